@@ -1,0 +1,11 @@
+//! An embedded SSH server with SFTP, and the tour that shows the tools at work on it.
+//!
+//! The tests use the same server: [`EmbeddedServer`] can be told to misbehave.
+
+mod process;
+mod server;
+mod sftp;
+mod tour;
+
+pub use server::{EmbeddedServer, Fault, PASSWORD, USER};
+pub use tour::run;

@@ -1,0 +1,289 @@
+//! The embedded SSH server (russh's server side), on a free loopback port with a throwaway key.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use russh::keys::key::safe_rng;
+use russh::keys::{Algorithm, PrivateKey, PublicKey};
+use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Sig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::process::Process;
+use super::sftp::Files;
+use crate::ssh::Stream;
+
+/// The one user of the embedded server.
+pub const USER: &str = "demo";
+/// That user's password.
+pub const PASSWORD: &str = "throwaway";
+
+/// How the server misbehaves towards new connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Not at all.
+    #[default]
+    None,
+    /// It closes them before the handshake.
+    HangUp,
+    /// It accepts them and says nothing.
+    Mute,
+}
+
+/// An SSH server in this process; it ends, with its connections and processes, when dropped.
+pub struct EmbeddedServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: AbortHandle,
+}
+
+struct Shared {
+    home: PathBuf,
+    config: Arc<server::Config>,
+    authorized: Option<PublicKey>,
+    fault: Mutex<Fault>,
+    max_sessions: AtomicUsize,
+    connections: Mutex<HashMap<usize, CancellationToken>>,
+    accepted: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl EmbeddedServer {
+    /// Starts a server whose users live in `home`, and may log in with [`PASSWORD`] or the key `authorized`.
+    pub async fn start(home: &Path, authorized: Option<PublicKey>) -> io::Result<Self> {
+        Self::start_on((Ipv4Addr::LOCALHOST, 0).into(), home, authorized).await
+    }
+
+    /// Starts a server with a new host key on the address of one that has ended.
+    pub async fn start_on(
+        address: SocketAddr,
+        home: &Path,
+        authorized: Option<PublicKey>,
+    ) -> io::Result<Self> {
+        let host_key =
+            PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).map_err(io::Error::other)?;
+        let config = server::Config {
+            keys: vec![host_key],
+            // What real servers do against guessing would only slow the tests down.
+            auth_rejection_time: Duration::ZERO,
+            inactivity_timeout: None,
+            nodelay: true,
+            ..server::Config::default()
+        };
+        let shared = Arc::new(Shared {
+            home: home.to_owned(),
+            config: Arc::new(config),
+            authorized,
+            fault: Mutex::default(),
+            max_sessions: AtomicUsize::new(10),
+            connections: Mutex::default(),
+            accepted: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+        });
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
+        Ok(Self {
+            address,
+            shared,
+            accepting,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Misbehaves from now on.
+    pub fn set_fault(&self, fault: Fault) {
+        *lock(&self.shared.fault) = fault;
+    }
+
+    /// Takes at most `limit` sessions on a connection from now on.
+    pub fn set_max_sessions(&self, limit: usize) {
+        self.shared.max_sessions.store(limit, Ordering::Relaxed);
+    }
+
+    /// Cuts every connection, without a word.
+    pub fn cut(&self) {
+        for (_, connection) in lock(&self.shared.connections).drain() {
+            connection.cancel();
+        }
+    }
+
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        lock(&self.shared.connections).len()
+    }
+
+    /// Connections accepted so far.
+    pub fn accepted(&self) -> usize {
+        self.shared.accepted.load(Ordering::Relaxed)
+    }
+
+    /// The most connections that were open at once.
+    pub fn most_connections(&self) -> usize {
+        self.shared.most.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for EmbeddedServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((tcp, _)) = listener.accept().await {
+        let number = shared.accepted.fetch_add(1, Ordering::Relaxed);
+        let cut = CancellationToken::new();
+        {
+            let mut connections = lock(&shared.connections);
+            connections.insert(number, cut.clone());
+            shared.most.fetch_max(connections.len(), Ordering::Relaxed);
+        }
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            serve(tcp, &shared, cut).await;
+            lock(&shared.connections).remove(&number);
+        });
+    }
+}
+
+async fn serve(tcp: TcpStream, shared: &Arc<Shared>, cut: CancellationToken) {
+    let fault = *lock(&shared.fault);
+    match fault {
+        Fault::None => {}
+        Fault::HangUp => return,
+        Fault::Mute => return cut.cancelled().await,
+    }
+    let connection = Connection {
+        shared: Arc::clone(shared),
+        channels: HashMap::new(),
+        processes: HashMap::new(),
+    };
+    let stream = Stream::new(tcp, cut);
+    if let Ok(session) = server::run_stream(Arc::clone(&shared.config), stream, connection).await {
+        // However it ends, it has ended.
+        let _ = session.await;
+    }
+}
+
+struct Connection {
+    shared: Arc<Shared>,
+    channels: HashMap<ChannelId, Option<Channel<Msg>>>,
+    processes: HashMap<ChannelId, Process>,
+}
+
+impl server::Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        Ok(if user == USER && password == PASSWORD {
+            Auth::Accept
+        } else {
+            Auth::reject()
+        })
+    }
+
+    async fn auth_publickey(
+        &mut self,
+        user: &str,
+        key: server::VerifiedPublicKey<'_>,
+    ) -> Result<Auth, Self::Error> {
+        let authorized = self.shared.authorized.as_ref();
+        let matches =
+            authorized.is_some_and(|authorized| authorized.key_data() == key.public_key.key_data());
+        Ok(if user == USER && matches {
+            Auth::Accept
+        } else {
+            Auth::reject()
+        })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if self.channels.len() >= self.shared.max_sessions.load(Ordering::Relaxed) {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+        } else {
+            self.channels.insert(channel.id(), Some(channel));
+            reply.accept().await;
+        }
+        Ok(())
+    }
+
+    async fn channel_close(
+        &mut self,
+        channel: ChannelId,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.channels.remove(&channel);
+        self.processes.remove(&channel);
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match Process::start(
+            &String::from_utf8_lossy(command),
+            &self.shared.home,
+            channel,
+            session.handle(),
+        ) {
+            Ok(process) => {
+                self.processes.insert(channel, process);
+                session.channel_success(channel)
+            }
+            Err(_) => session.channel_failure(channel),
+        }
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match (name, self.channels.get_mut(&channel).and_then(Option::take)) {
+            ("sftp", Some(stream)) => {
+                session.channel_success(channel)?;
+                russh_sftp::server::run(stream.into_stream(), Files::new(&self.shared.home)).await;
+                Ok(())
+            }
+            _ => session.channel_failure(channel),
+        }
+    }
+
+    async fn signal(
+        &mut self,
+        channel: ChannelId,
+        signal: Sig,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Some(process) = self.processes.get(&channel) {
+            process.signal(&format!("{signal:?}")).await;
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,303 @@
+//! The embedded server's files: SFTP onto the local file system (draft-ietf-secsh-filexfer-02).
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use russh_sftp::extensions::HardlinkExtension;
+use russh_sftp::protocol::{
+    Attrs, Data, File, FileAttributes, Handle, Name, OpenFlags, Packet, Status, StatusCode, Version,
+};
+use russh_sftp::server::{Handler, StatusReply};
+
+const POSIX_RENAME: &str = "posix-rename@openssh.com";
+
+/// The longest read it answers, so that an answer fits a packet.
+const LONGEST_READ: u32 = 255 * 1024;
+
+/// One SFTP session.
+pub(super) struct Files {
+    home: PathBuf,
+    open: HashMap<String, Open>,
+    next: u64,
+}
+
+enum Open {
+    File(fs::File),
+    /// A directory's entries; taken by the first read.
+    Directory(Option<Vec<File>>),
+}
+
+impl Files {
+    pub(super) fn new(home: &Path) -> Self {
+        Self {
+            home: home.to_owned(),
+            open: HashMap::new(),
+            next: 0,
+        }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.home.join(path)
+    }
+
+    fn keep(&mut self, id: u32, open: Open) -> Handle {
+        self.next += 1;
+        let handle = self.next.to_string();
+        self.open.insert(handle.clone(), open);
+        Handle { id, handle }
+    }
+
+    fn file(&mut self, handle: &str) -> Result<&mut fs::File, StatusReply> {
+        match self.open.get_mut(handle) {
+            Some(Open::File(file)) => Ok(file),
+            _ => Err(StatusCode::Failure.with_message("not an open file")),
+        }
+    }
+}
+
+fn done(id: u32) -> Status {
+    Status {
+        id,
+        status_code: StatusCode::Ok,
+        error_message: String::new(),
+        language_tag: String::new(),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
+fn refused(error: io::Error) -> StatusReply {
+    let code = match error.kind() {
+        io::ErrorKind::NotFound => StatusCode::NoSuchFile,
+        io::ErrorKind::PermissionDenied => StatusCode::PermissionDenied,
+        _ => StatusCode::Failure,
+    };
+    code.with_message(error.to_string())
+}
+
+fn attributes(id: u32, metadata: &fs::Metadata) -> Attrs {
+    Attrs {
+        id,
+        attrs: FileAttributes::from(metadata),
+    }
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, attributes: &FileAttributes) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    match attributes.permissions {
+        Some(mode) => fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn set_open_mode(file: &fs::File, attributes: &FileAttributes) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    match attributes.permissions {
+        Some(mode) => file.set_permissions(fs::Permissions::from_mode(mode & 0o7777)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: &FileAttributes) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn set_open_mode(_: &fs::File, _: &FileAttributes) -> io::Result<()> {
+    Ok(())
+}
+
+impl Handler for Files {
+    type Error = StatusReply;
+
+    fn unimplemented(&self) -> Self::Error {
+        StatusCode::OpUnsupported.into()
+    }
+
+    async fn init(&mut self, _: u32, _: HashMap<String, String>) -> Result<Version, Self::Error> {
+        let mut version = Version::new();
+        version
+            .extensions
+            .insert(POSIX_RENAME.to_owned(), "1".to_owned());
+        Ok(version)
+    }
+
+    async fn open(
+        &mut self,
+        id: u32,
+        filename: String,
+        pflags: OpenFlags,
+        _: FileAttributes,
+    ) -> Result<Handle, Self::Error> {
+        let file = fs::OpenOptions::from(pflags)
+            .open(self.path(&filename))
+            .map_err(refused)?;
+        Ok(self.keep(id, Open::File(file)))
+    }
+
+    async fn close(&mut self, id: u32, handle: String) -> Result<Status, Self::Error> {
+        match self.open.remove(&handle) {
+            Some(_) => Ok(done(id)),
+            None => Err(StatusCode::Failure.with_message("not an open handle")),
+        }
+    }
+
+    async fn read(
+        &mut self,
+        id: u32,
+        handle: String,
+        offset: u64,
+        len: u32,
+    ) -> Result<Data, Self::Error> {
+        let file = self.file(&handle)?;
+        file.seek(SeekFrom::Start(offset)).map_err(refused)?;
+        let mut data = Vec::new();
+        file.take(len.min(LONGEST_READ).into())
+            .read_to_end(&mut data)
+            .map_err(refused)?;
+        if data.is_empty() {
+            Err(StatusCode::Eof.into())
+        } else {
+            Ok(Data { id, data })
+        }
+    }
+
+    async fn write(
+        &mut self,
+        id: u32,
+        handle: String,
+        offset: u64,
+        data: Vec<u8>,
+    ) -> Result<Status, Self::Error> {
+        let file = self.file(&handle)?;
+        file.seek(SeekFrom::Start(offset)).map_err(refused)?;
+        file.write_all(&data).map_err(refused)?;
+        Ok(done(id))
+    }
+
+    async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, Self::Error> {
+        Ok(attributes(
+            id,
+            &fs::symlink_metadata(self.path(&path)).map_err(refused)?,
+        ))
+    }
+
+    async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, Self::Error> {
+        Ok(attributes(
+            id,
+            &fs::metadata(self.path(&path)).map_err(refused)?,
+        ))
+    }
+
+    async fn fstat(&mut self, id: u32, handle: String) -> Result<Attrs, Self::Error> {
+        Ok(attributes(
+            id,
+            &self.file(&handle)?.metadata().map_err(refused)?,
+        ))
+    }
+
+    async fn setstat(
+        &mut self,
+        id: u32,
+        path: String,
+        attrs: FileAttributes,
+    ) -> Result<Status, Self::Error> {
+        set_mode(&self.path(&path), &attrs).map_err(refused)?;
+        Ok(done(id))
+    }
+
+    async fn fsetstat(
+        &mut self,
+        id: u32,
+        handle: String,
+        attrs: FileAttributes,
+    ) -> Result<Status, Self::Error> {
+        set_open_mode(self.file(&handle)?, &attrs).map_err(refused)?;
+        Ok(done(id))
+    }
+
+    async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, Self::Error> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(self.path(&path)).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            let metadata = entry.metadata().map_err(refused)?;
+            entries.push(File::new(
+                entry.file_name().to_string_lossy(),
+                FileAttributes::from(&metadata),
+            ));
+        }
+        Ok(self.keep(id, Open::Directory(Some(entries))))
+    }
+
+    async fn readdir(&mut self, id: u32, handle: String) -> Result<Name, Self::Error> {
+        match self.open.get_mut(&handle) {
+            Some(Open::Directory(entries)) => match entries.take() {
+                Some(files) if !files.is_empty() => Ok(Name { id, files }),
+                _ => Err(StatusCode::Eof.into()),
+            },
+            _ => Err(StatusCode::Failure.with_message("not an open directory")),
+        }
+    }
+
+    async fn remove(&mut self, id: u32, filename: String) -> Result<Status, Self::Error> {
+        fs::remove_file(self.path(&filename)).map_err(refused)?;
+        Ok(done(id))
+    }
+
+    async fn mkdir(
+        &mut self,
+        id: u32,
+        path: String,
+        _: FileAttributes,
+    ) -> Result<Status, Self::Error> {
+        fs::create_dir(self.path(&path)).map_err(refused)?;
+        Ok(done(id))
+    }
+
+    async fn rmdir(&mut self, id: u32, path: String) -> Result<Status, Self::Error> {
+        fs::remove_dir(self.path(&path)).map_err(refused)?;
+        Ok(done(id))
+    }
+
+    async fn realpath(&mut self, id: u32, path: String) -> Result<Name, Self::Error> {
+        let path = fs::canonicalize(self.path(&path)).map_err(refused)?;
+        Ok(Name {
+            id,
+            files: vec![File::dummy(path.to_string_lossy())],
+        })
+    }
+
+    async fn rename(
+        &mut self,
+        id: u32,
+        oldpath: String,
+        newpath: String,
+    ) -> Result<Status, Self::Error> {
+        let to = self.path(&newpath);
+        if to.exists() {
+            return Err(StatusCode::Failure.with_message("the new name exists"));
+        }
+        fs::rename(self.path(&oldpath), to).map_err(refused)?;
+        Ok(done(id))
+    }
+
+    async fn extended(
+        &mut self,
+        id: u32,
+        request: String,
+        data: Vec<u8>,
+    ) -> Result<Packet, Self::Error> {
+        if request != POSIX_RENAME {
+            return Err(self.unimplemented());
+        }
+        let mut data = data.into();
+        let paths: HardlinkExtension =
+            russh_sftp::de::from_bytes(&mut data).map_err(|_| StatusCode::BadMessage)?;
+        fs::rename(self.path(&paths.oldpath), self.path(&paths.newpath)).map_err(refused)?;
+        Ok(done(id).into())
+    }
+}

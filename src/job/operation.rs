@@ -1,0 +1,247 @@
+//! What a job does, and how what came of it enters the record.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::record::{Job, Kind, Status};
+use crate::config::Config;
+use crate::error::{Error, Stopped};
+use crate::sftp::transfer::{self, Request, Summary};
+use crate::ssh::exec::{self, Ended, Finished};
+use crate::ssh::{Captured, Pool};
+
+/// What a job does. Everything that a retry needs stands in the record.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Runs a command.
+    Exec {
+        /// The command line, for the login shell.
+        cmd: String,
+        /// Seconds that it may run; 0 is without limit, `None` the configured default.
+        timeout: Option<f64>,
+    },
+    /// Moves a file or a tree.
+    Transfer(Request),
+}
+
+impl Operation {
+    /// A new pending job of this operation.
+    pub(super) fn new_job(&self, alias: &str) -> Job {
+        match self {
+            Self::Exec { cmd, timeout } => {
+                let mut job = Job::new(Kind::Ssh, alias);
+                job.cmd = Some(cmd.clone());
+                job.timeout = *timeout;
+                job
+            }
+            Self::Transfer(request) => {
+                let mut job = Job::new(Kind::Sftp, alias);
+                job.direction = Some(request.direction);
+                job.local = Some(request.local.clone());
+                job.remote = Some(request.remote.clone());
+                job
+            }
+        }
+    }
+
+    /// The operation that a record describes.
+    pub(super) fn of_job(job: &Job) -> Result<Self, Error> {
+        match (job.kind, job) {
+            (
+                Kind::Ssh,
+                Job {
+                    cmd: Some(cmd),
+                    timeout,
+                    ..
+                },
+            ) => Ok(Self::Exec {
+                cmd: cmd.clone(),
+                timeout: *timeout,
+            }),
+            (
+                Kind::Sftp,
+                Job {
+                    direction: Some(direction),
+                    local: Some(local),
+                    remote: Some(remote),
+                    ..
+                },
+            ) => Ok(Self::Transfer(Request {
+                direction: *direction,
+                local: local.clone(),
+                remote: remote.clone(),
+            })),
+            _ => Err(Error::NotRetryable {
+                id: job.id.to_string(),
+                reason: format!(
+                    "its record does not hold a whole call of type `{}`",
+                    job.kind.name()
+                ),
+            }),
+        }
+    }
+
+    /// Does it, and enters what came of it into `job`.
+    pub(super) async fn perform(
+        &self,
+        job: &mut Job,
+        pool: &Pool,
+        config: &Config,
+        cancel: &CancellationToken,
+    ) {
+        let alias = job.alias.clone();
+        let outcome = match self {
+            Self::Exec { cmd, timeout } => {
+                let limit = limit_of(*timeout, config.command_timeout);
+                exec::run(pool, &alias, cmd, limit, cancel)
+                    .await
+                    .map(|finished| enter_command(job, finished, limit))
+            }
+            Self::Transfer(request) => {
+                transfer::run(pool, &alias, request, config.command_timeout, cancel)
+                    .await
+                    .map(|summary| enter_transfer(job, request, summary))
+            }
+        };
+        if let Err(error) = outcome {
+            job.fail(error.report());
+        }
+    }
+}
+
+/// A call's own timeout in seconds, or the configured one; 0 is none.
+fn limit_of(seconds: Option<f64>, default: Option<Duration>) -> Option<Duration> {
+    match seconds {
+        None => default,
+        Some(seconds) => Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|limit| !limit.is_zero()),
+    }
+}
+
+fn enter_command(job: &mut Job, finished: Finished, limit: Option<Duration>) {
+    let Finished {
+        stdout,
+        stderr,
+        ended,
+    } = finished;
+    job.output = Some(stdout.text());
+    job.stderr = Some(stderr.text());
+    job.line_count = Some(stdout.lines());
+    job.truncated = [&stdout, &stderr]
+        .into_iter()
+        .any(Captured::is_truncated)
+        .then_some(true);
+    match ended {
+        Ended::Exited(0) => {
+            job.exit_code = Some(0);
+            job.enter(Status::Completed);
+        }
+        Ended::Exited(code) => {
+            job.exit_code = Some(code);
+            job.error = Some(format!("Exit code: {code}"));
+            job.enter(Status::Failed);
+        }
+        Ended::Signalled(signal) => {
+            job.error = Some(format!("killed by signal {signal}"));
+            job.signal = Some(signal);
+            job.enter(Status::Failed);
+        }
+        Ended::Unknown => {
+            job.error = Some("the server closed the channel without an exit status".to_owned());
+            job.enter(Status::Failed);
+        }
+        Ended::TimedOut(stopped) => {
+            job.timed_out = Some(true);
+            job.process = Some(stopped);
+            job.fail(
+                Error::CommandTimeout {
+                    limit: limit.unwrap_or_default(),
+                    stopped,
+                }
+                .report(),
+            );
+        }
+        Ended::Cancelled(stopped) => enter_cancelled(job, stopped),
+        Ended::LineLost(error) => job.fail(error.report()),
+    }
+}
+
+fn enter_cancelled(job: &mut Job, stopped: Stopped) {
+    job.process = Some(stopped);
+    job.error = Some(format!("cancelled; the command was {stopped}"));
+    job.enter(Status::Cancelled);
+}
+
+fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
+    let total = summary.done + summary.failed.len();
+    let mut output = format!(
+        "{}: {}/{total} files transferred",
+        request.direction.name(),
+        summary.done
+    );
+    if !summary.failed.is_empty() {
+        let names: Vec<_> = summary
+            .failed
+            .iter()
+            .map(|failed| failed.file.as_str())
+            .collect();
+        output.push_str("\nfailed: ");
+        output.push_str(&names.join(", "));
+    }
+    job.output = Some(output);
+    job.files_done = Some(summary.done);
+    job.bytes = Some(summary.bytes);
+    job.failed_files = Some(summary.failed.clone());
+    if summary.cancelled {
+        job.error = Some("cancelled".to_owned());
+        job.enter(Status::Cancelled);
+    } else if summary.failed.is_empty() {
+        job.enter(Status::Completed);
+    } else if summary.done == 0 {
+        job.fail(
+            Error::Transfer {
+                failed: summary.failed,
+            }
+            .report(),
+        );
+    } else {
+        job.error = Some(format!("{} of {total} files failed", summary.failed.len()));
+        job.enter(Status::Partial);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_no_timeout() {
+        let default = Some(Duration::from_secs(300));
+        assert_eq!(limit_of(None, default), default);
+        assert_eq!(limit_of(Some(0.0), default), None);
+        assert_eq!(
+            limit_of(Some(1.5), default),
+            Some(Duration::from_millis(1500))
+        );
+    }
+
+    #[test]
+    fn a_record_holds_what_a_retry_needs() {
+        let request = Request {
+            direction: transfer::Direction::Download,
+            local: "a".into(),
+            remote: "b".into(),
+        };
+        let job = Operation::Transfer(request).new_job("web1");
+        let Operation::Transfer(again) = Operation::of_job(&job).unwrap() else {
+            panic!("a transfer stays a transfer");
+        };
+        assert_eq!((again.local.as_str(), again.remote.as_str()), ("a", "b"));
+        assert!(matches!(
+            Operation::of_job(&Job::new(Kind::SshSequence, "web1")),
+            Err(Error::NotRetryable { .. })
+        ));
+    }
+}

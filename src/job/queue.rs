@@ -1,0 +1,617 @@
+//! The queue and the history: every job of this process, and what the data directory knows of the others'.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use super::record::{Job, JobId, Status};
+use crate::config::Config;
+use crate::error::Error;
+use crate::store::{JsonFile, Owner, Signature};
+use crate::time::Timestamp;
+
+/// How long a finished job stays.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How often the queue is tidied when nothing else writes it.
+const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// One entry of `history.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// The job.
+    pub job_id: JobId,
+    /// When it was started.
+    pub timestamp: Timestamp,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its server.
+    pub alias: String,
+    /// What it did, in a line.
+    pub command: String,
+}
+
+/// An entry of `queue.json`.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+enum Entry {
+    Job(Arc<Job>),
+    /// What another version wrote and this one cannot read: kept as it is.
+    Other(Value),
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Ok(Job::deserialize(&value).map_or(Self::Other(value), |job| Self::Job(Arc::new(job))))
+    }
+}
+
+type Entries = IndexMap<JobId, Entry>;
+
+/// The queue: a view of `queue.json` in memory, with the changes that are still to be written.
+pub struct Queue {
+    config: Arc<Config>,
+    owner: Owner,
+    file: JsonFile,
+    history: JsonFile,
+    state: Mutex<State>,
+    asked: watch::Sender<u64>,
+    saved: watch::Sender<Saved>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: Entries,
+    /// The file's version that `entries` is based on.
+    signature: Option<Signature>,
+    /// Jobs to be written, with the number of their last change.
+    changed: HashMap<JobId, u64>,
+    removed: HashSet<JobId>,
+    changes: u64,
+    /// History entries to be written, oldest first.
+    history: Vec<HistoryEntry>,
+}
+
+/// The last save: every request up to `request` is answered by `outcome`.
+#[derive(Clone, Default)]
+struct Saved {
+    request: u64,
+    failure: Option<Error>,
+}
+
+impl Queue {
+    /// Opens the data directory's queue, marks what a dead process left behind, and starts saving.
+    pub fn open(config: Arc<Config>) -> Result<Arc<Self>, Error> {
+        let data_dir: &Path = &config.data_dir;
+        let queue = Arc::new(Self {
+            owner: Owner::claim(data_dir)?,
+            file: JsonFile::new(data_dir, "queue.json").with_backup("queue.backup.json"),
+            history: JsonFile::new(data_dir, "history.json"),
+            state: Mutex::default(),
+            asked: watch::Sender::default(),
+            saved: watch::Sender::default(),
+            config,
+        });
+        queue.refresh()?;
+        queue.owner.sweep();
+        tokio::spawn(save_when_asked(
+            Arc::downgrade(&queue),
+            queue.asked.subscribe(),
+            queue.config.save_interval,
+        ));
+        Ok(queue)
+    }
+
+    /// Takes in a new job of this process, making room for it if need be.
+    pub fn add(&self, mut job: Job) -> Result<(), Error> {
+        job.owner = Some(self.owner.id().to_owned());
+        let entry = HistoryEntry {
+            job_id: job.id.clone(),
+            timestamp: job.created_at,
+            kind: job.kind.name().to_owned(),
+            alias: job.alias.clone(),
+            command: job.summary(),
+        };
+        let mut state = self.state();
+        for id in surplus(&state.entries, self.config.max_queue.saturating_sub(1)) {
+            state.remove(&id);
+        }
+        if state.entries.len() >= self.config.max_queue {
+            return Err(Error::QueueFull {
+                limit: self.config.max_queue,
+            });
+        }
+        state.history.push(entry);
+        state.put(job);
+        Ok(())
+    }
+
+    /// Replaces a job of this process.
+    pub fn put(&self, job: Job) {
+        self.state().put(job);
+    }
+
+    /// A job of this process as it stands, without looking at the file.
+    pub fn own(&self, id: &JobId) -> Option<Arc<Job>> {
+        match self.state().entries.get(id) {
+            Some(Entry::Job(job)) if job.owner.as_deref() == Some(self.owner.id()) => {
+                Some(Arc::clone(job))
+            }
+            _ => None,
+        }
+    }
+
+    /// A job of any process.
+    pub async fn get(self: &Arc<Self>, id: &JobId) -> Result<Arc<Job>, Error> {
+        if let Some(job) = self.own(id) {
+            return Ok(job);
+        }
+        self.refreshed().await?;
+        match self.state().entries.get(id) {
+            Some(Entry::Job(job)) => Ok(Arc::clone(job)),
+            _ => Err(Error::UnknownTask { id: id.to_string() }),
+        }
+    }
+
+    /// Every job of every process, newest first.
+    pub async fn list(self: &Arc<Self>) -> Result<Vec<Arc<Job>>, Error> {
+        self.refreshed().await?;
+        let mut jobs: Vec<_> = jobs(&self.state().entries).cloned().collect();
+        jobs.sort_by_key(|job| Reverse(job.created_at));
+        Ok(jobs)
+    }
+
+    /// The history of every process, newest first.
+    pub async fn history(self: &Arc<Self>) -> Result<Vec<HistoryEntry>, Error> {
+        let queue = Arc::clone(self);
+        blocking(move || {
+            let written: Vec<Value> = queue.history.read()?;
+            let mut entries = queue.state().history.clone();
+            entries.reverse();
+            entries.extend(
+                written
+                    .iter()
+                    .filter_map(|entry| HistoryEntry::deserialize(entry).ok()),
+            );
+            Ok(entries)
+        })
+        .await
+    }
+
+    /// Waits until every change made so far is durable. Calls at the same time share one write.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let mut saved = self.saved.subscribe();
+        let mut request = 0;
+        self.asked.send_modify(|asked| {
+            *asked += 1;
+            request = *asked;
+        });
+        let saved = saved.wait_for(|saved| saved.request >= request).await;
+        let failure = saved.map_err(|_| Error::Internal {
+            reason: "the saving task has ended".to_owned(),
+        })?;
+        failure.failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// Ends every job of this process that is still live, because the process ends.
+    pub fn crash_live(&self, reason: &str) {
+        let mut state = self.state();
+        let live: Vec<_> = jobs(&state.entries)
+            .filter(|job| job.status.is_live() && job.owner.as_deref() == Some(self.owner.id()))
+            .cloned()
+            .collect();
+        for job in live {
+            let mut job = Arc::unwrap_or_clone(job);
+            job.crash(reason);
+            state.put(job);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn refreshed(self: &Arc<Self>) -> Result<(), Error> {
+        let queue = Arc::clone(self);
+        blocking(move || queue.refresh()).await
+    }
+
+    /// Takes in what other processes have written, and marks the jobs of dead ones.
+    fn refresh(&self) -> Result<(), Error> {
+        let signature = self.file.signature();
+        if self.state().signature != signature {
+            let entries: Entries = self.file.read()?;
+            let mut state = self.state();
+            state.entries = state.merged_into(entries, self.owner.id());
+            state.signature = signature;
+        }
+        let entries = self.state().entries.clone();
+        if jobs(&entries).any(|job| self.is_orphan(job)) {
+            self.save()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the process that ran a live job is gone. One that names none is the original's:
+    /// that program marks its jobs itself when it starts, so a live one is one it left behind.
+    fn is_orphan(&self, job: &Job) -> bool {
+        job.status.is_live()
+            && !job
+                .owner
+                .as_ref()
+                .is_some_and(|owner| self.owner.is_alive(owner))
+    }
+
+    /// Writes every change, onto whatever other processes have written meanwhile.
+    fn save(&self) -> Result<(), Error> {
+        let locked = self.file.lock()?;
+        let signature = self.file.signature();
+        let theirs = if self.state().signature == signature {
+            None
+        } else {
+            Some(locked.read()?)
+        };
+        let (mut entries, changes) = {
+            let state = self.state();
+            let base = theirs.unwrap_or_else(|| state.entries.clone());
+            (state.merged_into(base, self.owner.id()), state.changes)
+        };
+        self.tidy(&mut entries);
+        let signature = locked.replace(&entries)?;
+        drop(locked);
+        let mut state = self.state();
+        state.changed.retain(|_, change| *change > changes);
+        // What was removed meanwhile is not in `entries` as removed: it goes with the next save.
+        state.removed.retain(|id| entries.contains_key(id));
+        state.entries = state.merged_into(entries, self.owner.id());
+        state.signature = signature;
+        drop(state);
+        self.save_history()
+    }
+
+    /// Marks orphans, drops what has expired, and makes room.
+    fn tidy(&self, entries: &mut Entries) {
+        for entry in entries.values_mut() {
+            if let Entry::Job(job) = entry
+                && self.is_orphan(job)
+            {
+                let job = Arc::make_mut(job);
+                job.crash("the process that ran it is gone; the command may have run, or be running still");
+                tracing::warn!("task {} was left behind by a process that is gone", job.id);
+            }
+        }
+        entries.retain(|_, entry| match entry {
+            Entry::Job(job) => {
+                job.status.is_live() || job.updated_at.unwrap_or(job.created_at).elapsed() < KEPT
+            }
+            Entry::Other(_) => true,
+        });
+        for id in surplus(entries, self.config.max_queue) {
+            entries.shift_remove(&id);
+        }
+    }
+
+    fn save_history(&self) -> Result<(), Error> {
+        let new = self.state().history.clone();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let retention = self.config.history_retention;
+        self.history.update(|written: &mut Vec<Value>| {
+            written.retain(|entry| {
+                HistoryEntry::deserialize(entry)
+                    .map_or(true, |entry| entry.timestamp.elapsed() < retention)
+            });
+            let new = new
+                .iter()
+                .rev()
+                .map(|entry| serde_json::to_value(entry).unwrap_or_default());
+            written.splice(0..0, new);
+        })?;
+        self.state().history.drain(..new.len());
+        Ok(())
+    }
+
+    fn has_changes(&self) -> bool {
+        let state = self.state();
+        !(state.changed.is_empty() && state.removed.is_empty() && state.history.is_empty())
+    }
+
+    /// Figures over every job, and the jobs that may be retried.
+    pub async fn stats(self: &Arc<Self>) -> Result<QueueStats, Error> {
+        Ok(QueueStats::of(&self.list().await?))
+    }
+}
+
+impl State {
+    fn put(&mut self, job: Job) {
+        self.changes += 1;
+        self.removed.remove(&job.id);
+        self.changed.insert(job.id.clone(), self.changes);
+        self.entries
+            .insert(job.id.clone(), Entry::Job(Arc::new(job)));
+    }
+
+    fn remove(&mut self, id: &JobId) {
+        self.changed.remove(id);
+        self.entries.shift_remove(id);
+        self.removed.insert(id.clone());
+    }
+
+    /// `base` with this process's changes on it, and with its live jobs whatever became of them in the file.
+    fn merged_into(&self, mut base: Entries, owner: &str) -> Entries {
+        base.retain(|id, _| !self.removed.contains(id));
+        for (id, entry) in &self.entries {
+            let keep = match entry {
+                Entry::Job(job) => job.status.is_live() && job.owner.as_deref() == Some(owner),
+                Entry::Other(_) => false,
+            };
+            if keep || self.changed.contains_key(id) {
+                base.insert(id.clone(), entry.clone());
+            }
+        }
+        base
+    }
+}
+
+fn jobs(entries: &Entries) -> impl Iterator<Item = &Arc<Job>> {
+    entries.values().filter_map(|entry| match entry {
+        Entry::Job(job) => Some(job),
+        Entry::Other(_) => None,
+    })
+}
+
+/// The oldest finished jobs that have to go for `limit` to hold.
+fn surplus(entries: &Entries, limit: usize) -> Vec<JobId> {
+    let too_many = entries.len().saturating_sub(limit);
+    if too_many == 0 {
+        return Vec::new();
+    }
+    let mut finished: Vec<_> = jobs(entries).filter(|job| !job.status.is_live()).collect();
+    finished.sort_by_key(|job| job.updated_at.unwrap_or(job.created_at));
+    finished
+        .iter()
+        .take(too_many)
+        .map(|job| job.id.clone())
+        .collect()
+}
+
+/// Saves on request at once, and what has changed otherwise every `interval`.
+async fn save_when_asked(queue: Weak<Queue>, mut asked: watch::Receiver<u64>, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut tidied = tokio::time::Instant::now();
+    loop {
+        let requested = tokio::select! {
+            changed = asked.changed() => match changed {
+                Ok(()) => true,
+                Err(_) => return,
+            },
+            _ = ticks.tick() => false,
+        };
+        let Some(queue) = queue.upgrade() else { return };
+        let due = tidied.elapsed() >= TIDY_INTERVAL;
+        if !requested && !due && !queue.has_changes() {
+            continue;
+        }
+        let request = *asked.borrow_and_update();
+        tidied = tokio::time::Instant::now();
+        let saving = Arc::clone(&queue);
+        let failure = blocking(move || saving.save()).await.err();
+        if let Some(failure) = &failure {
+            tracing::error!("{failure}");
+        }
+        queue.saved.send_replace(Saved { request, failure });
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(Error::Internal {
+            reason: error.to_string(),
+        })
+    })
+}
+
+/// Figures over the queue.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueStats {
+    /// Jobs in the queue.
+    pub total: usize,
+    /// How many stand where.
+    pub by_status: IndexMap<&'static str, usize>,
+    /// How many are of which type.
+    pub by_type: IndexMap<&'static str, usize>,
+    /// Mean duration of finished jobs, in ms.
+    pub avg_duration: u64,
+    /// Completed jobs, as a percentage of all.
+    pub success_rate: u32,
+    /// Jobs whose process is gone.
+    #[serde(skip)]
+    pub crashed: usize,
+    /// Jobs that `task_retry` takes.
+    #[serde(skip)]
+    pub can_retry: Vec<JobId>,
+}
+
+impl QueueStats {
+    fn of(jobs: &[Arc<Job>]) -> Self {
+        let mut stats = Self {
+            total: jobs.len(),
+            ..Self::default()
+        };
+        let (mut durations, mut timed) = (0, 0);
+        for job in jobs {
+            *stats.by_status.entry(job.status.name()).or_default() += 1;
+            *stats.by_type.entry(job.kind.name()).or_default() += 1;
+            if let Some(duration) = job.duration {
+                durations += duration;
+                timed += 1;
+            }
+            if job.can_retry == Some(true) {
+                stats.can_retry.push(job.id.clone());
+            }
+        }
+        let count = |status: Status| stats.by_status.get(status.name()).copied().unwrap_or(0);
+        let completed = count(Status::Completed);
+        stats.crashed = count(Status::Crashed);
+        stats.avg_duration = durations / u64::max(timed, 1);
+        stats.success_rate =
+            u32::try_from(100 * completed / usize::max(jobs.len(), 1)).unwrap_or(100);
+        stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Kind;
+    use super::*;
+
+    fn open(directory: &Path, change: impl FnOnce(&mut Config)) -> Arc<Queue> {
+        let mut config = Config::with_defaults(directory.to_owned());
+        change(&mut config);
+        Queue::open(Arc::new(config)).unwrap()
+    }
+
+    fn job(status: Status) -> Job {
+        let mut job = Job::new(Kind::Ssh, "web1");
+        job.cmd = Some("true".into());
+        job.enter(status);
+        job
+    }
+
+    #[tokio::test]
+    async fn two_processes_lose_nothing_of_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let (here, there) = (
+            open(directory.path(), |_| {}),
+            open(directory.path(), |_| {}),
+        );
+        for _ in 0..5 {
+            here.add(job(Status::Completed)).unwrap();
+            there.add(job(Status::Running)).unwrap();
+            here.flush().await.unwrap();
+            there.flush().await.unwrap();
+        }
+        assert_eq!(here.list().await.unwrap().len(), 10);
+        assert_eq!(there.list().await.unwrap().len(), 10);
+        assert_eq!(here.history().await.unwrap().len(), 10);
+        assert!(
+            here.list()
+                .await
+                .unwrap()
+                .iter()
+                .all(|job| job.status != Status::Crashed)
+        );
+    }
+
+    #[tokio::test]
+    async fn the_jobs_of_a_process_that_is_gone_have_crashed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (here, there) = (
+            open(directory.path(), |_| {}),
+            open(directory.path(), |_| {}),
+        );
+        let running = job(Status::Running);
+        there.add(running.clone()).unwrap();
+        there.flush().await.unwrap();
+        assert_eq!(here.get(&running.id).await.unwrap().status, Status::Running);
+        drop(there);
+        let found = here.get(&running.id).await.unwrap();
+        assert_eq!(
+            (found.status, found.can_retry),
+            (Status::Crashed, Some(true))
+        );
+        assert!(found.crashed_at.is_some());
+    }
+
+    #[tokio::test]
+    async fn finished_jobs_make_room_and_live_ones_do_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let queue = open(directory.path(), |config| config.max_queue = 2);
+        let oldest = job(Status::Completed);
+        queue.add(oldest.clone()).unwrap();
+        queue.flush().await.unwrap();
+        queue.add(job(Status::Running)).unwrap();
+        queue.add(job(Status::Running)).unwrap();
+        assert!(matches!(
+            queue.add(job(Status::Running)),
+            Err(Error::QueueFull { limit: 2 })
+        ));
+        queue.flush().await.unwrap();
+        assert!(matches!(
+            queue.get(&oldest.id).await,
+            Err(Error::UnknownTask { .. })
+        ));
+        assert_eq!(queue.list().await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn expired_jobs_go_and_unreadable_entries_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = r#"{"00000001": {"id": "00000001", "type": "ssh", "alias": "s", "cmd": "x", "status": "completed",
+                "createdAt": "2020-01-01T00:00:00.000Z", "updatedAt": "2020-01-01T00:00:00.000Z"},
+            "00000002": {"id": "00000002", "type": "tunnel", "status": "open"}}"#;
+        std::fs::write(directory.path().join("queue.json"), text).unwrap();
+        let queue = open(directory.path(), |_| {});
+        queue.add(job(Status::Completed)).unwrap();
+        queue.flush().await.unwrap();
+        let text = std::fs::read_to_string(directory.path().join("queue.json")).unwrap();
+        assert!(text.contains("\"tunnel\"") && !text.contains("00000001"));
+        let backup = std::fs::read_to_string(directory.path().join("queue.backup.json")).unwrap();
+        assert!(backup.contains("00000001"));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_is_reported() {
+        let directory = tempfile::tempdir().unwrap();
+        let queue = open(directory.path(), |_| {});
+        queue.add(job(Status::Running)).unwrap();
+        let path = directory.path().join("queue.json");
+        std::fs::create_dir(&path).unwrap();
+        assert!(matches!(queue.flush().await, Err(Error::Storage { .. })));
+        std::fs::remove_dir(&path).unwrap();
+        queue.flush().await.unwrap();
+        assert!(path.is_file());
+    }
+
+    #[tokio::test]
+    async fn figures() {
+        let directory = tempfile::tempdir().unwrap();
+        let queue = open(directory.path(), |_| {});
+        for (status, duration) in [
+            (Status::Completed, 10),
+            (Status::Failed, 20),
+            (Status::Crashed, 30),
+        ] {
+            let mut job = job(status);
+            job.duration = Some(duration);
+            queue.add(job).unwrap();
+        }
+        let stats = queue.stats().await.unwrap();
+        assert_eq!(
+            (
+                stats.total,
+                stats.avg_duration,
+                stats.success_rate,
+                stats.crashed
+            ),
+            (3, 20, 33, 1)
+        );
+        assert_eq!(stats.can_retry.len(), 2);
+    }
+}

@@ -1,0 +1,406 @@
+//! A job's record, as `queue.json` and every answer spell it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{FailedFile, Report, Stopped};
+use crate::sftp::transfer::Direction;
+use crate::time::{Timestamp, millis};
+
+/// How often a job may be retried.
+const MAX_RETRIES: u32 = 3;
+
+/// A job's name: 8 hexadecimal characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(String);
+
+impl JobId {
+    /// A new random ID.
+    pub fn random() -> Self {
+        Self(super::random_hex::<4>())
+    }
+
+    /// The ID's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for JobId {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What kind of work a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A command.
+    Ssh,
+    /// A transfer.
+    Sftp,
+    /// A sequence of commands.
+    SshSequence,
+}
+
+impl Kind {
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Sftp => "sftp",
+            Self::SshSequence => "ssh_sequence",
+        }
+    }
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Recorded, not yet under way.
+    Pending,
+    /// Under way.
+    Running,
+    /// Done, and well.
+    Completed,
+    /// Done, and not well.
+    Failed,
+    /// Some files of a transfer arrived, others did not.
+    Partial,
+    /// Stopped on request.
+    Cancelled,
+    /// The process that ran it is gone.
+    Crashed,
+}
+
+impl Status {
+    /// Whether the job may still change.
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+
+    /// Whether the job may be started anew.
+    pub fn can_retry(self) -> bool {
+        matches!(
+            self,
+            Self::Failed | Self::Partial | Self::Cancelled | Self::Crashed
+        )
+    }
+
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Partial => "partial",
+            Self::Cancelled => "cancelled",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A job. Fields that this version does not know are kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// What kind of work it is.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The server it concerns.
+    pub alias: String,
+
+    /// The command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cmd: Option<String>,
+    /// The command's own timeout, in seconds; 0 is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+    /// Which way the transfer goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// The transfer's path on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<String>,
+    /// The transfer's path on the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+
+    /// Where it stands.
+    pub status: Status,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// How often it was retried before.
+    #[serde(default)]
+    pub retry_count: u32,
+    /// How often it may be.
+    #[serde(default = "max_retries")]
+    pub max_retries: u32,
+    /// The job that this one retries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried_from: Option<JobId>,
+    /// When it last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// When to remind of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reminder_at: Option<Timestamp>,
+    /// The process that runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+
+    /// Head and tail of standard output; of a transfer, its summary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Head and tail of standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// The command's exit status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u32>,
+    /// The signal that ended the command, without `SIG`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// Lines of standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_count: Option<u64>,
+    /// Whether the command ran past its timeout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timed_out: Option<bool>,
+    /// Whether `output` or `stderr` leave out a middle part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+    /// What became of the remote process of a job that was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<Stopped>,
+    /// Files that arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_done: Option<usize>,
+    /// Bytes that arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Files that did not arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_files: Option<Vec<FailedFile>>,
+    /// Why it did not end well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The error's code, where the call failed rather than the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// The facts behind the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_details: Option<Map<String, Value>>,
+
+    /// How long it took, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+    /// When it completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+    /// When it failed, in whole or in part, or was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Timestamp>,
+    /// When it was found that its process is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crashed_at: Option<Timestamp>,
+    /// Whether `task_retry` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_retry: Option<bool>,
+
+    /// What another version wrote.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+fn max_retries() -> u32 {
+    MAX_RETRIES
+}
+
+impl Job {
+    /// A pending job, with nothing of its operation yet.
+    pub fn new(kind: Kind, alias: &str) -> Self {
+        Self {
+            id: JobId::random(),
+            kind,
+            alias: alias.to_owned(),
+            cmd: None,
+            timeout: None,
+            direction: None,
+            local: None,
+            remote: None,
+            status: Status::Pending,
+            created_at: Timestamp::now(),
+            retry_count: 0,
+            max_retries: MAX_RETRIES,
+            retried_from: None,
+            updated_at: None,
+            reminder_at: None,
+            owner: None,
+            output: None,
+            stderr: None,
+            exit_code: None,
+            signal: None,
+            line_count: None,
+            timed_out: None,
+            truncated: None,
+            process: None,
+            files_done: None,
+            bytes: None,
+            failed_files: None,
+            error: None,
+            error_code: None,
+            error_details: None,
+            duration: None,
+            completed_at: None,
+            failed_at: None,
+            crashed_at: None,
+            can_retry: None,
+            other: Map::new(),
+        }
+    }
+
+    /// Moves on to `status`, with the moments that go with it.
+    pub fn enter(&mut self, status: Status) {
+        let now = Timestamp::now();
+        self.status = status;
+        self.updated_at = Some(now);
+        match status {
+            Status::Pending | Status::Running => return,
+            Status::Completed => self.completed_at = Some(now),
+            Status::Crashed => self.crashed_at = Some(now),
+            Status::Failed | Status::Partial | Status::Cancelled => self.failed_at = Some(now),
+        }
+        self.can_retry = status
+            .can_retry()
+            .then_some(self.retry_count < self.max_retries);
+    }
+
+    /// Ends as failed for a reason that is not the command's own.
+    pub fn fail(&mut self, mut report: Report) {
+        report
+            .details
+            .insert("taskId".to_owned(), self.id.as_str().into());
+        self.error = Some(report.message);
+        self.error_code = Some(report.code);
+        self.error_details = Some(report.details);
+        self.enter(Status::Failed);
+    }
+
+    /// Ends because the process that ran it is gone, or is about to be.
+    pub fn crash(&mut self, reason: &str) {
+        self.error = Some(reason.to_owned());
+        self.enter(Status::Crashed);
+    }
+
+    /// The failure to report to the caller, if the call itself failed.
+    pub fn failure(&self) -> Option<Report> {
+        Some(Report {
+            code: self.error_code.clone()?,
+            message: self.error.clone().unwrap_or_default(),
+            details: self.error_details.clone().unwrap_or_default(),
+        })
+    }
+
+    /// What the job does, in a line.
+    pub fn summary(&self) -> String {
+        match (&self.cmd, self.direction, &self.local, &self.remote) {
+            (Some(cmd), ..) => cmd.clone(),
+            (_, Some(Direction::Upload), Some(local), Some(remote)) => {
+                format!("upload {local} -> {remote}")
+            }
+            (_, Some(Direction::Download), Some(local), Some(remote)) => {
+                format!("download {remote} -> {local}")
+            }
+            _ => self.kind.name().to_owned(),
+        }
+    }
+
+    /// The reminder that is due, if one is.
+    pub fn reminder(&self) -> Option<String> {
+        self.reminder_at
+            .filter(|due| *due <= Timestamp::now())
+            .map(|due| {
+                format!(
+                    "due since {due}: task {} on `{}` is {}: {}",
+                    self.id,
+                    self.alias,
+                    self.status,
+                    self.summary()
+                )
+            })
+    }
+
+    /// Notes how long it took.
+    pub fn took(&mut self, duration: std::time::Duration) {
+        self.duration = Some(millis(duration));
+    }
+
+    /// The record as JSON, with a reminder that is due.
+    pub fn to_json(&self) -> Value {
+        let mut value = serde_json::to_value(self).expect("a record has only string keys");
+        if let (Some(reminder), Some(object)) = (self.reminder(), value.as_object_mut()) {
+            object.insert("reminder".to_owned(), reminder.into());
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_the_original_loads_and_keeps_its_fields() {
+        let text = r#"{"id": "96053038", "type": "ssh", "alias": "s", "cmd": "uptime", "streaming": false,
+            "createdAt": "2026-11-22T13:14:30.805Z", "retryCount": 0, "maxRetries": 3, "status": "completed",
+            "output": "up", "stderr": "", "exitCode": 0, "duration": 272, "lineCount": 1}"#;
+        let job: Job = serde_json::from_str(text).unwrap();
+        assert_eq!((job.status, job.exit_code), (Status::Completed, Some(0)));
+        assert_eq!(job.to_json()["streaming"], false);
+    }
+
+    #[test]
+    fn only_a_reminder_that_is_due_shows() {
+        let mut job = Job::new(Kind::Ssh, "web1");
+        job.reminder_at = Some(Timestamp::now().after(std::time::Duration::from_secs(60)));
+        assert_eq!(job.to_json().get("reminder"), None);
+        job.reminder_at = Some(Timestamp::now());
+        assert!(
+            job.to_json()["reminder"]
+                .as_str()
+                .unwrap()
+                .contains("is pending")
+        );
+    }
+
+    #[test]
+    fn the_last_retry_cannot_be_retried() {
+        let mut job = Job::new(Kind::Ssh, "web1");
+        job.retry_count = 3;
+        job.enter(Status::Failed);
+        assert_eq!(job.can_retry, Some(false));
+        job.enter(Status::Completed);
+        assert_eq!(job.can_retry, None);
+    }
+}

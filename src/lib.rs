@@ -1,0 +1,30 @@
+//! An MCP server that runs commands and moves files on a fleet of SSH servers.
+//!
+//! A call's way through the crate, top to bottom; each layer knows only those below it:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`transport`] | JSON-RPC lines on stdio, with answers for the malformed ones |
+//! | [`server`] | the MCP handler: the one gate that every tool call passes |
+//! | [`tools`] | the tools, one file per family: arguments in, [`reply`] out |
+//! | [`job`] | records, queue, history, and the engine that runs every job |
+//! | [`sftp`], [`ssh`] | transfers and commands, over pooled connections |
+//! | [`store`] | JSON files shared safely by several processes |
+//!
+//! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
+//! [`logging`], [`time`], and [`demo`], the embedded SSH server with its tour.
+
+pub mod config;
+pub mod demo;
+pub mod error;
+pub mod job;
+pub mod logging;
+pub mod reply;
+pub mod secret;
+pub mod server;
+pub mod sftp;
+pub mod ssh;
+pub mod store;
+pub mod time;
+pub mod tools;
+pub mod transport;

@@ -1,0 +1,157 @@
+//! Logging: to stderr for the operator, and the last lines in memory for `task_logs`.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::{Layer, Registry};
+
+use crate::time::Timestamp;
+
+/// How many lines `task_logs` can look back on.
+const KEPT_LINES: usize = 500;
+
+/// Only this crate's own events are logged: the libraries log whole requests and packets,
+/// with the secrets in them.
+const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
+
+/// One line of the log.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// `error`, `warn`, `info` or `debug`.
+    pub level: &'static str,
+    /// What happened.
+    pub message: String,
+    /// When.
+    pub timestamp: Timestamp,
+}
+
+/// The last [`KEPT_LINES`] lines, shared by the subscriber and `task_logs`.
+#[derive(Clone, Debug, Default)]
+pub struct Log(Arc<Mutex<VecDeque<Line>>>);
+
+impl Log {
+    /// Starts logging for the whole process. Further calls change nothing and return an unconnected log.
+    pub fn install(least: Level) -> Self {
+        let log = Self::default();
+        let subscriber = Registry::default().with(Recorder {
+            log: log.clone(),
+            least,
+        });
+        // A second installation fails; in one process the first log stays the log.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+        log
+    }
+
+    /// The kept lines, oldest first.
+    pub fn lines(&self) -> Vec<Line> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+
+    fn push(&self, line: Line) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+}
+
+struct Recorder {
+    log: Log,
+    least: Level,
+}
+
+impl<S: Subscriber> Layer<S> for Recorder {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        *metadata.level() <= self.least && metadata.target().starts_with(OWN_TARGET)
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        let line = Line {
+            level: level_name(*event.metadata().level()),
+            message: message.0,
+            timestamp: Timestamp::now(),
+        };
+        // A closed stderr must not end the server.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{} {:5} {}",
+            line.timestamp,
+            line.level,
+            line.message
+        );
+        self.log.push(line);
+    }
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        _ => "debug",
+    }
+}
+
+/// Collects an event's message, then its fields as ` name=value`.
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a string cannot fail.
+        let _ = if field.name() == "message" {
+            write!(self.0, "{value:?}")
+        } else {
+            write!(self.0, " {}={value:?}", field.name())
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_last_lines() {
+        let log = Log::default();
+        for number in 0..KEPT_LINES + 3 {
+            log.push(Line {
+                level: "info",
+                message: number.to_string(),
+                timestamp: Timestamp::now(),
+            });
+        }
+        let lines = log.lines();
+        assert_eq!(lines.len(), KEPT_LINES);
+        assert_eq!(lines[0].message, "3");
+    }
+
+    #[test]
+    fn libraries_are_not_recorded() {
+        let log = Log::default();
+        let subscriber = Registry::default().with(Recorder {
+            log: log.clone(),
+            least: Level::DEBUG,
+        });
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(target: "rmcp::service", "a request with a password");
+            tracing::info!(alias = "web1", "connected");
+            tracing::trace!("too fine");
+        });
+        let messages: Vec<_> = log.lines().into_iter().map(|line| line.message).collect();
+        assert_eq!(messages, ["connected alias=\"web1\""]);
+    }
+}

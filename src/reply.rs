@@ -1,0 +1,168 @@
+//! What a tool answers: text for a person or a model, and the same facts for a program.
+
+use rmcp::ErrorData;
+use rmcp::handler::server::tool::IntoCallToolResult;
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::job::{Job, Kind, Status};
+
+/// A tool's answer.
+#[derive(Debug)]
+pub struct Reply(CallToolResult);
+
+impl Reply {
+    /// An answer with its text and its facts; `facts` has to serialise to an object.
+    pub fn new(text: impl Into<String>, facts: &impl Serialize) -> Result<Self, Error> {
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text.into())]);
+        result.structured_content = Some(to_value(facts)?);
+        Ok(Self(result))
+    }
+
+    /// An answer whose text is its facts as JSON.
+    pub fn json(facts: &impl Serialize) -> Result<Self, Error> {
+        Self::new(pretty(&to_value(facts)?), facts)
+    }
+
+    /// A list: the text is the bare array, the structured content wraps it as `{name: […]}`.
+    pub fn list(name: &str, items: &impl Serialize) -> Result<Self, Error> {
+        let items = to_value(items)?;
+        let text = pretty(&items);
+        Self::new(text, &Map::from_iter([(name.to_owned(), items)]))
+    }
+
+    /// A job as it stands: its result, or where to find it later.
+    pub fn of_job(job: &Job) -> Self {
+        let record = job.to_json();
+        if let Some(report) = job.failure() {
+            return Self(report.to_result(Some(record)));
+        }
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text_of_job(job))]);
+        result.structured_content = Some(record);
+        Self(result)
+    }
+}
+
+fn to_value(facts: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(facts).map_err(|error| Error::Internal {
+        reason: error.to_string(),
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("a JSON value can be written")
+}
+
+fn text_of_job(job: &Job) -> String {
+    if job.status.is_live() {
+        return format!(
+            "task {} goes on in the background (status: {}). task_wait waits for it, task_status shows it.",
+            job.id, job.status
+        );
+    }
+    let mut text = format!("Direct result (task {}):", job.id);
+    let mut line = |line: &str| {
+        text.push('\n');
+        text.push_str(line);
+    };
+    let present = |part: &Option<String>| part.clone().filter(|part| !part.is_empty());
+    let (output, stderr) = (present(&job.output), present(&job.stderr));
+    if job.status == Status::Completed {
+        match (&output, job.kind) {
+            (Some(output), Kind::Sftp) => line(&format!("{output}{}", figures(job))),
+            (Some(output), _) => line(output),
+            (None, _) => line("(no output, exit status 0)"),
+        }
+        if let Some(stderr) = stderr {
+            line(&format!("--- stderr ---\n{stderr}"));
+        }
+        return text;
+    }
+    match (job.exit_code, &job.error) {
+        (Some(code), _) => line(&format!("exit status {code}")),
+        (None, Some(error)) => line(&format!("{}: {error}", job.status)),
+        (None, None) => line(job.status.name()),
+    }
+    if let Some(stderr) = stderr {
+        line(&format!("--- stderr ---\n{stderr}"));
+    }
+    for failed in job.failed_files.iter().flatten() {
+        line(&format!("`{}`: {}", failed.file, failed.error));
+    }
+    match (output, job.kind) {
+        (Some(output), Kind::Sftp) => line(&output),
+        (Some(output), _) => line(&format!("--- stdout ---\n{output}")),
+        (None, _) => {}
+    }
+    text
+}
+
+fn figures(job: &Job) -> String {
+    match (job.bytes, job.duration) {
+        (Some(bytes), Some(duration)) => format!(" ({bytes} bytes in {duration} ms)"),
+        _ => String::new(),
+    }
+}
+
+impl IntoCallToolResult for Reply {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        Ok(self.0.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(change: impl FnOnce(&mut Job)) -> String {
+        let mut job = Job::new(Kind::Ssh, "web1");
+        change(&mut job);
+        text_of_job(&job).replace(job.id.as_str(), "ID")
+    }
+
+    #[test]
+    fn success_shows_the_output_first() {
+        let text = job(|job| {
+            job.output = Some("hi".into());
+            job.stderr = Some("careful".into());
+            job.enter(Status::Completed);
+        });
+        assert_eq!(
+            text,
+            "Direct result (task ID):\nhi\n--- stderr ---\ncareful"
+        );
+    }
+
+    #[test]
+    fn silence_is_said() {
+        let text = job(|job| {
+            job.output = Some(String::new());
+            job.enter(Status::Completed);
+        });
+        assert_eq!(text, "Direct result (task ID):\n(no output, exit status 0)");
+    }
+
+    #[test]
+    fn failure_shows_exit_status_stderr_and_stdout() {
+        let text = job(|job| {
+            job.output = Some("partly".into());
+            job.stderr = Some("oops".into());
+            job.exit_code = Some(3);
+            job.error = Some("Exit code: 3".into());
+            job.enter(Status::Failed);
+        });
+        assert_eq!(
+            text,
+            "Direct result (task ID):\nexit status 3\n--- stderr ---\noops\n--- stdout ---\npartly"
+        );
+    }
+
+    #[test]
+    fn a_live_job_says_how_to_follow_it() {
+        let text = job(|job| job.enter(Status::Running));
+        assert!(text.contains("task ID goes on in the background") && text.contains("running"));
+        assert!(text.contains("task_wait") && text.contains("task_status"));
+    }
+}

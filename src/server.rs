@@ -1,0 +1,237 @@
+//! The MCP handler: the state that every tool shares, and the one gate that every call passes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rmcp::handler::server::tool::{IntoCallToolResult, ToolCallContext, ToolRouter};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam,
+    ContentBlock, ErrorCode, Implementation, ServerCapabilities, ServerConfig,
+};
+use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::{ErrorData, RoleServer, ServerHandler, model::RequestId, tool_handler};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::job::{JobId, Jobs, Queue};
+use crate::logging::Log;
+use crate::ssh::{KnownHosts, Pool};
+use crate::store::{self, servers::Servers};
+use crate::tools;
+
+const INSTRUCTIONS: &str = "Runs commands and moves files on SSH servers. Add a server with server_add, \
+    then use its alias. A call that takes long answers with a task ID and goes on in the background: \
+    task_wait waits for it, task_status shows it.";
+
+/// The server. Cheap to clone.
+#[derive(Clone)]
+pub struct Orchestrator(Arc<Shared>);
+
+struct Shared {
+    config: Arc<Config>,
+    servers: Arc<Servers>,
+    pool: Pool,
+    jobs: Jobs,
+    log: Log,
+    started: Instant,
+    router: ToolRouter<Orchestrator>,
+    /// The jobs that calls wait for, by the call's request, so that a cancelled one finds its job.
+    asked: Mutex<HashMap<RequestId, JobId>>,
+}
+
+impl Orchestrator {
+    /// Opens the data directory. Needs a tokio runtime, for saving and for the pool's upkeep.
+    pub fn open(config: Config, log: Log) -> Result<Self, Error> {
+        store::prepare_directory(&config.data_dir)?;
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        let config = Arc::new(config);
+        let servers = Arc::new(Servers::open(&config.data_dir));
+        let queue = Queue::open(Arc::clone(&config))?;
+        let pool = Pool::new(
+            Arc::clone(&config),
+            Arc::clone(&servers),
+            KnownHosts::open(&config.data_dir),
+        );
+        let jobs = Jobs::new(
+            Arc::clone(&config),
+            queue,
+            Arc::clone(&servers),
+            pool.clone(),
+        );
+        Ok(Self(Arc::new(Shared {
+            config,
+            servers,
+            pool,
+            jobs,
+            log,
+            started: Instant::now(),
+            router: tools::router(),
+            asked: Mutex::default(),
+        })))
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The configured servers.
+    pub fn servers(&self) -> &Servers {
+        &self.0.servers
+    }
+
+    /// The connections.
+    pub fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    /// The job engine.
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
+    }
+
+    /// The log's last lines.
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// How long this server has been up.
+    pub fn uptime(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// Notes, until the guard is dropped, that a request waits for a job of its own.
+    pub(crate) fn asked(&self, request: RequestId, job: JobId) -> Asked<'_> {
+        self.0
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(request.clone(), job);
+        Asked {
+            shared: &self.0,
+            request,
+        }
+    }
+}
+
+/// A request that waits for its job.
+pub(crate) struct Asked<'a> {
+    shared: &'a Shared,
+    request: RequestId,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.shared
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.request);
+    }
+}
+
+/// Clients give up on slow calls, and say so as if somebody had cancelled them; the work should go on.
+fn is_timeout(reason: Option<&str>) -> bool {
+    let reason = reason.unwrap_or_default().to_ascii_lowercase();
+    ["timeout", "timed out", "time out", "deadline"]
+        .iter()
+        .any(|word| reason.contains(word))
+}
+
+#[tool_handler(router = self.0.router)]
+impl ServerHandler for Orchestrator {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new(
+                "orchestrator",
+                env!("CARGO_PKG_VERSION"),
+            ))
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        if !self.0.router.has_route(&request.name) {
+            return Err(ErrorData::invalid_params(
+                format!("tool `{}` is not known", request.name),
+                None,
+            ));
+        }
+        let server = self.clone();
+        // A task of its own: a panic in it ends here, and not in a client that waits for ever.
+        let call = tokio::spawn(async move {
+            server
+                .0
+                .router
+                .call(ToolCallContext::new(&server, request, context))
+                .await
+        });
+        match call.await {
+            Ok(Err(refused)) if refused.code == ErrorCode::INVALID_PARAMS => {
+                Ok(refused_arguments(refused).into())
+            }
+            Ok(answer) => answer,
+            Err(fault) => {
+                tracing::error!("a tool failed by a fault in this program: {fault}");
+                Error::Internal {
+                    reason: fault.to_string(),
+                }
+                .into_call_tool_result()
+            }
+        }
+    }
+
+    async fn on_cancelled(
+        &self,
+        cancelled: CancelledNotificationParam,
+        _: NotificationContext<RoleServer>,
+    ) {
+        let Some(request) = cancelled.request_id else {
+            return;
+        };
+        let job = self
+            .0
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&request)
+            .cloned();
+        let Some(job) = job else { return };
+        if is_timeout(cancelled.reason.as_deref()) {
+            tracing::info!(
+                "the client gave up waiting for task {job}; it goes on in the background"
+            );
+        } else {
+            tracing::info!("the client cancelled task {job}");
+            self.jobs().cancel(&job);
+        }
+    }
+}
+
+/// A protocol error is seldom shown to a model, so arguments are refused in a result.
+fn refused_arguments(error: ErrorData) -> CallToolResult {
+    let object = error.data.unwrap_or_default();
+    let mut result = CallToolResult::error(vec![ContentBlock::text(object.to_string())]);
+    result.structured_content = Some(object);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_s_timeout_is_no_cancellation() {
+        assert!(is_timeout(Some(
+            "McpError: MCP error -32001: Request timed out"
+        )));
+        assert!(!is_timeout(Some("the user pressed escape")));
+        assert!(!is_timeout(None));
+    }
+}

@@ -1,0 +1,9 @@
+//! SFTP: files and trees, both ways (draft-ietf-secsh-filexfer-02).
+
+mod copy;
+mod path;
+mod session;
+pub mod transfer;
+mod walk;
+
+pub use path::RemotePath;

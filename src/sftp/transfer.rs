@@ -1,0 +1,366 @@
+//! Transfers: a file or a tree, up or down, each file whole or not at all.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use russh_sftp::protocol::OpenFlags;
+use serde::{Deserialize, Serialize};
+use tokio::fs::{self, File};
+use tokio_util::sync::CancellationToken;
+
+use super::path::RemotePath;
+use super::session::Session;
+use super::{copy, walk};
+use crate::config::expand_home;
+use crate::error::{Error, FailedFile};
+use crate::job::random_hex;
+use crate::ssh::Pool;
+
+/// Files of a tree that are under way at once; each adds its requests to the same channel.
+const FILES_AT_ONCE: usize = 8;
+
+/// Which way a transfer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From this machine to the server.
+    Upload,
+    /// From the server to this machine.
+    Download,
+}
+
+impl Direction {
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+        }
+    }
+}
+
+/// What a transfer moves.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which way.
+    pub direction: Direction,
+    /// The path on this machine.
+    pub local: String,
+    /// The path on the server.
+    pub remote: String,
+}
+
+/// What a transfer did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Files that arrived.
+    pub done: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that did not, with the reason for each.
+    pub failed: Vec<FailedFile>,
+    /// Whether it was cancelled before it was through.
+    pub cancelled: bool,
+}
+
+/// Runs a transfer with `alias`. An error means that it did not begin.
+pub async fn run(
+    pool: &Pool,
+    alias: &str,
+    request: &Request,
+    patience: Option<Duration>,
+    cancel: &CancellationToken,
+) -> Result<Summary, Error> {
+    let session = tokio::select! {
+        session = Session::open(pool, alias, patience) => session?,
+        () = cancel.cancelled() => return Ok(Summary { cancelled: true, ..Summary::default() }),
+    };
+    let source = match request.direction {
+        Direction::Upload => request.local.clone(),
+        Direction::Download => request.remote.clone(),
+    };
+    let plan = match request.direction {
+        Direction::Upload => plan_upload(&session, request).await,
+        Direction::Download => plan_download(&session, request).await,
+    };
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => {
+            let failed = vec![FailedFile {
+                file: source,
+                error: error.to_string(),
+            }];
+            return Ok(Summary {
+                failed,
+                ..Summary::default()
+            });
+        }
+    };
+    let mut summary = Summary {
+        failed: plan.left_out,
+        ..Summary::default()
+    };
+    let mut copies = plan.copies.iter();
+    let mut under_way: FuturesUnordered<_> = copies
+        .by_ref()
+        .take(FILES_AT_ONCE)
+        .map(|copy| copy.run(&session, cancel))
+        .collect();
+    while let Some((copy, outcome)) = under_way.next().await {
+        under_way.extend(copies.next().map(|copy| copy.run(&session, cancel)));
+        match outcome {
+            Ok(bytes) => {
+                summary.done += 1;
+                summary.bytes += bytes;
+            }
+            Err(error) => summary.failed.push(FailedFile {
+                file: copy.source(),
+                error: error.to_string(),
+            }),
+        }
+    }
+    summary.cancelled = cancel.is_cancelled();
+    Ok(summary)
+}
+
+#[derive(Default)]
+struct Plan {
+    copies: Vec<Copy>,
+    left_out: Vec<FailedFile>,
+}
+
+/// One file's way.
+enum Copy {
+    Up { from: PathBuf, to: RemotePath },
+    Down { from: RemotePath, to: PathBuf },
+}
+
+async fn plan_upload(session: &Session, request: &Request) -> io::Result<Plan> {
+    let local = expand_home(&request.local);
+    let remote = RemotePath::new(&request.remote);
+    if !fs::metadata(&local).await?.is_dir() {
+        let into = remote.names_directory()
+            || session
+                .facts(&remote)
+                .await?
+                .is_some_and(|facts| facts.kind.is_dir());
+        let to = match local.file_name() {
+            Some(name) if into => remote.join(&name.to_string_lossy()),
+            _ => remote,
+        };
+        if let Some(parent) = to.parent() {
+            session.make_directories(&parent).await?;
+        }
+        return Ok(Plan {
+            copies: vec![Copy::Up { from: local, to }],
+            left_out: Vec::new(),
+        });
+    }
+    let tree = walk::local(&local).await?;
+    session.make_directories(&remote).await?;
+    for directory in &tree.directories {
+        session
+            .make_directories(&remote.join_local(directory))
+            .await?;
+    }
+    let copies = tree.files.iter().map(|file| Copy::Up {
+        from: local.join(file),
+        to: remote.join_local(file),
+    });
+    Ok(Plan {
+        copies: copies.collect(),
+        left_out: tree.left_out,
+    })
+}
+
+async fn plan_download(session: &Session, request: &Request) -> io::Result<Plan> {
+    let local = expand_home(&request.local);
+    let remote = RemotePath::new(&request.remote);
+    let facts = session.facts(&remote).await?;
+    let facts = facts.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "No such file"))?;
+    if !facts.kind.is_dir() {
+        let into = request.local.ends_with(['/', std::path::MAIN_SEPARATOR]) || local.is_dir();
+        let to = match remote.file_name() {
+            Some(name) if into => local.join(name),
+            _ => local,
+        };
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).await?;
+        }
+        return Ok(Plan {
+            copies: vec![Copy::Down { from: remote, to }],
+            left_out: Vec::new(),
+        });
+    }
+    let tree = walk::remote(session, &remote).await?;
+    fs::create_dir_all(&local).await?;
+    for directory in &tree.directories {
+        fs::create_dir_all(local.join(directory)).await?;
+    }
+    let copies = tree.files.iter().map(|file| Copy::Down {
+        from: remote.join_local(file),
+        to: local.join(file),
+    });
+    Ok(Plan {
+        copies: copies.collect(),
+        left_out: tree.left_out,
+    })
+}
+
+impl Copy {
+    fn source(&self) -> String {
+        match self {
+            Self::Up { from, .. } => from.display().to_string(),
+            Self::Down { from, .. } => from.to_string(),
+        }
+    }
+
+    async fn run(&self, session: &Session, cancel: &CancellationToken) -> (&Self, io::Result<u64>) {
+        let outcome = match self {
+            _ if cancel.is_cancelled() => Err(cancelled()),
+            Self::Up { from, to } => upload(session, from, to, cancel).await,
+            Self::Down { from, to } => download(session, from, to, cancel).await,
+        };
+        (self, outcome)
+    }
+}
+
+fn cancelled() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "cancelled")
+}
+
+/// A name beside the target that no other transfer uses.
+fn part_name(name: &str) -> String {
+    format!(".{name}.{}.part", random_hex::<4>())
+}
+
+async fn upload(
+    session: &Session,
+    from: &Path,
+    to: &RemotePath,
+    cancel: &CancellationToken,
+) -> io::Result<u64> {
+    let source = File::open(from).await?;
+    let metadata = source.metadata().await?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("is neither a file nor a directory"));
+    }
+    let (to, existing) = session.resolve(to).await?;
+    if existing.is_some_and(|facts| facts.kind.is_dir()) {
+        return Err(io::Error::other(format!("`{to}` is a directory")));
+    }
+    let name = to
+        .file_name()
+        .ok_or_else(|| io::Error::other(format!("`{to}` does not name a file")))?;
+    let part = to.with_file_name(&part_name(name));
+    let begin = OpenFlags::CREATE | OpenFlags::EXCLUDE | OpenFlags::WRITE;
+    let (handle, part) = match session.open_file(&part, begin).await {
+        Ok(handle) => (handle, Some(part)),
+        // The directory may not be written, yet the file in it may be.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && existing.is_some() => (
+            session
+                .open_file(&to, OpenFlags::WRITE | OpenFlags::TRUNCATE)
+                .await?,
+            None,
+        ),
+        Err(error) => return Err(error),
+    };
+    let mode = existing
+        .and_then(|facts| facts.mode)
+        .or_else(|| mode_of(&metadata));
+    let fill = async {
+        let bytes = tokio::select! {
+            bytes = copy::upload(session, source, &handle) => bytes?,
+            () = cancel.cancelled() => return Err(cancelled()),
+        };
+        if let (Some(mode), Some(_)) = (mode, &part) {
+            session.set_mode(&handle, mode).await?;
+        }
+        Ok(bytes)
+    };
+    let filled = fill.await;
+    let closed = session.close_file(handle).await;
+    let bytes = filled.and_then(|bytes| closed.map(|()| bytes));
+    let Some(part) = part else { return bytes };
+    let replaced = match bytes {
+        Ok(bytes) => session.replace(&part, &to).await.map(|()| bytes),
+        Err(error) => Err(error),
+    };
+    if replaced.is_err() {
+        let _ = session.remove(&part).await;
+    }
+    replaced
+}
+
+async fn download(
+    session: &Session,
+    from: &RemotePath,
+    to: &Path,
+    cancel: &CancellationToken,
+) -> io::Result<u64> {
+    if to.is_dir() {
+        return Err(io::Error::other(format!(
+            "`{}` is a directory",
+            to.display()
+        )));
+    }
+    let name = to
+        .file_name()
+        .ok_or_else(|| io::Error::other(format!("`{}` does not name a file", to.display())))?;
+    let part = to.with_file_name(part_name(&name.to_string_lossy()));
+    let handle = session.open_file(from, OpenFlags::READ).await?;
+    let fill = async {
+        let facts = session
+            .raw
+            .fstat(handle.as_str())
+            .await
+            .map_err(|error| session.explain(error))?
+            .attrs;
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&part)
+            .await?;
+        let bytes = tokio::select! {
+            bytes = copy::download(session, &handle, facts.size.unwrap_or(0), &mut file) => bytes?,
+            () = cancel.cancelled() => return Err(cancelled()),
+        };
+        let existing = fs::metadata(to).await.ok().as_ref().and_then(mode_of);
+        if let Some(mode) = existing.or(facts.permissions.map(|mode| mode & 0o777)) {
+            set_mode(&part, mode).await?;
+        }
+        fs::rename(&part, to).await?;
+        Ok(bytes)
+    };
+    let outcome = fill.await;
+    let _ = session.close_file(handle).await;
+    if outcome.is_err() {
+        let _ = fs::remove_file(&part).await;
+    }
+    outcome
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have no mode")]
+fn mode_of(metadata: &std::fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(metadata.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode_of(_: &std::fs::Metadata) -> Option<u32> {
+    None
+}
+
+#[cfg(unix)]
+async fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).await
+}
+
+#[cfg(not(unix))]
+async fn set_mode(_: &Path, _: u32) -> io::Result<()> {
+    Ok(())
+}

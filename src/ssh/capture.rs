@@ -1,0 +1,132 @@
+//! What is kept of a stream of any length: its head, its tail, and how much there was.
+
+use std::collections::VecDeque;
+
+/// Bytes kept of the beginning. With [`TAIL`], what a model can usefully read in one answer.
+const HEAD: usize = 16 * 1024;
+/// Bytes kept of the end.
+const TAIL: usize = 16 * 1024;
+
+/// A stream's head and tail; memory stays bounded whatever the stream's length.
+#[derive(Clone, Debug, Default)]
+pub struct Captured {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    total: u64,
+    newlines: u64,
+    last: Option<u8>,
+}
+
+impl Captured {
+    /// Takes the next bytes of the stream.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.total += bytes.len() as u64;
+        self.newlines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.last = bytes.last().copied().or(self.last);
+        let (head, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
+        self.head.extend_from_slice(head);
+        let rest = &rest[rest.len().saturating_sub(TAIL)..];
+        let surplus = (self.tail.len() + rest.len()).saturating_sub(TAIL);
+        self.tail.drain(..surplus);
+        self.tail.extend(rest);
+    }
+
+    /// The number of lines, a last one without a newline included.
+    pub fn lines(&self) -> u64 {
+        self.newlines + u64::from(self.last.is_some_and(|byte| byte != b'\n'))
+    }
+
+    /// Whether bytes between head and tail were dropped.
+    pub fn is_truncated(&self) -> bool {
+        self.dropped() > 0
+    }
+
+    fn dropped(&self) -> u64 {
+        self.total - (self.head.len() + self.tail.len()) as u64
+    }
+
+    /// The text, without trailing newlines (as a shell's `$(…)` gives it), with a line that says
+    /// what was left out. Bytes that are not UTF-8 are replaced.
+    pub fn text(&self) -> String {
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        let text = if self.is_truncated() {
+            let head = &self.head[..whole_characters(&self.head)];
+            // A character cut in two shows as continuation bytes (0b10xx_xxxx), three at most.
+            let cut = tail
+                .iter()
+                .take(3)
+                .take_while(|byte| **byte & 0xC0 == 0x80)
+                .count();
+            let dropped = self.total - (head.len() + tail.len() - cut) as u64;
+            format!(
+                "{}\n[… {dropped} bytes left out …]\n{}",
+                String::from_utf8_lossy(head),
+                String::from_utf8_lossy(&tail[cut..])
+            )
+        } else {
+            let whole = [self.head.as_slice(), tail.as_slice()].concat();
+            String::from_utf8_lossy(&whole).into_owned()
+        };
+        text.trim_end_matches(['\n', '\r']).to_owned()
+    }
+}
+
+/// The length without a character that the end of `bytes` cuts in two.
+fn whole_characters(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn captured(bytes: &[u8]) -> Captured {
+        let mut captured = Captured::default();
+        for chunk in bytes.chunks(1000) {
+            captured.push(chunk);
+        }
+        captured
+    }
+
+    #[test]
+    fn short_streams_are_whole() {
+        let captured = captured(b"one\ntwo\n");
+        assert_eq!(captured.text(), "one\ntwo");
+        assert_eq!((captured.lines(), captured.is_truncated()), (2, false));
+    }
+
+    #[test]
+    fn lines_are_counted_as_people_do() {
+        assert_eq!(captured(b"").lines(), 0);
+        assert_eq!(captured(b"a").lines(), 1);
+        assert_eq!(captured(b"a\n\nb").lines(), 3);
+    }
+
+    #[test]
+    fn a_stream_of_head_and_tail_s_length_is_whole() {
+        let bytes = vec![b'x'; HEAD + TAIL];
+        assert!(!captured(&bytes).is_truncated());
+        assert_eq!(captured(&bytes).text().len(), HEAD + TAIL);
+    }
+
+    #[test]
+    fn long_streams_keep_both_ends() {
+        let mut bytes = b"first\n".to_vec();
+        bytes.extend(std::iter::repeat_n("é\n".as_bytes(), 100_000).flatten());
+        bytes.extend(b"last\n");
+        let captured = captured(&bytes);
+        let text = captured.text();
+        assert!(text.starts_with("first\n") && text.ends_with("last"));
+        assert!(text.contains("bytes left out") && !text.contains('\u{FFFD}'));
+        assert!(text.len() < HEAD + TAIL + 100);
+        assert_eq!(captured.lines(), 100_002);
+    }
+
+    #[test]
+    fn other_bytes_are_replaced() {
+        assert_eq!(captured(b"a\xFFb").text(), "a\u{FFFD}b");
+    }
+}

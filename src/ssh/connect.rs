@@ -1,0 +1,342 @@
+//! One SSH connection: dialled, its host key checked, logged in.
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use russh::client::{self, DisconnectReason, Handle, Msg};
+use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
+use russh::{Channel, Disconnect, Preferred, SshId, cipher};
+use tokio::net::TcpStream;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::authenticate::authenticate;
+use super::known_hosts::{KnownHosts, Verdict, fingerprint};
+use super::stream::Stream;
+use crate::config::Config;
+use crate::error::Error;
+use crate::store::servers::Server;
+
+/// From the first packet to being logged in; a slow but honest server takes a few seconds.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A dead line takes no goodbye.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Unanswered keep-alives that end a connection.
+const KEEP_ALIVES: usize = 3;
+
+/// AES-GCM is the fastest where the processor has AES; `ChaCha20` serves the others and old servers
+/// get counter mode with encrypt-then-MAC.
+const CIPHERS: &[cipher::Name] = &[
+    cipher::AES_128_GCM,
+    cipher::AES_256_GCM,
+    cipher::CHACHA20_POLY1305,
+    cipher::AES_256_CTR,
+    cipher::AES_192_CTR,
+    cipher::AES_128_CTR,
+];
+
+/// A connection that is logged in. Dropping it ends it.
+pub struct Connection {
+    handle: Handle<Client>,
+    closed: CancellationToken,
+    reason: Arc<Mutex<Option<String>>>,
+    // Cancelled when the connection is dropped: ends the library's task and frees the socket.
+    _cut: DropGuard,
+}
+
+/// Why a connection did not come about.
+#[derive(Debug)]
+pub(super) enum ConnectError {
+    /// Trying again soon may help.
+    Transient(Error),
+    /// Trying again will not help.
+    Final(Error),
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Transient(error) | ConnectError::Final(error) => error,
+        }
+    }
+}
+
+impl Connection {
+    /// Opens a session channel (RFC 4254, section 6.1).
+    pub(super) async fn open_session(&self) -> Result<Channel<Msg>, russh::Error> {
+        self.handle.channel_open_session().await
+    }
+
+    /// Whether the line is gone.
+    pub fn is_closed(&self) -> bool {
+        self.closed.is_cancelled() || self.handle.is_closed()
+    }
+
+    /// Cancelled once the line is gone.
+    pub(super) fn closed(&self) -> CancellationToken {
+        self.closed.clone()
+    }
+
+    /// Why the line is gone, as far as it is known.
+    pub fn closed_because(&self) -> String {
+        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        reason
+            .clone()
+            .unwrap_or_else(|| "the connection was closed".to_owned())
+    }
+
+    /// Tells the server goodbye (RFC 4253, section 11.1) and waits until that is on its way.
+    pub async fn disconnect(&self) {
+        let goodbye = async {
+            let _ = self
+                .handle
+                .disconnect(Disconnect::ByApplication, "", "")
+                .await;
+            self.closed.cancelled().await;
+        };
+        let _ = tokio::time::timeout(GOODBYE_TIMEOUT, goodbye).await;
+    }
+}
+
+/// Dials `server` once.
+pub async fn connect(
+    alias: &str,
+    server: &Server,
+    config: &Config,
+    known_hosts: &KnownHosts,
+) -> Result<Connection, Error> {
+    Ok(dial(alias, server, config, known_hosts).await?)
+}
+
+/// Dials `server` once, telling apart what a further attempt may mend.
+pub(super) async fn dial(
+    alias: &str,
+    server: &Server,
+    config: &Config,
+    known_hosts: &KnownHosts,
+) -> Result<Connection, ConnectError> {
+    let cut = CancellationToken::new();
+    // Dropped on every early return, and by the timeout.
+    let guard = cut.clone().drop_guard();
+    let late = || failed(alias, server, &"ETIMEDOUT: no answer to the handshake");
+    tokio::time::timeout(
+        DIAL_TIMEOUT,
+        handshake(alias, server, config, known_hosts, cut, guard),
+    )
+    .await
+    .map_err(|_| ConnectError::Final(late()))?
+}
+
+async fn handshake(
+    alias: &str,
+    server: &Server,
+    config: &Config,
+    known_hosts: &KnownHosts,
+    cut: CancellationToken,
+    guard: DropGuard,
+) -> Result<Connection, ConnectError> {
+    let tcp = open_tcp(alias, server).await?;
+    let closed = CancellationToken::new();
+    let reason = Arc::new(Mutex::new(None));
+    let refusal = Arc::new(Mutex::new(None));
+    let client = Client {
+        alias: alias.to_owned(),
+        host: server.host.clone(),
+        port: server.port(),
+        known_hosts: known_hosts.clone(),
+        refusal: Arc::clone(&refusal),
+        reason: Arc::clone(&reason),
+        _closed: closed.clone().drop_guard(),
+    };
+    let settings = settings(config, server, known_hosts).map_err(ConnectError::Final)?;
+    let connected = client::connect_stream(Arc::new(settings), Stream::new(tcp, cut), client).await;
+    let mut handle = connected.map_err(|error| {
+        let refused = refusal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        refused.map_or_else(|| unreachable(alias, server, &error), ConnectError::Final)
+    })?;
+    authenticate(&mut handle, alias, server).await?;
+    Ok(Connection {
+        handle,
+        closed,
+        reason,
+        _cut: guard,
+    })
+}
+
+async fn open_tcp(alias: &str, server: &Server) -> Result<TcpStream, ConnectError> {
+    let addresses = tokio::net::lookup_host((server.host.as_str(), server.port())).await;
+    let addresses: Vec<_> = addresses
+        .map_err(|error| {
+            ConnectError::Final(failed(alias, server, &format!("ENOTFOUND: {error}")))
+        })?
+        .collect();
+    TcpStream::connect(addresses.as_slice())
+        .await
+        .map_err(|error| ConnectError::Transient(failed(alias, server, &os_reason(&error))))
+}
+
+fn settings(
+    config: &Config,
+    server: &Server,
+    known_hosts: &KnownHosts,
+) -> Result<client::Config, Error> {
+    let recorded = known_hosts.algorithms(&server.host, server.port())?;
+    let mut keys = Preferred::DEFAULT.key.into_owned();
+    // An RSA key is recorded without a hash and asked for with one, so compare kinds.
+    keys.sort_by_key(|key| {
+        !recorded
+            .iter()
+            .any(|known| known == key || is_rsa(known) && is_rsa(key))
+    });
+    Ok(client::Config {
+        client_id: SshId::Standard(Cow::Borrowed(concat!(
+            "SSH-2.0-mcp_sftp_orchestrator_",
+            env!("CARGO_PKG_VERSION")
+        ))),
+        keepalive_interval: Some(config.keep_alive),
+        keepalive_max: KEEP_ALIVES,
+        preferred: Preferred {
+            key: Cow::Owned(keys),
+            cipher: Cow::Borrowed(CIPHERS),
+            ..Preferred::DEFAULT
+        },
+        ..client::Config::default()
+    })
+}
+
+fn is_rsa(algorithm: &Algorithm) -> bool {
+    matches!(algorithm, Algorithm::Rsa { .. })
+}
+
+fn failed(alias: &str, server: &Server, reason: &impl ToString) -> Error {
+    Error::Connection {
+        alias: alias.to_owned(),
+        host: server.host.clone(),
+        port: server.port(),
+        reason: reason.to_string(),
+    }
+}
+
+/// A line that broke during the handshake: a busy server does that (`MaxStartups`), so it may pass.
+pub(super) fn unreachable(alias: &str, server: &Server, error: &russh::Error) -> ConnectError {
+    match error {
+        russh::Error::NoCommonAlgo { kind, theirs, .. } => ConnectError::Final(failed(
+            alias,
+            server,
+            &format!(
+                "no {kind:?} algorithm in common; the server offers {}",
+                theirs.join(", ")
+            ),
+        )),
+        russh::Error::IO(error) => {
+            ConnectError::Transient(failed(alias, server, &os_reason(error)))
+        }
+        russh::Error::Disconnect | russh::Error::HUP => ConnectError::Transient(failed(
+            alias,
+            server,
+            &"the server closed the connection during the handshake",
+        )),
+        other => ConnectError::Final(failed(alias, server, other)),
+    }
+}
+
+/// The operating system's name for an error, where it has one that users know.
+fn os_reason(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    let name = match error.kind() {
+        Kind::ConnectionRefused => "ECONNREFUSED",
+        Kind::ConnectionReset => "ECONNRESET",
+        Kind::ConnectionAborted => "ECONNABORTED",
+        Kind::TimedOut => "ETIMEDOUT",
+        Kind::HostUnreachable => "EHOSTUNREACH",
+        Kind::NetworkUnreachable => "ENETUNREACH",
+        Kind::AddrNotAvailable => "EADDRNOTAVAIL",
+        Kind::BrokenPipe => "EPIPE",
+        _ => return error.to_string(),
+    };
+    name.to_owned()
+}
+
+/// The library's view of us: judges host keys, notes why the line ended.
+pub(super) struct Client {
+    alias: String,
+    host: String,
+    port: u16,
+    known_hosts: KnownHosts,
+    refusal: Arc<Mutex<Option<Error>>>,
+    reason: Arc<Mutex<Option<String>>>,
+    // The library drops its handler when its task ends, whatever ends it.
+    _closed: DropGuard,
+}
+
+impl Client {
+    /// Accepts a known key, learns the key of a new host, refuses any other.
+    fn judge(&self, key: &PublicKey) -> Result<(), Error> {
+        match self.known_hosts.judge(&self.host, self.port, key)? {
+            Verdict::Known => Ok(()),
+            Verdict::New => {
+                self.known_hosts.learn(&self.host, self.port, key)?;
+                tracing::info!(
+                    "host key of {}:{} recorded on first use: {}",
+                    self.host,
+                    self.port,
+                    fingerprint(key)
+                );
+                Ok(())
+            }
+            Verdict::Changed { known, known_at } => Err(Error::HostKeyMismatch {
+                alias: self.alias.clone(),
+                host: self.host.clone(),
+                port: self.port,
+                presented: fingerprint(key),
+                known,
+                known_at,
+            }),
+        }
+    }
+}
+
+impl client::Handler for Client {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        shown: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        // Certificates are not asked for, so a server has no cause to show one.
+        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else {
+            return Ok(false);
+        };
+        match self.judge(key) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Ok(false)
+            }
+        }
+    }
+
+    async fn disconnected(
+        &mut self,
+        reason: DisconnectReason<Self::Error>,
+    ) -> Result<(), Self::Error> {
+        let text = match &reason {
+            DisconnectReason::ReceivedDisconnect(info) => {
+                format!("the server said: {}", info.message)
+            }
+            DisconnectReason::Error(russh::Error::IO(error)) => os_reason(error),
+            DisconnectReason::Error(error) => error.to_string(),
+        };
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        match reason {
+            DisconnectReason::ReceivedDisconnect(_) => Ok(()),
+            DisconnectReason::Error(error) => Err(error),
+        }
+    }
+}

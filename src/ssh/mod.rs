@@ -1,0 +1,15 @@
+//! SSH: connections, host keys, the pool, and commands.
+
+mod authenticate;
+mod capture;
+mod connect;
+pub mod exec;
+mod known_hosts;
+mod pool;
+mod stream;
+
+pub use capture::Captured;
+pub use connect::{Connection, connect};
+pub use known_hosts::KnownHosts;
+pub use pool::{ConnectionStats, Lease, Pool, PoolStats, ServerStats, Use};
+pub(crate) use stream::Stream;

@@ -1,0 +1,351 @@
+//! One JSON file that several processes read and change without losing each other's changes.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tempfile::NamedTempFile;
+
+use crate::error::Error;
+use crate::time::Timestamp;
+
+/// How long a change waits for other processes; each holds the lock for milliseconds.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_RETRY: Duration = Duration::from_millis(2);
+
+/// A JSON file in the data directory.
+///
+/// A change takes the lock (a sibling file, since the data file itself is replaced), reads, writes
+/// a sibling, makes it durable, and renames it over the old one. Readers need no lock.
+#[derive(Clone, Debug)]
+pub struct JsonFile {
+    path: PathBuf,
+    backup: Option<PathBuf>,
+}
+
+/// What tells one version of a file from the next, without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signature {
+    modified: Option<SystemTime>,
+    length: u64,
+    inode: u64,
+}
+
+/// The exclusive right to change a file; released when dropped.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    file: &'a JsonFile,
+    _lock: File,
+}
+
+impl JsonFile {
+    /// The file `name` in `directory`, without a backup.
+    pub fn new(directory: &Path, name: &str) -> Self {
+        Self {
+            path: directory.join(name),
+            backup: None,
+        }
+    }
+
+    /// Keeps the previous version as `name` beside it.
+    #[must_use]
+    pub fn with_backup(mut self, name: &str) -> Self {
+        self.backup = Some(self.path.with_file_name(name));
+        self
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The present version's signature; `None` where there is no file.
+    pub fn signature(&self) -> Option<Signature> {
+        fs::metadata(&self.path).ok().map(|metadata| Signature {
+            modified: metadata.modified().ok(),
+            length: metadata.len(),
+            inode: inode(&metadata),
+        })
+    }
+
+    /// Reads the file; a missing or empty one is the default.
+    ///
+    /// One that does not parse is set aside under a dated name, and the backup is used if there is one.
+    pub fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
+        match parse(&self.path)? {
+            Parsed::Good(value) => Ok(value),
+            // Under the lock, so that only one process sets it aside.
+            Parsed::Broken(_) => self.lock()?.read(),
+        }
+    }
+
+    /// Reads, changes and replaces the file as one step that no other process can come between.
+    pub fn update<T, R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, Error>
+    where
+        T: DeserializeOwned + Serialize + Default,
+    {
+        let locked = self.lock()?;
+        let mut value = locked.read()?;
+        let result = change(&mut value);
+        locked.replace(&value)?;
+        Ok(result)
+    }
+
+    /// Takes the lock, waiting for other processes at most [`LOCK_PATIENCE`].
+    pub fn lock(&self) -> Result<Locked<'_>, Error> {
+        let path = self.sibling("lock");
+        let lock = private(OpenOptions::new().create(true).truncate(false).write(true))
+            .open(&path)
+            .map_err(|error| failed(&path, "open", &error))?;
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => {
+                    return Ok(Locked {
+                        file: self,
+                        _lock: lock,
+                    });
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(LOCK_RETRY);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let error =
+                        io::Error::new(io::ErrorKind::TimedOut, "another process holds its lock");
+                    return Err(failed(&path, "lock", &error));
+                }
+                Err(TryLockError::Error(error)) => return Err(failed(&path, "lock", &error)),
+            }
+        }
+    }
+
+    fn sibling(&self, extension: &str) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".");
+        name.push(extension);
+        self.path.with_file_name(name)
+    }
+}
+
+fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Parsed::Good(T::default()));
+        }
+        Err(error) => return Err(failed(path, "read", &error)),
+    };
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Parsed::Good(T::default()));
+    }
+    Ok(match serde_json::from_slice(&bytes) {
+        Ok(value) => Parsed::Good(value),
+        Err(error) => Parsed::Broken(error.to_string()),
+    })
+}
+
+enum Parsed<T> {
+    Good(T),
+    Broken(String),
+}
+
+impl Locked<'_> {
+    /// As [`JsonFile::read`], with the certainty that nobody changes the file meanwhile.
+    pub fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
+        let file = self.file;
+        let problem = match parse(&file.path)? {
+            Parsed::Good(value) => return Ok(value),
+            Parsed::Broken(problem) => problem,
+        };
+        let aside = file.sibling(&format!("broken-{}", Timestamp::now().for_file_name()));
+        fs::rename(&file.path, &aside).map_err(|error| failed(&file.path, "set aside", &error))?;
+        let rescued = match &file.backup {
+            Some(backup) => match parse(backup)? {
+                Parsed::Good(value) => Some(value),
+                Parsed::Broken(_) => None,
+            },
+            None => None,
+        };
+        tracing::error!(
+            "`{}` does not parse ({problem}); it was set aside as `{}` and {}",
+            file.path.display(),
+            aside.display(),
+            if rescued.is_some() {
+                "its backup is used"
+            } else {
+                "a new one is begun"
+            },
+        );
+        Ok(rescued.unwrap_or_default())
+    }
+
+    /// Replaces the file durably, keeping the previous version as the backup where there is one.
+    pub fn replace<T: Serialize>(&self, value: &T) -> Result<Option<Signature>, Error> {
+        let file = self.file;
+        let write = || -> io::Result<()> {
+            let directory = file.path.parent().unwrap_or(Path::new("."));
+            // Created with mode 0600 (tempfile's promise), which the rename keeps.
+            let mut sibling = NamedTempFile::new_in(directory)?;
+            let mut bytes = serde_json::to_vec_pretty(value)?;
+            bytes.push(b'\n');
+            sibling.write_all(&bytes)?;
+            sibling.as_file().sync_all()?;
+            if let Some(backup) = &file.backup {
+                keep_backup(&file.path, backup)?;
+            }
+            sibling.persist(&file.path)?;
+            sync_directory(directory)
+        };
+        write().map_err(|error| failed(&file.path, "write", &error))?;
+        Ok(file.signature())
+    }
+}
+
+/// Gives the present version a second name, so that there is no moment without the first.
+fn keep_backup(path: &Path, backup: &Path) -> io::Result<()> {
+    let link = backup.with_extension("link");
+    let _ = fs::remove_file(&link);
+    match fs::hard_link(path, &link) {
+        Ok(()) => fs::rename(&link, backup),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // A file system without hard links.
+        Err(_) => fs::copy(path, backup).map(|_| ()),
+    }
+}
+
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn inode(metadata: &fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.ino()
+}
+
+#[cfg(not(unix))]
+fn inode(_: &fs::Metadata) -> u64 {
+    0
+}
+
+/// Adds to `options` that a new file is readable by its owner alone.
+#[cfg(unix)]
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+fn failed(path: &Path, action: &'static str, error: &io::Error) -> Error {
+    Error::Storage {
+        path: path.to_owned(),
+        action,
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    type Numbers = BTreeMap<String, u32>;
+
+    fn file(directory: &tempfile::TempDir) -> JsonFile {
+        JsonFile::new(directory.path(), "numbers.json").with_backup("numbers.backup.json")
+    }
+
+    #[test]
+    fn concurrent_changes_all_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = file(&directory);
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let file = &file;
+                scope.spawn(move || {
+                    for number in 0..25 {
+                        let key = format!("{writer}-{number}");
+                        file.update(|numbers: &mut Numbers| numbers.insert(key, number))
+                            .unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(file.read::<Numbers>().unwrap().len(), 100);
+    }
+
+    #[test]
+    fn a_broken_file_is_set_aside_and_the_backup_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = file(&directory);
+        for number in 0..2 {
+            file.update(|numbers: &mut Numbers| numbers.insert(number.to_string(), number))
+                .unwrap();
+        }
+        fs::write(file.path(), "{\"0\": ").unwrap();
+        let read: Numbers = file.read().unwrap();
+        assert_eq!(read, Numbers::from([("0".to_owned(), 0)]));
+        let aside = fs::read_dir(directory.path())
+            .unwrap()
+            .filter_map(Result::ok)
+            .find(|entry| {
+                entry
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with("numbers.json.broken-")
+            })
+            .expect("the broken file is kept");
+        assert_eq!(fs::read_to_string(aside.path()).unwrap(), "{\"0\": ");
+    }
+
+    #[test]
+    fn a_broken_file_without_backup_begins_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = JsonFile::new(directory.path(), "numbers.json");
+        fs::write(file.path(), "[]").unwrap();
+        assert!(file.read::<Numbers>().unwrap().is_empty());
+        assert!(!file.path().exists());
+    }
+
+    #[test]
+    fn a_change_is_seen_in_the_signature() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = file(&directory);
+        let before = file.signature();
+        file.update(|numbers: &mut Numbers| numbers.insert("a".into(), 1))
+            .unwrap();
+        let between = file.signature();
+        file.update(|numbers: &mut Numbers| numbers.insert("a".into(), 2))
+            .unwrap();
+        assert_eq!(before, None);
+        assert_ne!(between, file.signature());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_are_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let file = file(&directory);
+        file.update(|numbers: &mut Numbers| numbers.insert("a".into(), 1))
+            .unwrap();
+        for entry in fs::read_dir(directory.path()).unwrap() {
+            let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Proof that a process lives: a file that it keeps locked for as long as it runs.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::file::private;
+use crate::error::Error;
+
+/// This process, as the owner of its jobs. The operating system releases the lock when the
+/// process ends, however it ends.
+#[derive(Debug)]
+pub struct Owner {
+    id: String,
+    directory: PathBuf,
+    _lock: File,
+}
+
+impl Owner {
+    /// Registers this process in the data directory.
+    pub fn claim(data_dir: &Path) -> Result<Self, Error> {
+        let directory = data_dir.join("owners");
+        super::prepare_directory(&directory)?;
+        let id = format!("{}-{}", std::process::id(), crate::job::random_hex::<4>());
+        let path = path_of(&directory, &id);
+        let failed = |error: std::io::Error| Error::Storage {
+            path: path.clone(),
+            action: "lock",
+            reason: error.to_string(),
+        };
+        let lock = private(OpenOptions::new().create_new(true).write(true))
+            .open(&path)
+            .map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        Ok(Self {
+            id,
+            directory,
+            _lock: lock,
+        })
+    }
+
+    /// The name that this process's jobs carry.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether the process that registered as `id` still runs.
+    pub fn is_alive(&self, id: &str) -> bool {
+        if id == self.id {
+            return true;
+        }
+        // An ID from a file must not lead out of the directory.
+        if id.is_empty()
+            || !id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        {
+            return false;
+        }
+        let Ok(file) = OpenOptions::new()
+            .write(true)
+            .open(path_of(&self.directory, id))
+        else {
+            return false;
+        };
+        matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Removes the files of processes that are gone. Their names stay dead: a missing file is no proof of life.
+    pub fn sweep(&self) {
+        for entry in fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let name = entry.file_name();
+            if let Some(id) = name.to_string_lossy().strip_suffix(SUFFIX)
+                && !self.is_alive(id)
+            {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(path_of(&self.directory, &self.id));
+    }
+}
+
+const SUFFIX: &str = ".lock";
+
+fn path_of(directory: &Path, id: &str) -> PathBuf {
+    directory.join(format!("{id}{SUFFIX}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lives_while_held_and_is_swept_after() {
+        let directory = tempfile::tempdir().unwrap();
+        let here = Owner::claim(directory.path()).unwrap();
+        let there = Owner::claim(directory.path()).unwrap();
+        let id = there.id().to_owned();
+        assert!(here.is_alive(&id));
+        drop(there);
+        assert!(!here.is_alive(&id));
+        assert!(!here.is_alive("../../etc/passwd"));
+    }
+}

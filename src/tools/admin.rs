@@ -1,0 +1,200 @@
+//! The orchestrator itself: its log, its pool, its state.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Count, Nothing, Parameters};
+use crate::error::Error;
+use crate::job::{JobId, QueueStats};
+use crate::logging::Line;
+use crate::reply::Reply;
+use crate::server::Orchestrator;
+use crate::ssh::PoolStats;
+use crate::store::servers::Shown;
+use crate::time::millis;
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Logs {
+    /// Only lines of this level.
+    level: Option<Level>,
+    /// Only lines that hold this text, in upper or lower case.
+    search: Option<String>,
+    /// Most lines to show: the last ones.
+    #[serde(default = "fifty")]
+    limit: Count,
+}
+
+fn fifty() -> Count {
+    Count(50)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Diagnose {
+    /// Also show settings, each connection and the last errors.
+    #[serde(default)]
+    verbose: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Diagnosis {
+    queue: QueueStats,
+    pool: PoolStats,
+    servers: IndexMap<String, Shown>,
+    crashed_jobs: usize,
+    can_retry: Vec<JobId>,
+    version: &'static str,
+    data_dir: PathBuf,
+    uptime_ms: u64,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<Settings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<Line>>,
+}
+
+/// The settings in force; durations in ms, 0 for none.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings {
+    sync_timeout: u64,
+    command_timeout: u64,
+    interactive_timeout: u64,
+    max_wait: u64,
+    max_connections_per_server: usize,
+    min_connections_per_server: usize,
+    idle_timeout: u64,
+    keep_alive_interval: u64,
+    max_queue_size: usize,
+    save_interval: u64,
+    history_retention: u64,
+    log_level: String,
+}
+
+#[tool_router(router = admin_tools, vis = "pub(super)")]
+impl Orchestrator {
+    /// Show the last lines of the orchestrator's own log, oldest first.
+    #[tool(
+        title = "Show the log",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn task_logs(&self, Parameters(logs): Parameters<Logs>) -> Result<Reply, Error> {
+        let search = logs.search.map(|search| search.to_lowercase());
+        let mut lines = self.log().lines();
+        lines.retain(|line| {
+            logs.level.is_none_or(|level| line.level == level.name())
+                && search
+                    .as_ref()
+                    .is_none_or(|search| line.message.to_lowercase().contains(search))
+        });
+        Reply::list("logs", &&lines[lines.len().saturating_sub(logs.limit.0)..])
+    }
+
+    /// Show the pool of SSH connections: per server, how many are open, busy and waited for.
+    #[tool(
+        title = "Connection pool",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn pool_stats(
+        &self,
+        Parameters(Nothing {}): Parameters<Nothing>,
+    ) -> Result<Reply, Error> {
+        Reply::json(&self.pool().stats())
+    }
+
+    /// Show the state of the whole: queue, pool, servers, warnings; with `verbose` also settings and the last errors.
+    #[tool(
+        title = "Diagnose the orchestrator",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn system_diagnostics(
+        &self,
+        Parameters(Diagnose { verbose }): Parameters<Diagnose>,
+    ) -> Result<Reply, Error> {
+        let queue = self.jobs().queue().stats().await?;
+        let mut pool = self.pool().stats();
+        if !verbose {
+            pool.by_server
+                .values_mut()
+                .for_each(|server| server.connections.clear());
+        }
+        Reply::json(&Diagnosis {
+            crashed_jobs: queue.crashed,
+            can_retry: queue.can_retry.clone(),
+            queue,
+            pool,
+            servers: self.shown_servers()?,
+            version: env!("CARGO_PKG_VERSION"),
+            data_dir: self.config().data_dir.clone(),
+            uptime_ms: millis(self.uptime()),
+            warnings: self.config().warnings.clone(),
+            settings: verbose.then(|| self.settings()),
+            errors: verbose.then(|| self.last_errors()),
+        })
+    }
+
+    fn settings(&self) -> Settings {
+        let config = self.config();
+        Settings {
+            sync_timeout: millis(config.sync_timeout),
+            command_timeout: millis(config.command_timeout.unwrap_or_default()),
+            interactive_timeout: millis(config.interactive_timeout.unwrap_or_default()),
+            max_wait: millis(config.max_wait),
+            max_connections_per_server: config.max_connections,
+            min_connections_per_server: config.min_connections,
+            idle_timeout: millis(config.idle_timeout),
+            keep_alive_interval: millis(config.keep_alive),
+            max_queue_size: config.max_queue,
+            save_interval: millis(config.save_interval),
+            history_retention: millis(config.history_retention),
+            log_level: config.log_level.to_string().to_lowercase(),
+        }
+    }
+
+    fn last_errors(&self) -> Vec<Line> {
+        let mut lines = self.log().lines();
+        lines.retain(|line| matches!(line.level, "error" | "warn"));
+        lines.split_off(lines.len().saturating_sub(fifty().0))
+    }
+}

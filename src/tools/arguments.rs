@@ -1,0 +1,300 @@
+//! Arguments: taken strictly, refused by name, and described by schemas that say no more than they mean.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::ErrorData;
+use rmcp::handler::server::common::FromContextPart;
+use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::model::{JsonObject, Tool};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// A tool's arguments, as its struct `T`.
+///
+/// Named like the library's own extractor, because the tool macro finds the schema by that name;
+/// unlike it, this one says which argument is wrong.
+pub struct Parameters<T>(pub T);
+
+impl<S, T: DeserializeOwned> FromContextPart<ToolCallContext<'_, S>> for Parameters<T> {
+    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
+        let arguments = context.arguments.take().unwrap_or_default();
+        parse(arguments).map(Self).map_err(|error| {
+            // The gate turns it into a result, which a model gets to see.
+            ErrorData::invalid_params(error.to_string(), Some(error.report().to_json()))
+        })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Parameters<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+fn parse<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Error> {
+    serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.into_inner().to_string();
+        let (parameter, problem, expected) = explain(&path, &message);
+        Error::InvalidArgument {
+            parameter,
+            problem,
+            expected,
+        }
+    })
+}
+
+/// Takes apart serde's message: parameter, problem, expectation.
+fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
+    // serde names an unknown or missing field in its message, and any other by the path to it.
+    let quoted = |rest: &str| rest.split('`').next().unwrap_or_default().to_owned();
+    let within = |name: String| match path.rsplit_once('.') {
+        Some((parent, _)) if !path.ends_with(&name) => format!("{parent}.{name}"),
+        _ => name,
+    };
+    if let Some(rest) = message.strip_prefix("unknown field `") {
+        let expected = rest
+            .split_once(", expected ")
+            .map(|(_, expected)| expected.to_owned());
+        let problem = match &expected {
+            Some(expected) => format!("is not known; expected {expected}"),
+            None => "is not known; this tool takes no parameters".to_owned(),
+        };
+        (within(quoted(rest)), problem, expected)
+    } else if let Some(rest) = message.strip_prefix("missing field `") {
+        (within(quoted(rest)), "is missing".to_owned(), None)
+    } else {
+        let expected = message
+            .split_once(", expected ")
+            .map(|(_, expected)| expected.to_owned());
+        (
+            path.to_owned(),
+            format!("is not acceptable: {message}"),
+            expected,
+        )
+    }
+}
+
+/// The arguments of a tool that takes none.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// A number of seconds, 0 or more, fractions allowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub f64);
+
+impl Seconds {
+    /// As a duration; one that is too long to represent is the longest.
+    pub fn duration(self) -> Duration {
+        Duration::try_from_secs_f64(self.0).unwrap_or(Duration::MAX)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        if seconds >= 0.0 {
+            Ok(Self(seconds))
+        } else {
+            Err(D::Error::custom(format!(
+                "invalid value: {seconds}, expected seconds, 0 or more"
+            )))
+        }
+    }
+}
+
+/// How many: a whole number, 0 or more. JSON does not tell 50 from 50.0.
+#[derive(Clone, Copy, Debug)]
+pub struct Count(pub usize);
+
+impl<'de> Deserialize<'de> for Count {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "both are checked before"
+    )]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = f64::deserialize(deserializer)?;
+        if number >= 0.0 && number.fract() == 0.0 && number <= f64::from(u32::MAX) {
+            Ok(Self(number as usize))
+        } else {
+            Err(D::Error::custom(format!(
+                "invalid value: {number}, expected a whole number, 0 or more"
+            )))
+        }
+    }
+}
+
+macro_rules! plain_number {
+    ($($type:ident),*) => {$(
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "number" })
+            }
+        }
+    )*};
+}
+plain_number!(Seconds, Count);
+
+impl serde::Serialize for Count {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// Makes a generated schema say what the contract says: an optional parameter is left out rather
+/// than null, a choice is an `enum`, and nothing speaks of Rust's number types.
+pub(super) fn tidy(tool: &mut Tool) {
+    let mut schema = Value::Object(Arc::unwrap_or_clone(std::mem::take(&mut tool.input_schema)));
+    let definitions = schema
+        .as_object_mut()
+        .and_then(|object| object.remove("$defs"))
+        .unwrap_or_default();
+    tidy_value(&mut schema, &definitions);
+    if let Value::Object(mut object) = schema {
+        object.remove("$schema");
+        tool.input_schema = Arc::new(object);
+    }
+}
+
+fn tidy_value(value: &mut Value, definitions: &Value) {
+    match value {
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| tidy_value(item, definitions)),
+        Value::Object(object) => {
+            if let Some(name) = object
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(|name| name.rsplit('/').next())
+                && let Some(Value::Object(definition)) = definitions.get(name)
+            {
+                let definition = definition.clone();
+                object.remove("$ref");
+                for (key, part) in definition {
+                    object.entry(key).or_insert(part);
+                }
+            }
+            unwrap_nullable(object);
+            if let Some(Value::Array(choices)) = object.get("oneOf")
+                && let Some(names) = choices
+                    .iter()
+                    .map(|choice| choice.get("const").cloned())
+                    .collect::<Option<Vec<_>>>()
+            {
+                object.remove("oneOf");
+                object.insert("type".into(), "string".into());
+                object.insert("enum".into(), names.into());
+            }
+            object.remove("format");
+            object
+                .values_mut()
+                .for_each(|part| tidy_value(part, definitions));
+        }
+        _ => {}
+    }
+}
+
+/// `["string", "null"]` and `anyOf: [X, null]` become the thing itself.
+fn unwrap_nullable(object: &mut JsonObject) {
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".into(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = object.get("anyOf")
+        && let [Value::Object(thing), null] = choices.as_slice()
+        && null.get("type").is_some_and(|kind| kind == "null")
+    {
+        let thing = thing.clone();
+        object.remove("anyOf");
+        for (key, part) in thing {
+            object.entry(key).or_insert(part);
+        }
+    }
+    if object.get("default").is_some_and(Value::is_null) {
+        object.remove("default");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Example {
+        #[serde(rename = "cmd")]
+        _cmd: String,
+        #[serde(default, rename = "lines")]
+        _lines: Option<Count>,
+    }
+
+    fn refusal(arguments: Value) -> (String, String) {
+        let Value::Object(arguments) = arguments else {
+            unreachable!()
+        };
+        match parse::<Example>(arguments) {
+            Err(Error::InvalidArgument {
+                parameter, problem, ..
+            }) => (parameter, problem),
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_parameter_and_what_was_expected() {
+        assert_eq!(refusal(json!({})), ("cmd".into(), "is missing".into()));
+        let (parameter, problem) = refusal(json!({"cmd": 5}));
+        assert_eq!(parameter, "cmd");
+        assert!(problem.contains("expected a string"), "{problem}");
+        let (parameter, problem) = refusal(json!({"cmd": "x", "line": 5}));
+        assert_eq!(parameter, "line");
+        assert!(problem.contains("`cmd`"), "{problem}");
+        let (parameter, problem) = refusal(json!({"cmd": "x", "lines": "50"}));
+        assert_eq!(parameter, "lines");
+        assert!(problem.contains("string \"50\""), "{problem}");
+        assert_eq!(refusal(json!({"cmd": "x", "lines": 1.5})).0, "lines");
+    }
+
+    #[test]
+    fn numbers_are_taken_as_json_means_them() {
+        let Value::Object(arguments) = json!({"cmd": "x", "lines": 50.0}) else {
+            unreachable!()
+        };
+        assert_eq!(
+            parse::<Example>(arguments)
+                .unwrap()
+                ._lines
+                .map(|count| count.0),
+            Some(50)
+        );
+    }
+}

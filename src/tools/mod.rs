@@ -1,0 +1,101 @@
+//! The tools, one file per family, and what they have in common.
+//!
+//! A tool is an argument struct, whose doc comments are the schema, and a short method that turns
+//! it into one operation.
+
+mod admin;
+mod arguments;
+mod exec;
+mod queue;
+mod servers;
+mod transfer;
+
+use std::time::Duration;
+
+use rmcp::RoleServer;
+use rmcp::handler::server::common::FromContextPart;
+use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
+use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
+use rmcp::service::Peer;
+
+pub use arguments::{Count, Nothing, Parameters, Seconds};
+
+use crate::error::Error;
+use crate::job::JobId;
+use crate::reply::Reply;
+use crate::server::Orchestrator;
+
+/// Clients that wait for progress want to see some every 5 s.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
+
+/// Every tool. The names are unique: a test counts them, for the sum would hide a double.
+pub fn router() -> ToolRouter<Orchestrator> {
+    let families = [
+        Orchestrator::server_tools(),
+        Orchestrator::exec_tools(),
+        Orchestrator::transfer_tools(),
+        Orchestrator::queue_tools(),
+        Orchestrator::admin_tools(),
+    ];
+    let mut router = ToolRouter::new();
+    for family in families {
+        router.merge(family);
+    }
+    for route in router.map.values_mut() {
+        arguments::tidy(&mut route.attr);
+    }
+    router
+}
+
+/// The request behind a tool call: what it takes to report progress, and to be found when it is cancelled.
+pub struct Call {
+    peer: Peer<RoleServer>,
+    token: Option<ProgressToken>,
+    request: RequestId,
+}
+
+impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
+    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, rmcp::ErrorData> {
+        let request = &context.request_context;
+        Ok(Self {
+            peer: request.peer.clone(),
+            token: request.meta.get_progress_token(),
+            request: request.id.clone(),
+        })
+    }
+}
+
+impl Orchestrator {
+    /// Waits for a job that this call has started: to its end, or until it goes to the background.
+    async fn attend(&self, call: &Call, id: &JobId, background: bool) -> Result<Reply, Error> {
+        let _asked = self.asked(call.request.clone(), id.clone());
+        let patience = if background {
+            Duration::ZERO
+        } else {
+            self.config().sync_timeout
+        };
+        self.follow(call, id, patience).await
+    }
+
+    /// Waits for a job at most `patience`, reporting progress to a client that asked for it.
+    async fn follow(&self, call: &Call, id: &JobId, patience: Duration) -> Result<Reply, Error> {
+        let finished = self.jobs().wait(id, patience);
+        let Some(token) = &call.token else {
+            return Ok(Reply::of_job(&*finished.await?));
+        };
+        tokio::pin!(finished);
+        let mut seconds = 0.0;
+        loop {
+            tokio::select! {
+                job = &mut finished => return Ok(Reply::of_job(&*job?)),
+                () = tokio::time::sleep(PROGRESS_INTERVAL) => {
+                    seconds += PROGRESS_INTERVAL.as_secs_f64();
+                    let progress = ProgressNotificationParam::new(token.clone(), seconds)
+                        .with_message(format!("task {id} has been running for {seconds} s"));
+                    // A client that is gone is noticed elsewhere.
+                    let _ = call.peer.notify_progress(progress).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The queue: look at jobs, wait for them, retry them.
+
+use std::time::Duration;
+
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Call, Count, Nothing, Parameters, Seconds};
+use crate::error::Error;
+use crate::job::{JobId, QueueStats, Status};
+use crate::reply::Reply;
+use crate::server::Orchestrator;
+
+/// Clients drop a call after 60 s at the earliest, most of them.
+const WAIT: Duration = Duration::from_secs(45);
+
+/// Characters of each output that a list shows.
+const EXCERPT: usize = 200;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct List {
+    /// Only tasks with this status.
+    status: Option<Status>,
+    /// Most entries to show, newest first.
+    #[serde(default = "hundred")]
+    limit: Count,
+    /// Entries to skip.
+    #[serde(default = "none")]
+    offset: Count,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct History {
+    /// Only entries of this server.
+    alias: Option<String>,
+    /// Most entries to show, newest first.
+    #[serde(default = "hundred")]
+    limit: Count,
+    /// Entries to skip.
+    #[serde(default = "none")]
+    offset: Count,
+}
+
+fn hundred() -> Count {
+    Count(100)
+}
+
+fn none() -> Count {
+    Count(0)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Task {
+    /// ID of the task: 8 hexadecimal characters.
+    id: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Wait {
+    /// ID of the task: 8 hexadecimal characters.
+    id: String,
+    /// Seconds to wait at most; 45 if left out.
+    timeout: Option<Seconds>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Figures {
+    stats: QueueStats,
+    crashed_jobs: usize,
+    can_retry: Vec<JobId>,
+}
+
+#[tool_router(router = queue_tools, vis = "pub(super)")]
+impl Orchestrator {
+    /// List the tasks in the queue, newest first. Long outputs show their beginning; task_status has the rest. A reminder that is due shows in `reminder`.
+    #[tool(
+        title = "List tasks",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn task_queue(&self, Parameters(list): Parameters<List>) -> Result<Reply, Error> {
+        let jobs = self.jobs().queue().list().await?;
+        let tasks: Vec<_> = jobs
+            .iter()
+            .filter(|job| list.status.is_none_or(|status| job.status == status))
+            .skip(list.offset.0)
+            .take(list.limit.0)
+            .map(|job| excerpt(job.to_json()))
+            .collect();
+        Reply::list("tasks", &tasks)
+    }
+
+    /// Show one task: status, output, exit status, errors.
+    #[tool(
+        title = "Show a task",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn task_status(&self, Parameters(Task { id }): Parameters<Task>) -> Result<Reply, Error> {
+        let job = self.jobs().queue().get(&JobId::from(id.as_str())).await?;
+        Reply::json(&job.to_json())
+    }
+
+    /// List the tasks that were started lately, newest first, with what each did.
+    #[tool(
+        title = "Show the history",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn task_history(&self, Parameters(history): Parameters<History>) -> Result<Reply, Error> {
+        let entries = self.jobs().queue().history().await?;
+        let entries: Vec<_> = entries
+            .iter()
+            .filter(|entry| {
+                history
+                    .alias
+                    .as_ref()
+                    .is_none_or(|alias| entry.alias == *alias)
+            })
+            .skip(history.offset.0)
+            .take(history.limit.0)
+            .collect();
+        Reply::list("entries", &entries)
+    }
+
+    /// Wait for a background task and answer with its result. If it is still running when the time is up, the answer is its present state, and it goes on.
+    #[tool(
+        title = "Wait for a task",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn task_wait(
+        &self,
+        Parameters(wait): Parameters<Wait>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let patience = wait
+            .timeout
+            .map_or(WAIT, Seconds::duration)
+            .min(self.config().max_wait);
+        self.follow(&call, &JobId::from(wait.id.as_str()), patience)
+            .await
+    }
+
+    /// Do again what a failed, crashed, partial or cancelled task did, as a new task.
+    #[tool(
+        title = "Retry a task",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = false,
+            open_world_hint = true
+        )
+    )]
+    async fn task_retry(
+        &self,
+        Parameters(Task { id }): Parameters<Task>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let id = self.jobs().retry(&JobId::from(id.as_str())).await?;
+        self.attend(&call, &id, false).await
+    }
+
+    /// Count the tasks by status and type, with mean duration (ms), success rate (percent) and the tasks that can be retried.
+    #[tool(
+        title = "Queue statistics",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn queue_stats(
+        &self,
+        Parameters(Nothing {}): Parameters<Nothing>,
+    ) -> Result<Reply, Error> {
+        let stats = self.jobs().queue().stats().await?;
+        let (crashed_jobs, can_retry) = (stats.crashed, stats.can_retry.clone());
+        Reply::json(&Figures {
+            stats,
+            crashed_jobs,
+            can_retry,
+        })
+    }
+}
+
+/// A record whose outputs are cut to their beginning: a full queue must not flood a model.
+fn excerpt(mut record: Value) -> Value {
+    for field in ["output", "stderr"] {
+        if let Some(Value::String(text)) = record.get_mut(field)
+            && let Some((end, _)) = text.char_indices().nth(EXCERPT)
+        {
+            text.truncate(end);
+            text.push('…');
+        }
+    }
+    record
+}

@@ -1,0 +1,173 @@
+//! Servers: add, list, remove.
+
+use indexmap::IndexMap;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Nothing, Parameters};
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::secret::Secret;
+use crate::server::Orchestrator;
+use crate::store::servers::{Server, Shown};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Add {
+    /// Name by which the other tools call the server.
+    alias: String,
+    /// Host name or IP address.
+    host: String,
+    /// User to log in as.
+    user: String,
+    /// Path of a private key on this machine (OpenSSH or PEM, without passphrase). `~` is the home directory.
+    key_path: Option<String>,
+    /// Password, if there is no key.
+    password: Option<Secret>,
+    /// SSH port; 22 if left out.
+    #[schemars(range(min = 1))]
+    port: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct Put {
+    alias: String,
+    added: bool,
+    server: Shown,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Remove {
+    /// Alias of the server.
+    alias: String,
+}
+
+#[derive(Serialize)]
+struct Removed {
+    alias: String,
+}
+
+impl Add {
+    fn validated(self) -> Result<(String, Server), Error> {
+        for (name, value) in [
+            ("alias", &self.alias),
+            ("host", &self.host),
+            ("user", &self.user),
+        ] {
+            if value.trim().is_empty() {
+                return Err(Error::invalid(name, "is empty"));
+            }
+            if value.chars().any(char::is_control) {
+                return Err(Error::invalid(name, "holds a control character"));
+            }
+        }
+        if self.key_path.is_none() && self.password.is_none() {
+            return Err(Error::invalid(
+                "keyPath",
+                "or `password` is needed: one way to log in",
+            ));
+        }
+        if self.port == Some(0) {
+            return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
+        }
+        let Self {
+            alias,
+            host,
+            user,
+            key_path,
+            password,
+            port,
+        } = self;
+        Ok((
+            alias,
+            Server {
+                host,
+                user,
+                key_path,
+                password,
+                port,
+            },
+        ))
+    }
+}
+
+#[tool_router(router = server_tools, vis = "pub(super)")]
+impl Orchestrator {
+    /// Add a server, or update the one with this alias. It needs keyPath or password. Nothing is connected yet.
+    #[tool(
+        title = "Add a server",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
+        let (alias, server) = add.validated()?;
+        let before = self.servers().get(&alias).ok();
+        let added = self.servers().put(&alias, &server)?;
+        if before.is_some_and(|before| before != server) {
+            self.pool().retire(&alias);
+        }
+        let text = format!(
+            "server `{alias}` {}",
+            if added { "added" } else { "updated" }
+        );
+        Reply::new(
+            text,
+            &Put {
+                alias,
+                added,
+                server: Shown::from(&server),
+            },
+        )
+    }
+
+    /// List the configured servers by alias. Passwords show as ***.
+    #[tool(
+        title = "List servers",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn server_list(
+        &self,
+        Parameters(Nothing {}): Parameters<Nothing>,
+    ) -> Result<Reply, Error> {
+        Reply::json(&self.shown_servers()?)
+    }
+
+    /// Remove a server from the configuration and close its connections. Running tasks go on to their end.
+    #[tool(
+        title = "Remove a server",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn server_remove(
+        &self,
+        Parameters(Remove { alias }): Parameters<Remove>,
+    ) -> Result<Reply, Error> {
+        self.servers().remove(&alias)?;
+        self.pool().retire(&alias);
+        Reply::new(format!("server `{alias}` removed"), &Removed { alias })
+    }
+
+    /// Every server as it may be shown, by alias.
+    pub(super) fn shown_servers(&self) -> Result<IndexMap<String, Shown>, Error> {
+        let servers = self.servers().list()?;
+        Ok(servers
+            .into_iter()
+            .map(|(alias, server)| (alias, Shown::from(&server)))
+            .collect())
+    }
+}

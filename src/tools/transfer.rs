@@ -1,0 +1,73 @@
+//! Transfers.
+
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Call, Parameters, Seconds};
+use crate::error::Error;
+use crate::job::{Operation, Options};
+use crate::reply::Reply;
+use crate::server::Orchestrator;
+use crate::sftp::transfer::{Direction, Request};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    /// Alias of the server.
+    alias: String,
+    /// upload: from this machine to the server. download: from the server to this machine.
+    direction: Direction,
+    /// File or directory on this machine. `~` is the home directory.
+    local: String,
+    /// File or directory on the server. `~` is the user's home directory there.
+    remote: String,
+    /// Seconds from now after which task_queue and task_status remind of this task.
+    rappel: Option<Seconds>,
+    /// Hand the task to the background at once instead of waiting for it.
+    #[serde(default)]
+    background: bool,
+}
+
+#[tool_router(router = transfer_tools, vis = "pub(super)")]
+impl Orchestrator {
+    /// Copy a file or a whole directory over SFTP. Missing parent directories are made. A file goes into a target that is a directory or ends with /, else to that very path; a directory's contents go into the target directory. Existing files are replaced.
+    #[tool(
+        title = "Transfer a file or directory",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = false,
+            open_world_hint = true
+        )
+    )]
+    async fn task_transfer(
+        &self,
+        Parameters(transfer): Parameters<Transfer>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let Transfer {
+            alias,
+            direction,
+            local,
+            remote,
+            rappel,
+            background,
+        } = transfer;
+        for (name, path) in [("local", &local), ("remote", &remote)] {
+            if path.is_empty() {
+                return Err(Error::invalid(name, "is empty"));
+            }
+        }
+        let operation = Operation::Transfer(Request {
+            direction,
+            local,
+            remote,
+        });
+        let options = Options {
+            reminder: rappel.map(Seconds::duration),
+        };
+        let id = self.jobs().start(&alias, operation, options)?;
+        self.attend(&call, &id, background).await
+    }
+}
