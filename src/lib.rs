@@ -14,6 +14,8 @@
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
 //! [`logging`], [`time`], and [`demo`], the embedded SSH server with its tour.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod config;
 pub mod demo;
 pub mod error;

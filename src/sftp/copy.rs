@@ -2,7 +2,7 @@
 
 use std::io;
 
-use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
+use futures_util::stream::{FuturesOrdered, FuturesUnordered, TryStreamExt};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -28,26 +28,14 @@ pub(super) async fn upload(session: &Session, mut from: File, handle: &str) -> i
         }
         for chunk in block[..length].chunks(session.write_length) {
             if pending.len() == WRITES {
-                settle(session, pending.next().await)?;
+                pending.try_next().await?;
             }
-            pending.push(session.raw.write(handle, offset, chunk.to_vec()));
+            pending.push(session.write(handle, offset, chunk.to_vec()));
             offset += chunk.len() as u64;
         }
     }
-    while !pending.is_empty() {
-        settle(session, pending.next().await)?;
-    }
+    while pending.try_next().await?.is_some() {}
     Ok(offset)
-}
-
-fn settle<T>(
-    session: &Session,
-    outcome: Option<Result<T, russh_sftp::client::error::Error>>,
-) -> io::Result<()> {
-    match outcome {
-        Some(Err(error)) => Err(session.explain(error)),
-        _ => Ok(()),
-    }
 }
 
 /// Copies an open file of `length` bytes on the server into a local one. Gives the bytes copied.
@@ -61,20 +49,17 @@ pub(super) async fn download(
     to: &mut File,
 ) -> io::Result<u64> {
     to.set_max_buf_size(BLOCK);
-    let step = u64::from(session.read_length);
-    let mut offsets =
-        (0..length).step_by(usize::try_from(step).expect("a read is at most 256 KiB"));
-    let mut pending: FuturesOrdered<_> = offsets
-        .by_ref()
-        .take(READS)
+    let step = session.read_length as usize;
+    let mut offsets = (0..length).step_by(step);
+    let first = offsets.by_ref().take(READS);
+    let mut pending: FuturesOrdered<_> = first
         .map(|offset| read_chunk(session, handle, offset))
         .collect();
     let mut written = 0;
-    while let Some(chunk) = pending.next().await {
-        let chunk = chunk?;
+    while let Some(chunk) = pending.try_next().await? {
         to.write_all(&chunk).await?;
         written += chunk.len() as u64;
-        if (chunk.len() as u64) < step {
+        if chunk.len() < step {
             break;
         }
         pending.extend(
@@ -98,27 +83,21 @@ pub(super) async fn download(
 
 /// Reads one chunk whole: a server may give less than was asked for (section 6.4 of the draft).
 async fn read_chunk(session: &Session, handle: &str, offset: u64) -> io::Result<Vec<u8>> {
+    let length = session.read_length as usize;
     let mut chunk = Vec::new();
-    loop {
-        let missing =
-            session.read_length - u32::try_from(chunk.len()).expect("a read is at most 256 KiB");
-        match session
-            .raw
+    while chunk.len() < length {
+        let missing = u32::try_from(length - chunk.len()).expect("a read is at most 256 KiB");
+        let part = session
             .read(handle, offset + chunk.len() as u64, missing)
-            .await
-        {
-            Ok(data) if data.data.is_empty() => return Ok(chunk),
-            Ok(data) if chunk.is_empty() => chunk = data.data,
-            Ok(data) => chunk.extend_from_slice(&data.data),
-            Err(russh_sftp::client::error::Error::Status(status))
-                if status.status_code == russh_sftp::protocol::StatusCode::Eof =>
-            {
-                return Ok(chunk);
-            }
-            Err(error) => return Err(session.explain(error)),
+            .await?;
+        if part.is_empty() {
+            break;
         }
-        if chunk.len() >= session.read_length as usize {
-            return Ok(chunk);
+        if chunk.is_empty() {
+            chunk = part;
+        } else {
+            chunk.extend_from_slice(&part);
         }
     }
+    Ok(chunk)
 }

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use russh::ChannelStream;
 use russh::client::Msg;
+use russh::{ChannelMsg, ChannelStream};
 use russh_sftp::client::error::Error as SftpError;
 use russh_sftp::client::rawsession::{Limits, RawSftpSession};
 use russh_sftp::extensions::{HardlinkExtension, LIMITS};
-use russh_sftp::protocol::{FileAttributes, FileType, OpenFlags, Packet, StatusCode};
+use russh_sftp::protocol::{Attrs, FileAttributes, FileType, OpenFlags, Packet, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::path::RemotePath;
 use crate::error::Error;
@@ -33,10 +34,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Renames over an existing file, unlike the protocol's own rename.
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 
+/// A server that has accepted the subsystem introduces itself at once.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// An SFTP session.
 pub(super) struct Session {
-    pub(super) raw: RawSftpSession,
+    raw: RawSftpSession,
     lease: Arc<Lease>,
+    closed: CancellationToken,
     posix_rename: bool,
     pub(super) read_length: u32,
     pub(super) write_length: usize,
@@ -47,6 +52,7 @@ pub(super) struct Session {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) kind: FileType,
+    pub(super) length: u64,
     /// Permission bits, without the file type.
     pub(super) mode: Option<u32>,
 }
@@ -55,6 +61,7 @@ impl From<&FileAttributes> for Facts {
     fn from(attributes: &FileAttributes) -> Self {
         Self {
             kind: attributes.file_type(),
+            length: attributes.size.unwrap_or(0),
             mode: attributes.permissions.map(|mode| mode & 0o7777),
         }
     }
@@ -67,24 +74,44 @@ impl Session {
         alias: &str,
         patience: Option<Duration>,
     ) -> Result<Self, Error> {
-        let (lease, channel) = pool.open(alias, Use::Transfer, patience).await?;
+        let (lease, mut channel) = pool.open(alias, Use::Transfer, patience).await?;
         let lease = Arc::new(lease);
-        let refused =
-            |error: &dyn ToString| lease.refusal(format!("no SFTP session: {}", error.to_string()));
-        channel
-            .request_subsystem(true, "sftp")
-            .await
-            .map_err(|error| refused(&error))?;
-        let stream = Leased {
-            stream: channel.into_stream(),
-            _lease: Arc::clone(&lease),
+        let closed = lease.connection().closed();
+        let begin = async {
+            channel
+                .request_subsystem(true, "sftp")
+                .await
+                .map_err(|error| error.to_string())?;
+            loop {
+                match channel.wait().await {
+                    Some(ChannelMsg::Success) => break,
+                    Some(ChannelMsg::Failure) => {
+                        // Explicit on every path: dropping a channel does not close it.
+                        let _ = channel.close().await;
+                        return Err("the server offers no SFTP".to_owned());
+                    }
+                    Some(_) => {}
+                    None => return Err("the line was lost".to_owned()),
+                }
+            }
+            let stream = Leased {
+                stream: channel.into_stream(),
+                closed: Box::pin(closed.clone().cancelled_owned()),
+                _lease: Arc::clone(&lease),
+            };
+            let raw = RawSftpSession::new(stream);
+            let version = raw.init().await.map_err(|error| error.to_string())?;
+            Ok((raw, version.extensions))
         };
-        let mut raw = RawSftpSession::new(stream);
-        let version = raw.init().await.map_err(|error| refused(&error))?;
-        raw.set_timeout(REQUEST_TIMEOUT.as_secs());
+        let outcome = tokio::time::timeout(BEGIN_TIMEOUT, begin)
+            .await
+            .unwrap_or_else(|_| Err("the server does not answer".to_owned()));
+        let (mut raw, extensions) =
+            outcome.map_err(|reason| lease.refusal(format!("no SFTP session: {reason}")))?;
         let (mut read_length, mut write_length) = (CERTAIN_LENGTH, LONGEST_WRITE);
-        if version.extensions.contains_key(LIMITS) {
-            let limits = Limits::from(raw.limits().await.map_err(|error| refused(&error))?);
+        if extensions.contains_key(LIMITS)
+            && let Ok(limits) = raw.limits().await.map(Limits::from)
+        {
             read_length = limits.read_len.unwrap_or(CERTAIN_LENGTH).min(LONGEST_READ);
             write_length = limits
                 .write_len
@@ -92,28 +119,26 @@ impl Session {
                 .min(LONGEST_WRITE);
             raw.set_limits(limits);
         }
+        raw.set_timeout(REQUEST_TIMEOUT.as_secs());
         Ok(Self {
             raw,
             lease,
-            posix_rename: version.extensions.contains_key(POSIX_RENAME),
+            closed,
+            posix_rename: extensions.contains_key(POSIX_RENAME),
             read_length: u32::try_from(read_length).expect("bounded by LONGEST_READ"),
             write_length: usize::try_from(write_length).expect("bounded by LONGEST_WRITE"),
             made: Mutex::default(),
         })
     }
 
-    /// Whether the line under this session is gone; then every further request fails.
-    pub(super) fn is_lost(&self) -> bool {
-        self.lease.connection().is_closed()
-    }
-
     /// An error as a user should read it: the server's words, or that the line is gone.
-    pub(super) fn explain(&self, error: SftpError) -> io::Error {
+    fn explain(&self, error: SftpError) -> io::Error {
         match error {
             SftpError::Status(status) => {
                 let kind = match status.status_code {
                     StatusCode::NoSuchFile => io::ErrorKind::NotFound,
                     StatusCode::PermissionDenied => io::ErrorKind::PermissionDenied,
+                    StatusCode::Eof => io::ErrorKind::UnexpectedEof,
                     _ => io::ErrorKind::Other,
                 };
                 let words = status.error_message.trim();
@@ -124,26 +149,40 @@ impl Session {
                 };
                 io::Error::new(kind, words)
             }
-            _ if self.is_lost() => io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                format!(
-                    "the line was lost: {}",
-                    self.lease.connection().closed_because()
-                ),
-            ),
+            _ if self.closed.is_cancelled() => self.lost(),
             other => io::Error::other(other.to_string()),
         }
     }
 
+    /// Does one request. The library may leave a request on a dead line without an answer.
+    async fn ask<T>(&self, request: impl Future<Output = Result<T, SftpError>>) -> io::Result<T> {
+        self.while_alive(async { request.await.map_err(|error| self.explain(error)) })
+            .await
+    }
+
+    /// Does `work` unless the line is lost before it is done.
+    pub(super) async fn while_alive<T>(
+        &self,
+        work: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<T> {
+        tokio::select! {
+            biased;
+            outcome = work => outcome,
+            () = self.closed.cancelled() => Err(self.lost()),
+        }
+    }
+
+    fn lost(&self) -> io::Error {
+        let reason = self.lease.connection().closed_because();
+        io::Error::new(
+            io::ErrorKind::ConnectionAborted,
+            format!("the line was lost: {reason}"),
+        )
+    }
+
     /// What is at `path`, links followed; `None` if nothing is.
     pub(super) async fn facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
-        match self.raw.stat(path.as_str()).await {
-            Ok(attributes) => Ok(Some(Facts::from(&attributes.attrs))),
-            Err(error) => match self.explain(error) {
-                error if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                error => Err(error),
-            },
-        }
+        found(self.ask(self.raw.stat(path.as_str())).await)
     }
 
     /// Where a file written to `path` goes, links followed, and what is there now.
@@ -151,38 +190,20 @@ impl Session {
         &self,
         path: &RemotePath,
     ) -> io::Result<(RemotePath, Option<Facts>)> {
-        let is_link = match self
-            .raw
-            .lstat(path.as_str())
-            .await
-            .map_err(|error| self.explain(error))
-        {
-            Ok(attributes) if !attributes.attrs.file_type().is_symlink() => {
-                return Ok((path.clone(), Some(Facts::from(&attributes.attrs))));
-            }
-            Ok(_) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
-        // A link that leads nowhere is replaced like any other name.
-        let facts = if is_link {
-            self.facts(path).await?
-        } else {
-            None
-        };
-        if facts.is_none() {
-            return Ok((path.clone(), None));
+        let here = found(self.ask(self.raw.lstat(path.as_str())).await)?;
+        if !here.is_some_and(|facts| facts.kind.is_symlink()) {
+            return Ok((path.clone(), here));
         }
-        let resolved = self
-            .raw
-            .realpath(path.as_str())
-            .await
-            .map_err(|error| self.explain(error))?;
-        let resolved = resolved
+        let Some(facts) = self.facts(path).await? else {
+            // A link that leads nowhere is replaced like any other name.
+            return Ok((path.clone(), None));
+        };
+        let resolved = self.ask(self.raw.realpath(path.as_str())).await?;
+        let name = resolved
             .files
             .first()
-            .map_or(path.clone(), |file| RemotePath::new(&file.filename));
-        Ok((resolved, facts))
+            .map(|file| RemotePath::new(&file.filename));
+        Ok((name.unwrap_or_else(|| path.clone()), Some(facts)))
     }
 
     /// Makes a directory and whatever is missing above it.
@@ -212,18 +233,14 @@ impl Session {
             }
         }
         for directory in missing.into_iter().rev() {
-            if let Err(error) = self
-                .raw
-                .mkdir(directory.as_str(), FileAttributes::empty())
-                .await
-            {
+            let made = self.raw.mkdir(directory.as_str(), FileAttributes::empty());
+            if let Err(error) = self.ask(made).await {
                 // Another file of this transfer may have made it meanwhile.
                 if !self
                     .facts(&directory)
                     .await?
                     .is_some_and(|facts| facts.kind.is_dir())
                 {
-                    let error = self.explain(error);
                     return Err(io::Error::new(
                         error.kind(),
                         format!("cannot make `{directory}`: {error}"),
@@ -240,31 +257,22 @@ impl Session {
 
     /// The entries of a directory, without `.` and `..`; links are not followed.
     pub(super) async fn entries(&self, path: &RemotePath) -> io::Result<Vec<(String, Facts)>> {
-        let handle = self
-            .raw
-            .opendir(path.as_str())
-            .await
-            .map_err(|error| self.explain(error))?
-            .handle;
+        let handle = self.ask(self.raw.opendir(path.as_str())).await?.handle;
         let mut entries = Vec::new();
         let outcome = loop {
-            match self.raw.readdir(handle.as_str()).await {
+            match self.ask(self.raw.readdir(handle.as_str())).await {
                 Ok(names) => {
-                    let files = names
-                        .files
-                        .iter()
-                        .filter(|file| !matches!(file.filename.as_str(), "." | ".."));
+                    let files = names.files.iter();
+                    let files = files.filter(|file| !matches!(file.filename.as_str(), "." | ".."));
                     entries.extend(
                         files.map(|file| (file.filename.clone(), Facts::from(&file.attrs))),
                     );
                 }
-                Err(SftpError::Status(status)) if status.status_code == StatusCode::Eof => {
-                    break Ok(entries);
-                }
-                Err(error) => break Err(self.explain(error)),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break Ok(entries),
+                Err(error) => break Err(error),
             }
         };
-        let _ = self.raw.close(handle).await;
+        let _ = self.close_file(handle).await;
         outcome
     }
 
@@ -274,11 +282,33 @@ impl Session {
         path: &RemotePath,
         flags: OpenFlags,
     ) -> io::Result<String> {
-        let opened = self
+        let opened = self.raw.open(path.as_str(), flags, FileAttributes::empty());
+        Ok(self.ask(opened).await?.handle)
+    }
+
+    /// What an open file is.
+    pub(super) async fn facts_of_open(&self, handle: &str) -> io::Result<Facts> {
+        Ok(Facts::from(&self.ask(self.raw.fstat(handle)).await?.attrs))
+    }
+
+    /// Reads up to `length` bytes at `offset`; none at the end of the file.
+    pub(super) async fn read(&self, handle: &str, offset: u64, length: u32) -> io::Result<Vec<u8>> {
+        match self
             .raw
-            .open(path.as_str(), flags, FileAttributes::empty())
-            .await;
-        Ok(opened.map_err(|error| self.explain(error))?.handle)
+            .read(handle, offset, length)
+            .await
+            .map_err(|error| self.explain(error))
+        {
+            Ok(data) => Ok(data.data),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes `bytes` at `offset`.
+    pub(super) async fn write(&self, handle: &str, offset: u64, bytes: Vec<u8>) -> io::Result<()> {
+        let written = self.raw.write(handle, offset, bytes).await;
+        written.map(|_| ()).map_err(|error| self.explain(error))
     }
 
     /// Sets the permission bits of an open file.
@@ -287,20 +317,14 @@ impl Session {
             permissions: Some(mode),
             ..FileAttributes::empty()
         };
-        self.raw
-            .fsetstat(handle, attributes)
+        self.ask(self.raw.fsetstat(handle, attributes))
             .await
             .map(|_| ())
-            .map_err(|error| self.explain(error))
     }
 
     /// Closes a file; only then is a server certain to have taken every byte.
     pub(super) async fn close_file(&self, handle: String) -> io::Result<()> {
-        self.raw
-            .close(handle)
-            .await
-            .map(|_| ())
-            .map_err(|error| self.explain(error))
+        self.ask(self.raw.close(handle)).await.map(|_| ())
     }
 
     /// Renames `from` over `to`, in one step where the server can.
@@ -312,38 +336,42 @@ impl Session {
                 newpath: to.to_string(),
             };
             let data: Vec<u8> = paths.try_into().map_err(io::Error::other)?;
-            return match self.raw.extended(POSIX_RENAME, data).await {
-                Ok(Packet::Status(status)) if status.status_code == StatusCode::Ok => Ok(()),
-                Ok(Packet::Status(status)) => Err(self.explain(SftpError::Status(status))),
-                Ok(_) => Err(io::Error::other(
+            return match self.ask(self.raw.extended(POSIX_RENAME, data)).await? {
+                Packet::Status(status) if status.status_code == StatusCode::Ok => Ok(()),
+                Packet::Status(status) => Err(self.explain(SftpError::Status(status))),
+                _ => Err(io::Error::other(
                     "the server answered the rename with another packet",
                 )),
-                Err(error) => Err(self.explain(error)),
             };
         }
         if self.facts(to).await?.is_some() {
             self.remove(to).await?;
         }
-        self.raw
-            .rename(from.as_str(), to.as_str())
+        self.ask(self.raw.rename(from.as_str(), to.as_str()))
             .await
             .map(|_| ())
-            .map_err(|error| self.explain(error))
     }
 
     /// Removes a file.
     pub(super) async fn remove(&self, path: &RemotePath) -> io::Result<()> {
-        self.raw
-            .remove(path.as_str())
-            .await
-            .map(|_| ())
-            .map_err(|error| self.explain(error))
+        self.ask(self.raw.remove(path.as_str())).await.map(|_| ())
     }
 }
 
-/// The session's channel, which holds its place in the pool until it has really closed.
+/// Tells «nothing is there» apart from other failures.
+fn found(asked: io::Result<Attrs>) -> io::Result<Option<Facts>> {
+    match asked {
+        Ok(attributes) => Ok(Some(Facts::from(&attributes.attrs))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The session's channel. It holds its place in the pool until it has really closed, and ends
+/// with the line: the library would wait for ever to write to a dead one.
 struct Leased {
     stream: ChannelStream<Msg>,
+    closed: Pin<Box<WaitForCancellationFutureOwned>>,
     _lease: Arc<Lease>,
 }
 
@@ -363,6 +391,9 @@ impl AsyncWrite for Leased {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.closed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

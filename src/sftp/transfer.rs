@@ -272,7 +272,7 @@ async fn upload(
         .or_else(|| mode_of(&metadata));
     let fill = async {
         let bytes = tokio::select! {
-            bytes = copy::upload(session, source, &handle) => bytes?,
+            bytes = session.while_alive(copy::upload(session, source, &handle)) => bytes?,
             () = cancel.cancelled() => return Err(cancelled()),
         };
         if let (Some(mode), Some(_)) = (mode, &part) {
@@ -312,23 +312,18 @@ async fn download(
     let part = to.with_file_name(part_name(&name.to_string_lossy()));
     let handle = session.open_file(from, OpenFlags::READ).await?;
     let fill = async {
-        let facts = session
-            .raw
-            .fstat(handle.as_str())
-            .await
-            .map_err(|error| session.explain(error))?
-            .attrs;
+        let facts = session.facts_of_open(&handle).await?;
         let mut file = File::options()
             .write(true)
             .create_new(true)
             .open(&part)
             .await?;
         let bytes = tokio::select! {
-            bytes = copy::download(session, &handle, facts.size.unwrap_or(0), &mut file) => bytes?,
+            bytes = session.while_alive(copy::download(session, &handle, facts.length, &mut file)) => bytes?,
             () = cancel.cancelled() => return Err(cancelled()),
         };
         let existing = fs::metadata(to).await.ok().as_ref().and_then(mode_of);
-        if let Some(mode) = existing.or(facts.permissions.map(|mode| mode & 0o777)) {
+        if let Some(mode) = existing.or(facts.mode.map(|mode| mode & 0o777)) {
             set_mode(&part, mode).await?;
         }
         fs::rename(&part, to).await?;

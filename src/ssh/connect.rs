@@ -76,7 +76,7 @@ impl Connection {
     }
 
     /// Cancelled once the line is gone.
-    pub(super) fn closed(&self) -> CancellationToken {
+    pub(crate) fn closed(&self) -> CancellationToken {
         self.closed.clone()
     }
 

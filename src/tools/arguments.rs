@@ -62,9 +62,13 @@ fn parse<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Error> {
 fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
     // serde names an unknown or missing field in its message, and any other by the path to it.
     let quoted = |rest: &str| rest.split('`').next().unwrap_or_default().to_owned();
-    let within = |name: String| match path.rsplit_once('.') {
-        Some((parent, _)) if !path.ends_with(&name) => format!("{parent}.{name}"),
-        _ => name,
+    let within = |name: String| match path
+        .strip_suffix(&name)
+        .unwrap_or(path)
+        .trim_end_matches('.')
+    {
+        "" => name,
+        parent => format!("{parent}.{name}"),
     };
     if let Some(rest) = message.strip_prefix("unknown field `") {
         let expected = rest
@@ -253,8 +257,8 @@ mod tests {
     struct Example {
         #[serde(rename = "cmd")]
         _cmd: String,
-        #[serde(default, rename = "lines")]
-        _lines: Option<Count>,
+        #[serde(default)]
+        lines: Option<Count>,
     }
 
     fn refusal(arguments: Value) -> (String, String) {
@@ -292,7 +296,7 @@ mod tests {
         assert_eq!(
             parse::<Example>(arguments)
                 .unwrap()
-                ._lines
+                .lines
                 .map(|count| count.0),
             Some(50)
         );

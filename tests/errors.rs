@@ -1,0 +1,233 @@
+//! Errors: each gives the contract's object, and the server goes on.
+
+use mcp_sftp_orchestrator::demo::{EmbeddedServer, Fault};
+use serde_json::{Value, json};
+
+use crate::helper::{Client, Sshd, Stage, directory, login, text};
+
+async fn run(client: &Client, alias: &str) -> crate::helper::Answer {
+    client
+        .call("task_exec", json!({"alias": alias, "cmd": "true"}))
+        .await
+}
+
+/// A record of the failed job is in the queue as well.
+async fn recorded(client: &Client, error: &Value) -> Value {
+    let id = error["details"]["taskId"]
+        .as_str()
+        .expect("a job that failed is named");
+    let status = client.call("task_status", json!({"id": id})).await.ok();
+    assert_eq!(status.facts()["status"], "failed");
+    assert_eq!(status.facts()["error"], error["message"]);
+    status.facts().clone()
+}
+
+#[tokio::test]
+async fn a_refused_connection() {
+    let stage = Stage::set().await;
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    stage
+        .client
+        .call("server_add", login("gone", gone))
+        .await
+        .ok();
+    let error = run(&stage.client, "gone").await.error("CONNECTION_FAILED");
+    assert_eq!(error["details"]["reason"], "ECONNREFUSED");
+    assert_eq!(error["details"]["host"], "127.0.0.1");
+    assert_eq!(error["details"]["port"], gone);
+    let record = recorded(&stage.client, &error).await;
+    assert_eq!(record["canRetry"], true);
+    run(&stage.client, "web1").await.ok();
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve() {
+    let stage = Stage::set().await;
+    let mut server = login("nowhere", 22);
+    server["host"] = json!("no-such-host.invalid");
+    stage.client.call("server_add", server).await.ok();
+    let error = run(&stage.client, "nowhere")
+        .await
+        .error("CONNECTION_FAILED");
+    assert!(
+        error["details"]["reason"]
+            .as_str()
+            .unwrap()
+            .starts_with("ENOTFOUND")
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password() {
+    let stage = Stage::set().await;
+    let mut server = login("web2", stage.server.address().port());
+    server["password"] = json!("hunter2");
+    stage.client.call("server_add", server).await.ok();
+    let before = stage.server.accepted();
+    let error = run(&stage.client, "web2").await.error("AUTH_FAILED");
+    assert_eq!(error["details"]["tried"], json!(["password"]));
+    assert!(!error.to_string().contains("hunter2"));
+    assert_eq!(
+        stage.server.accepted(),
+        before + 1,
+        "a refused login is not tried again"
+    );
+    recorded(&stage.client, &error).await;
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_used() {
+    let stage = Stage::set().await;
+    let sshd = Sshd::start();
+    let folder = directory();
+    let missing = folder.path().join("missing");
+    let nonsense = folder.path().join("nonsense");
+    std::fs::write(&nonsense, "not a key").unwrap();
+    let locked = folder.path().join("locked");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "secret phrase", "-f"])
+        .arg(&locked)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    for (path, words) in [
+        (missing, "cannot be read"),
+        (nonsense, "not a private key"),
+        (locked, "passphrase"),
+    ] {
+        let mut server = sshd.login("keyed");
+        server["keyPath"] = json!(text(&path));
+        stage.client.call("server_add", server).await.ok();
+        let error = run(&stage.client, "keyed").await.error("AUTH_FAILED");
+        let reason = error["details"]["reason"].as_str().unwrap();
+        assert!(
+            reason.contains(words) && reason.contains(&text(&path)),
+            "{reason}"
+        );
+    }
+    run(&stage.client, "web1").await.ok();
+}
+
+#[tokio::test]
+async fn every_kind_of_key_logs_in() {
+    let sshd = Sshd::start();
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let kinds: [(&str, &[&str]); 6] = [
+        ("ed25519", &["-t", "ed25519"]),
+        ("ecdsa256", &["-t", "ecdsa", "-b", "256"]),
+        ("ecdsa521", &["-t", "ecdsa", "-b", "521"]),
+        ("rsa", &["-t", "rsa", "-b", "2048"]),
+        ("rsa_pem", &["-t", "rsa", "-b", "2048", "-m", "PEM"]),
+        ("ecdsa_pem", &["-t", "ecdsa", "-b", "256", "-m", "PEM"]),
+    ];
+    for (name, arguments) in kinds {
+        let key = sshd.authorize(name, arguments);
+        client
+            .call("server_add", sshd.login_with("web1", &key))
+            .await
+            .ok();
+        let ran = run(&client, "web1").await;
+        assert_eq!(ran.facts()["status"], "completed", "{name}: {}", ran.text());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_before_the_handshake() {
+    let stage = Stage::set().await;
+    stage.server.set_fault(Fault::HangUp);
+    let before = stage.server.accepted();
+    let error = run(&stage.client, "web1").await.error("CONNECTION_FAILED");
+    assert_eq!(error["details"]["alias"], "web1");
+    assert!(
+        stage.server.accepted() > before + 1,
+        "a busy server is tried again"
+    );
+    stage.server.set_fault(Fault::None);
+    run(&stage.client, "web1").await.ok();
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let stage = Stage::set().await;
+    stage.server.set_fault(Fault::Mute);
+    let error = run(&stage.client, "web1").await.error("CONNECTION_FAILED");
+    assert!(
+        error["details"]["reason"]
+            .as_str()
+            .unwrap()
+            .starts_with("ETIMEDOUT"),
+        "{error}"
+    );
+    stage.server.set_fault(Fault::None);
+    run(&stage.client, "web1").await.ok();
+}
+
+#[tokio::test]
+async fn an_unknown_alias_and_an_unknown_task() {
+    let stage = Stage::set().await;
+    let error = run(&stage.client, "nope").await.error("UNKNOWN_ALIAS");
+    assert!(
+        error["details"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("server_list")
+    );
+    for tool in ["task_status", "task_wait", "task_retry"] {
+        let error = stage
+            .client
+            .call(tool, json!({"id": "zz"}))
+            .await
+            .error("UNKNOWN_TASK");
+        assert_eq!(error["details"]["taskId"], "zz");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_host_key_is_refused() {
+    let stage = Stage::set().await;
+    run(&stage.client, "web1").await.ok();
+    let known = std::fs::read_to_string(stage.data.path().join("known_hosts")).unwrap();
+    assert!(known.starts_with(&format!(
+        "[127.0.0.1]:{} ssh-ed25519 ",
+        stage.server.address().port()
+    )));
+    let address = stage.server.address();
+    let Stage {
+        client,
+        server,
+        data,
+        home,
+    } = stage;
+    drop(server);
+    let mut impostor = EmbeddedServer::start_on(address, home.path(), None).await;
+    // The port stays busy until the first server's task has really gone.
+    while impostor.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        impostor = EmbeddedServer::start_on(address, home.path(), None).await;
+    }
+    let error = run(&client, "web1").await.error("HOST_KEY_MISMATCH");
+    let details = &error["details"];
+    assert!(
+        details["presented"]
+            .as_str()
+            .unwrap()
+            .starts_with("SHA256:")
+    );
+    assert!(details["known"][0].as_str().unwrap().starts_with("SHA256:"));
+    assert_ne!(details["presented"], details["known"][0]);
+    assert!(
+        details["knownAt"]
+            .as_str()
+            .unwrap()
+            .ends_with("known_hosts:1")
+    );
+    assert_eq!(
+        std::fs::read_to_string(data.path().join("known_hosts")).unwrap(),
+        known
+    );
+}

@@ -1,0 +1,201 @@
+//! Commands: output, exit status, signals, timeouts, hand-off.
+
+use serde_json::json;
+
+use crate::helper::{Client, Sshd, Stage, directory};
+
+#[tokio::test]
+async fn the_binary_against_sshd_tells_output_status_and_signal_apart() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &[]).await;
+    client.call("server_add", sshd.login("web1")).await.ok();
+    let exec = |cmd: &'static str| client.call("task_exec", json!({"alias": "web1", "cmd": cmd}));
+
+    let ran = exec("printf 'a\\nb\\n'; echo warning >&2").await.ok();
+    assert_eq!(ran.facts()["output"], "a\nb");
+    assert_eq!(ran.facts()["stderr"], "warning");
+    assert_eq!(ran.facts()["exitCode"], 0);
+    assert_eq!(ran.facts()["lineCount"], 2);
+    assert_eq!(ran.facts()["status"], "completed");
+    let id = ran.facts()["id"].as_str().unwrap().to_owned();
+    assert!(
+        ran.text()
+            .starts_with(&format!("Direct result (task {id}):\na\nb")),
+        "{}",
+        ran.text()
+    );
+
+    let failed = exec("echo out; echo err >&2; exit 3").await.ok();
+    assert_eq!(
+        (&failed.facts()["status"], &failed.facts()["exitCode"]),
+        (&json!("failed"), &json!(3))
+    );
+    assert_eq!(failed.facts()["error"], "Exit code: 3");
+    for part in ["exit status 3", "out", "err"] {
+        assert!(failed.text().contains(part), "{}", failed.text());
+    }
+
+    let killed = exec("kill -KILL $$").await.ok();
+    assert_eq!(
+        (&killed.facts()["status"], &killed.facts()["signal"]),
+        (&json!("failed"), &json!("KILL"))
+    );
+    assert!(killed.facts().get("exitCode").is_none());
+
+    let odd = exec("printf 'a\\377b'").await.ok();
+    assert_eq!(odd.facts()["output"], "a\u{FFFD}b");
+}
+
+#[tokio::test]
+async fn fifty_megabytes_of_output_keep_head_and_tail() {
+    let stage = Stage::set().await;
+    let ran = stage
+        .exec("echo first; yes 0123456789 | head -n 4500000; echo last")
+        .await
+        .ok();
+    let output = ran.facts()["output"].as_str().unwrap();
+    assert!(output.starts_with("first\n") && output.ends_with("\nlast"));
+    assert!(output.contains("bytes left out") && output.len() < 40_000);
+    assert_eq!(ran.facts()["truncated"], true);
+    assert_eq!(ran.facts()["lineCount"], 4_500_002);
+}
+
+#[tokio::test]
+async fn a_long_command_goes_to_the_background_and_is_found_again() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &["--sync-timeout=1"]).await;
+    client.call("server_add", sshd.login("web1")).await.ok();
+    let handed = client
+        .call(
+            "task_exec",
+            json!({"alias": "web1", "cmd": "sleep 3; echo late"}),
+        )
+        .await
+        .ok();
+    assert_eq!(handed.facts()["status"], "running");
+    let id = &handed.facts()["id"];
+    assert!(handed.text().contains(id.as_str().unwrap()) && handed.text().contains("task_wait"));
+    let status = client.call("task_status", json!({"id": id})).await.ok();
+    assert_eq!(status.facts()["status"], "running");
+    let waited = client.wait(id).await.ok();
+    assert_eq!(
+        (&waited.facts()["status"], &waited.facts()["output"]),
+        (&json!("completed"), &json!("late"))
+    );
+}
+
+#[tokio::test]
+async fn background_hands_off_at_once() {
+    let stage = Stage::set().await;
+    let arguments = json!({"alias": "web1", "cmd": "sleep 0.3; echo late", "background": true});
+    let handed = stage.client.call("task_exec", arguments).await.ok();
+    assert!(["pending", "running"].contains(&handed.facts()["status"].as_str().unwrap()));
+    let waited = stage.client.wait(&handed.facts()["id"]).await.ok();
+    assert_eq!(waited.facts()["output"], "late");
+}
+
+#[tokio::test]
+async fn waiting_in_vain_answers_with_the_running_task() {
+    let stage = Stage::set().await;
+    let arguments = json!({"alias": "web1", "cmd": "sleep 1", "background": true});
+    let handed = stage.client.call("task_exec", arguments).await.ok();
+    let id = &handed.facts()["id"];
+    let waited = stage
+        .client
+        .call("task_wait", json!({"id": id, "timeout": 0.1}))
+        .await
+        .ok();
+    assert_eq!(waited.facts()["status"], "running");
+    assert_eq!(
+        stage.client.wait(id).await.ok().facts()["status"],
+        "completed"
+    );
+}
+
+#[tokio::test]
+async fn a_timeout_keeps_the_output_and_stops_the_command() {
+    let stage = Stage::set().await;
+    let file = stage.remote("survived");
+    let cmd = format!("echo begun; sleep 2; touch {file}");
+    let arguments = json!({"alias": "web1", "cmd": cmd, "timeout": 0.3});
+    let answer = stage.client.call("task_exec", arguments).await;
+    assert_eq!(answer.facts()["output"], "begun");
+    assert_eq!(answer.facts()["timedOut"], true);
+    assert_eq!(answer.facts()["process"], "stopped");
+    let error = answer.error("COMMAND_TIMEOUT");
+    assert_eq!(error["details"]["timeout"], 0.3);
+    tokio::time::sleep(std::time::Duration::from_millis(2200)).await;
+    assert!(!std::path::Path::new(&file).exists(), "the command went on");
+}
+
+#[tokio::test]
+async fn a_child_left_in_the_background_does_not_hold_the_call() {
+    let sshd = Sshd::start();
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.call("server_add", sshd.login("web1")).await.ok();
+    // The child keeps the channel's pipes open for far longer than the call may take.
+    let ran = client
+        .call(
+            "task_exec",
+            json!({"alias": "web1", "cmd": "sleep 15 & echo $!"}),
+        )
+        .await
+        .ok();
+    assert_eq!(ran.facts()["status"], "completed");
+    let child = ran.facts()["output"].as_str().unwrap().to_owned();
+    let alive = client
+        .call(
+            "task_exec",
+            json!({"alias": "web1", "cmd": format!("kill {child}")}),
+        )
+        .await
+        .ok();
+    assert_eq!(
+        alive.facts()["exitCode"],
+        0,
+        "the child was still there to be ended"
+    );
+}
+
+#[tokio::test]
+async fn the_client_s_cancellation_stops_the_command_and_its_timeout_does_not() {
+    use rmcp::model::{CancelledNotification, CancelledNotificationParam, ClientRequest, Request};
+    use rmcp::service::PeerRequestOptions;
+
+    let stage = Stage::set().await;
+    for (reason, expected) in [
+        (Some("Request timed out"), "completed"),
+        (Some("the user stopped it"), "cancelled"),
+    ] {
+        let params = crate::helper::request(
+            "task_exec",
+            json!({"alias": "web1", "cmd": "sleep 1; echo through"}),
+        );
+        let request = ClientRequest::CallToolRequest(Request::new(params));
+        let peer = stage.client.peer();
+        let sent = peer
+            .send_cancellable_request(request, PeerRequestOptions::no_options())
+            .await
+            .unwrap();
+        let running = async || {
+            let queue = stage
+                .client
+                .call("task_queue", json!({"status": "running"}))
+                .await
+                .ok();
+            queue.facts()["tasks"].get(0).map(|task| task["id"].clone())
+        };
+        let mut found = running().await;
+        while found.is_none() {
+            found = running().await;
+        }
+        let id = found.unwrap();
+        let params = CancelledNotificationParam::new(Some(sent.id.clone()), reason.map(Into::into));
+        peer.send_notification(CancelledNotification::new(params).into())
+            .await
+            .unwrap();
+        let ended = stage.client.wait(&id).await.ok();
+        assert_eq!(ended.facts()["status"], expected, "{}", ended.text());
+    }
+}

@@ -1,0 +1,257 @@
+//! MCP clients: in this process over a duplex pipe, and over the spawned binary's stdio.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use mcp_sftp_orchestrator::config::Config;
+use mcp_sftp_orchestrator::logging::Log;
+use mcp_sftp_orchestrator::server::Orchestrator;
+use mcp_sftp_orchestrator::transport::Lines;
+use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Tool};
+use rmcp::service::{Peer, RunningService, ServiceError};
+use rmcp::{RoleClient, RoleServer, ServiceExt};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines as TextLines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// The binary under test.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-sftp-orchestrator"));
+    command.kill_on_drop(true);
+    // The tests' own surroundings must not configure it.
+    for setting in mcp_sftp_orchestrator::config::SETTINGS {
+        command.env_remove(setting.name);
+    }
+    command
+}
+
+/// A real MCP client with its server.
+pub struct Client {
+    session: RunningService<RoleClient, ClientConfig>,
+    /// The server's side, where it is in this process.
+    pub server: Option<(Orchestrator, RunningService<RoleServer, Orchestrator>)>,
+    pub process: Option<Child>,
+}
+
+impl Client {
+    /// A server in this process, with defaults that `change` may alter.
+    pub async fn in_process(data_dir: &Path, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::with_defaults(data_dir.to_owned());
+        change(&mut config);
+        let orchestrator = Orchestrator::open(config, Log::default()).unwrap();
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (reader, writer) = tokio::io::split(far);
+        let serving = tokio::spawn(orchestrator.clone().serve(Lines::new(reader, writer)));
+        let session = ClientConfig::default().serve(near).await.unwrap();
+        let running = serving.await.unwrap().unwrap();
+        Self {
+            session,
+            server: Some((orchestrator, running)),
+            process: None,
+        }
+    }
+
+    /// The spawned binary, as an MCP client starts it.
+    pub async fn spawned(data_dir: &Path, arguments: &[&str]) -> Self {
+        let mut command = binary();
+        command
+            .arg(format!("--data-dir={}", data_dir.display()))
+            .args(arguments);
+        Self::over(command).await
+    }
+
+    /// The spawned binary with a command line of the test's own.
+    pub async fn over(mut command: Command) -> Self {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut process = command.spawn().unwrap();
+        let (stdout, stdin) = (
+            process.stdout.take().unwrap(),
+            process.stdin.take().unwrap(),
+        );
+        let session = ClientConfig::default()
+            .serve((stdout, stdin))
+            .await
+            .unwrap();
+        Self {
+            session,
+            server: None,
+            process: Some(process),
+        }
+    }
+
+    /// Calls a tool; a protocol error fails the test.
+    pub async fn call(&self, name: &'static str, arguments: Value) -> Answer {
+        Answer(self.try_call(name, arguments).await.unwrap())
+    }
+
+    pub async fn try_call(
+        &self,
+        name: &'static str,
+        arguments: Value,
+    ) -> Result<CallToolResult, ServiceError> {
+        self.session.call_tool(request(name, arguments)).await
+    }
+
+    /// The MCP session's handle, for requests of other kinds.
+    pub fn peer(&self) -> &Peer<RoleClient> {
+        self.session.peer()
+    }
+
+    pub async fn tools(&self) -> Vec<Tool> {
+        self.session.list_all_tools().await.unwrap()
+    }
+
+    /// Waits for the end of a background task.
+    pub async fn wait(&self, id: &Value) -> Answer {
+        self.call("task_wait", json!({"id": id})).await
+    }
+
+    /// Kills the process as `kill -9` does.
+    pub async fn kill(mut self) {
+        self.process.as_mut().unwrap().kill().await.unwrap();
+    }
+
+    /// Closes the process's input, as a client that ends does, and waits for its end.
+    pub async fn leave(mut self) -> std::process::ExitStatus {
+        let mut process = self.process.take().unwrap();
+        self.session.cancel().await.unwrap();
+        tokio::time::timeout(Duration::from_secs(10), process.wait())
+            .await
+            .expect("it ends")
+            .unwrap()
+    }
+}
+
+pub fn request(name: &'static str, arguments: Value) -> CallToolRequestParams {
+    let Value::Object(arguments) = arguments else {
+        panic!("arguments are an object")
+    };
+    CallToolRequestParams::new(name).with_arguments(arguments)
+}
+
+/// A tool's answer.
+#[derive(Debug)]
+pub struct Answer(pub CallToolResult);
+
+impl Answer {
+    /// The structured content.
+    pub fn facts(&self) -> &Value {
+        self.0
+            .structured_content
+            .as_ref()
+            .expect("every answer has structured content")
+    }
+
+    pub fn text(&self) -> &str {
+        &self.0.content[0]
+            .as_text()
+            .expect("every answer begins with text")
+            .text
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.0.is_error == Some(true)
+    }
+
+    /// The answer of a call that has to succeed.
+    pub fn ok(self) -> Self {
+        assert!(!self.is_error(), "{}", self.text());
+        self
+    }
+
+    /// The error object of a call that has to fail with `code`.
+    pub fn error(self, code: &str) -> Value {
+        assert!(self.is_error(), "expected {code}, got: {}", self.text());
+        let object: Value =
+            serde_json::from_str(self.text()).expect("an error's text is one JSON object");
+        assert_eq!(object["code"], code, "{object}");
+        assert_eq!(object["error"], true);
+        assert!(object["message"].is_string() && object["timestamp"].is_string());
+        object
+    }
+}
+
+/// The spawned binary, spoken to line by line.
+pub struct RawProcess {
+    pub child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: TextLines<BufReader<ChildStdout>>,
+}
+
+impl RawProcess {
+    pub fn spawn(mut command: Command) -> Self {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self {
+            stdin: child.stdin.take(),
+            child,
+            stdout,
+        }
+    }
+
+    pub async fn send(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(line.as_bytes()).await.unwrap();
+        stdin.write_all(b"\n").await.unwrap();
+        stdin.flush().await.unwrap();
+    }
+
+    /// The next line of standard output, which has to be JSON.
+    pub async fn receive(&mut self) -> Value {
+        let line = tokio::time::timeout(Duration::from_secs(20), self.stdout.next_line()).await;
+        let line = line
+            .expect("an answer comes")
+            .unwrap()
+            .expect("standard output is open");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in: {line}"))
+    }
+
+    /// The answer to request `id`, whatever comes before it.
+    pub async fn answer(&mut self, id: u64) -> Value {
+        loop {
+            let message = self.receive().await;
+            if message["id"] == id {
+                return message;
+            }
+        }
+    }
+
+    /// Introduces itself with a protocol version, and gives the answer.
+    pub async fn initialize(&mut self, version: &str) -> Value {
+        let params = json!({
+            "protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+        });
+        self.send(
+            &json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})
+                .to_string(),
+        )
+        .await;
+        let answer = self.answer(0).await;
+        self.send(r#"{"jsonrpc": "2.0", "method": "notifications/initialized"}"#)
+            .await;
+        answer
+    }
+
+    pub async fn call(&mut self, id: u64, name: &str, arguments: Value) -> Value {
+        let params = json!({"name": name, "arguments": arguments});
+        self.send(
+            &json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+                .to_string(),
+        )
+        .await;
+        self.answer(id).await
+    }
+
+    /// Closes its standard input.
+    pub fn close_input(&mut self) {
+        self.stdin = None;
+    }
+}

@@ -1,0 +1,115 @@
+//! What the tests share: MCP clients, SSH servers, waiting.
+
+mod client;
+mod sshd;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub use client::{Answer, Client, RawProcess, binary, request};
+pub use sshd::Sshd;
+
+/// A client in this process, an embedded server registered as `web1`, and the folders of both.
+pub struct Stage {
+    pub client: Client,
+    pub server: EmbeddedServer,
+    pub data: TempDir,
+    pub home: TempDir,
+}
+
+impl Stage {
+    pub async fn set() -> Self {
+        Self::set_with(|_| {}).await
+    }
+
+    pub async fn set_with(change: impl FnOnce(&mut mcp_sftp_orchestrator::config::Config)) -> Self {
+        let (data, home) = (directory(), directory());
+        let server = EmbeddedServer::start(home.path(), None).await.unwrap();
+        let client = Client::in_process(data.path(), change).await;
+        client.add("web1", &server).await;
+        Self {
+            client,
+            server,
+            data,
+            home,
+        }
+    }
+
+    /// Runs a command on `web1`.
+    pub async fn exec(&self, cmd: &str) -> Answer {
+        self.client
+            .call("task_exec", json!({"alias": "web1", "cmd": cmd}))
+            .await
+    }
+
+    /// A path in the server's home, as an argument.
+    pub fn remote(&self, name: &str) -> String {
+        text(&self.home.path().join(name))
+    }
+
+    /// A path in the data folder's neighbourhood on this machine, as an argument.
+    pub fn local(&self, name: &str) -> String {
+        text(&self.data.path().join("local").join(name))
+    }
+}
+
+impl Client {
+    /// Registers an embedded server.
+    pub async fn add(&self, alias: &str, server: &EmbeddedServer) {
+        self.call("server_add", login(alias, server.address().port()))
+            .await
+            .ok();
+    }
+}
+
+/// The arguments that register an embedded server.
+pub fn login(alias: &str, port: u16) -> Value {
+    json!({"alias": alias, "host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD})
+}
+
+pub fn directory() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("orchestrator-test-")
+        .tempdir()
+        .unwrap()
+}
+
+pub fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+pub fn read_json(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Waits until `holds`, which a real event brings about; fails loudly if that does not happen.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "did not come about: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Bytes that do not repeat within a file, so that a misplaced block shows.
+pub fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+pub fn sha256(bytes: &[u8]) -> Vec<u8> {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).to_vec()
+}

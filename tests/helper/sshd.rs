@@ -1,0 +1,153 @@
+//! OpenSSH's own server on a loopback port, with throwaway keys.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{directory, text};
+
+/// A running sshd. It ends, with its connections, when dropped.
+pub struct Sshd {
+    pub port: u16,
+    pub directory: TempDir,
+    process: Child,
+}
+
+impl Sshd {
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts an sshd with further lines of configuration.
+    pub fn start_with(extra: &str) -> Self {
+        let directory = directory();
+        let path = directory.path();
+        keygen(&path.join("host"), &["-t", "ed25519"]);
+        keygen(&path.join("user"), &["-t", "ed25519"]);
+        std::fs::copy(path.join("user.pub"), path.join("authorized_keys")).unwrap();
+        // sshd cannot choose a port itself: another process may take the one chosen here.
+        for _ in 0..10 {
+            let port = TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port();
+            if let Some(process) = start(path, port, extra) {
+                return Self {
+                    port,
+                    directory,
+                    process,
+                };
+            }
+        }
+        panic!(
+            "sshd does not start: {}",
+            std::fs::read_to_string(path.join("log")).unwrap()
+        );
+    }
+
+    /// The arguments that register it, with its user's key.
+    pub fn login(&self, alias: &str) -> Value {
+        self.login_with(alias, &self.directory.path().join("user"))
+    }
+
+    pub fn login_with(&self, alias: &str, key: &Path) -> Value {
+        json!({"alias": alias, "host": "127.0.0.1", "port": self.port, "user": user(), "keyPath": text(key)})
+    }
+
+    /// Makes another key of a kind that `arguments` say, which may log in as well.
+    pub fn authorize(&self, name: &str, arguments: &[&str]) -> PathBuf {
+        let path = self.directory.path().join(name);
+        keygen(&path, arguments);
+        let authorized = self.directory.path().join("authorized_keys");
+        let mut lines = std::fs::read_to_string(&authorized).unwrap();
+        lines.push_str(&std::fs::read_to_string(path.with_extension("pub")).unwrap());
+        std::fs::write(authorized, lines).unwrap();
+        path
+    }
+
+    /// How many connections have logged in so far.
+    pub fn accepted(&self) -> usize {
+        let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap();
+        log.lines()
+            .filter(|line| line.contains("Accepted "))
+            .count()
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn start(directory: &Path, port: u16, extra: &str) -> Option<Child> {
+    let shown = directory.display();
+    let configuration = format!(
+        "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host\n\
+         AuthorizedKeysFile {shown}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n\
+         PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
+         MaxStartups 100\nSubsystem sftp internal-sftp\n{extra}\n"
+    );
+    std::fs::write(directory.join("config"), configuration).unwrap();
+    let log = std::fs::File::create(directory.join("log")).unwrap();
+    let mut process = Command::new(sshd_path())
+        .arg("-D")
+        .arg("-e")
+        .arg("-f")
+        .arg(directory.join("config"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("sshd is installed: tests/run does that");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        if process.try_wait().unwrap().is_some() {
+            return None;
+        }
+        let log = std::fs::read_to_string(directory.join("log")).unwrap();
+        if log.contains("Server listening") {
+            return Some(process);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = process.kill();
+    let _ = process.wait();
+    None
+}
+
+/// sshd insists on being started by an absolute path.
+fn sshd_path() -> PathBuf {
+    let places = [
+        "/usr/sbin/sshd",
+        "/usr/local/sbin/sshd",
+        "/opt/homebrew/sbin/sshd",
+        "/usr/bin/sshd",
+    ];
+    places
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.exists())
+        .expect("sshd is installed: tests/run does that")
+}
+
+fn keygen(path: &Path, arguments: &[&str]) {
+    let status = Command::new("ssh-keygen")
+        .args(["-q", "-N", "", "-C", "test", "-f"])
+        .arg(path)
+        .args(arguments)
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+fn user() -> String {
+    let output = Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}

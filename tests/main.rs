@@ -1,0 +1,18 @@
+//! The tests: real MCP sessions against real SSH servers, one module per capability.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod arguments;
+mod contract;
+mod demo;
+mod errors;
+mod exec;
+mod helper;
+mod hosts;
+mod lifecycle;
+mod pool;
+mod protocol;
+mod queue;
+mod servers;
+mod settings;
+mod transfer;

@@ -1,0 +1,112 @@
+//! Servers: what is configured, shown, and kept in `servers.json`.
+
+use serde_json::json;
+
+use crate::helper::{Client, directory, read_json};
+
+#[tokio::test]
+async fn add_list_update_remove() {
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let with_key = json!({"alias": "prod_vps", "host": "192.0.2.100", "user": "admin", "keyPath": "/home/user/.ssh/id_rsa"});
+    let added = client.call("server_add", with_key).await.ok();
+    assert_eq!(added.facts()["added"], true);
+    let with_password = json!({"alias": "staging", "host": "staging.example.com", "user": "deploy", "password": "SecureP@ssw0rd"});
+    client.call("server_add", with_password).await.ok();
+
+    let listed = client.call("server_list", json!({})).await.ok();
+    assert_eq!(
+        listed.facts()["prod_vps"]["keyPath"],
+        "/home/user/.ssh/id_rsa"
+    );
+    assert_eq!(listed.facts()["prod_vps"]["port"], 22);
+    assert_eq!(listed.facts()["staging"]["password"], "***");
+    let shown = format!("{:?}", listed.0);
+    assert!(!shown.contains("SecureP@ssw0rd"));
+
+    let written = read_json(&data.path().join("servers.json"));
+    assert_eq!(written["staging"]["password"], "SecureP@ssw0rd");
+    assert_eq!(
+        written["prod_vps"],
+        json!({"host": "192.0.2.100", "user": "admin", "keyPath": "/home/user/.ssh/id_rsa"})
+    );
+
+    let update = json!({"alias": "staging", "host": "192.0.2.7", "user": "deploy", "keyPath": "~/.ssh/id", "port": 2222});
+    assert_eq!(
+        client.call("server_add", update).await.ok().facts()["added"],
+        false
+    );
+    let listed = client.call("server_list", json!({})).await.ok();
+    assert_eq!(
+        listed.facts()["staging"],
+        json!({"host": "192.0.2.7", "port": 2222, "user": "deploy", "keyPath": "~/.ssh/id"})
+    );
+
+    client
+        .call("server_remove", json!({"alias": "staging"}))
+        .await
+        .ok();
+    let error = client
+        .call("server_remove", json!({"alias": "staging"}))
+        .await
+        .error("UNKNOWN_ALIAS");
+    assert_eq!(error["details"]["alias"], "staging");
+}
+
+#[tokio::test]
+async fn a_server_needs_a_way_to_log_in() {
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let error = client
+        .call(
+            "server_add",
+            json!({"alias": "a", "host": "h", "user": "u"}),
+        )
+        .await
+        .error("INVALID_ARGUMENT");
+    assert!(error["message"].as_str().unwrap().contains("password"));
+    for (name, arguments) in [
+        (
+            "alias",
+            json!({"alias": " ", "host": "h", "user": "u", "password": "p"}),
+        ),
+        (
+            "host",
+            json!({"alias": "a", "host": "", "user": "u", "password": "p"}),
+        ),
+        (
+            "port",
+            json!({"alias": "a", "host": "h", "user": "u", "password": "p", "port": 0}),
+        ),
+        (
+            "port",
+            json!({"alias": "a", "host": "h", "user": "u", "password": "p", "port": 65536}),
+        ),
+    ] {
+        let error = client
+            .call("server_add", arguments)
+            .await
+            .error("INVALID_ARGUMENT");
+        assert_eq!(error["details"]["parameter"], name);
+    }
+    assert!(!data.path().join("servers.json").exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_data_directory_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let data = directory();
+    let path = data.path().join("made");
+    let client = Client::in_process(&path, |_| {}).await;
+    client
+        .call(
+            "server_add",
+            json!({"alias": "a", "host": "h", "user": "u", "password": "p"}),
+        )
+        .await
+        .ok();
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    assert_eq!(mode(&path.join("servers.json")), 0o600);
+}

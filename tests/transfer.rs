@@ -1,0 +1,316 @@
+//! Transfers: files and trees, both ways, against both servers.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::helper::{Client, Sshd, Stage, directory, noise, sha256, text};
+
+fn arguments(direction: &str, local: &str, remote: &str) -> Value {
+    json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
+}
+
+fn write(path: &str, bytes: &[u8]) {
+    std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn twenty_mebibytes_go_both_ways_through_the_binary_and_sshd() {
+    let (sshd, data, files) = (Sshd::start(), directory(), directory());
+    let client = Client::spawned(data.path(), &[]).await;
+    client.call("server_add", sshd.login("web1")).await.ok();
+    let path = |name: &str| text(&files.path().join(name));
+    let bytes = noise(20 * 1024 * 1024 + 7);
+    write(&path("here/file"), &bytes);
+    let up = client
+        .call(
+            "task_transfer",
+            arguments("upload", &path("here/file"), &path("there/new/file")),
+        )
+        .await
+        .ok();
+    assert_eq!(up.facts()["status"], "completed", "{}", up.text());
+    assert_eq!(up.facts()["bytes"], bytes.len());
+    assert_eq!(up.facts()["output"], "upload: 1/1 files transferred");
+    let down = client
+        .call(
+            "task_transfer",
+            arguments("download", &path("back/new/file"), &path("there/new/file")),
+        )
+        .await
+        .ok();
+    assert_eq!(down.facts()["status"], "completed", "{}", down.text());
+    for copy in ["there/new/file", "back/new/file"] {
+        assert_eq!(
+            sha256(&std::fs::read(path(copy)).unwrap()),
+            sha256(&bytes),
+            "{copy}"
+        );
+    }
+    let litter = std::fs::read_dir(files.path().join("there/new"))
+        .unwrap()
+        .count();
+    assert_eq!(litter, 1, "nothing beside the file");
+}
+
+#[tokio::test]
+async fn trees_go_whole_both_ways() {
+    for with_sshd in [false, true] {
+        let stage = Stage::set().await;
+        let sshd = with_sshd.then(Sshd::start);
+        if let Some(sshd) = &sshd {
+            stage
+                .client
+                .call("server_add", sshd.login("web1"))
+                .await
+                .ok();
+        }
+        let tree = [
+            ("a.txt", noise(10)),
+            ("empty", Vec::new()),
+            ("deep/er/b.bin", noise(300_000)),
+            ("deep/c", noise(32_768)),
+        ];
+        for (name, bytes) in &tree {
+            write(&stage.local(&format!("tree/{name}")), bytes);
+        }
+        std::fs::create_dir_all(stage.local("tree/hollow")).unwrap();
+        let up = stage
+            .client
+            .call(
+                "task_transfer",
+                arguments("upload", &stage.local("tree"), &stage.remote("x/tree")),
+            )
+            .await
+            .ok();
+        assert_eq!(
+            (&up.facts()["status"], &up.facts()["filesDone"]),
+            (&json!("completed"), &json!(4)),
+            "{}",
+            up.text()
+        );
+        let down = stage
+            .client
+            .call(
+                "task_transfer",
+                arguments("download", &stage.local("copy"), &stage.remote("x/tree")),
+            )
+            .await
+            .ok();
+        assert_eq!(down.facts()["filesDone"], 4, "{}", down.text());
+        for (name, bytes) in &tree {
+            assert_eq!(
+                std::fs::read(stage.remote(&format!("x/tree/{name}"))).unwrap(),
+                *bytes,
+                "{name}"
+            );
+            assert_eq!(
+                std::fs::read(stage.local(&format!("copy/{name}"))).unwrap(),
+                *bytes,
+                "{name}"
+            );
+        }
+        assert!(
+            Path::new(&stage.remote("x/tree/hollow")).is_dir()
+                && Path::new(&stage.local("copy/hollow")).is_dir()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_goes_into_a_directory_or_to_the_very_path() {
+    let stage = Stage::set().await;
+    write(&stage.local("file"), b"1");
+    std::fs::create_dir(stage.remote("there")).unwrap();
+    for (target, arrives) in [
+        ("there", "there/file"),
+        ("fresh/", "fresh/file"),
+        ("fresh/name", "fresh/name"),
+    ] {
+        let target = format!("{}{target}", stage.remote(""));
+        stage
+            .client
+            .call(
+                "task_transfer",
+                arguments("upload", &stage.local("file"), &target),
+            )
+            .await
+            .ok();
+        assert_eq!(
+            std::fs::read(stage.remote(arrives)).unwrap(),
+            b"1",
+            "{target}"
+        );
+    }
+    std::fs::create_dir(stage.local("here")).unwrap();
+    for (target, arrives) in [
+        ("here", "here/name"),
+        ("new/", "new/name"),
+        ("new/other", "new/other"),
+    ] {
+        let target = format!("{}{target}", stage.local(""));
+        stage
+            .client
+            .call(
+                "task_transfer",
+                arguments("download", &target, &stage.remote("fresh/name")),
+            )
+            .await
+            .ok();
+        assert_eq!(
+            std::fs::read(stage.local(arrives)).unwrap(),
+            b"1",
+            "{target}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn paths_may_start_at_the_home_directory() {
+    let stage = Stage::set().await;
+    write(&stage.local("file"), b"1");
+    stage
+        .client
+        .call(
+            "task_transfer",
+            arguments("upload", &stage.local("file"), "~/a/b"),
+        )
+        .await
+        .ok();
+    assert_eq!(std::fs::read(stage.remote("a/b")).unwrap(), b"1");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_existing_file_is_replaced_and_keeps_its_mode_and_its_name() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    for with_sshd in [false, true] {
+        let stage = Stage::set().await;
+        let sshd = with_sshd.then(Sshd::start);
+        if let Some(sshd) = &sshd {
+            stage
+                .client
+                .call("server_add", sshd.login("web1"))
+                .await
+                .ok();
+        }
+        write(&stage.local("file"), b"new");
+        std::fs::write(stage.remote("real"), b"old and longer").unwrap();
+        std::fs::set_permissions(stage.remote("real"), std::fs::Permissions::from_mode(0o640))
+            .unwrap();
+        symlink("real", stage.remote("link")).unwrap();
+        let up = stage
+            .client
+            .call(
+                "task_transfer",
+                arguments("upload", &stage.local("file"), &stage.remote("link")),
+            )
+            .await
+            .ok();
+        assert_eq!(up.facts()["status"], "completed", "{}", up.text());
+        assert_eq!(std::fs::read(stage.remote("real")).unwrap(), b"new");
+        assert!(Path::new(&stage.remote("link")).is_symlink());
+        let mode = std::fs::metadata(stage.remote("real"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_moved_is_named_with_its_reason() {
+    let stage = Stage::set().await;
+    let missing = stage.local("none");
+    let error = stage
+        .client
+        .call(
+            "task_transfer",
+            arguments("upload", &missing, &stage.remote("x")),
+        )
+        .await
+        .error("TRANSFER_FAILED");
+    assert_eq!(error["details"]["failedFiles"][0]["file"], missing);
+    assert!(
+        error["details"]["failedFiles"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("No such file")
+    );
+    assert!(error["details"]["taskId"].is_string());
+    let error = stage
+        .client
+        .call(
+            "task_transfer",
+            arguments("download", &missing, &stage.remote("none")),
+        )
+        .await
+        .error("TRANSFER_FAILED");
+    assert_eq!(
+        error["details"]["failedFiles"][0]["file"],
+        stage.remote("none")
+    );
+    write(&stage.local("file"), b"1");
+    write(&stage.remote("plain"), b"2");
+    let beneath = stage.remote("plain/below");
+    let error = stage
+        .client
+        .call(
+            "task_transfer",
+            arguments("upload", &stage.local("file"), &beneath),
+        )
+        .await
+        .error("TRANSFER_FAILED");
+    assert!(error["details"]["failedFiles"][0]["error"].is_string());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_tree_with_a_link_is_partial_and_says_so() {
+    let stage = Stage::set().await;
+    write(&stage.local("tree/file"), b"1");
+    std::os::unix::fs::symlink("/etc", stage.local("tree/out")).unwrap();
+    let up = stage
+        .client
+        .call(
+            "task_transfer",
+            arguments("upload", &stage.local("tree"), &stage.remote("tree")),
+        )
+        .await
+        .ok();
+    assert_eq!(up.facts()["status"], "partial");
+    assert_eq!(
+        up.facts()["failedFiles"][0]["file"],
+        stage.local("tree/out")
+    );
+    assert!(!Path::new(&stage.remote("tree/out")).exists());
+}
+
+#[tokio::test]
+async fn a_cut_line_leaves_the_old_file_as_it_was() {
+    let stage = Stage::set().await;
+    write(&stage.local("big"), &noise(64 * 1024 * 1024));
+    write(&stage.remote("target"), b"old");
+    let mut background = arguments("upload", &stage.local("big"), &stage.remote("target"));
+    background["background"] = json!(true);
+    let handed = stage.client.call("task_transfer", background).await.ok();
+    crate::helper::eventually("the transfer is under way", || {
+        std::fs::read_dir(stage.home.path())
+            .unwrap()
+            .flatten()
+            .any(|entry| {
+                entry.file_name().to_string_lossy().ends_with(".part")
+                    && entry.metadata().is_ok_and(|facts| facts.len() > 0)
+            })
+    })
+    .await;
+    stage.server.cut();
+    let ended = stage.client.wait(&handed.facts()["id"]).await;
+    let error = ended.error("TRANSFER_FAILED");
+    assert!(
+        error["message"].as_str().unwrap().contains("line was lost"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(stage.remote("target")).unwrap(), b"old");
+}
