@@ -1,1 +1,204 @@
-//! x
+//! The contract: tools, their parameters and annotations, refusals, and the documents that list them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::helper::{Client, Stage, directory};
+
+const ORIGINAL: &str = include_str!("data/original-inputs.json");
+
+#[tokio::test]
+async fn every_tool_takes_what_the_original_took() {
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let original: Value = serde_json::from_str(ORIGINAL).unwrap();
+    let tools = client.tools().await;
+    let mut compared = 0;
+    for tool in &tools {
+        let schema = Value::Object(tool.input_schema.as_ref().clone());
+        assert_eq!(schema["additionalProperties"], false, "{}", tool.name);
+        let written = schema.to_string();
+        assert!(
+            !written.contains("$ref") && !written.contains("null"),
+            "{}: {written}",
+            tool.name
+        );
+        let Some(expected) = original.get(tool.name.as_ref()) else {
+            continue;
+        };
+        for (name, property) in expected["properties"].as_object().unwrap() {
+            let ours = &schema["properties"][name];
+            for key in ["type", "enum", "default"] {
+                // A list's limit of the original's has its default; what it calls `number` stays one.
+                assert_eq!(
+                    ours.get(key),
+                    property.get(key),
+                    "{}.{name}: {key}",
+                    tool.name
+                );
+            }
+        }
+        assert_eq!(
+            schema.get("required"),
+            expected.get("required"),
+            "{}",
+            tool.name
+        );
+        compared += 1;
+    }
+    assert_eq!(
+        (tools.len(), compared),
+        (14, 13),
+        "no tool is lost, doubled or renamed"
+    );
+}
+
+#[tokio::test]
+async fn every_tool_says_what_it_is() {
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    for tool in client.tools().await {
+        assert!(tool.title.is_some(), "{}", tool.name);
+        let description = tool.description.as_ref().unwrap();
+        assert!(description.len() < 400, "{}", tool.name);
+        let hints = tool.annotations.as_ref().unwrap();
+        assert!(hints.read_only_hint.is_some() && hints.destructive_hint.is_some());
+        assert!(hints.idempotent_hint.is_some() && hints.open_world_hint.is_some());
+        let reads = [
+            "server_list",
+            "task_queue",
+            "task_status",
+            "task_history",
+            "task_wait",
+            "queue_stats",
+        ];
+        let reads = reads.contains(&tool.name.as_ref())
+            || ["task_logs", "pool_stats", "system_diagnostics"].contains(&tool.name.as_ref());
+        assert_eq!(hints.read_only_hint, Some(reads), "{}", tool.name);
+        for (name, property) in tool.input_schema["properties"].as_object().unwrap() {
+            assert!(property["description"].is_string(), "{}.{name}", tool.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn arguments_are_refused_before_anything_runs() {
+    let stage = Stage::set().await;
+    let cases = [
+        ("task_exec", json!({"alias": "web1"}), "cmd"),
+        ("task_exec", json!({"alias": "web1", "cmd": 5}), "cmd"),
+        (
+            "task_exec",
+            json!({"alias": "web1", "cmd": "true", "retries": 2}),
+            "retries",
+        ),
+        (
+            "task_exec",
+            json!({"alias": "web1", "cmd": "true", "timeout": "5"}),
+            "timeout",
+        ),
+        (
+            "task_exec",
+            json!({"alias": "web1", "cmd": "true", "timeout": -1}),
+            "timeout",
+        ),
+        (
+            "task_exec",
+            json!({"alias": "web1", "cmd": "true", "background": "yes"}),
+            "background",
+        ),
+        ("task_exec", json!({"alias": "web1", "cmd": "  "}), "cmd"),
+        (
+            "task_transfer",
+            json!({"alias": "web1", "direction": "sideways", "local": "a", "remote": "b"}),
+            "direction",
+        ),
+        (
+            "task_transfer",
+            json!({"alias": "web1", "direction": "upload", "local": "", "remote": "b"}),
+            "local",
+        ),
+        ("task_logs", json!({"limit": "50"}), "limit"),
+        ("task_logs", json!({"level": "loud"}), "level"),
+        ("task_queue", json!({"limit": -1}), "limit"),
+        ("server_list", json!({"verbose": true}), "verbose"),
+    ];
+    for (tool, arguments, parameter) in cases {
+        let shown = format!("{tool} {arguments}");
+        let error = stage
+            .client
+            .call(tool, arguments)
+            .await
+            .error("INVALID_ARGUMENT");
+        assert_eq!(error["details"]["parameter"], parameter, "{shown}: {error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.starts_with(&format!("parameter `{parameter}`")),
+            "{message}"
+        );
+    }
+    let error = stage
+        .client
+        .call("task_exec", json!({"alias": "web1", "cmd": 5}))
+        .await
+        .error("INVALID_ARGUMENT");
+    assert!(
+        error["details"]["expected"]
+            .as_str()
+            .unwrap()
+            .contains("string")
+    );
+    assert_eq!(stage.server.accepted(), 0, "nothing was run");
+    assert_eq!(
+        stage
+            .client
+            .call("queue_stats", json!({}))
+            .await
+            .ok()
+            .facts()["stats"]["total"],
+        0
+    );
+}
+
+#[tokio::test]
+async fn the_readme_lists_the_tools_that_there_are() {
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let served: BTreeSet<String> = client
+        .tools()
+        .await
+        .into_iter()
+        .map(|tool| tool.name.to_string())
+        .collect();
+    let readme = include_str!("../README.md");
+    let listed: BTreeSet<String> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| {
+            name.chars()
+                .all(|letter| letter.is_ascii_lowercase() || letter == '_')
+        })
+        .collect();
+    assert_eq!(listed, served);
+}
+
+#[test]
+fn the_readme_and_the_example_name_every_setting() {
+    let (readme, example) = (
+        include_str!("../README.md"),
+        include_str!("../.env.example"),
+    );
+    for setting in mcp_sftp_orchestrator::config::SETTINGS {
+        let row = format!("| `{}` |", setting.name);
+        let line = readme.lines().find(|line| line.starts_with(&row));
+        let line = line.unwrap_or_else(|| panic!("the README lacks {}", setting.name));
+        assert!(line.contains(setting.default), "{line}");
+        assert!(
+            example.contains(&format!("{}={}", setting.name, setting.default)),
+            "{}",
+            setting.name
+        );
+    }
+}

@@ -1,1 +1,33 @@
-//! x
+//! The demo: it passes, shows every call, and leaves nothing behind.
+
+use crate::helper::{binary, directory};
+
+#[tokio::test]
+async fn the_tour_passes_and_cleans_up() {
+    let temporary = directory();
+    let output = binary()
+        .arg("demo")
+        .env("TMPDIR", temporary.path())
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{told}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for tool in [
+        "server_add",
+        "task_exec",
+        "task_transfer",
+        "task_wait",
+        "queue_stats",
+        "pool_stats",
+    ] {
+        assert!(told.contains(&format!("> {tool} ")), "{tool} is shown");
+    }
+    assert!(told.contains("the two files are the same") && told.contains("All as it should be"));
+    assert!(!told.contains(mcp_sftp_orchestrator::demo::PASSWORD));
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+}

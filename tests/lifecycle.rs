@@ -1,1 +1,199 @@
-//! x
+//! The process: how it starts, what it says, how it ends.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::helper::{Client, RawProcess, Sshd, binary, directory, read_json};
+
+#[tokio::test]
+async fn help_and_version_and_a_clear_word_for_anything_unknown() {
+    let help = binary().arg("--help").output().await.unwrap();
+    assert!(help.status.success());
+    let text = String::from_utf8(help.stdout).unwrap();
+    for setting in mcp_sftp_orchestrator::config::SETTINGS {
+        assert!(text.contains(setting.name));
+    }
+    let version = binary().arg("--version").output().await.unwrap();
+    assert_eq!(
+        String::from_utf8(version.stdout).unwrap().trim(),
+        concat!("mcp-sftp-orchestrator ", env!("CARGO_PKG_VERSION"))
+    );
+    for (argument, word) in [
+        ("--frobnicate", "--frobnicate"),
+        ("serve", "serve"),
+        ("--sync-timeout=soon", "soon"),
+        ("--sync-timeout=0", "above 0"),
+    ] {
+        let refused = binary()
+            .arg(argument)
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .unwrap();
+        let complaint = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{argument}");
+        assert!(
+            complaint.contains(word) && complaint.contains("--help"),
+            "{complaint}"
+        );
+        assert!(refused.stdout.is_empty());
+    }
+}
+
+/// However it is told to end, it records its jobs, closes its connections and is gone within 2 s.
+/// The deadline is the contract's, not a measurement.
+#[cfg(unix)]
+#[tokio::test]
+async fn it_ends_in_good_order() {
+    for how in ["end of input", "INT", "TERM"] {
+        let (sshd, data) = (Sshd::start(), directory());
+        let mut command = binary();
+        command
+            .arg(format!("--data-dir={}", data.path().display()))
+            .arg("--sync-timeout=0.2");
+        let mut process = RawProcess::spawn(command);
+        process.initialize("2025-06-18").await;
+        process.call(1, "server_add", sshd.login("web1")).await;
+        let handed = process
+            .call(2, "task_exec", json!({"alias": "web1", "cmd": "sleep 30"}))
+            .await;
+        let id = handed["result"]["structuredContent"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let asked = Instant::now();
+        if how == "end of input" {
+            process.close_input();
+        } else {
+            let pid = process.child.id().unwrap().to_string();
+            let kill = std::process::Command::new("kill")
+                .arg(format!("-{how}"))
+                .arg(pid)
+                .status()
+                .unwrap();
+            assert!(kill.success());
+        }
+        let status = tokio::time::timeout(Duration::from_secs(10), process.child.wait()).await;
+        let status = status.expect("it ends").unwrap();
+        assert!(
+            asked.elapsed() < Duration::from_secs(2),
+            "{how} took {:?}",
+            asked.elapsed()
+        );
+        assert!(status.success(), "{how}: {status}");
+        let record = &read_json(&data.path().join("queue.json"))[&id];
+        assert_eq!(
+            (&record["status"], &record["canRetry"]),
+            (&json!("crashed"), &json!(true)),
+            "{how}"
+        );
+        let log = || std::fs::read_to_string(sshd.directory.path().join("log")).unwrap();
+        crate::helper::eventually("sshd sees the goodbye", || {
+            log().contains("Received disconnect") || log().contains("Disconnected from")
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_it_begins_ends_it() {
+    let data = directory();
+    let mut command = binary();
+    command.arg(format!("--data-dir={}", data.path().display()));
+    let mut process = RawProcess::spawn(command);
+    process.close_input();
+    let status = tokio::time::timeout(Duration::from_secs(10), process.child.wait()).await;
+    assert!(status.expect("it ends").unwrap().success());
+}
+
+#[tokio::test]
+async fn a_data_directory_that_cannot_be_made_is_said() {
+    let data = directory();
+    let file = data.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let output = binary()
+        .arg(format!("--data-dir={}/below", file.display()))
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        complaint.contains("cannot create") && complaint.contains("below"),
+        "{complaint}"
+    );
+}
+
+#[tokio::test]
+async fn the_log_is_kept_and_searched_and_holds_no_secret() {
+    let data = directory();
+    let mut command = binary();
+    command
+        .arg(format!("--data-dir={}", data.path().display()))
+        .env("LOG_LEVEL", "debug");
+    command.env("MAX_QUEUE_SIZE", "lots");
+    let client = Client::over(command).await;
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    client
+        .call("server_add", crate::helper::login("gone", gone))
+        .await
+        .ok();
+    client
+        .call("task_exec", json!({"alias": "gone", "cmd": "true"}))
+        .await
+        .error("CONNECTION_FAILED");
+    let all = client.call("task_logs", json!({"limit": 500})).await.ok();
+    let lines = all.facts()["logs"].as_array().unwrap();
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["level"].is_string() && line["timestamp"].is_string())
+    );
+    assert!(!all.text().contains(mcp_sftp_orchestrator::demo::PASSWORD));
+    let found = client
+        .call(
+            "task_logs",
+            json!({"level": "warn", "search": "econnrefused", "limit": 1}),
+        )
+        .await
+        .ok();
+    assert_eq!(found.facts()["logs"].as_array().unwrap().len(), 1);
+    let none = client
+        .call(
+            "task_logs",
+            json!({"level": "error", "search": "econnrefused"}),
+        )
+        .await
+        .ok();
+    assert_eq!(none.facts()["logs"], json!([]));
+
+    let diagnosis = client
+        .call("system_diagnostics", json!({"verbose": true}))
+        .await
+        .ok();
+    let facts = diagnosis.facts();
+    assert!(
+        facts["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("MAX_QUEUE_SIZE")
+    );
+    assert_eq!(facts["settings"]["maxQueueSize"], 1000);
+    assert_eq!(
+        (
+            &facts["queue"]["total"],
+            &facts["servers"]["gone"]["password"]
+        ),
+        (&json!(1), &json!("***"))
+    );
+    assert!(facts["pool"]["byServer"].is_object() && facts["errors"].is_array());
+    let brief = client.call("system_diagnostics", json!({})).await.ok();
+    assert!(brief.facts().get("settings").is_none());
+}

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod arguments;
 mod contract;
 mod demo;
 mod errors;
 mod exec;
 mod helper;
-mod hosts;
 mod lifecycle;
 mod pool;
 mod protocol;

@@ -1,1 +1,220 @@
-//! x
+//! The pool: sharing, ceiling, replacement, idleness, and no leaks.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::helper::{Client, Sshd, Stage, directory, eventually, login};
+
+#[tokio::test]
+async fn two_hundred_calls_at_once_on_sshd_stay_under_the_ceiling() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &["--sync-timeout=60"]).await;
+    client.call("server_add", sshd.login("web1")).await.ok();
+    let calls = (0..200).map(|number| {
+        let client = &client;
+        async move {
+            let arguments = json!({"alias": "web1", "cmd": format!("echo {number}; sleep 0.02")});
+            let answer = client.call("task_exec", arguments).await.ok();
+            assert_eq!(
+                answer.facts()["output"],
+                number.to_string(),
+                "{}",
+                answer.text()
+            );
+        }
+    });
+    join_all(calls).await;
+    let accepted = sshd.accepted();
+    assert!(
+        (1..=5).contains(&accepted),
+        "{accepted} connections, and none was closed"
+    );
+    let stats = client.call("pool_stats", json!({})).await.ok();
+    let server = &stats.facts()["byServer"]["web1"];
+    assert_eq!(
+        (&server["inUse"], &server["waiting"]),
+        (&json!(0), &json!(0)),
+        "no channel leaks"
+    );
+    for connection in server["connections"].as_array().unwrap() {
+        assert_eq!(connection["channels"], 0);
+    }
+}
+
+#[tokio::test]
+async fn calls_at_the_same_time_share_the_first_connection() {
+    let stage = Stage::set().await;
+    join_all((0..8).map(|_| stage.exec("true"))).await;
+    assert_eq!(stage.server.accepted(), 1);
+}
+
+#[tokio::test]
+async fn the_server_s_own_session_limit_is_learnt() {
+    for limit in [1, 2] {
+        let stage = Stage::set().await;
+        stage.server.set_max_sessions(limit);
+        let answers = join_all((0..30).map(|_| stage.exec("sleep 0.02; echo ok"))).await;
+        for answer in answers {
+            assert_eq!(answer.facts()["output"], "ok", "{}", answer.text());
+        }
+        assert!(stage.server.most_connections() <= 5);
+    }
+}
+
+#[tokio::test]
+async fn sshd_s_session_limit_is_learnt() {
+    let sshd = Sshd::start_with("MaxSessions 1");
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.call("server_add", sshd.login("web1")).await.ok();
+    let calls =
+        (0..20).map(|_| client.call("task_exec", json!({"alias": "web1", "cmd": "echo ok"})));
+    let answers = join_all(calls).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.facts()["output"] == "ok")
+    );
+    assert!(sshd.accepted() <= 5);
+}
+
+#[tokio::test]
+async fn a_dead_connection_is_replaced_without_a_word() {
+    let stage = Stage::set().await;
+    stage.exec("true").await.ok();
+    for round in 1..=3 {
+        stage.server.cut();
+        let ran = stage.exec("echo still here").await.ok();
+        assert_eq!(ran.facts()["output"], "still here");
+        assert_eq!(stage.server.accepted(), 1 + round);
+    }
+}
+
+#[tokio::test]
+async fn a_command_whose_line_is_cut_is_neither_done_nor_done_twice() {
+    let stage = Stage::set().await;
+    let marker = stage.remote("runs");
+    let cmd = format!("echo run >> {marker}; echo begun; sleep 5");
+    let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+    let handed = stage.client.call("task_exec", arguments).await.ok();
+    eventually("the command has begun", || {
+        std::fs::read_to_string(&marker).is_ok_and(|text| text.contains("run"))
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    stage.server.cut();
+    let answer = stage.client.wait(&handed.facts()["id"]).await;
+    assert_eq!(answer.facts()["status"], "failed");
+    assert_eq!(answer.facts()["output"], "begun");
+    assert!(answer.facts().get("exitCode").is_none());
+    let error = answer.error("CONNECTION_FAILED");
+    assert!(error["message"].as_str().unwrap().contains("was lost"));
+    assert_eq!(std::fs::read_to_string(&marker).unwrap(), "run\n");
+}
+
+#[tokio::test]
+async fn idle_connections_close_down_to_the_minimum() {
+    let stage = Stage::set_with(|config| {
+        config.idle_timeout = Duration::from_millis(200);
+        config.min_connections = 1;
+    })
+    .await;
+    stage.server.set_max_sessions(1);
+    join_all((0..12).map(|_| stage.exec("sleep 0.1"))).await;
+    assert!(stage.server.most_connections() > 1);
+    eventually("the surplus connections close", || {
+        stage.server.connections() == 1
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(stage.server.connections(), 1, "the minimum stays");
+}
+
+#[tokio::test]
+async fn transfers_and_commands_keep_apart() {
+    let stage = Stage::set().await;
+    let file = stage.data.path().join("big");
+    std::fs::write(&file, crate::helper::noise(48 * 1024 * 1024)).unwrap();
+    let upload = json!({
+        "alias": "web1", "direction": "upload", "local": file, "remote": "big", "background": true,
+    });
+    let handed = stage.client.call("task_transfer", upload).await.ok();
+    eventually("the transfer is connected", || stage.server.accepted() == 1).await;
+    stage.exec("true").await.ok();
+    assert_eq!(
+        stage.server.accepted(),
+        2,
+        "the command has a connection of its own"
+    );
+    assert_eq!(
+        stage.client.wait(&handed.facts()["id"]).await.ok().facts()["status"],
+        "completed"
+    );
+}
+
+#[tokio::test]
+async fn one_connection_serves_both_where_no_more_are_allowed() {
+    let stage = Stage::set_with(|config| config.max_connections = 1).await;
+    let file = stage.data.path().join("big");
+    std::fs::write(&file, crate::helper::noise(16 * 1024 * 1024)).unwrap();
+    let upload = json!({
+        "alias": "web1", "direction": "upload", "local": file, "remote": "big", "background": true,
+    });
+    let handed = stage.client.call("task_transfer", upload).await.ok();
+    join_all((0..20).map(|_| stage.exec("true"))).await;
+    assert_eq!(
+        stage.client.wait(&handed.facts()["id"]).await.ok().facts()["status"],
+        "completed"
+    );
+    assert_eq!(stage.server.most_connections(), 1);
+}
+
+#[tokio::test]
+async fn removing_or_changing_an_alias_drops_its_connections() {
+    let stage = Stage::set().await;
+    stage.exec("true").await.ok();
+    assert_eq!(stage.server.connections(), 1);
+    let mut changed = login("web1", stage.server.address().port());
+    changed["host"] = json!("localhost");
+    stage.client.call("server_add", changed).await.ok();
+    eventually("the old configuration's connection closes", || {
+        stage.server.connections() == 0
+    })
+    .await;
+    stage.exec("true").await.ok();
+    stage
+        .client
+        .call("server_remove", json!({"alias": "web1"}))
+        .await
+        .ok();
+    eventually("the removed server's connection closes", || {
+        stage.server.connections() == 0
+    })
+    .await;
+    stage.exec("true").await.error("UNKNOWN_ALIAS");
+}
+
+#[tokio::test]
+async fn a_half_open_line_is_noticed_by_keep_alives() {
+    let stage = Stage::set_with(|config| config.keep_alive = Duration::from_millis(100)).await;
+    stage.exec("true").await.ok();
+    let arguments = json!({"alias": "web1", "cmd": "sleep 30", "background": true});
+    let handed = stage.client.call("task_exec", arguments).await.ok();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stage.server.freeze();
+    let error = stage
+        .client
+        .wait(&handed.facts()["id"])
+        .await
+        .error("CONNECTION_FAILED");
+    assert!(
+        error["details"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("Keepalive"),
+        "{error}"
+    );
+    stage.exec("true").await.ok();
+}

@@ -1,1 +1,153 @@
-//! x
+//! MCP on stdio: versions, malformed lines, protocol errors, progress.
+
+use serde_json::{Value, json};
+
+use crate::helper::{RawProcess, Sshd, binary, directory};
+
+fn spawn(data: &tempfile::TempDir) -> RawProcess {
+    let mut command = binary();
+    command.arg(format!("--data-dir={}", data.path().display()));
+    RawProcess::spawn(command)
+}
+
+#[tokio::test]
+async fn every_version_with_a_handshake_is_spoken() {
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        let data = directory();
+        let mut process = spawn(&data);
+        let answer = process.initialize(version).await;
+        assert_eq!(answer["result"]["protocolVersion"], version);
+        assert_eq!(answer["result"]["serverInfo"]["name"], "orchestrator");
+        let listed = process.call(1, "server_list", json!({})).await;
+        assert_eq!(listed["result"]["content"][0]["text"], "{}");
+    }
+}
+
+#[tokio::test]
+async fn the_stateless_version_is_spoken() {
+    let data = directory();
+    let mut process = spawn(&data);
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let request = |id: u64, method: &str, params: Value| {
+        let mut params = params;
+        params["_meta"] = meta.clone();
+        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
+    };
+    process
+        .send(&request(1, "server/discover", json!({})))
+        .await;
+    let discovered = process.answer(1).await;
+    let versions = discovered["result"]["supportedVersions"]
+        .as_array()
+        .unwrap();
+    assert!(
+        versions.contains(&json!("2026-07-28")) && versions.contains(&json!("2024-11-05")),
+        "{discovered}"
+    );
+    process.send(&request(2, "tools/list", json!({}))).await;
+    assert!(
+        process.answer(2).await["result"]["tools"]
+            .as_array()
+            .unwrap()
+            .len()
+            > 10
+    );
+    process
+        .send(&request(
+            3,
+            "tools/call",
+            json!({"name": "queue_stats", "arguments": {}}),
+        ))
+        .await;
+    assert_eq!(
+        process.answer(3).await["result"]["structuredContent"]["stats"]["total"],
+        0
+    );
+}
+
+#[tokio::test]
+async fn nothing_that_is_sent_ends_it_and_everything_malformed_is_answered() {
+    let data = directory();
+    let mut process = spawn(&data);
+    // Too early, and to be ignored.
+    process
+        .send(r#"{"jsonrpc": "2.0", "method": "notifications/initialized"}"#)
+        .await;
+    process.initialize("2025-11-25").await;
+    process.send("{not json").await;
+    assert_eq!(process.receive().await["error"]["code"], -32700);
+    process.send(r#"{"jsonrpc": "2.0", "id": 5}"#).await;
+    let answer = process.receive().await;
+    assert_eq!(
+        (&answer["error"]["code"], &answer["id"]),
+        (&json!(-32600), &json!(5))
+    );
+    process.send("").await;
+    process.send(r#"{"jsonrpc": "2.0", "id": 6, "method": "tools/call", "params": {"name": "server_list", "arguments": [1]}}"#).await;
+    let answer = process.answer(6).await;
+    assert_eq!(answer["error"]["code"], -32602);
+    assert!(
+        answer["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("arguments")
+    );
+    process
+        .send(r#"{"jsonrpc": "2.0", "id": 7, "method": "no/such"}"#)
+        .await;
+    assert_eq!(process.answer(7).await["error"]["code"], -32601);
+    let answer = process.call(8, "no_such_tool", json!({})).await;
+    assert_eq!(answer["error"]["code"], -32602);
+    assert!(
+        answer["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("no_such_tool")
+    );
+    let overlong = format!(
+        r#"{{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": {{"x": "{}"}}}}"#,
+        "x".repeat(17 << 20)
+    );
+    process.send(&overlong).await;
+    let answer = process.receive().await;
+    assert!(
+        answer["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("longer than")
+    );
+    let listed = process.call(10, "server_list", json!({})).await;
+    assert_eq!(listed["result"]["isError"], false);
+}
+
+#[tokio::test]
+async fn a_waiting_call_reports_progress() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let mut process = spawn(&data);
+    process.initialize("2025-06-18").await;
+    process.call(1, "server_add", sshd.login("web1")).await;
+    let params = json!({
+        "name": "task_exec", "arguments": {"alias": "web1", "cmd": "sleep 5; echo done"},
+        "_meta": {"progressToken": "p1"},
+    });
+    process
+        .send(
+            &json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params})
+                .to_string(),
+        )
+        .await;
+    let progress = process.receive().await;
+    assert_eq!(
+        (&progress["method"], &progress["params"]["progressToken"]),
+        (&json!("notifications/progress"), &json!("p1"))
+    );
+    assert!(progress["params"]["progress"].as_f64().unwrap() > 0.0);
+    assert_eq!(
+        process.answer(2).await["result"]["structuredContent"]["output"],
+        "done"
+    );
+}

@@ -2,6 +2,7 @@
 //!
 //! The tests use the same server: [`EmbeddedServer`] can be told to misbehave.
 
+mod line;
 mod process;
 mod server;
 mod sftp;

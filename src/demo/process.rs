@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::server::Seat;
+
 /// Standard error's data type (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
 
@@ -26,6 +28,7 @@ impl Process {
         home: &Path,
         channel: ChannelId,
         handle: Handle,
+        seat: Seat,
     ) -> io::Result<Self> {
         let mut shell = Command::new("sh");
         shell
@@ -43,7 +46,17 @@ impl Process {
         let child = shell.spawn()?;
         let group = child.id();
         let killed = CancellationToken::new();
-        tokio::spawn(attend(child, group, channel, handle, killed.clone()));
+        tokio::spawn({
+            let killed = killed.clone();
+            async move {
+                attend(child, group, channel, &handle, killed).await;
+                // The client may ask for another session as soon as it sees this one close.
+                drop(seat);
+                // The client may have gone.
+                let _ = handle.eof(channel).await;
+                let _ = handle.close(channel).await;
+            }
+        });
         Ok(Self {
             group,
             _killed: killed.drop_guard(),
@@ -75,7 +88,7 @@ async fn attend(
     mut child: Child,
     group: Option<u32>,
     channel: ChannelId,
-    handle: Handle,
+    handle: &Handle,
     killed: CancellationToken,
 ) {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -96,11 +109,8 @@ async fn attend(
         }
     };
     if let Ok(status) = status {
-        report(status, channel, &handle).await;
+        report(status, channel, handle).await;
     }
-    // The client may have gone.
-    let _ = handle.eof(channel).await;
-    let _ = handle.close(channel).await;
 }
 
 async fn pour<T, F: Future<Output = T>>(

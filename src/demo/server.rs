@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::line::Line;
 use super::process::Process;
 use super::sftp::Files;
 use crate::ssh::Stream;
@@ -50,9 +51,16 @@ struct Shared {
     authorized: Option<PublicKey>,
     fault: Mutex<Fault>,
     max_sessions: AtomicUsize,
-    connections: Mutex<HashMap<usize, CancellationToken>>,
+    connections: Mutex<HashMap<usize, Switch>>,
     accepted: AtomicUsize,
     most: AtomicUsize,
+}
+
+/// What ends a connection, and what freezes it.
+#[derive(Clone, Default)]
+struct Switch {
+    cut: CancellationToken,
+    frozen: CancellationToken,
 }
 
 impl EmbeddedServer {
@@ -115,7 +123,14 @@ impl EmbeddedServer {
     /// Cuts every connection, without a word.
     pub fn cut(&self) {
         for (_, connection) in lock(&self.shared.connections).drain() {
-            connection.cancel();
+            connection.cut.cancel();
+        }
+    }
+
+    /// Freezes every connection: they stay open, and nothing moves on them any more.
+    pub fn freeze(&self) {
+        for connection in lock(&self.shared.connections).values() {
+            connection.frozen.cancel();
         }
     }
 
@@ -145,42 +160,63 @@ impl Drop for EmbeddedServer {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((tcp, _)) = listener.accept().await {
         let number = shared.accepted.fetch_add(1, Ordering::Relaxed);
-        let cut = CancellationToken::new();
+        let switch = Switch::default();
         {
             let mut connections = lock(&shared.connections);
-            connections.insert(number, cut.clone());
+            connections.insert(number, switch.clone());
             shared.most.fetch_max(connections.len(), Ordering::Relaxed);
         }
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            serve(tcp, &shared, cut).await;
+            serve(tcp, &shared, switch).await;
             lock(&shared.connections).remove(&number);
         });
     }
 }
 
-async fn serve(tcp: TcpStream, shared: &Arc<Shared>, cut: CancellationToken) {
+async fn serve(tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
     let fault = *lock(&shared.fault);
     match fault {
         Fault::None => {}
         Fault::HangUp => return,
-        Fault::Mute => return cut.cancelled().await,
+        Fault::Mute => return switch.cut.cancelled().await,
     }
     let connection = Connection {
         shared: Arc::clone(shared),
+        seats: Arc::default(),
         channels: HashMap::new(),
         processes: HashMap::new(),
     };
-    let stream = Stream::new(tcp, cut);
+    let stream = Line::new(Stream::new(tcp, switch.cut), switch.frozen);
     if let Ok(session) = server::run_stream(Arc::clone(&shared.config), stream, connection).await {
         // However it ends, it has ended.
         let _ = session.await;
     }
 }
 
+/// A session's place among those that a connection may have; free again once dropped.
+pub(super) struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(taken: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+        let seat = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+            (count < limit).then_some(count + 1)
+        });
+        seat.ok().map(|_| Self(Arc::clone(taken)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 struct Connection {
     shared: Arc<Shared>,
-    channels: HashMap<ChannelId, Option<Channel<Msg>>>,
+    seats: Arc<AtomicUsize>,
+    /// Sessions that have been asked for nothing yet.
+    channels: HashMap<ChannelId, (Channel<Msg>, Seat)>,
     processes: HashMap<ChannelId, Process>,
 }
 
@@ -216,11 +252,12 @@ impl server::Handler for Connection {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), Self::Error> {
-        if self.channels.len() >= self.shared.max_sessions.load(Ordering::Relaxed) {
-            reply.reject(ChannelOpenFailure::ConnectFailed).await;
-        } else {
-            self.channels.insert(channel.id(), Some(channel));
+        let limit = self.shared.max_sessions.load(Ordering::Relaxed);
+        if let Some(seat) = Seat::take(&self.seats, limit) {
+            self.channels.insert(channel.id(), (channel, seat));
             reply.accept().await;
+        } else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
         }
         Ok(())
     }
@@ -241,12 +278,11 @@ impl server::Handler for Connection {
         command: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match Process::start(
-            &String::from_utf8_lossy(command),
-            &self.shared.home,
-            channel,
-            session.handle(),
-        ) {
+        let Some((_, seat)) = self.channels.remove(&channel) else {
+            return session.channel_failure(channel);
+        };
+        let command = String::from_utf8_lossy(command);
+        match Process::start(&command, &self.shared.home, channel, session.handle(), seat) {
             Ok(process) => {
                 self.processes.insert(channel, process);
                 session.channel_success(channel)
@@ -261,10 +297,11 @@ impl server::Handler for Connection {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match (name, self.channels.get_mut(&channel).and_then(Option::take)) {
-            ("sftp", Some(stream)) => {
+        match (name, self.channels.remove(&channel)) {
+            ("sftp", Some((stream, seat))) => {
                 session.channel_success(channel)?;
-                russh_sftp::server::run(stream.into_stream(), Files::new(&self.shared.home)).await;
+                let files = Files::new(&self.shared.home, seat);
+                russh_sftp::server::run(stream.into_stream(), files).await;
                 Ok(())
             }
             _ => session.channel_failure(channel),

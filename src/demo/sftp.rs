@@ -11,6 +11,8 @@ use russh_sftp::protocol::{
 };
 use russh_sftp::server::{Handler, StatusReply};
 
+use super::server::Seat;
+
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 
 /// The longest read it answers, so that an answer fits a packet.
@@ -21,6 +23,7 @@ pub(super) struct Files {
     home: PathBuf,
     open: HashMap<String, Open>,
     next: u64,
+    _seat: Seat,
 }
 
 enum Open {
@@ -30,11 +33,12 @@ enum Open {
 }
 
 impl Files {
-    pub(super) fn new(home: &Path) -> Self {
+    pub(super) fn new(home: &Path, seat: Seat) -> Self {
         Self {
             home: home.to_owned(),
             open: HashMap::new(),
             next: 0,
+            _seat: seat,
         }
     }
 

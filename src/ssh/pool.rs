@@ -72,6 +72,8 @@ struct State {
     dialing: usize,
     waiters: VecDeque<Waiter>,
     no_dial_until: Option<Instant>,
+    /// Channels that the server has been found to take on a connection.
+    learnt_limit: Option<usize>,
     /// Its alias was removed or changed: no further leases, and connections close once unused.
     retired: bool,
 }
@@ -429,12 +431,13 @@ impl Host {
             Ok(connection) => {
                 let id = next_id();
                 let (host, closed) = (Arc::downgrade(&self), connection.closed());
+                let limit = state.learnt_limit.unwrap_or(CHANNELS);
                 state.slots.push(Slot {
                     id,
                     connection: Arc::new(connection),
                     commands: 0,
                     transfers: 0,
-                    limit: CHANNELS,
+                    limit,
                     last_used: Instant::now(),
                     last_used_at: Timestamp::now(),
                 });
@@ -518,12 +521,10 @@ impl Host {
     fn learn_limit(&self, id: u64) {
         let mut state = lock(&self.state);
         if let Some(slot) = state.slots.iter_mut().find(|slot| slot.id == id) {
-            slot.limit = slot.load().saturating_sub(1).max(1);
-            tracing::debug!(
-                "`{}` takes {} channels on a connection",
-                self.alias,
-                slot.limit
-            );
+            let limit = slot.load().saturating_sub(1).max(1);
+            slot.limit = limit;
+            state.learnt_limit = Some(limit);
+            tracing::debug!("`{}` takes {limit} channels on a connection", self.alias);
         }
     }
 

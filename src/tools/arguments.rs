@@ -180,6 +180,10 @@ pub(super) fn tidy(tool: &mut Tool) {
     tidy_value(&mut schema, &definitions);
     if let Value::Object(mut object) = schema {
         object.remove("$schema");
+        // Some clients insist on it.
+        object
+            .entry("properties")
+            .or_insert_with(|| Value::Object(JsonObject::new()));
         tool.input_schema = Arc::new(object);
     }
 }
@@ -190,6 +194,7 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
             .iter_mut()
             .for_each(|item| tidy_value(item, definitions)),
         Value::Object(object) => {
+            unwrap_nullable(object);
             if let Some(name) = object
                 .get("$ref")
                 .and_then(Value::as_str)
@@ -202,7 +207,6 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
                     object.entry(key).or_insert(part);
                 }
             }
-            unwrap_nullable(object);
             if let Some(Value::Array(choices)) = object.get("oneOf")
                 && let Some(names) = choices
                     .iter()

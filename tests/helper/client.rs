@@ -29,9 +29,9 @@ pub fn binary() -> Command {
 /// A real MCP client with its server.
 pub struct Client {
     session: RunningService<RoleClient, ClientConfig>,
-    /// The server's side, where it is in this process.
-    pub server: Option<(Orchestrator, RunningService<RoleServer, Orchestrator>)>,
-    pub process: Option<Child>,
+    /// The server's side, where it is in this process; it serves for as long as it is kept.
+    _serving: Option<RunningService<RoleServer, Orchestrator>>,
+    process: Option<Child>,
 }
 
 impl Client {
@@ -42,12 +42,12 @@ impl Client {
         let orchestrator = Orchestrator::open(config, Log::default()).unwrap();
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (reader, writer) = tokio::io::split(far);
-        let serving = tokio::spawn(orchestrator.clone().serve(Lines::new(reader, writer)));
+        let serving = tokio::spawn(orchestrator.serve(Lines::new(reader, writer)));
         let session = ClientConfig::default().serve(near).await.unwrap();
         let running = serving.await.unwrap().unwrap();
         Self {
             session,
-            server: Some((orchestrator, running)),
+            _serving: Some(running),
             process: None,
         }
     }
@@ -78,7 +78,7 @@ impl Client {
             .unwrap();
         Self {
             session,
-            server: None,
+            _serving: None,
             process: Some(process),
         }
     }
