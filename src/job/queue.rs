@@ -188,14 +188,20 @@ impl Queue {
         .await
     }
 
-    /// Waits until every change made so far is durable. Calls at the same time share one write.
-    pub async fn flush(&self) -> Result<(), Error> {
-        let mut saved = self.saved.subscribe();
+    /// Has every change made so far written soon, without waiting for it. Gives the request's number.
+    pub fn request_save(&self) -> u64 {
         let mut request = 0;
         self.asked.send_modify(|asked| {
             *asked += 1;
             request = *asked;
         });
+        request
+    }
+
+    /// Waits until every change made so far is durable. Calls at the same time share one write.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let mut saved = self.saved.subscribe();
+        let request = self.request_save();
         let saved = saved.wait_for(|saved| saved.request >= request).await;
         let failure = saved.map_err(|_| Error::Internal {
             reason: "the saving task has ended".to_owned(),

@@ -34,6 +34,8 @@ struct Shared {
 /// What belongs to a running job and never to its record.
 struct Live {
     finished: watch::Receiver<bool>,
+    /// Whether somebody was told that it goes on, and may look for its end from another process.
+    handed_off: bool,
     cancel: CancellationToken,
 }
 
@@ -106,6 +108,7 @@ impl Jobs {
             id.clone(),
             Live {
                 finished,
+                handed_off: false,
                 cancel: cancel.clone(),
             },
         );
@@ -120,7 +123,13 @@ impl Jobs {
             if let Err(fault) = work.await {
                 jobs.enter_fault(&task, fault.to_string());
             }
-            jobs.live().remove(&task);
+            if jobs
+                .live()
+                .remove(&task)
+                .is_some_and(|live| live.handed_off)
+            {
+                jobs.queue().request_save();
+            }
             // Nobody may be waiting.
             let _ = finish.send(true);
         });
@@ -179,6 +188,9 @@ impl Jobs {
         }
         let job = self.0.queue.get(id).await?;
         if job.status.is_live() {
+            if let Some(live) = self.live().get_mut(id) {
+                live.handed_off = true;
+            }
             self.0.queue.flush().await?;
         }
         Ok(job)

@@ -92,8 +92,9 @@ fn start(directory: &Path, port: u16, extra: &str) -> Option<Child> {
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host\n\
          AuthorizedKeysFile {shown}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-         MaxStartups 100\nSubsystem sftp internal-sftp\n{extra}\n"
+         MaxStartups 100\nSubsystem sftp internal-sftp\nSetEnv HOME={shown}\n{extra}\n"
     );
+    // With a home directory of its own, so that nobody's shell start-up files are in the way.
     std::fs::write(directory.join("config"), configuration).unwrap();
     let log = std::fs::File::create(directory.join("log")).unwrap();
     let mut process = Command::new(sshd_path())
