@@ -31,7 +31,7 @@ pub struct Line {
     pub timestamp: Timestamp,
 }
 
-/// The last [`KEPT_LINES`] lines, shared by the subscriber and `task_logs`.
+/// The last 500 lines, shared by the subscriber and `task_logs`.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<VecDeque<Line>>>);
 

@@ -1,16 +1,21 @@
 //! Jobs: their records, the queue that keeps them, and the engine that runs them.
 
+mod entries;
+mod history;
 mod operation;
 mod queue;
 mod record;
 mod runner;
+mod stats;
 
 use std::fmt::Write;
 
+pub use history::HistoryEntry;
 pub use operation::Operation;
-pub use queue::{HistoryEntry, Queue, QueueStats};
+pub use queue::Queue;
 pub use record::{Job, JobId, Kind, Status};
 pub use runner::{Jobs, Options};
+pub use stats::QueueStats;
 
 /// `N` random bytes as lower-case hexadecimal digits.
 pub fn random_hex<const N: usize>() -> String {

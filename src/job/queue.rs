@@ -1,4 +1,4 @@
-//! The queue and the history: every job of this process, and what the data directory knows of the others'.
+//! The queue: every job of this process, and what the data directory knows of the others'.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -6,64 +6,28 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use indexmap::IndexMap;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::record::{Job, JobId, Status};
+use super::entries::{Entries, Entry, jobs, surplus};
+use super::history::{History, HistoryEntry};
+use super::record::{Job, JobId};
+use super::stats::QueueStats;
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::{JsonFile, Owner, Signature};
-use crate::time::Timestamp;
 
 /// How long a finished job stays.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How often the queue is tidied when nothing else writes it.
 const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// One entry of `history.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HistoryEntry {
-    /// The job.
-    pub job_id: JobId,
-    /// When it was started.
-    pub timestamp: Timestamp,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its server.
-    pub alias: String,
-    /// What it did, in a line.
-    pub command: String,
-}
-
-/// An entry of `queue.json`.
-#[derive(Clone, Serialize)]
-#[serde(untagged)]
-enum Entry {
-    Job(Arc<Job>),
-    /// What another version wrote and this one cannot read: kept as it is.
-    Other(Value),
-}
-
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Ok(Job::deserialize(&value).map_or(Self::Other(value), |job| Self::Job(Arc::new(job))))
-    }
-}
-
-type Entries = IndexMap<JobId, Entry>;
-
 /// The queue: a view of `queue.json` in memory, with the changes that are still to be written.
 pub struct Queue {
     config: Arc<Config>,
     owner: Owner,
     file: JsonFile,
-    history: JsonFile,
+    history: History,
     state: Mutex<State>,
     asked: watch::Sender<u64>,
     saved: watch::Sender<Saved>,
@@ -78,8 +42,6 @@ struct State {
     changed: HashMap<JobId, u64>,
     removed: HashSet<JobId>,
     changes: u64,
-    /// History entries to be written, oldest first.
-    history: Vec<HistoryEntry>,
 }
 
 /// The last save: every request up to `request` is answered by `outcome`.
@@ -96,7 +58,10 @@ impl Queue {
         let queue = Arc::new(Self {
             owner: Owner::claim(data_dir)?,
             file: JsonFile::new(data_dir, "queue.json").with_backup("queue.backup.json"),
-            history: JsonFile::new(data_dir, "history.json"),
+            history: History::new(
+                JsonFile::new(data_dir, "history.json"),
+                config.history_retention,
+            ),
             state: Mutex::default(),
             asked: watch::Sender::default(),
             saved: watch::Sender::default(),
@@ -115,13 +80,6 @@ impl Queue {
     /// Takes in a new job of this process, making room for it if need be.
     pub fn add(&self, mut job: Job) -> Result<(), Error> {
         job.owner = Some(self.owner.id().to_owned());
-        let entry = HistoryEntry {
-            job_id: job.id.clone(),
-            timestamp: job.created_at,
-            kind: job.kind.name().to_owned(),
-            alias: job.alias.clone(),
-            command: job.summary(),
-        };
         let mut state = self.state();
         for id in surplus(&state.entries, self.config.max_queue.saturating_sub(1)) {
             state.remove(&id);
@@ -131,7 +89,7 @@ impl Queue {
                 limit: self.config.max_queue,
             });
         }
-        state.history.push(entry);
+        self.history.add(HistoryEntry::from(&job));
         state.put(job);
         Ok(())
     }
@@ -174,18 +132,7 @@ impl Queue {
     /// The history of every process, newest first.
     pub async fn history(self: &Arc<Self>) -> Result<Vec<HistoryEntry>, Error> {
         let queue = Arc::clone(self);
-        blocking(move || {
-            let written: Vec<Value> = queue.history.read()?;
-            let mut entries = queue.state().history.clone();
-            entries.reverse();
-            entries.extend(
-                written
-                    .iter()
-                    .filter_map(|entry| HistoryEntry::deserialize(entry).ok()),
-            );
-            Ok(entries)
-        })
-        .await
+        blocking(move || queue.history.read()).await
     }
 
     /// Has every change made so far written soon, without waiting for it. Gives the request's number.
@@ -283,7 +230,7 @@ impl Queue {
         state.entries = state.merged_into(entries, self.owner.id());
         state.signature = signature;
         drop(state);
-        self.save_history()
+        self.history.save()
     }
 
     /// Marks orphans, drops what has expired, and makes room.
@@ -308,30 +255,9 @@ impl Queue {
         }
     }
 
-    fn save_history(&self) -> Result<(), Error> {
-        let new = self.state().history.clone();
-        if new.is_empty() {
-            return Ok(());
-        }
-        let retention = self.config.history_retention;
-        self.history.update(|written: &mut Vec<Value>| {
-            written.retain(|entry| {
-                HistoryEntry::deserialize(entry)
-                    .map_or(true, |entry| entry.timestamp.elapsed() < retention)
-            });
-            let new = new
-                .iter()
-                .rev()
-                .map(|entry| serde_json::to_value(entry).unwrap_or_default());
-            written.splice(0..0, new);
-        })?;
-        self.state().history.drain(..new.len());
-        Ok(())
-    }
-
     fn has_changes(&self) -> bool {
         let state = self.state();
-        !(state.changed.is_empty() && state.removed.is_empty() && state.history.is_empty())
+        !state.changed.is_empty() || !state.removed.is_empty() || self.history.has_unwritten()
     }
 
     /// Figures over every job, and the jobs that may be retried.
@@ -369,28 +295,6 @@ impl State {
         }
         base
     }
-}
-
-fn jobs(entries: &Entries) -> impl Iterator<Item = &Arc<Job>> {
-    entries.values().filter_map(|entry| match entry {
-        Entry::Job(job) => Some(job),
-        Entry::Other(_) => None,
-    })
-}
-
-/// The oldest finished jobs that have to go for `limit` to hold.
-fn surplus(entries: &Entries, limit: usize) -> Vec<JobId> {
-    let too_many = entries.len().saturating_sub(limit);
-    if too_many == 0 {
-        return Vec::new();
-    }
-    let mut finished: Vec<_> = jobs(entries).filter(|job| !job.status.is_live()).collect();
-    finished.sort_by_key(|job| job.updated_at.unwrap_or(job.created_at));
-    finished
-        .iter()
-        .take(too_many)
-        .map(|job| job.id.clone())
-        .collect()
 }
 
 /// Saves on request at once, and what has changed otherwise every `interval`.
@@ -432,59 +336,9 @@ async fn blocking<T: Send + 'static>(
     })
 }
 
-/// Figures over the queue.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct QueueStats {
-    /// Jobs in the queue.
-    pub total: usize,
-    /// How many stand where.
-    pub by_status: IndexMap<&'static str, usize>,
-    /// How many are of which type.
-    pub by_type: IndexMap<&'static str, usize>,
-    /// Mean duration of finished jobs, in ms.
-    pub avg_duration: u64,
-    /// Completed jobs, as a percentage of all.
-    pub success_rate: u32,
-    /// Jobs whose process is gone.
-    #[serde(skip)]
-    pub crashed: usize,
-    /// Jobs that `task_retry` takes.
-    #[serde(skip)]
-    pub can_retry: Vec<JobId>,
-}
-
-impl QueueStats {
-    fn of(jobs: &[Arc<Job>]) -> Self {
-        let mut stats = Self {
-            total: jobs.len(),
-            ..Self::default()
-        };
-        let (mut durations, mut timed) = (0, 0);
-        for job in jobs {
-            *stats.by_status.entry(job.status.name()).or_default() += 1;
-            *stats.by_type.entry(job.kind.name()).or_default() += 1;
-            if let Some(duration) = job.duration {
-                durations += duration;
-                timed += 1;
-            }
-            if job.can_retry == Some(true) {
-                stats.can_retry.push(job.id.clone());
-            }
-        }
-        let count = |status: Status| stats.by_status.get(status.name()).copied().unwrap_or(0);
-        let completed = count(Status::Completed);
-        stats.crashed = count(Status::Crashed);
-        stats.avg_duration = durations / u64::max(timed, 1);
-        stats.success_rate =
-            u32::try_from(100 * completed / usize::max(jobs.len(), 1)).unwrap_or(100);
-        stats
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::record::Kind;
+    use super::super::record::{Kind, Status};
     use super::*;
 
     fn open(directory: &Path, change: impl FnOnce(&mut Config)) -> Arc<Queue> {

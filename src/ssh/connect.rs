@@ -121,7 +121,7 @@ pub(super) async fn dial(
     let cut = CancellationToken::new();
     // Dropped on every early return, and by the timeout.
     let guard = cut.clone().drop_guard();
-    let late = || failed(alias, server, &"ETIMEDOUT: no answer to the handshake");
+    let late = || failed(alias, server, "ETIMEDOUT: no answer to the handshake");
     tokio::time::timeout(
         DIAL_TIMEOUT,
         handshake(alias, server, config, known_hosts, cut, guard),
@@ -172,13 +172,11 @@ async fn handshake(
 async fn open_tcp(alias: &str, server: &Server) -> Result<TcpStream, ConnectError> {
     let addresses = tokio::net::lookup_host((server.host.as_str(), server.port())).await;
     let addresses: Vec<_> = addresses
-        .map_err(|error| {
-            ConnectError::Final(failed(alias, server, &format!("ENOTFOUND: {error}")))
-        })?
+        .map_err(|error| ConnectError::Final(failed(alias, server, format!("ENOTFOUND: {error}"))))?
         .collect();
     TcpStream::connect(addresses.as_slice())
         .await
-        .map_err(|error| ConnectError::Transient(failed(alias, server, &os_reason(&error))))
+        .map_err(|error| ConnectError::Transient(failed(alias, server, os_reason(&error))))
 }
 
 fn settings(
@@ -214,12 +212,13 @@ fn is_rsa(algorithm: &Algorithm) -> bool {
     matches!(algorithm, Algorithm::Rsa { .. })
 }
 
-fn failed(alias: &str, server: &Server, reason: &impl ToString) -> Error {
+/// The error that `server` cannot be reached, or does not do what was asked of it.
+pub(super) fn failed(alias: &str, server: &Server, reason: impl Into<String>) -> Error {
     Error::Connection {
         alias: alias.to_owned(),
         host: server.host.clone(),
         port: server.port(),
-        reason: reason.to_string(),
+        reason: reason.into(),
     }
 }
 
@@ -229,20 +228,18 @@ pub(super) fn unreachable(alias: &str, server: &Server, error: &russh::Error) ->
         russh::Error::NoCommonAlgo { kind, theirs, .. } => ConnectError::Final(failed(
             alias,
             server,
-            &format!(
+            format!(
                 "no {kind:?} algorithm in common; the server offers {}",
                 theirs.join(", ")
             ),
         )),
-        russh::Error::IO(error) => {
-            ConnectError::Transient(failed(alias, server, &os_reason(error)))
-        }
+        russh::Error::IO(error) => ConnectError::Transient(failed(alias, server, os_reason(error))),
         russh::Error::Disconnect | russh::Error::HUP => ConnectError::Transient(failed(
             alias,
             server,
-            &"the server closed the connection during the handshake",
+            "the server closed the connection during the handshake",
         )),
-        other => ConnectError::Final(failed(alias, server, other)),
+        other => ConnectError::Final(failed(alias, server, other.to_string())),
     }
 }
 

@@ -94,7 +94,7 @@ impl JsonFile {
         Ok(result)
     }
 
-    /// Takes the lock, waiting for other processes at most [`LOCK_PATIENCE`].
+    /// Takes the lock, waiting for other processes at most 10 s.
     pub fn lock(&self) -> Result<Locked<'_>, Error> {
         let path = self.sibling("lock");
         let lock = private(OpenOptions::new().create(true).truncate(false).write(true))

@@ -1,0 +1,51 @@
+//! The entries of `queue.json`.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::record::{Job, JobId};
+
+/// An entry of `queue.json`.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+pub(super) enum Entry {
+    Job(Arc<Job>),
+    /// What another version wrote and this one cannot read: kept as it is.
+    Other(Value),
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Ok(Job::deserialize(&value).map_or(Self::Other(value), |job| Self::Job(Arc::new(job))))
+    }
+}
+
+/// The file: entries by ID, oldest first.
+pub(super) type Entries = IndexMap<JobId, Entry>;
+
+/// The jobs among the entries.
+pub(super) fn jobs(entries: &Entries) -> impl Iterator<Item = &Arc<Job>> {
+    entries.values().filter_map(|entry| match entry {
+        Entry::Job(job) => Some(job),
+        Entry::Other(_) => None,
+    })
+}
+
+/// The oldest finished jobs that have to go for `limit` to hold.
+pub(super) fn surplus(entries: &Entries, limit: usize) -> Vec<JobId> {
+    let too_many = entries.len().saturating_sub(limit);
+    if too_many == 0 {
+        return Vec::new();
+    }
+    let mut finished: Vec<_> = jobs(entries).filter(|job| !job.status.is_live()).collect();
+    finished.sort_by_key(|job| job.updated_at.unwrap_or(job.created_at));
+    finished
+        .iter()
+        .take(too_many)
+        .map(|job| job.id.clone())
+        .collect()
+}

@@ -1,0 +1,59 @@
+//! Figures over the queue.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::record::{Job, JobId, Status};
+
+/// Figures over the queue.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueStats {
+    /// Jobs in the queue.
+    pub total: usize,
+    /// How many stand where.
+    pub by_status: IndexMap<&'static str, usize>,
+    /// How many are of which type.
+    pub by_type: IndexMap<&'static str, usize>,
+    /// Mean duration of finished jobs, in ms.
+    pub avg_duration: u64,
+    /// Completed jobs, as a percentage of all.
+    pub success_rate: u32,
+    /// Jobs whose process is gone.
+    #[serde(skip)]
+    pub crashed: usize,
+    /// Jobs that `task_retry` takes.
+    #[serde(skip)]
+    pub can_retry: Vec<JobId>,
+}
+
+impl QueueStats {
+    /// Counts `jobs`.
+    pub(super) fn of(jobs: &[Arc<Job>]) -> Self {
+        let mut stats = Self {
+            total: jobs.len(),
+            ..Self::default()
+        };
+        let (mut durations, mut timed) = (0, 0);
+        for job in jobs {
+            *stats.by_status.entry(job.status.name()).or_default() += 1;
+            *stats.by_type.entry(job.kind.name()).or_default() += 1;
+            if let Some(duration) = job.duration {
+                durations += duration;
+                timed += 1;
+            }
+            if job.can_retry == Some(true) {
+                stats.can_retry.push(job.id.clone());
+            }
+        }
+        let count = |status: Status| stats.by_status.get(status.name()).copied().unwrap_or(0);
+        let completed = count(Status::Completed);
+        stats.crashed = count(Status::Crashed);
+        stats.avg_duration = durations / u64::max(timed, 1);
+        stats.success_rate =
+            u32::try_from(100 * completed / usize::max(jobs.len(), 1)).unwrap_or(100);
+        stats
+    }
+}

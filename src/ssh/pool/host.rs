@@ -1,0 +1,415 @@
+//! One alias's connections: who gets a channel on which, and when to dial.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::lease::{Lease, Use};
+use super::lock;
+use super::stats::{ConnectionStats, ServerStats};
+use crate::config::Config;
+use crate::error::Error;
+use crate::ssh::connect::{ConnectError, Connection, dial};
+use crate::ssh::known_hosts::KnownHosts;
+use crate::store::servers::Server;
+use crate::time::Timestamp;
+
+/// Channels on one connection until the server teaches otherwise: sshd's default `MaxSessions`.
+const CHANNELS: usize = 10;
+
+/// Pauses before further attempts to dial, where an attempt may help.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
+
+/// After a dial failed while other connections live, further dials wait this long: the server
+/// may have a ceiling of its own.
+const REFUSED_PAUSE: Duration = Duration::from_secs(30);
+
+/// One alias's part of the pool.
+pub(super) struct Host {
+    alias: String,
+    config: Arc<Config>,
+    known_hosts: KnownHosts,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The configuration that connections are made with; `None` once the alias is removed.
+    server: Option<Arc<Server>>,
+    slots: Vec<Slot>,
+    dialing: usize,
+    waiters: VecDeque<Waiter>,
+    no_dial_until: Option<Instant>,
+    /// Channels that the server has been found to take on a connection.
+    learnt_limit: Option<usize>,
+}
+
+/// A connection and what it carries. It counts against the ceiling until it is gone.
+struct Slot {
+    id: u64,
+    server: Arc<Server>,
+    connection: Arc<Connection>,
+    commands: usize,
+    transfers: usize,
+    /// Most channels that the server accepts on this connection.
+    limit: usize,
+    /// It takes no more channels, and goes once it carries none.
+    leaving: bool,
+    last_used: Instant,
+    last_used_at: Timestamp,
+}
+
+struct Waiter {
+    purpose: Use,
+    grant: oneshot::Sender<Result<Lease, Error>>,
+}
+
+impl Slot {
+    fn load(&self) -> usize {
+        self.commands + self.transfers
+    }
+
+    fn has_room(&self) -> bool {
+        !self.leaving && self.load() < self.limit && !self.connection.is_closed()
+    }
+
+    fn count(&mut self, purpose: Use) -> &mut usize {
+        match purpose {
+            Use::Command => &mut self.commands,
+            Use::Transfer => &mut self.transfers,
+        }
+    }
+
+    fn suits(&self, purpose: Use) -> bool {
+        match purpose {
+            Use::Command => self.transfers == 0,
+            Use::Transfer => self.commands == 0,
+        }
+    }
+
+    fn touch(&mut self) {
+        self.last_used = Instant::now();
+        self.last_used_at = Timestamp::now();
+    }
+}
+
+impl State {
+    fn slot(&mut self, id: u64) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.id == id)
+    }
+
+    fn has_lasting_slots(&self) -> bool {
+        self.slots.iter().any(|slot| !slot.leaving)
+    }
+
+    /// Takes out the slots that have to go and carry nothing.
+    fn take_unused(&mut self) -> Vec<Slot> {
+        self.slots
+            .extract_if(.., |slot| slot.leaving && slot.load() == 0)
+            .collect()
+    }
+
+    fn set_server(&mut self, server: Option<Arc<Server>>) {
+        self.server = server;
+        self.no_dial_until = None;
+        self.learnt_limit = None;
+        self.slots.iter_mut().for_each(|slot| slot.leaving = true);
+    }
+}
+
+impl Host {
+    pub(super) fn new(alias: &str, config: Arc<Config>, known_hosts: KnownHosts) -> Self {
+        Self {
+            alias: alias.to_owned(),
+            config,
+            known_hosts,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn alias(&self) -> &str {
+        &self.alias
+    }
+
+    /// Asks for a channel to `server`: granted at once where there is room, else in order of asking.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        server: Arc<Server>,
+        purpose: Use,
+    ) -> oneshot::Receiver<Result<Lease, Error>> {
+        let (grant, granted) = oneshot::channel();
+        let mut state = lock(&self.state);
+        if state.server.as_ref() != Some(&server) {
+            state.set_server(Some(server));
+        }
+        state.waiters.push_back(Waiter { purpose, grant });
+        self.dispatch(state);
+        granted
+    }
+
+    /// Serves the waiters in order as far as there is room, dials for the rest, and lets go of what is unused.
+    fn dispatch(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let mut unclaimed = Vec::new();
+        while let Some(waiter) = state.waiters.front() {
+            if waiter.grant.is_closed() {
+                state.waiters.pop_front();
+                continue;
+            }
+            let purpose = waiter.purpose;
+            let Some(lease) = self.grant(&mut state, purpose) else {
+                break;
+            };
+            let waiter = state
+                .waiters
+                .pop_front()
+                .expect("the front was just looked at");
+            // One that has just gone away hands its lease back; it is dropped without the lock held.
+            unclaimed.extend(waiter.grant.send(Ok(lease)).err());
+        }
+        if let Some(server) = state.server.clone() {
+            for _ in 0..self.dials_wanted(&state) {
+                state.dialing += 1;
+                let (host, server) = (Arc::clone(self), Arc::clone(&server));
+                tokio::spawn(async move { host.dial(server).await });
+            }
+        }
+        let unused = state.take_unused();
+        drop(state);
+        drop(unclaimed);
+        for slot in unused {
+            tokio::spawn(async move { slot.connection.disconnect().await });
+        }
+    }
+
+    fn may_dial(&self, state: &State) -> bool {
+        let in_turn = state
+            .no_dial_until
+            .is_none_or(|until| Instant::now() >= until);
+        state.slots.len() + state.dialing < self.config.max_connections
+            && (in_turn || !state.has_lasting_slots())
+    }
+
+    /// The least loaded connection that carries the same kind of use; a shared one only where no
+    /// further connection may be had.
+    fn grant(self: &Arc<Self>, state: &mut State, purpose: Use) -> Option<Lease> {
+        let sharing = !self.may_dial(state) && state.dialing == 0;
+        let slot = state
+            .slots
+            .iter_mut()
+            .filter(|slot| slot.has_room() && (sharing || slot.suits(purpose)))
+            .min_by_key(|slot| (!slot.suits(purpose), slot.load()))?;
+        *slot.count(purpose) += 1;
+        slot.touch();
+        Some(Lease {
+            host: Arc::clone(self),
+            slot: slot.id,
+            server: Arc::clone(&slot.server),
+            purpose,
+            connection: Arc::clone(&slot.connection),
+        })
+    }
+
+    /// How many dials to start: one for a first connection, whoever waits for it; then as many as
+    /// the waiters fill.
+    fn dials_wanted(&self, state: &State) -> usize {
+        if !self.may_dial(state) {
+            return 0;
+        }
+        let needed = state
+            .waiters
+            .len()
+            .div_ceil(state.learnt_limit.unwrap_or(CHANNELS));
+        if !state.has_lasting_slots() {
+            return usize::from(needed > 0 && state.dialing == 0);
+        }
+        let room = self.config.max_connections - state.slots.len() - state.dialing;
+        needed.saturating_sub(state.dialing).min(room)
+    }
+
+    async fn dial(self: Arc<Self>, server: Arc<Server>) {
+        let outcome = self.dial_patiently(&server).await;
+        let mut state = lock(&self.state);
+        state.dialing -= 1;
+        let still_wanted = state
+            .server
+            .as_ref()
+            .is_some_and(|now| Arc::ptr_eq(now, &server));
+        match outcome {
+            Ok(connection) => self.admit(&mut state, server, connection, !still_wanted),
+            Err(_) if !still_wanted => {}
+            Err(error) => {
+                tracing::warn!("{error}");
+                if state.has_lasting_slots() || state.dialing > 0 {
+                    state.no_dial_until = Some(Instant::now() + REFUSED_PAUSE);
+                } else {
+                    for waiter in state.waiters.drain(..) {
+                        // Whoever has gone away needs no answer.
+                        let _ = waiter.grant.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+        self.dispatch(state);
+    }
+
+    async fn dial_patiently(&self, server: &Server) -> Result<Connection, Error> {
+        let mut pauses = BACKOFF.iter();
+        loop {
+            let dialled = dial(&self.alias, server, &self.config, &self.known_hosts).await;
+            let error = match dialled {
+                Ok(connection) => return Ok(connection),
+                Err(ConnectError::Final(error)) => return Err(error),
+                Err(ConnectError::Transient(error)) => error,
+            };
+            let Some(pause) = pauses.next() else {
+                return Err(error);
+            };
+            tracing::debug!("{error}; another attempt follows");
+            tokio::time::sleep(*pause).await;
+        }
+    }
+
+    fn admit(
+        self: &Arc<Self>,
+        state: &mut State,
+        server: Arc<Server>,
+        connection: Connection,
+        leaving: bool,
+    ) {
+        let id = next_id();
+        let (host, closed) = (Arc::downgrade(self), connection.closed());
+        state.slots.push(Slot {
+            id,
+            server,
+            connection: Arc::new(connection),
+            commands: 0,
+            transfers: 0,
+            limit: state.learnt_limit.unwrap_or(CHANNELS),
+            leaving,
+            last_used: Instant::now(),
+            last_used_at: Timestamp::now(),
+        });
+        tracing::debug!("connection {id} of `{}` is open", self.alias);
+        // Holds neither host nor connection, so that dropping them ends both.
+        tokio::spawn(async move {
+            closed.cancelled().await;
+            if let Some(host) = host.upgrade() {
+                host.bury(id);
+            }
+        });
+    }
+
+    /// Gives back a channel's place.
+    pub(super) fn release(self: &Arc<Self>, id: u64, purpose: Use) {
+        let mut state = lock(&self.state);
+        if let Some(slot) = state.slot(id) {
+            *slot.count(purpose) -= 1;
+            slot.touch();
+        }
+        self.dispatch(state);
+    }
+
+    /// Uses a connection that does not answer no more; what runs on it may still come to its end.
+    pub(super) fn give_up(self: &Arc<Self>, id: u64) {
+        let mut state = lock(&self.state);
+        if let Some(slot) = state.slot(id) {
+            slot.leaving = true;
+        }
+        self.dispatch(state);
+    }
+
+    /// Takes a connection whose line is gone out of the pool. Leases on it find it closed.
+    fn bury(self: &Arc<Self>, id: u64) {
+        let mut state = lock(&self.state);
+        let index = state.slots.iter().position(|slot| slot.id == id);
+        let dead = index.map(|index| state.slots.swap_remove(index));
+        if let Some(slot) = &dead {
+            let reason = slot.connection.closed_because();
+            tracing::debug!("connection {id} of `{}` is gone: {reason}", self.alias);
+        }
+        self.dispatch(state);
+    }
+
+    /// Notes that the server refused one channel more than the connection carries (`MaxSessions`).
+    pub(super) fn learn_limit(&self, id: u64) {
+        let mut state = lock(&self.state);
+        let Some(slot) = state.slot(id) else { return };
+        let limit = slot.load().saturating_sub(1).max(1);
+        slot.limit = limit;
+        state.learnt_limit = Some(limit);
+        tracing::debug!("`{}` takes {limit} channels on a connection", self.alias);
+    }
+
+    /// Lets go of every connection, because the alias was removed or changed.
+    pub(super) fn retire(self: &Arc<Self>) {
+        let mut state = lock(&self.state);
+        state.set_server(None);
+        for waiter in state.waiters.drain(..) {
+            let _ = waiter.grant.send(Err(Error::UnknownAlias {
+                alias: self.alias.clone(),
+            }));
+        }
+        self.dispatch(state);
+    }
+
+    /// Takes out every connection, because the process ends.
+    pub(super) fn close(&self) -> Vec<Arc<Connection>> {
+        let mut state = lock(&self.state);
+        state.set_server(None);
+        state.waiters.clear();
+        state.slots.drain(..).map(|slot| slot.connection).collect()
+    }
+
+    /// Closes connections that have been idle for too long, down to the minimum.
+    pub(super) fn close_idle(self: &Arc<Self>) {
+        let mut state = lock(&self.state);
+        let idle = self.config.idle_timeout;
+        let mut lasting = state.slots.iter().filter(|slot| !slot.leaving).count();
+        state.slots.sort_by_key(|slot| slot.last_used);
+        for slot in &mut state.slots {
+            let is_idle = slot.load() == 0 && slot.last_used.elapsed() >= idle;
+            if lasting > self.config.min_connections && is_idle && !slot.leaving {
+                slot.leaving = true;
+                lasting -= 1;
+            }
+        }
+        self.dispatch(state);
+    }
+
+    /// This alias's figures.
+    pub(super) fn stats(&self) -> ServerStats {
+        let state = lock(&self.state);
+        let connections: Vec<_> = state
+            .slots
+            .iter()
+            .map(|slot| ConnectionStats {
+                id: format!("{}_{}", self.alias, slot.id),
+                in_use: slot.load() > 0,
+                ready: !slot.leaving && !slot.connection.is_closed(),
+                channels: slot.load(),
+                max_channels: slot.limit,
+                last_used: slot.last_used_at.epoch_millis(),
+            })
+            .collect();
+        let in_use = connections
+            .iter()
+            .filter(|connection| connection.in_use)
+            .count();
+        ServerStats {
+            total: connections.len(),
+            in_use,
+            available: connections.len() - in_use,
+            dialing: state.dialing,
+            waiting: state.waiters.len(),
+            connections,
+        }
+    }
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

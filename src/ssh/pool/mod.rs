@@ -1,0 +1,184 @@
+//! The connection pool: per alias, several channels to a connection, never more connections than allowed.
+
+mod host;
+mod lease;
+mod stats;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use russh::Channel;
+use russh::client::Msg;
+use tokio::time::timeout;
+
+use host::Host;
+pub use lease::{Lease, Use};
+pub use stats::{ConnectionStats, PoolStats, ServerStats};
+
+use super::connect;
+use super::known_hosts::KnownHosts;
+use crate::config::Config;
+use crate::error::Error;
+use crate::store::servers::Servers;
+
+/// A live server answers a channel request at once; without an answer the line is dead.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Attempts to open a channel before giving up; each failed one leaves a connection or lowers a limit.
+const OPEN_ATTEMPTS: usize = 20;
+
+/// A server still clears a closed session for a moment after it has said so.
+const SESSION_PAUSE: Duration = Duration::from_millis(50);
+
+/// The pool of all servers' connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Pool(Arc<Shared>);
+
+struct Shared {
+    config: Arc<Config>,
+    servers: Arc<Servers>,
+    known_hosts: KnownHosts,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+}
+
+impl Pool {
+    /// A pool for the configured servers. Needs a tokio runtime, for its upkeep.
+    pub fn new(config: Arc<Config>, servers: Arc<Servers>, known_hosts: KnownHosts) -> Self {
+        let pool = Self(Arc::new(Shared {
+            config,
+            servers,
+            known_hosts,
+            hosts: Mutex::default(),
+        }));
+        pool.spawn_upkeep();
+        pool
+    }
+
+    /// Opens a session channel to `alias`, dialling if need be. Nothing has been run yet, so whatever
+    /// fails here is tried again on another connection as long as that can help.
+    ///
+    /// Waits for a free channel at most `patience`; `None` waits as long as it takes.
+    pub async fn open(
+        &self,
+        alias: &str,
+        purpose: Use,
+        patience: Option<Duration>,
+    ) -> Result<(Lease, Channel<Msg>), Error> {
+        let started = Instant::now();
+        let mut last = None;
+        for _ in 0..OPEN_ATTEMPTS {
+            let left = patience.map(|patience| patience.saturating_sub(started.elapsed()));
+            let lease = self.lease(alias, purpose, left).await?;
+            match timeout(OPEN_TIMEOUT, lease.connection.open_session()).await {
+                Ok(Ok(channel)) => return Ok((lease, channel)),
+                Ok(Err(russh::Error::ChannelOpenFailure(refusal))) => {
+                    let reason = format!("the server refused to open a session ({refusal:?})");
+                    last = Some(lease.refusal(reason));
+                    lease.host.learn_limit(lease.slot);
+                    drop(lease);
+                    tokio::time::sleep(SESSION_PAUSE).await;
+                }
+                outcome => {
+                    let reason = match outcome {
+                        Ok(Err(error)) => error.to_string(),
+                        _ => "ETIMEDOUT: no answer to a channel request".to_owned(),
+                    };
+                    tracing::info!("a connection of `{alias}` is dead ({reason}); it is replaced");
+                    last = Some(lease.refusal(reason));
+                    lease.host.give_up(lease.slot);
+                }
+            }
+        }
+        Err(last.expect("an attempt that does not return leaves its error"))
+    }
+
+    async fn lease(
+        &self,
+        alias: &str,
+        purpose: Use,
+        patience: Option<Duration>,
+    ) -> Result<Lease, Error> {
+        let server = match self.0.servers.get(alias) {
+            Ok(server) => Arc::new(server),
+            Err(error) => {
+                self.retire(alias);
+                return Err(error);
+            }
+        };
+        let granted = self.host(alias).ask(Arc::clone(&server), purpose);
+        let answer = match patience {
+            None => granted.await,
+            Some(patience) => timeout(patience, granted).await.map_err(|_| {
+                let reason = format!("no channel was free for {} s", patience.as_secs_f64());
+                connect::failed(alias, &server, reason)
+            })?,
+        };
+        answer.unwrap_or_else(|_| Err(connect::failed(alias, &server, "the pool is closed")))
+    }
+
+    fn host(&self, alias: &str) -> Arc<Host> {
+        let mut hosts = lock(&self.0.hosts);
+        let host = hosts.entry(alias.to_owned()).or_insert_with(|| {
+            Arc::new(Host::new(
+                alias,
+                Arc::clone(&self.0.config),
+                self.0.known_hosts.clone(),
+            ))
+        });
+        Arc::clone(host)
+    }
+
+    /// Drops the connections of a removed or changed alias; those in use close when they are free.
+    pub fn retire(&self, alias: &str) {
+        let host = lock(&self.0.hosts).get(alias).cloned();
+        if let Some(host) = host {
+            host.retire();
+        }
+    }
+
+    /// Says goodbye on every connection.
+    pub async fn close(&self) {
+        let hosts: Vec<_> = lock(&self.0.hosts).drain().map(|(_, host)| host).collect();
+        let connections: Vec<_> = hosts.iter().flat_map(|host| host.close()).collect();
+        join_all(connections.iter().map(|connection| connection.disconnect())).await;
+    }
+
+    fn spawn_upkeep(&self) {
+        let idle = self.0.config.idle_timeout;
+        let period = (idle / 4).clamp(Duration::from_millis(50), Duration::from_secs(30));
+        let shared = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(period).await;
+                let Some(shared) = shared.upgrade() else {
+                    return;
+                };
+                let hosts: Vec<_> = lock(&shared.hosts).values().cloned().collect();
+                for host in hosts {
+                    host.close_idle();
+                }
+            }
+        });
+    }
+
+    /// The pool as `pool_stats` shows it.
+    pub fn stats(&self) -> PoolStats {
+        let mut hosts: Vec<_> = lock(&self.0.hosts).values().cloned().collect();
+        hosts.sort_by(|a, b| a.alias().cmp(b.alias()));
+        let by_server: indexmap::IndexMap<_, _> = hosts
+            .iter()
+            .map(|host| (host.alias().to_owned(), host.stats()))
+            .collect();
+        PoolStats {
+            total_connections: by_server.values().map(|server| server.total).sum(),
+            max_connections_per_server: self.0.config.max_connections,
+            by_server,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

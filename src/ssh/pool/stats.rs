@@ -1,0 +1,52 @@
+//! The pool as `pool_stats` shows it.
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+/// The whole pool.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolStats {
+    /// Open connections of all servers.
+    pub total_connections: usize,
+    /// `MAX_CONNECTIONS_PER_SERVER`
+    pub max_connections_per_server: usize,
+    /// Each alias that has been used.
+    pub by_server: IndexMap<String, ServerStats>,
+}
+
+/// One alias's part of the pool.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerStats {
+    /// Open connections.
+    pub total: usize,
+    /// Those that carry a channel.
+    pub in_use: usize,
+    /// Those that carry none.
+    pub available: usize,
+    /// Connections being made.
+    pub dialing: usize,
+    /// Calls that wait for a channel.
+    pub waiting: usize,
+    /// Each connection.
+    pub connections: Vec<ConnectionStats>,
+}
+
+/// One connection.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionStats {
+    /// Its name in logs.
+    pub id: String,
+    /// Whether it carries a channel.
+    pub in_use: bool,
+    /// Whether its line is up.
+    pub ready: bool,
+    /// Channels open on it.
+    pub channels: usize,
+    /// Most channels that the server takes on it, as far as is known.
+    pub max_channels: usize,
+    /// When a channel was last opened or closed, in ms since the Unix epoch.
+    pub last_used: i64,
+}
