@@ -51,10 +51,14 @@ pub enum Error {
         reason: String,
     },
     /// The line was lost while a command or transfer was under way.
-    #[error("the line to server `{alias}` was lost: {reason}")]
+    #[error("the line to server `{alias}` at {host}:{port} was lost: {reason}")]
     LineLost {
         /// The server's alias.
         alias: String,
+        /// Its host.
+        host: String,
+        /// Its port.
+        port: u16,
         /// The cause.
         reason: String,
     },
@@ -256,10 +260,15 @@ impl Error {
                 host,
                 port,
                 reason,
+            }
+            | Self::LineLost {
+                alias,
+                host,
+                port,
+                reason,
             } => {
                 json!({ "alias": alias, "host": host, "port": port, "reason": reason })
             }
-            Self::LineLost { alias, reason } => json!({ "alias": alias, "reason": reason }),
             Self::Auth {
                 alias,
                 user,

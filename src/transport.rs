@@ -110,13 +110,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
         {
             return refuse(id, ErrorCode::INVALID_PARAMS, problem.to_owned());
         }
+        let begins = begins_session(&method, &value);
         match serde_json::from_value(value) {
             Ok(_) if id.is_none() && !self.begun => Judged::Ignored,
             Ok(message) => {
-                self.begun |= matches!(
-                    method.as_str(),
-                    "initialize" | "server/discover" | "tools/list" | "tools/call"
-                );
+                self.begun |= begins;
                 Judged::Message(Box::new(message))
             }
             Err(_) if id.is_none() => Judged::Ignored,
@@ -140,6 +138,14 @@ fn refuse(id: Option<RequestId>, code: ErrorCode, message: String) -> Judged {
         ErrorData::new(code, message, None),
         id,
     )))
+}
+
+/// Whether a request opens the session, so that the library takes notifications after it: the handshake,
+/// or from version 2026-07-28 on any request but the first look around that names its version.
+fn begins_session(method: &str, request: &Value) -> bool {
+    let meta = request.pointer("/params/_meta");
+    let names_version = meta.and_then(|meta| meta.get("io.modelcontextprotocol/protocolVersion"));
+    method == "initialize" || method != "server/discover" && names_version.is_some()
 }
 
 /// What is wrong with the parameters of a `tools/call`, where the library would call the method unknown.

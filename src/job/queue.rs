@@ -94,9 +94,13 @@ impl Queue {
         Ok(())
     }
 
-    /// Replaces a job of this process.
+    /// Replaces a live job of this process. One that has ended stays as it is: the process may be
+    /// ending, and has said so in the record.
     pub fn put(&self, job: Job) {
-        self.state().put(job);
+        let mut state = self.state();
+        if matches!(state.entries.get(&job.id), Some(Entry::Job(now)) if now.status.is_live()) {
+            state.put(job);
+        }
     }
 
     /// A job of this process as it stands, without looking at the file.

@@ -148,15 +148,6 @@ impl Jobs {
             .perform(&mut job, &self.0.pool, &self.0.config, cancel)
             .await;
         job.took(started.elapsed());
-        // The engine may have been shut down meanwhile, and the job marked.
-        if self
-            .0
-            .queue
-            .own(id)
-            .is_some_and(|job| !job.status.is_live())
-        {
-            return;
-        }
         if let Some(error) = &job.error {
             tracing::warn!("task {id} on `{}` is {}: {error}", job.alias, job.status);
         } else {

@@ -47,6 +47,8 @@ impl Lease {
         let _ = timeout(END_IS_KNOWN, self.connection.closed().cancelled()).await;
         Error::LineLost {
             alias: self.host.alias().to_owned(),
+            host: self.server.host.clone(),
+            port: self.server.port(),
             reason: self.connection.closed_because(),
         }
     }
