@@ -226,12 +226,10 @@ fn default_of(name: &str) -> &'static str {
 }
 
 fn data_dir_of(layers: &[Layer]) -> PathBuf {
-    let set = layers.iter().find_map(|layer| {
-        layer
-            .get("MCP_DATA_DIR")
-            .filter(|value| !value.trim().is_empty())
-    });
-    expand_home(set.map_or(default_of("MCP_DATA_DIR"), |value| value.trim()))
+    let set = layers
+        .iter()
+        .find_map(|layer| set_in(layer, "MCP_DATA_DIR"));
+    expand_home(set.unwrap_or(default_of("MCP_DATA_DIR")))
 }
 
 fn read_env_file(path: &Path, warnings: &mut Vec<String>) -> Layer {
@@ -254,6 +252,14 @@ fn read_env_file(path: &Path, warnings: &mut Vec<String>) -> Layer {
     layer
 }
 
+/// A variable's value in one layer; an empty one counts as not set.
+fn set_in<'a>(layer: &'a Layer, name: &str) -> Option<&'a str> {
+    layer
+        .get(name)
+        .map(|value| value.trim())
+        .filter(|value| !value.is_empty())
+}
+
 struct Raw {
     layers: Vec<Layer>,
     warnings: Vec<String>,
@@ -261,8 +267,10 @@ struct Raw {
 
 impl Raw {
     fn get(&self, name: &str) -> Option<String> {
-        let value = self.layers.iter().find_map(|layer| layer.get(name))?.trim();
-        (!value.is_empty()).then(|| value.to_owned())
+        self.layers
+            .iter()
+            .find_map(|layer| set_in(layer, name))
+            .map(ToOwned::to_owned)
     }
 
     fn parse<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> T {
@@ -297,22 +305,27 @@ impl Raw {
         self.parse(name, "a number of seconds above 0", parse_seconds)
     }
 
-    /// Milliseconds, or seconds under the later name; 0 is no timeout.
+    /// Milliseconds, or seconds under the later name, whichever the first layer that has one says;
+    /// 0 is no timeout.
     fn timeout(&mut self, millis: &str, seconds: &str) -> Option<Duration> {
-        if self.get(millis).is_none()
-            && let Some(value) = self.get(seconds)
-        {
-            match value
+        let layer = self
+            .layers
+            .iter()
+            .find(|layer| set_in(layer, millis).or(set_in(layer, seconds)).is_some());
+        let in_seconds = layer.filter(|layer| set_in(layer, millis).is_none());
+        if let Some(value) = in_seconds.and_then(|layer| set_in(layer, seconds)) {
+            let parsed = value
                 .parse()
                 .ok()
-                .and_then(|number| Duration::try_from_secs_f64(number).ok())
-            {
-                Some(duration) => return Some(duration).filter(|duration| !duration.is_zero()),
-                None => self.warnings.push(format!(
-                    "`{seconds}` is `{value}`, expected a number of seconds; using {} ms",
-                    default_of(millis)
-                )),
+                .and_then(|number| Duration::try_from_secs_f64(number).ok());
+            if let Some(duration) = parsed {
+                return Some(duration).filter(|duration| !duration.is_zero());
             }
+            let default = default_of(millis);
+            let problem = format!(
+                "`{seconds}` is `{value}`, expected a number of seconds; using {default} ms"
+            );
+            self.warnings.push(problem);
         }
         Some(self.millis(millis, 0)).filter(|duration| !duration.is_zero())
     }
@@ -411,6 +424,13 @@ mod tests {
             ("MCP_DEFAULT_CMD_TIMEOUT_MS", "1500"),
         ]);
         assert_eq!(both.command_timeout, Some(Duration::from_millis(1500)));
+        let layer = |name: &str, value: &str| Layer::from([(name.to_owned(), value.to_owned())]);
+        let layers = vec![
+            layer("MCP_DEFAULT_CMD_TIMEOUT_S", "7"),
+            layer("MCP_DEFAULT_CMD_TIMEOUT_MS", "300000"),
+        ];
+        let config = Config::resolve(layers, PathBuf::new(), &Overrides::default(), Vec::new());
+        assert_eq!(config.command_timeout, Some(Duration::from_secs(7)));
     }
 
     #[test]

@@ -136,6 +136,14 @@ pub enum Error {
         /// The operating system's words.
         reason: String,
     },
+    /// A job is under way and could not be recorded, so that it would be lost with this process.
+    #[error("task `{id}` is running, but could not be recorded: {reason}")]
+    Unrecorded {
+        /// The job.
+        id: String,
+        /// Why not.
+        reason: String,
+    },
     /// A fault in this program.
     #[error("internal fault: {reason}")]
     Internal {
@@ -206,7 +214,7 @@ impl Error {
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::RetryLimit { .. } => "RETRY_LIMIT_EXCEEDED",
             Self::NotRetryable { .. } => "NOT_RETRYABLE",
-            Self::Storage { .. } => "STORAGE_ERROR",
+            Self::Storage { .. } | Self::Unrecorded { .. } => "STORAGE_ERROR",
             Self::Internal { .. } => "INTERNAL_ERROR",
         }
     }
@@ -239,6 +247,9 @@ impl Error {
             Self::RetryLimit { .. } => "find the cause, then start it as a new task",
             Self::NotRetryable { .. } => "start it as a new task instead",
             Self::Storage { .. } => "check free space and permissions of the data directory",
+            Self::Unrecorded { .. } => {
+                "do not start it again: task_wait still finds it while this server runs; free space meanwhile"
+            }
             Self::Internal { .. } => "this is a bug; task_logs has the details",
         }
     }
@@ -294,7 +305,9 @@ impl Error {
             Self::Transfer { failed } => json!({ "failedFiles": failed }),
             Self::QueueFull { limit } => json!({ "limit": limit }),
             Self::RetryLimit { id, retries } => json!({ "taskId": id, "retryCount": retries }),
-            Self::NotRetryable { id, reason } => json!({ "taskId": id, "reason": reason }),
+            Self::NotRetryable { id, reason } | Self::Unrecorded { id, reason } => {
+                json!({ "taskId": id, "reason": reason })
+            }
             Self::Storage { path, reason, .. } => {
                 json!({ "path": path.display().to_string(), "reason": reason })
             }

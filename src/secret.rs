@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// A password or passphrase. `Debug` shows `***`; only [`Secret::expose`] gives the text.
 ///
 /// It serialises as its text, because `servers.json` has to hold it; nothing that is
 /// shown or logged may be built by serialising a type that contains one.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -28,6 +30,16 @@ impl From<&str> for Secret {
     }
 }
 
+impl<'de> Deserialize<'de> for Secret {
+    /// The error does not quote the value, as serde's own would.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(text)),
+            _ => Err(D::Error::custom("invalid type, expected a string")),
+        }
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(MASK)
@@ -41,5 +53,11 @@ mod tests {
     #[test]
     fn debug_shows_no_text() {
         assert_eq!(format!("{:?}", Some(Secret::from("hunter2"))), "Some(***)");
+    }
+
+    #[test]
+    fn a_refusal_shows_no_value() {
+        let error = serde_json::from_str::<Secret>("12345").unwrap_err();
+        assert!(!error.to_string().contains("12345"), "{error}");
     }
 }

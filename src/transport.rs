@@ -8,7 +8,9 @@ use std::io;
 use std::sync::Arc;
 
 use rmcp::RoleServer;
-use rmcp::model::{ErrorCode, ErrorData, RequestId};
+use rmcp::model::{
+    ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcMessage, ProtocolVersion, RequestId,
+};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::Value;
@@ -47,13 +49,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
         self.ended.clone()
     }
 
-    /// Reads up to and with the next newline into `self.line`; false at the end of input. Safe to
-    /// cancel: what has been read of a line stays there.
+    /// Reads up to and with the next newline into `self.line`, at the end of input what is left; false
+    /// if nothing is. Safe to cancel: what has been read of a line stays there.
     async fn read_line(&mut self) -> io::Result<bool> {
         loop {
             let available = self.reader.fill_buf().await?;
             if available.is_empty() {
-                return Ok(false);
+                return Ok(!self.line.is_empty());
             }
             let newline = available.iter().position(|byte| *byte == b'\n');
             let taken = newline.map_or(available.len(), |index| index + 1);
@@ -97,6 +99,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
         else {
             // An answer to a request of ours, or nothing that JSON-RPC knows.
             return match serde_json::from_value(value) {
+                Ok(_) if !self.begun => Judged::Ignored,
                 Ok(message) => Judged::Message(Box::new(message)),
                 Err(_) => refuse(
                     id,
@@ -110,11 +113,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
         {
             return refuse(id, ErrorCode::INVALID_PARAMS, problem.to_owned());
         }
-        let begins = begins_session(&method, &value);
         match serde_json::from_value(value) {
             Ok(_) if id.is_none() && !self.begun => Judged::Ignored,
             Ok(message) => {
-                self.begun |= begins;
+                self.begun |= begins_session(&message);
                 Judged::Message(Box::new(message))
             }
             Err(_) if id.is_none() => Judged::Ignored,
@@ -140,12 +142,24 @@ fn refuse(id: Option<RequestId>, code: ErrorCode, message: String) -> Judged {
     )))
 }
 
-/// Whether a request opens the session, so that the library takes notifications after it: the handshake,
-/// or from version 2026-07-28 on any request but the first look around that names its version.
-fn begins_session(method: &str, request: &Value) -> bool {
-    let meta = request.pointer("/params/_meta");
-    let names_version = meta.and_then(|meta| meta.get("io.modelcontextprotocol/protocolVersion"));
-    method == "initialize" || method != "server/discover" && names_version.is_some()
+/// Whether a message opens the session, so that the library takes notifications after it: the
+/// handshake, or from version 2026-07-28 on any request with complete metadata but the first look around.
+fn begins_session(message: &RxJsonRpcMessage<RoleServer>) -> bool {
+    let JsonRpcMessage::Request(request) = message else {
+        return false;
+    };
+    match &request.request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::DiscoverRequest(_) => false,
+        other => {
+            let meta = other.get_meta();
+            let version = meta.protocol_version();
+            version.is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version))
+                && meta
+                    .missing_required_keys(&ProtocolVersion::V_2026_07_28)
+                    .is_empty()
+        }
+    }
 }
 
 /// What is wrong with the parameters of a `tools/call`, where the library would call the method unknown.

@@ -152,6 +152,15 @@ async fn a_server_that_hangs_up_before_the_handshake() {
 }
 
 #[tokio::test]
+async fn a_line_that_breaks_at_login_is_no_refusal() {
+    let stage = Stage::set().await;
+    stage.server.set_fault(Fault::CutAtLogin);
+    let before = stage.server.accepted();
+    run(&stage.client, "web1").await.error("CONNECTION_FAILED");
+    assert!(stage.server.accepted() > before + 1, "it is tried again");
+}
+
+#[tokio::test]
 async fn a_server_that_says_nothing_is_given_up() {
     let stage = Stage::set().await;
     stage.server.set_fault(Fault::Mute);
@@ -185,6 +194,43 @@ async fn an_unknown_alias_and_an_unknown_task() {
             .error("UNKNOWN_TASK");
         assert_eq!(error["details"]["taskId"], "zz");
     }
+}
+
+#[tokio::test]
+async fn a_password_of_the_wrong_type_is_not_quoted() {
+    let stage = Stage::set().await;
+    let mut server = login("web2", 22);
+    server["password"] = json!(918_273);
+    let error = stage
+        .client
+        .call("server_add", server)
+        .await
+        .error("INVALID_ARGUMENT");
+    assert_eq!(error["details"]["parameter"], "password");
+    assert!(!error.to_string().contains("918273"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_task_that_cannot_be_recorded_is_named_all_the_same() {
+    let stage = Stage::set().await;
+    // A directory in the file's place makes the write fail for real.
+    let blocked = stage.data.path().join("queue.json");
+    let _ = std::fs::remove_file(&blocked);
+    std::fs::create_dir(&blocked).unwrap();
+    let arguments = json!({"alias": "web1", "cmd": "sleep 0.2; echo ran", "background": true});
+    let error = stage
+        .client
+        .call("task_exec", arguments)
+        .await
+        .error("STORAGE_ERROR");
+    assert!(
+        error["message"].as_str().unwrap().contains("is running"),
+        "{error}"
+    );
+    let id = &error["details"]["taskId"];
+    std::fs::remove_dir(&blocked).unwrap();
+    assert_eq!(stage.client.wait(id).await.ok().facts()["output"], "ran");
 }
 
 #[tokio::test]

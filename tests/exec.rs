@@ -159,6 +159,42 @@ async fn a_child_left_in_the_background_does_not_hold_the_call() {
 }
 
 #[tokio::test]
+async fn a_child_that_prints_for_ever_does_not_hold_the_call_either() {
+    let stage = Stage::set().await;
+    let cmd = "(for n in $(seq 1 200); do echo child; sleep 0.1; done) & echo parent";
+    let ran = stage.exec(cmd).await.ok();
+    assert_eq!(ran.facts()["status"], "completed", "{}", ran.text());
+    assert!(ran.facts()["output"].as_str().unwrap().contains("parent"));
+}
+
+#[tokio::test]
+async fn a_command_that_reads_its_input_finds_the_end_of_it() {
+    let sshd = Sshd::start();
+    let stage = Stage::set().await;
+    for server in [None, Some(&sshd)] {
+        if let Some(sshd) = server {
+            stage
+                .client
+                .call("server_add", sshd.login("web1"))
+                .await
+                .ok();
+        }
+        let ran = stage.exec("cat; echo read").await.ok();
+        assert_eq!(ran.facts()["output"], "read");
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_beyond_all_clocks_is_none() {
+    let stage = Stage::set().await;
+    let arguments = json!({"alias": "web1", "cmd": "echo fine", "timeout": 1e19});
+    assert_eq!(
+        stage.client.call("task_exec", arguments).await.ok().facts()["output"],
+        "fine"
+    );
+}
+
+#[tokio::test]
 async fn the_client_s_cancellation_stops_the_command_and_its_timeout_does_not() {
     use rmcp::model::{CancelledNotification, CancelledNotificationParam, ClientRequest, Request};
     use rmcp::service::PeerRequestOptions;

@@ -197,6 +197,28 @@ async fn removing_or_changing_an_alias_drops_its_connections() {
 }
 
 #[tokio::test]
+async fn whoever_waits_gets_the_new_configuration() {
+    let stage = Stage::set().await;
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    stage
+        .client
+        .call("server_add", login("web1", gone))
+        .await
+        .ok();
+    let arguments = json!({"alias": "web1", "cmd": "echo arrived", "background": true});
+    // Refused, it is tried again for a second; meanwhile the port is corrected.
+    let handed = stage.client.call("task_exec", arguments).await.ok();
+    let right = login("web1", stage.server.address().port());
+    stage.client.call("server_add", right).await.ok();
+    let ended = stage.client.wait(&handed.facts()["id"]).await.ok();
+    assert_eq!(ended.facts()["output"], "arrived");
+}
+
+#[tokio::test]
 async fn a_half_open_line_is_noticed_by_keep_alives() {
     let stage = Stage::set_with(|config| config.keep_alive = Duration::from_millis(100)).await;
     stage.exec("true").await.ok();

@@ -74,6 +74,57 @@ async fn history_names_what_was_done() {
 }
 
 #[tokio::test]
+async fn history_is_filtered_by_the_status_of_its_tasks() {
+    let stage = Stage::set().await;
+    stage.exec("true").await.ok();
+    stage.exec("false").await.ok();
+    let failed = stage
+        .client
+        .call("task_history", json!({"status": "failed"}))
+        .await
+        .ok();
+    let entries = failed.facts()["entries"].as_array().unwrap();
+    assert_eq!(
+        entries
+            .iter()
+            .map(|entry| &entry["command"])
+            .collect::<Vec<_>>(),
+        ["false"]
+    );
+}
+
+#[tokio::test]
+async fn a_broken_queue_is_set_aside_and_its_backup_goes_on() {
+    let data = directory();
+    let original = format!(
+        "{}/tests/data/original/queue.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let today = mcp_sftp_orchestrator::time::Timestamp::now().to_string();
+    let text = std::fs::read_to_string(original)
+        .unwrap()
+        .replace("2026-11-22T", &today[..11]);
+    std::fs::write(data.path().join("queue.backup.json"), &text).unwrap();
+    std::fs::write(data.path().join("queue.json"), &text[..text.len() / 2]).unwrap();
+    let client = Client::spawned(data.path(), &[]).await;
+    for _ in 0..3 {
+        let queue = client.call("task_queue", json!({})).await.ok();
+        assert_eq!(queue.facts()["tasks"].as_array().unwrap().len(), 6);
+    }
+    assert!(client.leave().await.success());
+    assert_eq!(
+        read_json(&data.path().join("queue.json"))
+            .as_object()
+            .unwrap()
+            .len(),
+        6
+    );
+    let aside = std::fs::read_dir(data.path()).unwrap().flatten();
+    let aside = aside.filter(|entry| entry.file_name().to_string_lossy().contains(".broken-"));
+    assert_eq!(aside.count(), 1);
+}
+
+#[tokio::test]
 async fn a_retry_is_a_new_task_and_their_number_is_limited() {
     let stage = Stage::set().await;
     let mut failed = stage.exec("exit 7").await.ok();

@@ -287,6 +287,77 @@ async fn a_tree_with_a_link_is_partial_and_says_so() {
     assert!(!Path::new(&stage.remote("tree/out")).exists());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_private_file_is_never_readable_by_others_on_its_way() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::set().await;
+    write(&stage.local("key"), &noise(48 * 1024 * 1024));
+    std::fs::set_permissions(stage.local("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mode = |path: &Path| {
+        path.metadata()
+            .map(|facts| facts.permissions().mode() & 0o777)
+    };
+    for (direction, folder) in [
+        ("upload", stage.remote("")),
+        ("download", stage.local("back/")),
+    ] {
+        let local = if direction == "upload" {
+            stage.local("key")
+        } else {
+            stage.local("back/key")
+        };
+        let mut background = arguments(direction, &local, &stage.remote("key"));
+        background["background"] = json!(true);
+        let handed = stage.client.call("task_transfer", background).await.ok();
+        let mut seen = Vec::new();
+        crate::helper::eventually("the file arrives", || {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().contains("key") {
+                    seen.extend(mode(&entry.path()));
+                }
+            }
+            Path::new(&folder).join("key").exists()
+        })
+        .await;
+        let ended = stage.client.wait(&handed.facts()["id"]).await.ok();
+        assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
+        assert!(
+            !seen.is_empty() && seen.iter().all(|mode| *mode == 0o600),
+            "{direction}: {seen:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_sftp_session_that_the_server_ends_fails_the_transfer_and_frees_its_place() {
+    let stage = Stage::set().await;
+    write(&stage.local("big"), &noise(64 * 1024 * 1024));
+    let mut background = arguments("upload", &stage.local("big"), &stage.remote("target"));
+    background["background"] = json!(true);
+    let handed = stage.client.call("task_transfer", background).await.ok();
+    crate::helper::eventually("the transfer is under way", || {
+        let mut entries = std::fs::read_dir(stage.home.path()).unwrap().flatten();
+        entries.any(|entry| entry.metadata().is_ok_and(|facts| facts.len() > 0))
+    })
+    .await;
+    stage.server.end_sftp().await;
+    let ended = stage.client.wait(&handed.facts()["id"]).await;
+    let error = ended.error("TRANSFER_FAILED");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("ended the SFTP session"),
+        "{error}"
+    );
+    let mut channels = None;
+    while channels != Some(0) {
+        let stats = stage.client.call("pool_stats", json!({})).await.ok();
+        channels = stats.facts()["byServer"]["web1"]["connections"][0]["channels"].as_u64();
+    }
+}
+
 #[tokio::test]
 async fn a_cut_line_leaves_the_old_file_as_it_was() {
     let stage = Stage::set().await;

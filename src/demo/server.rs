@@ -36,6 +36,8 @@ pub enum Fault {
     HangUp,
     /// It accepts them and says nothing.
     Mute,
+    /// It cuts them when they log in.
+    CutAtLogin,
 }
 
 /// An SSH server in this process; it ends, with its connections and processes, when dropped.
@@ -52,6 +54,8 @@ struct Shared {
     fault: Mutex<Fault>,
     max_sessions: AtomicUsize,
     connections: Mutex<HashMap<usize, Switch>>,
+    /// The SFTP sessions begun so far.
+    sftp: Mutex<Vec<(server::Handle, ChannelId)>>,
     accepted: AtomicUsize,
     most: AtomicUsize,
 }
@@ -92,6 +96,7 @@ impl EmbeddedServer {
             fault: Mutex::default(),
             max_sessions: AtomicUsize::new(10),
             connections: Mutex::default(),
+            sftp: Mutex::default(),
             accepted: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
         });
@@ -131,6 +136,15 @@ impl EmbeddedServer {
     pub fn freeze(&self) {
         for connection in lock(&self.shared.connections).values() {
             connection.frozen.cancel();
+        }
+    }
+
+    /// Closes every SFTP session's channel, as when the server's SFTP process dies.
+    pub async fn end_sftp(&self) {
+        let sessions = std::mem::take(&mut *lock(&self.shared.sftp));
+        for (handle, channel) in sessions {
+            // The connection may be gone by now.
+            let _ = handle.close(channel).await;
         }
     }
 
@@ -177,7 +191,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
     let fault = *lock(&shared.fault);
     match fault {
-        Fault::None => {}
+        Fault::None | Fault::CutAtLogin => {}
         Fault::HangUp => return,
         Fault::Mute => return switch.cut.cancelled().await,
     }
@@ -224,6 +238,9 @@ impl server::Handler for Connection {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        if *lock(&self.shared.fault) == Fault::CutAtLogin {
+            return Err(russh::Error::Disconnect);
+        }
         Ok(if user == USER && password == PASSWORD {
             Auth::Accept
         } else {
@@ -300,6 +317,7 @@ impl server::Handler for Connection {
         match (name, self.channels.remove(&channel)) {
             ("sftp", Some((stream, seat))) => {
                 session.channel_success(channel)?;
+                lock(&self.shared.sftp).push((session.handle(), channel));
                 let files = Files::new(&self.shared.home, seat);
                 russh_sftp::server::run(stream.into_stream(), files).await;
                 Ok(())

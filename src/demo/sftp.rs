@@ -135,11 +135,14 @@ impl Handler for Files {
         id: u32,
         filename: String,
         pflags: OpenFlags,
-        _: FileAttributes,
+        attrs: FileAttributes,
     ) -> Result<Handle, Self::Error> {
-        let file = fs::OpenOptions::from(pflags)
-            .open(self.path(&filename))
-            .map_err(refused)?;
+        let mut options = fs::OpenOptions::from(pflags);
+        #[cfg(unix)]
+        if let Some(mode) = attrs.permissions {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode & 0o7777);
+        }
+        let file = options.open(self.path(&filename)).map_err(refused)?;
         Ok(self.keep(id, Open::File(file)))
     }
 

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::{Error, Stopped};
 use crate::sftp::transfer::{self, Request, Summary};
 use crate::ssh::exec::{self, Ended, Finished};
-use crate::ssh::{Captured, Pool};
+use crate::ssh::{Captured, Pool, patience};
 
 /// What a job does. Everything that a retry needs stands in the record.
 #[derive(Clone, Debug)]
@@ -98,11 +98,15 @@ impl Operation {
                     .await
                     .map(|finished| enter_command(job, finished, limit))
             }
-            Self::Transfer(request) => {
-                transfer::run(pool, &alias, request, config.command_timeout, cancel)
-                    .await
-                    .map(|summary| enter_transfer(job, request, summary))
-            }
+            Self::Transfer(request) => transfer::run(
+                pool,
+                &alias,
+                request,
+                patience(config.command_timeout),
+                cancel,
+            )
+            .await
+            .map(|summary| enter_transfer(job, request, summary)),
         };
         if let Err(error) = outcome {
             job.fail(error.report());
@@ -175,31 +179,29 @@ fn enter_cancelled(job: &mut Job, stopped: Stopped) {
 }
 
 fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
-    let total = summary.done + summary.failed.len();
+    let (done, failures) = (summary.done, summary.failures);
+    let total = done + failures;
     let mut output = format!(
-        "{}: {}/{total} files transferred",
-        request.direction.name(),
-        summary.done
+        "{}: {done}/{total} files transferred",
+        request.direction.name()
     );
-    if !summary.failed.is_empty() {
-        let names: Vec<_> = summary
-            .failed
-            .iter()
-            .map(|failed| failed.file.as_str())
-            .collect();
-        output.push_str("\nfailed: ");
-        output.push_str(&names.join(", "));
+    if let Some(first) = summary.failed.first() {
+        let others = match failures - 1 {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        output = format!("{output}\nfailed: {}{others}", first.file);
     }
     job.output = Some(output);
-    job.files_done = Some(summary.done);
+    job.files_done = Some(done);
     job.bytes = Some(summary.bytes);
     job.failed_files = Some(summary.failed.clone());
     if summary.cancelled {
         job.error = Some("cancelled".to_owned());
         job.enter(Status::Cancelled);
-    } else if summary.failed.is_empty() {
+    } else if failures == 0 {
         job.enter(Status::Completed);
-    } else if summary.done == 0 {
+    } else if done == 0 {
         job.fail(
             Error::Transfer {
                 failed: summary.failed,
@@ -207,7 +209,7 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
             .report(),
         );
     } else {
-        job.error = Some(format!("{} of {total} files failed", summary.failed.len()));
+        job.error = Some(format!("{failures} of {total} files failed"));
         job.enter(Status::Partial);
     }
 }

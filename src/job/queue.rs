@@ -28,6 +28,9 @@ pub struct Queue {
     owner: Owner,
     file: JsonFile,
     history: History,
+    /// Held while the file is read or written and the outcome taken over: one at a time, so that an
+    /// older version never replaces a newer one in memory.
+    file_in_use: Mutex<()>,
     state: Mutex<State>,
     asked: watch::Sender<u64>,
     saved: watch::Sender<Saved>,
@@ -62,6 +65,7 @@ impl Queue {
                 JsonFile::new(data_dir, "history.json"),
                 config.history_retention,
             ),
+            file_in_use: Mutex::default(),
             state: Mutex::default(),
             asked: watch::Sender::default(),
             saved: watch::Sender::default(),
@@ -185,13 +189,19 @@ impl Queue {
 
     /// Takes in what other processes have written, and marks the jobs of dead ones.
     fn refresh(&self) -> Result<(), Error> {
+        let in_use = self
+            .file_in_use
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let signature = self.file.signature();
-        if self.state().signature != signature {
+        let changed = self.state().signature != signature;
+        if changed {
             let entries: Entries = self.file.read()?;
             let mut state = self.state();
             state.entries = state.merged_into(entries, self.owner.id());
             state.signature = signature;
         }
+        drop(in_use);
         let entries = self.state().entries.clone();
         if jobs(&entries).any(|job| self.is_orphan(job)) {
             self.save()
@@ -212,6 +222,10 @@ impl Queue {
 
     /// Writes every change, onto whatever other processes have written meanwhile.
     fn save(&self) -> Result<(), Error> {
+        let _in_use = self
+            .file_in_use
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let locked = self.file.lock()?;
         let signature = self.file.signature();
         let theirs = if self.state().signature == signature {

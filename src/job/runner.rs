@@ -182,16 +182,20 @@ impl Jobs {
             if let Some(live) = self.live().get_mut(id) {
                 live.handed_off = true;
             }
-            self.0.queue.flush().await?;
+            let saved = self.0.queue.flush().await;
+            saved.map_err(|error| Error::Unrecorded {
+                id: id.to_string(),
+                reason: error.to_string(),
+            })?;
         }
         Ok(job)
     }
 
     async fn wait_for_foreign(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
-        let deadline = Instant::now() + patience;
+        let started = Instant::now();
         loop {
             let job = self.0.queue.get(id).await?;
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = patience.saturating_sub(started.elapsed());
             if !job.status.is_live() || left.is_zero() {
                 return Ok(job);
             }

@@ -41,7 +41,8 @@ const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) struct Session {
     raw: RawSftpSession,
     lease: Arc<Lease>,
-    closed: CancellationToken,
+    /// Cancelled once the channel or the whole line is gone.
+    ended: CancellationToken,
     posix_rename: bool,
     pub(super) read_length: u32,
     pub(super) write_length: usize,
@@ -69,37 +70,23 @@ impl From<&FileAttributes> for Facts {
 
 impl Session {
     /// Opens a session to `alias`, waiting for a free connection at most `patience`.
-    pub(super) async fn open(
-        pool: &Pool,
-        alias: &str,
-        patience: Option<Duration>,
-    ) -> Result<Self, Error> {
-        let (lease, mut channel) = pool.open(alias, Use::Transfer, patience).await?;
-        let lease = Arc::new(lease);
-        let closed = lease.connection().closed();
+    pub(super) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
+        let mut channel = pool.open(alias, Use::Transfer, patience).await?;
+        let lease = channel.lease();
+        let ended = lease.connection().closed().child_token();
         let begin = async {
-            channel
-                .request_subsystem(true, "sftp")
-                .await
-                .map_err(|error| error.to_string())?;
+            let requested = channel.request_subsystem(true, "sftp").await;
+            requested.map_err(|error| error.to_string())?;
             loop {
                 match channel.wait().await {
                     Some(ChannelMsg::Success) => break,
-                    Some(ChannelMsg::Failure) => {
-                        // Explicit on every path: dropping a channel does not close it.
-                        let _ = channel.close().await;
-                        return Err("the server offers no SFTP".to_owned());
-                    }
+                    Some(ChannelMsg::Failure) => return Err("the server offers no SFTP".to_owned()),
                     Some(_) => {}
                     None => return Err("the line was lost".to_owned()),
                 }
             }
-            let stream = Leased {
-                stream: channel.into_stream(),
-                closed: Box::pin(closed.clone().cancelled_owned()),
-                _lease: Arc::clone(&lease),
-            };
-            let raw = RawSftpSession::new(stream);
+            let stream = channel.into_stream();
+            let raw = RawSftpSession::new(Leased::new(stream, ended.clone(), Arc::clone(&lease)));
             let version = raw.init().await.map_err(|error| error.to_string())?;
             Ok((raw, version.extensions))
         };
@@ -123,7 +110,7 @@ impl Session {
         Ok(Self {
             raw,
             lease,
-            closed,
+            ended,
             posix_rename: extensions.contains_key(POSIX_RENAME),
             read_length: u32::try_from(read_length).expect("bounded by LONGEST_READ"),
             write_length: usize::try_from(write_length).expect("bounded by LONGEST_WRITE"),
@@ -149,7 +136,7 @@ impl Session {
                 };
                 io::Error::new(kind, words)
             }
-            _ if self.closed.is_cancelled() => self.lost(),
+            _ if self.ended.is_cancelled() => self.lost(),
             other => io::Error::other(other.to_string()),
         }
     }
@@ -168,16 +155,18 @@ impl Session {
         tokio::select! {
             biased;
             outcome = work => outcome,
-            () = self.closed.cancelled() => Err(self.lost()),
+            () = self.ended.cancelled() => Err(self.lost()),
         }
     }
 
     fn lost(&self) -> io::Error {
-        let reason = self.lease.connection().closed_because();
-        io::Error::new(
-            io::ErrorKind::ConnectionAborted,
-            format!("the line was lost: {reason}"),
-        )
+        let connection = self.lease.connection();
+        let problem = if connection.is_closed() {
+            format!("the line was lost: {}", connection.closed_because())
+        } else {
+            "the server ended the SFTP session".to_owned()
+        };
+        io::Error::new(io::ErrorKind::ConnectionAborted, problem)
     }
 
     /// What is at `path`, links followed; `None` if nothing is.
@@ -282,8 +271,15 @@ impl Session {
         path: &RemotePath,
         flags: OpenFlags,
     ) -> io::Result<String> {
-        let opened = self.raw.open(path.as_str(), flags, FileAttributes::empty());
-        Ok(self.ask(opened).await?.handle)
+        // A new file is its owner's alone until it is whole and gets its own mode.
+        let attributes = FileAttributes {
+            permissions: Some(0o600),
+            ..FileAttributes::empty()
+        };
+        Ok(self
+            .ask(self.raw.open(path.as_str(), flags, attributes))
+            .await?
+            .handle)
     }
 
     /// What an open file is.
@@ -367,12 +363,25 @@ fn found(asked: io::Result<Attrs>) -> io::Result<Option<Facts>> {
     }
 }
 
-/// The session's channel. It holds its place in the pool until it has really closed, and ends
-/// with the line: the library would wait for ever to write to a dead one.
+/// The session's channel. It holds its place in the pool until it has really closed. Its end is
+/// told to both directions: the library would wait for ever to write to a channel that is gone.
 struct Leased {
     stream: ChannelStream<Msg>,
-    closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    ended: CancellationToken,
+    has_ended: Pin<Box<WaitForCancellationFutureOwned>>,
     _lease: Arc<Lease>,
+}
+
+impl Leased {
+    fn new(stream: ChannelStream<Msg>, ended: CancellationToken, lease: Arc<Lease>) -> Self {
+        let has_ended = Box::pin(ended.clone().cancelled_owned());
+        Self {
+            stream,
+            ended,
+            has_ended,
+            _lease: lease,
+        }
+    }
 }
 
 impl AsyncRead for Leased {
@@ -381,7 +390,17 @@ impl AsyncRead for Leased {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let at_end = match &polled {
+            Poll::Ready(Ok(())) => buf.filled().len() == before,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        if at_end {
+            self.ended.cancel();
+        }
+        polled
     }
 }
 
@@ -391,7 +410,7 @@ impl AsyncWrite for Leased {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.closed.as_mut().poll(cx).is_ready() {
+        if self.has_ended.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Pin::new(&mut self.stream).poll_write(cx, buf)

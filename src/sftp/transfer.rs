@@ -21,6 +21,9 @@ use crate::ssh::Pool;
 /// Files of a tree that are under way at once; each adds its requests to the same channel.
 const FILES_AT_ONCE: usize = 8;
 
+/// Failed files that a record names: enough to see the cause, too few to flood queue and model.
+const NAMED_FAILURES: usize = 100;
+
 /// Which way a transfer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -59,10 +62,21 @@ pub struct Summary {
     pub done: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// Files that did not, with the reason for each.
+    /// Files that did not, with the reason for each: the first of them.
     pub failed: Vec<FailedFile>,
+    /// How many did not.
+    pub failures: usize,
     /// Whether it was cancelled before it was through.
     pub cancelled: bool,
+}
+
+impl Summary {
+    fn fail(&mut self, failed: FailedFile) {
+        self.failures += 1;
+        if self.failed.len() < NAMED_FAILURES {
+            self.failed.push(failed);
+        }
+    }
 }
 
 /// Runs a transfer with `alias`. An error means that it did not begin.
@@ -70,38 +84,42 @@ pub async fn run(
     pool: &Pool,
     alias: &str,
     request: &Request,
-    patience: Option<Duration>,
+    patience: Duration,
     cancel: &CancellationToken,
 ) -> Result<Summary, Error> {
-    let session = tokio::select! {
-        session = Session::open(pool, alias, patience) => session?,
-        () = cancel.cancelled() => return Ok(Summary { cancelled: true, ..Summary::default() }),
+    let mut summary = Summary::default();
+    let begin = async {
+        let session = Session::open(pool, alias, patience).await?;
+        let plan = match request.direction {
+            Direction::Upload => plan_upload(&session, request).await,
+            Direction::Download => plan_download(&session, request).await,
+        };
+        Ok::<_, Error>((session, plan))
     };
-    let source = match request.direction {
-        Direction::Upload => request.local.clone(),
-        Direction::Download => request.remote.clone(),
-    };
-    let plan = match request.direction {
-        Direction::Upload => plan_upload(&session, request).await,
-        Direction::Download => plan_download(&session, request).await,
+    let (session, plan) = tokio::select! {
+        outcome = begin => outcome?,
+        () = cancel.cancelled() => {
+            summary.cancelled = true;
+            return Ok(summary);
+        }
     };
     let plan = match plan {
         Ok(plan) => plan,
         Err(error) => {
-            let failed = vec![FailedFile {
-                file: source,
+            let file = match request.direction {
+                Direction::Upload => request.local.clone(),
+                Direction::Download => request.remote.clone(),
+            };
+            summary.fail(FailedFile {
+                file,
                 error: error.to_string(),
-            }];
-            return Ok(Summary {
-                failed,
-                ..Summary::default()
             });
+            return Ok(summary);
         }
     };
-    let mut summary = Summary {
-        failed: plan.left_out,
-        ..Summary::default()
-    };
+    plan.left_out
+        .into_iter()
+        .for_each(|file| summary.fail(file));
     let mut copies = plan.copies.iter();
     let mut under_way: FuturesUnordered<_> = copies
         .by_ref()
@@ -109,18 +127,23 @@ pub async fn run(
         .map(|copy| copy.run(&session, cancel))
         .collect();
     while let Some((copy, outcome)) = under_way.next().await {
-        under_way.extend(copies.next().map(|copy| copy.run(&session, cancel)));
+        if !cancel.is_cancelled() {
+            under_way.extend(copies.next().map(|copy| copy.run(&session, cancel)));
+        }
         match outcome {
             Ok(bytes) => {
                 summary.done += 1;
                 summary.bytes += bytes;
             }
-            Err(error) => summary.failed.push(FailedFile {
-                file: copy.source(),
-                error: error.to_string(),
-            }),
+            Err(error) => {
+                summary.fail(FailedFile {
+                    file: copy.source(),
+                    error: error.to_string(),
+                });
+            }
         }
     }
+    summary.failures += copies.len();
     summary.cancelled = cancel.is_cancelled();
     Ok(summary)
 }
@@ -276,7 +299,10 @@ async fn upload(
             () = cancel.cancelled() => return Err(cancelled()),
         };
         if let (Some(mode), Some(_)) = (mode, &part) {
-            session.set_mode(&handle, mode).await?;
+            // Some servers know no modes; the file is whole all the same.
+            if let Err(error) = session.set_mode(&handle, mode).await {
+                tracing::debug!("cannot set the mode of `{to}`: {error}");
+            }
         }
         Ok(bytes)
     };
@@ -313,11 +339,7 @@ async fn download(
     let handle = session.open_file(from, OpenFlags::READ).await?;
     let fill = async {
         let facts = session.facts_of_open(&handle).await?;
-        let mut file = File::options()
-            .write(true)
-            .create_new(true)
-            .open(&part)
-            .await?;
+        let mut file = create_private(&part).await?;
         let bytes = tokio::select! {
             bytes = session.while_alive(copy::download(session, &handle, facts.length, &mut file)) => bytes?,
             () = cancel.cancelled() => return Err(cancelled()),
@@ -347,6 +369,15 @@ fn mode_of(metadata: &std::fs::Metadata) -> Option<u32> {
 #[cfg(not(unix))]
 fn mode_of(_: &std::fs::Metadata) -> Option<u32> {
     None
+}
+
+/// A new file is its owner's alone until it is whole and gets its own mode.
+async fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path).await
 }
 
 #[cfg(unix)]

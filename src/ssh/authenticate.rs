@@ -1,7 +1,9 @@
 //! Logging in: the methods that a server's configuration allows, in order (RFC 4252).
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use russh::MethodKind;
 use russh::client::{AuthResult, Handle};
 use russh::keys::{self, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
 
@@ -9,6 +11,9 @@ use super::connect::{Client, ConnectError, unreachable};
 use crate::config::expand_home;
 use crate::error::Error;
 use crate::store::servers::Server;
+
+/// A line's end takes a moment to be known.
+const END_IS_KNOWN: Duration = Duration::from_millis(20);
 
 /// Tries the key, then the password.
 pub(super) async fn authenticate(
@@ -25,34 +30,27 @@ pub(super) async fn authenticate(
             .await
             .map_err(|reason| refused(alias, server, reason, &tried))?;
         tried.push("publickey".to_owned());
-        let hash = if key.algorithm().is_rsa() {
+        let is_rsa = key.algorithm().is_rsa();
+        let hash = if is_rsa {
             rsa_hash(handle).await.map_err(lost)?
         } else {
             None
         };
         let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-        match handle
-            .authenticate_publickey(&server.user, key)
-            .await
-            .map_err(lost)?
-        {
-            AuthResult::Success => return Ok(()),
-            AuthResult::Failure {
-                remaining_methods, ..
-            } => offered = remaining_methods.to_vec(),
+        let outcome = handle.authenticate_publickey(&server.user, key).await;
+        match remaining(handle, outcome).await.map_err(lost)? {
+            None => return Ok(()),
+            Some(methods) => offered = methods,
         }
     }
     if let Some(password) = &server.password {
         tried.push("password".to_owned());
-        match handle
+        let outcome = handle
             .authenticate_password(&server.user, password.expose())
-            .await
-            .map_err(lost)?
-        {
-            AuthResult::Success => return Ok(()),
-            AuthResult::Failure {
-                remaining_methods, ..
-            } => offered = remaining_methods.to_vec(),
+            .await;
+        match remaining(handle, outcome).await.map_err(lost)? {
+            None => return Ok(()),
+            Some(methods) => offered = methods,
         }
     }
     let offered: Vec<&str> = offered.iter().map(<&str>::from).collect();
@@ -66,6 +64,28 @@ pub(super) async fn authenticate(
         ),
     };
     Err(refused(alias, server, reason, &tried))
+}
+
+/// The methods that the server still offers after a refusal; `None` after success.
+///
+/// The library reports a line that broke as a refusal that offers nothing.
+async fn remaining(
+    handle: &Handle<Client>,
+    outcome: Result<AuthResult, russh::Error>,
+) -> Result<Option<Vec<MethodKind>>, russh::Error> {
+    let AuthResult::Failure {
+        remaining_methods, ..
+    } = outcome?
+    else {
+        return Ok(None);
+    };
+    if remaining_methods.is_empty() {
+        tokio::time::sleep(END_IS_KNOWN).await;
+        if handle.is_closed() {
+            return Err(russh::Error::Disconnect);
+        }
+    }
+    Ok(Some(remaining_methods.to_vec()))
 }
 
 /// SHA-1 signatures are refused by current servers, so one that announces nothing gets SHA-512 (RFC 8332).

@@ -234,11 +234,13 @@ pub(super) fn unreachable(alias: &str, server: &Server, error: &russh::Error) ->
             ),
         )),
         russh::Error::IO(error) => ConnectError::Transient(failed(alias, server, os_reason(error))),
-        russh::Error::Disconnect | russh::Error::HUP => ConnectError::Transient(failed(
-            alias,
-            server,
-            "the server closed the connection during the handshake",
-        )),
+        russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError => {
+            ConnectError::Transient(failed(
+                alias,
+                server,
+                "the server closed the connection during the handshake",
+            ))
+        }
         other => ConnectError::Final(failed(alias, server, other.to_string())),
     }
 }

@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use russh::client::Msg;
-use russh::{Channel, ChannelMsg, Sig};
+use russh::{ChannelMsg, Sig};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::capture::Captured;
-use super::pool::{Lease, Pool, Use};
+use super::pool::{Lease, OpenChannel, Pool, Use, patience};
 use crate::error::{Error, Stopped};
 
 /// After the exit status, how long a channel may stay silent before it is closed: a child that the
 /// command left in the background keeps it open for as long as it lives.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// After the exit status, how long a channel may stay open at all: such a child may also print for ever.
+const LONGEST_LINGER: Duration = Duration::from_secs(10);
 
 /// How long a command has to end after each signal.
 const SIGNAL_PATIENCE: Duration = Duration::from_millis(500);
@@ -60,30 +62,34 @@ pub async fn run(
     limit: Option<Duration>,
     cancel: &CancellationToken,
 ) -> Result<Finished, Error> {
-    let (lease, channel) = tokio::select! {
-        opened = pool.open(alias, Use::Command, limit) => opened?,
+    let channel = tokio::select! {
+        opened = pool.open(alias, Use::Command, patience(limit)) => opened?,
         () = cancel.cancelled() => return Ok(never_started()),
     };
+    let lease = channel.lease();
     let mut session = Session::new(channel);
-    session
-        .channel
-        .exec(true, command)
-        .await
-        .map_err(|error| lease.refusal(error.to_string()))?;
-    let deadline = limit.map(|limit| Instant::now() + limit);
-    let ended = tokio::select! {
-        () = session.drain() => session.verdict(&lease).await,
-        () = until(deadline) => Ended::TimedOut(session.stop().await),
-        () = cancel.cancelled() => Ended::Cancelled(session.stop().await),
+    let sent = session.channel.exec(true, command).await;
+    sent.map_err(|error| lease.refusal(error.to_string()))?;
+    // Nothing will be typed: a command that reads its input finds the end of it.
+    let _ = session.channel.eof().await;
+    let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let interrupted = tokio::select! {
+        () = session.drain() => None,
+        () = until(deadline) => Some(Ended::TimedOut as fn(Stopped) -> Ended),
+        () = cancel.cancelled() => Some(Ended::Cancelled as fn(Stopped) -> Ended),
     };
-    // Explicit on every path: dropping a channel does not close it.
-    let _ = session.channel.close().await;
+    let ended = match interrupted {
+        // What has ended by itself was not stopped by us, even if its channel is still open.
+        Some(ended) if session.exit.is_none() => ended(session.stop().await),
+        _ => session.verdict(&lease).await,
+    };
     if session.refused {
         return Err(lease.refusal("the server refuses to run commands for this user"));
     }
+    let Session { stdout, stderr, .. } = session;
     Ok(Finished {
-        stdout: session.stdout,
-        stderr: session.stderr,
+        stdout,
+        stderr,
         ended,
     })
 }
@@ -104,7 +110,7 @@ async fn until(deadline: Option<Instant>) {
 }
 
 struct Session {
-    channel: Channel<Msg>,
+    channel: OpenChannel,
     stdout: Captured,
     stderr: Captured,
     exit: Option<Ended>,
@@ -114,7 +120,7 @@ struct Session {
 }
 
 impl Session {
-    fn new(channel: Channel<Msg>) -> Self {
+    fn new(channel: OpenChannel) -> Self {
         Self {
             channel,
             stdout: Captured::default(),
@@ -126,19 +132,22 @@ impl Session {
         }
     }
 
-    /// Takes messages until the channel closes, or lingers after the command's end.
+    /// Takes messages until the channel closes, or has lingered after the command's end.
     async fn drain(&mut self) {
-        while !self.closed {
-            let message = if self.exit.is_some() {
-                match timeout(LINGER, self.channel.wait()).await {
-                    Ok(message) => message,
-                    Err(_) => return,
-                }
-            } else {
-                self.channel.wait().await
-            };
+        while self.exit.is_none() && !self.closed {
+            let message = self.channel.wait().await;
             self.take(message);
         }
+        let linger = async {
+            while !self.closed {
+                let Ok(message) = timeout(LINGER, self.channel.wait()).await else {
+                    return;
+                };
+                self.take(message);
+            }
+        };
+        // What a child prints later than that is not this command's output.
+        let _ = timeout(LONGEST_LINGER, linger).await;
     }
 
     fn take(&mut self, message: Option<ChannelMsg>) {

@@ -11,5 +11,5 @@ mod stream;
 pub use capture::Captured;
 pub use connect::{Connection, connect};
 pub use known_hosts::KnownHosts;
-pub use pool::{ConnectionStats, Lease, Pool, PoolStats, ServerStats, Use};
+pub use pool::{ConnectionStats, Lease, OpenChannel, Pool, PoolStats, ServerStats, Use, patience};
 pub(crate) use stream::Stream;

@@ -1,6 +1,7 @@
 //! Proof that a process lives: a file that it keeps locked for as long as it runs.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::file::private;
@@ -20,22 +21,28 @@ impl Owner {
     pub fn claim(data_dir: &Path) -> Result<Self, Error> {
         let directory = data_dir.join("owners");
         super::prepare_directory(&directory)?;
-        let id = format!("{}-{}", std::process::id(), crate::job::random_hex::<4>());
-        let path = path_of(&directory, &id);
-        let failed = |error: std::io::Error| Error::Storage {
-            path: path.clone(),
-            action: "lock",
-            reason: error.to_string(),
-        };
-        let lock = private(OpenOptions::new().create_new(true).write(true))
-            .open(&path)
-            .map_err(failed)?;
-        lock.lock().map_err(failed)?;
-        Ok(Self {
-            id,
-            directory,
-            _lock: lock,
-        })
+        loop {
+            let id = format!("{}-{}", std::process::id(), crate::job::random_hex::<4>());
+            let path = path_of(&directory, &id);
+            let failed = |error: std::io::Error| Error::Storage {
+                path: path.clone(),
+                action: "lock",
+                reason: error.to_string(),
+            };
+            let mut options = OpenOptions::new();
+            let lock = private(options.create_new(true).write(true))
+                .open(&path)
+                .map_err(failed)?;
+            lock.lock().map_err(failed)?;
+            // Another process may have swept it away before it was locked.
+            if path.exists() {
+                return Ok(Self {
+                    id,
+                    directory,
+                    _lock: lock,
+                });
+            }
+        }
     }
 
     /// The name that this process's jobs carry.
@@ -56,13 +63,14 @@ impl Owner {
         {
             return false;
         }
-        let Ok(file) = OpenOptions::new()
+        // Only a missing file or a lock that can be had proves that it is gone.
+        match OpenOptions::new()
             .write(true)
             .open(path_of(&self.directory, id))
-        else {
-            return false;
-        };
-        matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+        {
+            Ok(file) => file.try_lock().is_err(),
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        }
     }
 
     /// Removes the files of processes that are gone. Their names stay dead: a missing file is no proof of life.

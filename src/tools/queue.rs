@@ -1,5 +1,6 @@
 //! The queue: look at jobs, wait for them, retry them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use rmcp::{tool, tool_router};
@@ -18,6 +19,8 @@ const WAIT: Duration = Duration::from_secs(45);
 
 /// Characters of each output that a list shows.
 const EXCERPT: usize = 200;
+/// Failed files of each transfer that a list names.
+const EXCERPT_FILES: usize = 5;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +40,8 @@ struct List {
 struct History {
     /// Only entries of this server.
     alias: Option<String>,
+    /// Only entries whose task has this status; tasks that have left the queue have none.
+    status: Option<Status>,
     /// Most entries to show, newest first.
     #[serde(default = "hundred")]
     limit: Count,
@@ -127,15 +132,22 @@ impl Orchestrator {
         )
     )]
     async fn task_history(&self, Parameters(history): Parameters<History>) -> Result<Reply, Error> {
-        let entries = self.jobs().queue().history().await?;
+        let queue = self.jobs().queue();
+        let mut entries = queue.history().await?;
+        if let Some(alias) = &history.alias {
+            entries.retain(|entry| entry.alias == *alias);
+        }
+        if let Some(status) = history.status {
+            let jobs = queue.list().await?;
+            let wanted: HashSet<_> = jobs
+                .iter()
+                .filter(|job| job.status == status)
+                .map(|job| &job.id)
+                .collect();
+            entries.retain(|entry| wanted.contains(&entry.job_id));
+        }
         let entries: Vec<_> = entries
             .iter()
-            .filter(|entry| {
-                history
-                    .alias
-                    .as_ref()
-                    .is_none_or(|alias| entry.alias == *alias)
-            })
             .skip(history.offset.0)
             .take(history.limit.0)
             .collect();
@@ -210,12 +222,17 @@ impl Orchestrator {
 
 /// A record whose outputs are cut to their beginning: a full queue must not flood a model.
 fn excerpt(mut record: Value) -> Value {
-    for field in ["output", "stderr"] {
+    for field in ["output", "stderr", "error"] {
         if let Some(Value::String(text)) = record.get_mut(field)
             && let Some((end, _)) = text.char_indices().nth(EXCERPT)
         {
             text.truncate(end);
             text.push('…');
+        }
+    }
+    for pointer in ["/failedFiles", "/errorDetails/failedFiles"] {
+        if let Some(Value::Array(files)) = record.pointer_mut(pointer) {
+            files.truncate(EXCERPT_FILES);
         }
     }
     record

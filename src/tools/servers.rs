@@ -107,11 +107,8 @@ impl Orchestrator {
     )]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         let (alias, server) = add.validated()?;
-        let before = self.servers().get(&alias).ok();
         let added = self.servers().put(&alias, &server)?;
-        if before.is_some_and(|before| before != server) {
-            self.pool().retire(&alias);
-        }
+        self.pool().reconfigure(&alias);
         let text = format!(
             "server `{alias}` {}",
             if added { "added" } else { "updated" }
@@ -158,7 +155,7 @@ impl Orchestrator {
         Parameters(Remove { alias }): Parameters<Remove>,
     ) -> Result<Reply, Error> {
         self.servers().remove(&alias)?;
-        self.pool().retire(&alias);
+        self.pool().reconfigure(&alias);
         Reply::new(format!("server `{alias}` removed"), &Removed { alias })
     }
 

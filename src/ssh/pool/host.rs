@@ -27,6 +27,9 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_milli
 /// may have a ceiling of its own.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long a server's refusal of a further channel is kept in mind.
+const LIMIT_HOLDS: Duration = Duration::from_secs(60);
+
 /// One alias's part of the pool.
 pub(super) struct Host {
     alias: String,
@@ -40,11 +43,31 @@ struct State {
     /// The configuration that connections are made with; `None` once the alias is removed.
     server: Option<Arc<Server>>,
     slots: Vec<Slot>,
+    /// Dials under way, whatever the configuration.
     dialing: usize,
+    /// Dials under way with the present configuration.
+    dialing_now: usize,
+    /// Connections that are saying goodbye.
+    closing: usize,
     waiters: VecDeque<Waiter>,
     no_dial_until: Option<Instant>,
     /// Channels that the server has been found to take on a connection.
-    learnt_limit: Option<usize>,
+    learnt_limit: Option<Limit>,
+}
+
+/// A server's own limit of channels. It is forgotten after a while: a server may refuse a channel
+/// for a passing reason, such as one that it has not cleared yet.
+#[derive(Clone, Copy)]
+struct Limit {
+    channels: usize,
+    learnt: Instant,
+}
+
+impl Limit {
+    fn of(limit: Option<Self>) -> usize {
+        let fresh = limit.filter(|limit| limit.learnt.elapsed() < LIMIT_HOLDS);
+        fresh.map_or(CHANNELS, |limit| limit.channels)
+    }
 }
 
 /// A connection and what it carries. It counts against the ceiling until it is gone.
@@ -54,8 +77,7 @@ struct Slot {
     connection: Arc<Connection>,
     commands: usize,
     transfers: usize,
-    /// Most channels that the server accepts on this connection.
-    limit: usize,
+    limit: Option<Limit>,
     /// It takes no more channels, and goes once it carries none.
     leaving: bool,
     last_used: Instant,
@@ -73,7 +95,7 @@ impl Slot {
     }
 
     fn has_room(&self) -> bool {
-        !self.leaving && self.load() < self.limit && !self.connection.is_closed()
+        !self.leaving && self.load() < Limit::of(self.limit) && !self.connection.is_closed()
     }
 
     fn count(&mut self, purpose: Use) -> &mut usize {
@@ -101,6 +123,11 @@ impl State {
         self.slots.iter_mut().find(|slot| slot.id == id)
     }
 
+    /// Connections that count against the ceiling.
+    fn open(&self) -> usize {
+        self.slots.len() + self.dialing + self.closing
+    }
+
     fn has_lasting_slots(&self) -> bool {
         self.slots.iter().any(|slot| !slot.leaving)
     }
@@ -116,6 +143,7 @@ impl State {
         self.server = server;
         self.no_dial_until = None;
         self.learnt_limit = None;
+        self.dialing_now = 0;
         self.slots.iter_mut().for_each(|slot| slot.leaving = true);
     }
 }
@@ -152,50 +180,67 @@ impl Host {
 
     /// Serves the waiters in order as far as there is room, dials for the rest, and lets go of what is unused.
     fn dispatch(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let mut unclaimed = Vec::new();
-        while let Some(waiter) = state.waiters.front() {
-            if waiter.grant.is_closed() {
-                state.waiters.pop_front();
-                continue;
-            }
-            let purpose = waiter.purpose;
-            let Some(lease) = self.grant(&mut state, purpose) else {
-                break;
-            };
-            let waiter = state
-                .waiters
-                .pop_front()
-                .expect("the front was just looked at");
-            // One that has just gone away hands its lease back; it is dropped without the lock held.
-            unclaimed.extend(waiter.grant.send(Ok(lease)).err());
-        }
+        let unclaimed = self.serve_waiters(&mut state);
         if let Some(server) = state.server.clone() {
             for _ in 0..self.dials_wanted(&state) {
                 state.dialing += 1;
+                state.dialing_now += 1;
                 let (host, server) = (Arc::clone(self), Arc::clone(&server));
                 tokio::spawn(async move { host.dial(server).await });
             }
         }
         let unused = state.take_unused();
+        state.closing += unused.len();
         drop(state);
         drop(unclaimed);
         for slot in unused {
-            tokio::spawn(async move { slot.connection.disconnect().await });
+            let host = Arc::clone(self);
+            tokio::spawn(async move {
+                slot.connection.disconnect().await;
+                drop(slot);
+                let mut state = lock(&host.state);
+                state.closing -= 1;
+                host.dispatch(state);
+            });
         }
+    }
+
+    /// Grants what there is room for, in order, those who wait for the one use not holding up those
+    /// who wait for the other. Gives the leases of waiters that have just gone away: they are to be
+    /// dropped without the lock held.
+    fn serve_waiters(self: &Arc<Self>, state: &mut State) -> Vec<Result<Lease, Error>> {
+        let mut unclaimed = Vec::new();
+        let mut full = Vec::new();
+        for waiter in std::mem::take(&mut state.waiters) {
+            if waiter.grant.is_closed() {
+                continue;
+            }
+            let lease = if full.contains(&waiter.purpose) {
+                None
+            } else {
+                self.grant(state, waiter.purpose)
+            };
+            if let Some(lease) = lease {
+                unclaimed.extend(waiter.grant.send(Ok(lease)).err());
+            } else {
+                full.push(waiter.purpose);
+                state.waiters.push_back(waiter);
+            }
+        }
+        unclaimed
     }
 
     fn may_dial(&self, state: &State) -> bool {
         let in_turn = state
             .no_dial_until
             .is_none_or(|until| Instant::now() >= until);
-        state.slots.len() + state.dialing < self.config.max_connections
-            && (in_turn || !state.has_lasting_slots())
+        state.open() < self.config.max_connections && (in_turn || !state.has_lasting_slots())
     }
 
     /// The least loaded connection that carries the same kind of use; a shared one only where no
     /// further connection may be had.
     fn grant(self: &Arc<Self>, state: &mut State, purpose: Use) -> Option<Lease> {
-        let sharing = !self.may_dial(state) && state.dialing == 0;
+        let sharing = !self.may_dial(state) && state.dialing_now == 0;
         let slot = state
             .slots
             .iter_mut()
@@ -218,15 +263,14 @@ impl Host {
         if !self.may_dial(state) {
             return 0;
         }
-        let needed = state
-            .waiters
-            .len()
-            .div_ceil(state.learnt_limit.unwrap_or(CHANNELS));
-        if !state.has_lasting_slots() {
-            return usize::from(needed > 0 && state.dialing == 0);
-        }
-        let room = self.config.max_connections - state.slots.len() - state.dialing;
-        needed.saturating_sub(state.dialing).min(room)
+        let needed = state.waiters.len().div_ceil(Limit::of(state.learnt_limit));
+        let useful = if state.has_lasting_slots() {
+            needed
+        } else {
+            needed.min(1)
+        };
+        let room = self.config.max_connections - state.open();
+        useful.saturating_sub(state.dialing_now).min(room)
     }
 
     async fn dial(self: Arc<Self>, server: Arc<Server>) {
@@ -237,12 +281,15 @@ impl Host {
             .server
             .as_ref()
             .is_some_and(|now| Arc::ptr_eq(now, &server));
+        if still_wanted {
+            state.dialing_now -= 1;
+        }
         match outcome {
             Ok(connection) => self.admit(&mut state, server, connection, !still_wanted),
             Err(_) if !still_wanted => {}
             Err(error) => {
                 tracing::warn!("{error}");
-                if state.has_lasting_slots() || state.dialing > 0 {
+                if state.has_lasting_slots() || state.dialing_now > 0 {
                     state.no_dial_until = Some(Instant::now() + REFUSED_PAUSE);
                 } else {
                     for waiter in state.waiters.drain(..) {
@@ -287,7 +334,7 @@ impl Host {
             connection: Arc::new(connection),
             commands: 0,
             transfers: 0,
-            limit: state.learnt_limit.unwrap_or(CHANNELS),
+            limit: state.learnt_limit,
             leaving,
             last_used: Instant::now(),
             last_used_at: Timestamp::now(),
@@ -337,21 +384,31 @@ impl Host {
     pub(super) fn learn_limit(&self, id: u64) {
         let mut state = lock(&self.state);
         let Some(slot) = state.slot(id) else { return };
-        let limit = slot.load().saturating_sub(1).max(1);
-        slot.limit = limit;
+        let channels = slot.load().saturating_sub(1).max(1);
+        let limit = Limit {
+            channels,
+            learnt: Instant::now(),
+        };
+        slot.limit = Some(limit);
         state.learnt_limit = Some(limit);
-        tracing::debug!("`{}` takes {limit} channels on a connection", self.alias);
+        tracing::debug!("`{}` takes {channels} channels on a connection", self.alias);
     }
 
-    /// Lets go of every connection, because the alias was removed or changed.
-    pub(super) fn retire(self: &Arc<Self>) {
+    /// Lets go of every connection of another configuration. Without one the alias was removed, and
+    /// whoever waits is refused.
+    pub(super) fn configure(self: &Arc<Self>, server: Option<Arc<Server>>) {
         let mut state = lock(&self.state);
-        state.set_server(None);
-        for waiter in state.waiters.drain(..) {
-            let _ = waiter.grant.send(Err(Error::UnknownAlias {
-                alias: self.alias.clone(),
-            }));
+        if state.server == server {
+            return;
         }
+        if server.is_none() {
+            for waiter in state.waiters.drain(..) {
+                let _ = waiter.grant.send(Err(Error::UnknownAlias {
+                    alias: self.alias.clone(),
+                }));
+            }
+        }
+        state.set_server(server);
         self.dispatch(state);
     }
 
@@ -390,7 +447,7 @@ impl Host {
                 in_use: slot.load() > 0,
                 ready: !slot.leaving && !slot.connection.is_closed(),
                 channels: slot.load(),
-                max_channels: slot.limit,
+                max_channels: Limit::of(slot.limit),
                 last_used: slot.last_used_at.epoch_millis(),
             })
             .collect();

@@ -1,8 +1,12 @@
 //! The right to one channel on a pooled connection.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use russh::client::Msg;
+use russh::{Channel, ChannelStream};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::host::Host;
@@ -50,6 +54,61 @@ impl Lease {
             host: self.server.host.clone(),
             port: self.server.port(),
             reason: self.connection.closed_because(),
+        }
+    }
+}
+
+/// An open channel with its place in the pool. Dropping a channel of the library's does not close
+/// it; dropping this one does, and gives the place back after that.
+pub struct OpenChannel {
+    channel: Option<Channel<Msg>>,
+    lease: Arc<Lease>,
+}
+
+impl OpenChannel {
+    pub(super) fn new(channel: Channel<Msg>, lease: Lease) -> Self {
+        Self {
+            channel: Some(channel),
+            lease: Arc::new(lease),
+        }
+    }
+
+    /// Its place in the pool.
+    pub fn lease(&self) -> Arc<Lease> {
+        Arc::clone(&self.lease)
+    }
+
+    /// The channel as a stream, which closes it when it is dropped.
+    pub fn into_stream(mut self) -> ChannelStream<Msg> {
+        self.channel.take().expect(TAKEN_ONCE).into_stream()
+    }
+}
+
+const TAKEN_ONCE: &str = "the channel is taken out only where this is consumed";
+
+impl Deref for OpenChannel {
+    type Target = Channel<Msg>;
+
+    fn deref(&self) -> &Self::Target {
+        self.channel.as_ref().expect(TAKEN_ONCE)
+    }
+}
+
+impl DerefMut for OpenChannel {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.channel.as_mut().expect(TAKEN_ONCE)
+    }
+}
+
+impl Drop for OpenChannel {
+    fn drop(&mut self) {
+        // Without a runtime the process is ending, and the connection with it.
+        if let (Some(channel), Ok(runtime)) = (self.channel.take(), Handle::try_current()) {
+            let lease = Arc::clone(&self.lease);
+            runtime.spawn(async move {
+                let _ = channel.close().await;
+                drop(lease);
+            });
         }
     }
 }

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use russh::Channel;
 use russh::client::Msg;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use host::Host;
-pub use lease::{Lease, Use};
+pub use lease::{Lease, OpenChannel, Use};
 pub use stats::{ConnectionStats, PoolStats, ServerStats};
 
 use super::connect;
@@ -26,11 +27,26 @@ use crate::store::servers::Servers;
 /// A live server answers a channel request at once; without an answer the line is dead.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Attempts to open a channel before giving up; each failed one leaves a connection or lowers a limit.
-const OPEN_ATTEMPTS: usize = 20;
+/// Connections that die under a call before it gives up: each further one is a login, and servers
+/// count those.
+const DEAD_CONNECTIONS: usize = 3;
+
+/// Refusals of a channel before a call gives up; each lowers what is asked of a connection.
+const REFUSALS: usize = 20;
 
 /// A server still clears a closed session for a moment after it has said so.
 const SESSION_PAUSE: Duration = Duration::from_millis(50);
+
+/// A call that may run without limit still does not wait for a channel for ever.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
+
+/// However short a command's own timeout is, a connection may take this long to come about.
+const LEAST_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a call that may run for `limit` waits for a channel before it begins.
+pub fn patience(limit: Option<Duration>) -> Duration {
+    limit.unwrap_or(LONGEST_PATIENCE).max(LEAST_PATIENCE)
+}
 
 /// The pool of all servers' connections. Cheap to clone.
 #[derive(Clone)]
@@ -59,24 +75,28 @@ impl Pool {
     /// Opens a session channel to `alias`, dialling if need be. Nothing has been run yet, so whatever
     /// fails here is tried again on another connection as long as that can help.
     ///
-    /// Waits for a free channel at most `patience`; `None` waits as long as it takes.
+    /// Waits for a free channel at most `patience`.
     pub async fn open(
         &self,
         alias: &str,
         purpose: Use,
-        patience: Option<Duration>,
-    ) -> Result<(Lease, Channel<Msg>), Error> {
+        patience: Duration,
+    ) -> Result<OpenChannel, Error> {
         let started = Instant::now();
-        let mut last = None;
-        for _ in 0..OPEN_ATTEMPTS {
-            let left = patience.map(|patience| patience.saturating_sub(started.elapsed()));
+        let (mut dead, mut refused) = (0, 0);
+        loop {
+            let left = patience.saturating_sub(started.elapsed());
             let lease = self.lease(alias, purpose, left).await?;
-            match timeout(OPEN_TIMEOUT, lease.connection.open_session()).await {
-                Ok(Ok(channel)) => return Ok((lease, channel)),
+            let (lease, outcome) = open_session(lease).await;
+            match outcome {
+                Ok(Ok(channel)) => return Ok(OpenChannel::new(channel, lease)),
                 Ok(Err(russh::Error::ChannelOpenFailure(refusal))) => {
-                    let reason = format!("the server refused to open a session ({refusal:?})");
-                    last = Some(lease.refusal(reason));
+                    refused += 1;
                     lease.host.learn_limit(lease.slot);
+                    if refused == REFUSALS {
+                        let reason = format!("the server refuses to open a session ({refusal:?})");
+                        return Err(lease.refusal(reason));
+                    }
                     drop(lease);
                     tokio::time::sleep(SESSION_PAUSE).await;
                 }
@@ -85,36 +105,33 @@ impl Pool {
                         Ok(Err(error)) => error.to_string(),
                         _ => "ETIMEDOUT: no answer to a channel request".to_owned(),
                     };
-                    tracing::info!("a connection of `{alias}` is dead ({reason}); it is replaced");
-                    last = Some(lease.refusal(reason));
+                    tracing::info!("a connection of `{alias}` is dead ({reason})");
+                    dead += 1;
                     lease.host.give_up(lease.slot);
+                    if dead == DEAD_CONNECTIONS {
+                        return Err(lease.refusal(reason));
+                    }
                 }
             }
         }
-        Err(last.expect("an attempt that does not return leaves its error"))
     }
 
-    async fn lease(
-        &self,
-        alias: &str,
-        purpose: Use,
-        patience: Option<Duration>,
-    ) -> Result<Lease, Error> {
+    async fn lease(&self, alias: &str, purpose: Use, patience: Duration) -> Result<Lease, Error> {
         let server = match self.0.servers.get(alias) {
             Ok(server) => Arc::new(server),
             Err(error) => {
-                self.retire(alias);
+                self.reconfigure(alias);
                 return Err(error);
             }
         };
         let granted = self.host(alias).ask(Arc::clone(&server), purpose);
-        let answer = match patience {
-            None => granted.await,
-            Some(patience) => timeout(patience, granted).await.map_err(|_| {
-                let reason = format!("no channel was free for {} s", patience.as_secs_f64());
-                connect::failed(alias, &server, reason)
-            })?,
-        };
+        let answer = timeout(patience, granted).await.map_err(|_| {
+            let reason = format!(
+                "ETIMEDOUT: no channel was free for {} s",
+                patience.as_secs_f64()
+            );
+            connect::failed(alias, &server, reason)
+        })?;
         answer.unwrap_or_else(|_| Err(connect::failed(alias, &server, "the pool is closed")))
     }
 
@@ -130,11 +147,12 @@ impl Pool {
         Arc::clone(host)
     }
 
-    /// Drops the connections of a removed or changed alias; those in use close when they are free.
-    pub fn retire(&self, alias: &str) {
+    /// Takes note that an alias was changed or removed: its connections go, those in use once they
+    /// are free. Whoever waits gets a connection to the new configuration, or is refused.
+    pub fn reconfigure(&self, alias: &str) {
         let host = lock(&self.0.hosts).get(alias).cloned();
         if let Some(host) = host {
-            host.retire();
+            host.configure(self.0.servers.get(alias).ok().map(Arc::new));
         }
     }
 
@@ -175,6 +193,33 @@ impl Pool {
             total_connections: by_server.values().map(|server| server.total).sum(),
             max_connections_per_server: self.0.config.max_connections,
             by_server,
+        }
+    }
+}
+
+type Opened = Result<Result<Channel<Msg>, russh::Error>, Elapsed>;
+
+/// Opens a channel in a task of its own: if the caller goes away meanwhile, the channel is closed
+/// once the server has confirmed it, and its place is given back only then.
+async fn open_session(lease: Lease) -> (Lease, Opened) {
+    let opening = tokio::spawn(async move {
+        let outcome = timeout(OPEN_TIMEOUT, lease.connection.open_session()).await;
+        Opening(Some((lease, outcome)))
+    });
+    match opening.await {
+        Ok(mut opening) => opening.0.take().expect("taken only here"),
+        // The runtime is ending, and this task with it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// The outcome on its way to the caller.
+struct Opening(Option<(Lease, Opened)>);
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some((lease, Ok(Ok(channel)))) = self.0.take() {
+            drop(OpenChannel::new(channel, lease));
         }
     }
 }
