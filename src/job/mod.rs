@@ -14,7 +14,7 @@ pub use history::HistoryEntry;
 pub use operation::Operation;
 pub use queue::Queue;
 pub use record::{Job, JobId, Kind, Status};
-pub use runner::{Jobs, Options};
+pub use runner::{Jobs, Options, Ticket};
 pub use stats::QueueStats;
 
 /// `N` random bytes as lower-case hexadecimal digits.

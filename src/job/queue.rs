@@ -81,8 +81,8 @@ impl Queue {
         Ok(queue)
     }
 
-    /// Takes in a new job of this process, making room for it if need be.
-    pub fn add(&self, mut job: Job) -> Result<(), Error> {
+    /// Takes in a new job, which is this process's from now on, making room for it if need be.
+    pub fn add(&self, mut job: Job) -> Result<Arc<Job>, Error> {
         job.owner = Some(self.owner.id().to_owned());
         let mut state = self.state();
         for id in surplus(&state.entries, self.config.max_queue.saturating_sub(1)) {
@@ -94,21 +94,21 @@ impl Queue {
             });
         }
         self.history.add(HistoryEntry::from(&job));
-        state.put(job);
-        Ok(())
+        Ok(state.put(job))
     }
 
-    /// Replaces a live job of this process. One that has ended stays as it is: the process may be
-    /// ending, and has said so in the record.
-    pub fn put(&self, job: Job) {
+    /// Replaces a live job of this process, and gives what stands now. One that has ended stays as it
+    /// is: the process may be ending, and has said so in the record.
+    pub fn put(&self, job: Job) -> Arc<Job> {
         let mut state = self.state();
-        if matches!(state.entries.get(&job.id), Some(Entry::Job(now)) if now.status.is_live()) {
-            state.put(job);
+        match state.entries.get(&job.id) {
+            Some(Entry::Job(now)) if !now.status.is_live() => Arc::clone(now),
+            _ => state.put(job),
         }
     }
 
     /// A job of this process as it stands, without looking at the file.
-    pub fn own(&self, id: &JobId) -> Option<Arc<Job>> {
+    fn own(&self, id: &JobId) -> Option<Arc<Job>> {
         match self.state().entries.get(id) {
             Some(Entry::Job(job)) if job.owner.as_deref() == Some(self.owner.id()) => {
                 Some(Arc::clone(job))
@@ -285,12 +285,14 @@ impl Queue {
 }
 
 impl State {
-    fn put(&mut self, job: Job) {
+    fn put(&mut self, job: Job) -> Arc<Job> {
+        let job = Arc::new(job);
         self.changes += 1;
         self.removed.remove(&job.id);
         self.changed.insert(job.id.clone(), self.changes);
         self.entries
-            .insert(job.id.clone(), Entry::Job(Arc::new(job)));
+            .insert(job.id.clone(), Entry::Job(Arc::clone(&job)));
+        job
     }
 
     fn remove(&mut self, id: &JobId) {

@@ -31,9 +31,23 @@ struct Shared {
     live: Mutex<HashMap<JobId, Live>>,
 }
 
+/// A job that this process has started: its name, and what its record will be in the end.
+#[derive(Clone)]
+pub struct Ticket {
+    id: JobId,
+    ended: watch::Receiver<Option<Arc<Job>>>,
+}
+
+impl Ticket {
+    /// The job's ID.
+    pub fn id(&self) -> &JobId {
+        &self.id
+    }
+}
+
 /// What belongs to a running job and never to its record.
 struct Live {
-    finished: watch::Receiver<bool>,
+    ticket: Ticket,
     /// Whether somebody was told that it goes on, and may look for its end from another process.
     handed_off: bool,
     cancel: CancellationToken,
@@ -69,14 +83,14 @@ impl Jobs {
         alias: &str,
         operation: Operation,
         options: Options,
-    ) -> Result<JobId, Error> {
+    ) -> Result<Ticket, Error> {
         let mut job = operation.new_job(alias);
         job.reminder_at = options.reminder.map(|after| job.created_at.after(after));
         self.launch(job, operation)
     }
 
     /// Starts a new job that does again what an unsuccessful one did.
-    pub async fn retry(&self, id: &JobId) -> Result<JobId, Error> {
+    pub async fn retry(&self, id: &JobId) -> Result<Ticket, Error> {
         let earlier = self.0.queue.get(id).await?;
         if !earlier.status.can_retry() {
             return Err(Error::NotRetryable {
@@ -98,97 +112,104 @@ impl Jobs {
         self.launch(job, operation)
     }
 
-    fn launch(&self, job: Job, operation: Operation) -> Result<JobId, Error> {
+    fn launch(&self, job: Job, operation: Operation) -> Result<Ticket, Error> {
         self.0.servers.get(&job.alias)?;
-        let id = job.id.clone();
-        self.0.queue.add(job)?;
-        let (finish, finished) = watch::channel(false);
+        let job = Arc::unwrap_or_clone(self.0.queue.add(job)?);
+        let (end, ended) = watch::channel(None);
+        let ticket = Ticket {
+            id: job.id.clone(),
+            ended,
+        };
         let cancel = CancellationToken::new();
-        self.live().insert(
-            id.clone(),
-            Live {
-                finished,
-                handed_off: false,
-                cancel: cancel.clone(),
-            },
-        );
-        let (jobs, task) = (self.clone(), id.clone());
+        let live = Live {
+            ticket: ticket.clone(),
+            handed_off: false,
+            cancel: cancel.clone(),
+        };
+        self.live().insert(job.id.clone(), live);
+        let jobs = self.clone();
         tokio::spawn(async move {
             let work = tokio::spawn({
-                let jobs = jobs.clone();
-                let task = task.clone();
-                async move { jobs.work(&task, &operation, &cancel).await }
+                let (jobs, job) = (jobs.clone(), job.clone());
+                async move { jobs.work(job, &operation, &cancel).await }
             });
             // A fault in the work must not leave a job that runs for ever.
-            if let Err(fault) = work.await {
-                jobs.enter_fault(&task, fault.to_string());
-            }
-            if jobs
-                .live()
-                .remove(&task)
-                .is_some_and(|live| live.handed_off)
-            {
+            let job = work
+                .await
+                .unwrap_or_else(|fault| jobs.fail(job, fault.to_string()));
+            let live = jobs.live().remove(&job.id);
+            if live.is_some_and(|live| live.handed_off) {
                 jobs.queue().request_save();
             }
             // Nobody may be waiting.
-            let _ = finish.send(true);
+            let _ = end.send(Some(job));
         });
-        Ok(id)
+        Ok(ticket)
     }
 
-    async fn work(&self, id: &JobId, operation: &Operation, cancel: &CancellationToken) {
-        let Some(job) = self.0.queue.own(id) else {
-            return;
-        };
-        let mut job = Arc::unwrap_or_clone(job);
+    async fn work(
+        &self,
+        mut job: Job,
+        operation: &Operation,
+        cancel: &CancellationToken,
+    ) -> Arc<Job> {
         job.enter(Status::Running);
-        self.0.queue.put(job.clone());
+        let mut job = Arc::unwrap_or_clone(self.0.queue.put(job));
         let started = Instant::now();
         operation
             .perform(&mut job, &self.0.pool, &self.0.config, cancel)
             .await;
         job.took(started.elapsed());
         if let Some(error) = &job.error {
-            tracing::warn!("task {id} on `{}` is {}: {error}", job.alias, job.status);
+            tracing::warn!(
+                "task {} on `{}` is {}: {error}",
+                job.id,
+                job.alias,
+                job.status
+            );
         } else {
-            tracing::debug!("task {id} on `{}` is {}", job.alias, job.status);
+            tracing::debug!("task {} on `{}` is {}", job.id, job.alias, job.status);
         }
-        self.0.queue.put(job);
+        self.0.queue.put(job)
     }
 
-    fn enter_fault(&self, id: &JobId, reason: String) {
-        tracing::error!("task {id} failed by a fault in this program: {reason}");
-        if let Some(job) = self.0.queue.own(id) {
-            let mut job = Arc::unwrap_or_clone(job);
-            job.fail(Error::Internal { reason }.report());
-            self.0.queue.put(job);
-        }
+    fn fail(&self, mut job: Job, reason: String) -> Arc<Job> {
+        tracing::error!(
+            "task {} failed by a fault in this program: {reason}",
+            job.id
+        );
+        job.fail(Error::Internal { reason }.report());
+        self.0.queue.put(job)
     }
 
-    /// Waits for a job at most `patience`, then gives its record as it stands. One that is still live
-    /// is on disk by then, so that whoever is told of it finds it again.
+    /// Waits for any job at most `patience`, then gives its record as it stands.
     pub async fn wait(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
-        let finished = self.live().get(id).map(|live| live.finished.clone());
-        match finished {
-            Some(mut finished) => {
-                // An error is a sender that is gone: the job is finished as well.
-                let _ =
-                    tokio::time::timeout(patience, finished.wait_for(|finished| *finished)).await;
-            }
-            None => return self.wait_for_foreign(id, patience).await,
+        let ticket = self.live().get(id).map(|live| live.ticket.clone());
+        match ticket {
+            Some(ticket) => self.wait_on(&ticket, patience).await,
+            None => self.wait_for_foreign(id, patience).await,
         }
-        let job = self.0.queue.get(id).await?;
-        if job.status.is_live() {
-            if let Some(live) = self.live().get_mut(id) {
-                live.handed_off = true;
-            }
-            let saved = self.0.queue.flush().await;
-            saved.map_err(|error| Error::Unrecorded {
-                id: id.to_string(),
-                reason: error.to_string(),
-            })?;
+    }
+
+    /// Waits for a job of this process. If it is still live after `patience`, it is on disk by then,
+    /// so that whoever is told of it finds it again.
+    pub async fn wait_on(&self, ticket: &Ticket, patience: Duration) -> Result<Arc<Job>, Error> {
+        let mut ended = ticket.ended.clone();
+        let waiting = ended.wait_for(Option::is_some);
+        if let Ok(Ok(job)) = tokio::time::timeout(patience, waiting).await
+            && let Some(job) = job.as_ref()
+        {
+            return Ok(Arc::clone(job));
         }
-        Ok(job)
+        if let Some(live) = self.live().get_mut(&ticket.id) {
+            live.handed_off = true;
+        }
+        let saved = self.0.queue.flush().await;
+        saved.map_err(|error| Error::Unrecorded {
+            id: ticket.id.to_string(),
+            reason: error.to_string(),
+        })?;
+        self.0.queue.get(&ticket.id).await
     }
 
     async fn wait_for_foreign(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {

@@ -53,7 +53,7 @@ impl Orchestrator {
         let options = Options {
             reminder: exec.rappel.map(Seconds::duration),
         };
-        let id = self.jobs().start(&exec.alias, operation, options)?;
-        self.attend(&call, &id, exec.background).await
+        let job = self.jobs().start(&exec.alias, operation, options)?;
+        self.attend(&call, &job, exec.background).await
     }
 }

@@ -10,6 +10,7 @@ mod queue;
 mod servers;
 mod transfer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleServer;
@@ -21,7 +22,7 @@ use rmcp::service::Peer;
 pub use arguments::{Count, Nothing, Parameters, Seconds};
 
 use crate::error::Error;
-use crate::job::JobId;
+use crate::job::{Job, JobId, Ticket};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
 
@@ -67,27 +68,32 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
 
 impl Orchestrator {
     /// Waits for a job that this call has started: to its end, or until it goes to the background.
-    async fn attend(&self, call: &Call, id: &JobId, background: bool) -> Result<Reply, Error> {
-        let _asked = self.asked(call.request.clone(), id.clone());
+    async fn attend(&self, call: &Call, job: &Ticket, background: bool) -> Result<Reply, Error> {
+        let _asked = self.asked(call.request.clone(), job.id().clone());
         let patience = if background {
             Duration::ZERO
         } else {
             self.config().sync_timeout
         };
-        self.follow(call, id, patience).await
+        self.follow(call, job.id(), self.jobs().wait_on(job, patience))
+            .await
     }
 
-    /// Waits for a job at most `patience`, reporting progress to a client that asked for it.
-    async fn follow(&self, call: &Call, id: &JobId, patience: Duration) -> Result<Reply, Error> {
-        let finished = self.jobs().wait(id, patience);
+    /// Waits for what comes of a job, reporting progress to a client that asked for it.
+    async fn follow(
+        &self,
+        call: &Call,
+        id: &JobId,
+        outcome: impl Future<Output = Result<Arc<Job>, Error>>,
+    ) -> Result<Reply, Error> {
         let Some(token) = &call.token else {
-            return Ok(Reply::of_job(&*finished.await?));
+            return Ok(Reply::of_job(&*outcome.await?));
         };
-        tokio::pin!(finished);
+        tokio::pin!(outcome);
         let mut seconds = 0.0;
         loop {
             tokio::select! {
-                job = &mut finished => return Ok(Reply::of_job(&*job?)),
+                job = &mut outcome => return Ok(Reply::of_job(&*job?)),
                 () = tokio::time::sleep(PROGRESS_INTERVAL) => {
                     seconds += PROGRESS_INTERVAL.as_secs_f64();
                     let progress = ProgressNotificationParam::new(token.clone(), seconds)

@@ -173,7 +173,8 @@ impl Orchestrator {
             .timeout
             .map_or(WAIT, Seconds::duration)
             .min(self.config().max_wait);
-        self.follow(&call, &JobId::from(wait.id.as_str()), patience)
+        let id = JobId::from(wait.id.as_str());
+        self.follow(&call, &id, self.jobs().wait(&id, patience))
             .await
     }
 
@@ -192,8 +193,8 @@ impl Orchestrator {
         Parameters(Task { id }): Parameters<Task>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let id = self.jobs().retry(&JobId::from(id.as_str())).await?;
-        self.attend(&call, &id, false).await
+        let job = self.jobs().retry(&JobId::from(id.as_str())).await?;
+        self.attend(&call, &job, false).await
     }
 
     /// Count the tasks by status and type, with mean duration (ms), success rate (percent) and the tasks that can be retried.

@@ -67,7 +67,7 @@ impl Orchestrator {
         let options = Options {
             reminder: rappel.map(Seconds::duration),
         };
-        let id = self.jobs().start(&alias, operation, options)?;
-        self.attend(&call, &id, background).await
+        let job = self.jobs().start(&alias, operation, options)?;
+        self.attend(&call, &job, background).await
     }
 }
