@@ -12,7 +12,7 @@
 //! | [`store`] | JSON files shared safely by several processes |
 //!
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], and [`demo`], the embedded SSH server with its tour.
+//! [`logging`], [`time`], [`random`], and [`demo`], the embedded SSH server with its tour.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -21,6 +21,7 @@ pub mod demo;
 pub mod error;
 pub mod job;
 pub mod logging;
+pub mod random;
 pub mod reply;
 pub mod secret;
 pub mod server;

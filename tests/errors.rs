@@ -25,11 +25,7 @@ async fn recorded(client: &Client, error: &Value) -> Value {
 #[tokio::test]
 async fn a_refused_connection() {
     let stage = Stage::set().await;
-    let gone = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let gone = crate::helper::closed_port();
     stage
         .client
         .call("server_add", login("gone", gone))

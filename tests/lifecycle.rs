@@ -136,11 +136,7 @@ async fn the_log_is_kept_and_searched_and_holds_no_secret() {
         .env("LOG_LEVEL", "debug");
     command.env("MAX_QUEUE_SIZE", "lots");
     let client = Client::over(command).await;
-    let gone = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let gone = crate::helper::closed_port();
     client
         .call("server_add", crate::helper::login("gone", gone))
         .await

@@ -199,11 +199,7 @@ async fn removing_or_changing_an_alias_drops_its_connections() {
 #[tokio::test]
 async fn whoever_waits_gets_the_new_configuration() {
     let stage = Stage::set().await;
-    let gone = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let gone = crate::helper::closed_port();
     stage
         .client
         .call("server_add", login("web1", gone))

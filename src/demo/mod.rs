@@ -4,6 +4,7 @@
 
 mod line;
 mod process;
+mod seat;
 mod server;
 mod sftp;
 mod tour;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::server::Seat;
+use super::seat::Seat;
 
 /// Standard error's data type (RFC 4254, section 5.2).
 const STDERR: u32 = 1;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::line::Line;
 use super::process::Process;
+use super::seat::Seat;
 use super::sftp::Files;
 use crate::ssh::Stream;
 
@@ -205,24 +206,6 @@ async fn serve(tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
     if let Ok(session) = server::run_stream(Arc::clone(&shared.config), stream, connection).await {
         // However it ends, it has ended.
         let _ = session.await;
-    }
-}
-
-/// A session's place among those that a connection may have; free again once dropped.
-pub(super) struct Seat(Arc<AtomicUsize>);
-
-impl Seat {
-    fn take(taken: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
-        let seat = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-            (count < limit).then_some(count + 1)
-        });
-        seat.ok().map(|_| Self(Arc::clone(taken)))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

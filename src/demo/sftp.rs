@@ -11,7 +11,7 @@ use russh_sftp::protocol::{
 };
 use russh_sftp::server::{Handler, StatusReply};
 
-use super::server::Seat;
+use super::seat::Seat;
 
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 

@@ -3,15 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 
 use super::entries::{Entries, Entry, jobs, surplus};
 use super::history::{History, HistoryEntry};
 use super::record::{Job, JobId};
+use super::saver::{Saver, blocking};
 use super::stats::QueueStats;
 use crate::config::Config;
 use crate::error::Error;
@@ -19,9 +17,6 @@ use crate::store::{JsonFile, Owner, Signature};
 
 /// How long a finished job stays.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
-/// How often the queue is tidied when nothing else writes it.
-const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
-
 /// The queue: a view of `queue.json` in memory, with the changes that are still to be written.
 pub struct Queue {
     config: Arc<Config>,
@@ -32,8 +27,7 @@ pub struct Queue {
     /// older version never replaces a newer one in memory.
     file_in_use: Mutex<()>,
     state: Mutex<State>,
-    asked: watch::Sender<u64>,
-    saved: watch::Sender<Saved>,
+    saver: Saver,
 }
 
 #[derive(Default)]
@@ -45,13 +39,6 @@ struct State {
     changed: HashMap<JobId, u64>,
     removed: HashSet<JobId>,
     changes: u64,
-}
-
-/// The last save: every request up to `request` is answered by `outcome`.
-#[derive(Clone, Default)]
-struct Saved {
-    request: u64,
-    failure: Option<Error>,
 }
 
 impl Queue {
@@ -67,17 +54,14 @@ impl Queue {
             ),
             file_in_use: Mutex::default(),
             state: Mutex::default(),
-            asked: watch::Sender::default(),
-            saved: watch::Sender::default(),
+            saver: Saver::default(),
             config,
         });
         queue.refresh()?;
         queue.owner.sweep();
-        tokio::spawn(save_when_asked(
-            Arc::downgrade(&queue),
-            queue.asked.subscribe(),
-            queue.config.save_interval,
-        ));
+        queue
+            .saver
+            .start(Arc::downgrade(&queue), queue.config.save_interval);
         Ok(queue)
     }
 
@@ -143,25 +127,14 @@ impl Queue {
         blocking(move || queue.history.read()).await
     }
 
-    /// Has every change made so far written soon, without waiting for it. Gives the request's number.
-    pub fn request_save(&self) -> u64 {
-        let mut request = 0;
-        self.asked.send_modify(|asked| {
-            *asked += 1;
-            request = *asked;
-        });
-        request
+    /// Has every change made so far written soon, without waiting for it.
+    pub fn request_save(&self) {
+        self.saver.request();
     }
 
     /// Waits until every change made so far is durable. Calls at the same time share one write.
     pub async fn flush(&self) -> Result<(), Error> {
-        let mut saved = self.saved.subscribe();
-        let request = self.request_save();
-        let saved = saved.wait_for(|saved| saved.request >= request).await;
-        let failure = saved.map_err(|_| Error::Internal {
-            reason: "the saving task has ended".to_owned(),
-        })?;
-        failure.failure.clone().map_or(Ok(()), Err)
+        self.saver.flush().await
     }
 
     /// Ends every job of this process that is still live, because the process ends.
@@ -221,7 +194,7 @@ impl Queue {
     }
 
     /// Writes every change, onto whatever other processes have written meanwhile.
-    fn save(&self) -> Result<(), Error> {
+    pub(super) fn save(&self) -> Result<(), Error> {
         let _in_use = self
             .file_in_use
             .lock()
@@ -273,7 +246,8 @@ impl Queue {
         }
     }
 
-    fn has_changes(&self) -> bool {
+    /// Whether anything is still to be written.
+    pub(super) fn has_changes(&self) -> bool {
         let state = self.state();
         !state.changed.is_empty() || !state.removed.is_empty() || self.history.has_unwritten()
     }
@@ -315,45 +289,6 @@ impl State {
         }
         base
     }
-}
-
-/// Saves on request at once, and what has changed otherwise every `interval`.
-async fn save_when_asked(queue: Weak<Queue>, mut asked: watch::Receiver<u64>, interval: Duration) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut tidied = tokio::time::Instant::now();
-    loop {
-        let requested = tokio::select! {
-            changed = asked.changed() => match changed {
-                Ok(()) => true,
-                Err(_) => return,
-            },
-            _ = ticks.tick() => false,
-        };
-        let Some(queue) = queue.upgrade() else { return };
-        let due = tidied.elapsed() >= TIDY_INTERVAL;
-        if !requested && !due && !queue.has_changes() {
-            continue;
-        }
-        let request = *asked.borrow_and_update();
-        tidied = tokio::time::Instant::now();
-        let saving = Arc::clone(&queue);
-        let failure = blocking(move || saving.save()).await.err();
-        if let Some(failure) = &failure {
-            tracing::error!("{failure}");
-        }
-        queue.saved.send_replace(Saved { request, failure });
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(Error::Internal {
-            reason: error.to_string(),
-        })
-    })
 }
 
 #[cfg(test)]

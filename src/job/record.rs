@@ -20,7 +20,7 @@ pub struct JobId(String);
 impl JobId {
     /// A new random ID.
     pub fn random() -> Self {
-        Self(super::random_hex::<4>())
+        Self(crate::random::hex::<4>())
     }
 
     /// The ID's text.

@@ -15,7 +15,7 @@ use super::session::Session;
 use super::{copy, walk};
 use crate::config::expand_home;
 use crate::error::{Error, FailedFile};
-use crate::job::random_hex;
+use crate::random;
 use crate::ssh::Pool;
 
 /// Files of a tree that are under way at once; each adds its requests to the same channel.
@@ -256,7 +256,7 @@ fn cancelled() -> io::Error {
 
 /// A name beside the target that no other transfer uses.
 fn part_name(name: &str) -> String {
-    format!(".{name}.{}.part", random_hex::<4>())
+    format!(".{name}.{}.part", random::hex::<4>())
 }
 
 async fn upload(

@@ -7,7 +7,8 @@ use russh::MethodKind;
 use russh::client::{AuthResult, Handle};
 use russh::keys::{self, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
 
-use super::connect::{Client, ConnectError, unreachable};
+use super::client::Client;
+use super::failure::{ConnectError, unreachable};
 use crate::config::expand_home;
 use crate::error::Error;
 use crate::store::servers::Server;

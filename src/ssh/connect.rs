@@ -1,18 +1,19 @@
 //! One SSH connection: dialled, its host key checked, logged in.
 
 use std::borrow::Cow;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use russh::client::{self, DisconnectReason, Handle, Msg};
-use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
+use russh::client::{self, Handle, Msg};
+use russh::keys::Algorithm;
 use russh::{Channel, Disconnect, Preferred, SshId, cipher};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::authenticate::authenticate;
-use super::known_hosts::{KnownHosts, Verdict, fingerprint};
+use super::client::Client;
+use super::failure::{ConnectError, failed, os_reason, unreachable};
+use super::known_hosts::KnownHosts;
 use super::stream::Stream;
 use crate::config::Config;
 use crate::error::Error;
@@ -45,23 +46,6 @@ pub struct Connection {
     reason: Arc<Mutex<Option<String>>>,
     // Cancelled when the connection is dropped: ends the library's task and frees the socket.
     _cut: DropGuard,
-}
-
-/// Why a connection did not come about.
-#[derive(Debug)]
-pub(super) enum ConnectError {
-    /// Trying again soon may help.
-    Transient(Error),
-    /// Trying again will not help.
-    Final(Error),
-}
-
-impl From<ConnectError> for Error {
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Transient(error) | ConnectError::Final(error) => error,
-        }
-    }
 }
 
 impl Connection {
@@ -140,17 +124,13 @@ async fn handshake(
 ) -> Result<Connection, ConnectError> {
     let tcp = open_tcp(alias, server).await?;
     let closed = CancellationToken::new();
-    let reason = Arc::new(Mutex::new(None));
-    let refusal = Arc::new(Mutex::new(None));
-    let client = Client {
-        alias: alias.to_owned(),
-        host: server.host.clone(),
-        port: server.port(),
-        known_hosts: known_hosts.clone(),
-        refusal: Arc::clone(&refusal),
-        reason: Arc::clone(&reason),
-        _closed: closed.clone().drop_guard(),
-    };
+    let client = Client::new(
+        alias,
+        server,
+        known_hosts.clone(),
+        closed.clone().drop_guard(),
+    );
+    let (refusal, reason) = (client.refusal(), client.reason());
     let settings = settings(config, server, known_hosts).map_err(ConnectError::Final)?;
     let connected = client::connect_stream(Arc::new(settings), Stream::new(tcp, cut), client).await;
     let mut handle = connected.map_err(|error| {
@@ -210,132 +190,4 @@ fn settings(
 
 fn is_rsa(algorithm: &Algorithm) -> bool {
     matches!(algorithm, Algorithm::Rsa { .. })
-}
-
-/// The error that `server` cannot be reached, or does not do what was asked of it.
-pub(super) fn failed(alias: &str, server: &Server, reason: impl Into<String>) -> Error {
-    Error::Connection {
-        alias: alias.to_owned(),
-        host: server.host.clone(),
-        port: server.port(),
-        reason: reason.into(),
-    }
-}
-
-/// A line that broke during the handshake: a busy server does that (`MaxStartups`), so it may pass.
-pub(super) fn unreachable(alias: &str, server: &Server, error: &russh::Error) -> ConnectError {
-    match error {
-        russh::Error::NoCommonAlgo { kind, theirs, .. } => ConnectError::Final(failed(
-            alias,
-            server,
-            format!(
-                "no {kind:?} algorithm in common; the server offers {}",
-                theirs.join(", ")
-            ),
-        )),
-        russh::Error::IO(error) => ConnectError::Transient(failed(alias, server, os_reason(error))),
-        russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError => {
-            ConnectError::Transient(failed(
-                alias,
-                server,
-                "the server closed the connection during the handshake",
-            ))
-        }
-        other => ConnectError::Final(failed(alias, server, other.to_string())),
-    }
-}
-
-/// The operating system's name for an error, where it has one that users know.
-fn os_reason(error: &io::Error) -> String {
-    use io::ErrorKind as Kind;
-    let name = match error.kind() {
-        Kind::ConnectionRefused => "ECONNREFUSED",
-        Kind::ConnectionReset => "ECONNRESET",
-        Kind::ConnectionAborted => "ECONNABORTED",
-        Kind::TimedOut => "ETIMEDOUT",
-        Kind::HostUnreachable => "EHOSTUNREACH",
-        Kind::NetworkUnreachable => "ENETUNREACH",
-        Kind::AddrNotAvailable => "EADDRNOTAVAIL",
-        Kind::BrokenPipe => "EPIPE",
-        _ => return error.to_string(),
-    };
-    name.to_owned()
-}
-
-/// The library's view of us: judges host keys, notes why the line ended.
-pub(super) struct Client {
-    alias: String,
-    host: String,
-    port: u16,
-    known_hosts: KnownHosts,
-    refusal: Arc<Mutex<Option<Error>>>,
-    reason: Arc<Mutex<Option<String>>>,
-    // The library drops its handler when its task ends, whatever ends it.
-    _closed: DropGuard,
-}
-
-impl Client {
-    /// Accepts a known key, learns the key of a new host, refuses any other.
-    fn judge(&self, key: &PublicKey) -> Result<(), Error> {
-        match self.known_hosts.judge(&self.host, self.port, key)? {
-            Verdict::Known => Ok(()),
-            Verdict::New => {
-                self.known_hosts.learn(&self.host, self.port, key)?;
-                tracing::info!(
-                    "host key of {}:{} recorded on first use: {}",
-                    self.host,
-                    self.port,
-                    fingerprint(key)
-                );
-                Ok(())
-            }
-            Verdict::Changed { known, known_at } => Err(Error::HostKeyMismatch {
-                alias: self.alias.clone(),
-                host: self.host.clone(),
-                port: self.port,
-                presented: fingerprint(key),
-                known,
-                known_at,
-            }),
-        }
-    }
-}
-
-impl client::Handler for Client {
-    type Error = russh::Error;
-
-    async fn check_server_key(
-        &mut self,
-        shown: &PublicKeyOrCertificate,
-    ) -> Result<bool, Self::Error> {
-        // Certificates are not asked for, so a server has no cause to show one.
-        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else {
-            return Ok(false);
-        };
-        match self.judge(key) {
-            Ok(()) => Ok(true),
-            Err(error) => {
-                *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                Ok(false)
-            }
-        }
-    }
-
-    async fn disconnected(
-        &mut self,
-        reason: DisconnectReason<Self::Error>,
-    ) -> Result<(), Self::Error> {
-        let text = match &reason {
-            DisconnectReason::ReceivedDisconnect(info) => {
-                format!("the server said: {}", info.message)
-            }
-            DisconnectReason::Error(russh::Error::IO(error)) => os_reason(error),
-            DisconnectReason::Error(error) => error.to_string(),
-        };
-        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-        match reason {
-            DisconnectReason::ReceivedDisconnect(_) => Ok(()),
-            DisconnectReason::Error(error) => Err(error),
-        }
-    }
 }

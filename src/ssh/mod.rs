@@ -2,8 +2,10 @@
 
 mod authenticate;
 mod capture;
+mod client;
 mod connect;
 pub mod exec;
+mod failure;
 mod known_hosts;
 mod pool;
 mod stream;

@@ -22,7 +22,7 @@ impl Owner {
         let directory = data_dir.join("owners");
         super::prepare_directory(&directory)?;
         loop {
-            let id = format!("{}-{}", std::process::id(), crate::job::random_hex::<4>());
+            let id = format!("{}-{}", std::process::id(), crate::random::hex::<4>());
             let path = path_of(&directory, &id);
             let failed = |error: std::io::Error| Error::Storage {
                 path: path.clone(),

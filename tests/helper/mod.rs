@@ -71,6 +71,15 @@ pub fn login(alias: &str, port: u16) -> Value {
     json!({"alias": alias, "host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD})
 }
 
+/// A port on which nobody listens.
+pub fn closed_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
 pub fn directory() -> TempDir {
     tempfile::Builder::new()
         .prefix("orchestrator-test-")

@@ -1,6 +1,5 @@
 //! One alias's connections: who gets a channel on which, and when to dial.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -9,16 +8,15 @@ use tokio::sync::oneshot;
 
 use super::lease::{Lease, Use};
 use super::lock;
+use super::state::{Limit, Slot, State, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
 use crate::config::Config;
 use crate::error::Error;
-use crate::ssh::connect::{ConnectError, Connection, dial};
+use crate::ssh::connect::{Connection, dial};
+use crate::ssh::failure::ConnectError;
 use crate::ssh::known_hosts::KnownHosts;
 use crate::store::servers::Server;
 use crate::time::Timestamp;
-
-/// Channels on one connection until the server teaches otherwise: sshd's default `MaxSessions`.
-const CHANNELS: usize = 10;
 
 /// Pauses before further attempts to dial, where an attempt may help.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
@@ -27,125 +25,12 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_milli
 /// may have a ceiling of its own.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
-/// How long a server's refusal of a further channel is kept in mind.
-const LIMIT_HOLDS: Duration = Duration::from_secs(60);
-
 /// One alias's part of the pool.
 pub(super) struct Host {
     alias: String,
     config: Arc<Config>,
     known_hosts: KnownHosts,
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The configuration that connections are made with; `None` once the alias is removed.
-    server: Option<Arc<Server>>,
-    slots: Vec<Slot>,
-    /// Dials under way, whatever the configuration.
-    dialing: usize,
-    /// Dials under way with the present configuration.
-    dialing_now: usize,
-    /// Connections that are saying goodbye.
-    closing: usize,
-    waiters: VecDeque<Waiter>,
-    no_dial_until: Option<Instant>,
-    /// Channels that the server has been found to take on a connection.
-    learnt_limit: Option<Limit>,
-}
-
-/// A server's own limit of channels. It is forgotten after a while: a server may refuse a channel
-/// for a passing reason, such as one that it has not cleared yet.
-#[derive(Clone, Copy)]
-struct Limit {
-    channels: usize,
-    learnt: Instant,
-}
-
-impl Limit {
-    fn of(limit: Option<Self>) -> usize {
-        let fresh = limit.filter(|limit| limit.learnt.elapsed() < LIMIT_HOLDS);
-        fresh.map_or(CHANNELS, |limit| limit.channels)
-    }
-}
-
-/// A connection and what it carries. It counts against the ceiling until it is gone.
-struct Slot {
-    id: u64,
-    server: Arc<Server>,
-    connection: Arc<Connection>,
-    commands: usize,
-    transfers: usize,
-    limit: Option<Limit>,
-    /// It takes no more channels, and goes once it carries none.
-    leaving: bool,
-    last_used: Instant,
-    last_used_at: Timestamp,
-}
-
-struct Waiter {
-    purpose: Use,
-    grant: oneshot::Sender<Result<Lease, Error>>,
-}
-
-impl Slot {
-    fn load(&self) -> usize {
-        self.commands + self.transfers
-    }
-
-    fn has_room(&self) -> bool {
-        !self.leaving && self.load() < Limit::of(self.limit) && !self.connection.is_closed()
-    }
-
-    fn count(&mut self, purpose: Use) -> &mut usize {
-        match purpose {
-            Use::Command => &mut self.commands,
-            Use::Transfer => &mut self.transfers,
-        }
-    }
-
-    fn suits(&self, purpose: Use) -> bool {
-        match purpose {
-            Use::Command => self.transfers == 0,
-            Use::Transfer => self.commands == 0,
-        }
-    }
-
-    fn touch(&mut self) {
-        self.last_used = Instant::now();
-        self.last_used_at = Timestamp::now();
-    }
-}
-
-impl State {
-    fn slot(&mut self, id: u64) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.id == id)
-    }
-
-    /// Connections that count against the ceiling.
-    fn open(&self) -> usize {
-        self.slots.len() + self.dialing + self.closing
-    }
-
-    fn has_lasting_slots(&self) -> bool {
-        self.slots.iter().any(|slot| !slot.leaving)
-    }
-
-    /// Takes out the slots that have to go and carry nothing.
-    fn take_unused(&mut self) -> Vec<Slot> {
-        self.slots
-            .extract_if(.., |slot| slot.leaving && slot.load() == 0)
-            .collect()
-    }
-
-    fn set_server(&mut self, server: Option<Arc<Server>>) {
-        self.server = server;
-        self.no_dial_until = None;
-        self.learnt_limit = None;
-        self.dialing_now = 0;
-        self.slots.iter_mut().for_each(|slot| slot.leaving = true);
-    }
 }
 
 impl Host {

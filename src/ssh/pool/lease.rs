@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use super::host::Host;
 use crate::error::Error;
-use crate::ssh::connect::{self, Connection};
+use crate::ssh::connect::Connection;
+use crate::ssh::failure::failed;
 use crate::store::servers::Server;
 
 /// A channel may end a moment before the end of its connection is known.
@@ -43,7 +44,7 @@ impl Lease {
 
     /// The error that this server does not do what was asked of it.
     pub fn refusal(&self, reason: impl Into<String>) -> Error {
-        connect::failed(self.host.alias(), &self.server, reason)
+        failed(self.host.alias(), &self.server, reason)
     }
 
     /// The error that the line was lost after work had begun.

@@ -2,6 +2,7 @@
 
 mod host;
 mod lease;
+mod state;
 mod stats;
 
 use std::collections::HashMap;
@@ -18,7 +19,7 @@ use host::Host;
 pub use lease::{Lease, OpenChannel, Use};
 pub use stats::{ConnectionStats, PoolStats, ServerStats};
 
-use super::connect;
+use super::failure::failed;
 use super::known_hosts::KnownHosts;
 use crate::config::Config;
 use crate::error::Error;
@@ -130,9 +131,9 @@ impl Pool {
                 "ETIMEDOUT: no channel was free for {} s",
                 patience.as_secs_f64()
             );
-            connect::failed(alias, &server, reason)
+            failed(alias, &server, reason)
         })?;
-        answer.unwrap_or_else(|_| Err(connect::failed(alias, &server, "the pool is closed")))
+        answer.unwrap_or_else(|_| Err(failed(alias, &server, "the pool is closed")))
     }
 
     fn host(&self, alias: &str) -> Arc<Host> {

@@ -1,0 +1,73 @@
+//! Why a server cannot be reached, and whether trying again may help.
+
+use std::io;
+
+use crate::error::Error;
+use crate::store::servers::Server;
+
+/// Why a connection did not come about.
+#[derive(Debug)]
+pub(super) enum ConnectError {
+    /// Trying again soon may help.
+    Transient(Error),
+    /// Trying again will not help.
+    Final(Error),
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Transient(error) | ConnectError::Final(error) => error,
+        }
+    }
+}
+
+/// The error that `server` cannot be reached, or does not do what was asked of it.
+pub(super) fn failed(alias: &str, server: &Server, reason: impl Into<String>) -> Error {
+    Error::Connection {
+        alias: alias.to_owned(),
+        host: server.host.clone(),
+        port: server.port(),
+        reason: reason.into(),
+    }
+}
+
+/// A line that broke during the handshake: a busy server does that (`MaxStartups`), so it may pass.
+pub(super) fn unreachable(alias: &str, server: &Server, error: &russh::Error) -> ConnectError {
+    match error {
+        russh::Error::NoCommonAlgo { kind, theirs, .. } => ConnectError::Final(failed(
+            alias,
+            server,
+            format!(
+                "no {kind:?} algorithm in common; the server offers {}",
+                theirs.join(", ")
+            ),
+        )),
+        russh::Error::IO(error) => ConnectError::Transient(failed(alias, server, os_reason(error))),
+        russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError => {
+            ConnectError::Transient(failed(
+                alias,
+                server,
+                "the server closed the connection during the handshake",
+            ))
+        }
+        other => ConnectError::Final(failed(alias, server, other.to_string())),
+    }
+}
+
+/// The operating system's name for an error, where it has one that users know.
+pub(super) fn os_reason(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    let name = match error.kind() {
+        Kind::ConnectionRefused => "ECONNREFUSED",
+        Kind::ConnectionReset => "ECONNRESET",
+        Kind::ConnectionAborted => "ECONNABORTED",
+        Kind::TimedOut => "ETIMEDOUT",
+        Kind::HostUnreachable => "EHOSTUNREACH",
+        Kind::NetworkUnreachable => "ENETUNREACH",
+        Kind::AddrNotAvailable => "EADDRNOTAVAIL",
+        Kind::BrokenPipe => "EPIPE",
+        _ => return error.to_string(),
+    };
+    name.to_owned()
+}

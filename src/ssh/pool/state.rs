@@ -1,0 +1,129 @@
+//! What is known of one alias's connections, and of those who wait for one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::lease::{Lease, Use};
+use crate::error::Error;
+use crate::ssh::connect::Connection;
+use crate::store::servers::Server;
+use crate::time::Timestamp;
+
+/// Channels on one connection until the server teaches otherwise: sshd's default `MaxSessions`.
+const CHANNELS: usize = 10;
+
+/// How long a server's refusal of a further channel is kept in mind.
+const LIMIT_HOLDS: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+pub(super) struct State {
+    /// The configuration that connections are made with; `None` once the alias is removed.
+    pub(super) server: Option<Arc<Server>>,
+    pub(super) slots: Vec<Slot>,
+    /// Dials under way, whatever the configuration.
+    pub(super) dialing: usize,
+    /// Dials under way with the present configuration.
+    pub(super) dialing_now: usize,
+    /// Connections that are saying goodbye.
+    pub(super) closing: usize,
+    pub(super) waiters: VecDeque<Waiter>,
+    pub(super) no_dial_until: Option<Instant>,
+    /// Channels that the server has been found to take on a connection.
+    pub(super) learnt_limit: Option<Limit>,
+}
+
+/// A server's own limit of channels. It is forgotten after a while: a server may refuse a channel
+/// for a passing reason, such as one that it has not cleared yet.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    pub(super) channels: usize,
+    pub(super) learnt: Instant,
+}
+
+impl Limit {
+    pub(super) fn of(limit: Option<Self>) -> usize {
+        let fresh = limit.filter(|limit| limit.learnt.elapsed() < LIMIT_HOLDS);
+        fresh.map_or(CHANNELS, |limit| limit.channels)
+    }
+}
+
+/// A connection and what it carries. It counts against the ceiling until it is gone.
+pub(super) struct Slot {
+    pub(super) id: u64,
+    pub(super) server: Arc<Server>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) commands: usize,
+    pub(super) transfers: usize,
+    pub(super) limit: Option<Limit>,
+    /// It takes no more channels, and goes once it carries none.
+    pub(super) leaving: bool,
+    pub(super) last_used: Instant,
+    pub(super) last_used_at: Timestamp,
+}
+
+pub(super) struct Waiter {
+    pub(super) purpose: Use,
+    pub(super) grant: oneshot::Sender<Result<Lease, Error>>,
+}
+
+impl Slot {
+    pub(super) fn load(&self) -> usize {
+        self.commands + self.transfers
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        !self.leaving && self.load() < Limit::of(self.limit) && !self.connection.is_closed()
+    }
+
+    pub(super) fn count(&mut self, purpose: Use) -> &mut usize {
+        match purpose {
+            Use::Command => &mut self.commands,
+            Use::Transfer => &mut self.transfers,
+        }
+    }
+
+    pub(super) fn suits(&self, purpose: Use) -> bool {
+        match purpose {
+            Use::Command => self.transfers == 0,
+            Use::Transfer => self.commands == 0,
+        }
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.last_used = Instant::now();
+        self.last_used_at = Timestamp::now();
+    }
+}
+
+impl State {
+    pub(super) fn slot(&mut self, id: u64) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.id == id)
+    }
+
+    /// Connections that count against the ceiling.
+    pub(super) fn open(&self) -> usize {
+        self.slots.len() + self.dialing + self.closing
+    }
+
+    pub(super) fn has_lasting_slots(&self) -> bool {
+        self.slots.iter().any(|slot| !slot.leaving)
+    }
+
+    /// Takes out the slots that have to go and carry nothing.
+    pub(super) fn take_unused(&mut self) -> Vec<Slot> {
+        self.slots
+            .extract_if(.., |slot| slot.leaving && slot.load() == 0)
+            .collect()
+    }
+
+    pub(super) fn set_server(&mut self, server: Option<Arc<Server>>) {
+        self.server = server;
+        self.no_dial_until = None;
+        self.learnt_limit = None;
+        self.dialing_now = 0;
+        self.slots.iter_mut().for_each(|slot| slot.leaving = true);
+    }
+}
