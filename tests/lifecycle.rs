@@ -57,7 +57,7 @@ async fn it_ends_in_good_order() {
         process.initialize("2025-06-18").await;
         process.call(1, "server_add", sshd.login("web1")).await;
         let handed = process
-            .call(2, "task_exec", json!({"alias": "web1", "cmd": "sleep 30"}))
+            .call(2, "task_exec", json!({"alias": "web1", "cmd": "sleep 4"}))
             .await;
         let id = handed["result"]["structuredContent"]["id"]
             .as_str()

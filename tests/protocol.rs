@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::helper::{RawProcess, Sshd, binary, directory};
 
-fn spawn(data: &tempfile::TempDir) -> RawProcess {
+fn spawn(data: &crate::helper::Folder) -> RawProcess {
     let mut command = binary();
     command.arg(format!("--data-dir={}", data.path().display()));
     RawProcess::spawn(command)

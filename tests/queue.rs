@@ -248,7 +248,7 @@ async fn a_restart_finds_queue_and_history() {
     };
     let done = exec(&client, "echo kept").await;
     client.wait(&done.facts()["id"]).await.ok();
-    let handed = exec(&client, "sleep 20").await;
+    let handed = exec(&client, "sleep 4").await;
     assert_eq!(handed.facts()["status"], "running");
     assert!(client.leave().await.success());
 

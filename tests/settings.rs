@@ -16,7 +16,7 @@ async fn settings(client: &Client) -> Value {
 #[tokio::test]
 async fn the_client_s_env_goes_before_the_files_and_those_before_the_defaults() {
     let (work, data) = (directory(), directory());
-    let file = |directory: &tempfile::TempDir, text: &str| {
+    let file = |directory: &crate::helper::Folder, text: &str| {
         std::fs::write(directory.path().join(".env"), text).unwrap();
     };
     file(

@@ -3,12 +3,13 @@
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use russh::server::Handle;
 use russh::{ChannelId, Sig};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::seat::Seat;
 
@@ -18,7 +19,25 @@ const STDERR: u32 = 1;
 /// A running command; it is killed, with its children, when this is dropped.
 pub(super) struct Process {
     group: Option<u32>,
-    _killed: DropGuard,
+    ended: Arc<AtomicBool>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // At once, and not in a task: the runtime may be ending.
+        if let (Some(group), false) = (self.group, self.ended.load(Ordering::Acquire)) {
+            let _ = kill(group, "KILL").status();
+        }
+    }
+}
+
+fn kill(group: u32, signal: &str) -> std::process::Command {
+    let mut kill = std::process::Command::new("kill");
+    kill.arg(format!("-{signal}"))
+        .arg("--")
+        .arg(format!("-{group}"));
+    kill.stdout(Stdio::null()).stderr(Stdio::null());
+    kill
 }
 
 impl Process {
@@ -45,11 +64,12 @@ impl Process {
         shell.process_group(0);
         let child = shell.spawn()?;
         let group = child.id();
-        let killed = CancellationToken::new();
+        let ended = Arc::new(AtomicBool::new(false));
         tokio::spawn({
-            let killed = killed.clone();
+            let ended = Arc::clone(&ended);
             async move {
-                attend(child, group, channel, &handle, killed).await;
+                attend(child, channel, &handle).await;
+                ended.store(true, Ordering::Release);
                 // The client may ask for another session as soon as it sees this one close.
                 drop(seat);
                 // The client may have gone.
@@ -57,60 +77,31 @@ impl Process {
                 let _ = handle.close(channel).await;
             }
         });
-        Ok(Self {
-            group,
-            _killed: killed.drop_guard(),
-        })
+        Ok(Self { group, ended })
     }
 
     /// Sends a signal, named without `SIG`, to the command and its children.
     pub(super) async fn signal(&self, name: &str) {
         if let Some(group) = self.group {
-            signal_group(group, name).await;
+            // It may just have ended.
+            let _ = Command::from(kill(group, name)).status().await;
         }
     }
 }
 
-async fn signal_group(group: u32, name: &str) {
-    let mut kill = Command::new("kill");
-    kill.arg(format!("-{name}"))
-        .arg("--")
-        .arg(format!("-{group}"));
-    // The group may just have ended.
-    let _ = kill
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .await;
-}
-
-async fn attend(
-    mut child: Child,
-    group: Option<u32>,
-    channel: ChannelId,
-    handle: &Handle,
-    killed: CancellationToken,
-) {
+/// Passes on what the command and its children print, to the last of them, and its exit status as
+/// soon as there is one.
+async fn attend(mut child: Child, channel: ChannelId, handle: &Handle) {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let output = async {
-        tokio::join!(
-            pour(stdout, |bytes| handle.data(channel, bytes)),
-            pour(stderr, |bytes| handle.extended_data(channel, STDERR, bytes)),
-        );
-        child.wait().await
-    };
-    let status = tokio::select! {
-        status = output => status,
-        () = killed.cancelled() => {
-            if let Some(group) = group {
-                signal_group(group, "KILL").await;
+    tokio::join!(
+        pour(stdout, |bytes| handle.data(channel, bytes)),
+        pour(stderr, |bytes| handle.extended_data(channel, STDERR, bytes)),
+        async {
+            if let Ok(status) = child.wait().await {
+                report(status, channel, handle).await;
             }
-            return;
-        }
-    };
-    if let Ok(status) = status {
-        report(status, channel, handle).await;
-    }
+        },
+    );
 }
 
 async fn pour<T, F: Future<Output = T>>(

@@ -3,12 +3,11 @@
 mod client;
 mod sshd;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 pub use client::{Answer, Client, RawProcess, binary, request};
 pub use sshd::Sshd;
@@ -17,8 +16,8 @@ pub use sshd::Sshd;
 pub struct Stage {
     pub client: Client,
     pub server: EmbeddedServer,
-    pub data: TempDir,
-    pub home: TempDir,
+    pub data: Folder,
+    pub home: Folder,
 }
 
 impl Stage {
@@ -80,11 +79,32 @@ pub fn closed_port() -> u16 {
         .port()
 }
 
-pub fn directory() -> TempDir {
-    tempfile::Builder::new()
+/// A temporary folder, gone with all it holds when dropped.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A server that is just ending may still write into it.
+        for _ in 0..200 {
+            if std::fs::remove_dir_all(&self.0).is_ok() || !self.0.exists() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+pub fn directory() -> Folder {
+    let directory = tempfile::Builder::new()
         .prefix("orchestrator-test-")
-        .tempdir()
-        .unwrap()
+        .tempdir();
+    Folder(directory.unwrap().keep())
 }
 
 pub fn text(path: &Path) -> String {

@@ -6,14 +6,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use super::{directory, text};
+use super::{Folder, directory, text};
 
 /// A running sshd. It ends, with its connections, when dropped.
 pub struct Sshd {
     pub port: u16,
-    pub directory: TempDir,
+    pub directory: Folder,
     process: Child,
 }
 
