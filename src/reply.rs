@@ -58,7 +58,7 @@ fn pretty(value: &Value) -> String {
 fn text_of_job(job: &Job) -> String {
     if job.status.is_live() {
         return format!(
-            "task {} goes on in the background (status: {}). task_wait waits for it, task_status shows it.",
+            "task {} goes on in the background (status: {}). task_wait waits for it, task_status shows it, task_cancel stops it.",
             job.id, job.status
         );
     }

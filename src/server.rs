@@ -22,7 +22,7 @@ use crate::tools;
 
 const INSTRUCTIONS: &str = "Runs commands and moves files on SSH servers. Add a server with server_add, \
     then use its alias. A call that takes long answers with a task ID and goes on in the background: \
-    task_wait waits for it, task_status shows it.";
+    task_wait waits for it, task_status shows it, task_cancel stops it.";
 
 /// The server. Cheap to clone.
 #[derive(Clone)]
@@ -209,7 +209,7 @@ impl ServerHandler for Orchestrator {
             );
         } else {
             tracing::info!("the client cancelled task {job}");
-            self.jobs().cancel(&job);
+            self.jobs().request_cancel(&job);
         }
     }
 }

@@ -167,14 +167,17 @@ fn enter_command(job: &mut Job, finished: Finished, limit: Option<Duration>) {
                 .report(),
             );
         }
-        Ended::Cancelled(stopped) => enter_cancelled(job, stopped),
+        Ended::Cancelled(stopped) => {
+            enter_cancelled(job, stopped, &format!("the command was {stopped}"));
+        }
+        Ended::NotBegun => enter_cancelled(job, Stopped::Stopped, "the command had not begun"),
         Ended::LineLost(error) => job.fail(error.report()),
     }
 }
 
-fn enter_cancelled(job: &mut Job, stopped: Stopped) {
+fn enter_cancelled(job: &mut Job, stopped: Stopped, what: &str) {
     job.process = Some(stopped);
-    job.error = Some(format!("cancelled; the command was {stopped}"));
+    job.error = Some(what.to_owned());
     job.enter(Status::Cancelled);
 }
 
@@ -197,8 +200,7 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
     job.bytes = Some(summary.bytes);
     job.failed_files = Some(summary.failed.clone());
     if summary.cancelled {
-        job.error = Some("cancelled".to_owned());
-        job.enter(Status::Cancelled);
+        enter_cancelled(job, Stopped::Stopped, "the transfer was stopped");
     } else if failures == 0 {
         job.enter(Status::Completed);
     } else if done == 0 {

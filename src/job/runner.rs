@@ -19,6 +19,10 @@ use crate::time::Timestamp;
 /// How often a job of another process is looked at: what it does is only to be seen in the file.
 const FOREIGN_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How long `task_cancel` waits for the end: a command is given about a second after each signal, and a
+/// line that is lost takes longer to be noticed.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Jobs(Arc<Shared>);
@@ -224,11 +228,25 @@ impl Jobs {
         }
     }
 
-    /// Asks a job of this process to stop. Nothing happens if it has ended.
-    pub fn cancel(&self, id: &JobId) {
-        if let Some(live) = self.live().get(id) {
-            live.cancel.cancel();
+    /// Asks a job of this process to stop, without waiting for that. Gives its ticket if it is live.
+    pub fn request_cancel(&self, id: &JobId) -> Option<Ticket> {
+        let live = self.live();
+        let live = live.get(id)?;
+        live.cancel.cancel();
+        Some(live.ticket.clone())
+    }
+
+    /// Stops a job, and gives its record once it has ended. One that has ended already stays as it is.
+    pub async fn cancel(&self, id: &JobId) -> Result<Arc<Job>, Error> {
+        if let Some(ticket) = self.request_cancel(id) {
+            return self.wait_on(&ticket, STOP_PATIENCE).await;
         }
+        let job = self.0.queue.get(id).await?;
+        if job.status.is_live() {
+            let problem = "names a task of another orchestrator process, which alone can stop it";
+            return Err(Error::invalid("id", problem));
+        }
+        Ok(job)
     }
 
     /// Records every live job as ended by the end of this process, and closes the connections.

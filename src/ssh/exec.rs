@@ -45,6 +45,8 @@ pub enum Ended {
     TimedOut(Stopped),
     /// It was cancelled.
     Cancelled(Stopped),
+    /// It was cancelled before it had begun.
+    NotBegun,
     /// The server closed the channel without saying how the command ended.
     Unknown,
     /// The line was lost before the command's end was known.
@@ -98,7 +100,7 @@ fn never_started() -> Finished {
     Finished {
         stdout: Captured::default(),
         stderr: Captured::default(),
-        ended: Ended::Cancelled(Stopped::Stopped),
+        ended: Ended::NotBegun,
     }
 }
 

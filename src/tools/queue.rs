@@ -178,6 +178,21 @@ impl Orchestrator {
             .await
     }
 
+    /// Stop a pending or running task, and answer with its record: `process` says whether its command was seen to end on the server. A task that has ended stays as it is.
+    #[tool(
+        title = "Cancel a task",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = true,
+            open_world_hint = true
+        )
+    )]
+    async fn task_cancel(&self, Parameters(Task { id }): Parameters<Task>) -> Result<Reply, Error> {
+        let job = self.jobs().cancel(&JobId::from(id.as_str())).await?;
+        Ok(Reply::of_job(&job))
+    }
+
     /// Do again what a failed, crashed, partial or cancelled task did, as a new task.
     #[tool(
         title = "Retry a task",
