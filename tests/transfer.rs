@@ -4,10 +4,17 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, Stage, directory, noise, sha256, text};
+use crate::helper::{Answer, Client, Sshd, Stage, directory, noise, sha256, text};
 
 fn arguments(direction: &str, local: &str, remote: &str) -> Value {
     json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
+}
+
+async fn transfer(stage: &Stage, direction: &str, local: &str, remote: &str) -> Answer {
+    stage
+        .client
+        .call("task_transfer", arguments(direction, local, remote))
+        .await
 }
 
 fn write(path: &str, bytes: &[u8]) {
@@ -76,28 +83,28 @@ async fn trees_go_whole_both_ways() {
             write(&stage.local(&format!("tree/{name}")), bytes);
         }
         std::fs::create_dir_all(stage.local("tree/hollow")).unwrap();
-        let up = stage
-            .client
-            .call(
-                "task_transfer",
-                arguments("upload", &stage.local("tree"), &stage.remote("x/tree")),
-            )
-            .await
-            .ok();
+        let up = transfer(
+            &stage,
+            "upload",
+            &stage.local("tree"),
+            &stage.remote("x/tree"),
+        )
+        .await
+        .ok();
         assert_eq!(
             (&up.facts()["status"], &up.facts()["filesDone"]),
             (&json!("completed"), &json!(4)),
             "{}",
             up.text()
         );
-        let down = stage
-            .client
-            .call(
-                "task_transfer",
-                arguments("download", &stage.local("copy"), &stage.remote("x/tree")),
-            )
-            .await
-            .ok();
+        let down = transfer(
+            &stage,
+            "download",
+            &stage.local("copy"),
+            &stage.remote("x/tree"),
+        )
+        .await
+        .ok();
         assert_eq!(down.facts()["filesDone"], 4, "{}", down.text());
         for (name, bytes) in &tree {
             assert_eq!(
@@ -129,12 +136,7 @@ async fn a_file_goes_into_a_directory_or_to_the_very_path() {
         ("fresh/name", "fresh/name"),
     ] {
         let target = format!("{}{target}", stage.remote(""));
-        stage
-            .client
-            .call(
-                "task_transfer",
-                arguments("upload", &stage.local("file"), &target),
-            )
+        transfer(&stage, "upload", &stage.local("file"), &target)
             .await
             .ok();
         assert_eq!(
@@ -150,12 +152,7 @@ async fn a_file_goes_into_a_directory_or_to_the_very_path() {
         ("new/other", "new/other"),
     ] {
         let target = format!("{}{target}", stage.local(""));
-        stage
-            .client
-            .call(
-                "task_transfer",
-                arguments("download", &target, &stage.remote("fresh/name")),
-            )
+        transfer(&stage, "download", &target, &stage.remote("fresh/name"))
             .await
             .ok();
         assert_eq!(
@@ -170,12 +167,7 @@ async fn a_file_goes_into_a_directory_or_to_the_very_path() {
 async fn paths_may_start_at_the_home_directory() {
     let stage = Stage::set().await;
     write(&stage.local("file"), b"1");
-    stage
-        .client
-        .call(
-            "task_transfer",
-            arguments("upload", &stage.local("file"), "~/a/b"),
-        )
+    transfer(&stage, "upload", &stage.local("file"), "~/a/b")
         .await
         .ok();
     assert_eq!(std::fs::read(stage.remote("a/b")).unwrap(), b"1");
@@ -200,14 +192,14 @@ async fn an_existing_file_is_replaced_and_keeps_its_mode_and_its_name() {
         std::fs::set_permissions(stage.remote("real"), std::fs::Permissions::from_mode(0o640))
             .unwrap();
         symlink("real", stage.remote("link")).unwrap();
-        let up = stage
-            .client
-            .call(
-                "task_transfer",
-                arguments("upload", &stage.local("file"), &stage.remote("link")),
-            )
-            .await
-            .ok();
+        let up = transfer(
+            &stage,
+            "upload",
+            &stage.local("file"),
+            &stage.remote("link"),
+        )
+        .await
+        .ok();
         assert_eq!(up.facts()["status"], "completed", "{}", up.text());
         assert_eq!(std::fs::read(stage.remote("real")).unwrap(), b"new");
         assert!(Path::new(&stage.remote("link")).is_symlink());
@@ -223,12 +215,7 @@ async fn an_existing_file_is_replaced_and_keeps_its_mode_and_its_name() {
 async fn what_cannot_be_moved_is_named_with_its_reason() {
     let stage = Stage::set().await;
     let missing = stage.local("none");
-    let error = stage
-        .client
-        .call(
-            "task_transfer",
-            arguments("upload", &missing, &stage.remote("x")),
-        )
+    let error = transfer(&stage, "upload", &missing, &stage.remote("x"))
         .await
         .error("TRANSFER_FAILED");
     assert_eq!(error["details"]["failedFiles"][0]["file"], missing);
@@ -239,12 +226,7 @@ async fn what_cannot_be_moved_is_named_with_its_reason() {
             .contains("No such file")
     );
     assert!(error["details"]["taskId"].is_string());
-    let error = stage
-        .client
-        .call(
-            "task_transfer",
-            arguments("download", &missing, &stage.remote("none")),
-        )
+    let error = transfer(&stage, "download", &missing, &stage.remote("none"))
         .await
         .error("TRANSFER_FAILED");
     assert_eq!(
@@ -254,12 +236,7 @@ async fn what_cannot_be_moved_is_named_with_its_reason() {
     write(&stage.local("file"), b"1");
     write(&stage.remote("plain"), b"2");
     let beneath = stage.remote("plain/below");
-    let error = stage
-        .client
-        .call(
-            "task_transfer",
-            arguments("upload", &stage.local("file"), &beneath),
-        )
+    let error = transfer(&stage, "upload", &stage.local("file"), &beneath)
         .await
         .error("TRANSFER_FAILED");
     assert!(error["details"]["failedFiles"][0]["error"].is_string());
@@ -271,14 +248,14 @@ async fn a_tree_with_a_link_is_partial_and_says_so() {
     let stage = Stage::set().await;
     write(&stage.local("tree/file"), b"1");
     std::os::unix::fs::symlink("/etc", stage.local("tree/out")).unwrap();
-    let up = stage
-        .client
-        .call(
-            "task_transfer",
-            arguments("upload", &stage.local("tree"), &stage.remote("tree")),
-        )
-        .await
-        .ok();
+    let up = transfer(
+        &stage,
+        "upload",
+        &stage.local("tree"),
+        &stage.remote("tree"),
+    )
+    .await
+    .ok();
     assert_eq!(up.facts()["status"], "partial");
     assert_eq!(
         up.facts()["failedFiles"][0]["file"],
