@@ -1,7 +1,7 @@
 //! The MCP handler: the state that every tool shares, and the one gate that every call passes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rmcp::handler::server::tool::{IntoCallToolResult, ToolCallContext, ToolRouter};
@@ -18,6 +18,7 @@ use crate::job::{JobId, Jobs, Queue};
 use crate::logging::Log;
 use crate::ssh::{KnownHosts, Pool};
 use crate::store::{self, servers::Servers};
+use crate::sync::lock;
 use crate::tools;
 
 const INSTRUCTIONS: &str = "Runs commands and moves files on SSH servers. Add a server with server_add, \
@@ -105,11 +106,7 @@ impl Orchestrator {
 
     /// Notes, until the guard is dropped, that a request waits for a job of its own.
     pub(crate) fn asked(&self, request: RequestId, job: JobId) -> Asked<'_> {
-        self.0
-            .asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(request.clone(), job);
+        lock(&self.0.asked).insert(request.clone(), job);
         Asked {
             shared: &self.0,
             request,
@@ -125,11 +122,7 @@ pub(crate) struct Asked<'a> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        self.shared
-            .asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.request);
+        lock(&self.shared.asked).remove(&self.request);
     }
 }
 
@@ -195,13 +188,7 @@ impl ServerHandler for Orchestrator {
         let Some(request) = cancelled.request_id else {
             return;
         };
-        let job = self
-            .0
-            .asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&request)
-            .cloned();
+        let job = lock(&self.0.asked).get(&request).cloned();
         let Some(job) = job else { return };
         if is_timeout(cancelled.reason.as_deref()) {
             tracing::info!(

@@ -26,11 +26,7 @@ async fn recorded(client: &Client, error: &Value) -> Value {
 async fn a_refused_connection() {
     let stage = Stage::set().await;
     let gone = crate::helper::closed_port();
-    stage
-        .client
-        .call("server_add", login("gone", gone))
-        .await
-        .ok();
+    stage.client.register(login("gone", gone)).await;
     let error = run(&stage.client, "gone").await.error("CONNECTION_FAILED");
     assert_eq!(error["details"]["reason"], "ECONNREFUSED");
     assert_eq!(error["details"]["host"], "127.0.0.1");
@@ -45,7 +41,7 @@ async fn a_name_that_does_not_resolve() {
     let stage = Stage::set().await;
     let mut server = login("nowhere", 22);
     server["host"] = json!("no-such-host.invalid");
-    stage.client.call("server_add", server).await.ok();
+    stage.client.register(server).await;
     let error = run(&stage.client, "nowhere")
         .await
         .error("CONNECTION_FAILED");
@@ -62,7 +58,7 @@ async fn a_wrong_password() {
     let stage = Stage::set().await;
     let mut server = login("web2", stage.server.address().port());
     server["password"] = json!("hunter2");
-    stage.client.call("server_add", server).await.ok();
+    stage.client.register(server).await;
     let before = stage.server.accepted();
     let error = run(&stage.client, "web2").await.error("AUTH_FAILED");
     assert_eq!(error["details"]["tried"], json!(["password"]));
@@ -97,7 +93,7 @@ async fn keys_that_cannot_be_used() {
     ] {
         let mut server = sshd.login("keyed");
         server["keyPath"] = json!(text(&path));
-        stage.client.call("server_add", server).await.ok();
+        stage.client.register(server).await;
         let error = run(&stage.client, "keyed").await.error("AUTH_FAILED");
         let reason = error["details"]["reason"].as_str().unwrap();
         assert!(
@@ -123,10 +119,7 @@ async fn every_kind_of_key_logs_in() {
     ];
     for (name, arguments) in kinds {
         let key = sshd.authorize(name, arguments);
-        client
-            .call("server_add", sshd.login_with("web1", &key))
-            .await
-            .ok();
+        client.register(sshd.login_with("web1", &key)).await;
         let ran = run(&client, "web1").await;
         assert_eq!(ran.facts()["status"], "completed", "{name}: {}", ran.text());
     }

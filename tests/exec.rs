@@ -8,7 +8,7 @@ use crate::helper::{Client, Sshd, Stage, directory};
 async fn the_binary_against_sshd_tells_output_status_and_signal_apart() {
     let (sshd, data) = (Sshd::start(), directory());
     let client = Client::spawned(data.path(), &[]).await;
-    client.call("server_add", sshd.login("web1")).await.ok();
+    client.register(sshd.login("web1")).await;
     let exec = |cmd: &'static str| client.call("task_exec", json!({"alias": "web1", "cmd": cmd}));
 
     let ran = exec("printf 'a\\nb\\n'; echo warning >&2").await.ok();
@@ -64,7 +64,7 @@ async fn fifty_megabytes_of_output_keep_head_and_tail() {
 async fn a_long_command_goes_to_the_background_and_is_found_again() {
     let (sshd, data) = (Sshd::start(), directory());
     let client = Client::spawned(data.path(), &["--sync-timeout=1"]).await;
-    client.call("server_add", sshd.login("web1")).await.ok();
+    client.register(sshd.login("web1")).await;
     let handed = client
         .call(
             "task_exec",
@@ -87,8 +87,7 @@ async fn a_long_command_goes_to_the_background_and_is_found_again() {
 #[tokio::test]
 async fn background_hands_off_at_once() {
     let stage = Stage::set().await;
-    let arguments = json!({"alias": "web1", "cmd": "sleep 0.3; echo late", "background": true});
-    let handed = stage.client.call("task_exec", arguments).await.ok();
+    let handed = stage.background("sleep 0.3; echo late").await;
     assert!(["pending", "running"].contains(&handed.facts()["status"].as_str().unwrap()));
     let waited = stage.client.wait(&handed.facts()["id"]).await.ok();
     assert_eq!(waited.facts()["output"], "late");
@@ -97,8 +96,7 @@ async fn background_hands_off_at_once() {
 #[tokio::test]
 async fn waiting_in_vain_answers_with_the_running_task() {
     let stage = Stage::set().await;
-    let arguments = json!({"alias": "web1", "cmd": "sleep 1", "background": true});
-    let handed = stage.client.call("task_exec", arguments).await.ok();
+    let handed = stage.background("sleep 1").await;
     let id = &handed.facts()["id"];
     let waited = stage
         .client
@@ -133,7 +131,7 @@ async fn a_child_left_in_the_background_does_not_hold_the_call() {
     let sshd = Sshd::start();
     let data = directory();
     let client = Client::in_process(data.path(), |_| {}).await;
-    client.call("server_add", sshd.login("web1")).await.ok();
+    client.register(sshd.login("web1")).await;
     // The child keeps the channel's pipes open for far longer than the call may take.
     let ran = client
         .call(
@@ -173,11 +171,7 @@ async fn a_command_that_reads_its_input_finds_the_end_of_it() {
     let stage = Stage::set().await;
     for server in [None, Some(&sshd)] {
         if let Some(sshd) = server {
-            stage
-                .client
-                .call("server_add", sshd.login("web1"))
-                .await
-                .ok();
+            stage.client.register(sshd.login("web1")).await;
         }
         let ran = stage.exec("cat; echo read").await.ok();
         assert_eq!(ran.facts()["output"], "read");

@@ -130,10 +130,7 @@ async fn the_log_is_kept_and_searched_and_holds_no_secret() {
     command.env("MAX_QUEUE_SIZE", "lots");
     let client = Client::over(command).await;
     let gone = crate::helper::closed_port();
-    client
-        .call("server_add", crate::helper::login("gone", gone))
-        .await
-        .ok();
+    client.register(crate::helper::login("gone", gone)).await;
     client
         .call("task_exec", json!({"alias": "gone", "cmd": "true"}))
         .await

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod cancel;
 mod contract;
 mod demo;
 mod errors;
@@ -11,6 +12,7 @@ mod lifecycle;
 mod pool;
 mod protocol;
 mod queue;
+mod restart;
 mod servers;
 mod settings;
 mod transfer;

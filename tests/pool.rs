@@ -11,7 +11,7 @@ use crate::helper::{Client, Sshd, Stage, directory, eventually, login};
 async fn two_hundred_calls_at_once_on_sshd_stay_under_the_ceiling() {
     let (sshd, data) = (Sshd::start(), directory());
     let client = Client::spawned(data.path(), &["--sync-timeout=60"]).await;
-    client.call("server_add", sshd.login("web1")).await.ok();
+    client.register(sshd.login("web1")).await;
     let calls = (0..200).map(|number| {
         let client = &client;
         async move {
@@ -68,7 +68,7 @@ async fn sshd_s_session_limit_is_learnt() {
     let sshd = Sshd::start_with("MaxSessions 1");
     let data = directory();
     let client = Client::in_process(data.path(), |_| {}).await;
-    client.call("server_add", sshd.login("web1")).await.ok();
+    client.register(sshd.login("web1")).await;
     let calls =
         (0..20).map(|_| client.call("task_exec", json!({"alias": "web1", "cmd": "echo ok"})));
     let answers = join_all(calls).await;
@@ -97,8 +97,7 @@ async fn a_command_whose_line_is_cut_is_neither_done_nor_done_twice() {
     let stage = Stage::set().await;
     let marker = stage.remote("runs");
     let cmd = format!("echo run >> {marker}; echo begun; sleep 5");
-    let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
-    let handed = stage.client.call("task_exec", arguments).await.ok();
+    let handed = stage.background(&cmd).await;
     eventually("the command has begun", || {
         std::fs::read_to_string(&marker).is_ok_and(|text| text.contains("run"))
     })
@@ -178,7 +177,7 @@ async fn removing_or_changing_an_alias_drops_its_connections() {
     assert_eq!(stage.server.connections(), 1);
     let mut changed = login("web1", stage.server.address().port());
     changed["host"] = json!("localhost");
-    stage.client.call("server_add", changed).await.ok();
+    stage.client.register(changed).await;
     eventually("the old configuration's connection closes", || {
         stage.server.connections() == 0
     })
@@ -200,16 +199,11 @@ async fn removing_or_changing_an_alias_drops_its_connections() {
 async fn whoever_waits_gets_the_new_configuration() {
     let stage = Stage::set().await;
     let gone = crate::helper::closed_port();
-    stage
-        .client
-        .call("server_add", login("web1", gone))
-        .await
-        .ok();
-    let arguments = json!({"alias": "web1", "cmd": "echo arrived", "background": true});
+    stage.client.register(login("web1", gone)).await;
     // Refused, it is tried again for a second; meanwhile the port is corrected.
-    let handed = stage.client.call("task_exec", arguments).await.ok();
+    let handed = stage.background("echo arrived").await;
     let right = login("web1", stage.server.address().port());
-    stage.client.call("server_add", right).await.ok();
+    stage.client.register(right).await;
     let ended = stage.client.wait(&handed.facts()["id"]).await.ok();
     assert_eq!(ended.facts()["output"], "arrived");
 }
@@ -218,8 +212,7 @@ async fn whoever_waits_gets_the_new_configuration() {
 async fn a_half_open_line_is_noticed_by_keep_alives() {
     let stage = Stage::set_with(|config| config.keep_alive = Duration::from_millis(100)).await;
     stage.exec("true").await.ok();
-    let arguments = json!({"alias": "web1", "cmd": "sleep 30", "background": true});
-    let handed = stage.client.call("task_exec", arguments).await.ok();
+    let handed = stage.background("sleep 30").await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     stage.server.freeze();
     let error = stage

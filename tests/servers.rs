@@ -9,10 +9,10 @@ async fn add_list_update_remove() {
     let data = directory();
     let client = Client::in_process(data.path(), |_| {}).await;
     let with_key = json!({"alias": "prod_vps", "host": "192.0.2.100", "user": "admin", "keyPath": "/home/user/.ssh/id_rsa"});
-    let added = client.call("server_add", with_key).await.ok();
+    let added = client.register(with_key).await;
     assert_eq!(added.facts()["added"], true);
     let with_password = json!({"alias": "staging", "host": "staging.example.com", "user": "deploy", "password": "SecureP@ssw0rd"});
-    client.call("server_add", with_password).await.ok();
+    client.register(with_password).await;
 
     let listed = client.call("server_list", json!({})).await.ok();
     assert_eq!(
@@ -100,12 +100,8 @@ async fn the_data_directory_is_private() {
     let path = data.path().join("made");
     let client = Client::in_process(&path, |_| {}).await;
     client
-        .call(
-            "server_add",
-            json!({"alias": "a", "host": "h", "user": "u", "password": "p"}),
-        )
-        .await
-        .ok();
+        .register(json!({"alias": "a", "host": "h", "user": "u", "password": "p"}))
+        .await;
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o700);
     assert_eq!(mode(&path.join("servers.json")), 0o600);

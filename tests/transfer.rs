@@ -26,7 +26,7 @@ fn write(path: &str, bytes: &[u8]) {
 async fn twenty_mebibytes_go_both_ways_through_the_binary_and_sshd() {
     let (sshd, data, files) = (Sshd::start(), directory(), directory());
     let client = Client::spawned(data.path(), &[]).await;
-    client.call("server_add", sshd.login("web1")).await.ok();
+    client.register(sshd.login("web1")).await;
     let path = |name: &str| text(&files.path().join(name));
     let bytes = noise(20 * 1024 * 1024 + 7);
     write(&path("here/file"), &bytes);
@@ -67,11 +67,7 @@ async fn trees_go_whole_both_ways() {
         let stage = Stage::set().await;
         let sshd = with_sshd.then(Sshd::start);
         if let Some(sshd) = &sshd {
-            stage
-                .client
-                .call("server_add", sshd.login("web1"))
-                .await
-                .ok();
+            stage.client.register(sshd.login("web1")).await;
         }
         let tree = [
             ("a.txt", noise(10)),
@@ -181,11 +177,7 @@ async fn an_existing_file_is_replaced_and_keeps_its_mode_and_its_name() {
         let stage = Stage::set().await;
         let sshd = with_sshd.then(Sshd::start);
         if let Some(sshd) = &sshd {
-            stage
-                .client
-                .call("server_add", sshd.login("web1"))
-                .await
-                .ok();
+            stage.client.register(sshd.login("web1")).await;
         }
         write(&stage.local("file"), b"new");
         std::fs::write(stage.remote("real"), b"old and longer").unwrap();

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh::keys::key::safe_rng;
@@ -21,6 +21,7 @@ use super::process::Process;
 use super::seat::Seat;
 use super::sftp::Files;
 use crate::ssh::Stream;
+use crate::sync::lock;
 
 /// The one user of the embedded server.
 pub const USER: &str = "demo";
@@ -320,8 +321,4 @@ impl server::Handler for Connection {
         }
         Ok(())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

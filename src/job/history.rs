@@ -1,6 +1,6 @@
 //! The history: what was started, by whichever process, newest first.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::record::{Job, JobId};
 use crate::error::Error;
 use crate::store::JsonFile;
+use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// One entry of `history.json`.
@@ -100,8 +101,6 @@ impl History {
     }
 
     fn unwritten(&self) -> MutexGuard<'_, Vec<HistoryEntry>> {
-        self.unwritten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.unwritten)
     }
 }

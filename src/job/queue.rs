@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::entries::{Entries, Entry, jobs, surplus};
@@ -14,9 +14,11 @@ use super::stats::QueueStats;
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::{JsonFile, Owner, Signature};
+use crate::sync::lock;
 
 /// How long a finished job stays.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
+
 /// The queue: a view of `queue.json` in memory, with the changes that are still to be written.
 pub struct Queue {
     config: Arc<Config>,
@@ -152,7 +154,7 @@ impl Queue {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     async fn refreshed(self: &Arc<Self>) -> Result<(), Error> {
@@ -162,10 +164,7 @@ impl Queue {
 
     /// Takes in what other processes have written, and marks the jobs of dead ones.
     fn refresh(&self) -> Result<(), Error> {
-        let in_use = self
-            .file_in_use
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let in_use = lock(&self.file_in_use);
         let signature = self.file.signature();
         let changed = self.state().signature != signature;
         if changed {
@@ -175,8 +174,12 @@ impl Queue {
             state.signature = signature;
         }
         drop(in_use);
-        let entries = self.state().entries.clone();
-        if jobs(&entries).any(|job| self.is_orphan(job)) {
+        // Whether a process lives is asked of the disk, so not with the state locked.
+        let live: Vec<_> = jobs(&self.state().entries)
+            .filter(|job| job.status.is_live())
+            .cloned()
+            .collect();
+        if live.iter().any(|job| self.is_orphan(job)) {
             self.save()
         } else {
             Ok(())
@@ -195,10 +198,7 @@ impl Queue {
 
     /// Writes every change, onto whatever other processes have written meanwhile.
     pub(super) fn save(&self) -> Result<(), Error> {
-        let _in_use = self
-            .file_in_use
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _in_use = lock(&self.file_in_use);
         let locked = self.file.lock()?;
         let signature = self.file.signature();
         let theirs = if self.state().signature == signature {

@@ -1,7 +1,7 @@
 //! The engine: the only way a job starts, waits, is retried and is stopped.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::ssh::Pool;
 use crate::store::servers::Servers;
+use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// How often a job of another process is looked at: what it does is only to be seen in the file.
@@ -261,6 +262,6 @@ impl Jobs {
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<JobId, Live>> {
-        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.live)
     }
 }

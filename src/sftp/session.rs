@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::path::RemotePath;
 use crate::error::Error;
 use crate::ssh::{Lease, Pool, Use};
+use crate::sync::lock;
 
 /// A read or write of 32 KiB is what every server takes (draft-ietf-secsh-filexfer-02, section 3).
 const CERTAIN_LENGTH: u64 = 32 * 1024;
@@ -200,12 +201,7 @@ impl Session {
         let mut missing = Vec::new();
         let mut next = Some(path.clone());
         while let Some(directory) = next {
-            if self
-                .made
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(&directory)
-            {
+            if lock(&self.made).contains(&directory) {
                 break;
             }
             match self.facts(&directory).await? {
@@ -236,10 +232,7 @@ impl Session {
                     ));
                 }
             }
-            self.made
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(directory);
+            lock(&self.made).insert(directory);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use russh_sftp::protocol::OpenFlags;
 use serde::{Deserialize, Serialize};
-use tokio::fs::{self, File};
+use tokio::fs::{self, File, OpenOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::path::RemotePath;
@@ -17,6 +17,7 @@ use crate::config::expand_home;
 use crate::error::{Error, FailedFile};
 use crate::random;
 use crate::ssh::Pool;
+use crate::store::private;
 
 /// Files of a tree that are under way at once; each adds its requests to the same channel.
 const FILES_AT_ONCE: usize = 8;
@@ -373,11 +374,9 @@ fn mode_of(_: &std::fs::Metadata) -> Option<u32> {
 
 /// A new file is its owner's alone until it is whole and gets its own mode.
 async fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    options.mode(0o600);
-    options.open(path).await
+    let mut options = std::fs::OpenOptions::new();
+    private(options.write(true).create_new(true));
+    OpenOptions::from(options).open(path).await
 }
 
 #[cfg(unix)]

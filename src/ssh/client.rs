@@ -1,6 +1,6 @@
 //! What the SSH library asks of us: to judge a host key, and to take note of a line's end.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use russh::client::{self, DisconnectReason};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
@@ -10,6 +10,7 @@ use super::failure::os_reason;
 use super::known_hosts::{KnownHosts, Verdict, fingerprint};
 use crate::error::Error;
 use crate::store::servers::Server;
+use crate::sync::lock;
 
 /// The library's view of us: judges host keys, notes why the line ended.
 pub(super) struct Client {
@@ -91,7 +92,7 @@ impl client::Handler for Client {
         match self.judge(key) {
             Ok(()) => Ok(true),
             Err(error) => {
-                *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *lock(&self.refusal) = Some(error);
                 Ok(false)
             }
         }
@@ -108,7 +109,7 @@ impl client::Handler for Client {
             DisconnectReason::Error(russh::Error::IO(error)) => os_reason(error),
             DisconnectReason::Error(error) => error.to_string(),
         };
-        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        *lock(&self.reason) = Some(text);
         match reason {
             DisconnectReason::ReceivedDisconnect(_) => Ok(()),
             DisconnectReason::Error(error) => Err(error),

@@ -1,7 +1,7 @@
 //! One SSH connection: dialled, its host key checked, logged in.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh::client::{self, Handle, Msg};
@@ -18,6 +18,7 @@ use super::stream::Stream;
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::servers::Server;
+use crate::sync::lock;
 
 /// From the first packet to being logged in; a slow but honest server takes a few seconds.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -66,7 +67,7 @@ impl Connection {
 
     /// Why the line is gone, as far as it is known.
     pub fn closed_because(&self) -> String {
-        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = lock(&self.reason);
         reason
             .clone()
             .unwrap_or_else(|| "the connection was closed".to_owned())
@@ -83,16 +84,6 @@ impl Connection {
         };
         let _ = tokio::time::timeout(GOODBYE_TIMEOUT, goodbye).await;
     }
-}
-
-/// Dials `server` once.
-pub async fn connect(
-    alias: &str,
-    server: &Server,
-    config: &Config,
-    known_hosts: &KnownHosts,
-) -> Result<Connection, Error> {
-    Ok(dial(alias, server, config, known_hosts).await?)
 }
 
 /// Dials `server` once, telling apart what a further attempt may mend.
@@ -134,10 +125,7 @@ async fn handshake(
     let settings = settings(config, server, known_hosts).map_err(ConnectError::Final)?;
     let connected = client::connect_stream(Arc::new(settings), Stream::new(tcp, cut), client).await;
     let mut handle = connected.map_err(|error| {
-        let refused = refusal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let refused = lock(&refusal).take();
         refused.map_or_else(|| unreachable(alias, server, &error), ConnectError::Final)
     })?;
     authenticate(&mut handle, alias, server).await?;

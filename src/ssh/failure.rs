@@ -14,14 +14,6 @@ pub(super) enum ConnectError {
     Final(Error),
 }
 
-impl From<ConnectError> for Error {
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Transient(error) | ConnectError::Final(error) => error,
-        }
-    }
-}
-
 /// The error that `server` cannot be reached, or does not do what was asked of it.
 pub(super) fn failed(alias: &str, server: &Server, reason: impl Into<String>) -> Error {
     Error::Connection {

@@ -8,6 +8,7 @@ use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns};
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
 use crate::error::Error;
+use crate::store::private;
 use crate::store::servers::DEFAULT_PORT;
 
 /// The file of known host keys.
@@ -82,11 +83,8 @@ impl KnownHosts {
             let begun = fs::read(&self.path)
                 .is_ok_and(|bytes| bytes.last().is_some_and(|byte| *byte != b'\n'));
             let separator = if begun { "\n" } else { "" };
-            let mut options = OpenOptions::new();
-            options.create(true).append(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(&self.path)?;
+            let mut file =
+                private(OpenOptions::new().create(true).append(true)).open(&self.path)?;
             // One write: lines of several processes do not mix.
             file.write_all(
                 format!("{separator}{} {}\n", name_of(host, port), line.trim_end()).as_bytes(),

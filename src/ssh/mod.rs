@@ -11,7 +11,7 @@ mod pool;
 mod stream;
 
 pub use capture::Captured;
-pub use connect::{Connection, connect};
+pub use connect::Connection;
 pub use known_hosts::KnownHosts;
 pub use pool::{ConnectionStats, Lease, OpenChannel, Pool, PoolStats, ServerStats, Use, patience};
 pub(crate) use stream::Stream;

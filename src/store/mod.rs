@@ -6,6 +6,7 @@ pub mod servers;
 
 use std::path::Path;
 
+pub(crate) use file::private;
 pub use file::{JsonFile, Signature};
 pub use owner::Owner;
 

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::file::private;
+use super::private;
 use crate::error::Error;
 
 /// This process, as the owner of its jobs. The operating system releases the lock when the

@@ -1,7 +1,7 @@
 //! The configured servers: `servers.json`.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{JsonFile, Signature};
 use crate::error::Error;
 use crate::secret::{MASK, Secret};
+use crate::sync::lock;
 
 /// SSH's registered port (RFC 4253, section 4.1).
 pub const DEFAULT_PORT: u16 = 22;
@@ -140,7 +141,7 @@ impl Servers {
 
     fn entries(&self) -> Result<Arc<Entries>, Error> {
         let signature = self.file.signature();
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = lock(&self.cache);
         match &*cache {
             Some((cached, entries)) if *cached == signature => Ok(Arc::clone(entries)),
             _ => {

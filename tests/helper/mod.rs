@@ -45,6 +45,12 @@ impl Stage {
             .await
     }
 
+    /// Starts a command on `web1` in the background.
+    pub async fn background(&self, cmd: &str) -> Answer {
+        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+        self.client.call("task_exec", arguments).await.ok()
+    }
+
     /// A path in the server's home, as an argument.
     pub fn remote(&self, name: &str) -> String {
         text(&self.home.path().join(name))
@@ -57,11 +63,14 @@ impl Stage {
 }
 
 impl Client {
+    /// Registers a server with these arguments.
+    pub async fn register(&self, arguments: Value) -> Answer {
+        self.call("server_add", arguments).await.ok()
+    }
+
     /// Registers an embedded server.
     pub async fn add(&self, alias: &str, server: &EmbeddedServer) {
-        self.call("server_add", login(alias, server.address().port()))
-            .await
-            .ok();
+        self.register(login(alias, server.address().port())).await;
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::lease::{Lease, Use};
-use super::lock;
 use super::state::{Limit, Slot, State, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
 use crate::config::Config;
@@ -16,6 +15,7 @@ use crate::ssh::connect::{Connection, dial};
 use crate::ssh::failure::ConnectError;
 use crate::ssh::known_hosts::KnownHosts;
 use crate::store::servers::Server;
+use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// Pauses before further attempts to dial, where an attempt may help.

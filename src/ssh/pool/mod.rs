@@ -6,7 +6,7 @@ mod state;
 mod stats;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -24,6 +24,7 @@ use super::known_hosts::KnownHosts;
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::servers::Servers;
+use crate::sync::lock;
 
 /// A live server answers a channel request at once; without an answer the line is dead.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -223,8 +224,4 @@ impl Drop for Opening {
             drop(OpenChannel::new(channel, lease));
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

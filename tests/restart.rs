@@ -1,0 +1,176 @@
+//! What a restart, a second process, and a directory of the original find.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::helper::{Client, Sshd, directory, read_json};
+
+#[tokio::test]
+async fn a_broken_queue_is_set_aside_and_its_backup_goes_on() {
+    let data = directory();
+    let original = format!(
+        "{}/tests/data/original/queue.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let today = mcp_sftp_orchestrator::time::Timestamp::now().to_string();
+    let text = std::fs::read_to_string(original)
+        .unwrap()
+        .replace("2026-11-22T", &today[..11]);
+    std::fs::write(data.path().join("queue.backup.json"), &text).unwrap();
+    std::fs::write(data.path().join("queue.json"), &text[..text.len() / 2]).unwrap();
+    let client = Client::spawned(data.path(), &[]).await;
+    for _ in 0..3 {
+        let queue = client.call("task_queue", json!({})).await.ok();
+        assert_eq!(queue.facts()["tasks"].as_array().unwrap().len(), 6);
+    }
+    assert!(client.leave().await.success());
+    assert_eq!(
+        read_json(&data.path().join("queue.json"))
+            .as_object()
+            .unwrap()
+            .len(),
+        6
+    );
+    let aside = std::fs::read_dir(data.path()).unwrap().flatten();
+    let aside = aside.filter(|entry| entry.file_name().to_string_lossy().contains(".broken-"));
+    assert_eq!(aside.count(), 1);
+}
+
+#[tokio::test]
+async fn a_restart_finds_queue_and_history() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &["--sync-timeout=0.2"]).await;
+    client.register(sshd.login("web1")).await;
+    let exec = async |client: &Client, cmd: &str| {
+        client
+            .call("task_exec", json!({"alias": "web1", "cmd": cmd}))
+            .await
+            .ok()
+    };
+    let done = exec(&client, "echo kept").await;
+    client.wait(&done.facts()["id"]).await.ok();
+    let handed = exec(&client, "sleep 4").await;
+    assert_eq!(handed.facts()["status"], "running");
+    assert!(client.leave().await.success());
+
+    let client = Client::spawned(data.path(), &["--sync-timeout=0.2"]).await;
+    let found = client
+        .call("task_status", json!({"id": done.facts()["id"]}))
+        .await
+        .ok();
+    assert_eq!(
+        (&found.facts()["status"], &found.facts()["output"]),
+        (&json!("completed"), &json!("kept"))
+    );
+    let crashed = client
+        .call("task_status", json!({"id": handed.facts()["id"]}))
+        .await
+        .ok();
+    assert_eq!(
+        (&crashed.facts()["status"], &crashed.facts()["canRetry"]),
+        (&json!("crashed"), &json!(true))
+    );
+    let history = client.call("task_history", json!({})).await.ok();
+    assert_eq!(history.facts()["entries"].as_array().unwrap().len(), 2);
+    let stats = client.call("queue_stats", json!({})).await.ok();
+    assert_eq!(stats.facts()["crashedJobs"], 1);
+}
+
+#[tokio::test]
+async fn a_task_that_was_handed_off_outlives_a_kill() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &[]).await;
+    client.register(sshd.login("web1")).await;
+    let arguments = json!({"alias": "web1", "cmd": "sleep 3", "background": true});
+    let handed = client.call("task_exec", arguments).await.ok();
+    client.kill().await;
+    let written = read_json(&data.path().join("queue.json"));
+    assert!(
+        written[handed.facts()["id"].as_str().unwrap()].is_object(),
+        "it was on disk when it was told of"
+    );
+
+    let client = Client::spawned(data.path(), &[]).await;
+    let found = client
+        .call("task_status", json!({"id": handed.facts()["id"]}))
+        .await
+        .ok();
+    assert_eq!(
+        (&found.facts()["status"], &found.facts()["canRetry"]),
+        (&json!("crashed"), &json!(true))
+    );
+    let retried = client
+        .call("task_retry", json!({"id": handed.facts()["id"]}))
+        .await
+        .ok();
+    assert_eq!(retried.facts()["status"], "completed");
+}
+
+#[tokio::test]
+async fn two_processes_see_each_other_s_tasks() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let (here, there) = (
+        Client::spawned(data.path(), &[]).await,
+        Client::spawned(data.path(), &[]).await,
+    );
+    here.register(sshd.login("web1")).await;
+    let arguments = json!({"alias": "web1", "cmd": "sleep 1; echo there", "background": true});
+    let handed = there.call("task_exec", arguments).await.ok();
+    let status = here
+        .call("task_status", json!({"id": handed.facts()["id"]}))
+        .await
+        .ok();
+    assert!(
+        ["pending", "running"].contains(&status.facts()["status"].as_str().unwrap()),
+        "{}",
+        status.text()
+    );
+    let waited = here.wait(&handed.facts()["id"]).await.ok();
+    assert_eq!(
+        (&waited.facts()["status"], &waited.facts()["output"]),
+        (&json!("completed"), &json!("there"))
+    );
+}
+
+#[tokio::test]
+async fn a_directory_of_the_original_is_read_as_it_stands() {
+    let data = directory();
+    for name in ["queue.json", "servers.json", "history.json"] {
+        let original = format!("{}/tests/data/original/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut text = std::fs::read_to_string(original).unwrap();
+        // Finished tasks go after a day, and these are to stay for the test.
+        let today = mcp_sftp_orchestrator::time::Timestamp::now().to_string();
+        text = text.replace("2026-11-22T", &today[..11]);
+        std::fs::write(data.path().join(name), text).unwrap();
+    }
+    let client = Client::in_process(data.path(), |config| {
+        config.save_interval = Duration::from_millis(50);
+    })
+    .await;
+    let queue = client.call("task_queue", json!({})).await.ok();
+    assert_eq!(queue.facts()["tasks"].as_array().unwrap().len(), 6);
+    let left = client
+        .call("task_status", json!({"id": "96053038"}))
+        .await
+        .ok();
+    assert_eq!(left.facts()["status"], "crashed");
+    let servers = client.call("server_list", json!({})).await.ok();
+    assert_eq!(
+        (
+            &servers.facts()["prod"]["user"],
+            &servers.facts()["staging"]["password"]
+        ),
+        (&json!("root"), &json!("***"))
+    );
+    let history = client.call("task_history", json!({"limit": 1})).await.ok();
+    assert_eq!(history.facts()["entries"][0]["jobId"], "e0219601");
+    client
+        .call("task_retry", json!({"id": "e0219601"}))
+        .await
+        .error("NOT_RETRYABLE");
+    let written = read_json(&data.path().join("queue.json"));
+    assert_eq!(written["e0219601"]["commands"][1]["command"], "pwd");
+    assert_eq!(written["7cad94b3"]["streaming"], false);
+    assert_eq!(written["b0c5bc47"]["files"][0]["remote"], "/srv/glob/");
+}
