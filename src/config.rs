@@ -79,6 +79,16 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "most jobs in the queue",
     },
     Setting {
+        name: "MAX_OUTPUT_SIZE",
+        default: "67108864",
+        meaning: "most bytes kept on disk of each output stream of a task",
+    },
+    Setting {
+        name: "MAX_OUTPUT_TOTAL",
+        default: "1073741824",
+        meaning: "most bytes kept on disk of all outputs; the oldest finished go first",
+    },
+    Setting {
         name: "SAVE_INTERVAL",
         default: "5000",
         meaning: "ms between coalesced saves",
@@ -123,6 +133,10 @@ pub struct Config {
     pub keep_alive: Duration,
     /// Most jobs in the queue.
     pub max_queue: usize,
+    /// Most bytes kept on disk of each output stream of a job.
+    pub max_output: u64,
+    /// Most bytes kept on disk of all outputs.
+    pub max_output_total: u64,
     /// Time between coalesced saves.
     pub save_interval: Duration,
     /// How long history is kept.
@@ -193,6 +207,8 @@ impl Config {
             idle_timeout: raw.millis("IDLE_TIMEOUT", 1),
             keep_alive: raw.millis("KEEP_ALIVE_INTERVAL", 1),
             max_queue: raw.count("MAX_QUEUE_SIZE", 1),
+            max_output: raw.whole("MAX_OUTPUT_SIZE", 0),
+            max_output_total: raw.whole("MAX_OUTPUT_TOTAL", 0),
             save_interval: raw.millis("SAVE_INTERVAL", 1),
             history_retention: raw.millis("HISTORY_RETENTION", 0),
             log_level: if debug { Level::DEBUG } else { level },

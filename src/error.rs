@@ -90,6 +90,14 @@ pub enum Error {
         /// The file and line of the first key on record.
         known_at: String,
     },
+    /// A server cannot do what it takes to keep a detached job.
+    #[error("server `{alias}` cannot keep a detached task: {reason}")]
+    NotDetached {
+        /// The server's alias.
+        alias: String,
+        /// What it complained of.
+        reason: String,
+    },
     /// A command ran past its timeout.
     #[error("the command ran past its timeout of {} s and was {stopped}", limit.as_secs_f64())]
     CommandTimeout {
@@ -209,6 +217,7 @@ impl Error {
             Self::Connection { .. } | Self::LineLost { .. } => "CONNECTION_FAILED",
             Self::Auth { .. } => "AUTH_FAILED",
             Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
+            Self::NotDetached { .. } => "DETACH_FAILED",
             Self::CommandTimeout { .. } => "COMMAND_TIMEOUT",
             Self::Transfer { .. } => "TRANSFER_FAILED",
             Self::QueueFull { .. } => "QUEUE_FULL",
@@ -238,6 +247,9 @@ impl Error {
             }
             Self::HostKeyMismatch { .. } => {
                 "nothing was sent; if the key was changed on purpose, remove the recorded line and call again"
+            }
+            Self::NotDetached { .. } => {
+                "it takes a POSIX shell and a home directory that can be written; or call without detach"
             }
             Self::CommandTimeout { .. } => "raise the timeout, or run it with background: true",
             Self::Transfer { .. } => {
@@ -299,6 +311,7 @@ impl Error {
                 "alias": alias, "host": host, "port": port,
                 "presented": presented, "known": known, "knownAt": known_at,
             }),
+            Self::NotDetached { alias, reason } => json!({ "alias": alias, "reason": reason }),
             Self::CommandTimeout { limit, stopped } => {
                 json!({ "timeout": limit.as_secs_f64(), "process": stopped })
             }

@@ -33,6 +33,23 @@ impl Reply {
         Self::new(text, &Map::from_iter([(name.to_owned(), items)]))
     }
 
+    /// A job that was told to stop.
+    pub fn of_stopping(job: &Job) -> Result<Self, Error> {
+        if !job.status.is_live() {
+            return Ok(Self::of_job(job));
+        }
+        let unreachable = job
+            .unreachable
+            .as_ref()
+            .map(|problem| format!(" ({problem})"));
+        let text = format!(
+            "task {} was told to stop and has not ended yet{}. task_wait waits for its end.",
+            job.id,
+            unreachable.unwrap_or_default()
+        );
+        Self::new(text, &job.to_json())
+    }
+
     /// A job as it stands: its result, or where to find it later.
     pub fn of_job(job: &Job) -> Self {
         let record = job.to_json();
@@ -57,10 +74,7 @@ fn pretty(value: &Value) -> String {
 
 fn text_of_job(job: &Job) -> String {
     if job.status.is_live() {
-        return format!(
-            "task {} goes on in the background (status: {}). task_wait waits for it, task_status shows it, task_cancel stops it.",
-            job.id, job.status
-        );
+        return text_of_live_job(job);
     }
     let mut text = format!("Direct result (task {}):", job.id);
     let mut line = |line: &str| {
@@ -95,6 +109,24 @@ fn text_of_job(job: &Job) -> String {
         (Some(output), Kind::Sftp) => line(&output),
         (Some(output), _) => line(&format!("--- stdout ---\n{output}")),
         (None, _) => {}
+    }
+    text
+}
+
+fn text_of_live_job(job: &Job) -> String {
+    let how = if job.detach == Some(true) {
+        "goes on detached on its server, whatever becomes of this connection and program"
+    } else {
+        "goes on in the background"
+    };
+    let mut text = format!(
+        "task {} {how} (status: {}). task_wait waits for it, task_output shows what it has printed, \
+         task_status shows it, task_cancel stops it.",
+        job.id, job.status
+    );
+    if let Some(problem) = &job.unreachable {
+        text.push_str("\nIts server cannot be reached for the time being: ");
+        text.push_str(problem);
     }
     text
 }

@@ -17,13 +17,15 @@ use crate::error::Error;
 use crate::job::{JobId, Jobs, Queue};
 use crate::logging::Log;
 use crate::ssh::{KnownHosts, Pool};
-use crate::store::{self, servers::Servers};
+use crate::store::DataDirectory;
+use crate::store::servers::Servers;
 use crate::sync::lock;
 use crate::tools;
 
 const INSTRUCTIONS: &str = "Runs commands and moves files on SSH servers. Add a server with server_add, \
     then use its alias. A call that takes long answers with a task ID and goes on in the background: \
-    task_wait waits for it, task_status shows it, task_cancel stops it.";
+    task_wait waits for it, task_output shows what it has printed, task_cancel stops it. Long outputs are \
+    shown by their head and tail; task_output has the whole.";
 
 /// The server. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +33,7 @@ pub struct Orchestrator(Arc<Shared>);
 
 struct Shared {
     config: Arc<Config>,
+    data: DataDirectory,
     servers: Arc<Servers>,
     pool: Pool,
     jobs: Jobs,
@@ -44,13 +47,13 @@ struct Shared {
 impl Orchestrator {
     /// Opens the data directory. Needs a tokio runtime, for saving and for the pool's upkeep.
     pub fn open(config: Config, log: Log) -> Result<Self, Error> {
-        store::prepare_directory(&config.data_dir)?;
+        let data = DataDirectory::open(&config.data_dir)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
         let config = Arc::new(config);
-        let servers = Arc::new(Servers::open(&config.data_dir));
-        let queue = Queue::open(Arc::clone(&config))?;
+        let servers = Arc::new(Servers::open(&data));
+        let queue = Queue::open(Arc::clone(&config), &data)?;
         let pool = Pool::new(
             Arc::clone(&config),
             Arc::clone(&servers),
@@ -58,12 +61,14 @@ impl Orchestrator {
         );
         let jobs = Jobs::new(
             Arc::clone(&config),
+            &data,
             queue,
             Arc::clone(&servers),
             pool.clone(),
-        );
+        )?;
         Ok(Self(Arc::new(Shared {
             config,
+            data,
             servers,
             pool,
             jobs,
@@ -79,8 +84,13 @@ impl Orchestrator {
         &self.0.config
     }
 
+    /// The data directory.
+    pub fn data(&self) -> &DataDirectory {
+        &self.0.data
+    }
+
     /// The configured servers.
-    pub fn servers(&self) -> &Servers {
+    pub fn servers(&self) -> &Arc<Servers> {
         &self.0.servers
     }
 
@@ -165,7 +175,7 @@ impl ServerHandler for Orchestrator {
                 .call(ToolCallContext::new(&server, request, context))
                 .await
         });
-        match call.await {
+        let mut answer = match call.await {
             Ok(Err(refused)) if refused.code == ErrorCode::INVALID_PARAMS => {
                 Ok(refused_arguments(refused).into())
             }
@@ -177,7 +187,13 @@ impl ServerHandler for Orchestrator {
                 }
                 .into_call_tool_result()
             }
+        };
+        if let Ok(CallToolResponse::Complete(result)) = &mut answer {
+            let notices = self.0.data.take_notices();
+            let notices = notices.into_iter().map(|notice| format!("Note: {notice}"));
+            result.content.extend(notices.map(ContentBlock::text));
         }
+        answer
     }
 
     async fn on_cancelled(

@@ -1,16 +1,22 @@
 //! Jobs: their records, the queue that keeps them, and the engine that runs them.
 
+mod detached;
 mod entries;
 mod history;
 mod operation;
+mod outputs;
+mod page;
 mod queue;
 mod record;
+mod requests;
 mod runner;
 mod saver;
 mod stats;
 
 pub use history::HistoryEntry;
 pub use operation::Operation;
+pub use outputs::{Outputs, Stream};
+pub use page::{Page, Selection};
 pub use queue::Queue;
 pub use record::{Job, JobId, Kind, Status};
 pub use runner::{Jobs, Options, Ticket};

@@ -1,15 +1,19 @@
 //! What a job does, and how what came of it enters the record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::detached::{self, Attention};
+use super::outputs::{Outputs, Streams};
+use super::queue::Queue;
 use super::record::{Job, Kind, Status};
 use crate::config::Config;
 use crate::error::{Error, Stopped};
 use crate::sftp::transfer::{self, Request, Summary};
-use crate::ssh::exec::{self, Ended, Finished};
-use crate::ssh::{Captured, Pool, patience};
+use crate::ssh::exec::{Command, Ended};
+use crate::ssh::{Pool, patience};
 
 /// What a job does. Everything that a retry needs stands in the record.
 #[derive(Clone, Debug)]
@@ -20,6 +24,8 @@ pub enum Operation {
         cmd: String,
         /// Seconds that it may run; 0 is without limit, `None` the configured default.
         timeout: Option<f64>,
+        /// Whether it is to outlive the connection and this process.
+        detach: bool,
     },
     /// Moves a file or a tree.
     Transfer(Request),
@@ -29,10 +35,17 @@ impl Operation {
     /// A new pending job of this operation.
     pub(super) fn new_job(&self, alias: &str) -> Job {
         match self {
-            Self::Exec { cmd, timeout } => {
+            Self::Exec {
+                cmd,
+                timeout,
+                detach,
+            } => {
                 let mut job = Job::new(Kind::Ssh, alias);
                 job.cmd = Some(cmd.clone());
                 job.timeout = *timeout;
+                if *detach {
+                    job.detach();
+                }
                 job
             }
             Self::Transfer(request) => {
@@ -53,11 +66,13 @@ impl Operation {
                 Job {
                     cmd: Some(cmd),
                     timeout,
+                    detach,
                     ..
                 },
             ) => Ok(Self::Exec {
                 cmd: cmd.clone(),
                 timeout: *timeout,
+                detach: *detach == Some(true),
             }),
             (
                 Kind::Sftp,
@@ -85,32 +100,73 @@ impl Operation {
     /// Does it, and enters what came of it into `job`.
     pub(super) async fn perform(
         &self,
+        context: &Context<'_>,
         job: &mut Job,
-        pool: &Pool,
-        config: &Config,
+        begins: bool,
         cancel: &CancellationToken,
+        attention: &Attention,
     ) {
-        let alias = job.alias.clone();
-        let outcome = match self {
-            Self::Exec { cmd, timeout } => {
-                let limit = limit_of(*timeout, config.command_timeout);
-                exec::run(pool, &alias, cmd, limit, cancel)
-                    .await
-                    .map(|finished| enter_command(job, finished, limit))
+        match self {
+            Self::Exec {
+                cmd,
+                timeout,
+                detach: true,
+            } => {
+                // What is to outlive everything has no timeout unless one was asked for.
+                let limit = limit_of(*timeout, None);
+                if !begins || detached::start(context, job, cmd, limit, attention).await {
+                    detached::attend(context, job, limit, cancel, attention).await;
+                }
             }
-            Self::Transfer(request) => transfer::run(
-                pool,
-                &alias,
-                request,
-                patience(config.command_timeout),
-                cancel,
-            )
-            .await
-            .map(|summary| enter_transfer(job, request, summary)),
-        };
-        if let Err(error) = outcome {
-            job.fail(error.report());
+            Self::Exec { cmd, timeout, .. } => {
+                let limit = limit_of(*timeout, context.config.command_timeout);
+                execute(context, job, cmd, limit, cancel).await;
+            }
+            Self::Transfer(request) => {
+                let patience = patience(context.config.command_timeout);
+                let alias = job.alias.clone();
+                let moved = transfer::run(context.pool, &alias, request, patience, cancel);
+                match moved.await {
+                    Ok(summary) => enter_transfer(job, request, summary),
+                    Err(error) => job.fail(error.report()),
+                }
+            }
         }
+    }
+}
+
+/// What a job works with.
+pub(super) struct Context<'a> {
+    pub(super) config: &'a Config,
+    pub(super) queue: &'a Arc<Queue>,
+    pub(super) outputs: &'a Outputs,
+    pub(super) pool: &'a Pool,
+}
+
+async fn execute(
+    context: &Context<'_>,
+    job: &mut Job,
+    line: &str,
+    limit: Option<Duration>,
+    cancel: &CancellationToken,
+) {
+    let alias = job.alias.clone();
+    let command = Command {
+        alias: &alias,
+        line,
+        limit,
+        cancel,
+    };
+    let Streams {
+        mut stdout,
+        mut stderr,
+    } = context.outputs.begin(&job.id);
+    match command.run(context.pool, &mut stdout, &mut stderr).await {
+        Ok(ended) => {
+            job.keep(&stdout, &stderr);
+            enter_command(job, ended, limit);
+        }
+        Err(error) => job.fail(error.report()),
     }
 }
 
@@ -124,19 +180,8 @@ fn limit_of(seconds: Option<f64>, default: Option<Duration>) -> Option<Duration>
     }
 }
 
-fn enter_command(job: &mut Job, finished: Finished, limit: Option<Duration>) {
-    let Finished {
-        stdout,
-        stderr,
-        ended,
-    } = finished;
-    job.output = Some(stdout.text());
-    job.stderr = Some(stderr.text());
-    job.line_count = Some(stdout.lines());
-    job.truncated = [&stdout, &stderr]
-        .into_iter()
-        .any(Captured::is_truncated)
-        .then_some(true);
+/// Enters how a command ended.
+pub(super) fn enter_command(job: &mut Job, ended: Ended, limit: Option<Duration>) {
     match ended {
         Ended::Exited(0) => {
             job.exit_code = Some(0);
@@ -199,7 +244,10 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
     job.files_done = Some(done);
     job.bytes = Some(summary.bytes);
     job.failed_files = Some(summary.failed.clone());
-    if summary.cancelled {
+    if summary.abandoned {
+        let what = "the transfer was given up on a server that does not answer; part files may have stayed";
+        enter_cancelled(job, Stopped::Unknown, what);
+    } else if summary.cancelled {
         enter_cancelled(job, Stopped::Stopped, "the transfer was stopped");
     } else if failures == 0 {
         job.enter(Status::Completed);

@@ -2,19 +2,26 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use super::entries::{Entries, Entry, jobs, surplus};
 use super::history::{History, HistoryEntry};
 use super::record::{Job, JobId};
-use super::saver::{Saver, blocking};
+use super::saver::Saver;
 use super::stats::QueueStats;
 use crate::config::Config;
 use crate::error::Error;
-use crate::store::{JsonFile, Owner, Signature};
+use crate::store::{DataDirectory, JsonFile, Owner, Signature, blocking};
 use crate::sync::lock;
+
+const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have run, or be running still. \
+    task_output has what it had printed";
+
+/// The detached jobs that a process takes over.
+pub type Adopted = mpsc::UnboundedReceiver<Arc<Job>>;
 
 /// How long a finished job stays.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -30,6 +37,7 @@ pub struct Queue {
     file_in_use: Mutex<()>,
     state: Mutex<State>,
     saver: Saver,
+    adopted: mpsc::UnboundedSender<Arc<Job>>,
 }
 
 #[derive(Default)]
@@ -45,18 +53,17 @@ struct State {
 
 impl Queue {
     /// Opens the data directory's queue, marks what a dead process left behind, and starts saving.
-    pub fn open(config: Arc<Config>) -> Result<Arc<Self>, Error> {
-        let data_dir: &Path = &config.data_dir;
+    /// Gives also the detached jobs that this process takes over from dead ones, now and later.
+    pub fn open(config: Arc<Config>, data: &DataDirectory) -> Result<(Arc<Self>, Adopted), Error> {
+        let (adopted, adoptions) = mpsc::unbounded_channel();
         let queue = Arc::new(Self {
-            owner: Owner::claim(data_dir)?,
-            file: JsonFile::new(data_dir, "queue.json").with_backup("queue.backup.json"),
-            history: History::new(
-                JsonFile::new(data_dir, "history.json"),
-                config.history_retention,
-            ),
+            owner: Owner::claim(data)?,
+            file: data.file("queue.json").with_backup("queue.backup.json"),
+            history: History::new(data.file("history.json"), config.history_retention),
             file_in_use: Mutex::default(),
             state: Mutex::default(),
             saver: Saver::default(),
+            adopted,
             config,
         });
         queue.refresh()?;
@@ -64,7 +71,7 @@ impl Queue {
         queue
             .saver
             .start(Arc::downgrade(&queue), queue.config.save_interval);
-        Ok(queue)
+        Ok((queue, adoptions))
     }
 
     /// Takes in a new job, which is this process's from now on, making room for it if need be.
@@ -90,6 +97,15 @@ impl Queue {
         match state.entries.get(&job.id) {
             Some(Entry::Job(now)) if !now.status.is_live() => Arc::clone(now),
             _ => state.put(job),
+        }
+    }
+
+    /// Changes a job of this process that has ended, if it is still there.
+    pub(super) fn amend(&self, id: &JobId, change: impl FnOnce(&mut Job)) {
+        if let Some(job) = self.own(id) {
+            let mut job = Arc::unwrap_or_clone(job);
+            change(&mut job);
+            self.state().put(job);
         }
     }
 
@@ -139,11 +155,12 @@ impl Queue {
         self.saver.flush().await
     }
 
-    /// Ends every job of this process that is still live, because the process ends.
+    /// Ends every job of this process that is still live, because the process ends. Detached ones go on.
     pub fn crash_live(&self, reason: &str) {
         let mut state = self.state();
         let live: Vec<_> = jobs(&state.entries)
             .filter(|job| job.status.is_live() && job.owner.as_deref() == Some(self.owner.id()))
+            .filter(|job| !job.is_on_server())
             .cloned()
             .collect();
         for job in live {
@@ -176,7 +193,7 @@ impl Queue {
         drop(in_use);
         // Whether a process lives is asked of the disk, so not with the state locked.
         let live: Vec<_> = jobs(&self.state().entries)
-            .filter(|job| job.status.is_live())
+            .filter(|job| job.status.is_live() || job.is_on_server())
             .cloned()
             .collect();
         if live.iter().any(|job| self.is_orphan(job)) {
@@ -186,10 +203,10 @@ impl Queue {
         }
     }
 
-    /// Whether the process that ran a live job is gone. One that names none is the original's:
-    /// that program marks its jobs itself when it starts, so a live one is one it left behind.
+    /// Whether the process that ran or attended a job is gone. A live one that names none is the
+    /// original's: that program marks its jobs itself when it starts, so it has left this one behind.
     fn is_orphan(&self, job: &Job) -> bool {
-        job.status.is_live()
+        (job.status.is_live() || job.is_on_server())
             && !job
                 .owner
                 .as_ref()
@@ -211,7 +228,7 @@ impl Queue {
             let base = theirs.unwrap_or_else(|| state.entries.clone());
             (state.merged_into(base, self.owner.id()), state.changes)
         };
-        self.tidy(&mut entries);
+        let adopted = self.tidy(&mut entries);
         let signature = locked.replace(&entries)?;
         drop(locked);
         let mut state = self.state();
@@ -221,18 +238,32 @@ impl Queue {
         state.entries = state.merged_into(entries, self.owner.id());
         state.signature = signature;
         drop(state);
+        for job in adopted {
+            // Nobody takes them where the engine has ended; the next process will.
+            let _ = self.adopted.send(job);
+        }
         self.history.save()
     }
 
-    /// Marks orphans, drops what has expired, and makes room.
-    fn tidy(&self, entries: &mut Entries) {
+    /// Marks orphans or takes them over, drops what has expired, and makes room. Gives what was taken over.
+    fn tidy(&self, entries: &mut Entries) -> Vec<Arc<Job>> {
+        let mut adopted = Vec::new();
         for entry in entries.values_mut() {
             if let Entry::Job(job) = entry
                 && self.is_orphan(job)
             {
-                let job = Arc::make_mut(job);
-                job.crash("the process that ran it is gone; the command may have run, or be running still");
-                tracing::warn!("task {} was left behind by a process that is gone", job.id);
+                let orphan = Arc::make_mut(job);
+                if orphan.is_on_server() {
+                    orphan.owner = Some(self.owner.id().to_owned());
+                    tracing::info!("task {} is looked after by this process now", orphan.id);
+                    adopted.push(Arc::clone(job));
+                } else {
+                    orphan.crash(LEFT_BEHIND);
+                    tracing::warn!(
+                        "task {} was left behind by a process that is gone",
+                        orphan.id
+                    );
+                }
             }
         }
         entries.retain(|_, entry| match entry {
@@ -244,6 +275,7 @@ impl Queue {
         for id in surplus(entries, self.config.max_queue) {
             entries.shift_remove(&id);
         }
+        adopted
     }
 
     /// Whether anything is still to be written.
@@ -293,13 +325,16 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::record::{Kind, Status};
     use super::*;
 
     fn open(directory: &Path, change: impl FnOnce(&mut Config)) -> Arc<Queue> {
         let mut config = Config::with_defaults(directory.to_owned());
         change(&mut config);
-        Queue::open(Arc::new(config)).unwrap()
+        let data = DataDirectory::open(directory).unwrap();
+        Queue::open(Arc::new(config), &data).unwrap().0
     }
 
     fn job(status: Status) -> Job {

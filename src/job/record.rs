@@ -7,7 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::error::{FailedFile, Report, Stopped};
 use crate::sftp::transfer::Direction;
+use crate::ssh::Output;
 use crate::time::{Timestamp, millis};
+
+/// Where detached jobs live on their servers.
+const REMOTE_BASE: &str = "~/.mcp-sftp-orchestrator";
 
 /// How often a job may be retried.
 const MAX_RETRIES: u32 = 3;
@@ -136,6 +140,21 @@ pub struct Job {
     /// The command's own timeout, in seconds; 0 is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
+    /// Whether the command outlives the connection and the process that started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detach: Option<bool>,
+    /// Where a detached command's output and exit status lie on the server, until they are collected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_directory: Option<String>,
+    /// Whether they stay there, because something went wrong with collecting or ending it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_on_server: Option<bool>,
+    /// Whether a detached command was asked to stop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_requested: Option<bool>,
+    /// Why a detached command cannot be looked at for the time being.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<String>,
     /// Which way the transfer goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
@@ -187,6 +206,15 @@ pub struct Job {
     /// Whether the command ran past its timeout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timed_out: Option<bool>,
+    /// Bytes of standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
+    /// Bytes of standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr_bytes: Option<u64>,
+    /// Why the output's file is not whole, where a write failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_problem: Option<String>,
     /// Whether `output` or `stderr` leave out a middle part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<bool>,
@@ -246,6 +274,11 @@ impl Job {
             alias: alias.to_owned(),
             cmd: None,
             timeout: None,
+            detach: None,
+            remote_directory: None,
+            kept_on_server: None,
+            cancel_requested: None,
+            unreachable: None,
             direction: None,
             local: None,
             remote: None,
@@ -263,6 +296,9 @@ impl Job {
             signal: None,
             line_count: None,
             timed_out: None,
+            output_bytes: None,
+            stderr_bytes: None,
+            output_problem: None,
             truncated: None,
             process: None,
             files_done: None,
@@ -278,6 +314,41 @@ impl Job {
             can_retry: None,
             other: Map::new(),
         }
+    }
+
+    /// Makes it a detached one, with a directory on the server that no other job has.
+    pub(super) fn detach(&mut self) {
+        self.detach = Some(true);
+        let name = format!("{}-{}", self.id, crate::random::hex::<8>());
+        self.remote_directory = Some(format!("{REMOTE_BASE}/{name}"));
+    }
+
+    /// The name of its directory on the server; nothing that leads out of the base.
+    pub(super) fn directory(&self) -> &str {
+        let path = self.remote_directory.as_deref().unwrap_or_default();
+        path.rsplit('/')
+            .next()
+            .filter(|name| !name.starts_with('.'))
+            .unwrap_or_default()
+    }
+
+    /// Whether there is still something to do about it on the server.
+    pub(super) fn is_on_server(&self) -> bool {
+        !self.directory().is_empty() && self.kept_on_server != Some(true)
+    }
+
+    /// Enters what the command printed. Gives whether the whole is on disk, as far as it may be.
+    pub(super) fn keep(&mut self, stdout: &Output, stderr: &Output) -> bool {
+        let (out, err) = (stdout.captured(), stderr.captured());
+        self.output = Some(out.text());
+        self.stderr = Some(err.text());
+        self.line_count = out.lines();
+        self.output_bytes = Some(out.total());
+        self.stderr_bytes = Some(err.total());
+        self.truncated = (out.is_truncated() || err.is_truncated()).then_some(true);
+        let problem = stdout.failure().or(stderr.failure());
+        self.output_problem = problem.map(ToOwned::to_owned);
+        problem.is_none()
     }
 
     /// Moves on to `status`, with the moments that go with it.

@@ -1,28 +1,40 @@
 //! The engine: the only way a job starts, waits, is retried and is stopped.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::operation::Operation;
-use super::queue::Queue;
+use super::detached::{self, Attention};
+use super::operation::{Context, Operation};
+use super::outputs::{Outputs, Stream};
+use super::page::{Page, Selection};
+use super::queue::{Adopted, Queue};
 use super::record::{Job, JobId, Status};
+use super::requests::Requests;
 use crate::config::Config;
 use crate::error::Error;
 use crate::ssh::Pool;
 use crate::store::servers::Servers;
+use crate::store::{DataDirectory, blocking};
 use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// How often a job of another process is looked at: what it does is only to be seen in the file.
 const FOREIGN_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long `task_cancel` waits for the end: a command is given about a second after each signal, and a
-/// line that is lost takes longer to be noticed.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long `task_cancel` waits for the end: the processes are given 3 s, and a channel to end them over
+/// is waited for as long, twice at most.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long to wait for a look at a detached job before its record is given as it stands.
+const LOOK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often outputs are swept where no job ends.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// The engine. Cheap to clone.
 #[derive(Clone)]
@@ -33,7 +45,11 @@ struct Shared {
     queue: Arc<Queue>,
     servers: Arc<Servers>,
     pool: Pool,
+    outputs: Arc<Outputs>,
+    requests: Requests,
     live: Mutex<HashMap<JobId, Live>>,
+    /// Told when the first job becomes live.
+    busy: Arc<Notify>,
 }
 
 /// A job that this process has started: its name, and what its record will be in the end.
@@ -41,6 +57,7 @@ struct Shared {
 pub struct Ticket {
     id: JobId,
     ended: watch::Receiver<Option<Arc<Job>>>,
+    attention: Arc<Attention>,
 }
 
 impl Ticket {
@@ -65,16 +82,82 @@ pub struct Options {
     pub reminder: Option<Duration>,
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.busy.notify_one();
+    }
+}
+
 impl Jobs {
-    /// An engine over a queue and a pool.
-    pub fn new(config: Arc<Config>, queue: Arc<Queue>, servers: Arc<Servers>, pool: Pool) -> Self {
-        Self(Arc::new(Shared {
+    /// An engine over a queue and a pool, which goes on with the detached jobs that are taken over.
+    pub fn new(
+        config: Arc<Config>,
+        data: &DataDirectory,
+        (queue, adopted): (Arc<Queue>, Adopted),
+        servers: Arc<Servers>,
+        pool: Pool,
+    ) -> Result<Self, Error> {
+        let jobs = Self(Arc::new(Shared {
+            outputs: Arc::new(Outputs::open(Arc::clone(&config), data)?),
+            requests: Requests::open(data)?,
             config,
             queue,
             servers,
             pool,
             live: Mutex::default(),
-        }))
+            busy: Arc::default(),
+        }));
+        tokio::spawn(Self::take_over(Arc::downgrade(&jobs.0), adopted));
+        tokio::spawn(Self::heed_requests(Arc::downgrade(&jobs.0)));
+        tokio::spawn(Self::sweep_outputs(Arc::downgrade(&jobs.0)));
+        Ok(jobs)
+    }
+
+    async fn take_over(shared: Weak<Shared>, mut adopted: Adopted) {
+        while let Some(job) = adopted.recv().await {
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            Self(shared).adopt(job);
+        }
+    }
+
+    /// Stops jobs of this process that other processes ask to have stopped.
+    async fn heed_requests(shared: Weak<Shared>) {
+        loop {
+            let Some(jobs) = shared.upgrade().map(Self) else {
+                return;
+            };
+            for id in jobs.0.requests.pending() {
+                jobs.request_cancel(&id);
+            }
+            let (idle, busy) = (jobs.live().is_empty(), Arc::clone(&jobs.0.busy));
+            drop(jobs);
+            if idle {
+                busy.notified().await;
+            }
+            tokio::time::sleep(FOREIGN_INTERVAL).await;
+        }
+    }
+
+    async fn sweep_outputs(shared: Weak<Shared>) {
+        while let Some(shared) = shared.upgrade() {
+            Self(shared).sweep().await;
+            tokio::time::sleep(SWEEP_INTERVAL).await;
+        }
+    }
+
+    async fn sweep(&self) {
+        let swept = match self.0.queue.list().await {
+            Ok(jobs) => {
+                let outputs = Arc::clone(&self.0.outputs);
+                blocking(move || outputs.sweep(&jobs)).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = swept {
+            tracing::warn!("outputs were not tidied: {error}");
+        }
     }
 
     /// The queue.
@@ -120,10 +203,34 @@ impl Jobs {
     fn launch(&self, job: Job, operation: Operation) -> Result<Ticket, Error> {
         self.0.servers.get(&job.alias)?;
         let job = Arc::unwrap_or_clone(self.0.queue.add(job)?);
+        Ok(self.run(job, operation, true))
+    }
+
+    /// Goes on with a detached job of a process that is gone.
+    fn adopt(&self, job: Arc<Job>) {
+        if !job.status.is_live() {
+            let jobs = self.clone();
+            tokio::spawn(async move { detached::clear(&jobs.context(), &job).await });
+            return;
+        }
+        match Operation::of_job(&job) {
+            Ok(operation) => {
+                let ticket = self.run(Arc::unwrap_or_clone(job), operation, false);
+                if let Some(live) = self.live().get_mut(&ticket.id) {
+                    live.handed_off = true;
+                }
+            }
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    /// Runs a job of this process, from its beginning or from where another process has left it.
+    fn run(&self, job: Job, operation: Operation, begins: bool) -> Ticket {
         let (end, ended) = watch::channel(None);
         let ticket = Ticket {
             id: job.id.clone(),
             ended,
+            attention: Arc::default(),
         };
         let cancel = CancellationToken::new();
         let live = Live {
@@ -132,11 +239,15 @@ impl Jobs {
             cancel: cancel.clone(),
         };
         self.live().insert(job.id.clone(), live);
-        let jobs = self.clone();
+        self.0.busy.notify_one();
+        let (jobs, attention) = (self.clone(), Arc::clone(&ticket.attention));
         tokio::spawn(async move {
             let work = tokio::spawn({
                 let (jobs, job) = (jobs.clone(), job.clone());
-                async move { jobs.work(job, &operation, &cancel).await }
+                async move {
+                    jobs.work(job, &operation, begins, &cancel, &attention)
+                        .await
+                }
             });
             // A fault in the work must not leave a job that runs for ever.
             let job = work
@@ -147,24 +258,52 @@ impl Jobs {
                 jobs.queue().request_save();
             }
             // Nobody may be waiting.
-            let _ = end.send(Some(job));
+            let _ = end.send(Some(Arc::clone(&job)));
+            if job.is_on_server() {
+                detached::clear(&jobs.context(), &job).await;
+            }
+            if job.output_bytes.is_some_and(|bytes| bytes > 0) && job.truncated == Some(true) {
+                jobs.sweep().await;
+            }
         });
-        Ok(ticket)
+        ticket
+    }
+
+    fn context(&self) -> Context<'_> {
+        let Shared {
+            config,
+            queue,
+            outputs,
+            pool,
+            ..
+        } = &*self.0;
+        Context {
+            config,
+            queue,
+            outputs,
+            pool,
+        }
     }
 
     async fn work(
         &self,
         mut job: Job,
         operation: &Operation,
+        begins: bool,
         cancel: &CancellationToken,
+        attention: &Attention,
     ) -> Arc<Job> {
         job.enter(Status::Running);
         let mut job = Arc::unwrap_or_clone(self.0.queue.put(job));
         let started = Instant::now();
         operation
-            .perform(&mut job, &self.0.pool, &self.0.config, cancel)
+            .perform(&self.context(), &mut job, begins, cancel, attention)
             .await;
-        job.took(started.elapsed());
+        job.took(if begins {
+            started.elapsed()
+        } else {
+            job.created_at.elapsed()
+        });
         if let Some(error) = &job.error {
             tracing::warn!(
                 "task {} on `{}` is {}: {error}",
@@ -237,17 +376,73 @@ impl Jobs {
         Some(live.ticket.clone())
     }
 
-    /// Stops a job, and gives its record once it has ended. One that has ended already stays as it is.
+    /// Stops a job of any process, and gives its record once it has ended; one that does not end in time
+    /// is still live in it. One that has ended already stays as it is.
     pub async fn cancel(&self, id: &JobId) -> Result<Arc<Job>, Error> {
         if let Some(ticket) = self.request_cancel(id) {
             return self.wait_on(&ticket, STOP_PATIENCE).await;
         }
         let job = self.0.queue.get(id).await?;
-        if job.status.is_live() {
-            let problem = "names a task of another orchestrator process, which alone can stop it";
-            return Err(Error::invalid("id", problem));
+        if !job.status.is_live() {
+            return Ok(job);
         }
-        Ok(job)
+        let _request = self.0.requests.make(id)?;
+        self.wait_for_foreign(id, STOP_PATIENCE).await
+    }
+
+    /// A job as it stands now: a detached one is looked at on its server, if that does not take long.
+    pub async fn look(&self, id: &JobId) -> Result<Arc<Job>, Error> {
+        let job = self.0.queue.get(id).await?;
+        let ticket = self.live().get(id).map(|live| live.ticket.clone());
+        let Some(ticket) = ticket.filter(|_| job.is_on_server()) else {
+            return Ok(job);
+        };
+        let mut ended = ticket.ended.clone();
+        tokio::select! {
+            _ = ended.wait_for(Option::is_some) => {}
+            () = ticket.attention.look() => {}
+            () = tokio::time::sleep(LOOK_PATIENCE) => {}
+        }
+        self.0.queue.get(id).await
+    }
+
+    /// Reads a part of what a job has printed: from its file, or from its record where it has none.
+    /// Gives also whether it was the file.
+    pub async fn page(
+        &self,
+        job: &Job,
+        stream: Stream,
+        selection: Selection,
+    ) -> Result<(Page, bool), Error> {
+        let path = self.0.outputs.path(&job.id, stream);
+        let text = match stream {
+            Stream::Stdout => job.output.clone(),
+            Stream::Stderr => job.stderr.clone(),
+        };
+        blocking(move || {
+            let read = match selection.read_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => selection
+                    .read_text(&text.unwrap_or_default())
+                    .map(|page| (page, false)),
+                page => page.map(|page| (page, true)),
+            };
+            read.map_err(|error| Error::Storage {
+                path,
+                action: "read",
+                reason: error.to_string(),
+            })
+        })
+        .await
+    }
+
+    /// Waits until a detached job has begun on its server, or has failed to, at most `patience`.
+    pub async fn begun(&self, ticket: &Ticket, patience: Duration) {
+        let mut ended = ticket.ended.clone();
+        tokio::select! {
+            _ = ended.wait_for(Option::is_some) => {}
+            () = ticket.attention.begun() => {}
+            () = tokio::time::sleep(patience) => {}
+        }
     }
 
     /// Records every live job as ended by the end of this process, and closes the connections.

@@ -4,11 +4,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::queue::Queue;
 use crate::error::Error;
+use crate::store::blocking;
 
 /// How often the queue is tidied when nothing else writes it.
 const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
@@ -84,16 +84,4 @@ impl Saver {
 
 async fn save(queue: Arc<Queue>) -> Result<(), Error> {
     blocking(move || queue.save()).await
-}
-
-/// Does work that touches the disk on a thread that may wait.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let done = spawn_blocking(work).await;
-    done.unwrap_or_else(|error| {
-        Err(Error::Internal {
-            reason: error.to_string(),
-        })
-    })
 }

@@ -69,6 +69,8 @@ pub struct Summary {
     pub failures: usize,
     /// Whether it was cancelled before it was through.
     pub cancelled: bool,
+    /// Whether the server did not answer then, so that part files may have stayed on it.
+    pub abandoned: bool,
 }
 
 impl Summary {
@@ -79,6 +81,10 @@ impl Summary {
         }
     }
 }
+
+/// How long the files under way have to be given up tidily once a transfer is cancelled: a server that
+/// does not answer must not hold it.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Runs a transfer with `alias`. An error means that it did not begin.
 pub async fn run(
@@ -127,7 +133,22 @@ pub async fn run(
         .take(FILES_AT_ONCE)
         .map(|copy| copy.run(&session, cancel))
         .collect();
-    while let Some((copy, outcome)) = under_way.next().await {
+    let overdue = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(STOP_PATIENCE).await;
+    };
+    tokio::pin!(overdue);
+    loop {
+        let (copy, outcome) = tokio::select! {
+            next = under_way.next() => match next {
+                Some(ended) => ended,
+                None => break,
+            },
+            () = &mut overdue => {
+                summary.abandoned = true;
+                break;
+            }
+        };
         if !cancel.is_cancelled() {
             under_way.extend(copies.next().map(|copy| copy.run(&session, cancel)));
         }
@@ -144,7 +165,7 @@ pub async fn run(
             }
         }
     }
-    summary.failures += copies.len();
+    summary.failures += under_way.len() + copies.len();
     summary.cancelled = cancel.is_cancelled();
     Ok(summary)
 }

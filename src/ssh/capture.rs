@@ -15,6 +15,8 @@ pub struct Captured {
     total: u64,
     newlines: u64,
     last: Option<u8>,
+    /// Whether bytes were skipped.
+    has_gap: bool,
 }
 
 impl Captured {
@@ -23,7 +25,12 @@ impl Captured {
         self.total += bytes.len() as u64;
         self.newlines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
         self.last = bytes.last().copied().or(self.last);
-        let (head, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
+        let room = if self.has_gap {
+            0
+        } else {
+            HEAD - self.head.len()
+        };
+        let (head, rest) = bytes.split_at(bytes.len().min(room));
         self.head.extend_from_slice(head);
         let rest = &rest[rest.len().saturating_sub(TAIL)..];
         let surplus = (self.tail.len() + rest.len()).saturating_sub(TAIL);
@@ -31,9 +38,24 @@ impl Captured {
         self.tail.extend(rest);
     }
 
-    /// The number of lines, a last one without a newline included.
-    pub fn lines(&self) -> u64 {
-        self.newlines + u64::from(self.last.is_some_and(|byte| byte != b'\n'))
+    /// Takes note of bytes that nobody has read: what comes then is the tail.
+    pub fn skip(&mut self, bytes: u64) {
+        if bytes > 0 {
+            self.total += bytes;
+            self.tail.clear();
+            self.has_gap = true;
+        }
+    }
+
+    /// How many bytes there were.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The number of lines, a last one without a newline included; `None` if not all were read.
+    pub fn lines(&self) -> Option<u64> {
+        let lines = self.newlines + u64::from(self.last.is_some_and(|byte| byte != b'\n'));
+        (!self.has_gap).then_some(lines)
     }
 
     /// Whether bytes between head and tail were dropped.
@@ -59,7 +81,7 @@ impl Captured {
                 .count();
             let dropped = self.total - (head.len() + tail.len() - cut) as u64;
             format!(
-                "{}\n[… {dropped} bytes left out …]\n{}",
+                "{}\n[… {dropped} bytes left out: task_output has them …]\n{}",
                 String::from_utf8_lossy(head),
                 String::from_utf8_lossy(&tail[cut..])
             )
@@ -72,7 +94,7 @@ impl Captured {
 }
 
 /// The length without a character that the end of `bytes` cuts in two.
-fn whole_characters(bytes: &[u8]) -> usize {
+pub(crate) fn whole_characters(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
         _ => bytes.len(),
@@ -95,14 +117,17 @@ mod tests {
     fn short_streams_are_whole() {
         let captured = captured(b"one\ntwo\n");
         assert_eq!(captured.text(), "one\ntwo");
-        assert_eq!((captured.lines(), captured.is_truncated()), (2, false));
+        assert_eq!(
+            (captured.lines(), captured.is_truncated()),
+            (Some(2), false)
+        );
     }
 
     #[test]
     fn lines_are_counted_as_people_do() {
-        assert_eq!(captured(b"").lines(), 0);
-        assert_eq!(captured(b"a").lines(), 1);
-        assert_eq!(captured(b"a\n\nb").lines(), 3);
+        assert_eq!(captured(b"").lines(), Some(0));
+        assert_eq!(captured(b"a").lines(), Some(1));
+        assert_eq!(captured(b"a\n\nb").lines(), Some(3));
     }
 
     #[test]
@@ -122,7 +147,21 @@ mod tests {
         assert!(text.starts_with("first\n") && text.ends_with("last"));
         assert!(text.contains("bytes left out") && !text.contains('\u{FFFD}'));
         assert!(text.len() < HEAD + TAIL + 100);
-        assert_eq!(captured.lines(), 100_002);
+        assert_eq!(captured.lines(), Some(100_002));
+    }
+
+    #[test]
+    fn what_was_skipped_counts_as_left_out() {
+        let mut captured = captured(b"head");
+        captured.skip(1000);
+        captured.push(b"tail");
+        let text = captured.text();
+        assert!(
+            text.starts_with("head\n[") && text.ends_with("]\ntail"),
+            "{text}"
+        );
+        assert!(text.contains(" 1000 bytes"));
+        assert_eq!((captured.total(), captured.lines()), (1008, None));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
+use super::directory::{Notices, SET_ASIDE};
 use crate::error::Error;
 use crate::time::Timestamp;
 
@@ -24,6 +25,7 @@ const LOCK_RETRY: Duration = Duration::from_millis(2);
 pub struct JsonFile {
     path: PathBuf,
     backup: Option<PathBuf>,
+    notices: Notices,
 }
 
 /// What tells one version of a file from the next, without reading it.
@@ -42,11 +44,12 @@ pub struct Locked<'a> {
 }
 
 impl JsonFile {
-    /// The file `name` in `directory`, without a backup.
-    pub fn new(directory: &Path, name: &str) -> Self {
+    /// The file at `path`, without a backup. What is wrong with it goes to `notices`.
+    pub(super) fn new(path: PathBuf, notices: Notices) -> Self {
         Self {
-            path: directory.join(name),
+            path,
             backup: None,
+            notices,
         }
     }
 
@@ -160,7 +163,7 @@ impl Locked<'_> {
             Parsed::Good(value) => return Ok(value),
             Parsed::Broken(problem) => problem,
         };
-        let aside = file.sibling(&format!("broken-{}", Timestamp::now().for_file_name()));
+        let aside = file.sibling(&format!("{SET_ASIDE}{}", Timestamp::now().for_file_name()));
         fs::rename(&file.path, &aside).map_err(|error| failed(&file.path, "set aside", &error))?;
         let rescued = match &file.backup {
             Some(backup) => match parse(backup)? {
@@ -175,7 +178,7 @@ impl Locked<'_> {
             },
             None => None,
         };
-        tracing::error!(
+        let notice = format!(
             "`{}` does not parse ({problem}); it was set aside as `{}` and {}",
             file.path.display(),
             aside.display(),
@@ -185,6 +188,8 @@ impl Locked<'_> {
                 "a new one is begun"
             },
         );
+        tracing::error!("{notice}");
+        file.notices.add(notice);
         Ok(rescued.unwrap_or_default())
     }
 
@@ -272,12 +277,16 @@ fn failed(path: &Path, action: &'static str, error: &io::Error) -> Error {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::DataDirectory;
     use super::*;
 
     type Numbers = BTreeMap<String, u32>;
 
     fn file(directory: &tempfile::TempDir) -> JsonFile {
-        JsonFile::new(directory.path(), "numbers.json").with_backup("numbers.backup.json")
+        let directory = DataDirectory::open(directory.path()).unwrap();
+        directory
+            .file("numbers.json")
+            .with_backup("numbers.backup.json")
     }
 
     #[test]
@@ -328,10 +337,18 @@ mod tests {
     #[test]
     fn a_broken_file_without_backup_begins_anew() {
         let directory = tempfile::tempdir().unwrap();
-        let file = JsonFile::new(directory.path(), "numbers.json");
+        let data = DataDirectory::open(directory.path()).unwrap();
+        let file = data.file("numbers.json");
         fs::write(file.path(), "[]").unwrap();
         assert!(file.read::<Numbers>().unwrap().is_empty());
         assert!(!file.path().exists());
+        let notices = data.take_notices();
+        assert!(
+            notices.len() == 1 && notices[0].contains("set aside"),
+            "{notices:?}"
+        );
+        assert!(data.take_notices().is_empty());
+        assert_eq!(data.set_aside().len(), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::private;
+use super::{DataDirectory, private};
 use crate::error::Error;
 
 /// This process, as the owner of its jobs. The operating system releases the lock when the
@@ -18,9 +18,8 @@ pub struct Owner {
 
 impl Owner {
     /// Registers this process in the data directory.
-    pub fn claim(data_dir: &Path) -> Result<Self, Error> {
-        let directory = data_dir.join("owners");
-        super::prepare_directory(&directory)?;
+    pub fn claim(data: &DataDirectory) -> Result<Self, Error> {
+        let directory = data.subdirectory("owners")?;
         loop {
             let id = format!("{}-{}", std::process::id(), crate::random::hex::<4>());
             let path = path_of(&directory, &id);
@@ -109,8 +108,9 @@ mod tests {
     #[test]
     fn lives_while_held_and_is_swept_after() {
         let directory = tempfile::tempdir().unwrap();
-        let here = Owner::claim(directory.path()).unwrap();
-        let there = Owner::claim(directory.path()).unwrap();
+        let data = DataDirectory::open(directory.path()).unwrap();
+        let here = Owner::claim(&data).unwrap();
+        let there = Owner::claim(&data).unwrap();
         let id = there.id().to_owned();
         assert!(here.is_alive(&id));
         drop(there);

@@ -1,12 +1,11 @@
 //! The configured servers: `servers.json`.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{JsonFile, Signature};
+use super::{DataDirectory, JsonFile, Signature};
 use crate::error::Error;
 use crate::secret::{MASK, Secret};
 use crate::sync::lock;
@@ -76,10 +75,10 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// The servers of `data_dir`.
-    pub fn open(data_dir: &Path) -> Self {
+    /// The servers of a data directory.
+    pub fn open(data: &DataDirectory) -> Self {
         Self {
-            file: JsonFile::new(data_dir, "servers.json"),
+            file: data.file("servers.json"),
             cache: Mutex::new(None),
         }
     }
@@ -166,6 +165,10 @@ impl Servers {
 mod tests {
     use super::*;
 
+    fn open(directory: &tempfile::TempDir) -> Servers {
+        Servers::open(&DataDirectory::open(directory.path()).unwrap())
+    }
+
     fn server() -> Server {
         Server {
             host: "192.0.2.7".into(),
@@ -185,7 +188,7 @@ mod tests {
             r#"{"a": {"host": "h", "user": "u", "keyPath": "/k", "colour": "red"}}"#,
         )
         .unwrap();
-        let servers = Servers::open(directory.path());
+        let servers = open(&directory);
         assert_eq!(servers.get("a").unwrap().key_path.as_deref(), Some("/k"));
         assert!(!servers.put("a", &server()).unwrap());
         assert_eq!(servers.get("a").unwrap(), server());
@@ -196,10 +199,7 @@ mod tests {
     #[test]
     fn another_process_s_change_is_seen() {
         let directory = tempfile::tempdir().unwrap();
-        let (here, there) = (
-            Servers::open(directory.path()),
-            Servers::open(directory.path()),
-        );
+        let (here, there) = (open(&directory), open(&directory));
         assert!(here.list().unwrap().is_empty());
         assert!(there.put("a", &server()).unwrap());
         assert_eq!(here.get("a").unwrap(), server());
@@ -212,7 +212,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let text = r#"{"bad": {"host": 5}, "good": {"host": "h", "user": "u"}}"#;
         std::fs::write(directory.path().join("servers.json"), text).unwrap();
-        let servers = Servers::open(directory.path());
+        let servers = open(&directory);
         assert!(matches!(servers.get("bad"), Err(Error::Storage { .. })));
         assert_eq!(servers.list().unwrap().len(), 1);
     }

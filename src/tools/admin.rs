@@ -73,6 +73,8 @@ struct Diagnosis {
     data_dir: PathBuf,
     uptime_ms: u64,
     warnings: Vec<String>,
+    /// Data files that were found broken: names in the data directory.
+    set_aside: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Settings>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,6 +171,7 @@ impl Orchestrator {
             data_dir: self.config().data_dir.clone(),
             uptime_ms: millis(self.uptime()),
             warnings: self.config().warnings.clone(),
+            set_aside: self.data().set_aside(),
             settings: verbose.then(|| self.settings()),
             errors: verbose.then(|| self.last_errors()),
         })

@@ -24,6 +24,9 @@ struct Exec {
     /// Hand the task to the background at once instead of waiting for it.
     #[serde(default)]
     background: bool,
+    /// Start the command so that it outlives the connection and this program: the task is found again after a restart. Without a timeout unless one is given.
+    #[serde(default)]
+    detach: bool,
 }
 
 #[tool_router(router = exec_tools, vis = "pub(super)")]
@@ -49,11 +52,16 @@ impl Orchestrator {
         let operation = Operation::Exec {
             cmd: exec.cmd,
             timeout: exec.timeout.map(|timeout| timeout.0),
+            detach: exec.detach,
         };
         let options = Options {
             reminder: exec.rappel.map(Seconds::duration),
         };
         let job = self.jobs().start(&exec.alias, operation, options)?;
-        self.attend(&call, &job, exec.background).await
+        if exec.detach {
+            self.jobs().begun(&job, self.config().sync_timeout).await;
+        }
+        self.attend(&call, &job, exec.background || exec.detach)
+            .await
     }
 }

@@ -6,6 +6,7 @@
 mod admin;
 mod arguments;
 mod exec;
+mod output;
 mod queue;
 mod servers;
 mod transfer;
@@ -36,6 +37,7 @@ pub fn router() -> ToolRouter<Orchestrator> {
         Orchestrator::exec_tools(),
         Orchestrator::transfer_tools(),
         Orchestrator::queue_tools(),
+        Orchestrator::output_tools(),
         Orchestrator::admin_tools(),
     ];
     let mut router = ToolRouter::new();

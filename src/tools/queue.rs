@@ -117,7 +117,7 @@ impl Orchestrator {
         )
     )]
     async fn task_status(&self, Parameters(Task { id }): Parameters<Task>) -> Result<Reply, Error> {
-        let job = self.jobs().queue().get(&JobId::from(id.as_str())).await?;
+        let job = self.jobs().look(&JobId::from(id.as_str())).await?;
         Reply::json(&job.to_json())
     }
 
@@ -190,7 +190,7 @@ impl Orchestrator {
     )]
     async fn task_cancel(&self, Parameters(Task { id }): Parameters<Task>) -> Result<Reply, Error> {
         let job = self.jobs().cancel(&JobId::from(id.as_str())).await?;
-        Ok(Reply::of_job(&job))
+        Reply::of_stopping(&job)
     }
 
     /// Do again what a failed, crashed, partial or cancelled task did, as a new task.

@@ -1,5 +1,7 @@
 //! Servers: add, list, remove.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
@@ -10,6 +12,7 @@ use crate::error::Error;
 use crate::reply::Reply;
 use crate::secret::Secret;
 use crate::server::Orchestrator;
+use crate::store::blocking;
 use crate::store::servers::{Server, Shown};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -107,7 +110,11 @@ impl Orchestrator {
     )]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         let (alias, server) = add.validated()?;
-        let added = self.servers().put(&alias, &server)?;
+        let added = {
+            let (servers, alias, server) =
+                (Arc::clone(self.servers()), alias.clone(), server.clone());
+            blocking(move || servers.put(&alias, &server)).await?
+        };
         self.pool().reconfigure(&alias);
         let text = format!(
             "server `{alias}` {}",
@@ -154,7 +161,10 @@ impl Orchestrator {
         &self,
         Parameters(Remove { alias }): Parameters<Remove>,
     ) -> Result<Reply, Error> {
-        self.servers().remove(&alias)?;
+        {
+            let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
+            blocking(move || servers.remove(&alias)).await?;
+        }
         self.pool().reconfigure(&alias);
         Reply::new(format!("server `{alias}` removed"), &Removed { alias })
     }

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::ssh::connect::{Connection, dial};
 use crate::ssh::failure::ConnectError;
 use crate::ssh::known_hosts::KnownHosts;
+use crate::ssh::shell::Shell;
 use crate::store::servers::Server;
 use crate::sync::lock;
 use crate::time::Timestamp;
@@ -58,9 +59,18 @@ impl Host {
         if state.server.as_ref() != Some(&server) {
             state.set_server(Some(server));
         }
-        state.waiters.push_back(Waiter { purpose, grant });
+        let waiter = Waiter { purpose, grant };
+        match purpose {
+            Use::Stop => state.waiters.push_front(waiter),
+            Use::Command | Use::Transfer => state.waiters.push_back(waiter),
+        }
         self.dispatch(state);
         granted
+    }
+
+    /// What is known of the login shell of the server as it is configured now.
+    pub(super) fn shell(&self) -> Arc<Shell> {
+        Arc::clone(&lock(&self.state).shell)
     }
 
     /// Serves the waiters in order as far as there is room, dials for the rest, and lets go of what is unused.
@@ -251,6 +261,16 @@ impl Host {
             slot.leaving = true;
         }
         self.dispatch(state);
+    }
+
+    /// Uses a connection that carries a single channel no more.
+    pub(super) fn give_up_if_alone(self: &Arc<Self>, id: u64) {
+        let alone = lock(&self.state)
+            .slot(id)
+            .is_some_and(|slot| slot.load() == 1);
+        if alone {
+            self.give_up(id);
+        }
     }
 
     /// Takes a connection whose line is gone out of the pool. Leases on it find it closed.

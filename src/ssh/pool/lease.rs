@@ -25,6 +25,8 @@ pub enum Use {
     Command,
     /// A transfer: fills the line.
     Transfer,
+    /// What ends a command: cannot wait, and goes wherever there is room.
+    Stop,
 }
 
 /// The right to one channel on a connection; given back when dropped.
@@ -40,6 +42,12 @@ impl Lease {
     /// The connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Has the connection closed once this channel is, if it carries no other: its place in the pool
+    /// is needed, and the server would keep the session for as long as its command runs.
+    pub(in crate::ssh) fn give_up_if_alone(&self) {
+        self.host.give_up_if_alone(self.slot);
     }
 
     /// The error that this server does not do what was asked of it.

@@ -21,6 +21,7 @@ pub use stats::{ConnectionStats, PoolStats, ServerStats};
 
 use super::failure::failed;
 use super::known_hosts::KnownHosts;
+use super::shell::Shell;
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::servers::Servers;
@@ -147,6 +148,11 @@ impl Pool {
             ))
         });
         Arc::clone(host)
+    }
+
+    /// What is known of the login shell of `alias`.
+    pub fn shell(&self, alias: &str) -> Arc<Shell> {
+        self.host(alias).shell()
     }
 
     /// Takes note that an alias was changed or removed: its connections go, those in use once they

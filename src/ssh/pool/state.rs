@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::lease::{Lease, Use};
 use crate::error::Error;
 use crate::ssh::connect::Connection;
+use crate::ssh::shell::Shell;
 use crate::store::servers::Server;
 use crate::time::Timestamp;
 
@@ -22,6 +23,8 @@ const LIMIT_HOLDS: Duration = Duration::from_secs(60);
 pub(super) struct State {
     /// The configuration that connections are made with; `None` once the alias is removed.
     pub(super) server: Option<Arc<Server>>,
+    /// What that server's login shell is like.
+    pub(super) shell: Arc<Shell>,
     pub(super) slots: Vec<Slot>,
     /// Dials under way, whatever the configuration.
     pub(super) dialing: usize,
@@ -80,7 +83,7 @@ impl Slot {
 
     pub(super) fn count(&mut self, purpose: Use) -> &mut usize {
         match purpose {
-            Use::Command => &mut self.commands,
+            Use::Command | Use::Stop => &mut self.commands,
             Use::Transfer => &mut self.transfers,
         }
     }
@@ -89,6 +92,7 @@ impl Slot {
         match purpose {
             Use::Command => self.transfers == 0,
             Use::Transfer => self.commands == 0,
+            Use::Stop => true,
         }
     }
 
@@ -120,6 +124,9 @@ impl State {
     }
 
     pub(super) fn set_server(&mut self, server: Option<Arc<Server>>) {
+        if self.server.is_some() {
+            self.shell = Arc::default();
+        }
         self.server = server;
         self.no_dial_until = None;
         self.learnt_limit = None;

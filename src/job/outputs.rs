@@ -1,0 +1,202 @@
+//! The files that hold what jobs have printed, whole: one for each stream of each job that printed
+//! more than its record keeps, or that took a while.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{Job, JobId};
+use crate::config::Config;
+use crate::error::Error;
+use crate::ssh::Output;
+use crate::store::DataDirectory;
+
+/// A job that another process has just started is in no file yet; its output is left alone for
+/// so long, or for two save intervals.
+const UNRECORDED_KEPT: Duration = Duration::from_secs(600);
+
+/// A stream of a command's output.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    #[default]
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Stream {
+    /// Its name in answers and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// Both streams of a job.
+#[derive(Debug)]
+pub(super) struct Streams {
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+}
+
+/// The directory of output files.
+#[derive(Debug)]
+pub struct Outputs {
+    directory: PathBuf,
+    config: Arc<Config>,
+}
+
+impl Outputs {
+    /// Opens the data directory's outputs.
+    pub fn open(config: Arc<Config>, data: &DataDirectory) -> Result<Self, Error> {
+        let directory = data.subdirectory("output")?;
+        Ok(Self { directory, config })
+    }
+
+    /// Where a job's stream lies, if it has a file.
+    pub fn path(&self, id: &JobId, stream: Stream) -> PathBuf {
+        // An ID from a file must not lead out of the directory.
+        let id = Path::new(id.as_str()).file_name().unwrap_or_default();
+        let mut name = id.to_owned();
+        name.push(".");
+        name.push(stream.name());
+        self.directory.join(name)
+    }
+
+    /// The streams of a job that begins.
+    pub(super) fn begin(&self, id: &JobId) -> Streams {
+        let stream = |stream| Output::new(self.path(id, stream), self.config.max_output);
+        Streams {
+            stdout: stream(Stream::Stdout),
+            stderr: stream(Stream::Stderr),
+        }
+    }
+
+    /// The streams of a job of which another process may have written the beginning.
+    pub(super) fn resume(&self, id: &JobId) -> io::Result<Streams> {
+        let stream = |stream| Output::resume(self.path(id, stream), self.config.max_output);
+        Ok(Streams {
+            stdout: stream(Stream::Stdout)?,
+            stderr: stream(Stream::Stderr)?,
+        })
+    }
+
+    /// Removes the files of jobs that have left the queue, and then, oldest first, those of finished
+    /// jobs until the rest keeps within `MAX_OUTPUT_TOTAL`.
+    pub(super) fn sweep(&self, jobs: &[Arc<Job>]) -> Result<(), Error> {
+        let jobs: HashMap<_, _> = jobs.iter().map(|job| (job.id.as_str(), job)).collect();
+        let failed = |error: io::Error| Error::Storage {
+            path: self.directory.clone(),
+            action: "tidy",
+            reason: error.to_string(),
+        };
+        let unrecorded_kept = UNRECORDED_KEPT.max(self.config.save_interval * 2);
+        let (mut total, mut finished) = (0, Vec::new());
+        for entry in fs::read_dir(&self.directory).map_err(failed)?.flatten() {
+            // Another process may have removed it meanwhile.
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| name.split('.').next());
+            let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            match id.and_then(|id| jobs.get(id)) {
+                None if modified.elapsed().unwrap_or_default() > unrecorded_kept => {
+                    let _ = fs::remove_file(entry.path());
+                    continue;
+                }
+                Some(job) if !job.status.is_live() => {
+                    finished.push((modified, entry.path(), metadata.len()));
+                }
+                _ => {}
+            }
+            total += metadata.len();
+        }
+        finished.sort();
+        for (_, path, length) in finished {
+            if total <= self.config.max_output_total {
+                break;
+            }
+            if fs::remove_file(&path).is_ok() {
+                total -= length;
+                tracing::warn!(
+                    "`{}` was dropped: all outputs together were more than MAX_OUTPUT_TOTAL",
+                    path.display()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Kind, Status};
+    use super::*;
+
+    fn outputs(directory: &Path, total: u64) -> Outputs {
+        let mut config = Config::with_defaults(directory.to_owned());
+        config.max_output_total = total;
+        let data = DataDirectory::open(directory).unwrap();
+        Outputs::open(Arc::new(config), &data).unwrap()
+    }
+
+    fn job(status: Status) -> Arc<Job> {
+        let mut job = Job::new(Kind::Ssh, "web1");
+        job.enter(status);
+        Arc::new(job)
+    }
+
+    fn write(outputs: &Outputs, id: &JobId, age: u64) -> PathBuf {
+        let path = outputs.path(id, Stream::Stdout);
+        fs::write(&path, [0; 100]).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(age))
+            .unwrap();
+        path
+    }
+
+    #[test]
+    fn the_oldest_finished_output_goes_first_and_a_live_one_never() {
+        let directory = tempfile::tempdir().unwrap();
+        let outputs = outputs(directory.path(), 250);
+        let jobs = [
+            job(Status::Running),
+            job(Status::Completed),
+            job(Status::Failed),
+        ];
+        let [live, older, newer] = [(0, 300), (1, 200), (2, 100)]
+            .map(|(index, age): (usize, _)| write(&outputs, &jobs[index].id, age));
+        outputs.sweep(&jobs).unwrap();
+        assert!(live.exists() && !older.exists() && newer.exists());
+    }
+
+    #[test]
+    fn the_output_of_a_job_that_is_in_no_queue_goes_once_it_is_old() {
+        let directory = tempfile::tempdir().unwrap();
+        let outputs = outputs(directory.path(), 1000);
+        let new = write(&outputs, &JobId::random(), 10);
+        let old = write(&outputs, &JobId::random(), 3600);
+        outputs.sweep(&[]).unwrap();
+        assert!(new.exists() && !old.exists());
+    }
+
+    #[test]
+    fn no_id_leads_out_of_the_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let outputs = outputs(directory.path(), 0);
+        let path = outputs.path(&JobId::from("../../etc/passwd"), Stream::Stderr);
+        assert_eq!(path, directory.path().join("output/passwd.stderr"));
+    }
+}

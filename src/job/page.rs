@@ -1,0 +1,216 @@
+//! A page of a job's output: a part by position, the last lines, or the lines that match.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use regex::bytes::Regex;
+
+use crate::ssh::whole_characters;
+
+/// A longer line is taken in parts.
+const LONGEST_LINE: u64 = 64 * 1024;
+/// Read from the local disk at once.
+const BLOCK: u64 = 64 * 1024;
+
+/// Which part of an output.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Where to begin, in bytes.
+    pub offset: u64,
+    /// Most bytes to give.
+    pub limit: usize,
+    /// Only the last so many lines.
+    pub tail: Option<usize>,
+    /// Only lines that match.
+    pub grep: Option<Regex>,
+}
+
+/// A part of an output.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Its bytes, as text.
+    pub text: String,
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// Where the next page begins.
+    pub next: u64,
+    /// How long the output is.
+    pub length: u64,
+}
+
+impl Selection {
+    /// Reads the selected part of a file.
+    pub fn read_file(&self, path: &Path) -> io::Result<Page> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        self.read(file, length)
+    }
+
+    /// Reads the selected part of a text.
+    pub fn read_text(&self, text: &str) -> io::Result<Page> {
+        self.read(Cursor::new(text), text.len() as u64)
+    }
+
+    fn read(&self, mut source: impl Read + Seek, length: u64) -> io::Result<Page> {
+        let mut offset = self.offset.min(length);
+        if self.grep.is_some() {
+            source.seek(SeekFrom::Start(offset))?;
+            return self.matching(BufReader::new(source), offset, length);
+        }
+        if let Some(lines) = self.tail {
+            offset = offset.max(last_lines(&mut source, length, lines)?);
+            // The end is what was asked for.
+            offset = offset.max(length.saturating_sub(self.limit as u64));
+        }
+        source.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        source.take(self.limit as u64).read_to_end(&mut bytes)?;
+        let mut next = offset + bytes.len() as u64;
+        if next < length {
+            let whole = whole_characters(&bytes);
+            // A page that holds no whole character is given as it is, or the next would be the same.
+            if whole > 0 {
+                bytes.truncate(whole);
+                next = offset + whole as u64;
+            }
+        }
+        Ok(Page {
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            offset,
+            next,
+            length,
+        })
+    }
+
+    /// The lines that match: the first that fit, or the last where a tail is asked for.
+    fn matching(&self, mut source: impl BufRead, offset: u64, length: u64) -> io::Result<Page> {
+        let mut found: VecDeque<Vec<u8>> = VecDeque::new();
+        let (mut size, mut next) = (0, offset);
+        loop {
+            let mut line = Vec::new();
+            let read = source
+                .by_ref()
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut line)?;
+            if read == 0 {
+                break;
+            }
+            let content = line.strip_suffix(b"\n").unwrap_or(&line);
+            if self
+                .grep
+                .as_ref()
+                .is_some_and(|grep| grep.is_match(content))
+            {
+                if self.tail.is_none() && size + line.len() > self.limit && size > 0 {
+                    break;
+                }
+                size += line.len();
+                found.push_back(line);
+            }
+            next += read as u64;
+            let Some(most) = self.tail else { continue };
+            while found.len() > most || size > self.limit && found.len() > 1 {
+                size -= found.pop_front().map_or(0, |line| line.len());
+            }
+        }
+        let bytes: Vec<u8> = found.into_iter().flatten().collect();
+        Ok(Page {
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            offset,
+            next,
+            length,
+        })
+    }
+}
+
+/// Where the last `lines` lines begin.
+fn last_lines(source: &mut (impl Read + Seek), length: u64, lines: usize) -> io::Result<u64> {
+    let mut end = length;
+    // The newline that ends the last line begins no further one.
+    let mut wanted = lines;
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK);
+        source.seek(SeekFrom::Start(start))?;
+        let mut block = Vec::new();
+        source.by_ref().take(end - start).read_to_end(&mut block)?;
+        for (index, byte) in block.iter().enumerate().rev() {
+            let position = start + index as u64 + 1;
+            if *byte == b'\n' && position < length {
+                wanted = wanted.saturating_sub(1);
+            }
+            if wanted == 0 {
+                return Ok(position);
+            }
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, change: impl FnOnce(&mut Selection)) -> Page {
+        let mut selection = Selection {
+            limit: 1000,
+            ..Selection::default()
+        };
+        change(&mut selection);
+        selection.read_text(text).unwrap()
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_a_gap() {
+        let text = "aé€😀\n".repeat(50);
+        let (mut whole, mut offset) = (String::new(), 0);
+        while offset < text.len() as u64 {
+            let page = read(&text, |selection| {
+                (selection.offset, selection.limit) = (offset, 7);
+            });
+            assert_eq!(page.offset, offset);
+            whole.push_str(&page.text);
+            offset = page.next;
+        }
+        assert_eq!(whole, text);
+    }
+
+    #[test]
+    fn a_tail_is_the_last_lines() {
+        let tail = |text, lines| read(text, |selection| selection.tail = Some(lines)).text;
+        assert_eq!(tail("a\nb\nc\n", 2), "b\nc\n");
+        assert_eq!(tail("a\nb\nc", 2), "b\nc");
+        assert_eq!(tail("a\n", 5), "a\n");
+        assert_eq!(tail("a\nb\n", 0), "");
+        let long = "0123456789\n".repeat(20_000);
+        assert_eq!(tail(&long, 10).len(), 110);
+    }
+
+    #[test]
+    fn grep_gives_matching_lines_and_where_to_go_on() {
+        let text = "one\ntwo\nthree\ntwo again\n";
+        let grep = |change: fn(&mut Selection)| {
+            read(text, |selection| {
+                selection.grep = Some(Regex::new("^t.*o").unwrap());
+                change(selection);
+            })
+        };
+        assert_eq!(grep(|_| {}).text, "two\ntwo again\n");
+        assert_eq!(
+            grep(|selection| selection.tail = Some(1)).text,
+            "two again\n"
+        );
+        let first = grep(|selection| selection.limit = 5);
+        assert_eq!((first.text.as_str(), first.next), ("two\n", 14));
+        let rest = grep(|selection| selection.offset = 14);
+        assert_eq!((rest.text.as_str(), rest.next), ("two again\n", 24));
+    }
+
+    #[test]
+    fn an_offset_beyond_the_end_is_the_end() {
+        let page = read("abc", |selection| selection.offset = 10);
+        assert_eq!((page.text.as_str(), page.offset, page.next), ("", 3, 3));
+    }
+}

@@ -1,0 +1,106 @@
+//! A stream of a command's output: its head and tail in memory, the whole in a file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::capture::Captured;
+use crate::store::Spool;
+
+/// Read from the local disk at once.
+const BLOCK: usize = 64 * 1024;
+
+/// One stream of a command's output.
+#[derive(Debug)]
+pub struct Output {
+    captured: Captured,
+    spool: Spool,
+}
+
+impl Output {
+    /// An empty stream whose first `limit` bytes go to a new file at `path`, unless it ends so soon
+    /// that memory holds it whole.
+    pub fn new(path: PathBuf, limit: u64) -> Self {
+        Self {
+            captured: Captured::default(),
+            spool: Spool::new(path, limit),
+        }
+    }
+
+    /// A stream of which an earlier process has written the beginning.
+    pub fn resume(path: PathBuf, limit: u64) -> io::Result<Self> {
+        let mut captured = Captured::default();
+        match File::open(&path) {
+            Ok(mut file) => {
+                let mut block = vec![0; BLOCK];
+                while let length @ 1.. = file.read(&mut block)? {
+                    captured.push(&block[..length]);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self {
+            captured,
+            spool: Spool::resume(path, limit)?,
+        })
+    }
+
+    /// Takes the next bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.captured.push(bytes);
+        self.spool.push(bytes);
+    }
+
+    /// Takes note of bytes that were left where they are.
+    pub(super) fn skip(&mut self, bytes: u64) {
+        self.captured.skip(bytes);
+    }
+
+    /// When bytes wait to be written to the file, and since they have waited long enough.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.spool.due()
+    }
+
+    /// Writes the bytes that wait.
+    pub(super) async fn write(&mut self) {
+        self.spool.write().await;
+    }
+
+    /// Writes the last bytes, unless memory holds them all and nothing was written before.
+    pub(super) async fn finish(&mut self) {
+        if self.spool.has_file() || self.captured.is_truncated() {
+            self.spool.write().await;
+        }
+    }
+
+    /// Makes what the file holds durable.
+    pub async fn sync(&mut self) -> io::Result<()> {
+        self.spool.sync().await
+    }
+
+    /// Whether the file holds as much as it may.
+    pub(super) fn is_full(&self) -> bool {
+        self.spool.is_full()
+    }
+
+    /// Head and tail.
+    pub fn captured(&self) -> &Captured {
+        &self.captured
+    }
+
+    /// Why bytes are missing from the file, if a write failed.
+    pub fn failure(&self) -> Option<&str> {
+        self.spool.failure()
+    }
+}
+
+/// Waits until bytes of one of the streams are due to be written.
+pub(super) async fn due(outputs: [&Output; 2]) {
+    match outputs.into_iter().filter_map(Output::due).min() {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,219 @@
+//! What this program itself runs on a server: short POSIX shell scripts, with an answer that is read by it.
+
+use std::time::Duration;
+
+use russh::ChannelMsg;
+use tokio::time::timeout;
+
+use super::pool::{OpenChannel, Pool, Use};
+use super::quote::quote;
+use crate::error::Error;
+use crate::random;
+
+/// The longest answer that is taken; a script that prints more is not one of ours.
+const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
+/// What is kept of complaints.
+const LONGEST_COMPLAINT: usize = 4 * 1024;
+
+/// How long a script waits for a channel.
+const CHANNEL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A script with its arguments.
+pub(super) struct Script {
+    text: String,
+    arguments: Vec<String>,
+    /// How long it may take once it has a channel.
+    limit: Duration,
+    purpose: Use,
+    channel_patience: Duration,
+    token: String,
+}
+
+/// What a script printed.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: Vec<u8>,
+}
+
+impl Script {
+    /// The script `text`, under a name that the server's process list shows.
+    pub(super) fn new(name: &str, text: String, limit: Duration) -> Self {
+        Self {
+            text,
+            arguments: vec![name.to_owned()],
+            limit,
+            purpose: Use::Command,
+            channel_patience: CHANNEL_PATIENCE,
+            token: random::hex::<8>(),
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub(super) fn with(mut self, argument: &(impl ToString + ?Sized)) -> Self {
+        self.arguments.push(argument.to_string());
+        self
+    }
+
+    /// Adds as an argument the word that the line of the answer has to begin with: whatever a login
+    /// shell's start-up files print comes before it.
+    #[must_use]
+    pub(super) fn with_token(self) -> Self {
+        let token = self.token.clone();
+        self.with(&token)
+    }
+
+    /// Goes before all others that wait for a channel, for at most `patience`.
+    #[must_use]
+    pub(super) fn urgent(mut self, patience: Duration) -> Self {
+        self.purpose = Use::Stop;
+        self.channel_patience = patience;
+        self
+    }
+
+    fn command_line(&self) -> String {
+        let mut line = format!("sh -c {}", quote(&self.text));
+        for argument in &self.arguments {
+            line.push(' ');
+            line.push_str(&quote(argument));
+        }
+        line
+    }
+
+    /// Runs it on `alias`, and gives the answer: the line that begins with the token, without it,
+    /// and the bytes that follow.
+    pub(super) async fn run(&self, pool: &Pool, alias: &str) -> Result<Answer, Failure> {
+        let opened = pool.open(alias, self.purpose, self.channel_patience).await;
+        let channel = opened.map_err(Failure::Unsent)?;
+        let lease = channel.lease();
+        let refused = |reason: &str| {
+            Failure::Refused(Error::NotDetached {
+                alias: alias.to_owned(),
+                reason: reason.to_owned(),
+            })
+        };
+        let printed = match timeout(self.limit, ask(channel, &self.command_line())).await {
+            Ok(Ok(printed)) => printed,
+            Ok(Err(Cut::Refused)) => {
+                return Err(refused("it runs no commands for this user"));
+            }
+            Ok(Err(Cut::Lost)) => return Err(Failure::Lost(lease.line_lost().await)),
+            Err(_) => {
+                let reason = "ETIMEDOUT: a script on the server does not end";
+                return Err(Failure::Lost(lease.refusal(reason)));
+            }
+        };
+        printed.answer(&self.token).ok_or_else(|| {
+            let complaint = String::from_utf8_lossy(&printed.stderr);
+            let complaint = match complaint.trim() {
+                "" => "it does not answer as a POSIX shell does",
+                complaint => complaint,
+            };
+            refused(complaint)
+        })
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The script was not sent.
+    Unsent(Error),
+    /// The server would not or could not run it. The reason holds what it complained of.
+    Refused(Error),
+    /// The line was lost: nobody knows what it did.
+    Lost(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unsent(error) | Failure::Refused(error) | Failure::Lost(error) => error,
+        }
+    }
+}
+
+/// A script's answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The words after the token.
+    pub(super) words: Vec<String>,
+    /// What follows that line.
+    pub(super) rest: Vec<u8>,
+}
+
+impl Printed {
+    fn answer(&self, token: &str) -> Option<Answer> {
+        let start = find(&self.stdout, token.as_bytes())? + token.len();
+        let line = &self.stdout[start..];
+        let end = line.iter().position(|byte| *byte == b'\n')?;
+        let words = String::from_utf8_lossy(&line[..end]);
+        Some(Answer {
+            words: words.split_whitespace().map(ToOwned::to_owned).collect(),
+            rest: line[end + 1..].to_vec(),
+        })
+    }
+}
+
+/// Where `needle` begins in `hay`.
+pub(super) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
+    hay.windows(needle.len())
+        .position(|window| window == needle)
+}
+
+/// Why a command line has no end.
+#[derive(Debug)]
+pub(super) enum Cut {
+    Refused,
+    Lost,
+}
+
+/// Runs a command line through the login shell, to its end.
+pub(super) async fn ask(mut channel: OpenChannel, line: &str) -> Result<Printed, Cut> {
+    channel.exec(true, line).await.map_err(|_| Cut::Lost)?;
+    let _ = channel.eof().await;
+    let mut printed = Printed::default();
+    let mut ended = false;
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::Data { data } => keep(&mut printed.stdout, &data, LONGEST_ANSWER),
+            ChannelMsg::ExtendedData { data, .. } => {
+                keep(&mut printed.stderr, &data, LONGEST_COMPLAINT);
+            }
+            ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. } => ended = true,
+            ChannelMsg::Failure => return Err(Cut::Refused),
+            ChannelMsg::Close => break,
+            _ => {}
+        }
+    }
+    if ended { Ok(printed) } else { Err(Cut::Lost) }
+}
+
+fn keep(kept: &mut Vec<u8>, data: &[u8], most: usize) {
+    let room = most.saturating_sub(kept.len());
+    kept.extend_from_slice(&data[..data.len().min(room)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_found_behind_what_start_up_files_print() {
+        let printed = Printed {
+            stdout: b"welcome\nT0K running 3\n\xFFab".to_vec(),
+            stderr: Vec::new(),
+        };
+        let answer = printed.answer("T0K").unwrap();
+        assert_eq!(answer.words, ["running", "3"]);
+        assert_eq!(answer.rest, b"\xFFab");
+        assert_eq!(printed.answer("other"), None);
+    }
+
+    #[test]
+    fn arguments_stay_apart() {
+        let script = Script::new("look", "echo \"$1\"".to_owned(), Duration::ZERO).with("a b");
+        assert_eq!(script.command_line(), "sh -c 'echo \"$1\"' 'look' 'a b'");
+    }
+}

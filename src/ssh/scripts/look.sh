@@ -1,0 +1,30 @@
+# look JOB TOKEN STDOUT STDERR MOST: where a job stands, and at most MOST bytes of what it has printed
+# beyond the first STDOUT and STDERR bytes.
+set -e
+mkdir -p -m 700 "$base"
+if mkdir -m 700 "$place" 2>/dev/null; then
+    # It did not begin, and now it cannot.
+    echo "$2 absent - 0 0 0 0"
+    exit
+fi
+if attended; then state=running; elif [ -s "$place/process" ]; then state=gone; else state=starting; fi
+code=-
+if [ -s "$place/status" ]; then
+    state=ended
+    read -r code <"$place/status"
+fi
+# length FILE: its bytes.
+length() {
+    if [ -e "$1" ]; then echo $(($(wc -c <"$1"))); else echo 0; fi
+}
+# beyond LENGTH KNOWN MOST: bytes to send.
+beyond() {
+    more=$(($1 - $2))
+    if [ $more -lt 0 ]; then more=0; elif [ $more -gt "$3" ]; then more=$3; fi
+    echo $more
+}
+stdout=$(length "$place/stdout") stderr=$(length "$place/stderr")
+more_stdout=$(beyond "$stdout" "$3" "$5") more_stderr=$(beyond "$stderr" "$4" "$5")
+echo "$2 $state $code $stdout $stderr $more_stdout $more_stderr"
+if [ "$more_stdout" -gt 0 ]; then tail -c +$(($3 + 1)) "$place/stdout" | head -c "$more_stdout"; fi
+if [ "$more_stderr" -gt 0 ]; then tail -c +$(($4 + 1)) "$place/stderr" | head -c "$more_stderr"; fi

@@ -1,0 +1,57 @@
+# The living processes, one a line: process, parent, group, session.
+processes() {
+    if [ -r /proc/self/stat ]; then
+        for stat in /proc/[0-9]*/stat; do
+            { read -r line <"$stat"; } 2>/dev/null || continue
+            # The name before the last parenthesis may hold anything.
+            set -- ${line##*) }
+            case $1 in Z | X) continue ;; esac
+            echo "${line%% *} $2 $3 $4"
+        done
+    else
+        # There is no portable way to ask for the session.
+        ps -A -o pid= -o ppid= -o pgid= -o stat= | while read -r process parent group state; do
+            case $state in Z*) continue ;; esac
+            echo "$process $parent $group $group"
+        done
+    fi
+}
+
+# family LEADER FOUND: the living processes of LEADER's session and group, those FOUND before, and
+# whatever descends from any of them; never this shell and its children.
+family() {
+    leader=$1 found=" $2 " members=' ' grown=yes
+    table=$(processes)
+    while [ -n "$grown" ]; do
+        grown=
+        set -- $table
+        while [ $# -ge 4 ]; do
+            process=$1 parent=$2 group=$3 session=$4
+            shift 4
+            case $members in *" $process "*) continue ;; esac
+            if [ "$process" = $$ ] || [ "$parent" = $$ ]; then continue; fi
+            case "$found$members" in
+            *" $process "* | *" $parent "*) ;;
+            *)
+                case " $process $group $session " in *" $leader "*) ;; *) continue ;; esac
+                ;;
+            esac
+            members="$members$process "
+            grown=yes
+        done
+    done
+    echo $members
+}
+
+# end_family LEADER: ends the family, with TERM and after 2 s with KILL; true once none of it is left.
+end_family() {
+    members=$(family "$1" '')
+    [ -z "$members" ] || kill -s TERM $members 2>/dev/null
+    round=0
+    while members=$(family "$1" "$members") && [ -n "$members" ]; do
+        [ $round -lt 30 ] || return 1
+        [ $round -lt 20 ] || kill -s KILL $members 2>/dev/null
+        round=$((round + 1))
+        sleep 0.1 2>/dev/null || sleep 1
+    done
+}

@@ -1,0 +1,43 @@
+//! Ending a command with all its children, over another channel than its own.
+
+use std::time::Duration;
+
+use super::pool::Pool;
+use super::script::Script;
+use crate::error::{Error, Stopped};
+
+/// The shell functions that find and end the processes of a command.
+pub(super) const PROCESSES: &str = include_str!("scripts/processes.sh");
+const END: &str = include_str!("scripts/end.sh");
+
+/// How long the script may take: it gives the processes 2 s after TERM and 1 s after KILL, and
+/// where a shell can only sleep whole seconds ten times as long.
+pub(super) const LIMIT: Duration = Duration::from_secs(40);
+
+/// How long to wait for a channel, ahead of all others.
+pub(super) const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Ends the processes that `leader` leads or has begotten. `None` if that could not be tried.
+pub(super) async fn end_group(pool: &Pool, alias: &str, leader: u32) -> Option<Stopped> {
+    let script = Script::new("end", format!("{PROCESSES}{END}"), LIMIT)
+        .with_token()
+        .with(&leader)
+        .urgent(CHANNEL_PATIENCE);
+    match script.run(pool, alias).await {
+        Ok(answer) => Some(outcome(&answer.words)),
+        Err(failure) => {
+            let error = Error::from(failure);
+            tracing::warn!("the processes of a command could not be ended: {error}");
+            None
+        }
+    }
+}
+
+/// What a script that ends processes says of them.
+pub(super) fn outcome(words: &[String]) -> Stopped {
+    match words.first().map(String::as_str) {
+        Some("gone") => Stopped::Stopped,
+        Some("left") => Stopped::Signalled,
+        _ => Stopped::Unknown,
+    }
+}

@@ -1,0 +1,98 @@
+//! The data directory, and what was found to be wrong in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use super::JsonFile;
+use crate::error::Error;
+use crate::sync::lock;
+
+/// What the name of a file that was set aside has in it.
+pub(super) const SET_ASIDE: &str = "broken-";
+
+/// The data directory. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    notices: Notices,
+}
+
+/// What a user has to be told of the data files, until an answer has taken it along.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl Notices {
+    pub(super) fn add(&self, notice: String) {
+        lock(&self.0).push(notice);
+    }
+}
+
+impl DataDirectory {
+    /// Opens the directory, making it where there is none.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        prepare(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            notices: Notices::default(),
+        })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A JSON file in it.
+    pub fn file(&self, name: &str) -> JsonFile {
+        JsonFile::new(self.path.join(name), self.notices.clone())
+    }
+
+    /// A directory in it, made where there is none.
+    pub fn subdirectory(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.path.join(name);
+        prepare(&path)?;
+        Ok(path)
+    }
+
+    /// What a user has not been told yet.
+    pub fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.notices.0))
+    }
+
+    /// The files that were found broken and set aside, by whichever process, and are still there.
+    pub fn set_aside(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.path)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut names: Vec<_> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| name.contains(SET_ASIDE))
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// Makes a directory, readable by its owner alone.
+fn prepare(path: &Path) -> Result<(), Error> {
+    let failed = |error: std::io::Error| Error::Storage {
+        path: path.to_owned(),
+        action: "create",
+        reason: error.to_string(),
+    };
+    std::fs::create_dir_all(path).map_err(failed)?;
+    restrict(path).map_err(failed)
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+}
+
+// Elsewhere a user's profile directory is private by its inherited access list.
+#[cfg(not(unix))]
+fn restrict(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! What a task has printed, page by page.
+
+use regex::bytes::Regex;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Count, Parameters};
+use crate::error::Error;
+use crate::job::{Job, JobId, Page, Selection, Status, Stream};
+use crate::reply::Reply;
+use crate::server::Orchestrator;
+
+/// Bytes of a page, unless asked for otherwise: what a model can usefully read at once.
+const PAGE: usize = 32 * 1024;
+/// Most bytes of a page.
+const LONGEST_PAGE: usize = 1024 * 1024;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Output {
+    /// ID of the task: 8 hexadecimal characters.
+    id: String,
+    /// Which of the two output streams.
+    #[serde(default)]
+    stream: Stream,
+    /// Where to begin, in bytes: `nextOffset` of the page before.
+    #[serde(default = "beginning")]
+    offset: Count,
+    /// Most bytes to show, up to 1048576.
+    #[serde(default = "page")]
+    limit: Count,
+    /// Only the last so many lines.
+    tail: Option<Count>,
+    /// Only lines that match this regular expression; (?i) at its beginning ignores case.
+    grep: Option<String>,
+}
+
+fn beginning() -> Count {
+    Count(0)
+}
+
+fn page() -> Count {
+    Count(PAGE)
+}
+
+/// Lengths and positions are in bytes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    id: &'a JobId,
+    stream: Stream,
+    status: Status,
+    offset: u64,
+    next_offset: u64,
+    /// Of what can be read.
+    length: u64,
+    /// Of all that was printed, where that is known and more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    printed: Option<u64>,
+    /// Whether there will be no more.
+    at_end: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    text: &'a str,
+}
+
+#[tool_router(router = output_tools, vis = "pub(super)")]
+impl Orchestrator {
+    /// Show what a task has printed, also while it runs: the whole in pages, its last lines, or the lines that match.
+    #[tool(
+        title = "Show a task's output",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn task_output(&self, Parameters(output): Parameters<Output>) -> Result<Reply, Error> {
+        let grep = output.grep.as_deref().map(Regex::new).transpose();
+        let selection = Selection {
+            offset: output.offset.0 as u64,
+            limit: output.limit.0.clamp(1, LONGEST_PAGE),
+            tail: output.tail.map(|tail| tail.0),
+            grep: grep.map_err(|error| {
+                Error::invalid("grep", format!("is not a regular expression: {error}"))
+            })?,
+        };
+        let job = self.jobs().look(&JobId::from(output.id.as_str())).await?;
+        let (page, from_file) = self.jobs().page(&job, output.stream, selection).await?;
+        let shown = Shown {
+            id: &job.id,
+            stream: output.stream,
+            status: job.status,
+            offset: page.offset,
+            next_offset: page.next,
+            length: page.length,
+            printed: printed(&job, output.stream).filter(|printed| *printed > page.length),
+            at_end: !job.status.is_live() && page.next >= page.length,
+            note: note(&job, output.stream, &page, from_file),
+            text: &page.text,
+        };
+        Reply::new(text_of(&shown), &shown)
+    }
+}
+
+fn printed(job: &Job, stream: Stream) -> Option<u64> {
+    match stream {
+        Stream::Stdout => job.output_bytes,
+        Stream::Stderr => job.stderr_bytes,
+    }
+}
+
+/// Why what can be read is not the whole, if so.
+fn note(job: &Job, stream: Stream, page: &Page, from_file: bool) -> Option<String> {
+    if let Some(problem) = &job.output_problem {
+        return Some(format!("the output is not whole: {problem}"));
+    }
+    let printed = printed(job, stream)?;
+    if from_file && printed > page.length {
+        Some(format!(
+            "only the first {} of {printed} bytes were kept (MAX_OUTPUT_SIZE); task_status has the end",
+            page.length
+        ))
+    } else if !from_file && job.truncated == Some(true) {
+        Some("the whole output was dropped to keep within MAX_OUTPUT_TOTAL; this is its head and tail".to_owned())
+    } else {
+        None
+    }
+}
+
+fn text_of(shown: &Shown) -> String {
+    let mut text = shown.text.to_owned();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let (offset, next, length) = (shown.offset, shown.next_offset, shown.length);
+    let onwards = if next < length {
+        format!("; goes on with offset {next}")
+    } else if shown.at_end {
+        String::new()
+    } else {
+        format!("; the task is {}", shown.status)
+    };
+    let stream = shown.stream.name();
+    let note = shown.note.as_ref().map(|note| format!("\n[{note}]"));
+    text + &format!("[{stream}, bytes {offset} to {next} of {length}{onwards}]")
+        + &note.unwrap_or_default()
+}
