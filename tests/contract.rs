@@ -71,6 +71,7 @@ async fn every_tool_says_what_it_is() {
             "task_status",
             "task_history",
             "task_wait",
+            "task_output",
             "queue_stats",
         ];
         let reads = reads.contains(&tool.name.as_ref())

@@ -150,22 +150,6 @@ async fn a_line_that_breaks_at_login_is_no_refusal() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_is_given_up() {
-    let stage = Stage::set().await;
-    stage.server.set_fault(Fault::Mute);
-    let error = run(&stage.client, "web1").await.error("CONNECTION_FAILED");
-    assert!(
-        error["details"]["reason"]
-            .as_str()
-            .unwrap()
-            .starts_with("ETIMEDOUT"),
-        "{error}"
-    );
-    stage.server.set_fault(Fault::None);
-    run(&stage.client, "web1").await.ok();
-}
-
-#[tokio::test]
 async fn an_unknown_alias_and_an_unknown_task() {
     let stage = Stage::set().await;
     let error = run(&stage.client, "nope").await.error("UNKNOWN_ALIAS");

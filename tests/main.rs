@@ -5,10 +5,14 @@
 mod cancel;
 mod contract;
 mod demo;
+mod detach;
 mod errors;
 mod exec;
 mod helper;
 mod lifecycle;
+mod lines;
+mod losses;
+mod output;
 mod pool;
 mod protocol;
 mod queue;

@@ -12,6 +12,7 @@ use russh::keys::key::safe_rng;
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Sig};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,14 @@ pub enum Fault {
     HangUp,
     /// It accepts them and says nothing.
     Mute,
+    /// It introduces itself and goes silent in the key exchange.
+    MuteInKeyExchange,
+    /// It goes silent when they log in.
+    MuteAtLogin,
+    /// It goes silent when they open a channel.
+    MuteAtChannel,
+    /// It goes silent when they run a command, and does not run it.
+    MuteAtCommand,
     /// It cuts them when they log in.
     CutAtLogin,
 }
@@ -190,15 +199,21 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn serve(tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
+async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
     let fault = *lock(&shared.fault);
     match fault {
-        Fault::None | Fault::CutAtLogin => {}
         Fault::HangUp => return,
         Fault::Mute => return switch.cut.cancelled().await,
+        Fault::MuteInKeyExchange => {
+            // RFC 4253, section 4.2. Whether it arrives makes no difference.
+            let _ = tcp.write_all(b"SSH-2.0-mute\r\n").await;
+            return switch.cut.cancelled().await;
+        }
+        _ => {}
     }
     let connection = Connection {
         shared: Arc::clone(shared),
+        cut: switch.cut.clone(),
         seats: Arc::default(),
         channels: HashMap::new(),
         processes: HashMap::new(),
@@ -212,16 +227,29 @@ async fn serve(tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
 
 struct Connection {
     shared: Arc<Shared>,
+    cut: CancellationToken,
     seats: Arc<AtomicUsize>,
     /// Sessions that have been asked for nothing yet.
     channels: HashMap<ChannelId, (Channel<Msg>, Seat)>,
     processes: HashMap<ChannelId, Process>,
 }
 
+impl Connection {
+    /// Says nothing more if that is the fault of the hour.
+    async fn mute_at(&self, fault: Fault) -> Result<(), russh::Error> {
+        if *lock(&self.shared.fault) == fault {
+            self.cut.cancelled().await;
+            return Err(russh::Error::Disconnect);
+        }
+        Ok(())
+    }
+}
+
 impl server::Handler for Connection {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        self.mute_at(Fault::MuteAtLogin).await?;
         if *lock(&self.shared.fault) == Fault::CutAtLogin {
             return Err(russh::Error::Disconnect);
         }
@@ -253,6 +281,7 @@ impl server::Handler for Connection {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), Self::Error> {
+        self.mute_at(Fault::MuteAtChannel).await?;
         let limit = self.shared.max_sessions.load(Ordering::Relaxed);
         if let Some(seat) = Seat::take(&self.seats, limit) {
             self.channels.insert(channel.id(), (channel, seat));
@@ -279,6 +308,7 @@ impl server::Handler for Connection {
         command: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
+        self.mute_at(Fault::MuteAtCommand).await?;
         let Some((_, seat)) = self.channels.remove(&channel) else {
             return session.channel_failure(channel);
         };

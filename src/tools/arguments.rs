@@ -122,6 +122,9 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
+/// Up to here, a JSON number names every whole number.
+const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
 /// How many: a whole number, 0 or more. JSON does not tell 50 from 50.0.
 #[derive(Clone, Copy, Debug)]
 pub struct Count(pub usize);
@@ -134,7 +137,7 @@ impl<'de> Deserialize<'de> for Count {
     )]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = f64::deserialize(deserializer)?;
-        if number >= 0.0 && number.fract() == 0.0 && number <= f64::from(u32::MAX) {
+        if number >= 0.0 && number.fract() == 0.0 && number <= LARGEST_WHOLE {
             Ok(Self(number as usize))
         } else {
             Err(D::Error::custom(format!(

@@ -1,6 +1,7 @@
 //! OpenSSH's own server on a loopback port, with throwaway keys.
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ pub struct Sshd {
     pub port: u16,
     pub directory: Folder,
     process: Child,
+    extra: String,
 }
 
 impl Sshd {
@@ -40,6 +42,7 @@ impl Sshd {
                     port,
                     directory,
                     process,
+                    extra: extra.to_owned(),
                 };
             }
         }
@@ -69,6 +72,30 @@ impl Sshd {
         path
     }
 
+    /// Ends sshd and every connection at once, as `kill -9` does. What runs in them goes on.
+    pub fn kill(&mut self) {
+        let group = format!("-{}", self.process.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = self.process.wait();
+    }
+
+    /// Starts it again, on the same port and with the same keys.
+    pub fn restart(&mut self) {
+        for _ in 0..50 {
+            if let Some(process) = start(self.directory.path(), self.port, &self.extra) {
+                self.process = process;
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("sshd does not start again");
+    }
+
+    /// A path in its user's home, as an argument.
+    pub fn home(&self, name: &str) -> String {
+        text(&self.directory.path().join(name))
+    }
+
     /// How many connections have logged in so far.
     pub fn accepted(&self) -> usize {
         let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap();
@@ -80,8 +107,7 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.kill();
     }
 }
 
@@ -104,6 +130,7 @@ fn start(directory: &Path, port: u16, extra: &str) -> Option<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
+        .process_group(0)
         .spawn()
         .expect("sshd is installed: tests/run does that");
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -1,0 +1,274 @@
+//! Detached tasks: they outlive the connection, the server's restart and this program.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::helper::{Answer, Client, Sshd, Stage, closed_port, directory, eventually};
+
+async fn detach(client: &Client, cmd: &str) -> Answer {
+    client
+        .call(
+            "task_exec",
+            json!({"alias": "web1", "cmd": cmd, "detach": true}),
+        )
+        .await
+        .ok()
+}
+
+/// What detached tasks have left on a server.
+fn left_in(home: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(home.join(".mcp-sftp-orchestrator"));
+    entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_detached_task_survives_kill_9_and_a_restart_of_sshd() {
+    let (mut sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &[]).await;
+    client.register(sshd.login("web1")).await;
+    let go = sshd.home("go");
+    let cmd = format!(
+        "seq 1 50000; echo bad >&2; until [ -e {go} ]; do sleep 0.1; done; seq 50001 100000; exit 7"
+    );
+    let begun = detach(&client, &cmd).await;
+    assert_eq!(begun.facts()["status"], "running");
+    assert!(begun.text().contains("detached"), "{}", begun.text());
+    let id = begun.facts()["id"].clone();
+    let page = client
+        .call("task_output", json!({"id": id, "tail": 1}))
+        .await
+        .ok();
+    assert_eq!(page.facts()["text"], "50000\n");
+
+    client.kill().await;
+    sshd.kill();
+    std::fs::write(&go, "").unwrap();
+    sshd.restart();
+
+    let client = Client::spawned(data.path(), &[]).await;
+    let found = client.wait(&id).await.ok();
+    let facts = found.facts();
+    assert_eq!(
+        (&facts["status"], &facts["exitCode"], &facts["stderr"]),
+        (&json!("failed"), &json!(7), &json!("bad")),
+        "{}",
+        found.text()
+    );
+    assert_eq!(
+        (&facts["lineCount"], &facts["outputBytes"]),
+        (&json!(100_000), &json!(588_895))
+    );
+    let expected: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    let whole = json!({"id": id, "limit": 1_000_000});
+    let whole = client.call("task_output", whole).await.ok();
+    assert_eq!(whole.facts()["text"], expected);
+    eventually("it is cleared away", || {
+        left_in(sshd.directory.path()).is_empty()
+    })
+    .await;
+    let later = client.call("task_status", json!({"id": id})).await.ok();
+    assert_eq!(later.facts()["exitCode"], 7);
+}
+
+#[tokio::test]
+async fn a_detached_task_is_private_and_followed_while_it_runs() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::set().await;
+    let go = stage.remote("go");
+    let cmd = format!("echo one; until [ -e {go} ]; do sleep 0.1; done; echo two");
+    let begun = detach(&stage.client, &cmd).await;
+    let id = begun.facts()["id"].clone();
+    let left = left_in(stage.home.path());
+    let mode = std::fs::metadata(&left[0]).unwrap().permissions().mode();
+    assert_eq!((left.len(), mode & 0o777), (1, 0o700));
+    let name = left[0].file_name().unwrap().to_str().unwrap();
+    assert_eq!(
+        begun.facts()["remoteDirectory"],
+        format!("~/.mcp-sftp-orchestrator/{name}")
+    );
+    // The connection may go: it is not what the command lives on.
+    stage.server.cut();
+    let status = stage
+        .client
+        .call("task_status", json!({"id": id}))
+        .await
+        .ok();
+    assert_eq!(status.facts()["status"], "running");
+    std::fs::write(go, "").unwrap();
+    let done = stage.client.wait(&id).await.ok();
+    assert_eq!(
+        (&done.facts()["status"], &done.facts()["output"]),
+        (&json!("completed"), &json!("one\ntwo"))
+    );
+    eventually("it is cleared away", || {
+        left_in(stage.home.path()).is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_detached_task_is_cancelled_with_its_children_by_a_later_process() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &[]).await;
+    client.register(sshd.login("web1")).await;
+    let alive = sshd.home("alive");
+    // A child in a group of its own, and one that does not heed TERM.
+    let cmd = format!(
+        "timeout 600 sh -c 'while :; do date +%N >{alive}; sleep 0.1; done' & \
+         sh -c \"trap '' TERM; while :; do sleep 0.1; done\" & wait"
+    );
+    let id = detach(&client, &cmd).await.facts()["id"].clone();
+    client.leave().await;
+    let client = Client::spawned(data.path(), &[]).await;
+    eventually("it runs", || Path::new(&alive).exists()).await;
+    let cancelled = client.call("task_cancel", json!({"id": id})).await.ok();
+    assert_eq!(
+        (&cancelled.facts()["status"], &cancelled.facts()["process"]),
+        (&json!("cancelled"), &json!("stopped")),
+        "{}",
+        cancelled.text()
+    );
+    let before = std::fs::read_to_string(&alive).unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(
+        std::fs::read_to_string(&alive).unwrap(),
+        before,
+        "a child goes on"
+    );
+    eventually("it is cleared away", || {
+        left_in(sshd.directory.path()).is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_detached_task_ends_at_its_own_timeout_without_anybody_watching() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &[]).await;
+    client.register(sshd.login("web1")).await;
+    let arguments =
+        json!({"alias": "web1", "cmd": "echo begun; sleep 600", "detach": true, "timeout": 1});
+    let id = client.call("task_exec", arguments).await.ok().facts()["id"].clone();
+    client.kill().await;
+    let base = sshd.directory.path().to_owned();
+    eventually("the server ends it", || {
+        left_in(&base)
+            .iter()
+            .any(|place| place.join("status").exists())
+    })
+    .await;
+    let client = Client::spawned(data.path(), &[]).await;
+    let error = client.wait(&id).await.error("COMMAND_TIMEOUT");
+    assert_eq!(error["details"]["process"], "stopped");
+    let record = client.call("task_status", json!({"id": id})).await.ok();
+    assert_eq!(
+        (&record.facts()["output"], &record.facts()["timedOut"]),
+        (&json!("begun"), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn a_detached_task_whose_process_is_gone_is_not_called_done() {
+    let stage = Stage::set().await;
+    let id = detach(&stage.client, "echo begun; sleep 600").await.facts()["id"].clone();
+    let place = left_in(stage.home.path()).remove(0);
+    let process = std::fs::read_to_string(place.join("process")).unwrap();
+    let session = process.split(' ').next().unwrap();
+    let group = format!("-{session}");
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", "--", &group])
+        .status();
+    assert!(killed.unwrap().success());
+    let gone = stage.client.wait(&id).await.ok();
+    assert_eq!(
+        (
+            &gone.facts()["status"],
+            &gone.facts()["output"],
+            &gone.facts()["canRetry"]
+        ),
+        (&json!("crashed"), &json!("begun"), &json!(true)),
+        "{}",
+        gone.text()
+    );
+}
+
+#[tokio::test]
+async fn a_detached_task_begins_once_or_not_at_all() {
+    let stage = Stage::set().await;
+    let unreachable = json!({
+        "alias": "gone", "host": "127.0.0.1", "port": closed_port(), "user": "x", "password": "x",
+    });
+    stage.client.register(unreachable).await;
+    let arguments = json!({"alias": "gone", "cmd": "true", "detach": true});
+    stage
+        .client
+        .call("task_exec", arguments)
+        .await
+        .error("CONNECTION_FAILED");
+
+    // No home that can be written: nothing begins, and that is said.
+    std::fs::write(
+        stage.home.path().join(".mcp-sftp-orchestrator"),
+        "in the way",
+    )
+    .unwrap();
+    let arguments = json!({"alias": "web1", "cmd": "touch begun", "detach": true});
+    let error = stage
+        .client
+        .call("task_exec", arguments)
+        .await
+        .error("DETACH_FAILED");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("mcp-sftp-orchestrator"),
+        "{error}"
+    );
+    assert!(!stage.home.path().join("begun").exists());
+}
+
+#[tokio::test]
+async fn a_task_that_had_not_begun_when_its_process_died_never_begins() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &[]).await;
+    client.register(sshd.login("web1")).await;
+    client.leave().await;
+    let begun = sshd.home("begun");
+    // As a process leaves it that is killed between recording and starting.
+    let job = json!({
+        "id": "0a0a0a0a", "type": "ssh", "alias": "web1", "cmd": format!("touch {begun}"), "detach": true,
+        "remoteDirectory": "~/.mcp-sftp-orchestrator/0a0a0a0a-0123456789abcdef", "status": "pending",
+        "createdAt": mcp_sftp_orchestrator::time::Timestamp::now().to_string(), "owner": "1-dead",
+    });
+    std::fs::write(
+        data.path().join("queue.json"),
+        json!({"0a0a0a0a": job}).to_string(),
+    )
+    .unwrap();
+    let client = Client::spawned(data.path(), &[]).await;
+    let found = client.wait(&Value::from("0a0a0a0a")).await.ok();
+    assert_eq!(
+        (&found.facts()["status"], &found.facts()["canRetry"]),
+        (&json!("crashed"), &json!(true)),
+        "{}",
+        found.text()
+    );
+    let again = client
+        .call("task_retry", json!({"id": "0a0a0a0a"}))
+        .await
+        .ok();
+    assert_eq!(again.facts()["detach"], true);
+    assert_eq!(
+        client.wait(&again.facts()["id"]).await.ok().facts()["status"],
+        "completed"
+    );
+    assert!(Path::new(&begun).exists());
+}

@@ -1,0 +1,175 @@
+//! Lines that fail, in every phase: a right answer within its time, and nothing run twice.
+
+use std::collections::HashMap;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use mcp_sftp_orchestrator::demo::Fault;
+use serde_json::{Value, json};
+
+use crate::helper::{Client, Sshd, Stage, directory, eventually, noise};
+
+/// A server that goes silent in one phase, and what a call to it is answered.
+async fn stalled_in(fault: Fault, code: &str, reason: &str) {
+    let stage = Stage::set_with(|config| config.sync_timeout = Duration::from_secs(100)).await;
+    stage.server.set_fault(fault);
+    let arguments = json!({"alias": "web1", "cmd": "touch ran", "timeout": 1});
+    let error = stage.client.call("task_exec", arguments).await.error(code);
+    let said = error["details"].to_string();
+    assert!(said.contains(reason), "{fault:?}: {error}");
+    let pool = stage.client.call("pool_stats", json!({})).await.ok();
+    let web1 = &pool.facts()["byServer"]["web1"];
+    assert_eq!(
+        (&web1["inUse"], &web1["waiting"]),
+        (&json!(0), &json!(0)),
+        "{fault:?}: {web1}"
+    );
+    stage.server.set_fault(Fault::None);
+    stage.server.cut();
+    stage.exec("true").await.ok();
+    assert!(!stage.home.path().join("ran").exists(), "{fault:?}");
+    assert!(
+        stage.server.connections() <= 1,
+        "{fault:?}: a connection is left over"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_goes_silent_is_given_up_whatever_the_phase() {
+    tokio::join!(
+        stalled_in(Fault::Mute, "CONNECTION_FAILED", "ETIMEDOUT"),
+        stalled_in(Fault::MuteInKeyExchange, "CONNECTION_FAILED", "ETIMEDOUT"),
+        stalled_in(Fault::MuteAtLogin, "CONNECTION_FAILED", "ETIMEDOUT"),
+        stalled_in(Fault::MuteAtChannel, "CONNECTION_FAILED", "ETIMEDOUT"),
+        stalled_in(Fault::MuteAtCommand, "COMMAND_TIMEOUT", "unknown"),
+        silent_in_the_middle_of_an_output(),
+    );
+}
+
+/// The line stays open, and nothing comes any more: keep-alives would notice, the timeout does before,
+/// and the command is ended over another line.
+async fn silent_in_the_middle_of_an_output() {
+    let stage = Stage::set().await;
+    stage.exec("true").await.ok();
+    let arguments = json!({
+        "alias": "web1", "cmd": "echo begun; sleep 30", "timeout": 1, "background": true,
+    });
+    let id = stage.client.call("task_exec", arguments).await.ok().facts()["id"].clone();
+    let begun = json!({"id": id});
+    while stage
+        .client
+        .call("task_output", begun.clone())
+        .await
+        .ok()
+        .facts()["text"]
+        != "begun\n"
+    {}
+    stage.server.freeze();
+    let error = stage.client.wait(&id).await.error("COMMAND_TIMEOUT");
+    assert_eq!(error["details"]["process"], "stopped", "{error}");
+    let record = stage
+        .client
+        .call("task_status", json!({"id": id}))
+        .await
+        .ok();
+    assert_eq!(record.facts()["output"], "begun");
+}
+
+#[tokio::test]
+async fn an_sshd_without_a_place_for_logins_is_tried_again() {
+    let (sshd, data) = (Sshd::start_with("MaxStartups 1"), directory());
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.register(sshd.login("web1")).await;
+    let arguments = json!({"alias": "web1", "cmd": "true"});
+    let taken = TcpStream::connect(("127.0.0.1", sshd.port)).unwrap();
+    let mut hello = [0; 4];
+    std::io::Read::read_exact(&mut &taken, &mut hello).unwrap();
+    client
+        .call("task_exec", arguments.clone())
+        .await
+        .error("CONNECTION_FAILED");
+    let call = client.call("task_exec", arguments);
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(taken);
+    };
+    tokio::join!(call, release).0.ok();
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_closing_connections_runs_nothing_twice() {
+    let stage = Stage::set().await;
+    let log = stage.remote("log");
+    let mut ids = Vec::new();
+    for number in 0..60 {
+        let cmd = format!("echo {number} >>{log}; sleep 0.0{number}; echo {number}");
+        ids.push(stage.background(&cmd).await.facts()["id"].clone());
+    }
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        stage.server.cut();
+    }
+    let mut ran: HashMap<String, usize> = HashMap::new();
+    let mut ended = Vec::new();
+    for id in &ids {
+        let answer = stage.client.wait(id).await;
+        ended.push(
+            stage
+                .client
+                .call("task_status", json!({"id": id}))
+                .await
+                .ok()
+                .facts()
+                .clone(),
+        );
+        assert_eq!(
+            answer.is_error(),
+            ended.last().unwrap()["status"] == "failed"
+        );
+    }
+    for line in std::fs::read_to_string(&log).unwrap().lines() {
+        *ran.entry(line.to_owned()).or_default() += 1;
+    }
+    for (number, record) in ended.iter().enumerate() {
+        let times = ran.get(&number.to_string()).copied().unwrap_or(0);
+        match record["status"].as_str().unwrap() {
+            "completed" => {
+                assert_eq!((times, &record["output"]), (1, &json!(number.to_string())));
+            }
+            "failed" => {
+                assert!(times <= 1, "{number} ran {times} times");
+                assert_eq!(record["errorCode"], "CONNECTION_FAILED", "{record}");
+                assert_eq!(record["exitCode"], Value::Null);
+            }
+            other => panic!("{other}: {record}"),
+        }
+    }
+    let pool = stage.client.call("pool_stats", json!({})).await.ok();
+    assert_eq!(pool.facts()["byServer"]["web1"]["inUse"], 0);
+    stage.exec("true").await.ok();
+}
+
+#[tokio::test]
+async fn a_transfer_is_cancelled_also_where_the_server_is_silent() {
+    let stage = Stage::set().await;
+    let big = stage.data.path().join("big");
+    std::fs::write(&big, noise(64 * 1024 * 1024)).unwrap();
+    let arguments = json!({
+        "alias": "web1", "direction": "upload", "local": big, "remote": "target", "background": true,
+    });
+    let handed = stage.client.call("task_transfer", arguments).await.ok();
+    eventually("the transfer is under way", || {
+        std::fs::read_dir(stage.home.path()).unwrap().count() == 1
+    })
+    .await;
+    stage.server.freeze();
+    let id = json!({"id": handed.facts()["id"]});
+    let cancelled = stage.client.call("task_cancel", id).await.ok();
+    assert_eq!(
+        (&cancelled.facts()["status"], &cancelled.facts()["process"]),
+        (&json!("cancelled"), &json!("unknown")),
+        "{}",
+        cancelled.text()
+    );
+    assert!(!stage.home.path().join("target").exists());
+}

@@ -1,0 +1,159 @@
+//! `task_output`: the whole of what a task printed, while it runs and after.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::helper::{Client, Sshd, Stage, directory, eventually};
+
+async fn output(client: &Client, arguments: Value) -> Value {
+    client
+        .call("task_output", arguments)
+        .await
+        .ok()
+        .facts()
+        .clone()
+}
+
+#[tokio::test]
+async fn the_whole_output_is_read_in_pages() {
+    let stage = Stage::set().await;
+    let long = stage.exec("seq 1 100000; echo oops >&2").await.ok();
+    let id = &long.facts()["id"];
+    assert!(
+        long.text().contains("bytes left out: task_output has them"),
+        "{}",
+        long.text()
+    );
+    assert_eq!(long.facts()["outputBytes"], 588_895);
+    let (mut whole, mut offset) = (String::new(), 0);
+    loop {
+        let page = output(
+            &stage.client,
+            json!({"id": id, "offset": offset, "limit": 100_000}),
+        )
+        .await;
+        whole.push_str(page["text"].as_str().unwrap());
+        offset = page["nextOffset"].as_u64().unwrap();
+        if page["atEnd"] == true {
+            break;
+        }
+    }
+    let expected: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    assert_eq!(whole, expected);
+
+    let tail = output(&stage.client, json!({"id": id, "tail": 2})).await;
+    assert_eq!(tail["text"], "99999\n100000\n");
+    let grep = output(
+        &stage.client,
+        json!({"id": id, "grep": "^5000.$", "limit": 30}),
+    )
+    .await;
+    assert_eq!(grep["text"], "50000\n50001\n50002\n50003\n50004\n");
+    let more = json!({"id": id, "grep": "^5000.$", "offset": grep["nextOffset"]});
+    assert_eq!(
+        output(&stage.client, more).await["text"],
+        "50005\n50006\n50007\n50008\n50009\n"
+    );
+    let stderr = output(&stage.client, json!({"id": id, "stream": "stderr"})).await;
+    assert_eq!(
+        (&stderr["text"], &stderr["atEnd"]),
+        (&json!("oops"), &json!(true))
+    );
+
+    let folder = stage.data.path().join("output");
+    let file = folder.join(format!("{}.stdout", id.as_str().unwrap()));
+    assert_eq!(
+        std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    assert_eq!(
+        std::fs::metadata(file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+}
+
+#[tokio::test]
+async fn a_running_task_s_output_is_seen_by_every_process() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let here = Client::spawned(data.path(), &[]).await;
+    let there = Client::spawned(data.path(), &[]).await;
+    here.register(sshd.login("web1")).await;
+    let go = sshd.home("go");
+    let cmd = format!("echo first; until [ -e {go} ]; do sleep 0.1; done; echo last");
+    let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+    let handed = here.call("task_exec", arguments).await.ok();
+    let id = &handed.facts()["id"];
+    for client in [&here, &there] {
+        while output(client, json!({"id": id})).await["text"] != "first\n" {}
+        let page = output(client, json!({"id": id})).await;
+        assert_eq!(
+            (&page["status"], &page["atEnd"]),
+            (&json!("running"), &json!(false))
+        );
+    }
+    std::fs::write(go, "").unwrap();
+    here.wait(id).await.ok();
+    assert_eq!(
+        output(&there, json!({"id": id, "offset": 6})).await["text"],
+        "last\n"
+    );
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_said() {
+    let stage = Stage::set_with(|config| {
+        config.max_output = 100_000;
+        config.max_output_total = 150_000;
+    })
+    .await;
+    let first = stage.exec("seq 1 100000").await.ok().facts()["id"].clone();
+    let page = output(&stage.client, json!({"id": first, "offset": 99_990})).await;
+    assert_eq!(
+        (&page["length"], &page["printed"]),
+        (&json!(100_000), &json!(588_895))
+    );
+    assert!(
+        page["note"].as_str().unwrap().contains("MAX_OUTPUT_SIZE"),
+        "{page}"
+    );
+
+    let second = stage.exec("seq 1 100000").await.ok().facts()["id"].clone();
+    let file = stage
+        .data
+        .path()
+        .join("output")
+        .join(format!("{}.stdout", first.as_str().unwrap()));
+    eventually("the older output goes", || !file.exists()).await;
+    let page = output(&stage.client, json!({"id": first, "tail": 1})).await;
+    assert_eq!(page["text"], "100000");
+    assert!(
+        page["note"].as_str().unwrap().contains("MAX_OUTPUT_TOTAL"),
+        "{page}"
+    );
+    let page = output(&stage.client, json!({"id": second})).await;
+    assert_eq!(page["length"], 100_000);
+}
+
+#[tokio::test]
+async fn arguments_that_make_no_sense_are_refused() {
+    let stage = Stage::set().await;
+    let id = stage.exec("true").await.ok().facts()["id"].clone();
+    let unknown = json!({"id": "00000000"});
+    stage
+        .client
+        .call("task_output", unknown)
+        .await
+        .error("UNKNOWN_TASK");
+    for arguments in [
+        json!({"id": id, "grep": "("}),
+        json!({"id": id, "stream": "both"}),
+        json!({"id": id, "tail": -1}),
+    ] {
+        stage
+            .client
+            .call("task_output", arguments)
+            .await
+            .error("INVALID_ARGUMENT");
+    }
+}
