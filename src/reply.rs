@@ -83,6 +83,9 @@ fn text_of_job(job: &Job) -> String {
     };
     let present = |part: &Option<String>| part.clone().filter(|part| !part.is_empty());
     let (output, stderr) = (present(&job.output), present(&job.stderr));
+    if let Some(problem) = &job.output_problem {
+        line(&format!("(the whole output is not kept: {problem})"));
+    }
     if job.status == Status::Completed {
         match (&output, job.kind) {
             (Some(output), Kind::Sftp) => line(&format!("{output}{}", figures(job))),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::helper::Stage;
+use crate::helper::{Client, Sshd, Stage, directory, eventually, text};
 
 #[tokio::test]
 async fn a_cancelled_task_is_stopped_and_can_be_retried() {
@@ -105,7 +105,7 @@ async fn a_cancelled_transfer_leaves_the_old_file_and_no_litter() {
         "alias": "web1", "direction": "upload", "local": big, "remote": "target", "background": true,
     });
     let handed = stage.client.call("task_transfer", arguments).await.ok();
-    crate::helper::eventually("the transfer is under way", || {
+    eventually("the transfer is under way", || {
         std::fs::read_dir(stage.home.path()).unwrap().count() == 2
     })
     .await;
@@ -126,4 +126,114 @@ async fn a_cancelled_transfer_leaves_the_old_file_and_no_litter() {
         1,
         "no part file is left"
     );
+}
+
+/// A command whose children write to `alive`: one in a group of its own, one that does not heed TERM.
+fn stubborn(alive: &str) -> String {
+    let write = format!("while :; do date +%N >{alive}; sleep 0.05; done");
+    format!("timeout 600 sh -c '{write}' & sh -c \"trap '' TERM; {write}\" & echo begun; wait")
+}
+
+/// Whether nobody writes to `alive` any more.
+async fn is_still(alive: &str) -> bool {
+    let before = std::fs::read_to_string(alive).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    std::fs::read_to_string(alive).unwrap() == before
+}
+
+#[tokio::test]
+async fn a_command_is_ended_with_its_children_where_sshd_drops_signals() {
+    // Logged in as root, as these tests mostly are, sshd passes no signal on.
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &[]).await;
+    client.register(sshd.login("web1")).await;
+    let alive = sshd.home("alive");
+    let arguments = json!({"alias": "web1", "cmd": stubborn(&alive), "timeout": 1});
+    let late = client.call("task_exec", arguments).await;
+    let error = late.error("COMMAND_TIMEOUT");
+    assert_eq!(error["details"]["process"], "stopped", "{error}");
+    assert!(is_still(&alive).await, "a child goes on");
+    let id = json!({"id": error["details"]["taskId"]});
+    let record = client.call("task_status", id).await.ok();
+    assert_eq!(
+        (&record.facts()["output"], &record.facts()["stderr"]),
+        (&json!("begun"), &json!(""))
+    );
+}
+
+#[tokio::test]
+async fn a_command_is_ended_also_where_no_further_channel_is_to_be_had() {
+    let (sshd, data) = (Sshd::start_with("MaxSessions 1"), directory());
+    let client = Client::in_process(data.path(), |config| config.max_connections = 1).await;
+    client.register(sshd.login("web1")).await;
+    let alive = sshd.home("alive");
+    let arguments = json!({"alias": "web1", "cmd": stubborn(&alive), "background": true});
+    let handed = client.call("task_exec", arguments).await.ok();
+    eventually("it runs", || std::path::Path::new(&alive).exists()).await;
+    let id = json!({"id": handed.facts()["id"]});
+    let cancelled = client.call("task_cancel", id).await.ok();
+    assert_eq!(
+        cancelled.facts()["process"],
+        "stopped",
+        "{}",
+        cancelled.text()
+    );
+    assert!(is_still(&alive).await, "a child goes on");
+    let after = json!({"alias": "web1", "cmd": "echo after"});
+    assert_eq!(
+        client.call("task_exec", after).await.ok().facts()["output"],
+        "after"
+    );
+}
+
+#[tokio::test]
+async fn a_task_of_another_process_is_cancelled() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let here = Client::spawned(data.path(), &[]).await;
+    let there = Client::spawned(data.path(), &[]).await;
+    here.register(sshd.login("web1")).await;
+    let alive = sshd.home("alive");
+    let arguments = json!({"alias": "web1", "cmd": stubborn(&alive), "background": true});
+    let id = there.call("task_exec", arguments).await.ok().facts()["id"].clone();
+    eventually("it runs", || std::path::Path::new(&alive).exists()).await;
+    let cancelled = here.call("task_cancel", json!({"id": id})).await.ok();
+    assert_eq!(
+        (&cancelled.facts()["status"], &cancelled.facts()["process"]),
+        (&json!("cancelled"), &json!("stopped")),
+        "{}",
+        cancelled.text()
+    );
+    assert!(is_still(&alive).await, "a child goes on");
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_shell_gets_its_commands_as_they_are() {
+    let sshd = Sshd::start();
+    let key = sshd.authorize("forced", &["-t", "ed25519"]);
+    let authorized = sshd.directory.path().join("authorized_keys");
+    let keys = std::fs::read_to_string(&authorized).unwrap();
+    let (first, forced) = keys.trim_end().split_once('\n').unwrap();
+    let device = sshd.directory.path().join("device");
+    std::fs::write(
+        &device,
+        "#!/bin/sh\nprintf 'got: %s' \"$SSH_ORIGINAL_COMMAND\"; sleep \"${1:-0}\"\n",
+    )
+    .unwrap();
+    let device = format!("sh {}", text(&device));
+    std::fs::write(
+        &authorized,
+        format!("{first}\ncommand=\"{device}\" {forced}\n"),
+    )
+    .unwrap();
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.register(sshd.login_with("device", &key)).await;
+    let show = json!({"alias": "device", "cmd": "show version | inc \"up\""});
+    let shown = client.call("task_exec", show).await.ok();
+    assert_eq!(shown.facts()["output"], "got: show version | inc \"up\"");
+    let detached = json!({"alias": "device", "cmd": "x", "detach": true});
+    client
+        .call("task_exec", detached)
+        .await
+        .error("DETACH_FAILED");
 }

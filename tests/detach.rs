@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Sshd, Stage, closed_port, directory, eventually};
+use crate::helper::{Answer, Client, Sshd, Stage, closed_port, directory, eventually, numbers};
 
 async fn detach(client: &Client, cmd: &str) -> Answer {
     client
@@ -65,7 +65,7 @@ async fn a_detached_task_survives_kill_9_and_a_restart_of_sshd() {
         (&facts["lineCount"], &facts["outputBytes"]),
         (&json!(100_000), &json!(588_895))
     );
-    let expected: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    let expected = numbers(100_000);
     let whole = json!({"id": id, "limit": 1_000_000});
     let whole = client.call("task_output", whole).await.ok();
     assert_eq!(whole.facts()["text"], expected);

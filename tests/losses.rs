@@ -1,1 +1,389 @@
+//! Nothing is lost: processes killed at any moment, several on one directory, a full disk, an sshd
+//! that goes away under load.
 
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mcp_sftp_orchestrator::demo::EmbeddedServer;
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::helper::{Client, Folder, Sshd, Stage, binary, directory, eventually, noise, read_json};
+
+/// A call that has been acknowledged: what has to be found later, whatever happens.
+#[derive(Default)]
+struct Acknowledged {
+    jobs: Vec<String>,
+    servers: Vec<String>,
+}
+
+/// Adds servers and jobs as fast as they are acknowledged, until the process is gone.
+async fn load(client: &Client, name: &str, acknowledged: &mut Acknowledged) {
+    for number in 0.. {
+        let alias = format!("{name}-{number}");
+        let server = json!({"alias": alias, "host": "192.0.2.1", "user": "u", "password": "p"});
+        match client.try_call("server_add", server).await {
+            Ok(answer) if answer.is_error != Some(true) => acknowledged.servers.push(alias),
+            _ => return,
+        }
+        let arguments = json!({"alias": "web1", "cmd": "sleep 0.05", "background": true});
+        match client.try_call("task_exec", arguments).await {
+            Ok(answer) if answer.is_error != Some(true) => {
+                let id = answer.structured_content.unwrap()["id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+                acknowledged.jobs.push(id);
+            }
+            _ => return,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_kills_at_random_moments_lose_nothing_that_was_acknowledged() {
+    let (stage, data) = (Stage::set().await, directory());
+    let spawned = async || {
+        let mut command = binary();
+        command.arg(format!("--data-dir={}", data.path().display()));
+        command
+            .env("MAX_QUEUE_SIZE", "100000")
+            .env("SAVE_INTERVAL", "20");
+        Client::over(command).await
+    };
+    spawned().await.add("web1", &stage.server).await;
+    let (mut all, moments) = (Acknowledged::default(), noise(100));
+    for (round, moment) in moments.into_iter().enumerate() {
+        let client = spawned().await;
+        let until = Duration::from_millis(u64::from(moment));
+        let mut acknowledged = Acknowledged::default();
+        let name = format!("r{round}");
+        let _ = tokio::time::timeout(until, load(&client, &name, &mut acknowledged)).await;
+        client.kill().await;
+        // Read as the next process finds them: each file whole, each acknowledged entry there.
+        let queue = read_json(&data.path().join("queue.json"));
+        let servers = read_json(&data.path().join("servers.json"));
+        all.jobs.append(&mut acknowledged.jobs);
+        all.servers.append(&mut acknowledged.servers);
+        for id in &all.jobs {
+            assert!(queue[id].is_object(), "round {round}: task {id} is lost");
+        }
+        for alias in &all.servers {
+            assert!(
+                servers[alias].is_object(),
+                "round {round}: server {alias} is lost"
+            );
+        }
+    }
+    assert!(
+        all.jobs.len() > 100,
+        "the load was none: {} tasks",
+        all.jobs.len()
+    );
+
+    let client = spawned().await;
+    for id in &all.jobs {
+        let record = client.call("task_status", json!({"id": id})).await.ok();
+        let status = record.facts()["status"].as_str().unwrap();
+        assert!(
+            ["completed", "failed", "crashed"].contains(&status),
+            "{}",
+            record.text()
+        );
+    }
+    let diagnosis = client.call("system_diagnostics", json!({})).await.ok();
+    assert_eq!(diagnosis.facts()["setAside"], json!([]));
+    // The owner's file of each killed process and what it was writing are gone or used again.
+    let owners = std::fs::read_dir(data.path().join("owners"))
+        .unwrap()
+        .count();
+    assert_eq!(owners, 1);
+    let names: HashSet<_> = std::fs::read_dir(data.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(names.len() < 20, "{names:?}");
+}
+
+#[tokio::test]
+async fn four_processes_add_a_hundred_entries_each_and_none_is_lost() {
+    let (stage, data) = (Stage::set().await, directory());
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(Client::spawned(data.path(), &[]).await);
+    }
+    clients[0].add("web1", &stage.server).await;
+    let adding = clients.iter().enumerate().map(async |(process, client)| {
+        let mut ids = Vec::new();
+        for number in 0..100 {
+            let alias = format!("s{process}-{number}");
+            let server = json!({"alias": alias, "host": "192.0.2.1", "user": "u", "password": "p"});
+            client.register(server).await;
+            let arguments = json!({"alias": "web1", "cmd": "true", "background": true});
+            let handed = client.call("task_exec", arguments).await.ok();
+            ids.push(handed.facts()["id"].as_str().unwrap().to_owned());
+        }
+        ids
+    });
+    let ids: Vec<_> = futures_util::future::join_all(adding).await.concat();
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 400);
+    for client in &clients {
+        let servers = client.call("server_list", json!({})).await.ok();
+        assert_eq!(servers.facts().as_object().unwrap().len(), 401);
+        for id in &ids {
+            let ended = client.wait(&json!(id)).await.ok();
+            assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
+        }
+    }
+    for client in clients {
+        assert!(client.leave().await.success());
+    }
+    let (queue, history) = (
+        read_json(&data.path().join("queue.json")),
+        read_json(&data.path().join("history.json")),
+    );
+    assert_eq!(queue.as_object().unwrap().len(), 400);
+    assert_eq!(history.as_array().unwrap().len(), 400);
+}
+
+/// The binary with its data directory on a file system of 1 MiB, which is its own and goes with it.
+struct Cramped {
+    client: Client,
+    /// The data directory, as that process sees it.
+    data: PathBuf,
+    _folder: Folder,
+}
+
+impl Cramped {
+    async fn start() -> Self {
+        let folder = directory();
+        let program = binary();
+        let program = program.as_std().get_program().to_owned();
+        let mut command = Command::new("unshare");
+        command
+            .kill_on_drop(true)
+            .args(["--map-root-user", "--mount", "sh", "-c"]);
+        command.arg("mount -t tmpfs -o size=1m none \"$0\" && exec \"$1\" \"--data-dir=$0\"");
+        command
+            .arg(folder.path())
+            .arg(program)
+            .env("SAVE_INTERVAL", "50");
+        let client = Client::over(command).await;
+        let root = PathBuf::from(format!("/proc/{}/root", client.process_id()));
+        let data = root.join(folder.path().strip_prefix("/").unwrap());
+        Self {
+            client,
+            data,
+            _folder: folder,
+        }
+    }
+
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.data.join("filling")).unwrap();
+        while std::io::Write::write_all(&mut file, &[0; 1024]).is_ok() {}
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.data.join("filling")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_nothing_is_pretended() {
+    let stage = Stage::set().await;
+    let cramped = Cramped::start().await;
+    let client = &cramped.client;
+    client.add("web1", &stage.server).await;
+    let exec = async |cmd: &str, background: bool| {
+        let arguments = json!({"alias": "web1", "cmd": cmd, "background": background});
+        client.call("task_exec", arguments).await
+    };
+    let before = exec("echo before", true).await.ok().facts()["id"].clone();
+    client.wait(&before).await.ok();
+    cramped.fill();
+
+    let other = json!({"alias": "web2", "host": "192.0.2.1", "user": "u", "password": "p"});
+    client
+        .call("server_add", other.clone())
+        .await
+        .error("STORAGE_ERROR");
+    let servers = client.call("server_list", json!({})).await.ok();
+    assert_eq!(servers.facts().as_object().unwrap().len(), 1);
+    client
+        .call("server_remove", json!({"alias": "web1"}))
+        .await
+        .error("STORAGE_ERROR");
+    let unrecorded = exec("echo unrecorded", true).await.error("STORAGE_ERROR");
+    let detached = json!({"alias": "web1", "cmd": "touch began", "detach": true});
+    client
+        .call("task_exec", detached)
+        .await
+        .error("STORAGE_ERROR");
+    assert!(
+        !stage.home.path().join("began").exists(),
+        "it began unrecorded"
+    );
+    // What is answered at once needs no disk; a long output says what is missing.
+    assert_eq!(
+        exec("echo direct", false).await.ok().facts()["output"],
+        "direct"
+    );
+    let long = exec("seq 1 100000", false).await.ok();
+    assert_eq!(
+        (&long.facts()["exitCode"], &long.facts()["truncated"]),
+        (&json!(0), &json!(true))
+    );
+    assert!(
+        long.facts()["outputProblem"]
+            .as_str()
+            .unwrap()
+            .contains("No space"),
+        "{}",
+        long.text()
+    );
+    assert!(long.text().contains("No space"), "{}", long.text());
+    assert_eq!(
+        read_json(&cramped.data.join("servers.json"))
+            .as_object()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert!(read_json(&cramped.data.join("queue.json"))[before.as_str().unwrap()].is_object());
+
+    cramped.free();
+    let id = &unrecorded["details"]["taskId"];
+    assert_eq!(client.wait(id).await.ok().facts()["output"], "unrecorded");
+    client.register(other).await;
+    let file = cramped.data.join("queue.json");
+    eventually("what could not be written is written now", || {
+        read_json(&file)[id.as_str().unwrap()]["status"] == "completed"
+    })
+    .await;
+    assert_eq!(
+        client
+            .call("server_list", json!({}))
+            .await
+            .ok()
+            .facts()
+            .as_object()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn five_hundred_tasks_over_twenty_servers_run_once_each_in_little_memory() {
+    let data = directory();
+    let homes: Vec<_> = (0..20).map(|_| directory()).collect();
+    let client = Client::spawned(data.path(), &[]).await;
+    let mut servers = Vec::new();
+    for (number, home) in homes.iter().enumerate() {
+        let server = EmbeddedServer::start(home.path(), None).await.unwrap();
+        client.add(&format!("s{number}"), &server).await;
+        servers.push(server);
+    }
+    let calls = (0..500).map(async |number| {
+        let cmd = format!("echo {number} >>log; seq {number} 5000");
+        let alias = format!("s{}", number % 20);
+        let arguments = json!({"alias": alias, "cmd": cmd, "background": true});
+        client.call("task_exec", arguments).await.ok().facts()["id"].clone()
+    });
+    let ids = futures_util::future::join_all(calls).await;
+    for (number, id) in ids.iter().enumerate() {
+        let ended = client.wait(id).await.ok();
+        let facts = ended.facts();
+        assert_eq!(
+            (&facts["status"], &facts["lineCount"]),
+            (&json!("completed"), &json!(5001 - number)),
+            "{}",
+            ended.text()
+        );
+    }
+    let mut ran: Vec<usize> = Vec::new();
+    for home in &homes {
+        let log = std::fs::read_to_string(home.path().join("log")).unwrap();
+        ran.extend(log.lines().map(|line| line.parse::<usize>().unwrap()));
+    }
+    ran.sort_unstable();
+    assert_eq!(ran, (0..500).collect::<Vec<_>>());
+    let status = format!("/proc/{}/status", client.process_id());
+    let status = std::fs::read_to_string(status).unwrap();
+    let most = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let most: u64 = most.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(most < 64 * 1024, "{most} KiB of memory");
+}
+
+#[tokio::test]
+async fn an_sshd_that_is_killed_and_restarted_under_load_leaves_right_answers() {
+    let (mut sshd, data) = (Sshd::start(), directory());
+    let client = Client::spawned(data.path(), &[]).await;
+    client.register(sshd.login("web1")).await;
+    let log = sshd.home("ran");
+    let mut ids = BTreeMap::new();
+    for number in 0..60 {
+        let cmd = format!("echo {number} >>{log}; sleep 0.2; echo {number}");
+        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+        let handed = client.call("task_exec", arguments).await.ok();
+        ids.insert(number, handed.facts()["id"].clone());
+        if number % 20 == 10 {
+            // Some are under way by then, and some have not begun.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            sshd.kill();
+            sshd.restart();
+        }
+    }
+    let mut records = BTreeMap::new();
+    for (number, id) in &ids {
+        client.wait(id).await;
+        let record = client.call("task_status", json!({"id": id})).await.ok();
+        records.insert(*number, record.facts().clone());
+    }
+    let ran = std::fs::read_to_string(&log).unwrap();
+    for (number, record) in records {
+        let times = ran
+            .lines()
+            .filter(|line| *line == number.to_string())
+            .count();
+        match record["status"].as_str().unwrap() {
+            "completed" => assert_eq!((times, &record["output"]), (1, &json!(number.to_string()))),
+            "failed" => {
+                assert!(times <= 1, "{number} ran {times} times");
+                assert_eq!(record["errorCode"], "CONNECTION_FAILED", "{record}");
+            }
+            other => panic!("{other}: {record}"),
+        }
+    }
+    let after = json!({"alias": "web1", "cmd": "echo after"});
+    assert_eq!(
+        client.call("task_exec", after).await.ok().facts()["output"],
+        "after"
+    );
+}
+
+#[tokio::test]
+async fn a_broken_file_is_reported_in_the_answer_and_in_the_diagnosis() {
+    let data = directory();
+    let text = "{\"web1\": {\"host\": \"h\", \"user\": \"u\",}}";
+    std::fs::write(data.path().join("servers.json"), text).unwrap();
+    let client = Client::spawned(data.path(), &[]).await;
+    let list = client.call("server_list", json!({})).await.ok();
+    let notice = &list.0.content[1].as_text().expect("a notice").text;
+    assert!(
+        notice.contains("servers.json") && notice.contains("set aside"),
+        "{notice}"
+    );
+    let again = client.call("server_list", json!({})).await.ok();
+    assert_eq!(again.0.content.len(), 1, "it is said once");
+    let diagnosis = client.call("system_diagnostics", json!({})).await.ok();
+    let name = diagnosis.facts()["setAside"][0].as_str().unwrap();
+    assert_eq!(
+        std::fs::read_to_string(data.path().join(name)).unwrap(),
+        text
+    );
+}

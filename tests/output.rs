@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually};
+use crate::helper::{Client, Sshd, Stage, directory, eventually, numbers};
 
 async fn output(client: &Client, arguments: Value) -> Value {
     client
@@ -39,7 +39,7 @@ async fn the_whole_output_is_read_in_pages() {
             break;
         }
     }
-    let expected: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    let expected = numbers(100_000);
     assert_eq!(whole, expected);
 
     let tail = output(&stage.client, json!({"id": id, "tail": 2})).await;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::record::{Job, JobId};
 use crate::config::Config;
 use crate::error::Error;
-use crate::ssh::Output;
+use crate::ssh::output::FEW;
+use crate::ssh::{Captured, HEAD, Output, TAIL};
 use crate::store::DataDirectory;
 
 /// A job that another process has just started is in no file yet; its output is left alone for
@@ -90,6 +91,47 @@ impl Outputs {
             stdout: stream(Stream::Stdout)?,
             stderr: stream(Stream::Stderr)?,
         })
+    }
+
+    /// The head and tail of a job's stream, if its file holds it whole and it has `length` bytes.
+    fn ends(&self, id: &JobId, stream: Stream, length: u64) -> io::Result<Option<Captured>> {
+        let mut file = match fs::File::open(self.path(id, stream)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if file.metadata()?.len() != length {
+            return Ok(None);
+        }
+        let mut head = Vec::new();
+        file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+        let rest = length.saturating_sub(TAIL as u64).max(head.len() as u64);
+        file.seek(SeekFrom::Start(rest))?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail)?;
+        Ok(Some(Captured::of_ends(&head, &tail, length)))
+    }
+
+    /// Puts head and tail of long outputs into a record that holds less of them.
+    pub(super) fn fill_in(&self, job: &mut Job) -> io::Result<()> {
+        let mut truncated = false;
+        for (stream, text, bytes) in [
+            (Stream::Stdout, &mut job.output, job.output_bytes),
+            (Stream::Stderr, &mut job.stderr, job.stderr_bytes),
+        ] {
+            let Some(bytes) = bytes.filter(|bytes| *bytes > FEW) else {
+                continue;
+            };
+            match self.ends(&job.id, stream, bytes)? {
+                Some(ends) => {
+                    *text = Some(ends.text());
+                    truncated |= ends.is_truncated();
+                }
+                None => truncated = true,
+            }
+        }
+        job.truncated = truncated.then_some(true);
+        Ok(())
     }
 
     /// Removes the files of jobs that have left the queue, and then, oldest first, those of finished

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::error::{FailedFile, Report, Stopped};
 use crate::sftp::transfer::Direction;
-use crate::ssh::Output;
+use crate::ssh::output::FEW;
+use crate::ssh::{Captured, Output};
 use crate::time::{Timestamp, millis};
 
 /// Where detached jobs live on their servers.
@@ -351,6 +352,29 @@ impl Job {
         problem.is_none()
     }
 
+    /// The record as the queue keeps it: long outputs are in files, and a thousand jobs must not make
+    /// the queue slow.
+    pub(super) fn shortened(&self) -> Self {
+        let mut short = self.clone();
+        for (text, bytes) in [
+            (&mut short.output, self.output_bytes),
+            (&mut short.stderr, self.stderr_bytes),
+        ] {
+            if let (Some(text), Some(bytes)) = (text, bytes)
+                && bytes > FEW
+                && text.len() as u64 > FEW
+            {
+                let (head, tail) = text.as_bytes().split_at(text.len() / 2);
+                let half = usize::try_from(FEW / 2).expect("it is small");
+                let head = &head[..half.min(head.len())];
+                let tail = &tail[tail.len().saturating_sub(half)..];
+                *text = Captured::of_ends(head, tail, bytes).text();
+                short.truncated = Some(true);
+            }
+        }
+        short
+    }
+
     /// Moves on to `status`, with the moments that go with it.
     pub fn enter(&mut self, status: Status) {
         let now = Timestamp::now();
@@ -449,6 +473,31 @@ mod tests {
         let job: Job = serde_json::from_str(text).unwrap();
         assert_eq!((job.status, job.exit_code), (Status::Completed, Some(0)));
         assert_eq!(job.to_json()["streaming"], false);
+    }
+
+    #[test]
+    fn the_queue_keeps_the_ends_of_a_long_output() {
+        let mut job = Job::new(Kind::Ssh, "web1");
+        job.output = Some(format!("{}{}", "é".repeat(5000), "end"));
+        job.output_bytes = Some(10_003);
+        job.stderr = Some("short".into());
+        job.stderr_bytes = Some(5);
+        let short = job.shortened();
+        let output = short.output.unwrap();
+        assert!(
+            output.starts_with("éé") && output.ends_with("ééend"),
+            "{output}"
+        );
+        assert!(
+            output.len() < 2200 && output.contains("bytes left out"),
+            "{output}"
+        );
+        assert!(!output.contains('\u{FFFD}'), "{output}");
+        assert_eq!(
+            (short.stderr.as_deref(), short.truncated),
+            (Some("short"), Some(true))
+        );
+        assert_eq!(job.truncated, None);
     }
 
     #[test]

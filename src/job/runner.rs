@@ -314,7 +314,12 @@ impl Jobs {
         } else {
             tracing::debug!("task {} on `{}` is {}", job.id, job.alias, job.status);
         }
-        self.0.queue.put(job)
+        let stands = self.0.queue.put(job.shortened());
+        if stands.status == job.status {
+            // Whoever waits gets all that was kept in memory.
+            return Arc::new(job);
+        }
+        stands
     }
 
     fn fail(&self, mut job: Job, reason: String) -> Arc<Job> {
@@ -356,10 +361,27 @@ impl Jobs {
         self.0.queue.get(&ticket.id).await
     }
 
+    /// A job's record, with as much of its output as an answer shows.
+    async fn record(&self, id: &JobId) -> Result<Arc<Job>, Error> {
+        let mut job = self.0.queue.get(id).await?;
+        if job.truncated != Some(true) {
+            return Ok(job);
+        }
+        let outputs = Arc::clone(&self.0.outputs);
+        blocking(move || {
+            // A file that cannot be read leaves what the record has.
+            if let Err(error) = outputs.fill_in(Arc::make_mut(&mut job)) {
+                tracing::warn!("the output of task {} cannot be read: {error}", job.id);
+            }
+            Ok(job)
+        })
+        .await
+    }
+
     async fn wait_for_foreign(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
         let started = Instant::now();
         loop {
-            let job = self.0.queue.get(id).await?;
+            let job = self.record(id).await?;
             let left = patience.saturating_sub(started.elapsed());
             if !job.status.is_live() || left.is_zero() {
                 return Ok(job);
@@ -382,7 +404,7 @@ impl Jobs {
         if let Some(ticket) = self.request_cancel(id) {
             return self.wait_on(&ticket, STOP_PATIENCE).await;
         }
-        let job = self.0.queue.get(id).await?;
+        let job = self.record(id).await?;
         if !job.status.is_live() {
             return Ok(job);
         }
@@ -392,7 +414,7 @@ impl Jobs {
 
     /// A job as it stands now: a detached one is looked at on its server, if that does not take long.
     pub async fn look(&self, id: &JobId) -> Result<Arc<Job>, Error> {
-        let job = self.0.queue.get(id).await?;
+        let job = self.record(id).await?;
         let ticket = self.live().get(id).map(|live| live.ticket.clone());
         let Some(ticket) = ticket.filter(|_| job.is_on_server()) else {
             return Ok(job);
@@ -403,7 +425,7 @@ impl Jobs {
             () = ticket.attention.look() => {}
             () = tokio::time::sleep(LOOK_PATIENCE) => {}
         }
-        self.0.queue.get(id).await
+        self.record(id).await
     }
 
     /// Reads a part of what a job has printed: from its file, or from its record where it has none.

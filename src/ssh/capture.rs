@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 /// Bytes kept of the beginning. With [`TAIL`], what a model can usefully read in one answer.
-const HEAD: usize = 16 * 1024;
+pub const HEAD: usize = 16 * 1024;
 /// Bytes kept of the end.
-const TAIL: usize = 16 * 1024;
+pub const TAIL: usize = 16 * 1024;
 
 /// A stream's head and tail; memory stays bounded whatever the stream's length.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,15 @@ pub struct Captured {
 }
 
 impl Captured {
+    /// A stream of `length` bytes of which only the beginning and the end are at hand.
+    pub fn of_ends(head: &[u8], tail: &[u8], length: u64) -> Self {
+        let mut captured = Self::default();
+        captured.push(head);
+        captured.skip(length.saturating_sub((head.len() + tail.len()) as u64));
+        captured.push(tail);
+        captured
+    }
+
     /// Takes the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;

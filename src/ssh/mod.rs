@@ -8,7 +8,7 @@ pub mod detached;
 pub mod exec;
 mod failure;
 mod known_hosts;
-mod output;
+pub mod output;
 mod pool;
 mod quote;
 mod script;
@@ -16,8 +16,8 @@ mod shell;
 mod stop;
 mod stream;
 
-pub use capture::Captured;
 pub(crate) use capture::whole_characters;
+pub use capture::{Captured, HEAD, TAIL};
 pub use connect::Connection;
 pub use known_hosts::KnownHosts;
 pub use output::Output;

@@ -9,6 +9,9 @@ use tokio::time::{Instant, sleep_until};
 use super::capture::Captured;
 use crate::store::Spool;
 
+/// A stream of so many bytes needs no file: a record holds it whole.
+pub const FEW: u64 = 2048;
+
 /// Read from the local disk at once.
 const BLOCK: usize = 64 * 1024;
 
@@ -69,9 +72,9 @@ impl Output {
         self.spool.write().await;
     }
 
-    /// Writes the last bytes, unless memory holds them all and nothing was written before.
+    /// Writes the last bytes, unless nothing was written before and there are few.
     pub(super) async fn finish(&mut self) {
-        if self.spool.has_file() || self.captured.is_truncated() {
+        if self.spool.has_file() || self.captured.total() > FEW {
             self.spool.write().await;
         }
     }

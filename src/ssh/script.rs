@@ -145,6 +145,8 @@ pub(super) struct Answer {
 
 impl Printed {
     fn answer(&self, token: &str) -> Option<Answer> {
+        // With a colon, which the argument has not: a device may send back the command line.
+        let token = format!("{token}:");
         let start = find(&self.stdout, token.as_bytes())? + token.len();
         let line = &self.stdout[start..];
         let end = line.iter().position(|byte| *byte == b'\n')?;
@@ -202,7 +204,7 @@ mod tests {
     #[test]
     fn the_answer_is_found_behind_what_start_up_files_print() {
         let printed = Printed {
-            stdout: b"welcome\nT0K running 3\n\xFFab".to_vec(),
+            stdout: b"% sh -c 'T0K' 'x'\nT0K: running 3\n\xFFab".to_vec(),
             stderr: Vec::new(),
         };
         let answer = printed.answer("T0K").unwrap();

@@ -5,13 +5,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tempfile::NamedTempFile;
-
 use super::directory::{Notices, SET_ASIDE};
 use crate::error::Error;
 use crate::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// How long a change waits for other processes; each holds the lock for milliseconds.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -125,6 +123,21 @@ impl JsonFile {
         }
     }
 
+    /// Writes a sibling, makes it durable, and renames it over the file. Only with the lock held: the
+    /// sibling's name is always the same, so that what a killed process leaves is used by the next.
+    fn write_durably(&self, bytes: &[u8]) -> io::Result<()> {
+        let new = self.sibling("new");
+        let mut file =
+            private(OpenOptions::new().create(true).truncate(true).write(true)).open(&new)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        if let Err(error) = written.and_then(|()| fs::rename(&new, &self.path)) {
+            // On a full disk it would only be in the way.
+            let _ = fs::remove_file(&new);
+            return Err(error);
+        }
+        sync_directory(self.path.parent().unwrap_or(Path::new(".")))
+    }
+
     fn sibling(&self, extension: &str) -> PathBuf {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(".");
@@ -170,7 +183,7 @@ impl Locked<'_> {
                 Parsed::Good(value) if backup.exists() => {
                     // In its place again, or the next reader would find nothing there.
                     fs::read(backup)
-                        .and_then(|bytes| write_durably(&file.path, &bytes))
+                        .and_then(|bytes| file.write_durably(&bytes))
                         .map_err(|error| failed(&file.path, "restore", &error))?;
                     Some(value)
                 }
@@ -202,22 +215,11 @@ impl Locked<'_> {
             if let Some(backup) = &file.backup {
                 keep_backup(&file.path, backup)?;
             }
-            write_durably(&file.path, &bytes)
+            file.write_durably(&bytes)
         };
         write().map_err(|error| failed(&file.path, "write", &error))?;
         Ok(file.signature())
     }
-}
-
-/// Writes a sibling, makes it durable, and renames it over `path`.
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    // Created with mode 0600 (tempfile's promise), which the rename keeps.
-    let mut sibling = NamedTempFile::new_in(directory)?;
-    sibling.write_all(bytes)?;
-    sibling.as_file().sync_all()?;
-    sibling.persist(path)?;
-    sync_directory(directory)
 }
 
 /// Gives the present version a second name, so that there is no moment without the first.

@@ -110,6 +110,11 @@ impl Client {
         self.call("task_wait", json!({"id": id})).await
     }
 
+    /// The spawned process.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().unwrap().id().unwrap()
+    }
+
     /// Kills the process as `kill -9` does.
     pub async fn kill(mut self) {
         self.process.as_mut().unwrap().kill().await.unwrap();

@@ -133,6 +133,13 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// What `seq 1 last` prints.
+pub fn numbers(last: usize) -> String {
+    (1..=last).fold(String::new(), |text, number| {
+        text + &number.to_string() + "\n"
+    })
+}
+
 /// Bytes that do not repeat within a file, so that a misplaced block shows.
 pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;

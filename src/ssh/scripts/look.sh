@@ -4,7 +4,7 @@ set -e
 mkdir -p -m 700 "$base"
 if mkdir -m 700 "$place" 2>/dev/null; then
     # It did not begin, and now it cannot.
-    echo "$2 absent - 0 0 0 0"
+    echo "$2: absent - 0 0 0 0"
     exit
 fi
 if attended; then state=running; elif [ -s "$place/process" ]; then state=gone; else state=starting; fi
@@ -25,6 +25,6 @@ beyond() {
 }
 stdout=$(length "$place/stdout") stderr=$(length "$place/stderr")
 more_stdout=$(beyond "$stdout" "$3" "$5") more_stderr=$(beyond "$stderr" "$4" "$5")
-echo "$2 $state $code $stdout $stderr $more_stdout $more_stderr"
+echo "$2: $state $code $stdout $stderr $more_stdout $more_stderr"
 if [ "$more_stdout" -gt 0 ]; then tail -c +$(($3 + 1)) "$place/stdout" | head -c "$more_stdout"; fi
 if [ "$more_stderr" -gt 0 ]; then tail -c +$(($4 + 1)) "$place/stderr" | head -c "$more_stderr"; fi

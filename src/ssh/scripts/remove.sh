@@ -1,3 +1,3 @@
 # remove JOB TOKEN: clears away what a job has left.
 rm -rf "$place"
-echo "$2 done"
+echo "$2: done"

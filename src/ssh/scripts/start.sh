@@ -22,4 +22,4 @@ fi
 if [ "$3" -gt 0 ]; then
     $apart sh -c "$6" watch "$1" "$3" </dev/null >/dev/null 2>&1 &
 fi
-echo "$2 started"
+echo "$2: started"
