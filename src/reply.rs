@@ -117,10 +117,12 @@ fn text_of_job(job: &Job) -> String {
 }
 
 fn text_of_live_job(job: &Job) -> String {
-    let how = if job.detach == Some(true) {
-        "goes on detached on its server, whatever becomes of this connection and program"
-    } else {
-        "goes on in the background"
+    let how = match (job.detach, job.begun) {
+        (Some(true), Some(true)) => {
+            "goes on detached on its server, whatever becomes of this connection and program"
+        }
+        (Some(true), _) => "is to be started detached, and has not been seen to begin",
+        _ => "goes on in the background",
     };
     let mut text = format!(
         "task {} {how} (status: {}). task_wait waits for it, task_output shows what it has printed, \

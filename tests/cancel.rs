@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually, text};
+use crate::helper::{Client, Sshd, Stage, directory, eventually, eventually_so, text};
 
 #[tokio::test]
 async fn a_cancelled_task_is_stopped_and_can_be_retried() {
@@ -20,7 +20,11 @@ async fn a_cancelled_task_is_stopped_and_can_be_retried() {
             .await
             .ok()
     };
-    while running().await.facts()["status"] != "running" || stage.server.accepted() == 0 {}
+    eventually_so("it runs", async || {
+        running().await.facts()["status"] == "running"
+    })
+    .await;
+    eventually("it has connected", || stage.server.accepted() > 0).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let cancelled = stage
         .client
@@ -214,11 +218,9 @@ async fn a_server_that_is_no_shell_gets_its_commands_as_they_are() {
     let keys = std::fs::read_to_string(&authorized).unwrap();
     let (first, forced) = keys.trim_end().split_once('\n').unwrap();
     let device = sshd.directory.path().join("device");
-    std::fs::write(
-        &device,
-        "#!/bin/sh\nprintf 'got: %s' \"$SSH_ORIGINAL_COMMAND\"; sleep \"${1:-0}\"\n",
-    )
-    .unwrap();
+    let ran = sshd.home("ran");
+    let script = format!("echo ran >>{ran}; printf 'got: %s' \"$SSH_ORIGINAL_COMMAND\"\n");
+    std::fs::write(&device, script).unwrap();
     let device = format!("sh {}", text(&device));
     std::fs::write(
         &authorized,
@@ -229,11 +231,24 @@ async fn a_server_that_is_no_shell_gets_its_commands_as_they_are() {
     let client = Client::in_process(data.path(), |_| {}).await;
     client.register(sshd.login_with("device", &key)).await;
     let show = json!({"alias": "device", "cmd": "show version | inc \"up\""});
-    let shown = client.call("task_exec", show).await.ok();
+    let shown = client.call("task_exec", show.clone()).await.ok();
     assert_eq!(shown.facts()["output"], "got: show version | inc \"up\"");
     let detached = json!({"alias": "device", "cmd": "x", "detach": true});
+    client
+        .call("task_exec", detached.clone())
+        .await
+        .error("DETACH_FAILED");
+
+    // Added as plain, it gets nothing else at all.
+    let ran = sshd.directory.path().join("ran");
+    std::fs::remove_file(&ran).unwrap();
+    let mut plain = sshd.login_with("device", &key);
+    plain["plain"] = json!(true);
+    client.register(plain).await;
+    client.call("task_exec", show).await.ok();
     client
         .call("task_exec", detached)
         .await
         .error("DETACH_FAILED");
+    assert_eq!(std::fs::read_to_string(ran).unwrap(), "ran\n");
 }

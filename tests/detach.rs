@@ -200,6 +200,39 @@ async fn a_detached_task_whose_process_is_gone_is_not_called_done() {
 }
 
 #[tokio::test]
+async fn what_a_command_does_to_its_process_group_does_not_hide_its_end() {
+    let stage = Stage::set().await;
+    let id = detach(&stage.client, "trap 'kill 0' EXIT; echo done; exit 3")
+        .await
+        .facts()["id"]
+        .clone();
+    let ended = stage.client.wait(&id).await.ok();
+    assert_eq!(ended.facts()["status"], "failed", "{}", ended.text());
+    assert_eq!(ended.facts()["output"], "done");
+}
+
+#[tokio::test]
+async fn a_detached_task_is_not_looked_for_on_another_server() {
+    let (stage, other) = (Stage::set().await, Stage::set().await);
+    let go = stage.remote("go");
+    let cmd = format!("until [ -e {go} ]; do sleep 0.1; done; echo here");
+    let id = detach(&stage.client, &cmd).await.facts()["id"].clone();
+    stage.client.add("web1", &other.server).await;
+    let status = stage
+        .client
+        .call("task_status", json!({"id": id}))
+        .await
+        .ok();
+    assert_eq!(status.facts()["status"], "running");
+    let unreachable = status.facts()["unreachable"].as_str().unwrap();
+    assert!(unreachable.contains("the alias names"), "{unreachable}");
+    assert!(left_in(other.home.path()).is_empty());
+    std::fs::write(go, "").unwrap();
+    stage.client.add("web1", &stage.server).await;
+    assert_eq!(stage.client.wait(&id).await.ok().facts()["output"], "here");
+}
+
+#[tokio::test]
 async fn a_detached_task_begins_once_or_not_at_all() {
     let stage = Stage::set().await;
     let unreachable = json!({

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually, noise};
+use crate::helper::{Client, Sshd, Stage, directory, eventually, eventually_so, noise};
 
 /// A server that goes silent in one phase, and what a call to it is answered.
 async fn stalled_in(fault: Fault, code: &str, reason: &str) {
@@ -52,18 +52,15 @@ async fn silent_in_the_middle_of_an_output() {
     let stage = Stage::set().await;
     stage.exec("true").await.ok();
     let arguments = json!({
-        "alias": "web1", "cmd": "echo begun; sleep 30", "timeout": 1, "background": true,
+        "alias": "web1", "cmd": "echo begun; sleep 30", "timeout": 3, "background": true,
     });
     let id = stage.client.call("task_exec", arguments).await.ok().facts()["id"].clone();
     let begun = json!({"id": id});
-    while stage
-        .client
-        .call("task_output", begun.clone())
-        .await
-        .ok()
-        .facts()["text"]
-        != "begun\n"
-    {}
+    eventually_so("it has begun", async || {
+        let page = stage.client.call("task_output", begun.clone()).await.ok();
+        page.facts()["text"] == "begun\n"
+    })
+    .await;
     stage.server.freeze();
     let error = stage.client.wait(&id).await.error("COMMAND_TIMEOUT");
     assert_eq!(error["details"]["process"], "stopped", "{error}");
@@ -143,6 +140,12 @@ async fn a_server_that_keeps_closing_connections_runs_nothing_twice() {
             }
             other => panic!("{other}: {record}"),
         }
+    }
+    for status in ["completed", "failed"] {
+        assert!(
+            ended.iter().any(|record| record["status"] == status),
+            "none {status}"
+        );
     }
     let pool = stage.client.call("pool_stats", json!({})).await.ok();
     assert_eq!(pool.facts()["byServer"]["web1"]["inUse"], 0);

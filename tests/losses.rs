@@ -9,7 +9,9 @@ use mcp_sftp_orchestrator::demo::EmbeddedServer;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::helper::{Client, Folder, Sshd, Stage, binary, directory, eventually, noise, read_json};
+use crate::helper::{
+    Client, Folder, Sshd, Stage, binary, directory, eventually, eventually_so, noise, read_json,
+};
 
 /// A call that has been acknowledged: what has to be found later, whatever happens.
 #[derive(Default)]
@@ -104,6 +106,68 @@ async fn a_hundred_kills_at_random_moments_lose_nothing_that_was_acknowledged() 
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert!(names.len() < 20, "{names:?}");
+}
+
+#[tokio::test]
+async fn kills_at_random_moments_leave_each_detached_task_begun_once() {
+    let (stage, data) = (Stage::set().await, directory());
+    let ran = stage.remote("ran");
+    Client::spawned(data.path(), &[])
+        .await
+        .add("web1", &stage.server)
+        .await;
+    let (mut acknowledged, mut number) = (Vec::new(), 0);
+    for moment in noise(15) {
+        let client = Client::spawned(data.path(), &[]).await;
+        let detaching = async {
+            loop {
+                number += 1;
+                let cmd = format!("echo {number} >>{ran}; echo {number}");
+                let arguments = json!({"alias": "web1", "cmd": cmd, "detach": true});
+                let answer = client.call("task_exec", arguments).await.ok();
+                acknowledged.push((answer.facts()["id"].clone(), number));
+            }
+        };
+        let until = Duration::from_millis(u64::from(moment) * 2);
+        let _ = tokio::time::timeout(until, detaching).await;
+        client.kill().await;
+    }
+    assert!(!acknowledged.is_empty(), "there was no load");
+    // Two at once find what was left behind: one of them looks after each task.
+    let (here, there) = tokio::join!(
+        Client::spawned(data.path(), &[]),
+        Client::spawned(data.path(), &[])
+    );
+    for (id, number) in &acknowledged {
+        for client in [&here, &there] {
+            let ended = client.wait(id).await.ok();
+            assert_eq!(
+                (&ended.facts()["status"], &ended.facts()["output"]),
+                (&json!("completed"), &json!(number.to_string())),
+                "{}",
+                ended.text()
+            );
+        }
+    }
+    let times = |number: u32| {
+        let ran = std::fs::read_to_string(&ran).unwrap();
+        ran.lines()
+            .filter(|line| *line == number.to_string())
+            .count()
+    };
+    for (_, number) in &acknowledged {
+        assert_eq!(times(*number), 1, "task {number}");
+    }
+    assert!((1..=number).all(|number| times(number) <= 1));
+    eventually_so("all is over and cleared away", async || {
+        let queue = here.call("task_queue", json!({"limit": 1000})).await.ok();
+        let tasks = queue.facts()["tasks"].as_array().unwrap();
+        tasks.iter().all(|task| {
+            task["status"] != "running" && task["collected"].is_null()
+                || task["remoteDirectory"].is_null()
+        })
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -333,7 +397,11 @@ async fn an_sshd_that_is_killed_and_restarted_under_load_leaves_right_answers() 
         ids.insert(number, handed.facts()["id"].clone());
         if number % 20 == 10 {
             // Some are under way by then, and some have not begun.
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            let under_way = format!("{number}");
+            eventually("a command is under way", || {
+                std::fs::read_to_string(&log).is_ok_and(|ran| ran.contains(&under_way))
+            })
+            .await;
             sshd.kill();
             sshd.restart();
         }
@@ -345,7 +413,7 @@ async fn an_sshd_that_is_killed_and_restarted_under_load_leaves_right_answers() 
         records.insert(*number, record.facts().clone());
     }
     let ran = std::fs::read_to_string(&log).unwrap();
-    for (number, record) in records {
+    for (number, record) in &records {
         let times = ran
             .lines()
             .filter(|line| *line == number.to_string())
@@ -359,11 +427,39 @@ async fn an_sshd_that_is_killed_and_restarted_under_load_leaves_right_answers() 
             other => panic!("{other}: {record}"),
         }
     }
+    for status in ["completed", "failed"] {
+        assert!(
+            records.values().any(|record| record["status"] == status),
+            "none {status}"
+        );
+    }
     let after = json!({"alias": "web1", "cmd": "echo after"});
     assert_eq!(
         client.call("task_exec", after).await.ok().facts()["output"],
         "after"
     );
+}
+
+#[tokio::test]
+async fn a_queue_that_breaks_while_its_process_lives_brings_nothing_back() {
+    let stage = Stage::set().await;
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        let handed = stage.background(&format!("echo {number}")).await;
+        ids.push(handed.facts()["id"].clone());
+        stage.client.wait(&ids[number]).await.ok();
+    }
+    std::fs::write(stage.data.path().join("queue.json"), "{").unwrap();
+    for (number, id) in ids.iter().enumerate() {
+        let queue = stage
+            .client
+            .call("task_queue", json!({"status": "completed"}))
+            .await
+            .ok();
+        assert_eq!(queue.facts()["tasks"].as_array().unwrap().len(), 3);
+        let found = stage.client.wait(id).await.ok();
+        assert_eq!(found.facts()["output"], number.to_string());
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually, numbers};
+use crate::helper::{Client, Sshd, Stage, directory, eventually, eventually_so, numbers};
 
 async fn output(client: &Client, arguments: Value) -> Value {
     client
@@ -85,7 +85,8 @@ async fn a_running_task_s_output_is_seen_by_every_process() {
     let handed = here.call("task_exec", arguments).await.ok();
     let id = &handed.facts()["id"];
     for client in [&here, &there] {
-        while output(client, json!({"id": id})).await["text"] != "first\n" {}
+        let first = async || output(client, json!({"id": id})).await["text"] == "first\n";
+        eventually_so("the first line is there", first).await;
         let page = output(client, json!({"id": id})).await;
         assert_eq!(
             (&page["status"], &page["atEnd"]),

@@ -1,5 +1,6 @@
 //! A detached job's life as this process sees it: started once, looked at now and then, collected.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -7,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::operation::{Context, enter_command};
 use super::outputs::Streams;
-use super::record::{Job, Status};
+use super::record::Job;
+use super::stop::StopSignal;
 use crate::error::{Error, Stopped};
 use crate::ssh::Failure;
-use crate::ssh::detached::{Detached, State};
+use crate::ssh::detached::{Detached, Look, State};
 use crate::ssh::exec::Ended;
 
 /// Between two looks, at first; later a tenth of the job's age.
@@ -20,8 +22,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Between two attempts to reach a server that cannot be reached.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
-/// A start takes seconds; what has not begun after so long has failed without a word.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+/// A start takes seconds; what has not begun after so long is not let begin any more.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Answers that make no sense, one after another, before a job is given up.
+const MISREADINGS: u32 = 10;
 
 /// How those who ask for a job and the one who attends it hear of each other.
 #[derive(Debug, Default)]
@@ -59,37 +64,60 @@ pub(super) async fn start(
     job: &mut Job,
     command: &str,
     limit: Option<Duration>,
+    cancel: &CancellationToken,
     attention: &Attention,
 ) -> bool {
-    if let Err(error) = context.queue.flush().await {
+    let recorded = match context.pool.server(&job.alias) {
+        Ok(server) => {
+            job.place = Some(server.place());
+            *job = Arc::unwrap_or_clone(context.queue.put(job.clone()));
+            context.queue.flush().await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = recorded {
+        job.remote_directory = None;
         job.fail(error.report());
         return false;
     }
+    if cancel.is_cancelled() {
+        job.remote_directory = None;
+        enter_command(job, Ended::NotBegun, limit);
+        return false;
+    }
     let (alias, directory) = (job.alias.clone(), job.directory().to_owned());
-    let detached = Detached {
-        pool: context.pool,
-        alias: &alias,
-        directory: &directory,
-    };
+    let detached = detached(context, &alias, &directory);
     match detached.start(command, limit).await {
         Ok(()) => {
-            attention.begun.send_replace(true);
+            begun(context, job, attention);
             true
         }
         Err(Failure::Lost(error)) => {
             tracing::warn!("whether task {} has begun is not known: {error}", job.id);
             true
         }
-        Err(Failure::Unsent(error)) => {
+        Err(Failure::Unsent(error) | Failure::Refused(error)) => {
             job.remote_directory = None;
             job.fail(error.report());
             false
         }
-        Err(Failure::Refused(error)) => {
-            job.fail(error.report());
-            false
-        }
     }
+}
+
+fn detached<'a>(context: &Context<'a>, alias: &'a str, directory: &'a str) -> Detached<'a> {
+    Detached {
+        pool: context.pool,
+        alias,
+        directory,
+    }
+}
+
+fn begun(context: &Context<'_>, job: &mut Job, attention: &Attention) {
+    if job.begun.is_none() {
+        job.begun = Some(true);
+        context.queue.put(job.clone());
+    }
+    attention.begun.send_replace(true);
 }
 
 /// Attends a job that may have begun: collects what it prints, and enters how it ended.
@@ -97,76 +125,110 @@ pub(super) async fn attend(
     context: &Context<'_>,
     job: &mut Job,
     limit: Option<Duration>,
-    cancel: &CancellationToken,
+    stop: &StopSignal,
     attention: &Attention,
 ) {
-    let mut streams = match context.outputs.resume(&job.id) {
-        Ok(streams) => streams,
-        Err(error) => {
-            let reason = format!("its output cannot be read: {error}");
-            return job.fail(Error::Internal { reason }.report());
-        }
-    };
     let (alias, directory) = (job.alias.clone(), job.directory().to_owned());
-    let detached = Detached {
-        pool: context.pool,
-        alias: &alias,
-        directory: &directory,
-    };
-    let first_look = Instant::now();
-    let mut backoff = SHORTEST_PAUSE;
+    let detached = detached(context, &alias, &directory);
+    let mut streams: Option<Streams> = None;
+    let (since, mut backoff, mut misread) = (Instant::now(), SHORTEST_PAUSE, 0);
     let ended = loop {
-        if job.cancel_requested == Some(true) {
-            match detached.stop().await {
-                Ok(Stopped::Stopped) => {}
-                Ok(stopped) => break Ended::Cancelled(stopped),
-                Err(error) => tracing::warn!("task {} cannot be stopped yet: {error}", job.id),
-            }
-        }
-        let look = detached
-            .look(&mut streams.stdout, &mut streams.stderr)
-            .await;
-        let pause = match look {
-            Ok(look) => {
-                backoff = SHORTEST_PAUSE;
+        let claim = job.begun.is_none() && since.elapsed() > START_PATIENCE;
+        let looked = look(context, job, &detached, &mut streams, claim).await;
+        let pause = match looked {
+            Ok(Step::Ended(ended)) => break ended,
+            Ok(Step::Looked(look)) => {
+                (backoff, misread) = (SHORTEST_PAUSE, 0);
                 reach(context, job, None);
+                if look.state == State::Running {
+                    begun(context, job, attention);
+                }
+                let cancelled = job.cancel_requested == Some(true);
                 match look.state {
                     _ if look.more => Duration::ZERO,
-                    State::Starting if first_look.elapsed() < START_PATIENCE => SHORTEST_PAUSE,
+                    State::Starting => SHORTEST_PAUSE,
                     State::Running => {
-                        attention.begun.send_replace(true);
                         (job.created_at.elapsed() / 10).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
                     }
                     State::Exited(code) => break Ended::Exited(code),
-                    State::TimedOut => break Ended::TimedOut(Stopped::Stopped),
-                    State::Stopped => break Ended::Cancelled(Stopped::Stopped),
-                    State::Absent => break Ended::NotBegun,
-                    State::Gone if job.cancel_requested == Some(true) => {
-                        break Ended::Cancelled(Stopped::Stopped);
+                    State::TimedOut(stopped) => break Ended::TimedOut(stopped),
+                    State::Cancelled(stopped) => break Ended::Cancelled(stopped),
+                    State::Absent if job.begun.is_none() => break Ended::NotBegun,
+                    State::Absent | State::Gone if cancelled => {
+                        break Ended::Cancelled(Stopped::Unknown);
                     }
-                    State::Starting | State::Gone => break Ended::Unknown,
+                    State::Absent | State::Gone => break Ended::Unknown,
                 }
             }
             Err(error) => {
+                misread += u32::from(matches!(error, Error::Internal { .. }));
+                if misread == MISREADINGS {
+                    tracing::error!("task {} is given up: {error}", job.id);
+                    break Ended::Unknown;
+                }
                 backoff = (backoff * 2).min(LONGEST_BACKOFF);
                 reach(context, job, Some(error.to_string()));
                 backoff
             }
         };
         attention.looked();
-        let cancelled = cancel.cancelled();
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = attention.nudge.notified() => {}
-            () = cancelled, if job.cancel_requested.is_none() => {
+            () = stop.asked(), if job.cancel_requested.is_none() => {
                 job.cancel_requested = Some(true);
                 context.queue.put(job.clone());
+            }
+            // Asked again while the server cannot be reached: somebody wants to be rid of it.
+            () = stop.insisted(), if job.unreachable.is_some() => {
+                break Ended::Cancelled(Stopped::Unknown);
             }
         }
     };
     reach(context, job, None);
     settle(job, streams, ended, limit).await;
     attention.looked();
+}
+
+/// What came of a step.
+enum Step {
+    Looked(Look),
+    Ended(Ended),
+}
+
+/// Stops the job if that was asked for, then looks at it.
+async fn look(
+    context: &Context<'_>,
+    job: &Job,
+    detached: &Detached<'_>,
+    streams: &mut Option<Streams>,
+    claim: bool,
+) -> Result<Step, Error> {
+    let place = context.pool.server(&job.alias)?.place();
+    if let Some(started_on) = job
+        .place
+        .as_ref()
+        .filter(|started_on| **started_on != place)
+    {
+        return Err(Error::NotDetached {
+            alias: job.alias.clone(),
+            reason: format!("it was started on {started_on}, and the alias names {place} now"),
+        });
+    }
+    let streams = match streams {
+        Some(streams) => streams,
+        None => streams.insert(context.outputs.resume(&job.id).await?),
+    };
+    if job.cancel_requested == Some(true) {
+        let stopped = detached.stop().await?;
+        if stopped != Stopped::Stopped {
+            return Ok(Step::Ended(Ended::Cancelled(stopped)));
+        }
+    }
+    let look = detached
+        .look(&mut streams.stdout, &mut streams.stderr, claim)
+        .await?;
+    Ok(Step::Looked(look))
 }
 
 /// Enters whether the server can be reached, where that has changed.
@@ -177,21 +239,21 @@ fn reach(context: &Context<'_>, job: &mut Job, problem: Option<String>) {
     }
 }
 
-/// Enters the end. What was collected is durable by then, for it is removed from the server next.
-async fn settle(job: &mut Job, mut streams: Streams, ended: Ended, limit: Option<Duration>) {
-    let mut kept = Ok(());
-    for output in [&mut streams.stdout, &mut streams.stderr] {
-        kept = kept.and(output.sync().await);
+/// Enters the end. Once all of it is durable here, it may be removed from the server.
+async fn settle(job: &mut Job, streams: Option<Streams>, ended: Ended, limit: Option<Duration>) {
+    let mut is_kept = false;
+    if let Some(Streams { stdout, stderr }) = streams {
+        let synced = stdout.sync().await.and(stderr.sync().await);
+        is_kept = job.keep(&stdout, &stderr) && synced.is_ok();
     }
     let cancelled = job.cancel_requested == Some(true);
-    let is_kept = kept.is_ok() && job.keep(&streams.stdout, &streams.stderr);
-    if !is_kept {
-        tracing::error!(
-            "task {} stays on its server: its output is not whole here",
-            job.id
-        );
-        job.kept_on_server = Some(true);
-    }
+    // What may still run keeps its directory, and so does what could not be kept here.
+    let is_over = match &ended {
+        Ended::Exited(_) => true,
+        Ended::TimedOut(stopped) | Ended::Cancelled(stopped) => *stopped == Stopped::Stopped,
+        _ => false,
+    };
+    job.collected = (is_over && is_kept).then_some(true);
     match ended {
         Ended::NotBegun => {
             // What lies there now keeps it from beginning late.
@@ -205,35 +267,32 @@ async fn settle(job: &mut Job, mut streams: Streams, ended: Ended, limit: Option
         Ended::Unknown => job.crash(
             "its process on the server is gone without an exit status: was the server restarted?",
         ),
-        // What a request to stop found ended already has ended by itself.
         ended => enter_command(job, ended, limit),
-    }
-    if job.status == Status::Cancelled && job.process != Some(Stopped::Stopped) {
-        job.kept_on_server = Some(true);
     }
 }
 
 /// Removes what a job has left on its server, once its end is on disk here. Tries until that is done,
 /// or for as long as this process lives; the next one goes on with it.
 pub(super) async fn clear(context: &Context<'_>, job: &Job) {
-    let detached = Detached {
-        pool: context.pool,
-        alias: &job.alias,
-        directory: job.directory(),
-    };
+    let detached = detached(context, &job.alias, job.directory());
     let mut backoff = SHORTEST_PAUSE;
     loop {
-        let cleared = match context.queue.flush().await {
-            Ok(()) => detached.remove().await,
-            Err(error) => Err(error),
-        };
-        match cleared {
-            Ok(()) => break,
-            Err(error @ Error::UnknownAlias { .. }) => {
-                tracing::warn!("what task {} has left on its server stays: {error}", job.id);
-                break;
+        let is_there = context.pool.server(&job.alias).map(|server| server.place());
+        if is_there.ok() != job.place {
+            tracing::warn!("what task {} has left on its server stays there", job.id);
+            return context.queue.amend(&job.id, |job| job.collected = None);
+        }
+        if context.queue.flush().await.is_ok() {
+            match detached.remove().await {
+                Ok(()) => break,
+                Err(Failure::Refused(error)) => {
+                    tracing::warn!("what task {} has left stays: {error}", job.id);
+                    return context.queue.amend(&job.id, |job| job.collected = None);
+                }
+                Err(Failure::Unsent(error) | Failure::Lost(error)) => {
+                    tracing::debug!("task {} is not cleared away yet: {error}", job.id);
+                }
             }
-            Err(error) => tracing::debug!("task {} is not cleared away yet: {error}", job.id),
         }
         tokio::time::sleep(backoff).await;
         backoff = (backoff * 2).min(LONGEST_BACKOFF);

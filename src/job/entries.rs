@@ -41,7 +41,9 @@ pub(super) fn surplus(entries: &Entries, limit: usize) -> Vec<JobId> {
     if too_many == 0 {
         return Vec::new();
     }
-    let mut finished: Vec<_> = jobs(entries).filter(|job| !job.status.is_live()).collect();
+    let mut finished: Vec<_> = jobs(entries)
+        .filter(|job| !job.status.is_live() && !job.is_on_server())
+        .collect();
     finished.sort_by_key(|job| job.updated_at.unwrap_or(job.created_at));
     finished
         .iter()

@@ -12,6 +12,7 @@ mod requests;
 mod runner;
 mod saver;
 mod stats;
+mod stop;
 
 pub use history::HistoryEntry;
 pub use operation::Operation;

@@ -9,6 +9,7 @@ use super::detached::{self, Attention};
 use super::outputs::{Outputs, Streams};
 use super::queue::Queue;
 use super::record::{Job, Kind, Status};
+use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
 use crate::sftp::transfer::{self, Request, Summary};
@@ -103,9 +104,10 @@ impl Operation {
         context: &Context<'_>,
         job: &mut Job,
         begins: bool,
-        cancel: &CancellationToken,
+        stop: &StopSignal,
         attention: &Attention,
     ) {
+        let cancel = stop.token();
         match self {
             Self::Exec {
                 cmd,
@@ -114,8 +116,8 @@ impl Operation {
             } => {
                 // What is to outlive everything has no timeout unless one was asked for.
                 let limit = limit_of(*timeout, None);
-                if !begins || detached::start(context, job, cmd, limit, attention).await {
-                    detached::attend(context, job, limit, cancel, attention).await;
+                if !begins || detached::start(context, job, cmd, limit, cancel, attention).await {
+                    detached::attend(context, job, limit, stop, attention).await;
                 }
             }
             Self::Exec { cmd, timeout, .. } => {
@@ -247,7 +249,7 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
     if summary.abandoned {
         let what = "the transfer was given up on a server that does not answer; part files may have stayed";
         enter_cancelled(job, Stopped::Unknown, what);
-    } else if summary.cancelled {
+    } else if summary.cancelled && failures > 0 {
         enter_cancelled(job, Stopped::Stopped, "the transfer was stopped");
     } else if failures == 0 {
         job.enter(Status::Completed);

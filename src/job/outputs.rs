@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::ssh::output::FEW;
 use crate::ssh::{Captured, HEAD, Output, TAIL};
-use crate::store::DataDirectory;
+use crate::store::{DataDirectory, blocking};
 
 /// A job that another process has just started is in no file yet; its output is left alone for
 /// so long, or for two save intervals.
@@ -85,12 +85,23 @@ impl Outputs {
     }
 
     /// The streams of a job of which another process may have written the beginning.
-    pub(super) fn resume(&self, id: &JobId) -> io::Result<Streams> {
-        let stream = |stream| Output::resume(self.path(id, stream), self.config.max_output);
-        Ok(Streams {
-            stdout: stream(Stream::Stdout)?,
-            stderr: stream(Stream::Stderr)?,
+    pub(super) async fn resume(&self, id: &JobId) -> Result<Streams, Error> {
+        let [stdout, stderr] = [Stream::Stdout, Stream::Stderr].map(|stream| self.path(id, stream));
+        let limit = self.config.max_output;
+        blocking(move || {
+            let stream = |path: PathBuf| {
+                Output::resume(path.clone(), limit).map_err(|error| Error::Storage {
+                    path,
+                    action: "read",
+                    reason: error.to_string(),
+                })
+            };
+            Ok(Streams {
+                stdout: stream(stdout)?,
+                stderr: stream(stderr)?,
+            })
         })
+        .await
     }
 
     /// The head and tail of a job's stream, if its file holds it whole and it has `length` bytes.

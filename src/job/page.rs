@@ -7,7 +7,7 @@ use std::path::Path;
 
 use regex::bytes::Regex;
 
-use crate::ssh::whole_characters;
+use crate::ssh::{cut_at_start, whole_characters};
 
 /// A longer line is taken in parts.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -25,6 +25,8 @@ pub struct Selection {
     pub tail: Option<usize>,
     /// Only lines that match.
     pub grep: Option<Regex>,
+    /// Whether more may come: then what is cut at the end is held back for the next page.
+    pub grows: bool,
 }
 
 /// A part of an output.
@@ -66,12 +68,19 @@ impl Selection {
         }
         source.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
-        source.take(self.limit as u64).read_to_end(&mut bytes)?;
+        // What has come since the length was taken is for the next page.
+        let most = (self.limit as u64).min(length - offset);
+        source.take(most).read_to_end(&mut bytes)?;
+        if self.tail.is_some() && offset > 0 {
+            let cut = cut_at_start(&bytes);
+            bytes.drain(..cut);
+            offset += cut as u64;
+        }
         let mut next = offset + bytes.len() as u64;
-        if next < length {
+        if next < length || self.grows {
             let whole = whole_characters(&bytes);
-            // A page that holds no whole character is given as it is, or the next would be the same.
-            if whole > 0 {
+            // A full page without a whole character is given as it is, or the next would be the same.
+            if whole > 0 || bytes.len() < self.limit {
                 bytes.truncate(whole);
                 next = offset + whole as u64;
             }
@@ -94,7 +103,10 @@ impl Selection {
                 .by_ref()
                 .take(LONGEST_LINE)
                 .read_until(b'\n', &mut line)?;
-            if read == 0 {
+            if read == 0 || next + read as u64 > length {
+                break;
+            }
+            if self.grows && !line.ends_with(b"\n") && (read as u64) < LONGEST_LINE {
                 break;
             }
             let content = line.strip_suffix(b"\n").unwrap_or(&line);
@@ -175,6 +187,36 @@ mod tests {
             offset = page.next;
         }
         assert_eq!(whole, text);
+    }
+
+    #[test]
+    fn what_is_cut_at_the_end_waits_while_more_may_come() {
+        let growing = |text: &[u8], grep: Option<&str>| {
+            let selection = Selection {
+                limit: 1000,
+                grep: grep.map(|grep| Regex::new(grep).unwrap()),
+                grows: true,
+                ..Selection::default()
+            };
+            let page = selection
+                .read(Cursor::new(text), text.len() as u64)
+                .unwrap();
+            (page.text, page.next)
+        };
+        assert_eq!(
+            growing("né".as_bytes().split_at(2).0, None),
+            ("n".into(), 1)
+        );
+        assert_eq!(growing(b"one\ntw", Some("t")), (String::new(), 4));
+        assert_eq!(growing(b"one\ntwo\n", Some("t")), ("two\n".into(), 8));
+    }
+
+    #[test]
+    fn a_tail_does_not_begin_within_a_character() {
+        let page = read("éééé", |selection| {
+            (selection.tail, selection.limit) = (Some(1), 3);
+        });
+        assert_eq!(page.text, "é");
     }
 
     #[test]

@@ -268,7 +268,9 @@ impl Queue {
         }
         entries.retain(|_, entry| match entry {
             Entry::Job(job) => {
-                job.status.is_live() || job.updated_at.unwrap_or(job.created_at).elapsed() < KEPT
+                job.status.is_live()
+                    || job.is_on_server()
+                    || job.updated_at.unwrap_or(job.created_at).elapsed() < KEPT
             }
             Entry::Other(_) => true,
         });
@@ -307,12 +309,13 @@ impl State {
         self.removed.insert(id.clone());
     }
 
-    /// `base` with this process's changes on it, and with its live jobs whatever became of them in the file.
+    /// `base` with this process's changes on it, and with its own jobs as it knows them: the file may be
+    /// older, where a broken one was replaced by its backup.
     fn merged_into(&self, mut base: Entries, owner: &str) -> Entries {
         base.retain(|id, _| !self.removed.contains(id));
         for (id, entry) in &self.entries {
             let keep = match entry {
-                Entry::Job(job) => job.status.is_live() && job.owner.as_deref() == Some(owner),
+                Entry::Job(job) => job.owner.as_deref() == Some(owner),
                 Entry::Other(_) => false,
             };
             if keep || self.changed.contains_key(id) {

@@ -147,9 +147,15 @@ pub struct Job {
     /// Where a detached command's output and exit status lie on the server, until they are collected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_directory: Option<String>,
-    /// Whether they stay there, because something went wrong with collecting or ending it.
+    /// The server that a detached command was started on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kept_on_server: Option<bool>,
+    pub place: Option<String>,
+    /// Whether a detached command is known to have begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begun: Option<bool>,
+    /// Whether all that a detached command has left is here, so that it may be removed there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collected: Option<bool>,
     /// Whether a detached command was asked to stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_requested: Option<bool>,
@@ -277,7 +283,9 @@ impl Job {
             timeout: None,
             detach: None,
             remote_directory: None,
-            kept_on_server: None,
+            place: None,
+            begun: None,
+            collected: None,
             cancel_requested: None,
             unreachable: None,
             direction: None,
@@ -335,7 +343,7 @@ impl Job {
 
     /// Whether there is still something to do about it on the server.
     pub(super) fn is_on_server(&self) -> bool {
-        !self.directory().is_empty() && self.kept_on_server != Some(true)
+        !self.directory().is_empty() && (self.status.is_live() || self.collected == Some(true))
     }
 
     /// Enters what the command printed. Gives whether the whole is on disk, as far as it may be.

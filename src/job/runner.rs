@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 
 use super::detached::{self, Attention};
 use super::operation::{Context, Operation};
@@ -15,6 +14,7 @@ use super::page::{Page, Selection};
 use super::queue::{Adopted, Queue};
 use super::record::{Job, JobId, Status};
 use super::requests::Requests;
+use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::Error;
 use crate::ssh::Pool;
@@ -72,7 +72,7 @@ struct Live {
     ticket: Ticket,
     /// Whether somebody was told that it goes on, and may look for its end from another process.
     handed_off: bool,
-    cancel: CancellationToken,
+    stop: StopSignal,
 }
 
 /// What a call asks of its job besides the operation.
@@ -232,11 +232,11 @@ impl Jobs {
             ended,
             attention: Arc::default(),
         };
-        let cancel = CancellationToken::new();
+        let stop = StopSignal::default();
         let live = Live {
             ticket: ticket.clone(),
             handed_off: false,
-            cancel: cancel.clone(),
+            stop: stop.clone(),
         };
         self.live().insert(job.id.clone(), live);
         self.0.busy.notify_one();
@@ -244,10 +244,7 @@ impl Jobs {
         tokio::spawn(async move {
             let work = tokio::spawn({
                 let (jobs, job) = (jobs.clone(), job.clone());
-                async move {
-                    jobs.work(job, &operation, begins, &cancel, &attention)
-                        .await
-                }
+                async move { jobs.work(job, &operation, begins, &stop, &attention).await }
             });
             // A fault in the work must not leave a job that runs for ever.
             let job = work
@@ -290,14 +287,14 @@ impl Jobs {
         mut job: Job,
         operation: &Operation,
         begins: bool,
-        cancel: &CancellationToken,
+        stop: &StopSignal,
         attention: &Attention,
     ) -> Arc<Job> {
         job.enter(Status::Running);
         let mut job = Arc::unwrap_or_clone(self.0.queue.put(job));
         let started = Instant::now();
         operation
-            .perform(&self.context(), &mut job, begins, cancel, attention)
+            .perform(&self.context(), &mut job, begins, stop, attention)
             .await;
         job.took(if begins {
             started.elapsed()
@@ -394,7 +391,7 @@ impl Jobs {
     pub fn request_cancel(&self, id: &JobId) -> Option<Ticket> {
         let live = self.live();
         let live = live.get(id)?;
-        live.cancel.cancel();
+        live.stop.ask();
         Some(live.ticket.clone())
     }
 
@@ -434,8 +431,9 @@ impl Jobs {
         &self,
         job: &Job,
         stream: Stream,
-        selection: Selection,
+        mut selection: Selection,
     ) -> Result<(Page, bool), Error> {
+        selection.grows = job.status.is_live();
         let path = self.0.outputs.path(&job.id, stream);
         let text = match stream {
             Stream::Stdout => job.output.clone(),

@@ -82,12 +82,7 @@ impl Captured {
         let tail: Vec<u8> = self.tail.iter().copied().collect();
         let text = if self.is_truncated() {
             let head = &self.head[..whole_characters(&self.head)];
-            // A character cut in two shows as continuation bytes (0b10xx_xxxx), three at most.
-            let cut = tail
-                .iter()
-                .take(3)
-                .take_while(|byte| **byte & 0xC0 == 0x80)
-                .count();
+            let cut = cut_at_start(&tail);
             let dropped = self.total - (head.len() + tail.len() - cut) as u64;
             format!(
                 "{}\n[… {dropped} bytes left out: task_output has them …]\n{}",
@@ -100,6 +95,16 @@ impl Captured {
         };
         text.trim_end_matches(['\n', '\r']).to_owned()
     }
+}
+
+/// The bytes of a character that was cut in two before `bytes`: continuation bytes (0b10xx_xxxx), three
+/// at most.
+pub(crate) fn cut_at_start(bytes: &[u8]) -> usize {
+    let continuations = bytes
+        .iter()
+        .take(3)
+        .take_while(|byte| **byte & 0xC0 == 0x80);
+    continuations.count()
 }
 
 /// The length without a character that the end of `bytes` cuts in two.

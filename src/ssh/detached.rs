@@ -46,10 +46,10 @@ pub enum State {
     /// It has ended, with this exit status. As shells say it, 128 and the signal's number for a
     /// command that a signal killed.
     Exited(u32),
-    /// It ran past its timeout, and was stopped.
-    TimedOut,
-    /// It was stopped on request.
-    Stopped,
+    /// It ran past its timeout, and this became of it.
+    TimedOut(Stopped),
+    /// It was stopped on request, and this became of it.
+    Cancelled(Stopped),
     /// It is gone without having left an exit status.
     Gone,
     /// It did not begin, and will not any more.
@@ -81,11 +81,21 @@ impl Detached<'_> {
         script.run(self.pool, self.alias).await.map(|_| ())
     }
 
-    /// Looks where it stands, and fetches what it has printed since.
-    pub async fn look(&self, stdout: &mut Output, stderr: &mut Output) -> Result<Look, Error> {
+    /// Looks where it stands, and fetches what it has printed since. With `claim`, what has not begun
+    /// by then does not begin any more.
+    pub async fn look(
+        &self,
+        stdout: &mut Output,
+        stderr: &mut Output,
+        claim: bool,
+    ) -> Result<Look, Error> {
         let known = [stdout.captured().total(), stderr.captured().total()];
         let script = self.script("look", LOOK);
-        let script = script.with(&known[0]).with(&known[1]).with(&MOST);
+        let script = script
+            .with(&known[0])
+            .with(&known[1])
+            .with(&MOST)
+            .with(if claim { "claim" } else { "wait" });
         let answer = script.run(self.pool, self.alias).await?;
         let Some(found) = Found::read(&answer) else {
             return Err(Error::Internal {
@@ -93,6 +103,7 @@ impl Detached<'_> {
             });
         };
         let (first, second) = answer.rest.split_at(found.sent[0]);
+        let second = &second[..found.sent[1]];
         for (output, bytes, length) in [
             (&mut *stdout, first, found.lengths[0]),
             (&mut *stderr, second, found.lengths[1]),
@@ -120,14 +131,13 @@ impl Detached<'_> {
         let script = Script::new("stop", text, stop::LIMIT).with(self.directory);
         let script = script.with_token().urgent(stop::CHANNEL_PATIENCE);
         let answer = script.run(self.pool, self.alias).await?;
-        Ok(stop::outcome(&answer.words))
+        Ok(stop::outcome(answer.word()))
     }
 
     /// Removes what it has left on the server.
-    pub async fn remove(&self) -> Result<(), Error> {
+    pub async fn remove(&self) -> Result<(), Failure> {
         let script = self.script("remove", REMOVE);
-        script.run(self.pool, self.alias).await?;
-        Ok(())
+        script.run(self.pool, self.alias).await.map(|_| ())
     }
 
     fn script(&self, name: &str, text: &str) -> Script {
@@ -161,14 +171,14 @@ impl Found {
             ("running", _) => State::Running,
             ("gone", _) => State::Gone,
             ("absent", _) => State::Absent,
-            ("ended", "late") => State::TimedOut,
-            ("ended", "cancelled") => State::Stopped,
+            ("late", fate) => State::TimedOut(stop::outcome(fate)),
+            ("cancelled", fate) => State::Cancelled(stop::outcome(fate)),
             ("ended", code) => State::Exited(code.parse().ok()?),
             _ => return None,
         };
         let sent: [usize; 2] = [sent_stdout.parse().ok()?, sent_stderr.parse().ok()?];
-        // Less has come than was sent if the line was cut, and more if it is another's answer.
-        (sent[0].checked_add(sent[1])? == answer.rest.len()).then_some(Self {
+        // Less has come than was sent if the line was cut; what is more is a start-up file's farewell.
+        (sent[0].checked_add(sent[1])? <= answer.rest.len()).then_some(Self {
             state,
             lengths: [stdout.parse().ok()?, stderr.parse().ok()?],
             sent,
@@ -191,8 +201,9 @@ mod tests {
     #[test]
     fn a_look_is_read_strictly() {
         assert_eq!(read("ended 3 10 0 2 0", b"ab"), Some(State::Exited(3)));
-        assert_eq!(read("ended late 0 0 0 0", b""), Some(State::TimedOut));
-        assert_eq!(read("running - 5 0 2 1", b"abc"), Some(State::Running));
+        let late = State::TimedOut(Stopped::Signalled);
+        assert_eq!(read("late left 0 0 0 0", b""), Some(late));
+        assert_eq!(read("running - 5 0 2 1", b"abc\n"), Some(State::Running));
         assert_eq!(read("running - 5 0 2 1", b"ab"), None);
         assert_eq!(read("ended - 0 0 0 0", b""), None);
         assert_eq!(read("running", b""), None);

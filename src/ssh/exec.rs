@@ -87,6 +87,7 @@ impl Command<'_> {
             announcement,
             stdout,
             stderr,
+            began: Instant::now(),
             exit: None,
             refused: false,
             closed: false,
@@ -108,13 +109,15 @@ impl Command<'_> {
         let Some((ended, mut stopped)) = interrupted else {
             return session.verdict(&lease).await;
         };
-        let group = session.group().await;
+        let (group, began) = (session.group().await, session.began);
         drop(session);
-        if let (Stopped::Unknown, Some(group)) = (stopped, group) {
+        if let (Stopped::Unknown, Some(group)) = (stopped, group)
+            && lease.is_current()
+        {
             // No channel was to be had: the command's own connection makes room for one.
             lease.give_up_if_alone();
             drop(lease);
-            let ending = stop::end_group(pool, self.alias, group).await;
+            let ending = stop::end_group(pool, self.alias, group, began.elapsed()).await;
             stopped = ending.unwrap_or(stopped);
         }
         Ok(ended(stopped))
@@ -134,6 +137,7 @@ struct Session<'a> {
     announcement: Option<Announcement>,
     stdout: &'a mut Output,
     stderr: &'a mut Output,
+    began: Instant,
     exit: Option<Ended>,
     refused: bool,
     closed: bool,
@@ -239,14 +243,20 @@ impl Session<'_> {
     async fn stop(&mut self, pool: &Pool, alias: &str) -> Stopped {
         // Servers may drop signals in silence, so having sent one proves nothing.
         let _ = self.channel.signal(Sig::TERM).await;
-        if let Some(group) = self.group().await {
-            let ending = stop::end_group(pool, alias, group);
+        // The alias may name another server by now: its processes are none of this command's.
+        let group = self
+            .group()
+            .await
+            .filter(|_| self.channel.lease().is_current());
+        if let Some(group) = group {
+            let ending = stop::end_group(pool, alias, group, self.began.elapsed());
             tokio::pin!(ending);
             let outcome = loop {
                 // What nobody reads would hold up the connection, and with it the other channel.
                 tokio::select! {
                     outcome = &mut ending => break outcome,
                     message = self.channel.wait(), if !self.closed => self.take(message),
+                    () = due([self.stdout, self.stderr]) => self.write().await,
                 }
             };
             match outcome {

@@ -16,8 +16,8 @@ mod shell;
 mod stop;
 mod stream;
 
-pub(crate) use capture::whole_characters;
 pub use capture::{Captured, HEAD, TAIL};
+pub(crate) use capture::{cut_at_start, whole_characters};
 pub use connect::Connection;
 pub use known_hosts::KnownHosts;
 pub use output::Output;

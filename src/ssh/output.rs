@@ -45,9 +45,10 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
+        let length = captured.total();
         Ok(Self {
             captured,
-            spool: Spool::resume(path, limit)?,
+            spool: Spool::resume(path, limit, length),
         })
     }
 
@@ -80,7 +81,7 @@ impl Output {
     }
 
     /// Makes what the file holds durable.
-    pub async fn sync(&mut self) -> io::Result<()> {
+    pub async fn sync(&self) -> io::Result<()> {
         self.spool.sync().await
     }
 

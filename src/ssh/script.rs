@@ -84,15 +84,20 @@ impl Script {
     /// Runs it on `alias`, and gives the answer: the line that begins with the token, without it,
     /// and the bytes that follow.
     pub(super) async fn run(&self, pool: &Pool, alias: &str) -> Result<Answer, Failure> {
-        let opened = pool.open(alias, self.purpose, self.channel_patience).await;
-        let channel = opened.map_err(Failure::Unsent)?;
-        let lease = channel.lease();
         let refused = |reason: &str| {
             Failure::Refused(Error::NotDetached {
                 alias: alias.to_owned(),
                 reason: reason.to_owned(),
             })
         };
+        if pool.server(alias).map_err(Failure::Unsent)?.is_plain() {
+            return Err(refused(
+                "it was added with plain: true, for commands as they are and nothing else",
+            ));
+        }
+        let opened = pool.open(alias, self.purpose, self.channel_patience).await;
+        let channel = opened.map_err(Failure::Unsent)?;
+        let lease = channel.lease();
         let printed = match timeout(self.limit, ask(channel, &self.command_line())).await {
             Ok(Ok(printed)) => printed,
             Ok(Err(Cut::Refused)) => {
@@ -141,6 +146,13 @@ pub(super) struct Answer {
     pub(super) words: Vec<String>,
     /// What follows that line.
     pub(super) rest: Vec<u8>,
+}
+
+impl Answer {
+    /// The first word after the token.
+    pub(super) fn word(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
 }
 
 impl Printed {

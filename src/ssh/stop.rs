@@ -17,14 +17,21 @@ pub(super) const LIMIT: Duration = Duration::from_secs(40);
 /// How long to wait for a channel, ahead of all others.
 pub(super) const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Ends the processes that `leader` leads or has begotten. `None` if that could not be tried.
-pub(super) async fn end_group(pool: &Pool, alias: &str, leader: u32) -> Option<Stopped> {
+/// Ends the processes that `leader` leads or has begotten, of a command that began `age` ago. `None` if
+/// that could not be tried.
+pub(super) async fn end_group(
+    pool: &Pool,
+    alias: &str,
+    leader: u32,
+    age: Duration,
+) -> Option<Stopped> {
     let script = Script::new("end", format!("{PROCESSES}{END}"), LIMIT)
         .with_token()
         .with(&leader)
+        .with(&age.as_secs())
         .urgent(CHANNEL_PATIENCE);
     match script.run(pool, alias).await {
-        Ok(answer) => Some(outcome(&answer.words)),
+        Ok(answer) => Some(outcome(answer.word())),
         Err(failure) => {
             let error = Error::from(failure);
             tracing::warn!("the processes of a command could not be ended: {error}");
@@ -34,10 +41,10 @@ pub(super) async fn end_group(pool: &Pool, alias: &str, leader: u32) -> Option<S
 }
 
 /// What a script that ends processes says of them.
-pub(super) fn outcome(words: &[String]) -> Stopped {
-    match words.first().map(String::as_str) {
-        Some("gone") => Stopped::Stopped,
-        Some("left") => Stopped::Signalled,
+pub(super) fn outcome(word: &str) -> Stopped {
+    match word {
+        "gone" => Stopped::Stopped,
+        "left" => Stopped::Signalled,
         _ => Stopped::Unknown,
     }
 }

@@ -51,24 +51,24 @@ impl Owner {
 
     /// Whether the process that registered as `id` still runs.
     pub fn is_alive(&self, id: &str) -> bool {
-        if id == self.id {
-            return true;
-        }
         // An ID from a file must not lead out of the directory.
-        if id.is_empty()
-            || !id
+        let is_name = !id.is_empty()
+            && id
                 .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        {
-            return false;
-        }
-        // Only a missing file or a lock that can be had proves that it is gone.
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        id == self.id || is_name && self.seize(id).is_err()
+    }
+
+    /// Takes the lock of a process that is gone. Only a missing file or a lock that can be had proves
+    /// that it is.
+    fn seize(&self, id: &str) -> Result<Option<File>, Alive> {
         match OpenOptions::new()
             .write(true)
             .open(path_of(&self.directory, id))
         {
-            Ok(file) => file.try_lock().is_err(),
-            Err(error) => error.kind() != ErrorKind::NotFound,
+            Ok(file) => file.try_lock().map(|()| Some(file)).map_err(|_| Alive),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(_) => Err(Alive),
         }
     }
 
@@ -81,13 +81,18 @@ impl Owner {
         {
             let name = entry.file_name();
             if let Some(id) = name.to_string_lossy().strip_suffix(SUFFIX)
-                && !self.is_alive(id)
+                && id != self.id
+                // Held while the file goes: a process that is just registering finds it gone, and begins anew.
+                && let Ok(Some(_lock)) = self.seize(id)
             {
                 let _ = fs::remove_file(entry.path());
             }
         }
     }
 }
+
+/// The process is not gone, as far as can be told.
+struct Alive;
 
 impl Drop for Owner {
     fn drop(&mut self) {

@@ -30,9 +30,22 @@ pub struct Server {
     /// Port, where it is not [`DEFAULT_PORT`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// Whether it gets commands exactly as they are and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plain: Option<bool>,
 }
 
 impl Server {
+    /// Whether nothing but the commands themselves may be sent to it.
+    pub fn is_plain(&self) -> bool {
+        self.plain == Some(true)
+    }
+
+    /// Where it is and who logs in, in a word.
+    pub fn place(&self) -> String {
+        format!("{}@{}:{}", self.user, self.host, self.port())
+    }
+
     /// The port to connect to.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(DEFAULT_PORT)
@@ -50,6 +63,8 @@ pub struct Shown {
     key_path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plain: Option<bool>,
 }
 
 impl From<&Server> for Shown {
@@ -60,6 +75,7 @@ impl From<&Server> for Shown {
             user: server.user.clone(),
             key_path: server.key_path.clone(),
             password: server.password.as_ref().map(|_| MASK),
+            plain: server.plain,
         }
     }
 }
@@ -115,7 +131,7 @@ impl Servers {
             let added = !entries.contains_key(alias);
             match entries.get_mut(alias).and_then(Value::as_object_mut) {
                 Some(entry) => {
-                    for field in ["keyPath", "password", "port"] {
+                    for field in ["keyPath", "password", "port", "plain"] {
                         entry.remove(field);
                     }
                     entry.extend(new);
@@ -176,6 +192,7 @@ mod tests {
             key_path: None,
             password: Some(Secret::from("hunter2")),
             port: None,
+            plain: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -16,12 +16,13 @@ const BATCH: usize = 64 * 1024;
 /// How old what is not yet written may get: what ends sooner needs no file at all.
 const DELAY: Duration = Duration::from_millis(250);
 
-/// A stream's file, made with the first bytes that are written to it.
+/// A stream's file, made with the first bytes that are written to it. It is open only while it is
+/// written: there may be many.
 #[derive(Debug)]
 pub struct Spool {
     path: PathBuf,
     limit: u64,
-    file: Option<File>,
+    begun: bool,
     buffer: Vec<u8>,
     /// Bytes in file and buffer.
     length: u64,
@@ -35,7 +36,7 @@ impl Spool {
         Self {
             path,
             limit,
-            file: None,
+            begun: false,
             buffer: Vec::new(),
             length: 0,
             due: None,
@@ -43,18 +44,13 @@ impl Spool {
         }
     }
 
-    /// Goes on with the file that an earlier process has left, if there is one.
-    pub fn resume(path: PathBuf, limit: u64) -> io::Result<Self> {
-        let mut spool = Self::new(path, limit);
-        match OpenOptions::new().append(true).open(&spool.path) {
-            Ok(file) => {
-                spool.length = file.metadata()?.len();
-                spool.file = Some(file);
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+    /// Goes on with the file that an earlier process has left, which has `length` bytes.
+    pub fn resume(path: PathBuf, limit: u64, length: u64) -> Self {
+        Self {
+            begun: length > 0,
+            length,
+            ..Self::new(path, limit)
         }
-        Ok(spool)
     }
 
     /// Takes the next bytes. They are to be written, with [`Self::write`], once [`Self::due`].
@@ -81,7 +77,7 @@ impl Spool {
 
     /// Whether there is a file.
     pub fn has_file(&self) -> bool {
-        self.file.is_some()
+        self.begun
     }
 
     /// Writes the bytes that wait. A failure is kept, and ends the writing.
@@ -90,20 +86,19 @@ impl Spool {
         if self.buffer.is_empty() {
             return;
         }
-        let (path, file) = (self.path.clone(), self.file.take());
+        let (path, begun) = (self.path.clone(), self.begun);
         let mut buffer = std::mem::take(&mut self.buffer);
         let written = spawn_blocking(move || {
-            let mut file = file.map_or_else(|| create(&path), Ok)?;
-            file.write_all(&buffer)?;
+            open(&path, begun)?.write_all(&buffer)?;
             buffer.clear();
-            Ok((file, buffer))
+            Ok(buffer)
         });
         match written
             .await
             .unwrap_or_else(|fault| Err(io::Error::other(fault)))
         {
-            Ok((file, buffer)) => {
-                self.file = Some(file);
+            Ok(buffer) => {
+                self.begun = true;
                 self.buffer = buffer;
             }
             Err(error) => {
@@ -115,18 +110,13 @@ impl Spool {
     }
 
     /// Makes what has been written durable.
-    pub async fn sync(&mut self) -> io::Result<()> {
-        let Some(file) = self.file.take() else {
+    pub async fn sync(&self) -> io::Result<()> {
+        if !self.begun {
             return Ok(());
-        };
-        let (file, synced) = spawn_blocking(move || {
-            let synced = file.sync_all();
-            (file, synced)
-        })
-        .await
-        .map_err(io::Error::other)?;
-        self.file = Some(file);
-        synced
+        }
+        let path = self.path.clone();
+        let synced = spawn_blocking(move || open(&path, true)?.sync_all());
+        synced.await.map_err(io::Error::other)?
     }
 
     /// Why bytes are missing from the file, if a write failed.
@@ -134,14 +124,21 @@ impl Spool {
         self.failure.as_deref()
     }
 
-    /// Whether the file holds as much as it may.
+    /// Whether the file takes no more.
     pub fn is_full(&self) -> bool {
-        self.length >= self.limit
+        self.length >= self.limit || self.failure.is_some()
     }
 }
 
-fn create(path: &std::path::Path) -> io::Result<File> {
-    private(OpenOptions::new().create(true).truncate(true).write(true)).open(path)
+/// Opens the file: a new one, or at the end of what was written before.
+fn open(path: &Path, begun: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    if begun {
+        options.append(true);
+    } else {
+        options.create(true).truncate(true).write(true);
+    }
+    private(&mut options).open(path)
 }
 
 #[cfg(test)]
@@ -162,7 +159,7 @@ mod tests {
         assert_eq!(spool.due(), None);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 100_000);
 
-        let mut spool = Spool::resume(path.clone(), 100_003).unwrap();
+        let mut spool = Spool::resume(path.clone(), 100_003, 100_000);
         spool.push(b"after all");
         spool.write().await;
         spool.sync().await.unwrap();

@@ -4,7 +4,7 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Call, Parameters, Seconds};
+use super::{Call, Parameters, Patience, Seconds};
 use crate::error::Error;
 use crate::job::{Operation, Options};
 use crate::reply::Reply;
@@ -58,10 +58,11 @@ impl Orchestrator {
             reminder: exec.rappel.map(Seconds::duration),
         };
         let job = self.jobs().start(&exec.alias, operation, options)?;
-        if exec.detach {
-            self.jobs().begun(&job, self.config().sync_timeout).await;
-        }
-        self.attend(&call, &job, exec.background || exec.detach)
-            .await
+        let patience = if exec.detach {
+            Patience::ForItsBeginning
+        } else {
+            Patience::of(exec.background)
+        };
+        self.attend(&call, &job, patience).await
     }
 }

@@ -68,17 +68,44 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
     }
 }
 
-impl Orchestrator {
-    /// Waits for a job that this call has started: to its end, or until it goes to the background.
-    async fn attend(&self, call: &Call, job: &Ticket, background: bool) -> Result<Reply, Error> {
-        let _asked = self.asked(call.request.clone(), job.id().clone());
-        let patience = if background {
-            Duration::ZERO
+/// What a call waits for before its job goes to the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// Its end, for as long as the sync timeout says.
+    ForItsEnd,
+    /// That it has begun, as a detached job does on its server.
+    ForItsBeginning,
+    /// Nothing.
+    None,
+}
+
+impl Patience {
+    fn of(background: bool) -> Self {
+        if background {
+            Self::None
         } else {
-            self.config().sync_timeout
+            Self::ForItsEnd
+        }
+    }
+}
+
+impl Orchestrator {
+    /// Waits for a job that this call has started, as long as it wants to.
+    async fn attend(&self, call: &Call, job: &Ticket, patience: Patience) -> Result<Reply, Error> {
+        let _asked = self.asked(call.request.clone(), job.id().clone());
+        let sync_timeout = self.config().sync_timeout;
+        let outcome = async {
+            let patience = match patience {
+                Patience::ForItsEnd => sync_timeout,
+                Patience::ForItsBeginning => {
+                    self.jobs().begun(job, sync_timeout).await;
+                    Duration::ZERO
+                }
+                Patience::None => Duration::ZERO,
+            };
+            self.jobs().wait_on(job, patience).await
         };
-        self.follow(call, job.id(), self.jobs().wait_on(job, patience))
-            .await
+        self.follow(call, job.id(), outcome).await
     }
 
     /// Waits for what comes of a job, reporting progress to a client that asked for it.

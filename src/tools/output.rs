@@ -83,6 +83,7 @@ impl Orchestrator {
             offset: output.offset.0 as u64,
             limit: output.limit.0.clamp(1, LONGEST_PAGE),
             tail: output.tail.map(|tail| tail.0),
+            grows: false,
             grep: grep.map_err(|error| {
                 Error::invalid("grep", format!("is not a regular expression: {error}"))
             })?,
@@ -96,7 +97,9 @@ impl Orchestrator {
             offset: page.offset,
             next_offset: page.next,
             length: page.length,
-            printed: printed(&job, output.stream).filter(|printed| *printed > page.length),
+            printed: printed(&job, output.stream).filter(|printed| {
+                (from_file || job.truncated == Some(true)) && *printed > page.length
+            }),
             at_end: !job.status.is_live() && page.next >= page.length,
             note: note(&job, output.stream, &page, from_file),
             text: &page.text,

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Call, Count, Nothing, Parameters, Seconds};
+use super::{Call, Count, Nothing, Parameters, Patience, Seconds};
 use crate::error::Error;
 use crate::job::{JobId, QueueStats, Status};
 use crate::reply::Reply;
@@ -209,7 +209,7 @@ impl Orchestrator {
         call: Call,
     ) -> Result<Reply, Error> {
         let job = self.jobs().retry(&JobId::from(id.as_str())).await?;
-        self.attend(&call, &job, false).await
+        self.attend(&call, &job, Patience::ForItsEnd).await
     }
 
     /// Count the tasks by status and type, with mean duration (ms), success rate (percent) and the tasks that can be retried.

@@ -31,6 +31,8 @@ struct Add {
     /// SSH port; 22 if left out.
     #[schemars(range(min = 1))]
     port: Option<u16>,
+    /// Send the server commands exactly as they are and nothing else: for network devices and keys with a forced command. Commands there cannot be detached, and are stopped by SSH signals only.
+    plain: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +84,7 @@ impl Add {
             key_path,
             password,
             port,
+            plain,
         } = self;
         Ok((
             alias,
@@ -91,6 +94,7 @@ impl Add {
                 key_path,
                 password,
                 port,
+                plain,
             },
         ))
     }

@@ -4,7 +4,7 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Call, Parameters, Seconds};
+use super::{Call, Parameters, Patience, Seconds};
 use crate::error::Error;
 use crate::job::{Operation, Options};
 use crate::reply::Reply;
@@ -68,6 +68,6 @@ impl Orchestrator {
             reminder: rappel.map(Seconds::duration),
         };
         let job = self.jobs().start(&alias, operation, options)?;
-        self.attend(&call, &job, background).await
+        self.attend(&call, &job, Patience::of(background)).await
     }
 }

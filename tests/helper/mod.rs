@@ -140,6 +140,14 @@ pub fn numbers(last: usize) -> String {
     })
 }
 
+/// The same for what takes a call to find out.
+pub async fn eventually_so(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "did not come about: {what}");
+    }
+}
+
 /// Bytes that do not repeat within a file, so that a misplaced block shows.
 pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;

@@ -1,7 +1,6 @@
 //! OpenSSH's own server on a loopback port, with throwaway keys.
 
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -74,8 +73,22 @@ impl Sshd {
 
     /// Ends sshd and every connection at once, as `kill -9` does. What runs in them goes on.
     pub fn kill(&mut self) {
-        let group = format!("-{}", self.process.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let mut doomed = vec![self.process.id()];
+        let mut next = 0;
+        while let Some(parent) = doomed.get(next).copied() {
+            doomed.extend(
+                sshds()
+                    .filter(|(_, of)| *of == parent)
+                    .map(|(process, _)| process),
+            );
+            next += 1;
+        }
+        let doomed = doomed.iter().map(u32::to_string);
+        let _ = Command::new("kill")
+            .arg("-KILL")
+            .args(doomed)
+            .stderr(Stdio::null())
+            .status();
         let _ = self.process.wait();
     }
 
@@ -111,6 +124,20 @@ impl Drop for Sshd {
     }
 }
 
+/// Every process that is an sshd, with its parent.
+fn sshds() -> impl Iterator<Item = (u32, u32)> {
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let process = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            let (_, rest) = stat.split_once("(sshd")?.1.split_once(") ")?;
+            Some((process, rest.split(' ').nth(1)?.parse().ok()?))
+        })
+}
+
 fn start(directory: &Path, port: u16, extra: &str) -> Option<Child> {
     let shown = directory.display();
     let configuration = format!(
@@ -130,7 +157,6 @@ fn start(directory: &Path, port: u16, extra: &str) -> Option<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
-        .process_group(0)
         .spawn()
         .expect("sshd is installed: tests/run does that");
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -69,8 +69,13 @@ impl Host {
     }
 
     /// What is known of the login shell of the server as it is configured now.
-    pub(super) fn shell(&self) -> Arc<Shell> {
-        Arc::clone(&lock(&self.state).shell)
+    pub(super) fn shell(&self) -> Shell {
+        lock(&self.state).shell.clone()
+    }
+
+    /// Whether this is the server as it is configured now.
+    pub(super) fn is_current(&self, server: &Server) -> bool {
+        lock(&self.state).server.as_deref() == Some(server)
     }
 
     /// Serves the waiters in order as far as there is room, dials for the rest, and lets go of what is unused.

@@ -50,6 +50,11 @@ impl Lease {
         self.host.give_up_if_alone(self.slot);
     }
 
+    /// Whether the alias still names the server that this connection leads to.
+    pub(in crate::ssh) fn is_current(&self) -> bool {
+        self.host.is_current(&self.server)
+    }
+
     /// The error that this server does not do what was asked of it.
     pub fn refusal(&self, reason: impl Into<String>) -> Error {
         failed(self.host.alias(), &self.server, reason)

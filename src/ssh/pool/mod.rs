@@ -24,7 +24,7 @@ use super::known_hosts::KnownHosts;
 use super::shell::Shell;
 use crate::config::Config;
 use crate::error::Error;
-use crate::store::servers::Servers;
+use crate::store::servers::{Server, Servers};
 use crate::sync::lock;
 
 /// A live server answers a channel request at once; without an answer the line is dead.
@@ -151,8 +151,13 @@ impl Pool {
     }
 
     /// What is known of the login shell of `alias`.
-    pub fn shell(&self, alias: &str) -> Arc<Shell> {
+    pub fn shell(&self, alias: &str) -> Shell {
         self.host(alias).shell()
+    }
+
+    /// The server that `alias` names now.
+    pub fn server(&self, alias: &str) -> Result<Server, Error> {
+        self.0.servers.get(alias)
     }
 
     /// Takes note that an alias was changed or removed: its connections go, those in use once they

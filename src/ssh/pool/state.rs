@@ -24,7 +24,7 @@ pub(super) struct State {
     /// The configuration that connections are made with; `None` once the alias is removed.
     pub(super) server: Option<Arc<Server>>,
     /// What that server's login shell is like.
-    pub(super) shell: Arc<Shell>,
+    pub(super) shell: Shell,
     pub(super) slots: Vec<Slot>,
     /// Dials under way, whatever the configuration.
     pub(super) dialing: usize,
@@ -125,7 +125,7 @@ impl State {
 
     pub(super) fn set_server(&mut self, server: Option<Arc<Server>>) {
         if self.server.is_some() {
-            self.shell = Arc::default();
+            self.shell = Shell::default();
         }
         self.server = server;
         self.no_dial_until = None;

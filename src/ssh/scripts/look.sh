@@ -1,5 +1,5 @@
-# look JOB TOKEN STDOUT STDERR MOST: where a job stands, and at most MOST bytes of what it has printed
-# beyond the first STDOUT and STDERR bytes.
+# look JOB TOKEN STDOUT STDERR MOST CLAIM: where a job stands, and at most MOST bytes of what it has
+# printed beyond the first STDOUT and STDERR bytes. With CLAIM, one that has not begun will not any more.
 set -e
 mkdir -p -m 700 "$base"
 if mkdir -m 700 "$place" 2>/dev/null; then
@@ -7,11 +7,31 @@ if mkdir -m 700 "$place" 2>/dev/null; then
     echo "$2: absent - 0 0 0 0"
     exit
 fi
-if attended; then state=running; elif [ -s "$place/process" ]; then state=gone; else state=starting; fi
+# Before the status: who is not alive any more has left one by now, or never will.
+alive=
+if { read -r process session born <"$place/process"; } 2>/dev/null; then
+    if [ "$(identity "$process")" = "$born" ]; then alive=yes; else alive=$(remaining); fi
+fi
 code=-
-if [ -s "$place/status" ]; then
+if [ -s "$place/left" ]; then
+    read -r state <"$place/ending"
+    code=left
+elif [ -s "$place/ending" ] && [ -z "$alive" ]; then
+    read -r state <"$place/ending"
+    code=gone
+elif [ -s "$place/ending" ]; then
+    state=running
+elif [ -s "$place/status" ]; then
     state=ended
     read -r code <"$place/status"
+elif [ -n "$alive" ]; then
+    state=running
+elif [ -d "$place/begun" ]; then
+    state=gone
+elif [ "$6" = claim ] && mkdir "$place/begun"; then
+    state=absent
+else
+    state=starting
 fi
 # length FILE: its bytes.
 length() {

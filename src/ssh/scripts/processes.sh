@@ -3,9 +3,13 @@ processes() {
     if [ -r /proc/self/stat ]; then
         for stat in /proc/[0-9]*/stat; do
             { read -r line <"$stat"; } 2>/dev/null || continue
-            # The name before the last parenthesis may hold anything.
+            # A process may be named anything, a newline included: what does not add up is left out.
+            case $line in *') '[A-Za-z]' '[0-9]*) ;; *) continue ;; esac
+            set -f
             set -- ${line##*) }
+            set +f
             case $1 in Z | X) continue ;; esac
+            case "${line%% *}-$2-$3-$4" in *[!0-9-]* | *--* | *-) continue ;; esac
             echo "${line%% *} $2 $3 $4"
         done
     else
@@ -18,18 +22,24 @@ processes() {
 }
 
 # family LEADER FOUND: the living processes of LEADER's session and group, those FOUND before, and
-# whatever descends from any of them; never this shell and its children.
+# whatever descends from any of them; never this shell and what descends from it.
 family() {
-    leader=$1 found=" $2 " members=' ' grown=yes
+    leader=$1 found=" $2 " members=' ' own=" $$ " grown=yes
     table=$(processes)
+    for generation in 1 2 3; do
+        set -- $table
+        while [ $# -ge 4 ]; do
+            case "$own" in *" $2 "*) own="$own$1 " ;; esac
+            shift 4
+        done
+    done
     while [ -n "$grown" ]; do
         grown=
         set -- $table
         while [ $# -ge 4 ]; do
             process=$1 parent=$2 group=$3 session=$4
             shift 4
-            case $members in *" $process "*) continue ;; esac
-            if [ "$process" = $$ ] || [ "$parent" = $$ ]; then continue; fi
+            case "$own$members" in *" $process "*) continue ;; esac
             case "$found$members" in
             *" $process "* | *" $parent "*) ;;
             *)
@@ -54,4 +64,13 @@ end_family() {
         round=$((round + 1))
         sleep 0.1 2>/dev/null || sleep 1
     done
+}
+
+# started PROCESS: when it started, in hundredths of a second since some fixed moment; nothing if
+# there is no such process, or no way to tell.
+started() {
+    { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+    set -- ${line##*) }
+    shift 19
+    echo "$1"
 }

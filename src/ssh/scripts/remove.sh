@@ -1,3 +1,2 @@
 # remove JOB TOKEN: clears away what a job has left.
-rm -rf "$place"
-echo "$2: done"
+rm -rf "$place" && echo "$2: done"

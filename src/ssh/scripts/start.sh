@@ -4,22 +4,23 @@ mkdir -p -m 700 "$base"
 # What was given up before it began has left an empty directory.
 find "$base" ! -path "$base" -prune -type d -mtime +1 -exec rmdir {} \; 2>/dev/null || :
 mkdir -m 700 "$place"
-: >"$place/stdout"
-: >"$place/stderr"
-# Every command of an SSH server has a session of its own, which serves where there is no setsid.
-if command -v setsid >/dev/null 2>&1; then apart=setsid session=; else apart='' session=$$; fi
+if command -v setsid >/dev/null 2>&1; then
+    apart=setsid session=
+else
+    # Every command of an SSH server has a session of its own, which serves as well.
+    apart='' session=$(ps -o pgid= -p $$ | tr -d ' ')
+fi
 trap '' HUP
-$apart sh -c "$5" attend "$1" "$4" $session </dev/null >/dev/null 2>"$place/problem" &
+$apart sh -c "$5" attend "$1" "$4" "$3" "$6" "$session" </dev/null >/dev/null 2>"$place/problem" &
 round=0
-until [ -s "$place/process" ] || [ $round -eq 100 ]; do
+until [ -d "$place/begun" ] || [ $round -eq 100 ]; do
     round=$((round + 1))
     sleep 0.05 2>/dev/null || sleep 1
 done
-if ! [ -s "$place/process" ]; then
+if mkdir "$place/begun" 2>/dev/null; then
+    # It has not begun, and now it will not.
     cat "$place/problem" >&2
+    rm -rf "$place"
     exit 1
-fi
-if [ "$3" -gt 0 ]; then
-    $apart sh -c "$6" watch "$1" "$3" </dev/null >/dev/null 2>&1 &
 fi
 echo "$2: started"

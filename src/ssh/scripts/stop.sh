@@ -1,7 +1,3 @@
-# stop JOB TOKEN: ends a detached job's processes.
-if [ -s "$place/status" ] || ! attended || end_family "$session"; then
-    [ -s "$place/status" ] || leave status cancelled
-    echo "$2: gone"
-else
-    echo "$2: left"
-fi
+# stop JOB TOKEN: ends a detached job's processes. What has ended by itself has ended by itself.
+[ -s "$place/status" ] || end_job cancelled
+if [ -s "$place/left" ]; then echo "$2: left"; else echo "$2: gone"; fi

@@ -4,7 +4,7 @@ while [ "$left" -gt 0 ]; do
     if [ "$left" -gt 60 ]; then step=5; else step=1; fi
     sleep $step
     left=$((left - step))
-    if [ -s "$place/status" ] || ! attended; then exit; fi
+    { read -r process session born <"$place/process"; } 2>/dev/null || exit
+    if [ -s "$place/status" ] || [ "$(identity "$process")" != "$born" ]; then exit; fi
 done
-end_family "$session"
-[ -s "$place/status" ] || leave status late
+end_job late
