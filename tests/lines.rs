@@ -95,15 +95,23 @@ async fn an_sshd_without_a_place_for_logins_is_tried_again() {
 
 #[tokio::test]
 async fn a_server_that_keeps_closing_connections_runs_nothing_twice() {
-    let stage = Stage::set().await;
+    // Ten at a time, so that some are under way at each cut and some have not begun.
+    let stage = Stage::set_with(|config| config.max_connections = 1).await;
     let log = stage.remote("log");
     let mut ids = Vec::new();
     for number in 0..60 {
-        let cmd = format!("echo {number} >>{log}; sleep 0.0{number}; echo {number}");
+        let cmd = format!("echo {number} >>{log}; sleep 0.2; echo {number}");
         ids.push(stage.background(&cmd).await.facts()["id"].clone());
     }
-    for _ in 0..10 {
-        tokio::time::sleep(Duration::from_millis(40)).await;
+    let begun = || {
+        std::fs::read_to_string(&log)
+            .unwrap_or_default()
+            .lines()
+            .count()
+    };
+    for _ in 0..4 {
+        let before = begun();
+        eventually("further commands are under way", || begun() > before).await;
         stage.server.cut();
     }
     let mut ran: HashMap<String, usize> = HashMap::new();

@@ -7,6 +7,7 @@ mod operation;
 mod outputs;
 mod page;
 mod queue;
+mod reading;
 mod record;
 mod requests;
 mod runner;

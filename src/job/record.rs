@@ -18,7 +18,7 @@ const REMOTE_BASE: &str = "~/.mcp-sftp-orchestrator";
 const MAX_RETRIES: u32 = 3;
 
 /// A job's name: 8 hexadecimal characters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(String);
 
@@ -47,10 +47,11 @@ impl fmt::Display for JobId {
 }
 
 /// What kind of work a job is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A command.
+    #[default]
     Ssh,
     /// A transfer.
     Sftp,
@@ -70,10 +71,13 @@ impl Kind {
 }
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Recorded, not yet under way.
+    #[default]
     Pending,
     /// Under way.
     Running,
@@ -124,7 +128,7 @@ impl fmt::Display for Status {
 }
 
 /// A job. Fields that this version does not know are kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
     /// Its name.
@@ -279,49 +283,8 @@ impl Job {
             id: JobId::random(),
             kind,
             alias: alias.to_owned(),
-            cmd: None,
-            timeout: None,
-            detach: None,
-            remote_directory: None,
-            place: None,
-            begun: None,
-            collected: None,
-            cancel_requested: None,
-            unreachable: None,
-            direction: None,
-            local: None,
-            remote: None,
-            status: Status::Pending,
-            created_at: Timestamp::now(),
-            retry_count: 0,
             max_retries: MAX_RETRIES,
-            retried_from: None,
-            updated_at: None,
-            reminder_at: None,
-            owner: None,
-            output: None,
-            stderr: None,
-            exit_code: None,
-            signal: None,
-            line_count: None,
-            timed_out: None,
-            output_bytes: None,
-            stderr_bytes: None,
-            output_problem: None,
-            truncated: None,
-            process: None,
-            files_done: None,
-            bytes: None,
-            failed_files: None,
-            error: None,
-            error_code: None,
-            error_details: None,
-            duration: None,
-            completed_at: None,
-            failed_at: None,
-            crashed_at: None,
-            can_retry: None,
-            other: Map::new(),
+            ..Self::default()
         }
     }
 

@@ -1,7 +1,6 @@
 //! The engine: the only way a job starts, waits, is retried and is stopped.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
@@ -9,8 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::detached::{self, Attention};
 use super::operation::{Context, Operation};
-use super::outputs::{Outputs, Stream};
-use super::page::{Page, Selection};
+use super::outputs::Outputs;
 use super::queue::{Adopted, Queue};
 use super::record::{Job, JobId, Status};
 use super::requests::Requests;
@@ -29,9 +27,6 @@ const FOREIGN_INTERVAL: Duration = Duration::from_millis(250);
 /// How long `task_cancel` waits for the end: the processes are given 3 s, and a channel to end them over
 /// is waited for as long, twice at most.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
-
-/// How long to wait for a look at a detached job before its record is given as it stands.
-const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often outputs are swept where no job ends.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
@@ -56,8 +51,8 @@ struct Shared {
 #[derive(Clone)]
 pub struct Ticket {
     id: JobId,
-    ended: watch::Receiver<Option<Arc<Job>>>,
-    attention: Arc<Attention>,
+    pub(super) ended: watch::Receiver<Option<Arc<Job>>>,
+    pub(super) attention: Arc<Attention>,
 }
 
 impl Ticket {
@@ -330,7 +325,7 @@ impl Jobs {
 
     /// Waits for any job at most `patience`, then gives its record as it stands.
     pub async fn wait(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
-        let ticket = self.live().get(id).map(|live| live.ticket.clone());
+        let ticket = self.ticket(id);
         match ticket {
             Some(ticket) => self.wait_on(&ticket, patience).await,
             None => self.wait_for_foreign(id, patience).await,
@@ -358,23 +353,6 @@ impl Jobs {
         self.0.queue.get(&ticket.id).await
     }
 
-    /// A job's record, with as much of its output as an answer shows.
-    async fn record(&self, id: &JobId) -> Result<Arc<Job>, Error> {
-        let mut job = self.0.queue.get(id).await?;
-        if job.truncated != Some(true) {
-            return Ok(job);
-        }
-        let outputs = Arc::clone(&self.0.outputs);
-        blocking(move || {
-            // A file that cannot be read leaves what the record has.
-            if let Err(error) = outputs.fill_in(Arc::make_mut(&mut job)) {
-                tracing::warn!("the output of task {} cannot be read: {error}", job.id);
-            }
-            Ok(job)
-        })
-        .await
-    }
-
     async fn wait_for_foreign(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
         let started = Instant::now();
         loop {
@@ -385,6 +363,16 @@ impl Jobs {
             }
             tokio::time::sleep(left.min(FOREIGN_INTERVAL)).await;
         }
+    }
+
+    /// The ticket of a live job of this process.
+    pub(super) fn ticket(&self, id: &JobId) -> Option<Ticket> {
+        self.live().get(id).map(|live| live.ticket.clone())
+    }
+
+    /// The outputs.
+    pub(super) fn outputs(&self) -> &Arc<Outputs> {
+        &self.0.outputs
     }
 
     /// Asks a job of this process to stop, without waiting for that. Gives its ticket if it is live.
@@ -407,52 +395,6 @@ impl Jobs {
         }
         let _request = self.0.requests.make(id)?;
         self.wait_for_foreign(id, STOP_PATIENCE).await
-    }
-
-    /// A job as it stands now: a detached one is looked at on its server, if that does not take long.
-    pub async fn look(&self, id: &JobId) -> Result<Arc<Job>, Error> {
-        let job = self.record(id).await?;
-        let ticket = self.live().get(id).map(|live| live.ticket.clone());
-        let Some(ticket) = ticket.filter(|_| job.is_on_server()) else {
-            return Ok(job);
-        };
-        let mut ended = ticket.ended.clone();
-        tokio::select! {
-            _ = ended.wait_for(Option::is_some) => {}
-            () = ticket.attention.look() => {}
-            () = tokio::time::sleep(LOOK_PATIENCE) => {}
-        }
-        self.record(id).await
-    }
-
-    /// Reads a part of what a job has printed: from its file, or from its record where it has none.
-    /// Gives also whether it was the file.
-    pub async fn page(
-        &self,
-        job: &Job,
-        stream: Stream,
-        mut selection: Selection,
-    ) -> Result<(Page, bool), Error> {
-        selection.grows = job.status.is_live();
-        let path = self.0.outputs.path(&job.id, stream);
-        let text = match stream {
-            Stream::Stdout => job.output.clone(),
-            Stream::Stderr => job.stderr.clone(),
-        };
-        blocking(move || {
-            let read = match selection.read_file(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => selection
-                    .read_text(&text.unwrap_or_default())
-                    .map(|page| (page, false)),
-                page => page.map(|page| (page, true)),
-            };
-            read.map_err(|error| Error::Storage {
-                path,
-                action: "read",
-                reason: error.to_string(),
-            })
-        })
-        .await
     }
 
     /// Waits until a detached job has begun on its server, or has failed to, at most `patience`.

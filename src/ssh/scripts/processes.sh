@@ -71,6 +71,7 @@ end_family() {
 started() {
     { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
     set -- ${line##*) }
+    case $1 in Z | X) return 0 ;; esac
     shift 19
     echo "$1"
 }

@@ -1,0 +1,79 @@
+//! What is read of jobs: records with their outputs, pages, a look at what is elsewhere.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::outputs::Stream;
+use super::page::{Page, Selection};
+use super::record::{Job, JobId};
+use super::runner::Jobs;
+use crate::error::Error;
+use crate::store::blocking;
+
+/// How long to wait for a look at a detached job before its record is given as it stands.
+const LOOK_PATIENCE: Duration = Duration::from_secs(3);
+
+impl Jobs {
+    /// A job's record, with as much of its output as an answer shows.
+    pub(super) async fn record(&self, id: &JobId) -> Result<Arc<Job>, Error> {
+        let mut job = self.queue().get(id).await?;
+        if job.truncated != Some(true) {
+            return Ok(job);
+        }
+        let outputs = Arc::clone(self.outputs());
+        blocking(move || {
+            // A file that cannot be read leaves what the record has.
+            if let Err(error) = outputs.fill_in(Arc::make_mut(&mut job)) {
+                tracing::warn!("the output of task {} cannot be read: {error}", job.id);
+            }
+            Ok(job)
+        })
+        .await
+    }
+
+    /// A job as it stands now: a detached one is looked at on its server, if that does not take long.
+    pub async fn look(&self, id: &JobId) -> Result<Arc<Job>, Error> {
+        let job = self.record(id).await?;
+        let Some(ticket) = self.ticket(id).filter(|_| job.is_on_server()) else {
+            return Ok(job);
+        };
+        let mut ended = ticket.ended.clone();
+        tokio::select! {
+            _ = ended.wait_for(Option::is_some) => {}
+            () = ticket.attention.look() => {}
+            () = tokio::time::sleep(LOOK_PATIENCE) => {}
+        }
+        self.record(id).await
+    }
+
+    /// Reads a part of what a job has printed: from its file, or from its record where it has none.
+    /// Gives also whether it was the file.
+    pub async fn page(
+        &self,
+        job: &Job,
+        stream: Stream,
+        mut selection: Selection,
+    ) -> Result<(Page, bool), Error> {
+        selection.grows = job.status.is_live();
+        let path = self.outputs().path(&job.id, stream);
+        let text = match stream {
+            Stream::Stdout => job.output.clone(),
+            Stream::Stderr => job.stderr.clone(),
+        };
+        blocking(move || {
+            let read = match selection.read_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => selection
+                    .read_text(&text.unwrap_or_default())
+                    .map(|page| (page, false)),
+                page => page.map(|page| (page, true)),
+            };
+            read.map_err(|error| Error::Storage {
+                path,
+                action: "read",
+                reason: error.to_string(),
+            })
+        })
+        .await
+    }
+}
