@@ -98,6 +98,14 @@ pub enum Error {
         /// What it complained of.
         reason: String,
     },
+    /// A server offers no shell for what needs one.
+    #[error("server `{alias}` offers no shell for this: {reason}")]
+    NoShell {
+        /// The server's alias.
+        alias: String,
+        /// What is in the way.
+        reason: String,
+    },
     /// A command ran past its timeout.
     #[error("the command ran past its timeout of {} s and was {stopped}", limit.as_secs_f64())]
     CommandTimeout {
@@ -218,6 +226,7 @@ impl Error {
             Self::Auth { .. } => "AUTH_FAILED",
             Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
             Self::NotDetached { .. } => "DETACH_FAILED",
+            Self::NoShell { .. } => "NO_SHELL",
             Self::CommandTimeout { .. } => "COMMAND_TIMEOUT",
             Self::Transfer { .. } => "TRANSFER_FAILED",
             Self::QueueFull { .. } => "QUEUE_FULL",
@@ -248,6 +257,7 @@ impl Error {
             Self::HostKeyMismatch { .. } => {
                 "nothing was sent; if the key was changed on purpose, remove the recorded line and call again"
             }
+            Self::NoShell { .. } => "run the commands one by one with task_exec",
             Self::NotDetached { .. } => {
                 "it takes a POSIX shell and a home directory that can be written; or call without detach"
             }
@@ -311,7 +321,9 @@ impl Error {
                 "alias": alias, "host": host, "port": port,
                 "presented": presented, "known": known, "knownAt": known_at,
             }),
-            Self::NotDetached { alias, reason } => json!({ "alias": alias, "reason": reason }),
+            Self::NotDetached { alias, reason } | Self::NoShell { alias, reason } => {
+                json!({ "alias": alias, "reason": reason })
+            }
             Self::CommandTimeout { limit, stopped } => {
                 json!({ "timeout": limit.as_secs_f64(), "process": stopped })
             }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::job::{Job, Kind, Status};
+use crate::job::{Job, Kind, Status, StepResult};
 
 /// A tool's answer.
 #[derive(Debug)]
@@ -81,6 +81,15 @@ fn text_of_job(job: &Job) -> String {
         text.push('\n');
         text.push_str(line);
     };
+    if let Some(results) = &job.results {
+        for result in results {
+            line(&text_of_step(result));
+        }
+        if let Some(error) = &job.error {
+            line(&format!("{}: {error}", job.status));
+        }
+        return text;
+    }
     let present = |part: &Option<String>| part.clone().filter(|part| !part.is_empty());
     let (output, stderr) = (present(&job.output), present(&job.stderr));
     if let Some(problem) = &job.output_problem {
@@ -112,6 +121,22 @@ fn text_of_job(job: &Job) -> String {
         (Some(output), Kind::Sftp) => line(&output),
         (Some(output), _) => line(&format!("--- stdout ---\n{output}")),
         (None, _) => {}
+    }
+    text
+}
+
+fn text_of_step(result: &StepResult) -> String {
+    let mut text = format!("[{}] {}", result.step, result.command);
+    if let Some(error) = &result.error {
+        text.push_str(" -> ");
+        text.push_str(error);
+    }
+    for (part, title) in [(&result.output, ""), (&result.stderr, "--- stderr ---\n")] {
+        if !part.is_empty() {
+            text.push('\n');
+            text.push_str(title);
+            text.push_str(part);
+        }
     }
     text
 }

@@ -17,6 +17,7 @@ mod pool;
 mod protocol;
 mod queue;
 mod restart;
+mod sequence;
 mod servers;
 mod settings;
 mod transfer;

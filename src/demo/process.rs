@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use russh::server::Handle;
 use russh::{ChannelId, Sig};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::seat::Seat;
 
@@ -20,6 +20,8 @@ const STDERR: u32 = 1;
 pub(super) struct Process {
     group: Option<u32>,
     ended: Arc<AtomicBool>,
+    /// Its input, until that ends.
+    stdin: Option<ChildStdin>,
 }
 
 impl Drop for Process {
@@ -56,13 +58,14 @@ impl Process {
             .current_dir(home)
             .env("HOME", home);
         shell
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         #[cfg(unix)]
         shell.process_group(0);
-        let child = shell.spawn()?;
+        let mut child = shell.spawn()?;
+        let stdin = child.stdin.take();
         let group = child.id();
         let ended = Arc::new(AtomicBool::new(false));
         tokio::spawn({
@@ -77,7 +80,24 @@ impl Process {
                 let _ = handle.close(channel).await;
             }
         });
-        Ok(Self { group, ended })
+        Ok(Self {
+            group,
+            ended,
+            stdin,
+        })
+    }
+
+    /// Passes on what the client types.
+    pub(super) async fn type_in(&mut self, bytes: &[u8]) {
+        if let Some(stdin) = &mut self.stdin {
+            // It may have ended, or have closed its input.
+            let _ = stdin.write_all(bytes).await;
+        }
+    }
+
+    /// Ends its input.
+    pub(super) fn end_input(&mut self) {
+        self.stdin = None;
     }
 
     /// Sends a signal, named without `SIG`, to the command and its children.

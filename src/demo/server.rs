@@ -340,6 +340,29 @@ impl server::Handler for Connection {
         }
     }
 
+    async fn data(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Some(process) = self.processes.get_mut(&channel) {
+            process.type_in(data).await;
+        }
+        Ok(())
+    }
+
+    async fn channel_eof(
+        &mut self,
+        channel: ChannelId,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Some(process) = self.processes.get_mut(&channel) {
+            process.end_input();
+        }
+        Ok(())
+    }
+
     async fn signal(
         &mut self,
         channel: ChannelId,

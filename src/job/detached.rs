@@ -11,9 +11,9 @@ use super::outputs::Streams;
 use super::record::Job;
 use super::stop::StopSignal;
 use crate::error::{Error, Stopped};
+use crate::ssh::Ended;
 use crate::ssh::Failure;
 use crate::ssh::detached::{Detached, Look, State};
-use crate::ssh::exec::Ended;
 
 /// Between two looks, at first; later a tenth of the job's age.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);

@@ -12,6 +12,7 @@ mod record;
 mod requests;
 mod runner;
 mod saver;
+mod sequence;
 mod stats;
 mod stop;
 
@@ -22,4 +23,5 @@ pub use page::{Page, Selection};
 pub use queue::Queue;
 pub use record::{Job, JobId, Kind, Status};
 pub use runner::{Jobs, Options, Ticket};
+pub use sequence::{Step, StepResult};
 pub use stats::QueueStats;

@@ -9,12 +9,13 @@ use super::detached::{self, Attention};
 use super::outputs::{Outputs, Streams};
 use super::queue::Queue;
 use super::record::{Job, Kind, Status};
+use super::sequence::{self, Step};
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
 use crate::sftp::transfer::{self, Request, Summary};
-use crate::ssh::exec::{Command, Ended};
-use crate::ssh::{Pool, patience};
+use crate::ssh::exec::Command;
+use crate::ssh::{Ended, Pool, patience};
 
 /// What a job does. Everything that a retry needs stands in the record.
 #[derive(Clone, Debug)]
@@ -27,6 +28,15 @@ pub enum Operation {
         timeout: Option<f64>,
         /// Whether it is to outlive the connection and this process.
         detach: bool,
+    },
+    /// Runs commands one after another in the same shell.
+    Sequence {
+        /// The commands.
+        steps: Vec<Step>,
+        /// Whether to go on where one fails.
+        continue_on_error: bool,
+        /// Seconds that each may run; 0 is without limit, `None` the configured default.
+        timeout: Option<f64>,
     },
     /// Moves a file or a tree.
     Transfer(Request),
@@ -47,6 +57,17 @@ impl Operation {
                 if *detach {
                     job.detach();
                 }
+                job
+            }
+            Self::Sequence {
+                steps,
+                continue_on_error,
+                timeout,
+            } => {
+                let mut job = Job::new(Kind::SshSequence, alias);
+                job.commands = Some(steps.clone());
+                job.continue_on_error = Some(*continue_on_error);
+                job.timeout = *timeout;
                 job
             }
             Self::Transfer(request) => {
@@ -88,6 +109,19 @@ impl Operation {
                 local: local.clone(),
                 remote: remote.clone(),
             })),
+            (
+                Kind::SshSequence,
+                Job {
+                    commands: Some(commands),
+                    continue_on_error,
+                    timeout,
+                    ..
+                },
+            ) => Ok(Self::Sequence {
+                steps: commands.clone(),
+                continue_on_error: *continue_on_error == Some(true),
+                timeout: *timeout,
+            }),
             _ => Err(Error::NotRetryable {
                 id: job.id.to_string(),
                 reason: format!(
@@ -123,6 +157,14 @@ impl Operation {
             Self::Exec { cmd, timeout, .. } => {
                 let limit = limit_of(*timeout, context.config.command_timeout);
                 execute(context, job, cmd, limit, cancel).await;
+            }
+            Self::Sequence {
+                steps,
+                continue_on_error,
+                timeout,
+            } => {
+                let options = (*timeout, *continue_on_error);
+                sequence::perform(context, job, steps, options, cancel).await;
             }
             Self::Transfer(request) => {
                 let patience = patience(context.config.command_timeout);
@@ -173,7 +215,7 @@ async fn execute(
 }
 
 /// A call's own timeout in seconds, or the configured one; 0 is none.
-fn limit_of(seconds: Option<f64>, default: Option<Duration>) -> Option<Duration> {
+pub(super) fn limit_of(seconds: Option<f64>, default: Option<Duration>) -> Option<Duration> {
     match seconds {
         None => default,
         Some(seconds) => Duration::try_from_secs_f64(seconds)

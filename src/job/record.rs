@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::sequence::{Step, StepResult};
 use crate::error::{FailedFile, Report, Stopped};
 use crate::sftp::transfer::Direction;
 use crate::ssh::output::FEW;
@@ -166,6 +167,12 @@ pub struct Job {
     /// Why a detached command cannot be looked at for the time being.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreachable: Option<String>,
+    /// The commands of a sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Vec<Step>>,
+    /// Whether a sequence goes on where a step fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continue_on_error: Option<bool>,
     /// Which way the transfer goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
@@ -217,6 +224,9 @@ pub struct Job {
     /// Whether the command ran past its timeout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timed_out: Option<bool>,
+    /// What came of each step of a sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results: Option<Vec<StepResult>>,
     /// Bytes of standard output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_bytes: Option<u64>,
@@ -327,6 +337,13 @@ impl Job {
     /// the queue slow.
     pub(super) fn shortened(&self) -> Self {
         let mut short = self.clone();
+        for result in short.results.iter_mut().flatten() {
+            for text in [&mut result.output, &mut result.stderr] {
+                if text.len() as u64 > FEW {
+                    *text = shorten(text, text.len() as u64);
+                }
+            }
+        }
         for (text, bytes) in [
             (&mut short.output, self.output_bytes),
             (&mut short.stderr, self.stderr_bytes),
@@ -335,11 +352,7 @@ impl Job {
                 && bytes > FEW
                 && text.len() as u64 > FEW
             {
-                let (head, tail) = text.as_bytes().split_at(text.len() / 2);
-                let half = usize::try_from(FEW / 2).expect("it is small");
-                let head = &head[..half.min(head.len())];
-                let tail = &tail[tail.len().saturating_sub(half)..];
-                *text = Captured::of_ends(head, tail, bytes).text();
+                *text = shorten(text, bytes);
                 short.truncated = Some(true);
             }
         }
@@ -391,6 +404,10 @@ impl Job {
     /// What the job does, in a line.
     pub fn summary(&self) -> String {
         match (&self.cmd, self.direction, &self.local, &self.remote) {
+            _ if self.commands.is_some() => {
+                let commands = self.commands.iter().flatten().map(Step::command);
+                commands.collect::<Vec<_>>().join("; ")
+            }
             (Some(cmd), ..) => cmd.clone(),
             (_, Some(Direction::Upload), Some(local), Some(remote)) => {
                 format!("upload {local} -> {remote}")
@@ -430,6 +447,15 @@ impl Job {
         }
         value
     }
+}
+
+/// The beginning and the end of a text that stands for `length` bytes.
+fn shorten(text: &str, length: u64) -> String {
+    let (head, tail) = text.as_bytes().split_at(text.len() / 2);
+    let half = usize::try_from(FEW / 2).expect("it is small");
+    let head = &head[..half.min(head.len())];
+    let tail = &tail[tail.len().saturating_sub(half)..];
+    Captured::of_ends(head, tail, length).text()
 }
 
 #[cfg(test)]

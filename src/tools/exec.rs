@@ -2,11 +2,13 @@
 
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::{Call, Parameters, Patience, Seconds};
 use crate::error::Error;
-use crate::job::{Operation, Options};
+use crate::job::{Operation, Options, Step};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
 
@@ -27,6 +29,69 @@ struct Exec {
     /// Start the command so that it outlives the connection and this program: the task is found again after a restart. Without a timeout unless one is given.
     #[serde(default)]
     detach: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Sequence {
+    /// Alias of the server.
+    alias: String,
+    /// Commands, in order: command lines, or objects with `command`, `timeout` (seconds) and `continueOnError`.
+    #[schemars(length(min = 1))]
+    commands: Vec<Command>,
+    /// Go on with the next command where one fails.
+    #[serde(default)]
+    continue_on_error: bool,
+    /// Seconds that each command may run; 0 is without limit. 300 unless configured otherwise.
+    timeout: Option<Seconds>,
+    /// Seconds from now after which task_queue and task_status remind of this task.
+    rappel: Option<Seconds>,
+    /// Hand the task to the background at once instead of waiting for it.
+    #[serde(default)]
+    background: bool,
+}
+
+/// A command line, alone or with what holds for it.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+enum Command {
+    Plain(String),
+    Detailed(Detailed),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Detailed {
+    command: String,
+    timeout: Option<Seconds>,
+    continue_on_error: Option<bool>,
+}
+
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(command) => Ok(Self::Plain(command)),
+            object @ Value::Object(_) => Detailed::deserialize(object)
+                .map(Self::Detailed)
+                .map_err(D::Error::custom),
+            other => Err(D::Error::custom(format!(
+                "invalid type: {other}, expected a string or an object with `command`"
+            ))),
+        }
+    }
+}
+
+impl Command {
+    fn step(self) -> Step {
+        match self {
+            Self::Plain(command) => Step::Plain(command),
+            Self::Detailed(detailed) => Step::Detailed {
+                command: detailed.command,
+                timeout: detailed.timeout.map(|timeout| timeout.0),
+                continue_on_error: detailed.continue_on_error,
+            },
+        }
+    }
 }
 
 #[tool_router(router = exec_tools, vis = "pub(super)")]
@@ -64,5 +129,43 @@ impl Orchestrator {
             Patience::of(exec.background)
         };
         self.attend(&call, &job, patience).await
+    }
+
+    /// Run commands one after another in the same shell: directory and variables last from one to the next. Stops at the first that fails unless told to go on. Answers with each step's output and exit status.
+    #[tool(
+        title = "Run a sequence of commands",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = false,
+            open_world_hint = true
+        )
+    )]
+    async fn task_exec_sequence(
+        &self,
+        Parameters(sequence): Parameters<Sequence>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let steps: Vec<_> = sequence.commands.into_iter().map(Command::step).collect();
+        if steps.is_empty() {
+            return Err(Error::invalid("commands", "is empty"));
+        }
+        if let Some(index) = steps
+            .iter()
+            .position(|step| step.command().trim().is_empty())
+        {
+            return Err(Error::invalid(&format!("commands[{index}]"), "is empty"));
+        }
+        let operation = Operation::Sequence {
+            steps,
+            continue_on_error: sequence.continue_on_error,
+            timeout: sequence.timeout.map(|timeout| timeout.0),
+        };
+        let options = Options {
+            reminder: sequence.rappel.map(Seconds::duration),
+        };
+        let job = self.jobs().start(&sequence.alias, operation, options)?;
+        self.attend(&call, &job, Patience::of(sequence.background))
+            .await
     }
 }

@@ -140,11 +140,13 @@ fn sshds() -> impl Iterator<Item = (u32, u32)> {
 
 fn start(directory: &Path, port: u16, extra: &str) -> Option<Child> {
     let shown = directory.display();
+    // Only the first line of this kind counts.
+    let environment = extra.strip_prefix("SetEnv ").unwrap_or_default();
     let configuration = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host\n\
          AuthorizedKeysFile {shown}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-         MaxStartups 100\nSubsystem sftp internal-sftp\nSetEnv HOME={shown}\n{extra}\n"
+         MaxStartups 100\nSubsystem sftp internal-sftp\nSetEnv HOME={shown} {environment}\n{extra}\n"
     );
     // With a home directory of its own, so that nobody's shell start-up files are in the way.
     std::fs::write(directory.join("config"), configuration).unwrap();

@@ -1,0 +1,208 @@
+//! A sequence of commands as a job: what it is given, and what came of each step.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::operation::{Context, enter_command, limit_of};
+use super::outputs::Streams;
+use super::record::{Job, Status};
+use crate::ssh::Ended;
+use crate::ssh::sequence::{Line, Outcome, Sequence};
+use crate::time::millis;
+
+/// A command of a sequence, as a call gives it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Step {
+    /// A command line.
+    Plain(String),
+    /// A command line with what holds for it alone.
+    Detailed {
+        /// The command line.
+        command: String,
+        /// Seconds that it may run; 0 is without limit.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timeout: Option<f64>,
+        /// Whether the sequence goes on if it fails.
+        #[serde(rename = "continueOnError", skip_serializing_if = "Option::is_none")]
+        continue_on_error: Option<bool>,
+    },
+}
+
+impl Step {
+    /// The command line.
+    pub fn command(&self) -> &str {
+        match self {
+            Self::Plain(command) | Self::Detailed { command, .. } => command,
+        }
+    }
+
+    fn timeout(&self) -> Option<f64> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Detailed { timeout, .. } => *timeout,
+        }
+    }
+
+    fn continue_on_error(&self) -> Option<bool> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Detailed {
+                continue_on_error, ..
+            } => *continue_on_error,
+        }
+    }
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepResult {
+    /// Its number, from 1.
+    pub step: usize,
+    /// The command line.
+    pub command: String,
+    /// Whether its exit status was 0.
+    pub success: bool,
+    /// Head and tail of standard output.
+    pub output: String,
+    /// Head and tail of standard error.
+    pub stderr: String,
+    /// Its exit status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u32>,
+    /// How long it took, in ms.
+    #[serde(default)]
+    pub duration: u64,
+    /// Lines of standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_count: Option<u64>,
+    /// Why it did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Runs a sequence, and enters what came of it.
+pub(super) async fn perform(
+    context: &Context<'_>,
+    job: &mut Job,
+    steps: &[Step],
+    (timeout, continue_on_error): (Option<f64>, bool),
+    cancel: &CancellationToken,
+) {
+    let default = limit_of(timeout, context.config.command_timeout);
+    let limits: Vec<Option<Duration>> = steps
+        .iter()
+        .map(|step| limit_of(step.timeout(), default))
+        .collect();
+    let lines: Vec<_> = steps
+        .iter()
+        .zip(&limits)
+        .map(|(step, limit)| Line {
+            text: step.command(),
+            limit: *limit,
+        })
+        .collect();
+    let alias = job.alias.clone();
+    let Streams {
+        mut stdout,
+        mut stderr,
+    } = context.outputs.begin(&job.id);
+    let mut sequence = Sequence::new(context.pool, &alias, cancel);
+    let mut results = Vec::new();
+    // What ends the sequence, with the number of its step.
+    let mut last: Option<Ended> = None;
+    let mut failure = None;
+    while results.len() < steps.len() && last.is_none() {
+        let rest = &lines[results.len()..];
+        let mut take = |outcome: Outcome| {
+            let index = results.len();
+            let (result, ended) = enter(index, &steps[index], outcome);
+            let goes_on = result.success || {
+                let may = steps[index]
+                    .continue_on_error()
+                    .unwrap_or(continue_on_error);
+                may && matches!(
+                    ended,
+                    Ended::Exited(_) | Ended::Signalled(_) | Ended::TimedOut(_) | Ended::Unknown
+                )
+            };
+            results.push(result);
+            if !goes_on {
+                last = Some(ended);
+            }
+            goes_on
+        };
+        if let Err(error) = sequence
+            .run(rest, &mut stdout, &mut stderr, &mut take)
+            .await
+        {
+            failure = Some(error);
+            break;
+        }
+    }
+    job.keep(&stdout, &stderr);
+    let (done, failed) = (
+        results.len(),
+        results.iter().filter(|result| !result.success).count(),
+    );
+    job.exit_code = results.last().and_then(|result| result.exit_code);
+    job.results = Some(results);
+    if let Some(error) = failure {
+        return job.fail(error.report());
+    }
+    let Some(ended) = last else {
+        job.enter(if failed == 0 {
+            Status::Completed
+        } else {
+            Status::Failed
+        });
+        if failed > 0 {
+            job.error = Some(format!("{failed} of {done} steps failed"));
+        }
+        return;
+    };
+    enter_command(job, ended, limits[done - 1]);
+    if let Some(error) = &mut job.error {
+        *error = format!("step {done} of {}: {error}", steps.len());
+    }
+}
+
+fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
+    let Outcome {
+        stdout,
+        stderr,
+        ended,
+        duration,
+    } = outcome;
+    let (exit_code, error) = match &ended {
+        Ended::Exited(0) => (Some(0), None),
+        Ended::Exited(code) => (Some(*code), Some(format!("Exit code: {code}"))),
+        Ended::Signalled(signal) => (None, Some(format!("killed by signal {signal}"))),
+        Ended::TimedOut(stopped) => (
+            None,
+            Some(format!("ran past its timeout and was {stopped}")),
+        ),
+        Ended::Cancelled(stopped) => (None, Some(format!("cancelled: {stopped}"))),
+        Ended::NotBegun => (None, Some("cancelled before it had begun".to_owned())),
+        Ended::Unknown => (
+            None,
+            Some("the shell ended without an exit status".to_owned()),
+        ),
+        Ended::LineLost(error) => (None, Some(error.to_string())),
+    };
+    let result = StepResult {
+        step: index + 1,
+        command: step.command().to_owned(),
+        success: exit_code == Some(0),
+        output: stdout.text(),
+        stderr: stderr.text(),
+        exit_code,
+        duration: millis(duration),
+        line_count: stdout.lines(),
+        error,
+    };
+    (result, ended)
+}

@@ -1,0 +1,201 @@
+//! Several commands in one shell, so that directory, variables and functions last from one to the next.
+
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::capture::Captured;
+use super::output::Output;
+use super::pool::{Pool, Use, patience};
+use super::quote::quote;
+use super::session::{Ended, Input, Session};
+use crate::error::Error;
+use crate::random;
+
+/// A shell starts at once; one that has not said a word by then never will.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// The commands' shell. It is started anew where a command has ended it.
+pub struct Sequence<'a> {
+    pool: &'a Pool,
+    alias: &'a str,
+    cancel: &'a CancellationToken,
+    /// The directory after the last command whose end was seen.
+    directory: Option<String>,
+}
+
+/// What came of one command.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Standard output.
+    pub stdout: Captured,
+    /// Standard error.
+    pub stderr: Captured,
+    /// How it ended.
+    pub ended: Ended,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// One command of a sequence.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// The command line.
+    pub text: &'a str,
+    /// How long it may run; `None` is without limit.
+    pub limit: Option<Duration>,
+}
+
+impl<'a> Sequence<'a> {
+    /// A sequence on `alias`.
+    pub fn new(pool: &'a Pool, alias: &'a str, cancel: &'a CancellationToken) -> Self {
+        Self {
+            pool,
+            alias,
+            cancel,
+            directory: None,
+        }
+    }
+
+    /// Runs commands in one shell for as long as it lasts, and hands each outcome to `take`, which says
+    /// whether to go on. Gives how many were run: fewer than there are where one has ended the shell,
+    /// and the next goes on in a new one in the same directory.
+    ///
+    /// An error means that the shell did not start.
+    pub async fn run(
+        &mut self,
+        lines: &[Line<'_>],
+        stdout: &mut Output,
+        stderr: &mut Output,
+        take: &mut (dyn FnMut(Outcome) -> bool + Send),
+    ) -> Result<usize, Error> {
+        let Some(mut session) = self.begin(stdout, stderr).await? else {
+            take(Outcome::not_begun());
+            return Ok(1);
+        };
+        for (index, line) in lines.iter().enumerate() {
+            let started = Instant::now();
+            let token = format!("{}:", random::hex::<8>());
+            session.type_in(&step(line.text, &token), &token).await?;
+            let interruption = session.attend(line.limit, self.cancel).await;
+            let printed = session.take_step();
+            let (captured, report) = match printed {
+                Some(step) => {
+                    let report = step.stdout.1.line().map(ToOwned::to_owned);
+                    ([step.stdout.0, step.stderr.0], report)
+                }
+                None => Default::default(),
+            };
+            let [stdout, stderr] = captured;
+            let outcome = |ended| Outcome {
+                stdout,
+                stderr,
+                ended,
+                duration: started.elapsed(),
+            };
+            let report = report.as_deref().and_then(|report| report.split_once(' '));
+            if let (None, Some((status, directory))) = (interruption, report) {
+                self.directory = Some(directory.to_owned());
+                let ended = status.parse().map_or(Ended::Unknown, Ended::Exited);
+                if take(outcome(ended)) && session.goes_on() {
+                    continue;
+                }
+                session.end().await;
+                return Ok(index + 1);
+            }
+            let ended = session
+                .conclude(interruption, self.pool, self.alias)
+                .await?;
+            take(outcome(ended));
+            return Ok(index + 1);
+        }
+        session.end().await;
+        Ok(lines.len())
+    }
+
+    /// Starts the shell: the login shell if it is a POSIX one, else `sh`. `None` if that was cancelled.
+    async fn begin<'o>(
+        &self,
+        stdout: &'o mut Output,
+        stderr: &'o mut Output,
+    ) -> Result<Option<Session<'o>>, Error> {
+        if self.pool.server(self.alias)?.is_plain() {
+            return Err(Error::NoShell {
+                alias: self.alias.to_owned(),
+                reason: "it was added with plain: true".to_owned(),
+            });
+        }
+        let patience = patience(None);
+        let open = async {
+            let shell = self.pool.shell(self.alias);
+            let posix = shell.is_posix(self.pool, self.alias, patience).await?;
+            let channel = self.pool.open(self.alias, Use::Command, patience).await?;
+            Ok::<_, Error>((channel, posix))
+        };
+        let (channel, posix) = tokio::select! {
+            opened = open => opened?,
+            () = self.cancel.cancelled() => return Ok(None),
+        };
+        let shell = if posix {
+            "exec \"${SHELL:-/bin/sh}\""
+        } else {
+            "exec sh"
+        };
+        let input = Input::Typed(shell);
+        let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;
+        // What start-up files print is no command's output.
+        let token = format!("{}:", random::hex::<8>());
+        let enter = match &self.directory {
+            Some(directory) => format!("cd {}", quote(directory)),
+            None => ":".to_owned(),
+        };
+        session.type_in(&step(&enter, &token), &token).await?;
+        let interruption = session.attend_in_silence(START_LIMIT, self.cancel).await;
+        let report = session.take_step().and_then(|step| {
+            let report = step.stdout.1.line().map(ToOwned::to_owned);
+            report.ok_or_else(|| step.stderr.0.text()).ok()
+        });
+        match (interruption, report) {
+            (None, Some(report)) if report.starts_with("0 ") => Ok(Some(session)),
+            (None, Some(_)) => Err(Error::NoShell {
+                alias: self.alias.to_owned(),
+                reason: format!("the directory of the last command is gone: {enter}"),
+            }),
+            (interruption, _) => {
+                let ended = session
+                    .conclude(interruption, self.pool, self.alias)
+                    .await?;
+                match ended {
+                    Ended::Cancelled(_) | Ended::NotBegun => Ok(None),
+                    Ended::LineLost(error) => Err(error),
+                    _ => Err(Error::NoShell {
+                        alias: self.alias.to_owned(),
+                        reason: "neither the login shell nor sh answers as a POSIX shell does"
+                            .to_owned(),
+                    }),
+                }
+            }
+        }
+    }
+}
+
+impl Outcome {
+    fn not_begun() -> Self {
+        Self {
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            ended: Ended::NotBegun,
+            duration: Duration::ZERO,
+        }
+    }
+}
+
+/// What is typed to run a command in the shell itself, and to have its end told on both streams.
+fn step(command: &str, token: &str) -> String {
+    // In parts, so that a shell that sends back what it reads does not send the token.
+    let (first, second) = token.split_at(token.len() / 2);
+    format!(
+        "eval {} </dev/null\nprintf '%s%s%s %s\\n' {first} '{second}' \"$?\" \"$PWD\"; printf '%s%s\\n' {first} '{second}' >&2\n",
+        quote(command)
+    )
+}

@@ -1,0 +1,394 @@
+//! A session channel with a process on the other side: its messages, its end, and how it is stopped
+//! (RFC 4254, sections 6.5 to 6.10).
+
+use std::time::Duration;
+
+use russh::{ChannelMsg, Sig};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::capture::Captured;
+use super::marker::Marker;
+use super::output::{Output, due};
+use super::pool::{Lease, OpenChannel, Pool};
+use super::stop;
+use crate::error::{Error, Stopped};
+
+/// After the exit status, how long a channel may stay silent before it is closed: a child that the
+/// command left in the background keeps it open for as long as it lives.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// After the exit status, how long such a channel may stay open at all: the child may also print for ever.
+const LONGEST_LINGER: Duration = Duration::from_secs(10);
+
+/// How long a command has to end after each signal that is sent over its own channel.
+const SIGNAL_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a shell has to end once its input has.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The data type of standard error (RFC 4254, section 5.2).
+const STDERR: u32 = 1;
+
+/// How a command ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// With an exit status.
+    Exited(u32),
+    /// By a signal, named as in RFC 4254, section 6.10 (without `SIG`).
+    Signalled(String),
+    /// It ran past its timeout.
+    TimedOut(Stopped),
+    /// It was cancelled.
+    Cancelled(Stopped),
+    /// It was cancelled before it had begun.
+    NotBegun,
+    /// The server closed the channel without saying how the command ended.
+    Unknown,
+    /// The line was lost before the command's end was known.
+    LineLost(Error),
+}
+
+/// Waits until `deadline`; for ever if there is none.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A process on the other side of a channel.
+pub(super) struct Session<'a> {
+    channel: OpenChannel,
+    /// In it, on standard error, the shell tells the number of its process: that of its process group.
+    announcement: Option<Marker>,
+    stdout: &'a mut Output,
+    stderr: &'a mut Output,
+    step: Option<Step>,
+    /// Whether the step's output is nobody's.
+    silent: bool,
+    began: Instant,
+    exit: Option<Ended>,
+    refused: bool,
+    closed: bool,
+    closed_by_server: bool,
+}
+
+/// A part of what a session prints, with the lines that end it.
+pub(super) struct Step {
+    pub(super) stdout: (Captured, Marker),
+    pub(super) stderr: (Captured, Marker),
+}
+
+impl Step {
+    fn is_over(&self) -> bool {
+        self.stdout.1.line().is_some() && self.stderr.1.line().is_some()
+    }
+}
+
+/// Why a session has to be stopped, as what comes of it.
+pub(super) type Interruption = fn(Stopped) -> Ended;
+
+/// What a session runs.
+pub(super) enum Input<'l> {
+    /// A command line whose input is at its end.
+    Nothing(&'l str),
+    /// A command line that reads what is typed to it.
+    Typed(&'l str),
+}
+
+impl<'a> Session<'a> {
+    /// Runs a command line in the login shell; with `announce`, a POSIX one, it tells its process group.
+    pub(super) async fn begin(
+        channel: OpenChannel,
+        input: Input<'_>,
+        announce: bool,
+        stdout: &'a mut Output,
+        stderr: &'a mut Output,
+    ) -> Result<Self, Error> {
+        let (Input::Nothing(line) | Input::Typed(line)) = input;
+        let announcement = announce.then(Marker::new);
+        // On the same line as the command: an error in it is reported as ever.
+        let prefix = announcement
+            .as_ref()
+            .map(|marker| format!("echo {}$$ >&2; ", marker.token()));
+        let line = prefix.unwrap_or_default() + line;
+        let sent = channel.exec(true, line).await;
+        sent.map_err(|error| channel.lease().refusal(error.to_string()))?;
+        if matches!(input, Input::Nothing(_)) {
+            // A command that reads its input finds the end of it.
+            let _ = channel.eof().await;
+        }
+        Ok(Self {
+            channel,
+            announcement,
+            stdout,
+            stderr,
+            step: None,
+            silent: false,
+            began: Instant::now(),
+            exit: None,
+            refused: false,
+            closed: false,
+            closed_by_server: false,
+        })
+    }
+
+    /// Types to the process, and begins a step that ends with a line of `token` on both streams.
+    pub(super) async fn type_in(&mut self, text: &str, token: &str) -> Result<(), Error> {
+        self.step = Some(Step {
+            stdout: (Captured::default(), Marker::with_token(token)),
+            stderr: (Captured::default(), Marker::with_token(token)),
+        });
+        let sent = self.channel.data(text.as_bytes()).await;
+        sent.map_err(|error| self.channel.lease().refusal(error.to_string()))
+    }
+
+    /// Gives what the step has printed.
+    pub(super) fn take_step(&mut self) -> Option<Step> {
+        self.step.take().map(|mut step| {
+            for (output, (captured, marker)) in [
+                (&mut *self.stdout, &mut step.stdout),
+                (&mut *self.stderr, &mut step.stderr),
+            ] {
+                let rest = marker.rest();
+                captured.push(&rest);
+                output.push(&rest);
+            }
+            step
+        })
+    }
+
+    /// Takes messages until the step is over, or the channel closes, or has lingered after the
+    /// process's end, or the process has to be stopped.
+    pub(super) async fn attend(
+        &mut self,
+        limit: Option<Duration>,
+        cancel: &CancellationToken,
+    ) -> Option<Interruption> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut lingers_until = None;
+        while !self.closed && !self.step.as_ref().is_some_and(Step::is_over) {
+            let silent_until = self.exit.as_ref().map(|_| Instant::now() + LINGER);
+            if silent_until.is_some() && lingers_until.is_none() {
+                // What a child prints later than that is not this command's output.
+                lingers_until = Some(Instant::now() + LONGEST_LINGER);
+            }
+            tokio::select! {
+                message = self.channel.wait() => self.take(message),
+                () = due([self.stdout, self.stderr]) => self.write().await,
+                () = until(silent_until.min(lingers_until)), if silent_until.is_some() => return None,
+                () = until(deadline) => return Some(Ended::TimedOut),
+                () = cancel.cancelled() => return Some(Ended::Cancelled),
+            }
+        }
+        None
+    }
+
+    /// Attends a step whose output is nobody's.
+    pub(super) async fn attend_in_silence(
+        &mut self,
+        limit: Duration,
+        cancel: &CancellationToken,
+    ) -> Option<Interruption> {
+        self.silent = true;
+        let interruption = self.attend(Some(limit), cancel).await;
+        self.silent = false;
+        interruption
+    }
+
+    /// Ends the input, and waits for a process that then ends.
+    pub(super) async fn end(mut self) {
+        let _ = self.channel.eof().await;
+        self.await_end(END_PATIENCE).await;
+        self.finish().await;
+    }
+
+    /// Whether the process takes a further step.
+    pub(super) fn goes_on(&self) -> bool {
+        self.exit.is_none() && !self.closed
+    }
+
+    /// Ends the session, stopping its process if it was interrupted, and gives how it ended.
+    pub(super) async fn conclude(
+        mut self,
+        interruption: Option<Interruption>,
+        pool: &Pool,
+        alias: &str,
+    ) -> Result<Ended, Error> {
+        // What has ended by itself was not stopped by us, even if its channel is still open.
+        let interruption = interruption.filter(|_| self.exit.is_none());
+        let lease = self.channel.lease();
+        let Some(ended) = interruption else {
+            self.finish().await;
+            return self.verdict(&lease).await;
+        };
+        let mut stopped = self.stop(pool, alias).await;
+        self.finish().await;
+        let (group, began) = (self.group().await, self.began);
+        drop(self);
+        if let (Stopped::Unknown, Some(group)) = (stopped, group)
+            && lease.is_current()
+        {
+            // No channel was to be had: the command's own connection makes room for one.
+            lease.give_up_if_alone();
+            drop(lease);
+            let ending = stop::end_group(pool, alias, group, began.elapsed()).await;
+            stopped = ending.unwrap_or(stopped);
+        }
+        Ok(ended(stopped))
+    }
+
+    /// Takes messages until the command's end is known or the channel closes, at most for `patience`.
+    async fn await_end(&mut self, patience: Duration) {
+        let _ = timeout(patience, async {
+            while self.exit.is_none() && !self.closed {
+                let message = self.channel.wait().await;
+                self.take(message);
+            }
+        })
+        .await;
+    }
+
+    fn take(&mut self, message: Option<ChannelMsg>) {
+        match message {
+            Some(ChannelMsg::Data { data }) => match &mut self.step {
+                Some(step) => push(self.stdout, &mut step.stdout, &data, self.silent),
+                None => self.stdout.push(&data),
+            },
+            Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {
+                let data = match &mut self.announcement {
+                    Some(announcement) => announcement.pass(&data),
+                    None => data.to_vec(),
+                };
+                match &mut self.step {
+                    Some(step) => push(self.stderr, &mut step.stderr, &data, self.silent),
+                    None => self.stderr.push(&data),
+                }
+            }
+            Some(ChannelMsg::ExitStatus { exit_status }) => {
+                self.exit = Some(Ended::Exited(exit_status));
+            }
+            Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                self.exit = Some(Ended::Signalled(signal_name_of(&signal_name)));
+            }
+            Some(ChannelMsg::Failure) => {
+                self.refused = true;
+                self.closed = true;
+            }
+            Some(ChannelMsg::Close) => {
+                self.closed_by_server = true;
+                self.closed = true;
+            }
+            None => self.closed = true,
+            Some(_) => {}
+        }
+    }
+
+    /// Writes what is due to be written.
+    async fn write(&mut self) {
+        let now = Instant::now();
+        for output in [&mut *self.stdout, &mut *self.stderr] {
+            if output.due().is_some_and(|due| due <= now) {
+                output.write().await;
+            }
+        }
+    }
+
+    async fn finish(&mut self) {
+        if let Some(announcement) = &mut self.announcement {
+            self.stderr.push(&announcement.rest());
+        }
+        self.stdout.finish().await;
+        self.stderr.finish().await;
+    }
+
+    async fn verdict(&mut self, lease: &Lease) -> Result<Ended, Error> {
+        if self.refused {
+            return Err(lease.refusal("the server refuses to run commands for this user"));
+        }
+        Ok(match self.exit.take() {
+            Some(exit) => exit,
+            None if self.closed_by_server => Ended::Unknown,
+            None => Ended::LineLost(lease.line_lost().await),
+        })
+    }
+
+    /// Ends the command with all its children, ever more firmly, and says what is known of it then.
+    async fn stop(&mut self, pool: &Pool, alias: &str) -> Stopped {
+        // Servers may drop signals in silence, so having sent one proves nothing.
+        let _ = self.channel.signal(Sig::TERM).await;
+        // The alias may name another server by now: its processes are none of this command's.
+        let group = self
+            .group()
+            .await
+            .filter(|_| self.channel.lease().is_current());
+        if let Some(group) = group {
+            let ending = stop::end_group(pool, alias, group, self.began.elapsed());
+            tokio::pin!(ending);
+            let outcome = loop {
+                // What nobody reads would hold up the connection, and with it the other channel.
+                tokio::select! {
+                    outcome = &mut ending => break outcome,
+                    message = self.channel.wait(), if !self.closed => self.take(message),
+                    () = due([self.stdout, self.stderr]) => self.write().await,
+                }
+            };
+            match outcome {
+                Some(Stopped::Stopped) => {
+                    self.await_end(SIGNAL_PATIENCE).await;
+                    return Stopped::Stopped;
+                }
+                Some(stopped) => return stopped,
+                None => {}
+            }
+        }
+        self.await_end(SIGNAL_PATIENCE).await;
+        if self.exit.is_none() && !self.closed {
+            let _ = self.channel.signal(Sig::KILL).await;
+            self.await_end(SIGNAL_PATIENCE).await;
+        }
+        if self.exit.is_some() {
+            Stopped::Stopped
+        } else {
+            Stopped::Unknown
+        }
+    }
+
+    /// The command's process group, which may be about to be announced.
+    async fn group(&mut self) -> Option<u32> {
+        let deadline = Instant::now() + SIGNAL_PATIENCE;
+        loop {
+            let line = self.announcement.as_ref()?.line();
+            let group = line.and_then(|line| line.parse().ok());
+            if line.is_some() || self.closed {
+                return group;
+            }
+            tokio::select! {
+                message = self.channel.wait() => self.take(message),
+                () = sleep_until(deadline) => return None,
+            }
+        }
+    }
+}
+
+/// Puts what is the step's own into both of its places.
+fn push(
+    output: &mut Output,
+    (captured, marker): &mut (Captured, Marker),
+    data: &[u8],
+    silent: bool,
+) {
+    let own = marker.pass(data);
+    captured.push(&own);
+    if !silent {
+        output.push(&own);
+    }
+}
+
+fn signal_name_of(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => name.clone(),
+        known => format!("{known:?}"),
+    }
+}

@@ -1,0 +1,255 @@
+//! `task_exec_sequence`: one shell for all commands, each with its own result.
+
+use serde_json::{Value, json};
+
+use crate::helper::{Client, Sshd, Stage, directory, eventually};
+
+async fn run(client: &Client, commands: Value, go_on: bool) -> Value {
+    let arguments = json!({"alias": "web1", "commands": commands, "continueOnError": go_on});
+    let answer = client.call("task_exec_sequence", arguments).await.ok();
+    answer.facts().clone()
+}
+
+async fn on_sshd() -> (Sshd, Client, crate::helper::Folder) {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.register(sshd.login("web1")).await;
+    (sshd, client, data)
+}
+
+#[tokio::test]
+async fn directory_variables_and_functions_last_from_step_to_step() {
+    let (_sshd, client, _data) = on_sshd().await;
+    let commands = json!([
+        "cd /usr/share",
+        "export COLOUR=red; greet() { echo \"hi $1\"; }",
+        "pwd; echo $COLOUR; greet you; echo careful >&2",
+        "printf 'no newline at the end'",
+        "cat; echo input was empty",
+        "echo \"quotes ' and \\\" and \\\\ stay\"",
+    ]);
+    let ended = run(&client, commands, false).await;
+    assert_eq!(ended["status"], "completed", "{ended}");
+    let results = ended["results"].as_array().unwrap();
+    let outputs: Vec<_> = results
+        .iter()
+        .map(|result| result["output"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        outputs,
+        [
+            "",
+            "",
+            "/usr/share\nred\nhi you",
+            "no newline at the end",
+            "input was empty",
+            "quotes ' and \" and \\ stay"
+        ]
+    );
+    assert_eq!(
+        (&results[2]["stderr"], &results[2]["exitCode"]),
+        (&json!("careful"), &json!(0))
+    );
+    assert_eq!(
+        (&results[2]["step"], &results[2]["lineCount"]),
+        (&json!(3), &json!(3))
+    );
+}
+
+#[tokio::test]
+async fn the_documented_sequence_stops_at_the_step_that_fails() {
+    let (_sshd, client, _data) = on_sshd().await;
+    let ended = run(
+        &client,
+        json!(["cd /tmp", "pwd", "false", "echo hi"]),
+        false,
+    )
+    .await;
+    assert_eq!(
+        (&ended["status"], &ended["exitCode"]),
+        (&json!("failed"), &json!(1)),
+        "{ended}"
+    );
+    assert_eq!(ended["results"].as_array().unwrap().len(), 3);
+    assert!(
+        ended["error"].as_str().unwrap().contains("step 3 of 4"),
+        "{ended}"
+    );
+    let ended = run(&client, json!(["false", "echo hi"]), true).await;
+    assert_eq!(ended["results"][1]["output"], "hi");
+    assert!(
+        ended["error"]
+            .as_str()
+            .unwrap()
+            .contains("1 of 2 steps failed"),
+        "{ended}"
+    );
+    let mixed = json!([{"command": "false", "continueOnError": true}, "false", "echo hi"]);
+    assert_eq!(
+        run(&client, mixed, false).await["results"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_step_that_ends_the_shell_does_not_end_the_sequence() {
+    let (_sshd, client, _data) = on_sshd().await;
+    let commands = json!([
+        "cd /usr/share",
+        "echo bye; exit 4",
+        "pwd",
+        "kill -KILL $$",
+        "pwd",
+        "exit 0",
+        "pwd"
+    ]);
+    let ended = run(&client, commands.clone(), true).await;
+    let results = ended["results"].as_array().unwrap();
+    assert_eq!(results.len(), 7, "{ended}");
+    assert_eq!(
+        (&results[1]["output"], &results[1]["exitCode"]),
+        (&json!("bye"), &json!(4))
+    );
+    assert!(
+        results[3]["error"].as_str().unwrap().contains("KILL"),
+        "{ended}"
+    );
+    for index in [2, 4, 6] {
+        assert_eq!(results[index]["output"], "/usr/share", "{ended}");
+    }
+    assert_eq!(
+        run(&client, commands, false).await["results"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn each_step_has_its_own_timeout_and_a_late_one_is_stopped() {
+    let (sshd, client, _data) = on_sshd().await;
+    let alive = sshd.home("alive");
+    let forever = format!("echo begun; (while :; do date +%N >{alive}; sleep 0.05; done)");
+    let commands = json!(["cd /usr/share", {"command": forever, "timeout": 1}, "pwd"]);
+    let ended = run(&client, commands.clone(), true).await;
+    let late = &ended["results"][1];
+    assert_eq!(
+        (&late["output"], &late["success"]),
+        (&json!("begun"), &json!(false)),
+        "{ended}"
+    );
+    assert!(
+        late["error"]
+            .as_str()
+            .unwrap()
+            .contains("stopped on the server"),
+        "{late}"
+    );
+    assert_eq!(ended["results"][2]["output"], "/usr/share");
+    let before = std::fs::read_to_string(&alive).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!(std::fs::read_to_string(&alive).unwrap(), before);
+    let arguments = json!({"alias": "web1", "commands": commands});
+    let error = client
+        .call("task_exec_sequence", arguments)
+        .await
+        .error("COMMAND_TIMEOUT");
+    assert_eq!(error["details"]["process"], "stopped");
+}
+
+#[tokio::test]
+async fn a_sequence_is_a_job_like_any_other() {
+    let stage = Stage::set().await;
+    let go = stage.remote("go");
+    let arguments = json!({
+        "alias": "web1", "commands": ["seq 1 50000", format!("touch {go}; sleep 60"), "echo never"],
+        "background": true,
+    });
+    let handed = stage
+        .client
+        .call("task_exec_sequence", arguments)
+        .await
+        .ok();
+    assert_eq!(
+        (&handed.facts()["status"], &handed.facts()["type"]),
+        (&json!("running"), &json!("ssh_sequence"))
+    );
+    eventually("the second step runs", || {
+        std::path::Path::new(&go).exists()
+    })
+    .await;
+    let id = json!({"id": handed.facts()["id"]});
+    let cancelled = stage.client.call("task_cancel", id.clone()).await.ok();
+    assert_eq!(
+        (&cancelled.facts()["status"], &cancelled.facts()["process"]),
+        (&json!("cancelled"), &json!("stopped")),
+        "{}",
+        cancelled.text()
+    );
+    assert_eq!(cancelled.facts()["results"].as_array().unwrap().len(), 2);
+    let page = json!({"id": handed.facts()["id"], "tail": 1});
+    let page = stage.client.call("task_output", page).await.ok();
+    assert_eq!(page.facts()["text"], "50000\n");
+    let history = stage.client.call("task_history", json!({})).await.ok();
+    assert!(
+        history.text().contains("seq 1 50000; touch"),
+        "{}",
+        history.text()
+    );
+}
+
+#[tokio::test]
+async fn every_posix_shell_does_it() {
+    for shell in [
+        "/bin/sh",
+        "/bin/dash",
+        "/bin/bash",
+        "/usr/bin/zsh",
+        "/usr/bin/busybox",
+    ] {
+        if !std::path::Path::new(shell).exists() {
+            continue;
+        }
+        // busybox finds by its name what it is.
+        let folder = directory();
+        let link = folder.path().join("sh");
+        let shell = if shell.ends_with("busybox") {
+            std::os::unix::fs::symlink(shell, &link).unwrap();
+            crate::helper::text(&link)
+        } else {
+            shell.to_owned()
+        };
+        let (sshd, data) = (
+            Sshd::start_with(&format!("SetEnv SHELL={shell}")),
+            directory(),
+        );
+        let client = Client::in_process(data.path(), |_| {}).await;
+        client.register(sshd.login("web1")).await;
+        let commands = json!([
+            "cd /usr/share; X='a b'",
+            "echo \"$X\"; pwd; exit 3",
+            "pwd",
+            "readlink /proc/$$/exe",
+        ]);
+        let ended = run(&client, commands, true).await;
+        assert_eq!(
+            ended["results"][1]["output"], "a b\n/usr/share",
+            "{shell}: {ended}"
+        );
+        let program = std::fs::canonicalize(&shell).unwrap();
+        assert_eq!(
+            ended["results"][3]["output"],
+            program.to_str().unwrap(),
+            "{ended}"
+        );
+        assert_eq!(ended["results"][1]["exitCode"], 3, "{shell}: {ended}");
+        assert_eq!(
+            ended["results"][2]["output"], "/usr/share",
+            "{shell}: {ended}"
+        );
+    }
+}
