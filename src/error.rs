@@ -106,6 +106,16 @@ pub enum Error {
         /// What is in the way.
         reason: String,
     },
+    /// A server did not say what it was asked.
+    #[error("`{tool}` on server `{alias}`: {reason}")]
+    Monitoring {
+        /// The server's alias.
+        alias: String,
+        /// The tool that asked.
+        tool: &'static str,
+        /// What the server said instead.
+        reason: String,
+    },
     /// A command ran past its timeout.
     #[error("the command ran past its timeout of {} s and was {stopped}", limit.as_secs_f64())]
     CommandTimeout {
@@ -227,6 +237,7 @@ impl Error {
             Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
             Self::NotDetached { .. } => "DETACH_FAILED",
             Self::NoShell { .. } => "NO_SHELL",
+            Self::Monitoring { .. } => "MONITORING_ERROR",
             Self::CommandTimeout { .. } => "COMMAND_TIMEOUT",
             Self::Transfer { .. } => "TRANSFER_FAILED",
             Self::QueueFull { .. } => "QUEUE_FULL",
@@ -257,6 +268,7 @@ impl Error {
             Self::HostKeyMismatch { .. } => {
                 "nothing was sent; if the key was changed on purpose, remove the recorded line and call again"
             }
+            Self::Monitoring { .. } => "see whether what was asked for is there and may be read",
             Self::NoShell { .. } => "run the commands one by one with task_exec",
             Self::NotDetached { .. } => {
                 "it takes a POSIX shell and a home directory that can be written; or call without detach"
@@ -321,6 +333,11 @@ impl Error {
                 "alias": alias, "host": host, "port": port,
                 "presented": presented, "known": known, "knownAt": known_at,
             }),
+            Self::Monitoring {
+                alias,
+                tool,
+                reason,
+            } => json!({ "alias": alias, "tool": tool, "reason": reason }),
             Self::NotDetached { alias, reason } | Self::NoShell { alias, reason } => {
                 json!({ "alias": alias, "reason": reason })
             }

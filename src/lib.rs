@@ -7,6 +7,7 @@
 //! | [`transport`] | JSON-RPC lines on stdio, with answers for the malformed ones |
 //! | [`server`] | the MCP handler: the one gate that every tool call passes |
 //! | [`tools`] | the tools, one file per family: arguments in, [`reply`] out |
+//! | [`monitor`] | what servers are asked of themselves, and how the answers are read |
 //! | [`job`] | records, queue, history, and the engine that runs every job |
 //! | [`sftp`], [`ssh`] | transfers and commands, over pooled connections |
 //! | [`store`] | JSON files shared safely by several processes |
@@ -21,6 +22,7 @@ pub mod demo;
 pub mod error;
 pub mod job;
 pub mod logging;
+pub mod monitor;
 pub mod random;
 pub mod reply;
 pub mod secret;

@@ -12,6 +12,7 @@ mod helper;
 mod lifecycle;
 mod lines;
 mod losses;
+mod monitor;
 mod output;
 mod pool;
 mod protocol;

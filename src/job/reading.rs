@@ -14,6 +14,9 @@ use crate::store::blocking;
 /// How long to wait for a look at a detached job before its record is given as it stands.
 const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 
+/// Bytes of an output that is read as a whole.
+const LONGEST_WHOLE: usize = 8 * 1024 * 1024;
+
 impl Jobs {
     /// A job's record, with as much of its output as an answer shows.
     pub(super) async fn record(&self, id: &JobId) -> Result<Arc<Job>, Error> {
@@ -45,6 +48,15 @@ impl Jobs {
             () = tokio::time::sleep(LOOK_PATIENCE) => {}
         }
         self.record(id).await
+    }
+
+    /// The whole of what a job has printed, up to 8 MiB.
+    pub async fn whole(&self, job: &Job, stream: Stream) -> Result<String, Error> {
+        let selection = Selection {
+            limit: LONGEST_WHOLE,
+            ..Selection::default()
+        };
+        Ok(self.page(job, stream, selection).await?.0.text)
     }
 
     /// Reads a part of what a job has printed: from its file, or from its record where it has none.

@@ -140,6 +140,9 @@ pub struct Job {
     /// The server it concerns.
     pub alias: String,
 
+    /// The tool whose own command it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// The command line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmd: Option<String>,
@@ -408,7 +411,7 @@ impl Job {
                 let commands = self.commands.iter().flatten().map(Step::command);
                 commands.collect::<Vec<_>>().join("; ")
             }
-            (Some(cmd), ..) => cmd.clone(),
+            (Some(cmd), ..) => self.tool.as_ref().unwrap_or(cmd).clone(),
             (_, Some(Direction::Upload), Some(local), Some(remote)) => {
                 format!("upload {local} -> {remote}")
             }

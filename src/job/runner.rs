@@ -75,6 +75,8 @@ struct Live {
 pub struct Options {
     /// When to remind of it, from now.
     pub reminder: Option<Duration>,
+    /// The tool whose own command it is, for lists to name.
+    pub tool: Option<&'static str>,
 }
 
 impl Drop for Shared {
@@ -169,6 +171,7 @@ impl Jobs {
     ) -> Result<Ticket, Error> {
         let mut job = operation.new_job(alias);
         job.reminder_at = options.reminder.map(|after| job.created_at.after(after));
+        job.tool = options.tool.map(ToOwned::to_owned);
         self.launch(job, operation)
     }
 
@@ -192,6 +195,7 @@ impl Jobs {
         job.retry_count = earlier.retry_count + 1;
         job.max_retries = earlier.max_retries;
         job.retried_from = Some(id.clone());
+        job.tool.clone_from(&earlier.tool);
         self.launch(job, operation)
     }
 

@@ -25,6 +25,7 @@ pub use connect::Connection;
 pub use known_hosts::KnownHosts;
 pub use output::Output;
 pub use pool::{ConnectionStats, Lease, OpenChannel, Pool, PoolStats, ServerStats, Use, patience};
+pub use quote::quote;
 pub use script::Failure;
 pub use session::Ended;
 pub use shell::Shell;

@@ -65,8 +65,6 @@ pub(super) struct Session<'a> {
     stdout: &'a mut Output,
     stderr: &'a mut Output,
     step: Option<Step>,
-    /// Whether the step's output is nobody's.
-    silent: bool,
     began: Instant,
     exit: Option<Ended>,
     refused: bool,
@@ -78,6 +76,8 @@ pub(super) struct Session<'a> {
 pub(super) struct Step {
     pub(super) stdout: (Captured, Marker),
     pub(super) stderr: (Captured, Marker),
+    /// Whether its output is no command's.
+    silent: bool,
 }
 
 impl Step {
@@ -125,7 +125,6 @@ impl<'a> Session<'a> {
             stdout,
             stderr,
             step: None,
-            silent: false,
             began: Instant::now(),
             exit: None,
             refused: false,
@@ -139,6 +138,7 @@ impl<'a> Session<'a> {
         self.step = Some(Step {
             stdout: (Captured::default(), Marker::with_token(token)),
             stderr: (Captured::default(), Marker::with_token(token)),
+            silent: false,
         });
         let sent = self.channel.data(text.as_bytes()).await;
         sent.map_err(|error| self.channel.lease().refusal(error.to_string()))
@@ -153,7 +153,9 @@ impl<'a> Session<'a> {
             ] {
                 let rest = marker.rest();
                 captured.push(&rest);
-                output.push(&rest);
+                if !step.silent {
+                    output.push(&rest);
+                }
             }
             step
         })
@@ -191,10 +193,10 @@ impl<'a> Session<'a> {
         limit: Duration,
         cancel: &CancellationToken,
     ) -> Option<Interruption> {
-        self.silent = true;
-        let interruption = self.attend(Some(limit), cancel).await;
-        self.silent = false;
-        interruption
+        if let Some(step) = &mut self.step {
+            step.silent = true;
+        }
+        self.attend(Some(limit), cancel).await
     }
 
     /// Ends the input, and waits for a process that then ends.
@@ -253,7 +255,7 @@ impl<'a> Session<'a> {
     fn take(&mut self, message: Option<ChannelMsg>) {
         match message {
             Some(ChannelMsg::Data { data }) => match &mut self.step {
-                Some(step) => push(self.stdout, &mut step.stdout, &data, self.silent),
+                Some(step) => push(self.stdout, &mut step.stdout, &data, step.silent),
                 None => self.stdout.push(&data),
             },
             Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {
@@ -262,7 +264,7 @@ impl<'a> Session<'a> {
                     None => data.to_vec(),
                 };
                 match &mut self.step {
-                    Some(step) => push(self.stderr, &mut step.stderr, &data, self.silent),
+                    Some(step) => push(self.stderr, &mut step.stderr, &data, step.silent),
                     None => self.stderr.push(&data),
                 }
             }

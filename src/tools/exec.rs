@@ -121,6 +121,7 @@ impl Orchestrator {
         };
         let options = Options {
             reminder: exec.rappel.map(Seconds::duration),
+            tool: None,
         };
         let job = self.jobs().start(&exec.alias, operation, options)?;
         let patience = if exec.detach {
@@ -128,7 +129,7 @@ impl Orchestrator {
         } else {
             Patience::of(exec.background)
         };
-        self.attend(&call, &job, patience).await
+        Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
     }
 
     /// Run commands one after another in the same shell: directory and variables last from one to the next. Stops at the first that fails unless told to go on. Answers with each step's output and exit status.
@@ -163,9 +164,13 @@ impl Orchestrator {
         };
         let options = Options {
             reminder: sequence.rappel.map(Seconds::duration),
+            tool: None,
         };
         let job = self.jobs().start(&sequence.alias, operation, options)?;
-        self.attend(&call, &job, Patience::of(sequence.background))
-            .await
+        Ok(Reply::of_job(
+            &*self
+                .attend(&call, &job, Patience::of(sequence.background))
+                .await?,
+        ))
     }
 }

@@ -6,6 +6,8 @@
 mod admin;
 mod arguments;
 mod exec;
+mod logs;
+mod monitor;
 mod output;
 mod queue;
 mod servers;
@@ -24,7 +26,6 @@ pub use arguments::{Count, Nothing, Parameters, Seconds};
 
 use crate::error::Error;
 use crate::job::{Job, JobId, Ticket};
-use crate::reply::Reply;
 use crate::server::Orchestrator;
 
 /// Clients that wait for progress want to see some every 5 s.
@@ -36,6 +37,8 @@ pub fn router() -> ToolRouter<Orchestrator> {
         Orchestrator::server_tools(),
         Orchestrator::exec_tools(),
         Orchestrator::transfer_tools(),
+        Orchestrator::monitor_tools(),
+        Orchestrator::log_tools(),
         Orchestrator::queue_tools(),
         Orchestrator::output_tools(),
         Orchestrator::admin_tools(),
@@ -91,7 +94,12 @@ impl Patience {
 
 impl Orchestrator {
     /// Waits for a job that this call has started, as long as it wants to.
-    async fn attend(&self, call: &Call, job: &Ticket, patience: Patience) -> Result<Reply, Error> {
+    async fn attend(
+        &self,
+        call: &Call,
+        job: &Ticket,
+        patience: Patience,
+    ) -> Result<Arc<Job>, Error> {
         let _asked = self.asked(call.request.clone(), job.id().clone());
         let sync_timeout = self.config().sync_timeout;
         let outcome = async {
@@ -114,15 +122,15 @@ impl Orchestrator {
         call: &Call,
         id: &JobId,
         outcome: impl Future<Output = Result<Arc<Job>, Error>>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Arc<Job>, Error> {
         let Some(token) = &call.token else {
-            return Ok(Reply::of_job(&*outcome.await?));
+            return outcome.await;
         };
         tokio::pin!(outcome);
         let mut seconds = 0.0;
         loop {
             tokio::select! {
-                job = &mut outcome => return Ok(Reply::of_job(&*job?)),
+                job = &mut outcome => return job,
                 () = tokio::time::sleep(PROGRESS_INTERVAL) => {
                     seconds += PROGRESS_INTERVAL.as_secs_f64();
                     let progress = ProgressNotificationParam::new(token.clone(), seconds)

@@ -174,8 +174,11 @@ impl Orchestrator {
             .map_or(WAIT, Seconds::duration)
             .min(self.config().max_wait);
         let id = JobId::from(wait.id.as_str());
-        self.follow(&call, &id, self.jobs().wait(&id, patience))
-            .await
+        Ok(Reply::of_job(
+            &*self
+                .follow(&call, &id, self.jobs().wait(&id, patience))
+                .await?,
+        ))
     }
 
     /// Stop a pending or running task, and answer with its record: `process` says whether its command was seen to end on the server. A task that has ended stays as it is.
@@ -209,7 +212,9 @@ impl Orchestrator {
         call: Call,
     ) -> Result<Reply, Error> {
         let job = self.jobs().retry(&JobId::from(id.as_str())).await?;
-        self.attend(&call, &job, Patience::ForItsEnd).await
+        Ok(Reply::of_job(
+            &*self.attend(&call, &job, Patience::ForItsEnd).await?,
+        ))
     }
 
     /// Count the tasks by status and type, with mean duration (ms), success rate (percent) and the tasks that can be retried.

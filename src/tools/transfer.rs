@@ -66,8 +66,11 @@ impl Orchestrator {
         });
         let options = Options {
             reminder: rappel.map(Seconds::duration),
+            tool: None,
         };
         let job = self.jobs().start(&alias, operation, options)?;
-        self.attend(&call, &job, Patience::of(background)).await
+        Ok(Reply::of_job(
+            &*self.attend(&call, &job, Patience::of(background)).await?,
+        ))
     }
 }

@@ -1,0 +1,179 @@
+//! The services that systemd, Docker and PM2 look after.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Sections;
+
+const SCRIPT: &str = include_str!("services.sh");
+
+/// What each manager of services says.
+#[derive(Debug, Serialize)]
+pub struct Services {
+    systemd: Manager<Unit>,
+    docker: Manager<Container>,
+    pm2: Manager<Process>,
+}
+
+/// A manager of services. One that is not installed is `absent`, one that does not answer is
+/// `unavailable`: neither is a failure of the question.
+#[derive(Debug, Serialize)]
+struct Manager<T> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    services: Vec<T>,
+}
+
+/// A unit of systemd.
+#[derive(Debug, Serialize)]
+struct Unit {
+    name: String,
+    load: String,
+    active: String,
+    sub: String,
+    description: String,
+}
+
+/// A container of Docker.
+#[derive(Debug, Serialize)]
+struct Container {
+    name: String,
+    image: String,
+    state: String,
+    status: String,
+}
+
+/// A process of PM2.
+#[derive(Debug, Serialize)]
+struct Process {
+    name: String,
+    id: Option<i64>,
+    pid: Option<i64>,
+    status: String,
+    restarts: Option<i64>,
+    memory_bytes: Option<u64>,
+    cpu_percent: Option<f64>,
+    /// When it was started, in ms since the Unix epoch.
+    started: Option<u64>,
+}
+
+/// The command that asks for them.
+pub fn command() -> &'static str {
+    SCRIPT
+}
+
+/// Reads what the command printed.
+pub fn parse(text: &str) -> Services {
+    let sections = Sections::of(text);
+    Services {
+        systemd: manager(&sections, "systemd", |lines| {
+            Some(lines.iter().filter_map(|line| unit(line)).collect())
+        }),
+        docker: manager(&sections, "docker", |lines| {
+            Some(lines.iter().filter_map(|line| container(line)).collect())
+        }),
+        pm2: manager(&sections, "pm2", processes),
+    }
+}
+
+fn manager<T>(
+    sections: &Sections<'_>,
+    name: &str,
+    read: impl Fn(&[&str]) -> Option<Vec<T>>,
+) -> Manager<T> {
+    let manager = |status, reason, services| Manager {
+        status,
+        reason,
+        services,
+    };
+    if !sections.has(name) {
+        return manager("absent", None, Vec::new());
+    }
+    let lines = sections.lines(name);
+    let went_well = sections.number(&format!("{name} status"), "") == Some(0);
+    if let Some(services) = read(lines).filter(|_| went_well) {
+        return manager("present", None, services);
+    }
+    let said = lines.iter().find(|line| !line.trim().is_empty());
+    let said = said.map_or("it did not answer", |line| line.trim());
+    manager("unavailable", Some(said.to_owned()), Vec::new())
+}
+
+fn unit(line: &str) -> Option<Unit> {
+    // A failed unit has a dot before its name.
+    let mut words = line
+        .split_whitespace()
+        .filter(|word| *word != "●" && *word != "*");
+    let name = words.next()?.strip_suffix(".service")?.to_owned();
+    let (load, active, sub) = (words.next()?, words.next()?, words.next()?);
+    Some(Unit {
+        name,
+        load: load.to_owned(),
+        active: active.to_owned(),
+        sub: sub.to_owned(),
+        description: words.collect::<Vec<_>>().join(" "),
+    })
+}
+
+fn container(line: &str) -> Option<Container> {
+    let mut parts = line.split('\t').map(ToOwned::to_owned);
+    Some(Container {
+        name: parts.next().filter(|name| !name.is_empty())?,
+        image: parts.next()?,
+        state: parts.next()?,
+        status: parts.next()?,
+    })
+}
+
+fn processes(lines: &[&str]) -> Option<Vec<Process>> {
+    // PM2 greets before its list when its daemon has just been started.
+    let list = lines.iter().rev().find(|line| line.starts_with('['))?;
+    let list: Vec<Value> = serde_json::from_str(list).ok()?;
+    Some(list.iter().map(process).collect())
+}
+
+fn process(value: &Value) -> Process {
+    let environment = &value["pm2_env"];
+    Process {
+        name: value["name"].as_str().unwrap_or_default().to_owned(),
+        id: value["pm_id"].as_i64(),
+        pid: value["pid"].as_i64(),
+        status: environment["status"]
+            .as_str()
+            .unwrap_or("unknown")
+            .to_owned(),
+        restarts: environment["restart_time"].as_i64(),
+        memory_bytes: value["monit"]["memory"].as_u64(),
+        cpu_percent: value["monit"]["cpu"].as_f64(),
+        started: environment["pm_uptime"].as_u64(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_three() {
+        let services = serde_json::to_value(parse(include_str!("captured/services.txt"))).unwrap();
+        assert_eq!(services["systemd"]["services"][0]["name"], "cron");
+        assert_eq!(services["systemd"]["services"][1]["active"], "failed");
+        assert_eq!(services["docker"]["services"][0]["state"], "running");
+        assert_eq!(services["docker"]["services"][0]["status"], "Up 3 hours");
+        assert_eq!(services["pm2"]["services"][0]["name"], "api-server");
+        assert_eq!(services["pm2"]["services"][0]["memory_bytes"], 52_428_800);
+    }
+
+    #[test]
+    fn what_is_absent_or_does_not_answer_is_no_failure() {
+        let text = "@@ docker\nCannot connect to the Docker daemon\n\n@@ docker status\n1\n";
+        let services = serde_json::to_value(parse(text)).unwrap();
+        assert_eq!(services["systemd"]["status"], "absent");
+        assert_eq!(services["docker"]["status"], "unavailable");
+        assert_eq!(
+            services["docker"]["reason"],
+            "Cannot connect to the Docker daemon"
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! Logs on servers.
+
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::monitor::Asked;
+use super::{Call, Count, Parameters};
+use crate::error::Error;
+use crate::monitor::logs;
+use crate::reply::Reply;
+use crate::server::Orchestrator;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Pm2Logs {
+    /// Alias of the server.
+    alias: String,
+    /// Only this application.
+    app: Option<String>,
+    /// Lines of each log.
+    #[serde(default = "hundred")]
+    lines: Count,
+    /// Only the error logs.
+    #[serde(default)]
+    errors: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DockerLogs {
+    /// Alias of the server.
+    alias: String,
+    /// Name or ID of the container.
+    container: String,
+    /// Last lines to show.
+    #[serde(default = "hundred")]
+    lines: Count,
+    /// Only what is newer: a duration such as 1h, or a moment such as 2026-01-31T12:00:00.
+    since: Option<String>,
+    /// Show each line's time.
+    #[serde(default)]
+    timestamps: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Tail {
+    /// Alias of the server.
+    alias: String,
+    /// Path of the file on the server. `~/` is the user's home directory there.
+    filepath: String,
+    /// Last lines to show.
+    #[serde(default = "fifty")]
+    lines: Count,
+}
+
+fn hundred() -> Count {
+    Count(100)
+}
+
+fn fifty() -> Count {
+    Count(50)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Log {
+    source: String,
+    line_count: usize,
+    lines: String,
+}
+
+impl Log {
+    fn reply(source: String, asked: Asked) -> Result<Reply, Error> {
+        let log = match asked {
+            Asked::Not(job) => return Ok(Reply::of_job(&job)),
+            Asked::Answered(text) => text.trim_end_matches('\n').to_owned(),
+        };
+        let line_count = log.lines().count();
+        let shown = if log.is_empty() { "(empty)" } else { &log };
+        let text = format!("{source} ({line_count} lines):\n\n{shown}");
+        Reply::new(
+            text,
+            &Self {
+                source,
+                line_count,
+                lines: log,
+            },
+        )
+    }
+}
+
+#[tool_router(router = log_tools, vis = "pub(super)")]
+impl Orchestrator {
+    /// Show the last lines of PM2's logs.
+    #[tool(
+        title = "PM2 logs",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = true
+        )
+    )]
+    async fn get_pm2_logs(
+        &self,
+        Parameters(pm2): Parameters<Pm2Logs>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let command = logs::pm2(pm2.app.as_deref(), pm2.lines.0, pm2.errors)?;
+        let asked = self
+            .ask(&call, &pm2.alias, "get_pm2_logs", &command)
+            .await?;
+        let asked = match asked {
+            Asked::Answered(text) => Asked::Answered(logs::without_headings(&text)),
+            other @ Asked::Not(_) => other,
+        };
+        let of = pm2.app.map(|app| format!(" of {app}"));
+        Log::reply(format!("PM2 logs{}", of.unwrap_or_default()), asked)
+    }
+
+    /// Show the last lines of a Docker container's log.
+    #[tool(
+        title = "Docker logs",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = true
+        )
+    )]
+    async fn get_docker_logs(
+        &self,
+        Parameters(docker): Parameters<DockerLogs>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let DockerLogs {
+            alias,
+            container,
+            lines,
+            since,
+            timestamps,
+        } = docker;
+        let command = logs::docker(&container, lines.0, since.as_deref(), timestamps)?;
+        let asked = self.ask(&call, &alias, "get_docker_logs", &command).await?;
+        Log::reply(format!("Docker logs of {container}"), asked)
+    }
+
+    /// Show the last lines of a file on a server.
+    #[tool(
+        title = "End of a file",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = true
+        )
+    )]
+    async fn tail_file(
+        &self,
+        Parameters(tail): Parameters<Tail>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let command = logs::file(&tail.filepath, tail.lines.0)?;
+        let asked = self.ask(&call, &tail.alias, "tail_file", &command).await?;
+        Log::reply(format!("End of {}", tail.filepath), asked)
+    }
+}

@@ -1,0 +1,162 @@
+//! Monitoring: what a server says of itself.
+
+use std::sync::Arc;
+
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Parameters, Patience};
+use crate::error::Error;
+use crate::job::{Job, Operation, Options, Stream};
+use crate::monitor::{fail2ban, resources, services};
+use crate::reply::Reply;
+use crate::server::Orchestrator;
+use crate::ssh::quote;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Server {
+    /// Alias of the server.
+    alias: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Jails {
+    /// Alias of the server.
+    alias: String,
+    /// Only this jail.
+    jail: Option<String>,
+}
+
+/// What came of a question that a tool asks a server.
+pub(super) enum Asked {
+    /// Nothing yet, for it takes long and goes on in the background, or an error of the call's.
+    Not(Arc<Job>),
+    /// The whole of standard output.
+    Answered(String),
+}
+
+#[tool_router(router = monitor_tools, vis = "pub(super)")]
+impl Orchestrator {
+    /// Show a server's CPU usage, memory, swap, disks, load and uptime.
+    #[tool(
+        title = "System resources",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = true
+        )
+    )]
+    async fn get_system_resources(
+        &self,
+        Parameters(Server { alias }): Parameters<Server>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let asked = self.ask(&call, &alias, "get_system_resources", resources::command());
+        tell(asked.await?, |text| {
+            resources::parse(text).ok_or_else(|| Error::Monitoring {
+                alias,
+                tool: "get_system_resources",
+                reason: "the server is neither Linux nor macOS nor FreeBSD".to_owned(),
+            })
+        })
+    }
+
+    /// Show the services of systemd, Docker and PM2 on a server. One that is not installed is reported as absent.
+    #[tool(
+        title = "Service status",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = true
+        )
+    )]
+    async fn get_services_status(
+        &self,
+        Parameters(Server { alias }): Parameters<Server>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let asked = self.ask(&call, &alias, "get_services_status", services::command());
+        tell(asked.await?, |text| Ok(services::parse(text)))
+    }
+
+    /// Show Fail2Ban's jails: failures and banned addresses.
+    #[tool(
+        title = "Fail2Ban status",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = true
+        )
+    )]
+    async fn get_fail2ban_status(
+        &self,
+        Parameters(Jails { alias, jail }): Parameters<Jails>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        if jail.as_ref().is_some_and(|jail| jail.starts_with('-')) {
+            return Err(Error::invalid("jail", "begins with a dash, as options do"));
+        }
+        let command = fail2ban::command(jail.as_deref());
+        let asked = self.ask(&call, &alias, "get_fail2ban_status", &command);
+        tell(asked.await?, |text| Ok(fail2ban::parse(text)))
+    }
+
+    /// Runs a script of a tool's own as a job, and waits for it as for any other.
+    pub(super) async fn ask(
+        &self,
+        call: &Call,
+        alias: &str,
+        tool: &'static str,
+        script: &str,
+    ) -> Result<Asked, Error> {
+        if script.contains('\0') {
+            return Err(Error::invalid("arguments", "hold a NUL character"));
+        }
+        let operation = Operation::Exec {
+            cmd: format!("sh -c {}", quote(script)),
+            timeout: None,
+            detach: false,
+        };
+        let options = Options {
+            reminder: None,
+            tool: Some(tool),
+        };
+        let ticket = self.jobs().start(alias, operation, options)?;
+        let job = self.attend(call, &ticket, Patience::ForItsEnd).await?;
+        if job.status.is_live() || job.failure().is_some() {
+            return Ok(Asked::Not(job));
+        }
+        if job.exit_code == Some(0) {
+            return Ok(Asked::Answered(
+                self.jobs().whole(&job, Stream::Stdout).await?,
+            ));
+        }
+        let said = [&job.stderr, &job.output].into_iter().flatten();
+        let said = said.map(|text| text.trim()).find(|text| !text.is_empty());
+        Err(Error::Monitoring {
+            alias: alias.to_owned(),
+            tool,
+            reason: match (said, &job.error) {
+                (Some(said), _) => said.to_owned(),
+                (None, error) => error.clone().unwrap_or_default(),
+            },
+        })
+    }
+}
+
+/// Answers with what was read of the server's answer.
+fn tell<T: Serialize>(
+    asked: Asked,
+    read: impl FnOnce(&str) -> Result<T, Error>,
+) -> Result<Reply, Error> {
+    match asked {
+        Asked::Not(job) => Ok(Reply::of_job(&job)),
+        Asked::Answered(text) => Reply::json(&read(&text)?),
+    }
+}
