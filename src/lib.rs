@@ -13,7 +13,7 @@
 //! | [`store`] | JSON files shared safely by several processes |
 //!
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], [`random`], [`sync`], and [`demo`], the embedded SSH server with its tour.
+//! [`logging`], [`time`], [`random`], [`sync`], [`terminal`], and [`demo`], the embedded SSH server with its tour.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -31,6 +31,7 @@ pub mod sftp;
 pub mod ssh;
 pub mod store;
 pub mod sync;
+pub mod terminal;
 pub mod time;
 pub mod tools;
 pub mod transport;

@@ -2,24 +2,23 @@
 
 use crate::error::Error;
 use crate::ssh::quote;
+use crate::terminal;
 
 /// The logs of PM2: of one application or of all, everything or errors only.
 pub fn pm2(app: Option<&str>, lines: usize, errors: bool) -> Result<String, Error> {
-    let mut command = String::from(
-        "command -v pm2 >/dev/null 2>&1 || { echo 'PM2 is not installed on this server' >&2; exit 127; }\n",
+    let installed = "command -v pm2 >/dev/null 2>&1 || { echo 'PM2 is not installed on this server' >&2; exit 127; }";
+    let errors = if errors { " --err" } else { "" };
+    let logs = format!("pm2 logs --nostream --raw --lines {lines}{errors}");
+    let Some(app) = app else {
+        return Ok(format!("{installed}\n{logs} </dev/null 2>&1"));
+    };
+    let app = word("app", app)?;
+    let known = format!(
+        "pm2 describe {app} >/dev/null 2>&1 || {{ printf 'PM2 has no process `%s`\\n' {app} >&2; exit 1; }}"
     );
-    let mut logs = format!("pm2 logs --nostream --raw --lines {lines}");
-    if errors {
-        logs.push_str(" --err");
-    }
-    if let Some(app) = app {
-        let word = word("app", app)?;
-        command += &format!(
-            "pm2 describe {word} >/dev/null 2>&1 || {{ printf 'PM2 has no process `%s`\\n' {word} >&2; exit 1; }}\n"
-        );
-        logs = format!("{logs} {word}");
-    }
-    Ok(format!("{command}{logs} </dev/null 2>&1"))
+    Ok(format!(
+        "{installed}\n{known}\n{logs} {app} </dev/null 2>&1"
+    ))
 }
 
 /// The log of a container, both streams in the order of their lines.
@@ -56,6 +55,7 @@ pub fn file(path: &str, lines: usize) -> Result<String, Error> {
 
 /// The lines that are the log's own, of what PM2 prints.
 pub fn without_headings(text: &str) -> String {
+    let text = terminal::plain(text);
     let own = text.lines().filter(|line| {
         let heading = line.starts_with("[TAILING]")
             || line.contains(" last ")
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn headings_of_pm2_are_no_log_lines() {
-        let text = "[TAILING] Tailing last 200 lines for [api] process\n/root/.pm2/logs/api-out.log last 200 lines:\none\ntwo\n\n";
+        let text = "\x1b[1m\x1b[90m[TAILING] Tailing last 200 lines for [api] process\x1b[39m\n\x1b[90m/root/.pm2/logs/api-out.log last 200 lines:\x1b[39m\none\ntwo\n\n";
         assert_eq!(without_headings(text), "one\ntwo");
     }
 }
