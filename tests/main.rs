@@ -13,6 +13,7 @@ mod lifecycle;
 mod lines;
 mod losses;
 mod monitor;
+mod multi;
 mod output;
 mod pool;
 mod protocol;

@@ -13,7 +13,7 @@ use super::sequence::{self, Step};
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
-use crate::sftp::transfer::{self, Request, Summary};
+use crate::sftp::transfer::{self, Entry, Request, Summary};
 use crate::ssh::exec::Command;
 use crate::ssh::{Ended, Pool, patience};
 
@@ -73,8 +73,13 @@ impl Operation {
             Self::Transfer(request) => {
                 let mut job = Job::new(Kind::Sftp, alias);
                 job.direction = Some(request.direction);
-                job.local = Some(request.local.clone());
-                job.remote = Some(request.remote.clone());
+                match request.entries.as_slice() {
+                    [Entry { local, remote }] if !request.patterns => {
+                        job.local = Some(local.clone());
+                        job.remote = Some(remote.clone());
+                    }
+                    entries => job.files = Some(entries.to_vec()),
+                }
                 job
             }
         }
@@ -106,8 +111,23 @@ impl Operation {
                 },
             ) => Ok(Self::Transfer(Request {
                 direction: *direction,
-                local: local.clone(),
-                remote: remote.clone(),
+                entries: vec![Entry {
+                    local: local.clone(),
+                    remote: remote.clone(),
+                }],
+                patterns: false,
+            })),
+            (
+                Kind::Sftp,
+                Job {
+                    direction: Some(direction),
+                    files: Some(files),
+                    ..
+                },
+            ) => Ok(Self::Transfer(Request {
+                direction: *direction,
+                entries: files.clone(),
+                patterns: true,
             })),
             (
                 Kind::SshSequence,
@@ -327,14 +347,23 @@ mod tests {
     fn a_record_holds_what_a_retry_needs() {
         let request = Request {
             direction: transfer::Direction::Download,
-            local: "a".into(),
-            remote: "b".into(),
+            entries: vec![Entry {
+                local: "a".into(),
+                remote: "b".into(),
+            }],
+            patterns: false,
         };
         let job = Operation::Transfer(request).new_job("web1");
         let Operation::Transfer(again) = Operation::of_job(&job).unwrap() else {
             panic!("a transfer stays a transfer");
         };
-        assert_eq!((again.local.as_str(), again.remote.as_str()), ("a", "b"));
+        assert_eq!(
+            (
+                again.entries[0].local.as_str(),
+                again.entries[0].remote.as_str()
+            ),
+            ("a", "b")
+        );
         assert!(matches!(
             Operation::of_job(&Job::new(Kind::SshSequence, "web1")),
             Err(Error::NotRetryable { .. })

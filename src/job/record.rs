@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::sequence::{Step, StepResult};
 use crate::error::{FailedFile, Report, Stopped};
-use crate::sftp::transfer::Direction;
+use crate::sftp::transfer::{Direction, Entry};
 use crate::ssh::output::FEW;
 use crate::ssh::{Captured, Output};
 use crate::time::{Timestamp, millis};
@@ -179,6 +179,9 @@ pub struct Job {
     /// Which way the transfer goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
+    /// What a transfer of several entries moves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<Entry>>,
     /// The transfer's path on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local: Option<String>,
@@ -417,6 +420,18 @@ impl Job {
             }
             (_, Some(Direction::Download), Some(local), Some(remote)) => {
                 format!("download {remote} -> {local}")
+            }
+            (_, Some(direction), ..) => {
+                let entries = self.files.iter().flatten();
+                let entries = entries.map(|Entry { local, remote }| match direction {
+                    Direction::Upload => format!("{local} -> {remote}"),
+                    Direction::Download => format!("{remote} -> {local}"),
+                });
+                format!(
+                    "{} {}",
+                    direction.name(),
+                    entries.collect::<Vec<_>>().join(", ")
+                )
             }
             _ => self.kind.name().to_owned(),
         }

@@ -2,6 +2,7 @@
 
 mod copy;
 mod path;
+mod pattern;
 mod session;
 pub mod transfer;
 mod walk;

@@ -11,6 +11,7 @@ use tokio::fs::{self, File, OpenOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::path::RemotePath;
+use super::pattern::Pattern;
 use super::session::Session;
 use super::{copy, walk};
 use crate::config::expand_home;
@@ -50,6 +51,16 @@ impl Direction {
 pub struct Request {
     /// Which way.
     pub direction: Direction,
+    /// What.
+    pub entries: Vec<Entry>,
+    /// Whether the source of an entry may be a pattern.
+    pub patterns: bool,
+}
+
+/// A file, a tree, or the files that a pattern stands for, and where they go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
     /// The path on this machine.
     pub local: String,
     /// The path on the server.
@@ -97,30 +108,17 @@ pub async fn run(
     let mut summary = Summary::default();
     let begin = async {
         let session = Session::open(pool, alias, patience).await?;
-        let plan = match request.direction {
-            Direction::Upload => plan_upload(&session, request).await,
-            Direction::Download => plan_download(&session, request).await,
-        };
+        let mut plan = Plan::default();
+        for entry in &request.entries {
+            let planned = plan_entry(&session, request, entry).await;
+            plan.add(planned, request.direction, entry);
+        }
         Ok::<_, Error>((session, plan))
     };
     let (session, plan) = tokio::select! {
         outcome = begin => outcome?,
         () = cancel.cancelled() => {
             summary.cancelled = true;
-            return Ok(summary);
-        }
-    };
-    let plan = match plan {
-        Ok(plan) => plan,
-        Err(error) => {
-            let file = match request.direction {
-                Direction::Upload => request.local.clone(),
-                Direction::Download => request.remote.clone(),
-            };
-            summary.fail(FailedFile {
-                file,
-                error: error.to_string(),
-            });
             return Ok(summary);
         }
     };
@@ -176,15 +174,105 @@ struct Plan {
     left_out: Vec<FailedFile>,
 }
 
+impl Plan {
+    fn add(&mut self, planned: io::Result<Self>, direction: Direction, entry: &Entry) {
+        match planned {
+            Ok(mut plan) => {
+                self.copies.append(&mut plan.copies);
+                self.left_out.append(&mut plan.left_out);
+            }
+            Err(error) => self.left_out.push(FailedFile {
+                file: match direction {
+                    Direction::Upload => entry.local.clone(),
+                    Direction::Download => entry.remote.clone(),
+                },
+                error: error.to_string(),
+            }),
+        }
+    }
+}
+
+async fn plan_entry(session: &Session, request: &Request, entry: &Entry) -> io::Result<Plan> {
+    let invalid = |problem| io::Error::new(io::ErrorKind::InvalidInput, problem);
+    match request.direction {
+        Direction::Upload => {
+            let local = expand_home(&entry.local);
+            // A name may hold what elsewhere makes a pattern.
+            if request.patterns
+                && !local.exists()
+                && let Some(pattern) = Pattern::of(&local.to_string_lossy()).map_err(invalid)?
+            {
+                return plan_upload_of(session, &pattern, entry).await;
+            }
+            plan_upload(session, entry).await
+        }
+        Direction::Download => {
+            let remote = RemotePath::new(&entry.remote);
+            if request.patterns
+                && let Some(pattern) = Pattern::of(remote.as_str()).map_err(invalid)?
+                && session.facts(&remote).await?.is_none()
+            {
+                return plan_download_of(session, &pattern, entry).await;
+            }
+            plan_download(session, entry).await
+        }
+    }
+}
+
+/// The files that a local pattern stands for go into a directory; those below its fixed part are kept.
+async fn plan_upload_of(session: &Session, pattern: &Pattern, entry: &Entry) -> io::Result<Plan> {
+    let base = match pattern.base.as_str() {
+        "" => Path::new("."),
+        base => Path::new(base),
+    };
+    let tree = walk::local(base, pattern.depth).await?;
+    let (files, left_out) = pattern.among(tree, base)?;
+    let remote = RemotePath::new(&entry.remote);
+    let mut plan = Plan {
+        copies: Vec::new(),
+        left_out,
+    };
+    for file in files {
+        let to = remote.join_local(&file);
+        if let Some(parent) = to.parent() {
+            session.make_directories(&parent).await?;
+        }
+        let from = base.join(file);
+        plan.copies.push(Copy::Up { from, to });
+    }
+    Ok(plan)
+}
+
+/// The same from the server.
+async fn plan_download_of(session: &Session, pattern: &Pattern, entry: &Entry) -> io::Result<Plan> {
+    let base = RemotePath::new(&pattern.base);
+    let tree = walk::remote(session, &base, pattern.depth).await?;
+    let (files, left_out) = pattern.among(tree, Path::new(base.as_str()))?;
+    let local = expand_home(&entry.local);
+    let mut plan = Plan {
+        copies: Vec::new(),
+        left_out,
+    };
+    for file in files {
+        let to = local.join(&file);
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).await?;
+        }
+        let from = base.join_local(&file);
+        plan.copies.push(Copy::Down { from, to });
+    }
+    Ok(plan)
+}
+
 /// One file's way.
 enum Copy {
     Up { from: PathBuf, to: RemotePath },
     Down { from: RemotePath, to: PathBuf },
 }
 
-async fn plan_upload(session: &Session, request: &Request) -> io::Result<Plan> {
-    let local = expand_home(&request.local);
-    let remote = RemotePath::new(&request.remote);
+async fn plan_upload(session: &Session, entry: &Entry) -> io::Result<Plan> {
+    let local = expand_home(&entry.local);
+    let remote = RemotePath::new(&entry.remote);
     if !fs::metadata(&local).await?.is_dir() {
         let into = remote.names_directory()
             || session
@@ -203,7 +291,7 @@ async fn plan_upload(session: &Session, request: &Request) -> io::Result<Plan> {
             left_out: Vec::new(),
         });
     }
-    let tree = walk::local(&local).await?;
+    let tree = walk::local(&local, None).await?;
     session.make_directories(&remote).await?;
     for directory in &tree.directories {
         session
@@ -220,13 +308,13 @@ async fn plan_upload(session: &Session, request: &Request) -> io::Result<Plan> {
     })
 }
 
-async fn plan_download(session: &Session, request: &Request) -> io::Result<Plan> {
-    let local = expand_home(&request.local);
-    let remote = RemotePath::new(&request.remote);
+async fn plan_download(session: &Session, entry: &Entry) -> io::Result<Plan> {
+    let local = expand_home(&entry.local);
+    let remote = RemotePath::new(&entry.remote);
     let facts = session.facts(&remote).await?;
     let facts = facts.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "No such file"))?;
     if !facts.kind.is_dir() {
-        let into = request.local.ends_with(['/', std::path::MAIN_SEPARATOR]) || local.is_dir();
+        let into = entry.local.ends_with(['/', std::path::MAIN_SEPARATOR]) || local.is_dir();
         let to = match remote.file_name() {
             Some(name) if into => local.join(name),
             _ => local,
@@ -239,7 +327,7 @@ async fn plan_download(session: &Session, request: &Request) -> io::Result<Plan>
             left_out: Vec::new(),
         });
     }
-    let tree = walk::remote(session, &remote).await?;
+    let tree = walk::remote(session, &remote, None).await?;
     fs::create_dir_all(&local).await?;
     for directory in &tree.directories {
         fs::create_dir_all(local.join(directory)).await?;

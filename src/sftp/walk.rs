@@ -29,8 +29,12 @@ impl Tree {
 const LINK: &str = "is a symbolic link, which is not followed";
 const SPECIAL: &str = "is neither a file nor a directory";
 
-/// Walks a local tree.
-pub(super) async fn local(root: &Path) -> io::Result<Tree> {
+fn may_enter(directory: &Path, depth: Option<usize>) -> bool {
+    depth.is_none_or(|depth| directory.components().count() <= depth)
+}
+
+/// Walks a local tree, at most `depth` directories deep; what lies deeper is left out in silence.
+pub(super) async fn local(root: &Path, depth: Option<usize>) -> io::Result<Tree> {
     let root = root.to_owned();
     tokio::task::spawn_blocking(move || {
         let mut tree = Tree::default();
@@ -42,7 +46,9 @@ pub(super) async fn local(root: &Path) -> io::Result<Tree> {
                 let kind = entry.file_type()?;
                 if kind.is_dir() {
                     tree.directories.push(path.clone());
-                    pending.push(path);
+                    if may_enter(&path, depth) {
+                        pending.push(path);
+                    }
                 } else if kind.is_file() {
                     tree.files.push(path);
                 } else {
@@ -57,8 +63,12 @@ pub(super) async fn local(root: &Path) -> io::Result<Tree> {
     .map_err(io::Error::other)?
 }
 
-/// Walks a tree on the server.
-pub(super) async fn remote(session: &Session, root: &RemotePath) -> io::Result<Tree> {
+/// Walks a tree on the server, as [`local`] does.
+pub(super) async fn remote(
+    session: &Session,
+    root: &RemotePath,
+    depth: Option<usize>,
+) -> io::Result<Tree> {
     let mut tree = Tree::default();
     let mut pending = vec![PathBuf::new()];
     while let Some(directory) = pending.pop() {
@@ -73,7 +83,9 @@ pub(super) async fn remote(session: &Session, root: &RemotePath) -> io::Result<T
             let path = directory.join(&name);
             if facts.kind.is_dir() {
                 tree.directories.push(path.clone());
-                pending.push(path);
+                if may_enter(&path, depth) {
+                    pending.push(path);
+                }
             } else if facts.kind.is_file() {
                 tree.files.push(path);
             } else {

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::job::{Operation, Options};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
-use crate::sftp::transfer::{Direction, Request};
+use crate::sftp::transfer::{Direction, Entry, Request};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +22,22 @@ struct Transfer {
     local: String,
     /// File or directory on the server. `~` is the user's home directory there.
     remote: String,
+    /// Seconds from now after which task_queue and task_status remind of this task.
+    rappel: Option<Seconds>,
+    /// Hand the task to the background at once instead of waiting for it.
+    #[serde(default)]
+    background: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Transfers {
+    /// Alias of the server.
+    alias: String,
+    /// upload: from this machine to the server. download: from the server to this machine.
+    direction: Direction,
+    /// What to copy. The source may be a pattern with *, ?, [..], {a,b} and **; its matches go into the target directory.
+    files: Vec<Entry>,
     /// Seconds from now after which task_queue and task_status remind of this task.
     rappel: Option<Seconds>,
     /// Hand the task to the background at once instead of waiting for it.
@@ -61,8 +77,8 @@ impl Orchestrator {
         }
         let operation = Operation::Transfer(Request {
             direction,
-            local,
-            remote,
+            entries: vec![Entry { local, remote }],
+            patterns: false,
         });
         let options = Options {
             reminder: rappel.map(Seconds::duration),
@@ -72,5 +88,47 @@ impl Orchestrator {
         Ok(Reply::of_job(
             &*self.attend(&call, &job, Patience::of(background)).await?,
         ))
+    }
+    /// Copy several files, directories or patterns over SFTP in one task. The directories below a pattern's fixed part are kept. Answers with counts, and with the reason for each file that failed.
+    #[tool(
+        title = "Transfer several files",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = false,
+            open_world_hint = true
+        )
+    )]
+    async fn task_transfer_multi(
+        &self,
+        Parameters(transfers): Parameters<Transfers>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let entries = transfers.files;
+        if entries.is_empty() {
+            return Err(Error::invalid("files", "is empty"));
+        }
+        for (index, entry) in entries.iter().enumerate() {
+            for (name, path) in [("local", &entry.local), ("remote", &entry.remote)] {
+                if path.is_empty() {
+                    return Err(Error::invalid(
+                        &format!("files[{index}].{name}"),
+                        "is empty",
+                    ));
+                }
+            }
+        }
+        let operation = Operation::Transfer(Request {
+            direction: transfers.direction,
+            entries,
+            patterns: true,
+        });
+        let options = Options {
+            reminder: transfers.rappel.map(Seconds::duration),
+            tool: None,
+        };
+        let job = self.jobs().start(&transfers.alias, operation, options)?;
+        let patience = Patience::of(transfers.background);
+        Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
     }
 }

@@ -1,0 +1,124 @@
+//! Patterns that stand for several files.
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::walk::Tree;
+use crate::error::FailedFile;
+
+/// A pattern, taken apart into the directory that it starts from and what lies below.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    /// The components before the first that stands for several names; empty for the working directory.
+    pub(super) base: String,
+    matcher: GlobMatcher,
+    /// How many directories deep a match can lie; `None` is any number.
+    pub(super) depth: Option<usize>,
+    /// Whether names that begin with a dot are asked for.
+    hidden: bool,
+}
+
+impl Pattern {
+    /// The pattern that `text` is; `None` if it names one path. An error says what is wrong with it.
+    pub(super) fn of(text: &str) -> Result<Option<Self>, String> {
+        if !text.contains(['*', '?', '[', '{']) {
+            return Ok(None);
+        }
+        let components: Vec<_> = text.split('/').collect();
+        let fixed = components
+            .iter()
+            .position(|component| component.contains(['*', '?', '[', '{']))
+            .unwrap_or(components.len());
+        // A choice may hold a slash, and then its first part is no component.
+        let below = components[fixed..].join("/");
+        let base = match components[..fixed].join("/") {
+            root if root.is_empty() && fixed > 0 => "/".to_owned(),
+            base => base,
+        };
+        let matcher = GlobBuilder::new(&below)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| error.kind().to_string())?
+            .compile_matcher();
+        Ok(Some(Self {
+            depth: (!below.contains("**")).then(|| below.matches('/').count()),
+            hidden: below.starts_with('.') || below.contains("/.") || below.contains("{."),
+            base,
+            matcher,
+        }))
+    }
+
+    /// Whether a path below the base matches.
+    pub(super) fn matches(&self, below: &Path) -> bool {
+        let is_hidden = |component: Component<'_>| match component {
+            Component::Normal(name) => name.as_encoded_bytes().starts_with(b"."),
+            _ => false,
+        };
+        (self.hidden || !below.components().any(is_hidden)) && self.matcher.is_match(below)
+    }
+
+    /// What of a tree below `base` matches: files, and entries that cannot be copied. An error if nothing does.
+    pub(super) fn among(
+        &self,
+        tree: Tree,
+        base: &Path,
+    ) -> io::Result<(Vec<PathBuf>, Vec<FailedFile>)> {
+        let (mut files, mut left_out) = (tree.files, tree.left_out);
+        files.retain(|file| self.matches(file));
+        left_out.retain(|failed| {
+            let below = Path::new(&failed.file).strip_prefix(base);
+            below.is_ok_and(|below| self.matches(below))
+        });
+        if files.is_empty() && left_out.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "no file matches"));
+        }
+        Ok((files, left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matching(pattern: &str, files: &[&str]) -> (String, Vec<String>) {
+        let pattern = Pattern::of(pattern).unwrap().unwrap();
+        let tree = Tree {
+            files: files.iter().map(PathBuf::from).collect(),
+            ..Tree::default()
+        };
+        let (found, _) = pattern.among(tree, Path::new("/")).unwrap();
+        let found = found.iter().map(|file| file.display().to_string());
+        (pattern.base, found.collect())
+    }
+
+    #[test]
+    fn the_documented_patterns() {
+        let files = ["a.log", "b.txt", "sub/c.log", ".hidden.log"];
+        let found = matching("/home/user/logs/*.log", &files);
+        assert_eq!(found, ("/home/user/logs".into(), vec!["a.log".into()]));
+        let files = ["a.json", "x/y/b.json", "x/c.txt", ".git/d.json"];
+        let found = matching("/home/user/configs/**/*.json", &files);
+        assert_eq!(found.1, ["a.json", "x/y/b.json"]);
+    }
+
+    #[test]
+    fn choices_classes_and_single_characters() {
+        let files = ["f1.txt", "f2.md", "f10.txt", "g1.txt"];
+        assert_eq!(matching("f?.{txt,md}", &files).1, ["f1.txt", "f2.md"]);
+        assert_eq!(matching("[g-z]*", &files).1, ["g1.txt"]);
+        assert_eq!(
+            matching("/.*", &[".env", "x"]),
+            ("/".into(), vec![".env".into()])
+        );
+    }
+
+    #[test]
+    fn depth_bounds_the_walk_and_plain_paths_are_no_patterns() {
+        assert_eq!(Pattern::of("/a/*/b*").unwrap().unwrap().depth, Some(1));
+        assert_eq!(Pattern::of("/a/**").unwrap().unwrap().depth, None);
+        assert!(Pattern::of("/a/b c").unwrap().is_none());
+        assert!(Pattern::of("/a/[b").is_err());
+    }
+}
