@@ -4,12 +4,52 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::ssh::whole_characters;
+
 /// Control sequences (ECMA-48): those with parameters, operating system commands, and short ones.
 static SEQUENCES: LazyLock<Regex> = LazyLock::new(|| {
     let sequences =
         "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[ -/]*[0-Z\\\\^-~]";
     Regex::new(sequences).expect("the expression is correct")
 });
+
+/// A longer sequence than that is none.
+const LONGEST_SEQUENCE: usize = 4096;
+
+/// Makes a terminal's output plain as it comes: no control sequences, lines that end with a newline.
+#[derive(Debug, Default)]
+pub struct Screen {
+    held: Vec<u8>,
+}
+
+impl Screen {
+    /// Takes the next bytes, and gives the text that they complete. Bytes that are not UTF-8 are replaced.
+    pub fn take(&mut self, bytes: &[u8]) -> String {
+        self.held.extend_from_slice(bytes);
+        let mut sure = self.held.len() - usize::from(self.held.last() == Some(&b'\r'));
+        sure = whole_characters(&self.held[..sure]);
+        if let Some(escape) = self.held[..sure].iter().rposition(|byte| *byte == 0x1b)
+            && sure - escape < LONGEST_SEQUENCE
+        {
+            let rest = String::from_utf8_lossy(&self.held[escape..sure]);
+            // Held back until its end has come.
+            if SEQUENCES.find(&rest).is_none_or(|found| found.start() > 0) {
+                sure = escape;
+            }
+        }
+        let taken: Vec<u8> = self.held.drain(..sure).collect();
+        // A carriage return alone begins the line anew; what it held before stays, as a line of its own.
+        plain(&String::from_utf8_lossy(&taken))
+            .replace("\r\n", "\n")
+            .replace('\r', "\n")
+            .replace('\x07', "")
+    }
+
+    /// What was held back for an end that did not come.
+    pub fn rest(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.held)).replace('\r', "\n")
+    }
+}
 
 /// `text` without control sequences.
 pub fn plain(text: &str) -> String {
@@ -19,6 +59,17 @@ pub fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_screen_is_plain_however_its_bytes_are_cut() {
+        let bytes = "\x1b[32mé\x1b[0m done\r\n50%\r100%\r\n\x1b]0;t\x07Ok? ".as_bytes();
+        for size in 1..bytes.len() {
+            let mut screen = Screen::default();
+            let mut text: String = bytes.chunks(size).map(|part| screen.take(part)).collect();
+            text.push_str(&screen.rest());
+            assert_eq!(text, "é done\n50%\n100%\nOk? ", "in parts of {size}");
+        }
+    }
 
     #[test]
     fn colours_titles_and_modes_go_and_text_stays() {

@@ -9,6 +9,7 @@ mod detach;
 mod errors;
 mod exec;
 mod helper;
+mod interactive;
 mod lifecycle;
 mod lines;
 mod losses;

@@ -17,7 +17,7 @@ mod stats;
 mod stop;
 
 pub use history::HistoryEntry;
-pub use operation::Operation;
+pub use operation::{Operation, Responses, answers};
 pub use outputs::{Outputs, Stream};
 pub use page::{Page, Selection};
 pub use queue::Queue;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
+use regex::Regex;
 use tokio_util::sync::CancellationToken;
 
 use super::detached::{self, Attention};
@@ -13,7 +15,9 @@ use super::sequence::{self, Step};
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
+use crate::secret::MASK;
 use crate::sftp::transfer::{self, Entry, Request, Summary};
+use crate::ssh::conversation::{self, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Ended, Pool, patience};
 
@@ -28,6 +32,17 @@ pub enum Operation {
         timeout: Option<f64>,
         /// Whether it is to outlive the connection and this process.
         detach: bool,
+    },
+    /// Runs a command at a terminal, and answers its prompts.
+    Interactive {
+        /// The command line, for the login shell.
+        cmd: String,
+        /// Answers by prompt.
+        responses: Responses,
+        /// Whether the usual questions get a yes.
+        auto_respond: bool,
+        /// Seconds that it may run; 0 is without limit, `None` the configured default.
+        timeout: Option<f64>,
     },
     /// Runs commands one after another in the same shell.
     Sequence {
@@ -59,6 +74,20 @@ impl Operation {
                 }
                 job
             }
+            Self::Interactive {
+                cmd,
+                responses,
+                auto_respond,
+                timeout,
+            } => {
+                let mut job = Job::new(Kind::Ssh, alias);
+                job.cmd = Some(cmd.clone());
+                job.timeout = *timeout;
+                job.interactive = Some(true);
+                job.auto_respond = Some(*auto_respond);
+                job.responses = Some(masked(responses));
+                job
+            }
             Self::Sequence {
                 steps,
                 continue_on_error,
@@ -88,6 +117,29 @@ impl Operation {
     /// The operation that a record describes.
     pub(super) fn of_job(job: &Job) -> Result<Self, Error> {
         match (job.kind, job) {
+            (
+                Kind::Ssh,
+                Job {
+                    cmd: Some(cmd),
+                    interactive: Some(true),
+                    responses,
+                    ..
+                },
+            ) => {
+                let responses = responses.clone().unwrap_or_default();
+                if responses.values().any(|answer| answer == MASK) {
+                    return Err(Error::NotRetryable {
+                        id: job.id.to_string(),
+                        reason: "its record does not hold the secret among its answers".to_owned(),
+                    });
+                }
+                Ok(Self::Interactive {
+                    cmd: cmd.clone(),
+                    responses,
+                    auto_respond: job.auto_respond != Some(false),
+                    timeout: job.timeout,
+                })
+            }
             (
                 Kind::Ssh,
                 Job {
@@ -176,7 +228,22 @@ impl Operation {
             }
             Self::Exec { cmd, timeout, .. } => {
                 let limit = limit_of(*timeout, context.config.command_timeout);
-                execute(context, job, cmd, limit, cancel).await;
+                execute(context, job, cmd, limit, None, cancel).await;
+            }
+            Self::Interactive {
+                cmd,
+                responses,
+                auto_respond,
+                timeout,
+            } => {
+                let limit = limit_of(*timeout, context.config.interactive_timeout);
+                match answers(responses) {
+                    Ok(answers) => {
+                        let talk = Conversation::new(answers, *auto_respond);
+                        execute(context, job, cmd, limit, Some(talk), cancel).await;
+                    }
+                    Err(error) => job.fail(error.report()),
+                }
             }
             Self::Sequence {
                 steps,
@@ -199,6 +266,36 @@ impl Operation {
     }
 }
 
+/// Answers by prompt, as a call gives them.
+pub type Responses = IndexMap<String, String>;
+
+/// The answers with their prompts' patterns.
+pub fn answers(responses: &Responses) -> Result<Vec<(Regex, String)>, Error> {
+    let answers = responses.iter().map(|(prompt, answer)| {
+        let pattern = conversation::pattern(prompt).map_err(|error| {
+            Error::invalid(
+                "responses",
+                format!("has `{prompt}`, which is not a regular expression: {error}"),
+            )
+        })?;
+        Ok((pattern, answer.clone()))
+    });
+    answers.collect()
+}
+
+/// The answers as a record may hold them.
+fn masked(responses: &Responses) -> Responses {
+    let shown = |(prompt, answer): (&String, &String)| {
+        let answer = if conversation::is_secret(prompt) {
+            MASK
+        } else {
+            answer
+        };
+        (prompt.clone(), answer.to_owned())
+    };
+    responses.iter().map(shown).collect()
+}
+
 /// What a job works with.
 pub(super) struct Context<'a> {
     pub(super) config: &'a Config,
@@ -212,6 +309,7 @@ async fn execute(
     job: &mut Job,
     line: &str,
     limit: Option<Duration>,
+    talk: Option<Conversation>,
     cancel: &CancellationToken,
 ) {
     let alias = job.alias.clone();
@@ -219,6 +317,7 @@ async fn execute(
         alias: &alias,
         line,
         limit,
+        talk,
         cancel,
     };
     let Streams {
@@ -226,9 +325,13 @@ async fn execute(
         mut stderr,
     } = context.outputs.begin(&job.id);
     match command.run(context.pool, &mut stdout, &mut stderr).await {
-        Ok(ended) => {
+        Ok((ended, prompt)) => {
             job.keep(&stdout, &stderr);
             enter_command(job, ended, limit);
+            if let (Some(true), Some(error), Some(prompt)) = (job.timed_out, &mut job.error, prompt)
+            {
+                *error = format!("{error}; it was waiting at: {prompt}");
+            }
         }
         Err(error) => job.fail(error.report()),
     }

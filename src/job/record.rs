@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -170,6 +171,15 @@ pub struct Job {
     /// Why a detached command cannot be looked at for the time being.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreachable: Option<String>,
+    /// Whether the command ran at a terminal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interactive: Option<bool>,
+    /// Whether the usual prompts got a yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_respond: Option<bool>,
+    /// Answers by prompt, those to prompts for secrets masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responses: Option<IndexMap<String, String>>,
     /// The commands of a sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commands: Option<Vec<Step>>,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::conversation::Conversation;
 use super::output::Output;
 use super::pool::{Pool, Use, patience};
 use super::session::{Ended, Input, Session};
@@ -17,21 +18,23 @@ pub struct Command<'a> {
     pub line: &'a str,
     /// How long it may run; `None` is without limit.
     pub limit: Option<Duration>,
+    /// What is said to it, where it runs at a terminal.
+    pub talk: Option<Conversation>,
     /// Stops it when cancelled.
     pub cancel: &'a CancellationToken,
 }
 
 impl Command<'_> {
-    /// Runs the command, and gives how it ended. `stdout` and `stderr` have whatever it printed,
+    /// Runs the command, and gives how it ended, and the last lines of one at a terminal. `stdout` and `stderr` have whatever it printed,
     /// also if it did not end well.
     ///
     /// An error means that the command did not start.
     pub async fn run(
-        &self,
+        self,
         pool: &Pool,
         stdout: &mut Output,
         stderr: &mut Output,
-    ) -> Result<Ended, Error> {
+    ) -> Result<(Ended, Option<String>), Error> {
         let patience = patience(self.limit);
         let open = async {
             let shell = pool.shell(self.alias);
@@ -41,11 +44,16 @@ impl Command<'_> {
         };
         let (channel, posix) = tokio::select! {
             opened = open => opened?,
-            () = self.cancel.cancelled() => return Ok(Ended::NotBegun),
+            () = self.cancel.cancelled() => return Ok((Ended::NotBegun, None)),
         };
-        let input = Input::Nothing(self.line);
+        let input = match self.talk {
+            Some(talk) => Input::Talk(self.line, Box::new(talk)),
+            None => Input::Nothing(self.line),
+        };
         let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;
         let interruption = session.attend(self.limit, self.cancel).await;
-        session.conclude(interruption, pool, self.alias).await
+        let prompt = session.prompt();
+        let ended = session.conclude(interruption, pool, self.alias).await?;
+        Ok((ended, prompt))
     }
 }

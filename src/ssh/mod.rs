@@ -4,6 +4,7 @@ mod authenticate;
 mod capture;
 mod client;
 mod connect;
+pub mod conversation;
 pub mod detached;
 pub mod exec;
 mod failure;

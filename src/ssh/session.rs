@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::capture::Captured;
+use super::conversation::Conversation;
 use super::marker::Marker;
 use super::output::{Output, due};
 use super::pool::{Lease, OpenChannel, Pool};
@@ -26,6 +27,10 @@ const SIGNAL_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long a shell has to end once its input has.
 const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A terminal that programs know, wide enough to break no line of theirs.
+const TERMINAL: &str = "xterm";
+const TERMINAL_SIZE: (u32, u32) = (250, 50);
 
 /// The data type of standard error (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
@@ -65,6 +70,8 @@ pub(super) struct Session<'a> {
     stdout: &'a mut Output,
     stderr: &'a mut Output,
     step: Option<Step>,
+    /// What is said to a command at a terminal.
+    talk: Option<Box<Conversation>>,
     began: Instant,
     exit: Option<Ended>,
     refused: bool,
@@ -95,6 +102,8 @@ pub(super) enum Input<'l> {
     Nothing(&'l str),
     /// A command line that reads what is typed to it.
     Typed(&'l str),
+    /// A command line at a terminal, and what is said to it.
+    Talk(&'l str, Box<Conversation>),
 }
 
 impl<'a> Session<'a> {
@@ -106,7 +115,18 @@ impl<'a> Session<'a> {
         stdout: &'a mut Output,
         stderr: &'a mut Output,
     ) -> Result<Self, Error> {
-        let (Input::Nothing(line) | Input::Typed(line)) = input;
+        let is_silent = matches!(input, Input::Nothing(_));
+        let (line, talk) = match input {
+            Input::Nothing(line) | Input::Typed(line) => (line, None),
+            Input::Talk(line, talk) => (line, Some(talk)),
+        };
+        if talk.is_some() {
+            let (columns, rows) = TERMINAL_SIZE;
+            let asked = channel
+                .request_pty(false, TERMINAL, columns, rows, 0, 0, &[])
+                .await;
+            asked.map_err(|error| channel.lease().refusal(error.to_string()))?;
+        }
         let announcement = announce.then(Marker::new);
         // On the same line as the command: an error in it is reported as ever.
         let prefix = announcement
@@ -115,7 +135,7 @@ impl<'a> Session<'a> {
         let line = prefix.unwrap_or_default() + line;
         let sent = channel.exec(true, line).await;
         sent.map_err(|error| channel.lease().refusal(error.to_string()))?;
-        if matches!(input, Input::Nothing(_)) {
+        if is_silent {
             // A command that reads its input finds the end of it.
             let _ = channel.eof().await;
         }
@@ -125,6 +145,7 @@ impl<'a> Session<'a> {
             stdout,
             stderr,
             step: None,
+            talk,
             began: Instant::now(),
             exit: None,
             refused: false,
@@ -180,6 +201,9 @@ impl<'a> Session<'a> {
                 message = self.channel.wait() => self.take(message),
                 () = due([self.stdout, self.stderr]) => self.write().await,
                 () = until(silent_until.min(lingers_until)), if silent_until.is_some() => return None,
+                () = until(self.talk.as_ref().and_then(|talk| talk.due())), if self.talk.is_some() => {
+                    self.answer().await;
+                }
                 () = until(deadline) => return Some(Ended::TimedOut),
                 () = cancel.cancelled() => return Some(Ended::Cancelled),
             }
@@ -204,6 +228,19 @@ impl<'a> Session<'a> {
         let _ = self.channel.eof().await;
         self.await_end(END_PATIENCE).await;
         self.finish().await;
+    }
+
+    /// Answers the prompt that waits, if one does.
+    async fn answer(&mut self) {
+        if let Some(answer) = self.talk.as_mut().and_then(|talk| talk.answer()) {
+            // A line that is lost is noticed by who reads from it.
+            let _ = self.channel.data(answer.as_bytes()).await;
+        }
+    }
+
+    /// The last lines that a command at a terminal has shown.
+    pub(super) fn prompt(&self) -> Option<String> {
+        self.talk.as_ref().map(|talk| talk.prompt())
     }
 
     /// Whether the process takes a further step.
@@ -254,6 +291,15 @@ impl<'a> Session<'a> {
 
     fn take(&mut self, message: Option<ChannelMsg>) {
         match message {
+            Some(ChannelMsg::Data { data }) if self.talk.is_some() => {
+                let data = match &mut self.announcement {
+                    Some(announcement) => announcement.pass(&data),
+                    None => data.to_vec(),
+                };
+                if let Some(talk) = &mut self.talk {
+                    self.stdout.push(talk.take(&data).as_bytes());
+                }
+            }
             Some(ChannelMsg::Data { data }) => match &mut self.step {
                 Some(step) => push(self.stdout, &mut step.stdout, &data, step.silent),
                 None => self.stdout.push(&data),
@@ -298,6 +344,9 @@ impl<'a> Session<'a> {
     }
 
     async fn finish(&mut self) {
+        if let Some(talk) = &mut self.talk {
+            self.stdout.push(talk.rest().as_bytes());
+        }
         if let Some(announcement) = &mut self.announcement {
             self.stderr.push(&announcement.rest());
         }
@@ -362,7 +411,7 @@ impl<'a> Session<'a> {
         let deadline = Instant::now() + SIGNAL_PATIENCE;
         loop {
             let line = self.announcement.as_ref()?.line();
-            let group = line.and_then(|line| line.parse().ok());
+            let group = line.and_then(|line| line.trim().parse().ok());
             if line.is_some() || self.closed {
                 return group;
             }

@@ -1,5 +1,6 @@
 //! Commands.
 
+use indexmap::IndexMap;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::de::Error as _;
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::{Call, Parameters, Patience, Seconds};
 use crate::error::Error;
-use crate::job::{Operation, Options, Step};
+use crate::job::{Operation, Options, Step, answers};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
 
@@ -29,6 +30,34 @@ struct Exec {
     /// Start the command so that it outlives the connection and this program: the task is found again after a restart. Without a timeout unless one is given.
     #[serde(default)]
     detach: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct AtTerminal {
+    /// Alias of the server.
+    alias: String,
+    /// Command line for the user's login shell.
+    cmd: String,
+    /// Answers by prompt: a part of the prompt's text, or a regular expression between slashes.
+    responses: Option<IndexMap<String, String>>,
+    /// Say yes to the usual questions: continue, overwrite, save. Never gives a password.
+    #[serde(default = "yes")]
+    auto_respond: bool,
+    /// Give the command a terminal; without one nothing is answered.
+    #[serde(default = "yes")]
+    interactive: bool,
+    /// Seconds the command may run before it is stopped; 0 is without limit. 120 unless configured otherwise.
+    timeout: Option<Seconds>,
+    /// Seconds from now after which task_queue and task_status remind of this task.
+    rappel: Option<Seconds>,
+    /// Hand the task to the background at once instead of waiting for it.
+    #[serde(default)]
+    background: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -129,6 +158,50 @@ impl Orchestrator {
         } else {
             Patience::of(exec.background)
         };
+        Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
+    }
+
+    /// Run a command at a terminal and answer its prompts. A prompt that has no answer ends in COMMAND_TIMEOUT, which quotes it.
+    #[tool(
+        title = "Run an interactive command",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = false,
+            open_world_hint = true
+        )
+    )]
+    async fn task_exec_interactive(
+        &self,
+        Parameters(at_terminal): Parameters<AtTerminal>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        if at_terminal.cmd.trim().is_empty() {
+            return Err(Error::invalid("cmd", "is empty"));
+        }
+        let responses = at_terminal.responses.unwrap_or_default();
+        answers(&responses)?;
+        let timeout = at_terminal.timeout.map(|timeout| timeout.0);
+        let operation = if at_terminal.interactive {
+            Operation::Interactive {
+                cmd: at_terminal.cmd,
+                responses,
+                auto_respond: at_terminal.auto_respond,
+                timeout,
+            }
+        } else {
+            Operation::Exec {
+                cmd: at_terminal.cmd,
+                timeout,
+                detach: false,
+            }
+        };
+        let options = Options {
+            reminder: at_terminal.rappel.map(Seconds::duration),
+            tool: None,
+        };
+        let job = self.jobs().start(&at_terminal.alias, operation, options)?;
+        let patience = Patience::of(at_terminal.background);
         Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
     }
 
