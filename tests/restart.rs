@@ -168,7 +168,7 @@ async fn a_directory_of_the_original_is_read_as_it_stands() {
     client
         .call("task_retry", json!({"id": "e0219601"}))
         .await
-        .error("NOT_RETRYABLE");
+        .error("UNKNOWN_ALIAS");
     let written = read_json(&data.path().join("queue.json"));
     assert_eq!(written["e0219601"]["commands"][1]["command"], "pwd");
     assert_eq!(written["7cad94b3"]["streaming"], false);

@@ -58,7 +58,8 @@ impl Step {
 
 /// What came of a step.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+// The original leaves out what a failed step has not.
+#[serde(rename_all = "camelCase", default)]
 pub struct StepResult {
     /// Its number, from 1.
     pub step: usize,
@@ -74,7 +75,6 @@ pub struct StepResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u32>,
     /// How long it took, in ms.
-    #[serde(default)]
     pub duration: u64,
     /// Lines of standard output.
     #[serde(skip_serializing_if = "Option::is_none")]
