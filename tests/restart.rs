@@ -166,9 +166,9 @@ async fn a_directory_of_the_original_is_read_as_it_stands() {
     let history = client.call("task_history", json!({"limit": 1})).await.ok();
     assert_eq!(history.facts()["entries"][0]["jobId"], "e0219601");
     client
-        .call("task_retry", json!({"id": "e0219601"}))
+        .call("task_retry", json!({"id": "7cad94b3"}))
         .await
-        .error("UNKNOWN_ALIAS");
+        .error("NOT_RETRYABLE");
     let written = read_json(&data.path().join("queue.json"));
     assert_eq!(written["e0219601"]["commands"][1]["command"], "pwd");
     assert_eq!(written["7cad94b3"]["streaming"], false);
