@@ -95,6 +95,13 @@ fn text_of_job(job: &Job) -> String {
     if let Some(problem) = &job.output_problem {
         line(&format!("(the whole output is not kept: {problem})"));
     }
+    if job.bounded == Some(true) {
+        let stopped = job
+            .process
+            .map(|stopped| format!("; the command was {stopped}"));
+        let stopped = stopped.unwrap_or_default();
+        line(&format!("(bounded by maxLines or streamTimeout{stopped})"));
+    }
     if job.status == Status::Completed {
         match (&output, job.kind) {
             (Some(output), Kind::Sftp) => line(&format!("{output}{}", figures(job))),

@@ -229,3 +229,35 @@ async fn the_client_s_cancellation_stops_the_command_and_its_timeout_does_not() 
         assert_eq!(ended.facts()["status"], expected, "{}", ended.text());
     }
 }
+
+#[tokio::test]
+async fn commands_that_would_print_for_ever_are_bounded_and_stopped() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.register(sshd.login("web1")).await;
+    let log = sshd.home("growing");
+    std::fs::write(&log, "line\n".repeat(500)).unwrap();
+    let follow = json!({"alias": "web1", "cmd": format!("LANG=C tail -n 500 -f {log}")});
+    let ended = client.call("task_exec", follow).await.ok();
+    let facts = ended.facts();
+    assert_eq!(
+        (&facts["status"], &facts["lineCount"]),
+        (&json!("completed"), &json!(100)),
+        "{facts}"
+    );
+    assert_eq!(
+        (&facts["bounded"], &facts["process"]),
+        (&json!(true), &json!("stopped"))
+    );
+    assert!(
+        ended.text().contains("bounded by maxLines"),
+        "{}",
+        ended.text()
+    );
+    let few = json!({"alias": "web1", "cmd": format!("tail -n 2 -f {log}"), "streamTimeout": 0.5});
+    let ended = client.call("task_exec", few).await.ok();
+    assert_eq!(ended.facts()["output"], "line\nline", "{}", ended.text());
+    let lines = json!({"alias": "web1", "cmd": "seq 1 50", "maxLines": 3});
+    let ended = client.call("task_exec", lines).await.ok();
+    assert_eq!(ended.facts()["output"], "1\n2\n3", "{}", ended.text());
+}

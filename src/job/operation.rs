@@ -19,7 +19,7 @@ use crate::secret::MASK;
 use crate::sftp::transfer::{self, Entry, Request, Summary};
 use crate::ssh::conversation::{self, Conversation};
 use crate::ssh::exec::Command;
-use crate::ssh::{Ended, Pool, patience};
+use crate::ssh::{Bound, Ended, Pool, patience};
 
 /// What a job does. Everything that a retry needs stands in the record.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub enum Operation {
         timeout: Option<f64>,
         /// Whether it is to outlive the connection and this process.
         detach: bool,
+        /// How much is taken of its output, where it would print for ever.
+        bound: Option<Bound>,
     },
     /// Runs a command at a terminal, and answers its prompts.
     Interactive {
@@ -65,6 +67,7 @@ impl Operation {
                 cmd,
                 timeout,
                 detach,
+                bound,
             } => {
                 let mut job = Job::new(Kind::Ssh, alias);
                 job.cmd = Some(cmd.clone());
@@ -72,6 +75,8 @@ impl Operation {
                 if *detach {
                     job.detach();
                 }
+                job.max_lines = bound.map(|bound| bound.lines);
+                job.stream_timeout = bound.map(|bound| bound.time.as_secs_f64());
                 job
             }
             Self::Interactive {
@@ -152,6 +157,13 @@ impl Operation {
                 cmd: cmd.clone(),
                 timeout: *timeout,
                 detach: *detach == Some(true),
+                bound: match (job.max_lines, job.stream_timeout) {
+                    (Some(lines), Some(time)) => Some(Bound {
+                        lines,
+                        time: Duration::try_from_secs_f64(time).unwrap_or(Duration::MAX),
+                    }),
+                    _ => None,
+                },
             }),
             (
                 Kind::Sftp,
@@ -219,6 +231,7 @@ impl Operation {
                 cmd,
                 timeout,
                 detach: true,
+                ..
             } => {
                 // What is to outlive everything has no timeout unless one was asked for.
                 let limit = limit_of(*timeout, None);
@@ -226,9 +239,14 @@ impl Operation {
                     detached::attend(context, job, limit, stop, attention).await;
                 }
             }
-            Self::Exec { cmd, timeout, .. } => {
+            Self::Exec {
+                cmd,
+                timeout,
+                bound,
+                ..
+            } => {
                 let limit = limit_of(*timeout, context.config.command_timeout);
-                execute(context, job, cmd, limit, None, cancel).await;
+                execute(context, job, cmd, limit, (*bound, None), cancel).await;
             }
             Self::Interactive {
                 cmd,
@@ -240,7 +258,7 @@ impl Operation {
                 match answers(responses) {
                     Ok(answers) => {
                         let talk = Conversation::new(answers, *auto_respond);
-                        execute(context, job, cmd, limit, Some(talk), cancel).await;
+                        execute(context, job, cmd, limit, (None, Some(talk)), cancel).await;
                     }
                     Err(error) => job.fail(error.report()),
                 }
@@ -309,7 +327,7 @@ async fn execute(
     job: &mut Job,
     line: &str,
     limit: Option<Duration>,
-    talk: Option<Conversation>,
+    (bound, talk): (Option<Bound>, Option<Conversation>),
     cancel: &CancellationToken,
 ) {
     let alias = job.alias.clone();
@@ -317,6 +335,7 @@ async fn execute(
         alias: &alias,
         line,
         limit,
+        bound,
         talk,
         cancel,
     };
@@ -328,6 +347,10 @@ async fn execute(
         Ok((ended, prompt)) => {
             job.keep(&stdout, &stderr);
             enter_command(job, ended, limit);
+            // It may have ended by itself while the rest was on its way.
+            if bound.is_some_and(|bound| job.line_count >= Some(bound.lines)) {
+                job.bounded = Some(true);
+            }
             if let (Some(true), Some(error), Some(prompt)) = (job.timed_out, &mut job.error, prompt)
             {
                 *error = format!("{error}; it was waiting at: {prompt}");
@@ -378,6 +401,11 @@ pub(super) fn enter_command(job: &mut Job, ended: Ended, limit: Option<Duration>
                 }
                 .report(),
             );
+        }
+        Ended::Bounded(stopped) => {
+            job.bounded = Some(true);
+            job.process = Some(stopped);
+            job.enter(Status::Completed);
         }
         Ended::Cancelled(stopped) => {
             enter_cancelled(job, stopped, &format!("the command was {stopped}"));

@@ -185,6 +185,7 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
             None,
             Some(format!("ran past its timeout and was {stopped}")),
         ),
+        Ended::Bounded(stopped) => (None, Some(stopped.to_string())),
         Ended::Cancelled(stopped) => (None, Some(format!("cancelled: {stopped}"))),
         Ended::NotBegun => (None, Some("cancelled before it had begun".to_owned())),
         Ended::Unknown => (

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::conversation::Conversation;
 use super::output::Output;
 use super::pool::{Pool, Use, patience};
-use super::session::{Ended, Input, Session};
+use super::session::{Bound, Ended, Input, Session};
 use crate::error::Error;
 
 /// A command, and what bounds it.
@@ -18,6 +18,8 @@ pub struct Command<'a> {
     pub line: &'a str,
     /// How long it may run; `None` is without limit.
     pub limit: Option<Duration>,
+    /// How much is taken of its output, where it would print for ever.
+    pub bound: Option<Bound>,
     /// What is said to it, where it runs at a terminal.
     pub talk: Option<Conversation>,
     /// Stops it when cancelled.
@@ -51,6 +53,7 @@ impl Command<'_> {
             None => Input::Nothing(self.line),
         };
         let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;
+        session.set_bound(self.bound);
         let interruption = session.attend(self.limit, self.cancel).await;
         let prompt = session.prompt();
         let ended = session.conclude(interruption, pool, self.alias).await?;

@@ -19,6 +19,7 @@ mod session;
 mod shell;
 mod stop;
 mod stream;
+pub mod streaming;
 
 pub use capture::{Captured, HEAD, TAIL};
 pub(crate) use capture::{cut_at_start, whole_characters};
@@ -28,6 +29,6 @@ pub use output::Output;
 pub use pool::{ConnectionStats, Lease, OpenChannel, Pool, PoolStats, ServerStats, Use, patience};
 pub use quote::quote;
 pub use script::Failure;
-pub use session::Ended;
+pub use session::{Bound, Ended};
 pub use shell::Shell;
 pub(crate) use stream::Stream;

@@ -44,6 +44,8 @@ pub enum Ended {
     Signalled(String),
     /// It ran past its timeout.
     TimedOut(Stopped),
+    /// It came to the bound of a command that would print for ever.
+    Bounded(Stopped),
     /// It was cancelled.
     Cancelled(Stopped),
     /// It was cancelled before it had begun.
@@ -72,6 +74,7 @@ pub(super) struct Session<'a> {
     step: Option<Step>,
     /// What is said to a command at a terminal.
     talk: Option<Box<Conversation>>,
+    bound: Option<Bound>,
     began: Instant,
     exit: Option<Ended>,
     refused: bool,
@@ -91,6 +94,15 @@ impl Step {
     fn is_over(&self) -> bool {
         self.stdout.1.line().is_some() && self.stderr.1.line().is_some()
     }
+}
+
+/// How much is taken of a command that would print for ever.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bound {
+    /// Lines of standard output.
+    pub lines: u64,
+    /// How long it may print.
+    pub time: Duration,
 }
 
 /// Why a session has to be stopped, as what comes of it.
@@ -146,12 +158,23 @@ impl<'a> Session<'a> {
             stderr,
             step: None,
             talk,
+            bound: None,
             began: Instant::now(),
             exit: None,
             refused: false,
             closed: false,
             closed_by_server: false,
         })
+    }
+
+    /// Takes no more of the output than that.
+    pub(super) fn set_bound(&mut self, bound: Option<Bound>) {
+        self.bound = bound;
+    }
+
+    fn is_at_bound(&self) -> bool {
+        let lines = self.stdout.captured().lines().unwrap_or(u64::MAX);
+        self.bound.is_some_and(|bound| lines >= bound.lines)
     }
 
     /// Types to the process, and begins a step that ends with a line of `token` on both streams.
@@ -190,6 +213,7 @@ impl<'a> Session<'a> {
         cancel: &CancellationToken,
     ) -> Option<Interruption> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let bound = self.bound.map(|bound| Instant::now() + bound.time);
         let mut lingers_until = None;
         while !self.closed && !self.step.as_ref().is_some_and(Step::is_over) {
             let silent_until = self.exit.as_ref().map(|_| Instant::now() + LINGER);
@@ -197,8 +221,12 @@ impl<'a> Session<'a> {
                 // What a child prints later than that is not this command's output.
                 lingers_until = Some(Instant::now() + LONGEST_LINGER);
             }
+            if self.is_at_bound() {
+                return Some(Ended::Bounded);
+            }
             tokio::select! {
                 message = self.channel.wait() => self.take(message),
+                () = until(bound), if bound.is_some() => return Some(Ended::Bounded),
                 () = due([self.stdout, self.stderr]) => self.write().await,
                 () = until(silent_until.min(lingers_until)), if silent_until.is_some() => return None,
                 () = until(self.talk.as_ref().and_then(|talk| talk.due())), if self.talk.is_some() => {
@@ -300,10 +328,17 @@ impl<'a> Session<'a> {
                     self.stdout.push(talk.take(&data).as_bytes());
                 }
             }
-            Some(ChannelMsg::Data { data }) => match &mut self.step {
-                Some(step) => push(self.stdout, &mut step.stdout, &data, step.silent),
-                None => self.stdout.push(&data),
-            },
+            Some(ChannelMsg::Data { data }) => {
+                if let Some(step) = &mut self.step {
+                    push(self.stdout, &mut step.stdout, &data, step.silent);
+                } else {
+                    let room = self.bound.map(|bound| {
+                        let lines = self.stdout.captured().lines().unwrap_or(u64::MAX);
+                        bound.lines.saturating_sub(lines)
+                    });
+                    self.stdout.push(first_lines(&data, room));
+                }
+            }
             Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {
                 let data = match &mut self.announcement {
                     Some(announcement) => announcement.pass(&data),
@@ -434,6 +469,20 @@ fn push(
     captured.push(&own);
     if !silent {
         output.push(&own);
+    }
+}
+
+/// The first so many lines; all without a number.
+fn first_lines(data: &[u8], lines: Option<u64>) -> &[u8] {
+    let Some(lines) = lines.and_then(|lines| usize::try_from(lines).ok()) else {
+        return data;
+    };
+    let mut ends = data.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let end = lines.checked_sub(1).map(|before| ends.nth(before));
+    match end {
+        None => &[],
+        Some(None) => data,
+        Some(Some((end, _))) => &data[..=end],
     }
 }
 

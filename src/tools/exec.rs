@@ -1,5 +1,7 @@
 //! Commands.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
@@ -7,14 +9,16 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Call, Parameters, Patience, Seconds};
+use super::{Call, Count, Parameters, Patience, Seconds};
 use crate::error::Error;
 use crate::job::{Operation, Options, Step, answers};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
+use crate::ssh::Bound;
+use crate::ssh::streaming::is_streaming;
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Exec {
     /// Alias of the server.
     alias: String,
@@ -30,7 +34,16 @@ struct Exec {
     /// Start the command so that it outlives the connection and this program: the task is found again after a restart. Without a timeout unless one is given.
     #[serde(default)]
     detach: bool,
+    /// Stop after so many lines of output. Commands that would print for ever, such as tail -f, stop after 100 by themselves.
+    max_lines: Option<Count>,
+    /// Stop after so many seconds and keep what came. Commands that would print for ever stop after 10 by themselves.
+    stream_timeout: Option<Seconds>,
 }
+
+/// Lines that are taken of a command that would print for ever.
+const MAX_LINES: u64 = 100;
+/// How long such a command is listened to.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -143,10 +156,20 @@ impl Orchestrator {
         if exec.cmd.trim().is_empty() {
             return Err(Error::invalid("cmd", "is empty"));
         }
+        // What somebody sets bounds to, or would never end by itself.
+        let asked = exec.max_lines.is_some() || exec.stream_timeout.is_some();
+        let bounded = asked || !exec.detach && !exec.background && is_streaming(&exec.cmd);
+        let bound = bounded.then(|| Bound {
+            lines: exec.max_lines.map_or(MAX_LINES, |lines| lines.0 as u64),
+            time: exec
+                .stream_timeout
+                .map_or(STREAM_TIMEOUT, Seconds::duration),
+        });
         let operation = Operation::Exec {
             cmd: exec.cmd,
             timeout: exec.timeout.map(|timeout| timeout.0),
             detach: exec.detach,
+            bound,
         };
         let options = Options {
             reminder: exec.rappel.map(Seconds::duration),
@@ -194,6 +217,7 @@ impl Orchestrator {
                 cmd: at_terminal.cmd,
                 timeout,
                 detach: false,
+                bound: None,
             }
         };
         let options = Options {

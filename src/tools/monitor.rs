@@ -122,6 +122,7 @@ impl Orchestrator {
             cmd: format!("sh -c {}", quote(script)),
             timeout: None,
             detach: false,
+            bound: None,
         };
         let options = Options {
             reminder: None,
