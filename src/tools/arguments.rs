@@ -74,11 +74,15 @@ fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
         let expected = rest
             .split_once(", expected ")
             .map(|(_, expected)| expected.to_owned());
+        let name = quoted(rest);
         let problem = match &expected {
-            Some(expected) => format!("is not known; expected {expected}"),
+            Some(expected) => match nearest(&name, expected) {
+                Some(meant) => format!("is not known; did you mean `{meant}`? Expected {expected}"),
+                None => format!("is not known; expected {expected}"),
+            },
             None => "is not known; this tool takes no parameters".to_owned(),
         };
-        (within(quoted(rest)), problem, expected)
+        (within(name), problem, expected)
     } else if let Some(rest) = message.strip_prefix("missing field `") {
         (within(quoted(rest)), "is missing".to_owned(), None)
     } else {
@@ -91,6 +95,22 @@ fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
             expected,
         )
     }
+}
+
+/// The known name that an unknown one was most likely meant to be.
+fn nearest<'e>(name: &str, expected: &'e str) -> Option<&'e str> {
+    let known = expected.split('`').skip(1).step_by(2);
+    let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
+    known
+        .map(|known| {
+            (
+                strsim::damerau_levenshtein(&plain(name), &plain(known)),
+                known,
+            )
+        })
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
 }
 
 /// The arguments of a tool that takes none.
@@ -293,6 +313,22 @@ mod tests {
         assert_eq!(parameter, "lines");
         assert!(problem.contains("string \"50\""), "{problem}");
         assert_eq!(refusal(json!({"cmd": "x", "lines": 1.5})).0, "lines");
+    }
+
+    #[test]
+    fn a_near_miss_gets_a_suggestion() {
+        let expected = "one of `alias`, `cmd`, `keyPath`, `continueOnError`";
+        for (name, meant) in [
+            ("cmdd", Some("cmd")),
+            ("key_path", Some("keyPath")),
+            ("continue_on_eror", Some("continueOnError")),
+            ("Alias", Some("alias")),
+            ("port", None),
+        ] {
+            assert_eq!(nearest(name, expected), meant, "{name}");
+        }
+        let (_, problem) = refusal(json!({"cmd": "x", "line": 5}));
+        assert!(problem.contains("did you mean `lines`?"), "{problem}");
     }
 
     #[test]
