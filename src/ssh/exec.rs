@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::conversation::Conversation;
 use super::output::Output;
-use super::pool::{Pool, Use, patience};
-use super::session::{Bound, Ended, Input, Session};
+use super::pool::{Pool, patience};
+use super::session::{Bound, Ended, Input, Session, open};
 use crate::error::Error;
 
 /// A command, and what bounds it.
@@ -38,15 +38,9 @@ impl Command<'_> {
         stderr: &mut Output,
     ) -> Result<(Ended, Option<String>), Error> {
         let patience = patience(self.limit);
-        let open = async {
-            let shell = pool.shell(self.alias);
-            let posix = shell.is_posix(pool, self.alias, patience).await?;
-            let channel = pool.open(self.alias, Use::Command, patience).await?;
-            Ok::<_, Error>((channel, posix))
-        };
-        let (channel, posix) = tokio::select! {
-            opened = open => opened?,
-            () = self.cancel.cancelled() => return Ok((Ended::NotBegun, None)),
+        let opened = open(pool, self.alias, patience, self.cancel).await?;
+        let Some((channel, posix)) = opened else {
+            return Ok((Ended::NotBegun, None));
         };
         let input = match self.talk {
             Some(talk) => Input::Talk(self.line, Box::new(talk)),

@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::capture::Captured;
 use super::output::Output;
-use super::pool::{Pool, Use, patience};
+use super::pool::{Pool, patience};
 use super::quote::quote;
-use super::session::{Ended, Input, Session};
+use super::session::{Ended, Input, Session, open};
 use crate::error::Error;
 use crate::random;
 
@@ -126,15 +126,9 @@ impl<'a> Sequence<'a> {
             });
         }
         let patience = patience(None);
-        let open = async {
-            let shell = self.pool.shell(self.alias);
-            let posix = shell.is_posix(self.pool, self.alias, patience).await?;
-            let channel = self.pool.open(self.alias, Use::Command, patience).await?;
-            Ok::<_, Error>((channel, posix))
-        };
-        let (channel, posix) = tokio::select! {
-            opened = open => opened?,
-            () = self.cancel.cancelled() => return Ok(None),
+        let opened = open(self.pool, self.alias, patience, self.cancel).await?;
+        let Some((channel, posix)) = opened else {
+            return Ok(None);
         };
         let shell = if posix {
             "exec \"${SHELL:-/bin/sh}\""

@@ -11,7 +11,7 @@ use super::capture::Captured;
 use super::conversation::Conversation;
 use super::marker::Marker;
 use super::output::{Output, due};
-use super::pool::{Lease, OpenChannel, Pool};
+use super::pool::{Lease, OpenChannel, Pool, Use};
 use super::stop;
 use crate::error::{Error, Stopped};
 
@@ -54,6 +54,26 @@ pub enum Ended {
     Unknown,
     /// The line was lost before the command's end was known.
     LineLost(Error),
+}
+
+/// Opens a channel for a command of `alias`, waiting for one at most `patience`. Gives also whether its
+/// login shell is a POSIX one; `None` if that was cancelled.
+pub(super) async fn open(
+    pool: &Pool,
+    alias: &str,
+    patience: Duration,
+    cancel: &CancellationToken,
+) -> Result<Option<(OpenChannel, bool)>, Error> {
+    let open = async {
+        let shell = pool.shell(alias);
+        let posix = shell.is_posix(pool, alias, patience).await?;
+        let channel = pool.open(alias, Use::Command, patience).await?;
+        Ok(Some((channel, posix)))
+    };
+    tokio::select! {
+        opened = open => opened,
+        () = cancel.cancelled() => Ok(None),
+    }
 }
 
 /// Waits until `deadline`; for ever if there is none.
