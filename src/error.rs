@@ -22,6 +22,12 @@ pub enum Error {
         /// The alias that was asked for.
         alias: String,
     },
+    /// No API is configured under this alias.
+    #[error("API `{alias}` is not known")]
+    UnknownApi {
+        /// The alias that was asked for.
+        alias: String,
+    },
     /// No job in the queue has this ID.
     #[error("task `{id}` is not known")]
     UnknownTask {
@@ -229,7 +235,7 @@ impl Error {
     /// The code that programs match on.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::UnknownAlias { .. } => "UNKNOWN_ALIAS",
+            Self::UnknownAlias { .. } | Self::UnknownApi { .. } => "UNKNOWN_ALIAS",
             Self::UnknownTask { .. } => "UNKNOWN_TASK",
             Self::InvalidArgument { .. } => "INVALID_ARGUMENT",
             Self::Connection { .. } | Self::LineLost { .. } => "CONNECTION_FAILED",
@@ -254,6 +260,7 @@ impl Error {
             Self::UnknownAlias { .. } => {
                 "call server_list for the known aliases, or server_add to add one"
             }
+            Self::UnknownApi { .. } => "call api_list for the known APIs, or api_add to add one",
             Self::UnknownTask { .. } => {
                 "call task_queue for the known tasks; finished ones are kept for a day"
             }
@@ -291,7 +298,7 @@ impl Error {
     /// The facts behind the message, as the contract names them.
     fn details(&self) -> Value {
         match self {
-            Self::UnknownAlias { alias } => json!({ "alias": alias }),
+            Self::UnknownAlias { alias } | Self::UnknownApi { alias } => json!({ "alias": alias }),
             Self::UnknownTask { id } => json!({ "taskId": id }),
             Self::InvalidArgument {
                 parameter,

@@ -7,7 +7,7 @@
 //! | [`transport`] | JSON-RPC lines on stdio, with answers for the malformed ones |
 //! | [`server`] | the MCP handler: the one gate that every tool call passes |
 //! | [`tools`] | the tools, one file per family: arguments in, [`reply`] out |
-//! | [`monitor`] | what servers are asked of themselves, and how the answers are read |
+//! | [`monitor`], [`api`] | what servers are asked of themselves, and HTTP APIs from their networks |
 //! | [`job`] | records, queue, history, and the engine that runs every job |
 //! | [`sftp`], [`ssh`] | transfers and commands, over pooled connections |
 //! | [`store`] | JSON files shared safely by several processes |
@@ -17,6 +17,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod api;
 pub mod config;
 pub mod demo;
 pub mod error;

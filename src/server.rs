@@ -12,12 +12,14 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, model::RequestId, tool_handler};
 
+use crate::api::Checker;
 use crate::config::Config;
 use crate::error::Error;
 use crate::job::{JobId, Jobs, Queue};
 use crate::logging::Log;
 use crate::ssh::{KnownHosts, Pool};
 use crate::store::DataDirectory;
+use crate::store::apis::Apis;
 use crate::store::servers::Servers;
 use crate::sync::lock;
 use crate::tools;
@@ -35,6 +37,8 @@ struct Shared {
     config: Arc<Config>,
     data: DataDirectory,
     servers: Arc<Servers>,
+    apis: Arc<Apis>,
+    checker: Checker,
     pool: Pool,
     jobs: Jobs,
     log: Log,
@@ -68,6 +72,8 @@ impl Orchestrator {
         )?;
         Ok(Self(Arc::new(Shared {
             config,
+            apis: Arc::new(Apis::open(&data)),
+            checker: Checker::default(),
             data,
             servers,
             pool,
@@ -92,6 +98,16 @@ impl Orchestrator {
     /// The configured servers.
     pub fn servers(&self) -> &Arc<Servers> {
         &self.0.servers
+    }
+
+    /// The catalogue of APIs.
+    pub fn apis(&self) -> &Arc<Apis> {
+        &self.0.apis
+    }
+
+    /// What asks APIs.
+    pub fn checker(&self) -> &Checker {
+        &self.0.checker
     }
 
     /// The connections.

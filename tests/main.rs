@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod apis;
 mod cancel;
 mod contract;
 mod demo;

@@ -55,6 +55,19 @@ impl Connection {
         self.handle.channel_open_session().await
     }
 
+    /// Opens a channel that the server connects to a host of its network (RFC 4254, section 7.2).
+    pub(super) async fn open_tunnel(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<Channel<Msg>, russh::Error> {
+        // The originator is for the server's log.
+        let (originator, its_port) = ("127.0.0.1", 0);
+        self.handle
+            .channel_open_direct_tcpip(host, port.into(), originator, its_port)
+            .await
+    }
+
     /// Whether the line is gone.
     pub fn is_closed(&self) -> bool {
         self.closed.is_cancelled() || self.handle.is_closed()

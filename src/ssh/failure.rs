@@ -48,7 +48,7 @@ pub(super) fn unreachable(alias: &str, server: &Server, error: &russh::Error) ->
 }
 
 /// The operating system's name for an error, where it has one that users know.
-pub(super) fn os_reason(error: &io::Error) -> String {
+pub(crate) fn os_reason(error: &io::Error) -> String {
     use io::ErrorKind as Kind;
     let name = match error.kind() {
         Kind::ConnectionRefused => "ECONNREFUSED",

@@ -5,6 +5,7 @@ mod capture;
 mod client;
 mod connect;
 pub mod conversation;
+pub mod curl;
 pub mod detached;
 pub mod exec;
 mod failure;
@@ -24,9 +25,12 @@ pub mod streaming;
 pub use capture::{Captured, HEAD, TAIL};
 pub(crate) use capture::{cut_at_start, whole_characters};
 pub use connect::Connection;
+pub(crate) use failure::os_reason;
 pub use known_hosts::KnownHosts;
 pub use output::Output;
-pub use pool::{ConnectionStats, Lease, OpenChannel, Pool, PoolStats, ServerStats, Use, patience};
+pub use pool::{
+    ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Use, patience,
+};
 pub use quote::quote;
 pub use script::Failure;
 pub use session::{Bound, Ended};

@@ -27,6 +27,7 @@ pub(super) struct Script {
     purpose: Use,
     channel_patience: Duration,
     token: String,
+    input: String,
 }
 
 /// What a script printed.
@@ -46,6 +47,7 @@ impl Script {
             purpose: Use::Command,
             channel_patience: CHANNEL_PATIENCE,
             token: random::hex::<8>(),
+            input: String::new(),
         }
     }
 
@@ -62,6 +64,13 @@ impl Script {
     pub(super) fn with_token(self) -> Self {
         let token = self.token.clone();
         self.with(&token)
+    }
+
+    /// Gives it something to read.
+    #[must_use]
+    pub(super) fn with_input(mut self, input: String) -> Self {
+        self.input = input;
+        self
     }
 
     /// Goes before all others that wait for a channel, for at most `patience`.
@@ -98,17 +107,18 @@ impl Script {
         let opened = pool.open(alias, self.purpose, self.channel_patience).await;
         let channel = opened.map_err(Failure::Unsent)?;
         let lease = channel.lease();
-        let printed = match timeout(self.limit, ask(channel, &self.command_line())).await {
-            Ok(Ok(printed)) => printed,
-            Ok(Err(Cut::Refused)) => {
-                return Err(refused("it runs no commands for this user"));
-            }
-            Ok(Err(Cut::Lost)) => return Err(Failure::Lost(lease.line_lost().await)),
-            Err(_) => {
-                let reason = "ETIMEDOUT: a script on the server does not end";
-                return Err(Failure::Lost(lease.refusal(reason)));
-            }
-        };
+        let printed =
+            match timeout(self.limit, ask(channel, &self.command_line(), &self.input)).await {
+                Ok(Ok(printed)) => printed,
+                Ok(Err(Cut::Refused)) => {
+                    return Err(refused("it runs no commands for this user"));
+                }
+                Ok(Err(Cut::Lost)) => return Err(Failure::Lost(lease.line_lost().await)),
+                Err(_) => {
+                    let reason = "ETIMEDOUT: a script on the server does not end";
+                    return Err(Failure::Lost(lease.refusal(reason)));
+                }
+            };
         printed.answer(&self.token).ok_or_else(|| {
             let complaint = String::from_utf8_lossy(&printed.stderr);
             let complaint = match complaint.trim() {
@@ -183,9 +193,13 @@ pub(super) enum Cut {
     Lost,
 }
 
-/// Runs a command line through the login shell, to its end.
-pub(super) async fn ask(mut channel: OpenChannel, line: &str) -> Result<Printed, Cut> {
+/// Runs a command line through the login shell, to its end, with `input` to read.
+pub(super) async fn ask(mut channel: OpenChannel, line: &str, input: &str) -> Result<Printed, Cut> {
     channel.exec(true, line).await.map_err(|_| Cut::Lost)?;
+    if !input.is_empty() {
+        // What is not taken shows in the answer.
+        let _ = channel.data(input.as_bytes()).await;
+    }
     let _ = channel.eof().await;
     let mut printed = Printed::default();
     let mut ended = false;

@@ -86,7 +86,7 @@ async fn probe(pool: &Pool, alias: &str, patience: Duration) -> Result<Option<bo
         let token = random::hex::<4>();
         // Arithmetic on the shell's own number: other shells and devices make no sense of it.
         let line = format!("echo {token}$(($$+0))");
-        match timeout(PROBE_PATIENCE, ask(channel, &line)).await {
+        match timeout(PROBE_PATIENCE, ask(channel, &line, "")).await {
             Ok(Ok(printed)) => return Ok(Some(holds_number(&printed.stdout, token.as_bytes()))),
             Ok(Err(Cut::Refused)) => return Ok(Some(false)),
             Ok(Err(Cut::Lost)) => {}

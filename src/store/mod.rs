@@ -1,11 +1,14 @@
 //! The data files: JSON, replaced atomically, shared by several processes.
 
+pub mod apis;
+mod catalogue;
 mod directory;
 mod file;
 mod owner;
 pub mod servers;
 mod spool;
 
+pub use catalogue::{Catalogue, Entry};
 pub use directory::DataDirectory;
 pub(crate) use file::private;
 pub use file::{JsonFile, Signature};

@@ -1,14 +1,10 @@
 //! The configured servers: `servers.json`.
 
-use std::sync::{Arc, Mutex};
-
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use super::{DataDirectory, JsonFile, Signature};
+use super::catalogue::{Catalogue, Entry};
 use crate::error::Error;
 use crate::secret::{MASK, Secret};
-use crate::sync::lock;
 
 /// SSH's registered port (RFC 4253, section 4.1).
 pub const DEFAULT_PORT: u16 = 22;
@@ -22,16 +18,12 @@ pub struct Server {
     /// User to log in as.
     pub user: String,
     /// Path of the private key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_path: Option<String>,
     /// Password.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     /// Port, where it is not [`DEFAULT_PORT`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// Whether it gets commands exactly as they are and nothing else.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub plain: Option<bool>,
 }
 
@@ -80,99 +72,16 @@ impl From<&Server> for Shown {
     }
 }
 
-/// The file's shape. Entries stay as they are read, so that unknown fields outlive a change.
-type Entries = Map<String, Value>;
+/// The configured servers of one data directory.
+pub type Servers = Catalogue<Server>;
 
-/// The servers of one data directory, re-read when another process changes them.
-#[derive(Debug)]
-pub struct Servers {
-    file: JsonFile,
-    cache: Mutex<Option<(Option<Signature>, Arc<Entries>)>>,
-}
+impl Entry for Server {
+    const FILE: &'static str = "servers.json";
+    const NOUN: &'static str = "server";
 
-impl Servers {
-    /// The servers of a data directory.
-    pub fn open(data: &DataDirectory) -> Self {
-        Self {
-            file: data.file("servers.json"),
-            cache: Mutex::new(None),
-        }
-    }
-
-    /// The server configured as `alias`.
-    pub fn get(&self, alias: &str) -> Result<Server, Error> {
-        let entries = self.entries()?;
-        let entry = entries.get(alias).ok_or_else(|| Error::UnknownAlias {
+    fn unknown(alias: &str) -> Error {
+        Error::UnknownAlias {
             alias: alias.to_owned(),
-        })?;
-        Server::deserialize(entry).map_err(|error| self.unreadable(alias, &error))
-    }
-
-    /// Every server that can be read, by alias, in the order in which they were added.
-    pub fn list(&self) -> Result<Vec<(String, Server)>, Error> {
-        let mut servers = Vec::new();
-        for (alias, entry) in self.entries()?.iter() {
-            match Server::deserialize(entry) {
-                Ok(server) => servers.push((alias.clone(), server)),
-                Err(error) => tracing::warn!("{}", self.unreadable(alias, &error)),
-            }
-        }
-        Ok(servers)
-    }
-
-    /// Adds or updates a server; fields that this version does not know are kept. Says whether it was new.
-    pub fn put(&self, alias: &str, server: &Server) -> Result<bool, Error> {
-        let Ok(Value::Object(new)) = serde_json::to_value(server) else {
-            return Err(Error::Internal {
-                reason: "a server is always an object".to_owned(),
-            });
-        };
-        self.file.update(|entries: &mut Entries| {
-            let added = !entries.contains_key(alias);
-            match entries.get_mut(alias).and_then(Value::as_object_mut) {
-                Some(entry) => {
-                    for field in ["keyPath", "password", "port", "plain"] {
-                        entry.remove(field);
-                    }
-                    entry.extend(new);
-                }
-                None => {
-                    entries.insert(alias.to_owned(), Value::Object(new));
-                }
-            }
-            added
-        })
-    }
-
-    /// Removes a server.
-    pub fn remove(&self, alias: &str) -> Result<(), Error> {
-        let removed = self
-            .file
-            .update(|entries: &mut Entries| entries.shift_remove(alias))?;
-        removed.map(|_| ()).ok_or_else(|| Error::UnknownAlias {
-            alias: alias.to_owned(),
-        })
-    }
-
-    fn entries(&self) -> Result<Arc<Entries>, Error> {
-        let signature = self.file.signature();
-        let mut cache = lock(&self.cache);
-        match &*cache {
-            Some((cached, entries)) if *cached == signature => Ok(Arc::clone(entries)),
-            _ => {
-                // The signature is older than what is read: at worst the file is read once more.
-                let entries = Arc::new(self.file.read::<Entries>()?);
-                *cache = Some((signature, Arc::clone(&entries)));
-                Ok(entries)
-            }
-        }
-    }
-
-    fn unreadable(&self, alias: &str, error: &serde_json::Error) -> Error {
-        Error::Storage {
-            path: self.file.path().to_owned(),
-            action: "read",
-            reason: format!("the entry `{alias}` is not a server: {error}"),
         }
     }
 }
@@ -180,6 +89,7 @@ impl Servers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::DataDirectory;
 
     fn open(directory: &tempfile::TempDir) -> Servers {
         Servers::open(&DataDirectory::open(directory.path()).unwrap())

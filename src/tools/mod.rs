@@ -4,6 +4,7 @@
 //! it into one operation.
 
 mod admin;
+mod apis;
 mod arguments;
 mod exec;
 mod logs;
@@ -41,6 +42,7 @@ pub fn router() -> ToolRouter<Orchestrator> {
         Orchestrator::log_tools(),
         Orchestrator::queue_tools(),
         Orchestrator::output_tools(),
+        Orchestrator::api_tools(),
         Orchestrator::admin_tools(),
     ];
     let mut router = ToolRouter::new();

@@ -61,12 +61,7 @@ impl Add {
             ("host", &self.host),
             ("user", &self.user),
         ] {
-            if value.trim().is_empty() {
-                return Err(Error::invalid(name, "is empty"));
-            }
-            if value.chars().any(char::is_control) {
-                return Err(Error::invalid(name, "holds a control character"));
-            }
+            named(name, value)?;
         }
         if self.key_path.is_none() && self.password.is_none() {
             return Err(Error::invalid(
@@ -98,6 +93,17 @@ impl Add {
             },
         ))
     }
+}
+
+/// Refuses what cannot name anything.
+pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
+    if value.trim().is_empty() {
+        return Err(Error::invalid(parameter, "is empty"));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(Error::invalid(parameter, "holds a control character"));
+    }
+    Ok(())
 }
 
 #[tool_router(router = server_tools, vis = "pub(super)")]

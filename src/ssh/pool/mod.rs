@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use russh::Channel;
 use russh::client::Msg;
+use russh::{Channel, ChannelOpenFailure};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
@@ -85,36 +85,77 @@ impl Pool {
         purpose: Use,
         patience: Duration,
     ) -> Result<OpenChannel, Error> {
-        let started = Instant::now();
-        let (mut dead, mut refused) = (0, 0);
+        let deadline = Instant::now() + patience;
+        let mut refused = 0;
         loop {
-            let left = patience.saturating_sub(started.elapsed());
+            let (_, opened) = self.knock(alias, purpose, deadline, &Door::Session).await?;
+            let (lease, refusal) = match opened {
+                Opened::Open(channel) => return Ok(channel),
+                Opened::Refused(lease, refusal) => (lease, refusal),
+                Opened::Silent => continue,
+            };
+            refused += 1;
+            lease.host.learn_limit(lease.slot);
+            if refused == REFUSALS {
+                let reason = format!("the server refuses to open a session ({refusal:?})");
+                return Err(lease.refusal(reason));
+            }
+            drop(lease);
+            tokio::time::sleep(SESSION_PAUSE).await;
+        }
+    }
+
+    /// Opens a channel to a host in the network of `alias`, and tells when that was asked for. From
+    /// then on the server has `limit` to reach that host; all of it ends by `deadline`.
+    pub async fn tunnel(
+        &self,
+        alias: &str,
+        (host, port): (&str, u16),
+        limit: Duration,
+        deadline: Instant,
+    ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
+        let door = Door::Tunnel(host.to_owned(), port, limit);
+        let (asked, opened) = self.knock(alias, Use::Command, deadline, &door).await?;
+        let opened = match opened {
+            Opened::Open(channel) => Ok(channel),
+            Opened::Silent => Err(NoTunnel::Silent),
+            Opened::Refused(_, ChannelOpenFailure::ConnectFailed) => Err(NoTunnel::Unreachable),
+            Opened::Refused(..) => Err(NoTunnel::Forbidden),
+        };
+        Ok((asked, opened))
+    }
+
+    /// Asks for a channel until a connection that lives gives an answer. Tells when it was asked.
+    async fn knock(
+        &self,
+        alias: &str,
+        purpose: Use,
+        deadline: Instant,
+        door: &Door,
+    ) -> Result<(Instant, Opened), Error> {
+        let mut dead = 0;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
             let lease = self.lease(alias, purpose, left).await?;
-            let (lease, outcome) = open_session(lease).await;
-            match outcome {
-                Ok(Ok(channel)) => return Ok(OpenChannel::new(channel, lease)),
+            let asked = Instant::now();
+            let Some((lease, outcome)) = open_channel(lease, door.clone(), deadline).await else {
+                return Ok((asked, Opened::Silent));
+            };
+            let reason = match outcome {
+                Ok(Ok(channel)) => {
+                    return Ok((asked, Opened::Open(OpenChannel::new(channel, lease))));
+                }
                 Ok(Err(russh::Error::ChannelOpenFailure(refusal))) => {
-                    refused += 1;
-                    lease.host.learn_limit(lease.slot);
-                    if refused == REFUSALS {
-                        let reason = format!("the server refuses to open a session ({refusal:?})");
-                        return Err(lease.refusal(reason));
-                    }
-                    drop(lease);
-                    tokio::time::sleep(SESSION_PAUSE).await;
+                    return Ok((asked, Opened::Refused(lease, refusal)));
                 }
-                outcome => {
-                    let reason = match outcome {
-                        Ok(Err(error)) => error.to_string(),
-                        _ => "ETIMEDOUT: no answer to a channel request".to_owned(),
-                    };
-                    tracing::info!("a connection of `{alias}` is dead ({reason})");
-                    dead += 1;
-                    lease.host.give_up(lease.slot);
-                    if dead == DEAD_CONNECTIONS {
-                        return Err(lease.refusal(reason));
-                    }
-                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "ETIMEDOUT: no answer to a channel request".to_owned(),
+            };
+            tracing::info!("a connection of `{alias}` is dead ({reason})");
+            dead += 1;
+            lease.host.give_up(lease.slot);
+            if dead == DEAD_CONNECTIONS {
+                return Err(lease.refusal(reason));
             }
         }
     }
@@ -210,24 +251,61 @@ impl Pool {
     }
 }
 
-type Opened = Result<Result<Channel<Msg>, russh::Error>, Elapsed>;
+/// What is asked of a connection.
+#[derive(Clone)]
+enum Door {
+    Session,
+    /// A channel to that host and port, for which the server has so long.
+    Tunnel(String, u16, Duration),
+}
+
+/// What a connection that lives answers.
+enum Opened {
+    Open(OpenChannel),
+    Refused(Lease, ChannelOpenFailure),
+    /// Nothing in the time that a tunnel has: the host beyond may be what is silent.
+    Silent,
+}
+
+/// Why there is no channel to a host in a server's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTunnel {
+    /// The server does not forward, or not there.
+    Forbidden,
+    /// The server cannot connect to it.
+    Unreachable,
+    /// The server did not come to an end with it in time.
+    Silent,
+}
+
+type Outcome = Result<Result<Channel<Msg>, russh::Error>, Elapsed>;
 
 /// Opens a channel in a task of its own: if the caller goes away meanwhile, the channel is closed
 /// once the server has confirmed it, and its place is given back only then.
-async fn open_session(lease: Lease) -> (Lease, Opened) {
+async fn open_channel(lease: Lease, door: Door, deadline: Instant) -> Option<(Lease, Outcome)> {
+    let limit = match &door {
+        Door::Session => Duration::MAX,
+        Door::Tunnel(_, _, limit) => {
+            (*limit).min(deadline.saturating_duration_since(Instant::now()))
+        }
+    };
     let opening = tokio::spawn(async move {
-        let outcome = timeout(OPEN_TIMEOUT, lease.connection.open_session()).await;
+        let connection = &lease.connection;
+        let outcome = match door {
+            Door::Session => timeout(OPEN_TIMEOUT, connection.open_session()).await,
+            Door::Tunnel(host, port, _) => Ok(connection.open_tunnel(&host, port).await),
+        };
         Opening(Some((lease, outcome)))
     });
-    match opening.await {
-        Ok(mut opening) => opening.0.take().expect("taken only here"),
+    match timeout(limit, opening).await.ok()? {
+        Ok(mut opening) => opening.0.take(),
         // The runtime is ending, and this task with it.
         Err(_) => std::future::pending().await,
     }
 }
 
 /// The outcome on its way to the caller.
-struct Opening(Option<(Lease, Opened)>);
+struct Opening(Option<(Lease, Outcome)>);
 
 impl Drop for Opening {
     fn drop(&mut self) {

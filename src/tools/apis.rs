@@ -1,0 +1,223 @@
+//! The catalogue of HTTP APIs, and whether they are up.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::servers::named;
+use super::{Nothing, Parameters};
+use crate::api::{Request, Shown};
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::secret::Secret;
+use crate::server::Orchestrator;
+use crate::store::apis::{Api, AuthMethod, Method, default_header, default_scheme};
+use crate::store::blocking;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Add {
+    /// Name by which api_check calls it.
+    alias: String,
+    /// Its address, http or https.
+    url: String,
+    /// Path to ask for, such as /health.
+    health_check_endpoint: Option<String>,
+    /// HTTP method.
+    #[serde(default)]
+    health_check_method: Method,
+    /// What to show the API: api_key in a header, user and password, both, or nothing.
+    #[serde(default)]
+    auth_method: AuthMethod,
+    /// The key.
+    api_key: Option<Secret>,
+    /// Header for the key.
+    #[serde(default = "default_header")]
+    auth_header_name: String,
+    /// Word before the key; may be empty.
+    #[serde(default = "default_scheme")]
+    auth_scheme: String,
+    /// User.
+    htpasswd_user: Option<String>,
+    /// Password.
+    htpasswd_pass: Option<Secret>,
+    /// Whatever is worth remembering.
+    notes: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    /// Alias of the API.
+    alias: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Check {
+    /// Alias of the API.
+    alias: String,
+    /// Server from whose network to ask; from this machine if left out.
+    server_alias: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    /// Alias of the server.
+    alias: String,
+    /// Address to ask.
+    url: String,
+}
+
+#[derive(Serialize)]
+struct Put {
+    alias: String,
+    added: bool,
+    api: Shown,
+}
+
+#[derive(Serialize)]
+struct Removed {
+    alias: String,
+}
+
+#[tool_router(router = api_tools, vis = "pub(super)")]
+impl Orchestrator {
+    /// Add an HTTP API to watch, or replace the one with this alias. Nothing is asked yet.
+    #[tool(
+        title = "Add an API",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn api_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
+        named("alias", &add.alias)?;
+        let alias = add.alias;
+        let api = Api {
+            url: add.url,
+            health_check_endpoint: add.health_check_endpoint,
+            health_check_method: add.health_check_method,
+            auth_method: add.auth_method,
+            api_key: add.api_key,
+            auth_header_name: add.auth_header_name,
+            auth_scheme: add.auth_scheme,
+            htpasswd_user: add.htpasswd_user,
+            htpasswd_pass: add.htpasswd_pass,
+            notes: add.notes,
+        };
+        // What could never be asked is not taken.
+        Request::of(&api)?;
+        let added = {
+            let (apis, alias, api) = (Arc::clone(self.apis()), alias.clone(), api.clone());
+            blocking(move || apis.put(&alias, &api)).await?
+        };
+        let mut text = format!("API `{alias}` {}", if added { "added" } else { "updated" });
+        let unused = [
+            (
+                "api_key",
+                api.api_key.is_some() && !api.auth_method.has_key(),
+            ),
+            (
+                "htpasswd_pass",
+                api.htpasswd_pass.is_some() && !api.auth_method.has_password(),
+            ),
+        ];
+        for (name, _) in unused.iter().filter(|(_, unused)| *unused) {
+            text = format!("{text}; {name} is kept and not sent, for auth_method leaves it out");
+        }
+        let api = Shown::from(&api);
+        Reply::new(text, &Put { alias, added, api })
+    }
+
+    /// List the APIs. Keys and passwords show as ***.
+    #[tool(
+        title = "List APIs",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn api_list(&self, Parameters(Nothing {}): Parameters<Nothing>) -> Result<Reply, Error> {
+        let apis = self.apis().list()?;
+        let shown: IndexMap<_, _> = apis
+            .iter()
+            .map(|(alias, api)| (alias, Shown::from(api)))
+            .collect();
+        Reply::json(&shown)
+    }
+
+    /// Remove an API.
+    #[tool(
+        title = "Remove an API",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn api_remove(
+        &self,
+        Parameters(Named { alias }): Parameters<Named>,
+    ) -> Result<Reply, Error> {
+        {
+            let (apis, alias) = (Arc::clone(self.apis()), alias.clone());
+            blocking(move || apis.remove(&alias)).await?;
+        }
+        Reply::new(format!("API `{alias}` removed"), &Removed { alias })
+    }
+
+    /// Ask whether an API is up: UP for a 2xx answer within 10 s, else DOWN with http_code or reason.
+    #[tool(
+        title = "Check an API",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = true
+        )
+    )]
+    async fn api_check(
+        &self,
+        Parameters(Check {
+            alias,
+            server_alias,
+        }): Parameters<Check>,
+    ) -> Result<Reply, Error> {
+        let request = Request::of(&self.apis().get(&alias)?)?;
+        self.check(&request, server_alias.as_deref()).await
+    }
+
+    /// Ask whether an address is up, as api_check does, from a server's network.
+    #[tool(
+        title = "Check an address",
+        annotations(
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = true
+        )
+    )]
+    async fn check_api_health(
+        &self,
+        Parameters(Ask { alias, url }): Parameters<Ask>,
+    ) -> Result<Reply, Error> {
+        self.check(&Request::get(&url)?, Some(&alias)).await
+    }
+
+    async fn check(&self, request: &Request, through: Option<&str>) -> Result<Reply, Error> {
+        let deadline = Instant::now() + self.config().sync_timeout;
+        let through = through.map(|alias| (self.pool(), alias));
+        Reply::json(&self.checker().check(request, through, deadline).await?)
+    }
+}

@@ -1,0 +1,477 @@
+//! The catalogue of APIs, and the ways on which they are asked, against HTTP servers on loopback.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::{Arc, Mutex};
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+use crate::helper::{Client, Sshd, binary, closed_port, directory, text};
+
+const KEY: &str = "key-that-nobody-sees";
+
+/// An HTTP server that answers with the status that its path names, and not at all at `/silent`.
+struct Http {
+    port: u16,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Http {
+    async fn start(tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&heads);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (seen, tls) = (Arc::clone(&seen), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => answer(stream, &seen).await,
+                        // A client that does not trust it leaves.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                answer(stream, &seen).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        Self { port, heads }
+    }
+
+    fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+}
+
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, seen: &Mutex<Vec<String>>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = stream.read_u8().await else {
+            return;
+        };
+        head.push(byte);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let path = head.split(' ').nth(1).unwrap().to_owned();
+    seen.lock().unwrap().push(head);
+    if path == "/silent" {
+        std::future::pending::<()>().await;
+    }
+    let status = path
+        .trim_start_matches('/')
+        .split(['/', '?'])
+        .next()
+        .unwrap();
+    let status = if status.is_empty() { "200" } else { status };
+    let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\nLocation: /200\r\n\r\nhi");
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.flush().await;
+}
+
+async fn add(client: &Client, url: &str, more: Value) {
+    let mut arguments = json!({"alias": "main_api", "url": url});
+    let fields = arguments.as_object_mut().unwrap();
+    fields.extend(more.as_object().unwrap().clone());
+    client.call("api_add", arguments).await.ok();
+}
+
+async fn check(client: &Client, server: Option<&str>) -> Value {
+    let mut arguments = json!({"alias": "main_api"});
+    if let Some(server) = server {
+        arguments["server_alias"] = server.into();
+    }
+    let answer = client.call("api_check", arguments).await.ok();
+    answer.facts().clone()
+}
+
+fn with_key() -> Value {
+    json!({
+        "health_check_endpoint": "/200/health", "auth_method": "api_key", "api_key": KEY,
+        "auth_header_name": "X-API-Key", "auth_scheme": "",
+    })
+}
+
+#[tokio::test]
+async fn the_catalogue_keeps_secrets_to_itself() {
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let both = json!({
+        "auth_method": "both", "api_key": KEY, "auth_header_name": "X-API-Key",
+        "htpasswd_user": "ops", "htpasswd_pass": "pass-that-nobody-sees", "notes": "of the shop",
+    });
+    add(&client, "https://api.example.com", both).await;
+    let listed = client.call("api_list", json!({})).await.ok();
+    let api = &listed.facts()["main_api"];
+    assert_eq!(
+        (
+            &api["api_key"],
+            &api["htpasswd_pass"],
+            &api["htpasswd_user"]
+        ),
+        (&json!("***"), &json!("***"), &json!("ops"))
+    );
+    assert_eq!(
+        (&api["notes"], &api["auth_scheme"]),
+        (&json!("of the shop"), &json!("Bearer"))
+    );
+    assert!(!listed.text().contains("nobody-sees"), "{}", listed.text());
+
+    // Replacing it leaves nothing of the old secrets behind.
+    let replaced = json!({"alias": "main_api", "url": "https://user:nobody-sees@h/", "api_key": "nobody-sees"});
+    let replaced = client.call("api_add", replaced).await.ok();
+    assert!(replaced.text().contains("not sent"), "{}", replaced.text());
+    assert!(!format!("{replaced:?}").contains("nobody-sees"));
+    let file = std::fs::read_to_string(data.path().join("apis.json")).unwrap();
+    assert!(!file.contains("that-nobody-sees"), "{file}");
+
+    let gone = json!({"alias": "main_api"});
+    client.call("api_remove", gone.clone()).await.ok();
+    let error = client
+        .call("api_check", gone.clone())
+        .await
+        .error("UNKNOWN_ALIAS");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("API `main_api`")
+    );
+    client.call("api_remove", gone).await.error("UNKNOWN_ALIAS");
+}
+
+#[tokio::test]
+async fn what_can_never_be_asked_is_not_taken() {
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    for (change, parameter) in [
+        (json!({"url": "ftp://h"}), "url"),
+        (json!({"url": "not a url"}), "url"),
+        (json!({"alias": ""}), "alias"),
+        (json!({"auth_method": "api_key"}), "api_key"),
+        (
+            json!({"auth_method": "htpasswd", "htpasswd_user": "u"}),
+            "htpasswd_pass",
+        ),
+        (
+            json!({"auth_method": "api_key", "api_key": "a\nb"}),
+            "api_key",
+        ),
+        (
+            json!({"auth_method": "api_key", "api_key": "a", "auth_header_name": "a b"}),
+            "auth_header_name",
+        ),
+        (json!({"auth_method": "magic"}), "auth_method"),
+        (json!({"health_check_method": "get"}), "health_check_method"),
+    ] {
+        let mut arguments = json!({"alias": "a", "url": "https://h"});
+        arguments
+            .as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
+        let error = client
+            .call("api_add", arguments)
+            .await
+            .error("INVALID_ARGUMENT");
+        assert_eq!(error["details"]["parameter"], parameter, "{error}");
+    }
+    assert!(!data.path().join("apis.json").exists());
+}
+
+#[tokio::test]
+async fn from_this_machine() {
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let http = Http::start(None).await;
+    let url = format!("http://127.0.0.1:{}", http.port);
+    add(&client, &url, with_key()).await;
+    let health = check(&client, None).await;
+    assert_eq!(
+        (&health["status"], &health["http_code"], &health["via"]),
+        (&json!("UP"), &json!(200), &json!("direct"))
+    );
+    assert!(health["response_time_ms"].is_u64() && health.get("reason").is_none());
+    let head = &http.heads()[0];
+    assert!(head.starts_with("GET /200/health HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains(&format!("x-api-key: {KEY}\r\n")), "{head}");
+
+    let post = json!({
+        "health_check_endpoint": "503", "health_check_method": "POST",
+        "auth_method": "htpasswd", "htpasswd_user": "user", "htpasswd_pass": "pass",
+    });
+    add(&client, &url, post).await;
+    let health = check(&client, None).await;
+    assert_eq!(
+        (&health["status"], &health["http_code"]),
+        (&json!("DOWN"), &json!(503))
+    );
+    assert_eq!(health["reason"], "503 Service Unavailable");
+    let head = &http.heads()[1];
+    assert!(
+        head.starts_with("POST /503 ") && head.contains("Basic dXNlcjpwYXNz"),
+        "{head}"
+    );
+    assert!(!head.contains("api-key"), "{head}");
+
+    add(&client, &format!("{url}/301"), json!({})).await;
+    let health = check(&client, None).await;
+    assert_eq!(
+        (&health["status"], &health["http_code"]),
+        (&json!("DOWN"), &json!(301))
+    );
+    assert_eq!(http.heads().len(), 3, "the redirect was not followed");
+
+    add(
+        &client,
+        &format!("http://127.0.0.1:{}", closed_port()),
+        json!({}),
+    )
+    .await;
+    let health = check(&client, None).await;
+    assert_eq!(
+        (&health["status"], &health["http_code"]),
+        (&json!("DOWN"), &Value::Null)
+    );
+    assert_eq!(health["reason"], "ECONNREFUSED");
+}
+
+#[tokio::test]
+async fn from_a_server_s_network() {
+    let (data, sshd) = (directory(), Sshd::start());
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.register(sshd.login("prod_vps")).await;
+    let http = Http::start(None).await;
+    let url = format!("http://127.0.0.1:{}", http.port);
+    add(&client, &url, with_key()).await;
+    let health = check(&client, Some("prod_vps")).await;
+    assert_eq!(
+        (&health["status"], &health["via"]),
+        (&json!("UP"), &json!("tunnel")),
+        "{health}"
+    );
+    let head = &http.heads()[0];
+    assert!(head.starts_with("GET /200/health HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains(KEY) && head.contains(&format!("host: 127.0.0.1:{}\r\n", http.port)));
+
+    let ask =
+        |url: String| client.call("check_api_health", json!({"alias": "prod_vps", "url": url}));
+    let health = ask(format!("{url}/404?x=1")).await.ok();
+    assert_eq!(
+        (&health.facts()["status"], &health.facts()["http_code"]),
+        (&json!("DOWN"), &json!(404))
+    );
+    assert!(http.heads()[1].starts_with("GET /404?x=1 HTTP/1.1\r\n"));
+    let health = ask(format!("http://127.0.0.1:{}", closed_port()))
+        .await
+        .ok();
+    assert_eq!(
+        (&health.facts()["status"], &health.facts()["http_code"]),
+        (&json!("DOWN"), &Value::Null)
+    );
+    assert!(
+        health.facts()["reason"]
+            .as_str()
+            .unwrap()
+            .contains("cannot connect")
+    );
+    // It was asked for nothing but the forwarding, on one connection.
+    assert_eq!(sshd.accepted(), 1);
+    assert_eq!(
+        client.call("queue_stats", json!({})).await.ok().facts()["stats"]["total"],
+        0
+    );
+
+    let unknown = json!({"alias": "main_api", "server_alias": "nobody"});
+    let error = client
+        .call("api_check", unknown)
+        .await
+        .error("UNKNOWN_ALIAS");
+    assert_eq!(error["details"]["alias"], "nobody");
+    let closed = json!({"alias": "gone", "host": "127.0.0.1", "port": closed_port(), "user": "u", "password": "p"});
+    client.register(closed).await;
+    let closed = json!({"alias": "main_api", "server_alias": "gone"});
+    client
+        .call("api_check", closed)
+        .await
+        .error("CONNECTION_FAILED");
+}
+
+#[tokio::test]
+async fn silence_is_down() {
+    let (data, sshd) = (directory(), Sshd::start());
+    let client = Client::in_process(data.path(), |config| {
+        config.sync_timeout = std::time::Duration::from_secs(2);
+    })
+    .await;
+    client.register(sshd.login("prod_vps")).await;
+    let http = Http::start(None).await;
+    add(
+        &client,
+        &format!("http://127.0.0.1:{}/silent", http.port),
+        json!({}),
+    )
+    .await;
+    for server in [None, Some("prod_vps")] {
+        let health = check(&client, server).await;
+        assert_eq!(
+            (&health["status"], &health["http_code"]),
+            (&json!("DOWN"), &Value::Null)
+        );
+        assert!(
+            health["reason"]
+                .as_str()
+                .unwrap()
+                .starts_with("no answer within "),
+            "{health}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn where_forwarding_is_forbidden_curl_asks() {
+    let (data, programs) = (directory(), directory());
+    let curl = programs.path().join("curl");
+    let script = "#!/bin/sh\necho \"$@\" >\"$HOME/arguments\"\ntee \"$HOME/input\" | PATH=/usr/bin:/bin curl \"$@\"\n";
+    std::fs::write(&curl, script).unwrap();
+    std::fs::set_permissions(&curl, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let sshd = Sshd::start_with(&format!(
+        "SetEnv PATH={}:/usr/bin:/bin\nAllowTcpForwarding no",
+        text(programs.path())
+    ));
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.register(sshd.login("prod_vps")).await;
+    let http = Http::start(None).await;
+    let url = format!("http://127.0.0.1:{}", http.port);
+    add(&client, &url, with_key()).await;
+    let health = check(&client, Some("prod_vps")).await;
+    assert_eq!(
+        (&health["status"], &health["via"]),
+        (&json!("UP"), &json!("curl")),
+        "{health}"
+    );
+    assert!(http.heads()[0].contains(KEY));
+    let arguments = std::fs::read_to_string(sshd.home("arguments")).unwrap();
+    assert!(!arguments.contains(KEY), "{arguments}");
+    let input = std::fs::read_to_string(sshd.home("input")).unwrap();
+    assert!(input.contains(KEY), "{input}");
+
+    let post = json!({"health_check_endpoint": "500", "health_check_method": "POST"});
+    add(&client, &url, post).await;
+    let health = check(&client, Some("prod_vps")).await;
+    assert_eq!(
+        (&health["status"], &health["http_code"]),
+        (&json!("DOWN"), &json!(500))
+    );
+    let head = &http.heads()[1];
+    assert!(
+        head.starts_with("POST /500 ") && !head.contains("form"),
+        "{head}"
+    );
+
+    add(
+        &client,
+        &format!("http://127.0.0.1:{}", closed_port()),
+        json!({}),
+    )
+    .await;
+    let health = check(&client, Some("prod_vps")).await;
+    assert_eq!(
+        (&health["status"], &health["http_code"]),
+        (&json!("DOWN"), &Value::Null)
+    );
+    assert!(
+        health["reason"].as_str().unwrap().starts_with("curl: (7)"),
+        "{health}"
+    );
+
+    std::fs::write(&curl, "").unwrap();
+    let ask = json!({"alias": "prod_vps", "url": url});
+    let error = client
+        .call("check_api_health", ask)
+        .await
+        .error("MONITORING_ERROR");
+    assert!(
+        error["message"].as_str().unwrap().contains("curl"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn tls_ends_in_this_process() {
+    let (data, sshd) = (directory(), Sshd::start());
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".into()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key.into())
+        .unwrap();
+    let http = Http::start(Some(TlsAcceptor::from(Arc::new(config)))).await;
+    let trusted = data.path().join("trusted.pem");
+    std::fs::write(&trusted, cert.pem()).unwrap();
+    let empty = directory();
+    let spawn = |trusted: Option<&std::path::Path>| {
+        let mut command = binary();
+        command.arg(format!("--data-dir={}", data.path().display()));
+        if let Some(trusted) = trusted {
+            command
+                .env("SSL_CERT_FILE", trusted)
+                .env("SSL_CERT_DIR", empty.path());
+        }
+        Client::over(command)
+    };
+    let client = spawn(Some(&trusted)).await;
+    client.register(sshd.login("prod_vps")).await;
+    add(
+        &client,
+        &format!("https://localhost:{}", http.port),
+        with_key(),
+    )
+    .await;
+    for server in [None, Some("prod_vps")] {
+        let health = check(&client, server).await;
+        assert_eq!(
+            (&health["status"], &health["http_code"]),
+            (&json!("UP"), &json!(200)),
+            "{health}"
+        );
+    }
+    let other = format!("https://127.0.0.1:{}", http.port);
+    add(&client, &other, with_key()).await;
+    for server in [None, Some("prod_vps")] {
+        let health = check(&client, server).await;
+        let reason = health["reason"].as_str().unwrap();
+        assert!(
+            reason.contains("certificate"),
+            "the name is another: {health}"
+        );
+    }
+    client.leave().await;
+    let client = spawn(None).await;
+    add(
+        &client,
+        &format!("https://localhost:{}", http.port),
+        with_key(),
+    )
+    .await;
+    for server in [None, Some("prod_vps")] {
+        let health = check(&client, server).await;
+        let reason = health["reason"].as_str().unwrap();
+        assert!(
+            reason.contains("certificate"),
+            "nobody vouches for it: {health}"
+        );
+    }
+    assert_eq!(
+        http.heads().len(),
+        2,
+        "nothing was sent to who could not prove itself"
+    );
+}
