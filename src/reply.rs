@@ -81,6 +81,11 @@ fn text_of_job(job: &Job) -> String {
         text.push('\n');
         text.push_str(line);
     };
+    if let Some(shell) = &job.shell {
+        line(&format!(
+            "(run by {shell}, for the login shell is not a POSIX one)"
+        ));
+    }
     if let Some(results) = &job.results {
         for result in results {
             line(&text_of_step(result));

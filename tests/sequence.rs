@@ -253,3 +253,50 @@ async fn every_posix_shell_does_it() {
         );
     }
 }
+
+#[tokio::test]
+async fn where_the_login_shell_is_another_one_sh_does_it_and_the_answer_says_so() {
+    for shell in ["fish", "csh"] {
+        let login = format!("ForceCommand exec {shell} -c \"$SSH_ORIGINAL_COMMAND\"");
+        let (sshd, data) = (Sshd::start_with(&login), directory());
+        let client = Client::in_process(data.path(), |_| {}).await;
+        client.register(sshd.login("web1")).await;
+        let commands = json!([
+            "cd /usr/share; export X='a b'",
+            "echo \"$X\"; pwd",
+            "exit 3"
+        ]);
+        let arguments = json!({"alias": "web1", "commands": commands});
+        let answer = client.call("task_exec_sequence", arguments).await.ok();
+        let ended = answer.facts();
+        assert_eq!(
+            ended["results"][1]["output"], "a b\n/usr/share",
+            "{shell}: {ended}"
+        );
+        assert_eq!(ended["results"][2]["exitCode"], 3, "{shell}: {ended}");
+        assert_eq!(ended["shell"], "sh");
+        assert!(answer.text().contains("run by sh"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_shell_is_refused_by_name() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let mut device = sshd.login("router");
+    device["plain"] = true.into();
+    client.register(device).await;
+    let arguments = json!({"alias": "router", "commands": ["show version"]});
+    let error = client
+        .call("task_exec_sequence", arguments)
+        .await
+        .error("NO_SHELL");
+    assert_eq!(error["details"]["alias"], "router");
+    assert!(
+        error["details"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("plain"),
+        "{error}"
+    );
+}

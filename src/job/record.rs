@@ -195,6 +195,9 @@ pub struct Job {
     /// Whether a sequence goes on where a step fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continue_on_error: Option<bool>,
+    /// The shell that ran a sequence, where it was not the login shell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
     /// Which way the transfer goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,

@@ -143,6 +143,7 @@ pub(super) async fn perform(
             break;
         }
     }
+    job.shell = sequence.through_sh.then(|| "sh".to_owned());
     job.keep(&stdout, &stderr);
     let (done, failed) = (
         results.len(),

@@ -22,6 +22,8 @@ pub struct Sequence<'a> {
     cancel: &'a CancellationToken,
     /// The directory after the last command whose end was seen.
     directory: Option<String>,
+    /// Whether the login shell cannot do it, and `sh` does it in its place.
+    pub through_sh: bool,
 }
 
 /// What came of one command.
@@ -54,6 +56,7 @@ impl<'a> Sequence<'a> {
             alias,
             cancel,
             directory: None,
+            through_sh: false,
         }
     }
 
@@ -115,7 +118,7 @@ impl<'a> Sequence<'a> {
 
     /// Starts the shell: the login shell if it is a POSIX one, else `sh`. `None` if that was cancelled.
     async fn begin<'o>(
-        &self,
+        &mut self,
         stdout: &'o mut Output,
         stderr: &'o mut Output,
     ) -> Result<Option<Session<'o>>, Error> {
@@ -130,6 +133,7 @@ impl<'a> Sequence<'a> {
         let Some((channel, posix)) = opened else {
             return Ok(None);
         };
+        self.through_sh = !posix;
         let shell = if posix {
             "exec \"${SHELL:-/bin/sh}\""
         } else {

@@ -42,9 +42,9 @@ impl Level {
 struct Logs {
     /// Only lines of this level.
     level: Option<Level>,
-    /// Only lines that hold this text, in upper or lower case.
+    /// Only lines with this text, whatever its case.
     search: Option<String>,
-    /// Most lines to show: the last ones.
+    /// Most lines.
     #[serde(default = "fifty")]
     limit: Count,
 }
@@ -56,7 +56,7 @@ fn fifty() -> Count {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Diagnose {
-    /// Also show settings, each connection and the last errors.
+    /// Also settings, connections and last errors.
     #[serde(default)]
     verbose: bool,
 }
@@ -101,7 +101,7 @@ struct Settings {
 
 #[tool_router(router = admin_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Show the last lines of the orchestrator's own log, oldest first.
+    /// Show the orchestrator's own log, oldest first.
     #[tool(
         title = "Show the log",
         annotations(
@@ -123,7 +123,7 @@ impl Orchestrator {
         Reply::list("logs", &&lines[lines.len().saturating_sub(logs.limit.0)..])
     }
 
-    /// Show the pool of SSH connections: per server, how many are open, busy and waited for.
+    /// Show the SSH connections.
     #[tool(
         title = "Connection pool",
         annotations(
@@ -140,7 +140,7 @@ impl Orchestrator {
         Reply::json(&self.pool().stats())
     }
 
-    /// Show the state of the whole: queue, pool, servers, warnings; with `verbose` also settings and the last errors.
+    /// Show the state of the whole: queue, pool, servers, warnings.
     #[tool(
         title = "Diagnose the orchestrator",
         annotations(

@@ -30,7 +30,7 @@ struct Add {
     /// HTTP method.
     #[serde(default)]
     health_check_method: Method,
-    /// What to show the API: api_key in a header, user and password, both, or nothing.
+    /// What is sent.
     #[serde(default)]
     auth_method: AuthMethod,
     /// The key.
@@ -52,23 +52,23 @@ struct Add {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Named {
-    /// Alias of the API.
+    /// API alias.
     alias: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Check {
-    /// Alias of the API.
+    /// API alias.
     alias: String,
-    /// Server from whose network to ask; from this machine if left out.
+    /// Ask from this server's network; left out, from this machine.
     server_alias: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Ask {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
     /// Address to ask.
     url: String,

@@ -46,7 +46,12 @@ impl<T: JsonSchema> JsonSchema for Parameters<T> {
 }
 
 fn parse<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Error> {
-    serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
+    let arguments = Value::Object(arguments);
+    // Servers and shells would take what stands before it for the whole.
+    if let Some(parameter) = find_nul(&arguments) {
+        return Err(Error::invalid(&parameter, "holds a NUL character"));
+    }
+    serde_path_to_error::deserialize(arguments).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
         let (parameter, problem, expected) = explain(&path, &message);
@@ -56,6 +61,33 @@ fn parse<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Error> {
             expected,
         }
     })
+}
+
+/// The path to the first string that holds a NUL character.
+fn find_nul(value: &Value) -> Option<String> {
+    let below = |name: String, value: &Value| {
+        let rest = find_nul(value)?;
+        let dot = if rest.is_empty() || rest.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
+        Some(format!("{name}{dot}{rest}"))
+    };
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| below(format!("[{index}]"), item)),
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            if name.contains('\0') {
+                return Some(name.replace('\0', "\u{fffd}"));
+            }
+            below(name.clone(), value)
+        }),
+        _ => None,
+    }
 }
 
 /// Takes apart serde's message: parameter, problem, expectation.
@@ -244,6 +276,10 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
             object
                 .values_mut()
                 .for_each(|part| tidy_value(part, definitions));
+            if let Some(Value::Object(items)) = object.get_mut("items") {
+                // It says what the Rust type is; the parameter has said what is meant.
+                items.remove("description");
+            }
         }
         _ => {}
     }
@@ -313,6 +349,22 @@ mod tests {
         assert_eq!(parameter, "lines");
         assert!(problem.contains("string \"50\""), "{problem}");
         assert_eq!(refusal(json!({"cmd": "x", "lines": 1.5})).0, "lines");
+    }
+
+    #[test]
+    fn nul_is_found_wherever_it_is() {
+        for (arguments, path) in [
+            (json!({"a": "x", "cmd": "x\0y"}), "cmd"),
+            (
+                json!({"files": [{"local": "x"}, {"local": "\0"}]}),
+                "files[1].local",
+            ),
+            (json!({"commands": ["\0"]}), "commands[0]"),
+            (json!({"responses": {"\0": "x"}}), "responses.\u{fffd}"),
+        ] {
+            assert_eq!(find_nul(&arguments).as_deref(), Some(path));
+        }
+        assert_eq!(find_nul(&json!({"a": ["b", {"c": 1}]})), None);
     }
 
     #[test]

@@ -20,23 +20,23 @@ use crate::ssh::streaming::is_streaming;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Exec {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
-    /// Command line for the user's login shell.
+    /// Command line for the login shell.
     cmd: String,
-    /// Seconds from now after which task_queue and task_status remind of this task.
+    /// Remind after so many seconds.
     rappel: Option<Seconds>,
-    /// Seconds the command may run before it is stopped; 0 is without limit. 300 unless configured otherwise.
+    /// Seconds until it is stopped; 0 for none. 300 by default.
     timeout: Option<Seconds>,
-    /// Hand the task to the background at once instead of waiting for it.
+    /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
-    /// Start the command so that it outlives the connection and this program: the task is found again after a restart. Without a timeout unless one is given.
+    /// Let it outlive the connection and this program. No timeout unless given.
     #[serde(default)]
     detach: bool,
-    /// Stop after so many lines of output. Commands that would print for ever, such as tail -f, stop after 100 by themselves.
+    /// Stop after so many lines; endless commands such as tail -f stop after 100.
     max_lines: Option<Count>,
-    /// Stop after so many seconds and keep what came. Commands that would print for ever stop after 10 by themselves.
+    /// Stop after so many seconds and keep the output; endless commands stop after 10.
     stream_timeout: Option<Seconds>,
 }
 
@@ -48,23 +48,23 @@ const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct AtTerminal {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
-    /// Command line for the user's login shell.
+    /// Command line for the login shell.
     cmd: String,
-    /// Answers by prompt: a part of the prompt's text, or a regular expression between slashes.
+    /// Answers by prompt: part of its text, or /a regular expression/.
     responses: Option<IndexMap<String, String>>,
-    /// Say yes to the usual questions: continue, overwrite, save. Never gives a password.
+    /// Say yes to the usual questions. Never gives a password.
     #[serde(default = "yes")]
     auto_respond: bool,
-    /// Give the command a terminal; without one nothing is answered.
+    /// Give it a terminal; without one nothing is answered.
     #[serde(default = "yes")]
     interactive: bool,
-    /// Seconds the command may run before it is stopped; 0 is without limit. 120 unless configured otherwise.
+    /// Seconds until it is stopped; 0 for none. 120 by default.
     timeout: Option<Seconds>,
-    /// Seconds from now after which task_queue and task_status remind of this task.
+    /// Remind after so many seconds.
     rappel: Option<Seconds>,
-    /// Hand the task to the background at once instead of waiting for it.
+    /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
 }
@@ -76,19 +76,19 @@ fn yes() -> bool {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Sequence {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
-    /// Commands, in order: command lines, or objects with `command`, `timeout` (seconds) and `continueOnError`.
+    /// In order.
     #[schemars(length(min = 1))]
     commands: Vec<Command>,
-    /// Go on with the next command where one fails.
+    /// Go on where one fails.
     #[serde(default)]
     continue_on_error: bool,
-    /// Seconds that each command may run; 0 is without limit. 300 unless configured otherwise.
+    /// Seconds for each command; 0 for none. 300 by default.
     timeout: Option<Seconds>,
-    /// Seconds from now after which task_queue and task_status remind of this task.
+    /// Remind after so many seconds.
     rappel: Option<Seconds>,
-    /// Hand the task to the background at once instead of waiting for it.
+    /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
 }
@@ -138,7 +138,7 @@ impl Command {
 
 #[tool_router(router = exec_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Run a command on a server. Answers with its output and exit status, or, if it takes longer than the sync timeout, with a task ID that goes on in the background.
+    /// Run a command on a server. Answers with output and exit status, or, if that takes long, with a task ID; the task goes on in the background.
     #[tool(
         title = "Run a command",
         annotations(
@@ -184,7 +184,7 @@ impl Orchestrator {
         Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
     }
 
-    /// Run a command at a terminal and answer its prompts. A prompt that has no answer ends in COMMAND_TIMEOUT, which quotes it.
+    /// Run a command at a terminal and answer its prompts. One without an answer ends in COMMAND_TIMEOUT, which quotes it.
     #[tool(
         title = "Run an interactive command",
         annotations(
@@ -229,7 +229,7 @@ impl Orchestrator {
         Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
     }
 
-    /// Run commands one after another in the same shell: directory and variables last from one to the next. Stops at the first that fails unless told to go on. Answers with each step's output and exit status.
+    /// Run commands one after another in the same shell, so that cd and export last. Stops at the first that fails.
     #[tool(
         title = "Run a sequence of commands",
         annotations(

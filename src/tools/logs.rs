@@ -14,7 +14,7 @@ use crate::server::Orchestrator;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Pm2Logs {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
     /// Only this application.
     app: Option<String>,
@@ -29,14 +29,14 @@ struct Pm2Logs {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DockerLogs {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
-    /// Name or ID of the container.
+    /// Its name or ID.
     container: String,
     /// Last lines to show.
     #[serde(default = "hundred")]
     lines: Count,
-    /// Only what is newer: a duration such as 1h, or a moment such as 2026-01-31T12:00:00.
+    /// Only what is newer: 1h, or 2026-01-31T12:00:00.
     since: Option<String>,
     /// Show each line's time.
     #[serde(default)]
@@ -46,9 +46,9 @@ struct DockerLogs {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Tail {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
-    /// Path of the file on the server. `~/` is the user's home directory there.
+    /// Path on the server; ~/ is the home directory there.
     filepath: String,
     /// Last lines to show.
     #[serde(default = "fifty")]

@@ -19,20 +19,20 @@ const LONGEST_PAGE: usize = 1024 * 1024;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Output {
-    /// ID of the task: 8 hexadecimal characters.
+    /// Task ID.
     id: String,
-    /// Which of the two output streams.
+    /// Which stream.
     #[serde(default)]
     stream: Stream,
-    /// Where to begin, in bytes: `nextOffset` of the page before.
+    /// First byte: nextOffset of the page before.
     #[serde(default = "beginning")]
     offset: Count,
-    /// Most bytes to show, up to 1048576.
+    /// Most bytes, up to 1048576.
     #[serde(default = "page")]
     limit: Count,
     /// Only the last so many lines.
     tail: Option<Count>,
-    /// Only lines that match this regular expression; (?i) at its beginning ignores case.
+    /// Only lines that match this regular expression.
     grep: Option<String>,
 }
 
@@ -67,7 +67,7 @@ struct Shown<'a> {
 
 #[tool_router(router = output_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Show what a task has printed, also while it runs: the whole in pages, its last lines, or the lines that match.
+    /// Show what a task has printed so far: in pages, its last lines, or those that match.
     #[tool(
         title = "Show a task's output",
         annotations(

@@ -27,7 +27,7 @@ const EXCERPT_FILES: usize = 5;
 struct List {
     /// Only tasks with this status.
     status: Option<Status>,
-    /// Most entries to show, newest first.
+    /// Most entries.
     #[serde(default = "hundred")]
     limit: Count,
     /// Entries to skip.
@@ -38,11 +38,11 @@ struct List {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct History {
-    /// Only entries of this server.
+    /// Only of this server.
     alias: Option<String>,
-    /// Only entries whose task has this status; tasks that have left the queue have none.
+    /// Only with this status; tasks that have left the queue have none.
     status: Option<Status>,
-    /// Most entries to show, newest first.
+    /// Most entries.
     #[serde(default = "hundred")]
     limit: Count,
     /// Entries to skip.
@@ -61,16 +61,16 @@ fn none() -> Count {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Task {
-    /// ID of the task: 8 hexadecimal characters.
+    /// Task ID.
     id: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Wait {
-    /// ID of the task: 8 hexadecimal characters.
+    /// Task ID.
     id: String,
-    /// Seconds to wait at most; 45 if left out.
+    /// Most seconds to wait; 45 by default.
     timeout: Option<Seconds>,
 }
 
@@ -84,7 +84,7 @@ struct Figures {
 
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// List the tasks in the queue, newest first. Long outputs show their beginning; task_status has the rest. A reminder that is due shows in `reminder`.
+    /// List tasks, newest first, with the beginnings of their outputs and the reminders that are due.
     #[tool(
         title = "List tasks",
         annotations(
@@ -121,7 +121,7 @@ impl Orchestrator {
         Reply::json(&job.to_json())
     }
 
-    /// List the tasks that were started lately, newest first, with what each did.
+    /// List what was started lately, newest first.
     #[tool(
         title = "Show the history",
         annotations(
@@ -154,7 +154,7 @@ impl Orchestrator {
         Reply::list("entries", &entries)
     }
 
-    /// Wait for a background task and answer with its result. If it is still running when the time is up, the answer is its present state, and it goes on.
+    /// Wait for a background task and answer with its result, or with its present state when the time is up.
     #[tool(
         title = "Wait for a task",
         annotations(
@@ -181,7 +181,7 @@ impl Orchestrator {
         ))
     }
 
-    /// Stop a pending or running task, and answer with its record: `process` says whether its command was seen to end on the server. A task that has ended stays as it is.
+    /// Stop a task. `process` in the answer says whether its command was seen to end on the server.
     #[tool(
         title = "Cancel a task",
         annotations(
@@ -196,7 +196,7 @@ impl Orchestrator {
         Reply::of_stopping(&job)
     }
 
-    /// Do again what a failed, crashed, partial or cancelled task did, as a new task.
+    /// Do a failed, crashed, partial or cancelled task again, as a new one.
     #[tool(
         title = "Retry a task",
         annotations(
@@ -217,7 +217,7 @@ impl Orchestrator {
         ))
     }
 
-    /// Count the tasks by status and type, with mean duration (ms), success rate (percent) and the tasks that can be retried.
+    /// Count tasks by status and type; mean duration (ms), success rate (%), and which can be retried.
     #[tool(
         title = "Queue statistics",
         annotations(

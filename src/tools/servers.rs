@@ -18,20 +18,20 @@ use crate::store::servers::{Server, Shown};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Add {
-    /// Name by which the other tools call the server.
+    /// Its name in the other tools.
     alias: String,
     /// Host name or IP address.
     host: String,
     /// User to log in as.
     user: String,
-    /// Path of a private key on this machine (OpenSSH or PEM, without passphrase). `~` is the home directory.
+    /// Private key on this machine, OpenSSH or PEM, without passphrase.
     key_path: Option<String>,
     /// Password, if there is no key.
     password: Option<Secret>,
-    /// SSH port; 22 if left out.
+    /// 22 by default.
     #[schemars(range(min = 1))]
     port: Option<u16>,
-    /// Send the server commands exactly as they are and nothing else: for network devices and keys with a forced command. Commands there cannot be detached, and are stopped by SSH signals only.
+    /// Send commands exactly as they are and nothing else, for network devices and forced commands. They stop by SSH signals only.
     plain: Option<bool>,
 }
 
@@ -45,7 +45,7 @@ struct Put {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Remove {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
 }
 
@@ -108,7 +108,7 @@ pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
 
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Add a server, or update the one with this alias. It needs keyPath or password. Nothing is connected yet.
+    /// Add a server, or update the one with this alias. It needs keyPath or password.
     #[tool(
         title = "Add a server",
         annotations(
@@ -157,7 +157,7 @@ impl Orchestrator {
         Reply::json(&self.shown_servers()?)
     }
 
-    /// Remove a server from the configuration and close its connections. Running tasks go on to their end.
+    /// Remove a server. Running tasks go on to their end.
     #[tool(
         title = "Remove a server",
         annotations(

@@ -14,17 +14,17 @@ use crate::sftp::transfer::{Direction, Entry, Request};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Transfer {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
-    /// upload: from this machine to the server. download: from the server to this machine.
+    /// upload to the server, or download from it.
     direction: Direction,
-    /// File or directory on this machine. `~` is the home directory.
+    /// File or directory on this machine.
     local: String,
-    /// File or directory on the server. `~` is the user's home directory there.
+    /// File or directory on the server.
     remote: String,
-    /// Seconds from now after which task_queue and task_status remind of this task.
+    /// Remind after so many seconds.
     rappel: Option<Seconds>,
-    /// Hand the task to the background at once instead of waiting for it.
+    /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
 }
@@ -32,22 +32,22 @@ struct Transfer {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Transfers {
-    /// Alias of the server.
+    /// Server alias.
     alias: String,
-    /// upload: from this machine to the server. download: from the server to this machine.
+    /// upload to the server, or download from it.
     direction: Direction,
-    /// What to copy. The source may be a pattern with *, ?, [..], {a,b} and **; its matches go into the target directory.
+    /// Sources may be patterns with *, ?, [..], {a,b}, **; their matches go into the target directory.
     files: Vec<Entry>,
-    /// Seconds from now after which task_queue and task_status remind of this task.
+    /// Remind after so many seconds.
     rappel: Option<Seconds>,
-    /// Hand the task to the background at once instead of waiting for it.
+    /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
 }
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Copy a file or a whole directory over SFTP. Missing parent directories are made. A file goes into a target that is a directory or ends with /, else to that very path; a directory's contents go into the target directory. Existing files are replaced.
+    /// Copy a file or directory over SFTP. Missing directories are made, existing files replaced. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
     #[tool(
         title = "Transfer a file or directory",
         annotations(
@@ -89,7 +89,7 @@ impl Orchestrator {
             &*self.attend(&call, &job, Patience::of(background)).await?,
         ))
     }
-    /// Copy several files, directories or patterns over SFTP in one task. The directories below a pattern's fixed part are kept. Answers with counts, and with the reason for each file that failed.
+    /// Copy several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
     #[tool(
         title = "Transfer several files",
         annotations(

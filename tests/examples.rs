@@ -1,0 +1,253 @@
+//! Every example of the README, as it is written there, against sshd. What the example's server has
+//! and this one has not is stood in for by commands on its PATH.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::helper::{Answer, Client, Folder, Sshd, directory, text};
+
+/// The examples' tools, in the order of the original's documentation.
+const TOOLS: [&str; 19] = [
+    "server_add",
+    "server_add",
+    "task_exec",
+    "task_exec_interactive",
+    "task_exec_sequence",
+    "task_transfer",
+    "task_transfer_multi",
+    "get_system_resources",
+    "get_services_status",
+    "get_docker_logs",
+    "get_pm2_logs",
+    "api_add",
+    "api_check",
+    "task_queue",
+    "task_status",
+    "task_retry",
+    "queue_stats",
+    "task_logs",
+    "system_diagnostics",
+];
+
+const PROGRAMS: [(&str, &str); 7] = [
+    ("sudo", "exec \"$@\""),
+    (
+        "apt-get",
+        "[ $1 = upgrade ] || exit 0
+printf 'Do you want to continue? [Y/n] '; read -r go; echo \"continue: $go\"
+printf 'Restart services during package upgrades without asking? '; read -r go; echo \"restart: $go\"",
+    ),
+    ("git", "echo \"git $* in $PWD\""),
+    ("npm", "echo \"npm $* in $PWD\""),
+    ("systemctl", "echo 'cron.service loaded active running Regular background'"),
+    (
+        "docker",
+        "case $1 in ps) printf 'nginx\\tnginx:1.27\\trunning\\tUp 3 hours\\n' ;; *) echo \"$@\" ;; esac",
+    ),
+    (
+        "pm2",
+        "case $1 in jlist) echo '[]' ;; *) echo \"pm2 $* in $PWD\" ;; esac",
+    ),
+];
+
+struct Scene {
+    client: Client,
+    sshd: Sshd,
+    home: Folder,
+    _folders: [Folder; 2],
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let (data, programs, home) = (directory(), directory(), directory());
+        for (name, script) in PROGRAMS {
+            let path = programs.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path = format!("SetEnv PATH={}:/usr/bin:/bin", text(programs.path()));
+        let sshd = Sshd::start_with(&path);
+        for name in [
+            "config.json",
+            "logs/a.log",
+            "logs/b.log",
+            "configs/x.json",
+            "configs/deep/y.json",
+        ] {
+            write(&home.path().join(name), name);
+        }
+        std::fs::create_dir_all(sshd.home("var/www/app")).unwrap();
+        let client = Client::in_process(data.path(), |_| {}).await;
+        Self {
+            client,
+            sshd,
+            home,
+            _folders: [data, programs],
+        }
+    }
+
+    /// The example with this scene's places in the place of its own.
+    fn moved(&self, example: &str) -> Value {
+        let home = format!("{}/", text(self.home.path()));
+        let example = example.replace("/home/user/", &home);
+        let example = example.replace("\"/etc/", &format!("\"{}/etc/", self.sshd.home("")));
+        let example = example.replace("\"/var/log/", &format!("\"{}/var/log/", self.sshd.home("")));
+        let example = example.replace("/var/www/", &format!("{}/var/www/", self.sshd.home("")));
+        serde_json::from_str(&example).unwrap()
+    }
+
+    fn arrived(&self, name: &str) -> String {
+        std::fs::read_to_string(self.sshd.home(name)).unwrap()
+    }
+
+    fn check(&self, tool: &str, answer: &Answer) {
+        let facts = answer.facts();
+        match tool {
+            "server_add" => assert_eq!(facts["added"], true),
+            "task_exec" => {
+                let output = facts["output"].as_str().unwrap();
+                assert!(
+                    output.contains("load average") && output.contains("Filesystem"),
+                    "{output}"
+                );
+            }
+            "task_exec_interactive" => {
+                let output = facts["output"].as_str().unwrap();
+                assert!(
+                    output.contains("continue: Y") && output.contains("restart: yes"),
+                    "{output}"
+                );
+                assert_eq!(facts["exitCode"], 0);
+            }
+            "task_exec_sequence" => {
+                let place = std::fs::canonicalize(self.sshd.home("var/www/app")).unwrap();
+                for (step, command) in [
+                    (1, "git pull origin main"),
+                    (2, "npm install"),
+                    (3, "pm2 restart app"),
+                ] {
+                    let expected = format!("{command} in {}", place.display());
+                    assert_eq!(facts["results"][step]["output"], expected, "{facts}");
+                }
+            }
+            "task_transfer" => assert_eq!(self.arrived("etc/app/config.json"), "config.json"),
+            "task_transfer_multi" => {
+                for name in ["a.log", "b.log"] {
+                    assert_eq!(
+                        self.arrived(&format!("var/log/app/{name}")),
+                        format!("logs/{name}")
+                    );
+                }
+                for name in ["x.json", "deep/y.json"] {
+                    assert_eq!(
+                        self.arrived(&format!("etc/app/configs/{name}")),
+                        format!("configs/{name}")
+                    );
+                }
+                assert_eq!(facts["failedFiles"], json!([]));
+            }
+            "get_system_resources" => {
+                for name in ["cpu", "memory", "disk"] {
+                    assert!(facts[name].is_object(), "{name}: {facts}");
+                }
+                assert_eq!(facts["load_average"].as_array().unwrap().len(), 3);
+            }
+            "get_services_status" => {
+                assert_eq!(facts["systemd"]["services"][0]["name"], "cron");
+                assert_eq!(facts["docker"]["services"][0]["name"], "nginx");
+                assert_eq!(facts["pm2"]["services"], json!([]));
+            }
+            "get_docker_logs" => {
+                assert_eq!(
+                    facts["lines"],
+                    "logs --tail 100 --since=1h --timestamps -- nginx"
+                );
+            }
+            "get_pm2_logs" => {
+                let lines = facts["lines"].as_str().unwrap();
+                assert!(lines.contains("--lines 200 --err api-server"), "{lines}");
+            }
+            "api_add" => assert_eq!(facts["api"]["api_key"], "***"),
+            "api_check" => {
+                assert_eq!(
+                    (&facts["status"], &facts["http_code"]),
+                    (&json!("DOWN"), &Value::Null)
+                );
+                assert!(facts["response_time_ms"].is_u64());
+            }
+            "task_queue" => assert!(facts["tasks"].as_array().unwrap().len() > 5),
+            "task_status" => assert_eq!(facts["status"], "failed"),
+            "task_retry" => assert_eq!(
+                (&facts["exitCode"], &facts["retryCount"]),
+                (&json!(3), &json!(1))
+            ),
+            "queue_stats" => {
+                for name in ["total", "byStatus", "byType", "avgDuration", "successRate"] {
+                    assert!(!facts["stats"][name].is_null(), "{name}: {facts}");
+                }
+            }
+            "task_logs" => assert!(facts["logs"].is_array()),
+            "system_diagnostics" => {
+                for name in ["queue", "pool", "servers"] {
+                    assert!(facts[name].is_object(), "{name}: {facts}");
+                }
+            }
+            other => panic!("{other} is not looked at"),
+        }
+    }
+}
+
+fn write(path: &Path, content: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
+#[tokio::test]
+async fn the_readme_s_examples_work_as_written() {
+    let scene = Scene::set().await;
+    let examples = include_str!("../README.md").split("```json\n").skip(1);
+    let examples = examples.map(|rest| rest.split("```").next().unwrap());
+    let examples: Vec<_> = examples
+        .filter(|block| block.contains("\"tool\""))
+        .collect();
+    let mut failed = String::new();
+    for (example, expected) in examples.iter().zip(TOOLS) {
+        let mut example = scene.moved(example);
+        assert_eq!(example["tool"], expected);
+        match expected {
+            "task_exec" => {
+                // From here on the example's server is this one.
+                scene.client.register(scene.sshd.login("prod_vps")).await;
+                let failing = json!({"alias": "prod_vps", "cmd": "exit 3"});
+                let answer = scene.client.call("task_exec", failing).await.ok();
+                answer.facts()["id"]
+                    .as_str()
+                    .unwrap()
+                    .clone_into(&mut failed);
+            }
+            "api_check" => {
+                // Nothing listens there: no test leaves this machine.
+                let port = crate::helper::closed_port();
+                let url = format!("http://127.0.0.1:{port}");
+                let moved =
+                    json!({"alias": "main_api", "url": url, "health_check_endpoint": "/health"});
+                scene.client.call("api_add", moved).await.ok();
+            }
+            "task_status" | "task_retry" => example["arguments"]["id"] = failed.clone().into(),
+            _ => {}
+        }
+        let answer = scene
+            .client
+            .call(expected, example["arguments"].take())
+            .await
+            .ok();
+        scene.check(expected, &answer);
+    }
+    assert_eq!(
+        examples.len(),
+        TOOLS.len(),
+        "each example is one of the documentation's"
+    );
+}

@@ -1,0 +1,207 @@
+//! Whatever a caller passes stays a value: nothing of it becomes shell syntax or an option, in any
+//! string parameter of any tool.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::helper::{Client, Folder, Sshd, closed_port, directory, text};
+
+const NASTY: [&str; 11] = [
+    "; touch pwned",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "x\ntouch pwned\n",
+    "' ; touch pwned; '",
+    "\" ; touch pwned; \"",
+    "x' $(touch pwned) \"",
+    "| touch pwned #",
+    "--version",
+    "-n",
+    "a\0b",
+];
+
+/// What the tools call on the server. What is told to run, runs.
+const PROGRAMS: [&str; 3] = ["docker", "pm2", "fail2ban-client"];
+
+struct Scene {
+    client: Client,
+    sshd: Sshd,
+    data: Folder,
+    local: Folder,
+    api: String,
+    _programs: Folder,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let (data, local, programs) = (directory(), directory(), directory());
+        for name in PROGRAMS {
+            let path = programs.path().join(name);
+            std::fs::write(&path, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        // Without forwarding, APIs are asked by a command on the server.
+        let sshd = Sshd::start_with(&format!(
+            "SetEnv PATH={}:/usr/bin:/bin\nAllowTcpForwarding no",
+            text(programs.path())
+        ));
+        std::fs::write(sshd.home("file"), "content\n").unwrap();
+        std::fs::write(local.path().join("file"), "content\n").unwrap();
+        let client = Client::in_process(data.path(), |_| {}).await;
+        client.register(sshd.login("web1")).await;
+        let api = format!("http://127.0.0.1:{}", closed_port());
+        Self {
+            client,
+            sshd,
+            data,
+            local,
+            api,
+            _programs: programs,
+        }
+    }
+
+    fn here(&self, name: &str) -> String {
+        text(&self.local.path().join(name))
+    }
+
+    /// Arguments with which a tool does what it is for.
+    fn arguments(&self, tool: &str) -> Value {
+        let both = json!({"alias": "web1", "direction": "download", "local": self.here("got"), "remote": "file"});
+        match tool {
+            "server_add" => self.sshd.login("web2"),
+            "server_remove" => json!({"alias": "web2"}),
+            "task_exec" => json!({"alias": "web1", "cmd": "true"}),
+            "task_exec_interactive" => {
+                json!({"alias": "web1", "cmd": "printf 'name? '; read x", "responses": {"name": "x"}, "timeout": 1})
+            }
+            "task_exec_sequence" => json!({"alias": "web1", "commands": ["true"]}),
+            "task_transfer" => both,
+            "task_transfer_multi" => {
+                let files = json!([{"local": self.here("all/"), "remote": "fil*"}]);
+                json!({"alias": "web1", "direction": "download", "files": files})
+            }
+            "get_docker_logs" => json!({"alias": "web1", "container": "nginx", "since": "1h"}),
+            "get_pm2_logs" => json!({"alias": "web1", "app": "api"}),
+            "get_fail2ban_status" => json!({"alias": "web1", "jail": "sshd"}),
+            "get_system_resources" | "get_services_status" => json!({"alias": "web1"}),
+            "tail_file" => json!({"alias": "web1", "filepath": "file"}),
+            "task_queue" => json!({"status": "failed"}),
+            "task_history" => json!({"alias": "web1", "status": "failed"}),
+            "task_status" | "task_wait" | "task_cancel" | "task_retry" => json!({"id": "00000000"}),
+            "task_output" => json!({"id": "00000000", "stream": "stdout", "grep": "x"}),
+            "task_logs" => json!({"level": "error", "search": "x"}),
+            "api_add" => json!({
+                "alias": "api", "url": self.api, "health_check_endpoint": "/x", "health_check_method": "GET",
+                "auth_method": "both", "api_key": "k", "auth_header_name": "X-Key", "auth_scheme": "S",
+                "htpasswd_user": "u", "htpasswd_pass": "p", "notes": "n",
+            }),
+            "api_remove" => json!({"alias": "api"}),
+            "api_check" => json!({"alias": "api", "server_alias": "web1"}),
+            "check_api_health" => json!({"alias": "web1", "url": self.api}),
+            other => panic!("{other} has a string parameter and no example here"),
+        }
+    }
+
+    /// The arguments with `nasty` in the place of one of them. `None` where that is a command line,
+    /// whose very purpose it is.
+    fn spoilt(&self, tool: &str, parameter: &str, nasty: &str) -> Option<Value> {
+        let mut arguments = self.arguments(tool);
+        let is_nul = nasty.contains('\0');
+        arguments[parameter] = match (tool, parameter) {
+            (_, "cmd") if !is_nul => return None,
+            (_, "commands") if !is_nul => return None,
+            (_, "commands") => json!([nasty]),
+            (_, "responses") => json!({nasty: nasty, "name": nasty}),
+            (_, "files") => {
+                json!([{"local": self.here("all/"), "remote": nasty}, {"local": self.here(nasty), "remote": "file"}])
+            }
+            // Nothing may be written beside the test's own folder.
+            (_, "local") => self.here(nasty).into(),
+            ("check_api_health", "url") => format!("{}/{nasty}", self.api).into(),
+            _ => nasty.into(),
+        };
+        Some(arguments)
+    }
+
+    fn assert_whole(&self, what: &str) {
+        let places = [
+            self.sshd.directory.path(),
+            self.data.path(),
+            self.local.path(),
+            Path::new("."),
+        ];
+        for place in places {
+            assert!(!place.join("pwned").exists(), "{what}");
+        }
+    }
+}
+
+/// Whether a parameter may hold a string, somewhere.
+fn takes_text(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => schema["type"] == "string" || fields.values().any(takes_text),
+        Value::Array(items) => items.iter().any(takes_text),
+        _ => false,
+    }
+}
+
+#[tokio::test]
+async fn no_string_becomes_syntax_or_an_option() {
+    let scene = Scene::set().await;
+    let mut tried = 0;
+    for tool in scene.client.tools().await {
+        // The name lives as long as the test does.
+        let name: &'static str = String::leak(tool.name.to_string());
+        for (parameter, schema) in tool.input_schema["properties"].as_object().unwrap() {
+            if !takes_text(schema) {
+                continue;
+            }
+            for nasty in NASTY {
+                let Some(arguments) = scene.spoilt(name, parameter, nasty) else {
+                    continue;
+                };
+                let what = format!("{name} {parameter}: {nasty:?}");
+                let answer = scene.client.call(name, arguments).await;
+                if nasty.contains('\0') {
+                    let error = answer.error("INVALID_ARGUMENT");
+                    assert!(
+                        error["message"].as_str().unwrap().contains("NUL"),
+                        "{what}: {error}"
+                    );
+                } else {
+                    let shown = answer.text();
+                    assert!(
+                        !shown.contains("Usage:") && !shown.contains("Free Software"),
+                        "{what}: {shown}"
+                    );
+                }
+                scene.assert_whole(&what);
+                tried += 1;
+            }
+        }
+        if name == "api_add" {
+            // What comes out of the catalogue meets the server's curl, each as it was taken.
+            let listed = scene.client.call("api_list", json!({})).await.ok();
+            for alias in listed.facts().as_object().unwrap().keys() {
+                let check = json!({"alias": alias, "server_alias": "web1"});
+                scene.client.call("api_check", check).await;
+                scene.assert_whole(&format!("api_check of {alias:?}"));
+            }
+        }
+        if name == "server_add" {
+            let listed = scene.client.call("server_list", json!({})).await.ok();
+            for alias in listed.facts().as_object().unwrap().keys() {
+                let server = &listed.facts()[alias];
+                // No test asks a name server.
+                if server["host"] == "127.0.0.1" {
+                    let run = json!({"alias": alias, "cmd": "true", "detach": true});
+                    scene.client.call("task_exec", run).await;
+                    scene.assert_whole(&format!("task_exec on {alias:?}"));
+                }
+            }
+        }
+    }
+    assert!(tried > 500, "{tried}");
+}
