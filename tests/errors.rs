@@ -36,6 +36,23 @@ async fn a_refused_connection() {
     run(&stage.client, "web1").await.ok();
 }
 
+/// In a network namespace of its own even the loopback interface is down.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_network_that_cannot_be_reached() {
+    let data = directory();
+    let mut command = tokio::process::Command::new("unshare");
+    command
+        .kill_on_drop(true)
+        .args(["--map-root-user", "--net"]);
+    command.arg(crate::helper::binary().as_std().get_program());
+    command.arg(format!("--data-dir={}", data.path().display()));
+    let client = Client::over(command).await;
+    client.register(login("far", 22)).await;
+    let error = run(&client, "far").await.error("CONNECTION_FAILED");
+    assert_eq!(error["details"]["reason"], "ENETUNREACH");
+}
+
 #[tokio::test]
 async fn a_name_that_does_not_resolve() {
     let stage = Stage::set().await;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::helper::{Client, Folder, Sshd, closed_port, directory, text};
 
+/// `pwned` stands for a path on the server.
 const NASTY: [&str; 11] = [
     "; touch pwned",
     "$(touch pwned)",
@@ -68,7 +69,7 @@ impl Scene {
 
     /// Arguments with which a tool does what it is for.
     fn arguments(&self, tool: &str) -> Value {
-        let both = json!({"alias": "web1", "direction": "download", "local": self.here("got"), "remote": "file"});
+        let both = json!({"alias": "web1", "direction": "download", "local": self.here("got"), "remote": self.sshd.home("file")});
         match tool {
             "server_add" => self.sshd.login("web2"),
             "server_remove" => json!({"alias": "web2"}),
@@ -79,14 +80,14 @@ impl Scene {
             "task_exec_sequence" => json!({"alias": "web1", "commands": ["true"]}),
             "task_transfer" => both,
             "task_transfer_multi" => {
-                let files = json!([{"local": self.here("all/"), "remote": "fil*"}]);
+                let files = json!([{"local": self.here("all/"), "remote": self.sshd.home("fil*")}]);
                 json!({"alias": "web1", "direction": "download", "files": files})
             }
             "get_docker_logs" => json!({"alias": "web1", "container": "nginx", "since": "1h"}),
             "get_pm2_logs" => json!({"alias": "web1", "app": "api"}),
             "get_fail2ban_status" => json!({"alias": "web1", "jail": "sshd"}),
             "get_system_resources" | "get_services_status" => json!({"alias": "web1"}),
-            "tail_file" => json!({"alias": "web1", "filepath": "file"}),
+            "tail_file" => json!({"alias": "web1", "filepath": self.sshd.home("file")}),
             "task_queue" => json!({"status": "failed"}),
             "task_history" => json!({"alias": "web1", "status": "failed"}),
             "task_status" | "task_wait" | "task_cancel" | "task_retry" => json!({"id": "00000000"}),
@@ -110,12 +111,11 @@ impl Scene {
         let mut arguments = self.arguments(tool);
         let is_nul = nasty.contains('\0');
         arguments[parameter] = match (tool, parameter) {
-            (_, "cmd") if !is_nul => return None,
-            (_, "commands") if !is_nul => return None,
+            (_, "cmd" | "commands") if !is_nul => return None,
             (_, "commands") => json!([nasty]),
             (_, "responses") => json!({nasty: nasty, "name": nasty}),
             (_, "files") => {
-                json!([{"local": self.here("all/"), "remote": nasty}, {"local": self.here(nasty), "remote": "file"}])
+                json!([{"local": self.here("all/"), "remote": nasty}, {"local": self.here(nasty), "remote": self.sshd.home("file")}])
             }
             // Nothing may be written beside the test's own folder.
             (_, "local") => self.here(nasty).into(),
@@ -154,12 +154,25 @@ async fn no_string_becomes_syntax_or_an_option() {
     for tool in scene.client.tools().await {
         // The name lives as long as the test does.
         let name: &'static str = String::leak(tool.name.to_string());
+        // Unspoilt it works, but for tasks that are not there.
+        if takes_text(&tool.input_schema["properties"]) {
+            let answer = scene.client.call(name, scene.arguments(name)).await;
+            let text = answer.text();
+            assert!(
+                !answer.is_error() || text.contains("UNKNOWN_TASK"),
+                "{name}: {text}"
+            );
+        }
         for (parameter, schema) in tool.input_schema["properties"].as_object().unwrap() {
             if !takes_text(schema) {
                 continue;
             }
             for nasty in NASTY {
-                let Some(arguments) = scene.spoilt(name, parameter, nasty) else {
+                let nasty = match parameter.as_str() {
+                    "local" => nasty.to_owned(),
+                    _ => nasty.replace("pwned", &scene.sshd.home("pwned")),
+                };
+                let Some(arguments) = scene.spoilt(name, parameter, &nasty) else {
                     continue;
                 };
                 let what = format!("{name} {parameter}: {nasty:?}");

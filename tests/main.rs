@@ -1,6 +1,6 @@
 //! The tests: real MCP sessions against real SSH servers, one module per capability.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod apis;
 mod cancel;
@@ -25,5 +25,6 @@ mod queue;
 mod restart;
 mod sequence;
 mod servers;
+mod services;
 mod settings;
 mod transfer;

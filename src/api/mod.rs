@@ -2,8 +2,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`request`] | what is asked, and with which secrets |
-//! | [`routes`] | the ways there: from here, through a channel of an SSH connection, with the server's `curl` |
+//! | `request` | what is asked, and with which secrets |
+//! | `routes` | the ways there: from here, through a channel of an SSH connection, with the server's `curl` |
 //! | this | which way is taken, and what the outcome says |
 
 mod request;

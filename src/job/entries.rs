@@ -6,7 +6,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::record::{Job, JobId};
+use super::id::JobId;
+use super::record::Job;
 
 /// An entry of `queue.json`.
 #[derive(Clone, Serialize)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::record::{Job, JobId};
+use super::id::JobId;
+use super::record::Job;
 use crate::error::Error;
 use crate::store::JsonFile;
 use crate::sync::lock;

@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::detached::{self, Attention};
 use super::outputs::{Outputs, Streams};
 use super::queue::Queue;
-use super::record::{Job, Kind, Status};
+use super::record::Job;
 use super::sequence::{self, Step};
+use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
-use crate::secret::MASK;
-use crate::sftp::transfer::{self, Entry, Request, Summary};
+use crate::sftp::transfer::{self, Request, Summary};
 use crate::ssh::conversation::{self, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
@@ -60,162 +60,6 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// A new pending job of this operation.
-    pub(super) fn new_job(&self, alias: &str) -> Job {
-        match self {
-            Self::Exec {
-                cmd,
-                timeout,
-                detach,
-                bound,
-            } => {
-                let mut job = Job::new(Kind::Ssh, alias);
-                job.cmd = Some(cmd.clone());
-                job.timeout = *timeout;
-                if *detach {
-                    job.detach();
-                }
-                job.max_lines = bound.map(|bound| bound.lines);
-                job.stream_timeout = bound.map(|bound| bound.time.as_secs_f64());
-                job
-            }
-            Self::Interactive {
-                cmd,
-                responses,
-                auto_respond,
-                timeout,
-            } => {
-                let mut job = Job::new(Kind::Ssh, alias);
-                job.cmd = Some(cmd.clone());
-                job.timeout = *timeout;
-                job.interactive = Some(true);
-                job.auto_respond = Some(*auto_respond);
-                job.responses = Some(masked(responses));
-                job
-            }
-            Self::Sequence {
-                steps,
-                continue_on_error,
-                timeout,
-            } => {
-                let mut job = Job::new(Kind::SshSequence, alias);
-                job.commands = Some(steps.clone());
-                job.continue_on_error = Some(*continue_on_error);
-                job.timeout = *timeout;
-                job
-            }
-            Self::Transfer(request) => {
-                let mut job = Job::new(Kind::Sftp, alias);
-                job.direction = Some(request.direction);
-                match request.entries.as_slice() {
-                    [Entry { local, remote }] if !request.patterns => {
-                        job.local = Some(local.clone());
-                        job.remote = Some(remote.clone());
-                    }
-                    entries => job.files = Some(entries.to_vec()),
-                }
-                job
-            }
-        }
-    }
-
-    /// The operation that a record describes.
-    pub(super) fn of_job(job: &Job) -> Result<Self, Error> {
-        match (job.kind, job) {
-            (
-                Kind::Ssh,
-                Job {
-                    cmd: Some(cmd),
-                    interactive: Some(true),
-                    responses,
-                    ..
-                },
-            ) => {
-                let responses = responses.clone().unwrap_or_default();
-                if responses.values().any(|answer| answer == MASK) {
-                    return Err(Error::NotRetryable {
-                        id: job.id.to_string(),
-                        reason: "its record does not hold the secret among its answers".to_owned(),
-                    });
-                }
-                Ok(Self::Interactive {
-                    cmd: cmd.clone(),
-                    responses,
-                    auto_respond: job.auto_respond != Some(false),
-                    timeout: job.timeout,
-                })
-            }
-            (
-                Kind::Ssh,
-                Job {
-                    cmd: Some(cmd),
-                    timeout,
-                    detach,
-                    ..
-                },
-            ) => Ok(Self::Exec {
-                cmd: cmd.clone(),
-                timeout: *timeout,
-                detach: *detach == Some(true),
-                bound: match (job.max_lines, job.stream_timeout) {
-                    (Some(lines), Some(time)) => Some(Bound {
-                        lines,
-                        time: Duration::try_from_secs_f64(time).unwrap_or(Duration::MAX),
-                    }),
-                    _ => None,
-                },
-            }),
-            (
-                Kind::Sftp,
-                Job {
-                    direction: Some(direction),
-                    local: Some(local),
-                    remote: Some(remote),
-                    ..
-                },
-            ) => Ok(Self::Transfer(Request {
-                direction: *direction,
-                entries: vec![Entry {
-                    local: local.clone(),
-                    remote: remote.clone(),
-                }],
-                patterns: false,
-            })),
-            (
-                Kind::Sftp,
-                Job {
-                    direction: Some(direction),
-                    files: Some(files),
-                    ..
-                },
-            ) => Ok(Self::Transfer(Request {
-                direction: *direction,
-                entries: files.clone(),
-                patterns: true,
-            })),
-            (
-                Kind::SshSequence,
-                Job {
-                    commands: Some(commands),
-                    continue_on_error,
-                    timeout,
-                    ..
-                },
-            ) => Ok(Self::Sequence {
-                steps: commands.clone(),
-                continue_on_error: *continue_on_error == Some(true),
-                timeout: *timeout,
-            }),
-            _ => Err(Error::NotRetryable {
-                id: job.id.to_string(),
-                reason: format!(
-                    "its record does not hold a whole call of type `{}`",
-                    job.kind.name()
-                ),
-            }),
-        }
-    }
-
     /// Does it, and enters what came of it into `job`.
     pub(super) async fn perform(
         &self,
@@ -299,19 +143,6 @@ pub fn answers(responses: &Responses) -> Result<Vec<(Regex, String)>, Error> {
         Ok((pattern, answer.clone()))
     });
     answers.collect()
-}
-
-/// The answers as a record may hold them.
-fn masked(responses: &Responses) -> Responses {
-    let shown = |(prompt, answer): (&String, &String)| {
-        let answer = if conversation::is_secret(prompt) {
-            MASK
-        } else {
-            answer
-        };
-        (prompt.clone(), answer.to_owned())
-    };
-    responses.iter().map(shown).collect()
 }
 
 /// What a job works with.
@@ -472,32 +303,5 @@ mod tests {
             limit_of(Some(1.5), default),
             Some(Duration::from_millis(1500))
         );
-    }
-
-    #[test]
-    fn a_record_holds_what_a_retry_needs() {
-        let request = Request {
-            direction: transfer::Direction::Download,
-            entries: vec![Entry {
-                local: "a".into(),
-                remote: "b".into(),
-            }],
-            patterns: false,
-        };
-        let job = Operation::Transfer(request).new_job("web1");
-        let Operation::Transfer(again) = Operation::of_job(&job).unwrap() else {
-            panic!("a transfer stays a transfer");
-        };
-        assert_eq!(
-            (
-                again.entries[0].local.as_str(),
-                again.entries[0].remote.as_str()
-            ),
-            ("a", "b")
-        );
-        assert!(matches!(
-            Operation::of_job(&Job::new(Kind::SshSequence, "web1")),
-            Err(Error::NotRetryable { .. })
-        ));
     }
 }

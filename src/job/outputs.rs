@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Job, JobId};
+use super::id::JobId;
+use super::record::Job;
 use crate::config::Config;
 use crate::error::Error;
 use crate::ssh::output::FEW;
@@ -195,7 +196,7 @@ impl Outputs {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Kind, Status};
+    use super::super::status::{Kind, Status};
     use super::*;
 
     fn outputs(directory: &Path, total: u64) -> Outputs {

@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 
 use super::entries::{Entries, Entry, jobs, surplus};
 use super::history::{History, HistoryEntry};
-use super::record::{Job, JobId};
+use super::id::JobId;
+use super::record::Job;
 use super::saver::Saver;
 use super::stats::QueueStats;
 use crate::config::Config;
@@ -330,7 +331,7 @@ impl State {
 mod tests {
     use std::path::Path;
 
-    use super::super::record::{Kind, Status};
+    use super::super::status::{Kind, Status};
     use super::*;
 
     fn open(directory: &Path, change: impl FnOnce(&mut Config)) -> Arc<Queue> {

@@ -4,9 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::id::JobId;
 use super::outputs::Stream;
 use super::page::{Page, Selection};
-use super::record::{Job, JobId};
+use super::record::Job;
 use super::runner::Jobs;
 use crate::error::Error;
 use crate::store::blocking;

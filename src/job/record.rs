@@ -1,12 +1,12 @@
 //! A job's record, as `queue.json` and every answer spell it.
 
-use std::fmt;
-
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::id::JobId;
 use super::sequence::{Step, StepResult};
+use super::status::{Kind, Status};
 use crate::error::{FailedFile, Report, Stopped};
 use crate::sftp::transfer::{Direction, Entry};
 use crate::ssh::output::FEW;
@@ -18,116 +18,6 @@ const REMOTE_BASE: &str = "~/.mcp-sftp-orchestrator";
 
 /// How often a job may be retried.
 const MAX_RETRIES: u32 = 3;
-
-/// A job's name: 8 hexadecimal characters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct JobId(String);
-
-impl JobId {
-    /// A new random ID.
-    pub fn random() -> Self {
-        Self(crate::random::hex::<4>())
-    }
-
-    /// The ID's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for JobId {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What kind of work a job is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A command.
-    #[default]
-    Ssh,
-    /// A transfer.
-    Sftp,
-    /// A sequence of commands.
-    SshSequence,
-}
-
-impl Kind {
-    /// Its name in records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ssh => "ssh",
-            Self::Sftp => "sftp",
-            Self::SshSequence => "ssh_sequence",
-        }
-    }
-}
-
-/// Where a job stands.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Recorded, not yet under way.
-    #[default]
-    Pending,
-    /// Under way.
-    Running,
-    /// Done, and well.
-    Completed,
-    /// Done, and not well.
-    Failed,
-    /// Some files of a transfer arrived, others did not.
-    Partial,
-    /// Stopped on request.
-    Cancelled,
-    /// The process that ran it is gone.
-    Crashed,
-}
-
-impl Status {
-    /// Whether the job may still change.
-    pub fn is_live(self) -> bool {
-        matches!(self, Self::Pending | Self::Running)
-    }
-
-    /// Whether the job may be started anew.
-    pub fn can_retry(self) -> bool {
-        matches!(
-            self,
-            Self::Failed | Self::Partial | Self::Cancelled | Self::Crashed
-        )
-    }
-
-    /// Its name in records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Partial => "partial",
-            Self::Cancelled => "cancelled",
-            Self::Crashed => "crashed",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A job. Fields that this version does not know are kept.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

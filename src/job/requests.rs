@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::record::JobId;
+use super::id::JobId;
 use crate::error::Error;
 use crate::store::DataDirectory;
 

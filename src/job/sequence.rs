@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::operation::{Context, enter_command, limit_of};
 use super::outputs::Streams;
-use super::record::{Job, Status};
+use super::record::Job;
+use super::status::Status;
 use crate::ssh::Ended;
 use crate::ssh::sequence::{Line, Outcome, Sequence};
 use crate::time::millis;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::record::{Job, JobId, Status};
+use super::id::JobId;
+use super::record::Job;
+use super::status::Status;
 
 /// Figures over the queue.
 #[derive(Clone, Debug, Default, Serialize)]

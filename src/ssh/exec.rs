@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::conversation::Conversation;
+use super::ended::Ended;
 use super::output::Output;
 use super::pool::{Pool, patience};
-use super::session::{Bound, Ended, Input, Session, open};
+use super::session::{Bound, Input, Session, open};
 use crate::error::Error;
 
 /// A command, and what bounds it.

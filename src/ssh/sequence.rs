@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::capture::Captured;
+use super::ended::Ended;
 use super::output::Output;
 use super::pool::{Pool, patience};
 use super::quote::quote;
-use super::session::{Ended, Input, Session, open};
+use super::session::{Input, Session, open};
 use crate::error::Error;
 use crate::random;
 
@@ -84,8 +85,8 @@ impl<'a> Sequence<'a> {
             let printed = session.take_step();
             let (captured, report) = match printed {
                 Some(step) => {
-                    let report = step.stdout.1.line().map(ToOwned::to_owned);
-                    ([step.stdout.0, step.stderr.0], report)
+                    let report = step.stdout.marker.line().map(ToOwned::to_owned);
+                    ([step.stdout.captured, step.stderr.captured], report)
                 }
                 None => Default::default(),
             };
@@ -150,8 +151,8 @@ impl<'a> Sequence<'a> {
         session.type_in(&step(&enter, &token), &token).await?;
         let interruption = session.attend_in_silence(START_LIMIT, self.cancel).await;
         let report = session.take_step().and_then(|step| {
-            let report = step.stdout.1.line().map(ToOwned::to_owned);
-            report.ok_or_else(|| step.stderr.0.text()).ok()
+            let report = step.stdout.marker.line().map(ToOwned::to_owned);
+            report.ok_or_else(|| step.stderr.captured.text()).ok()
         });
         match (interruption, report) {
             (None, Some(report)) if report.starts_with("0 ") => Ok(Some(session)),

@@ -7,11 +7,12 @@ use russh::{ChannelMsg, Sig};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::capture::Captured;
 use super::conversation::Conversation;
+use super::ended::{Ended, Interruption};
 use super::marker::Marker;
 use super::output::{Output, due};
 use super::pool::{Lease, OpenChannel, Pool, Use};
+use super::step::Step;
 use super::stop;
 use crate::error::{Error, Stopped};
 
@@ -34,27 +35,6 @@ const TERMINAL_SIZE: (u32, u32) = (250, 50);
 
 /// The data type of standard error (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
-
-/// How a command ended.
-#[derive(Debug)]
-pub enum Ended {
-    /// With an exit status.
-    Exited(u32),
-    /// By a signal, named as in RFC 4254, section 6.10 (without `SIG`).
-    Signalled(String),
-    /// It ran past its timeout.
-    TimedOut(Stopped),
-    /// It came to the bound of a command that would print for ever.
-    Bounded(Stopped),
-    /// It was cancelled.
-    Cancelled(Stopped),
-    /// It was cancelled before it had begun.
-    NotBegun,
-    /// The server closed the channel without saying how the command ended.
-    Unknown,
-    /// The line was lost before the command's end was known.
-    LineLost(Error),
-}
 
 /// Opens a channel for a command of `alias`, waiting for one at most `patience`. Gives also whether its
 /// login shell is a POSIX one; `None` if that was cancelled.
@@ -102,20 +82,6 @@ pub(super) struct Session<'a> {
     closed_by_server: bool,
 }
 
-/// A part of what a session prints, with the lines that end it.
-pub(super) struct Step {
-    pub(super) stdout: (Captured, Marker),
-    pub(super) stderr: (Captured, Marker),
-    /// Whether its output is no command's.
-    silent: bool,
-}
-
-impl Step {
-    fn is_over(&self) -> bool {
-        self.stdout.1.line().is_some() && self.stderr.1.line().is_some()
-    }
-}
-
 /// How much is taken of a command that would print for ever.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bound {
@@ -124,9 +90,6 @@ pub struct Bound {
     /// How long it may print.
     pub time: Duration,
 }
-
-/// Why a session has to be stopped, as what comes of it.
-pub(super) type Interruption = fn(Stopped) -> Ended;
 
 /// What a session runs.
 pub(super) enum Input<'l> {
@@ -199,30 +162,16 @@ impl<'a> Session<'a> {
 
     /// Types to the process, and begins a step that ends with a line of `token` on both streams.
     pub(super) async fn type_in(&mut self, text: &str, token: &str) -> Result<(), Error> {
-        self.step = Some(Step {
-            stdout: (Captured::default(), Marker::with_token(token)),
-            stderr: (Captured::default(), Marker::with_token(token)),
-            silent: false,
-        });
+        self.step = Some(Step::until(token));
         let sent = self.channel.data(text.as_bytes()).await;
         sent.map_err(|error| self.channel.lease().refusal(error.to_string()))
     }
 
     /// Gives what the step has printed.
     pub(super) fn take_step(&mut self) -> Option<Step> {
-        self.step.take().map(|mut step| {
-            for (output, (captured, marker)) in [
-                (&mut *self.stdout, &mut step.stdout),
-                (&mut *self.stderr, &mut step.stderr),
-            ] {
-                let rest = marker.rest();
-                captured.push(&rest);
-                if !step.silent {
-                    output.push(&rest);
-                }
-            }
-            step
-        })
+        let mut step = self.step.take()?;
+        step.take_rest(self.stdout, self.stderr);
+        Some(step)
     }
 
     /// Takes messages until the step is over, or the channel closes, or has lingered after the
@@ -350,7 +299,7 @@ impl<'a> Session<'a> {
             }
             Some(ChannelMsg::Data { data }) => {
                 if let Some(step) = &mut self.step {
-                    push(self.stdout, &mut step.stdout, &data, step.silent);
+                    step.take_stdout(self.stdout, &data);
                 } else {
                     let room = self.bound.map(|bound| {
                         let lines = self.stdout.captured().lines().unwrap_or(u64::MAX);
@@ -365,7 +314,7 @@ impl<'a> Session<'a> {
                     None => data.to_vec(),
                 };
                 match &mut self.step {
-                    Some(step) => push(self.stderr, &mut step.stderr, &data, step.silent),
+                    Some(step) => step.take_stderr(self.stderr, &data),
                     None => self.stderr.push(&data),
                 }
             }
@@ -373,7 +322,7 @@ impl<'a> Session<'a> {
                 self.exit = Some(Ended::Exited(exit_status));
             }
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                self.exit = Some(Ended::Signalled(signal_name_of(&signal_name)));
+                self.exit = Some(Ended::by(&signal_name));
             }
             Some(ChannelMsg::Failure) => {
                 self.refused = true;
@@ -478,20 +427,6 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Puts what is the step's own into both of its places.
-fn push(
-    output: &mut Output,
-    (captured, marker): &mut (Captured, Marker),
-    data: &[u8],
-    silent: bool,
-) {
-    let own = marker.pass(data);
-    captured.push(&own);
-    if !silent {
-        output.push(&own);
-    }
-}
-
 /// The first so many lines; all without a number.
 fn first_lines(data: &[u8], lines: Option<u64>) -> &[u8] {
     let Some(lines) = lines.and_then(|lines| usize::try_from(lines).ok()) else {
@@ -503,12 +438,5 @@ fn first_lines(data: &[u8], lines: Option<u64>) -> &[u8] {
         None => &[],
         Some(None) => data,
         Some(Some((end, _))) => &data[..=end],
-    }
-}
-
-fn signal_name_of(signal: &Sig) -> String {
-    match signal {
-        Sig::Custom(name) => name.clone(),
-        known => format!("{known:?}"),
     }
 }

@@ -85,7 +85,7 @@ impl Pool {
         purpose: Use,
         patience: Duration,
     ) -> Result<OpenChannel, Error> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now().checked_add(patience);
         let mut refused = 0;
         loop {
             let (_, opened) = self.knock(alias, purpose, deadline, &Door::Session).await?;
@@ -115,7 +115,9 @@ impl Pool {
         deadline: Instant,
     ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
         let door = Door::Tunnel(host.to_owned(), port, limit);
-        let (asked, opened) = self.knock(alias, Use::Command, deadline, &door).await?;
+        let (asked, opened) = self
+            .knock(alias, Use::Command, Some(deadline), &door)
+            .await?;
         let opened = match opened {
             Opened::Open(channel) => Ok(channel),
             Opened::Silent => Err(NoTunnel::Silent),
@@ -130,13 +132,12 @@ impl Pool {
         &self,
         alias: &str,
         purpose: Use,
-        deadline: Instant,
+        deadline: Option<Instant>,
         door: &Door,
     ) -> Result<(Instant, Opened), Error> {
         let mut dead = 0;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let lease = self.lease(alias, purpose, left).await?;
+            let lease = self.lease(alias, purpose, left(deadline)).await?;
             let asked = Instant::now();
             let Some((lease, outcome)) = open_channel(lease, door.clone(), deadline).await else {
                 return Ok((asked, Opened::Silent));
@@ -282,12 +283,14 @@ type Outcome = Result<Result<Channel<Msg>, russh::Error>, Elapsed>;
 
 /// Opens a channel in a task of its own: if the caller goes away meanwhile, the channel is closed
 /// once the server has confirmed it, and its place is given back only then.
-async fn open_channel(lease: Lease, door: Door, deadline: Instant) -> Option<(Lease, Outcome)> {
+async fn open_channel(
+    lease: Lease,
+    door: Door,
+    deadline: Option<Instant>,
+) -> Option<(Lease, Outcome)> {
     let limit = match &door {
         Door::Session => Duration::MAX,
-        Door::Tunnel(_, _, limit) => {
-            (*limit).min(deadline.saturating_duration_since(Instant::now()))
-        }
+        Door::Tunnel(_, _, limit) => (*limit).min(left(deadline)),
     };
     let opening = tokio::spawn(async move {
         let connection = &lease.connection;
@@ -302,6 +305,13 @@ async fn open_channel(lease: Lease, door: Door, deadline: Instant) -> Option<(Le
         // The runtime is ending, and this task with it.
         Err(_) => std::future::pending().await,
     }
+}
+
+/// The time until then; endless without one.
+fn left(deadline: Option<Instant>) -> Duration {
+    deadline.map_or(Duration::MAX, |deadline| {
+        deadline.saturating_duration_since(Instant::now())
+    })
 }
 
 /// The outcome on its way to the caller.

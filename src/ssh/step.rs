@@ -1,0 +1,67 @@
+//! A part of what a session prints, with the lines that end it.
+
+use super::capture::Captured;
+use super::marker::Marker;
+use super::output::Output;
+
+/// What is printed up to a line with the same token on both streams.
+pub(super) struct Step {
+    pub(super) stdout: Part,
+    pub(super) stderr: Part,
+    /// Whether its output is no command's.
+    pub(super) silent: bool,
+}
+
+/// What is printed on one stream.
+pub(super) struct Part {
+    pub(super) captured: Captured,
+    pub(super) marker: Marker,
+}
+
+impl Step {
+    /// A step that ends with lines of `token`.
+    pub(super) fn until(token: &str) -> Self {
+        let part = || Part {
+            captured: Captured::default(),
+            marker: Marker::with_token(token),
+        };
+        Self {
+            stdout: part(),
+            stderr: part(),
+            silent: false,
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.stdout.marker.line().is_some() && self.stderr.marker.line().is_some()
+    }
+
+    /// Takes what came on standard output, and puts what is its own into `output` as well.
+    pub(super) fn take_stdout(&mut self, output: &mut Output, data: &[u8]) {
+        let own = self.stdout.marker.pass(data);
+        self.stdout.keep(output, &own, self.silent);
+    }
+
+    /// Takes what came on standard error.
+    pub(super) fn take_stderr(&mut self, output: &mut Output, data: &[u8]) {
+        let own = self.stderr.marker.pass(data);
+        self.stderr.keep(output, &own, self.silent);
+    }
+
+    /// Takes what was held back while it might have been the end.
+    pub(super) fn take_rest(&mut self, stdout: &mut Output, stderr: &mut Output) {
+        for (part, output) in [(&mut self.stdout, stdout), (&mut self.stderr, stderr)] {
+            let rest = part.marker.rest();
+            part.keep(output, &rest, self.silent);
+        }
+    }
+}
+
+impl Part {
+    fn keep(&mut self, output: &mut Output, own: &[u8], silent: bool) {
+        self.captured.push(own);
+        if !silent {
+            output.push(own);
+        }
+    }
+}
