@@ -13,6 +13,7 @@ mod exec;
 mod helper;
 mod injection;
 mod interactive;
+mod kinds;
 mod lifecycle;
 mod lines;
 mod losses;
