@@ -110,6 +110,9 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// Long enough for a server to restart, or a laptop to find its network again.
+const LINE_PATIENCE: Duration = Duration::from_secs(120);
+
 /// The validated settings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -131,6 +134,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Time between keep-alives.
     pub keep_alive: Duration,
+    /// How long a transfer takes up a lost line again before it fails; not a setting.
+    pub line_patience: Duration,
     /// Most jobs in the queue.
     pub max_queue: usize,
     /// Most bytes kept on disk of each output stream of a job.
@@ -206,6 +211,7 @@ impl Config {
                 .min(max_connections),
             idle_timeout: raw.millis("IDLE_TIMEOUT", 1),
             keep_alive: raw.millis("KEEP_ALIVE_INTERVAL", 1),
+            line_patience: LINE_PATIENCE,
             max_queue: raw.count("MAX_QUEUE_SIZE", 1),
             max_output: raw.whole("MAX_OUTPUT_SIZE", 0),
             max_output_total: raw.whole("MAX_OUTPUT_TOTAL", 0),

@@ -236,28 +236,6 @@ async fn what_cannot_be_moved_is_named_with_its_reason() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_tree_with_a_link_is_partial_and_says_so() {
-    let stage = Stage::set().await;
-    write(&stage.local("tree/file"), b"1");
-    std::os::unix::fs::symlink("/etc", stage.local("tree/out")).unwrap();
-    let up = transfer(
-        &stage,
-        "upload",
-        &stage.local("tree"),
-        &stage.remote("tree"),
-    )
-    .await
-    .ok();
-    assert_eq!(up.facts()["status"], "partial");
-    assert_eq!(
-        up.facts()["failedFiles"][0]["file"],
-        stage.local("tree/out")
-    );
-    assert!(!Path::new(&stage.remote("tree/out")).exists());
-}
-
-#[cfg(unix)]
-#[tokio::test]
 async fn a_private_file_is_never_readable_by_others_on_its_way() {
     use std::os::unix::fs::PermissionsExt;
     let stage = Stage::set().await;
@@ -296,61 +274,4 @@ async fn a_private_file_is_never_readable_by_others_on_its_way() {
             "{direction}: {seen:?}"
         );
     }
-}
-
-#[tokio::test]
-async fn an_sftp_session_that_the_server_ends_fails_the_transfer_and_frees_its_place() {
-    let stage = Stage::set().await;
-    write(&stage.local("big"), &noise(64 * 1024 * 1024));
-    let mut background = arguments("upload", &stage.local("big"), &stage.remote("target"));
-    background["background"] = json!(true);
-    let handed = stage.client.call("task_transfer", background).await.ok();
-    crate::helper::eventually("the transfer is under way", || {
-        let mut entries = std::fs::read_dir(stage.home.path()).unwrap().flatten();
-        entries.any(|entry| entry.metadata().is_ok_and(|facts| facts.len() > 0))
-    })
-    .await;
-    stage.server.end_sftp().await;
-    let ended = stage.client.wait(&handed.facts()["id"]).await;
-    let error = ended.error("TRANSFER_FAILED");
-    assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("ended the SFTP session"),
-        "{error}"
-    );
-    let mut channels = None;
-    while channels != Some(0) {
-        let stats = stage.client.call("pool_stats", json!({})).await.ok();
-        channels = stats.facts()["byServer"]["web1"]["connections"][0]["channels"].as_u64();
-    }
-}
-
-#[tokio::test]
-async fn a_cut_line_leaves_the_old_file_as_it_was() {
-    let stage = Stage::set().await;
-    write(&stage.local("big"), &noise(64 * 1024 * 1024));
-    write(&stage.remote("target"), b"old");
-    let mut background = arguments("upload", &stage.local("big"), &stage.remote("target"));
-    background["background"] = json!(true);
-    let handed = stage.client.call("task_transfer", background).await.ok();
-    crate::helper::eventually("the transfer is under way", || {
-        std::fs::read_dir(stage.home.path())
-            .unwrap()
-            .flatten()
-            .any(|entry| {
-                entry.file_name().to_string_lossy().ends_with(".part")
-                    && entry.metadata().is_ok_and(|facts| facts.len() > 0)
-            })
-    })
-    .await;
-    stage.server.cut();
-    let ended = stage.client.wait(&handed.facts()["id"]).await;
-    let error = ended.error("TRANSFER_FAILED");
-    assert!(
-        error["message"].as_str().unwrap().contains("line was lost"),
-        "{error}"
-    );
-    assert_eq!(std::fs::read(stage.remote("target")).unwrap(), b"old");
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use regex::Regex;
 use tokio_util::sync::CancellationToken;
@@ -16,10 +17,14 @@ use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
-use crate::sftp::transfer::{self, Request, Summary};
+use crate::sftp::Progress;
+use crate::sftp::transfer::{Request, Summary, Transfer};
 use crate::ssh::conversation::{self, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
+
+/// How often the record says how far a transfer has come.
+const PROGRESS_NOTED: Duration = Duration::from_millis(250);
 
 /// What a job does. Everything that a retry needs stands in the record.
 #[derive(Clone, Debug)]
@@ -115,15 +120,10 @@ impl Operation {
                 let options = (*timeout, *continue_on_error);
                 sequence::perform(context, job, steps, options, cancel).await;
             }
-            Self::Transfer(request) => {
-                let patience = patience(context.config.command_timeout);
-                let alias = job.alias.clone();
-                let moved = transfer::run(context.pool, &alias, request, patience, cancel);
-                match moved.await {
-                    Ok(summary) => enter_transfer(job, request, summary),
-                    Err(error) => job.fail(error.report()),
-                }
-            }
+            Self::Transfer(request) => match move_files(context, job, request, cancel).await {
+                Ok(summary) => enter_transfer(job, request, summary),
+                Err(error) => job.fail(error.report()),
+            },
         }
     }
 }
@@ -151,6 +151,41 @@ pub(super) struct Context<'a> {
     pub(super) queue: &'a Arc<Queue>,
     pub(super) outputs: &'a Outputs,
     pub(super) pool: &'a Pool,
+}
+
+/// Runs a transfer, and notes in the queue how far it has come.
+async fn move_files(
+    context: &Context<'_>,
+    job: &Job,
+    request: &Request,
+    cancel: &CancellationToken,
+) -> Result<Summary, Error> {
+    let progress = Progress::default();
+    let transfer = Transfer {
+        pool: context.pool,
+        alias: &job.alias,
+        request,
+        token: job.part.as_deref().unwrap_or(job.id.as_str()),
+        patience: patience(context.config.command_timeout),
+        line_patience: context.config.line_patience,
+        progress: &progress,
+        cancel,
+    };
+    // Boxed, or the compiler does not see that it may go from thread to thread.
+    let mut moved: BoxFuture<'_, _> = Box::pin(transfer.run());
+    let mut noted = (0, None);
+    loop {
+        tokio::select! {
+            outcome = &mut moved => return outcome,
+            () = tokio::time::sleep(PROGRESS_NOTED) => {
+                let now = (progress.bytes(), progress.whole());
+                if now != noted {
+                    noted = now;
+                    context.queue.amend(&job.id, |job| job.note(&progress));
+                }
+            }
+        }
+    }
 }
 
 async fn execute(
@@ -268,6 +303,9 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
     }
     job.output = Some(output);
     job.files_done = Some(done);
+    job.files_total = Some(total);
+    job.resumed_bytes = Some(summary.resumed).filter(|bytes| *bytes > 0);
+    job.bytes_total = summary.whole.map(|whole| whole.bytes);
     job.bytes = Some(summary.bytes);
     job.failed_files = Some(summary.failed.clone());
     if summary.abandoned {

@@ -8,6 +8,7 @@ use super::id::JobId;
 use super::sequence::{Step, StepResult};
 use super::status::{Kind, Status};
 use crate::error::{FailedFile, Report, Stopped};
+use crate::sftp::Progress;
 use crate::sftp::transfer::{Direction, Entry};
 use crate::ssh::output::FEW;
 use crate::ssh::{Captured, Output};
@@ -94,6 +95,12 @@ pub struct Job {
     /// What a transfer of several entries moves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<Entry>>,
+    /// Whether checksums of both sides were compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify: Option<bool>,
+    /// What tells a transfer's part files from others: the first try's ID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// The transfer's path on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local: Option<String>,
@@ -163,9 +170,18 @@ pub struct Job {
     /// Files that arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files_done: Option<usize>,
+    /// Files of a transfer in all, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_total: Option<usize>,
     /// Bytes that arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// Bytes in all, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_total: Option<u64>,
+    /// Bytes that were there already when a transfer went on after a lost line or in a retry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_bytes: Option<u64>,
     /// Files that did not arrive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_files: Option<Vec<FailedFile>>,
@@ -362,6 +378,16 @@ impl Job {
                     self.summary()
                 )
             })
+    }
+
+    /// Notes how far a transfer has come.
+    pub(super) fn note(&mut self, progress: &Progress) {
+        self.files_done = Some(progress.files());
+        self.bytes = Some(progress.bytes());
+        if let Some(whole) = progress.whole() {
+            self.files_total = Some(whole.files);
+            self.bytes_total = Some(whole.bytes);
+        }
     }
 
     /// Notes how long it took.

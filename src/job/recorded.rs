@@ -58,6 +58,8 @@ impl Operation {
             Self::Transfer(request) => {
                 let mut job = Job::new(Kind::Sftp, alias);
                 job.direction = Some(request.direction);
+                job.verify = request.verify.then_some(true);
+                job.part.clone_from(&request.part);
                 match request.entries.as_slice() {
                     [Entry { local, remote }] if !request.patterns => {
                         job.local = Some(local.clone());
@@ -72,6 +74,8 @@ impl Operation {
 
     /// The operation that a record describes.
     pub(super) fn of_job(job: &Job) -> Result<Self, Error> {
+        // A retry goes on from the parts of the first try.
+        let part = || job.part.clone().unwrap_or_else(|| job.id.to_string());
         match (job.kind, job) {
             (
                 Kind::Ssh,
@@ -131,6 +135,8 @@ impl Operation {
                     remote: remote.clone(),
                 }],
                 patterns: false,
+                verify: job.verify == Some(true),
+                part: Some(part()),
             })),
             (
                 Kind::Sftp,
@@ -143,6 +149,8 @@ impl Operation {
                 direction: *direction,
                 entries: files.clone(),
                 patterns: true,
+                verify: job.verify == Some(true),
+                part: Some(part()),
             })),
             (
                 Kind::SshSequence,
@@ -195,6 +203,8 @@ mod tests {
                 remote: "b".into(),
             }],
             patterns: false,
+            verify: true,
+            part: None,
         };
         let job = Operation::Transfer(request).new_job("web1");
         let Operation::Transfer(again) = Operation::of_job(&job).unwrap() else {

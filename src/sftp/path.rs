@@ -1,11 +1,13 @@
-//! Paths on a server: always with `/`, whatever this machine uses.
+//! Paths on a server: always with `/`, whatever this machine uses, and any bytes between.
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// A path on a server. A relative one starts at the user's home directory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RemotePath(String);
+pub struct RemotePath(Vec<u8>);
 
 impl RemotePath {
     /// A path as a user writes it; a leading `~/` is the home directory, where SFTP sessions begin.
@@ -15,28 +17,29 @@ impl RemotePath {
             Some(rest) if rest.starts_with('/') => rest.trim_start_matches('/'),
             _ => path,
         };
-        Self(if path.is_empty() {
-            ".".to_owned()
-        } else {
-            path.to_owned()
-        })
+        Self::of_bytes(path.as_bytes())
+    }
+
+    /// A path as a server gives it.
+    pub(super) fn of_bytes(path: &[u8]) -> Self {
+        Self(if path.is_empty() { b"." } else { path }.to_vec())
     }
 
     /// The path as the server is told it.
-    pub fn as_str(&self) -> &str {
+    pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// Whether the user marked it as a directory.
     pub fn names_directory(&self) -> bool {
-        self.0.ends_with('/')
+        self.0.ends_with(b"/")
     }
 
     /// The entry `name` in this directory.
     #[must_use]
-    pub fn join(&self, name: &str) -> Self {
-        let separator = if self.names_directory() { "" } else { "/" };
-        Self(format!("{}{separator}{name}", self.0))
+    pub fn join(&self, name: &[u8]) -> Self {
+        let separator: &[u8] = if self.names_directory() { b"" } else { b"/" };
+        Self([&self.0, separator, name].concat())
     }
 
     /// This directory's entry at a local relative path.
@@ -45,39 +48,61 @@ impl RemotePath {
         relative
             .components()
             .fold(self.clone(), |path, component| match component {
-                Component::Normal(name) => path.join(&name.to_string_lossy()),
+                Component::Normal(name) => path.join(&bytes_of(name)),
                 _ => path,
             })
     }
 
     /// The last component.
-    pub fn file_name(&self) -> Option<&str> {
-        let name = self.0.trim_end_matches('/').rsplit('/').next()?;
-        (!matches!(name, "" | "." | "..")).then_some(name)
+    pub fn file_name(&self) -> Option<&[u8]> {
+        let name = trimmed(&self.0).rsplit(|byte| *byte == b'/').next()?;
+        (!matches!(name, b"" | b"." | b"..")).then_some(name)
     }
 
     /// The entry `name` beside this one.
     #[must_use]
-    pub fn with_file_name(&self, name: &str) -> Self {
+    pub fn with_file_name(&self, name: &[u8]) -> Self {
         self.parent()
-            .map_or_else(|| Self::new(name), |parent| parent.join(name))
+            .map_or_else(|| Self::of_bytes(name), |parent| parent.join(name))
     }
 
     /// The directory that holds this entry; `None` for the root and the home directory.
     pub fn parent(&self) -> Option<Self> {
-        let path = self.0.trim_end_matches('/');
-        match path.rsplit_once('/') {
-            Some(("", _)) if path.len() > 1 => Some(Self("/".to_owned())),
-            Some((parent, _)) if !parent.is_empty() => Some(Self(parent.to_owned())),
-            _ => None,
+        let path = trimmed(&self.0);
+        let slash = path.iter().rposition(|byte| *byte == b'/')?;
+        match &path[..slash] {
+            b"" if path.len() > 1 => Some(Self(b"/".to_vec())),
+            b"" => None,
+            parent => Some(Self(parent.to_vec())),
         }
     }
 }
 
+fn trimmed(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|byte| *byte != b'/');
+    &path[..end.map_or(0, |end| end + 1)]
+}
+
 impl fmt::Display for RemotePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&String::from_utf8_lossy(&self.0))
     }
+}
+
+/// A local name as a server is told it.
+pub(super) fn bytes_of(name: &OsStr) -> Cow<'_, [u8]> {
+    #[cfg(unix)]
+    return Cow::Borrowed(std::os::unix::ffi::OsStrExt::as_bytes(name));
+    #[cfg(not(unix))]
+    return Cow::Owned(name.to_string_lossy().into_owned().into_bytes());
+}
+
+/// A server's name or path as this machine writes it.
+pub(super) fn local_of(name: &[u8]) -> PathBuf {
+    #[cfg(unix)]
+    return PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
+    #[cfg(not(unix))]
+    return PathBuf::from(String::from_utf8_lossy(name).into_owned());
 }
 
 #[cfg(test)]
@@ -100,19 +125,28 @@ mod tests {
 
     #[test]
     fn tilde_is_the_home_directory() {
-        assert_eq!(RemotePath::new("~/a").as_str(), "a");
-        assert_eq!(RemotePath::new("~").as_str(), ".");
-        assert_eq!(RemotePath::new("~other/a").as_str(), "~other/a");
+        assert_eq!(RemotePath::new("~/a").as_bytes(), b"a");
+        assert_eq!(RemotePath::new("~").as_bytes(), b".");
+        assert_eq!(RemotePath::new("~other/a").as_bytes(), b"~other/a");
     }
 
     #[test]
     fn joins_and_names() {
-        assert_eq!(RemotePath::new("/a/").join("b").as_str(), "/a/b");
-        assert_eq!(
-            RemotePath::new("/a").join_local(Path::new("b/c")).as_str(),
-            "/a/b/c"
-        );
-        assert_eq!(RemotePath::new("/a/b/").file_name(), Some("b"));
+        assert_eq!(RemotePath::new("/a/").join(b"b").as_bytes(), b"/a/b");
+        let joined = RemotePath::new("/a").join_local(Path::new("b/c"));
+        assert_eq!(joined.as_bytes(), b"/a/b/c");
+        assert_eq!(RemotePath::new("/a/b/").file_name(), Some(&b"b"[..]));
         assert_eq!(RemotePath::new("/a/..").file_name(), None);
+        assert_eq!(RemotePath::new("/").file_name(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn any_bytes_make_a_name() {
+        let path = RemotePath::new("/a").join(b"\xFFb");
+        assert_eq!(path.file_name(), Some(&b"\xFFb"[..]));
+        assert_eq!(path.to_string(), "/a/\u{FFFD}b");
+        let local = local_of(b"\xFFb");
+        assert_eq!(RemotePath::new("/a").join_local(&local), path);
     }
 }

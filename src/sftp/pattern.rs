@@ -1,12 +1,11 @@
 //! Patterns that stand for several files.
 
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::walk::Tree;
-use crate::error::FailedFile;
+use super::tree::Tree;
 
 /// A pattern, taken apart into the directory that it starts from and what lies below.
 #[derive(Debug)]
@@ -59,37 +58,41 @@ impl Pattern {
         (self.hidden || !below.components().any(is_hidden)) && self.matcher.is_match(below)
     }
 
-    /// What of a tree below `base` matches: files, and entries that cannot be copied. An error if nothing does.
-    pub(super) fn among(
-        &self,
-        tree: Tree,
-        base: &Path,
-    ) -> io::Result<(Vec<PathBuf>, Vec<FailedFile>)> {
-        let (mut files, mut left_out) = (tree.files, tree.left_out);
-        files.retain(|file| self.matches(file));
-        left_out.retain(|failed| {
-            let below = Path::new(&failed.file).strip_prefix(base);
-            below.is_ok_and(|below| self.matches(below))
-        });
-        if files.is_empty() && left_out.is_empty() {
+    /// What of a tree matches. An error if nothing does.
+    pub(super) fn among(&self, mut tree: Tree) -> io::Result<Tree> {
+        tree.files.retain(|(file, _)| self.matches(file));
+        tree.links.retain(|link| self.matches(link));
+        // What lies in a directory that cannot be read might match.
+        let unread = |path: &Path| tree.directories.iter().any(|(known, _)| known == path);
+        tree.left_out
+            .retain(|(path, _)| self.matches(path) || unread(path));
+        tree.directories.clear();
+        if tree.files.is_empty() && tree.links.is_empty() && tree.left_out.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "no file matches"));
         }
-        Ok((files, left_out))
+        Ok(tree)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sftp::facts::{Facts, Kind};
 
     fn matching(pattern: &str, files: &[&str]) -> (String, Vec<String>) {
         let pattern = Pattern::of(pattern).unwrap().unwrap();
+        let facts = Facts {
+            kind: Kind::File,
+            length: 0,
+            mode: None,
+            modified: None,
+        };
         let tree = Tree {
-            files: files.iter().map(PathBuf::from).collect(),
+            files: files.iter().map(|file| (file.into(), facts)).collect(),
             ..Tree::default()
         };
-        let (found, _) = pattern.among(tree, Path::new("/")).unwrap();
-        let found = found.iter().map(|file| file.display().to_string());
+        let found = pattern.among(tree).unwrap().files;
+        let found = found.iter().map(|(file, _)| file.display().to_string());
         (pattern.base, found.collect())
     }
 

@@ -1,419 +1,412 @@
-//! An SFTP session on a pooled connection, with the few operations that transfers are made of.
+//! An SFTP session with the operations that transfers are made of, and errors in words.
 
-use std::collections::HashSet;
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use russh::client::Msg;
-use russh::{ChannelMsg, ChannelStream};
-use russh_sftp::client::error::Error as SftpError;
-use russh_sftp::client::rawsession::{Limits, RawSftpSession};
-use russh_sftp::extensions::{HardlinkExtension, LIMITS};
-use russh_sftp::protocol::{Attrs, FileAttributes, FileType, OpenFlags, Packet, StatusCode};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use bytes::{Buf, Bytes};
 
+use super::client::{Client, Lost, Pending};
+use super::facts::Facts;
 use super::path::RemotePath;
+use super::wire::{Answer, Attributes, Kind, Request, flags, status};
 use crate::error::Error;
-use crate::ssh::{Lease, Pool, Use};
-use crate::sync::lock;
+use crate::ssh::Pool;
 
 /// A read or write of 32 KiB is what every server takes (draft-ietf-secsh-filexfer-02, section 3).
-const CERTAIN_LENGTH: u64 = 32 * 1024;
-/// The longest read that fits the library's packet limit of 256 KiB with its header.
-const LONGEST_READ: u64 = 261_120;
-/// The longest write whose packet fits one SSH packet of 32 KiB.
-const LONGEST_WRITE: u64 = 32_739;
+const CERTAIN_LENGTH: u32 = 32 * 1024;
+/// The longest read: with its header it fits a packet of 256 KiB, OpenSSH's limit.
+const LONGEST_READ: u32 = 261_120;
+/// The longest write whose packet fits one SSH packet of 32 KiB, for a handle of 4 bytes.
+const LONGEST_WRITE: u32 = 32_739;
 
-/// A request's timeout counts from when it is queued, behind megabytes on a slow line. A dead
-/// line is noticed by keep-alives, so this only has to end what those do not.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(3600);
-
+/// Says the lengths that a server takes.
+const LIMITS: &[u8] = b"limits@openssh.com";
 /// Renames over an existing file, unlike the protocol's own rename.
-const POSIX_RENAME: &str = "posix-rename@openssh.com";
+const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
+/// Makes an open file durable.
+const FSYNC: &[u8] = b"fsync@openssh.com";
+/// Says how much room a file system has.
+const STATVFS: &[u8] = b"statvfs@openssh.com";
 
-/// A server that has accepted the subsystem introduces itself at once.
-const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Directory reads that are asked for at once: each gives about a hundred names.
+const READS_AHEAD: usize = 4;
 
 /// An SFTP session.
 pub(super) struct Session {
-    raw: RawSftpSession,
-    lease: Arc<Lease>,
-    /// Cancelled once the channel or the whole line is gone.
-    ended: CancellationToken,
+    client: Client,
     posix_rename: bool,
+    fsync: bool,
+    statvfs: bool,
     pub(super) read_length: u32,
     pub(super) write_length: usize,
-    made: Mutex<HashSet<RemotePath>>,
+    /// How long a request takes that has nothing to do.
+    pub(super) round_trip: Duration,
 }
 
-/// What a path is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
-    pub(super) kind: FileType,
-    pub(super) length: u64,
-    /// Permission bits, without the file type.
-    pub(super) mode: Option<u32>,
+/// An open file or directory.
+#[derive(Clone, Debug)]
+pub(super) struct Handle(Bytes);
+
+/// A write that is still to be sent: its content is read straight into its place.
+pub(super) struct Write {
+    request: Request,
+    at: usize,
 }
 
-impl From<&FileAttributes> for Facts {
-    fn from(attributes: &FileAttributes) -> Self {
-        Self {
-            kind: attributes.file_type(),
-            length: attributes.size.unwrap_or(0),
-            mode: attributes.permissions.map(|mode| mode & 0o7777),
-        }
+impl Write {
+    /// A write of at most `most` bytes at `offset`.
+    pub(super) fn new(handle: &Handle, offset: u64, most: usize) -> Self {
+        let request = Request::new(Kind::Write, handle.0.len() + 16 + most)
+            .string(&handle.0)
+            .long(offset)
+            .number(0);
+        let at = Request::HEAD + handle.0.len() + 16;
+        Self { request, at }
+    }
+
+    /// Where the content goes, at the end.
+    pub(super) fn content(&mut self) -> &mut Vec<u8> {
+        self.request.tail()
+    }
+
+    /// The content.
+    pub(super) fn bytes(&mut self) -> &[u8] {
+        &self.request.tail()[self.at..]
+    }
+
+    fn finished(mut self) -> Request {
+        let length = u32::try_from(self.bytes().len()).expect("a write is short");
+        let at = self.at;
+        self.request.tail()[at - 4..at].copy_from_slice(&length.to_be_bytes());
+        self.request
     }
 }
 
 impl Session {
     /// Opens a session to `alias`, waiting for a free connection at most `patience`.
     pub(super) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
-        let mut channel = pool.open(alias, Use::Transfer, patience).await?;
-        let lease = channel.lease();
-        let ended = lease.connection().closed().child_token();
-        let begin = async {
-            let requested = channel.request_subsystem(true, "sftp").await;
-            requested.map_err(|error| error.to_string())?;
-            loop {
-                match channel.wait().await {
-                    Some(ChannelMsg::Success) => break,
-                    Some(ChannelMsg::Failure) => return Err("the server offers no SFTP".to_owned()),
-                    Some(_) => {}
-                    None => return Err("the line was lost".to_owned()),
-                }
-            }
-            let stream = channel.into_stream();
-            let raw = RawSftpSession::new(Leased::new(stream, ended.clone(), Arc::clone(&lease)));
-            let version = raw.init().await.map_err(|error| error.to_string())?;
-            Ok((raw, version.extensions))
+        let (client, extensions) = Client::open(pool, alias, patience).await?;
+        let offers = |name: &[u8]| extensions.iter().any(|(offered, _)| &offered[..] == name);
+        let mut session = Self {
+            client,
+            posix_rename: offers(POSIX_RENAME),
+            fsync: offers(FSYNC),
+            statvfs: offers(STATVFS),
+            read_length: LONGEST_READ.min(CERTAIN_LENGTH),
+            write_length: LONGEST_WRITE as usize,
+            round_trip: Duration::ZERO,
         };
-        let outcome = tokio::time::timeout(BEGIN_TIMEOUT, begin)
-            .await
-            .unwrap_or_else(|_| Err("the server does not answer".to_owned()));
-        let (mut raw, extensions) =
-            outcome.map_err(|reason| lease.refusal(format!("no SFTP session: {reason}")))?;
-        let (mut read_length, mut write_length) = (CERTAIN_LENGTH, LONGEST_WRITE);
-        if extensions.contains_key(LIMITS)
-            && let Ok(limits) = raw.limits().await.map(Limits::from)
-        {
-            read_length = limits.read_len.unwrap_or(CERTAIN_LENGTH).min(LONGEST_READ);
-            write_length = limits
-                .write_len
-                .unwrap_or(CERTAIN_LENGTH)
-                .min(LONGEST_WRITE);
-            raw.set_limits(limits);
+        let asked = Instant::now();
+        let described = if offers(LIMITS) {
+            session.limits().await
+        } else {
+            session.facts(&RemotePath::new(".")).await.map(|_| None)
+        };
+        session.round_trip = asked.elapsed();
+        match described {
+            Ok(Some((read, write))) => {
+                session.read_length = read.unwrap_or(CERTAIN_LENGTH).min(LONGEST_READ);
+                let write = write.unwrap_or(CERTAIN_LENGTH).min(LONGEST_WRITE);
+                session.write_length = write as usize;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::debug!("an SFTP server does not say its limits: {error}"),
         }
-        raw.set_timeout(REQUEST_TIMEOUT.as_secs());
-        Ok(Self {
-            raw,
-            lease,
-            ended,
-            posix_rename: extensions.contains_key(POSIX_RENAME),
-            read_length: u32::try_from(read_length).expect("bounded by LONGEST_READ"),
-            write_length: usize::try_from(write_length).expect("bounded by LONGEST_WRITE"),
-            made: Mutex::default(),
-        })
+        Ok(session)
+    }
+
+    /// The longest read and write, where the server has limits.
+    async fn limits(&self) -> io::Result<Option<(Option<u32>, Option<u32>)>> {
+        let request = Request::new(Kind::Extended, 32).string(LIMITS);
+        let Answer::Extended(mut answer) = self.ask(request).await? else {
+            return Err(unexpected());
+        };
+        if answer.remaining() < 24 {
+            return Err(unexpected());
+        }
+        let _longest_packet = answer.get_u64();
+        // 0 is no limit.
+        let mut limit = || {
+            u32::try_from(answer.get_u64())
+                .ok()
+                .filter(|limit| *limit > 0)
+        };
+        Ok(Some((limit(), limit())))
     }
 
     /// An error as a user should read it: the server's words, or that the line is gone.
-    fn explain(&self, error: SftpError) -> io::Error {
-        match error {
-            SftpError::Status(status) => {
-                let kind = match status.status_code {
-                    StatusCode::NoSuchFile => io::ErrorKind::NotFound,
-                    StatusCode::PermissionDenied => io::ErrorKind::PermissionDenied,
-                    StatusCode::Eof => io::ErrorKind::UnexpectedEof,
-                    _ => io::ErrorKind::Other,
-                };
-                let words = status.error_message.trim();
-                let words = if words.is_empty() {
-                    status.status_code.to_string()
-                } else {
-                    words.to_owned()
-                };
-                io::Error::new(kind, words)
-            }
-            _ if self.ended.is_cancelled() => self.lost(),
-            other => io::Error::other(other.to_string()),
+    async fn answer(&self, pending: Pending) -> io::Result<Answer> {
+        match pending.answer().await {
+            Ok(Answer::Status(status::OK, _)) => Ok(Answer::Status(status::OK, String::new())),
+            Ok(Answer::Status(code, words)) => Err(explain(code, &words)),
+            Ok(answer) => Ok(answer),
+            Err(Lost) => Err(self.client.lost()),
         }
     }
 
-    /// Does one request. The library may leave a request on a dead line without an answer.
-    async fn ask<T>(&self, request: impl Future<Output = Result<T, SftpError>>) -> io::Result<T> {
-        self.while_alive(async { request.await.map_err(|error| self.explain(error)) })
-            .await
-    }
-
-    /// Does `work` unless the line is lost before it is done.
-    pub(super) async fn while_alive<T>(
-        &self,
-        work: impl Future<Output = io::Result<T>>,
-    ) -> io::Result<T> {
-        tokio::select! {
-            biased;
-            outcome = work => outcome,
-            () = self.ended.cancelled() => Err(self.lost()),
+    /// The answer to a request whose only news is whether it was done.
+    pub(super) async fn done(&self, pending: Pending) -> io::Result<()> {
+        match self.answer(pending).await? {
+            Answer::Status(..) => Ok(()),
+            _ => Err(unexpected()),
         }
     }
 
-    fn lost(&self) -> io::Error {
-        let connection = self.lease.connection();
-        let problem = if connection.is_closed() {
-            format!("the line was lost: {}", connection.closed_because())
-        } else {
-            "the server ended the SFTP session".to_owned()
-        };
-        io::Error::new(io::ErrorKind::ConnectionAborted, problem)
+    async fn ask(&self, request: Request) -> io::Result<Answer> {
+        self.answer(self.client.send(request)).await
+    }
+
+    async fn handle(&self, request: Request) -> io::Result<Handle> {
+        match self.ask(request).await? {
+            Answer::Handle(handle) => Ok(Handle(handle)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn on_path(&self, kind: Kind, path: &RemotePath) -> Pending {
+        let bytes = path.as_bytes();
+        self.client
+            .send(Request::new(kind, bytes.len() + 4).string(bytes))
+    }
+
+    async fn attributes(&self, kind: Kind, path: &RemotePath) -> io::Result<Option<Facts>> {
+        match self.answer(self.on_path(kind, path)).await {
+            Ok(Answer::Attributes(attributes)) => Ok(Some(Facts::from(&attributes))),
+            Ok(_) => Err(unexpected()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What is at `path`, links followed; `None` if nothing is.
     pub(super) async fn facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
-        found(self.ask(self.raw.stat(path.as_str())).await)
+        self.attributes(Kind::Stat, path).await
     }
 
-    /// Where a file written to `path` goes, links followed, and what is there now.
-    pub(super) async fn resolve(
-        &self,
-        path: &RemotePath,
-    ) -> io::Result<(RemotePath, Option<Facts>)> {
-        let here = found(self.ask(self.raw.lstat(path.as_str())).await)?;
-        if !here.is_some_and(|facts| facts.kind.is_symlink()) {
-            return Ok((path.clone(), here));
-        }
-        let Some(facts) = self.facts(path).await? else {
-            // A link that leads nowhere is replaced like any other name.
-            return Ok((path.clone(), None));
-        };
-        let resolved = self.ask(self.raw.realpath(path.as_str())).await?;
-        let name = resolved
-            .files
-            .first()
-            .map(|file| RemotePath::new(&file.filename));
-        Ok((name.unwrap_or_else(|| path.clone()), Some(facts)))
+    /// What is at `path` itself, be it a link.
+    pub(super) async fn own_facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
+        self.attributes(Kind::Lstat, path).await
     }
 
-    /// Makes a directory and whatever is missing above it.
-    pub(super) async fn make_directories(&self, path: &RemotePath) -> io::Result<()> {
-        let mut missing = Vec::new();
-        let mut next = Some(path.clone());
-        while let Some(directory) = next {
-            if lock(&self.made).contains(&directory) {
-                break;
-            }
-            match self.facts(&directory).await? {
-                Some(facts) if facts.kind.is_dir() => break,
-                Some(_) => {
-                    return Err(io::Error::other(format!(
-                        "`{directory}` is not a directory"
-                    )));
-                }
-                None => {
-                    next = directory.parent();
-                    missing.push(directory);
-                }
-            }
+    /// The path that a link leads to in the end.
+    pub(super) async fn real_path(&self, path: &RemotePath) -> io::Result<RemotePath> {
+        self.name(Kind::RealPath, path)
+            .await
+            .map(|name| RemotePath::of_bytes(&name))
+    }
+
+    /// What a link says.
+    pub(super) async fn read_link(&self, path: &RemotePath) -> io::Result<Bytes> {
+        self.name(Kind::ReadLink, path).await
+    }
+
+    async fn name(&self, kind: Kind, path: &RemotePath) -> io::Result<Bytes> {
+        match self.answer(self.on_path(kind, path)).await? {
+            Answer::Names(names) => names.into_iter().next().map(|(name, _)| name),
+            _ => None,
         }
-        for directory in missing.into_iter().rev() {
-            let made = self.raw.mkdir(directory.as_str(), FileAttributes::empty());
-            if let Err(error) = self.ask(made).await {
-                // Another file of this transfer may have made it meanwhile.
-                if !self
-                    .facts(&directory)
-                    .await?
-                    .is_some_and(|facts| facts.kind.is_dir())
-                {
-                    return Err(io::Error::new(
-                        error.kind(),
-                        format!("cannot make `{directory}`: {error}"),
-                    ));
-                }
-            }
-            lock(&self.made).insert(directory);
-        }
-        Ok(())
+        .ok_or_else(unexpected)
+    }
+
+    /// Makes a link that says `target`. OpenSSH takes the two the other way round than the draft has
+    /// them, and everybody follows it.
+    pub(super) async fn make_link(&self, target: &[u8], path: &RemotePath) -> io::Result<()> {
+        let request = Request::new(Kind::Symlink, target.len() + path.as_bytes().len() + 8)
+            .string(target)
+            .string(path.as_bytes());
+        self.done(self.client.send(request)).await
+    }
+
+    /// Makes a directory.
+    pub(super) fn make_directory(&self, path: &RemotePath) -> Pending {
+        let bytes = path.as_bytes();
+        let request = Request::new(Kind::MakeDir, bytes.len() + 8)
+            .string(bytes)
+            .attributes(&Attributes::default());
+        self.client.send(request)
     }
 
     /// The entries of a directory, without `.` and `..`; links are not followed.
-    pub(super) async fn entries(&self, path: &RemotePath) -> io::Result<Vec<(String, Facts)>> {
-        let handle = self.ask(self.raw.opendir(path.as_str())).await?.handle;
+    pub(super) async fn entries(&self, path: &RemotePath) -> io::Result<Vec<(Bytes, Facts)>> {
+        let bytes = path.as_bytes();
+        let open = Request::new(Kind::OpenDir, bytes.len() + 4).string(bytes);
+        let handle = self.handle(open).await?;
+        let read = || {
+            let request = Request::new(Kind::ReadDir, handle.0.len() + 4).string(&handle.0);
+            self.client.send(request)
+        };
+        let mut ahead: std::collections::VecDeque<_> = (0..READS_AHEAD).map(|_| read()).collect();
         let mut entries = Vec::new();
         let outcome = loop {
-            match self.ask(self.raw.readdir(handle.as_str())).await {
-                Ok(names) => {
-                    let files = names.files.iter();
-                    let files = files.filter(|file| !matches!(file.filename.as_str(), "." | ".."));
-                    entries.extend(
-                        files.map(|file| (file.filename.clone(), Facts::from(&file.attrs))),
-                    );
+            let Some(next) = ahead.pop_front() else {
+                break Ok(entries);
+            };
+            match self.answer(next).await {
+                Ok(Answer::Names(names)) => {
+                    let names = names.into_iter();
+                    let names = names.filter(|(name, _)| !matches!(&name[..], b"." | b".."));
+                    entries.extend(names.map(|(name, facts)| (name, Facts::from(&facts))));
+                    ahead.push_back(read());
                 }
+                Ok(_) => break Err(unexpected()),
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break Ok(entries),
                 Err(error) => break Err(error),
             }
         };
-        let _ = self.close_file(handle).await;
+        drop(self.close(&handle));
         outcome
     }
 
-    /// Opens a file and gives its handle.
-    pub(super) async fn open_file(
+    /// Opens a file for reading.
+    pub(super) async fn open_to_read(&self, path: &RemotePath) -> io::Result<Handle> {
+        self.open_file(path, flags::READ).await
+    }
+
+    /// Opens a file for writing, which is made if it is not there, its owner's alone.
+    pub(super) async fn open_to_write(
         &self,
         path: &RemotePath,
-        flags: OpenFlags,
-    ) -> io::Result<String> {
-        // A new file is its owner's alone until it is whole and gets its own mode.
-        let attributes = FileAttributes {
-            permissions: Some(0o600),
-            ..FileAttributes::empty()
-        };
-        Ok(self
-            .ask(self.raw.open(path.as_str(), flags, attributes))
-            .await?
-            .handle)
-    }
-
-    /// What an open file is.
-    pub(super) async fn facts_of_open(&self, handle: &str) -> io::Result<Facts> {
-        Ok(Facts::from(&self.ask(self.raw.fstat(handle)).await?.attrs))
-    }
-
-    /// Reads up to `length` bytes at `offset`; none at the end of the file.
-    pub(super) async fn read(&self, handle: &str, offset: u64, length: u32) -> io::Result<Vec<u8>> {
-        match self
-            .raw
-            .read(handle, offset, length)
+        from_scratch: bool,
+    ) -> io::Result<Handle> {
+        let afresh = if from_scratch { flags::TRUNCATE } else { 0 };
+        self.open_file(path, flags::WRITE | flags::CREATE | afresh)
             .await
-            .map_err(|error| self.explain(error))
-        {
-            Ok(data) => Ok(data.data),
+    }
+
+    async fn open_file(&self, path: &RemotePath, flags: u32) -> io::Result<Handle> {
+        let bytes = path.as_bytes();
+        // A new file is its owner's alone until it is whole and gets its own mode.
+        let private = Attributes {
+            permissions: (flags & flags::CREATE != 0).then_some(0o600),
+            ..Attributes::default()
+        };
+        let request = Request::new(Kind::Open, bytes.len() + 20)
+            .string(bytes)
+            .number(flags)
+            .attributes(&private);
+        self.handle(request).await
+    }
+
+    /// Asks for `length` bytes at `offset`.
+    pub(super) fn read(&self, handle: &Handle, offset: u64, length: u32) -> Pending {
+        let request = Request::new(Kind::Read, handle.0.len() + 16)
+            .string(&handle.0)
+            .long(offset)
+            .number(length);
+        self.client.send(request)
+    }
+
+    /// The bytes that were asked for, or some of them; none at the end of the file.
+    pub(super) async fn content(&self, pending: Pending) -> io::Result<Vec<Bytes>> {
+        match self.answer(pending).await {
+            Ok(Answer::Data(pieces)) => Ok(pieces),
+            Ok(_) => Err(unexpected()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    /// Writes `bytes` at `offset`.
-    pub(super) async fn write(&self, handle: &str, offset: u64, bytes: Vec<u8>) -> io::Result<()> {
-        let written = self.raw.write(handle, offset, bytes).await;
-        written.map(|_| ()).map_err(|error| self.explain(error))
+    /// Writes.
+    pub(super) fn write(&self, write: Write) -> Pending {
+        self.client.send(write.finished())
     }
 
-    /// Sets the permission bits of an open file.
-    pub(super) async fn set_mode(&self, handle: &str, mode: u32) -> io::Result<()> {
-        let attributes = FileAttributes {
-            permissions: Some(mode),
-            ..FileAttributes::empty()
-        };
-        self.ask(self.raw.fsetstat(handle, attributes))
-            .await
-            .map(|_| ())
+    /// Sets what is given of an open file.
+    pub(super) fn set(&self, handle: &Handle, attributes: &Attributes) -> Pending {
+        let request = Request::new(Kind::FsetStat, handle.0.len() + 32)
+            .string(&handle.0)
+            .attributes(attributes);
+        self.client.send(request)
+    }
+
+    /// Sets what is given of a directory.
+    pub(super) fn set_directory(&self, path: &RemotePath, attributes: &Attributes) -> Pending {
+        let request = Request::new(Kind::SetStat, path.as_bytes().len() + 32)
+            .string(path.as_bytes())
+            .attributes(attributes);
+        self.client.send(request)
+    }
+
+    /// Makes an open file durable, where the server can.
+    pub(super) fn sync(&self, handle: &Handle) -> Option<Pending> {
+        let request = Request::new(Kind::Extended, FSYNC.len() + handle.0.len() + 8);
+        let request = request.string(FSYNC).string(&handle.0);
+        self.fsync.then(|| self.client.send(request))
     }
 
     /// Closes a file; only then is a server certain to have taken every byte.
-    pub(super) async fn close_file(&self, handle: String) -> io::Result<()> {
-        self.ask(self.raw.close(handle)).await.map(|_| ())
+    pub(super) fn close(&self, handle: &Handle) -> Pending {
+        let request = Request::new(Kind::Close, handle.0.len() + 4).string(&handle.0);
+        self.client.send(request)
     }
 
     /// Renames `from` over `to`, in one step where the server can.
     pub(super) async fn replace(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
+        let room = from.as_bytes().len() + to.as_bytes().len() + 40;
         if self.posix_rename {
-            // Its two paths are laid out as those of the hard link extension.
-            let paths = HardlinkExtension {
-                oldpath: from.to_string(),
-                newpath: to.to_string(),
-            };
-            let data: Vec<u8> = paths.try_into().map_err(io::Error::other)?;
-            return match self.ask(self.raw.extended(POSIX_RENAME, data)).await? {
-                Packet::Status(status) if status.status_code == StatusCode::Ok => Ok(()),
-                Packet::Status(status) => Err(self.explain(SftpError::Status(status))),
-                _ => Err(io::Error::other(
-                    "the server answered the rename with another packet",
-                )),
-            };
+            let request = Request::new(Kind::Extended, room)
+                .string(POSIX_RENAME)
+                .string(from.as_bytes())
+                .string(to.as_bytes());
+            return self.done(self.client.send(request)).await;
         }
-        if self.facts(to).await?.is_some() {
+        if self.own_facts(to).await?.is_some() {
             self.remove(to).await?;
         }
-        self.ask(self.raw.rename(from.as_str(), to.as_str()))
-            .await
-            .map(|_| ())
+        let request = Request::new(Kind::Rename, room)
+            .string(from.as_bytes())
+            .string(to.as_bytes());
+        self.done(self.client.send(request)).await
     }
 
     /// Removes a file.
     pub(super) async fn remove(&self, path: &RemotePath) -> io::Result<()> {
-        self.ask(self.raw.remove(path.as_str())).await.map(|_| ())
+        self.done(self.on_path(Kind::Remove, path)).await
     }
-}
 
-/// Tells «nothing is there» apart from other failures.
-fn found(asked: io::Result<Attrs>) -> io::Result<Option<Facts>> {
-    match asked {
-        Ok(attributes) => Ok(Some(Facts::from(&attributes.attrs))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The session's channel. It holds its place in the pool until it has really closed. Its end is
-/// told to both directions: the library would wait for ever to write to a channel that is gone.
-struct Leased {
-    stream: ChannelStream<Msg>,
-    ended: CancellationToken,
-    has_ended: Pin<Box<WaitForCancellationFutureOwned>>,
-    _lease: Arc<Lease>,
-}
-
-impl Leased {
-    fn new(stream: ChannelStream<Msg>, ended: CancellationToken, lease: Arc<Lease>) -> Self {
-        let has_ended = Box::pin(ended.clone().cancelled_owned());
-        Self {
-            stream,
-            ended,
-            has_ended,
-            _lease: lease,
+    /// Says of a failure for which the server has no words that there is no room, if that is so.
+    pub(super) async fn explain_failure(&self, error: io::Error, path: &RemotePath) -> io::Error {
+        if error.kind() != io::ErrorKind::Other || !self.statvfs {
+            return error;
+        }
+        let request = Request::new(Kind::Extended, STATVFS.len() + path.as_bytes().len() + 8)
+            .string(STATVFS)
+            .string(path.as_bytes());
+        match self.ask(request).await {
+            Ok(Answer::Extended(mut answer)) if answer.remaining() >= 40 => {
+                // Block sizes, then blocks: in all, free, and free for this user.
+                answer.advance(32);
+                let free = answer.get_u64();
+                if free == 0 {
+                    let words = format!("no space left on the server ({error})");
+                    return io::Error::new(io::ErrorKind::StorageFull, words);
+                }
+                error
+            }
+            _ => error,
         }
     }
 }
 
-impl AsyncRead for Leased {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        let at_end = match &polled {
-            Poll::Ready(Ok(())) => buf.filled().len() == before,
-            Poll::Ready(Err(_)) => true,
-            Poll::Pending => false,
-        };
-        if at_end {
-            self.ended.cancel();
-        }
-        polled
-    }
+fn explain(code: u32, words: &str) -> io::Error {
+    let (kind, meaning) = match code {
+        status::EOF => (io::ErrorKind::UnexpectedEof, "End of file"),
+        status::NO_SUCH_FILE => (io::ErrorKind::NotFound, "No such file"),
+        status::PERMISSION_DENIED => (io::ErrorKind::PermissionDenied, "Permission denied"),
+        status::UNSUPPORTED => (io::ErrorKind::Unsupported, "Operation unsupported"),
+        status::FAILURE => (io::ErrorKind::Other, "Failure"),
+        _ => (io::ErrorKind::Other, "the server refuses"),
+    };
+    let words = words.trim();
+    io::Error::new(
+        kind,
+        if words.is_empty() { meaning } else { words }.to_owned(),
+    )
 }
 
-impl AsyncWrite for Leased {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.has_ended.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+fn unexpected() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the server gave an answer of another kind",
+    )
 }

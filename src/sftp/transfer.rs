@@ -1,30 +1,37 @@
-//! Transfers: a file or a tree, up or down, each file whole or not at all.
+//! Transfers: files and trees, up or down, each file whole or not at all, through lines that break.
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use russh_sftp::protocol::OpenFlags;
 use serde::{Deserialize, Serialize};
-use tokio::fs::{self, File, OpenOptions};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::path::RemotePath;
-use super::pattern::Pattern;
+use super::facts::Facts;
+use super::file::{Conditions, Tried, cancelled};
+use super::lanes::Lanes;
+use super::plan::{Plan, Way};
+use super::progress::{Progress, Whole};
 use super::session::Session;
-use super::{copy, walk};
-use crate::config::expand_home;
+use super::side::{Local, Side};
+use super::tree::is_lost;
+use super::wire::Attributes;
+use super::{download, link, upload};
 use crate::error::{Error, FailedFile};
-use crate::random;
 use crate::ssh::Pool;
-use crate::store::private;
-
-/// Files of a tree that are under way at once; each adds its requests to the same channel.
-const FILES_AT_ONCE: usize = 8;
 
 /// Failed files that a record names: enough to see the cause, too few to flood queue and model.
 const NAMED_FAILURES: usize = 100;
+
+/// How long the files under way have to be given up tidily once a transfer is cancelled: a server that
+/// does not answer must not hold it.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The first and the longest pause before a lost line is taken up again; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Which way a transfer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -55,6 +62,10 @@ pub struct Request {
     pub entries: Vec<Entry>,
     /// Whether the source of an entry may be a pattern.
     pub patterns: bool,
+    /// Whether checksums of both sides are compared before a file is given its name.
+    pub verify: bool,
+    /// The token of an earlier try, whose parts are gone on from.
+    pub part: Option<String>,
 }
 
 /// A file, a tree, or the files that a pattern stands for, and where they go.
@@ -78,6 +89,10 @@ pub struct Summary {
     pub failed: Vec<FailedFile>,
     /// How many did not.
     pub failures: usize,
+    /// Bytes that were there already when a file was gone on with.
+    pub resumed: u64,
+    /// What there was to move.
+    pub whole: Option<Whole>,
     /// Whether it was cancelled before it was through.
     pub cancelled: bool,
     /// Whether the server did not answer then, so that part files may have stayed on it.
@@ -93,408 +108,368 @@ impl Summary {
     }
 }
 
-/// How long the files under way have to be given up tidily once a transfer is cancelled: a server that
-/// does not answer must not hold it.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// What a transfer works with.
+pub struct Transfer<'a> {
+    /// The connections.
+    pub pool: &'a Pool,
+    /// The server.
+    pub alias: &'a str,
+    /// What to move.
+    pub request: &'a Request,
+    /// Tells its part files from those of others.
+    pub token: &'a str,
+    /// How long it waits for a connection.
+    pub patience: Duration,
+    /// How long it takes up a lost line again, from the last byte of progress on.
+    pub line_patience: Duration,
+    /// How far it has come.
+    pub progress: &'a Progress,
+    /// Stops it.
+    pub cancel: &'a CancellationToken,
+}
 
-/// Runs a transfer with `alias`. An error means that it did not begin.
-pub async fn run(
-    pool: &Pool,
-    alias: &str,
-    request: &Request,
-    patience: Duration,
-    cancel: &CancellationToken,
-) -> Result<Summary, Error> {
-    let mut summary = Summary::default();
-    let begin = async {
-        let session = Session::open(pool, alias, patience).await?;
-        let mut plan = Plan::default();
-        for entry in &request.entries {
-            let planned = plan_entry(&session, request, entry).await;
-            plan.add(planned, request.direction, entry);
+/// One direction: how its files are copied and its links made.
+trait Course: Side {
+    type To: Side;
+
+    /// Source and target, by the session of a line.
+    fn sides(session: &Session) -> (&Self, &Self::To);
+    fn copy(
+        lanes: &Lanes,
+        number: usize,
+        way: &Way<Self, Self::To>,
+        tried: &Tried,
+        conditions: &Conditions<'_>,
+    ) -> impl Future<Output = io::Result<u64>> + Send
+    where
+        Self: Sized;
+    fn link(
+        session: &Session,
+        way: &Way<Self, Self::To>,
+        token: &str,
+    ) -> impl Future<Output = io::Result<()>> + Send
+    where
+        Self: Sized;
+    /// Gives a directory that was made its mode and time, as far as that goes.
+    fn end_directory(
+        session: &Session,
+        path: &<Self::To as Side>::Path,
+        facts: &Facts,
+    ) -> impl Future<Output = ()> + Send;
+    /// What a user calls the source and the target of an entry.
+    fn ends(entry: &Entry) -> (&str, &str);
+}
+
+impl Course for Local {
+    type To = Session;
+
+    fn sides(session: &Session) -> (&Self, &Session) {
+        (&Self, session)
+    }
+
+    async fn copy(
+        lanes: &Lanes,
+        number: usize,
+        way: &Way<Self, Session>,
+        tried: &Tried,
+        conditions: &Conditions<'_>,
+    ) -> io::Result<u64> {
+        upload::upload(lanes, number, way, tried, conditions).await
+    }
+
+    async fn link(session: &Session, way: &Way<Self, Session>, token: &str) -> io::Result<()> {
+        link::upload(session, way, token).await
+    }
+
+    async fn end_directory(session: &Session, path: &super::RemotePath, facts: &Facts) {
+        let kept = Attributes {
+            size: None,
+            permissions: facts.mode,
+            times: facts.modified.map(|modified| (modified, modified)),
+        };
+        if let Err(error) = session.done(session.set_directory(path, &kept)).await {
+            tracing::debug!("cannot set what `{path}` is: {error}");
         }
-        Ok::<_, Error>((session, plan))
-    };
-    let (session, plan) = tokio::select! {
-        outcome = begin => outcome?,
-        () = cancel.cancelled() => {
-            summary.cancelled = true;
-            return Ok(summary);
+    }
+
+    fn ends(entry: &Entry) -> (&str, &str) {
+        (&entry.local, &entry.remote)
+    }
+}
+
+impl Course for Session {
+    type To = Local;
+
+    fn sides(session: &Session) -> (&Self, &Local) {
+        (session, &Local)
+    }
+
+    async fn copy(
+        lanes: &Lanes,
+        number: usize,
+        way: &Way<Self, Local>,
+        tried: &Tried,
+        conditions: &Conditions<'_>,
+    ) -> io::Result<u64> {
+        download::download(lanes, number, way, tried, conditions).await
+    }
+
+    async fn link(session: &Session, way: &Way<Self, Local>, token: &str) -> io::Result<()> {
+        link::download(session, way, token).await
+    }
+
+    async fn end_directory(_: &Session, path: &std::path::PathBuf, facts: &Facts) {
+        if let Err(error) = download::end_directory(path, facts).await {
+            tracing::debug!("cannot set what `{}` is: {error}", path.display());
         }
-    };
-    plan.left_out
-        .into_iter()
-        .for_each(|file| summary.fail(file));
-    let mut copies = plan.copies.iter();
-    let mut under_way: FuturesUnordered<_> = copies
-        .by_ref()
-        .take(FILES_AT_ONCE)
-        .map(|copy| copy.run(&session, cancel))
-        .collect();
-    let overdue = async {
-        cancel.cancelled().await;
-        tokio::time::sleep(STOP_PATIENCE).await;
-    };
-    tokio::pin!(overdue);
-    loop {
-        let (copy, outcome) = tokio::select! {
-            next = under_way.next() => match next {
-                Some(ended) => ended,
-                None => break,
-            },
-            () = &mut overdue => {
-                summary.abandoned = true;
+    }
+
+    fn ends(entry: &Entry) -> (&str, &str) {
+        (&entry.remote, &entry.local)
+    }
+}
+
+impl Transfer<'_> {
+    /// Runs it. An error means that it did not begin.
+    pub async fn run(&self) -> Result<Summary, Error> {
+        match self.request.direction {
+            Direction::Upload => self.run_course::<Local>().await,
+            Direction::Download => self.run_course::<Session>().await,
+        }
+    }
+
+    async fn run_course<C: Course>(&self) -> Result<Summary, Error> {
+        let mut summary = Summary::default();
+        let mut under_way = UnderWay::<C>::default();
+        let mut pause = FIRST_PAUSE;
+        let mut progressed = Instant::now();
+        loop {
+            let before = (self.progress.bytes(), under_way.remaining());
+            let lost = tokio::select! {
+                outcome = self.attempt(&mut under_way, &mut summary) => outcome,
+                () = self.cancelled() => {
+                    summary.abandoned = true;
+                    Ok(())
+                }
+            };
+            if self.cancel.is_cancelled() {
                 break;
             }
-        };
-        if !cancel.is_cancelled() {
-            under_way.extend(copies.next().map(|copy| copy.run(&session, cancel)));
-        }
-        match outcome {
-            Ok(bytes) => {
-                summary.done += 1;
-                summary.bytes += bytes;
+            let reason = match lost {
+                Ok(()) if under_way.remaining() == 0 => break,
+                Ok(()) => "the line was lost".to_owned(),
+                // Nothing has begun, and the pool has tried its best.
+                Err(error) if under_way.plan.is_none() => return Err(error),
+                Err(error) => error.to_string(),
+            };
+            if (self.progress.bytes(), under_way.remaining()) != before {
+                pause = FIRST_PAUSE;
+                progressed = Instant::now();
             }
-            Err(error) => {
-                summary.fail(FailedFile {
-                    file: copy.source(),
+            if progressed.elapsed() + pause > self.line_patience {
+                if under_way.plan.is_none() {
+                    let entries = self.request.entries.iter();
+                    let failed = entries.map(|entry| FailedFile {
+                        file: C::ends(entry).0.to_owned(),
+                        error: reason.clone(),
+                    });
+                    failed.for_each(|failed| summary.fail(failed));
+                }
+                under_way.fail_all(&reason, &mut summary);
+                break;
+            }
+            tracing::info!(
+                "a transfer with `{}` is taken up again: {reason}",
+                self.alias
+            );
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.cancel.cancelled() => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        summary.whole = self.progress.whole();
+        summary.resumed = self.progress.resumed();
+        if self.cancel.is_cancelled() {
+            summary.cancelled = true;
+            summary.failures += under_way.remaining();
+        }
+        Ok(summary)
+    }
+
+    async fn cancelled(&self) {
+        self.cancel.cancelled().await;
+        tokio::time::sleep(STOP_PATIENCE).await;
+    }
+
+    /// Does what is left to do, as far as one line holds.
+    async fn attempt<C: Course>(
+        &self,
+        under_way: &mut UnderWay<C>,
+        summary: &mut Summary,
+    ) -> Result<(), Error> {
+        let opening = Lanes::open(self.pool, self.alias, self.patience);
+        let mut lanes = tokio::select! {
+            lanes = opening => lanes?,
+            () = self.cancel.cancelled() => return Ok(()),
+        };
+        if under_way.plan.is_none() {
+            let planning = self.plan::<C>(lanes.first());
+            let planned = tokio::select! {
+                plan = planning => plan,
+                () = self.cancel.cancelled() => return Ok(()),
+            };
+            // A line that breaks before anything is known: the same from the beginning.
+            let Ok(mut plan) = planned else { return Ok(()) };
+            for failed in std::mem::take(&mut plan.left_out) {
+                summary.fail(failed);
+            }
+            under_way.set(plan, self.progress);
+        }
+        lanes.widen(self.pool, self.alias).await;
+        let large = Semaphore::new(lanes.depth.large);
+        let conditions = Conditions {
+            pool: self.pool,
+            alias: self.alias,
+            token: self.token,
+            resume: self.request.part.is_some(),
+            verify: self.request.verify,
+            progress: self.progress,
+            cancel: self.cancel,
+            large: &large,
+        };
+        under_way.copy(&lanes, &conditions, summary).await;
+        Ok(())
+    }
+
+    async fn plan<C: Course>(&self, session: &Session) -> io::Result<Plan<C, C::To>> {
+        let mut plan = Plan::default();
+        for entry in &self.request.entries {
+            plan.add(C::sides(session), C::ends(entry), self.request.patterns)
+                .await?;
+        }
+        Ok(plan)
+    }
+}
+
+/// What is planned, and how far each file of it has come.
+struct UnderWay<C: Course> {
+    plan: Option<Plan<C, C::To>>,
+    /// The files that have not arrived, by their numbers.
+    files: Vec<(usize, Tried)>,
+    links: Vec<usize>,
+}
+
+impl<C: Course> Default for UnderWay<C> {
+    fn default() -> Self {
+        Self {
+            plan: None,
+            files: Vec::new(),
+            links: Vec::new(),
+        }
+    }
+}
+
+impl<C: Course> UnderWay<C> {
+    fn set(&mut self, plan: Plan<C, C::To>, progress: &Progress) {
+        self.files = (0..plan.files.len())
+            .map(|number| (number, Tried::default()))
+            .collect();
+        self.links = (0..plan.links.len()).collect();
+        progress.set_whole(Whole {
+            files: plan.files.len() + plan.links.len(),
+            bytes: plan.files.iter().map(|way| way.facts.length).sum(),
+        });
+        self.plan = Some(plan);
+    }
+
+    /// How many are still to be copied; without a plan, that is not known.
+    fn remaining(&self) -> usize {
+        match &self.plan {
+            Some(_) => self.files.len() + self.links.len(),
+            None => 1,
+        }
+    }
+
+    fn fail_all(&mut self, reason: &str, summary: &mut Summary) {
+        let Some(plan) = &self.plan else { return };
+        let files = self.files.drain(..).map(|(number, _)| &plan.files[number]);
+        let links = self.links.drain(..).map(|number| &plan.links[number]);
+        for way in files.chain(links) {
+            summary.fail(FailedFile {
+                file: C::shown(&way.from),
+                error: reason.to_owned(),
+            });
+        }
+    }
+
+    /// Copies everything that is left, many files at once. What the line's end keeps from arriving stays.
+    async fn copy(&mut self, lanes: &Lanes, conditions: &Conditions<'_>, summary: &mut Summary) {
+        let Some(plan) = &self.plan else { return };
+        let copy = async |(number, tried): (usize, Tried)| {
+            let way = &plan.files[number];
+            let outcome = if conditions.cancel.is_cancelled() {
+                Err(cancelled())
+            } else {
+                C::copy(lanes, number, way, &tried, conditions).await
+            };
+            (number, tried, outcome)
+        };
+        let mut left = std::mem::take(&mut self.files).into_iter();
+        let first = left.by_ref().take(lanes.depth.files);
+        let mut under_way: FuturesUnordered<_> = first.map(copy).collect();
+        while let Some((number, tried, outcome)) = under_way.next().await {
+            match outcome {
+                Ok(bytes) => {
+                    summary.done += 1;
+                    summary.bytes += bytes;
+                    conditions.progress.file_arrived();
+                }
+                Err(error) if is_lost(&error) => self.files.push((number, tried)),
+                Err(error) => summary.fail(FailedFile {
+                    file: C::shown(&plan.files[number].from),
                     error: error.to_string(),
-                });
+                }),
+            }
+            // After a loss only what is under way is waited for.
+            if self.files.is_empty() {
+                under_way.extend(left.next().map(copy));
             }
         }
+        drop(under_way);
+        self.files.extend(left);
+        self.files.sort_by_key(|(number, _)| *number);
+        self.end(lanes, conditions, summary).await;
     }
-    summary.failures += under_way.len() + copies.len();
-    summary.cancelled = cancel.is_cancelled();
-    Ok(summary)
-}
 
-#[derive(Default)]
-struct Plan {
-    copies: Vec<Copy>,
-    left_out: Vec<FailedFile>,
-}
-
-impl Plan {
-    fn add(&mut self, planned: io::Result<Self>, direction: Direction, entry: &Entry) {
-        match planned {
-            Ok(mut plan) => {
-                self.copies.append(&mut plan.copies);
-                self.left_out.append(&mut plan.left_out);
+    /// Once all files are there: links, and then what directories are to be. Links come last, so that
+    /// nothing is written through them.
+    async fn end(&mut self, lanes: &Lanes, conditions: &Conditions<'_>, summary: &mut Summary) {
+        let Some(plan) = &self.plan else { return };
+        if !self.files.is_empty() || conditions.cancel.is_cancelled() {
+            return;
+        }
+        let session = lanes.first();
+        while let Some(number) = self.links.first().copied() {
+            let way = &plan.links[number];
+            match C::link(session, way, conditions.token).await {
+                Ok(()) => {
+                    summary.done += 1;
+                    conditions.progress.file_arrived();
+                }
+                Err(error) if is_lost(&error) => return,
+                Err(error) => summary.fail(FailedFile {
+                    file: C::shown(&way.from),
+                    error: error.to_string(),
+                }),
             }
-            Err(error) => self.left_out.push(FailedFile {
-                file: match direction {
-                    Direction::Upload => entry.local.clone(),
-                    Direction::Download => entry.remote.clone(),
-                },
-                error: error.to_string(),
-            }),
+            self.links.remove(0);
         }
-    }
-}
-
-async fn plan_entry(session: &Session, request: &Request, entry: &Entry) -> io::Result<Plan> {
-    let invalid = |problem| io::Error::new(io::ErrorKind::InvalidInput, problem);
-    match request.direction {
-        Direction::Upload => {
-            let local = expand_home(&entry.local);
-            // A name may hold what elsewhere makes a pattern.
-            if request.patterns
-                && !local.exists()
-                && let Some(pattern) = Pattern::of(&local.to_string_lossy()).map_err(invalid)?
-            {
-                return plan_upload_of(session, &pattern, entry).await;
-            }
-            plan_upload(session, entry).await
+        // The innermost first: a directory may lose the right to be written.
+        let mut ended = Vec::new();
+        for (path, facts) in plan.directories.iter().rev() {
+            ended.push(C::end_directory(session, path, facts));
         }
-        Direction::Download => {
-            let remote = RemotePath::new(&entry.remote);
-            if request.patterns
-                && let Some(pattern) = Pattern::of(remote.as_str()).map_err(invalid)?
-                && session.facts(&remote).await?.is_none()
-            {
-                return plan_download_of(session, &pattern, entry).await;
-            }
-            plan_download(session, entry).await
-        }
+        join_all(ended).await;
     }
-}
-
-/// The files that a local pattern stands for go into a directory; those below its fixed part are kept.
-async fn plan_upload_of(session: &Session, pattern: &Pattern, entry: &Entry) -> io::Result<Plan> {
-    let base = match pattern.base.as_str() {
-        "" => Path::new("."),
-        base => Path::new(base),
-    };
-    let tree = walk::local(base, pattern.depth).await?;
-    let (files, left_out) = pattern.among(tree, base)?;
-    let remote = RemotePath::new(&entry.remote);
-    let mut plan = Plan {
-        copies: Vec::new(),
-        left_out,
-    };
-    for file in files {
-        let to = remote.join_local(&file);
-        if let Some(parent) = to.parent() {
-            session.make_directories(&parent).await?;
-        }
-        let from = base.join(file);
-        plan.copies.push(Copy::Up { from, to });
-    }
-    Ok(plan)
-}
-
-/// The same from the server.
-async fn plan_download_of(session: &Session, pattern: &Pattern, entry: &Entry) -> io::Result<Plan> {
-    let base = RemotePath::new(&pattern.base);
-    let tree = walk::remote(session, &base, pattern.depth).await?;
-    let (files, left_out) = pattern.among(tree, Path::new(base.as_str()))?;
-    let local = expand_home(&entry.local);
-    let mut plan = Plan {
-        copies: Vec::new(),
-        left_out,
-    };
-    for file in files {
-        let to = local.join(&file);
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).await?;
-        }
-        let from = base.join_local(&file);
-        plan.copies.push(Copy::Down { from, to });
-    }
-    Ok(plan)
-}
-
-/// One file's way.
-enum Copy {
-    Up { from: PathBuf, to: RemotePath },
-    Down { from: RemotePath, to: PathBuf },
-}
-
-async fn plan_upload(session: &Session, entry: &Entry) -> io::Result<Plan> {
-    let local = expand_home(&entry.local);
-    let remote = RemotePath::new(&entry.remote);
-    if !fs::metadata(&local).await?.is_dir() {
-        let into = remote.names_directory()
-            || session
-                .facts(&remote)
-                .await?
-                .is_some_and(|facts| facts.kind.is_dir());
-        let to = match local.file_name() {
-            Some(name) if into => remote.join(&name.to_string_lossy()),
-            _ => remote,
-        };
-        if let Some(parent) = to.parent() {
-            session.make_directories(&parent).await?;
-        }
-        return Ok(Plan {
-            copies: vec![Copy::Up { from: local, to }],
-            left_out: Vec::new(),
-        });
-    }
-    let tree = walk::local(&local, None).await?;
-    session.make_directories(&remote).await?;
-    for directory in &tree.directories {
-        session
-            .make_directories(&remote.join_local(directory))
-            .await?;
-    }
-    let copies = tree.files.iter().map(|file| Copy::Up {
-        from: local.join(file),
-        to: remote.join_local(file),
-    });
-    Ok(Plan {
-        copies: copies.collect(),
-        left_out: tree.left_out,
-    })
-}
-
-async fn plan_download(session: &Session, entry: &Entry) -> io::Result<Plan> {
-    let local = expand_home(&entry.local);
-    let remote = RemotePath::new(&entry.remote);
-    let facts = session.facts(&remote).await?;
-    let facts = facts.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "No such file"))?;
-    if !facts.kind.is_dir() {
-        let into = entry.local.ends_with(['/', std::path::MAIN_SEPARATOR]) || local.is_dir();
-        let to = match remote.file_name() {
-            Some(name) if into => local.join(name),
-            _ => local,
-        };
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).await?;
-        }
-        return Ok(Plan {
-            copies: vec![Copy::Down { from: remote, to }],
-            left_out: Vec::new(),
-        });
-    }
-    let tree = walk::remote(session, &remote, None).await?;
-    fs::create_dir_all(&local).await?;
-    for directory in &tree.directories {
-        fs::create_dir_all(local.join(directory)).await?;
-    }
-    let copies = tree.files.iter().map(|file| Copy::Down {
-        from: remote.join_local(file),
-        to: local.join(file),
-    });
-    Ok(Plan {
-        copies: copies.collect(),
-        left_out: tree.left_out,
-    })
-}
-
-impl Copy {
-    fn source(&self) -> String {
-        match self {
-            Self::Up { from, .. } => from.display().to_string(),
-            Self::Down { from, .. } => from.to_string(),
-        }
-    }
-
-    async fn run(&self, session: &Session, cancel: &CancellationToken) -> (&Self, io::Result<u64>) {
-        let outcome = match self {
-            _ if cancel.is_cancelled() => Err(cancelled()),
-            Self::Up { from, to } => upload(session, from, to, cancel).await,
-            Self::Down { from, to } => download(session, from, to, cancel).await,
-        };
-        (self, outcome)
-    }
-}
-
-fn cancelled() -> io::Error {
-    io::Error::new(io::ErrorKind::Interrupted, "cancelled")
-}
-
-/// A name beside the target that no other transfer uses.
-fn part_name(name: &str) -> String {
-    format!(".{name}.{}.part", random::hex::<4>())
-}
-
-async fn upload(
-    session: &Session,
-    from: &Path,
-    to: &RemotePath,
-    cancel: &CancellationToken,
-) -> io::Result<u64> {
-    let source = File::open(from).await?;
-    let metadata = source.metadata().await?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("is neither a file nor a directory"));
-    }
-    let (to, existing) = session.resolve(to).await?;
-    if existing.is_some_and(|facts| facts.kind.is_dir()) {
-        return Err(io::Error::other(format!("`{to}` is a directory")));
-    }
-    let name = to
-        .file_name()
-        .ok_or_else(|| io::Error::other(format!("`{to}` does not name a file")))?;
-    let part = to.with_file_name(&part_name(name));
-    let begin = OpenFlags::CREATE | OpenFlags::EXCLUDE | OpenFlags::WRITE;
-    let (handle, part) = match session.open_file(&part, begin).await {
-        Ok(handle) => (handle, Some(part)),
-        // The directory may not be written, yet the file in it may be.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && existing.is_some() => (
-            session
-                .open_file(&to, OpenFlags::WRITE | OpenFlags::TRUNCATE)
-                .await?,
-            None,
-        ),
-        Err(error) => return Err(error),
-    };
-    let mode = existing
-        .and_then(|facts| facts.mode)
-        .or_else(|| mode_of(&metadata));
-    let fill = async {
-        let bytes = tokio::select! {
-            bytes = session.while_alive(copy::upload(session, source, &handle)) => bytes?,
-            () = cancel.cancelled() => return Err(cancelled()),
-        };
-        if let (Some(mode), Some(_)) = (mode, &part) {
-            // Some servers know no modes; the file is whole all the same.
-            if let Err(error) = session.set_mode(&handle, mode).await {
-                tracing::debug!("cannot set the mode of `{to}`: {error}");
-            }
-        }
-        Ok(bytes)
-    };
-    let filled = fill.await;
-    let closed = session.close_file(handle).await;
-    let bytes = filled.and_then(|bytes| closed.map(|()| bytes));
-    let Some(part) = part else { return bytes };
-    let replaced = match bytes {
-        Ok(bytes) => session.replace(&part, &to).await.map(|()| bytes),
-        Err(error) => Err(error),
-    };
-    if replaced.is_err() {
-        let _ = session.remove(&part).await;
-    }
-    replaced
-}
-
-async fn download(
-    session: &Session,
-    from: &RemotePath,
-    to: &Path,
-    cancel: &CancellationToken,
-) -> io::Result<u64> {
-    if to.is_dir() {
-        return Err(io::Error::other(format!(
-            "`{}` is a directory",
-            to.display()
-        )));
-    }
-    let name = to
-        .file_name()
-        .ok_or_else(|| io::Error::other(format!("`{}` does not name a file", to.display())))?;
-    let part = to.with_file_name(part_name(&name.to_string_lossy()));
-    let handle = session.open_file(from, OpenFlags::READ).await?;
-    let fill = async {
-        let facts = session.facts_of_open(&handle).await?;
-        let mut file = create_private(&part).await?;
-        let bytes = tokio::select! {
-            bytes = session.while_alive(copy::download(session, &handle, facts.length, &mut file)) => bytes?,
-            () = cancel.cancelled() => return Err(cancelled()),
-        };
-        let existing = fs::metadata(to).await.ok().as_ref().and_then(mode_of);
-        if let Some(mode) = existing.or(facts.mode.map(|mode| mode & 0o777)) {
-            set_mode(&part, mode).await?;
-        }
-        fs::rename(&part, to).await?;
-        Ok(bytes)
-    };
-    let outcome = fill.await;
-    let _ = session.close_file(handle).await;
-    if outcome.is_err() {
-        let _ = fs::remove_file(&part).await;
-    }
-    outcome
-}
-
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other systems have no mode")]
-fn mode_of(metadata: &std::fs::Metadata) -> Option<u32> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(metadata.permissions().mode() & 0o777)
-}
-
-#[cfg(not(unix))]
-fn mode_of(_: &std::fs::Metadata) -> Option<u32> {
-    None
-}
-
-/// A new file is its owner's alone until it is whole and gets its own mode.
-async fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = std::fs::OpenOptions::new();
-    private(options.write(true).create_new(true));
-    OpenOptions::from(options).open(path).await
-}
-
-#[cfg(unix)]
-async fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).await
-}
-
-#[cfg(not(unix))]
-async fn set_mode(_: &Path, _: u32) -> io::Result<()> {
-    Ok(())
 }

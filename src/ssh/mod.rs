@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod capture;
+pub mod checksum;
 mod client;
 mod connect;
 pub mod conversation;

@@ -27,6 +27,9 @@ struct Transfer {
     /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
+    /// Compare checksums of both sides.
+    #[serde(default)]
+    verify: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,6 +46,9 @@ struct Transfers {
     /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
+    /// Compare checksums of both sides.
+    #[serde(default)]
+    verify: bool,
 }
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
@@ -69,6 +75,7 @@ impl Orchestrator {
             remote,
             rappel,
             background,
+            verify,
         } = transfer;
         for (name, path) in [("local", &local), ("remote", &remote)] {
             if path.is_empty() {
@@ -79,6 +86,8 @@ impl Orchestrator {
             direction,
             entries: vec![Entry { local, remote }],
             patterns: false,
+            verify,
+            part: None,
         });
         let options = Options {
             reminder: rappel.map(Seconds::duration),
@@ -122,6 +131,8 @@ impl Orchestrator {
             direction: transfers.direction,
             entries,
             patterns: true,
+            verify: transfers.verify,
+            part: None,
         });
         let options = Options {
             reminder: transfers.rappel.map(Seconds::duration),

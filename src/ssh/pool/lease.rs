@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::Msg;
-use russh::{Channel, ChannelStream};
+use russh::{Channel, ChannelReadHalf, ChannelStream, ChannelWriteHalf};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -90,6 +90,11 @@ impl OpenChannel {
     /// Its place in the pool.
     pub fn lease(&self) -> Arc<Lease> {
         Arc::clone(&self.lease)
+    }
+
+    /// The channel's two halves. Whoever takes them closes the channel, and keeps the lease until then.
+    pub fn into_halves(mut self) -> (ChannelReadHalf, ChannelWriteHalf<Msg>) {
+        self.channel.take().expect(TAKEN_ONCE).split()
     }
 
     /// The channel as a stream, which closes it when it is dropped.

@@ -1,0 +1,52 @@
+//! Part files: a file under way, beside its target and hidden.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::path::bytes_of;
+
+/// The longest part of a target's name that is taken over: file systems end at 255 bytes.
+const LONGEST_NAME: usize = 200;
+
+/// The name of the part of a file called `name` that comes from `source`. The same transfer, and each
+/// retry of it, finds it again; no other uses it.
+pub(super) fn part_name(token: &str, name: &[u8], source: &[u8]) -> Vec<u8> {
+    let digest = Sha256::new()
+        .chain_update(token)
+        .chain_update([0])
+        .chain_update(source)
+        .finalize();
+    let mark = hex(&digest[..4]);
+    let name = &name[..name.len().min(LONGEST_NAME)];
+    [b".", name, b".", mark.as_bytes(), b".part"].concat()
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = halves.map(|half| char::from_digit(half.into(), 16));
+    digits
+        .map(|digit| digit.expect("a half is below 16"))
+        .collect()
+}
+
+/// A local path's bytes.
+pub(super) fn path_bytes(path: &Path) -> Vec<u8> {
+    bytes_of(path.as_os_str()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_one_transfer_keep_apart_and_are_found_again() {
+        let name = part_name("a1b2c3d4", b"app.tar", b"/home/app.tar");
+        assert_eq!(name, part_name("a1b2c3d4", b"app.tar", b"/home/app.tar"));
+        assert!(name.starts_with(b".app.tar.") && name.ends_with(b".part"));
+        assert_ne!(name, part_name("a1b2c3d5", b"app.tar", b"/home/app.tar"));
+        assert_ne!(name, part_name("a1b2c3d4", b"app.tar", b"/work/app.tar"));
+        assert!(part_name("a1b2c3d4", &[b'x'; 255], b"").len() < 255);
+    }
+}

@@ -1,0 +1,211 @@
+//! What a transfer is going to do: every file with its way, and the directories made for them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::facts::{Facts, Kind};
+use super::pattern::Pattern;
+use super::side::Side;
+use super::tree::{Tree, is_lost, walk};
+use crate::error::FailedFile;
+
+/// The ways of one direction.
+pub(super) struct Plan<S: Side, T: Side> {
+    pub(super) files: Vec<Way<S, T>>,
+    pub(super) links: Vec<Way<S, T>>,
+    /// Directories that were made, and what they are to be once nothing is written into them any more.
+    pub(super) directories: Vec<(T::Path, Facts)>,
+    pub(super) left_out: Vec<FailedFile>,
+}
+
+/// From where to where a file goes.
+pub(super) struct Way<S: Side, T: Side> {
+    pub(super) from: S::Path,
+    pub(super) to: T::Path,
+    /// What the source was when it was found.
+    pub(super) facts: Facts,
+    /// Whether nothing can be at the target, because its directory was just made.
+    pub(super) fresh: bool,
+}
+
+impl<S: Side, T: Side> Default for Plan<S, T> {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            links: Vec::new(),
+            directories: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+}
+
+/// What stands for a link, whose own facts nobody needs.
+const NOTHING: Facts = Facts {
+    kind: Kind::Link,
+    length: 0,
+    mode: None,
+    modified: None,
+};
+
+impl<S: Side, T: Side> Plan<S, T> {
+    /// Plans one entry, and makes its directories. What cannot be done is left out by name; an error
+    /// is that the line was lost.
+    pub(super) async fn add(
+        &mut self,
+        (source, target): (&S, &T),
+        (from, to): (&str, &str),
+        patterns: bool,
+    ) -> io::Result<()> {
+        let planned = self.plan(source, target, (from, to), patterns).await;
+        match planned {
+            Err(error) if !is_lost(&error) => {
+                self.left_out.push(FailedFile {
+                    file: S::shown(&S::path(from)),
+                    error: error.to_string(),
+                });
+                Ok(())
+            }
+            planned => planned,
+        }
+    }
+
+    async fn plan(
+        &mut self,
+        source: &S,
+        target: &T,
+        (from, to): (&str, &str),
+        patterns: bool,
+    ) -> io::Result<()> {
+        let start = S::path(from);
+        let facts = source.facts(&start).await?;
+        // A name may hold what elsewhere makes a pattern.
+        if patterns
+            && facts.is_none()
+            && let Some(pattern) = Pattern::of(&S::pattern(from))
+                .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?
+        {
+            let base = S::path(match pattern.base.as_str() {
+                "" => ".",
+                base => base,
+            });
+            let tree = pattern.among(walk(source, &base, pattern.depth).await?)?;
+            return self.plan_tree(target, &base, tree, &T::path(to)).await;
+        }
+        let facts = facts
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "No such file or directory"))?;
+        match facts.kind {
+            Kind::Directory => {
+                let tree = walk(source, &start, None).await?;
+                self.plan_tree(target, &start, tree, &T::path(to)).await
+            }
+            Kind::File => self.plan_file(target, start, facts, to).await,
+            _ => Err(io::Error::other("is neither a file nor a directory")),
+        }
+    }
+
+    async fn plan_file(
+        &mut self,
+        target: &T,
+        from: S::Path,
+        facts: Facts,
+        to: &str,
+    ) -> io::Result<()> {
+        let path = T::path(to);
+        let into = T::names_directory(to)
+            || target
+                .facts(&path)
+                .await?
+                .is_some_and(|facts| facts.is_directory());
+        let to = match S::file_name(&from) {
+            Some(name) if into => T::join(&path, &name),
+            _ => path,
+        };
+        let fresh = match T::parent(&to) {
+            Some(parent) => target.make_root(&parent).await?,
+            None => false,
+        };
+        self.files.push(Way {
+            from,
+            to,
+            facts,
+            fresh,
+        });
+        Ok(())
+    }
+
+    async fn plan_tree(
+        &mut self,
+        target: &T,
+        base: &S::Path,
+        tree: Tree,
+        to: &T::Path,
+    ) -> io::Result<()> {
+        let root_is_new = target.make_root(to).await?;
+        let mut below: BTreeMap<&Path, Option<Facts>> = tree
+            .directories
+            .iter()
+            .map(|(path, facts)| (path.as_path(), Some(*facts)))
+            .collect();
+        // A pattern's matches bring their directories along.
+        let matches = tree.files.iter().map(|(file, _)| file).chain(&tree.links);
+        let needed: BTreeSet<&Path> = matches
+            .flat_map(|path| path.ancestors().skip(1))
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect();
+        for directory in needed {
+            below.entry(directory).or_insert(None);
+        }
+        // In this order each comes after the one that holds it.
+        let paths: Vec<_> = below.keys().map(|path| T::join(to, path)).collect();
+        let made = target.make_directories(&paths).await;
+        let mut new: HashSet<&Path> = HashSet::new();
+        let mut refused: HashMap<&Path, String> = HashMap::new();
+        for (((path, facts), there), made) in below.into_iter().zip(paths).zip(made) {
+            match made {
+                Ok(true) => {
+                    new.insert(path);
+                    self.directories
+                        .extend(facts.map(|facts| (there.clone(), facts)));
+                }
+                Ok(false) => {}
+                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) => {
+                    refused.insert(path, error.to_string());
+                }
+            }
+        }
+        let root = Path::new("");
+        if root_is_new {
+            new.insert(root);
+        }
+        let way = |path: &PathBuf, facts| {
+            let parent = path.parent().unwrap_or(root);
+            if let Some(reason) = parent.ancestors().find_map(|above| refused.get(above)) {
+                return Err(reason.clone());
+            }
+            Ok(Way {
+                from: S::join(base, path),
+                to: T::join(to, path),
+                facts,
+                fresh: new.contains(parent),
+            })
+        };
+        let files = tree.files.iter().map(|(path, facts)| (path, *facts, true));
+        let links = tree.links.iter().map(|path| (path, NOTHING, false));
+        let mut left_out = tree.left_out.clone();
+        for (path, facts, is_file) in files.chain(links) {
+            match way(path, facts) {
+                Ok(way) if is_file => self.files.push(way),
+                Ok(way) => self.links.push(way),
+                Err(reason) => left_out.push((path.clone(), reason)),
+            }
+        }
+        let left_out = left_out.into_iter().map(|(path, error)| FailedFile {
+            file: S::shown(&S::join(base, &path)),
+            error,
+        });
+        self.left_out.extend(left_out);
+        Ok(())
+    }
+}

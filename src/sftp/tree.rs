@@ -1,0 +1,102 @@
+//! What a directory tree holds, on either side.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::facts::{Facts, Kind};
+use super::side::Side;
+
+/// Directories that are listed at once.
+const LISTINGS: usize = 16;
+
+/// A tree's contents, as paths below its root. Links are named and not followed.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// Directories, each after the one that holds it; the root itself is not among them.
+    pub(super) directories: Vec<(PathBuf, Facts)>,
+    pub(super) files: Vec<(PathBuf, Facts)>,
+    pub(super) links: Vec<PathBuf>,
+    /// What cannot be copied, with the reason.
+    pub(super) left_out: Vec<(PathBuf, String)>,
+}
+
+/// Walks a tree, at most `depth` directories deep; what lies deeper is left out in silence.
+pub(super) async fn walk<S: Side>(
+    side: &S,
+    root: &S::Path,
+    depth: Option<usize>,
+) -> io::Result<Tree> {
+    let list = async |below: PathBuf| {
+        let here = if below.as_os_str().is_empty() {
+            root.clone()
+        } else {
+            S::join(root, &below)
+        };
+        (side.list(&here).await, below)
+    };
+    let mut tree = Tree::default();
+    let mut waiting = vec![PathBuf::new()];
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < LISTINGS
+            && let Some(directory) = waiting.pop()
+        {
+            under_way.push(list(directory));
+        }
+        let Some((listed, below)) = under_way.next().await else {
+            return Ok(tree);
+        };
+        match listed {
+            Ok(entries) => {
+                for (name, facts) in entries {
+                    if let Some(directory) = tree.add(&below, &name, facts, depth) {
+                        waiting.push(directory);
+                    }
+                }
+            }
+            // A root that cannot be read is nothing to copy from; a lost line ends it all.
+            Err(error) if below.as_os_str().is_empty() || is_lost(&error) => return Err(error),
+            Err(error) => tree.left_out.push((below, error.to_string())),
+        }
+    }
+}
+
+/// Whether an error says that the line is gone.
+pub(super) fn is_lost(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionAborted
+}
+
+impl Tree {
+    /// Adds an entry. Gives a directory that is to be listed in its turn.
+    fn add(
+        &mut self,
+        directory: &Path,
+        name: &Path,
+        facts: Facts,
+        depth: Option<usize>,
+    ) -> Option<PathBuf> {
+        let path = directory.join(name);
+        // A server may name an entry so that it would land elsewhere.
+        if name.file_name() != Some(name.as_os_str()) {
+            let reason = "has a name that leads out of its directory".to_owned();
+            self.left_out.push((path, reason));
+            return None;
+        }
+        match facts.kind {
+            Kind::Directory => {
+                self.directories.push((path.clone(), facts));
+                let may_enter = depth.is_none_or(|depth| path.components().count() <= depth);
+                return may_enter.then_some(path);
+            }
+            Kind::File => self.files.push((path, facts)),
+            Kind::Link => self.links.push(path),
+            Kind::Other => {
+                let reason = "is neither a file nor a directory nor a link".to_owned();
+                self.left_out.push((path, reason));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,260 @@
+//! Lines that break under a transfer, and transfers that go on.
+
+use std::path::Path;
+use std::time::Duration;
+
+use mcp_sftp_orchestrator::demo::Fault;
+use serde_json::{Value, json};
+
+use crate::helper::{Answer, Sshd, Stage, eventually, noise, sha256};
+
+fn write(path: &str, bytes: &[u8]) {
+    std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The bytes of part files in a folder.
+fn parts(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let parts = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part"));
+    parts
+        .map(|part| part.metadata().map_or(0, |facts| facts.len()))
+        .sum()
+}
+
+async fn begin(stage: &Stage, direction: &str, local: &str, remote: &str) -> Value {
+    let arguments = json!({
+        "alias": "web1", "direction": direction, "local": local, "remote": remote, "background": true,
+    });
+    let handed = stage.client.call("task_transfer", arguments).await.ok();
+    handed.facts()["id"].clone()
+}
+
+fn arrived(ended: &Answer, path: &str, sum: &[u8]) {
+    assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
+    assert_eq!(sha256(&std::fs::read(path).unwrap()), sum);
+}
+
+#[tokio::test]
+async fn a_line_that_is_cut_again_and_again_is_taken_up_where_it_was() {
+    let stage = Stage::set().await;
+    let content = noise(96 * 1024 * 1024);
+    let sum = sha256(&content);
+    for (direction, from, to, folder) in [
+        (
+            "upload",
+            stage.local("big"),
+            stage.remote("there/target"),
+            stage.home.path().join("there"),
+        ),
+        (
+            "download",
+            stage.local("here/target"),
+            stage.remote("source"),
+            Path::new(&stage.local("here")).to_owned(),
+        ),
+    ] {
+        let (source, target) = if direction == "upload" {
+            (&from, &to)
+        } else {
+            (&to, &from)
+        };
+        write(source, &content);
+        write(target, b"old");
+        let id = begin(&stage, direction, &from, &to).await;
+        for share in [1_u64, 2, 3] {
+            let mark = share * 16 * 1024 * 1024;
+            eventually("so much of it has arrived", || {
+                let target = std::fs::read(target).unwrap_or_default();
+                assert!(
+                    target == b"old" || target.len() == content.len(),
+                    "never a part of it"
+                );
+                parts(&folder) >= mark || target.len() == content.len()
+            })
+            .await;
+            stage.server.cut();
+        }
+        let ended = stage.client.wait(&id).await.ok();
+        arrived(&ended, target, &sum);
+        assert_eq!(parts(&folder), 0, "no litter");
+        assert!(
+            ended.facts()["resumedBytes"].as_u64() > Some(32 * 1024 * 1024),
+            "{}",
+            ended.text()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_the_server_ends_is_opened_again_and_its_place_is_free_in_the_end() {
+    let stage = Stage::set().await;
+    let content = noise(64 * 1024 * 1024);
+    write(&stage.local("big"), &content);
+    let id = begin(
+        &stage,
+        "upload",
+        &stage.local("big"),
+        &stage.remote("target"),
+    )
+    .await;
+    eventually("the transfer is under way", || parts(stage.home.path()) > 0).await;
+    stage.server.end_sftp().await;
+    let ended = stage.client.wait(&id).await.ok();
+    arrived(&ended, &stage.remote("target"), &sha256(&content));
+    let mut channels = None;
+    while channels != Some(0) {
+        let stats = stage.client.call("pool_stats", json!({})).await.ok();
+        channels = stats.facts()["byServer"]["web1"]["connections"][0]["channels"].as_u64();
+    }
+}
+
+#[tokio::test]
+async fn many_files_go_on_where_the_line_was_cut() {
+    let stage = Stage::set().await;
+    for number in 0..600 {
+        write(
+            &stage.local(&format!("tree/{}/{number}", number % 7)),
+            &noise(number + 1),
+        );
+    }
+    let id = begin(
+        &stage,
+        "upload",
+        &stage.local("tree"),
+        &stage.remote("tree"),
+    )
+    .await;
+    let count = || {
+        let folders = std::fs::read_dir(stage.remote("tree"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        folders
+            .map(|folder| std::fs::read_dir(folder.path()).unwrap().count())
+            .sum::<usize>()
+    };
+    eventually("some have arrived", || count() >= 100).await;
+    stage.server.cut();
+    let ended = stage.client.wait(&id).await.ok();
+    assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
+    assert_eq!(
+        (&ended.facts()["filesDone"], &ended.facts()["filesTotal"]),
+        (&json!(600), &json!(600))
+    );
+    for number in 0..600 {
+        let name = format!("tree/{}/{number}", number % 7);
+        assert_eq!(
+            std::fs::read(stage.remote(&name)).unwrap(),
+            noise(number + 1),
+            "{name}"
+        );
+    }
+    assert_eq!(count(), 600, "no litter");
+}
+
+/// A stage on which a lost line is given up soon.
+async fn impatient() -> Stage {
+    Stage::set_with(|config| config.line_patience = Duration::from_millis(300)).await
+}
+
+/// A transfer that has failed in its middle, because the server was gone: its ID.
+async fn failed(stage: &Stage, direction: &str, local: &str, remote: &str, folder: &Path) -> Value {
+    let id = begin(stage, direction, local, remote).await;
+    eventually("a good part has arrived", || {
+        parts(folder) > 40 * 1024 * 1024
+    })
+    .await;
+    stage.server.set_fault(Fault::HangUp);
+    stage.server.cut();
+    let error = stage.client.wait(&id).await.error("TRANSFER_FAILED");
+    stage.server.set_fault(Fault::None);
+    assert!(
+        parts(folder) > 32 * 1024 * 1024,
+        "what a retry needs is kept: {error}"
+    );
+    id
+}
+
+#[tokio::test]
+async fn a_retry_goes_on_from_the_part_if_it_still_matches() {
+    let stage = impatient().await;
+    let mut content = noise(96 * 1024 * 1024);
+    write(&stage.local("big"), &content);
+    write(&stage.remote("target"), b"old");
+    let home = stage.home.path();
+    let ends = (stage.local("big"), stage.remote("target"));
+    let id = failed(&stage, "upload", &ends.0, &ends.1, home).await;
+    assert_eq!(std::fs::read(stage.remote("target")).unwrap(), b"old");
+    let retry = stage
+        .client
+        .call("task_retry", json!({"id": id}))
+        .await
+        .ok();
+    arrived(&retry, &ends.1, &sha256(&content));
+    assert_eq!(parts(home), 0);
+    assert!(
+        retry.facts()["resumedBytes"].as_u64() > Some(16 * 1024 * 1024),
+        "{}",
+        retry.text()
+    );
+
+    // A source that has changed begins anew.
+    let id = failed(&stage, "upload", &ends.0, &ends.1, home).await;
+    content[5] ^= 1;
+    write(&ends.0, &content);
+    let retry = stage
+        .client
+        .call("task_retry", json!({"id": id}))
+        .await
+        .ok();
+    arrived(&retry, &ends.1, &sha256(&content));
+    assert_eq!(parts(home), 0);
+}
+
+#[tokio::test]
+async fn a_retried_download_goes_on_from_its_part() {
+    let stage = impatient().await;
+    let content = noise(96 * 1024 * 1024);
+    write(&stage.remote("source"), &content);
+    let here = stage.local("here/target");
+    write(&here, b"old");
+    let folder = Path::new(&here).parent().unwrap().to_owned();
+    let id = failed(&stage, "download", &here, &stage.remote("source"), &folder).await;
+    assert_eq!(std::fs::read(&here).unwrap(), b"old");
+    let retry = stage
+        .client
+        .call("task_retry", json!({"id": id}))
+        .await
+        .ok();
+    arrived(&retry, &here, &sha256(&content));
+    assert!(
+        retry.facts()["resumedBytes"].as_u64() > Some(16 * 1024 * 1024),
+        "{}",
+        retry.text()
+    );
+    assert_eq!(parts(&folder), 0);
+}
+
+#[tokio::test]
+async fn checksums_are_compared_where_that_is_asked_for() {
+    let (stage, sshd) = (Stage::set().await, Sshd::start());
+    stage.client.register(sshd.login("real")).await;
+    for length in [0, 1000, 5 * 1024 * 1024] {
+        write(&stage.local("file"), &noise(length));
+        for (alias, remote) in [("web1", stage.remote("file")), ("real", sshd.home("file"))] {
+            for (direction, local) in [("upload", "file"), ("download", "back")] {
+                let arguments = json!({
+                    "alias": alias, "direction": direction, "local": stage.local(local), "remote": remote,
+                    "verify": true,
+                });
+                let ended = stage.client.call("task_transfer", arguments).await.ok();
+                assert_eq!(
+                    (&ended.facts()["status"], &ended.facts()["verify"]),
+                    (&json!("completed"), &json!(true))
+                );
+            }
+            assert_eq!(std::fs::read(stage.local("back")).unwrap(), noise(length));
+        }
+    }
+}
