@@ -29,3 +29,4 @@ mod servers;
 mod services;
 mod settings;
 mod transfer;
+mod tunnels;

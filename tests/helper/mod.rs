@@ -1,6 +1,7 @@
 //! What the tests share: MCP clients, SSH servers, waiting.
 
 mod client;
+mod http;
 mod pm2;
 mod sshd;
 
@@ -11,6 +12,7 @@ use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
 
 pub use client::{Answer, Client, RawProcess, binary, request};
+pub use http::Http;
 pub use pm2::Pm2Daemon;
 pub use sshd::{LOGIN_SHELLS, Sshd, login_shell};
 

@@ -77,6 +77,11 @@ impl Sshd {
         let _ = self.process.wait();
     }
 
+    /// Makes every connection silent; new ones can be made.
+    pub fn freeze(&self) {
+        signal("-STOP", &self.processes()[1..]);
+    }
+
     /// The listener, and what it has begotten.
     fn processes(&self) -> Vec<u32> {
         let mut processes = vec![self.process.id()];
