@@ -25,7 +25,7 @@ mod stream;
 pub mod streaming;
 
 pub use capture::{Captured, HEAD, TAIL};
-pub(crate) use capture::{cut_at_start, whole_characters};
+pub(crate) use capture::{abridge, cut_at_start, whole_characters};
 pub use connect::Connection;
 pub(crate) use connect::Silence;
 pub use ended::Ended;
