@@ -47,11 +47,12 @@ impl Reply {
             job.id,
             unreachable.unwrap_or_default()
         );
-        Self::new(text, &job.to_json())
+        Self::new(text, &job.for_answer().to_json())
     }
 
     /// A job as it stands: its result, or where to find it later.
     pub fn of_job(job: &Job) -> Self {
+        let job = &job.for_answer();
         let record = job.to_json();
         if let Some(report) = job.failure() {
             return Self(report.to_result(Some(record)));

@@ -1,80 +1,17 @@
 //! The catalogue of APIs, and the ways on which they are asked, against HTTP servers on loopback.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::helper::{Client, Sshd, binary, closed_port, directory, text};
+use crate::helper::{Client, Http, Sshd, binary, closed_port, directory, text};
 
 const KEY: &str = "key-that-nobody-sees";
-
-/// An HTTP server that answers with the status that its path names, and not at all at `/silent`.
-struct Http {
-    port: u16,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Http {
-    async fn start(tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let heads = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&heads);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (seen, tls) = (Arc::clone(&seen), tls.clone());
-                tokio::spawn(async move {
-                    match tls {
-                        None => answer(stream, &seen).await,
-                        // A client that does not trust it leaves.
-                        Some(tls) => {
-                            if let Ok(stream) = tls.accept(stream).await {
-                                answer(stream, &seen).await;
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        Self { port, heads }
-    }
-
-    fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
-    }
-}
-
-async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, seen: &Mutex<Vec<String>>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let Ok(byte) = stream.read_u8().await else {
-            return;
-        };
-        head.push(byte);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let path = head.split(' ').nth(1).unwrap().to_owned();
-    seen.lock().unwrap().push(head);
-    if path == "/silent" {
-        std::future::pending::<()>().await;
-    }
-    let status = path
-        .trim_start_matches('/')
-        .split(['/', '?'])
-        .next()
-        .unwrap();
-    let status = if status.is_empty() { "200" } else { status };
-    let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\nLocation: /200\r\n\r\nhi");
-    let _ = stream.write_all(answer.as_bytes()).await;
-    let _ = stream.flush().await;
-}
 
 async fn add(client: &Client, url: &str, more: Value) {
     let mut arguments = json!({"alias": "main_api", "url": url});
@@ -390,6 +327,21 @@ async fn where_forwarding_is_forbidden_curl_asks() {
         health["reason"].as_str().unwrap().starts_with("curl: (7)"),
         "{health}"
     );
+
+    // Whatever a key is, it is sent on each way.
+    for (key, line) in [
+        ("schlüssel", "x-api-key: schlüssel\r\n"),
+        ("", "x-api-key:"),
+    ] {
+        let mut odd = with_key();
+        odd["api_key"] = key.into();
+        add(&client, &url, odd).await;
+        for server in [None, Some("prod_vps")] {
+            assert_eq!(check(&client, server).await["status"], "UP");
+            let heads = http.heads();
+            assert!(heads.last().unwrap().contains(line), "{heads:?}");
+        }
+    }
 
     std::fs::write(&curl, "").unwrap();
     let ask = json!({"alias": "prod_vps", "url": url});

@@ -166,6 +166,15 @@ async fn arguments_are_refused_before_anything_runs() {
             .unwrap()
             .contains("string")
     );
+    for name in ["comand", "command", "cmdd"] {
+        let error = stage
+            .client
+            .call("task_exec", json!({"alias": "web1", name: "true"}))
+            .await
+            .error("INVALID_ARGUMENT");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("did you mean `cmd`?"), "{message}");
+    }
     assert_eq!(stage.server.accepted(), 0, "nothing was run");
     assert_eq!(
         stage

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Folder, Sshd, directory, text};
+use crate::helper::{Answer, Client, Folder, Pm2Daemon, Sshd, directory, text};
 
 /// The examples' tools, in the order of the original's documentation.
 const TOOLS: [&str; 19] = [
@@ -48,7 +48,7 @@ printf 'Restart services during package upgrades without asking? '; read -r go; 
     ),
     (
         "pm2",
-        "case $1 in jlist) echo '[]' ;; *) echo \"pm2 $* in $PWD\" ;; esac",
+        "case $1 in jlist) echo '[]' ;; describe) ;; *) echo \"pm2 $* in $PWD\" ;; esac",
     ),
 ];
 
@@ -56,6 +56,7 @@ struct Scene {
     client: Client,
     sshd: Sshd,
     home: Folder,
+    _pm2: Pm2Daemon,
     _folders: [Folder; 2],
 }
 
@@ -82,6 +83,7 @@ impl Scene {
         let client = Client::in_process(data.path(), |_| {}).await;
         Self {
             client,
+            _pm2: Pm2Daemon::start(sshd.directory.path()),
             sshd,
             home,
             _folders: [data, programs],

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Folder, Sshd, closed_port, directory, text};
+use crate::helper::{
+    Answer, Client, Folder, LOGIN_SHELLS, Pm2Daemon, Sshd, closed_port, directory, login_shell,
+    text,
+};
 
 /// `pwned` stands for a path on the server.
 const NASTY: [&str; 11] = [
@@ -23,8 +26,33 @@ const NASTY: [&str; 11] = [
     "a\0b",
 ];
 
-/// What the tools call on the server. What is told to run, runs.
-const PROGRAMS: [&str; 3] = ["docker", "pm2", "fail2ban-client"];
+/// What the tools call on the server. What is told to run, runs; an option that the tools do not pass
+/// of themselves is taken as one, and shows.
+const PROGRAMS: [(&str, &str); 3] = [
+    (
+        "docker",
+        r"while [ $# -gt 0 ]; do
+case $1 in --tail | --format) shift ;; --since=* | --timestamps | --all) ;; --) break ;; -*) usage ;; esac
+shift
+done",
+    ),
+    (
+        "pm2",
+        r#"[ "$1" = jlist ] && echo '[]'
+for word; do case $word in --nostream | --raw | --silent | --lines | --err) ;; -*) usage ;; esac; done"#,
+    ),
+    (
+        "fail2ban-client",
+        "for word; do case $word in -*) usage ;; esac; done",
+    ),
+];
+
+/// Parameters whose value would be an option wherever it begins with a dash.
+const WORDS: [(&str, &str); 3] = [
+    ("get_docker_logs", "container"),
+    ("get_pm2_logs", "app"),
+    ("get_fail2ban_status", "jail"),
+];
 
 struct Scene {
     client: Client,
@@ -33,21 +61,26 @@ struct Scene {
     local: Folder,
     api: String,
     _programs: Folder,
+    _pm2: Pm2Daemon,
 }
 
 impl Scene {
-    async fn set() -> Self {
+    /// The scene, with further configuration of the server.
+    async fn set(more: &str) -> Self {
         let (data, local, programs) = (directory(), directory(), directory());
-        for name in PROGRAMS {
+        for (name, options) in PROGRAMS {
             let path = programs.path().join(name);
-            std::fs::write(&path, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+            let usage = format!("usage() {{ echo 'Usage: {name}'; exit 1; }}");
+            let script = format!("#!/bin/sh\n{usage}\n{options}\nprintf '%s\\n' \"$@\"\n");
+            std::fs::write(&path, script).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
         // Without forwarding, APIs are asked by a command on the server.
         let sshd = Sshd::start_with(&format!(
-            "SetEnv PATH={}:/usr/bin:/bin\nAllowTcpForwarding no",
+            "SetEnv PATH={}:/usr/bin:/bin\nAllowTcpForwarding no\n{more}",
             text(programs.path())
         ));
+        let pm2 = Pm2Daemon::start(sshd.directory.path());
         std::fs::write(sshd.home("file"), "content\n").unwrap();
         std::fs::write(local.path().join("file"), "content\n").unwrap();
         let client = Client::in_process(data.path(), |_| {}).await;
@@ -60,6 +93,7 @@ impl Scene {
             local,
             api,
             _programs: programs,
+            _pm2: pm2,
         }
     }
 
@@ -138,6 +172,29 @@ impl Scene {
     }
 }
 
+/// Asserts that a tool has taken `nasty` as a value of this parameter, or refused it.
+fn assert_a_value(answer: &Answer, (tool, parameter): (&str, &str), nasty: &str) {
+    let shown = answer.text();
+    let what = format!("{tool} {parameter}: {nasty:?}: {shown}");
+    if nasty.contains('\0') {
+        assert!(
+            shown.contains("INVALID_ARGUMENT") && shown.contains("NUL"),
+            "{what}"
+        );
+    } else if nasty.starts_with('-') && WORDS.contains(&(tool, parameter)) {
+        let refused = format!("parameter `{parameter}` begins with a dash");
+        assert!(
+            shown.contains("INVALID_ARGUMENT") && shown.contains(&refused),
+            "{what}"
+        );
+    } else {
+        assert!(
+            !shown.contains("Usage:") && !shown.contains("Free Software"),
+            "{what}"
+        );
+    }
+}
+
 /// Whether a parameter may hold a string, somewhere.
 fn takes_text(schema: &Value) -> bool {
     match schema {
@@ -149,7 +206,7 @@ fn takes_text(schema: &Value) -> bool {
 
 #[tokio::test]
 async fn no_string_becomes_syntax_or_an_option() {
-    let scene = Scene::set().await;
+    let scene = Scene::set("").await;
     let mut tried = 0;
     for tool in scene.client.tools().await {
         // The name lives as long as the test does.
@@ -177,19 +234,7 @@ async fn no_string_becomes_syntax_or_an_option() {
                 };
                 let what = format!("{name} {parameter}: {nasty:?}");
                 let answer = scene.client.call(name, arguments).await;
-                if nasty.contains('\0') {
-                    let error = answer.error("INVALID_ARGUMENT");
-                    assert!(
-                        error["message"].as_str().unwrap().contains("NUL"),
-                        "{what}: {error}"
-                    );
-                } else {
-                    let shown = answer.text();
-                    assert!(
-                        !shown.contains("Usage:") && !shown.contains("Free Software"),
-                        "{what}: {shown}"
-                    );
-                }
+                assert_a_value(&answer, (name, parameter), &nasty);
                 scene.assert_whole(&what);
                 tried += 1;
             }
@@ -217,4 +262,48 @@ async fn no_string_becomes_syntax_or_an_option() {
         }
     }
     assert!(tried > 500, "{tried}");
+}
+
+#[tokio::test]
+async fn nor_where_the_login_shell_is_no_posix_one() {
+    for shell in LOGIN_SHELLS {
+        let Some(login) = login_shell(shell) else {
+            continue;
+        };
+        let scene = Scene::set(&login).await;
+        let spoilt: [(&'static str, &[&str]); 6] = [
+            ("tail_file", &["filepath"]),
+            ("get_docker_logs", &["container", "since"]),
+            ("get_pm2_logs", &["app"]),
+            ("get_fail2ban_status", &["jail"]),
+            ("check_api_health", &["url"]),
+            ("get_services_status", &[]),
+        ];
+        for (tool, parameters) in spoilt {
+            // What was not spoilt works there as well.
+            scene.client.call(tool, scene.arguments(tool)).await.ok();
+            for parameter in parameters {
+                for nasty in NASTY.into_iter().chain(["!touch", "x\n!!\n"]) {
+                    let nasty = nasty.replace("pwned", &scene.sshd.home("pwned"));
+                    let arguments = scene.spoilt(tool, parameter, &nasty).unwrap();
+                    let answer = scene.client.call(tool, arguments).await;
+                    assert_a_value(&answer, (tool, parameter), &nasty);
+                    scene.assert_whole(&format!("{shell}: {tool} {parameter}: {nasty:?}"));
+                }
+            }
+        }
+        let one = json!({"alias": "web1"});
+        let shown = scene.client.call("get_system_resources", one).await.ok();
+        assert!(shown.facts()["memory"]["total_bytes"].is_u64());
+        let lines = "echo one\necho \"two $((1 + 1))\" >&2\nexit 3";
+        let detached = json!({"alias": "web1", "cmd": lines, "detach": true});
+        let detached = scene.client.call("task_exec", detached).await.ok();
+        let ended = scene.client.wait(&detached.facts()["id"]).await.ok();
+        let ended = ended.facts();
+        assert_eq!(
+            (&ended["output"], &ended["stderr"], &ended["exitCode"]),
+            (&json!("one"), &json!("two 2"), &json!(3)),
+            "{shell}: {ended}"
+        );
+    }
 }

@@ -31,3 +31,4 @@ mod services;
 mod settings;
 mod transfer;
 mod trees;
+mod tunnels;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helper::{RawProcess, Sshd, binary, directory};
+use crate::helper::{Http, RawProcess, Sshd, binary, directory};
 
 fn spawn(data: &crate::helper::Folder) -> RawProcess {
     let mut command = binary();
@@ -122,6 +122,34 @@ async fn nothing_that_is_sent_ends_it_and_everything_malformed_is_answered() {
     );
     let listed = process.call(10, "server_list", json!({})).await;
     assert_eq!(listed["result"]["isError"], false);
+}
+
+#[tokio::test]
+async fn a_check_of_an_api_reports_progress() {
+    let (data, sshd) = (directory(), Sshd::start());
+    let http = Http::start(None).await;
+    let mut command = binary();
+    command
+        .arg(format!("--data-dir={}", data.path().display()))
+        .arg("--sync-timeout=6");
+    let mut process = RawProcess::spawn(command);
+    process.initialize("2025-06-18").await;
+    process.call(1, "server_add", sshd.login("web1")).await;
+    let silent = format!("http://127.0.0.1:{}/silent", http.port);
+    let params = json!({
+        "name": "check_api_health",
+        "arguments": {"alias": "web1", "url": silent},
+        "_meta": {"progressToken": "p1"},
+    });
+    let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params});
+    process.send(&call.to_string()).await;
+    let progress = process.receive().await;
+    assert_eq!(
+        (&progress["method"], &progress["params"]["progressToken"]),
+        (&json!("notifications/progress"), &json!("p1"))
+    );
+    let answer = process.answer(2).await;
+    assert_eq!(answer["result"]["structuredContent"]["status"], "DOWN");
 }
 
 #[tokio::test]

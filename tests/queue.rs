@@ -203,3 +203,30 @@ async fn figures_have_the_documented_names() {
     assert!(figures["avgDuration"].is_u64());
     assert_eq!(stats.facts()["canRetry"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn sequences_flood_neither_lists_nor_answers() {
+    let stage = Stage::set().await;
+    let mut commands = vec![json!("echo short")];
+    commands.extend((0..30).map(|_| json!("seq 1 20000")));
+    let sequence = json!({"alias": "web1", "commands": commands});
+    let answer = stage.client.call("task_exec_sequence", sequence).await.ok();
+    assert!(answer.text().len() < 50 * 1024, "{}", answer.text().len());
+    let facts = answer.facts();
+    let results = facts["results"].as_array().unwrap();
+    assert_eq!(
+        (results.len(), &results[0]["output"]),
+        (31, &json!("short"))
+    );
+    let long = results[1]["output"].as_str().unwrap();
+    assert!(
+        long.starts_with("1\n") && long.ends_with("\n20000") && long.contains("task_output"),
+        "{long}"
+    );
+    assert!(results.iter().all(|result| result["success"] == true));
+    assert!(facts.to_string().len() < 100 * 1024);
+    for tool in ["task_queue", "task_history"] {
+        let list = stage.client.call(tool, json!({})).await.ok();
+        assert!(list.text().len() < 16 * 1024, "{tool}: {}", list.text());
+    }
+}

@@ -109,7 +109,8 @@ impl Checker {
                     Tunnelled::Asked(began, outcome) => (Via::Tunnel, began, outcome),
                     Tunnelled::Forbidden => {
                         let began = Instant::now();
-                        let asked = self.0.curl(request, pool, alias, limit_from(began));
+                        let times = (limit_from(began), deadline);
+                        let asked = self.0.curl(request, pool, alias, times);
                         (Via::Curl, began, asked.await?)
                     }
                 }

@@ -11,7 +11,7 @@ use reqwest::header::HOST;
 use rustls_platform_verifier::ConfigVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -20,7 +20,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Request;
 use crate::error::Error;
-use crate::ssh::{NoTunnel, Pool, curl, os_reason};
+use crate::ssh::{NoTunnel, Pool, Silence, curl, os_reason};
+
+/// How long before the deadline a server's curl has to be done.
+const CURL_AHEAD: Duration = Duration::from_secs(1);
 
 /// What came of a request.
 pub(super) enum Outcome {
@@ -119,8 +122,9 @@ impl Routes {
             }
             Err(NoTunnel::Silent) => Outcome::Silent,
             Ok(channel) => {
-                let stream = channel.into_stream();
-                let answer = async {
+                let lease = channel.lease();
+                let stream = channel.into_tunnel();
+                let answer = Box::pin(async {
                     let Some(tls) = tls else {
                         return ask(request, stream).await;
                     };
@@ -130,11 +134,19 @@ impl Routes {
                         TlsConnector::from(tls).connect(name, stream).await?,
                     )
                     .await
-                };
-                match timeout(left, answer).await {
+                });
+                match lease.connection().wait_for(answer, left).await {
                     Ok(Ok(status)) => Outcome::Answered(status, None),
+                    // The API has not been heard.
+                    Ok(Err(_)) if lease.connection().is_closed() => {
+                        return Err(lease.line_lost().await);
+                    }
                     Ok(Err(error)) => Outcome::Unreachable(reason(&*error)),
-                    Err(_) => Outcome::Silent,
+                    Err(Silence::OfThePeer) => Outcome::Silent,
+                    Err(silence @ Silence::OfTheLine) => {
+                        lease.give_up();
+                        return Err(lease.refusal(silence.to_string()));
+                    }
                 }
             }
         };
@@ -147,20 +159,33 @@ impl Routes {
         request: &Request,
         pool: &Pool,
         alias: &str,
-        limit: Duration,
+        (limit, deadline): (Duration, Instant),
     ) -> Result<Outcome, Error> {
-        let headers = request.headers.iter().filter_map(|(name, value)| {
-            let value = value.to_str().ok()?;
-            Some(format!("{name}: {value}"))
+        let headers = request.headers.iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            // What has nothing behind a colon would not be sent.
+            match value.trim() {
+                "" => format!("{name};"),
+                _ => format!("{name}: {value}"),
+            }
         });
         let headers: Vec<_> = headers.collect();
+        let left = deadline.saturating_duration_since(Instant::now());
         let call = curl::Call {
             method: request.method.as_str(),
             url: request.url.as_str(),
             headers: &headers,
-            limit,
+            // So that its answer arrives in time.
+            limit: limit.min(left.saturating_sub(CURL_AHEAD).max(left / 2)),
+            patience: left,
         };
-        Ok(match call.run(pool, alias).await? {
+        let asked = timeout_at(deadline.into(), call.run(pool, alias)).await;
+        let asked = asked.map_err(|_| Error::Monitoring {
+            alias: alias.to_owned(),
+            tool: "curl",
+            reason: "its server did not answer in time".to_owned(),
+        })?;
+        Ok(match asked? {
             curl::Printed {
                 code: 0, message, ..
             } if message.starts_with("curl: (28)") => Outcome::Silent,

@@ -15,6 +15,7 @@ mod requests;
 mod runner;
 mod saver;
 mod sequence;
+mod share;
 mod stats;
 mod status;
 mod stop;

@@ -200,6 +200,7 @@ async fn execute(
     let command = Command {
         alias: &alias,
         line,
+        is_script: job.tool.is_some(),
         limit,
         bound,
         talk,

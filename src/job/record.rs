@@ -11,7 +11,7 @@ use crate::error::{FailedFile, Report, Stopped};
 use crate::sftp::Progress;
 use crate::sftp::transfer::{Direction, Entry};
 use crate::ssh::output::FEW;
-use crate::ssh::{Captured, Output};
+use crate::ssh::{Output, abridge};
 use crate::time::{Timestamp, millis};
 
 /// Where detached jobs live on their servers.
@@ -270,12 +270,11 @@ impl Job {
     /// The record as the queue keeps it: long outputs are in files, and a thousand jobs must not make
     /// the queue slow.
     pub(super) fn shortened(&self) -> Self {
+        let few = usize::try_from(FEW).expect("it is small");
         let mut short = self.clone();
         for result in short.results.iter_mut().flatten() {
             for text in [&mut result.output, &mut result.stderr] {
-                if text.len() as u64 > FEW {
-                    *text = shorten(text, text.len() as u64);
-                }
+                *text = abridge(text, few);
             }
         }
         for (text, bytes) in [
@@ -286,7 +285,7 @@ impl Job {
                 && bytes > FEW
                 && text.len() as u64 > FEW
             {
-                *text = shorten(text, bytes);
+                *text = abridge(text, few);
                 short.truncated = Some(true);
             }
         }
@@ -403,15 +402,6 @@ impl Job {
         }
         value
     }
-}
-
-/// The beginning and the end of a text that stands for `length` bytes.
-fn shorten(text: &str, length: u64) -> String {
-    let (head, tail) = text.as_bytes().split_at(text.len() / 2);
-    let half = usize::try_from(FEW / 2).expect("it is small");
-    let head = &head[..half.min(head.len())];
-    let tail = &tail[tail.len().saturating_sub(half)..];
-    Captured::of_ends(head, tail, length).text()
 }
 
 #[cfg(test)]

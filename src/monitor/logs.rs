@@ -2,23 +2,15 @@
 
 use crate::error::Error;
 use crate::ssh::quote;
-use crate::terminal;
+
+const PM2: &str = concat!(include_str!("pm2.sh"), include_str!("pm2-logs.sh"));
 
 /// The logs of PM2: of one application or of all, everything or errors only.
 pub fn pm2(app: Option<&str>, lines: usize, errors: bool) -> Result<String, Error> {
-    let installed = "command -v pm2 >/dev/null 2>&1 || { echo 'PM2 is not installed on this server' >&2; exit 127; }";
-    let errors = if errors { " --err" } else { "" };
-    let logs = format!("pm2 logs --nostream --raw --lines {lines}{errors}");
-    let Some(app) = app else {
-        return Ok(format!("{installed}\n{logs} </dev/null 2>&1"));
-    };
-    let app = word("app", app)?;
-    let known = format!(
-        "pm2 describe {app} >/dev/null 2>&1 || {{ printf 'PM2 has no process `%s`\\n' {app} >&2; exit 1; }}"
-    );
-    Ok(format!(
-        "{installed}\n{known}\n{logs} {app} </dev/null 2>&1"
-    ))
+    let app = app.map(|app| word("app", app)).transpose()?;
+    let app = app.unwrap_or_default();
+    let errors = if errors { "--err" } else { "" };
+    Ok(format!("set -- {lines} '{errors}' {app}\n{PM2}"))
 }
 
 /// The log of a container, both streams in the order of their lines.
@@ -51,22 +43,6 @@ pub fn file(path: &str, lines: usize) -> Result<String, Error> {
         None => path,
     };
     Ok(format!("tail -n {lines} -- {path}"))
-}
-
-/// The lines that are the log's own, of what PM2 prints.
-pub fn without_headings(text: &str) -> String {
-    let text = terminal::plain(text);
-    let own = text.lines().filter(|line| {
-        let heading = line.starts_with("[TAILING]")
-            || line.contains(" last ")
-                && line.trim_end().ends_with(" lines:")
-                && line.contains('/');
-        !heading
-    });
-    own.collect::<Vec<_>>()
-        .join("\n")
-        .trim_matches('\n')
-        .to_owned()
 }
 
 fn quoted(name: &str, value: &str) -> Result<String, Error> {
@@ -102,11 +78,5 @@ mod tests {
         );
         assert!(pm2(Some("--help"), 5, false).is_err());
         assert!(file("a\0b", 5).is_err() && file("", 5).is_err());
-    }
-
-    #[test]
-    fn headings_of_pm2_are_no_log_lines() {
-        let text = "\x1b[1m\x1b[90m[TAILING] Tailing last 200 lines for [api] process\x1b[39m\n\x1b[90m/root/.pm2/logs/api-out.log last 200 lines:\x1b[39m\none\ntwo\n\n";
-        assert_eq!(without_headings(text), "one\ntwo");
     }
 }

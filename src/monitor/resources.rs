@@ -128,10 +128,47 @@ fn memory(sections: &Sections<'_>) -> Option<(Memory, Option<Memory>)> {
         "vm.stats.vm.v_inactive_count",
         "vm.stats.vm.v_laundry_count",
     ]);
-    Some((
-        Memory::new(total, free, (free + reclaimable).min(total)),
-        None,
-    ))
+    let memory = Memory::new(total, free, (free + reclaimable).min(total));
+    Some((memory, swap(sections.lines("swap"))))
+}
+
+/// From macOS's `total = 2048.00M  used = 1176.25M  free = 871.75M`, or from FreeBSD's table of devices
+/// in KiB.
+fn swap(lines: &[&str]) -> Option<Memory> {
+    let first = lines.first()?;
+    if first.contains("total =") {
+        let of = |label: &str| mebibytes(first.split_once(label)?.1.split_whitespace().next()?);
+        let free = of("free =")?;
+        return Some(Memory::new(of("total =")?, free, free));
+    }
+    let devices = lines
+        .iter()
+        .filter(|line| !line.starts_with("Device") && !line.starts_with("Total"));
+    let (mut total, mut free) = (0, 0);
+    for device in devices {
+        // The name may hold spaces; the capacity comes last.
+        let words: Vec<_> = device.split_whitespace().rev().collect();
+        let [_, left, _, size, _, ..] = words.as_slice() else {
+            continue;
+        };
+        total += size.parse::<u64>().ok()? * 1024;
+        free += left.parse::<u64>().ok()? * 1024;
+    }
+    first
+        .starts_with("Device")
+        .then(|| Memory::new(total, free, free))
+}
+
+/// The bytes that `2048.00M` stands for.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "nobody's swap is that large, or negative"
+)]
+fn mebibytes(text: &str) -> Option<u64> {
+    // Some languages write a comma.
+    let number: f64 = text.strip_suffix('M')?.replace(',', ".").parse().ok()?;
+    Some((number * 1024.0 * 1024.0) as u64)
 }
 
 impl Memory {
@@ -262,6 +299,8 @@ mod tests {
         assert_eq!(resources["memory"]["total"], "16Gi");
         assert_eq!(resources["memory"]["free_bytes"], 50_000_u64 * 16_384);
         assert_eq!(resources["cpu"]["usage_percent"], 14.3);
+        assert_eq!(resources["swap"]["total"], "2.0Gi");
+        assert_eq!(resources["swap"]["used_bytes"], 1_233_387_520);
         assert_eq!(resources["uptime_seconds"], 86_400);
     }
 
@@ -271,10 +310,19 @@ mod tests {
         let resources = serde_json::to_value(parse(text).unwrap()).unwrap();
         assert_eq!(resources["memory"]["total"], "4.0Gi");
         assert_eq!(resources["memory"]["free_bytes"], 300_000_u64 * 4096);
+        assert_eq!(resources["swap"]["total_bytes"], 3_145_728_u64 * 1024);
+        assert_eq!(resources["swap"]["used_bytes"], 262_144_u64 * 1024);
         assert_eq!(
             resources["cpu"],
             serde_json::json!({"cores": 4, "usage_percent": 10.0})
         );
+    }
+
+    #[test]
+    fn a_system_without_swap_has_none_of_it() {
+        let none = swap(&["Device          1K-blocks     Used    Avail Capacity"]).unwrap();
+        assert_eq!((none.total_bytes, none.used_bytes), (0, 0));
+        assert!(swap(&["swapinfo: not found"]).is_none() && swap(&[]).is_none());
     }
 
     #[test]

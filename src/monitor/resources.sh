@@ -26,6 +26,8 @@ else
     date +%s
     echo '@@ cores'
     sysctl -n hw.ncpu
+    echo '@@ swap'
+    sysctl -n vm.swapusage 2>/dev/null || swapinfo -k
     if [ "$(uname -s)" = Darwin ]; then
         echo '@@ cpu usage'
         top -l 2 -n 0 -s 1 | grep 'CPU usage'

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Sections;
 
-const SCRIPT: &str = include_str!("services.sh");
+const SCRIPT: &str = concat!(include_str!("pm2.sh"), include_str!("services.sh"));
 
 /// What each manager of services says.
 #[derive(Debug, Serialize)]
@@ -93,7 +93,9 @@ fn manager<T>(
     let lines = sections.lines(name);
     let went_well = sections.number(&format!("{name} status"), "") == Some(0);
     if let Some(services) = read(lines).filter(|_| went_well) {
-        return manager("present", None, services);
+        let note = sections.lines(&format!("{name} note"));
+        let note = note.first().map(|&note| note.to_owned());
+        return manager("present", note, services);
     }
     let said = lines.iter().find(|line| !line.trim().is_empty());
     let said = said.map_or("it did not answer", |line| line.trim());
@@ -127,7 +129,6 @@ fn container(line: &str) -> Option<Container> {
 }
 
 fn processes(lines: &[&str]) -> Option<Vec<Process>> {
-    // PM2 greets before its list when its daemon has just been started.
     let list = lines.iter().rev().find(|line| line.starts_with('['))?;
     let list: Vec<Value> = serde_json::from_str(list).ok()?;
     Some(list.iter().map(process).collect())
@@ -163,6 +164,16 @@ mod tests {
         assert_eq!(services["docker"]["services"][0]["status"], "Up 3 hours");
         assert_eq!(services["pm2"]["services"][0]["name"], "api-server");
         assert_eq!(services["pm2"]["services"][0]["memory_bytes"], 52_428_800);
+    }
+
+    #[test]
+    fn pm2_without_a_daemon_has_no_services() {
+        let text = "@@ pm2\n[]\n@@ pm2 note\nits daemon is not running\n\n@@ pm2 status\n0\n";
+        let services = serde_json::to_value(parse(text)).unwrap();
+        assert_eq!(
+            services["pm2"],
+            serde_json::json!({"status": "present", "reason": "its daemon is not running", "services": []})
+        );
     }
 
     #[test]

@@ -14,5 +14,44 @@ ask() {
 }
 ask systemd systemctl list-units --type=service --no-pager --no-legend --plain
 ask docker docker ps --all --format '{{.Names}}	{{.Image}}	{{.State}}	{{.Status}}'
-ask pm2 pm2 jlist --silent
+# pm2_list: PM2's processes. What PM2 prints holds the whole environment of each, secrets included, and
+# goes no further than this.
+pm2_list() {
+    node=$(command -v node) || {
+        # PM2 lies among the modules of the node that it was installed with.
+        node=$(readlink -f "$(command -v pm2)")
+        node=${node%/lib/node_modules/*}/bin/node
+    }
+    [ -x "$node" ] || {
+        echo 'there is no node to read its list with'
+        return 1
+    }
+    pm2 jlist --silent </dev/null | "$node" -e '
+        let text = "";
+        const read = (line) => { try { return JSON.parse(line); } catch { return null; } };
+        process.stdin.on("data", (part) => { text += part; }).on("end", () => {
+            const list = text.split("\n").reverse().map(read).find(Array.isArray);
+            if (!list) { console.log("it gives no list"); process.exit(1); }
+            console.log(JSON.stringify(list.map(({ name, pm_id, pid, monit = {}, pm2_env = {} }) => {
+                const { memory, cpu } = monit;
+                const { status, restart_time, pm_uptime } = pm2_env;
+                return { name, pm_id, pid, monit: { memory, cpu }, pm2_env: { status, restart_time, pm_uptime } };
+            })));
+        });'
+}
+if command -v pm2 >/dev/null 2>&1; then
+    echo '@@ pm2'
+    if pm2_lives; then
+        pm2_list 2>&1
+        code=$?
+    else
+        echo '[]'
+        code=0
+        echo '@@ pm2 note'
+        echo 'its daemon is not running'
+    fi
+    echo
+    echo '@@ pm2 status'
+    echo "$code"
+fi
 true

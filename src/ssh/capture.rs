@@ -7,6 +7,10 @@ pub const HEAD: usize = 16 * 1024;
 /// Bytes kept of the end.
 pub const TAIL: usize = 16 * 1024;
 
+/// What stands where a middle part was left out, around the number of its bytes.
+const MARK: &str = "\n[… ";
+const MARK_END: &str = " bytes left out: task_output has them …]\n";
+
 /// A stream's head and tail; memory stays bounded whatever the stream's length.
 #[derive(Clone, Debug, Default)]
 pub struct Captured {
@@ -85,7 +89,7 @@ impl Captured {
             let cut = cut_at_start(&tail);
             let dropped = self.total - (head.len() + tail.len() - cut) as u64;
             format!(
-                "{}\n[… {dropped} bytes left out: task_output has them …]\n{}",
+                "{}{MARK}{dropped}{MARK_END}{}",
                 String::from_utf8_lossy(head),
                 String::from_utf8_lossy(&tail[cut..])
             )
@@ -95,6 +99,27 @@ impl Captured {
         };
         text.trim_end_matches(['\n', '\r']).to_owned()
     }
+}
+
+/// The beginning and the end of a text of at most `most` bytes. The text may leave out a middle part
+/// already, and says how much: then both are counted.
+pub fn abridge(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let middle = text.find(MARK).and_then(|start| {
+        let rest = &text[start + MARK.len()..];
+        let (number, after) = rest.split_once(MARK_END)?;
+        Some((start, number.parse::<u64>().ok()?, after))
+    });
+    let (before, left_out, after) = middle.unwrap_or((text.len(), 0, text));
+    let head = &text.as_bytes()[..before.min(most / 2)];
+    let tail = &after.as_bytes()[after.len().saturating_sub(most / 2)..];
+    let length = match middle {
+        Some(_) => (before + after.len()) as u64 + left_out,
+        None => text.len() as u64,
+    };
+    Captured::of_ends(head, tail, length).text()
 }
 
 /// The bytes of a character that was cut in two before `bytes`: continuation bytes (0b10xx_xxxx), three
@@ -162,6 +187,20 @@ mod tests {
         assert!(text.contains("bytes left out") && !text.contains('\u{FFFD}'));
         assert!(text.len() < HEAD + TAIL + 100);
         assert_eq!(captured.lines(), Some(100_002));
+    }
+
+    #[test]
+    fn what_is_abridged_twice_counts_both() {
+        let bytes = "é".repeat(50_000);
+        let once = captured(bytes.as_bytes()).text();
+        let twice = abridge(&abridge(&once, 4000), 100);
+        assert!(twice.len() < 200 && !twice.contains('\u{FFFD}'), "{twice}");
+        let shown = twice.matches('é').count() * 2;
+        assert!(
+            twice.contains(&format!("… {} bytes", 100_000 - shown)),
+            "{twice}"
+        );
+        assert_eq!(abridge("short", 100), "short");
     }
 
     #[test]

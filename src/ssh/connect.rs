@@ -8,6 +8,7 @@ use russh::client::{self, Handle, Msg};
 use russh::keys::Algorithm;
 use russh::{Channel, Disconnect, Preferred, SshId, cipher};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::authenticate::authenticate;
@@ -44,6 +45,21 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
+/// How long a server that is alive may take to say so.
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+const LEAST_PING_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Who did not say a word in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Silence {
+    /// The other side of the channel, though the server lives.
+    #[error("no answer")]
+    OfThePeer,
+    /// The server.
+    #[error("ETIMEDOUT: the line is silent")]
+    OfTheLine,
+}
+
 /// A connection that is logged in. Dropping it ends it.
 pub struct Connection {
     handle: Handle<Client>,
@@ -70,6 +86,33 @@ impl Connection {
         self.handle
             .channel_open_direct_tcpip(host, port.into(), originator, its_port)
             .await
+    }
+
+    /// Waits for what the other side of a channel has to say, at most `limit`. In the last part of that
+    /// time the server itself is asked for a sign of life.
+    pub(crate) async fn wait_for<T>(
+        &self,
+        answer: impl Future<Output = T>,
+        limit: Duration,
+    ) -> Result<T, Silence> {
+        tokio::pin!(answer);
+        let patience = PING_PATIENCE.min(limit / 2);
+        if let Ok(answer) = timeout(limit.saturating_sub(patience), &mut answer).await {
+            return Ok(answer);
+        }
+        let end = Instant::now() + patience;
+        tokio::select! {
+            answer = &mut answer => return Ok(answer),
+            pinged = timeout_at(end, self.handle.send_ping()) => {
+                // Silence of less than that proves nothing.
+                if pinged.is_err() && patience >= LEAST_PING_PATIENCE || self.is_closed() {
+                    return Err(Silence::OfTheLine);
+                }
+            }
+        }
+        timeout_at(end, answer)
+            .await
+            .map_err(|_| Silence::OfThePeer)
     }
 
     /// Whether the line is gone.
@@ -99,7 +142,7 @@ impl Connection {
                 .await;
             self.closed.cancelled().await;
         };
-        let _ = tokio::time::timeout(GOODBYE_TIMEOUT, goodbye).await;
+        let _ = timeout(GOODBYE_TIMEOUT, goodbye).await;
     }
 }
 
@@ -114,7 +157,7 @@ pub(super) async fn dial(
     // Dropped on every early return, and by the timeout.
     let guard = cut.clone().drop_guard();
     let late = || failed(alias, server, "ETIMEDOUT: no answer to the handshake");
-    tokio::time::timeout(
+    timeout(
         DIAL_TIMEOUT,
         handshake(alias, server, config, known_hosts, cut, guard),
     )

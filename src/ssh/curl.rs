@@ -25,6 +25,8 @@ pub struct Call<'a> {
     pub headers: &'a [String],
     /// How long the API has to answer.
     pub limit: Duration,
+    /// How long to wait for a channel to the server.
+    pub patience: Duration,
 }
 
 /// What `curl` printed.
@@ -47,6 +49,7 @@ impl Call<'_> {
         };
         let script = Script::new("curl", SCRIPT.to_owned(), self.limit + SLACK)
             .with_token()
+            .patient_for(self.patience)
             .with_input(self.settings());
         let answer = script
             .run(pool, alias)
@@ -128,6 +131,7 @@ mod tests {
             url: "http://h/",
             headers: &headers,
             limit: Duration::from_secs(10),
+            patience: Duration::ZERO,
         };
         assert!(call.settings().contains("header = \"X: a\\\"\\\\b\"\n"));
     }

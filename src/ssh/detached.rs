@@ -140,7 +140,7 @@ impl Detached<'_> {
         script.run(self.pool, self.alias).await.map(|_| ())
     }
 
-    fn script(&self, name: &str, text: &str) -> Script {
+    fn script(&self, name: &'static str, text: &str) -> Script {
         Script::new(name, library(text), LIMIT)
             .with(self.directory)
             .with_token()

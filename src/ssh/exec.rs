@@ -17,6 +17,8 @@ pub struct Command<'a> {
     pub alias: &'a str,
     /// The command line, for the login shell.
     pub line: &'a str,
+    /// Whether the line is a script of this program's own, for `sh` and not the login shell.
+    pub is_script: bool,
     /// How long it may run; `None` is without limit.
     pub limit: Option<Duration>,
     /// How much is taken of its output, where it would print for ever.
@@ -45,6 +47,7 @@ impl Command<'_> {
         };
         let input = match self.talk {
             Some(talk) => Input::Talk(self.line, Box::new(talk)),
+            None if self.is_script => Input::Script(self.line),
             None => Input::Nothing(self.line),
         };
         let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;

@@ -26,14 +26,16 @@ mod stream;
 pub mod streaming;
 
 pub use capture::{Captured, HEAD, TAIL};
-pub(crate) use capture::{cut_at_start, whole_characters};
+pub(crate) use capture::{abridge, cut_at_start, whole_characters};
 pub use connect::Connection;
+pub(crate) use connect::Silence;
 pub use ended::Ended;
 pub(crate) use failure::os_reason;
 pub use known_hosts::KnownHosts;
 pub use output::Output;
 pub use pool::{
-    ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Use, patience,
+    ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel, Use,
+    patience,
 };
 pub use quote::quote;
 pub use script::Failure;

@@ -1,4 +1,7 @@
 //! What this program itself runs on a server: short POSIX shell scripts, with an answer that is read by it.
+//!
+//! A script goes to `sh` on standard input, with its arguments: the login shell may be of another kind,
+//! which reads quotes otherwise, and finds nothing in its command line to misread.
 
 use std::time::Duration;
 
@@ -18,8 +21,18 @@ const LONGEST_COMPLAINT: usize = 4 * 1024;
 /// How long a script waits for a channel.
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(60);
 
+/// The command line for a script that comes on standard input: every login shell reads it alike.
+pub(super) const SHELL: &str = "exec sh -s";
+
+/// The text by which a shell that reads its commands runs a script whose own input is at its end. The
+/// shell has read all of it before it runs any of it.
+pub(super) fn on_stdin(script: &str) -> String {
+    format!("{{\n{script}\n}} </dev/null\nexit\n")
+}
+
 /// A script with its arguments.
 pub(super) struct Script {
+    name: &'static str,
     text: String,
     arguments: Vec<String>,
     /// How long it may take once it has a channel.
@@ -39,10 +52,11 @@ pub(super) struct Printed {
 
 impl Script {
     /// The script `text`, under a name that the server's process list shows.
-    pub(super) fn new(name: &str, text: String, limit: Duration) -> Self {
+    pub(super) fn new(name: &'static str, text: String, limit: Duration) -> Self {
         Self {
+            name,
             text,
-            arguments: vec![name.to_owned()],
+            arguments: Vec::new(),
             limit,
             purpose: Use::Command,
             channel_patience: CHANNEL_PATIENCE,
@@ -73,21 +87,41 @@ impl Script {
         self
     }
 
-    /// Goes before all others that wait for a channel, for at most `patience`.
+    /// Waits for a channel at most so long.
     #[must_use]
-    pub(super) fn urgent(mut self, patience: Duration) -> Self {
-        self.purpose = Use::Stop;
+    pub(super) fn patient_for(mut self, patience: Duration) -> Self {
         self.channel_patience = patience;
         self
     }
 
-    fn command_line(&self) -> String {
-        let mut line = format!("sh -c {}", quote(&self.text));
+    /// Goes before all others that wait for a channel, for at most `patience`.
+    #[must_use]
+    pub(super) fn urgent(mut self, patience: Duration) -> Self {
+        self.purpose = Use::Stop;
+        self.patient_for(patience)
+    }
+
+    /// What `sh` reads: the script with its arguments, and what it reads itself.
+    fn whole(&self) -> String {
+        let mut whole = "set --".to_owned();
         for argument in &self.arguments {
-            line.push(' ');
-            line.push_str(&quote(argument));
+            whole.push(' ');
+            whole.push_str(&quote(argument));
         }
-        line
+        whole.push('\n');
+        if self.input.is_empty() {
+            return whole + &on_stdin(&self.text);
+        }
+        // Nobody sees it there, as everybody would on a command line.
+        let end = random::hex::<16>();
+        format!(
+            "{whole}{{\n{}\n}} <<'{end}'\n{}\n{end}\nexit\n",
+            self.text, self.input
+        )
+    }
+
+    fn command_line(&self) -> String {
+        format!("{SHELL} {}", self.name)
     }
 
     /// Runs it on `alias`, and gives the answer: the line that begins with the token, without it,
@@ -107,18 +141,22 @@ impl Script {
         let opened = pool.open(alias, self.purpose, self.channel_patience).await;
         let channel = opened.map_err(Failure::Unsent)?;
         let lease = channel.lease();
-        let printed =
-            match timeout(self.limit, ask(channel, &self.command_line(), &self.input)).await {
-                Ok(Ok(printed)) => printed,
-                Ok(Err(Cut::Refused)) => {
-                    return Err(refused("it runs no commands for this user"));
-                }
-                Ok(Err(Cut::Lost)) => return Err(Failure::Lost(lease.line_lost().await)),
-                Err(_) => {
-                    let reason = "ETIMEDOUT: a script on the server does not end";
-                    return Err(Failure::Lost(lease.refusal(reason)));
-                }
-            };
+        let printed = match timeout(
+            self.limit,
+            ask(channel, &self.command_line(), &self.whole()),
+        )
+        .await
+        {
+            Ok(Ok(printed)) => printed,
+            Ok(Err(Cut::Refused)) => {
+                return Err(refused("it runs no commands for this user"));
+            }
+            Ok(Err(Cut::Lost)) => return Err(Failure::Lost(lease.line_lost().await)),
+            Err(_) => {
+                let reason = "ETIMEDOUT: a script on the server does not end";
+                return Err(Failure::Lost(lease.refusal(reason)));
+            }
+        };
         printed.answer(&self.token).ok_or_else(|| {
             let complaint = String::from_utf8_lossy(&printed.stderr);
             let complaint = match complaint.trim() {
@@ -240,8 +278,12 @@ mod tests {
     }
 
     #[test]
-    fn arguments_stay_apart() {
-        let script = Script::new("look", "echo \"$1\"".to_owned(), Duration::ZERO).with("a b");
-        assert_eq!(script.command_line(), "sh -c 'echo \"$1\"' 'look' 'a b'");
+    fn no_argument_is_on_the_command_line() {
+        let script = Script::new("look", "echo \"$1\"".to_owned(), Duration::ZERO).with("a\nb");
+        assert_eq!(script.command_line(), "exec sh -s look");
+        assert_eq!(
+            script.whole(),
+            "set -- 'a\nb'\n{\necho \"$1\"\n} </dev/null\nexit\n"
+        );
     }
 }

@@ -12,6 +12,7 @@ use super::ended::{Ended, Interruption};
 use super::marker::Marker;
 use super::output::{Output, due};
 use super::pool::{Lease, OpenChannel, Pool, Use};
+use super::script::{SHELL, on_stdin};
 use super::step::Step;
 use super::stop;
 use crate::error::{Error, Stopped};
@@ -99,6 +100,8 @@ pub(super) enum Input<'l> {
     Typed(&'l str),
     /// A command line at a terminal, and what is said to it.
     Talk(&'l str, Box<Conversation>),
+    /// A command line for `sh`, whatever the login shell is.
+    Script(&'l str),
 }
 
 impl<'a> Session<'a> {
@@ -110,10 +113,11 @@ impl<'a> Session<'a> {
         stdout: &'a mut Output,
         stderr: &'a mut Output,
     ) -> Result<Self, Error> {
-        let is_silent = matches!(input, Input::Nothing(_));
-        let (line, talk) = match input {
-            Input::Nothing(line) | Input::Typed(line) => (line, None),
-            Input::Talk(line, talk) => (line, Some(talk)),
+        let is_silent = matches!(input, Input::Nothing(_) | Input::Script(_));
+        let (line, talk, is_script) = match input {
+            Input::Nothing(line) | Input::Typed(line) => (line, None, false),
+            Input::Talk(line, talk) => (line, Some(talk), false),
+            Input::Script(line) => (line, None, true),
         };
         if talk.is_some() {
             let (columns, rows) = TERMINAL_SIZE;
@@ -122,14 +126,23 @@ impl<'a> Session<'a> {
                 .await;
             asked.map_err(|error| channel.lease().refusal(error.to_string()))?;
         }
-        let announcement = announce.then(Marker::new);
+        let announcement = (announce || is_script).then(Marker::new);
         // On the same line as the command: an error in it is reported as ever.
         let prefix = announcement
             .as_ref()
-            .map(|marker| format!("echo {}$$ >&2; ", marker.token()));
-        let line = prefix.unwrap_or_default() + line;
+            .map(|marker| format!("echo {}$$ >&2; ", marker.token()))
+            .unwrap_or_default();
+        let (line, script) = if is_script {
+            (SHELL.to_owned(), Some(prefix + &on_stdin(line)))
+        } else {
+            (prefix + line, None)
+        };
         let sent = channel.exec(true, line).await;
         sent.map_err(|error| channel.lease().refusal(error.to_string()))?;
+        if let Some(script) = script {
+            // What is not taken shows in the outcome.
+            let _ = channel.data(script.as_bytes()).await;
+        }
         if is_silent {
             // A command that reads its input finds the end of it.
             let _ = channel.eof().await;

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::servers::named;
-use super::{Nothing, Parameters};
+use super::{Call, Nothing, Parameters};
 use crate::api::{Request, Shown};
 use crate::error::Error;
 use crate::reply::Reply;
@@ -193,9 +193,10 @@ impl Orchestrator {
             alias,
             server_alias,
         }): Parameters<Check>,
+        call: Call,
     ) -> Result<Reply, Error> {
         let request = Request::of(&self.apis().get(&alias)?)?;
-        self.check(&request, server_alias.as_deref()).await
+        self.check(&call, &request, server_alias.as_deref()).await
     }
 
     /// Ask whether an address is up, as api_check does, from a server's network.
@@ -211,13 +212,23 @@ impl Orchestrator {
     async fn check_api_health(
         &self,
         Parameters(Ask { alias, url }): Parameters<Ask>,
+        call: Call,
     ) -> Result<Reply, Error> {
-        self.check(&Request::get(&url)?, Some(&alias)).await
+        self.check(&call, &Request::get(&url)?, Some(&alias)).await
     }
 
-    async fn check(&self, request: &Request, through: Option<&str>) -> Result<Reply, Error> {
+    async fn check(
+        &self,
+        call: &Call,
+        request: &Request,
+        through: Option<&str>,
+    ) -> Result<Reply, Error> {
         let deadline = Instant::now() + self.config().sync_timeout;
         let through = through.map(|alias| (self.pool(), alias));
-        Reply::json(&self.checker().check(request, through, deadline).await?)
+        let checked = Box::pin(self.checker().check(request, through, deadline));
+        let health = call
+            .while_it_waits("the API has been asked", checked)
+            .await?;
+        Reply::json(&health)
     }
 }

@@ -132,18 +132,56 @@ fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
 /// The known name that an unknown one was most likely meant to be.
 fn nearest<'e>(name: &str, expected: &'e str) -> Option<&'e str> {
     let known = expected.split('`').skip(1).step_by(2);
+    let known: Vec<_> = known.collect();
     let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
-    known
-        .map(|known| {
-            (
-                strsim::damerau_levenshtein(&plain(name), &plain(known)),
-                known,
-            )
-        })
+    let name = plain(name);
+    let misspelt = known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(&name, &plain(known)), *known))
         .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
+        .min_by_key(|(distance, _)| *distance);
+    if let Some((_, known)) = misspelt {
+        return Some(known);
+    }
+    let synonyms = SYNONYMS.iter().find(|(other, _)| *other == name);
+    let mut synonymous = known
+        .iter()
+        .filter(|known| synonyms.is_some_and(|(_, synonyms)| synonyms.contains(known)));
+    if let (Some(known), None) = (synonymous.next(), synonymous.next()) {
+        return Some(known);
+    }
+    let abbreviates = |known: &&&str| {
+        let known = plain(known);
+        let mut rest = name.chars();
+        (known.len() >= 3 || name.starts_with(&known[..1]))
+            && known
+                .chars()
+                .all(|letter| rest.any(|other| other == letter))
+    };
+    known
+        .iter()
+        .filter(abbreviates)
+        .max_by_key(|known| known.len())
+        .copied()
 }
+
+/// What other tools call a parameter, and what it may be called here.
+const SYNONYMS: [(&str, &[&str]); 14] = [
+    ("command", &["cmd", "commands"]),
+    ("cmd", &["commands"]),
+    ("script", &["cmd", "commands"]),
+    ("path", &["filepath", "local", "remote"]),
+    ("file", &["filepath", "files", "local", "remote"]),
+    ("server", &["alias"]),
+    ("hostname", &["host", "alias"]),
+    ("host", &["alias"]),
+    ("name", &["alias"]),
+    ("username", &["user"]),
+    ("source", &["local", "remote"]),
+    ("destination", &["local", "remote"]),
+    ("target", &["local", "remote"]),
+    ("taskid", &["id"]),
+];
 
 /// The arguments of a tool that takes none.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -375,10 +413,16 @@ mod tests {
             ("key_path", Some("keyPath")),
             ("continue_on_eror", Some("continueOnError")),
             ("Alias", Some("alias")),
+            ("comand", Some("cmd")),
+            ("command", Some("cmd")),
+            ("server", Some("alias")),
             ("port", None),
         ] {
             assert_eq!(nearest(name, expected), meant, "{name}");
         }
+        // Either may be meant.
+        assert_eq!(nearest("source", "`local`, `remote`"), None);
+        assert_eq!(nearest("path", "`alias`, `filepath`"), Some("filepath"));
         let (_, problem) = refusal(json!({"cmd": "x", "line": 5}));
         assert!(problem.contains("did you mean `lines`?"), "{problem}");
     }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::monitor::logs;
 use crate::reply::Reply;
 use crate::server::Orchestrator;
+use crate::terminal;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -67,27 +68,41 @@ fn fifty() -> Count {
 #[serde(rename_all = "camelCase")]
 struct Log {
     source: String,
-    line_count: usize,
+    line_count: u64,
+    /// Head and tail of what is long, as of every output.
     lines: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncated: Option<bool>,
+    task_id: String,
 }
 
 impl Log {
     fn reply(source: String, asked: Asked) -> Result<Reply, Error> {
-        let log = match asked {
+        let job = match asked {
             Asked::Not(job) => return Ok(Reply::of_job(&job)),
-            Asked::Answered(text) => text.trim_end_matches('\n').to_owned(),
+            Asked::Answered(job) => job,
         };
-        let line_count = log.lines().count();
-        let shown = if log.is_empty() { "(empty)" } else { &log };
-        let text = format!("{source} ({line_count} lines):\n\n{shown}");
-        Reply::new(
-            text,
-            &Self {
-                source,
-                line_count,
-                lines: log,
-            },
-        )
+        let lines = terminal::plain(job.output.as_deref().unwrap_or_default());
+        let log = Self {
+            source,
+            line_count: job.line_count.unwrap_or(lines.lines().count() as u64),
+            lines,
+            truncated: job.truncated,
+            task_id: job.id.to_string(),
+        };
+        let rest = match log.truncated {
+            Some(true) => format!("; not all are shown: task_output {} has them", log.task_id),
+            _ => String::new(),
+        };
+        let shown = match log.lines.as_str() {
+            "" => "(empty)",
+            lines => lines,
+        };
+        let text = format!(
+            "{} ({} lines{rest}):\n\n{shown}",
+            log.source, log.line_count
+        );
+        Reply::new(text, &log)
     }
 }
 
@@ -112,10 +127,6 @@ impl Orchestrator {
         let asked = self
             .ask(&call, &pm2.alias, "get_pm2_logs", &command)
             .await?;
-        let asked = match asked {
-            Asked::Answered(text) => Asked::Answered(logs::without_headings(&text)),
-            other @ Asked::Not(_) => other,
-        };
         let of = pm2.app.map(|app| format!(" of {app}"));
         Log::reply(format!("PM2 logs{}", of.unwrap_or_default()), asked)
     }

@@ -73,6 +73,30 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
     }
 }
 
+impl Call {
+    /// Waits for an outcome, reporting progress to a client that asked for it: that this has gone on
+    /// for so long.
+    async fn while_it_waits<T>(&self, what: &str, outcome: impl Future<Output = T>) -> T {
+        let Some(token) = &self.token else {
+            return outcome.await;
+        };
+        tokio::pin!(outcome);
+        let mut seconds = 0.0;
+        loop {
+            tokio::select! {
+                outcome = &mut outcome => return outcome,
+                () = tokio::time::sleep(PROGRESS_INTERVAL) => {
+                    seconds += PROGRESS_INTERVAL.as_secs_f64();
+                    let progress = ProgressNotificationParam::new(token.clone(), seconds)
+                        .with_message(format!("{what} for {seconds} s"));
+                    // A client that is gone is noticed elsewhere.
+                    let _ = self.peer.notify_progress(progress).await;
+                }
+            }
+        }
+    }
+}
+
 /// What a call waits for before its job goes to the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Patience {
@@ -125,22 +149,7 @@ impl Orchestrator {
         id: &JobId,
         outcome: impl Future<Output = Result<Arc<Job>, Error>>,
     ) -> Result<Arc<Job>, Error> {
-        let Some(token) = &call.token else {
-            return outcome.await;
-        };
-        tokio::pin!(outcome);
-        let mut seconds = 0.0;
-        loop {
-            tokio::select! {
-                job = &mut outcome => return job,
-                () = tokio::time::sleep(PROGRESS_INTERVAL) => {
-                    seconds += PROGRESS_INTERVAL.as_secs_f64();
-                    let progress = ProgressNotificationParam::new(token.clone(), seconds)
-                        .with_message(format!("task {id} has been running for {seconds} s"));
-                    // A client that is gone is noticed elsewhere.
-                    let _ = call.peer.notify_progress(progress).await;
-                }
-            }
-        }
+        call.while_it_waits(&format!("task {id} has been running"), outcome)
+            .await
     }
 }

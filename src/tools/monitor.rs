@@ -34,8 +34,8 @@ struct Jails {
 pub(super) enum Asked {
     /// Nothing yet, for it takes long and goes on in the background, or an error of the call's.
     Not(Arc<Job>),
-    /// The whole of standard output.
-    Answered(String),
+    /// What it has printed.
+    Answered(Arc<Job>),
 }
 
 #[tool_router(router = monitor_tools, vis = "pub(super)")]
@@ -56,13 +56,14 @@ impl Orchestrator {
         call: Call,
     ) -> Result<Reply, Error> {
         let asked = self.ask(&call, &alias, "get_system_resources", resources::command());
-        tell(asked.await?, |text| {
+        let read = |text: &str| {
             resources::parse(text).ok_or_else(|| Error::Monitoring {
-                alias,
+                alias: alias.clone(),
                 tool: "get_system_resources",
                 reason: "the server is neither Linux nor macOS nor FreeBSD".to_owned(),
             })
-        })
+        };
+        self.tell(asked.await?, read).await
     }
 
     /// Show the services of systemd, Docker and PM2.
@@ -81,7 +82,8 @@ impl Orchestrator {
         call: Call,
     ) -> Result<Reply, Error> {
         let asked = self.ask(&call, &alias, "get_services_status", services::command());
-        tell(asked.await?, |text| Ok(services::parse(text)))
+        self.tell(asked.await?, |text| Ok(services::parse(text)))
+            .await
     }
 
     /// Show Fail2Ban's jails and whom they banned.
@@ -104,7 +106,8 @@ impl Orchestrator {
         }
         let command = fail2ban::command(jail.as_deref());
         let asked = self.ask(&call, &alias, "get_fail2ban_status", &command);
-        tell(asked.await?, |text| Ok(fail2ban::parse(text)))
+        self.tell(asked.await?, |text| Ok(fail2ban::parse(text)))
+            .await
     }
 
     /// Runs a script of a tool's own as a job, and waits for it as for any other.
@@ -131,9 +134,7 @@ impl Orchestrator {
             return Ok(Asked::Not(job));
         }
         if job.exit_code == Some(0) {
-            return Ok(Asked::Answered(
-                self.jobs().whole(&job, Stream::Stdout).await?,
-            ));
+            return Ok(Asked::Answered(job));
         }
         let said = [&job.stderr, &job.output].into_iter().flatten();
         let said = said.map(|text| text.trim()).find(|text| !text.is_empty());
@@ -146,15 +147,18 @@ impl Orchestrator {
             },
         })
     }
-}
 
-/// Answers with what was read of the server's answer.
-fn tell<T: Serialize>(
-    asked: Asked,
-    read: impl FnOnce(&str) -> Result<T, Error>,
-) -> Result<Reply, Error> {
-    match asked {
-        Asked::Not(job) => Ok(Reply::of_job(&job)),
-        Asked::Answered(text) => Reply::json(&read(&text)?),
+    /// Answers with what was read of the server's answer.
+    async fn tell<T: Serialize>(
+        &self,
+        asked: Asked,
+        read: impl FnOnce(&str) -> Result<T, Error>,
+    ) -> Result<Reply, Error> {
+        match asked {
+            Asked::Not(job) => Ok(Reply::of_job(&job)),
+            Asked::Answered(job) => {
+                Reply::json(&read(&self.jobs().whole(&job, Stream::Stdout).await?)?)
+            }
+        }
     }
 }

@@ -19,6 +19,8 @@ const WAIT: Duration = Duration::from_secs(45);
 
 /// Characters of each output that a list shows.
 const EXCERPT: usize = 200;
+/// Characters that the texts of all steps of a sequence share there.
+const EXCERPT_STEPS: usize = 1000;
 /// Failed files of each transfer that a list names.
 const EXCERPT_FILES: usize = 5;
 
@@ -118,7 +120,7 @@ impl Orchestrator {
     )]
     async fn task_status(&self, Parameters(Task { id }): Parameters<Task>) -> Result<Reply, Error> {
         let job = self.jobs().look(&JobId::from(id.as_str())).await?;
-        Reply::json(&job.to_json())
+        Reply::json(&job.for_answer().to_json())
     }
 
     /// List what was started lately, newest first.
@@ -150,6 +152,11 @@ impl Orchestrator {
             .iter()
             .skip(history.offset.0)
             .take(history.limit.0)
+            .map(|entry| {
+                let mut entry = serde_json::to_value(entry).unwrap_or_default();
+                cut(&mut entry["command"], EXCERPT);
+                entry
+            })
             .collect();
         Reply::list("entries", &entries)
     }
@@ -241,14 +248,24 @@ impl Orchestrator {
     }
 }
 
-/// A record whose outputs are cut to their beginning: a full queue must not flood a model.
+/// A record whose texts are cut to their beginning: a full queue must not flood a model.
 fn excerpt(mut record: Value) -> Value {
-    for field in ["output", "stderr", "error"] {
-        if let Some(Value::String(text)) = record.get_mut(field)
-            && let Some((end, _)) = text.char_indices().nth(EXCERPT)
-        {
-            text.truncate(end);
-            text.push('…');
+    for field in ["cmd", "output", "stderr", "error"] {
+        if let Some(text) = record.get_mut(field) {
+            cut(text, EXCERPT);
+        }
+    }
+    for field in ["commands", "results"] {
+        if let Some(Value::Array(steps)) = record.get_mut(field) {
+            let most = EXCERPT.min(EXCERPT_STEPS / steps.len().max(1));
+            for step in steps {
+                cut(step, most);
+                for field in ["command", "output", "stderr", "error"] {
+                    if let Some(text) = step.get_mut(field) {
+                        cut(text, most);
+                    }
+                }
+            }
         }
     }
     for pointer in ["/failedFiles", "/errorDetails/failedFiles"] {
@@ -257,4 +274,14 @@ fn excerpt(mut record: Value) -> Value {
         }
     }
     record
+}
+
+/// Cuts a text to its beginning.
+fn cut(text: &mut Value, most: usize) {
+    if let Value::String(text) = text
+        && let Some((end, _)) = text.char_indices().nth(most)
+    {
+        text.truncate(end);
+        text.push('…');
+    }
 }

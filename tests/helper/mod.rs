@@ -1,6 +1,8 @@
 //! What the tests share: MCP clients, SSH servers, waiting.
 
 mod client;
+mod http;
+mod pm2;
 mod sshd;
 
 use std::path::{Path, PathBuf};
@@ -10,7 +12,9 @@ use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
 
 pub use client::{Answer, Client, RawProcess, binary, request};
-pub use sshd::Sshd;
+pub use http::Http;
+pub use pm2::Pm2Daemon;
+pub use sshd::{LOGIN_SHELLS, Sshd, login_shell};
 
 /// A client in this process, an embedded server registered as `web1`, and the folders of both.
 pub struct Stage {

@@ -73,23 +73,28 @@ impl Sshd {
 
     /// Ends sshd and every connection at once, as `kill -9` does. What runs in them goes on.
     pub fn kill(&mut self) {
-        let mut doomed = vec![self.process.id()];
+        signal("-KILL", &self.processes());
+        let _ = self.process.wait();
+    }
+
+    /// Makes every connection silent; new ones can be made.
+    pub fn freeze(&self) {
+        signal("-STOP", &self.processes()[1..]);
+    }
+
+    /// The listener, and what it has begotten.
+    fn processes(&self) -> Vec<u32> {
+        let mut processes = vec![self.process.id()];
         let mut next = 0;
-        while let Some(parent) = doomed.get(next).copied() {
-            doomed.extend(
+        while let Some(parent) = processes.get(next).copied() {
+            processes.extend(
                 sshds()
                     .filter(|(_, of)| *of == parent)
                     .map(|(process, _)| process),
             );
             next += 1;
         }
-        let doomed = doomed.iter().map(u32::to_string);
-        let _ = Command::new("kill")
-            .arg("-KILL")
-            .args(doomed)
-            .stderr(Stdio::null())
-            .status();
-        let _ = self.process.wait();
+        processes
     }
 
     /// Starts it again, on the same port and with the same keys.
@@ -122,6 +127,32 @@ impl Drop for Sshd {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Login shells that are no POSIX ones.
+pub const LOGIN_SHELLS: [&str; 3] = ["csh", "tcsh", "fish"];
+
+/// The configuration that makes this the login shell; `None`, said, where it is not there.
+pub fn login_shell(shell: &str) -> Option<String> {
+    let places = ["/bin", "/usr/bin", "/usr/local/bin"];
+    if !places
+        .iter()
+        .any(|place| Path::new(place).join(shell).exists())
+    {
+        eprintln!("not run with {shell}: it is not there");
+        return None;
+    }
+    Some(format!(
+        "ForceCommand exec {shell} -c \"$SSH_ORIGINAL_COMMAND\""
+    ))
+}
+
+fn signal(name: &str, processes: &[u32]) {
+    let _ = Command::new("kill")
+        .arg(name)
+        .args(processes.iter().map(u32::to_string))
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// Every process that is an sshd, with its parent.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::Msg;
-use russh::{Channel, ChannelReadHalf, ChannelStream, ChannelWriteHalf};
+use russh::{Channel, ChannelReadHalf, ChannelWriteHalf};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::host::Host;
+use super::tunnel::Tunnel;
 use crate::error::Error;
 use crate::ssh::connect::Connection;
 use crate::ssh::failure::failed;
@@ -55,6 +56,11 @@ impl Lease {
         self.host.is_current(&self.server)
     }
 
+    /// Has the connection used no more, for its line is silent.
+    pub fn give_up(&self) {
+        self.host.give_up(self.slot);
+    }
+
     /// The error that this server does not do what was asked of it.
     pub fn refusal(&self, reason: impl Into<String>) -> Error {
         failed(self.host.alias(), &self.server, reason)
@@ -97,9 +103,10 @@ impl OpenChannel {
         self.channel.take().expect(TAKEN_ONCE).split()
     }
 
-    /// The channel as a stream, which closes it when it is dropped.
-    pub fn into_stream(mut self) -> ChannelStream<Msg> {
-        self.channel.take().expect(TAKEN_ONCE).into_stream()
+    /// The channel as a stream, which closes it when it is dropped and gives its place back then.
+    pub fn into_tunnel(mut self) -> Tunnel {
+        let stream = self.channel.take().expect(TAKEN_ONCE).into_stream();
+        Tunnel::new(stream, self.lease())
     }
 }
 

@@ -4,6 +4,7 @@ mod host;
 mod lease;
 mod state;
 mod stats;
+mod tunnel;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,9 @@ use tokio::time::timeout;
 use host::Host;
 pub use lease::{Lease, OpenChannel, Use};
 pub use stats::{ConnectionStats, PoolStats, ServerStats};
+pub use tunnel::Tunnel;
 
+use super::connect::Silence;
 use super::failure::failed;
 use super::known_hosts::KnownHosts;
 use super::shell::Shell;
@@ -138,25 +141,29 @@ impl Pool {
         let mut dead = 0;
         loop {
             let lease = self.lease(alias, purpose, left(deadline)).await?;
+            let (host, slot, server) = (
+                Arc::clone(&lease.host),
+                lease.slot,
+                Arc::clone(&lease.server),
+            );
             let asked = Instant::now();
-            let Some((lease, outcome)) = open_channel(lease, door.clone(), deadline).await else {
-                return Ok((asked, Opened::Silent));
-            };
-            let reason = match outcome {
-                Ok(Ok(channel)) => {
+            let reason = match open_channel(lease, door.clone(), deadline).await {
+                Ok((lease, Ok(Ok(channel)))) => {
                     return Ok((asked, Opened::Open(OpenChannel::new(channel, lease))));
                 }
-                Ok(Err(russh::Error::ChannelOpenFailure(refusal))) => {
+                Ok((lease, Ok(Err(russh::Error::ChannelOpenFailure(refusal))))) => {
                     return Ok((asked, Opened::Refused(lease, refusal)));
                 }
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "ETIMEDOUT: no answer to a channel request".to_owned(),
+                Ok((_, Ok(Err(error)))) => error.to_string(),
+                Ok((_, Err(_))) => "ETIMEDOUT: no answer to a channel request".to_owned(),
+                Err(Silence::OfThePeer) => return Ok((asked, Opened::Silent)),
+                Err(silence @ Silence::OfTheLine) => silence.to_string(),
             };
             tracing::info!("a connection of `{alias}` is dead ({reason})");
             dead += 1;
-            lease.host.give_up(lease.slot);
-            if dead == DEAD_CONNECTIONS {
-                return Err(lease.refusal(reason));
+            host.give_up(slot);
+            if dead == DEAD_CONNECTIONS || left(deadline).is_zero() {
+                return Err(failed(alias, &server, reason));
             }
         }
     }
@@ -287,10 +294,11 @@ async fn open_channel(
     lease: Lease,
     door: Door,
     deadline: Option<Instant>,
-) -> Option<(Lease, Outcome)> {
+) -> Result<(Lease, Outcome), Silence> {
+    let connection = Arc::clone(&lease.connection);
     let limit = match &door {
-        Door::Session => Duration::MAX,
-        Door::Tunnel(_, _, limit) => (*limit).min(left(deadline)),
+        Door::Session => None,
+        Door::Tunnel(_, _, limit) => Some((*limit).min(left(deadline))),
     };
     let opening = tokio::spawn(async move {
         let connection = &lease.connection;
@@ -300,10 +308,14 @@ async fn open_channel(
         };
         Opening(Some((lease, outcome)))
     });
-    match timeout(limit, opening).await.ok()? {
-        Ok(mut opening) => opening.0.take(),
+    let opened = match limit {
+        None => opening.await,
+        Some(limit) => connection.wait_for(opening, limit).await?,
+    };
+    match opened.map(|mut opening| opening.0.take()) {
+        Ok(Some(opened)) => Ok(opened),
         // The runtime is ending, and this task with it.
-        Err(_) => std::future::pending().await,
+        _ => std::future::pending().await,
     }
 }
 
