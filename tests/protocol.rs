@@ -179,3 +179,43 @@ async fn a_waiting_call_reports_progress() {
         "done"
     );
 }
+
+#[tokio::test]
+async fn a_transfer_reports_its_bytes() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let mut process = spawn(&data);
+    process.initialize("2025-06-18").await;
+    process.call(1, "server_add", sshd.login("web1")).await;
+    let length = 256 * 1024 * 1024;
+    let large = std::fs::File::create(data.path().join("large")).unwrap();
+    // Holes take no room, and are looked at all the same.
+    large.set_len(length).unwrap();
+    let params = json!({
+        "name": "task_transfer", "_meta": {"progressToken": "p1"},
+        "arguments": {
+            "alias": "web1", "direction": "upload", "local": data.path().join("large"),
+            "remote": sshd.home("there"), "verify": true,
+        },
+    });
+    let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params});
+    process.send(&call.to_string()).await;
+    let mut last = 0.0;
+    let mut seen = 0;
+    let answer = loop {
+        let message = process.receive().await;
+        if message["id"] == 2 {
+            break message;
+        }
+        let progress = message["params"]["progress"].as_f64().unwrap();
+        assert!(progress > last, "it increases");
+        last = progress;
+        let says = message["params"]["message"].as_str().unwrap();
+        seen += usize::from(says.contains("MB/s"));
+    };
+    let record = &answer["result"]["structuredContent"];
+    assert_eq!(
+        (&record["bytes"], &record["bytesTotal"]),
+        (&json!(length), &json!(length))
+    );
+    assert!(seen > 0);
+}

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::servers::named;
-use super::{Call, Nothing, Parameters};
+use super::{Call, Nothing, Parameters, Watched};
 use crate::api::{Request, Shown};
 use crate::error::Error;
 use crate::reply::Reply;
@@ -227,7 +227,7 @@ impl Orchestrator {
         let through = through.map(|alias| (self.pool(), alias));
         let checked = Box::pin(self.checker().check(request, through, deadline));
         let health = call
-            .while_it_waits("the API has been asked", checked)
+            .while_it_waits(&Watched::Something("the API has been asked"), checked)
             .await?;
         Reply::json(&health)
     }

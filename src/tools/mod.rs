@@ -15,7 +15,7 @@ mod servers;
 mod transfer;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmcp::RoleServer;
 use rmcp::handler::server::common::FromContextPart;
@@ -26,11 +26,15 @@ use rmcp::service::Peer;
 pub use arguments::{Count, Nothing, Parameters, Seconds};
 
 use crate::error::Error;
-use crate::job::{Job, JobId, Ticket};
+use crate::job::{Job, JobId, Jobs, Kind, Ticket};
 use crate::server::Orchestrator;
 
 /// Clients that wait for progress want to see some every 5 s.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
+/// How often a transfer says how far it has come.
+const TRANSFER_INTERVAL: Duration = Duration::from_millis(400);
+/// What is added where nothing has moved.
+const LEAST_PROGRESS: f64 = 0.001;
 
 /// Every tool. The names are unique: a test counts them, for the sum would hide a double.
 pub fn router() -> ToolRouter<Orchestrator> {
@@ -74,25 +78,107 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
 }
 
 impl Call {
-    /// Waits for an outcome, reporting progress to a client that asked for it: that this has gone on
-    /// for so long.
-    async fn while_it_waits<T>(&self, what: &str, outcome: impl Future<Output = T>) -> T {
+    /// Waits for an outcome, reporting progress to a client that asked for it: every so often, how
+    /// far what is watched has come.
+    async fn while_it_waits<T>(
+        &self,
+        watched: &Watched<'_>,
+        outcome: impl Future<Output = T>,
+    ) -> T {
         let Some(token) = &self.token else {
             return outcome.await;
         };
-        tokio::pin!(outcome);
-        let mut seconds = 0.0;
-        loop {
-            tokio::select! {
-                outcome = &mut outcome => return outcome,
-                () = tokio::time::sleep(PROGRESS_INTERVAL) => {
-                    seconds += PROGRESS_INTERVAL.as_secs_f64();
-                    let progress = ProgressNotificationParam::new(token.clone(), seconds)
-                        .with_message(format!("{what} for {seconds} s"));
-                    // A client that is gone is noticed elsewhere.
-                    let _ = self.peer.notify_progress(progress).await;
+        let report = async {
+            let since = Instant::now();
+            let mut last = 0.0;
+            loop {
+                tokio::time::sleep(watched.interval()).await;
+                let Figures {
+                    done,
+                    total,
+                    message,
+                } = watched.figures(since).await;
+                // Progress has to increase (MCP specification, utilities: progress), also where
+                // nothing moves.
+                last = f64::max(done, last + LEAST_PROGRESS);
+                let mut progress =
+                    ProgressNotificationParam::new(token.clone(), last).with_message(message);
+                if let Some(total) = total {
+                    progress = progress.with_total(total.max(last));
                 }
+                // A client that is gone is noticed elsewhere.
+                let _ = self.peer.notify_progress(progress).await;
             }
+        };
+        tokio::select! {
+            outcome = outcome => outcome,
+            never = report => never,
+        }
+    }
+}
+
+/// What a call waits for, as far as its progress is concerned.
+enum Watched<'a> {
+    /// Something of which nothing is known but that it goes on, in words.
+    Something(&'a str),
+    /// A job that moves bytes.
+    Transfer(&'a Jobs, &'a JobId),
+}
+
+impl Watched<'_> {
+    fn interval(&self) -> Duration {
+        match self {
+            Self::Something(_) => PROGRESS_INTERVAL,
+            Self::Transfer(..) => TRANSFER_INTERVAL,
+        }
+    }
+
+    async fn figures(&self, since: Instant) -> Figures {
+        match self {
+            Self::Something(what) => Figures::of_time(what, since),
+            Self::Transfer(jobs, id) => match jobs.queue().get(id).await {
+                Ok(job) => Figures::of_bytes(&job, since),
+                Err(_) => Figures::of_time("a task has been running", since),
+            },
+        }
+    }
+}
+
+/// How far something has come.
+struct Figures {
+    done: f64,
+    total: Option<f64>,
+    message: String,
+}
+
+impl Figures {
+    /// Nothing is known but that it goes on.
+    fn of_time(what: &str, since: Instant) -> Self {
+        let seconds = since.elapsed().as_secs_f64();
+        Self {
+            done: seconds,
+            total: None,
+            message: format!("{what} for {seconds:.0} s"),
+        }
+    }
+
+    /// A transfer's bytes.
+    #[expect(clippy::cast_precision_loss, reason = "it is for people")]
+    fn of_bytes(job: &Job, since: Instant) -> Self {
+        const MEGABYTE: f64 = 1_000_000.0;
+        let total = job.bytes_total.map(|total| total as f64);
+        let done = job.bytes.unwrap_or_default() as f64;
+        let rate = done / since.elapsed().as_secs_f64() / MEGABYTE;
+        let of_all = total.map(|total| format!(" of {:.1}", total / MEGABYTE));
+        Self {
+            done,
+            total,
+            message: format!(
+                "{:.1}{} MB, {rate:.1} MB/s, {} files done",
+                done / MEGABYTE,
+                of_all.unwrap_or_default(),
+                job.files_done.unwrap_or_default()
+            ),
         }
     }
 }
@@ -149,7 +235,13 @@ impl Orchestrator {
         id: &JobId,
         outcome: impl Future<Output = Result<Arc<Job>, Error>>,
     ) -> Result<Arc<Job>, Error> {
-        call.while_it_waits(&format!("task {id} has been running"), outcome)
-            .await
+        let what = format!("task {id} has been running");
+        let moves = call.token.is_some() && self.jobs().queue().get(id).await?.kind == Kind::Sftp;
+        let watched = if moves {
+            Watched::Transfer(self.jobs(), id)
+        } else {
+            Watched::Something(&what)
+        };
+        call.while_it_waits(&watched, outcome).await
     }
 }
