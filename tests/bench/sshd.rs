@@ -1,0 +1,146 @@
+//! OpenSSH's server and clients, on loopback with throwaway keys.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A running sshd with a client configuration for it. It ends when dropped.
+pub struct Sshd {
+    pub port: u16,
+    pub place: PathBuf,
+    process: Child,
+}
+
+fn keygen(path: &Path) {
+    let mut command = Command::new("ssh-keygen");
+    command
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(path);
+    assert!(command.status().expect("ssh-keygen is there").success());
+}
+
+impl Sshd {
+    pub fn start(place: &Path) -> Self {
+        for key in ["host", "user"] {
+            keygen(&place.join(key));
+        }
+        std::fs::copy(place.join("user.pub"), place.join("authorized_keys")).expect("a copy");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("it has an address").port();
+        drop(listener);
+        let shown = place.display();
+        let settings = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host\nPidFile none\nStrictModes no\n\
+             AuthorizedKeysFile {shown}/authorized_keys\nUsePAM no\nPermitRootLogin yes\n\
+             MaxStartups 100\nSubsystem sftp internal-sftp\n"
+        );
+        std::fs::write(place.join("sshd"), settings).expect("a file");
+        let process = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-f"])
+            .arg(place.join("sshd"))
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sshd is there: tests/run installs it");
+        for _ in 0..500 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self {
+            port,
+            place: place.to_owned(),
+            process,
+        }
+    }
+
+    /// A client configuration for a port that leads to it: the cipher that both sides prefer here.
+    pub fn client(&self, port: u16) -> Client {
+        let shown = self.place.display();
+        let config = self.place.join(format!("client-{port}"));
+        let settings = format!(
+            "Host b\n HostName 127.0.0.1\n Port {port}\n User {}\n IdentityFile {shown}/user\n\
+             \x20UserKnownHostsFile {shown}/known\n StrictHostKeyChecking no\n LogLevel ERROR\n\
+             \x20Ciphers aes128-gcm@openssh.com\n",
+            user()
+        );
+        std::fs::write(&config, settings).expect("a file");
+        let socket = self.place.join(format!("master-{port}"));
+        let mut master = Command::new("ssh");
+        master
+            .arg("-F")
+            .arg(&config)
+            .arg("-MNf")
+            .arg("-S")
+            .arg(&socket)
+            .arg("b");
+        assert!(master.status().expect("ssh is there").success());
+        Client { config, socket }
+    }
+}
+
+pub fn user() -> String {
+    let output = Command::new("id").arg("-un").output().expect("id is there");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// OpenSSH's clients, with and without a connection that is there already.
+pub struct Client {
+    config: PathBuf,
+    socket: PathBuf,
+}
+
+impl Client {
+    fn command(&self, program: &str, warm: bool) -> Command {
+        let mut command = Command::new(program);
+        command.arg("-F").arg(&self.config);
+        if warm {
+            command
+                .arg("-o")
+                .arg(format!("ControlPath={}", self.socket.display()));
+        }
+        command.stdout(Stdio::null());
+        command
+    }
+
+    pub fn sftp(&self, line: &str, warm: bool) {
+        let mut command = self.command("sftp", warm);
+        command.args(["-q", "-b", "-", "b"]).stdin(Stdio::piped());
+        let mut process = command.spawn().expect("sftp is there");
+        let mut stdin = process.stdin.take().expect("it is piped");
+        writeln!(stdin, "{line}").expect("sftp reads");
+        drop(stdin);
+        assert!(process.wait().expect("it ends").success(), "sftp: {line}");
+    }
+
+    pub fn ssh(&self, warm: bool) {
+        let mut command = self.command("ssh", warm);
+        let status = command.args(["b", "true"]).stdin(Stdio::null()).status();
+        assert!(status.expect("ssh is there").success());
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let mut leave = Command::new("ssh");
+        leave
+            .arg("-F")
+            .arg(&self.config)
+            .arg("-S")
+            .arg(&self.socket);
+        let _ = leave
+            .args(["-O", "exit", "b"])
+            .stderr(Stdio::null())
+            .status();
+    }
+}
