@@ -101,16 +101,14 @@ fn text_of_job(job: &Job) -> String {
         line(&format!("(the whole output is not kept: {problem})"));
     }
     if job.bounded == Some(true) {
-        let stopped = job
-            .process
-            .map(|stopped| format!("; the command was {stopped}"));
-        let stopped = stopped.unwrap_or_default();
-        line(&format!("(bounded by maxLines or streamTimeout{stopped})"));
+        line(&text_of_bound(job));
     }
     if job.status == Status::Completed {
         match (&output, job.kind) {
             (Some(output), Kind::Sftp) => line(&format!("{output}{}", figures(job))),
             (Some(output), _) => line(output),
+            // What was stopped has no exit status.
+            (None, _) if job.process.is_some() => line("(no output)"),
             (None, _) => line("(no output, exit status 0)"),
         }
         if let Some(stderr) = stderr {
@@ -135,6 +133,16 @@ fn text_of_job(job: &Job) -> String {
         (None, _) => {}
     }
     text
+}
+
+fn text_of_bound(job: &Job) -> String {
+    match job.process {
+        Some(stopped) => {
+            format!("(bounded by maxLines or streamTimeout; the command was {stopped})")
+        }
+        None => "(bounded by maxLines: further lines were left out; the command ended by itself)"
+            .to_owned(),
+    }
 }
 
 fn text_of_step(result: &StepResult) -> String {

@@ -32,8 +32,8 @@ pub enum Operation {
         timeout: Option<f64>,
         /// Whether it is to outlive the connection and this process.
         detach: bool,
-        /// How much is taken of its output, where it would print for ever.
-        bound: Option<Bound>,
+        /// How much is taken of its output.
+        bound: Bound,
     },
     /// Runs a command at a terminal, and answers its prompts.
     Interactive {
@@ -102,7 +102,15 @@ impl Operation {
                 match answers(responses) {
                     Ok(answers) => {
                         let talk = Conversation::new(answers, *auto_respond);
-                        execute(context, job, cmd, limit, (None, Some(talk)), cancel).await;
+                        execute(
+                            context,
+                            job,
+                            cmd,
+                            limit,
+                            (Bound::default(), Some(talk)),
+                            cancel,
+                        )
+                        .await;
                     }
                     Err(error) => job.fail(error.report()),
                 }
@@ -158,7 +166,7 @@ async fn execute(
     job: &mut Job,
     line: &str,
     limit: Option<Duration>,
-    (bound, talk): (Option<Bound>, Option<Conversation>),
+    (bound, talk): (Bound, Option<Conversation>),
     cancel: &CancellationToken,
 ) {
     let alias = job.alias.clone();
@@ -175,13 +183,14 @@ async fn execute(
         mut stderr,
     } = context.outputs.begin(&job.id);
     match command.run(context.pool, &mut stdout, &mut stderr).await {
-        Ok((ended, prompt)) => {
+        Ok(outcome) => {
             job.keep(&stdout, &stderr);
-            enter_command(job, ended, limit);
-            // It may have ended by itself while the rest was on its way.
-            if bound.is_some_and(|bound| job.line_count >= Some(bound.lines)) {
+            enter_command(job, outcome.ended, limit);
+            // It may have ended by itself before it had to be stopped.
+            if outcome.is_cut {
                 job.bounded = Some(true);
             }
+            let prompt = outcome.prompt.filter(|prompt| !prompt.trim().is_empty());
             if let (Some(true), Some(error), Some(prompt)) = (job.timed_out, &mut job.error, prompt)
             {
                 *error = format!("{error}; it was waiting at: {prompt}");

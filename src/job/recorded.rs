@@ -26,8 +26,8 @@ impl Operation {
                 if *detach {
                     job.detach();
                 }
-                job.max_lines = bound.map(|bound| bound.lines);
-                job.stream_timeout = bound.map(|bound| bound.time.as_secs_f64());
+                job.max_lines = bound.lines;
+                job.stream_timeout = bound.time.map(|time| time.as_secs_f64());
                 job
             }
             Self::Interactive {
@@ -108,12 +108,11 @@ impl Operation {
                 cmd: cmd.clone(),
                 timeout: *timeout,
                 detach: *detach == Some(true),
-                bound: match (job.max_lines, job.stream_timeout) {
-                    (Some(lines), Some(time)) => Some(Bound {
-                        lines,
-                        time: Duration::try_from_secs_f64(time).unwrap_or(Duration::MAX),
-                    }),
-                    _ => None,
+                bound: Bound {
+                    lines: job.max_lines,
+                    time: job
+                        .stream_timeout
+                        .and_then(|time| Duration::try_from_secs_f64(time).ok()),
                 },
             }),
             (

@@ -1,6 +1,7 @@
 //! SSH: connections, host keys, the pool, and commands.
 
 mod authenticate;
+mod bound;
 mod capture;
 mod client;
 mod connect;
@@ -11,6 +12,7 @@ mod ended;
 pub mod exec;
 mod failure;
 mod known_hosts;
+mod line;
 mod marker;
 pub mod output;
 mod pool;
@@ -24,6 +26,7 @@ mod stop;
 mod stream;
 pub mod streaming;
 
+pub use bound::Bound;
 pub use capture::{Captured, HEAD, TAIL};
 pub(crate) use capture::{cut_at_start, whole_characters};
 pub use connect::Connection;
@@ -36,6 +39,5 @@ pub use pool::{
 };
 pub use quote::quote;
 pub use script::Failure;
-pub use session::Bound;
 pub use shell::Shell;
 pub(crate) use stream::Stream;
