@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use regex::Regex;
 use tokio_util::sync::CancellationToken;
 
 use super::detached::{self, Attention};
@@ -17,7 +16,7 @@ use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
 use crate::sftp::transfer::{self, Request, Summary};
-use crate::ssh::conversation::{self, Conversation};
+use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
 
@@ -139,16 +138,15 @@ impl Operation {
 /// Answers by prompt, as a call gives them.
 pub type Responses = IndexMap<String, String>;
 
-/// The answers with their prompts' patterns.
-pub fn answers(responses: &Responses) -> Result<Vec<(Regex, String)>, Error> {
+/// The answers as a conversation takes them.
+pub fn answers(responses: &Responses) -> Result<Vec<Answer>, Error> {
     let answers = responses.iter().map(|(prompt, answer)| {
-        let pattern = conversation::pattern(prompt).map_err(|error| {
+        Answer::new(prompt, answer).map_err(|error| {
             Error::invalid(
                 "responses",
                 format!("has `{prompt}`, which is not a regular expression: {error}"),
             )
-        })?;
-        Ok((pattern, answer.clone()))
+        })
     });
     answers.collect()
 }

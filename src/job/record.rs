@@ -76,7 +76,7 @@ pub struct Job {
     /// Whether the usual prompts got a yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_respond: Option<bool>,
-    /// Answers by prompt, those to prompts for secrets masked.
+    /// Answers by prompt, masked where they might be secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responses: Option<IndexMap<String, String>>,
     /// The commands of a sequence.

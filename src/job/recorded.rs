@@ -8,7 +8,7 @@ use super::status::Kind;
 use crate::error::Error;
 use crate::secret::MASK;
 use crate::sftp::transfer::{Entry, Request};
-use crate::ssh::{Bound, conversation};
+use crate::ssh::{Bound, secrecy};
 
 impl Operation {
     /// A new pending job of this operation.
@@ -86,7 +86,8 @@ impl Operation {
                 if responses.values().any(|answer| answer == MASK) {
                     return Err(Error::NotRetryable {
                         id: job.id.to_string(),
-                        reason: "its record does not hold the secret among its answers".to_owned(),
+                        reason: "its record does not hold its answers, which may be secrets"
+                            .to_owned(),
                     });
                 }
                 Ok(Self::Interactive {
@@ -170,10 +171,10 @@ impl Operation {
 /// The answers as a record may hold them.
 fn masked(responses: &Responses) -> Responses {
     let shown = |(prompt, answer): (&String, &String)| {
-        let answer = if conversation::is_secret(prompt) {
-            MASK
-        } else {
+        let answer = if secrecy::is_harmless(prompt, answer) {
             answer
+        } else {
+            MASK
         };
         (prompt.clone(), answer.to_owned())
     };

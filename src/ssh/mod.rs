@@ -18,6 +18,7 @@ pub mod output;
 mod pool;
 mod quote;
 mod script;
+pub mod secrecy;
 pub mod sequence;
 mod session;
 mod shell;
