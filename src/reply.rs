@@ -6,7 +6,7 @@ use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::error::Error;
+use crate::error::{Error, Stopped};
 use crate::job::{Job, Kind, Status, StepResult};
 
 /// A tool's answer.
@@ -101,7 +101,7 @@ fn text_of_job(job: &Job) -> String {
         line(&format!("(the whole output is not kept: {problem})"));
     }
     if job.bounded == Some(true) {
-        line(&text_of_bound(job));
+        line(&text_of_bound(job.process));
     }
     if job.status == Status::Completed {
         match (&output, job.kind) {
@@ -135,13 +135,14 @@ fn text_of_job(job: &Job) -> String {
     text
 }
 
-fn text_of_bound(job: &Job) -> String {
-    match job.process {
+fn text_of_bound(process: Option<Stopped>) -> String {
+    match process {
         Some(stopped) => {
-            format!("(bounded by maxLines or streamTimeout; the command was {stopped})")
+            format!("(bounded in lines or time; the command was {stopped})")
         }
-        None => "(bounded by maxLines: further lines were left out; the command ended by itself)"
-            .to_owned(),
+        None => {
+            "(bounded in lines: further ones were left out; the command ended by itself)".to_owned()
+        }
     }
 }
 
@@ -150,6 +151,10 @@ fn text_of_step(result: &StepResult) -> String {
     if let Some(error) = &result.error {
         text.push_str(" -> ");
         text.push_str(error);
+    }
+    if result.bounded == Some(true) {
+        text.push('\n');
+        text.push_str(&text_of_bound(result.process));
     }
     for (part, title) in [(&result.output, ""), (&result.stderr, "--- stderr ---\n")] {
         if !part.is_empty() {

@@ -250,7 +250,7 @@ async fn commands_that_would_print_for_ever_are_bounded_and_stopped() {
         (&json!(true), &json!("stopped"))
     );
     assert!(
-        ended.text().contains("bounded by maxLines"),
+        ended.text().contains("bounded in lines or time"),
         "{}",
         ended.text()
     );
