@@ -280,7 +280,9 @@ impl Error {
             Self::NotDetached { .. } => {
                 "it takes a POSIX shell and a home directory that can be written; or call without detach"
             }
-            Self::CommandTimeout { .. } => "raise the timeout, or run it with background: true",
+            Self::CommandTimeout { .. } => {
+                "raise the timeout, or run it by task_exec with detach: true"
+            }
             Self::Transfer { .. } => {
                 "check paths, permissions and free space, then call task_retry"
             }

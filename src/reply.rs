@@ -6,7 +6,7 @@ use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::error::Error;
+use crate::error::{Error, Stopped};
 use crate::job::{Job, Kind, Status, StepResult};
 
 /// A tool's answer.
@@ -102,16 +102,14 @@ fn text_of_job(job: &Job) -> String {
         line(&format!("(the whole output is not kept: {problem})"));
     }
     if job.bounded == Some(true) {
-        let stopped = job
-            .process
-            .map(|stopped| format!("; the command was {stopped}"));
-        let stopped = stopped.unwrap_or_default();
-        line(&format!("(bounded by maxLines or streamTimeout{stopped})"));
+        line(&text_of_bound(job.process));
     }
     if job.status == Status::Completed {
         match (&output, job.kind) {
             (Some(output), Kind::Sftp) => line(&format!("{output}{}", figures(job))),
             (Some(output), _) => line(output),
+            // What was stopped has no exit status.
+            (None, _) if job.process.is_some() => line("(no output)"),
             (None, _) => line("(no output, exit status 0)"),
         }
         if let Some(stderr) = stderr {
@@ -138,11 +136,26 @@ fn text_of_job(job: &Job) -> String {
     text
 }
 
+fn text_of_bound(process: Option<Stopped>) -> String {
+    match process {
+        Some(stopped) => {
+            format!("(bounded in lines or time; the command was {stopped})")
+        }
+        None => {
+            "(bounded in lines: further ones were left out; the command ended by itself)".to_owned()
+        }
+    }
+}
+
 fn text_of_step(result: &StepResult) -> String {
     let mut text = format!("[{}] {}", result.step, result.command);
     if let Some(error) = &result.error {
         text.push_str(" -> ");
         text.push_str(error);
+    }
+    if result.bounded == Some(true) {
+        text.push('\n');
+        text.push_str(&text_of_bound(result.process));
     }
     for (part, title) in [(&result.output, ""), (&result.stderr, "--- stderr ---\n")] {
         if !part.is_empty() {

@@ -250,14 +250,127 @@ async fn commands_that_would_print_for_ever_are_bounded_and_stopped() {
         (&json!(true), &json!("stopped"))
     );
     assert!(
-        ended.text().contains("bounded by maxLines"),
+        ended.text().contains("bounded in lines or time"),
         "{}",
         ended.text()
     );
     let few = json!({"alias": "web1", "cmd": format!("tail -n 2 -f {log}"), "streamTimeout": 0.5});
     let ended = client.call("task_exec", few).await.ok();
     assert_eq!(ended.facts()["output"], "line\nline", "{}", ended.text());
-    let lines = json!({"alias": "web1", "cmd": "seq 1 50", "maxLines": 3});
-    let ended = client.call("task_exec", lines).await.ok();
-    assert_eq!(ended.facts()["output"], "1\n2\n3", "{}", ended.text());
+    let silent =
+        json!({"alias": "web1", "cmd": format!("tail -n 0 -f {log}"), "streamTimeout": 0.2});
+    let ended = client.call("task_exec", silent).await.ok();
+    assert!(ended.text().ends_with("\n(no output)"), "{}", ended.text());
+}
+
+#[tokio::test]
+async fn a_bound_that_is_given_alone_brings_no_other() {
+    let stage = Stage::set().await;
+    let run = |arguments: serde_json::Value| {
+        let mut all = json!({"alias": "web1"});
+        all.as_object_mut()
+            .unwrap()
+            .extend(arguments.as_object().unwrap().clone());
+        stage.client.call("task_exec", all)
+    };
+    let lines = run(json!({"cmd": "seq 1 5", "maxLines": 200})).await.ok();
+    assert_eq!(lines.facts()["maxLines"], 200);
+    for absent in ["streamTimeout", "bounded"] {
+        assert!(
+            lines.facts().get(absent).is_none(),
+            "{absent} in {}",
+            lines.facts()
+        );
+    }
+    let time = run(json!({"cmd": "seq 1 150", "streamTimeout": 60}))
+        .await
+        .ok();
+    assert_eq!(
+        (&time.facts()["lineCount"], &time.facts()["exitCode"]),
+        (&json!(150), &json!(0)),
+        "{}",
+        time.facts()
+    );
+    assert!(time.facts().get("maxLines").is_none(), "{}", time.facts());
+    let endless = run(json!({"cmd": "tail -f /dev/null", "streamTimeout": 0.1}))
+        .await
+        .ok();
+    assert_eq!(endless.facts()["maxLines"], 100, "{}", endless.facts());
+    let long = run(json!({"cmd": "echo fine", "streamTimeout": 1e19}))
+        .await
+        .ok();
+    assert_eq!(long.facts()["output"], "fine");
+
+    for (parameter, arguments) in [
+        ("maxLines", json!({"cmd": "true", "maxLines": 0})),
+        ("streamTimeout", json!({"cmd": "true", "streamTimeout": 0})),
+        (
+            "maxLines",
+            json!({"cmd": "true", "maxLines": 1, "detach": true}),
+        ),
+        (
+            "streamTimeout",
+            json!({"cmd": "true", "streamTimeout": 1, "detach": true}),
+        ),
+    ] {
+        let error = run(arguments).await.error("INVALID_ARGUMENT");
+        assert_eq!(error["details"]["parameter"], parameter, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_bounded_command_that_ends_by_itself_keeps_its_exit_status() {
+    let stage = Stage::set().await;
+    let run = async |cmd: &str| {
+        let arguments = json!({"alias": "web1", "cmd": cmd, "maxLines": 3});
+        stage.client.call("task_exec", arguments).await.ok()
+    };
+    let exact = run("seq 1 3").await;
+    assert_eq!(
+        (&exact.facts()["output"], &exact.facts()["exitCode"]),
+        (&json!("1\n2\n3"), &json!(0)),
+        "{}",
+        exact.facts()
+    );
+    assert!(exact.facts().get("bounded").is_none(), "{}", exact.facts());
+    let cut = run("seq 1 50; exit 4").await;
+    assert_eq!(
+        (&cut.facts()["output"], &cut.facts()["exitCode"]),
+        (&json!("1\n2\n3"), &json!(4)),
+        "{}",
+        cut.facts()
+    );
+    assert_eq!(
+        (&cut.facts()["bounded"], cut.facts().get("process")),
+        (&json!(true), None)
+    );
+    assert!(
+        cut.text().contains("ended by itself") && cut.text().contains("exit status 4"),
+        "{}",
+        cut.text()
+    );
+    // A retry is bounded as the first call was.
+    let id = json!({"id": cut.facts()["id"]});
+    let again = stage.client.call("task_retry", id).await.ok();
+    assert_eq!(
+        (&again.facts()["maxLines"], &again.facts()["output"]),
+        (&json!(3), &json!("1\n2\n3"))
+    );
+    assert!(again.facts().get("streamTimeout").is_none());
+}
+
+#[tokio::test]
+async fn what_comes_before_an_endless_command_is_done_first() {
+    let stage = Stage::set().await;
+    let cmd = "for n in $(seq 1 150); do echo $n; done; exit 3; tail -f /dev/null";
+    let ended = stage.exec(cmd).await.ok();
+    assert_eq!(
+        (&ended.facts()["lineCount"], &ended.facts()["exitCode"]),
+        (&json!(150), &json!(3)),
+        "{}",
+        ended.facts()
+    );
+    let cmd = "seq 1 150; cat <<EOF\ntail -f x\nEOF";
+    let ended = stage.exec(cmd).await.ok();
+    assert_eq!(ended.facts()["lineCount"], 151, "{}", ended.facts());
 }

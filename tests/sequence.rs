@@ -202,6 +202,45 @@ async fn a_sequence_is_a_job_like_any_other() {
 }
 
 #[tokio::test]
+async fn a_step_that_would_print_for_ever_is_bounded_and_the_next_goes_on() {
+    let (sshd, client, _data) = on_sshd().await;
+    let log = sshd.home("growing");
+    std::fs::write(&log, "line\n".repeat(500)).unwrap();
+    let commands = json!([
+        "cd /usr/share",
+        format!("tail -n 500 -f {log}"),
+        "pwd",
+        "seq 1 200"
+    ]);
+    let arguments = json!({"alias": "web1", "commands": commands});
+    let answer = client.call("task_exec_sequence", arguments).await.ok();
+    let ended = answer.facts();
+    assert_eq!(
+        (&ended["status"], &ended["exitCode"]),
+        (&json!("completed"), &json!(0)),
+        "{ended}"
+    );
+    let step = &ended["results"][1];
+    assert_eq!(
+        (&step["success"], &step["bounded"], &step["process"]),
+        (&json!(true), &json!(true), &json!("stopped")),
+        "{step}"
+    );
+    assert_eq!(
+        (&step["lineCount"], step.get("exitCode")),
+        (&json!(100), None),
+        "{step}"
+    );
+    assert_eq!(ended["results"][2]["output"], "/usr/share", "{ended}");
+    assert_eq!(ended["results"][3]["lineCount"], 200, "{ended}");
+    assert!(
+        answer.text().contains("(bounded in lines or time"),
+        "{}",
+        answer.text()
+    );
+}
+
+#[tokio::test]
 async fn every_posix_shell_does_it() {
     for shell in [
         "/bin/sh",
@@ -234,6 +273,11 @@ async fn every_posix_shell_does_it() {
             "echo \"$X\"; pwd; exit 3",
             "pwd",
             "readlink /proc/$$/exe",
+            "set -x; (exit 5)",
+            "echo traced",
+            "set +x",
+            "exec >$HOME/log 2>&1; echo into the log; exit_status() { return 6; }",
+            "echo also; exit_status",
         ]);
         let ended = run(&client, commands, true).await;
         assert_eq!(
@@ -251,6 +295,23 @@ async fn every_posix_shell_does_it() {
             ended["results"][2]["output"], "/usr/share",
             "{shell}: {ended}"
         );
+        assert_eq!(ended["results"][4]["exitCode"], 5, "{shell}: {ended}");
+        let traced = &ended["results"][5];
+        assert_eq!(traced["output"], "traced", "{shell}: {ended}");
+        let trace = traced["stderr"].as_str().unwrap();
+        assert!(
+            trace.contains("echo traced") && !trace.contains("printf"),
+            "{shell}: {ended}"
+        );
+        assert_eq!(ended["results"][6]["exitCode"], 0, "{shell}: {ended}");
+        let logged = &ended["results"][8];
+        assert_eq!(
+            (&logged["output"], &logged["exitCode"]),
+            (&json!(""), &json!(6)),
+            "{shell}: {ended}"
+        );
+        let log = std::fs::read_to_string(sshd.home("log")).unwrap();
+        assert!(log.ends_with("also\n"), "{shell}: {log}");
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
-use regex::Regex;
 use tokio_util::sync::CancellationToken;
 
 use super::detached::{self, Attention};
@@ -19,7 +18,7 @@ use crate::config::Config;
 use crate::error::{Error, Stopped};
 use crate::sftp::Progress;
 use crate::sftp::transfer::{Request, Summary, Transfer};
-use crate::ssh::conversation::{self, Conversation};
+use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
 
@@ -37,8 +36,8 @@ pub enum Operation {
         timeout: Option<f64>,
         /// Whether it is to outlive the connection and this process.
         detach: bool,
-        /// How much is taken of its output, where it would print for ever.
-        bound: Option<Bound>,
+        /// How much is taken of its output.
+        bound: Bound,
     },
     /// Runs a command at a terminal, and answers its prompts.
     Interactive {
@@ -107,7 +106,15 @@ impl Operation {
                 match answers(responses) {
                     Ok(answers) => {
                         let talk = Conversation::new(answers, *auto_respond);
-                        execute(context, job, cmd, limit, (None, Some(talk)), cancel).await;
+                        execute(
+                            context,
+                            job,
+                            cmd,
+                            limit,
+                            (Bound::default(), Some(talk)),
+                            cancel,
+                        )
+                        .await;
                     }
                     Err(error) => job.fail(error.report()),
                 }
@@ -131,16 +138,15 @@ impl Operation {
 /// Answers by prompt, as a call gives them.
 pub type Responses = IndexMap<String, String>;
 
-/// The answers with their prompts' patterns.
-pub fn answers(responses: &Responses) -> Result<Vec<(Regex, String)>, Error> {
+/// The answers as a conversation takes them.
+pub fn answers(responses: &Responses) -> Result<Vec<Answer>, Error> {
     let answers = responses.iter().map(|(prompt, answer)| {
-        let pattern = conversation::pattern(prompt).map_err(|error| {
+        Answer::new(prompt, answer).map_err(|error| {
             Error::invalid(
                 "responses",
                 format!("has `{prompt}`, which is not a regular expression: {error}"),
             )
-        })?;
-        Ok((pattern, answer.clone()))
+        })
     });
     answers.collect()
 }
@@ -193,7 +199,7 @@ async fn execute(
     job: &mut Job,
     line: &str,
     limit: Option<Duration>,
-    (bound, talk): (Option<Bound>, Option<Conversation>),
+    (bound, talk): (Bound, Option<Conversation>),
     cancel: &CancellationToken,
 ) {
     let alias = job.alias.clone();
@@ -211,13 +217,14 @@ async fn execute(
         mut stderr,
     } = context.outputs.begin(&job.id);
     match command.run(context.pool, &mut stdout, &mut stderr).await {
-        Ok((ended, prompt)) => {
+        Ok(outcome) => {
             job.keep(&stdout, &stderr);
-            enter_command(job, ended, limit);
-            // It may have ended by itself while the rest was on its way.
-            if bound.is_some_and(|bound| job.line_count >= Some(bound.lines)) {
+            enter_command(job, outcome.ended, limit);
+            // It may have ended by itself before it had to be stopped.
+            if outcome.is_cut {
                 job.bounded = Some(true);
             }
+            let prompt = outcome.prompt.filter(|prompt| !prompt.trim().is_empty());
             if let (Some(true), Some(error), Some(prompt)) = (job.timed_out, &mut job.error, prompt)
             {
                 *error = format!("{error}; it was waiting at: {prompt}");

@@ -41,13 +41,13 @@ pub struct Job {
     /// The command's own timeout, in seconds; 0 is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
-    /// Most lines that are taken of a command that would print for ever.
+    /// Most lines that are taken of the command's output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_lines: Option<u64>,
-    /// Seconds for which such a command is listened to.
+    /// Seconds for which the command is listened to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_timeout: Option<f64>,
-    /// Whether it was stopped there.
+    /// Whether it was stopped there, or some of its output was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounded: Option<bool>,
     /// Whether the command outlives the connection and the process that started it.
@@ -77,7 +77,7 @@ pub struct Job {
     /// Whether the usual prompts got a yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_respond: Option<bool>,
-    /// Answers by prompt, those to prompts for secrets masked.
+    /// Answers by prompt, masked where they might be secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responses: Option<IndexMap<String, String>>,
     /// The commands of a sequence.

@@ -8,7 +8,7 @@ use super::status::Kind;
 use crate::error::Error;
 use crate::secret::MASK;
 use crate::sftp::transfer::{Entry, Request};
-use crate::ssh::{Bound, conversation};
+use crate::ssh::{Bound, secrecy};
 
 impl Operation {
     /// A new pending job of this operation.
@@ -26,8 +26,8 @@ impl Operation {
                 if *detach {
                     job.detach();
                 }
-                job.max_lines = bound.map(|bound| bound.lines);
-                job.stream_timeout = bound.map(|bound| bound.time.as_secs_f64());
+                job.max_lines = bound.lines;
+                job.stream_timeout = bound.time.map(|time| time.as_secs_f64());
                 job
             }
             Self::Interactive {
@@ -90,7 +90,8 @@ impl Operation {
                 if responses.values().any(|answer| answer == MASK) {
                     return Err(Error::NotRetryable {
                         id: job.id.to_string(),
-                        reason: "its record does not hold the secret among its answers".to_owned(),
+                        reason: "its record does not hold its answers, which may be secrets"
+                            .to_owned(),
                     });
                 }
                 Ok(Self::Interactive {
@@ -112,12 +113,11 @@ impl Operation {
                 cmd: cmd.clone(),
                 timeout: *timeout,
                 detach: *detach == Some(true),
-                bound: match (job.max_lines, job.stream_timeout) {
-                    (Some(lines), Some(time)) => Some(Bound {
-                        lines,
-                        time: Duration::try_from_secs_f64(time).unwrap_or(Duration::MAX),
-                    }),
-                    _ => None,
+                bound: Bound {
+                    lines: job.max_lines,
+                    time: job
+                        .stream_timeout
+                        .and_then(|time| Duration::try_from_secs_f64(time).ok()),
                 },
             }),
             (
@@ -179,10 +179,10 @@ impl Operation {
 /// The answers as a record may hold them.
 fn masked(responses: &Responses) -> Responses {
     let shown = |(prompt, answer): (&String, &String)| {
-        let answer = if conversation::is_secret(prompt) {
-            MASK
-        } else {
+        let answer = if secrecy::is_harmless(prompt, answer) {
             answer
+        } else {
+            MASK
         };
         (prompt.clone(), answer.to_owned())
     };

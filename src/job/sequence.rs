@@ -9,8 +9,10 @@ use super::operation::{Context, enter_command, limit_of};
 use super::outputs::Streams;
 use super::record::Job;
 use super::status::Status;
-use crate::ssh::Ended;
+use crate::error::Stopped;
 use crate::ssh::sequence::{Line, Outcome, Sequence};
+use crate::ssh::streaming::is_streaming;
+use crate::ssh::{Bound, Ended};
 use crate::time::millis;
 
 /// A command of a sequence, as a call gives it.
@@ -66,7 +68,7 @@ pub struct StepResult {
     pub step: usize,
     /// The command line.
     pub command: String,
-    /// Whether its exit status was 0.
+    /// Whether its exit status was 0, or it was stopped at its bound.
     pub success: bool,
     /// Head and tail of standard output.
     pub output: String,
@@ -80,6 +82,12 @@ pub struct StepResult {
     /// Lines of standard output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_count: Option<u64>,
+    /// Whether it would have printed for ever and was stopped, or some of its output was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounded: Option<bool>,
+    /// What became of its process, where that was stopped so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<Stopped>,
     /// Why it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -104,6 +112,11 @@ pub(super) async fn perform(
         .map(|(step, limit)| Line {
             text: step.command(),
             limit: *limit,
+            bound: if is_streaming(step.command()) {
+                Bound::STREAMING
+            } else {
+                Bound::default()
+            },
         })
         .collect();
     let alias = job.alias.clone();
@@ -177,8 +190,10 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
         stdout,
         stderr,
         ended,
+        is_cut,
         duration,
     } = outcome;
+    let mut process = None;
     let (exit_code, error) = match &ended {
         Ended::Exited(0) => (Some(0), None),
         Ended::Exited(code) => (Some(*code), Some(format!("Exit code: {code}"))),
@@ -187,7 +202,10 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
             None,
             Some(format!("ran past its timeout and was {stopped}")),
         ),
-        Ended::Bounded(stopped) => (None, Some(stopped.to_string())),
+        Ended::Bounded(stopped) => {
+            process = Some(*stopped);
+            (None, None)
+        }
         Ended::Cancelled(stopped) => (None, Some(format!("cancelled: {stopped}"))),
         Ended::NotBegun => (None, Some("cancelled before it had begun".to_owned())),
         Ended::Unknown => (
@@ -199,12 +217,14 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
     let result = StepResult {
         step: index + 1,
         command: step.command().to_owned(),
-        success: exit_code == Some(0),
+        success: error.is_none(),
         output: stdout.text(),
         stderr: stderr.text(),
         exit_code,
         duration: millis(duration),
         line_count: stdout.lines(),
+        bounded: (is_cut || process.is_some()).then_some(true),
+        process,
         error,
     };
     (result, ended)

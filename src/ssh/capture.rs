@@ -65,6 +65,11 @@ impl Captured {
         self.total
     }
 
+    /// The number of ended lines that were read.
+    pub(super) fn newlines(&self) -> u64 {
+        self.newlines
+    }
+
     /// The number of lines, a last one without a newline included; `None` if not all were read.
     pub fn lines(&self) -> Option<u64> {
         let lines = self.newlines + u64::from(self.last.is_some_and(|byte| byte != b'\n'));

@@ -1,143 +1,238 @@
 //! A command at a terminal: what it prints, made plain, and the answers to its prompts.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
 use tokio::time::Instant;
 
+use super::secrecy::{Redactor, asks_for_secret};
 use crate::terminal::Screen;
 
-/// A prompt that waits at the end of its line has been printed whole after so long.
-const AFTER_LINE: Duration = Duration::from_millis(100);
-/// A program that ended its prompt's line may just be printing on.
-const AFTER_NEWLINE: Duration = Duration::from_millis(500);
+/// A prompt has been printed whole after so long.
+const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Lines of the end that a prompt is looked for in.
+/// Lines that a prompt may have.
 const PROMPT_LINES: usize = 3;
 
+/// Bytes that are kept to look for a prompt in; twice as many before they are cut.
+const KEPT: usize = 4096;
+
+/// Bytes of a prompt that an error quotes.
+const QUOTED: usize = 1000;
+
 /// Prompts that somebody who wants the command done says yes to.
-const USUAL: &str = r"(?i)\[y(es)?/n(o)?\]|\(y(es)?/n(o)?(/[^)]*)?\)|\by/n\b|do you want to (continue|proceed)|continue\?|proceed\?|are you sure|overwrite|replace .*\?|save (changes|modified|it)|is this ok";
+static USUAL: LazyLock<Regex> = LazyLock::new(|| {
+    known(
+        r"(?i)\[y(es)?/n(o)?\]|\(y(es)?/n(o)?(/[^)]*)?\)|\by/n\b|do you want to (continue|proceed)|continue\?|proceed\?|are you sure|overwrite\b.*\?|replace .*\?|save (changes|modified|it)|is this ok",
+    )
+});
 /// Prompts that want the whole word.
-const WANTS_WORD: &str = r"(?i)yes/no|type 'yes'|type yes";
-/// Prompts for what must never be guessed.
-const SECRET: &str = r"(?i)pass(word|phrase|code)|\bPIN\b|verification code|\botp\b";
+static WANTS_WORD: LazyLock<Regex> = LazyLock::new(|| known(r"(?i)yes/no|type 'yes'|type yes"));
+/// Prompts that want something of the caller's own.
+static WANTS_TEXT: LazyLock<Regex> =
+    LazyLock::new(|| known(r"(?i)\b(type|enter|retype|re-enter) (in )?(the|your|a|an)\b"));
+/// The end of a prompt whose words stand on the line before.
+static BARE: LazyLock<Regex> =
+    LazyLock::new(|| known(r"(?i)^[^\p{L}\p{N}]*(y(es)?/n(o)?)?[^\p{L}\p{N}]*$"));
 
 /// What is said to a command, and when.
 #[derive(Debug)]
 pub struct Conversation {
-    answers: Vec<(Regex, String)>,
-    usual: Option<Regex>,
-    wants_word: Regex,
-    secret: Regex,
+    answers: Vec<Answer>,
+    usual: bool,
     screen: Screen,
-    /// What came since the last answer.
+    redactor: Redactor,
+    /// The end of what came since the last answer.
     pending: String,
+    /// Where in it begins what came since the last silence, with the line that it goes on with.
+    burst: usize,
     /// The last answer, which the terminal shows as if it had been printed.
     echo: String,
     changed: Instant,
     looked: bool,
 }
 
-/// A prompt's pattern: a text in upper or lower case, or a regular expression between slashes.
-pub fn pattern(text: &str) -> Result<Regex, regex::Error> {
-    match text
-        .strip_prefix('/')
-        .and_then(|rest| rest.strip_suffix('/'))
-    {
-        Some(expression) if !expression.is_empty() => Regex::new(expression),
-        _ => RegexBuilder::new(&regex::escape(text))
-            .case_insensitive(true)
-            .build(),
-    }
+/// What is said where a prompt asks for it.
+#[derive(Debug)]
+pub struct Answer {
+    pattern: Regex,
+    text: String,
+    is_secret: bool,
 }
 
-/// Whether an answer to this prompt is a secret.
-pub fn is_secret(prompt: &str) -> bool {
-    known(SECRET).is_match(prompt)
+/// A prompt that waits.
+struct Prompt<'p> {
+    /// The line that waits for its end.
+    last: &'p str,
+    /// That, with the line before where it has no words of its own.
+    line: String,
+    /// That, with the lines that came with it.
+    lines: String,
 }
 
 fn known(expression: &str) -> Regex {
     Regex::new(expression).expect("the expression is correct")
 }
 
+impl Answer {
+    /// The answer to `prompt`: a text in upper or lower case, or a regular expression between slashes.
+    pub fn new(prompt: &str, text: &str) -> Result<Self, regex::Error> {
+        let expression = prompt
+            .strip_prefix('/')
+            .and_then(|rest| rest.strip_suffix('/'))
+            .filter(|expression| !expression.is_empty());
+        let pattern = match expression {
+            Some(expression) => RegexBuilder::new(expression).multi_line(true).build(),
+            None => RegexBuilder::new(&regex::escape(prompt))
+                .case_insensitive(true)
+                .build(),
+        };
+        Ok(Self {
+            pattern: pattern?,
+            text: text.to_owned(),
+            is_secret: asks_for_secret(prompt),
+        })
+    }
+
+    /// What of a prompt asks for this answer, if anything does.
+    fn asked<'p>(&self, prompt: &'p Prompt) -> Option<&'p str> {
+        if self.pattern.is_match(&prompt.line) {
+            return Some(&prompt.line);
+        }
+        // What is secret is given to the line that waits, whatever was said before.
+        let end = prompt.lines.len() - prompt.last.len();
+        let mut found = self.pattern.find_iter(&prompt.lines);
+        found
+            .any(|found| !self.is_secret || found.end() > end)
+            .then_some(prompt.lines.as_str())
+    }
+}
+
+impl<'p> Prompt<'p> {
+    /// The prompt at the end of `text`: a line that has not ended.
+    fn at_end(text: &'p str) -> Option<Self> {
+        let has_words = |line: &&str| !line.trim().is_empty();
+        let last = text.rsplit('\n').next().filter(has_words)?;
+        let lines: Vec<_> = text.lines().filter(has_words).collect();
+        let from = |count: usize| lines[lines.len().saturating_sub(count)..].join("\n");
+        Some(Self {
+            last,
+            line: from(if BARE.is_match(last) { 2 } else { 1 }),
+            lines: from(PROMPT_LINES),
+        })
+    }
+
+    /// What somebody who wants the command done says to it.
+    fn usual_answer(&self) -> Option<&'static str> {
+        let is_usual = USUAL.is_match(self.last)
+            && !asks_for_secret(self.last)
+            && !WANTS_TEXT.is_match(self.last);
+        let answer = if WANTS_WORD.is_match(self.last) {
+            "yes"
+        } else {
+            "y"
+        };
+        is_usual.then_some(answer)
+    }
+}
+
 impl Conversation {
     /// A conversation with these answers; with `usual`, also with a yes to the usual questions.
-    pub fn new(answers: Vec<(Regex, String)>, usual: bool) -> Self {
+    pub fn new(answers: Vec<Answer>, usual: bool) -> Self {
+        let mut redactor = Redactor::default();
+        for answer in answers.iter().filter(|answer| answer.is_secret) {
+            redactor.add(&answer.text);
+        }
         Self {
             answers,
-            usual: usual.then(|| known(USUAL)),
-            wants_word: known(WANTS_WORD),
-            secret: known(SECRET),
+            usual,
             screen: Screen::default(),
+            redactor,
             pending: String::new(),
+            burst: 0,
             echo: String::new(),
             changed: Instant::now(),
             looked: true,
         }
     }
 
-    /// Takes what the terminal shows next, and gives it in plain text.
+    /// Takes what the terminal shows next, and gives it in plain text without secrets.
     pub(super) fn take(&mut self, bytes: &[u8]) -> String {
         let text = self.screen.take(bytes);
         self.pending.push_str(&text);
         if let Some(rest) = self.pending.strip_prefix(&self.echo) {
-            self.pending = rest.to_owned();
+            if !self.echo.is_empty() {
+                self.pending = rest.to_owned();
+                self.echo.clear();
+            }
+        } else if !self.echo.starts_with(&self.pending) {
+            // It is not shown, as a password is not.
             self.echo.clear();
         }
+        if self.echo.is_empty() && self.pending.len() > 2 * KEPT {
+            let surplus = self.pending.len() - end_of(&self.pending, KEPT).len();
+            self.pending.drain(..surplus);
+            self.burst = self.burst.saturating_sub(surplus);
+        }
         (self.changed, self.looked) = (Instant::now(), false);
-        text
+        self.redactor.take(&text)
     }
 
     /// What was held back for an end that did not come.
     pub(super) fn rest(&mut self) -> String {
-        self.screen.rest()
+        let rest = self.screen.rest();
+        self.redactor.take(&rest) + &self.redactor.rest()
     }
 
     /// When to look for a prompt.
     pub(super) fn due(&self) -> Option<Instant> {
-        let patience = if self.pending.ends_with('\n') {
-            AFTER_NEWLINE
-        } else {
-            AFTER_LINE
-        };
-        (!self.looked).then(|| self.changed + patience)
+        (!self.looked).then(|| self.changed + PATIENCE)
     }
 
     /// The answer to the prompt that waits, if one does.
     pub(super) fn answer(&mut self) -> Option<String> {
         self.looked = true;
-        let prompt = self.prompt();
-        let given = self
-            .answers
-            .iter()
-            .find(|(pattern, _)| pattern.is_match(&prompt));
-        let answer = match (given, &self.usual) {
-            (Some((_, answer)), _) => answer.clone(),
-            (None, Some(usual)) if usual.is_match(&prompt) && !self.secret.is_match(&prompt) => {
-                if self.wants_word.is_match(&prompt) {
-                    "yes"
-                } else {
-                    "y"
+        let line = self.pending.rfind('\n').map_or(0, |end| end + 1);
+        let burst = std::mem::replace(&mut self.burst, line);
+        if !self.echo.is_empty() {
+            // The rest of it is still to come.
+            return None;
+        }
+        let prompt = Prompt::at_end(&self.pending[burst..])?;
+        let mut answers = self.answers.iter();
+        let given = answers.find_map(|answer| Some((answer, answer.asked(&prompt)?)));
+        let answer = match given {
+            Some((answer, asked)) => {
+                if asks_for_secret(asked) {
+                    self.redactor.add(&answer.text);
                 }
-                .to_owned()
+                answer.text.as_str()
             }
-            _ => return None,
+            None if self.usual => prompt.usual_answer()?,
+            None => return None,
         };
+        self.echo = format!("{answer}\n");
         self.pending.clear();
-        let line = format!("{answer}\n");
-        self.echo.clone_from(&line);
-        Some(line)
+        self.burst = 0;
+        Some(self.echo.clone())
     }
 
-    /// The last lines, where a prompt would stand.
+    /// The last lines without secrets, where a prompt would stand.
     pub(super) fn prompt(&self) -> String {
-        let lines: Vec<_> = self
-            .pending
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        lines[lines.len().saturating_sub(PROMPT_LINES)..].join("\n")
+        let has_words = |line: &&str| !line.trim().is_empty();
+        let lines: Vec<_> = self.pending.lines().filter(has_words).collect();
+        let last = lines[lines.len().saturating_sub(PROMPT_LINES)..].join("\n");
+        let shown = self.redactor.redact(&last);
+        end_of(&shown, QUOTED).to_owned()
     }
+}
+
+/// The end of a text, in at most so many bytes.
+fn end_of(text: &str, bytes: usize) -> &str {
+    let mut starts = text.len().saturating_sub(bytes)..;
+    let start = starts.find(|start| text.is_char_boundary(*start));
+    &text[start.unwrap_or(text.len())..]
 }
 
 #[cfg(test)]
@@ -147,7 +242,7 @@ mod tests {
     fn conversation(answers: &[(&str, &str)], usual: bool) -> Conversation {
         let answers = answers
             .iter()
-            .map(|(prompt, answer)| (pattern(prompt).unwrap(), (*answer).to_owned()))
+            .map(|(prompt, answer)| Answer::new(prompt, answer).unwrap())
             .collect();
         Conversation::new(answers, usual)
     }
@@ -194,5 +289,69 @@ mod tests {
         let mut talk = conversation(&[("yes", "yes")], false);
         assert_eq!(answer_to(&mut talk, "type yes: "), Some("yes\n".into()));
         assert_eq!(answer_to(&mut talk, "yes\r\n"), None);
+    }
+
+    #[tokio::test]
+    async fn only_a_line_that_waits_for_its_end_is_a_prompt() {
+        let answers = [("password", "hunter2"), ("Delete all", "no")];
+        let mut talk = conversation(&answers, true);
+        for text in ["Password accepted\n", "Password accepted\nName: "] {
+            assert_eq!(answer_to(&mut talk, text), None, "{text}");
+        }
+        for (text, answer) in [
+            ("\npassword updated\nContinue? [Y/n] ", "y\n"),
+            ("\nEnter the password\n> ", "hunter2\n"),
+            ("\nDelete all the data?\nYour choice: ", "no\n"),
+        ] {
+            assert_eq!(
+                answer_to(&mut talk, text).as_deref(),
+                Some(answer),
+                "{text}"
+            );
+        }
+        // What was there before the silence is no part of the prompt.
+        assert_eq!(answer_to(&mut talk, "\nDelete all?\n"), None);
+        assert_eq!(answer_to(&mut talk, "Your choice: "), None);
+        for text in [
+            "\nThis will overwrite nothing.\nType the name of the database to drop: ",
+            "\nAre you sure? Type the name of the database to drop: ",
+            "\nContinue? [Y/n]\n",
+        ] {
+            assert_eq!(answer_to(&mut talk, text), None, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_expression_s_line_is_one_of_the_prompt_s() {
+        let mut talk = conversation(&[("/^Choice: $/", "2")], false);
+        let text = "1) one\n2) two\nChoice: ";
+        assert_eq!(answer_to(&mut talk, text), Some("2\n".into()));
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_shown_in_no_part_of_the_output() {
+        let answers = [("name", "hunter2"), ("key", "k3y-k3y")];
+        let mut talk = conversation(&answers, false);
+        let mut shown = talk.take(b"hunter2 is shown until it is known. Password of this name: ");
+        assert!(talk.answer().is_some());
+        for part in ["hun", "ter2\r\nhunter", "2 k3y\r\n"] {
+            shown += &talk.take(part.as_bytes());
+        }
+        assert!(talk.prompt().contains("*** k3y"), "{}", talk.prompt());
+        shown += &talk.rest();
+        let expected = "hunter2 is shown until it is known. Password of this name: ***\n*** k3y\n";
+        assert_eq!(shown, expected);
+    }
+
+    #[tokio::test]
+    async fn little_is_kept_of_a_long_output() {
+        let mut talk = conversation(&[("é?", "yes")], false);
+        let part = "é".repeat(10_000);
+        for _ in 0..100 {
+            assert_eq!(talk.take(part.as_bytes()).len(), part.len());
+            assert!(talk.pending.len() <= 2 * KEPT);
+        }
+        assert_eq!(answer_to(&mut talk, "\né?"), Some("yes\n".into()));
+        assert!(talk.prompt().len() <= QUOTED);
     }
 }

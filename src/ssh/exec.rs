@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::bound::Bound;
 use super::conversation::Conversation;
 use super::ended::Ended;
 use super::output::Output;
 use super::pool::{Pool, patience};
-use super::session::{Bound, Input, Session, open};
+use super::session::{Input, Session, open};
 use crate::error::Error;
 
 /// A command, and what bounds it.
@@ -21,17 +22,27 @@ pub struct Command<'a> {
     pub is_script: bool,
     /// How long it may run; `None` is without limit.
     pub limit: Option<Duration>,
-    /// How much is taken of its output, where it would print for ever.
-    pub bound: Option<Bound>,
+    /// How much is taken of its output.
+    pub bound: Bound,
     /// What is said to it, where it runs at a terminal.
     pub talk: Option<Conversation>,
     /// Stops it when cancelled.
     pub cancel: &'a CancellationToken,
 }
 
+/// What came of a command, besides what it printed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ended: Ended,
+    /// Whether its bound has left out some of its output.
+    pub is_cut: bool,
+    /// The last lines of one at a terminal.
+    pub prompt: Option<String>,
+}
+
 impl Command<'_> {
-    /// Runs the command, and gives how it ended, and the last lines of one at a terminal. `stdout` and `stderr` have whatever it printed,
-    /// also if it did not end well.
+    /// Runs the command. `stdout` and `stderr` have whatever it printed, also if it did not end well.
     ///
     /// An error means that the command did not start.
     pub async fn run(
@@ -39,11 +50,15 @@ impl Command<'_> {
         pool: &Pool,
         stdout: &mut Output,
         stderr: &mut Output,
-    ) -> Result<(Ended, Option<String>), Error> {
+    ) -> Result<Outcome, Error> {
         let patience = patience(self.limit);
         let opened = open(pool, self.alias, patience, self.cancel).await?;
         let Some((channel, posix)) = opened else {
-            return Ok((Ended::NotBegun, None));
+            return Ok(Outcome {
+                ended: Ended::NotBegun,
+                is_cut: false,
+                prompt: None,
+            });
         };
         let input = match self.talk {
             Some(talk) => Input::Talk(self.line, Box::new(talk)),
@@ -53,8 +68,12 @@ impl Command<'_> {
         let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;
         session.set_bound(self.bound);
         let interruption = session.attend(self.limit, self.cancel).await;
-        let prompt = session.prompt();
+        let (is_cut, prompt) = (session.is_cut(), session.prompt());
         let ended = session.conclude(interruption, pool, self.alias).await?;
-        Ok((ended, prompt))
+        Ok(Outcome {
+            ended,
+            is_cut,
+            prompt,
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! SSH: connections, host keys, the pool, and commands.
 
 mod authenticate;
+mod bound;
 mod capture;
 pub mod checksum;
 mod client;
@@ -12,11 +13,13 @@ mod ended;
 pub mod exec;
 mod failure;
 mod known_hosts;
+mod line;
 mod marker;
 pub mod output;
 mod pool;
 mod quote;
 mod script;
+pub mod secrecy;
 pub mod sequence;
 mod session;
 mod shell;
@@ -25,6 +28,7 @@ mod stop;
 mod stream;
 pub mod streaming;
 
+pub use bound::Bound;
 pub use capture::{Captured, HEAD, TAIL};
 pub(crate) use capture::{abridge, cut_at_start, whole_characters};
 pub use connect::Connection;
@@ -39,6 +43,5 @@ pub use pool::{
 };
 pub use quote::quote;
 pub use script::Failure;
-pub use session::Bound;
 pub use shell::Shell;
 pub(crate) use stream::Stream;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::bound::Bound;
 use super::capture::Captured;
 use super::ended::Ended;
 use super::output::Output;
@@ -36,6 +37,8 @@ pub struct Outcome {
     pub stderr: Captured,
     /// How it ended.
     pub ended: Ended,
+    /// Whether its bound has left out some of its output.
+    pub is_cut: bool,
     /// How long it took.
     pub duration: Duration,
 }
@@ -47,6 +50,8 @@ pub struct Line<'a> {
     pub text: &'a str,
     /// How long it may run; `None` is without limit.
     pub limit: Option<Duration>,
+    /// How much is taken of its output.
+    pub bound: Bound,
 }
 
 impl<'a> Sequence<'a> {
@@ -80,6 +85,7 @@ impl<'a> Sequence<'a> {
         for (index, line) in lines.iter().enumerate() {
             let started = Instant::now();
             let token = format!("{}:", random::hex::<8>());
+            session.set_bound(line.bound);
             session.type_in(&step(line.text, &token), &token).await?;
             let interruption = session.attend(line.limit, self.cancel).await;
             let printed = session.take_step();
@@ -91,10 +97,12 @@ impl<'a> Sequence<'a> {
                 None => Default::default(),
             };
             let [stdout, stderr] = captured;
+            let is_cut = session.is_cut();
             let outcome = |ended| Outcome {
                 stdout,
                 stderr,
                 ended,
+                is_cut,
                 duration: started.elapsed(),
             };
             let report = report.as_deref().and_then(|report| report.split_once(' '));
@@ -148,7 +156,8 @@ impl<'a> Sequence<'a> {
             Some(directory) => format!("cd {}", quote(directory)),
             None => ":".to_owned(),
         };
-        session.type_in(&step(&enter, &token), &token).await?;
+        let begin = KEEP_STREAMS.to_owned() + &step(&enter, &token);
+        session.type_in(&begin, &token).await?;
         let interruption = session.attend_in_silence(START_LIMIT, self.cancel).await;
         let report = session.take_step().and_then(|step| {
             let report = step.stdout.marker.line().map(ToOwned::to_owned);
@@ -184,17 +193,23 @@ impl Outcome {
             stdout: Captured::default(),
             stderr: Captured::default(),
             ended: Ended::NotBegun,
+            is_cut: false,
             duration: Duration::ZERO,
         }
     }
 }
 
-/// What is typed to run a command in the shell itself, and to have its end told on both streams.
+/// Keeps both streams for the markers: a command may send the shell's own elsewhere. Some shells know no
+/// descriptor above 9, and 9 is what locks are mostly held by.
+const KEEP_STREAMS: &str = "exec 7>&1 8>&2\n";
+
+/// What is typed to run a command in the shell itself, and to have its end told on both streams. What the
+/// command starts does not hold these open, and a trace of its own does not show the telling.
 fn step(command: &str, token: &str) -> String {
     // In parts, so that a shell that sends back what it reads does not send the token.
     let (first, second) = token.split_at(token.len() / 2);
     format!(
-        "eval {} </dev/null\nprintf '%s%s%s %s\\n' {first} '{second}' \"$?\" \"$PWD\"; printf '%s%s\\n' {first} '{second}' >&2\n",
+        "eval {} </dev/null 7>&- 8>&-\n{{ printf '%s%s%s %s\\n' {first} '{second}' \"$?\" \"$PWD\" >&7; printf '%s%s\\n' {first} '{second}' >&8; }} 2>/dev/null\n",
         quote(command)
     )
 }

@@ -7,6 +7,7 @@ use russh::{ChannelMsg, Sig};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::bound::{Allowance, Bound};
 use super::conversation::Conversation;
 use super::ended::{Ended, Interruption};
 use super::marker::Marker;
@@ -26,6 +27,9 @@ const LONGEST_LINGER: Duration = Duration::from_secs(10);
 
 /// How long a command has to end after each signal that is sent over its own channel.
 const SIGNAL_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a command that has printed its last line within a bound has to end by itself.
+const BOUND_PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long a shell has to end once its input has.
 const END_PATIENCE: Duration = Duration::from_secs(2);
@@ -75,21 +79,13 @@ pub(super) struct Session<'a> {
     step: Option<Step>,
     /// What is said to a command at a terminal.
     talk: Option<Box<Conversation>>,
-    bound: Option<Bound>,
+    bound: Bound,
+    allowance: Allowance,
     began: Instant,
     exit: Option<Ended>,
     refused: bool,
     closed: bool,
     closed_by_server: bool,
-}
-
-/// How much is taken of a command that would print for ever.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bound {
-    /// Lines of standard output.
-    pub lines: u64,
-    /// How long it may print.
-    pub time: Duration,
 }
 
 /// What a session runs.
@@ -154,7 +150,8 @@ impl<'a> Session<'a> {
             stderr,
             step: None,
             talk,
-            bound: None,
+            bound: Bound::default(),
+            allowance: Allowance::default(),
             began: Instant::now(),
             exit: None,
             refused: false,
@@ -164,13 +161,22 @@ impl<'a> Session<'a> {
     }
 
     /// Takes no more of the output than that.
-    pub(super) fn set_bound(&mut self, bound: Option<Bound>) {
+    pub(super) fn set_bound(&mut self, bound: Bound) {
         self.bound = bound;
+        self.allowance = Allowance::new(bound.lines);
+    }
+
+    /// Whether the bound has left something out.
+    pub(super) fn is_cut(&self) -> bool {
+        self.allowance.is_cut
     }
 
     fn is_at_bound(&self) -> bool {
-        let lines = self.stdout.captured().lines().unwrap_or(u64::MAX);
-        self.bound.is_some_and(|bound| lines >= bound.lines)
+        let taken = match &self.step {
+            Some(step) => &step.stdout.captured,
+            None => self.stdout.captured(),
+        };
+        self.allowance.is_used(taken)
     }
 
     /// Types to the process, and begins a step that ends with a line of `token` on both streams.
@@ -194,17 +200,19 @@ impl<'a> Session<'a> {
         limit: Option<Duration>,
         cancel: &CancellationToken,
     ) -> Option<Interruption> {
-        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let bound = self.bound.map(|bound| Instant::now() + bound.time);
-        let mut lingers_until = None;
+        let after = |time: Option<Duration>| time.and_then(|time| Instant::now().checked_add(time));
+        let (deadline, mut bound) = (after(limit), after(self.bound.time));
+        let (mut lingers_until, mut is_full) = (None, false);
         while !self.closed && !self.step.as_ref().is_some_and(Step::is_over) {
             let silent_until = self.exit.as_ref().map(|_| Instant::now() + LINGER);
             if silent_until.is_some() && lingers_until.is_none() {
                 // What a child prints later than that is not this command's output.
                 lingers_until = Some(Instant::now() + LONGEST_LINGER);
             }
-            if self.is_at_bound() {
-                return Some(Ended::Bounded);
+            if !is_full && self.is_at_bound() {
+                is_full = true;
+                let patience = Instant::now() + BOUND_PATIENCE;
+                bound = Some(bound.map_or(patience, |bound| bound.min(patience)));
             }
             tokio::select! {
                 message = self.channel.wait() => self.take(message),
@@ -312,13 +320,10 @@ impl<'a> Session<'a> {
             }
             Some(ChannelMsg::Data { data }) => {
                 if let Some(step) = &mut self.step {
-                    step.take_stdout(self.stdout, &data);
+                    step.take_stdout(self.stdout, &data, &mut self.allowance);
                 } else {
-                    let room = self.bound.map(|bound| {
-                        let lines = self.stdout.captured().lines().unwrap_or(u64::MAX);
-                        bound.lines.saturating_sub(lines)
-                    });
-                    self.stdout.push(first_lines(&data, room));
+                    let first = self.allowance.first(&data, self.stdout.captured());
+                    self.stdout.push(first);
                 }
             }
             Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {
@@ -437,19 +442,5 @@ impl<'a> Session<'a> {
                 () = sleep_until(deadline) => return None,
             }
         }
-    }
-}
-
-/// The first so many lines; all without a number.
-fn first_lines(data: &[u8], lines: Option<u64>) -> &[u8] {
-    let Some(lines) = lines.and_then(|lines| usize::try_from(lines).ok()) else {
-        return data;
-    };
-    let mut ends = data.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    let end = lines.checked_sub(1).map(|before| ends.nth(before));
-    match end {
-        None => &[],
-        Some(None) => data,
-        Some(Some((end, _))) => &data[..=end],
     }
 }

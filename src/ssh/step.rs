@@ -1,5 +1,6 @@
 //! A part of what a session prints, with the lines that end it.
 
+use super::bound::Allowance;
 use super::capture::Captured;
 use super::marker::Marker;
 use super::output::Output;
@@ -36,10 +37,16 @@ impl Step {
         self.stdout.marker.line().is_some() && self.stderr.marker.line().is_some()
     }
 
-    /// Takes what came on standard output, and puts what is its own into `output` as well.
-    pub(super) fn take_stdout(&mut self, output: &mut Output, data: &[u8]) {
+    /// Takes what came on standard output, and puts what is its own and allowed into `output` as well.
+    pub(super) fn take_stdout(
+        &mut self,
+        output: &mut Output,
+        data: &[u8],
+        allowance: &mut Allowance,
+    ) {
         let own = self.stdout.marker.pass(data);
-        self.stdout.keep(output, &own, self.silent);
+        let own = allowance.first(&own, &self.stdout.captured);
+        self.stdout.keep(output, own, self.silent);
     }
 
     /// Takes what came on standard error.

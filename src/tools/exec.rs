@@ -1,7 +1,5 @@
 //! Commands.
 
-use std::time::Duration;
-
 use indexmap::IndexMap;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
@@ -40,10 +38,41 @@ struct Exec {
     stream_timeout: Option<Seconds>,
 }
 
-/// Lines that are taken of a command that would print for ever.
-const MAX_LINES: u64 = 100;
-/// How long such a command is listened to.
-const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
+impl Exec {
+    /// How much is taken of the output: what was asked for, and of what would never end by itself the rest.
+    fn bound(&self) -> Result<Bound, Error> {
+        let asked = [
+            ("maxLines", self.max_lines.map(|lines| lines.0 == 0)),
+            (
+                "streamTimeout",
+                self.stream_timeout.map(|time| time.duration().is_zero()),
+            ),
+        ];
+        for (parameter, is_zero) in asked {
+            match is_zero {
+                Some(true) => return Err(Error::invalid(parameter, "is 0, and has to be more")),
+                Some(false) if self.detach => {
+                    return Err(Error::invalid(
+                        parameter,
+                        "does not go with `detach`, which lets the command run to its end",
+                    ));
+                }
+                _ => {}
+            }
+        }
+        let asked = Bound {
+            lines: self.max_lines.map(|lines| lines.0 as u64),
+            time: self.stream_timeout.map(Seconds::duration),
+        };
+        // Somebody who wants it in the background wants it to go on.
+        let streams = !self.detach && !self.background && is_streaming(&self.cmd);
+        Ok(if streams {
+            asked.or(Bound::STREAMING)
+        } else {
+            asked
+        })
+    }
+}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -156,15 +185,7 @@ impl Orchestrator {
         if exec.cmd.trim().is_empty() {
             return Err(Error::invalid("cmd", "is empty"));
         }
-        // What somebody sets bounds to, or would never end by itself.
-        let asked = exec.max_lines.is_some() || exec.stream_timeout.is_some();
-        let bounded = asked || !exec.detach && !exec.background && is_streaming(&exec.cmd);
-        let bound = bounded.then(|| Bound {
-            lines: exec.max_lines.map_or(MAX_LINES, |lines| lines.0 as u64),
-            time: exec
-                .stream_timeout
-                .map_or(STREAM_TIMEOUT, Seconds::duration),
-        });
+        let bound = exec.bound()?;
         let operation = Operation::Exec {
             cmd: exec.cmd,
             timeout: exec.timeout.map(|timeout| timeout.0),
@@ -217,7 +238,7 @@ impl Orchestrator {
                 cmd: at_terminal.cmd,
                 timeout,
                 detach: false,
-                bound: None,
+                bound: Bound::default(),
             }
         };
         let options = Options {

@@ -12,7 +12,7 @@ use crate::job::{Job, Operation, Options, Stream};
 use crate::monitor::{fail2ban, resources, services};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
-use crate::ssh::quote;
+use crate::ssh::{Bound, quote};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -122,7 +122,7 @@ impl Orchestrator {
             cmd: format!("sh -c {}", quote(script)),
             timeout: None,
             detach: false,
-            bound: None,
+            bound: Bound::default(),
         };
         let options = Options {
             reminder: None,
