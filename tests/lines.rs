@@ -98,11 +98,12 @@ async fn a_server_that_keeps_closing_connections_runs_nothing_twice() {
     // Ten at a time, so that some are under way at each cut and some have not begun.
     let stage = Stage::set_with(|config| config.max_connections = 1).await;
     let log = stage.remote("log");
-    let mut ids = Vec::new();
-    for number in 0..60 {
-        let cmd = format!("echo {number} >>{log}; sleep 0.2; echo {number}");
-        ids.push(stage.background(&cmd).await.facts()["id"].clone());
-    }
+    // All at once, or the first are over before the last are asked for.
+    let ids = (0..60).map(async |number| {
+        let cmd = format!("echo {number} >>{log}; sleep 0.3; echo {number}");
+        stage.background(&cmd).await.facts()["id"].clone()
+    });
+    let ids = futures_util::future::join_all(ids).await;
     let begun = || {
         std::fs::read_to_string(&log)
             .unwrap_or_default()

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
+use tokio::task::JoinHandle;
 
 use super::client::Pending;
 use super::facts::{Facts, Kind};
@@ -321,7 +322,9 @@ impl<'s> Reads<'s> {
 
 /// The part's disk: written to in blocks, on a thread that may wait, while more arrives.
 struct Disk {
-    writing: Option<tokio::task::JoinHandle<io::Result<File>>>,
+    /// Makes durable what is written, so that little is left to do at the end.
+    syncing: Option<JoinHandle<()>>,
+    writing: Option<JoinHandle<io::Result<File>>>,
     file: Option<File>,
     block: Vec<Bytes>,
     held: usize,
@@ -332,6 +335,7 @@ struct Disk {
 impl Disk {
     fn new(file: File, start: u64) -> Self {
         Self {
+            syncing: None,
             writing: None,
             file: Some(file),
             block: Vec::new(),
@@ -351,6 +355,14 @@ impl Disk {
 
     async fn write(&mut self) -> io::Result<()> {
         let mut file = self.idle().await?;
+        if self.syncing.as_ref().is_none_or(JoinHandle::is_finished)
+            && let Ok(same) = file.try_clone()
+        {
+            self.syncing = Some(tokio::task::spawn_blocking(move || {
+                // A failure shows when the whole is made durable.
+                let _ = same.sync_data();
+            }));
+        }
         let block = std::mem::take(&mut self.block);
         self.written += std::mem::take(&mut self.held) as u64;
         self.writing = Some(tokio::task::spawn_blocking(move || {

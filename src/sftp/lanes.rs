@@ -46,6 +46,8 @@ const FAR_DEPTH: Depth = Depth {
 /// A transfer's sessions.
 pub(super) struct Lanes {
     sessions: Vec<Session>,
+    /// Makes durable what the others write: a server does that on its own for each session.
+    pub(super) keeper: Option<Session>,
     pub(super) depth: Depth,
 }
 
@@ -57,19 +59,25 @@ impl Lanes {
         tracing::debug!("round trip to `{alias}`: {:?}", session.round_trip);
         Ok(Self {
             sessions: vec![session],
+            keeper: None,
             depth: if is_far { FAR_DEPTH } else { NEAR_DEPTH },
         })
     }
 
-    /// Opens further sessions where they help.
-    pub(super) async fn widen(&mut self, pool: &Pool, alias: &str) {
-        if self.first().round_trip < FAR {
-            return;
-        }
-        let further = (1..FAR_LANES).map(|_| Session::open(pool, alias, LANE_PATIENCE));
+    /// Opens further sessions where they help: on a far line, and to make a `large` file durable
+    /// while it is still being sent.
+    pub(super) async fn widen(&mut self, pool: &Pool, alias: &str, large: bool) {
+        let is_far = self.first().round_trip >= FAR;
+        let further = match (is_far, large) {
+            (true, _) => FAR_LANES - 1,
+            (false, true) => 1,
+            (false, false) => 0,
+        };
+        let further = (0..further).map(|_| Session::open(pool, alias, LANE_PATIENCE));
         for session in join_all(further).await {
             match session {
-                Ok(session) => self.sessions.push(session),
+                Ok(session) if is_far => self.sessions.push(session),
+                Ok(session) => self.keeper = Some(session),
                 Err(error) => tracing::debug!("a transfer does with fewer sessions: {error}"),
             }
         }

@@ -33,6 +33,9 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// From this length on it pays to make an uploaded file durable while it is being sent.
+const LARGE: u64 = 32 * 1024 * 1024;
+
 /// Which way a transfer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -326,7 +329,8 @@ impl Transfer<'_> {
             }
             under_way.set(plan, self.progress);
         }
-        lanes.widen(self.pool, self.alias).await;
+        let large = under_way.largest() >= LARGE && self.request.direction == Direction::Upload;
+        lanes.widen(self.pool, self.alias, large).await;
         let large = Semaphore::new(lanes.depth.large);
         let conditions = Conditions {
             pool: self.pool,
@@ -389,6 +393,12 @@ impl<C: Course> UnderWay<C> {
             Some(_) => self.files.len() + self.links.len(),
             None => 1,
         }
+    }
+
+    /// The length of the largest file that is planned.
+    fn largest(&self) -> u64 {
+        let files = self.plan.iter().flat_map(|plan| &plan.files);
+        files.map(|way| way.facts.length).max().unwrap_or(0)
     }
 
     fn fail_all(&mut self, reason: &str, summary: &mut Summary) {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::client::Pending;
 use super::facts::{Facts, Kind};
@@ -24,6 +25,9 @@ const SMALL: u64 = 256 * 1024;
 /// How much may be missing before the end of a part that an earlier try has left: as much as was
 /// under way.
 const UNSURE: u64 = 16 * 1024 * 1024;
+
+/// How often a large file is made durable while it is being sent.
+const DURABLE_INTERVAL: Duration = Duration::from_millis(30);
 
 /// What an upload fills.
 struct Part {
@@ -195,7 +199,11 @@ async fn fill(
     conditions: &Conditions<'_>,
 ) -> io::Result<u64> {
     let (length, has_holes) = if way.facts.length > SMALL {
-        stream(lanes, session, way, part, start, tried, conditions).await?
+        let stream = stream(lanes, session, way, part, start, tried, conditions);
+        tokio::select! {
+            streamed = stream => streamed?,
+            never = keep_durable(lanes, &part.path) => never,
+        }
     } else {
         let (sent, length) = whole(session, way, part).await?;
         return finish(session, part, sent, length, false, tried, conditions).await;
@@ -336,6 +344,32 @@ async fn stream(
         session.done(session.close(handle)).await?;
     }
     Ok((length, has_holes))
+}
+
+/// Has what is written made durable all the time, so that little is left to do at the end.
+async fn keep_durable<T>(lanes: &Lanes, path: &RemotePath) -> T {
+    if let Some(keeper) = &lanes.keeper
+        && let Ok(handle) = keeper.open_to_write(path, false).await
+    {
+        let kept = Kept(keeper, handle);
+        while let Some(sync) = keeper.sync(&kept.1) {
+            // A failure shows when the whole is made durable.
+            if keeper.done(sync).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(DURABLE_INTERVAL).await;
+        }
+    }
+    std::future::pending().await
+}
+
+/// A handle that is closed when nobody wants it any more.
+struct Kept<'s>(&'s Session, Handle);
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        drop(self.0.close(&self.1));
+    }
 }
 
 /// The part's handle on each lane, the one that it was opened on first.

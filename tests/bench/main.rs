@@ -103,6 +103,7 @@ type Peer<'a> = (&'a str, Box<dyn FnMut(&Path) + 'a>);
 
 /// One thing that all do in turns, each with a fresh target.
 struct Course<'a> {
+    what: String,
     place: &'a Path,
     peers: Vec<Peer<'a>>,
 }
@@ -111,13 +112,15 @@ impl Course<'_> {
     /// The median time of each, in the order of the peers.
     fn run(&mut self) -> Vec<Duration> {
         let mut times = vec![Vec::new(); self.peers.len()];
-        for _ in 0..rounds() {
+        let mut last = vec![PathBuf::new(); self.peers.len()];
+        for round in 0..rounds() {
             for (number, (name, work)) in self.peers.iter_mut().enumerate() {
-                let target = self
-                    .place
-                    .join(format!("target-{}", name.replace(' ', "-")));
-                let _ = std::fs::remove_file(&target);
-                let _ = std::fs::remove_dir_all(&target);
+                // Trees stay until the end: a file system may be slow to make new files for a while
+                // after many were deleted.
+                let name = name.replace(' ', "-");
+                let target = self.place.join(format!("{}-{name}-{round}", self.what));
+                let _ = std::fs::remove_file(&last[number]);
+                last[number].clone_from(&target);
                 // What was written before must not be paid for here.
                 let _ = Command::new("sync").status();
                 times[number].push(timed(|| work(&target)));
@@ -227,9 +230,15 @@ fn moves(
             peers.push(("original", Box::new(|target| by_server(true, target))));
         }
         let names: Vec<_> = peers.iter().map(|(name, _)| *name).collect();
-        let times = Course { place, peers }.run();
+        let what = format!("{what} {direction}");
+        let times = Course {
+            what: what.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"),
+            place,
+            peers,
+        }
+        .run();
         for (name, time) in names.into_iter().zip(&times).skip(1) {
-            table.compare(&format!("{what} {direction}"), times[0], name, *time);
+            table.compare(&what, times[0], name, *time);
         }
     }
 }

@@ -34,7 +34,7 @@ impl Sshd {
         let settings = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host\nPidFile none\nStrictModes no\n\
              AuthorizedKeysFile {shown}/authorized_keys\nUsePAM no\nPermitRootLogin yes\n\
-             MaxStartups 100\nSubsystem sftp internal-sftp\n"
+             MaxStartups 100\nSubsystem sftp internal-sftp\nSetEnv HOME={shown}\n"
         );
         std::fs::write(place.join("sshd"), settings).expect("a file");
         let process = Command::new("/usr/sbin/sshd")
