@@ -17,6 +17,14 @@ const FAR_LANES: usize = 4;
 /// How long a further session may take to come about; a transfer does with fewer.
 const LANE_PATIENCE: Duration = Duration::from_secs(3);
 
+/// Sessions on a near line for many files: a server works on each in a process of its own.
+const NEAR_LANES: usize = 2;
+/// From so many files on.
+const MANY_FILES: usize = 64;
+
+/// From this length on it pays to make an uploaded file durable while it is being sent.
+const LARGE: u64 = 32 * 1024 * 1024;
+
 /// How much is under way at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Depth {
@@ -24,24 +32,34 @@ pub(super) struct Depth {
     pub(super) files: usize,
     /// Of them, files that take many requests.
     pub(super) large: usize,
-    /// Reads of a large file: together about a channel's window.
+    /// Reads of a large file: together less than a channel's window.
     pub(super) reads: usize,
-    /// Writes of a large file on each lane; more are slower on a near line.
+    /// Writes of a large file on each lane: more than fill the line only wait.
     pub(super) writes: usize,
 }
 
-const NEAR_DEPTH: Depth = Depth {
-    files: 24,
-    large: 1,
-    reads: 16,
-    writes: 32,
-};
-const FAR_DEPTH: Depth = Depth {
-    files: 128,
-    large: 2,
-    reads: 32,
-    writes: 64,
-};
+impl Depth {
+    fn at(round_trip: Duration) -> Self {
+        let milliseconds = usize::try_from(round_trip.as_millis()).unwrap_or(usize::MAX);
+        let is_far = round_trip >= FAR;
+        Self {
+            files: if is_far { 128 } else { 24 },
+            large: if is_far { 2 } else { 1 },
+            reads: milliseconds.saturating_mul(8).clamp(16, 32),
+            // OpenSSH's window holds 64.
+            writes: milliseconds.saturating_mul(16).clamp(16, 64),
+        }
+    }
+}
+
+/// What a transfer is going to send.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    /// Files.
+    pub(super) files: usize,
+    /// The length of the largest, if it is sent to the server.
+    pub(super) largest: u64,
+}
 
 /// A transfer's sessions.
 pub(super) struct Lanes {
@@ -55,29 +73,30 @@ impl Lanes {
     /// Opens the first session to `alias`, waiting for a connection at most `patience`.
     pub(super) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
         let session = Session::open(pool, alias, patience).await?;
-        let is_far = session.round_trip >= FAR;
         tracing::debug!("round trip to `{alias}`: {:?}", session.round_trip);
         Ok(Self {
+            depth: Depth::at(session.round_trip),
             sessions: vec![session],
             keeper: None,
-            depth: if is_far { FAR_DEPTH } else { NEAR_DEPTH },
         })
     }
 
-    /// Opens further sessions where they help: on a far line, and to make a `large` file durable
-    /// while it is still being sent.
-    pub(super) async fn widen(&mut self, pool: &Pool, alias: &str, large: bool) {
+    /// Opens further sessions where they help: for a far line, for many files, and to make a large
+    /// file durable while it is still being sent.
+    pub(super) async fn widen(&mut self, pool: &Pool, alias: &str, size: Size) {
         let is_far = self.first().round_trip >= FAR;
-        let further = match (is_far, large) {
-            (true, _) => FAR_LANES - 1,
-            (false, true) => 1,
-            (false, false) => 0,
+        let lanes = match size.files {
+            _ if is_far => FAR_LANES,
+            MANY_FILES.. => NEAR_LANES,
+            _ => 1,
         };
-        let further = (0..further).map(|_| Session::open(pool, alias, LANE_PATIENCE));
+        let keeps = !is_far && size.largest >= LARGE;
+        let further =
+            (1..lanes + usize::from(keeps)).map(|_| Session::open(pool, alias, LANE_PATIENCE));
         for session in join_all(further).await {
             match session {
-                Ok(session) if is_far => self.sessions.push(session),
-                Ok(session) => self.keeper = Some(session),
+                Ok(session) if keeps && self.keeper.is_none() => self.keeper = Some(session),
+                Ok(session) => self.sessions.push(session),
                 Err(error) => tracing::debug!("a transfer does with fewer sessions: {error}"),
             }
         }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::facts::Facts;
 use super::file::{Conditions, Tried, cancelled};
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Size};
 use super::plan::{Plan, Way};
 use super::progress::{Progress, Whole};
 use super::session::Session;
@@ -32,9 +32,6 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// The first and the longest pause before a lost line is taken up again; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// From this length on it pays to make an uploaded file durable while it is being sent.
-const LARGE: u64 = 32 * 1024 * 1024;
 
 /// Which way a transfer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -329,8 +326,8 @@ impl Transfer<'_> {
             }
             under_way.set(plan, self.progress);
         }
-        let large = under_way.largest() >= LARGE && self.request.direction == Direction::Upload;
-        lanes.widen(self.pool, self.alias, large).await;
+        let size = under_way.size(self.request.direction);
+        lanes.widen(self.pool, self.alias, size).await;
         let large = Semaphore::new(lanes.depth.large);
         let conditions = Conditions {
             pool: self.pool,
@@ -395,10 +392,13 @@ impl<C: Course> UnderWay<C> {
         }
     }
 
-    /// The length of the largest file that is planned.
-    fn largest(&self) -> u64 {
+    fn size(&self, direction: Direction) -> Size {
         let files = self.plan.iter().flat_map(|plan| &plan.files);
-        files.map(|way| way.facts.length).max().unwrap_or(0)
+        let sent = files.filter(|_| direction == Direction::Upload);
+        Size {
+            files: self.files.len(),
+            largest: sent.map(|way| way.facts.length).max().unwrap_or(0),
+        }
     }
 
     fn fail_all(&mut self, reason: &str, summary: &mut Summary) {

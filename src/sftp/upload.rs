@@ -26,8 +26,8 @@ const SMALL: u64 = 256 * 1024;
 /// under way.
 const UNSURE: u64 = 16 * 1024 * 1024;
 
-/// How often a large file is made durable while it is being sent.
-const DURABLE_INTERVAL: Duration = Duration::from_millis(30);
+/// How soon after the last time a large file is made durable again while it is being sent.
+const DURABLE_INTERVAL: Duration = Duration::from_millis(5);
 
 /// What an upload fills.
 struct Part {
