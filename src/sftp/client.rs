@@ -68,6 +68,9 @@ impl Client {
         let begin = async {
             let requested = channel.request_subsystem(true, "sftp").await;
             requested.map_err(|error| error.to_string())?;
+            // At once: on a far line each answer that is waited for costs a round trip.
+            let introduced = channel.data_bytes(Request::init()).await;
+            introduced.map_err(|error| error.to_string())?;
             loop {
                 match channel.wait().await {
                     Some(ChannelMsg::Success) => break,
@@ -91,7 +94,6 @@ impl Client {
                 lease: Arc::clone(&lease),
                 ended,
             };
-            let _ = client.queue.send(Request::init());
             match Pending(greeted).answer().await {
                 Ok(Answer::Version(extensions)) => Ok((client, extensions)),
                 Ok(_) => Err("the server does not introduce itself".to_owned()),

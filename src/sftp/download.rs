@@ -192,10 +192,18 @@ fn length_of(pieces: &[Bytes]) -> u64 {
     pieces.iter().map(|piece| piece.len() as u64).sum()
 }
 
-/// A new part is its owner's alone until it is whole and gets its own mode.
+/// A new part is its owner's alone until it is whole and gets its own mode. What is left under its
+/// name goes: it is not followed, be it a link.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    private(options.write(true).create(true).truncate(true)).open(path)
+    private(options.write(true).create_new(true));
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            options.open(path)
+        }
+        opened => opened,
+    }
 }
 
 /// Ends a part: mode, time, durability.

@@ -81,25 +81,36 @@ impl Lanes {
         })
     }
 
-    /// Opens further sessions where they help: for a far line, for many files, and to make a large
+    /// How many further sessions a far line takes.
+    pub(super) fn far_lanes(&self) -> usize {
+        if self.first().round_trip >= FAR {
+            FAR_LANES - 1
+        } else {
+            0
+        }
+    }
+
+    /// Adds further sessions.
+    pub(super) fn add(&mut self, sessions: Vec<Session>) {
+        self.sessions.extend(sessions);
+    }
+
+    /// Opens further sessions on a near line where they help: for many files, and to make a large
     /// file durable while it is still being sent.
     pub(super) async fn widen(&mut self, pool: &Pool, alias: &str, size: Size) {
-        let is_far = self.first().round_trip >= FAR;
+        if self.first().round_trip >= FAR {
+            return;
+        }
         let lanes = match size.files {
-            _ if is_far => FAR_LANES,
             MANY_FILES.. => NEAR_LANES,
             _ => 1,
         };
-        let keeps = !is_far && size.largest >= LARGE;
-        let further =
-            (1..lanes + usize::from(keeps)).map(|_| Session::open(pool, alias, LANE_PATIENCE));
-        for session in join_all(further).await {
-            match session {
-                Ok(session) if keeps && self.keeper.is_none() => self.keeper = Some(session),
-                Ok(session) => self.sessions.push(session),
-                Err(error) => tracing::debug!("a transfer does with fewer sessions: {error}"),
-            }
+        let keeps = size.largest >= LARGE;
+        let mut further = open_further(pool, alias, lanes - 1 + usize::from(keeps)).await;
+        if keeps {
+            self.keeper = further.pop();
         }
+        self.add(further);
     }
 
     /// The session that was opened first.
@@ -116,4 +127,17 @@ impl Lanes {
     pub(super) fn of(&self, number: usize) -> &Session {
         &self.sessions[number % self.sessions.len()]
     }
+}
+
+/// Opens further sessions, as many of `count` as can be had.
+pub(super) async fn open_further(pool: &Pool, alias: &str, count: usize) -> Vec<Session> {
+    let further = (0..count).map(|_| Session::open(pool, alias, LANE_PATIENCE));
+    let mut sessions = Vec::new();
+    for session in join_all(further).await {
+        match session {
+            Ok(session) => sessions.push(session),
+            Err(error) => tracing::debug!("a transfer does with fewer sessions: {error}"),
+        }
+    }
+    sessions
 }

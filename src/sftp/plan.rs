@@ -117,11 +117,14 @@ impl<S: Side, T: Side> Plan<S, T> {
                 .facts(&path)
                 .await?
                 .is_some_and(|facts| facts.is_directory());
-        let to = match S::file_name(&from) {
-            Some(name) if into => T::join(&path, &name),
-            _ => path,
+        let (to, parent) = match S::file_name(&from) {
+            Some(name) if into => (T::join(&path, &name), Some(path)),
+            _ => {
+                let parent = T::parent(&path);
+                (path, parent)
+            }
         };
-        let fresh = match T::parent(&to) {
+        let fresh = match parent {
             Some(parent) => target.make_root(&parent).await?,
             None => false,
         };

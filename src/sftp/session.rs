@@ -262,15 +262,30 @@ impl Session {
         self.open_file(path, flags::READ).await
     }
 
-    /// Opens a file for writing, which is made if it is not there, its owner's alone.
-    pub(super) async fn open_to_write(
-        &self,
-        path: &RemotePath,
-        from_scratch: bool,
-    ) -> io::Result<Handle> {
-        let afresh = if from_scratch { flags::TRUNCATE } else { 0 };
-        self.open_file(path, flags::WRITE | flags::CREATE | afresh)
-            .await
+    /// Makes a file that is not there, its owner's alone. What is left under its name goes: it is not
+    /// followed, be it a link.
+    pub(super) async fn create(&self, path: &RemotePath) -> io::Result<Handle> {
+        let flags = flags::WRITE | flags::CREATE | flags::EXCLUSIVE;
+        match self.open_file(path, flags).await {
+            // The draft has no status of its own for it.
+            Err(error) if error.kind() == io::ErrorKind::Other => {
+                if self.remove(path).await.is_err() {
+                    return Err(error);
+                }
+                self.open_file(path, flags).await
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens a file that is there for writing.
+    pub(super) async fn open_to_write(&self, path: &RemotePath) -> io::Result<Handle> {
+        self.open_file(path, flags::WRITE).await
+    }
+
+    /// Opens a file that is there for writing, and empties it.
+    pub(super) async fn open_emptied(&self, path: &RemotePath) -> io::Result<Handle> {
+        self.open_file(path, flags::WRITE | flags::TRUNCATE).await
     }
 
     async fn open_file(&self, path: &RemotePath, flags: u32) -> io::Result<Handle> {

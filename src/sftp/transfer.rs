@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::facts::Facts;
 use super::file::{Conditions, Tried, cancelled};
-use super::lanes::{Lanes, Size};
+use super::lanes::{Lanes, Size, open_further};
 use super::plan::{Plan, Way};
 use super::progress::{Progress, Whole};
 use super::session::Session;
@@ -313,19 +313,26 @@ impl Transfer<'_> {
             lanes = opening => lanes?,
             () = self.cancel.cancelled() => return Ok(()),
         };
-        if under_way.plan.is_none() {
-            let planning = self.plan::<C>(lanes.first());
-            let planned = tokio::select! {
-                plan = planning => plan,
-                () = self.cancel.cancelled() => return Ok(()),
-            };
-            // A line that breaks before anything is known: the same from the beginning.
-            let Ok(mut plan) = planned else { return Ok(()) };
+        let further = open_further(self.pool, self.alias, lanes.far_lanes());
+        let planning = async {
+            match under_way.plan {
+                None => self.plan::<C>(lanes.first()).await.map(Some),
+                Some(_) => Ok(None),
+            }
+        };
+        let (planned, further) = tokio::select! {
+            both = async { tokio::join!(planning, further) } => both,
+            () = self.cancel.cancelled() => return Ok(()),
+        };
+        // A line that breaks before anything is known: the same from the beginning.
+        let Ok(planned) = planned else { return Ok(()) };
+        if let Some(mut plan) = planned {
             for failed in std::mem::take(&mut plan.left_out) {
                 summary.fail(failed);
             }
             under_way.set(plan, self.progress);
         }
+        lanes.add(further);
         let size = under_way.size(self.request.direction);
         lanes.widen(self.pool, self.alias, size).await;
         let large = Semaphore::new(lanes.depth.large);

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
+
 use super::client::Pending;
 use super::facts::{Facts, Kind};
 use super::file::{BLOCK, Conditions, Tried, cancelled, is_hole, local_sum, open_at, remote_sum};
@@ -148,7 +150,12 @@ async fn begin(
     let path = part_of(way, &to, conditions.token)?;
     let times = way.facts.modified.map(|modified| (modified, modified));
     let mode = existing.and_then(|facts| facts.mode).or(way.facts.mode);
-    match session.open_to_write(&path, from_scratch).await {
+    let opened = if from_scratch {
+        session.create(&path).await
+    } else {
+        session.open_to_write(&path).await
+    };
+    match opened {
         Ok(handle) => Ok(Part {
             path,
             handle,
@@ -162,7 +169,7 @@ async fn begin(
         // The directory may not be written, yet the file in it may be.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && existing.is_some() => {
             Ok(Part {
-                handle: session.open_to_write(&to, true).await?,
+                handle: session.open_emptied(&to).await?,
                 path: to,
                 target: None,
                 kept: Attributes {
@@ -349,7 +356,7 @@ async fn stream(
 /// Has what is written made durable all the time, so that little is left to do at the end.
 async fn keep_durable<T>(lanes: &Lanes, path: &RemotePath) -> T {
     if let Some(keeper) = &lanes.keeper
-        && let Ok(handle) = keeper.open_to_write(path, false).await
+        && let Ok(handle) = keeper.open_to_write(path).await
     {
         let kept = Kept(keeper, handle);
         while let Some(sync) = keeper.sync(&kept.1) {
@@ -378,12 +385,16 @@ async fn handles<'l>(
     session: &'l Session,
     part: &Part,
 ) -> io::Result<Vec<(&'l Session, Handle)>> {
-    let mut handles = vec![(session, part.handle.clone())];
-    for lane in lanes.all() {
-        if !std::ptr::eq(lane, session) {
-            handles.push((lane, lane.open_to_write(&part.path, false).await?));
-        }
+    let others = lanes
+        .all()
+        .iter()
+        .filter(|lane| !std::ptr::eq(*lane, session));
+    let mut opening = Vec::new();
+    for lane in others {
+        opening.push(async move { io::Result::Ok((lane, lane.open_to_write(&part.path).await?)) });
     }
+    let mut handles = vec![(session, part.handle.clone())];
+    handles.extend(try_join_all(opening).await?);
     Ok(handles)
 }
 

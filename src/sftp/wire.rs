@@ -40,6 +40,7 @@ pub(super) mod flags {
     pub(in crate::sftp) const WRITE: u32 = 0x02;
     pub(in crate::sftp) const CREATE: u32 = 0x08;
     pub(in crate::sftp) const TRUNCATE: u32 = 0x10;
+    pub(in crate::sftp) const EXCLUSIVE: u32 = 0x20;
 }
 
 /// Status codes that are told apart (section 7).

@@ -105,6 +105,7 @@ type Peer<'a> = (&'a str, Box<dyn FnMut(&Path) + 'a>);
 struct Course<'a> {
     what: String,
     place: &'a Path,
+    rounds: u64,
     peers: Vec<Peer<'a>>,
 }
 
@@ -113,7 +114,7 @@ impl Course<'_> {
     fn run(&mut self) -> Vec<Duration> {
         let mut times = vec![Vec::new(); self.peers.len()];
         let mut last = vec![PathBuf::new(); self.peers.len()];
-        for round in 0..rounds() {
+        for round in 0..self.rounds {
             for (number, (name, work)) in self.peers.iter_mut().enumerate() {
                 // Trees stay until the end: a file system may be slow to make new files for a while
                 // after many were deleted.
@@ -193,7 +194,7 @@ fn moves(
     source: &Path,
     place: &Path,
     (ours, original): (&mut Mcp, Option<&mut Mcp>),
-    (client, cold): (&Client, bool),
+    (client, cold, rounds): (&Client, bool, u64),
     table: &mut Table,
 ) {
     let servers = std::cell::RefCell::new((ours, original));
@@ -234,6 +235,7 @@ fn moves(
         let times = Course {
             what: what.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"),
             place,
+            rounds,
             peers,
         }
         .run();
@@ -290,7 +292,7 @@ fn near(sshd: &Sshd, place: &Path, table: &mut Table) {
         &load.large,
         place,
         (ours, original.as_mut()),
-        (&client, true),
+        (&client, true, rounds()),
         table,
     );
     moves(
@@ -298,7 +300,7 @@ fn near(sshd: &Sshd, place: &Path, table: &mut Table) {
         &load.tree,
         place,
         (ours, original.as_mut()),
-        (&client, false),
+        (&client, false, rounds()),
         table,
     );
     if let Some(memory) = ours.memory() {
@@ -306,6 +308,7 @@ fn near(sshd: &Sshd, place: &Path, table: &mut Table) {
     }
 }
 
+/// Each once: a peer that waits for every answer takes minutes.
 fn far(sshd: &Sshd, place: &Path, round_trip: Duration, table: &mut Table) {
     let port = line::start(sshd.port, round_trip);
     let client = sshd.client(port);
@@ -318,7 +321,7 @@ fn far(sshd: &Sshd, place: &Path, round_trip: Duration, table: &mut Table) {
         &load.large,
         place,
         (&mut ours, None),
-        (&client, false),
+        (&client, false, 1),
         table,
     );
     moves(
@@ -326,7 +329,7 @@ fn far(sshd: &Sshd, place: &Path, round_trip: Duration, table: &mut Table) {
         &load.tree,
         place,
         (&mut ours, None),
-        (&client, false),
+        (&client, false, 1),
         table,
     );
     if let Some(memory) = ours.memory() {
