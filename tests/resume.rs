@@ -258,3 +258,28 @@ async fn checksums_are_compared_where_that_is_asked_for() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_file_whose_checksums_differ_fails_and_replaces_nothing() {
+    let stage = Stage::set().await;
+    write(&stage.remote("target"), b"old");
+    stage.server.set_fault(Fault::LieInWrites);
+    for length in [1000, 3 * 1024 * 1024] {
+        write(&stage.local("file"), &noise(length));
+        let arguments = json!({
+            "alias": "web1", "direction": "upload", "local": stage.local("file"),
+            "remote": stage.remote("target"), "verify": true,
+        });
+        let error = stage
+            .client
+            .call("task_transfer", arguments)
+            .await
+            .error("TRANSFER_FAILED");
+        let reason = error["details"]["failedFiles"][0]["error"]
+            .as_str()
+            .unwrap();
+        assert!(reason.contains("checksums differ"), "{error}");
+        assert_eq!(std::fs::read(stage.remote("target")).unwrap(), b"old");
+        assert_eq!(parts(stage.home.path()), 0, "no litter");
+    }
+}

@@ -49,6 +49,8 @@ pub enum Fault {
     MuteAtCommand,
     /// It cuts them when they log in.
     CutAtLogin,
+    /// It writes other bytes than it is sent over SFTP.
+    LieInWrites,
 }
 
 /// An SSH server in this process; it ends, with its connections and processes, when dropped.
@@ -332,7 +334,8 @@ impl server::Handler for Connection {
             ("sftp", Some((stream, seat))) => {
                 session.channel_success(channel)?;
                 lock(&self.shared.sftp).push((session.handle(), channel));
-                let files = Files::new(&self.shared.home, seat);
+                let lies = *lock(&self.shared.fault) == Fault::LieInWrites;
+                let files = Files::new(&self.shared.home, seat, lies);
                 russh_sftp::server::run(stream.into_stream(), files).await;
                 Ok(())
             }

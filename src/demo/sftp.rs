@@ -23,6 +23,8 @@ pub(super) struct Files {
     home: PathBuf,
     open: HashMap<String, Open>,
     next: u64,
+    /// Whether it writes other bytes than it is sent.
+    lies: bool,
     _seat: Seat,
 }
 
@@ -33,11 +35,12 @@ enum Open {
 }
 
 impl Files {
-    pub(super) fn new(home: &Path, seat: Seat) -> Self {
+    pub(super) fn new(home: &Path, seat: Seat, lies: bool) -> Self {
         Self {
             home: home.to_owned(),
             open: HashMap::new(),
             next: 0,
+            lies,
             _seat: seat,
         }
     }
@@ -178,8 +181,11 @@ impl Handler for Files {
         id: u32,
         handle: String,
         offset: u64,
-        data: Vec<u8>,
+        mut data: Vec<u8>,
     ) -> Result<Status, Self::Error> {
+        if let (true, Some(first)) = (self.lies, data.first_mut()) {
+            *first ^= 1;
+        }
         let file = self.file(&handle)?;
         file.seek(SeekFrom::Start(offset)).map_err(refused)?;
         file.write_all(&data).map_err(refused)?;
