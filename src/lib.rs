@@ -13,7 +13,7 @@
 //! | [`store`] | JSON files shared safely by several processes |
 //!
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], [`random`], [`sync`], [`terminal`], and [`demo`], the embedded SSH server with its tour.
+//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`terminal`], and [`demo`], the embedded SSH server with its tour.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -21,6 +21,7 @@ pub mod api;
 pub mod config;
 pub mod demo;
 pub mod error;
+pub mod hex;
 pub mod job;
 pub mod logging;
 pub mod monitor;

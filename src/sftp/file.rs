@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::part::hex;
 use super::path::RemotePath;
 use super::progress::Progress;
 use super::session::{Handle, Session};
 use super::side::blocking;
+use crate::hex::digits;
 use crate::ssh::{Pool, checksum};
 
 /// A file up to this length is read back rather than have the server compute its checksum.
@@ -74,7 +74,7 @@ pub(super) async fn local_sum(path: &Path, length: u64) -> io::Result<String> {
         loop {
             let read = file.read(&mut block)?;
             if read == 0 {
-                return Ok(digits(sum));
+                return Ok(digits(&sum.finalize()));
             }
             sum.update(&block[..read]);
         }
@@ -137,11 +137,7 @@ async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result
             asked = offset;
         }
     }
-    Ok(digits(sum))
-}
-
-fn digits(sum: Sha256) -> String {
-    hex(&sum.finalize())
+    Ok(digits(&sum.finalize()))
 }
 
 /// Opens a local file to read from `start` on.

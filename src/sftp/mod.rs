@@ -4,10 +4,11 @@
 //! |---|---|
 //! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
 //! | `plan`, `tree`, `pattern`, `side` | what goes where |
-//! | `upload`, `download`, `link`, `file`, `part` | one file, whole or not at all |
+//! | `course`, `upload`, `stream`, `download`, `link`, `file`, `part` | one file, whole or not at all |
 //! | `lanes`, `session`, `client`, `wire` | sessions, their operations, requests outstanding, packets |
 
 mod client;
+mod course;
 mod download;
 mod facts;
 mod file;
@@ -20,6 +21,7 @@ mod plan;
 mod progress;
 mod session;
 mod side;
+mod stream;
 pub mod transfer;
 mod tree;
 mod upload;

@@ -5,6 +5,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::path::bytes_of;
+use crate::hex::digits;
 
 /// The longest part of a target's name that is taken over: file systems end at 255 bytes.
 const LONGEST_NAME: usize = 200;
@@ -17,18 +18,9 @@ pub(super) fn part_name(token: &str, name: &[u8], source: &[u8]) -> Vec<u8> {
         .chain_update([0])
         .chain_update(source)
         .finalize();
-    let mark = hex(&digest[..4]);
+    let mark = digits(&digest[..4]);
     let name = &name[..name.len().min(LONGEST_NAME)];
     [b".", name, b".", mark.as_bytes(), b".part"].concat()
-}
-
-/// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits = halves.map(|half| char::from_digit(half.into(), 16));
-    digits
-        .map(|digit| digit.expect("a half is below 16"))
-        .collect()
 }
 
 /// A local path's bytes.

@@ -9,16 +9,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::facts::Facts;
+use super::course::Course;
 use super::file::{Conditions, Tried, cancelled};
 use super::lanes::{Lanes, Size, open_further};
-use super::plan::{Plan, Way};
+use super::plan::Plan;
 use super::progress::{Progress, Whole};
 use super::session::Session;
-use super::side::{Local, Side};
+use super::side::Local;
 use super::tree::is_lost;
-use super::wire::Attributes;
-use super::{download, link, upload};
 use crate::error::{Error, FailedFile};
 use crate::ssh::Pool;
 
@@ -126,107 +124,6 @@ pub struct Transfer<'a> {
     pub progress: &'a Progress,
     /// Stops it.
     pub cancel: &'a CancellationToken,
-}
-
-/// One direction: how its files are copied and its links made.
-trait Course: Side {
-    type To: Side;
-
-    /// Source and target, by the session of a line.
-    fn sides(session: &Session) -> (&Self, &Self::To);
-    fn copy(
-        lanes: &Lanes,
-        number: usize,
-        way: &Way<Self, Self::To>,
-        tried: &Tried,
-        conditions: &Conditions<'_>,
-    ) -> impl Future<Output = io::Result<u64>> + Send
-    where
-        Self: Sized;
-    fn link(
-        session: &Session,
-        way: &Way<Self, Self::To>,
-        token: &str,
-    ) -> impl Future<Output = io::Result<()>> + Send
-    where
-        Self: Sized;
-    /// Gives a directory that was made its mode and time, as far as that goes.
-    fn end_directory(
-        session: &Session,
-        path: &<Self::To as Side>::Path,
-        facts: &Facts,
-    ) -> impl Future<Output = ()> + Send;
-    /// What a user calls the source and the target of an entry.
-    fn ends(entry: &Entry) -> (&str, &str);
-}
-
-impl Course for Local {
-    type To = Session;
-
-    fn sides(session: &Session) -> (&Self, &Session) {
-        (&Self, session)
-    }
-
-    async fn copy(
-        lanes: &Lanes,
-        number: usize,
-        way: &Way<Self, Session>,
-        tried: &Tried,
-        conditions: &Conditions<'_>,
-    ) -> io::Result<u64> {
-        upload::upload(lanes, number, way, tried, conditions).await
-    }
-
-    async fn link(session: &Session, way: &Way<Self, Session>, token: &str) -> io::Result<()> {
-        link::upload(session, way, token).await
-    }
-
-    async fn end_directory(session: &Session, path: &super::RemotePath, facts: &Facts) {
-        let kept = Attributes {
-            size: None,
-            permissions: facts.mode,
-            times: facts.modified.map(|modified| (modified, modified)),
-        };
-        if let Err(error) = session.done(session.set_directory(path, &kept)).await {
-            tracing::debug!("cannot set what `{path}` is: {error}");
-        }
-    }
-
-    fn ends(entry: &Entry) -> (&str, &str) {
-        (&entry.local, &entry.remote)
-    }
-}
-
-impl Course for Session {
-    type To = Local;
-
-    fn sides(session: &Session) -> (&Self, &Local) {
-        (session, &Local)
-    }
-
-    async fn copy(
-        lanes: &Lanes,
-        number: usize,
-        way: &Way<Self, Local>,
-        tried: &Tried,
-        conditions: &Conditions<'_>,
-    ) -> io::Result<u64> {
-        download::download(lanes, number, way, tried, conditions).await
-    }
-
-    async fn link(session: &Session, way: &Way<Self, Local>, token: &str) -> io::Result<()> {
-        link::download(session, way, token).await
-    }
-
-    async fn end_directory(_: &Session, path: &std::path::PathBuf, facts: &Facts) {
-        if let Err(error) = download::end_directory(path, facts).await {
-            tracing::debug!("cannot set what `{}` is: {error}", path.display());
-        }
-    }
-
-    fn ends(entry: &Entry) -> (&str, &str) {
-        (&entry.remote, &entry.local)
-    }
 }
 
 impl Transfer<'_> {
