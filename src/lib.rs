@@ -9,6 +9,7 @@
 //! | [`tools`] | the tools, one file per family: arguments in, [`reply`] out |
 //! | [`monitor`], [`api`] | what servers are asked of themselves, and HTTP APIs from their networks |
 //! | [`job`] | records, queue, history, and the engine that runs every job |
+//! | [`guard`], [`policy`] | what is let happen; which commands are refused |
 //! | [`sftp`], [`ssh`] | transfers and commands, over pooled connections |
 //! | [`store`] | JSON files shared safely by several processes |
 //!
@@ -18,19 +19,24 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
+pub mod audit;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod error;
+pub mod guard;
 pub mod hex;
 pub mod job;
 pub mod logging;
 pub mod monitor;
+pub mod policy;
 pub mod random;
 pub mod reply;
 pub mod secret;
 pub mod server;
 pub mod sftp;
 pub mod ssh;
+pub mod ssh_config;
 pub mod store;
 pub mod sync;
 pub mod terminal;

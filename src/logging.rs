@@ -11,6 +11,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::{Layer, Registry};
 
+use crate::secret::hide;
 use crate::sync::lock;
 use crate::time::Timestamp;
 
@@ -78,7 +79,7 @@ impl<S: Subscriber> Layer<S> for Recorder {
         event.record(&mut message);
         let line = Line {
             level: level_name(*event.metadata().level()),
-            message: message.0,
+            message: hide(&message.0).into_owned(),
             timestamp: Timestamp::now(),
         };
         // A closed stderr must not end the server.

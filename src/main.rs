@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use mcp_sftp_orchestrator::config::{Config, Overrides, SETTINGS, expand_home, parse_seconds};
-use mcp_sftp_orchestrator::demo;
 use mcp_sftp_orchestrator::logging::Log;
 use mcp_sftp_orchestrator::server::Orchestrator;
 use mcp_sftp_orchestrator::transport::Lines;
+use mcp_sftp_orchestrator::{audit, demo, doctor};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
 use tokio::runtime::Runtime;
@@ -26,6 +26,8 @@ const SHUTDOWN: Duration = Duration::from_millis(800);
 enum Command {
     Serve(Overrides),
     Demo,
+    Doctor(Overrides),
+    VerifyAudit(Overrides),
     Help,
     Version,
 }
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         Command::Demo => runtime
             .block_on(demo::run(&mut io::stdout()))
             .map_err(|failure| failure.to_string()),
+        Command::Doctor(overrides) => runtime.block_on(examine(&overrides)),
+        Command::VerifyAudit(overrides) => verify_audit(&Config::load(&overrides)),
         Command::Help => io::stdout()
             .write_all(help().as_bytes())
             .map_err(|error| error.to_string()),
@@ -67,7 +71,7 @@ fn fail(problem: &str, code: u8) -> ExitCode {
 fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut overrides = Overrides::default();
-    let mut command = None;
+    let mut words = Vec::new();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(Command::Help),
@@ -81,11 +85,18 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexopt::E
                 })?;
                 overrides.sync_timeout = Some(timeout);
             }
-            Value(word) if word == "demo" && command.is_none() => command = Some(Command::Demo),
+            Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(command.unwrap_or(Command::Serve(overrides)))
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => Ok(Command::Serve(overrides)),
+        ["demo"] => Ok(Command::Demo),
+        ["doctor"] => Ok(Command::Doctor(overrides)),
+        ["audit", "verify"] => Ok(Command::VerifyAudit(overrides)),
+        other => Err(format!("`{}` is not a command", other.join(" ")).into()),
+    }
 }
 
 fn help() -> String {
@@ -93,9 +104,12 @@ fn help() -> String {
 
     let mut help = format!(
         "{NAME} {}: an MCP server for commands and files on SSH servers\n\n\
-         Usage: {NAME} [--data-dir=DIR] [--sync-timeout=SECONDS]\n       {NAME} demo\n\n\
+         Usage: {NAME} [--data-dir=DIR] [--sync-timeout=SECONDS]\n       \
+         {NAME} demo | doctor | audit verify\n\n\
          Without a command it serves MCP on stdin and stdout, as an MCP client starts it.\n\n\
-         Commands:\n  demo                      show the tools at work on an embedded SSH server\n\n\
+         Commands:\n  demo                      show the tools at work on an embedded SSH server\n  \
+         doctor                    check settings, data directory and every server\n  \
+         audit verify              check that nobody has changed the audit trail\n\n\
          Options:\n  --data-dir=DIR            data directory, before MCP_DATA_DIR\n  \
          --sync-timeout=SECONDS    when a call goes to the background, before MCP_SYNC_TIMEOUT_S\n  \
          -h, --help                this text\n  -V, --version             the version\n\n\
@@ -114,9 +128,40 @@ fn help() -> String {
     help
 }
 
+async fn examine(overrides: &Overrides) -> Result<(), String> {
+    let is_well = doctor::run(Config::load(overrides), &mut io::stdout()).await;
+    match is_well {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("not all is well".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn verify_audit(config: &Config) -> Result<(), String> {
+    let verified = audit::verify(&config.data_dir).map_err(|error| error.to_string())?;
+    if let Some(problem) = verified.problem {
+        return Err(problem);
+    }
+    let shortened = if verified.is_shortened {
+        "; older files were removed"
+    } else {
+        ""
+    };
+    writeln!(
+        io::stdout(),
+        "{} lines in {} files are in order{shortened}\nlast: {}",
+        verified.lines,
+        verified.files.len(),
+        verified.last
+    )
+    .map_err(|error| error.to_string())
+}
+
 async fn serve(overrides: &Overrides) -> Result<(), String> {
     let config = Config::load(overrides);
     let log = Log::install(config.log_level);
+    // A panic's own words may hold anything.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let server = Orchestrator::open(config, log).map_err(|error| error.to_string())?;
     let (reader, writer) = stdio_pipes();
     let lines = Lines::new(reader, writer);

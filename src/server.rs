@@ -1,5 +1,6 @@
 //! The MCP handler: the state that every tool shares, and the one gate that every call passes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -7,22 +8,29 @@ use std::time::{Duration, Instant};
 use rmcp::handler::server::tool::{IntoCallToolResult, ToolCallContext, ToolRouter};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam,
-    ContentBlock, ErrorCode, Implementation, ServerCapabilities, ServerConfig,
+    ContentBlock, ErrorCode, Implementation, JsonObject, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, model::RequestId, tool_handler};
 
 use crate::api::Checker;
+use crate::audit::{Entry, Outcome, Trail};
 use crate::config::Config;
 use crate::error::Error;
+use crate::guard::Guard;
 use crate::job::{JobId, Jobs, Queue};
 use crate::logging::Log;
-use crate::ssh::{KnownHosts, Pool};
+use crate::secret::{Vault, hide, hide_in};
+use crate::ssh::Pool;
+use crate::ssh::host_key::KnownHosts;
 use crate::store::DataDirectory;
 use crate::store::apis::Apis;
 use crate::store::servers::Servers;
+use crate::store::{Catalogue, blocking};
 use crate::sync::lock;
+use crate::time::Timestamp;
 use crate::tools;
+use tokio::sync::OnceCell;
 
 const INSTRUCTIONS: &str = "Runs commands and moves files on SSH servers. Add a server with server_add, \
     then use its alias. A call that takes long answers with a task ID and goes on in the background: \
@@ -38,9 +46,14 @@ struct Shared {
     data: DataDirectory,
     servers: Arc<Servers>,
     apis: Arc<Apis>,
+    vault: Vault,
+    /// Filled once the stored secrets are known, and therefore kept out of what is shown.
+    secrets: OnceCell<()>,
     checker: Checker,
     pool: Pool,
     jobs: Jobs,
+    guard: Arc<Guard>,
+    trail: Trail,
     log: Log,
     started: Instant,
     router: ToolRouter<Orchestrator>,
@@ -56,28 +69,44 @@ impl Orchestrator {
             tracing::warn!("{warning}");
         }
         let config = Arc::new(config);
-        let servers = Arc::new(Servers::open(&data));
+        let vault = Vault::open(data.path(), config.secret_key.clone(), config.uses_keyring);
+        let servers = Arc::new(Servers::open(&data, vault.clone()));
+        let apis = Arc::new(Apis::open(&data, vault.clone()));
+        seal_clear(&servers, &config);
+        seal_clear(&apis, &config);
         let queue = Queue::open(Arc::clone(&config), &data)?;
         let pool = Pool::new(
             Arc::clone(&config),
             Arc::clone(&servers),
-            KnownHosts::open(&config.data_dir),
+            KnownHosts::open(data.path(), config.ssh_files.known_hosts.clone()),
+            vault.clone(),
         );
+        let guard = Arc::new(Guard::open(
+            Arc::clone(&config),
+            &data,
+            Arc::clone(&servers),
+        ));
         let jobs = Jobs::new(
             Arc::clone(&config),
             &data,
             queue,
             Arc::clone(&servers),
             pool.clone(),
+            Arc::clone(&guard),
         )?;
+        let trail = Trail::open(data.path());
         Ok(Self(Arc::new(Shared {
             config,
-            apis: Arc::new(Apis::open(&data)),
+            apis,
+            vault,
+            secrets: OnceCell::new(),
             checker: Checker::default(),
             data,
             servers,
             pool,
             jobs,
+            guard,
+            trail,
             log,
             started: Instant::now(),
             router: tools::router(),
@@ -105,6 +134,11 @@ impl Orchestrator {
         &self.0.apis
     }
 
+    /// What keeps secrets.
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
     /// What asks APIs.
     pub fn checker(&self) -> &Checker {
         &self.0.checker
@@ -120,6 +154,11 @@ impl Orchestrator {
         &self.0.jobs
     }
 
+    /// What decides whether something may happen.
+    pub fn guard(&self) -> &Arc<Guard> {
+        &self.0.guard
+    }
+
     /// The log's last lines.
     pub fn log(&self) -> &Log {
         &self.0.log
@@ -130,6 +169,52 @@ impl Orchestrator {
         self.0.started.elapsed()
     }
 
+    /// What the audit trail will say of a call, if it acts on a server or on what is configured.
+    fn begin_audit(&self, request: &CallToolRequestParams) -> Option<Audited> {
+        let tool = &self.0.router.get(&request.name)?;
+        let hints = tool.annotations.clone().unwrap_or_default();
+        let acts = hints.read_only_hint != Some(true) || hints.open_world_hint == Some(true);
+        acts.then(|| Audited {
+            tool: request.name.to_string(),
+            arguments: request.arguments.clone(),
+            time: Timestamp::now(),
+        })
+    }
+
+    async fn audit(&self, call: Audited, result: &CallToolResult) {
+        let outcome = Outcome::of(
+            result.is_error == Some(true),
+            result.structured_content.as_ref(),
+        );
+        let mut entry = Entry::new(&call.tool, call.arguments.as_ref(), call.time, outcome);
+        entry.host_key = entry
+            .alias
+            .as_ref()
+            .and_then(|alias| self.0.pool.host_key(alias));
+        let trail = self.0.trail.clone();
+        if let Err(error) = blocking(move || trail.add(&entry)).await {
+            tracing::error!(
+                "a call of {} is missing in the audit trail: {error}",
+                call.tool
+            );
+        }
+    }
+
+    /// Has the stored secrets looked for in whatever is shown from now on. A keyring that waits for
+    /// somebody is not waited for: a server's secrets are known again before it is logged in to.
+    async fn remember_secrets(&self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let remembering = self.0.secrets.get_or_init(|| async {
+            let (servers, apis) = (Arc::clone(&self.0.servers), Arc::clone(&self.0.apis));
+            let reading = tokio::task::spawn_blocking(move || {
+                servers.remember_secrets();
+                apis.remember_secrets();
+            });
+            let _ = tokio::time::timeout(PATIENCE, reading).await;
+        });
+        remembering.await;
+    }
+
     /// Notes, until the guard is dropped, that a request waits for a job of its own.
     pub(crate) fn asked(&self, request: RequestId, job: JobId) -> Asked<'_> {
         lock(&self.0.asked).insert(request.clone(), job);
@@ -138,6 +223,25 @@ impl Orchestrator {
             request,
         }
     }
+}
+
+/// Encrypts what an earlier version, the original or a person has written in clear.
+fn seal_clear<E: crate::store::Entry>(catalogue: &Catalogue<E>, config: &Config) {
+    match catalogue.seal_clear(config.keep_clear_secrets) {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(
+            "{} held the secrets of {count} in clear; they are encrypted now",
+            E::FILE
+        ),
+        Err(error) => tracing::error!("secrets in {} stay in clear: {error}", E::FILE),
+    }
+}
+
+/// A call that the audit trail will tell of.
+struct Audited {
+    tool: String,
+    arguments: Option<JsonObject>,
+    time: Timestamp,
 }
 
 /// A request that waits for its job.
@@ -182,6 +286,8 @@ impl ServerHandler for Orchestrator {
                 None,
             ));
         }
+        self.remember_secrets().await;
+        let audited = self.begin_audit(&request);
         let server = self.clone();
         // A task of its own: a panic in it ends here, and not in a client that waits for ever.
         let call = tokio::spawn(async move {
@@ -208,6 +314,10 @@ impl ServerHandler for Orchestrator {
             let notices = self.0.data.take_notices();
             let notices = notices.into_iter().map(|notice| format!("Note: {notice}"));
             result.content.extend(notices.map(ContentBlock::text));
+            hide_result(result);
+            if let Some(audited) = audited {
+                self.audit(audited, result).await;
+            }
         }
         answer
     }
@@ -230,6 +340,20 @@ impl ServerHandler for Orchestrator {
             tracing::info!("the client cancelled task {job}");
             self.jobs().request_cancel(&job);
         }
+    }
+}
+
+/// Masks what nobody is to see, wherever it comes from.
+fn hide_result(result: &mut CallToolResult) {
+    for block in &mut result.content {
+        if let ContentBlock::Text(text) = block
+            && let Cow::Owned(hidden) = hide(&text.text)
+        {
+            text.text = hidden;
+        }
+    }
+    if let Some(facts) = &mut result.structured_content {
+        hide_in(facts);
     }
 }
 

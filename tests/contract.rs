@@ -49,7 +49,7 @@ async fn every_tool_takes_what_the_original_took() {
     }
     assert_eq!(
         (tools.len(), compared),
-        (30, 27),
+        (35, 27),
         "no tool is lost, doubled or renamed"
     );
 }
@@ -73,6 +73,7 @@ async fn every_tool_says_what_it_is() {
             "task_wait",
             "task_output",
             "queue_stats",
+            "policy_blocklist_list",
         ];
         let reads = reads.contains(&tool.name.as_ref())
             || ["task_logs", "pool_stats", "system_diagnostics", "tail_file"]
@@ -96,7 +97,7 @@ async fn the_tools_take_little_of_a_model_s_room() {
         tool.name.len() + tool.description.as_ref().unwrap().len() + schema.len()
     };
     let whole: usize = tools.iter().map(size).sum();
-    assert!(whole < 16_000, "{whole} bytes");
+    assert!(whole < 17_000, "{whole} bytes");
 }
 
 #[tokio::test]

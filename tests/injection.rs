@@ -107,6 +107,8 @@ impl Scene {
         match tool {
             "server_add" => self.sshd.login("web2"),
             "server_remove" => json!({"alias": "web2"}),
+            "server_import" => json!({"pattern": "none"}),
+            "policy_blocklist_add" | "policy_blocklist_remove" => json!({"pattern": "halt"}),
             "task_exec" => json!({"alias": "web1", "cmd": "true"}),
             "task_exec_interactive" => {
                 json!({"alias": "web1", "cmd": "printf 'name? '; read x", "responses": {"name": "x"}, "timeout": 1})
@@ -120,7 +122,9 @@ impl Scene {
             "get_docker_logs" => json!({"alias": "web1", "container": "nginx", "since": "1h"}),
             "get_pm2_logs" => json!({"alias": "web1", "app": "api"}),
             "get_fail2ban_status" => json!({"alias": "web1", "jail": "sshd"}),
-            "get_system_resources" | "get_services_status" => json!({"alias": "web1"}),
+            "server_trust" | "get_system_resources" | "get_services_status" => {
+                json!({"alias": "web1"})
+            }
             "tail_file" => json!({"alias": "web1", "filepath": self.sshd.home("file")}),
             "task_queue" => json!({"status": "failed"}),
             "task_history" => json!({"alias": "web1", "status": "failed"}),

@@ -25,7 +25,8 @@ async fn add_list_update_remove() {
     assert!(!shown.contains("SecureP@ssw0rd"));
 
     let written = read_json(&data.path().join("servers.json"));
-    assert_eq!(written["staging"]["password"], "SecureP@ssw0rd");
+    let password = written["staging"]["password"].as_str().unwrap();
+    assert!(password.starts_with("sealed:"), "{password}");
     assert_eq!(
         written["prod_vps"],
         json!({"host": "192.0.2.100", "user": "admin", "keyPath": "/home/user/.ssh/id_rsa"})

@@ -20,7 +20,7 @@ use request::shown_url;
 use routes::{Outcome, Routes, Tunnelled};
 
 use crate::error::Error;
-use crate::secret::{MASK, Secret};
+use crate::secret::Secret;
 use crate::ssh::Pool;
 use crate::store::apis::Api;
 
@@ -58,9 +58,17 @@ pub struct Shown(Value);
 
 impl From<&Api> for Shown {
     fn from(api: &Api) -> Self {
-        let mask = |secret: &Option<Secret>| secret.as_ref().map(|_| Secret::from(MASK));
+        let mask = |secret: &Option<Secret>| {
+            let shown = secret.as_ref().map(Secret::shown);
+            shown.map(|shown| Secret::from(shown.as_str()))
+        };
+        let url = Api {
+            url_credentials: mask(&api.url_credentials),
+            ..api.clone()
+        };
         let masked = Api {
-            url: shown_url(&api.url),
+            url: shown_url(&url.address()),
+            url_credentials: None,
             api_key: mask(&api.api_key),
             htpasswd_pass: mask(&api.htpasswd_pass),
             ..api.clone()

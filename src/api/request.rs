@@ -48,7 +48,7 @@ impl Request {
     /// The request for an API's health as its entry says. An error names the parameter of `api_add`
     /// that is at fault.
     pub fn of(api: &Api) -> Result<Self, Error> {
-        let mut request = Self::get(&api.url)?;
+        let mut request = Self::get(&api.address())?;
         if let Some(endpoint) = &api.health_check_endpoint {
             request.go_to(endpoint)?;
         }
@@ -173,6 +173,7 @@ mod tests {
     fn api(url: &str, endpoint: Option<&str>) -> Api {
         Api {
             url: url.to_owned(),
+            url_credentials: None,
             health_check_endpoint: endpoint.map(ToOwned::to_owned),
             health_check_method: apis::Method::Get,
             auth_method: AuthMethod::None,

@@ -242,7 +242,13 @@ fn reach(context: &Context<'_>, job: &mut Job, problem: Option<String>) {
 /// Enters the end. Once all of it is durable here, it may be removed from the server.
 async fn settle(job: &mut Job, streams: Option<Streams>, ended: Ended, limit: Option<Duration>) {
     let mut is_kept = false;
-    if let Some(Streams { stdout, stderr }) = streams {
+    if let Some(Streams {
+        mut stdout,
+        mut stderr,
+    }) = streams
+    {
+        stdout.finish().await;
+        stderr.finish().await;
         let synced = stdout.sync().await.and(stderr.sync().await);
         is_kept = job.keep(&stdout, &stderr) && synced.is_ok();
     }

@@ -1,5 +1,6 @@
 //! Jobs: their records, the queue that keeps them, and the engine that runs them.
 
+mod admission;
 mod detached;
 mod entries;
 mod history;

@@ -101,6 +101,9 @@ pub struct Job {
     /// What tells a transfer's part files from others: the first try's ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
+    /// Whether a secret was left out of its commands, so that it cannot be retried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masked: Option<bool>,
     /// The transfer's path on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local: Option<String>,

@@ -1,18 +1,35 @@
 //! Operations as records hold them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::operation::{Operation, Responses};
 use super::record::Job;
+use super::sequence::Step;
 use super::status::Kind;
 use crate::error::Error;
-use crate::secret::MASK;
+use crate::secret::{MASK, hide};
 use crate::sftp::transfer::{Entry, Request};
 use crate::ssh::{Bound, secrecy};
 
 impl Operation {
-    /// A new pending job of this operation.
+    /// A new pending job of this operation. Secrets that stand in its commands are not recorded.
     pub(super) fn new_job(&self, alias: &str) -> Job {
+        let mut job = self.described(alias);
+        let steps = job.commands.iter_mut().flatten();
+        let commands = steps.map(Step::command_mut).chain(&mut job.cmd);
+        let mut is_masked = false;
+        for command in commands {
+            if let Cow::Owned(hidden) = hide(command) {
+                *command = hidden;
+                is_masked = true;
+            }
+        }
+        job.masked = is_masked.then_some(true);
+        job
+    }
+
+    fn described(&self, alias: &str) -> Job {
         match self {
             Self::Exec {
                 cmd,
@@ -76,6 +93,15 @@ impl Operation {
     pub(super) fn of_job(job: &Job) -> Result<Self, Error> {
         // A retry goes on from the parts of the first try.
         let part = || job.part.clone().unwrap_or_else(|| job.id.to_string());
+        let unknown = |what: &str| {
+            Err(Error::NotRetryable {
+                id: job.id.to_string(),
+                reason: format!("its record does not hold {what}"),
+            })
+        };
+        if job.masked == Some(true) {
+            return unknown("the secret in its command");
+        }
         match (job.kind, job) {
             (
                 Kind::Ssh,
@@ -88,11 +114,7 @@ impl Operation {
             ) => {
                 let responses = responses.clone().unwrap_or_default();
                 if responses.values().any(|answer| answer == MASK) {
-                    return Err(Error::NotRetryable {
-                        id: job.id.to_string(),
-                        reason: "its record does not hold its answers, which may be secrets"
-                            .to_owned(),
-                    });
+                    return unknown("its answers, which may be secrets");
                 }
                 Ok(Self::Interactive {
                     cmd: cmd.clone(),
@@ -165,13 +187,7 @@ impl Operation {
                 continue_on_error: *continue_on_error == Some(true),
                 timeout: *timeout,
             }),
-            _ => Err(Error::NotRetryable {
-                id: job.id.to_string(),
-                reason: format!(
-                    "its record does not hold a whole call of type `{}`",
-                    job.kind.name()
-                ),
-            }),
+            _ => unknown(&format!("a whole call of type `{}`", job.kind.name())),
         }
     }
 }

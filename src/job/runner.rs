@@ -17,6 +17,7 @@ use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::Error;
+use crate::guard::Guard;
 use crate::ssh::Pool;
 use crate::store::servers::Servers;
 use crate::store::{DataDirectory, blocking};
@@ -42,6 +43,7 @@ struct Shared {
     queue: Arc<Queue>,
     servers: Arc<Servers>,
     pool: Pool,
+    guard: Arc<Guard>,
     outputs: Arc<Outputs>,
     requests: Requests,
     live: Mutex<HashMap<JobId, Live>>,
@@ -95,6 +97,7 @@ impl Jobs {
         (queue, adopted): (Arc<Queue>, Adopted),
         servers: Arc<Servers>,
         pool: Pool,
+        guard: Arc<Guard>,
     ) -> Result<Self, Error> {
         let jobs = Self(Arc::new(Shared {
             outputs: Arc::new(Outputs::open(Arc::clone(&config), data)?),
@@ -103,6 +106,7 @@ impl Jobs {
             queue,
             servers,
             pool,
+            guard,
             live: Mutex::default(),
             busy: Arc::default(),
         }));
@@ -203,6 +207,7 @@ impl Jobs {
 
     fn launch(&self, job: Job, operation: Operation) -> Result<Ticket, Error> {
         self.0.servers.get(&job.alias)?;
+        operation.admit(&self.0.guard, &job.alias, job.tool.as_deref())?;
         let job = Arc::unwrap_or_clone(self.0.queue.add(job)?);
         Ok(self.run(job, operation, true))
     }

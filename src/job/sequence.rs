@@ -10,6 +10,7 @@ use super::outputs::Streams;
 use super::record::Job;
 use super::status::Status;
 use crate::error::Stopped;
+use crate::secret::hide;
 use crate::ssh::sequence::{Line, Outcome, Sequence};
 use crate::ssh::streaming::is_streaming;
 use crate::ssh::{Bound, Ended};
@@ -37,6 +38,13 @@ pub enum Step {
 impl Step {
     /// The command line.
     pub fn command(&self) -> &str {
+        match self {
+            Self::Plain(command) | Self::Detailed { command, .. } => command,
+        }
+    }
+
+    /// The command line, to be changed.
+    pub(super) fn command_mut(&mut self) -> &mut String {
         match self {
             Self::Plain(command) | Self::Detailed { command, .. } => command,
         }
@@ -216,7 +224,7 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
     };
     let result = StepResult {
         step: index + 1,
-        command: step.command().to_owned(),
+        command: hide(step.command()).into_owned(),
         success: error.is_none(),
         output: stdout.text(),
         stderr: stderr.text(),

@@ -1,4 +1,9 @@
-//! A string that never prints itself.
+//! Secrets: a text that never prints itself, how it is kept, and how it is kept out of everything else.
+
+mod keys;
+mod known;
+mod reference;
+mod vault;
 
 use std::fmt;
 
@@ -6,10 +11,14 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// A password or passphrase. `Debug` shows `***`; only [`Secret::expose`] gives the text.
+pub use known::{Mask, hide, hide_in, remember};
+pub use vault::Vault;
+
+/// A password or the like, as it stands in a file or was given by a caller: in clear, encrypted, or as
+/// a reference to where it is. `Debug` shows `***`; [`Vault::reveal`] gives the secret itself.
 ///
-/// It serialises as its text, because `servers.json` has to hold it; nothing that is
-/// shown or logged may be built by serialising a type that contains one.
+/// It serialises as its text, because a file has to hold it; nothing that is shown or logged may be
+/// built by serialising a type that contains one.
 #[derive(Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -21,6 +30,16 @@ impl Secret {
     /// The text itself, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// How it may be shown: a reference says where the secret is, and not what.
+    pub fn shown(&self) -> String {
+        match reference::Reference::of(&self.0) {
+            // A command line may hold one.
+            Some(reference::Reference::Command(_)) => format!("cmd:{MASK}"),
+            Some(_) => self.0.clone(),
+            None => MASK.to_owned(),
+        }
     }
 }
 
@@ -59,5 +78,18 @@ mod tests {
     fn a_refusal_shows_no_value() {
         let error = serde_json::from_str::<Secret>("12345").unwrap_err();
         assert!(!error.to_string().contains("12345"), "{error}");
+    }
+
+    #[test]
+    fn only_references_are_shown() {
+        for (text, shown) in [
+            ("hunter2", "***"),
+            ("sealed:v1:ab:cd", "***"),
+            ("env:PASSWORD", "env:PASSWORD"),
+            ("file:/run/secrets/web1", "file:/run/secrets/web1"),
+            ("cmd:pass show web1", "cmd:***"),
+        ] {
+            assert_eq!(Secret::from(text).shown(), shown);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Transfers: files and trees, up or down, each file whole or not at all, through lines that break.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -12,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::course::Course;
 use super::file::{Conditions, Tried, cancelled};
 use super::lanes::{Lanes, Size, open_further};
+use super::pattern::Pattern;
 use super::plan::Plan;
 use super::progress::{Progress, Whole};
 use super::session::Session;
-use super::side::Local;
+use super::side::{Local, Side};
 use super::tree::is_lost;
 use crate::error::{Error, FailedFile};
 use crate::ssh::Pool;
@@ -64,6 +66,21 @@ pub struct Request {
     pub verify: bool,
     /// The token of an earlier try, whose parts are gone on from.
     pub part: Option<String>,
+}
+
+impl Request {
+    /// The local paths that it starts from: of a pattern, the part before what stands for several names.
+    pub fn local_bases(&self) -> Vec<PathBuf> {
+        let of_patterns = self.patterns && self.direction == Direction::Upload;
+        let base = |entry: &Entry| {
+            let local = Local::pattern(&entry.local);
+            match Pattern::of(&local) {
+                Ok(Some(pattern)) if of_patterns => PathBuf::from(pattern.base),
+                _ => PathBuf::from(local),
+            }
+        };
+        self.entries.iter().map(base).collect()
+    }
 }
 
 /// A file, a tree, or the files that a pattern stands for, and where they go.

@@ -7,17 +7,22 @@ use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use tokio_util::sync::DropGuard;
 
 use super::failure::os_reason;
-use super::known_hosts::{KnownHosts, Verdict, fingerprint};
+use super::host_key::{Rule, bare};
 use crate::error::Error;
-use crate::store::servers::Server;
 use crate::sync::lock;
+
+/// What becomes of the host key that a server shows.
+pub(super) enum Judge {
+    /// The rule says whether the connection goes on.
+    By(Box<Rule>),
+    /// It is noted, and the connection ends.
+    Collect(Arc<Mutex<Option<PublicKey>>>),
+}
 
 /// The library's view of us: judges host keys, notes why the line ended.
 pub(super) struct Client {
-    alias: String,
-    host: String,
-    port: u16,
-    known_hosts: KnownHosts,
+    judge: Judge,
+    shown: Arc<Mutex<Option<PublicKey>>>,
     refusal: Arc<Mutex<Option<Error>>>,
     reason: Arc<Mutex<Option<String>>>,
     // The library drops its handler when its task ends, whatever ends it.
@@ -25,21 +30,19 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(
-        alias: &str,
-        server: &Server,
-        known_hosts: KnownHosts,
-        closed: DropGuard,
-    ) -> Self {
+    pub(super) fn new(judge: Judge, closed: DropGuard) -> Self {
         Self {
-            alias: alias.to_owned(),
-            host: server.host.clone(),
-            port: server.port(),
-            known_hosts,
+            judge,
+            shown: Arc::default(),
             refusal: Arc::default(),
             reason: Arc::default(),
             _closed: closed,
         }
+    }
+
+    /// Where it puts the host key that was shown.
+    pub(super) fn shown(&self) -> Arc<Mutex<Option<PublicKey>>> {
+        Arc::clone(&self.shown)
     }
 
     /// Where it says why it refused a host key.
@@ -51,31 +54,6 @@ impl Client {
     pub(super) fn reason(&self) -> Arc<Mutex<Option<String>>> {
         Arc::clone(&self.reason)
     }
-
-    /// Accepts a known key, learns the key of a new host, refuses any other.
-    fn judge(&self, key: &PublicKey) -> Result<(), Error> {
-        match self.known_hosts.judge(&self.host, self.port, key)? {
-            Verdict::Known => Ok(()),
-            Verdict::New => {
-                self.known_hosts.learn(&self.host, self.port, key)?;
-                tracing::info!(
-                    "host key of {}:{} recorded on first use: {}",
-                    self.host,
-                    self.port,
-                    fingerprint(key)
-                );
-                Ok(())
-            }
-            Verdict::Changed { known, known_at } => Err(Error::HostKeyMismatch {
-                alias: self.alias.clone(),
-                host: self.host.clone(),
-                port: self.port,
-                presented: fingerprint(key),
-                known,
-                known_at,
-            }),
-        }
-    }
 }
 
 impl client::Handler for Client {
@@ -85,17 +63,19 @@ impl client::Handler for Client {
         &mut self,
         shown: &PublicKeyOrCertificate,
     ) -> Result<bool, Self::Error> {
-        // Certificates are not asked for, so a server has no cause to show one.
-        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else {
-            return Ok(false);
-        };
-        match self.judge(key) {
-            Ok(()) => Ok(true),
-            Err(error) => {
-                *lock(&self.refusal) = Some(error);
-                Ok(false)
+        *lock(&self.shown) = Some(bare(shown));
+        let judged = match &self.judge {
+            Judge::By(rule) => rule.judge(shown),
+            Judge::Collect(place) => {
+                *lock(place) = Some(bare(shown));
+                return Ok(false);
             }
+        };
+        if let Err(error) = judged {
+            *lock(&self.refusal) = Some(error);
+            return Ok(false);
         }
+        Ok(true)
     }
 
     async fn disconnected(

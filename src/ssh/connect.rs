@@ -1,31 +1,33 @@
-//! One SSH connection: dialled, its host key checked, logged in.
+//! Making a connection: the way there, the host key, the login.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use russh::client::{self, Handle, Msg};
-use russh::keys::Algorithm;
-use russh::{Channel, Disconnect, Preferred, SshId, cipher};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use russh::client;
+use russh::keys::{Algorithm, PublicKey};
+use russh::{Preferred, SshId, cipher, kex, mac};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::authenticate::authenticate;
-use super::client::Client;
-use super::failure::{ConnectError, failed, os_reason, unreachable};
-use super::known_hosts::KnownHosts;
-use super::stream::Stream;
+use super::client::{Client, Judge};
+use super::connection::Connection;
+use super::failure::{ConnectError, failed, unreachable};
+use super::host_key::{KnownHosts, Problem, Rule, fingerprint};
+use super::pool::{self, Pool};
+use super::route::open_route;
+use super::target::{Route, Target};
 use crate::config::Config;
 use crate::error::Error;
+use crate::secret::Vault;
+use crate::ssh_config::Algorithms;
+use crate::store::blocking;
 use crate::store::servers::Server;
 use crate::sync::lock;
 
 /// From the first packet to being logged in; a slow but honest server takes a few seconds.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A dead line takes no goodbye.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Unanswered keep-alives that end a connection.
 const KEEP_ALIVES: usize = 3;
@@ -45,196 +47,256 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
-/// How long a server that is alive may take to say so.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
-const LEAST_PING_PATIENCE: Duration = Duration::from_millis(500);
+/// A kind of host key, of which a server has one at most.
+type IsKind = fn(&Algorithm) -> bool;
 
-/// Who did not say a word in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Silence {
-    /// The other side of the channel, though the server lives.
-    #[error("no answer")]
-    OfThePeer,
-    /// The server.
-    #[error("ETIMEDOUT: the line is silent")]
-    OfTheLine,
+const KINDS: [IsKind; 3] = [
+    |algorithm| matches!(algorithm, Algorithm::Ed25519),
+    |algorithm| matches!(algorithm, Algorithm::Ecdsa { .. }),
+    is_rsa,
+];
+
+/// What it takes to connect to any server. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    pub(super) config: Arc<Config>,
+    pub(super) known_hosts: KnownHosts,
+    pub(super) vault: Vault,
+    /// Where the connections are that others are reached through.
+    pub(super) pool: Weak<pool::Shared>,
 }
 
-/// A connection that is logged in. Dropping it ends it.
-pub struct Connection {
-    handle: Handle<Client>,
-    closed: CancellationToken,
-    reason: Arc<Mutex<Option<String>>>,
-    // Cancelled when the connection is dropped: ends the library's task and frees the socket.
-    _cut: DropGuard,
-}
-
-impl Connection {
-    /// Opens a session channel (RFC 4254, section 6.1).
-    pub(super) async fn open_session(&self) -> Result<Channel<Msg>, russh::Error> {
-        self.handle.channel_open_session().await
-    }
-
-    /// Opens a channel that the server connects to a host of its network (RFC 4254, section 7.2).
-    pub(super) async fn open_tunnel(
+impl Dialer {
+    /// Dials a server once, telling apart what a further attempt may mend.
+    pub(super) async fn dial(
         &self,
-        host: &str,
-        port: u16,
-    ) -> Result<Channel<Msg>, russh::Error> {
-        // The originator is for the server's log.
-        let (originator, its_port) = ("127.0.0.1", 0);
-        self.handle
-            .channel_open_direct_tcpip(host, port.into(), originator, its_port)
+        alias: &str,
+        server: &Server,
+    ) -> Result<Connection, ConnectError> {
+        let target = self
+            .target(alias, server)
             .await
-    }
-
-    /// Waits for what the other side of a channel has to say, at most `limit`. In the last part of that
-    /// time the server itself is asked for a sign of life.
-    pub(crate) async fn wait_for<T>(
-        &self,
-        answer: impl Future<Output = T>,
-        limit: Duration,
-    ) -> Result<T, Silence> {
-        tokio::pin!(answer);
-        let patience = PING_PATIENCE.min(limit / 2);
-        if let Ok(answer) = timeout(limit.saturating_sub(patience), &mut answer).await {
-            return Ok(answer);
+            .map_err(ConnectError::Final)?;
+        for note in &target.notes {
+            tracing::warn!("server `{alias}`: {note}");
         }
-        let end = Instant::now() + patience;
-        tokio::select! {
-            answer = &mut answer => return Ok(answer),
-            pinged = timeout_at(end, self.handle.send_ping()) => {
-                // Silence of less than that proves nothing.
-                if pinged.is_err() && patience >= LEAST_PING_PATIENCE || self.is_closed() {
-                    return Err(Silence::OfTheLine);
-                }
+        self.check_way(&target).await.map_err(ConnectError::Final)?;
+        let keys = Self::preferred(&target).map_err(ConnectError::Final)?;
+        let first = self.connect(&target, keys).await;
+        let Err(ConnectError::Final(Error::HostKeyMismatch {
+            problem: Problem::NotPinned,
+            ..
+        })) = &first
+        else {
+            return first;
+        };
+        // The server may have the pinned key besides the one that it has shown.
+        for is_kind in KINDS {
+            let again = self.connect(&target, of_kind(is_kind)).await;
+            if again.is_ok() {
+                return again;
             }
         }
-        timeout_at(end, answer)
+        first
+    }
+
+    /// The host keys that a server shows, one of each kind that it has. Nothing else is sent to it.
+    pub(super) async fn host_keys(
+        &self,
+        alias: &str,
+        server: &Server,
+    ) -> Result<(Rule, Vec<PublicKey>), Error> {
+        let target = self.target(alias, server).await?;
+        self.check_way(&target).await?;
+        let mut shown = Vec::new();
+        let mut failure = None;
+        for is_kind in KINDS {
+            let collected = Arc::new(Mutex::new(None));
+            let judge = Judge::Collect(Arc::clone(&collected));
+            let outcome = self.handshake(&target, of_kind(is_kind), judge).await;
+            let key = lock(&collected).take();
+            match (key, outcome) {
+                (Some(key), _) => shown.push(key),
+                (None, Err(ConnectError::Final(error) | ConnectError::Transient(error))) => {
+                    failure = Some(error);
+                }
+                (None, Ok(_)) => {}
+            }
+        }
+        match failure {
+            Some(error) if shown.is_empty() => Err(error),
+            _ => Ok((target.rule, shown)),
+        }
+    }
+
+    pub(super) async fn target(&self, alias: &str, server: &Server) -> Result<Target, Error> {
+        let (alias, server, config) = (alias.to_owned(), server.clone(), Arc::clone(&self.config));
+        let known_hosts = self.known_hosts.clone();
+        if server.ssh_config_host.is_none() {
+            return Target::resolve(&alias, &server, &config, &known_hosts);
+        }
+        blocking(move || Target::resolve(&alias, &server, &config, &known_hosts)).await
+    }
+
+    /// Refuses a way that leads in a circle: each would wait for the other.
+    async fn check_way(&self, target: &Target) -> Result<(), Error> {
+        let mut way = vec![target.alias.clone()];
+        let mut route = target.route.clone();
+        while let Route::Jump(jump) = route {
+            way.push(jump.clone());
+            let pool = self.pool.upgrade().map(Pool::from);
+            let Some(server) = pool.map(|pool| pool.server(&jump)).transpose()? else {
+                return Ok(());
+            };
+            if way[..way.len() - 1].contains(&jump) {
+                let reason = format!("its way leads in a circle: `{}`", way.join("` → `"));
+                return Err(failed(&target.alias, &target.server, reason));
+            }
+            route = self.target(&jump, &server).await?.route;
+        }
+        Ok(())
+    }
+
+    async fn connect(
+        &self,
+        target: &Target,
+        keys: Vec<Algorithm>,
+    ) -> Result<Connection, ConnectError> {
+        let judge = Judge::By(Box::new(target.rule.clone()));
+        let mut connection = self.handshake(target, keys, judge).await?;
+        let login = authenticate(&mut connection.handle, target, &self.vault);
+        timeout(DIAL_TIMEOUT, login)
             .await
-            .map_err(|_| Silence::OfThePeer)
+            .map_err(|_| silent(target))??;
+        Ok(connection)
     }
 
-    /// Whether the line is gone.
-    pub fn is_closed(&self) -> bool {
-        self.closed.is_cancelled() || self.handle.is_closed()
+    /// Goes there and checks the host key. Dropped early, it takes the library's task and the socket
+    /// along.
+    async fn handshake(
+        &self,
+        target: &Target,
+        keys: Vec<Algorithm>,
+        judge: Judge,
+    ) -> Result<Connection, ConnectError> {
+        let token = CancellationToken::new();
+        let cut = token.clone().drop_guard();
+        let stream = open_route(target, &self.pool, token).await?;
+        let closed = CancellationToken::new();
+        let client = Client::new(judge, closed.clone().drop_guard());
+        let (refusal, reason, shown) = (client.refusal(), client.reason(), client.shown());
+        let settings = self.settings(target, keys).map_err(ConnectError::Final)?;
+        let connecting = client::connect_stream(Arc::new(settings), stream, client);
+        let connected = timeout(DIAL_TIMEOUT, connecting)
+            .await
+            .map_err(|_| silent(target))?;
+        let handle = connected.map_err(|error| {
+            let refused = lock(&refusal).take();
+            refused.map_or_else(
+                || unreachable(&target.alias, &target.server, &error),
+                ConnectError::Final,
+            )
+        })?;
+        let host_key = lock(&shown).as_ref().map(fingerprint).unwrap_or_default();
+        Ok(Connection {
+            handle,
+            closed,
+            reason,
+            host_key,
+            _cut: cut,
+        })
     }
 
-    /// Cancelled once the line is gone.
-    pub(crate) fn closed(&self) -> CancellationToken {
-        self.closed.clone()
-    }
-
-    /// Why the line is gone, as far as it is known.
-    pub fn closed_because(&self) -> String {
-        let reason = lock(&self.reason);
-        reason
-            .clone()
-            .unwrap_or_else(|| "the connection was closed".to_owned())
-    }
-
-    /// Tells the server goodbye (RFC 4253, section 11.1) and waits until that is on its way.
-    pub async fn disconnect(&self) {
-        let goodbye = async {
-            let _ = self
-                .handle
-                .disconnect(Disconnect::ByApplication, "", "")
-                .await;
-            self.closed.cancelled().await;
+    /// The kinds of host keys to ask for, those on record first.
+    fn preferred(target: &Target) -> Result<Vec<Algorithm>, Error> {
+        let rule = &target.rule;
+        let recorded = rule.known_hosts.algorithms(&rule.name)?;
+        let all = Preferred::DEFAULT.key.into_owned();
+        let mut keys = match &target.algorithms.host_keys {
+            Some(change) => {
+                let names: Vec<_> = all.iter().map(ToString::to_string).collect();
+                let names: Vec<_> = names.iter().map(String::as_str).collect();
+                let wanted = change.applied(&names, &names);
+                let wanted = wanted.iter().filter_map(|name| Algorithm::new(name).ok());
+                wanted.collect()
+            }
+            None => all,
         };
-        let _ = timeout(GOODBYE_TIMEOUT, goodbye).await;
+        // An RSA key is recorded without a hash and asked for with one, so compare kinds.
+        keys.sort_by_key(|key| {
+            !recorded
+                .iter()
+                .any(|known| known == key || is_rsa(known) && is_rsa(key))
+        });
+        Ok(keys)
+    }
+
+    fn settings(&self, target: &Target, keys: Vec<Algorithm>) -> Result<client::Config, Error> {
+        let rule = &target.rule;
+        let certificates = if rule.known_hosts.has_authority(&rule.name)? {
+            keys.clone()
+        } else {
+            Vec::new()
+        };
+        let changes = &target.algorithms;
+        Ok(client::Config {
+            client_id: SshId::Standard(Cow::Borrowed(concat!(
+                "SSH-2.0-mcp_sftp_orchestrator_",
+                env!("CARGO_PKG_VERSION")
+            ))),
+            window_size: WINDOW,
+            keepalive_interval: Some(self.config.keep_alive),
+            keepalive_max: KEEP_ALIVES,
+            preferred: Preferred {
+                key: Cow::Owned(keys),
+                host_key_certificates: Cow::Owned(certificates),
+                cipher: changed(CIPHERS, cipher::ALL_CIPHERS, changes.ciphers.as_ref()),
+                kex: changed(
+                    &Preferred::DEFAULT.kex,
+                    kex::ALL_KEX_ALGORITHMS,
+                    changes.key_exchange.as_ref(),
+                ),
+                mac: changed(
+                    &Preferred::DEFAULT.mac,
+                    mac::ALL_MAC_ALGORITHMS,
+                    changes.macs.as_ref(),
+                ),
+                ..Preferred::DEFAULT
+            },
+            ..client::Config::default()
+        })
     }
 }
 
-/// Dials `server` once, telling apart what a further attempt may mend.
-pub(super) async fn dial(
-    alias: &str,
-    server: &Server,
-    config: &Config,
-    known_hosts: &KnownHosts,
-) -> Result<Connection, ConnectError> {
-    let cut = CancellationToken::new();
-    // Dropped on every early return, and by the timeout.
-    let guard = cut.clone().drop_guard();
-    let late = || failed(alias, server, "ETIMEDOUT: no answer to the handshake");
-    timeout(
-        DIAL_TIMEOUT,
-        handshake(alias, server, config, known_hosts, cut, guard),
-    )
-    .await
-    .map_err(|_| ConnectError::Final(late()))?
+/// What is offered, as the user's configuration has changed it. What is no algorithm but tells the
+/// server what else is understood stays in any case.
+fn changed<N>(default: &[N], supported: &[&N], change: Option<&Algorithms>) -> Cow<'static, [N]>
+where
+    N: AsRef<str> + Clone + for<'a> TryFrom<&'a str>,
+{
+    let Some(change) = change else {
+        return Cow::Owned(default.to_vec());
+    };
+    let is_marker = |name: &&str| name.starts_with("ext-info") || name.starts_with("kex-strict");
+    let names = || default.iter().map(AsRef::as_ref);
+    let algorithms: Vec<_> = names().filter(|name| !is_marker(name)).collect();
+    let supported: Vec<_> = supported.iter().copied().map(N::as_ref).collect();
+    let wanted = change.applied(&algorithms, &supported);
+    let wanted = wanted.into_iter().chain(names().filter(is_marker));
+    wanted.filter_map(|name| N::try_from(name).ok()).collect()
 }
 
-async fn handshake(
-    alias: &str,
-    server: &Server,
-    config: &Config,
-    known_hosts: &KnownHosts,
-    cut: CancellationToken,
-    guard: DropGuard,
-) -> Result<Connection, ConnectError> {
-    let tcp = open_tcp(alias, server).await?;
-    let closed = CancellationToken::new();
-    let client = Client::new(
-        alias,
-        server,
-        known_hosts.clone(),
-        closed.clone().drop_guard(),
-    );
-    let (refusal, reason) = (client.refusal(), client.reason());
-    let settings = settings(config, server, known_hosts).map_err(ConnectError::Final)?;
-    let connected = client::connect_stream(Arc::new(settings), Stream::new(tcp, cut), client).await;
-    let mut handle = connected.map_err(|error| {
-        let refused = lock(&refusal).take();
-        refused.map_or_else(|| unreachable(alias, server, &error), ConnectError::Final)
-    })?;
-    authenticate(&mut handle, alias, server).await?;
-    Ok(Connection {
-        handle,
-        closed,
-        reason,
-        _cut: guard,
-    })
+fn silent(target: &Target) -> ConnectError {
+    ConnectError::Final(failed(
+        &target.alias,
+        &target.server,
+        "ETIMEDOUT: no answer to the handshake",
+    ))
 }
 
-async fn open_tcp(alias: &str, server: &Server) -> Result<TcpStream, ConnectError> {
-    let addresses = tokio::net::lookup_host((server.host.as_str(), server.port())).await;
-    let addresses: Vec<_> = addresses
-        .map_err(|error| ConnectError::Final(failed(alias, server, format!("ENOTFOUND: {error}"))))?
-        .collect();
-    TcpStream::connect(addresses.as_slice())
-        .await
-        .map_err(|error| ConnectError::Transient(failed(alias, server, os_reason(&error))))
-}
-
-fn settings(
-    config: &Config,
-    server: &Server,
-    known_hosts: &KnownHosts,
-) -> Result<client::Config, Error> {
-    let recorded = known_hosts.algorithms(&server.host, server.port())?;
-    let mut keys = Preferred::DEFAULT.key.into_owned();
-    // An RSA key is recorded without a hash and asked for with one, so compare kinds.
-    keys.sort_by_key(|key| {
-        !recorded
-            .iter()
-            .any(|known| known == key || is_rsa(known) && is_rsa(key))
-    });
-    Ok(client::Config {
-        client_id: SshId::Standard(Cow::Borrowed(concat!(
-            "SSH-2.0-mcp_sftp_orchestrator_",
-            env!("CARGO_PKG_VERSION")
-        ))),
-        window_size: WINDOW,
-        keepalive_interval: Some(config.keep_alive),
-        keepalive_max: KEEP_ALIVES,
-        preferred: Preferred {
-            key: Cow::Owned(keys),
-            cipher: Cow::Borrowed(CIPHERS),
-            ..Preferred::DEFAULT
-        },
-        ..client::Config::default()
-    })
+fn of_kind(is_kind: IsKind) -> Vec<Algorithm> {
+    let all = Preferred::DEFAULT.key.into_owned();
+    all.into_iter().filter(is_kind).collect()
 }
 
 fn is_rsa(algorithm: &Algorithm) -> bool {

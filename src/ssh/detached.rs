@@ -89,7 +89,7 @@ impl Detached<'_> {
         stderr: &mut Output,
         claim: bool,
     ) -> Result<Look, Error> {
-        let known = [stdout.captured().total(), stderr.captured().total()];
+        let known = [stdout.taken(), stderr.taken()];
         let script = self.script("look", LOOK);
         let script = script
             .with(&known[0])
@@ -109,13 +109,13 @@ impl Detached<'_> {
             (&mut *stderr, second, found.lengths[1]),
         ] {
             output.push(bytes);
-            let unread = length.saturating_sub(output.captured().total());
+            let unread = length.saturating_sub(output.taken());
             if output.is_full() && unread > TAIL {
                 output.skip(unread - TAIL);
             }
             output.write().await;
         }
-        let known = [stdout.captured().total(), stderr.captured().total()];
+        let known = [stdout.taken(), stderr.taken()];
         Ok(Look {
             state: found.state,
             more: known

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tokio::time::{Instant, sleep_until};
 
 use super::capture::Captured;
+use crate::secret::Mask;
 use crate::store::Spool;
 
 /// A stream of so many bytes needs no file: a record holds it whole.
@@ -18,6 +19,7 @@ const BLOCK: usize = 64 * 1024;
 /// One stream of a command's output.
 #[derive(Debug)]
 pub struct Output {
+    mask: Mask,
     captured: Captured,
     spool: Spool,
 }
@@ -27,6 +29,7 @@ impl Output {
     /// that memory holds it whole.
     pub fn new(path: PathBuf, limit: u64) -> Self {
         Self {
+            mask: Mask::default(),
             captured: Captured::default(),
             spool: Spool::new(path, limit),
         }
@@ -47,20 +50,35 @@ impl Output {
         }
         let length = captured.total();
         Ok(Self {
+            mask: Mask::default(),
             captured,
             spool: Spool::resume(path, limit, length),
         })
     }
 
-    /// Takes the next bytes.
+    /// Takes the next bytes. Secrets in them are masked before anything keeps them.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.captured.push(bytes);
-        self.spool.push(bytes);
+        let plain = self.mask.take(bytes);
+        self.captured.push(&plain);
+        self.spool.push(&plain);
     }
 
     /// Takes note of bytes that were left where they are.
     pub(super) fn skip(&mut self, bytes: u64) {
+        self.release();
         self.captured.skip(bytes);
+    }
+
+    /// How many bytes were taken or skipped.
+    pub(super) fn taken(&self) -> u64 {
+        self.captured.total() + self.mask.held()
+    }
+
+    /// Keeps what was held back while it might have become a secret.
+    fn release(&mut self) {
+        let held = self.mask.rest();
+        self.captured.push(&held);
+        self.spool.push(&held);
     }
 
     /// When bytes wait to be written to the file, and since they have waited long enough.
@@ -74,7 +92,8 @@ impl Output {
     }
 
     /// Writes the last bytes, unless nothing was written before and there are few.
-    pub(super) async fn finish(&mut self) {
+    pub async fn finish(&mut self) {
+        self.release();
         if self.spool.has_file() || self.captured.total() > FEW {
             self.spool.write().await;
         }

@@ -92,7 +92,10 @@ impl<'a> Sequence<'a> {
             let (captured, report) = match printed {
                 Some(step) => {
                     let report = step.stdout.marker.line().map(ToOwned::to_owned);
-                    ([step.stdout.captured, step.stderr.captured], report)
+                    (
+                        [step.stdout.into_captured(), step.stderr.into_captured()],
+                        report,
+                    )
                 }
                 None => Default::default(),
             };
@@ -161,7 +164,9 @@ impl<'a> Sequence<'a> {
         let interruption = session.attend_in_silence(START_LIMIT, self.cancel).await;
         let report = session.take_step().and_then(|step| {
             let report = step.stdout.marker.line().map(ToOwned::to_owned);
-            report.ok_or_else(|| step.stderr.captured.text()).ok()
+            report
+                .ok_or_else(|| step.stderr.into_captured().text())
+                .ok()
         });
         match (interruption, report) {
             (None, Some(report)) if report.starts_with("0 ") => Ok(Some(session)),

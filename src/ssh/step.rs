@@ -4,6 +4,7 @@ use super::bound::Allowance;
 use super::capture::Captured;
 use super::marker::Marker;
 use super::output::Output;
+use crate::secret::Mask;
 
 /// What is printed up to a line with the same token on both streams.
 pub(super) struct Step {
@@ -15,6 +16,7 @@ pub(super) struct Step {
 
 /// What is printed on one stream.
 pub(super) struct Part {
+    mask: Mask,
     pub(super) captured: Captured,
     pub(super) marker: Marker,
 }
@@ -23,6 +25,7 @@ impl Step {
     /// A step that ends with lines of `token`.
     pub(super) fn until(token: &str) -> Self {
         let part = || Part {
+            mask: Mask::default(),
             captured: Captured::default(),
             marker: Marker::with_token(token),
         };
@@ -65,8 +68,14 @@ impl Step {
 }
 
 impl Part {
+    /// What was printed, secrets masked.
+    pub(super) fn into_captured(mut self) -> Captured {
+        self.captured.push(&self.mask.rest());
+        self.captured
+    }
+
     fn keep(&mut self, output: &mut Output, own: &[u8], silent: bool) {
-        self.captured.push(own);
+        self.captured.push(&self.mask.take(own));
         if !silent {
             output.push(own);
         }

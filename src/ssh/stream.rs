@@ -1,4 +1,4 @@
-//! The TCP stream beneath a connection: acknowledges at once while shaking hands, and can be cut.
+//! The stream beneath a connection: can be cut, and if it is TCP it acknowledges at once while shaking hands.
 
 use std::io;
 use std::pin::Pin;
@@ -14,14 +14,24 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 /// acknowledgements by 40 ms: together they more than double the time to connect.
 const QUICK_BYTES: usize = 16 * 1024;
 
-/// A TCP stream that ends, for reader and writer, when its token is cancelled.
+/// A stream that ends, for reader and writer, when its token is cancelled.
 ///
 /// Dropping a connection's handle during key exchange leaves its task and socket behind;
 /// cancelling the token is what ends them.
 pub struct Stream {
-    tcp: TcpStream,
+    inner: Inner,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     quick_bytes: usize,
+}
+
+/// Reads and writes.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
+enum Inner {
+    Tcp(TcpStream),
+    Other(Box<dyn Duplex>),
 }
 
 impl Stream {
@@ -30,7 +40,7 @@ impl Stream {
         // Without it a request waits for the acknowledgement of the one before.
         let _ = tcp.set_nodelay(true);
         let stream = Self {
-            tcp,
+            inner: Inner::Tcp(tcp),
             cut: Box::pin(cut.cancelled_owned()),
             quick_bytes: QUICK_BYTES,
         };
@@ -38,10 +48,28 @@ impl Stream {
         stream
     }
 
+    /// Wraps a stream of another kind.
+    pub(super) fn over(other: impl Duplex + 'static, cut: CancellationToken) -> Self {
+        Self {
+            inner: Inner::Other(Box::new(other)),
+            cut: Box::pin(cut.cancelled_owned()),
+            quick_bytes: 0,
+        }
+    }
+
     // The kernel falls back to delaying by itself, so this is repeated after each read.
     fn acknowledge_at_once(&self) {
         #[cfg(target_os = "linux")]
-        let _ = socket2::SockRef::from(&self.tcp).set_tcp_quickack(true);
+        if let Inner::Tcp(tcp) = &self.inner {
+            let _ = socket2::SockRef::from(tcp).set_tcp_quickack(true);
+        }
+    }
+
+    fn inner(&mut self) -> Pin<&mut dyn Duplex> {
+        match &mut self.inner {
+            Inner::Tcp(tcp) => Pin::new(tcp),
+            Inner::Other(other) => Pin::new(&mut **other),
+        }
     }
 
     fn is_cut(&mut self, cx: &mut Context<'_>) -> bool {
@@ -59,7 +87,7 @@ impl AsyncRead for Stream {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.tcp).poll_read(cx, buf);
+        let polled = self.inner().poll_read(cx, buf);
         if polled.is_ready() && self.quick_bytes > 0 {
             let read = buf.filled().len() - before;
             self.quick_bytes = self.quick_bytes.saturating_sub(read);
@@ -78,14 +106,14 @@ impl AsyncWrite for Stream {
         if self.is_cut(cx) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
+        self.inner().poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        self.inner().poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        self.inner().poll_shutdown(cx)
     }
 }

@@ -12,6 +12,8 @@ use crate::secret::Secret;
 pub struct Api {
     /// Its address, `http` or `https`.
     pub url: String,
+    /// The user and password that stood in the address, as they stood there.
+    pub url_credentials: Option<Secret>,
     /// The path that is asked, after that of the address.
     pub health_check_endpoint: Option<String>,
     /// How it is asked.
@@ -34,6 +36,31 @@ pub struct Api {
     pub htpasswd_pass: Option<Secret>,
     /// Whatever is to be remembered of it.
     pub notes: Option<String>,
+}
+
+impl Api {
+    /// Takes user and password out of the address, to be kept as a secret.
+    pub fn part_credentials(&mut self) {
+        let Some((scheme, rest)) = self.url.split_once("://") else {
+            return;
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if let Some((credentials, _)) = authority.rsplit_once('@') {
+            let secret = Secret::from(credentials);
+            self.url = format!("{scheme}://{}", &rest[credentials.len() + 1..]);
+            self.url_credentials = Some(secret);
+        }
+    }
+
+    /// The address with the user and password that belong into it, once they are revealed.
+    pub fn address(&self) -> String {
+        match (&self.url_credentials, self.url.split_once("://")) {
+            (Some(credentials), Some((scheme, rest))) => {
+                format!("{scheme}://{}@{rest}", credentials.expose())
+            }
+            _ => self.url.clone(),
+        }
+    }
 }
 
 /// How an API is asked.
@@ -94,6 +121,40 @@ impl Entry for Api {
     fn unknown(alias: &str) -> Error {
         Error::UnknownApi {
             alias: alias.to_owned(),
+        }
+    }
+
+    fn secrets(&mut self) -> Vec<&mut Secret> {
+        self.part_credentials();
+        let all = [
+            &mut self.url_credentials,
+            &mut self.api_key,
+            &mut self.htpasswd_pass,
+        ];
+        all.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_leave_the_address_and_come_back() {
+        for url in [
+            "https://u:p@h/x@y",
+            "http://u@h:80",
+            "https://h/a?b=c@d",
+            "https://a@b:c@h",
+        ] {
+            let mut api: Api = serde_json::from_value(serde_json::json!({"url": url})).unwrap();
+            api.part_credentials();
+            assert_eq!(api.address(), url);
+            assert!(
+                !api.url.contains("u:p") && !api.url.contains("b:c"),
+                "{}",
+                api.url
+            );
         }
     }
 }

@@ -9,10 +9,11 @@ use serde_json::{Map, Value};
 
 use super::{DataDirectory, JsonFile, Signature};
 use crate::error::Error;
+use crate::secret::{Secret, Vault, remember};
 use crate::sync::lock;
 
 /// What a catalogue holds. It serialises to an object; a field that is `null` is not written.
-pub trait Entry: Serialize + DeserializeOwned {
+pub trait Entry: Clone + Serialize + DeserializeOwned {
     /// The file's name in the data directory.
     const FILE: &'static str;
     /// What an entry is called.
@@ -20,6 +21,8 @@ pub trait Entry: Serialize + DeserializeOwned {
 
     /// The error that there is none under this alias.
     fn unknown(alias: &str) -> Error;
+    /// Its secrets, each as it stands in the file.
+    fn secrets(&mut self) -> Vec<&mut Secret>;
 }
 
 /// The file's shape. Entries stay as they are read, so that unknown fields outlive a change.
@@ -29,15 +32,17 @@ type Entries = Map<String, Value>;
 #[derive(Debug)]
 pub struct Catalogue<E> {
     file: JsonFile,
+    vault: Vault,
     cache: Mutex<Option<(Option<Signature>, Arc<Entries>)>>,
     entry: PhantomData<fn() -> E>,
 }
 
 impl<E: Entry> Catalogue<E> {
     /// The catalogue of a data directory.
-    pub fn open(data: &DataDirectory) -> Self {
+    pub fn open(data: &DataDirectory, vault: Vault) -> Self {
         Self {
             file: data.file(E::FILE),
+            vault,
             cache: Mutex::new(None),
             entry: PhantomData,
         }
@@ -62,13 +67,10 @@ impl<E: Entry> Catalogue<E> {
         Ok(listed)
     }
 
-    /// Adds or updates an entry; fields that this version does not know are kept. Says whether it was new.
+    /// Adds or updates an entry, its secrets encrypted; fields that this version does not know are kept.
+    /// Says whether it was new.
     pub fn put(&self, alias: &str, entry: &E) -> Result<bool, Error> {
-        let Ok(Value::Object(new)) = serde_json::to_value(entry) else {
-            return Err(Error::Internal {
-                reason: format!("a {} is always an object", E::NOUN),
-            });
-        };
+        let new = fields(&self.sealed(entry.clone())?.0)?;
         self.file.update(|entries: &mut Entries| {
             let added = !entries.contains_key(alias);
             let entry = entries.entry(alias).or_insert_with(|| Map::new().into());
@@ -83,6 +85,69 @@ impl<E: Entry> Catalogue<E> {
             }
             added
         })
+    }
+
+    /// Encrypts every secret that stands in clear in the file, and says of how many entries. The old
+    /// file is kept beside it if `keeps_old` says so.
+    pub fn seal_clear(&self, keeps_old: bool) -> Result<usize, Error> {
+        let has_clear = |entry: &Value| {
+            let entry = E::deserialize(entry);
+            entry.is_ok_and(|mut entry| {
+                let secrets = entry.secrets();
+                secrets.iter().any(|secret| Vault::is_clear(secret))
+            })
+        };
+        if !self.entries()?.values().any(has_clear) {
+            return Ok(0);
+        }
+        if keeps_old {
+            self.file.keep_copy("clear")?;
+        }
+        self.file.update(|entries: &mut Entries| {
+            let mut changed = 0;
+            for entry in entries.values_mut() {
+                let Ok(read) = E::deserialize(&*entry) else {
+                    continue;
+                };
+                let (sealed, count) = self.sealed(read)?;
+                if count == 0 {
+                    continue;
+                }
+                changed += 1;
+                for (field, value) in fields(&sealed)? {
+                    if !value.is_null() {
+                        entry[field] = value;
+                    }
+                }
+            }
+            Ok(changed)
+        })?
+    }
+
+    /// Decrypts every secret that is kept here, so that none of them is shown or recorded from now on.
+    /// Blocks, also on the keyring.
+    pub fn remember_secrets(&self) {
+        for (alias, mut entry) in self.list().unwrap_or_default() {
+            for secret in entry.secrets() {
+                match self.vault.unseal(secret) {
+                    Ok(text) if !Vault::is_reference(secret) => remember(&text),
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!("{} `{alias}`: {error}", E::NOUN),
+                }
+            }
+        }
+    }
+
+    /// The entry with its secrets encrypted, and how many of them were not.
+    fn sealed(&self, mut entry: E) -> Result<(E, usize), Error> {
+        let mut count = 0;
+        for secret in entry.secrets() {
+            if Vault::is_clear(secret) {
+                *secret = self.vault.seal(secret)?;
+                count += 1;
+            }
+        }
+        Ok((entry, count))
     }
 
     /// Removes an entry.
@@ -113,5 +178,14 @@ impl<E: Entry> Catalogue<E> {
             action: "read",
             reason: format!("the entry `{alias}` is not a {}: {error}", E::NOUN),
         }
+    }
+}
+
+fn fields<E: Entry>(entry: &E) -> Result<Map<String, Value>, Error> {
+    match serde_json::to_value(entry) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(Error::Internal {
+            reason: format!("a {} is always an object", E::NOUN),
+        }),
     }
 }

@@ -95,6 +95,16 @@ impl JsonFile {
         Ok(result)
     }
 
+    /// Keeps a copy of the present version beside it, under a dated name.
+    pub fn keep_copy(&self, word: &str) -> Result<(), Error> {
+        let locked = self.lock()?;
+        let copy = self.sibling(&format!("{word}-{}", Timestamp::now().for_file_name()));
+        // A copy has the rights of the original.
+        let kept = fs::copy(&self.path, &copy).map(|_| ());
+        drop(locked);
+        kept.map_err(|error| failed(&copy, "write", &error))
+    }
+
     /// Takes the lock, waiting for other processes at most 10 s.
     pub fn lock(&self) -> Result<Locked<'_>, Error> {
         let path = self.sibling("lock");

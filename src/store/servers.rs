@@ -1,30 +1,48 @@
 //! The configured servers: `servers.json`.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::catalogue::{Catalogue, Entry};
 use crate::error::Error;
-use crate::secret::{MASK, Secret};
+use crate::secret::Secret;
+use crate::ssh::host_key::Policy;
 
 /// SSH's registered port (RFC 4253, section 4.1).
 pub const DEFAULT_PORT: u16 = 22;
 
 /// How to reach a server and log in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Server {
-    /// Host name or address.
+    /// Host name or address; empty if `ssh_config_host` tells.
     pub host: String,
-    /// User to log in as.
+    /// User to log in as; empty if `ssh_config_host` tells.
     pub user: String,
     /// Path of the private key.
     pub key_path: Option<String>,
+    /// What the private key is encrypted with.
+    pub passphrase: Option<Secret>,
     /// Password.
     pub password: Option<Secret>,
+    /// The secret that one-time codes are made from: base32, or an `otpauth://totp/` address.
+    pub totp_secret: Option<Secret>,
+    /// Whether the keys of the SSH agent are tried.
+    pub agent: Option<bool>,
     /// Port, where it is not [`DEFAULT_PORT`].
     pub port: Option<u16>,
+    /// The SHA-256 fingerprint of the only host key that it may show.
+    pub host_key_fingerprint: Option<String>,
+    /// What becomes of its host key if that is not known.
+    pub host_key_policy: Option<Policy>,
+    /// The alias of the server through which it is reached.
+    pub jump: Option<String>,
+    /// The host of the user's SSH configuration that tells the rest.
+    pub ssh_config_host: Option<String>,
     /// Whether it gets commands exactly as they are and nothing else.
     pub plain: Option<bool>,
+    /// Whether nothing may run or change on it.
+    pub readonly: Option<bool>,
 }
 
 impl Server {
@@ -35,7 +53,10 @@ impl Server {
 
     /// Where it is and who logs in, in a word.
     pub fn place(&self) -> String {
-        format!("{}@{}:{}", self.user, self.host, self.port())
+        match &self.ssh_config_host {
+            Some(name) if self.host.is_empty() => format!("{name} of the SSH configuration"),
+            _ => format!("{}@{}:{}", self.user, self.host, self.port()),
+        }
     }
 
     /// The port to connect to.
@@ -51,23 +72,34 @@ pub struct Shown {
     host: String,
     port: u16,
     user: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_path: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    password: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plain: Option<bool>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 impl From<&Server> for Shown {
     fn from(server: &Server) -> Self {
+        let masked = |secret: &Option<Secret>| {
+            let shown = secret.as_ref().map(Secret::shown);
+            shown.map(|shown| Secret::from(shown.as_str()))
+        };
+        let shown = Server {
+            passphrase: masked(&server.passphrase),
+            password: masked(&server.password),
+            totp_secret: masked(&server.totp_secret),
+            ..server.clone()
+        };
+        let mut more = match serde_json::to_value(&shown) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        more.retain(|name, value| {
+            !value.is_null() && !["host", "port", "user"].contains(&name.as_str())
+        });
         Self {
-            host: server.host.clone(),
+            host: shown.host,
             port: server.port(),
-            user: server.user.clone(),
-            key_path: server.key_path.clone(),
-            password: server.password.as_ref().map(|_| MASK),
-            plain: server.plain,
+            user: shown.user,
+            more,
         }
     }
 }
@@ -84,25 +116,34 @@ impl Entry for Server {
             alias: alias.to_owned(),
         }
     }
+
+    fn secrets(&mut self) -> Vec<&mut Secret> {
+        let all = [
+            &mut self.passphrase,
+            &mut self.password,
+            &mut self.totp_secret,
+        ];
+        all.into_iter().flatten().collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Vault;
     use crate::store::DataDirectory;
 
     fn open(directory: &tempfile::TempDir) -> Servers {
-        Servers::open(&DataDirectory::open(directory.path()).unwrap())
+        let vault = Vault::open(directory.path(), None, false);
+        Servers::open(&DataDirectory::open(directory.path()).unwrap(), vault)
     }
 
     fn server() -> Server {
         Server {
             host: "192.0.2.7".into(),
             user: "deploy".into(),
-            key_path: None,
-            password: Some(Secret::from("hunter2")),
-            port: None,
-            plain: None,
+            password: Some(Secret::from("env:WEB1_PASSWORD")),
+            ..Server::default()
         }
     }
 
@@ -146,8 +187,51 @@ mod tests {
 
     #[test]
     fn what_is_shown_has_no_secret() {
-        let shown = serde_json::to_string(&Shown::from(&server())).unwrap();
+        let server = Server {
+            password: Some(Secret::from("hunter2")),
+            ..server()
+        };
+        let shown = serde_json::to_string(&Shown::from(&server)).unwrap();
         assert!(!shown.contains("hunter2"));
         assert!(shown.contains("\"password\":\"***\""));
+    }
+
+    #[test]
+    fn no_secret_is_written_in_clear() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("servers.json");
+        std::fs::write(
+            &path,
+            r#"{"old": {"host": "h", "user": "u", "password": "hunter3", "port": "bad"},
+                "a": {"host": "h", "user": "u", "password": "hunter2", "colour": "red"}}"#,
+        )
+        .unwrap();
+        let servers = open(&directory);
+        assert_eq!(servers.seal_clear(true).unwrap(), 1);
+        assert_eq!(servers.seal_clear(true).unwrap(), 0);
+        let new = Server {
+            passphrase: Some(Secret::from("hunter4")),
+            ..server()
+        };
+        servers.put("b", &new).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            !text.contains("hunter2") && !text.contains("hunter4"),
+            "{text}"
+        );
+        assert!(text.contains("\"colour\": \"red\"") && text.contains("env:WEB1_PASSWORD"));
+        let vault = Vault::open(directory.path(), None, false);
+        let password = servers.get("a").unwrap().password.unwrap();
+        assert_eq!(vault.unseal(&password).unwrap(), "hunter2");
+        let kept = std::fs::read_dir(directory.path()).unwrap().flatten();
+        let kept: Vec<_> = kept
+            .filter(|entry| entry.file_name().to_string_lossy().contains("clear-"))
+            .collect();
+        assert_eq!(kept.len(), 1);
+        assert!(
+            std::fs::read_to_string(kept[0].path())
+                .unwrap()
+                .contains("hunter2")
+        );
     }
 }

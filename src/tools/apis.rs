@@ -16,7 +16,7 @@ use crate::reply::Reply;
 use crate::secret::Secret;
 use crate::server::Orchestrator;
 use crate::store::apis::{Api, AuthMethod, Method, default_header, default_scheme};
-use crate::store::blocking;
+use crate::store::{Entry, blocking};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -100,9 +100,11 @@ impl Orchestrator {
     )]
     async fn api_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         named("alias", &add.alias)?;
+        self.guard().may_configure("api_add")?;
         let alias = add.alias;
-        let api = Api {
+        let mut api = Api {
             url: add.url,
+            url_credentials: None,
             health_check_endpoint: add.health_check_endpoint,
             health_check_method: add.health_check_method,
             auth_method: add.auth_method,
@@ -115,6 +117,7 @@ impl Orchestrator {
         };
         // What could never be asked is not taken.
         Request::of(&api)?;
+        api.part_credentials();
         let added = {
             let (apis, alias, api) = (Arc::clone(self.apis()), alias.clone(), api.clone());
             blocking(move || apis.put(&alias, &api)).await?
@@ -170,6 +173,7 @@ impl Orchestrator {
         &self,
         Parameters(Named { alias }): Parameters<Named>,
     ) -> Result<Reply, Error> {
+        self.guard().may_configure("api_remove")?;
         {
             let (apis, alias) = (Arc::clone(self.apis()), alias.clone());
             blocking(move || apis.remove(&alias)).await?;
@@ -195,7 +199,9 @@ impl Orchestrator {
         }): Parameters<Check>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let request = Request::of(&self.apis().get(&alias)?)?;
+        let mut api = self.apis().get(&alias)?;
+        self.vault().reveal_all(api.secrets()).await?;
+        let request = Request::of(&api)?;
         self.check(&call, &request, server_alias.as_deref()).await
     }
 

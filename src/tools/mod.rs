@@ -7,12 +7,15 @@ mod admin;
 mod apis;
 mod arguments;
 mod exec;
+mod import;
 mod logs;
 mod monitor;
 mod output;
+mod policy;
 mod queue;
 mod servers;
 mod transfer;
+mod trust;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,6 +43,9 @@ const LEAST_PROGRESS: f64 = 0.001;
 pub fn router() -> ToolRouter<Orchestrator> {
     let families = [
         Orchestrator::server_tools(),
+        Orchestrator::import_tools(),
+        Orchestrator::trust_tools(),
+        Orchestrator::policy_tools(),
         Orchestrator::exec_tools(),
         Orchestrator::transfer_tools(),
         Orchestrator::monitor_tools(),

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{Nothing, Parameters};
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::secret::Secret;
+use crate::secret::{Secret, Vault};
 use crate::server::Orchestrator;
+use crate::ssh::host_key::{self, Policy};
+use crate::ssh::{check_totp, has_agent};
 use crate::store::blocking;
 use crate::store::servers::{Server, Shown};
 
@@ -20,26 +22,51 @@ use crate::store::servers::{Server, Shown};
 struct Add {
     /// Its name in the other tools.
     alias: String,
-    /// Host name or IP address.
-    host: String,
-    /// User to log in as.
-    user: String,
-    /// Private key on this machine, OpenSSH or PEM, without passphrase.
+    /// Host name or IP address. May be empty with sshConfigHost.
+    #[schemars(required)]
+    host: Option<String>,
+    /// User to log in as. May be empty with sshConfigHost.
+    #[schemars(required)]
+    user: Option<String>,
+    /// Private key on this machine, OpenSSH or PEM. A certificate beside it (-cert.pub) is used.
     key_path: Option<String>,
-    /// Password, if there is no key.
+    /// What the key is encrypted with. Secrets may be references: env:NAME, file:/path, cmd:COMMAND.
+    passphrase: Option<Secret>,
+    /// Password.
     password: Option<Secret>,
+    /// Makes one-time codes when asked: base32, or an otpauth:// address.
+    totp_secret: Option<Secret>,
+    /// Try the SSH agent's keys. Default: only if nothing else is given.
+    agent: Option<bool>,
     /// 22 by default.
     #[schemars(range(min = 1))]
     port: Option<u16>,
+    /// Accept this host key alone: SHA256:…
+    host_key_fingerprint: Option<String>,
+    /// If the host key is not known.
+    host_key_policy: Option<Policy>,
+    /// Alias of the server to go through.
+    jump: Option<String>,
+    /// Host of ~/.ssh/config that tells the rest.
+    ssh_config_host: Option<String>,
     /// Send commands exactly as they are and nothing else, for network devices and forced commands. They stop by SSH signals only.
     plain: Option<bool>,
+    /// Refuse what runs or changes something there.
+    readonly: Option<bool>,
 }
 
+/// What was kept.
 #[derive(Serialize)]
-struct Put {
+pub(super) struct Put {
     alias: String,
     added: bool,
     server: Shown,
+    /// Where it leads, if the user's own configuration tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    way: Option<String>,
+    /// What that configuration says and is not followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,43 +83,73 @@ struct Removed {
 
 impl Add {
     fn validated(self) -> Result<(String, Server), Error> {
-        for (name, value) in [
-            ("alias", &self.alias),
-            ("host", &self.host),
-            ("user", &self.user),
-        ] {
-            named(name, value)?;
+        named("alias", &self.alias)?;
+        let is_told = self.ssh_config_host.is_some();
+        let [host, user] = [self.host, self.user].map(Option::unwrap_or_default);
+        for (name, value) in [("host", &host), ("user", &user)] {
+            if !is_told || !value.is_empty() {
+                named(name, value)?;
+            }
         }
-        if self.key_path.is_none() && self.password.is_none() {
+        let has_way_in =
+            self.key_path.is_some() || self.password.is_some() || self.totp_secret.is_some();
+        if !has_way_in && !is_told && self.agent != Some(true) && !has_agent() {
             return Err(Error::invalid(
                 "keyPath",
-                "or `password` is needed: one way to log in",
+                "or `password` is needed, for there is no SSH agent: one way to log in",
             ));
+        }
+        for (name, value) in [
+            ("keyPath", &self.key_path),
+            ("jump", &self.jump),
+            ("sshConfigHost", &self.ssh_config_host),
+        ] {
+            if let Some(value) = value {
+                named(name, value)?;
+            }
         }
         if self.port == Some(0) {
             return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
         }
-        let Self {
-            alias,
+        if let Some(fingerprint) = &self.host_key_fingerprint {
+            fingerprinted("hostKeyFingerprint", fingerprint)?;
+        }
+        if let Some(secret) = self
+            .totp_secret
+            .as_ref()
+            .filter(|secret| Vault::is_clear(secret))
+        {
+            check_totp(secret.expose())?;
+        }
+        let server = Server {
             host,
             user,
-            key_path,
-            password,
-            port,
-            plain,
-        } = self;
-        Ok((
-            alias,
-            Server {
-                host,
-                user,
-                key_path,
-                password,
-                port,
-                plain,
-            },
-        ))
+            key_path: self.key_path,
+            passphrase: self.passphrase,
+            password: self.password,
+            totp_secret: self.totp_secret,
+            agent: self.agent,
+            port: self.port,
+            host_key_fingerprint: self.host_key_fingerprint,
+            host_key_policy: self.host_key_policy,
+            jump: self.jump,
+            ssh_config_host: self.ssh_config_host,
+            plain: self.plain,
+            readonly: self.readonly,
+        };
+        Ok((self.alias, server))
     }
+}
+
+/// Refuses what is no SHA-256 fingerprint.
+pub(super) fn fingerprinted(parameter: &str, value: &str) -> Result<(), Error> {
+    if host_key::is_fingerprint(value) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        parameter,
+        "is not a fingerprint as `ssh-keygen -l` shows it: SHA256: and 43 characters",
+    ))
 }
 
 /// Refuses what cannot name anything.
@@ -108,7 +165,7 @@ pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
 
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Add a server, or update the one with this alias. It needs keyPath or password.
+    /// Add a server, or replace the one with this alias. Without keyPath or password the SSH agent's keys are tried.
     #[tool(
         title = "Add a server",
         annotations(
@@ -120,24 +177,20 @@ impl Orchestrator {
     )]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         let (alias, server) = add.validated()?;
-        let added = {
-            let (servers, alias, server) =
-                (Arc::clone(self.servers()), alias.clone(), server.clone());
-            blocking(move || servers.put(&alias, &server)).await?
-        };
-        self.pool().reconfigure(&alias);
-        let text = format!(
-            "server `{alias}` {}",
-            if added { "added" } else { "updated" }
+        self.guard().may_change(&alias, "server_add")?;
+        let put = self.put_server(alias, server).await?;
+        let mut text = format!(
+            "server `{}` {}",
+            put.alias,
+            if put.added { "added" } else { "updated" }
         );
-        Reply::new(
-            text,
-            &Put {
-                alias,
-                added,
-                server: Shown::from(&server),
-            },
-        )
+        if let Some(way) = &put.way {
+            text = format!("{text}: {way}");
+        }
+        for note in &put.notes {
+            text = format!("{text}\nNote: {note}");
+        }
+        Reply::new(text, &put)
     }
 
     /// List the configured servers by alias. Passwords show as ***.
@@ -171,12 +224,37 @@ impl Orchestrator {
         &self,
         Parameters(Remove { alias }): Parameters<Remove>,
     ) -> Result<Reply, Error> {
+        self.guard().may_change(&alias, "server_remove")?;
         {
             let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
             blocking(move || servers.remove(&alias)).await?;
         }
         self.pool().reconfigure(&alias);
         Reply::new(format!("server `{alias}` removed"), &Removed { alias })
+    }
+
+    /// Keeps a server, and drops the connections of the one that it replaces.
+    pub(super) async fn put_server(&self, alias: String, server: Server) -> Result<Put, Error> {
+        self.pool().check_route(&alias, &server)?;
+        let (way, notes) = if server.ssh_config_host.is_some() {
+            let (way, notes) = self.pool().way(&alias, &server).await?;
+            (Some(way), notes)
+        } else {
+            (None, Vec::new())
+        };
+        let shown = Shown::from(&server);
+        let added = {
+            let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
+            blocking(move || servers.put(&alias, &server)).await?
+        };
+        self.pool().reconfigure(&alias);
+        Ok(Put {
+            alias,
+            added,
+            server: shown,
+            way,
+            notes,
+        })
     }
 
     /// Every server as it may be shown, by alias.

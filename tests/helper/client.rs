@@ -24,6 +24,9 @@ pub fn binary() -> Command {
         command.env_remove(setting.name);
     }
     command
+        .env("MCP_KEYRING", "false")
+        .env_remove("SSH_AUTH_SOCK");
+    command
 }
 
 /// A real MCP client with its server.

@@ -1,142 +1,282 @@
-//! The host keys on record: `known_hosts` in the data directory, in OpenSSH's format.
+//! The host keys on record: `known_hosts` in the data directory and, only read, those of other
+//! SSH clients, all in OpenSSH's format.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns};
-use russh::keys::{Algorithm, HashAlg, PublicKey};
+use russh::keys::ssh_key::certificate::CertType;
+use russh::keys::ssh_key::known_hosts::{Entry, Marker};
+use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
 
+use super::name::{HostName, matches};
+use super::rule::bare;
+use super::{Problem, fingerprint};
 use crate::error::Error;
 use crate::store::private;
-use crate::store::servers::DEFAULT_PORT;
 
-/// The file of known host keys.
+/// The files of known host keys.
 #[derive(Clone, Debug)]
 pub struct KnownHosts {
-    path: PathBuf,
+    own: PathBuf,
+    others: Vec<PathBuf>,
 }
 
 /// What the record says of a key that a server shows.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is on record for this host.
+pub(in crate::ssh) enum Verdict {
+    /// It is on record for this host, or signed by an authority that is.
     Known,
     /// Nothing is on record for this host.
     New,
-    /// Other keys are on record for this host, and this is none of them.
-    Changed {
-        /// Their SHA-256 fingerprints.
+    /// It is not to be trusted.
+    Refused {
+        /// Why.
+        problem: Problem,
+        /// The SHA-256 fingerprints on record.
         known: Vec<String>,
         /// File and line of the first of them.
         known_at: String,
     },
 }
 
+/// A line that concerns a host.
+struct Line {
+    place: String,
+    marker: Option<Marker>,
+    key: PublicKey,
+    is_own: bool,
+}
+
 impl KnownHosts {
-    /// The record of a data directory.
-    pub fn open(data_dir: &Path) -> Self {
+    /// The record of a data directory, and those that are only read, the nearest first.
+    pub fn open(data_dir: &Path, others: Vec<PathBuf>) -> Self {
         Self {
-            path: data_dir.join("known_hosts"),
+            own: data_dir.join("known_hosts"),
+            others,
         }
     }
 
-    /// Judges `key`, shown by `host` on `port`.
+    /// The same with other files to read.
+    #[must_use]
+    pub(in crate::ssh) fn with_others(&self, others: Vec<PathBuf>) -> Self {
+        Self {
+            own: self.own.clone(),
+            others,
+        }
+    }
+
+    /// Judges what a host shows.
     ///
     /// A key of another type than the recorded ones is a change, not a new host: otherwise an
-    /// impostor need only offer a type that is not on record.
-    pub fn judge(&self, host: &str, port: u16, key: &PublicKey) -> Result<Verdict, Error> {
-        let recorded = self.recorded(host, port)?;
-        let Some((first_line, _)) = recorded.first() else {
-            return Ok(Verdict::New);
-        };
-        if recorded
-            .iter()
-            .any(|(_, known)| known.key_data() == key.key_data())
+    /// impostor need only offer a type that is not on record. Where the data directory's own file
+    /// knows the host, the others count only for what they revoke and for their authorities.
+    pub(in crate::ssh) fn judge(
+        &self,
+        name: &HostName,
+        shown: &PublicKeyOrCertificate,
+    ) -> Result<Verdict, Error> {
+        let verdict = judge(name, shown, &self.lines(name)?);
+        // A host is known by its plain name too, whatever its port (as OpenSSH has it).
+        if verdict == Verdict::New
+            && let Some(plain) = name.without_port()
         {
-            return Ok(Verdict::Known);
+            let elsewhere = judge(&plain, shown, &self.lines(&plain)?);
+            let counts = match &elsewhere {
+                Verdict::Known => true,
+                Verdict::Refused { problem, .. } => *problem == Problem::Revoked,
+                Verdict::New => false,
+            };
+            if counts {
+                return Ok(elsewhere);
+            }
         }
-        Ok(Verdict::Changed {
-            known: recorded
-                .iter()
-                .map(|(_, known)| fingerprint(known))
-                .collect(),
-            known_at: format!("{}:{first_line}", self.path.display()),
-        })
+        Ok(verdict)
     }
 
     /// The algorithms of the keys on record, to be asked for first: a server with several host
     /// keys would else show one that was never recorded.
-    pub fn algorithms(&self, host: &str, port: u16) -> Result<Vec<Algorithm>, Error> {
-        Ok(self
-            .recorded(host, port)?
-            .into_iter()
-            .map(|(_, key)| key.algorithm())
+    pub(in crate::ssh) fn algorithms(&self, name: &HostName) -> Result<Vec<Algorithm>, Error> {
+        let lines = self.lines(name)?;
+        let (own, others): (Vec<_>, Vec<_>) = lines
+            .iter()
+            .filter(|line| line.marker.is_none())
+            .partition(|line| line.is_own);
+        let counted = if own.is_empty() { others } else { own };
+        Ok(counted.iter().map(|line| line.key.algorithm()).collect())
+    }
+
+    /// Whether an authority is on record for a host: only then is a certificate asked for.
+    pub(in crate::ssh) fn has_authority(&self, name: &HostName) -> Result<bool, Error> {
+        let mut lines = self.lines(name)?;
+        if let Some(plain) = name.without_port() {
+            lines.extend(self.lines(&plain)?);
+        }
+        let is_authority = |line: &Line| line.marker == Some(Marker::CertAuthority);
+        Ok(lines.iter().any(is_authority))
+    }
+
+    /// The SHA-256 fingerprints on record, each with its place.
+    pub(in crate::ssh) fn recorded(&self, name: &HostName) -> Result<Vec<(String, String)>, Error> {
+        let lines = self.lines(name)?.into_iter();
+        Ok(lines
+            .filter(|line| line.marker.is_none())
+            .map(|line| (fingerprint(&line.key), line.place))
             .collect())
     }
 
     /// Records a key, durably.
-    pub fn learn(&self, host: &str, port: u16, key: &PublicKey) -> Result<(), Error> {
+    pub(in crate::ssh) fn learn(&self, name: &HostName, key: &PublicKey) -> Result<(), Error> {
         let append = || -> io::Result<()> {
-            let bare = PublicKey::new(key.key_data().clone(), "");
-            let line = bare.to_openssh().map_err(io::Error::other)?;
-            let begun = fs::read(&self.path)
+            let begun = fs::read(&self.own)
                 .is_ok_and(|bytes| bytes.last().is_some_and(|byte| *byte != b'\n'));
             let separator = if begun { "\n" } else { "" };
-            let mut file =
-                private(OpenOptions::new().create(true).append(true)).open(&self.path)?;
+            let mut file = private(OpenOptions::new().create(true).append(true)).open(&self.own)?;
             // One write: lines of several processes do not mix.
-            file.write_all(
-                format!("{separator}{} {}\n", name_of(host, port), line.trim_end()).as_bytes(),
-            )?;
+            file.write_all(format!("{separator}{}", line_of(name, key)?).as_bytes())?;
             file.sync_all()
         };
-        append().map_err(|error| self.failed("write", &error))
+        append().map_err(|error| failed(&self.own, "write", &error))
     }
 
-    fn recorded(&self, host: &str, port: u16) -> Result<Vec<(usize, PublicKey)>, Error> {
-        let text = match fs::read_to_string(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(self.failed("read", &error)),
+    /// Records a key in the place of what the data directory's own file has for that very name.
+    pub(in crate::ssh) fn replace(&self, name: &HostName, key: &PublicKey) -> Result<(), Error> {
+        let replace = || -> io::Result<()> {
+            let text = match fs::read_to_string(&self.own) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+                read => read?,
+            };
+            let is_other = |line: &&str| {
+                parse(line).is_none_or(|entry| {
+                    entry.marker().is_some() || !name.is_among(entry.host_patterns())
+                })
+            };
+            let mut kept = String::new();
+            for line in text.lines().filter(is_other) {
+                kept.extend([line, "\n"]);
+            }
+            kept.push_str(&line_of(name, key)?);
+            let directory = self.own.parent().unwrap_or(Path::new("."));
+            // Readable by its owner alone from the start.
+            let mut new = tempfile::NamedTempFile::new_in(directory)?;
+            new.write_all(kept.as_bytes())?;
+            new.as_file().sync_all()?;
+            new.persist(&self.own).map_err(|error| error.error)?;
+            Ok(())
         };
-        let name = name_of(host, port);
-        let mut recorded = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            let Ok(entry) = line.trim().parse::<Entry>() else {
-                continue;
+        replace().map_err(|error| failed(&self.own, "write", &error))
+    }
+
+    /// The lines that concern a host, the data directory's own first.
+    fn lines(&self, name: &HostName) -> Result<Vec<Line>, Error> {
+        let mut found = Vec::new();
+        for path in std::iter::once(&self.own).chain(&self.others) {
+            let is_own = *path == self.own;
+            let text = match fs::read(path) {
+                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if is_own => return Err(failed(path, "read", &error)),
+                Err(error) => {
+                    tracing::warn!("{}", failed(path, "read", &error));
+                    continue;
+                }
             };
-            let HostPatterns::Patterns(patterns) = entry.host_patterns() else {
-                continue;
-            };
-            if entry.marker().is_none() && patterns.contains(&name) {
-                recorded.push((index + 1, entry.public_key().clone()));
+            for (index, line) in text.lines().enumerate() {
+                let place = || format!("{}:{}", path.display(), index + 1);
+                let Some(entry) = parse(line) else {
+                    // A key that was to be refused must not be let in for a slip of the pen.
+                    if line.trim_start().starts_with('@') {
+                        tracing::warn!("{} is not understood and does not count", place());
+                    }
+                    continue;
+                };
+                if name.is_among(entry.host_patterns()) {
+                    found.push(Line {
+                        place: place(),
+                        marker: entry.marker().copied(),
+                        key: entry.public_key().clone(),
+                        is_own,
+                    });
+                }
             }
         }
-        Ok(recorded)
-    }
-
-    fn failed(&self, action: &'static str, error: &io::Error) -> Error {
-        Error::Storage {
-            path: self.path.clone(),
-            action,
-            reason: error.to_string(),
-        }
+        Ok(found)
     }
 }
 
-/// The fingerprint as `ssh-keygen -l` prints it: `SHA256:…`.
-pub fn fingerprint(key: &PublicKey) -> String {
-    key.fingerprint(HashAlg::Sha256).to_string()
+fn judge(name: &HostName, shown: &PublicKeyOrCertificate, lines: &[Line]) -> Verdict {
+    let key = bare(shown);
+    let certificate = match shown {
+        PublicKeyOrCertificate::Certificate(certificate) => Some(certificate),
+        PublicKeyOrCertificate::PublicKey { .. } => None,
+    };
+    let is_key = |line: &&Line| line.key.key_data() == key.key_data();
+    let marked = |marker| lines.iter().filter(move |line| line.marker == Some(marker));
+    let signed_by = |line: &&Line| {
+        certificate.is_some_and(|certificate| certificate.signature_key() == line.key.key_data())
+    };
+    if let Some(line) = marked(Marker::Revoked).find(|line| is_key(line) || signed_by(line)) {
+        return refused(Problem::Revoked, &[line]);
+    }
+    if let Some(certificate) = certificate
+        && marked(Marker::CertAuthority).any(|line| vouches(line, certificate, name))
+    {
+        return Verdict::Known;
+    }
+    let keys = || lines.iter().filter(|line| line.marker.is_none());
+    let own_only = keys().any(|line| line.is_own);
+    let counted: Vec<_> = keys().filter(|line| line.is_own || !own_only).collect();
+    if counted.iter().any(is_key) {
+        return Verdict::Known;
+    }
+    let authorities: Vec<_> = marked(Marker::CertAuthority).collect();
+    match (counted.as_slice(), authorities.as_slice()) {
+        ([], []) => Verdict::New,
+        ([], authorities) => refused(Problem::Unvouched, authorities),
+        (known, _) => refused(Problem::Changed, known),
+    }
 }
 
-/// The name that stands for a host: `host`, or `[host]:port` off the default port.
-fn name_of(host: &str, port: u16) -> String {
-    let host = host.to_ascii_lowercase();
-    if port == DEFAULT_PORT {
-        host
-    } else {
-        format!("[{host}]:{port}")
+fn refused(problem: Problem, lines: &[&Line]) -> Verdict {
+    Verdict::Refused {
+        problem,
+        known: lines.iter().map(|line| fingerprint(&line.key)).collect(),
+        known_at: lines[0].place.clone(),
+    }
+}
+
+/// Whether a certificate is a host's, in force, for this name, and signed by this authority (OpenSSH's
+/// PROTOCOL.certkeys).
+fn vouches(authority: &Line, certificate: &Certificate, name: &HostName) -> bool {
+    let principals = certificate.valid_principals();
+    let is_named = principals.is_empty()
+        || principals
+            .iter()
+            .any(|principal| matches(principal, &name.host));
+    let authority = authority.key.fingerprint(HashAlg::Sha256);
+    certificate.cert_type() == CertType::Host
+        && is_named
+        // It also checks the time and the signature, and that there are no conditions it does not know.
+        && certificate.validate([&authority]).is_ok()
+}
+
+fn parse(line: &str) -> Option<Entry> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    // The parser knows of single spaces only.
+    words.join(" ").parse().ok()
+}
+
+fn line_of(name: &HostName, key: &PublicKey) -> io::Result<String> {
+    let key = PublicKey::new(key.key_data().clone(), "");
+    let text = key.to_openssh().map_err(io::Error::other)?;
+    Ok(format!("{} {}\n", name.on_record(), text.trim_end()))
+}
+
+fn failed(path: &Path, action: &'static str, error: &io::Error) -> Error {
+    Error::Storage {
+        path: path.to_owned(),
+        action,
+        reason: error.to_string(),
     }
 }
 
@@ -153,46 +293,108 @@ mod tests {
         PublicKey::from_openssh(text).unwrap()
     }
 
+    /// A record with this text of its own, and this text elsewhere.
+    fn record(own: &str, other: &str) -> (tempfile::TempDir, KnownHosts) {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("known_hosts"), own).unwrap();
+        let elsewhere = directory.path().join("elsewhere");
+        fs::write(&elsewhere, other).unwrap();
+        let hosts = KnownHosts::open(directory.path(), vec![elsewhere]);
+        (directory, hosts)
+    }
+
+    fn judge(hosts: &KnownHosts, host: &str, port: u16, shown: &str) -> Verdict {
+        hosts
+            .judge(&HostName::new(host, port), &key(shown).into())
+            .unwrap()
+    }
+
+    fn problem(verdict: Verdict) -> (Problem, String) {
+        match verdict {
+            Verdict::Refused {
+                problem, known_at, ..
+            } => (problem, known_at.rsplit('/').next().unwrap().to_owned()),
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_learnt_key_is_known_and_another_is_a_change() {
-        let directory = tempfile::tempdir().unwrap();
-        let hosts = KnownHosts::open(directory.path());
+        let (_directory, hosts) = record("", "");
+        assert_eq!(judge(&hosts, "web1", 2222, FIRST), Verdict::New);
+        hosts
+            .learn(&HostName::new("web1", 2222), &key(FIRST))
+            .unwrap();
+        assert_eq!(judge(&hosts, "WEB1", 2222, FIRST), Verdict::Known);
+        assert_eq!(judge(&hosts, "web1", 22, FIRST), Verdict::New);
         assert_eq!(
-            hosts.judge("web1", 2222, &key(FIRST)).unwrap(),
-            Verdict::New
+            problem(judge(&hosts, "web1", 2222, SECOND)),
+            (Problem::Changed, "known_hosts:1".to_owned())
         );
-        hosts.learn("web1", 2222, &key(FIRST)).unwrap();
-        assert_eq!(
-            hosts.judge("WEB1", 2222, &key(FIRST)).unwrap(),
-            Verdict::Known
-        );
-        assert_eq!(hosts.judge("web1", 22, &key(FIRST)).unwrap(), Verdict::New);
-        let Verdict::Changed { known, known_at } = hosts.judge("web1", 2222, &key(SECOND)).unwrap()
-        else {
-            panic!("a second key is a change");
-        };
-        assert_eq!(known, [fingerprint(&key(FIRST))]);
-        assert!(known_at.ends_with("known_hosts:1"));
     }
 
     #[test]
     fn comments_and_stale_lines_do_not_hide_a_good_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let text = format!("# mine\nweb1 {SECOND} old\nnonsense\nother,web1 {FIRST} a comment");
-        fs::write(directory.path().join("known_hosts"), text).unwrap();
-        let hosts = KnownHosts::open(directory.path());
+        let text = format!("# mine\nweb1 {SECOND} old\nnonsense\nother,web1\t {FIRST}  a comment");
+        let (_directory, hosts) = record(&text, "");
+        assert_eq!(judge(&hosts, "web1", 22, FIRST), Verdict::Known);
+        hosts
+            .learn(&HostName::new("web2", 22), &key(FIRST))
+            .unwrap();
+        assert_eq!(judge(&hosts, "web2", 22, FIRST), Verdict::Known);
         assert_eq!(
-            hosts.judge("web1", 22, &key(FIRST)).unwrap(),
-            Verdict::Known
-        );
-        hosts.learn("web2", 22, &key(FIRST)).unwrap();
-        assert_eq!(
-            hosts.judge("web2", 22, &key(FIRST)).unwrap(),
-            Verdict::Known
-        );
-        assert_eq!(
-            hosts.algorithms("web1", 22).unwrap(),
+            hosts.algorithms(&HostName::new("web1", 22)).unwrap(),
             [Algorithm::Ed25519, Algorithm::Ed25519]
         );
+    }
+
+    #[test]
+    fn the_own_file_goes_before_the_others_but_not_before_a_revocation() {
+        let elsewhere = format!("web1,web3 {SECOND}\n@revoked *.gone {FIRST}\n");
+        let (_directory, hosts) = record(&format!("web1,a.gone {FIRST}\n"), &elsewhere);
+        assert_eq!(judge(&hosts, "web1", 22, FIRST), Verdict::Known);
+        assert_eq!(
+            problem(judge(&hosts, "web1", 22, SECOND)),
+            (Problem::Changed, "known_hosts:1".to_owned())
+        );
+        assert_eq!(judge(&hosts, "web3", 22, SECOND), Verdict::Known);
+        assert_eq!(
+            problem(judge(&hosts, "a.gone", 22, FIRST)),
+            (Problem::Revoked, "elsewhere:2".to_owned())
+        );
+        assert_eq!(
+            problem(judge(&hosts, "a.gone", 2222, FIRST)).0,
+            Problem::Revoked
+        );
+    }
+
+    #[test]
+    fn a_key_of_the_plain_name_is_known_on_every_port() {
+        let (_directory, hosts) = record(&format!("web1 {FIRST}\n"), "");
+        assert_eq!(judge(&hosts, "web1", 2222, FIRST), Verdict::Known);
+        assert_eq!(judge(&hosts, "web1", 2222, SECOND), Verdict::New);
+    }
+
+    #[test]
+    fn a_replaced_key_leaves_every_other_line() {
+        let text = format!("# mine\nweb1 {SECOND}\n@revoked * {SECOND}\nweb2 {SECOND}\n");
+        let (directory, hosts) = record(&text, "");
+        hosts
+            .replace(&HostName::new("web1", 22), &key(FIRST))
+            .unwrap();
+        let written = fs::read_to_string(directory.path().join("known_hosts")).unwrap();
+        let expected = format!("# mine\n@revoked * {SECOND}\nweb2 {SECOND}\nweb1 {FIRST}\n");
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn a_plain_key_is_refused_where_an_authority_is_expected() {
+        let (_directory, hosts) = record(&format!("@cert-authority web* {SECOND}\n"), "");
+        assert_eq!(
+            problem(judge(&hosts, "web1", 22, FIRST)).0,
+            Problem::Unvouched
+        );
+        assert!(hosts.has_authority(&HostName::new("web1", 2222)).unwrap());
+        assert_eq!(judge(&hosts, "db1", 22, FIRST), Verdict::New);
     }
 }

@@ -9,11 +9,10 @@ use tokio::sync::oneshot;
 use super::lease::{Lease, Use};
 use super::state::{Limit, Slot, State, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
-use crate::config::Config;
 use crate::error::Error;
-use crate::ssh::connect::{Connection, dial};
+use crate::ssh::connect::Dialer;
+use crate::ssh::connection::Connection;
 use crate::ssh::failure::ConnectError;
-use crate::ssh::known_hosts::KnownHosts;
 use crate::ssh::shell::Shell;
 use crate::store::servers::Server;
 use crate::sync::lock;
@@ -29,17 +28,15 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// One alias's part of the pool.
 pub(super) struct Host {
     alias: String,
-    config: Arc<Config>,
-    known_hosts: KnownHosts,
+    dialer: Dialer,
     state: Mutex<State>,
 }
 
 impl Host {
-    pub(super) fn new(alias: &str, config: Arc<Config>, known_hosts: KnownHosts) -> Self {
+    pub(super) fn new(alias: &str, dialer: Dialer) -> Self {
         Self {
             alias: alias.to_owned(),
-            config,
-            known_hosts,
+            dialer,
             state: Mutex::default(),
         }
     }
@@ -62,7 +59,7 @@ impl Host {
         let waiter = Waiter { purpose, grant };
         match purpose {
             Use::Stop => state.waiters.push_front(waiter),
-            Use::Command | Use::Transfer => state.waiters.push_back(waiter),
+            Use::Command | Use::Transfer | Use::Jump => state.waiters.push_back(waiter),
         }
         self.dispatch(state);
         granted
@@ -71,6 +68,13 @@ impl Host {
     /// What is known of the login shell of the server as it is configured now.
     pub(super) fn shell(&self) -> Shell {
         lock(&self.state).shell.clone()
+    }
+
+    /// The fingerprint of the host key that its connections were made with.
+    pub(super) fn host_key(&self) -> Option<String> {
+        let state = lock(&self.state);
+        let slot = state.slots.first()?;
+        Some(slot.connection.host_key().to_owned())
     }
 
     /// Whether this is the server as it is configured now.
@@ -134,7 +138,7 @@ impl Host {
         let in_turn = state
             .no_dial_until
             .is_none_or(|until| Instant::now() >= until);
-        state.open() < self.config.max_connections && (in_turn || !state.has_lasting_slots())
+        state.open() < self.dialer.config.max_connections && (in_turn || !state.has_lasting_slots())
     }
 
     /// The least loaded connection that carries the same kind of use; a shared one only where no
@@ -144,7 +148,7 @@ impl Host {
         let slot = state
             .slots
             .iter_mut()
-            .filter(|slot| slot.has_room() && (sharing || slot.suits(purpose)))
+            .filter(|slot| slot.has_room(purpose) && (sharing || slot.suits(purpose)))
             .min_by_key(|slot| (!slot.suits(purpose), slot.load()))?;
         *slot.count(purpose) += 1;
         slot.touch();
@@ -169,7 +173,7 @@ impl Host {
         } else {
             needed.min(1)
         };
-        let room = self.config.max_connections - state.open();
+        let room = self.dialer.config.max_connections - state.open();
         useful.saturating_sub(state.dialing_now).min(room)
     }
 
@@ -205,7 +209,7 @@ impl Host {
     async fn dial_patiently(&self, server: &Server) -> Result<Connection, Error> {
         let mut pauses = BACKOFF.iter();
         loop {
-            let dialled = dial(&self.alias, server, &self.config, &self.known_hosts).await;
+            let dialled = self.dialer.dial(&self.alias, server).await;
             let error = match dialled {
                 Ok(connection) => return Ok(connection),
                 Err(ConnectError::Final(error)) => return Err(error),
@@ -234,6 +238,7 @@ impl Host {
             connection: Arc::new(connection),
             commands: 0,
             transfers: 0,
+            jumps: 0,
             limit: state.learnt_limit,
             leaving,
             last_used: Instant::now(),
@@ -272,7 +277,7 @@ impl Host {
     pub(super) fn give_up_if_alone(self: &Arc<Self>, id: u64) {
         let alone = lock(&self.state)
             .slot(id)
-            .is_some_and(|slot| slot.load() == 1);
+            .is_some_and(|slot| slot.load() == 1 && slot.jumps == 0);
         if alone {
             self.give_up(id);
         }
@@ -333,12 +338,12 @@ impl Host {
     /// Closes connections that have been idle for too long, down to the minimum.
     pub(super) fn close_idle(self: &Arc<Self>) {
         let mut state = lock(&self.state);
-        let idle = self.config.idle_timeout;
+        let idle = self.dialer.config.idle_timeout;
         let mut lasting = state.slots.iter().filter(|slot| !slot.leaving).count();
         state.slots.sort_by_key(|slot| slot.last_used);
         for slot in &mut state.slots {
-            let is_idle = slot.load() == 0 && slot.last_used.elapsed() >= idle;
-            if lasting > self.config.min_connections && is_idle && !slot.leaving {
+            let is_idle = slot.is_unused() && slot.last_used.elapsed() >= idle;
+            if lasting > self.dialer.config.min_connections && is_idle && !slot.leaving {
                 slot.leaving = true;
                 lasting -= 1;
             }
@@ -354,9 +359,9 @@ impl Host {
             .iter()
             .map(|slot| ConnectionStats {
                 id: format!("{}_{}", self.alias, slot.id),
-                in_use: slot.load() > 0,
+                in_use: !slot.is_unused(),
                 ready: !slot.leaving && !slot.connection.is_closed(),
-                channels: slot.load(),
+                channels: slot.load() + slot.jumps,
                 max_channels: Limit::of(slot.limit),
                 last_used: slot.last_used_at.epoch_millis(),
             })

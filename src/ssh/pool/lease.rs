@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::host::Host;
 use super::tunnel::Tunnel;
 use crate::error::Error;
-use crate::ssh::connect::Connection;
+use crate::ssh::connection::Connection;
 use crate::ssh::failure::failed;
 use crate::store::servers::Server;
 
@@ -26,6 +26,8 @@ pub enum Use {
     Command,
     /// A transfer: fills the line.
     Transfer,
+    /// The way to a further server: no session, so servers do not count it.
+    Jump,
     /// What ends a command: cannot wait, and goes wherever there is room.
     Stop,
 }

@@ -21,12 +21,15 @@ pub use lease::{Lease, OpenChannel, Use};
 pub use stats::{ConnectionStats, PoolStats, ServerStats};
 pub use tunnel::Tunnel;
 
-use super::connect::Silence;
+use super::connect::Dialer;
+use super::connection::Silence;
 use super::failure::failed;
-use super::known_hosts::KnownHosts;
+use super::host_key::{KnownHosts, Shown};
+use super::jump::implied_server;
 use super::shell::Shell;
 use crate::config::Config;
 use crate::error::Error;
+use crate::secret::Vault;
 use crate::store::servers::{Server, Servers};
 use crate::sync::lock;
 
@@ -58,20 +61,31 @@ pub fn patience(limit: Option<Duration>) -> Duration {
 #[derive(Clone)]
 pub struct Pool(Arc<Shared>);
 
-struct Shared {
+/// What all clones of a pool share.
+pub(super) struct Shared {
     config: Arc<Config>,
     servers: Arc<Servers>,
-    known_hosts: KnownHosts,
+    dialer: Dialer,
     hosts: Mutex<HashMap<String, Arc<Host>>>,
 }
 
 impl Pool {
     /// A pool for the configured servers. Needs a tokio runtime, for its upkeep.
-    pub fn new(config: Arc<Config>, servers: Arc<Servers>, known_hosts: KnownHosts) -> Self {
-        let pool = Self(Arc::new(Shared {
+    pub fn new(
+        config: Arc<Config>,
+        servers: Arc<Servers>,
+        known_hosts: KnownHosts,
+        vault: Vault,
+    ) -> Self {
+        let pool = Self(Arc::new_cyclic(|pool| Shared {
+            dialer: Dialer {
+                config: Arc::clone(&config),
+                known_hosts,
+                vault,
+                pool: pool.clone(),
+            },
             config,
             servers,
-            known_hosts,
             hosts: Mutex::default(),
         }));
         pool.spawn_upkeep();
@@ -117,10 +131,32 @@ impl Pool {
         limit: Duration,
         deadline: Instant,
     ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
+        self.forward(alias, Use::Command, (host, port), limit, deadline)
+            .await
+    }
+
+    /// Opens the way to a further server through `alias`, as [`Pool::tunnel`] does to a host.
+    pub(super) async fn jump(
+        &self,
+        alias: &str,
+        place: (&str, u16),
+        limit: Duration,
+        deadline: Instant,
+    ) -> Result<Result<OpenChannel, NoTunnel>, Error> {
+        let forwarded = self.forward(alias, Use::Jump, place, limit, deadline).await;
+        forwarded.map(|(_, opened)| opened)
+    }
+
+    async fn forward(
+        &self,
+        alias: &str,
+        purpose: Use,
+        (host, port): (&str, u16),
+        limit: Duration,
+        deadline: Instant,
+    ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
         let door = Door::Tunnel(host.to_owned(), port, limit);
-        let (asked, opened) = self
-            .knock(alias, Use::Command, Some(deadline), &door)
-            .await?;
+        let (asked, opened) = self.knock(alias, purpose, Some(deadline), &door).await?;
         let opened = match opened {
             Opened::Open(channel) => Ok(channel),
             Opened::Silent => Err(NoTunnel::Silent),
@@ -169,7 +205,7 @@ impl Pool {
     }
 
     async fn lease(&self, alias: &str, purpose: Use, patience: Duration) -> Result<Lease, Error> {
-        let server = match self.0.servers.get(alias) {
+        let server = match self.server(alias) {
             Ok(server) => Arc::new(server),
             Err(error) => {
                 self.reconfigure(alias);
@@ -189,13 +225,9 @@ impl Pool {
 
     fn host(&self, alias: &str) -> Arc<Host> {
         let mut hosts = lock(&self.0.hosts);
-        let host = hosts.entry(alias.to_owned()).or_insert_with(|| {
-            Arc::new(Host::new(
-                alias,
-                Arc::clone(&self.0.config),
-                self.0.known_hosts.clone(),
-            ))
-        });
+        let host = hosts
+            .entry(alias.to_owned())
+            .or_insert_with(|| Arc::new(Host::new(alias, self.0.dialer.clone())));
         Arc::clone(host)
     }
 
@@ -204,9 +236,49 @@ impl Pool {
         self.host(alias).shell()
     }
 
+    /// The fingerprint of the host key that a connection to `alias` was made with.
+    pub fn host_key(&self, alias: &str) -> Option<String> {
+        let host = lock(&self.0.hosts).get(alias).cloned()?;
+        host.host_key()
+    }
+
     /// The server that `alias` names now.
     pub fn server(&self, alias: &str) -> Result<Server, Error> {
-        self.0.servers.get(alias)
+        match implied_server(alias) {
+            Some(server) => Ok(server),
+            None => self.0.servers.get(alias),
+        }
+    }
+
+    /// Where the way to a server leads, in words, and what the user's own configuration says of it
+    /// that is not followed.
+    pub async fn way(&self, alias: &str, server: &Server) -> Result<(String, Vec<String>), Error> {
+        let target = self.0.dialer.target(alias, server).await?;
+        Ok((target.way(), target.notes))
+    }
+
+    /// Refuses a route that leads in a circle, or through a server that is not configured, were
+    /// `alias` to be this server.
+    pub fn check_route(&self, alias: &str, server: &Server) -> Result<(), Error> {
+        let mut way = vec![alias.to_owned()];
+        let mut next = server.jump.clone();
+        while let Some(jump) = next {
+            if way.contains(&jump) {
+                let way = way.join("` → `");
+                let problem = format!("leads in a circle: `{way}` → `{jump}`");
+                return Err(Error::invalid("jump", problem));
+            }
+            next = self.0.servers.get(&jump)?.jump;
+            way.push(jump);
+        }
+        Ok(())
+    }
+
+    /// The host keys that a server shows now, with what is on record for it.
+    pub async fn host_keys(&self, alias: &str) -> Result<Shown, Error> {
+        let server = self.0.servers.get(alias)?;
+        let (rule, keys) = self.0.dialer.host_keys(alias, &server).await?;
+        Shown::of(rule, keys)
     }
 
     /// Takes note that an alias was changed or removed: its connections go, those in use once they
@@ -214,7 +286,7 @@ impl Pool {
     pub fn reconfigure(&self, alias: &str) {
         let host = lock(&self.0.hosts).get(alias).cloned();
         if let Some(host) = host {
-            host.configure(self.0.servers.get(alias).ok().map(Arc::new));
+            host.configure(self.server(alias).ok().map(Arc::new));
         }
     }
 
@@ -256,6 +328,12 @@ impl Pool {
             max_connections_per_server: self.0.config.max_connections,
             by_server,
         }
+    }
+}
+
+impl From<Arc<Shared>> for Pool {
+    fn from(shared: Arc<Shared>) -> Self {
+        Self(shared)
     }
 }
 

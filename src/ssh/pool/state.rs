@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::lease::{Lease, Use};
 use crate::error::Error;
-use crate::ssh::connect::Connection;
+use crate::ssh::connection::Connection;
 use crate::ssh::shell::Shell;
 use crate::store::servers::Server;
 use crate::time::Timestamp;
@@ -60,6 +60,8 @@ pub(super) struct Slot {
     pub(super) connection: Arc<Connection>,
     pub(super) commands: usize,
     pub(super) transfers: usize,
+    /// Connections to further servers that go through this one.
+    pub(super) jumps: usize,
     pub(super) limit: Option<Limit>,
     /// It takes no more channels, and goes once it carries none.
     pub(super) leaving: bool,
@@ -73,18 +75,25 @@ pub(super) struct Waiter {
 }
 
 impl Slot {
+    /// How many sessions it carries: servers count those.
     pub(super) fn load(&self) -> usize {
         self.commands + self.transfers
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        !self.leaving && self.load() < Limit::of(self.limit) && !self.connection.is_closed()
+    pub(super) fn is_unused(&self) -> bool {
+        self.load() + self.jumps == 0
+    }
+
+    pub(super) fn has_room(&self, purpose: Use) -> bool {
+        let has_place = purpose == Use::Jump || self.load() < Limit::of(self.limit);
+        !self.leaving && has_place && !self.connection.is_closed()
     }
 
     pub(super) fn count(&mut self, purpose: Use) -> &mut usize {
         match purpose {
             Use::Command | Use::Stop => &mut self.commands,
             Use::Transfer => &mut self.transfers,
+            Use::Jump => &mut self.jumps,
         }
     }
 
@@ -92,7 +101,7 @@ impl Slot {
         match purpose {
             Use::Command => self.transfers == 0,
             Use::Transfer => self.commands == 0,
-            Use::Stop => true,
+            Use::Stop | Use::Jump => true,
         }
     }
 
@@ -119,7 +128,7 @@ impl State {
     /// Takes out the slots that have to go and carry nothing.
     pub(super) fn take_unused(&mut self) -> Vec<Slot> {
         self.slots
-            .extract_if(.., |slot| slot.leaving && slot.load() == 0)
+            .extract_if(.., |slot| slot.leaving && slot.is_unused())
             .collect()
     }
 

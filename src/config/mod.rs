@@ -1,0 +1,295 @@
+//! Settings: raw strings from the environment and `.env`, parsed into one validated [`Config`].
+
+mod raw;
+mod settings;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::secret::Secret;
+use crate::ssh::host_key::Policy;
+use raw::{Layer, Raw, data_dir_of, read_env_file};
+pub use settings::{SETTINGS, Setting};
+
+/// Long enough for a server to restart, or a laptop to find its network again.
+const LINE_PATIENCE: Duration = Duration::from_secs(120);
+
+/// The validated settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the data files lie.
+    pub data_dir: PathBuf,
+    /// How long a call waits for its job before handing it to the background.
+    pub sync_timeout: Duration,
+    /// How long a command may run; `None` is without limit.
+    pub command_timeout: Option<Duration>,
+    /// How long an interactive command may run; `None` is without limit.
+    pub interactive_timeout: Option<Duration>,
+    /// The longest that `task_wait` may wait.
+    pub max_wait: Duration,
+    /// Most connections per alias.
+    pub max_connections: usize,
+    /// Connections per alias that idleness does not close.
+    pub min_connections: usize,
+    /// How long a connection may be unused before it closes.
+    pub idle_timeout: Duration,
+    /// Time between keep-alives.
+    pub keep_alive: Duration,
+    /// How long a transfer takes up a lost line again before it fails; not a setting.
+    pub line_patience: Duration,
+    /// Most jobs in the queue.
+    pub max_queue: usize,
+    /// Most bytes kept on disk of each output stream of a job.
+    pub max_output: u64,
+    /// Most bytes kept on disk of all outputs.
+    pub max_output_total: u64,
+    /// Time between coalesced saves.
+    pub save_interval: Duration,
+    /// How long history is kept.
+    pub history_retention: Duration,
+    /// What becomes of a host whose key is not known.
+    pub host_key_policy: Policy,
+    /// Whether nothing may run or change on a server.
+    pub read_only: bool,
+    /// Where local files of transfers have to lie; anywhere if empty.
+    pub allowed_roots: Vec<PathBuf>,
+    /// What stored secrets are encrypted with, if the user says so.
+    pub secret_key: Option<Secret>,
+    /// Whether the operating system's keyring may keep their key.
+    pub uses_keyring: bool,
+    /// Whether a file with clear-text secrets is kept once they are encrypted.
+    pub keep_clear_secrets: bool,
+    /// The user's own SSH files, where they are to be read.
+    pub ssh_files: SshFiles,
+    /// The least severe level that is logged.
+    pub log_level: Level,
+    /// Settings that were not understood, for stderr and `system_diagnostics`.
+    pub warnings: Vec<String>,
+}
+
+/// What other SSH clients of this user have on record; none of it is ever written.
+#[derive(Clone, Debug, Default)]
+pub struct SshFiles {
+    /// Files of known hosts, the nearest first.
+    pub known_hosts: Vec<PathBuf>,
+    /// The user's `config`.
+    pub user_config: PathBuf,
+    /// The machine's `ssh_config`.
+    pub system_config: PathBuf,
+}
+
+impl SshFiles {
+    /// Where OpenSSH has them.
+    fn of_user() -> Self {
+        let own = expand_home("~/.ssh");
+        let machine = Path::new("/etc/ssh");
+        Self {
+            known_hosts: vec![
+                own.join("known_hosts"),
+                own.join("known_hosts2"),
+                machine.join("ssh_known_hosts"),
+            ],
+            user_config: own.join("config"),
+            system_config: machine.join("ssh_config"),
+        }
+    }
+}
+
+/// What the command line sets; it goes before every variable.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--data-dir`
+    pub data_dir: Option<PathBuf>,
+    /// `--sync-timeout`
+    pub sync_timeout: Option<Duration>,
+}
+
+impl Config {
+    /// Reads the environment, then `.env` in the working directory, then `.env` in the data directory.
+    pub fn load(overrides: &Overrides) -> Self {
+        let mut warnings = Vec::new();
+        let mut layers = vec![
+            std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
+        ];
+        layers.push(read_env_file(Path::new(".env"), &mut warnings));
+        let data_dir = overrides
+            .data_dir
+            .clone()
+            .unwrap_or_else(|| data_dir_of(&layers));
+        layers.push(read_env_file(&data_dir.join(".env"), &mut warnings));
+        Self {
+            ssh_files: SshFiles::of_user(),
+            ..Self::resolve(layers, data_dir, overrides, warnings)
+        }
+    }
+
+    fn resolve(
+        layers: Vec<Layer>,
+        data_dir: PathBuf,
+        overrides: &Overrides,
+        warnings: Vec<String>,
+    ) -> Self {
+        let mut raw = Raw { layers, warnings };
+        let command_timeout =
+            raw.timeout("MCP_DEFAULT_CMD_TIMEOUT_MS", "MCP_DEFAULT_CMD_TIMEOUT_S");
+        let interactive_timeout = raw.timeout(
+            "MCP_INTERACTIVE_CMD_TIMEOUT_MS",
+            "MCP_INTERACTIVE_CMD_TIMEOUT_S",
+        );
+        let max_connections = raw.count("MAX_CONNECTIONS_PER_SERVER", 1);
+        let debug = raw.flag("MCP_DEBUG");
+        let level = raw.level("LOG_LEVEL");
+        Self {
+            data_dir,
+            sync_timeout: overrides
+                .sync_timeout
+                .unwrap_or_else(|| raw.seconds("MCP_SYNC_TIMEOUT_S")),
+            command_timeout,
+            interactive_timeout,
+            max_wait: raw.seconds("MCP_MAX_WAIT_TIMEOUT_S"),
+            max_connections,
+            min_connections: raw
+                .count("MIN_CONNECTIONS_PER_SERVER", 0)
+                .min(max_connections),
+            idle_timeout: raw.millis("IDLE_TIMEOUT", 1),
+            keep_alive: raw.millis("KEEP_ALIVE_INTERVAL", 1),
+            line_patience: LINE_PATIENCE,
+            max_queue: raw.count("MAX_QUEUE_SIZE", 1),
+            max_output: raw.whole("MAX_OUTPUT_SIZE", 0),
+            max_output_total: raw.whole("MAX_OUTPUT_TOTAL", 0),
+            save_interval: raw.millis("SAVE_INTERVAL", 1),
+            history_retention: raw.millis("HISTORY_RETENTION", 0),
+            host_key_policy: raw.host_key_policy("MCP_HOST_KEY_POLICY"),
+            read_only: raw.flag("MCP_READONLY"),
+            allowed_roots: raw.directories("MCP_ALLOWED_ROOTS"),
+            secret_key: raw.secret("MCP_SECRET_KEY"),
+            uses_keyring: raw.flag("MCP_KEYRING"),
+            keep_clear_secrets: raw.flag("MCP_KEEP_CLEAR_SECRETS"),
+            ssh_files: SshFiles::default(),
+            log_level: if debug { Level::DEBUG } else { level },
+            warnings: raw.warnings,
+        }
+    }
+
+    /// A configuration with every default, for a data directory, that reads no file of the user's
+    /// and leaves the keyring alone.
+    pub fn with_defaults(data_dir: PathBuf) -> Self {
+        Self {
+            uses_keyring: false,
+            ..Self::resolve(Vec::new(), data_dir, &Overrides::default(), Vec::new())
+        }
+    }
+}
+
+/// A leading `~` replaced by the home directory, as a shell would.
+pub fn expand_home(path: &str) -> PathBuf {
+    match (path.strip_prefix('~'), dirs::home_dir()) {
+        (Some(""), Some(home)) => home,
+        (Some(rest), Some(home)) if rest.starts_with(['/', '\\']) => home.join(&rest[1..]),
+        _ => PathBuf::from(path),
+    }
+}
+
+/// A positive number of seconds, fractions allowed.
+pub fn parse_seconds(text: &str) -> Option<Duration> {
+    let seconds = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
+    (!seconds.is_zero()).then_some(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(pairs: &[(&str, &str)]) -> Config {
+        let layer = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Config::resolve(
+            vec![layer],
+            PathBuf::from("/data"),
+            &Overrides::default(),
+            Vec::new(),
+        )
+    }
+
+    #[test]
+    fn defaults_are_the_contract() {
+        let config = resolve(&[]);
+        assert_eq!(config.sync_timeout, Duration::from_secs(30));
+        assert_eq!(config.command_timeout, Some(Duration::from_secs(300)));
+        assert_eq!(config.interactive_timeout, Some(Duration::from_secs(120)));
+        assert_eq!((config.max_connections, config.min_connections), (5, 1));
+        assert_eq!(
+            config.history_retention,
+            Duration::from_secs(31 * 24 * 3600)
+        );
+        assert_eq!(config.log_level, Level::INFO);
+        assert!(config.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_bad_value_is_reported_and_defaulted() {
+        let config = resolve(&[
+            ("MAX_QUEUE_SIZE", "many"),
+            ("MCP_SYNC_TIMEOUT_S", "-1"),
+            ("MCP_DEBUG", "perhaps"),
+        ]);
+        assert_eq!(config.max_queue, 1000);
+        assert_eq!(config.sync_timeout, Duration::from_secs(30));
+        assert_eq!(config.warnings.len(), 3);
+        assert!(
+            config
+                .warnings
+                .iter()
+                .any(|warning| warning.contains("`MAX_QUEUE_SIZE` is `many`"))
+        );
+    }
+
+    #[test]
+    fn timeouts_take_both_spellings_and_zero_is_none() {
+        assert_eq!(
+            resolve(&[("MCP_DEFAULT_CMD_TIMEOUT_S", "7")]).command_timeout,
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(
+            resolve(&[("MCP_DEFAULT_CMD_TIMEOUT_MS", "0")]).command_timeout,
+            None
+        );
+        let both = resolve(&[
+            ("MCP_DEFAULT_CMD_TIMEOUT_S", "7"),
+            ("MCP_DEFAULT_CMD_TIMEOUT_MS", "1500"),
+        ]);
+        assert_eq!(both.command_timeout, Some(Duration::from_millis(1500)));
+        let layer = |name: &str, value: &str| Layer::from([(name.to_owned(), value.to_owned())]);
+        let layers = vec![
+            layer("MCP_DEFAULT_CMD_TIMEOUT_S", "7"),
+            layer("MCP_DEFAULT_CMD_TIMEOUT_MS", "300000"),
+        ];
+        let config = Config::resolve(layers, PathBuf::new(), &Overrides::default(), Vec::new());
+        assert_eq!(config.command_timeout, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn the_ceiling_bounds_the_floor() {
+        let config = resolve(&[
+            ("MAX_CONNECTIONS_PER_SERVER", "2"),
+            ("MIN_CONNECTIONS_PER_SERVER", "4"),
+        ]);
+        assert_eq!(config.min_connections, 2);
+    }
+
+    #[test]
+    fn earlier_layers_go_first() {
+        let layer = |value: &str| Layer::from([("MAX_QUEUE_SIZE".to_owned(), value.to_owned())]);
+        let layers = vec![layer("3"), layer("4")];
+        let config = Config::resolve(layers, PathBuf::new(), &Overrides::default(), Vec::new());
+        assert_eq!(config.max_queue, 3);
+    }
+}

@@ -1,0 +1,167 @@
+//! The raw strings of the layers, parsed with a warning and the default where they make no sense.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::{SETTINGS, expand_home, parse_seconds};
+use crate::secret::Secret;
+use crate::ssh::host_key::Policy;
+
+pub(super) type Layer = HashMap<String, String>;
+
+fn default_of(name: &str) -> &'static str {
+    SETTINGS
+        .iter()
+        .find(|setting| setting.name == name)
+        .expect("every setting that is read stands in SETTINGS")
+        .default
+}
+
+pub(super) fn data_dir_of(layers: &[Layer]) -> PathBuf {
+    let set = layers
+        .iter()
+        .find_map(|layer| set_in(layer, "MCP_DATA_DIR"));
+    expand_home(set.unwrap_or(default_of("MCP_DATA_DIR")))
+}
+
+pub(super) fn read_env_file(path: &Path, warnings: &mut Vec<String>) -> Layer {
+    let mut layer = Layer::new();
+    let Ok(lines) = dotenvy::from_path_iter(path) else {
+        return layer;
+    };
+    for line in lines {
+        match line {
+            Ok((name, value)) => {
+                layer.insert(name, value);
+            }
+            // The message would quote the line, which may hold somebody's secret.
+            Err(_) => warnings.push(format!(
+                "`{}` has a line that is not NAME=value; it was skipped",
+                path.display()
+            )),
+        }
+    }
+    layer
+}
+
+/// A variable's value in one layer; an empty one counts as not set.
+fn set_in<'a>(layer: &'a Layer, name: &str) -> Option<&'a str> {
+    layer
+        .get(name)
+        .map(|value| value.trim())
+        .filter(|value| !value.is_empty())
+}
+
+pub(super) struct Raw {
+    pub(super) layers: Vec<Layer>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Raw {
+    fn get(&self, name: &str) -> Option<String> {
+        self.layers
+            .iter()
+            .find_map(|layer| set_in(layer, name))
+            .map(ToOwned::to_owned)
+    }
+
+    fn parse<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> T {
+        let default = default_of(name);
+        if let Some(value) = self.get(name) {
+            if let Some(parsed) = parse(&value) {
+                return parsed;
+            }
+            self.warnings.push(format!(
+                "`{name}` is `{value}`, expected {expected}; using {default}"
+            ));
+        }
+        parse(default).expect("every default parses as its own kind")
+    }
+
+    pub(super) fn whole(&mut self, name: &str, least: u64) -> u64 {
+        let expected = format!("a whole number, at least {least}");
+        self.parse(name, &expected, |text| {
+            text.parse().ok().filter(|number| *number >= least)
+        })
+    }
+
+    pub(super) fn count(&mut self, name: &str, least: u64) -> usize {
+        usize::try_from(self.whole(name, least)).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn millis(&mut self, name: &str, least: u64) -> Duration {
+        Duration::from_millis(self.whole(name, least))
+    }
+
+    pub(super) fn seconds(&mut self, name: &str) -> Duration {
+        self.parse(name, "a number of seconds above 0", parse_seconds)
+    }
+
+    /// Milliseconds, or seconds under the later name, whichever the first layer that has one says;
+    /// 0 is no timeout.
+    pub(super) fn timeout(&mut self, millis: &str, seconds: &str) -> Option<Duration> {
+        let layer = self
+            .layers
+            .iter()
+            .find(|layer| set_in(layer, millis).or(set_in(layer, seconds)).is_some());
+        let in_seconds = layer.filter(|layer| set_in(layer, millis).is_none());
+        if let Some(value) = in_seconds.and_then(|layer| set_in(layer, seconds)) {
+            let parsed = value
+                .parse()
+                .ok()
+                .and_then(|number| Duration::try_from_secs_f64(number).ok());
+            if let Some(duration) = parsed {
+                return Some(duration).filter(|duration| !duration.is_zero());
+            }
+            let default = default_of(millis);
+            let problem = format!(
+                "`{seconds}` is `{value}`, expected a number of seconds; using {default} ms"
+            );
+            self.warnings.push(problem);
+        }
+        Some(self.millis(millis, 0)).filter(|duration| !duration.is_zero())
+    }
+
+    pub(super) fn flag(&mut self, name: &str) -> bool {
+        self.parse(name, "true or false", |text| {
+            match text.to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Some(true),
+                "false" | "0" | "no" | "off" => Some(false),
+                _ => None,
+            }
+        })
+    }
+
+    pub(super) fn level(&mut self, name: &str) -> Level {
+        self.parse(name, "error, warn, info or debug", |text| {
+            match text.to_ascii_lowercase().as_str() {
+                "error" => Some(Level::ERROR),
+                "warn" => Some(Level::WARN),
+                "info" => Some(Level::INFO),
+                "debug" => Some(Level::DEBUG),
+                _ => None,
+            }
+        })
+    }
+
+    pub(super) fn host_key_policy(&mut self, name: &str) -> Policy {
+        self.parse(name, "accept-new or strict", Policy::parse)
+    }
+
+    /// Directories, separated as in `PATH`.
+    pub(super) fn directories(&self, name: &str) -> Vec<PathBuf> {
+        let value = self.get(name).unwrap_or_default();
+        std::env::split_paths(&value)
+            .filter(|path| !path.as_os_str().is_empty())
+            .map(|path| path.to_str().map_or_else(|| path.clone(), expand_home))
+            .collect()
+    }
+
+    /// A secret's text: it is in no message.
+    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+        self.get(name).map(|value| Secret::from(value.as_str()))
+    }
+}

@@ -1,0 +1,247 @@
+//! `doctor`: looks at settings, data directory and every server, and says what is wrong and what to do.
+
+use std::fmt::{Display, Write as _};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt};
+
+use crate::audit;
+use crate::config::Config;
+use crate::error::Error;
+use crate::guard::Policies;
+use crate::secret::Vault;
+use crate::ssh::host_key::KnownHosts;
+use crate::ssh::{Pool, Use};
+use crate::store::servers::{Server, Servers};
+use crate::store::{DataDirectory, Entry};
+
+/// Servers that are looked at at once.
+const AT_ONCE: usize = 8;
+
+/// How long one server is waited for, its route included.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// One line of the table.
+struct Finding {
+    what: String,
+    is_good: bool,
+    text: String,
+    /// What to do.
+    advice: String,
+}
+
+impl Finding {
+    fn good(what: impl Display, text: impl Display) -> Self {
+        Self {
+            what: what.to_string(),
+            is_good: true,
+            text: text.to_string(),
+            advice: String::new(),
+        }
+    }
+
+    fn bad(what: impl Display, text: impl Display, advice: impl Display) -> Self {
+        Self {
+            what: what.to_string(),
+            is_good: false,
+            text: text.to_string(),
+            advice: advice.to_string(),
+        }
+    }
+
+    fn of(what: impl Display, error: &Error) -> Self {
+        Self::bad(what, error, error.hint())
+    }
+}
+
+/// Prints what it finds. Says whether all is well.
+pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
+    let mut findings: Vec<_> = config
+        .warnings
+        .iter()
+        .map(|warning| Finding::bad("settings", warning, "correct the variable"))
+        .collect();
+    if findings.is_empty() {
+        findings.push(Finding::good("settings", "all are understood"));
+    }
+    let data_dir = config.data_dir.clone();
+    findings.push(rights(&data_dir));
+    match Practice::open(config) {
+        Ok(practice) => {
+            findings.extend(practice.secrets());
+            findings.push(practice.policy());
+            findings.push(trail(&data_dir));
+            findings.extend(practice.servers().await);
+            practice.pool.close().await;
+        }
+        Err(error) => findings.push(Finding::of("data directory", &error)),
+    }
+    let is_well = findings.iter().all(|finding| finding.is_good);
+    out.write_all(table(&findings).as_bytes())?;
+    Ok(is_well)
+}
+
+fn table(findings: &[Finding]) -> String {
+    let width = |finding: &Finding| finding.what.chars().count();
+    let width = findings.iter().map(width).max().unwrap_or_default();
+    let mut table = String::new();
+    for finding in findings {
+        let mark = if finding.is_good { "ok  " } else { "BAD " };
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "{mark} {:<width$}  {}", finding.what, finding.text);
+        if !finding.advice.is_empty() {
+            let _ = writeln!(table, "     {:<width$}  → {}", "", finding.advice);
+        }
+    }
+    let bad = findings.iter().filter(|finding| !finding.is_good).count();
+    let _ = match bad {
+        0 => writeln!(table, "\nAll is well."),
+        1 => writeln!(table, "\n1 problem."),
+        more => writeln!(table, "\n{more} problems."),
+    };
+    table
+}
+
+#[cfg(unix)]
+fn rights(directory: &Path) -> Finding {
+    use std::os::unix::fs::PermissionsExt;
+
+    let what = "data directory";
+    let shown = directory.display();
+    match std::fs::metadata(directory) {
+        // It is made when it is first needed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Finding::good(what, format!("{shown} is not there yet"))
+        }
+        Err(error) => Finding::bad(
+            what,
+            format!("{shown}: {error}"),
+            "set MCP_DATA_DIR to a directory of yours",
+        ),
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => Finding::bad(
+            what,
+            format!("{shown} can be read by others"),
+            format!("chmod 700 {shown}"),
+        ),
+        Ok(_) => match tempfile::tempfile_in(directory) {
+            Ok(_) => Finding::good(what, shown),
+            Err(error) => Finding::bad(
+                what,
+                format!("{shown} cannot be written: {error}"),
+                "check owner, rights and free space",
+            ),
+        },
+    }
+}
+
+#[cfg(not(unix))]
+fn rights(directory: &Path) -> Finding {
+    Finding::good("data directory", directory.display())
+}
+
+fn trail(directory: &Path) -> Finding {
+    let what = "audit trail";
+    match audit::verify(directory) {
+        Ok(audit::Verified {
+            problem: Some(problem),
+            ..
+        }) => Finding::bad(what, problem, "find out who changed it"),
+        Ok(verified) => Finding::good(what, format!("{} lines in order", verified.lines)),
+        Err(error) => Finding::bad(what, error, "check the rights of the data directory"),
+    }
+}
+
+/// What it takes to look at servers, and no job engine: whoever looks takes nothing over.
+struct Practice {
+    vault: Vault,
+    servers: Arc<Servers>,
+    policies: Policies,
+    pool: Pool,
+}
+
+impl Practice {
+    fn open(config: Config) -> Result<Self, Error> {
+        let data = DataDirectory::open(&config.data_dir)?;
+        let vault = Vault::open(data.path(), config.secret_key.clone(), config.uses_keyring);
+        let servers = Arc::new(Servers::open(&data, vault.clone()));
+        let known_hosts = KnownHosts::open(data.path(), config.ssh_files.known_hosts.clone());
+        Ok(Self {
+            policies: Policies::open(&data),
+            pool: Pool::new(
+                Arc::new(config),
+                Arc::clone(&servers),
+                known_hosts,
+                vault.clone(),
+            ),
+            vault,
+            servers,
+        })
+    }
+
+    /// Every stored secret has to be there when it is needed.
+    fn secrets(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut count = 0;
+        for (alias, mut server) in self.servers.list().unwrap_or_default() {
+            for secret in server.secrets() {
+                count += 1;
+                if let Err(error) = self.vault.unseal(secret) {
+                    findings.push(Finding::of(format!("secret of {alias}"), &error));
+                }
+            }
+        }
+        if findings.is_empty() {
+            let place = self.vault.place();
+            findings.push(Finding::good(
+                "secrets",
+                format!("{count} stored; encrypted with the key in {place}"),
+            ));
+        }
+        findings
+    }
+
+    fn policy(&self) -> Finding {
+        match self.policies.current() {
+            Ok(_) => Finding::good("command policy", "understood"),
+            Err(error) => Finding::of("command policy", &error),
+        }
+    }
+
+    async fn servers(&self) -> Vec<Finding> {
+        let servers = match self.servers.list() {
+            Ok(servers) => servers,
+            Err(error) => return vec![Finding::of("servers", &error)],
+        };
+        if servers.is_empty() {
+            return vec![Finding::good("servers", "none is configured yet")];
+        }
+        stream::iter(servers)
+            .map(|(alias, server)| self.visit(alias, server))
+            .buffered(AT_ONCE)
+            .collect()
+            .await
+    }
+
+    /// Goes to a server as a call would: by its route, with its host key, and in.
+    async fn visit(&self, alias: String, server: Server) -> Finding {
+        let began = Instant::now();
+        let way = match &server.jump {
+            Some(jump) => format!("{} through {jump}", server.place()),
+            None => server.place(),
+        };
+        match self.pool.open(&alias, Use::Command, PATIENCE).await {
+            Ok(_) => {
+                let key = self.pool.host_key(&alias).unwrap_or_default();
+                let took = began.elapsed().as_millis();
+                Finding::good(
+                    &alias,
+                    format!("{way}, logged in within {took} ms, host key {key}"),
+                )
+            }
+            Err(error) => Finding::of(&alias, &error),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The one error type, and the one place where it becomes an MCP result.
+
+mod report;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ssh::host_key::Problem;
+pub use report::Report;
+
+/// What can go wrong, with what a caller needs to act on it.
+///
+/// Messages are lower-case facts with the subject in backticks; the advice is [`Error::hint`].
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// No server is configured under this alias.
+    #[error("server `{alias}` is not known")]
+    UnknownAlias {
+        /// The alias that was asked for.
+        alias: String,
+    },
+    /// No API is configured under this alias.
+    #[error("API `{alias}` is not known")]
+    UnknownApi {
+        /// The alias that was asked for.
+        alias: String,
+    },
+    /// No job in the queue has this ID.
+    #[error("task `{id}` is not known")]
+    UnknownTask {
+        /// The ID that was asked for.
+        id: String,
+    },
+    /// An argument is missing, unknown, or not of its type.
+    #[error("parameter `{parameter}` {problem}")]
+    InvalidArgument {
+        /// The parameter's path, such as `files[0].local`.
+        parameter: String,
+        /// What is wrong with it, as the rest of a sentence.
+        problem: String,
+        /// What it should have been.
+        expected: Option<String>,
+    },
+    /// The server could not be reached, or the line to it was lost.
+    #[error("cannot connect to server `{alias}` at {host}:{port}: {reason}")]
+    Connection {
+        /// The server's alias.
+        alias: String,
+        /// Its host.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// The cause; the operating system's name for it where there is one.
+        reason: String,
+    },
+    /// The line was lost while a command or transfer was under way.
+    #[error("the line to server `{alias}` at {host}:{port} was lost: {reason}")]
+    LineLost {
+        /// The server's alias.
+        alias: String,
+        /// Its host.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// The cause.
+        reason: String,
+    },
+    /// The server refused every method offered, or a key could not be used.
+    #[error("server `{alias}` did not authenticate `{user}`: {reason}")]
+    Auth {
+        /// The server's alias.
+        alias: String,
+        /// The user to log in as.
+        user: String,
+        /// Why.
+        reason: String,
+        /// The methods tried, by their names in RFC 4252.
+        tried: Vec<String>,
+    },
+    /// The server's host key is not to be trusted.
+    #[error("server `{alias}` at {host}:{port} showed a host key that {problem}")]
+    HostKeyMismatch {
+        /// The server's alias.
+        alias: String,
+        /// Its host.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// SHA-256 fingerprint of the key that the server showed.
+        presented: Box<str>,
+        /// SHA-256 fingerprints of the keys on record.
+        known: Vec<String>,
+        /// Where the first key on record stands: file and line.
+        known_at: Option<Box<str>>,
+        /// What is wrong with it.
+        problem: Problem,
+    },
+    /// A stored secret cannot be decrypted, or is not where its reference says.
+    #[error("{secret} is not to be had: {reason}")]
+    SecretUnavailable {
+        /// Which one, without saying it.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// The user's own SSH configuration cannot be read, or does not say what it takes.
+    #[error("the SSH configuration does not tell how to reach `{name}`: {reason}")]
+    SshConfig {
+        /// The server's alias; empty if none is meant.
+        alias: String,
+        /// The host that was looked up.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A command that the policy does not let through.
+    #[error("the policy refuses `{part}`: {reason}")]
+    Blocked {
+        /// The rule that it breaks, if it breaks one.
+        rule: Option<String>,
+        /// The part of the command that is meant.
+        part: String,
+        /// Why.
+        reason: String,
+        /// What would pass.
+        advice: String,
+    },
+    /// Nothing may run or change there.
+    #[error("{subject} is read-only, and `{tool}` would run or change something")]
+    ReadOnly {
+        /// What is: a server, or everything.
+        subject: String,
+        /// The tool that was called.
+        tool: String,
+    },
+    /// A local path that transfers may not touch.
+    #[error("`{path}` is outside the directories that transfers may touch")]
+    OutsideRoots {
+        /// The path as it was given.
+        path: String,
+        /// The directories.
+        roots: Vec<String>,
+    },
+    /// A server cannot do what it takes to keep a detached job.
+    #[error("server `{alias}` cannot keep a detached task: {reason}")]
+    NotDetached {
+        /// The server's alias.
+        alias: String,
+        /// What it complained of.
+        reason: String,
+    },
+    /// A server offers no shell for what needs one.
+    #[error("server `{alias}` offers no shell for this: {reason}")]
+    NoShell {
+        /// The server's alias.
+        alias: String,
+        /// What is in the way.
+        reason: String,
+    },
+    /// A server did not say what it was asked.
+    #[error("`{tool}` on server `{alias}`: {reason}")]
+    Monitoring {
+        /// The server's alias.
+        alias: String,
+        /// The tool that asked.
+        tool: &'static str,
+        /// What the server said instead.
+        reason: String,
+    },
+    /// A command ran past its timeout.
+    #[error("the command ran past its timeout of {} s and was {stopped}", limit.as_secs_f64())]
+    CommandTimeout {
+        /// The timeout.
+        limit: Duration,
+        /// What became of the remote process.
+        stopped: Stopped,
+    },
+    /// Not one file of a transfer got through.
+    #[error("no file was transferred: {}", first_failure(failed))]
+    Transfer {
+        /// Each file that failed, with its reason.
+        failed: Vec<FailedFile>,
+    },
+    /// The queue holds as many unfinished jobs as it may.
+    #[error("the queue is full: {limit} jobs are pending or running")]
+    QueueFull {
+        /// `MAX_QUEUE_SIZE`
+        limit: usize,
+    },
+    /// A job has been retried as often as it may be.
+    #[error("task `{id}` has been retried {retries} times, which is the limit")]
+    RetryLimit {
+        /// The job.
+        id: String,
+        /// How often it has been retried.
+        retries: u32,
+    },
+    /// A job's state or kind does not allow a retry.
+    #[error("task `{id}` cannot be retried: {reason}")]
+    NotRetryable {
+        /// The job.
+        id: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A data file could not be read or written.
+    #[error("cannot {action} `{}`: {reason}", path.display())]
+    Storage {
+        /// The file.
+        path: PathBuf,
+        /// What was attempted: `read`, `write`, `lock`.
+        action: &'static str,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// A job is under way and could not be recorded, so that it would be lost with this process.
+    #[error("task `{id}` is running, but could not be recorded: {reason}")]
+    Unrecorded {
+        /// The job.
+        id: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A fault in this program.
+    #[error("internal fault: {reason}")]
+    Internal {
+        /// What is known of it.
+        reason: String,
+    },
+}
+
+/// A file that a transfer could not move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedFile {
+    /// The source path.
+    pub file: String,
+    /// Why it failed, in the words of whoever refused.
+    pub error: String,
+}
+
+/// What is known of a remote process that was told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stopped {
+    /// The server reported its end.
+    Stopped,
+    /// It was sent a signal, and its end was not seen.
+    Signalled,
+    /// Nothing is known: it may still be running.
+    Unknown,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stopped => "stopped on the server",
+            Self::Signalled => "sent a signal; whether it has ended is not known",
+            Self::Unknown => "given up; it may still be running on the server",
+        })
+    }
+}
+
+fn first_failure(failed: &[FailedFile]) -> String {
+    failed.first().map_or_else(
+        || "there was nothing to transfer".to_owned(),
+        |first| format!("`{}`: {}", first.file, first.error),
+    )
+}
+
+impl Error {
+    /// An `INVALID_ARGUMENT` for a value that has the right type and is still not acceptable.
+    pub fn invalid(parameter: &str, problem: impl Into<String>) -> Self {
+        Self::InvalidArgument {
+            parameter: parameter.to_owned(),
+            problem: problem.into(),
+            expected: None,
+        }
+    }
+}

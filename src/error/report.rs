@@ -1,0 +1,260 @@
+//! What a caller is told of an error: code, sentence, facts, advice.
+
+use rmcp::handler::server::tool::IntoCallToolResult;
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorData};
+use serde_json::{Map, Value, json};
+
+use super::Error;
+use crate::secret::{hide, hide_in};
+use crate::time::Timestamp;
+
+impl Error {
+    /// The code that programs match on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownAlias { .. } | Self::UnknownApi { .. } => "UNKNOWN_ALIAS",
+            Self::UnknownTask { .. } => "UNKNOWN_TASK",
+            Self::InvalidArgument { .. } => "INVALID_ARGUMENT",
+            Self::Connection { .. } | Self::LineLost { .. } => "CONNECTION_FAILED",
+            Self::Auth { .. } => "AUTH_FAILED",
+            Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
+            Self::SecretUnavailable { .. } => "SECRET_UNAVAILABLE",
+            Self::SshConfig { .. } => "SSH_CONFIG_ERROR",
+            Self::Blocked { .. } => "POLICY_BLOCKED",
+            Self::ReadOnly { .. } => "READ_ONLY",
+            Self::OutsideRoots { .. } => "PATH_NOT_ALLOWED",
+            Self::NotDetached { .. } => "DETACH_FAILED",
+            Self::NoShell { .. } => "NO_SHELL",
+            Self::Monitoring { .. } => "MONITORING_ERROR",
+            Self::CommandTimeout { .. } => "COMMAND_TIMEOUT",
+            Self::Transfer { .. } => "TRANSFER_FAILED",
+            Self::QueueFull { .. } => "QUEUE_FULL",
+            Self::RetryLimit { .. } => "RETRY_LIMIT_EXCEEDED",
+            Self::NotRetryable { .. } => "NOT_RETRYABLE",
+            Self::Storage { .. } | Self::Unrecorded { .. } => "STORAGE_ERROR",
+            Self::Internal { .. } => "INTERNAL_ERROR",
+        }
+    }
+
+    /// What to do next, in a sentence.
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::UnknownAlias { .. } => {
+                "call server_list for the known aliases, or server_add to add one"
+            }
+            Self::UnknownApi { .. } => "call api_list for the known APIs, or api_add to add one",
+            Self::UnknownTask { .. } => {
+                "call task_queue for the known tasks; finished ones are kept for a day"
+            }
+            Self::InvalidArgument { .. } => "correct the argument and call again",
+            Self::Connection { .. } => "check host, port and network, then call again",
+            Self::LineLost { .. } => {
+                "look on the server what was done before calling again: it may have run, or be running"
+            }
+            Self::Auth { .. } => {
+                "check user, key and password; the key's public half belongs in the user's authorized_keys"
+            }
+            Self::HostKeyMismatch { .. } => {
+                "nothing was sent; compare the fingerprint with the one that `ssh-keygen -lf` shows on the server itself, and call server_trust with it only if they are the same"
+            }
+            Self::SecretUnavailable { .. } => {
+                "see that it is where it is said to be, or set it again with server_add or api_add"
+            }
+            Self::SshConfig { .. } => {
+                "correct the file at that line, or give host and user instead"
+            }
+            Self::Blocked { advice, .. } => advice,
+            Self::ReadOnly { .. } => {
+                "ask the person who runs this; it is set by MCP_READONLY or by the server's `readonly`"
+            }
+            Self::OutsideRoots { .. } => {
+                "use a path inside one of them, or ask the person who set MCP_ALLOWED_ROOTS"
+            }
+            Self::Monitoring { .. } => "see whether what was asked for is there and may be read",
+            Self::NoShell { .. } => "run the commands one by one with task_exec",
+            Self::NotDetached { .. } => {
+                "it takes a POSIX shell and a home directory that can be written; or call without detach"
+            }
+            Self::CommandTimeout { .. } => {
+                "raise the timeout, or run it by task_exec with detach: true"
+            }
+            Self::Transfer { .. } => {
+                "check paths, permissions and free space, then call task_retry"
+            }
+            Self::QueueFull { .. } => "wait for running tasks to finish, or raise MAX_QUEUE_SIZE",
+            Self::RetryLimit { .. } => "find the cause, then start it as a new task",
+            Self::NotRetryable { .. } => "start it as a new task instead",
+            Self::Storage { .. } => "check free space and permissions of the data directory",
+            Self::Unrecorded { .. } => {
+                "do not start it again: task_wait still finds it while this server runs; free space meanwhile"
+            }
+            Self::Internal { .. } => "this is a bug; task_logs has the details",
+        }
+    }
+
+    /// The facts behind the message, as the contract names them.
+    fn details(&self) -> Value {
+        match self {
+            Self::UnknownAlias { alias } | Self::UnknownApi { alias } => json!({ "alias": alias }),
+            Self::UnknownTask { id } => json!({ "taskId": id }),
+            Self::InvalidArgument {
+                parameter,
+                problem,
+                expected,
+            } => {
+                json!({ "parameter": parameter, "reason": problem, "expected": expected })
+            }
+            Self::Connection {
+                alias,
+                host,
+                port,
+                reason,
+            }
+            | Self::LineLost {
+                alias,
+                host,
+                port,
+                reason,
+            } => {
+                json!({ "alias": alias, "host": host, "port": port, "reason": reason })
+            }
+            Self::Auth {
+                alias,
+                user,
+                reason,
+                tried,
+            } => {
+                json!({ "alias": alias, "user": user, "reason": reason, "tried": tried })
+            }
+            Self::HostKeyMismatch {
+                alias,
+                host,
+                port,
+                presented,
+                known,
+                known_at,
+                problem,
+            } => json!({
+                "alias": alias, "host": host, "port": port,
+                "presented": presented, "known": known, "knownAt": known_at,
+                "reason": problem.to_string(),
+            }),
+            Self::SecretUnavailable { secret, reason } => {
+                json!({ "secret": secret, "reason": reason })
+            }
+            Self::SshConfig {
+                alias,
+                name,
+                reason,
+            } => json!({ "alias": alias, "name": name, "reason": reason }),
+            Self::Blocked {
+                rule, part, reason, ..
+            } => json!({ "rule": rule, "part": part, "reason": reason }),
+            Self::ReadOnly { subject, tool } => json!({ "subject": subject, "tool": tool }),
+            Self::OutsideRoots { path, roots } => json!({ "path": path, "roots": roots }),
+            Self::Monitoring {
+                alias,
+                tool,
+                reason,
+            } => json!({ "alias": alias, "tool": tool, "reason": reason }),
+            Self::NotDetached { alias, reason } | Self::NoShell { alias, reason } => {
+                json!({ "alias": alias, "reason": reason })
+            }
+            Self::CommandTimeout { limit, stopped } => {
+                json!({ "timeout": limit.as_secs_f64(), "process": stopped })
+            }
+            Self::Transfer { failed } => json!({ "failedFiles": failed }),
+            Self::QueueFull { limit } => json!({ "limit": limit }),
+            Self::RetryLimit { id, retries } => json!({ "taskId": id, "retryCount": retries }),
+            Self::NotRetryable { id, reason } | Self::Unrecorded { id, reason } => {
+                json!({ "taskId": id, "reason": reason })
+            }
+            Self::Storage { path, reason, .. } => {
+                json!({ "path": path.display().to_string(), "reason": reason })
+            }
+            Self::Internal { reason } => json!({ "reason": reason }),
+        }
+    }
+
+    /// The error as it is kept in a job's record and sent to a client.
+    pub fn report(&self) -> Report {
+        let mut details = match self.details() {
+            Value::Object(details) => details,
+            _ => Map::new(),
+        };
+        details.retain(|_, value| !value.is_null());
+        details.insert("hint".to_owned(), self.hint().into());
+        details.values_mut().for_each(hide_in);
+        Report {
+            code: self.code().to_owned(),
+            message: hide(&self.to_string()).into_owned(),
+            details,
+        }
+    }
+}
+
+/// An error in the form that outlives the process: code, sentence, facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// One of the contract's codes.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// What is needed to act.
+    pub details: Map<String, Value>,
+}
+
+impl Report {
+    /// The object that the contract promises as a failed call's text.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "error": true,
+            "code": self.code,
+            "message": self.message,
+            "details": self.details,
+            "timestamp": Timestamp::now(),
+        })
+    }
+
+    /// The failed call's result, with `structured` (a job's record) as its structured content.
+    pub fn to_result(&self, structured: Option<Value>) -> CallToolResult {
+        let object = self.to_json();
+        let mut result = CallToolResult::error(vec![ContentBlock::text(object.to_string())]);
+        result.structured_content = Some(structured.unwrap_or(object));
+        result
+    }
+}
+
+impl IntoCallToolResult for Error {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        Ok(self.report().to_result(None).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_has_the_contract_s_fields() {
+        let error = Error::Connection {
+            alias: "web1".into(),
+            host: "192.0.2.7".into(),
+            port: 22,
+            reason: "ECONNREFUSED".into(),
+        };
+        let json = error.report().to_json();
+        assert_eq!(json["error"], true);
+        assert_eq!(json["code"], "CONNECTION_FAILED");
+        assert_eq!(json["details"]["alias"], "web1");
+        assert_eq!(json["details"]["reason"], "ECONNREFUSED");
+        assert!(json["details"]["hint"].is_string());
+        assert!(json["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn absent_facts_are_left_out() {
+        let report = Error::invalid("alias", "is empty").report();
+        assert!(!report.details.contains_key("expected"));
+    }
+}

@@ -1,0 +1,108 @@
+//! The local directories that transfers stay inside.
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::Error;
+
+/// Directories, symbolic links resolved. Without one, every path is inside. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Roots(Arc<[PathBuf]>);
+
+impl Roots {
+    /// These directories. One that is not there is kept as it is: nothing can lie in it yet.
+    pub fn new(directories: &[PathBuf]) -> Self {
+        let resolved = directories.iter().map(|directory| {
+            directory
+                .canonicalize()
+                .unwrap_or_else(|_| directory.clone())
+        });
+        Self(resolved.collect())
+    }
+
+    /// Refuses a path that leads outside, wherever its links lead. What is not there yet counts as
+    /// lying where it would be made.
+    pub fn check(&self, path: &Path) -> Result<(), Error> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        match real(path) {
+            Ok(real) if self.0.iter().any(|root| real.starts_with(root)) => Ok(()),
+            _ => Err(Error::OutsideRoots {
+                path: path.display().to_string(),
+                roots: self
+                    .0
+                    .iter()
+                    .map(|root| root.display().to_string())
+                    .collect(),
+            }),
+        }
+    }
+
+    /// The same, for where errors of files are told.
+    pub fn check_file(&self, path: &Path) -> io::Result<()> {
+        self.check(path)
+            .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error.to_string()))
+    }
+}
+
+/// The path with every link resolved, as far as it is there; the rest has to be plain names.
+fn real(path: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let mut missing = Vec::new();
+    let mut there = absolute.as_path();
+    loop {
+        match there.canonicalize() {
+            Ok(real) => {
+                return Ok(missing
+                    .iter()
+                    .rev()
+                    .fold(real, |path, name| path.join(name)));
+            }
+            // A link that leads nowhere is there, and where it leads is not known.
+            Err(error) if there.is_symlink() => return Err(error),
+            Err(error) => {
+                let (Some(Component::Normal(name)), Some(parent)) =
+                    (there.components().next_back(), there.parent())
+                else {
+                    return Err(error);
+                };
+                missing.push(name.to_owned());
+                there = parent;
+            }
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_and_dots_do_not_lead_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let (inside, outside) = (directory.path().join("in"), directory.path().join("out"));
+        std::fs::create_dir_all(inside.join("sub")).unwrap();
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("file"), "").unwrap();
+        std::os::unix::fs::symlink(&outside, inside.join("away")).unwrap();
+        std::os::unix::fs::symlink(outside.join("none"), inside.join("dangling")).unwrap();
+        let roots = Roots::new(std::slice::from_ref(&inside));
+        for good in ["", "sub", "sub/new", "new/deep/file", "sub/../x"] {
+            assert!(roots.check(&inside.join(good)).is_ok(), "{good}");
+        }
+        for bad in [
+            "..",
+            "away",
+            "away/file",
+            "away/new",
+            "dangling",
+            "../out/file",
+            "no/../../out",
+        ] {
+            assert!(roots.check(&inside.join(bad)).is_err(), "{bad}");
+        }
+        assert!(Roots::default().check(&outside).is_ok());
+    }
+}

@@ -1,0 +1,23 @@
+//! Texts in no shell's grammar that is known here: cut wherever some shell might begin a command.
+
+use super::text::{Argument, words};
+
+/// Words that come before a command.
+const LEADING: &[&str] = &[
+    "and", "or", "not", "begin", "then", "else", "do", "if", "elif", "while", "until", "builtin",
+];
+
+/// What may be commands in the text, each in its words.
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = Vec<Argument>> {
+    text.split([';', '|', '&', '\n', '(', ')', '{', '}', '`', '<', '>'])
+        .map(|piece| {
+            let mut words = words(piece);
+            let leading = words
+                .iter()
+                .take_while(|word| LEADING.contains(&&*word.text))
+                .count();
+            words.drain(..leading);
+            words
+        })
+        .filter(|words| !words.is_empty())
+}

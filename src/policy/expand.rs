@@ -1,0 +1,340 @@
+//! Words as the arguments that a shell makes of them.
+
+use super::Refusal;
+use super::judge::Judge;
+use super::letters::braces;
+use super::path;
+use super::scope::Scope;
+use super::syntax::{Change, List, Piece, Word};
+use super::text::{Argument, MANY, ONE, SOMETHING, UNKNOWN, is_unknown};
+
+/// Readings of one word that are followed; past it, a variable's value counts as not known.
+const MOST_READINGS: usize = 64;
+/// Words that braces may make of one.
+const MOST_CHOICES: usize = 512;
+
+/// The arguments that one reading of a word makes.
+pub(super) type Reading = Vec<Argument>;
+
+/// A reading that is being put together.
+#[derive(Clone, Default)]
+struct Draft {
+    done: Vec<Argument>,
+    text: String,
+    printed: Option<String>,
+    /// Whether anything in it is quoted or fixed: then it is an argument even if it is empty.
+    fixed: bool,
+    /// Whether the argument so far is only what unquoted variables gave.
+    loose: bool,
+}
+
+impl Draft {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.fixed = true;
+    }
+
+    fn cut(&mut self) {
+        if self.fixed || !self.text.is_empty() {
+            let text = std::mem::take(&mut self.text);
+            self.done.push(Argument {
+                loose: self.loose && !self.fixed && text.chars().all(is_unknown),
+                text,
+                printed: self.printed.take(),
+            });
+        }
+        (self.fixed, self.loose) = (false, false);
+    }
+
+    /// Adds a value, which is split at its spaces and whose stars count if it is not quoted.
+    fn add(&mut self, value: &str, splits: bool) {
+        if !splits {
+            return self.push(value);
+        }
+        for letter in value.chars() {
+            match letter {
+                ' ' | '\t' | '\n' => self.cut(),
+                '*' => self.text.push(MANY),
+                '?' => self.text.push(ONE),
+                other => self.text.push(other),
+            }
+        }
+        self.loose |= !value.is_empty();
+    }
+}
+
+impl Judge<'_> {
+    /// The readings of a word; several if a variable in it may have several values.
+    pub(super) fn readings(
+        &mut self,
+        word: &[Piece],
+        scope: &Scope,
+        splits: bool,
+    ) -> Result<Vec<Reading>, Refusal> {
+        let mut chosen: Vec<Vec<&Piece>> = vec![word.iter().collect()];
+        let mut readings = vec![Reading::new()];
+        if splits {
+            chosen = self.choices(chosen)?;
+        }
+        for pieces in chosen {
+            let mut all = Vec::new();
+            for draft in self.drafts(&pieces, scope, splits)? {
+                for reading in &readings {
+                    all.push([&reading[..], &draft[..]].concat());
+                }
+            }
+            self.spend(all.len())?;
+            all.truncate(MOST_READINGS);
+            readings = all;
+        }
+        Ok(readings)
+    }
+
+    /// The word's text where it is one argument.
+    pub(super) fn texts(&mut self, word: &[Piece], scope: &Scope) -> Result<Vec<String>, Refusal> {
+        let readings = self.readings(word, scope, false)?;
+        Ok(readings
+            .iter()
+            .map(|reading| super::text::joined(reading))
+            .collect())
+    }
+
+    /// The words that braces make of one.
+    fn choices<'p>(
+        &mut self,
+        mut open: Vec<Vec<&'p Piece>>,
+    ) -> Result<Vec<Vec<&'p Piece>>, Refusal> {
+        let mut done = Vec::new();
+        while let Some(word) = open.pop() {
+            self.spend(1 + word.len() / 16)?;
+            if done.len() + open.len() > MOST_CHOICES {
+                return Err(Refusal::beyond("braces in it stand for too many words"));
+            }
+            let special = |piece: &&Piece| match piece {
+                Piece::Bare(one) => Some(*one),
+                _ => None,
+            };
+            match braces(&word, special) {
+                Some((start, parts, end)) => {
+                    for (first, last) in parts.into_iter().rev() {
+                        open.push([&word[..start], &word[first..last], &word[end..]].concat());
+                    }
+                }
+                None => done.push(word),
+            }
+        }
+        Ok(done)
+    }
+
+    fn drafts(
+        &mut self,
+        word: &[&Piece],
+        scope: &Scope,
+        splits: bool,
+    ) -> Result<Vec<Reading>, Refusal> {
+        let mut drafts = vec![Draft::default()];
+        let mut rest = word.iter().enumerate();
+        while let Some((at, piece)) = rest.next() {
+            self.spend(drafts.len() / 8)?;
+            match piece {
+                Piece::Bare('[') if splits && class_length(&word[at..]).is_some() => {
+                    let length = class_length(&word[at..]).unwrap_or(1);
+                    rest.nth(length - 2);
+                    each(&mut drafts, |draft| {
+                        draft.push(ONE.encode_utf8(&mut [0; 4]))
+                    });
+                }
+                Piece::Bare('{') if splits && range_length(&word[at..]).is_some() => {
+                    let length = range_length(&word[at..]).unwrap_or(1);
+                    rest.nth(length - 2);
+                    each(&mut drafts, |draft| {
+                        draft.push(SOMETHING.encode_utf8(&mut [0; 4]))
+                    });
+                }
+                Piece::Bare(letter) => {
+                    let letter = match letter {
+                        '*' if splits => MANY,
+                        '?' if splits => ONE,
+                        other => *other,
+                    };
+                    each(&mut drafts, |draft| {
+                        draft.push(letter.encode_utf8(&mut [0; 4]))
+                    });
+                }
+                Piece::Quoted(letter) => {
+                    each(&mut drafts, |draft| {
+                        draft.push(letter.encode_utf8(&mut [0; 4]))
+                    });
+                }
+                Piece::Nothing => each(&mut drafts, |draft| draft.fixed = true),
+                Piece::Tilde(user) => {
+                    let home = home(user, scope);
+                    each(&mut drafts, |draft| draft.push(&home));
+                }
+                Piece::Number(_) => {
+                    each(&mut drafts, |draft| {
+                        draft.push(SOMETHING.encode_utf8(&mut [0; 4]))
+                    });
+                }
+                Piece::Pattern(_) => {
+                    each(&mut drafts, |draft| {
+                        draft.push(MANY.encode_utf8(&mut [0; 4]))
+                    });
+                }
+                Piece::Process(list) => {
+                    let printed = self.printed(list, scope)?;
+                    each(&mut drafts, |draft| {
+                        draft.push(SOMETHING.encode_utf8(&mut [0; 4]));
+                        draft.printed.clone_from(&printed);
+                    });
+                }
+                Piece::Output(list, quoted) => {
+                    let value = self.printed(list, scope)?.unwrap_or(UNKNOWN.into());
+                    let value = value.trim_end_matches('\n');
+                    each(&mut drafts, |draft| draft.add(value, splits && !quoted));
+                }
+                Piece::Array(words) => {
+                    let value = self.flat(words, scope)?;
+                    let value = super::text::joined(&value);
+                    each(&mut drafts, |draft| draft.push(&value));
+                }
+                Piece::Variable {
+                    name,
+                    change,
+                    quoted,
+                } => {
+                    let all = matches!(&**name, "@" | "*") || name.ends_with("[@]");
+                    let splits = splits && (!quoted || all && name != "*");
+                    let name = name.trim_end_matches("[@]");
+                    let values = self.value(name, change, scope)?;
+                    drafts = spread(drafts, &values, splits);
+                }
+            }
+        }
+        each(&mut drafts, Draft::cut);
+        Ok(drafts.into_iter().map(|draft| draft.done).collect())
+    }
+
+    /// The values that a variable's expansion may have.
+    fn value(
+        &mut self,
+        name: &str,
+        change: &Change,
+        scope: &Scope,
+    ) -> Result<Vec<String>, Refusal> {
+        let own = scope.values(name);
+        let is_set = |value: &String| !value.is_empty() && value.chars().any(|one| one != UNKNOWN);
+        Ok(match change {
+            Change::None => own,
+            Change::Demand => own
+                .into_iter()
+                .map(|value| {
+                    if is_set(&value) {
+                        value
+                    } else {
+                        SOMETHING.into()
+                    }
+                })
+                .collect(),
+            Change::Default(word) => {
+                let mut values = Vec::new();
+                for value in own {
+                    if is_set(&value) {
+                        values.push(value);
+                    } else {
+                        values.push(SOMETHING.into());
+                        values.extend(self.texts(word, scope)?);
+                    }
+                }
+                values
+            }
+            Change::Instead(word) => {
+                let mut values = self.texts(word, scope)?;
+                values.push(String::new());
+                values
+            }
+            Change::Other(_) => {
+                let known = own.iter().all(is_set);
+                vec![if known { SOMETHING } else { UNKNOWN }.into()]
+            }
+        })
+    }
+
+    /// The arguments of several words, whichever reading they come from.
+    pub(super) fn flat(&mut self, words: &[Word], scope: &Scope) -> Result<Reading, Refusal> {
+        let mut all = Reading::new();
+        for word in words {
+            all.extend(self.readings(word, scope, true)?.into_iter().flatten());
+        }
+        self.spend(all.len())?;
+        Ok(all)
+    }
+
+    /// What a list prints, where that is known.
+    fn printed(&mut self, list: &List, scope: &Scope) -> Result<Option<String>, Refusal> {
+        match &list[..] {
+            [item] => match &item.commands[..] {
+                [command] => self.output(command, scope),
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+}
+
+fn each(drafts: &mut [Draft], change: impl Fn(&mut Draft)) {
+    drafts.iter_mut().for_each(change);
+}
+
+/// Every draft with every value.
+fn spread(drafts: Vec<Draft>, values: &[String], splits: bool) -> Vec<Draft> {
+    let unknown = [SOMETHING.to_string()];
+    let values = if drafts.len() * values.len() > MOST_READINGS {
+        &unknown
+    } else {
+        values
+    };
+    let mut spread = Vec::new();
+    for draft in drafts {
+        for value in values {
+            let mut draft = draft.clone();
+            draft.add(value, splits);
+            spread.push(draft);
+        }
+    }
+    spread
+}
+
+fn home(user: &str, scope: &Scope) -> String {
+    match user {
+        "" => scope.values("HOME").swap_remove(0),
+        "root" => "/root".into(),
+        "+" => scope.values("PWD").swap_remove(0),
+        "-" => SOMETHING.into(),
+        user => path::normal(&format!("/home/{user}")),
+    }
+}
+
+/// How many pieces the `[…]` here takes.
+fn class_length(word: &[&Piece]) -> Option<usize> {
+    let skip = 2 + usize::from(matches!(word.get(1), Some(Piece::Bare('!' | '^'))));
+    let rest = word.get(skip..)?.iter().take(64);
+    let mut rest = rest.take_while(|piece| matches!(piece, Piece::Bare(_) | Piece::Quoted(_)));
+    let end = rest.position(|piece| matches!(piece, Piece::Bare(']')))?;
+    Some(skip + end + 1)
+}
+
+/// How many pieces the `{1..9}` here takes.
+fn range_length(word: &[&Piece]) -> Option<usize> {
+    let mut text = String::new();
+    for piece in word.iter().take(24) {
+        match piece {
+            Piece::Bare('}') if text.contains("..") => return Some(text.len() + 1),
+            Piece::Bare(one) if one.is_ascii_alphanumeric() || ".-{".contains(*one) => {
+                text.push(*one);
+            }
+            _ => return None,
+        }
+    }
+    None
+}

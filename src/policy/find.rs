@@ -1,0 +1,134 @@
+//! `find`: where it starts, what it leaves out, and what it does.
+
+use super::text::{Argument, MANY, SOMETHING};
+
+/// Tests that leave files out. One for types leaves out too little to count.
+const TESTS: &[&str] = &[
+    "-name",
+    "-iname",
+    "-path",
+    "-ipath",
+    "-wholename",
+    "-regex",
+    "-iregex",
+    "-lname",
+    "-mtime",
+    "-atime",
+    "-ctime",
+    "-mmin",
+    "-amin",
+    "-cmin",
+    "-newer",
+    "-newermt",
+    "-size",
+    "-user",
+    "-group",
+    "-uid",
+    "-gid",
+    "-perm",
+    "-empty",
+    "-inum",
+    "-samefile",
+    "-links",
+    "-used",
+    "-fstype",
+    "-nouser",
+    "-nogroup",
+];
+
+/// A `find` command.
+pub(super) struct Find {
+    pub(super) starts: Vec<Argument>,
+    /// Whether it leaves files out.
+    pub(super) is_narrow: bool,
+    /// Whether it looks only so far down.
+    is_shallow: bool,
+    deletes: bool,
+    commands: Vec<Vec<Argument>>,
+}
+
+impl Find {
+    pub(super) fn of(arguments: &[Argument]) -> Self {
+        let mut find = Self {
+            starts: Vec::new(),
+            is_narrow: false,
+            is_shallow: false,
+            deletes: false,
+            commands: Vec::new(),
+        };
+        let mut rest = arguments
+            .iter()
+            .skip_while(|one| matches!(&*one.text, "-H" | "-L" | "-P"))
+            .peekable();
+        while let Some(start) =
+            rest.next_if(|one| !one.is_option() && !matches!(&*one.text, "(" | "!" | ")" | ","))
+        {
+            find.starts.push(start.clone());
+        }
+        if find.starts.is_empty() {
+            find.starts.push(Argument::of("."));
+        }
+        let mut negated = false;
+        while let Some(test) = rest.next() {
+            match &*test.text {
+                "!" | "-not" => {
+                    negated = true;
+                    continue;
+                }
+                "-delete" => find.deletes = true,
+                "-maxdepth" => find.is_shallow = true,
+                "-exec" | "-execdir" | "-ok" | "-okdir" => {
+                    let ends = |one: &&Argument| !matches!(&*one.text, ";" | "+");
+                    let mut command = Vec::new();
+                    while let Some(word) = rest.next_if(|one| ends(one)) {
+                        command.push(word.clone());
+                    }
+                    find.commands.push(command);
+                }
+                name if TESTS.contains(&name) => {
+                    let all = |one: &&Argument| one.text == "*" || one.text == MANY.to_string();
+                    let value = rest.peek().copied();
+                    find.is_narrow |= !negated && !value.as_ref().is_some_and(all);
+                }
+                _ => {}
+            }
+            negated = false;
+        }
+        find
+    }
+
+    /// The commands that it runs, each with whether it is run on everything below its start.
+    pub(super) fn runs(&self) -> Vec<(Vec<Argument>, bool)> {
+        let narrow = [Argument::of(SOMETHING)];
+        let files = |is_narrow: bool| if is_narrow { &narrow[..] } else { &self.starts };
+        let mut runs = Vec::new();
+        if self.deletes {
+            let is_narrow = self.is_narrow || self.is_shallow;
+            let words = [Argument::of("rm"), Argument::of("-f")];
+            runs.push(([&words[..], files(is_narrow)].concat(), !is_narrow));
+        }
+        for command in &self.commands {
+            let words = fill(command, files(self.is_narrow), "{}");
+            runs.push((words, !self.is_narrow));
+        }
+        runs
+    }
+}
+
+/// The words with each of the files in the place of a mark.
+pub(super) fn fill(words: &[Argument], files: &[Argument], mark: &str) -> Vec<Argument> {
+    /// Files that are filled in; a guard rail need not see more.
+    const MOST: usize = 32;
+    let mut filled = Vec::new();
+    for word in words {
+        if word.text.contains(mark) {
+            filled.extend(files.iter().take(MOST).map(|file| Argument {
+                text: super::text::bounded(word.text.replace(mark, &file.text)),
+                ..file.clone()
+            }));
+        } else {
+            filled.push(word.clone());
+        }
+    }
+    filled
+}

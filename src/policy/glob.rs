@@ -1,0 +1,197 @@
+//! Patterns for texts that are themselves not fully known.
+
+use super::text::{HOME, MANY, ONE, SOMETHING};
+
+/// One character's place in a pattern.
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    Is(char),
+    /// `?`.
+    One,
+    /// `[…]`: ranges, and whether these are left out.
+    Class(Vec<(char, char)>, bool),
+    /// `*`: any text without `/`.
+    Many,
+    /// `**`: any text.
+    All,
+}
+
+/// A pattern.
+#[derive(Clone, Debug)]
+pub(super) struct Glob(Vec<Token>);
+
+/// A character of a pattern, and whether it stands for itself alone.
+pub(super) type Letter = (char, bool);
+
+impl Glob {
+    pub(super) fn new(letters: &[Letter]) -> Self {
+        let mut tokens = Vec::new();
+        let mut at = 0;
+        while let Some(&(letter, literal)) = letters.get(at) {
+            at += 1;
+            tokens.push(match letter {
+                '?' if !literal => Token::One,
+                '*' if !literal => {
+                    let mut token = Token::Many;
+                    while letters.get(at) == Some(&('*', false)) {
+                        token = Token::All;
+                        at += 1;
+                    }
+                    token
+                }
+                '[' if !literal => match class(&letters[at..]) {
+                    Some((token, length)) => {
+                        at += length;
+                        token
+                    }
+                    None => Token::Is('['),
+                },
+                other => Token::Is(other),
+            });
+        }
+        Self(tokens)
+    }
+
+    /// Whether it stands for several texts.
+    pub(super) fn is_open(&self) -> bool {
+        !self.0.iter().all(|token| matches!(token, Token::Is(_)))
+    }
+
+    pub(super) fn starts_open(&self) -> bool {
+        !matches!(self.0.first(), Some(Token::Is(_)))
+    }
+
+    /// Whether some reading of the text matches.
+    pub(super) fn may_match(&self, text: &str) -> bool {
+        self.run(text, false)
+    }
+
+    /// Whether every reading of the text matches.
+    pub(super) fn must_match(&self, text: &str) -> bool {
+        self.run(text, true)
+    }
+
+    /// Keeps the set of places in the pattern at which the text may have arrived.
+    fn run(&self, text: &str, every: bool) -> bool {
+        let mut places = vec![false; self.0.len() + 1];
+        places[0] = true;
+        for letter in text.chars() {
+            self.skip_empty(&mut places);
+            let mut next = vec![false; places.len()];
+            for (place, token) in self.0.iter().enumerate() {
+                if places[place] {
+                    let (stays, moves) = token.takes(letter, every);
+                    next[place] |= stays;
+                    next[place + 1] |= moves;
+                }
+            }
+            if letter == MANY && !every {
+                // It may be empty, or take what any number of tokens would.
+                for place in 0..places.len() {
+                    next[place] |= places[place];
+                    if next[place] && place < self.0.len() {
+                        next[place + 1] |= self.0[place].takes(ONE, false).1;
+                    }
+                }
+            }
+            places = next;
+            if !places.contains(&true) {
+                return false;
+            }
+        }
+        self.skip_empty(&mut places);
+        places[self.0.len()]
+    }
+
+    fn skip_empty(&self, places: &mut [bool]) {
+        for (place, token) in self.0.iter().enumerate() {
+            if matches!(token, Token::Many | Token::All) {
+                places[place + 1] |= places[place];
+            }
+        }
+    }
+}
+
+impl Token {
+    /// Whether the character is taken and the token still there, and whether it is taken and the token done.
+    fn takes(&self, letter: char, every: bool) -> (bool, bool) {
+        match (self, letter) {
+            (Self::All, SOMETHING) => (true, false),
+            (_, SOMETHING) | (Self::Is('/'), ONE) => (false, false),
+            (Self::All, _) => (true, false),
+            (Self::Many, _) => (letter != '/' && letter != HOME, false),
+            (Self::Is(_) | Self::Class(..), ONE | MANY) => (false, !every && letter == ONE),
+            (Self::Is(own), _) => (false, *own == letter),
+            (Self::One, _) => (false, letter != '/' && letter != MANY),
+            (Self::Class(ranges, inverted), _) => {
+                let within = ranges
+                    .iter()
+                    .any(|(first, last)| (first..=last).contains(&&letter));
+                (false, within != *inverted && letter != '/')
+            }
+        }
+    }
+}
+
+/// The class that begins after a `[`, and how long it is.
+fn class(letters: &[Letter]) -> Option<(Token, usize)> {
+    let inverted = matches!(letters.first(), Some(('!' | '^', _)));
+    let start = usize::from(inverted);
+    let length = letters
+        .iter()
+        .skip(start + 1)
+        .position(|one| one.0 == ']')?;
+    let end = start + 1 + length;
+    let mut ranges = Vec::new();
+    let mut at = start;
+    while at < end {
+        let first = letters[at].0;
+        if at + 2 < end && letters[at + 1].0 == '-' {
+            ranges.push((first, letters[at + 2].0));
+            at += 3;
+        } else {
+            ranges.push((first, first));
+            at += 1;
+        }
+    }
+    Some((Token::Class(ranges, inverted), end + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glob(text: &str) -> Glob {
+        let letters: Vec<_> = text.chars().map(|one| (one, false)).collect();
+        Glob::new(&letters)
+    }
+
+    #[test]
+    fn stars_classes_and_single_characters() {
+        for (pattern, text, matches) in [
+            ("/lib*", "/lib64", true),
+            ("/lib*", "/lib/x", false),
+            ("/var/log/**", "/var/log/a/b", true),
+            ("[0-9]*", "50", true),
+            ("[0-9]*", "x", false),
+            ("[!a-c]?", "de", true),
+            ("[!a-c]?", "ae", false),
+            ("[x", "[x", true),
+            ("", "", true),
+            ("a*b*c", "aXbYc", true),
+        ] {
+            assert_eq!(glob(pattern).must_match(text), matches, "{pattern} {text}");
+            assert_eq!(glob(pattern).may_match(text), matches, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn what_a_shell_would_fill_in_may_match_but_need_not() {
+        let open = format!("/e{MANY}");
+        assert!(glob("/etc").may_match(&open) && !glob("/etc").must_match(&open));
+        assert!(glob("/e*").must_match(&open));
+        assert!(!glob("/etc").may_match(&format!("/x{MANY}")));
+        assert!(glob("/etc").may_match(&format!("/{ONE}{ONE}c")));
+        assert!(!glob("/etc").may_match(&format!("/{SOMETHING}")));
+    }
+}

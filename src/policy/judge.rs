@@ -1,0 +1,183 @@
+//! Holding calls against the rules.
+
+use std::rc::Rc;
+
+use super::call::{Call, Called};
+use super::parse::{Fault, parse};
+use super::pattern::Pattern;
+use super::scope::Scope;
+use super::text::{Argument, SOMETHING, UNKNOWN, is_name};
+use super::{MAX_DEPTH, MAX_STEPS, MAX_TEXT, Refusal, crude};
+
+/// Where a command stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) depth: usize,
+    /// Whether an allow rule covers it already.
+    pub(super) free: bool,
+    pub(super) input: Input,
+}
+
+/// What a command reads, where that is known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Input {
+    pub(super) text: Option<Rc<str>>,
+    /// Where the files lie of which it is the list.
+    pub(super) found: Option<Rc<[Argument]>>,
+}
+
+impl Place {
+    /// The place of what is run in this one.
+    pub(super) fn inner(&self) -> Self {
+        Self {
+            depth: self.depth + 1,
+            ..self.clone()
+        }
+    }
+
+    /// The same with nothing to read.
+    pub(super) fn silent(&self) -> Self {
+        Self {
+            input: Input::default(),
+            ..self.clone()
+        }
+    }
+}
+
+/// One text's judge.
+pub(super) struct Judge<'p> {
+    pub(super) block: &'p [Pattern],
+    pub(super) allow: &'p [Pattern],
+    left: usize,
+}
+
+impl<'p> Judge<'p> {
+    pub(super) const fn new(block: &'p [Pattern], allow: &'p [Pattern]) -> Self {
+        Self {
+            block,
+            allow,
+            left: MAX_STEPS,
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Refusal> {
+        if text.contains('\0') {
+            return Err(Refusal::beyond(
+                "it holds a NUL, where every shell reads something else",
+            ));
+        }
+        self.script(text, &mut Scope::default(), &Place::default())
+    }
+
+    /// Judges a text that a shell is given.
+    pub(super) fn script(
+        &mut self,
+        text: &str,
+        scope: &mut Scope,
+        place: &Place,
+    ) -> Result<(), Refusal> {
+        self.spend(1 + text.len() / 64)?;
+        if text.len() > MAX_TEXT {
+            return Err(Refusal::beyond("it is too long to judge"));
+        }
+        match parse(text, place.depth) {
+            Ok(list) => self.list(&list, scope, place),
+            Err(Fault::Beyond) => Err(Refusal::beyond("it is nested too deep to judge")),
+            Err(Fault::Syntax) => {
+                for words in crude::pieces(text) {
+                    let call = Call {
+                        part: super::text::joined(&words).into(),
+                        words,
+                        ..Call::default()
+                    };
+                    // What it allows is decided below, for the whole.
+                    let place = Place {
+                        free: true,
+                        ..place.inner()
+                    };
+                    self.call(call, &mut Scope::default(), &place)?;
+                }
+                if self.allow.is_empty() || place.free {
+                    return Ok(());
+                }
+                Err(Refusal {
+                    rule: None,
+                    part: text.chars().take(200).collect(),
+                    reason: "it cannot be read as a POSIX shell's commands, and only listed commands are allowed".into(),
+                    hint: "Write it for a POSIX shell.".into(),
+                })
+            }
+        }
+    }
+
+    /// Counts steps; refuses when there were too many.
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), Refusal> {
+        self.left = self
+            .left
+            .checked_sub(steps)
+            .ok_or_else(|| Refusal::beyond("it is too involved to judge"))?;
+        Ok(())
+    }
+
+    pub(super) fn check_depth(place: &Place) -> Result<(), Refusal> {
+        if place.depth > MAX_DEPTH {
+            return Err(Refusal::beyond("it is nested too deep to judge"));
+        }
+        Ok(())
+    }
+
+    /// Whether a block rule holds for the call.
+    pub(super) fn blocked(&mut self, call: &Call) -> Result<(), Refusal> {
+        let length: usize = call.words.iter().map(|word| 16 + word.text.len()).sum();
+        self.spend(1 + length / 256)?;
+        if call.is_question() {
+            return Ok(());
+        }
+        let called = Called::of(call);
+        let mut rules = self.block.iter();
+        let Some(rule) = rules.find(|rule| rule.blocks(call, &called)) else {
+            return Ok(());
+        };
+        Err(Refusal {
+            rule: Some(rule.text().to_owned()),
+            part: call.part.to_string(),
+            reason: format!("the rule `{}` forbids it", rule.text()),
+            hint: hint(rule, call),
+        })
+    }
+}
+
+/// What would pass in place of a call that the rule forbids.
+fn hint(rule: &Pattern, call: &Call) -> String {
+    let full = |argument: &Argument| Argument {
+        text: argument.text.replace(UNKNOWN, &SOMETHING.to_string()),
+        ..argument.clone()
+    };
+    let set = Call {
+        words: call.words.iter().map(full).collect(),
+        outputs: call.outputs.iter().map(full).collect(),
+        directories: call
+            .directories
+            .iter()
+            .map(|one| one.replace(UNKNOWN, &SOMETHING.to_string()))
+            .collect(),
+        ..call.clone()
+    };
+    if rule.blocks(&set, &Called::of(&set)) {
+        return "Name exactly what is meant, and nothing the rule is about.".into();
+    }
+    let name = variable(&call.part).unwrap_or("NAME");
+    format!(
+        "A variable that may be empty makes it that. Write ${{{name}:?}} for ${name}: then an empty one stops the command."
+    )
+}
+
+/// The first plain variable in a command.
+fn variable(part: &str) -> Option<&str> {
+    part.split('$').skip(1).find_map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        let end = rest.find(|one: char| !one.is_ascii_alphanumeric() && one != '_');
+        let name = &rest[..end.unwrap_or(rest.len())];
+        is_name(name).then_some(name)
+    })
+}

@@ -1,0 +1,111 @@
+//! Which commands may be run: a guard rail against accidents, not a sandbox.
+//!
+//! A command line is parsed as a shell would, and every simple command in it is held against the rules:
+//! in lists, pipes, groups, conditions, loops and functions, in `$(…)`, backticks and `<(…)`, in what
+//! `sudo`, `env`, `sh -c`, `xargs`, `find -exec`, `ssh` and their like run, and in text that a shell is
+//! given to read. Variables, functions and `cd` are followed as far as the text itself says what they are.
+//!
+//! # Rules
+//!
+//! A rule is words, split as a shell splits them; a quoted character stands for itself.
+//!
+//! | word | is met by |
+//! |---|---|
+//! | the first | the program's name, wherever it lies and without its version; with a `/`, its path |
+//! | `-rf` | these letters among the options, in any clusters and order, or their long names |
+//! | `--volumes` | this option, with a value or without |
+//! | `/etc`, `of=/dev/sda` | a path, once `..`, `//`, `~` and the working directory are resolved; also `/etc/*` |
+//! | any other | an argument that is this text |
+//! | `>/etc/passwd` | a redirection that writes there |
+//! | `!word` | no argument: the rule does not hold if `word` is met |
+//! | `...` | an operand, before or after its neighbour: `cp ... /etc/passwd` is about the target |
+//! | `*` alone | any arguments, or none |
+//!
+//! `?`, `[a-z]` and `*` stand for characters other than `/`, `**` for any, and `{a,b}` for either.
+//! `@system`, `@disk`, `@accounts`, `@access` and `@signal` stand for lists of words.
+//!
+//! A *block* rule holds if each of its words is met by some argument, in any order. A variable that the
+//! text does not set may be empty: `rm -rf "$DIR/"` is `rm -rf /`, and `rm -rf "${DIR:?}/"` is not.
+//!
+//! If there are *allow* rules, each command needs one that describes it from end to end: its words in
+//! their order, a word with a `*` for one or more arguments, each file that is written to, and nothing
+//! else. What only starts another command (`sudo`, `timeout`, `sh -c`) needs no rule itself; `find`,
+//! `xargs`, `docker exec` and `ssh` need one besides that of what they start, unless a rule without a
+//! lone `*` spells out both. What is no shell's syntax is refused.
+
+mod builtin;
+mod call;
+mod clause;
+mod crude;
+mod default;
+mod expand;
+mod find;
+mod glob;
+mod judge;
+mod letters;
+mod output;
+mod parse;
+mod path;
+mod pattern;
+mod permit;
+mod runner;
+mod scope;
+mod syntax;
+mod text;
+mod walk;
+mod wrapper;
+
+pub use default::DEFAULT_BLOCKLIST;
+pub use pattern::Pattern;
+
+/// Bytes of a text that is judged.
+const MAX_TEXT: usize = 256 * 1024;
+/// Commands within commands.
+const MAX_DEPTH: usize = 32;
+/// Bytes of a variable's value that are kept.
+const MAX_VALUE: usize = 4096;
+/// Steps that judging one text may take.
+const MAX_STEPS: usize = 200_000;
+
+/// What is forbidden, and what alone is allowed.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    block: Vec<Pattern>,
+    allow: Vec<Pattern>,
+}
+
+/// Why a text is not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The block rule that holds; `None` if no allow rule does, or the text cannot be judged.
+    pub rule: Option<String>,
+    /// The command that it is about, as it is written.
+    pub part: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// What would pass.
+    pub hint: String,
+}
+
+impl Policy {
+    /// A policy of these rules. Without allow rules, everything is allowed that is not blocked.
+    pub fn new(block: Vec<Pattern>, allow: Vec<Pattern>) -> Self {
+        Self { block, allow }
+    }
+
+    /// Whether the text, given to one shell, may be run. Steps of a sequence are one text, joined by newlines.
+    pub fn judge(&self, text: &str) -> Result<(), Refusal> {
+        judge::Judge::new(&self.block, &self.allow).text(text)
+    }
+}
+
+impl Refusal {
+    fn beyond(reason: &str) -> Self {
+        Self {
+            rule: None,
+            part: String::new(),
+            reason: reason.to_owned(),
+            hint: "Write shorter and plainer commands, or upload a script and run that.".into(),
+        }
+    }
+}

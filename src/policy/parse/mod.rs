@@ -1,0 +1,249 @@
+//! A parser for shell command lines: POSIX with what bash and zsh have in common beyond it.
+//!
+//! It never looks back over what it has parsed, except for `((`, and it counts its steps and its depth:
+//! no text can hang it or exhaust the stack.
+
+mod compound;
+mod document;
+mod dollar;
+mod simple;
+mod word;
+
+use std::rc::Rc;
+
+use super::syntax::{Command, Item, List};
+use super::{MAX_DEPTH, MAX_TEXT};
+
+/// Why a text has no reading.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Fault {
+    /// It is no command line of this grammar.
+    Syntax,
+    /// It is too long or nested too deep.
+    Beyond,
+}
+
+type Parsed<T> = Result<T, Fault>;
+
+/// The commands of `text`, which itself lies `depth` deep in others.
+pub(super) fn parse(text: &str, depth: usize) -> Parsed<List> {
+    if text.len() > MAX_TEXT {
+        return Err(Fault::Beyond);
+    }
+    let mut parser = Parser::new(text.chars().collect(), depth);
+    let list = parser.list()?;
+    if parser.at < parser.text.len() {
+        return Err(Fault::Syntax);
+    }
+    Ok(list)
+}
+
+/// A place in a text.
+struct Parser {
+    text: Vec<char>,
+    at: usize,
+    depth: usize,
+    /// Steps that are left.
+    left: usize,
+    documents: Vec<document::Pending>,
+}
+
+impl Parser {
+    fn new(text: Vec<char>, depth: usize) -> Self {
+        Self {
+            at: 0,
+            depth,
+            left: 8 * text.len() + 1000,
+            text,
+            documents: Vec::new(),
+        }
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.text.get(self.at).copied()
+    }
+
+    fn sees(&self, text: &str) -> bool {
+        let mut rest = self.text[self.at..].iter();
+        text.chars().all(|wanted| rest.next() == Some(&wanted))
+    }
+
+    fn step(&mut self) -> Parsed<()> {
+        self.left = self.left.checked_sub(1).ok_or(Fault::Beyond)?;
+        Ok(())
+    }
+
+    fn next(&mut self) -> Parsed<Option<char>> {
+        self.step()?;
+        let next = self.peek();
+        self.at += usize::from(next.is_some());
+        Ok(next)
+    }
+
+    /// The next character, which has to be there.
+    fn some(&mut self) -> Parsed<char> {
+        self.next()?.ok_or(Fault::Syntax)
+    }
+
+    fn take(&mut self, text: &str) -> bool {
+        let sees = self.sees(text);
+        if sees {
+            self.at += text.len();
+        }
+        sees
+    }
+
+    fn expect(&mut self, text: &str) -> Parsed<()> {
+        if self.take(text) {
+            Ok(())
+        } else {
+            Err(Fault::Syntax)
+        }
+    }
+
+    /// One level deeper.
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        self.step()?;
+        if self.depth >= MAX_DEPTH {
+            return Err(Fault::Beyond);
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Skips spaces, escaped line ends and comments.
+    fn blanks(&mut self) -> Parsed<()> {
+        loop {
+            if self.take("\\\n") || self.take(" ") || self.take("\t") || self.take("\r") {
+                self.step()?;
+            } else if self.peek() == Some('#') {
+                while !matches!(self.peek(), None | Some('\n')) {
+                    self.next()?;
+                }
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Skips blanks and line ends, and reads the here-documents that begin at these.
+    fn lines(&mut self) -> Parsed<()> {
+        self.blanks()?;
+        while self.take("\n") {
+            self.step()?;
+            self.read_documents()?;
+            self.blanks()?;
+        }
+        Ok(())
+    }
+
+    /// What stands here up to the next blank or operator, if it is short enough to be a keyword.
+    fn keyword(&self) -> String {
+        let rest = &self.text[self.at..];
+        rest.iter()
+            .take(10)
+            .take_while(|&&next| !ends_word(next))
+            .collect()
+    }
+
+    fn take_keyword(&mut self, keyword: &str) -> bool {
+        self.keyword() == keyword && self.take(keyword)
+    }
+
+    fn expect_keyword(&mut self, keyword: &str) -> Parsed<()> {
+        self.lines()?;
+        if self.take_keyword(keyword) {
+            Ok(())
+        } else {
+            Err(Fault::Syntax)
+        }
+    }
+
+    /// Whether a list ends here.
+    fn closes(&self) -> bool {
+        const CLOSERS: [&str; 8] = ["then", "elif", "else", "fi", "do", "done", "esac", "}"];
+        match self.peek() {
+            None | Some(')') => true,
+            Some(';') => self.sees(";;") || self.sees(";&"),
+            Some(_) => CLOSERS.contains(&self.keyword().as_str()),
+        }
+    }
+
+    fn list(&mut self) -> Parsed<List> {
+        let mut items = Vec::new();
+        loop {
+            self.lines()?;
+            if self.closes() {
+                return Ok(items);
+            }
+            if self.take(";") {
+                self.step()?;
+                continue;
+            }
+            self.and_or(&mut items)?;
+            self.blanks()?;
+            let ends = matches!(self.peek(), Some(';' | '\n'));
+            if !ends && !self.closes() && items.last().is_none_or(|item| !item.background) {
+                return Err(Fault::Syntax);
+            }
+        }
+    }
+
+    fn and_or(&mut self, items: &mut List) -> Parsed<()> {
+        let mut otherwise = false;
+        loop {
+            let commands = self.pipeline()?;
+            self.blanks()?;
+            let (and, or) = (self.take("&&"), self.take("||"));
+            items.push(Item {
+                otherwise,
+                background: !and && !or && self.take("&"),
+                commands,
+            });
+            if !and && !or {
+                return Ok(());
+            }
+            otherwise = or;
+            self.lines()?;
+        }
+    }
+
+    fn pipeline(&mut self) -> Parsed<Vec<Command>> {
+        let mut commands = Vec::new();
+        loop {
+            self.blanks()?;
+            while self.take_keyword("!") {
+                self.blanks()?;
+            }
+            commands.push(self.nested(Self::command)?);
+            self.blanks()?;
+            if self.sees("||") || !self.take("|") {
+                return Ok(commands);
+            }
+            self.take("&");
+            self.lines()?;
+        }
+    }
+
+    /// What was read since `start`, as it is written.
+    fn part(&self, start: usize) -> Rc<str> {
+        const LONGEST: usize = 200;
+        let written = &self.text[start..self.at];
+        let mut part: String = written.iter().take(LONGEST).collect();
+        part.truncate(part.trim_end().len());
+        if written.len() > LONGEST {
+            part.push('…');
+        }
+        part.into()
+    }
+}
+
+/// Whether the character ends an unquoted word.
+fn ends_word(next: char) -> bool {
+    matches!(
+        next,
+        ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')'
+    )
+}

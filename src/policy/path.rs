@@ -1,0 +1,102 @@
+//! Paths as they are once `.`, `..` and the working directory are resolved.
+
+use super::text::{HOME, MANY, ONE, emptied, is_unknown};
+
+/// The path without `//`, `.` and `..`; it may stay relative.
+pub(super) fn normal(path: &str) -> String {
+    let is_absolute = path.starts_with('/');
+    let mut components: Vec<&str> = Vec::new();
+    let home = HOME.to_string();
+    let mut rest = path.split('/');
+    while let Some(component) = rest.next() {
+        match component {
+            "" | "." => {}
+            ".." if components.last() == Some(&home.as_str()) && !is_absolute => {
+                // Most homes lie there.
+                let rest: Vec<_> = rest.collect();
+                return normal(&format!("/home/{}", rest.join("/")));
+            }
+            ".." if components.last().is_some_and(|last| *last != "..") => {
+                components.pop();
+            }
+            ".." if is_absolute => {}
+            other => components.push(other),
+        }
+    }
+    let joined = components.join("/");
+    match (is_absolute, joined.is_empty()) {
+        (true, _) => format!("/{joined}"),
+        (false, true) => ".".into(),
+        (false, false) => joined,
+    }
+}
+
+pub(super) fn is_absolute(path: &str) -> bool {
+    path.starts_with(['/', HOME])
+}
+
+/// The absolute paths that an argument can be, with variables that may be empty taken as empty.
+///
+/// `directories` are the possible working directories; none if that is not known.
+pub(super) fn candidates(argument: &str, directories: &[String]) -> Vec<String> {
+    let text = emptied(argument);
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let mut candidates: Vec<_> = absolute(&text, directories)
+        .iter()
+        .map(|path| normal(path))
+        .collect();
+    // What is done to everything in a directory is done to the directory.
+    let parents: Vec<_> = candidates
+        .iter()
+        .filter_map(|path| path.rsplit_once('/'))
+        .filter(|(_, name)| is_everything(name))
+        .map(|(parent, _)| if parent.is_empty() { "/" } else { parent }.to_owned())
+        .collect();
+    candidates.extend(parents);
+    candidates
+}
+
+/// The text as absolute paths.
+pub(super) fn absolute(text: &str, directories: &[String]) -> Vec<String> {
+    if is_absolute(text) {
+        return vec![text.to_owned()];
+    }
+    if text.starts_with(is_unknown) {
+        return Vec::new();
+    }
+    directories
+        .iter()
+        .map(|directory| emptied(&format!("{directory}/{text}")))
+        .collect()
+}
+
+/// Whether the name is a glob with no letter in it.
+fn is_everything(name: &str) -> bool {
+    name.contains([MANY, ONE]) && name.chars().all(|one| matches!(one, MANY | ONE | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn detours_are_left_out() {
+        for (path, plain) in [
+            ("//", "/"),
+            ("/.", "/"),
+            ("/tmp/..", "/"),
+            ("/../..", "/"),
+            ("/a//b/./c/../d/", "/a/b/d"),
+            ("a/../..", ".."),
+            ("./a", "a"),
+            ("a/..", "."),
+        ] {
+            assert_eq!(normal(path), plain, "{path}");
+        }
+        assert_eq!(normal(&format!("{HOME}/..")), "/home");
+        assert_eq!(normal(&format!("{HOME}/../..")), "/");
+        assert_eq!(normal(&format!("{HOME}/x/")), format!("{HOME}/x"));
+    }
+}

@@ -1,0 +1,118 @@
+//! Texts of which not every character is known: some characters stand for more than themselves.
+//!
+//! The marks lie in a private-use plane. A command line that holds one is read as if it were not known there.
+
+use super::MAX_VALUE;
+
+/// Any text, or none: a variable that may be unset.
+pub(super) const UNKNOWN: char = '\u{F0000}';
+/// Any text but none.
+pub(super) const SOMETHING: char = '\u{F0001}';
+/// The home directory.
+pub(super) const HOME: char = '\u{F0002}';
+/// A shell's `*`.
+pub(super) const MANY: char = '\u{F0003}';
+/// A shell's `?` or `[…]`.
+pub(super) const ONE: char = '\u{F0004}';
+
+/// One argument, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Argument {
+    pub(super) text: String,
+    /// Whether it may be no argument at all, or several.
+    pub(super) loose: bool,
+    /// What a process substitution prints, where that is known.
+    pub(super) printed: Option<String>,
+}
+
+impl Argument {
+    pub(super) fn of(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            text,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing of it is known.
+    pub(super) fn is_unknown(&self) -> bool {
+        !self.text.is_empty() && self.text.chars().all(|mark| is_unknown(mark))
+    }
+
+    /// Whether it reads as an option.
+    pub(super) fn is_option(&self) -> bool {
+        self.text.len() > 1 && self.text.starts_with('-')
+    }
+}
+
+pub(super) const fn is_unknown(mark: char) -> bool {
+    matches!(mark, UNKNOWN | SOMETHING)
+}
+
+/// The text with every variable that may be empty taken as empty.
+pub(super) fn emptied(text: &str) -> String {
+    text.chars().filter(|&mark| mark != UNKNOWN).collect()
+}
+
+/// The text, or that there is some, if it is too long to follow.
+pub(super) fn bounded(text: String) -> String {
+    if text.len() > MAX_VALUE {
+        SOMETHING.into()
+    } else {
+        text
+    }
+}
+
+/// The arguments as one text, as `eval` and `ssh` join them.
+pub(super) fn joined(arguments: &[Argument]) -> String {
+    let texts: Vec<_> = arguments.iter().map(|one| one.text.as_str()).collect();
+    texts.join(" ")
+}
+
+/// Whether the text can name a variable.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.starts_with(|first: char| first.is_ascii_digit())
+        && !text.is_empty()
+        && text
+            .chars()
+            .all(|one| one.is_ascii_alphanumeric() || one == '_')
+}
+
+/// Name and value of `NAME=value`.
+pub(super) fn assignment(text: &str) -> Option<(&str, &str)> {
+    text.split_once('=').filter(|(name, _)| is_name(name))
+}
+
+/// The text in its words: quotes and backslashes as in a shell, nothing else special but marks for `*`, `?`, `~` and `$…`.
+pub(super) fn words(text: &str) -> Vec<Argument> {
+    let mut words: Vec<Argument> = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut rest = text.chars().peekable();
+    while let Some(next) = rest.next() {
+        match (next, quote) {
+            (end, Some(open)) if end == open => quote = None,
+            ('\'' | '"', None) => {
+                quote = Some(next);
+                word.get_or_insert_default();
+            }
+            ('\\', None | Some('"')) => word.get_or_insert_default().extend(rest.next()),
+            (space, None) if space.is_whitespace() => {
+                words.extend(word.take().map(Argument::of));
+            }
+            ('*', None) => word.get_or_insert_default().push(MANY),
+            ('?', None) => word.get_or_insert_default().push(ONE),
+            ('~', None) if word.is_none() => word = Some(HOME.into()),
+            ('$', None | Some('"')) => {
+                while rest
+                    .next_if(|&one| one.is_alphanumeric() || "_{}".contains(one))
+                    .is_some()
+                {}
+                word.get_or_insert_default().push(UNKNOWN);
+            }
+            (other, _) => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word.map(Argument::of));
+    words
+}

@@ -1,0 +1,287 @@
+//! The key that secrets are encrypted with: the user's own, the operating system's keyring's, or one in
+//! a file that its owner alone may read.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use pbkdf2::pbkdf2_hmac;
+use sha2::{Digest, Sha256};
+
+use super::Secret;
+use crate::error::Error;
+use crate::hex::digits;
+use crate::store::private;
+use crate::sync::lock;
+
+/// The key file's name in the data directory.
+pub(super) const KEY_FILE: &str = "secret.key";
+
+const LENGTH: usize = 32;
+
+/// Slow on purpose, for a key that somebody has thought up (OWASP's figure of 2023 for SHA-256).
+const ROUNDS: u32 = 600_000;
+
+/// Keeps a derived key from being the same text's key elsewhere.
+const SALT: &[u8] = b"mcp-sftp-orchestrator secrets v1";
+
+/// A key for AES-256.
+#[derive(Clone)]
+pub(super) struct Key([u8; LENGTH]);
+
+impl Key {
+    fn random() -> Result<Self, io::Error> {
+        let mut bytes = [0; LENGTH];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        Ok(Self(bytes))
+    }
+
+    fn derived(secret: &str) -> Self {
+        let mut bytes = [0; LENGTH];
+        pbkdf2_hmac::<Sha256>(secret.as_bytes(), SALT, ROUNDS, &mut bytes);
+        Self(bytes)
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?.trim();
+        let pairs = text.as_bytes().chunks(2);
+        let bytes: Option<Vec<u8>> = pairs
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect();
+        bytes?.try_into().ok().map(Self)
+    }
+
+    fn text(&self) -> String {
+        digits(&self.0)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+
+    /// What tells it from other keys, and says nothing of it.
+    pub(super) fn name(&self) -> String {
+        digits(
+            &Sha256::new()
+                .chain_update(SALT)
+                .chain_update(self.0)
+                .finalize()[..4],
+        )
+    }
+}
+
+/// Where keys are looked for. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Keys(Arc<Shared>);
+
+struct Shared {
+    file: PathBuf,
+    own: Option<Secret>,
+    has_keyring: bool,
+    found: Mutex<Vec<Key>>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Keys").field(&self.0.file).finish()
+    }
+}
+
+impl Keys {
+    pub(super) fn new(data_dir: &Path, own: Option<Secret>, has_keyring: bool) -> Self {
+        Self(Arc::new(Shared {
+            file: data_dir.join(KEY_FILE),
+            own,
+            has_keyring,
+            found: Mutex::default(),
+        }))
+    }
+
+    pub(super) fn place(&self) -> String {
+        if self.0.own.is_some() {
+            "MCP_SECRET_KEY".to_owned()
+        } else if !self.0.has_keyring || self.0.file.exists() {
+            self.0.file.display().to_string()
+        } else {
+            "the keyring".to_owned()
+        }
+    }
+
+    /// The key for what is encrypted from now on. A key file that is there goes before the keyring: it
+    /// was made where there was no keyring, and other processes may see none still.
+    pub(super) fn for_sealing(&self) -> Result<Key, Error> {
+        let mut found = lock(&self.0.found);
+        if let Some(key) = found.first() {
+            return Ok(key.clone());
+        }
+        let key = match self.own_key() {
+            Some(key) => key,
+            None => match self
+                .file_key()
+                .map_err(|error| self.failed("read", &error))?
+            {
+                Some(key) => key,
+                None => match self.keyring(|| self.keyring_key()) {
+                    Some(key) => key,
+                    None => self
+                        .make_file()
+                        .map_err(|error| self.failed("write", &error))?,
+                },
+            },
+        };
+        found.insert(0, key.clone());
+        Ok(key)
+    }
+
+    /// The key of this name. The error is the rest of a sentence.
+    pub(super) fn named(&self, name: &str) -> Result<Key, String> {
+        let mut found = lock(&self.0.found);
+        if let Some(key) = found.iter().find(|key| key.name() == name) {
+            return Ok(key.clone());
+        }
+        let file = self.file_key().ok().flatten();
+        let key = [self.own_key(), file]
+            .into_iter()
+            .flatten()
+            .find(|key| key.name() == name)
+            .or_else(|| self.keyring(keyring::get).filter(|key| key.name() == name));
+        let key = key.ok_or_else(|| {
+            format!(
+                "it was encrypted with a key that is not in {}; set the secret again, or bring that key back",
+                self.place()
+            )
+        })?;
+        found.push(key.clone());
+        Ok(key)
+    }
+
+    fn own_key(&self) -> Option<Key> {
+        self.0.own.as_ref().map(|own| Key::derived(own.expose()))
+    }
+
+    fn keyring(&self, ask: impl FnOnce() -> Option<Key>) -> Option<Key> {
+        self.0.has_keyring.then(ask).flatten()
+    }
+
+    /// Under a lock, so that of several processes one makes it.
+    fn keyring_key(&self) -> Option<Key> {
+        let path = self.0.file.with_extension("key.lock");
+        let held = private(OpenOptions::new().create(true).truncate(false).write(true))
+            .open(path)
+            .ok()?;
+        held.lock().ok()?;
+        keyring::get_or_make()
+    }
+
+    fn file_key(&self) -> io::Result<Option<Key>> {
+        match fs::read(&self.0.file) {
+            Ok(text) => Key::parse(&text).map(Some).ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "it is not a key of this program's",
+                )
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a key file, or takes the one that another process has made meanwhile.
+    fn make_file(&self) -> io::Result<Key> {
+        let key = Key::random()?;
+        let new = self
+            .0
+            .file
+            .with_extension(format!("key.{}", std::process::id()));
+        let written = private(OpenOptions::new().create(true).truncate(true).write(true))
+            .open(&new)
+            .and_then(|mut file| {
+                file.write_all(key.text().as_bytes())?;
+                file.sync_all()
+            })
+            // Unlike a rename, a link never takes the place of a file that is there.
+            .and_then(|()| fs::hard_link(&new, &self.0.file));
+        let _ = fs::remove_file(&new);
+        match written {
+            Ok(()) => Ok(key),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.file_key()?.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn failed(&self, action: &'static str, error: &io::Error) -> Error {
+        Error::Storage {
+            path: self.0.file.clone(),
+            action,
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// The operating system's keyring. All of it may block on somebody who is asked to unlock it.
+mod keyring {
+    use std::sync::Arc;
+
+    use keyring_core::{CredentialStore, Entry, Error};
+
+    use super::Key;
+
+    const SERVICE: &str = env!("CARGO_PKG_NAME");
+    const USER: &str = "secrets";
+
+    pub(super) fn get() -> Option<Key> {
+        read(&entry()?)
+    }
+
+    /// The key, made where there is none; `None` without a keyring that keeps it.
+    pub(super) fn get_or_make() -> Option<Key> {
+        let entry = entry()?;
+        if let Some(key) = read(&entry) {
+            return Some(key);
+        }
+        entry.set_password(&Key::random().ok()?.text()).ok()?;
+        // Read back: some keyrings forget.
+        read(&entry)
+    }
+
+    fn read(entry: &Entry) -> Option<Key> {
+        match entry.get_password() {
+            Ok(text) => Key::parse(text.as_bytes()),
+            Err(Error::NoEntry) => None,
+            Err(error) => {
+                tracing::debug!("the keyring gives nothing: {error}");
+                None
+            }
+        }
+    }
+
+    fn entry() -> Option<Entry> {
+        let store = store()?;
+        store.build(SERVICE, USER, None).ok()
+    }
+
+    #[cfg(target_os = "macos")]
+    fn store() -> Option<Arc<CredentialStore>> {
+        Some(apple_native_keyring_store::keychain::Store::new().ok()?)
+    }
+
+    #[cfg(windows)]
+    fn store() -> Option<Arc<CredentialStore>> {
+        Some(windows_native_keyring_store::Store::new().ok()?)
+    }
+
+    /// Only where a session bus is: else the library would start one.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    fn store() -> Option<Arc<CredentialStore>> {
+        std::env::var_os("DBUS_SESSION_BUS_ADDRESS")?;
+        Some(dbus_secret_service_keyring_store::Store::new().ok()?)
+    }
+
+    #[cfg(not(any(unix, windows)))]
+    fn store() -> Option<Arc<CredentialStore>> {
+        None
+    }
+}

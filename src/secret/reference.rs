@@ -1,0 +1,131 @@
+//! Secrets that lie elsewhere and are fetched when they are needed.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::config::expand_home;
+
+/// A password manager may ask for a fingerprint or a touch first.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// No secret is longer: whatever is read is not held without limit.
+const LONGEST: u64 = 64 * 1024;
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reference {
+    /// In an environment variable.
+    Variable(String),
+    /// In a file.
+    File(String),
+    /// In what a command prints, run by `sh`.
+    Command(String),
+}
+
+impl Reference {
+    /// The reference that a text is; `None` if it is the secret itself.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once(':')?;
+        let rest = rest.to_owned();
+        match kind {
+            "env" => Some(Self::Variable(rest)),
+            "file" => Some(Self::File(rest)),
+            "cmd" => Some(Self::Command(rest)),
+            _ => None,
+        }
+    }
+
+    /// The secret. The error is the rest of a sentence that names the reference.
+    pub(super) async fn fetch(&self) -> Result<String, String> {
+        let fetched = match self {
+            Self::Variable(name) => {
+                std::env::var(name).map_err(|_| format!("the variable `{name}` is not set"))
+            }
+            Self::File(path) => read_file(path).await,
+            Self::Command(command) => timeout(PATIENCE, run(command))
+                .await
+                .unwrap_or_else(|_| Err(format!("its command took more than {PATIENCE:?}"))),
+        }?;
+        // What editors and commands end a line with belongs to no secret.
+        let secret = fetched.strip_suffix('\n').unwrap_or(&fetched);
+        let secret = secret.strip_suffix('\r').unwrap_or(secret);
+        if secret.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        Ok(secret.to_owned())
+    }
+}
+
+async fn read_file(path: &str) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("`{path}` cannot be read: {error}");
+    let file = tokio::fs::File::open(expand_home(path))
+        .await
+        .map_err(failed)?;
+    let mut text = String::new();
+    file.take(LONGEST)
+        .read_to_string(&mut text)
+        .await
+        .map_err(failed)?;
+    Ok(text)
+}
+
+async fn run(command: &str) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("its command cannot be run: {error}");
+    let (shell, option) = if cfg!(windows) {
+        ("cmd", "/C")
+    } else {
+        ("sh", "-c")
+    };
+    let mut process = Command::new(shell)
+        .args([option, command])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // What it complains of may quote what nobody is to read.
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    let mut text = String::new();
+    if let Some(stdout) = process.stdout.take() {
+        let mut stdout = stdout.take(LONGEST);
+        stdout.read_to_string(&mut text).await.map_err(failed)?;
+    }
+    let status = process.wait().await.map_err(failed)?;
+    if status.success() {
+        Ok(text)
+    } else {
+        Err(format!("its command failed ({status})"))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    async fn fetch(text: &str) -> Result<String, String> {
+        Reference::of(text).unwrap().fetch().await
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_fetched_from_where_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        std::fs::write(&path, "hunter2\r\n").unwrap();
+        let file = format!("file:{}", path.display());
+        assert_eq!(fetch(&file).await.unwrap(), "hunter2");
+        assert_eq!(fetch("cmd:printf 'a b\\n'").await.unwrap(), "a b");
+        assert!(!fetch("env:PATH").await.unwrap().is_empty());
+        assert_eq!(Reference::of("hunter2:x"), None);
+    }
+
+    #[tokio::test]
+    async fn what_fails_says_no_secret() {
+        let failed = fetch("cmd:echo hunter2; echo hunter3 >&2; exit 3").await;
+        assert_eq!(failed.unwrap_err(), "its command failed (exit status: 3)");
+        assert!(fetch("cmd:true").await.is_err() && fetch("env:NO_SUCH").await.is_err());
+    }
+}

@@ -1,0 +1,193 @@
+//! Encrypts secrets for the files that hold them, and reveals them when they are needed.
+
+use std::path::Path;
+
+use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::{Aead, Generate, KeyInit, Nonce};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+
+use super::keys::{Key, Keys};
+use super::reference::Reference;
+use super::{Secret, remember};
+use crate::error::Error;
+
+/// What an encrypted secret begins with: then the name of its key, and nonce and ciphertext.
+const SEALED: &str = "sealed:v1:";
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Vault(Keys);
+
+impl Vault {
+    /// The vault of a data directory. `key` is the user's own, in the place of the keyring's or the key
+    /// file's; the keyring is used only if `keyring` says so.
+    pub fn open(data_dir: &Path, key: Option<Secret>, keyring: bool) -> Self {
+        Self(Keys::new(data_dir, key, keyring))
+    }
+
+    /// Where the key is, in words.
+    pub fn place(&self) -> String {
+        self.0.place()
+    }
+
+    /// Whether a secret stands in clear.
+    pub fn is_clear(secret: &Secret) -> bool {
+        !secret.expose().starts_with(SEALED) && !Self::is_reference(secret)
+    }
+
+    /// Whether a secret lies elsewhere.
+    pub fn is_reference(secret: &Secret) -> bool {
+        Reference::of(secret.expose()).is_some()
+    }
+
+    /// Encrypts a secret that stands in clear, AES-256 in Galois/counter mode. Blocks: the keyring may
+    /// have to be asked.
+    pub fn seal(&self, secret: &Secret) -> Result<Secret, Error> {
+        if !Self::is_clear(secret) {
+            return Ok(secret.clone());
+        }
+        remember(secret.expose());
+        let key = self.0.for_sealing()?;
+        let nonce = Nonce::<Aes256Gcm>::generate();
+        let sealed = cipher(&key)
+            .encrypt(&nonce, secret.expose().as_bytes())
+            .map_err(|_| Error::Internal {
+                reason: "a secret could not be encrypted".to_owned(),
+            })?;
+        let text = BASE64_STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat());
+        Ok(Secret(format!("{SEALED}{}:{text}", key.name())))
+    }
+
+    /// The secret itself, in a form that must not be kept: decrypted, or fetched from where it is.
+    pub async fn reveal(&self, secret: &Secret) -> Result<Secret, Error> {
+        let text = secret.expose();
+        let revealed = if let Some(reference) = Reference::of(text) {
+            let fetched = reference.fetch().await;
+            fetched.map_err(|reason| Error::SecretUnavailable {
+                secret: secret.shown(),
+                reason,
+            })?
+        } else if text.starts_with(SEALED) {
+            let (vault, secret) = (self.clone(), secret.clone());
+            crate::store::blocking(move || vault.unseal(&secret)).await?
+        } else {
+            text.to_owned()
+        };
+        remember(&revealed);
+        Ok(Secret(revealed))
+    }
+
+    /// Puts the secrets themselves in the place of what is kept of them.
+    pub async fn reveal_all(&self, secrets: Vec<&mut Secret>) -> Result<(), Error> {
+        for secret in secrets {
+            *secret = self.reveal(secret).await?;
+        }
+        Ok(())
+    }
+
+    /// Decrypts a secret; blocks. One that is not encrypted is given as it is.
+    pub fn unseal(&self, secret: &Secret) -> Result<String, Error> {
+        let text = secret.expose();
+        let Some(sealed) = text.strip_prefix(SEALED) else {
+            return Ok(text.to_owned());
+        };
+        let unreadable = |reason: String| Error::SecretUnavailable {
+            secret: "a stored secret".to_owned(),
+            reason,
+        };
+        let (name, sealed) = sealed
+            .split_once(':')
+            .ok_or_else(|| unreadable("it is damaged".to_owned()))?;
+        let key = self.0.named(name).map_err(unreadable)?;
+        let decrypted = BASE64_STANDARD_NO_PAD
+            .decode(sealed)
+            .ok()
+            .and_then(|bytes| {
+                let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
+                let nonce = Nonce::<Aes256Gcm>::try_from(nonce).ok()?;
+                cipher(&key).decrypt(&nonce, sealed).ok()
+            })
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        decrypted.ok_or_else(|| unreadable("it is damaged".to_owned()))
+    }
+}
+
+/// Bytes of a nonce (NIST SP 800-38D, section 5.2.1.1).
+const NONCE: usize = 12;
+
+fn cipher(key: &Key) -> Aes256Gcm {
+    Aes256Gcm::new(key.bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(directory: &tempfile::TempDir, key: Option<&str>) -> Vault {
+        Vault::open(directory.path(), key.map(Secret::from), false)
+    }
+
+    #[test]
+    fn a_sealed_secret_is_opened_by_the_same_key_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = open(&directory, None);
+        let secret = Secret::from("hunter2 and more");
+        let sealed = vault.seal(&secret).unwrap();
+        assert!(!sealed.expose().contains("hunter2") && !Vault::is_clear(&sealed));
+        assert_ne!(sealed, vault.seal(&secret).unwrap());
+        assert_eq!(vault.seal(&sealed).unwrap(), sealed);
+        // Another process finds the key in its file.
+        let other = open(&directory, None);
+        assert_eq!(other.unseal(&sealed).unwrap(), secret.expose());
+
+        let elsewhere = tempfile::tempdir().unwrap();
+        let error = open(&elsewhere, None).unseal(&sealed).unwrap_err();
+        assert_eq!(error.code(), "SECRET_UNAVAILABLE");
+    }
+
+    #[test]
+    fn the_user_s_own_key_needs_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = open(&directory, Some("correct horse"));
+        let sealed = vault.seal(&Secret::from("hunter2")).unwrap();
+        assert_eq!(
+            open(&directory, Some("correct horse"))
+                .unseal(&sealed)
+                .unwrap(),
+            "hunter2"
+        );
+        assert!(
+            open(&directory, Some("wrong horse"))
+                .unseal(&sealed)
+                .is_err()
+        );
+        assert!(!directory.path().join(super::super::keys::KEY_FILE).exists());
+    }
+
+    #[test]
+    fn a_damaged_secret_is_no_secret() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = open(&directory, None);
+        let sealed = vault.seal(&Secret::from("hunter2")).unwrap();
+        let text = sealed.expose();
+        for damaged in [&text[..text.len() - 4], "sealed:v1:", "sealed:v1:xx:yy"] {
+            assert!(vault.unseal(&Secret::from(damaged)).is_err(), "{damaged}");
+        }
+    }
+
+    #[tokio::test]
+    async fn references_stay_references() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = open(&directory, None);
+        let reference = Secret::from("env:PATH");
+        assert_eq!(vault.seal(&reference).unwrap(), reference);
+        let revealed = vault.reveal(&reference).await.unwrap();
+        assert_eq!(revealed.expose(), std::env::var("PATH").unwrap());
+        let error = vault
+            .reveal(&Secret::from("env:NO_SUCH"))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("env:NO_SUCH"), "{error}");
+    }
+}

@@ -1,0 +1,65 @@
+//! The user's own SSH configuration, asked about a host.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::config::{SshFiles, expand_home};
+use crate::error::Error;
+pub(super) use crate::ssh_config::SshHost;
+use crate::ssh_config::{self, Files};
+
+/// What OpenSSH tries where nothing is said.
+const USUAL_KEYS: [&str; 3] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
+
+/// What it says of `name`. Blocks.
+pub(super) fn read(
+    files: &SshFiles,
+    alias: &str,
+    name: &str,
+    user: Option<&str>,
+) -> Result<SshHost, Error> {
+    ssh_config::resolve(&place(files), name, user, &succeeds).map_err(|reason| Error::SshConfig {
+        alias: alias.to_owned(),
+        name: name.to_owned(),
+        reason,
+    })
+}
+
+/// The hosts that it names, patterns left out. Blocks.
+pub fn hosts(files: &SshFiles) -> Result<Vec<String>, Error> {
+    ssh_config::named_hosts(&place(files)).map_err(|reason| Error::SshConfig {
+        alias: String::new(),
+        name: "*".to_owned(),
+        reason,
+    })
+}
+
+/// Who is logged in here: OpenSSH's default for a user.
+pub(super) fn local_user() -> String {
+    let names = ["USER", "LOGNAME", "USERNAME"];
+    let set = names.iter().find_map(|name| std::env::var(name).ok());
+    set.unwrap_or_else(|| "root".to_owned())
+}
+
+pub(super) fn usual_keys() -> Vec<PathBuf> {
+    USUAL_KEYS.iter().map(|path| expand_home(path)).collect()
+}
+
+fn place(files: &SshFiles) -> Files {
+    Files {
+        user: files.user_config.clone(),
+        system: files.system_config.clone(),
+        home: expand_home("~"),
+    }
+}
+
+/// Whether a command of `Match exec` succeeds.
+fn succeeds(command: &str) -> bool {
+    let status = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}

@@ -1,0 +1,182 @@
+//! Reading the files line by line, through every `Include`.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::Files;
+use super::include;
+use super::source::{self, Origin, Place};
+use super::words::{Unclosed, Words};
+
+/// How many files deep an `Include` may lead, as in OpenSSH.
+const MAX_DEPTH: usize = 16;
+/// How many files are read in all.
+const MAX_FILES: usize = 1000;
+
+/// Who is told what the files say. An error ends the reading.
+pub(super) trait Visitor {
+    /// A `Host` line: whether what follows it is wanted.
+    fn host(&mut self, patterns: &[String]) -> bool;
+    /// A `Match` line: whether what follows it is wanted.
+    fn conditions(&mut self, conditions: Words<'_>, place: &Place) -> Result<bool, String>;
+    /// Any other line that is wanted, except for `Include`.
+    fn directive(&mut self, keyword: &str, value: Words<'_>, place: &Place) -> Result<(), String>;
+    /// What an `Include` names, with variables and tokens replaced; `None` to leave it out.
+    fn included(&mut self, path: &str, place: &Place) -> Result<Option<String>, String>;
+    /// Something that was left out.
+    fn note(&mut self, note: String);
+}
+
+/// Reads the user's file, then the system's.
+pub(super) fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<(), String> {
+    let (mut count, mut names) = (0, 0);
+    for (path, origin) in [(&files.user, Origin::User), (&files.system, Origin::System)] {
+        Walk {
+            home: &files.home,
+            base: path.parent().unwrap_or(Path::new("")),
+            origin,
+            trail: Vec::new(),
+            count: &mut count,
+            names: &mut names,
+            visitor,
+        }
+        .file(path)?;
+    }
+    Ok(())
+}
+
+/// The error of a line whose quote is open.
+pub(super) fn unclosed(place: &Place) -> impl FnOnce(Unclosed) -> String + '_ {
+    move |Unclosed| format!("{place} has a quote that is not closed")
+}
+
+struct Walk<'a> {
+    home: &'a Path,
+    /// Where an `Include` without a directory is looked for.
+    base: &'a Path,
+    origin: Origin,
+    /// The files that are being read, each included by the one before it.
+    trail: Vec<PathBuf>,
+    /// How many files were included so far.
+    count: &'a mut usize,
+    /// How many names patterns were compared with so far.
+    names: &'a mut usize,
+    visitor: &'a mut dyn Visitor,
+}
+
+impl Walk<'_> {
+    fn file(&mut self, path: &Path) -> Result<(), String> {
+        let shown: Rc<str> = source::shown(path, self.home).into();
+        // The system's own file is the administrator's affair.
+        let guarded = self.origin == Origin::User || !self.trail.is_empty();
+        let content = source::read(path, guarded).map_err(|reason| format!("{shown} {reason}"))?;
+        let Some(content) = content else {
+            return Ok(());
+        };
+        self.trail.push(path.to_path_buf());
+        let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
+        let mut wanted = true;
+        for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
+            // A comment may be in any encoding.
+            let start = line.trim_ascii_start();
+            if start.is_empty() || start.starts_with(b"#") {
+                continue;
+            }
+            let place = Place {
+                file: Rc::clone(&shown),
+                line: index + 1,
+                origin: self.origin,
+            };
+            let line = std::str::from_utf8(line)
+                .ok()
+                .filter(|line| !line.contains('\0'))
+                .ok_or_else(|| format!("{place} is not text in UTF-8"))?;
+            self.line(Words::of(line), &mut wanted, &place)?;
+        }
+        self.trail.pop();
+        Ok(())
+    }
+
+    fn line(
+        &mut self,
+        mut words: Words<'_>,
+        wanted: &mut bool,
+        place: &Place,
+    ) -> Result<(), String> {
+        let Some(keyword) = words.name() else {
+            return Ok(());
+        };
+        if words.raw().is_empty() {
+            return Err(format!("{place} has nothing after `{keyword}`"));
+        }
+        if keyword.eq_ignore_ascii_case("host") {
+            let patterns = words.all().map_err(unclosed(place))?;
+            if patterns.iter().any(String::is_empty) {
+                return Err(format!("{place} has an empty pattern"));
+            }
+            *wanted = self.visitor.host(&patterns);
+        } else if keyword.eq_ignore_ascii_case("match") {
+            *wanted = self.visitor.conditions(words, place)?;
+        } else if !*wanted {
+            // A block for another host.
+        } else if keyword.eq_ignore_ascii_case("include") {
+            for word in words.all().map_err(unclosed(place))? {
+                self.include(&word, place)?;
+            }
+        } else {
+            self.visitor.directive(keyword, words, place)?;
+        }
+        Ok(())
+    }
+
+    fn include(&mut self, word: &str, place: &Place) -> Result<(), String> {
+        let Some(word) = self.visitor.included(word, place)? else {
+            return Ok(());
+        };
+        let pattern = if let Some(below) = word.strip_prefix('~') {
+            if self.origin == Origin::System {
+                return Err(format!(
+                    "{place} includes `{word}`, but the system has no home directory"
+                ));
+            }
+            let Some(below) = under_home(below) else {
+                self.visitor.note(format!(
+                    "`Include` in {place} names the home directory of another user and was left out"
+                ));
+                return Ok(());
+            };
+            self.home.join(below)
+        } else if word.is_empty() {
+            return Err(format!("{place} includes a file without a name"));
+        } else {
+            self.base.join(&word)
+        };
+        let found =
+            include::files(&pattern, self.names).map_err(|reason| format!("{place} {reason}"))?;
+        for path in found {
+            if self.trail.contains(&path) {
+                return Err(format!(
+                    "{place} includes {}, which leads to this line",
+                    source::shown(&path, self.home)
+                ));
+            }
+            if self.trail.len() > MAX_DEPTH {
+                return Err(format!("{place} includes files more than {MAX_DEPTH} deep"));
+            }
+            *self.count += 1;
+            if *self.count > MAX_FILES {
+                return Err(format!("{place} is one `Include` too many"));
+            }
+            self.file(&path)?;
+        }
+        Ok(())
+    }
+}
+
+/// What follows `~` as a path below the home directory; `None` if it names another user.
+pub(super) fn under_home(after_tilde: &str) -> Option<&str> {
+    match after_tilde.strip_prefix('/') {
+        Some(below) => Some(below.trim_start_matches('/')),
+        None => after_tilde.is_empty().then_some(""),
+    }
+}

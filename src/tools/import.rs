@@ -1,0 +1,136 @@
+//! Servers from the user's own SSH configuration.
+
+use globset::Glob;
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Parameters;
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::server::Orchestrator;
+use crate::ssh::user_config;
+use crate::store::blocking;
+use crate::store::servers::Server;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Import {
+    /// Only hosts whose names match, such as `web*`.
+    pattern: Option<String>,
+    /// Add them under their names; else they are only listed. Aliases that are taken stay as they are.
+    #[serde(default)]
+    add: bool,
+}
+
+#[derive(Serialize)]
+struct Imported {
+    hosts: Vec<Host>,
+}
+
+#[derive(Serialize)]
+struct Host {
+    name: String,
+    /// Where it leads, or why that cannot be told.
+    way: String,
+    state: State,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// It could be added.
+    Found,
+    Added,
+    /// Its name is an alias already.
+    Known,
+    /// It cannot be added.
+    Broken,
+}
+
+#[tool_router(router = import_tools, vis = "pub(super)")]
+impl Orchestrator {
+    /// List the hosts of ~/.ssh/config with where they lead, or add them as servers. They follow that file from then on.
+    #[tool(
+        title = "Import servers",
+        annotations(
+            read_only_hint = false,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn server_import(
+        &self,
+        Parameters(Import { pattern, add }): Parameters<Import>,
+    ) -> Result<Reply, Error> {
+        if add {
+            self.guard().may_configure("server_import")?;
+        }
+        let pattern = pattern.as_deref().unwrap_or("*");
+        let pattern = Glob::new(pattern)
+            .map_err(|error| Error::invalid("pattern", format!("is no pattern: {}", error.kind())))?
+            .compile_matcher();
+        let files = self.config().ssh_files.clone();
+        let names = blocking(move || user_config::hosts(&files)).await?;
+        let mut hosts = Vec::new();
+        for name in names.into_iter().filter(|name| pattern.is_match(name)) {
+            hosts.push(self.import(name, add).await?);
+        }
+        let lines = hosts.iter().map(|host| {
+            let state = match host.state {
+                State::Found => "",
+                State::Added => " (added)",
+                State::Known => " (the alias is taken)",
+                State::Broken => " (cannot be added)",
+            };
+            let notes = host.notes.iter().map(|note| format!("\n  Note: {note}"));
+            format!(
+                "{}: {}{state}{}",
+                host.name,
+                host.way,
+                notes.collect::<String>()
+            )
+        });
+        let mut text = lines.collect::<Vec<_>>().join("\n");
+        if text.is_empty() {
+            text.push_str("no host of the SSH configuration matches");
+        }
+        Reply::new(text, &Imported { hosts })
+    }
+
+    async fn import(&self, name: String, add: bool) -> Result<Host, Error> {
+        let server = Server {
+            ssh_config_host: Some(name.clone()),
+            ..Server::default()
+        };
+        let (way, notes) = match self.pool().way(&name, &server).await {
+            Ok(told) => told,
+            Err(error) => {
+                return Ok(Host {
+                    name,
+                    way: error.to_string(),
+                    state: State::Broken,
+                    notes: Vec::new(),
+                });
+            }
+        };
+        let state = match self.servers().get(&name) {
+            Ok(_) => State::Known,
+            Err(Error::UnknownAlias { .. }) if add => {
+                self.put_server(name.clone(), server).await?;
+                State::Added
+            }
+            Err(Error::UnknownAlias { .. }) => State::Found,
+            Err(_) => State::Broken,
+        };
+        Ok(Host {
+            name,
+            way,
+            state,
+            notes,
+        })
+    }
+}
