@@ -239,14 +239,20 @@ impl Dialer {
             Vec::new()
         };
         let changes = &target.algorithms;
+        let (interval, count) = target.keep_alive;
         Ok(client::Config {
             client_id: SshId::Standard(Cow::Borrowed(concat!(
                 "SSH-2.0-mcp_sftp_orchestrator_",
                 env!("CARGO_PKG_VERSION")
             ))),
             window_size: WINDOW,
-            keepalive_interval: Some(self.config.keep_alive),
-            keepalive_max: KEEP_ALIVES,
+            // Switched off, a dead line would never be noticed.
+            keepalive_interval: interval
+                .filter(|interval| !interval.is_zero())
+                .or(Some(self.config.keep_alive)),
+            keepalive_max: count
+                .and_then(|count| count.try_into().ok())
+                .unwrap_or(KEEP_ALIVES),
             preferred: Preferred {
                 key: Cow::Owned(keys),
                 host_key_certificates: Cow::Owned(certificates),

@@ -1,11 +1,13 @@
 //! The way to a server: straight, through another server, or through a command.
 
+use std::io;
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use tokio::io::join;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::process::Command;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +42,7 @@ async fn direct(target: &Target, cut: CancellationToken) -> Result<Stream, Conne
     let server = &target.server;
     let error = |reason: String| failed(&target.alias, server, reason);
     let connecting = async {
-        let addresses = tokio::net::lookup_host((server.host.as_str(), server.port())).await;
+        let addresses = lookup_host((server.host.as_str(), server.port())).await;
         let addresses: Vec<_> = addresses
             .map_err(|cause| ConnectError::Final(error(format!("ENOTFOUND: {cause}"))))?
             .filter(|address| match target.family {
@@ -49,7 +51,7 @@ async fn direct(target: &Target, cut: CancellationToken) -> Result<Stream, Conne
                 _ => true,
             })
             .collect();
-        TcpStream::connect(addresses.as_slice())
+        connect_from(target.bind_address.as_deref(), &addresses)
             .await
             .map_err(|cause| ConnectError::Transient(error(os_reason(&cause))))
     };
@@ -57,6 +59,32 @@ async fn direct(target: &Target, cut: CancellationToken) -> Result<Stream, Conne
     let tcp = timeout(limit, connecting).await;
     let late = || ConnectError::Final(error("ETIMEDOUT: it does not accept".to_owned()));
     Ok(Stream::new(tcp.map_err(|_| late())??, cut))
+}
+
+/// Connects to the first address that accepts.
+async fn connect_from(local: Option<&str>, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let Some(local) = local else {
+        return TcpStream::connect(addresses).await;
+    };
+    let locals: Vec<_> = lookup_host((local, 0)).await?.collect();
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        let is_alike = |local: &&SocketAddr| local.is_ipv4() == address.is_ipv4();
+        let Some(local) = locals.iter().find(is_alike) else {
+            continue;
+        };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        socket.bind(*local)?;
+        match socket.connect(*address).await {
+            Ok(connected) => return Ok(connected),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 /// An error of the jump host itself names that host, and stays as it is.

@@ -28,6 +28,10 @@ pub(super) struct Target {
     pub(super) algorithms: Changes,
     pub(super) family: Option<AddressFamily>,
     pub(super) connect_timeout: Option<Duration>,
+    /// The address of this machine to connect from.
+    pub(super) bind_address: Option<String>,
+    /// Time between keep-alives, and how many unanswered ones end a connection.
+    pub(super) keep_alive: (Option<Duration>, Option<u32>),
     /// What the user's configuration says and is not followed, a sentence each.
     pub(super) notes: Vec<String>,
 }
@@ -124,6 +128,8 @@ impl Target {
             algorithms: Changes::default(),
             family: None,
             connect_timeout: None,
+            bind_address: None,
+            keep_alive: (None, None),
             notes: Vec::new(),
             server: server.clone(),
         }
@@ -204,6 +210,8 @@ impl Target {
         };
         self.family = told.address_family;
         self.connect_timeout = told.connect_timeout;
+        self.bind_address = told.bind_address;
+        self.keep_alive = (told.server_alive_interval, told.server_alive_count_max);
         self
     }
 
