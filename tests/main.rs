@@ -20,6 +20,7 @@ mod losses;
 mod monitor;
 mod multi;
 mod output;
+mod policy;
 mod pool;
 mod protocol;
 mod queue;

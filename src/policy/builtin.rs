@@ -25,7 +25,12 @@ impl Judge<'_> {
                     self.set(scope, variable, vec![value.to_owned()])?;
                 }
             }
+            "shift" => scope.positional = None,
             "set" => {
+                if operands.next().is_some() || call.arguments().iter().any(|one| one.text == "--")
+                {
+                    scope.positional = None;
+                }
                 let unset = |one: &Argument| {
                     let letters = one.text.strip_prefix('-').unwrap_or_default();
                     !letters.starts_with('-') && letters.contains('u') || one.text == "nounset"

@@ -103,7 +103,7 @@ pub(super) struct Called {
     /// The name without a version.
     pub(super) plain: String,
     pub(super) path: String,
-    /// Whether the name is to be filled in with what lies in the working directory: hardly a program.
+    /// Whether the name is to be filled in with files that nobody would mean to name: `*.sh`, `/opt/*`.
     pub(super) is_open: bool,
 }
 
@@ -113,7 +113,8 @@ impl Called {
         Self {
             plain: version_less(&name).to_owned(),
             path: path::normal(&emptied(call.program())),
-            is_open: name.contains([MANY, ONE]) && !call.program().contains('/'),
+            is_open: name.starts_with([MANY, ONE])
+                || name.contains([MANY, ONE]) && !call.program().contains('/'),
             name,
         }
     }

@@ -1,11 +1,11 @@
 //! A rule's further words, and when they are met.
 
 use super::call::Call;
+use super::choice::{Choice, choices_of, may_take};
 use super::default::LONG_OPTIONS;
-use super::glob::{Glob, Letter};
+use super::glob::Letter;
 use super::letters::choices;
-use super::path;
-use super::text::{Argument, HOME, MANY, ONE, emptied, is_name, is_unknown};
+use super::text::Argument;
 
 /// Options of more letters than this are one long name, as `find` has them.
 const CLUSTER: usize = 3;
@@ -31,18 +31,6 @@ pub(super) enum Need {
     Word(Vec<Choice>),
     /// `>PATH`.
     Output(Vec<Choice>),
-}
-
-/// One of the texts that a word may be.
-#[derive(Clone, Debug)]
-pub(super) struct Choice {
-    /// `of=` of `of=/dev/sda`.
-    key: String,
-    is_path: bool,
-    pub(super) has_slash: bool,
-    glob: Glob,
-    /// The text, if it stands only for itself.
-    plain: Option<String>,
 }
 
 impl Clause {
@@ -135,122 +123,6 @@ impl Clause {
     }
 }
 
-/// The choices that a word's spellings are.
-pub(super) fn choices_of(words: &[Vec<Letter>]) -> Vec<Choice> {
-    words.iter().map(|word| Choice::of(word)).collect()
-}
-
-impl Choice {
-    fn of(word: &[Letter]) -> Self {
-        let text: String = word.iter().map(|letter| letter.0).collect();
-        let key = match text.split_once('=') {
-            Some((key, value)) if value.starts_with(['/', '~']) && is_key(key) => key.len() + 1,
-            _ => 0,
-        };
-        // A key is ASCII: as many letters as bytes.
-        let mut value = word[key..].to_vec();
-        let is_path = matches!(value.first(), Some(('/', _) | ('~', false)));
-        if value.first() == Some(&('~', false)) {
-            value[0] = (HOME, true);
-        }
-        while is_path && value.len() > 1 && value.last() == Some(&('/', false)) {
-            value.pop();
-        }
-        if text.starts_with("./") {
-            value.drain(..2);
-        }
-        let glob = Glob::new(&value);
-        let plain = value.iter().map(|letter| letter.0).collect();
-        Self {
-            key: text[..key].to_owned(),
-            is_path,
-            has_slash: text.contains('/'),
-            plain: (!glob.is_open()).then_some(plain),
-            glob,
-        }
-    }
-
-    /// Whether any name is meant.
-    pub(super) fn is_any(&self) -> bool {
-        self.must_be(&MANY.to_string())
-    }
-
-    pub(super) fn is_named(&self, name: &str) -> bool {
-        self.glob.must_match(name)
-    }
-
-    pub(super) fn may_be(&self, text: &str) -> bool {
-        match &self.plain {
-            Some(plain) if !text.contains([MANY, ONE]) => plain == text,
-            _ => self.glob.may_match(text),
-        }
-    }
-
-    pub(super) fn must_be(&self, text: &str) -> bool {
-        self.glob.must_match(text)
-    }
-
-    /// Whether the text is this long option, with a value, or its letter.
-    fn is_long_option(&self, text: &str) -> bool {
-        let Some(own) = self.plain.as_deref().filter(|own| own.starts_with("--")) else {
-            return false;
-        };
-        let value = text
-            .strip_prefix(own)
-            .is_some_and(|rest| rest.starts_with('='));
-        let is_letter = |&&(letter, long, _): &&(char, &str, &[&str])| {
-            long == own && !text.starts_with("--") && text.starts_with('-') && text.contains(letter)
-        };
-        value || LONG_OPTIONS.iter().find(is_letter).is_some()
-    }
-
-    fn must_take(&self, argument: &Argument, call: &Call) -> bool {
-        let text = &argument.text;
-        if argument.loose || text.contains(is_unknown) || has_hidden_glob(text) {
-            return false;
-        }
-        if self.is_path {
-            return text.strip_prefix(&self.key).is_some_and(|value| {
-                let paths = path::absolute(value, &call.directories);
-                !paths.is_empty() && paths.iter().all(|path| self.must_be(&path::normal(path)))
-            });
-        }
-        // A glob stands for no option: those have to be named.
-        if text.starts_with('-') && self.glob.starts_open() {
-            return false;
-        }
-        if text.contains('/') && !text.contains("://") {
-            return self.must_be(&path::normal(text));
-        }
-        self.must_be(text)
-    }
-}
-
-/// Whether some reading of the argument is one of the choices.
-fn may_take(choices: &[Choice], argument: &Argument, call: &Call) -> bool {
-    let text = emptied(&argument.text);
-    if text.is_empty() {
-        return false;
-    }
-    // Resolved once for each key, since most choices of a word have the same.
-    let mut paths: Option<(&str, Vec<String>)> = None;
-    choices.iter().any(|choice| {
-        if !choice.is_path {
-            return choice.may_be(&text) || choice.is_long_option(&text);
-        }
-        if paths.as_ref().is_none_or(|(key, _)| *key != choice.key) {
-            let value = argument.text.strip_prefix(&choice.key);
-            let found = value.map(|value| path::candidates(value, &call.directories));
-            paths = Some((&choice.key, found.unwrap_or_default()));
-        }
-        let paths = paths.as_ref().map(|(_, paths)| &paths[..]);
-        paths
-            .unwrap_or_default()
-            .iter()
-            .any(|path| choice.may_be(path))
-    })
-}
-
 /// Whether an option of this letter is given, by it or by its long name.
 fn has_option(call: &Call, letter: char) -> bool {
     let name = call.name();
@@ -269,16 +141,4 @@ fn has_option(call: &Call, letter: char) -> bool {
             }),
             None => option.chars().skip(1).any(same),
         })
-}
-
-fn is_key(key: &str) -> bool {
-    is_name(&key.trim_start_matches('-').replace('-', "_"))
-}
-
-/// Whether a name such as `.*` is in it, which stands for the directory above too.
-fn has_hidden_glob(text: &str) -> bool {
-    text.split('/').any(|name| {
-        let rest = name.trim_start_matches('.');
-        rest.len() < name.len() && rest.starts_with([MANY, ONE])
-    })
 }

@@ -1,67 +1,21 @@
 //! Words as the arguments that a shell makes of them.
 
 use super::Refusal;
+use super::draft::{Draft, class_length, each, letter_to_all, range_length, spread};
 use super::judge::Judge;
 use super::letters::braces;
 use super::path;
 use super::scope::Scope;
 use super::syntax::{Change, List, Piece, Word};
-use super::text::{Argument, MANY, ONE, SOMETHING, UNKNOWN, is_unknown};
+use super::text::{Argument, MANY, ONE, SOMETHING, UNKNOWN};
 
 /// Readings of one word that are followed; past it, a variable's value counts as not known.
-const MOST_READINGS: usize = 64;
+pub(super) const MOST_READINGS: usize = 64;
 /// Words that braces may make of one.
 const MOST_CHOICES: usize = 512;
 
 /// The arguments that one reading of a word makes.
 pub(super) type Reading = Vec<Argument>;
-
-/// A reading that is being put together.
-#[derive(Clone, Default)]
-struct Draft {
-    done: Vec<Argument>,
-    text: String,
-    printed: Option<String>,
-    /// Whether anything in it is quoted or fixed: then it is an argument even if it is empty.
-    fixed: bool,
-    /// Whether the argument so far is only what unquoted variables gave.
-    loose: bool,
-}
-
-impl Draft {
-    fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.fixed = true;
-    }
-
-    fn cut(&mut self) {
-        if self.fixed || !self.text.is_empty() {
-            let text = std::mem::take(&mut self.text);
-            self.done.push(Argument {
-                loose: self.loose && !self.fixed && text.chars().all(is_unknown),
-                text,
-                printed: self.printed.take(),
-            });
-        }
-        (self.fixed, self.loose) = (false, false);
-    }
-
-    /// Adds a value, which is split at its spaces and whose stars count if it is not quoted.
-    fn add(&mut self, value: &str, splits: bool) {
-        if !splits {
-            return self.push(value);
-        }
-        for letter in value.chars() {
-            match letter {
-                ' ' | '\t' | '\n' => self.cut(),
-                '*' => self.text.push(MANY),
-                '?' => self.text.push(ONE),
-                other => self.text.push(other),
-            }
-        }
-        self.loose |= !value.is_empty();
-    }
-}
 
 impl Judge<'_> {
     /// The readings of a word; several if a variable in it may have several values.
@@ -84,7 +38,11 @@ impl Judge<'_> {
                 }
             }
             self.spend(all.len())?;
-            all.truncate(MOST_READINGS);
+            if all.len() > MOST_READINGS {
+                return Err(Refusal::beyond(
+                    "its variables and braces stand for too many words",
+                ));
+            }
             readings = all;
         }
         Ok(readings)
@@ -140,16 +98,12 @@ impl Judge<'_> {
                 Piece::Bare('[') if splits && class_length(&word[at..]).is_some() => {
                     let length = class_length(&word[at..]).unwrap_or(1);
                     rest.nth(length - 2);
-                    each(&mut drafts, |draft| {
-                        draft.push(ONE.encode_utf8(&mut [0; 4]))
-                    });
+                    letter_to_all(&mut drafts, ONE);
                 }
                 Piece::Bare('{') if splits && range_length(&word[at..]).is_some() => {
                     let length = range_length(&word[at..]).unwrap_or(1);
                     rest.nth(length - 2);
-                    each(&mut drafts, |draft| {
-                        draft.push(SOMETHING.encode_utf8(&mut [0; 4]))
-                    });
+                    letter_to_all(&mut drafts, SOMETHING);
                 }
                 Piece::Bare(letter) => {
                     let letter = match letter {
@@ -157,29 +111,19 @@ impl Judge<'_> {
                         '?' if splits => ONE,
                         other => *other,
                     };
-                    each(&mut drafts, |draft| {
-                        draft.push(letter.encode_utf8(&mut [0; 4]))
-                    });
+                    letter_to_all(&mut drafts, letter);
                 }
-                Piece::Quoted(letter) => {
-                    each(&mut drafts, |draft| {
-                        draft.push(letter.encode_utf8(&mut [0; 4]))
-                    });
-                }
+                Piece::Quoted(letter) => letter_to_all(&mut drafts, *letter),
                 Piece::Nothing => each(&mut drafts, |draft| draft.fixed = true),
                 Piece::Tilde(user) => {
                     let home = home(user, scope);
                     each(&mut drafts, |draft| draft.push(&home));
                 }
                 Piece::Number(_) => {
-                    each(&mut drafts, |draft| {
-                        draft.push(SOMETHING.encode_utf8(&mut [0; 4]))
-                    });
+                    letter_to_all(&mut drafts, SOMETHING);
                 }
                 Piece::Pattern(_) => {
-                    each(&mut drafts, |draft| {
-                        draft.push(MANY.encode_utf8(&mut [0; 4]))
-                    });
+                    letter_to_all(&mut drafts, MANY);
                 }
                 Piece::Process(list) => {
                     let printed = self.printed(list, scope)?;
@@ -282,29 +226,6 @@ impl Judge<'_> {
     }
 }
 
-fn each(drafts: &mut [Draft], change: impl Fn(&mut Draft)) {
-    drafts.iter_mut().for_each(change);
-}
-
-/// Every draft with every value.
-fn spread(drafts: Vec<Draft>, values: &[String], splits: bool) -> Vec<Draft> {
-    let unknown = [SOMETHING.to_string()];
-    let values = if drafts.len() * values.len() > MOST_READINGS {
-        &unknown
-    } else {
-        values
-    };
-    let mut spread = Vec::new();
-    for draft in drafts {
-        for value in values {
-            let mut draft = draft.clone();
-            draft.add(value, splits);
-            spread.push(draft);
-        }
-    }
-    spread
-}
-
 fn home(user: &str, scope: &Scope) -> String {
     match user {
         "" => scope.values("HOME").swap_remove(0),
@@ -313,28 +234,4 @@ fn home(user: &str, scope: &Scope) -> String {
         "-" => SOMETHING.into(),
         user => path::normal(&format!("/home/{user}")),
     }
-}
-
-/// How many pieces the `[…]` here takes.
-fn class_length(word: &[&Piece]) -> Option<usize> {
-    let skip = 2 + usize::from(matches!(word.get(1), Some(Piece::Bare('!' | '^'))));
-    let rest = word.get(skip..)?.iter().take(64);
-    let mut rest = rest.take_while(|piece| matches!(piece, Piece::Bare(_) | Piece::Quoted(_)));
-    let end = rest.position(|piece| matches!(piece, Piece::Bare(']')))?;
-    Some(skip + end + 1)
-}
-
-/// How many pieces the `{1..9}` here takes.
-fn range_length(word: &[&Piece]) -> Option<usize> {
-    let mut text = String::new();
-    for piece in word.iter().take(24) {
-        match piece {
-            Piece::Bare('}') if text.contains("..") => return Some(text.len() + 1),
-            Piece::Bare(one) if one.is_ascii_alphanumeric() || ".-{".contains(*one) => {
-                text.push(*one);
-            }
-            _ => return None,
-        }
-    }
-    None
 }

@@ -122,10 +122,13 @@ pub(super) fn fill(words: &[Argument], files: &[Argument], mark: &str) -> Vec<Ar
     let mut filled = Vec::new();
     for word in words {
         if word.text.contains(mark) {
-            filled.extend(files.iter().take(MOST).map(|file| Argument {
-                text: super::text::bounded(word.text.replace(mark, &file.text)),
-                ..file.clone()
-            }));
+            let more = (files.len() > MOST).then(|| Argument::of(SOMETHING));
+            for file in files.iter().take(MOST).chain(&more) {
+                filled.push(Argument {
+                    text: super::text::bounded(word.text.replace(mark, &file.text)),
+                    ..file.clone()
+                });
+            }
         } else {
             filled.push(word.clone());
         }

@@ -164,7 +164,7 @@ fn hint(rule: &Pattern, call: &Call) -> String {
         ..call.clone()
     };
     if rule.blocks(&set, &Called::of(&set)) {
-        return "Name exactly what is meant, and nothing the rule is about.".into();
+        return "Name only the files, disks or services that are meant. If it has to be this, ask whoever runs the server.".into();
     }
     let name = variable(&call.part).unwrap_or("NAME");
     format!(

@@ -35,9 +35,11 @@
 
 mod builtin;
 mod call;
+mod choice;
 mod clause;
 mod crude;
 mod default;
+mod draft;
 mod expand;
 mod find;
 mod glob;
@@ -48,6 +50,7 @@ mod parse;
 mod path;
 mod pattern;
 mod permit;
+mod redirect;
 mod runner;
 mod scope;
 mod syntax;
@@ -61,11 +64,11 @@ pub use pattern::Pattern;
 /// Bytes of a text that is judged.
 const MAX_TEXT: usize = 256 * 1024;
 /// Commands within commands.
-const MAX_DEPTH: usize = 32;
+const MAX_DEPTH: usize = 48;
 /// Bytes of a variable's value that are kept.
 const MAX_VALUE: usize = 4096;
 /// Steps that judging one text may take.
-const MAX_STEPS: usize = 200_000;
+const MAX_STEPS: usize = 50_000;
 
 /// What is forbidden, and what alone is allowed.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,7 @@ use super::judge::Judge;
 use super::scope::Scope;
 use super::syntax::{Command, Flow, Kind};
 use super::text::{Argument, SOMETHING, bounded, joined};
+use super::wrapper::stripped;
 
 /// Programs that print something unless they fail.
 const NEVER_EMPTY: &[&str] = &[
@@ -66,7 +67,7 @@ impl Judge<'_> {
             return Ok(None);
         };
         let words = self.flat(words, scope)?;
-        let Some((_, arguments)) = words
+        let Some((_, arguments)) = stripped(&words)
             .split_first()
             .filter(|(first, _)| first.text == "find")
         else {

@@ -1,7 +1,8 @@
 //! One rule.
 
 use super::call::{Call, Called};
-use super::clause::{Choice, Clause, Need, choices_of};
+use super::choice::{Choice, choices_of};
+use super::clause::{Clause, Need};
 use super::letters::{choices, split};
 use super::path;
 use super::text::Argument;

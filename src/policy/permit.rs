@@ -12,7 +12,7 @@ const HARMLESS_VARIABLES: &[&str] = &[
 /// Builtins that change nothing and print no more than they are given.
 const HARMLESS_BUILTINS: &[&str] = &[
     "cd", ":", "true", "false", "test", "[", "echo", "pwd", "exit", "return", "break", "continue",
-    "wait", "shift",
+    "wait", "shift", "set",
 ];
 const HARMLESS_FILES: &[&str] = &["/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"];
 /// Rules that a hint names.

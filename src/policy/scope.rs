@@ -156,8 +156,18 @@ impl Scope {
         }
     }
 
+    /// Whether both say the same of variables and directories, as far as a glance tells.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.directories == other.directories
+            && (Rc::ptr_eq(&self.variables, &other.variables) || self.variables == other.variables)
+    }
+
     /// Takes in what another way through the text may have changed.
     pub(super) fn merge(&mut self, other: &Self) {
+        if self.directories.is_empty() != other.directories.is_empty() {
+            // One of the possible ones is not known.
+            self.directories.push(SOMETHING.into());
+        }
         for directory in &other.directories {
             if !self.directories.contains(directory) && self.directories.len() < MOST_VALUES {
                 self.directories.push(directory.clone());

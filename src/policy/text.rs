@@ -36,7 +36,7 @@ impl Argument {
 
     /// Whether nothing of it is known.
     pub(super) fn is_unknown(&self) -> bool {
-        !self.text.is_empty() && self.text.chars().all(|mark| is_unknown(mark))
+        !self.text.is_empty() && self.text.chars().all(is_unknown)
     }
 
     /// Whether it reads as an option.

@@ -6,8 +6,7 @@ use super::Refusal;
 use super::call::Call;
 use super::judge::{Input, Judge, Place};
 use super::scope::Scope;
-use super::syntax::{Change, Command, Flow, Kind, List, Piece, Redirect, Word};
-use super::text::Argument;
+use super::syntax::{Command, Kind, List, Piece, Word};
 
 type Verdict = Result<(), Refusal>;
 
@@ -85,11 +84,11 @@ impl Judge<'_> {
                 ends.push(self.aside(otherwise, scope, place)?);
                 self.merge(scope, &ends)
             }
-            Kind::While(condition, body) => {
-                self.list(condition, scope, place)?;
-                let end = self.aside(body, scope, place)?;
-                self.merge(scope, &[end])
-            }
+            Kind::While(condition, body) => self.again(scope, |judge, scope| {
+                judge.list(condition, scope, place)?;
+                let end = judge.aside(body, scope, place)?;
+                judge.merge(scope, &[end])
+            }),
             Kind::For(name, words, body) => {
                 let values = match words {
                     Some(words) => {
@@ -100,8 +99,10 @@ impl Judge<'_> {
                     None => scope.values("@"),
                 };
                 let mut inner = scope.clone();
-                self.set(&mut inner, name, values)?;
-                self.list(body, &mut inner, place)?;
+                self.again(&mut inner, |judge, scope| {
+                    judge.set(scope, name, values.clone())?;
+                    judge.list(body, scope, place)
+                })?;
                 self.merge(scope, &[inner])
             }
             Kind::Case(subject, arms) => {
@@ -121,6 +122,23 @@ impl Judge<'_> {
             }
             Kind::Simple { .. } => Ok(()),
         }
+    }
+
+    /// Judges a loop's round, and another one if the first changes what the second sees.
+    fn again(
+        &mut self,
+        scope: &mut Scope,
+        mut round: impl FnMut(&mut Self, &mut Scope) -> Verdict,
+    ) -> Verdict {
+        let mut before = scope.clone();
+        round(self, scope)?;
+        self.spend(scope.weight() / 4)?;
+        if scope.is_like(&before) {
+            return Ok(());
+        }
+        self.merge(&mut before, std::slice::from_ref(scope))?;
+        round(self, &mut before)?;
+        self.merge(scope, &[before])
     }
 
     /// Judges a list that may not be run, and gives the scope it would leave.
@@ -165,56 +183,6 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn redirect(
-        &mut self,
-        redirect: &Redirect,
-        call: &mut Call,
-        scope: &Scope,
-        place: &mut Place,
-    ) -> Verdict {
-        self.visit(&redirect.word, scope, place)?;
-        match redirect.flow {
-            Flow::Output => call.outputs.extend(self.files(&redirect.word, scope)?),
-            Flow::Input => {
-                let files = self.files(&redirect.word, scope)?;
-                place.input = Input {
-                    text: files
-                        .iter()
-                        .find_map(|file| file.printed.as_deref().map(Into::into)),
-                    found: None,
-                };
-                call.inputs.extend(files);
-            }
-            Flow::Document => {
-                if let Some(body) = redirect.body.get() {
-                    self.visit(body, scope, place)?;
-                    let text = self.texts(body, scope)?.swap_remove(0);
-                    place.input = Input {
-                        text: Some(text.into()),
-                        found: None,
-                    };
-                }
-            }
-            Flow::Text => {
-                let text = self.texts(&redirect.word, scope)?.swap_remove(0);
-                place.input = Input {
-                    text: Some(text.into()),
-                    found: None,
-                };
-            }
-            Flow::Duplicate => {}
-        }
-        Ok(())
-    }
-
-    fn files(&mut self, word: &Word, scope: &Scope) -> Result<Vec<Argument>, Refusal> {
-        Ok(self
-            .readings(word, scope, true)?
-            .into_iter()
-            .flatten()
-            .collect())
-    }
-
     fn simple(
         &mut self,
         assignments: &[(String, Word)],
@@ -242,7 +210,7 @@ impl Judge<'_> {
             guard(words, scope);
         }
         // Each reading of the first word may be another program.
-        let (mut rest, mut programs) = (&words[..], Vec::new());
+        let (mut rest, mut programs) = (words, Vec::new());
         while let (true, Some((word, others))) = (programs.is_empty(), rest.split_first()) {
             programs = self.readings(word, scope, true)?;
             programs.retain(|reading| !reading.is_empty());
@@ -274,33 +242,6 @@ impl Judge<'_> {
             let values = self.texts(word, scope)?;
             self.permit_assignment(name, for_command, call, place)?;
             self.set(scope, name, values)?;
-        }
-        Ok(())
-    }
-
-    fn visit_all(&mut self, words: &[Word], scope: &Scope, place: &Place) -> Verdict {
-        words
-            .iter()
-            .try_for_each(|word| self.visit(word, scope, place))
-    }
-
-    /// Judges what is run for a word's value.
-    fn visit(&mut self, word: &[Piece], scope: &Scope, place: &Place) -> Verdict {
-        for piece in word {
-            match piece {
-                Piece::Output(list, _) | Piece::Process(list) => {
-                    self.list(list, &mut scope.clone(), &place.inner().silent())?;
-                }
-                Piece::Number(word) | Piece::Pattern(word) => self.visit(word, scope, place)?,
-                Piece::Array(words) => self.visit_all(words, scope, place)?,
-                Piece::Variable { change, .. } => match change {
-                    Change::Default(word) | Change::Instead(word) | Change::Other(word) => {
-                        self.visit(word, scope, place)?;
-                    }
-                    Change::None | Change::Demand => {}
-                },
-                Piece::Bare(_) | Piece::Quoted(_) | Piece::Nothing | Piece::Tilde(_) => {}
-            }
         }
         Ok(())
     }

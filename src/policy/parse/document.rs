@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::super::syntax::{Piece, Word};
-use super::{Parsed, Parser};
+use super::{Fault, Parsed, Parser};
 
 /// A here-document whose text begins at the next line.
 pub(super) struct Pending {
@@ -16,18 +16,29 @@ pub(super) struct Pending {
 }
 
 impl Parser {
-    pub(super) fn await_document(&mut self, end: &Word, strip: bool, body: &Rc<OnceCell<Word>>) {
+    pub(super) fn await_document(
+        &mut self,
+        end: &Word,
+        strip: bool,
+        body: &Rc<OnceCell<Word>>,
+    ) -> Parsed<()> {
         let literal = end.iter().any(|piece| !matches!(piece, Piece::Bare(_)));
-        let end = end.iter().filter_map(|piece| match piece {
-            Piece::Bare(one) | Piece::Quoted(one) => Some(*one),
-            _ => None,
-        });
+        let end: Option<String> = end
+            .iter()
+            .filter(|piece| !matches!(piece, Piece::Nothing))
+            .map(|piece| match piece {
+                Piece::Bare(one) | Piece::Quoted(one) => Some(*one),
+                _ => None,
+            })
+            .collect();
         self.documents.push(Pending {
-            end: end.collect(),
+            // Nothing is expanded in it, and nobody means that.
+            end: end.ok_or(Fault::Syntax)?,
             strip,
             literal,
             body: Rc::clone(body),
         });
+        Ok(())
     }
 
     /// Reads the texts of the here-documents that the line before asked for.

@@ -14,9 +14,7 @@ impl Parser {
                     Piece::Number(self.nested(|inner| inner.arithmetic(2, end))?)
                 } else {
                     self.expect("(")?;
-                    let list = self.nested(Self::list)?;
-                    self.expect(")")?;
-                    Piece::Output(list, quoted)
+                    Piece::Output(self.substitution()?, quoted)
                 }
             }
             Some('{') => {

@@ -102,7 +102,7 @@ impl Parser {
         }
         let body = Rc::new(OnceCell::new());
         if flow == Flow::Document {
-            self.await_document(&word, strip, &body);
+            self.await_document(&word, strip, &body)?;
         }
         Ok(Some(Redirect { flow, word, body }))
     }

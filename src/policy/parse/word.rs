@@ -12,9 +12,7 @@ impl Parser {
         while let Some(next) = self.peek() {
             if self.sees("<(") || self.sees(">(") {
                 self.at += 2;
-                let list = self.nested(Self::list)?;
-                self.expect(")")?;
-                word.push(Piece::Process(list));
+                word.push(Piece::Process(self.substitution()?));
             } else if next == '(' && !word.is_empty() {
                 if !self.parenthesis(&mut word)? {
                     break;

@@ -1,6 +1,5 @@
 //! Commands that are run in containers.
 
-use super::super::judge::Input;
 use super::super::text::Argument;
 use super::table::past_options;
 use super::{Inner, Shell};
@@ -31,7 +30,7 @@ const SWITCHES: &[&str] = &[
 ];
 
 /// `docker exec …`, `docker run …`, and the same of `compose`.
-pub(super) fn container(arguments: &[Argument], input: &Input) -> Vec<Inner> {
+pub(super) fn container(arguments: &[Argument]) -> Vec<Inner> {
     let global = [
         "host",
         "context",
@@ -81,21 +80,17 @@ pub(super) fn container(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     // The container's or image's name.
     let command = options.get(1..).unwrap_or_default();
     let words: Vec<_> = entry.into_iter().chain(command.iter().cloned()).collect();
-    run(&words, input)
+    Inner::words(&words, Shell::Elsewhere)
 }
 
 /// `kubectl exec … -- command`.
-pub(super) fn behind_dashes(arguments: &[Argument], input: &Input) -> Vec<Inner> {
+pub(super) fn behind_dashes(arguments: &[Argument]) -> Vec<Inner> {
     let verb = arguments
         .iter()
         .any(|one| matches!(&*one.text, "exec" | "run" | "debug"));
     let dashes = arguments.iter().position(|one| one.text == "--");
     match dashes.filter(|_| verb) {
-        Some(at) => run(&arguments[at + 1..], input),
+        Some(at) => Inner::words(&arguments[at + 1..], Shell::Elsewhere),
         None => Vec::new(),
     }
-}
-
-fn run(words: &[Argument], _input: &Input) -> Vec<Inner> {
-    Inner::words(words, Shell::Elsewhere)
 }

@@ -11,6 +11,7 @@ use super::call::Call;
 use super::find::Find;
 use super::judge::Input;
 use super::text::{Argument, assignment, joined, words};
+pub(super) use table::stripped;
 use table::{WRAPPERS, Wrapper};
 
 /// In which shell something is run.
@@ -119,9 +120,9 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         "xargs" => seen(supply::xargs(arguments, input)),
         "parallel" => seen(supply::parallel(arguments)),
         "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" => {
-            seen(container::container(arguments, input))
+            seen(container::container(arguments))
         }
-        "kubectl" | "oc" | "lxc" | "incus" => seen(container::behind_dashes(arguments, input)),
+        "kubectl" | "oc" | "lxc" | "incus" => seen(container::behind_dashes(arguments)),
         _ => match WRAPPERS.iter().find(|wrapper| wrapper.name == name) {
             Some(wrapper) => plain(wrapper, call, input),
             None => Unwrapped::default(),

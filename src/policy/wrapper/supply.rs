@@ -66,7 +66,7 @@ pub(super) fn parallel(arguments: &[Argument]) -> Vec<Inner> {
         .map(|one| one.text.clone())
         .take(MOST)
         .collect();
-    if items.is_empty() {
+    if items.is_empty() || items.len() == MOST {
         items.push(UNKNOWN.into());
     }
     let scripts = items.into_iter().flat_map(|item| {

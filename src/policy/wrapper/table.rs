@@ -187,6 +187,17 @@ impl Wrapper {
     }
 }
 
+/// What a command is once the plain wrappers before it are taken off.
+pub(in super::super) fn stripped(mut words: &[Argument]) -> &[Argument] {
+    while let Some((program, rest)) = words.split_first() {
+        match WRAPPERS.iter().find(|wrapper| wrapper.name == program.text) {
+            Some(wrapper) => words = wrapper.command(rest).0,
+            None => break,
+        }
+    }
+    words
+}
+
 /// The arguments after the options, and those options that take no next argument or have theirs in them.
 pub(super) fn past_options<'a>(
     arguments: &'a [Argument],
@@ -204,7 +215,8 @@ pub(super) fn past_options<'a>(
         }
         let text = first.text.as_str();
         let takes_next = match text.strip_prefix("--") {
-            Some(name) => long.contains(&name),
+            // A beginning is as good as the name.
+            Some(name) => long.iter().any(|one| one.starts_with(name)),
             None => text[1..].find(|one| valued.contains(one)) == Some(text.len() - 2),
         };
         options.push(text);

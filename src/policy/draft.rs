@@ -1,0 +1,103 @@
+//! Arguments while a word is being expanded.
+
+use super::expand::MOST_READINGS;
+use super::syntax::Piece;
+use super::text::{Argument, MANY, ONE, SOMETHING, is_unknown};
+
+/// A reading that is being put together.
+#[derive(Clone, Default)]
+pub(super) struct Draft {
+    pub(super) done: Vec<Argument>,
+    text: String,
+    pub(super) printed: Option<String>,
+    /// Whether anything in it is quoted or fixed: then it is an argument even if it is empty.
+    pub(super) fixed: bool,
+    /// Whether the argument so far is only what unquoted variables gave.
+    loose: bool,
+}
+
+impl Draft {
+    pub(super) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.fixed = true;
+    }
+
+    pub(super) fn cut(&mut self) {
+        if self.fixed || !self.text.is_empty() {
+            let text = std::mem::take(&mut self.text);
+            self.done.push(Argument {
+                loose: self.loose && !self.fixed && text.chars().all(is_unknown),
+                text,
+                printed: self.printed.take(),
+            });
+        }
+        (self.fixed, self.loose) = (false, false);
+    }
+
+    /// Adds a value, which is split at its spaces and whose stars count if it is not quoted.
+    pub(super) fn add(&mut self, value: &str, splits: bool) {
+        if !splits {
+            return self.push(value);
+        }
+        for letter in value.chars() {
+            match letter {
+                ' ' | '\t' | '\n' => self.cut(),
+                '*' => self.text.push(MANY),
+                '?' => self.text.push(ONE),
+                other => self.text.push(other),
+            }
+        }
+        self.loose |= !value.is_empty();
+    }
+}
+
+pub(super) fn each(drafts: &mut [Draft], change: impl Fn(&mut Draft)) {
+    drafts.iter_mut().for_each(change);
+}
+
+pub(super) fn letter_to_all(drafts: &mut [Draft], letter: char) {
+    each(drafts, |draft| draft.push(letter.encode_utf8(&mut [0; 4])));
+}
+
+/// Every draft with every value.
+pub(super) fn spread(drafts: Vec<Draft>, values: &[String], splits: bool) -> Vec<Draft> {
+    let unknown = [SOMETHING.to_string()];
+    let values = if drafts.len() * values.len() > MOST_READINGS {
+        &unknown
+    } else {
+        values
+    };
+    let mut spread = Vec::new();
+    for draft in drafts {
+        for value in values {
+            let mut draft = draft.clone();
+            draft.add(value, splits);
+            spread.push(draft);
+        }
+    }
+    spread
+}
+
+/// How many pieces the `[…]` here takes.
+pub(super) fn class_length(word: &[&Piece]) -> Option<usize> {
+    let skip = 2 + usize::from(matches!(word.get(1), Some(Piece::Bare('!' | '^'))));
+    let rest = word.get(skip..)?.iter().take(64);
+    let mut rest = rest.take_while(|piece| matches!(piece, Piece::Bare(_) | Piece::Quoted(_)));
+    let end = rest.position(|piece| matches!(piece, Piece::Bare(']')))?;
+    Some(skip + end + 1)
+}
+
+/// How many pieces the `{1..9}` here takes.
+pub(super) fn range_length(word: &[&Piece]) -> Option<usize> {
+    let mut text = String::new();
+    for piece in word.iter().take(24) {
+        match piece {
+            Piece::Bare('}') if text.contains("..") => return Some(text.len() + 1),
+            Piece::Bare(one) if one.is_ascii_alphanumeric() || ".-{".contains(*one) => {
+                text.push(*one);
+            }
+            _ => return None,
+        }
+    }
+    None
+}

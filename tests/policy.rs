@@ -1,0 +1,267 @@
+//! The table of verdicts, and texts that mean harm to the judge itself.
+
+use mcp_sftp_orchestrator::policy::{DEFAULT_BLOCKLIST, Pattern, Policy};
+
+fn rules(texts: &[&str]) -> Vec<Pattern> {
+    let parsed = texts.iter().map(|text| Pattern::parse(text));
+    parsed.collect::<Result<_, _>>().expect("rules are rules")
+}
+
+/// The verdict in the table's words.
+fn verdict(policy: &Policy, text: &str) -> String {
+    match policy.judge(text) {
+        Ok(()) => "pass".into(),
+        Err(refusal) => refusal
+            .rule
+            .map_or("refuse".into(), |rule| format!("block {rule}")),
+    }
+}
+
+#[test]
+fn the_table() {
+    let mut policy = Policy::new(rules(DEFAULT_BLOCKLIST), Vec::new());
+    let mut allow = Vec::new();
+    let (mut rows, mut wrong) = (0, Vec::new());
+    for (number, line) in include_str!("data/policy-table.txt").lines().enumerate() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if line.starts_with('[') {
+            allow.clear();
+            policy = Policy::new(rules(DEFAULT_BLOCKLIST), Vec::new());
+        } else if let Some(rule) = line.strip_prefix("allow ") {
+            allow.push(rule);
+            policy = Policy::new(rules(DEFAULT_BLOCKLIST), rules(&allow));
+        } else {
+            // The rule of the fork bomb holds no separator with spaces around it.
+            let (expected, text) = line
+                .split_once(" :: ")
+                .or_else(|| line.strip_suffix(" ::").map(|expected| (expected, "")))
+                .expect("a row has a separator");
+            let given = verdict(&policy, &text.replace('⏎', "\n").replace('⇥', "\t"));
+            rows += 1;
+            if given != expected {
+                wrong.push(format!(
+                    "{}: {text}\n   expected {expected}\n   got      {given}",
+                    number + 1
+                ));
+            }
+        }
+    }
+    assert!(rows > 600, "{rows} rows");
+    assert!(
+        wrong.is_empty(),
+        "{} of {rows} rows are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+fn default() -> Policy {
+    Policy::new(rules(DEFAULT_BLOCKLIST), Vec::new())
+}
+
+fn guarded() -> Policy {
+    Policy::new(rules(DEFAULT_BLOCKLIST), rules(&["ls *", "docker ps *"]))
+}
+
+/// Judges on half the stack of a worker thread.
+fn judge_on_small_stack(texts: Vec<String>) -> usize {
+    let judging = move || {
+        let policies = [default(), guarded()];
+        let judged = texts
+            .iter()
+            .flat_map(|text| policies.iter().map(move |policy| policy.judge(text)));
+        judged.filter(Result::is_err).count()
+    };
+    std::thread::Builder::new()
+        .stack_size(1024 * 1024)
+        .spawn(judging)
+        .expect("a thread starts")
+        .join()
+        .expect("judging does not panic")
+}
+
+#[test]
+fn hostile_texts_come_to_an_end() {
+    let mut texts = Vec::new();
+    let nests = [
+        ("(", ")"),
+        ("( ", " )"),
+        ("((", "))"),
+        ("{ ", "; }"),
+        ("$(", ")"),
+        ("echo $(", ")"),
+        ("echo \"$(", ")\""),
+        ("echo `", "`"),
+        ("<(", ")"),
+        ("${a:-", "}"),
+        ("echo \"${a:-", "}\""),
+        ("echo $((", "))"),
+        ("if ", "; then ls; fi"),
+        ("while ", "; do ls; done"),
+        ("case x in x) ", ";; esac"),
+        ("f() ", ""),
+        ("f() { ", "; }"),
+        ("sudo ", ""),
+        ("eval ", ""),
+        ("sh -c ", ""),
+        ("! ", ""),
+        ("time ", ""),
+        ("coproc ", ""),
+        ("a | ", ""),
+        ("a && ", ""),
+        ("a || ", ""),
+        ("a=(", ")"),
+        ("@(", ")"),
+        ("{a,", "}"),
+        ("{a,b}", ""),
+        ("$a", ""),
+        ("[", "]"),
+        ("[[ ", " ]]"),
+        ("\"", ""),
+        ("'", ""),
+        ("\\", ""),
+        ("cat <<E\n", ""),
+        ("$'", ""),
+        ("xargs ", ""),
+        ("env -S ", ""),
+        ("find / -exec ", ""),
+        ("ssh h ", ""),
+        ("trap ", ""),
+        ("x=$x$x; ", ""),
+        ("for i in a b; do ", "; done"),
+        ("f() { f; f; }; f; ", ""),
+        ("a=1; ", ""),
+        ("if a; then b=1; fi; ", ""),
+        ("alias a=b; a; ", ""),
+        ("function f { f; }; ", ""),
+        ("{1..9}", ""),
+        ("*", ""),
+        ("/*", ""),
+        ("/..", ""),
+        ("../", ""),
+        ("rm -rf /*", ""),
+        ("~/", ""),
+        ("export a$a=1;", ""),
+        ("a & ", ""),
+        ("&", ""),
+        (";", ""),
+        ("\n", ""),
+        ("#", ""),
+        ("${", ""),
+        ("$((", ""),
+        ("$((a) ", ""),
+        ("$( (", ""),
+        ("<<", ""),
+        ("<<<", ""),
+        (">", ""),
+        ("2>&1 ", ""),
+        ("rm -rf $a$b/$c ", ""),
+        ("a\u{0}", ""),
+        ("\u{f0000}", ""),
+        ("\u{f0003}", ""),
+        ("é{,", "}"),
+        ("parallel {} ::: a ::: ", ""),
+        ("echo 'a' | sh; ", ""),
+        ("echo a | ", "sh"),
+        ("${a[", "]}"),
+    ];
+    for (open, close) in nests {
+        for times in [1, 3, 40, 2500] {
+            let text = format!("{}ls /{}", open.repeat(times), close.repeat(times));
+            if text.len() < 1_500_000 {
+                texts.push(text);
+            }
+            if times <= 40 {
+                texts.push(open.repeat(times));
+                texts.push(format!("echo \"{}\"", open.repeat(times)));
+            }
+        }
+    }
+    // Definitions that call all before them.
+    let mut functions = "f0() { ls; }; ".to_owned();
+    for number in 1..200 {
+        let calls = format!("f{} a; ", number - 1).repeat(3);
+        functions.extend([format!("f{number}() {{ {calls} }}; ")]);
+    }
+    texts.push(functions + "f199");
+    texts.push(format!("sh -c {}", "\\\\".repeat(100_000)));
+    texts.push("x".repeat(1_100_000));
+    texts.push("rm -rf /".to_owned() + &" x".repeat(600_000));
+    texts.push((0..10_000).fold(String::new(), |all, one| all + &format!("v{one}=1\n")));
+    texts.push((0..2_000).fold(String::new(), |all, one| {
+        all + &format!("v{one}=1;if a;then b{one}=2;fi\n")
+    }));
+    texts.push(
+        "for a in 1 2 3 4 5 6 7 8 9; do for b in $a$a $a $a $a; do ".repeat(10)
+            + "rm $a$b$a$b"
+            + &"; done; done".repeat(10),
+    );
+    let count = texts.len();
+    // With an allow list, hardly any of them passes.
+    assert!(judge_on_small_stack(texts) > count / 2);
+}
+
+/// What random texts are put together from; `_` is a space.
+const BITS: &str = "rm -rf / _ _ _ _ $ ( ) { } ` \" ' \\ \n ; | & < > << EOF * ? [ ] ~ = ! # , if then fi for in do \
+    done case esac while function f x $x ${x :- sudo sh_-c eval xargs find_/_-exec echo printf %s cd \
+    export [[ ]] (( )) $(( 0 2> <( \0 é \u{f0000} \u{f0003} docker_exec -- alias - . .. env_-S at \
+    parallel ::: {} kubectl_exec trap $'";
+
+#[test]
+fn random_texts_do_no_harm() {
+    let bits: Vec<_> = BITS.split(' ').collect();
+    // A small generator of its own: a failure can be repeated.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).expect("31 bits fit") % below
+    };
+    let texts = (0..1_000)
+        .map(|_| {
+            (0..=next(40))
+                .map(|_| bits[next(bits.len())].replace('_', " "))
+                .collect()
+        })
+        .collect();
+    assert!(judge_on_small_stack(texts) > 500);
+}
+
+#[test]
+fn texts_past_the_bounds_are_refused() {
+    for text in [
+        "x".repeat(300_000),
+        "( ".repeat(100) + "ls" + &" )".repeat(100),
+        "sudo ".repeat(100) + "ls",
+        "ls \0".to_owned(),
+        "echo ".to_owned() + &"{a,b}".repeat(12),
+    ] {
+        let refusal = default().judge(&text).expect_err("it is refused");
+        assert_eq!(refusal.rule, None);
+        assert!(!refusal.reason.is_empty() && !refusal.hint.is_empty());
+    }
+}
+
+#[test]
+fn a_refusal_says_what_and_how_else() {
+    let refusal = default()
+        .judge("ls; sudo rm -rf \"$DIR/\"; uptime")
+        .expect_err("it is refused");
+    assert_eq!(refusal.rule.as_deref(), Some("rm -r @system"));
+    assert_eq!(refusal.part, "sudo rm -rf \"$DIR/\"");
+    assert!(refusal.hint.contains("${DIR:?}"), "{}", refusal.hint);
+    let refusal = guarded()
+        .judge("docker ps | docker rm x")
+        .expect_err("it is refused");
+    assert_eq!((refusal.rule, &*refusal.part), (None, "docker rm x"));
+    assert!(refusal.hint.contains("`docker ps *`"), "{}", refusal.hint);
+    let refusal = guarded().judge("ls > /etc/x").expect_err("it is refused");
+    assert!(
+        refusal.reason.contains("write to a file"),
+        "{}",
+        refusal.reason
+    );
+}
