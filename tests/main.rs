@@ -5,6 +5,7 @@
 mod apis;
 mod cancel;
 mod contract;
+mod cuts;
 mod demo;
 mod detach;
 mod errors;
@@ -32,3 +33,4 @@ mod settings;
 mod transfer;
 mod trees;
 mod tunnels;
+mod vanished;

@@ -82,6 +82,11 @@ impl Sshd {
         signal("-STOP", &self.processes()[1..]);
     }
 
+    /// Ends every connection at once; new ones can be made.
+    pub fn cut(&self) {
+        signal("-KILL", &self.processes()[1..]);
+    }
+
     /// The listener, and what it has begotten.
     fn processes(&self) -> Vec<u32> {
         let mut processes = vec![self.process.id()];
