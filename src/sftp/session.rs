@@ -379,27 +379,28 @@ impl Session {
         self.done(self.on_path(Kind::Remove, path)).await
     }
 
-    /// Says of a failure for which the server has no words that there is no room, if that is so.
-    pub(super) async fn explain_failure(&self, error: io::Error, path: &RemotePath) -> io::Error {
-        if error.kind() != io::ErrorKind::Other || !self.statvfs {
-            return error;
+    /// How many bytes a directory's file system still takes from this user, where the server says it.
+    pub(super) async fn room(&self, directory: &RemotePath) -> Option<u64> {
+        if !self.statvfs {
+            return None;
         }
-        let request = Request::new(Kind::Extended, STATVFS.len() + path.as_bytes().len() + 8)
+        let path = directory.as_bytes();
+        let request = Request::new(Kind::Extended, STATVFS.len() + path.len() + 8)
             .string(STATVFS)
-            .string(path.as_bytes());
-        match self.ask(request).await {
-            Ok(Answer::Extended(mut answer)) if answer.remaining() >= 40 => {
-                // Block sizes, then blocks: in all, free, and free for this user.
-                answer.advance(32);
-                let free = answer.get_u64();
-                if free == 0 {
-                    let words = format!("no space left on the server ({error})");
-                    return io::Error::new(io::ErrorKind::StorageFull, words);
-                }
-                error
-            }
-            _ => error,
+            .string(path);
+        let Ok(Answer::Extended(mut answer)) = self.ask(request).await else {
+            return None;
+        };
+        // OpenSSH's PROTOCOL, section 4.3: eleven numbers, as statvfs(3) has them.
+        let mut numbers = [0; 11];
+        for number in &mut numbers {
+            *number = answer.try_get_u64().ok()?;
         }
+        let [_, unit, _, _, blocks, files, _, free_files, ..] = numbers;
+        if files > 0 && free_files == 0 {
+            return Some(0);
+        }
+        Some(unit.saturating_mul(blocks))
     }
 }
 

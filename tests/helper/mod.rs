@@ -1,6 +1,7 @@
 //! What the tests share: MCP clients, SSH servers, waiting.
 
 mod client;
+mod disk;
 mod http;
 mod pm2;
 mod proxy;
@@ -13,10 +14,11 @@ use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
 
 pub use client::{Answer, Client, RawProcess, binary, request};
+pub use disk::SmallDisk;
 pub use http::Http;
 pub use pm2::Pm2Daemon;
 pub use proxy::Proxy;
-pub use sshd::{LOGIN_SHELLS, Sshd, login_shell};
+pub use sshd::{LOGIN_SHELLS, Sshd, bound, login_shell};
 
 /// A client in this process, an embedded server registered as `web1`, and the folders of both.
 pub struct Stage {
