@@ -37,7 +37,7 @@ impl Course for Session {
     }
 
     fn is_large(session: &Session, length: u64) -> bool {
-        length >= u64::from(session.read_length)
+        length >= u64::from(session.limits.read)
     }
 
     async fn fill(
@@ -59,13 +59,13 @@ impl Course for Session {
 async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(PathBuf, u64)> {
     let (session, way) = (trip.session, trip.way);
     let handle = session.open_to_read(&way.from).await?;
-    let all = session.read(&handle, 0, session.read_length);
+    let all = session.read(&handle, 0, session.limits.read);
     let mut content = session.content(all).await?;
     let mut length = length_of(&content);
     let mut last = length;
     // What gives its content in portions, or says no length, such as a file of /proc, is read to its end.
     while last > 0 && (length < way.facts.length || way.facts.length == 0) {
-        let more = session.content(session.read(&handle, length, session.read_length));
+        let more = session.content(session.read(&handle, length, session.limits.read));
         let more = more.await?;
         last = length_of(&more);
         length += last;
@@ -145,11 +145,11 @@ impl<'s> Reads<'s> {
 
     /// What comes next; `None` at the file's end, which may be beyond its length by now.
     async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
-        let step = u64::from(self.session.read_length);
+        let step = u64::from(self.session.limits.read);
         while self.ahead.len() < self.most && self.asked < self.length || self.ahead.is_empty() {
             let read = self
                 .session
-                .read(self.handle, self.asked, self.session.read_length);
+                .read(self.handle, self.asked, self.session.limits.read);
             self.ahead.push_back(read);
             self.asked += step;
         }

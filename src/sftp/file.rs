@@ -121,7 +121,7 @@ pub(super) async fn remote_sum(
 
 async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result<String> {
     const AHEAD: usize = 8;
-    let step = u64::from(session.read_length);
+    let step = u64::from(session.limits.read);
     let mut sum = Sha256::new();
     let mut ahead = std::collections::VecDeque::new();
     let (mut asked, mut offset) = (0, 0);

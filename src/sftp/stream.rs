@@ -35,7 +35,7 @@ pub(super) async fn stream(
     let file = Arc::new(blocking(move || open_at(&from, start)).await?);
     let sheet = Sheet {
         handles: lanes.iter().map(|lane| lane.handle.clone()).collect(),
-        length: trip.session.write_length,
+        length: trip.session.limits.write,
     };
     let depth = trip.lanes.depth.writes;
     let mut outstanding: Vec<VecDeque<(u64, Pending)>> =

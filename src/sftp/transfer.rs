@@ -216,15 +216,16 @@ impl Transfer<'_> {
             lanes = opening => lanes?,
             () = self.cancel.cancelled() => return Ok(()),
         };
-        let further = open_further(self.pool, self.alias, lanes.far_lanes());
+        let further = open_further(self.pool, self.alias, lanes.missing());
+        let limits = lanes.first().ask_limits();
         let planning = async {
             match under_way.plan {
                 None => self.plan::<C>(lanes.first()).await.map(Some),
                 Some(_) => Ok(None),
             }
         };
-        let (planned, further) = tokio::select! {
-            both = async { tokio::join!(planning, further) } => both,
+        let (planned, further, limits) = tokio::select! {
+            all = async { tokio::join!(planning, further, limits) } => all,
             () = self.cancel.cancelled() => return Ok(()),
         };
         // A line that breaks before anything is known: the same from the beginning.
@@ -235,6 +236,7 @@ impl Transfer<'_> {
             }
             under_way.set(plan, self.progress);
         }
+        lanes.limit(limits);
         lanes.add(further);
         let size = under_way.size(self.request.direction);
         lanes.widen(self.pool, self.alias, size).await;

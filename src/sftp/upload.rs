@@ -156,8 +156,8 @@ async fn whole(trip: &Trip<'_, Local>, handle: &Handle) -> io::Result<(u64, Vec<
     let (from, session) = (trip.way.from.clone(), trip.session);
     let content = blocking(move || read_whole(&from)).await?;
     let mut sent = Vec::new();
-    for (number, chunk) in content.chunks(session.write_length).enumerate() {
-        let offset = (number * session.write_length) as u64;
+    for (number, chunk) in content.chunks(session.limits.write).enumerate() {
+        let offset = (number * session.limits.write) as u64;
         let mut write = Write::new(handle, offset, chunk.len());
         write.content().extend_from_slice(chunk);
         sent.push(session.write(write));

@@ -65,6 +65,7 @@ pub struct Connection {
     handle: Handle<Client>,
     closed: CancellationToken,
     reason: Arc<Mutex<Option<String>>>,
+    round_trip: Mutex<Option<Duration>>,
     // Cancelled when the connection is dropped: ends the library's task and frees the socket.
     _cut: DropGuard,
 }
@@ -72,7 +73,18 @@ pub struct Connection {
 impl Connection {
     /// Opens a session channel (RFC 4254, section 6.1).
     pub(super) async fn open_session(&self) -> Result<Channel<Msg>, russh::Error> {
-        self.handle.channel_open_session().await
+        let asked = Instant::now();
+        let opened = self.handle.channel_open_session().await;
+        let took = asked.elapsed();
+        let mut round_trip = lock(&self.round_trip);
+        // Whatever was longer had to wait behind something else.
+        *round_trip = Some(round_trip.map_or(took, |known| known.min(took)));
+        opened
+    }
+
+    /// How long a request takes that has nothing to do; known once a session was opened.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        *lock(&self.round_trip)
     }
 
     /// Opens a channel that the server connects to a host of its network (RFC 4254, section 7.2).
@@ -193,6 +205,7 @@ async fn handshake(
         handle,
         closed,
         reason,
+        round_trip: Mutex::default(),
         _cut: guard,
     })
 }

@@ -204,6 +204,11 @@ impl Pool {
         self.host(alias).shell()
     }
 
+    /// The round trip to the server, if it is known.
+    pub fn round_trip(&self, alias: &str) -> Option<Duration> {
+        self.host(alias).round_trip()
+    }
+
     /// The server that `alias` names now.
     pub fn server(&self, alias: &str) -> Result<Server, Error> {
         self.0.servers.get(alias)
