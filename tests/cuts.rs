@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::helper::{Client, Sshd, directory, noise, part_bytes, text};
+use crate::helper::{Client, SmallDisk, Sshd, directory, noise, part_bytes, text};
 
 const MIB: usize = 1024 * 1024;
 const SIZE: u64 = 600 * MIB as u64;
@@ -53,14 +53,17 @@ fn new_file(target: &Path) -> Option<File> {
 
 #[tokio::test]
 async fn a_cut_in_the_middle_of_600_mebibytes_leaves_the_old_file_or_the_whole_new_one() {
-    let (sshd, data, local) = (Sshd::start(), directory(), directory());
+    let (sshd, data) = (Sshd::start(), directory());
+    // In memory: a disk would have every other test wait for so much.
+    let disk = SmallDisk::of_mebibytes(1300);
     let client = Client::spawned(data.path(), &[]).await;
     client.register(sshd.login("web1")).await;
-    let source = local.path().join("source");
+    let source = disk.path().join("source");
     let sum = make(&source);
     for direction in ["upload", "download"] {
-        let there = directory();
-        let target = there.path().join("target");
+        let there = disk.path().join(direction);
+        std::fs::create_dir(&there).unwrap();
+        let target = there.join("target");
         std::fs::write(&target, OLD).unwrap();
         let (here, remote) = match direction {
             "upload" => (&source, &target),
@@ -81,7 +84,7 @@ async fn a_cut_in_the_middle_of_600_mebibytes_leaves_the_old_file_or_the_whole_n
             }
             // The first that is there and is not the old file is looked at below.
             found = found.or_else(|| new_file(&target));
-            if !is_cut && part_bytes(there.path()) >= SIZE / 2 {
+            if !is_cut && part_bytes(&there) >= SIZE / 2 {
                 sshd.cut();
                 is_cut = true;
             }
@@ -94,7 +97,8 @@ async fn a_cut_in_the_middle_of_600_mebibytes_leaves_the_old_file_or_the_whole_n
         assert_eq!(sum_of(&mut found), sum, "{direction}");
         let (now, then) = (target.metadata().unwrap(), found.metadata().unwrap());
         assert_eq!((now.ino(), now.mtime()), (then.ino(), then.mtime()));
-        let entries = std::fs::read_dir(there.path()).unwrap();
+        let entries = std::fs::read_dir(&there).unwrap();
         assert_eq!(entries.count(), 1, "no litter");
+        std::fs::remove_dir_all(there).unwrap();
     }
 }
