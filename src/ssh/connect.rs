@@ -202,6 +202,7 @@ impl Dialer {
             handle,
             closed,
             reason,
+            round_trip: Mutex::default(),
             host_key,
             _cut: cut,
         })
