@@ -20,6 +20,7 @@ mod losses;
 mod monitor;
 mod multi;
 mod output;
+mod packaging;
 mod pool;
 mod protocol;
 mod queue;
