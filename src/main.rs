@@ -1,7 +1,8 @@
 //! The command line: serve MCP on stdio, or show the demo.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use mcp_sftp_orchestrator::transport::Lines;
 use mcp_sftp_orchestrator::{audit, demo, doctor};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
@@ -128,6 +130,33 @@ fn help() -> String {
     help
 }
 
+/// What a person reads who started this at a terminal, where no client speaks to it.
+fn welcome(data_dir: &Path) -> String {
+    let program = std::env::current_exe().map_or_else(
+        |_| NAME.to_owned(),
+        |path| path.to_string_lossy().into_owned(),
+    );
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words = std::iter::once(&program).chain(&arguments);
+    let words: Vec<_> = words.map(|word| format!("\"{word}\"")).collect();
+    format!(
+        "{NAME} {} is an MCP server: through it a language model runs commands and moves files \
+         on your SSH servers.\nAn MCP client starts it; you need not.\n\n\
+         Its data lies in {}\n\n\
+         To register it, put this into your client's configuration:\n\n  \
+         {{ \"mcpServers\": {{ \"orchestrator\": {{ \"command\": {}, \"args\": {} }} }} }}\n\n\
+         or, for Claude Code, run:\n\n  \
+         claude mcp add orchestrator -- {}\n\n\
+         `{NAME} demo` shows it at work, `{NAME} --help` lists its settings.\n\
+         Now it waits for an MCP client on standard input. Ctrl-C ends it.\n\n",
+        env!("CARGO_PKG_VERSION"),
+        data_dir.display(),
+        Value::from(program.as_str()),
+        Value::from(arguments),
+        words.join(" "),
+    )
+}
+
 async fn examine(overrides: &Overrides) -> Result<(), String> {
     let is_well = doctor::run(Config::load(overrides), &mut io::stdout()).await;
     match is_well {
@@ -167,6 +196,10 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     let lines = Lines::new(reader, writer);
     let input_ended = lines.ended();
     let jobs = server.jobs().clone();
+    if io::stdin().is_terminal() {
+        // Without stderr there is nobody to tell.
+        let _ = io::stderr().write_all(welcome(&server.config().data_dir).as_bytes());
+    }
     tracing::info!(
         "{NAME} {} serves {}",
         env!("CARGO_PKG_VERSION"),

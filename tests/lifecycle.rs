@@ -183,3 +183,62 @@ async fn the_log_is_kept_and_searched_and_holds_no_secret() {
     let brief = client.call("system_diagnostics", json!({})).await.ok();
     assert!(brief.facts().get("settings").is_none());
 }
+
+/// A person who starts it at a terminal is told what it is; a client never is.
+#[cfg(unix)]
+#[tokio::test]
+async fn at_a_terminal_it_explains_itself() {
+    use std::io::Write;
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let home = directory();
+    let data = home.path().join("dâta of ünd");
+    let mut terminal =
+        std::fs::File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let seat = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let argument = format!("--data-dir={}", data.display());
+    let child = binary()
+        .arg(&argument)
+        .stdin(seat)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The terminal's end of input.
+    terminal.write_all(&[4]).unwrap();
+    let output = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await;
+    let output = output.expect("it ends").unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && output.stdout.is_empty(),
+        "{told}"
+    );
+    for word in [
+        "is an MCP server",
+        &format!("Its data lies in {}\n", data.display()),
+        "claude mcp add orchestrator -- \"",
+        "waits for an MCP client",
+    ] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    let entry = told
+        .lines()
+        .find(|line| line.contains("mcpServers"))
+        .unwrap();
+    let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
+    let entry = &entry["mcpServers"]["orchestrator"];
+    assert_eq!(entry["args"], json!([argument]));
+    assert!(std::path::Path::new(entry["command"].as_str().unwrap()).is_file());
+
+    let piped = binary().arg(&argument).stdin(Stdio::null()).output().await;
+    let told = String::from_utf8(piped.unwrap().stderr).unwrap();
+    assert!(!told.contains("waits for an MCP client"), "{told}");
+}

@@ -22,6 +22,7 @@ mod losses;
 mod monitor;
 mod multi;
 mod output;
+mod packaging;
 mod policy;
 mod pool;
 mod protocol;
