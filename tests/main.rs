@@ -16,6 +16,7 @@ mod interactive;
 mod kinds;
 mod lifecycle;
 mod lines;
+mod login;
 mod losses;
 mod monitor;
 mod multi;

@@ -164,7 +164,7 @@ impl Dialer {
     ) -> Result<Connection, ConnectError> {
         let judge = Judge::By(Box::new(target.rule.clone()));
         let mut connection = self.handshake(target, keys, judge).await?;
-        let login = authenticate(&mut connection.handle, target, &self.vault);
+        let login = authenticate(&mut connection, target, &self.vault);
         timeout(DIAL_TIMEOUT, login)
             .await
             .map_err(|_| silent(target))??;
