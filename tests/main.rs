@@ -32,4 +32,5 @@ mod services;
 mod settings;
 mod transfer;
 mod trees;
+mod trust;
 mod tunnels;
