@@ -26,6 +26,7 @@ mod protocol;
 mod queue;
 mod restart;
 mod resume;
+mod routes;
 mod sequence;
 mod servers;
 mod services;
