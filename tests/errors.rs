@@ -122,27 +122,6 @@ async fn keys_that_cannot_be_used() {
 }
 
 #[tokio::test]
-async fn every_kind_of_key_logs_in() {
-    let sshd = Sshd::start();
-    let data = directory();
-    let client = Client::in_process(data.path(), |_| {}).await;
-    let kinds: [(&str, &[&str]); 6] = [
-        ("ed25519", &["-t", "ed25519"]),
-        ("ecdsa256", &["-t", "ecdsa", "-b", "256"]),
-        ("ecdsa521", &["-t", "ecdsa", "-b", "521"]),
-        ("rsa", &["-t", "rsa", "-b", "2048"]),
-        ("rsa_pem", &["-t", "rsa", "-b", "2048", "-m", "PEM"]),
-        ("ecdsa_pem", &["-t", "ecdsa", "-b", "256", "-m", "PEM"]),
-    ];
-    for (name, arguments) in kinds {
-        let key = sshd.authorize(name, arguments);
-        client.register(sshd.login_with("web1", &key)).await;
-        let ran = run(&client, "web1").await;
-        assert_eq!(ran.facts()["status"], "completed", "{name}: {}", ran.text());
-    }
-}
-
-#[tokio::test]
 async fn a_server_that_hangs_up_before_the_handshake() {
     let stage = Stage::set().await;
     stage.server.set_fault(Fault::HangUp);

@@ -3,11 +3,13 @@
 //! The tests use the same server: [`EmbeddedServer`] can be told to misbehave.
 
 mod line;
+mod login;
 mod process;
 mod seat;
 mod server;
 mod sftp;
 mod tour;
 
+pub use login::{Dialogue, Question, Turn};
 pub use server::{EmbeddedServer, Fault, PASSWORD, USER};
 pub use tour::run;

@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::line::Line;
+use super::login::{Dialogue, Entering};
 use super::process::Process;
 use super::seat::Seat;
 use super::sftp::Files;
@@ -64,6 +65,7 @@ struct Shared {
     home: PathBuf,
     config: Arc<server::Config>,
     authorized: Option<PublicKey>,
+    dialogue: Mutex<Option<Dialogue>>,
     fault: Mutex<Fault>,
     max_sessions: AtomicUsize,
     connections: Mutex<HashMap<usize, Switch>>,
@@ -106,6 +108,7 @@ impl EmbeddedServer {
             home: home.to_owned(),
             config: Arc::new(config),
             authorized,
+            dialogue: Mutex::default(),
             fault: Mutex::default(),
             max_sessions: AtomicUsize::new(10),
             connections: Mutex::default(),
@@ -131,6 +134,11 @@ impl EmbeddedServer {
     /// Misbehaves from now on.
     pub fn set_fault(&self, fault: Fault) {
         *lock(&self.shared.fault) = fault;
+    }
+
+    /// Asks these questions of whoever logs in from now on.
+    pub fn ask(&self, dialogue: Dialogue) {
+        *lock(&self.shared.dialogue) = Some(dialogue);
     }
 
     /// Takes at most `limit` sessions on a connection from now on.
@@ -215,6 +223,7 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
     }
     let connection = Connection {
         shared: Arc::clone(shared),
+        entering: Entering::new(lock(&shared.dialogue).clone()),
         cut: switch.cut.clone(),
         seats: Arc::default(),
         channels: HashMap::new(),
@@ -229,6 +238,7 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
 
 struct Connection {
     shared: Arc<Shared>,
+    entering: Entering,
     cut: CancellationToken,
     seats: Arc<AtomicUsize>,
     /// Sessions that have been asked for nothing yet.
@@ -255,11 +265,7 @@ impl server::Handler for Connection {
         if *lock(&self.shared.fault) == Fault::CutAtLogin {
             return Err(russh::Error::Disconnect);
         }
-        Ok(if user == USER && password == PASSWORD {
-            Auth::Accept
-        } else {
-            Auth::reject()
-        })
+        Ok(self.entering.shown(user == USER && password == PASSWORD))
     }
 
     async fn auth_publickey(
@@ -270,11 +276,18 @@ impl server::Handler for Connection {
         let authorized = self.shared.authorized.as_ref();
         let matches =
             authorized.is_some_and(|authorized| authorized.key_data() == key.public_key.key_data());
-        Ok(if user == USER && matches {
-            Auth::Accept
-        } else {
-            Auth::reject()
-        })
+        Ok(self.entering.shown(user == USER && matches))
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _: &str,
+        response: Option<server::Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        let answer = response.and_then(|mut answers| answers.next());
+        let answer = answer.map(|answer| String::from_utf8_lossy(&answer).into_owned());
+        Ok(self.entering.answered(user == USER, answer.as_deref()))
     }
 
     async fn channel_open_session(

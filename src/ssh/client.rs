@@ -11,6 +11,9 @@ use super::host_key::{Rule, bare};
 use crate::error::Error;
 use crate::sync::lock;
 
+/// How a reason begins that the server itself has given.
+pub(super) const SERVER_SAID: &str = "the server said: ";
+
 /// What becomes of the host key that a server shows.
 pub(super) enum Judge {
     /// The rule says whether the connection goes on.
@@ -84,7 +87,7 @@ impl client::Handler for Client {
     ) -> Result<(), Self::Error> {
         let text = match &reason {
             DisconnectReason::ReceivedDisconnect(info) => {
-                format!("the server said: {}", info.message)
+                format!("{SERVER_SAID}{}", info.message)
             }
             DisconnectReason::Error(russh::Error::IO(error)) => os_reason(error),
             DisconnectReason::Error(error) => error.to_string(),

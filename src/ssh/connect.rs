@@ -145,7 +145,7 @@ impl Dialer {
         while let Route::Jump(jump) = route {
             way.push(jump.clone());
             let pool = self.pool.upgrade().map(Pool::from);
-            let Some(server) = pool.map(|pool| pool.server(&jump)).transpose()? else {
+            let Some(server) = pool.map(|pool| pool.reached(&jump)).transpose()? else {
                 return Ok(());
             };
             if way[..way.len() - 1].contains(&jump) {
@@ -164,7 +164,7 @@ impl Dialer {
     ) -> Result<Connection, ConnectError> {
         let judge = Judge::By(Box::new(target.rule.clone()));
         let mut connection = self.handshake(target, keys, judge).await?;
-        let login = authenticate(&mut connection.handle, target, &self.vault);
+        let login = authenticate(&mut connection, target, &self.vault);
         timeout(DIAL_TIMEOUT, login)
             .await
             .map_err(|_| silent(target))??;
@@ -192,10 +192,11 @@ impl Dialer {
             .map_err(|_| silent(target))?;
         let handle = connected.map_err(|error| {
             let refused = lock(&refusal).take();
-            refused.map_or_else(
-                || unreachable(&target.alias, &target.server, &error),
-                ConnectError::Final,
-            )
+            match (refused, &target.route) {
+                (Some(refused), _) => ConnectError::Final(refused),
+                (None, Route::Command(_)) => ended_early(target, &error),
+                (None, _) => unreachable(&target.alias, &target.server, &error),
+            }
         })?;
         let host_key = lock(&shown).as_ref().map(fingerprint).unwrap_or_default();
         Ok(Connection {
@@ -291,6 +292,17 @@ where
     let wanted = change.applied(&algorithms, &supported);
     let wanted = wanted.into_iter().chain(names().filter(is_marker));
     wanted.filter_map(|name| N::try_from(name).ok()).collect()
+}
+
+/// A command that has ended says nothing of the server behind it.
+fn ended_early(target: &Target, error: &russh::Error) -> ConnectError {
+    match unreachable(&target.alias, &target.server, error) {
+        ConnectError::Transient(_) => {
+            let reason = "its ProxyCommand ended before the handshake did";
+            ConnectError::Transient(failed(&target.alias, &target.server, reason))
+        }
+        refused @ ConnectError::Final(_) => refused,
+    }
 }
 
 fn silent(target: &Target) -> ConnectError {

@@ -23,6 +23,9 @@ pub(super) struct Target {
     /// Private keys, and certificates for them that do not lie beside them.
     pub(super) keys: Vec<PathBuf>,
     pub(super) certificates: Vec<PathBuf>,
+    /// Files whose public halves say which of the agent's keys are meant, whether or not the private
+    /// ones are there.
+    pub(super) identities: Vec<PathBuf>,
     pub(super) agent: Agent,
     pub(super) methods: Methods,
     pub(super) algorithms: Changes,
@@ -52,7 +55,7 @@ pub(super) enum Agent {
     None,
     /// All that the agent at this socket has; `SSH_AUTH_SOCK` says which without one.
     All(Option<PathBuf>),
-    /// Those of which the public halves lie beside the configured keys.
+    /// Those that [`Target::identities`] name.
     Named(Option<PathBuf>),
 }
 
@@ -123,6 +126,7 @@ impl Target {
                 .map(|path| expand_home(path))
                 .collect(),
             certificates: Vec::new(),
+            identities: Vec::new(),
             agent,
             methods: Methods::default(),
             algorithms: Changes::default(),
@@ -177,8 +181,13 @@ impl Target {
             };
         }
         if self.keys.is_empty() {
-            let keys = told.identity_files.unwrap_or_else(user_config::usual_keys);
-            self.keys = keys.into_iter().filter(|key| key.exists()).collect();
+            self.keys = told.identity_files.unwrap_or_else(user_config::usual_keys);
+        }
+        self.identities.clone_from(&self.keys);
+        if server.key_path.is_none() {
+            let is_private =
+                |key: &PathBuf| key.exists() && key.extension() != Some("pub".as_ref());
+            self.keys.retain(is_private);
         }
         self.certificates = told.certificate_files;
         let socket = match told.identity_agent {

@@ -79,8 +79,13 @@ impl Orchestrator {
             let (name, wanted) = (alias.clone(), wanted.clone());
             let is_trusted = blocking(move || {
                 let is_trusted = shown.trust(&wanted)?;
-                let mut server = servers.get(&name)?;
-                if is_trusted && server.host_key_fingerprint.is_some() {
+                let server = match servers.get(&name) {
+                    // A jump host that only the user's own configuration names has no pin.
+                    Err(Error::UnknownAlias { .. }) => None,
+                    found => Some(found?),
+                };
+                let pinned = server.filter(|server| server.host_key_fingerprint.is_some());
+                if is_trusted && let Some(mut server) = pinned {
                     server.host_key_fingerprint = Some(wanted);
                     servers.put(&name, &server)?;
                 }

@@ -29,6 +29,15 @@ pub fn binary() -> Command {
     command
 }
 
+/// The same for a user with this home directory, and with this data directory.
+pub fn binary_of(home: &Path, data_dir: &Path) -> Command {
+    let mut command = binary();
+    command
+        .env("HOME", home)
+        .arg(format!("--data-dir={}", data_dir.display()));
+    command
+}
+
 /// A real MCP client with its server.
 pub struct Client {
     session: RunningService<RoleClient, ClientConfig>,

@@ -1,5 +1,6 @@
 //! What the tests share: MCP clients, SSH servers, waiting.
 
+mod agent;
 mod client;
 mod disk;
 mod http;
@@ -13,12 +14,15 @@ use std::time::{Duration, Instant};
 use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
 
-pub use client::{Answer, Client, RawProcess, binary, request};
+pub use agent::Agent;
+pub use client::{Answer, Client, RawProcess, binary, binary_of, request};
 pub use disk::SmallDisk;
 pub use http::Http;
 pub use pm2::Pm2Daemon;
 pub use proxy::Proxy;
-pub use sshd::{LOGIN_SHELLS, Sshd, bound, login_shell};
+pub use sshd::{
+    LOGIN_SHELLS, Sshd, bound, certify, fingerprint, keygen, keygen_rsa, login_shell, public, user,
+};
 
 /// A client in this process, an embedded server registered as `web1`, and the folders of both.
 pub struct Stage {
@@ -48,9 +52,7 @@ impl Stage {
 
     /// Runs a command on `web1`.
     pub async fn exec(&self, cmd: &str) -> Answer {
-        self.client
-            .call("task_exec", json!({"alias": "web1", "cmd": cmd}))
-            .await
+        self.client.exec("web1", cmd).await
     }
 
     /// Starts a command on `web1` in the background.
@@ -74,6 +76,12 @@ impl Client {
     /// Registers a server with these arguments.
     pub async fn register(&self, arguments: Value) -> Answer {
         self.call("server_add", arguments).await.ok()
+    }
+
+    /// Runs a command.
+    pub async fn exec(&self, alias: &str, cmd: &str) -> Answer {
+        self.call("task_exec", json!({"alias": alias, "cmd": cmd}))
+            .await
     }
 
     /// Registers an embedded server.

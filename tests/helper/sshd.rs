@@ -1,8 +1,10 @@
 //! OpenSSH's own server on a loopback port, with throwaway keys.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -25,20 +27,26 @@ impl Sshd {
 
     /// Starts an sshd with further lines of configuration.
     pub fn start_with(extra: &str) -> Self {
-        Self::start_as(extra, false)
+        Self::prepared(|_| extra.to_owned())
+    }
+
+    /// The same where `prepare` puts files into its folder first, beside the keys, and says the lines.
+    pub fn prepared(prepare: impl FnOnce(&Path) -> String) -> Self {
+        Self::start_as(prepare, false)
     }
 
     /// Starts an sshd whose user is held by permissions, be he root.
     pub fn start_bound() -> Self {
-        Self::start_as("", true)
+        Self::start_as(|_| String::new(), true)
     }
 
-    fn start_as(extra: &str, bound: bool) -> Self {
+    fn start_as(prepare: impl FnOnce(&Path) -> String, bound: bool) -> Self {
         let directory = directory();
         let path = directory.path();
         keygen(&path.join("host"), &["-t", "ed25519"]);
         keygen(&path.join("user"), &["-t", "ed25519"]);
         std::fs::copy(path.join("user.pub"), path.join("authorized_keys")).unwrap();
+        let extra = &prepare(path);
         // sshd cannot choose a port itself: another process may take the one chosen here.
         for _ in 0..10 {
             let port = TcpListener::bind("127.0.0.1:0")
@@ -75,11 +83,32 @@ impl Sshd {
     pub fn authorize(&self, name: &str, arguments: &[&str]) -> PathBuf {
         let path = self.directory.path().join(name);
         keygen(&path, arguments);
+        self.allow(&path);
+        path
+    }
+
+    /// Lets another key log in as well.
+    pub fn allow(&self, key: &Path) {
         let authorized = self.directory.path().join("authorized_keys");
         let mut lines = std::fs::read_to_string(&authorized).unwrap();
-        lines.push_str(&std::fs::read_to_string(path.with_extension("pub")).unwrap());
+        lines.push_str(&public(key));
         std::fs::write(authorized, lines).unwrap();
-        path
+    }
+
+    /// Its host key's fingerprint.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.directory.path().join("host"))
+    }
+
+    /// Starts it again with another host key, of a kind that `arguments` say.
+    pub fn change_host_key(&mut self, arguments: &[&str]) {
+        self.kill();
+        let path = self.directory.path().join("host");
+        for old in [&path, &path.with_extension("pub")] {
+            std::fs::remove_file(old).unwrap();
+        }
+        keygen(&path, arguments);
+        self.restart();
     }
 
     /// Ends sshd and every connection at once, as `kill -9` does. What runs in them goes on.
@@ -133,10 +162,13 @@ impl Sshd {
 
     /// How many connections have logged in so far.
     pub fn accepted(&self) -> usize {
+        self.logged("Accepted ")
+    }
+
+    /// How many lines of its log have these words. A restart begins a new log.
+    pub fn logged(&self, words: &str) -> usize {
         let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap();
-        log.lines()
-            .filter(|line| line.contains("Accepted "))
-            .count()
+        log.lines().filter(|line| line.contains(words)).count()
     }
 }
 
@@ -257,7 +289,8 @@ pub fn bound(program: &Path) -> Command {
     command
 }
 
-fn keygen(path: &Path, arguments: &[&str]) {
+/// Makes a key without a passphrase, unless `arguments` say otherwise.
+pub fn keygen(path: &Path, arguments: &[&str]) {
     let status = Command::new("ssh-keygen")
         .args(["-q", "-N", "", "-C", "test", "-f"])
         .arg(path)
@@ -267,7 +300,50 @@ fn keygen(path: &Path, arguments: &[&str]) {
     assert!(status.success());
 }
 
-fn user() -> String {
+/// The same for an RSA key. Making one takes long, so all are the same within a run.
+pub fn keygen_rsa(path: &Path) {
+    static HALVES: OnceLock<[String; 2]> = OnceLock::new();
+    let public = path.with_extension("pub");
+    let [private, its_public] = HALVES.get_or_init(|| {
+        keygen(path, &["-t", "rsa", "-b", "2048"]);
+        [path, &public].map(|path| std::fs::read_to_string(path).unwrap())
+    });
+    std::fs::write(path, private).unwrap();
+    std::fs::write(public, its_public).unwrap();
+    // OpenSSH does not read keys that others can.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A key's public half, as a line.
+pub fn public(key: &Path) -> String {
+    std::fs::read_to_string(key.with_extension("pub")).unwrap()
+}
+
+/// A key's fingerprint.
+pub fn fingerprint(key: &Path) -> String {
+    let shown = Command::new("ssh-keygen")
+        .arg("-lf")
+        .arg(key.with_extension("pub"))
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    shown.split(' ').nth(1).unwrap().to_owned()
+}
+
+/// Signs a key's public half: makes its `-cert.pub`.
+pub fn certify(authority: &Path, key: &Path, arguments: &[&str]) {
+    let status = Command::new("ssh-keygen")
+        .args(["-q", "-I", "test", "-s"])
+        .arg(authority)
+        .args(arguments)
+        .arg(key.with_extension("pub"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// Who runs the tests, and so logs in to sshd.
+pub fn user() -> String {
     let output = Command::new("id").arg("-un").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -39,7 +39,7 @@ pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, Stop> {
         }
     };
     let named = if named_only {
-        Some(public_keys(&login.target.keys).await)
+        Some(public_keys(&login.target.identities).await)
     } else {
         None
     };
@@ -108,17 +108,19 @@ async fn offer_one(
     }
 }
 
-/// The public halves of private keys, from the files beside them.
+/// The public halves that these files hold, or that lie beside them.
 async fn public_keys(paths: &[PathBuf]) -> Vec<PublicKey> {
     let mut keys = Vec::new();
     for path in paths {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".pub");
-        let text = tokio::fs::read_to_string(beside).await;
-        keys.extend(
-            text.ok()
-                .and_then(|text| PublicKey::from_openssh(text.trim()).ok()),
-        );
+        for path in [path, &PathBuf::from(beside)] {
+            let text = tokio::fs::read_to_string(path).await;
+            keys.extend(
+                text.ok()
+                    .and_then(|text| PublicKey::from_openssh(text.trim()).ok()),
+            );
+        }
     }
     keys
 }

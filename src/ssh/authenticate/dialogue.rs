@@ -7,7 +7,7 @@ use regex::Regex;
 use russh::client::{KeyboardInteractiveAuthResponse as Answer, Prompt};
 use totp_rs::{Builder, Totp};
 
-use super::{Login, Stop};
+use super::{Login, Step, Stop};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -46,8 +46,8 @@ impl Answers {
     }
 }
 
-/// Answers the server's questions. Says whether that was the login.
-pub(super) async fn hold(login: &mut Login<'_>, answers: &Answers) -> Result<bool, Stop> {
+/// Answers the server's questions.
+pub(super) async fn hold(login: &mut Login<'_>, answers: &Answers) -> Result<Step, Stop> {
     login.tried.push("keyboard-interactive");
     let user = login.target.server.user.clone();
     let mut answer = login
@@ -56,12 +56,14 @@ pub(super) async fn hold(login: &mut Login<'_>, answers: &Answers) -> Result<boo
         .await?;
     for _ in 0..MOST_ROUNDS {
         let prompts = match answer {
-            Answer::Success => return Ok(true),
+            Answer::Success => return Ok(Step::Done),
             Answer::Failure {
-                remaining_methods, ..
+                remaining_methods,
+                partial_success,
             } => {
-                login.note(remaining_methods.to_vec()).await?;
-                return Ok(false);
+                return login
+                    .answer(remaining_methods.to_vec(), partial_success)
+                    .await;
             }
             Answer::InfoRequest { prompts, .. } => prompts,
         };
@@ -71,7 +73,7 @@ pub(super) async fn hold(login: &mut Login<'_>, answers: &Answers) -> Result<boo
             Ok(responses) => responses,
             Err(problem) => {
                 login.unusable.push(problem);
-                return Ok(false);
+                return Ok(Step::Refused);
             }
         };
         answer = login
@@ -80,7 +82,7 @@ pub(super) async fn hold(login: &mut Login<'_>, answers: &Answers) -> Result<boo
             .await?;
     }
     login.unusable.push("it does not stop asking".to_owned());
-    Ok(false)
+    Ok(Step::Refused)
 }
 
 /// The code of this moment.

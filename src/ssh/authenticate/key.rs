@@ -114,14 +114,20 @@ fn decode(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, String> {
         },
         (Err(error), None) => error,
     };
+    // A scheme that is not understood has nothing to do with the passphrase. The library has no better
+    // words for its number.
+    let shown = error.to_string();
+    let is_foreign = shown.contains("unsupported") || shown.contains("OBJECT IDENTIFIER");
     let is_encrypted = text.contains("ENCRYPTED") || matches!(error, keys::Error::KeyIsEncrypted);
     Err(match (is_encrypted || is_openssh(text), passphrase) {
         (_, None) if is_encrypted => {
             "is protected by a passphrase; give it as `passphrase`".to_owned()
         }
-        (true, Some(_)) => "is not opened by the passphrase that was given".to_owned(),
+        (true, Some(_)) if !is_foreign => {
+            "is not opened by the passphrase that was given".to_owned()
+        }
         _ => format!(
-            "is not a private key of a format that is understood ({error}); `ssh-keygen -p -f` rewrites it as one that is"
+            "is not a private key of a format that is understood ({shown}); `ssh-keygen -p -f` rewrites it as one that is"
         ),
     })
 }

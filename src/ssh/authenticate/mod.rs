@@ -5,23 +5,33 @@ mod dialogue;
 mod key;
 mod pem;
 
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle};
-use tokio::time::Duration;
+use tokio::time::{Duration, timeout};
+use tokio_util::sync::CancellationToken;
 
 pub use self::agent::has_agent;
 use self::dialogue::Answers;
 pub use self::dialogue::check_totp;
-use super::client::Client;
+use super::client::{Client, SERVER_SAID};
+use super::connection::Connection;
 use super::failure::{ConnectError, unreachable};
 use super::target::{Agent, Target};
 use crate::error::Error;
-use crate::secret::Vault;
+use crate::secret::{Secret, Vault};
+use crate::sync::lock;
 
-/// A line's end takes a moment to be known.
-const END_IS_KNOWN: Duration = Duration::from_millis(20);
+/// A line's end takes a moment to be known, on a busy machine a longer one.
+const END_IS_KNOWN: Duration = Duration::from_millis(500);
+
+/// Servers ask for two steps, seldom for three; one that never has enough is left.
+const MOST_STEPS: usize = 4;
 
 /// What came of one method.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Done,
     /// It was accepted, and another method is wanted as well.
@@ -32,13 +42,24 @@ enum Step {
 /// One login under way.
 struct Login<'a> {
     handle: &'a mut Handle<Client>,
+    /// Cancelled at the line's end, when its reason is known.
+    closed: CancellationToken,
     target: &'a Target,
     /// The methods that were tried, by their names in RFC 4252.
     tried: Vec<&'static str>,
+    /// Those of them that were accepted, and were not enough.
+    accepted: Vec<&'static str>,
     /// What the server accepts now; nothing is known of it before its first answer.
     offered: Option<Vec<MethodKind>>,
     /// What could not be used, and why.
     unusable: Vec<String>,
+}
+
+/// What there is to log in with, and was not refused yet.
+struct Left<'a> {
+    keys: VecDeque<&'a Path>,
+    passphrase: Option<Secret>,
+    agent: bool,
 }
 
 /// Why a login came to nothing.
@@ -58,55 +79,83 @@ impl From<russh::Error> for Stop {
 /// Tries what is configured: keys first, for they give nothing away; then the password; then whatever
 /// the server asks. Each as long as the server takes it.
 pub(super) async fn authenticate(
-    handle: &mut Handle<Client>,
+    connection: &mut Connection,
     target: &Target,
     vault: &Vault,
 ) -> Result<(), ConnectError> {
     let mut login = Login {
-        handle,
+        closed: connection.closed(),
+        handle: &mut connection.handle,
         target,
         tried: Vec::new(),
+        accepted: Vec::new(),
         offered: None,
         unusable: Vec::new(),
     };
-    match login.run(vault).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(ConnectError::Final(login.refusal())),
-        Err(Stop::Error(error)) => Err(ConnectError::Final(error)),
-        // Servers hang up on whoever has guessed too often (MaxAuthTries).
-        Err(Stop::Lost(_)) if login.tried.len() > 1 => {
-            login.unusable.push(format!(
-                "the server hung up after {} attempts",
-                login.tried.len()
-            ));
-            Err(ConnectError::Final(login.refusal()))
-        }
-        Err(Stop::Lost(error)) => Err(unreachable(&target.alias, &target.server, &error)),
+    let error = match login.run(vault).await {
+        Ok(true) => return Ok(()),
+        Ok(false) => return Err(ConnectError::Final(login.refusal())),
+        Err(Stop::Error(error)) => return Err(ConnectError::Final(error)),
+        Err(Stop::Lost(error)) => error,
+    };
+    login.has_ended().await;
+    // Servers hang up on whoever has guessed too often (MaxAuthTries), and mostly say so.
+    let words = lock(&connection.reason).clone();
+    let words = words.filter(|words| words.starts_with(SERVER_SAID));
+    let tries = login.tried.len();
+    if tries > 1 || tries == 1 && words.is_some() {
+        let s = if tries == 1 { "" } else { "s" };
+        let words = words.map(|words| format!(" ({words})"));
+        login.unusable.push(format!(
+            "the server hung up after {tries} attempt{s}{}",
+            words.unwrap_or_default()
+        ));
+        return Err(ConnectError::Final(login.refusal()));
     }
+    Err(unreachable(&target.alias, &target.server, &error))
 }
 
 impl Login<'_> {
     async fn run(&mut self, vault: &Vault) -> Result<bool, Stop> {
-        let server = &self.target.server;
-        let passphrase = reveal(vault, server.passphrase.as_ref()).await?;
-        let keys = if self.takes(MethodKind::PublicKey) {
-            self.target.keys.as_slice()
-        } else {
-            &[]
+        let (target, server) = (self.target, &self.target.server);
+        let mut left = Left {
+            keys: target.keys.iter().map(PathBuf::as_path).collect(),
+            passphrase: reveal(vault, server.passphrase.as_ref()).await?,
+            agent: target.agent != Agent::None,
         };
-        for path in keys {
-            match key::offer(self, path, passphrase.as_ref()).await? {
+        for _ in 0..MOST_STEPS {
+            match self.step(&mut left, vault).await? {
                 Step::Done => return Ok(true),
-                Step::Halfway => break,
-                Step::Refused => {}
+                Step::Halfway => self.accepted.extend(self.tried.last()),
+                Step::Refused => return Ok(false),
             }
         }
-        if self.target.agent != Agent::None
-            && self.takes(MethodKind::PublicKey)
-            && matches!(agent::offer(self).await?, Step::Done)
+        Ok(false)
+    }
+
+    /// Tries what is left until something is accepted.
+    async fn step(&mut self, left: &mut Left<'_>, vault: &Vault) -> Result<Step, Stop> {
+        while self.takes(MethodKind::PublicKey)
+            && let Some(path) = left.keys.front()
         {
-            return Ok(true);
+            let step = key::offer(self, path, left.passphrase.as_ref()).await?;
+            // Before its turn a method is refused unseen.
+            if step == Step::Refused && !self.takes(MethodKind::PublicKey) {
+                break;
+            }
+            left.keys.pop_front();
+            if step != Step::Refused {
+                return Ok(step);
+            }
         }
+        if left.agent && self.takes(MethodKind::PublicKey) {
+            let step = agent::offer(self).await?;
+            left.agent = step == Step::Halfway || !self.takes(MethodKind::PublicKey);
+            if step != Step::Refused {
+                return Ok(step);
+            }
+        }
+        let server = &self.target.server;
         let password = reveal(vault, server.password.as_ref()).await?;
         if let Some(password) = &password
             && self.takes(MethodKind::Password)
@@ -116,11 +165,11 @@ impl Login<'_> {
                 .handle
                 .authenticate_password(&server.user, password.expose())
                 .await;
-            match self.take(outcome).await? {
-                Step::Done => return Ok(true),
-                // In a dialogue it would be as wrong, and count as a further attempt.
-                Step::Refused if server.totp_secret.is_none() => return Ok(false),
-                Step::Halfway | Step::Refused => {}
+            let step = self.take(outcome).await?;
+            // In a dialogue it would be as wrong, and count as a further attempt.
+            let is_wrong = self.takes(MethodKind::Password) && server.totp_secret.is_none();
+            if step != Step::Refused || is_wrong {
+                return Ok(step);
             }
         }
         let answers = Answers {
@@ -130,7 +179,7 @@ impl Login<'_> {
         if answers.are_any() && self.takes(MethodKind::KeyboardInteractive) {
             return dialogue::hold(self, &answers).await;
         }
-        Ok(false)
+        Ok(Step::Refused)
     }
 
     /// Whether the server may accept a method now.
@@ -154,36 +203,47 @@ impl Login<'_> {
                 remaining_methods,
                 partial_success,
             } => {
-                self.note(remaining_methods.to_vec()).await?;
-                Ok(if partial_success {
-                    Step::Halfway
-                } else {
-                    Step::Refused
-                })
+                self.answer(remaining_methods.to_vec(), partial_success)
+                    .await
             }
         }
     }
 
-    /// The library reports a line that broke as a refusal that offers nothing.
-    async fn note(&mut self, offered: Vec<MethodKind>) -> Result<(), Stop> {
-        if offered.is_empty() {
-            tokio::time::sleep(END_IS_KNOWN).await;
-            if self.handle.is_closed() {
-                return Err(Stop::Lost(russh::Error::Disconnect));
-            }
+    /// Takes note of a refusal, or of what is wanted besides. The library reports a line that broke as
+    /// a refusal that offers nothing.
+    async fn answer(&mut self, offered: Vec<MethodKind>, is_half: bool) -> Result<Step, Stop> {
+        if offered.is_empty() && self.has_ended().await {
+            return Err(Stop::Lost(russh::Error::Disconnect));
         }
         self.offered = Some(offered);
-        Ok(())
+        Ok(if is_half {
+            Step::Halfway
+        } else {
+            Step::Refused
+        })
+    }
+
+    async fn has_ended(&self) -> bool {
+        timeout(END_IS_KNOWN, self.closed.cancelled()).await.is_ok()
     }
 
     fn refusal(&self) -> Error {
         let offered: Vec<&str> = self.offered.iter().flatten().map(<&str>::from).collect();
         let mut tried = self.tried.clone();
         tried.dedup();
-        let mut reason = if tried.is_empty() {
-            "there is nothing to log in with".to_owned()
-        } else {
-            format!("it refused {}", tried.join(" and "))
+        let is_refused = |method: &&&str| !self.accepted.contains(*method);
+        let refused: Vec<_> = tried.iter().filter(is_refused).copied().collect();
+        let refused = refused.join(" and ");
+        let mut reason = match (self.accepted.as_slice(), refused.as_str()) {
+            ([], "") => "there is nothing to log in with".to_owned(),
+            ([], refused) => format!("it refused {refused}"),
+            (accepted, "") => format!("it accepted {} and wants more", accepted.join(" and ")),
+            (accepted, refused) => {
+                format!(
+                    "it accepted {} but refused {refused}",
+                    accepted.join(" and ")
+                )
+            }
         };
         if !offered.is_empty() {
             reason = format!("{reason}; it offers {}", offered.join(", "));
@@ -200,10 +260,7 @@ impl Login<'_> {
     }
 }
 
-async fn reveal(
-    vault: &Vault,
-    secret: Option<&crate::secret::Secret>,
-) -> Result<Option<crate::secret::Secret>, Stop> {
+async fn reveal(vault: &Vault, secret: Option<&Secret>) -> Result<Option<Secret>, Stop> {
     match secret {
         Some(secret) => vault.reveal(secret).await.map(Some).map_err(Stop::Error),
         None => Ok(None),

@@ -25,7 +25,7 @@ use super::connect::Dialer;
 use super::connection::Silence;
 use super::failure::failed;
 use super::host_key::{KnownHosts, Shown};
-use super::jump::implied_server;
+use super::jump::{implied, implied_server};
 use super::shell::Shell;
 use crate::config::Config;
 use crate::error::Error;
@@ -205,7 +205,12 @@ impl Pool {
     }
 
     async fn lease(&self, alias: &str, purpose: Use, patience: Duration) -> Result<Lease, Error> {
-        let server = match self.server(alias) {
+        // Those that only the user's own configuration names are gone through and not acted on.
+        let server = match purpose {
+            Use::Jump => self.reached(alias),
+            Use::Command | Use::Transfer | Use::Stop => self.server(alias),
+        };
+        let server = match server {
             Ok(server) => Arc::new(server),
             Err(error) => {
                 self.reconfigure(alias);
@@ -249,9 +254,14 @@ impl Pool {
 
     /// The server that `alias` names now.
     pub fn server(&self, alias: &str) -> Result<Server, Error> {
+        self.0.servers.get(alias)
+    }
+
+    /// The same for one that others are reached through.
+    pub(super) fn reached(&self, alias: &str) -> Result<Server, Error> {
         match implied_server(alias) {
             Some(server) => Ok(server),
-            None => self.0.servers.get(alias),
+            None => self.server(alias),
         }
     }
 
@@ -265,6 +275,10 @@ impl Pool {
     /// Refuses a route that leads in a circle, or through a server that is not configured, were
     /// `alias` to be this server.
     pub fn check_route(&self, alias: &str, server: &Server) -> Result<(), Error> {
+        if implied(alias).is_some() {
+            let problem = "begins like the names of the SSH configuration's jump hosts";
+            return Err(Error::invalid("alias", problem));
+        }
         let mut way = vec![alias.to_owned()];
         let mut next = server.jump.clone();
         while let Some(jump) = next {
@@ -281,7 +295,7 @@ impl Pool {
 
     /// The host keys that a server shows now, with what is on record for it.
     pub async fn host_keys(&self, alias: &str) -> Result<Shown, Error> {
-        let server = self.0.servers.get(alias)?;
+        let server = self.reached(alias)?;
         let (rule, keys) = self.0.dialer.host_keys(alias, &server).await?;
         Shown::of(rule, keys)
     }
@@ -291,7 +305,7 @@ impl Pool {
     pub fn reconfigure(&self, alias: &str) {
         let host = lock(&self.0.hosts).get(alias).cloned();
         if let Some(host) = host {
-            host.configure(self.server(alias).ok().map(Arc::new));
+            host.configure(self.reached(alias).ok().map(Arc::new));
         }
     }
 

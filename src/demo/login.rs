@@ -1,0 +1,128 @@
+//! What the embedded server wants of whoever logs in, as PAM behind sshd does.
+
+use std::borrow::Cow;
+
+use russh::MethodKind;
+use russh::server::Auth;
+
+/// A prompt, and which answers are right.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    /// What is asked.
+    pub prompt: &'static str,
+    /// Whether what is typed is shown.
+    pub echo: bool,
+    /// Whether this answer lets one go on.
+    pub is_right: fn(&str) -> bool,
+}
+
+/// When the questions are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing else is taken.
+    Alone,
+    /// The key or the password comes after them.
+    First,
+    /// The key or the password comes before them.
+    Second,
+}
+
+/// What is asked by keyboard-interactive (RFC 4256), question by question.
+#[derive(Clone, Debug)]
+pub struct Dialogue {
+    /// When.
+    pub turn: Turn,
+    /// The questions.
+    pub questions: Vec<Question>,
+}
+
+/// How far somebody has come.
+pub(super) struct Entering {
+    dialogue: Option<Dialogue>,
+    is_halfway: bool,
+    /// The question that is to be answered.
+    asked: Option<usize>,
+}
+
+impl Entering {
+    pub(super) fn new(dialogue: Option<Dialogue>) -> Self {
+        Self {
+            dialogue,
+            is_halfway: false,
+            asked: None,
+        }
+    }
+
+    fn asks_now(&self) -> bool {
+        match self.dialogue.as_ref().map(|dialogue| dialogue.turn) {
+            None => false,
+            Some(Turn::Alone) => true,
+            Some(Turn::First) => !self.is_halfway,
+            Some(Turn::Second) => self.is_halfway,
+        }
+    }
+
+    /// A key or password was shown, which may be right.
+    pub(super) fn shown(&mut self, is_right: bool) -> Auth {
+        if is_right && !self.asks_now() {
+            return self.passed(Turn::Second);
+        }
+        self.refused(false)
+    }
+
+    /// What was wanted now is there. It is the first half where the questions have that turn.
+    fn passed(&mut self, turn: Turn) -> Auth {
+        let wanted = self.dialogue.as_ref().map(|dialogue| dialogue.turn);
+        if wanted != Some(turn) {
+            return Auth::Accept;
+        }
+        self.is_halfway = true;
+        self.refused(true)
+    }
+
+    /// The dialogue is begun, or its last question answered.
+    pub(super) fn answered(&mut self, is_user: bool, answer: Option<&str>) -> Auth {
+        let asked = self.asked.take();
+        let asks = is_user && self.asks_now();
+        let Some(dialogue) = self.dialogue.as_ref().filter(|_| asks) else {
+            return self.refused(false);
+        };
+        let next = match (asked, answer) {
+            (None, _) => 0,
+            // After the last question PAM says how it went, and asks nothing.
+            (Some(asked), None) if asked == dialogue.questions.len() => {
+                return self.passed(Turn::First);
+            }
+            (Some(asked), Some(answer))
+                if dialogue
+                    .questions
+                    .get(asked)
+                    .is_some_and(|question| (question.is_right)(answer)) =>
+            {
+                asked + 1
+            }
+            _ => return self.refused(false),
+        };
+        let question = dialogue.questions.get(next);
+        let prompts = question.map(|question| (Cow::Borrowed(question.prompt), question.echo));
+        self.asked = Some(next);
+        Auth::Partial {
+            name: "".into(),
+            instructions: "".into(),
+            prompts: prompts.into_iter().collect(),
+        }
+    }
+
+    /// It says what it takes now, as sshd does: the same as before, or what is to come after.
+    fn refused(&self, partial_success: bool) -> Auth {
+        let methods: &[_] = if self.asks_now() {
+            &[MethodKind::KeyboardInteractive]
+        } else {
+            &[MethodKind::PublicKey, MethodKind::Password]
+        };
+        Auth::Reject {
+            proceed_with_methods: Some(methods.into()),
+            partial_success,
+        }
+    }
+}
