@@ -6,20 +6,11 @@ use std::time::Duration;
 use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Sshd, Stage, eventually, noise, sha256};
+use crate::helper::{Answer, Sshd, Stage, eventually, noise, part_bytes, sha256};
 
 fn write(path: &str, bytes: &[u8]) {
     std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
-}
-
-/// The bytes of part files in a folder.
-fn parts(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let parts = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part"));
-    parts
-        .map(|part| part.metadata().map_or(0, |facts| facts.len()))
-        .sum()
 }
 
 async fn begin(stage: &Stage, direction: &str, local: &str, remote: &str) -> Value {
@@ -70,14 +61,14 @@ async fn a_line_that_is_cut_again_and_again_is_taken_up_where_it_was() {
                     target == b"old" || target.len() == content.len(),
                     "never a part of it"
                 );
-                parts(&folder) >= mark || target.len() == content.len()
+                part_bytes(&folder) >= mark || target.len() == content.len()
             })
             .await;
             stage.server.cut();
         }
         let ended = stage.client.wait(&id).await.ok();
         arrived(&ended, target, &sum);
-        assert_eq!(parts(&folder), 0, "no litter");
+        assert_eq!(part_bytes(&folder), 0, "no litter");
         assert!(
             ended.facts()["resumedBytes"].as_u64() > Some(32 * 1024 * 1024),
             "{}",
@@ -98,7 +89,10 @@ async fn a_session_that_the_server_ends_is_opened_again_and_its_place_is_free_in
         &stage.remote("target"),
     )
     .await;
-    eventually("the transfer is under way", || parts(stage.home.path()) > 0).await;
+    eventually("the transfer is under way", || {
+        part_bytes(stage.home.path()) > 0
+    })
+    .await;
     stage.server.end_sftp().await;
     let ended = stage.client.wait(&id).await.ok();
     arrived(&ended, &stage.remote("target"), &sha256(&content));
@@ -162,7 +156,7 @@ async fn impatient() -> Stage {
 async fn failed(stage: &Stage, direction: &str, local: &str, remote: &str, folder: &Path) -> Value {
     let id = begin(stage, direction, local, remote).await;
     eventually("a good part has arrived", || {
-        parts(folder) > 40 * 1024 * 1024
+        part_bytes(folder) > 40 * 1024 * 1024
     })
     .await;
     stage.server.set_fault(Fault::HangUp);
@@ -170,7 +164,7 @@ async fn failed(stage: &Stage, direction: &str, local: &str, remote: &str, folde
     let error = stage.client.wait(&id).await.error("TRANSFER_FAILED");
     stage.server.set_fault(Fault::None);
     assert!(
-        parts(folder) > 32 * 1024 * 1024,
+        part_bytes(folder) > 32 * 1024 * 1024,
         "what a retry needs is kept: {error}"
     );
     id
@@ -192,7 +186,7 @@ async fn a_retry_goes_on_from_the_part_if_it_still_matches() {
         .await
         .ok();
     arrived(&retry, &ends.1, &sha256(&content));
-    assert_eq!(parts(home), 0);
+    assert_eq!(part_bytes(home), 0);
     assert!(
         retry.facts()["resumedBytes"].as_u64() > Some(16 * 1024 * 1024),
         "{}",
@@ -209,7 +203,7 @@ async fn a_retry_goes_on_from_the_part_if_it_still_matches() {
         .await
         .ok();
     arrived(&retry, &ends.1, &sha256(&content));
-    assert_eq!(parts(home), 0);
+    assert_eq!(part_bytes(home), 0);
 }
 
 #[tokio::test]
@@ -233,7 +227,7 @@ async fn a_retried_download_goes_on_from_its_part() {
         "{}",
         retry.text()
     );
-    assert_eq!(parts(&folder), 0);
+    assert_eq!(part_bytes(&folder), 0);
 }
 
 #[tokio::test]
@@ -280,6 +274,6 @@ async fn a_file_whose_checksums_differ_fails_and_replaces_nothing() {
             .unwrap();
         assert!(reason.contains("checksums differ"), "{error}");
         assert_eq!(std::fs::read(stage.remote("target")).unwrap(), b"old");
-        assert_eq!(parts(stage.home.path()), 0, "no litter");
+        assert_eq!(part_bytes(stage.home.path()), 0, "no litter");
     }
 }

@@ -120,6 +120,12 @@ impl Client {
         Pending(pending)
     }
 
+    /// How long a request takes that has nothing to do.
+    pub(super) fn round_trip(&self) -> Duration {
+        let known = self.lease.connection().round_trip();
+        known.unwrap_or_default()
+    }
+
     /// Why there are no more answers.
     pub(super) fn lost(&self) -> io::Error {
         let connection = self.lease.connection();

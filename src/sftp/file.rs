@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -35,6 +35,8 @@ pub(super) struct Conditions<'a> {
     pub(super) cancel: &'a CancellationToken,
     /// Keeps the number of large files under way small: each takes memory.
     pub(super) large: &'a Semaphore,
+    /// Whether a file was found not to fit on the server.
+    pub(super) full: AtomicBool,
 }
 
 /// What is known of a file between two tries.
@@ -62,6 +64,17 @@ impl Tried {
 
 pub(super) fn cancelled() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, "cancelled")
+}
+
+/// Does what can be broken off.
+pub(super) async fn unless_cancelled<T>(
+    conditions: &Conditions<'_>,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    tokio::select! {
+        outcome = work => outcome,
+        () = conditions.cancel.cancelled() => Err(cancelled()),
+    }
 }
 
 /// The SHA-256 of the first `length` bytes of a local file.
@@ -108,7 +121,7 @@ pub(super) async fn remote_sum(
 
 async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result<String> {
     const AHEAD: usize = 8;
-    let step = u64::from(session.read_length);
+    let step = u64::from(session.limits.read);
     let mut sum = Sha256::new();
     let mut ahead = std::collections::VecDeque::new();
     let (mut asked, mut offset) = (0, 0);

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{OptionFuture, join_all};
 
-use super::session::Session;
+use super::session::{Limits, Session};
 use crate::error::Error;
 use crate::ssh::Pool;
 
@@ -66,33 +66,52 @@ pub(super) struct Lanes {
     sessions: Vec<Session>,
     /// Makes durable what the others write: a server does that on its own for each session.
     pub(super) keeper: Option<Session>,
+    missing: usize,
     pub(super) depth: Depth,
 }
 
 impl Lanes {
-    /// Opens the first session to `alias`, waiting for a connection at most `patience`.
+    /// Opens sessions to `alias`, waiting for a connection at most `patience`: all that a far line
+    /// takes, if the line is known already.
     pub(super) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
-        let session = Session::open(pool, alias, patience).await?;
-        tracing::debug!("round trip to `{alias}`: {:?}", session.round_trip);
-        Ok(Self {
-            depth: Depth::at(session.round_trip),
-            sessions: vec![session],
+        let known = pool.round_trip(alias);
+        let further = known.map(|round_trip| open_further(pool, alias, far_lanes(round_trip)));
+        let (first, further) = tokio::join!(
+            Session::open(pool, alias, patience),
+            OptionFuture::from(further)
+        );
+        let first = first?;
+        tracing::debug!("round trip to `{alias}`: {:?}", first.round_trip);
+        let missing = match &further {
+            Some(_) => 0,
+            None => far_lanes(first.round_trip),
+        };
+        let mut lanes = Self {
+            depth: Depth::at(first.round_trip),
+            sessions: vec![first],
+            missing,
             keeper: None,
-        })
+        };
+        lanes.add(further.unwrap_or_default());
+        Ok(lanes)
     }
 
-    /// How many further sessions a far line takes.
-    pub(super) fn far_lanes(&self) -> usize {
-        if self.first().round_trip >= FAR {
-            FAR_LANES - 1
-        } else {
-            0
-        }
+    /// How many further sessions the line takes that could not be opened at once.
+    pub(super) fn missing(&self) -> usize {
+        self.missing
     }
 
     /// Adds further sessions.
     pub(super) fn add(&mut self, sessions: Vec<Session>) {
         self.sessions.extend(sessions);
+        self.limit(self.first().limits);
+    }
+
+    /// Sets what the server has said in one session for all of them.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        for session in &mut self.sessions {
+            session.limits = limits;
+        }
     }
 
     /// Opens further sessions on a near line where they help: for many files, and to make a large
@@ -127,6 +146,11 @@ impl Lanes {
     pub(super) fn of(&self, number: usize) -> &Session {
         &self.sessions[number % self.sessions.len()]
     }
+}
+
+/// How many further sessions a line takes.
+fn far_lanes(round_trip: Duration) -> usize {
+    if round_trip >= FAR { FAR_LANES - 1 } else { 0 }
 }
 
 /// Opens further sessions, as many of `count` as can be had.

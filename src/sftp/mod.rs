@@ -3,22 +3,26 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
-//! | `plan`, `tree`, `pattern`, `side` | what goes where |
-//! | `course`, `upload`, `stream`, `download`, `link`, `file`, `part` | one file, whole or not at all |
+//! | `plan`, `tree`, `pattern` | what goes where |
+//! | `side`, `local`, `remote` | files here and on a server, alike |
+//! | `course`, `upload`, `stream`, `download`, `disk`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
 //! | `lanes`, `session`, `client`, `wire` | sessions, their operations, requests outstanding, packets |
 
 mod client;
 mod course;
+mod disk;
 mod download;
 mod facts;
 mod file;
 mod lanes;
 mod link;
+mod local;
 mod part;
 mod path;
 mod pattern;
 mod plan;
 mod progress;
+mod remote;
 mod session;
 mod side;
 mod stream;

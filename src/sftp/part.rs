@@ -1,14 +1,23 @@
 //! Part files: a file under way, beside its target and hidden.
 
-use std::path::Path;
-
 use sha2::{Digest, Sha256};
 
-use super::path::bytes_of;
 use crate::hex::digits;
 
 /// The longest part of a target's name that is taken over: file systems end at 255 bytes.
 const LONGEST_NAME: usize = 200;
+
+/// What a transfer fills, and what is to become of it.
+#[derive(Clone, Debug)]
+pub(super) struct Part<P> {
+    pub(super) path: P,
+    /// The name that it gets once it is whole.
+    pub(super) target: P,
+    /// Whether a file is there already.
+    pub(super) replaces: bool,
+    pub(super) mode: Option<u32>,
+    pub(super) modified: Option<u32>,
+}
 
 /// The name of the part of a file called `name` that comes from `source`. The same transfer, and each
 /// retry of it, finds it again; no other uses it.
@@ -21,11 +30,6 @@ pub(super) fn part_name(token: &str, name: &[u8], source: &[u8]) -> Vec<u8> {
     let mark = digits(&digest[..4]);
     let name = &name[..name.len().min(LONGEST_NAME)];
     [b".", name, b".", mark.as_bytes(), b".part"].concat()
-}
-
-/// A local path's bytes.
-pub(super) fn path_bytes(path: &Path) -> Vec<u8> {
-    bytes_of(path.as_os_str()).into_owned()
 }
 
 #[cfg(test)]

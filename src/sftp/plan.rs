@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::facts::{Facts, Kind};
+use super::path::local_of;
 use super::pattern::Pattern;
 use super::side::Side;
 use super::tree::{Tree, is_lost, walk};
@@ -25,8 +26,23 @@ pub(super) struct Way<S: Side, T: Side> {
     pub(super) to: T::Path,
     /// What the source was when it was found.
     pub(super) facts: Facts,
-    /// Whether nothing can be at the target, because its directory was just made.
-    pub(super) fresh: bool,
+    /// What was at the target then.
+    pub(super) there: There,
+}
+
+/// What is known to be at a target.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum There {
+    Nothing,
+    /// A file itself, no link.
+    File(Facts),
+    Unknown,
+}
+
+impl There {
+    fn in_directory(is_new: bool) -> Self {
+        if is_new { Self::Nothing } else { Self::Unknown }
+    }
 }
 
 impl<S: Side, T: Side> Default for Plan<S, T> {
@@ -112,27 +128,41 @@ impl<S: Side, T: Side> Plan<S, T> {
         to: &str,
     ) -> io::Result<()> {
         let path = T::path(to);
-        let into = T::names_directory(to)
-            || target
-                .facts(&path)
-                .await?
-                .is_some_and(|facts| facts.is_directory());
-        let (to, parent) = match S::file_name(&from) {
-            Some(name) if into => (T::join(&path, &name), Some(path)),
-            _ => {
-                let parent = T::parent(&path);
-                (path, parent)
+        let parent = T::parent(&path);
+        let above = async {
+            match &parent {
+                Some(parent) => target.facts(parent).await,
+                None => Ok(None),
             }
         };
-        let fresh = match parent {
-            Some(parent) => target.make_root(&parent).await?,
-            None => false,
+        // All at once: on a far line each answer that is waited for costs a round trip.
+        let asked = tokio::join!(target.facts(&path), target.own_facts(&path), above);
+        let (facts_there, own_facts, above) = (asked.0?, asked.1?, asked.2);
+        let is_directory = |facts: Option<Facts>| facts.is_some_and(|facts| facts.is_directory());
+        let into = T::names_directory(to) || is_directory(facts_there);
+        let (to, there) = match S::file_name(&from) {
+            Some(name) if into => {
+                let is_new = target.make_root(&path).await?;
+                let to = T::join(&path, &local_of(&name));
+                (to, There::in_directory(is_new))
+            }
+            _ => {
+                if let (Some(parent), false) = (parent, is_directory(above.ok().flatten())) {
+                    target.make_root(&parent).await?;
+                }
+                let there = match (facts_there, own_facts) {
+                    (None, _) => There::Nothing,
+                    (Some(facts), Some(own)) if own.kind != Kind::Link => There::File(facts),
+                    _ => There::Unknown,
+                };
+                (path, there)
+            }
         };
         self.files.push(Way {
             from,
             to,
             facts,
-            fresh,
+            there,
         });
         Ok(())
     }
@@ -191,7 +221,7 @@ impl<S: Side, T: Side> Plan<S, T> {
                 from: S::join(base, path),
                 to: T::join(to, path),
                 facts,
-                fresh: new.contains(parent),
+                there: There::in_directory(new.contains(parent)),
             })
         };
         let files = tree.files.iter().map(|(path, facts)| (path, *facts, true));

@@ -1,7 +1,7 @@
 //! An SFTP session with the operations that transfers are made of, and errors in words.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
@@ -34,13 +34,27 @@ const READS_AHEAD: usize = 4;
 /// An SFTP session.
 pub(super) struct Session {
     client: Client,
-    posix_rename: bool,
-    fsync: bool,
-    statvfs: bool,
-    pub(super) read_length: u32,
-    pub(super) write_length: usize,
+    /// What the server offers beyond the draft.
+    extensions: Vec<(Bytes, Bytes)>,
+    pub(super) limits: Limits,
     /// How long a request takes that has nothing to do.
     pub(super) round_trip: Duration,
+}
+
+/// The longest requests of a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) read: u32,
+    pub(super) write: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            read: CERTAIN_LENGTH,
+            write: LONGEST_WRITE as usize,
+        }
+    }
 }
 
 /// An open file or directory.
@@ -86,37 +100,31 @@ impl Session {
     /// Opens a session to `alias`, waiting for a free connection at most `patience`.
     pub(super) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
         let (client, extensions) = Client::open(pool, alias, patience).await?;
-        let offers = |name: &[u8]| extensions.iter().any(|(offered, _)| &offered[..] == name);
-        let mut session = Self {
+        Ok(Self {
+            round_trip: client.round_trip(),
             client,
-            posix_rename: offers(POSIX_RENAME),
-            fsync: offers(FSYNC),
-            statvfs: offers(STATVFS),
-            read_length: LONGEST_READ.min(CERTAIN_LENGTH),
-            write_length: LONGEST_WRITE as usize,
-            round_trip: Duration::ZERO,
-        };
-        let asked = Instant::now();
-        let described = if offers(LIMITS) {
-            session.limits().await
-        } else {
-            session.facts(&RemotePath::new(".")).await.map(|_| None)
-        };
-        session.round_trip = asked.elapsed();
-        match described {
-            Ok(Some((read, write))) => {
-                session.read_length = read.unwrap_or(CERTAIN_LENGTH).min(LONGEST_READ);
-                let write = write.unwrap_or(CERTAIN_LENGTH).min(LONGEST_WRITE);
-                session.write_length = write as usize;
-            }
-            Ok(None) => {}
-            Err(error) => tracing::debug!("an SFTP server does not say its limits: {error}"),
-        }
-        Ok(session)
+            extensions,
+            limits: Limits::default(),
+        })
     }
 
-    /// The longest read and write, where the server has limits.
-    async fn limits(&self) -> io::Result<Option<(Option<u32>, Option<u32>)>> {
+    fn offers(&self, name: &[u8]) -> bool {
+        let mut names = self.extensions.iter().map(|(offered, _)| offered);
+        names.any(|offered| offered == name)
+    }
+
+    /// The longest read and write, as the server says them.
+    pub(super) async fn ask_limits(&self) -> Limits {
+        if !self.offers(LIMITS) {
+            return Limits::default();
+        }
+        self.said_limits().await.unwrap_or_else(|error| {
+            tracing::debug!("an SFTP server does not say its limits: {error}");
+            Limits::default()
+        })
+    }
+
+    async fn said_limits(&self) -> io::Result<Limits> {
         let request = Request::new(Kind::Extended, 32).string(LIMITS);
         let Answer::Extended(mut answer) = self.ask(request).await? else {
             return Err(unexpected());
@@ -127,11 +135,13 @@ impl Session {
         let _longest_packet = answer.get_u64();
         // 0 is no limit.
         let mut limit = || {
-            u32::try_from(answer.get_u64())
-                .ok()
-                .filter(|limit| *limit > 0)
+            let said = u32::try_from(answer.get_u64()).ok();
+            said.filter(|limit| *limit > 0).unwrap_or(CERTAIN_LENGTH)
         };
-        Ok(Some((limit(), limit())))
+        Ok(Limits {
+            read: limit().min(LONGEST_READ),
+            write: limit().min(LONGEST_WRITE) as usize,
+        })
     }
 
     /// An error as a user should read it: the server's words, or that the line is gone.
@@ -346,7 +356,7 @@ impl Session {
     pub(super) fn sync(&self, handle: &Handle) -> Option<Pending> {
         let request = Request::new(Kind::Extended, FSYNC.len() + handle.0.len() + 8);
         let request = request.string(FSYNC).string(&handle.0);
-        self.fsync.then(|| self.client.send(request))
+        self.offers(FSYNC).then(|| self.client.send(request))
     }
 
     /// Closes a file; only then is a server certain to have taken every byte.
@@ -358,7 +368,7 @@ impl Session {
     /// Renames `from` over `to`, in one step where the server can.
     pub(super) async fn replace(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
         let room = from.as_bytes().len() + to.as_bytes().len() + 40;
-        if self.posix_rename {
+        if self.offers(POSIX_RENAME) {
             let request = Request::new(Kind::Extended, room)
                 .string(POSIX_RENAME)
                 .string(from.as_bytes())
@@ -379,27 +389,28 @@ impl Session {
         self.done(self.on_path(Kind::Remove, path)).await
     }
 
-    /// Says of a failure for which the server has no words that there is no room, if that is so.
-    pub(super) async fn explain_failure(&self, error: io::Error, path: &RemotePath) -> io::Error {
-        if error.kind() != io::ErrorKind::Other || !self.statvfs {
-            return error;
+    /// How many bytes a directory's file system still takes from this user, where the server says it.
+    pub(super) async fn room(&self, directory: &RemotePath) -> Option<u64> {
+        if !self.offers(STATVFS) {
+            return None;
         }
-        let request = Request::new(Kind::Extended, STATVFS.len() + path.as_bytes().len() + 8)
+        let path = directory.as_bytes();
+        let request = Request::new(Kind::Extended, STATVFS.len() + path.len() + 8)
             .string(STATVFS)
-            .string(path.as_bytes());
-        match self.ask(request).await {
-            Ok(Answer::Extended(mut answer)) if answer.remaining() >= 40 => {
-                // Block sizes, then blocks: in all, free, and free for this user.
-                answer.advance(32);
-                let free = answer.get_u64();
-                if free == 0 {
-                    let words = format!("no space left on the server ({error})");
-                    return io::Error::new(io::ErrorKind::StorageFull, words);
-                }
-                error
-            }
-            _ => error,
+            .string(path);
+        let Ok(Answer::Extended(mut answer)) = self.ask(request).await else {
+            return None;
+        };
+        // OpenSSH's PROTOCOL, section 4.3: eleven numbers, as statvfs(3) has them.
+        let mut numbers = [0; 11];
+        for number in &mut numbers {
+            *number = answer.try_get_u64().ok()?;
         }
+        let [_, unit, _, _, blocks, files, _, free_files, ..] = numbers;
+        if files > 0 && free_files == 0 {
+            return Some(0);
+        }
+        Some(unit.saturating_mul(blocks))
     }
 }
 

@@ -3,43 +3,43 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
 use super::client::Pending;
-use super::file::{BLOCK, Conditions, Tried, is_hole, open_at};
+use super::course::Trip;
+use super::file::{BLOCK, is_hole, open_at};
 use super::lanes::Lanes;
+use super::local::Local;
 use super::path::RemotePath;
-use super::plan::Way;
-use super::session::{Handle, Session, Write};
-use super::side::{Local, blocking};
-use super::upload::Part;
+use super::session::{Handle, Write};
+use super::side::blocking;
+use super::upload::Open;
 
 /// How soon after the last time a large file is made durable again while it is being sent.
 const DURABLE_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Sends a large file from `start` on, over all lanes. Gives its length, and whether holes were left out.
+/// Sends a large file from `start` on, over all lanes. Gives its length, whether holes were left out,
+/// and what is still to be answered.
 pub(super) async fn stream(
-    lanes: &Lanes,
-    session: &Session,
-    way: &Way<Local, Session>,
-    part: &Part,
+    trip: &Trip<'_, Local>,
+    first: &Open<'_>,
     start: u64,
-    tried: &Tried,
-    conditions: &Conditions<'_>,
-) -> io::Result<(u64, bool)> {
-    let handles = handles(lanes, session, part).await?;
-    let from = way.from.clone();
+) -> io::Result<(u64, bool, Vec<Pending>)> {
+    let mut others = others(trip, first).await?;
+    let lanes: Vec<_> = iter::once(first).chain(&others).collect();
+    let from = trip.way.from.clone();
     let file = Arc::new(blocking(move || open_at(&from, start)).await?);
     let sheet = Sheet {
-        handles: handles.iter().map(|(_, handle)| handle.clone()).collect(),
-        length: session.write_length,
+        handles: lanes.iter().map(|lane| lane.handle.clone()).collect(),
+        length: trip.session.limits.write,
     };
-    let depth = lanes.depth.writes;
+    let depth = trip.lanes.depth.writes;
     let mut outstanding: Vec<VecDeque<(u64, Pending)>> =
-        handles.iter().map(|_| VecDeque::new()).collect();
+        lanes.iter().map(|_| VecDeque::new()).collect();
     let mut has_holes = false;
     let mut next = sheet.read(&file, start);
     let length = loop {
@@ -55,16 +55,16 @@ pub(super) async fn stream(
                 has_holes = true;
                 continue;
             }
-            let lane_session = handles[lane].0;
+            let session = lanes[lane].session;
             if outstanding[lane].len() == depth
                 && let Some((_, oldest)) = outstanding[lane].pop_front()
             {
-                lane_session.done(oldest).await?;
+                session.done(oldest).await?;
                 let arrived = outstanding.iter().filter_map(|lane| lane.front());
                 let arrived = arrived.map(|(offset, _)| *offset).min();
-                tried.set(arrived.unwrap_or(offset).max(start), conditions.progress);
+                trip.arrived(arrived.unwrap_or(offset).max(start));
             }
-            outstanding[lane].push_back((offset, lane_session.write(write)));
+            outstanding[lane].push_back((offset, session.write(write)));
         }
         if at_end {
             break end;
@@ -72,22 +72,19 @@ pub(super) async fn stream(
     };
     for (lane, writes) in outstanding.into_iter().enumerate() {
         for (_, write) in writes {
-            handles[lane].0.done(write).await?;
+            lanes[lane].session.done(write).await?;
         }
     }
-    for (session, handle) in handles.iter().skip(1) {
-        session.done(session.close(handle)).await?;
-    }
-    Ok((length, has_holes))
+    let closed = others.iter_mut().map(Open::close).collect();
+    Ok((length, has_holes, closed))
 }
 
 /// Has what is written made durable all the time, so that little is left to do at the end.
 pub(super) async fn keep_durable<T>(lanes: &Lanes, path: &RemotePath) -> T {
     if let Some(keeper) = &lanes.keeper
-        && let Ok(handle) = keeper.open_to_write(path).await
+        && let Ok(kept) = Open::to_write(keeper, path).await
     {
-        let kept = Kept(keeper, handle);
-        while let Some(sync) = keeper.sync(&kept.1) {
+        while let Some(sync) = keeper.sync(&kept.handle) {
             // A failure shows when the whole is made durable.
             if keeper.done(sync).await.is_err() {
                 break;
@@ -98,32 +95,11 @@ pub(super) async fn keep_durable<T>(lanes: &Lanes, path: &RemotePath) -> T {
     std::future::pending().await
 }
 
-/// A handle that is closed when nobody wants it any more.
-struct Kept<'s>(&'s Session, Handle);
-
-impl Drop for Kept<'_> {
-    fn drop(&mut self) {
-        drop(self.0.close(&self.1));
-    }
-}
-
-/// The part's handle on each lane, the one that it was opened on first.
-async fn handles<'l>(
-    lanes: &'l Lanes,
-    session: &'l Session,
-    part: &Part,
-) -> io::Result<Vec<(&'l Session, Handle)>> {
-    let others = lanes
-        .all()
-        .iter()
-        .filter(|lane| !std::ptr::eq(*lane, session));
-    let mut opening = Vec::new();
-    for lane in others {
-        opening.push(async move { io::Result::Ok((lane, lane.open_to_write(&part.path).await?)) });
-    }
-    let mut handles = vec![(session, part.handle.clone())];
-    handles.extend(try_join_all(opening).await?);
-    Ok(handles)
+/// The part, opened on the lanes that it was not opened on first.
+async fn others<'a>(trip: &Trip<'a, Local>, first: &Open<'a>) -> io::Result<Vec<Open<'a>>> {
+    let lanes = trip.lanes.all().iter();
+    let others = lanes.filter(|lane| !std::ptr::eq(*lane, first.session));
+    try_join_all(others.map(|lane| Open::to_write(lane, first.path))).await
 }
 
 /// How a file is divided among the lanes.

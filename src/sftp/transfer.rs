@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -10,20 +11,25 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::course::Course;
+use super::course::{Course, Trip};
 use super::file::{Conditions, Tried, cancelled};
 use super::lanes::{Lanes, Size, open_further};
+use super::link;
+use super::local::Local;
 use super::pattern::Pattern;
 use super::plan::Plan;
 use super::progress::{Progress, Whole};
 use super::session::Session;
-use super::side::{Local, Side};
+use super::side::Side;
 use super::tree::is_lost;
 use crate::error::{Error, FailedFile};
 use crate::ssh::Pool;
 
 /// Failed files that a record names: enough to see the cause, too few to flood queue and model.
 const NAMED_FAILURES: usize = 100;
+
+/// A file up to this length that found no room is tried again once the others are through.
+const SECOND_TRY: u64 = 32 * 1024 * 1024;
 
 /// How long the files under way have to be given up tidily once a transfer is cancelled: a server that
 /// does not answer must not hold it.
@@ -227,15 +233,16 @@ impl Transfer<'_> {
             lanes = opening => lanes?,
             () = self.cancel.cancelled() => return Ok(()),
         };
-        let further = open_further(self.pool, self.alias, lanes.far_lanes());
+        let further = open_further(self.pool, self.alias, lanes.missing());
+        let limits = lanes.first().ask_limits();
         let planning = async {
             match under_way.plan {
                 None => self.plan::<C>(lanes.first()).await.map(Some),
                 Some(_) => Ok(None),
             }
         };
-        let (planned, further) = tokio::select! {
-            both = async { tokio::join!(planning, further) } => both,
+        let (planned, further, limits) = tokio::select! {
+            all = async { tokio::join!(planning, further, limits) } => all,
             () = self.cancel.cancelled() => return Ok(()),
         };
         // A line that breaks before anything is known: the same from the beginning.
@@ -246,6 +253,7 @@ impl Transfer<'_> {
             }
             under_way.set(plan, self.progress);
         }
+        lanes.limit(limits);
         lanes.add(further);
         let size = under_way.size(self.request.direction);
         lanes.widen(self.pool, self.alias, size).await;
@@ -259,6 +267,7 @@ impl Transfer<'_> {
             progress: self.progress,
             cancel: self.cancel,
             large: &large,
+            full: AtomicBool::new(false),
         };
         under_way.copy(&lanes, &conditions, summary).await;
         Ok(())
@@ -342,25 +351,44 @@ impl<C: Course> UnderWay<C> {
             let outcome = if conditions.cancel.is_cancelled() {
                 Err(cancelled())
             } else {
-                C::copy(lanes, number, way, &tried, conditions).await
+                let trip = Trip::<C> {
+                    lanes,
+                    session: lanes.of(number),
+                    way,
+                    tried: &tried,
+                    conditions,
+                };
+                trip.copy().await
             };
             (number, tried, outcome)
         };
+        let length = |number: usize| plan.files[number].facts.length;
+        let may_fit_alone = |number, error: &io::Error| {
+            is_full(error) && plan.files.len() > 1 && length(number) <= SECOND_TRY
+        };
+        let mut end = |left: &mut Vec<_>, (number, tried, outcome): (usize, Tried, _)| match outcome
+        {
+            Ok(bytes) => {
+                summary.done += 1;
+                summary.bytes += bytes;
+                conditions.progress.file_arrived();
+            }
+            Err(error) if is_lost(&error) => left.push((number, tried)),
+            Err(error) => summary.fail(FailedFile {
+                file: C::shown(&plan.files[number].from),
+                error: error.to_string(),
+            }),
+        };
+        let mut crowded = Vec::new();
         let mut left = std::mem::take(&mut self.files).into_iter();
         let first = left.by_ref().take(lanes.depth.files);
         let mut under_way: FuturesUnordered<_> = first.map(copy).collect();
         while let Some((number, tried, outcome)) = under_way.next().await {
             match outcome {
-                Ok(bytes) => {
-                    summary.done += 1;
-                    summary.bytes += bytes;
-                    conditions.progress.file_arrived();
+                Err(error) if may_fit_alone(number, &error) => {
+                    crowded.push((number, tried, error));
                 }
-                Err(error) if is_lost(&error) => self.files.push((number, tried)),
-                Err(error) => summary.fail(FailedFile {
-                    file: C::shown(&plan.files[number].from),
-                    error: error.to_string(),
-                }),
+                outcome => end(&mut self.files, (number, tried, outcome)),
             }
             // After a loss only what is under way is waited for.
             if self.files.is_empty() {
@@ -368,6 +396,24 @@ impl<C: Course> UnderWay<C> {
             }
         }
         drop(under_way);
+        // Room that others had taken may be free again. The first that does not fit now ends it: the
+        // others are larger.
+        crowded.sort_by_key(|(number, ..)| length(*number));
+        conditions.full.store(false, Ordering::Relaxed);
+        let mut has_room = true;
+        for (number, tried, error) in crowded {
+            if !self.files.is_empty() {
+                self.files.push((number, tried));
+                continue;
+            }
+            let ended = if has_room {
+                copy((number, tried)).await
+            } else {
+                (number, tried, Err(error))
+            };
+            has_room &= !ended.2.as_ref().is_err_and(is_full);
+            end(&mut self.files, ended);
+        }
         self.files.extend(left);
         self.files.sort_by_key(|(number, _)| *number);
         self.end(lanes, conditions, summary).await;
@@ -383,7 +429,7 @@ impl<C: Course> UnderWay<C> {
         let session = lanes.first();
         while let Some(number) = self.links.first().copied() {
             let way = &plan.links[number];
-            match C::link(session, way, conditions.token).await {
+            match link::copy(session, way, conditions.token).await {
                 Ok(()) => {
                     summary.done += 1;
                     conditions.progress.file_arrived();
@@ -399,8 +445,16 @@ impl<C: Course> UnderWay<C> {
         // The innermost first: a directory may lose the right to be written.
         let mut ended = Vec::new();
         for (path, facts) in plan.directories.iter().rev() {
-            ended.push(C::end_directory(session, path, facts));
+            ended.push(C::sides(session).1.end_directory(path, facts));
         }
         join_all(ended).await;
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    let kind = error.kind();
+    matches!(
+        kind,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }

@@ -203,6 +203,7 @@ impl Dialer {
             closed,
             reason,
             host_key,
+            round_trip: Mutex::default(),
             _cut: cut,
         })
     }

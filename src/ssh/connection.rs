@@ -36,6 +36,7 @@ pub struct Connection {
     pub(super) reason: Arc<Mutex<Option<String>>>,
     /// The host key that the server has shown.
     pub(super) host_key: String,
+    pub(super) round_trip: Mutex<Option<Duration>>,
     // Cancelled when the connection is dropped: ends the library's task and frees the socket.
     pub(super) _cut: DropGuard,
 }
@@ -48,7 +49,18 @@ impl Connection {
 
     /// Opens a session channel (RFC 4254, section 6.1).
     pub(super) async fn open_session(&self) -> Result<Channel<Msg>, russh::Error> {
-        self.handle.channel_open_session().await
+        let asked = Instant::now();
+        let opened = self.handle.channel_open_session().await;
+        let took = asked.elapsed();
+        let mut round_trip = lock(&self.round_trip);
+        // Whatever was longer had to wait behind something else.
+        *round_trip = Some(round_trip.map_or(took, |known| known.min(took)));
+        opened
+    }
+
+    /// How long a request takes that has nothing to do; known once a session was opened.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        *lock(&self.round_trip)
     }
 
     /// Opens a channel that the server connects to a host of its network (RFC 4254, section 7.2).

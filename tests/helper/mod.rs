@@ -1,8 +1,10 @@
 //! What the tests share: MCP clients, SSH servers, waiting.
 
 mod client;
+mod disk;
 mod http;
 mod pm2;
+mod proxy;
 mod sshd;
 
 use std::path::{Path, PathBuf};
@@ -12,9 +14,11 @@ use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
 
 pub use client::{Answer, Client, RawProcess, binary, request};
+pub use disk::SmallDisk;
 pub use http::Http;
 pub use pm2::Pm2Daemon;
-pub use sshd::{LOGIN_SHELLS, Sshd, login_shell};
+pub use proxy::Proxy;
+pub use sshd::{LOGIN_SHELLS, Sshd, bound, login_shell};
 
 /// A client in this process, an embedded server registered as `web1`, and the folders of both.
 pub struct Stage {
@@ -169,4 +173,13 @@ pub fn noise(length: usize) -> Vec<u8> {
 pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     use sha2::Digest;
     sha2::Sha256::digest(bytes).to_vec()
+}
+
+/// The bytes of part files in a folder.
+pub fn part_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let parts = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part"));
+    parts
+        .map(|part| part.metadata().map_or(0, |facts| facts.len()))
+        .sum()
 }

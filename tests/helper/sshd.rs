@@ -15,6 +15,7 @@ pub struct Sshd {
     pub directory: Folder,
     process: Child,
     extra: String,
+    bound: bool,
 }
 
 impl Sshd {
@@ -24,6 +25,15 @@ impl Sshd {
 
     /// Starts an sshd with further lines of configuration.
     pub fn start_with(extra: &str) -> Self {
+        Self::start_as(extra, false)
+    }
+
+    /// Starts an sshd whose user is held by permissions, be he root.
+    pub fn start_bound() -> Self {
+        Self::start_as("", true)
+    }
+
+    fn start_as(extra: &str, bound: bool) -> Self {
         let directory = directory();
         let path = directory.path();
         keygen(&path.join("host"), &["-t", "ed25519"]);
@@ -36,12 +46,13 @@ impl Sshd {
                 .local_addr()
                 .unwrap()
                 .port();
-            if let Some(process) = start(path, port, extra) {
+            if let Some(process) = start(path, port, extra, bound) {
                 return Self {
                     port,
                     directory,
                     process,
                     extra: extra.to_owned(),
+                    bound,
                 };
             }
         }
@@ -82,6 +93,11 @@ impl Sshd {
         signal("-STOP", &self.processes()[1..]);
     }
 
+    /// Ends every connection at once; new ones can be made.
+    pub fn cut(&self) {
+        signal("-KILL", &self.processes()[1..]);
+    }
+
     /// The listener, and what it has begotten.
     fn processes(&self) -> Vec<u32> {
         let mut processes = vec![self.process.id()];
@@ -100,7 +116,8 @@ impl Sshd {
     /// Starts it again, on the same port and with the same keys.
     pub fn restart(&mut self) {
         for _ in 0..50 {
-            if let Some(process) = start(self.directory.path(), self.port, &self.extra) {
+            if let Some(process) = start(self.directory.path(), self.port, &self.extra, self.bound)
+            {
                 self.process = process;
                 return;
             }
@@ -169,7 +186,7 @@ fn sshds() -> impl Iterator<Item = (u32, u32)> {
         })
 }
 
-fn start(directory: &Path, port: u16, extra: &str) -> Option<Child> {
+fn start(directory: &Path, port: u16, extra: &str, is_bound: bool) -> Option<Child> {
     let shown = directory.display();
     // Only the first line of this kind counts.
     let environment = extra.strip_prefix("SetEnv ").unwrap_or_default();
@@ -182,7 +199,12 @@ fn start(directory: &Path, port: u16, extra: &str) -> Option<Child> {
     // With a home directory of its own, so that nobody's shell start-up files are in the way.
     std::fs::write(directory.join("config"), configuration).unwrap();
     let log = std::fs::File::create(directory.join("log")).unwrap();
-    let mut process = Command::new(sshd_path())
+    let mut command = if is_bound {
+        bound(&sshd_path())
+    } else {
+        Command::new(sshd_path())
+    };
+    let mut process = command
         .arg("-D")
         .arg("-e")
         .arg("-f")
@@ -221,6 +243,18 @@ fn sshd_path() -> PathBuf {
         .map(PathBuf::from)
         .find(|path| path.exists())
         .expect("sshd is installed: tests/run does that")
+}
+
+/// A program that permissions hold even if it is run by root.
+pub fn bound(program: &Path) -> Command {
+    if user() != "root" {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .arg("--bounding-set=-dac_override,-dac_read_search")
+        .arg(program);
+    command
 }
 
 fn keygen(path: &Path, arguments: &[&str]) {

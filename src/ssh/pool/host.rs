@@ -327,6 +327,13 @@ impl Host {
         self.dispatch(state);
     }
 
+    /// The round trip to the server, as far as a connection that is open now has shown it.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        let state = lock(&self.state);
+        let slots = state.slots.iter();
+        slots.filter_map(|slot| slot.connection.round_trip()).min()
+    }
+
     /// Takes out every connection, because the process ends.
     pub(super) fn close(&self) -> Vec<Arc<Connection>> {
         let mut state = lock(&self.state);

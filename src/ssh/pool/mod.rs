@@ -242,6 +242,11 @@ impl Pool {
         host.host_key()
     }
 
+    /// The round trip to the server, if it is known.
+    pub fn round_trip(&self, alias: &str) -> Option<Duration> {
+        self.host(alias).round_trip()
+    }
+
     /// The server that `alias` names now.
     pub fn server(&self, alias: &str) -> Result<Server, Error> {
         match implied_server(alias) {
