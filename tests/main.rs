@@ -27,6 +27,7 @@ mod protocol;
 mod queue;
 mod restart;
 mod resume;
+mod secrets;
 mod sequence;
 mod servers;
 mod services;
