@@ -12,11 +12,12 @@ use crate::audit;
 use crate::config::Config;
 use crate::error::Error;
 use crate::guard::Policies;
-use crate::secret::Vault;
+use crate::secret::{Vault, hide};
 use crate::ssh::host_key::KnownHosts;
 use crate::ssh::{Pool, Use};
+use crate::store::apis::Apis;
 use crate::store::servers::{Server, Servers};
-use crate::store::{DataDirectory, Entry};
+use crate::store::{Catalogue, DataDirectory, Entry};
 
 /// Servers that are looked at at once.
 const AT_ONCE: usize = 8;
@@ -71,16 +72,17 @@ pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
     findings.push(rights(&data_dir));
     match Practice::open(config) {
         Ok(practice) => {
-            findings.extend(practice.secrets());
+            findings.extend(practice.secrets().await);
             findings.push(practice.policy());
             findings.push(trail(&data_dir));
             findings.extend(practice.servers().await);
+            findings.extend(practice.set_aside());
             practice.pool.close().await;
         }
         Err(error) => findings.push(Finding::of("data directory", &error)),
     }
     let is_well = findings.iter().all(|finding| finding.is_good);
-    out.write_all(table(&findings).as_bytes())?;
+    out.write_all(hide(&table(&findings)).as_bytes())?;
     Ok(is_well)
 }
 
@@ -156,8 +158,10 @@ fn trail(directory: &Path) -> Finding {
 
 /// What it takes to look at servers, and no job engine: whoever looks takes nothing over.
 struct Practice {
+    data: DataDirectory,
     vault: Vault,
     servers: Arc<Servers>,
+    apis: Apis,
     policies: Policies,
     pool: Pool,
 }
@@ -170,6 +174,7 @@ impl Practice {
         let known_hosts = KnownHosts::open(data.path(), config.ssh_files.known_hosts.clone());
         Ok(Self {
             policies: Policies::open(&data),
+            apis: Apis::open(&data, vault.clone()),
             pool: Pool::new(
                 Arc::new(config),
                 Arc::clone(&servers),
@@ -178,21 +183,16 @@ impl Practice {
             ),
             vault,
             servers,
+            data,
         })
     }
 
-    /// Every stored secret has to be there when it is needed.
-    fn secrets(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut count = 0;
-        for (alias, mut server) in self.servers.list().unwrap_or_default() {
-            for secret in server.secrets() {
-                count += 1;
-                if let Err(error) = self.vault.unseal(secret) {
-                    findings.push(Finding::of(format!("secret of {alias}"), &error));
-                }
-            }
-        }
+    /// Every secret has to be there when it is needed, and none may stand in clear.
+    async fn secrets(&self) -> Vec<Finding> {
+        let (mut count, mut findings) = self.secrets_of(&self.servers).await;
+        let (more, others) = self.secrets_of(&self.apis).await;
+        count += more;
+        findings.extend(others);
         if findings.is_empty() {
             let place = self.vault.place();
             findings.push(Finding::good(
@@ -201,6 +201,43 @@ impl Practice {
             ));
         }
         findings
+    }
+
+    /// How many there are, and what is wrong with them or with the entries that hold them.
+    async fn secrets_of<E: Entry>(&self, catalogue: &Catalogue<E>) -> (usize, Vec<Finding>) {
+        let mut findings: Vec<_> = catalogue
+            .unreadable_entries()
+            .iter()
+            .map(|error| Finding::of(E::FILE, error))
+            .collect();
+        let mut count = 0;
+        for (alias, mut entry) in catalogue.list().unwrap_or_default() {
+            for secret in entry.secrets() {
+                count += 1;
+                let what = format!("secret of {} {alias}", E::NOUN);
+                if let Err(error) = self.vault.reveal(secret).await {
+                    findings.push(Finding::of(what, &error));
+                } else if Vault::is_clear(secret) {
+                    let text = format!("stands in clear in {}", E::FILE);
+                    findings.push(Finding::bad(
+                        what,
+                        text,
+                        "start the server once: it encrypts it",
+                    ));
+                }
+            }
+        }
+        (count, findings)
+    }
+
+    /// Files that could not be read and that somebody has to look at.
+    fn set_aside(&self) -> Vec<Finding> {
+        let advice = "mend it and give it its name again, or remove it";
+        let names = self.data.set_aside();
+        let findings = names
+            .iter()
+            .map(|name| Finding::bad(name, "was found broken and set aside", advice));
+        findings.collect()
     }
 
     fn policy(&self) -> Finding {

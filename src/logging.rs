@@ -64,6 +64,11 @@ impl Log {
     }
 }
 
+/// Has panics logged like everything else: their words may hold anything.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+}
+
 struct Recorder {
     log: Log,
     least: Level,

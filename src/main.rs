@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use mcp_sftp_orchestrator::config::{Config, Overrides, SETTINGS, expand_home, parse_seconds};
-use mcp_sftp_orchestrator::logging::Log;
+use mcp_sftp_orchestrator::logging::{self, Log};
 use mcp_sftp_orchestrator::server::Orchestrator;
 use mcp_sftp_orchestrator::transport::Lines;
 use mcp_sftp_orchestrator::{audit, demo, doctor};
@@ -189,8 +189,7 @@ fn verify_audit(config: &Config) -> Result<(), String> {
 async fn serve(overrides: &Overrides) -> Result<(), String> {
     let config = Config::load(overrides);
     let log = Log::install(config.log_level);
-    // A panic's own words may hold anything.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    logging::log_panics();
     let server = Orchestrator::open(config, log).map_err(|error| error.to_string())?;
     let (reader, writer) = stdio_pipes();
     let lines = Lines::new(reader, writer);

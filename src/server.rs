@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::guard::Guard;
 use crate::job::{JobId, Jobs, Queue};
 use crate::logging::Log;
-use crate::secret::{Vault, hide, hide_in};
+use crate::secret::{MASK, Vault, hide, hide_in};
 use crate::ssh::Pool;
 use crate::ssh::host_key::KnownHosts;
 use crate::store::DataDirectory;
@@ -174,10 +174,20 @@ impl Orchestrator {
         let tool = &self.0.router.get(&request.name)?;
         let hints = tool.annotations.clone().unwrap_or_default();
         let acts = hints.read_only_hint != Some(true) || hints.open_world_hint == Some(true);
-        acts.then(|| Audited {
-            tool: request.name.to_string(),
-            arguments: request.arguments.clone(),
-            time: Timestamp::now(),
+        acts.then(|| {
+            let mut arguments = request.arguments.clone();
+            let known = tool.input_schema.get("properties");
+            for (name, value) in arguments.iter_mut().flatten() {
+                // A misspelt name may stand before a secret.
+                if known.is_none_or(|known| known.get(name).is_none()) {
+                    *value = MASK.into();
+                }
+            }
+            Audited {
+                tool: request.name.to_string(),
+                arguments,
+                time: Timestamp::now(),
+            }
         })
     }
 

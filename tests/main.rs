@@ -3,15 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod apis;
+mod audit;
 mod cancel;
 mod contract;
 mod cuts;
 mod demo;
 mod detach;
+mod doctor;
 mod errors;
 mod examples;
 mod exec;
 mod full;
+mod guard;
 mod helper;
 mod injection;
 mod interactive;
@@ -31,6 +34,7 @@ mod queue;
 mod restart;
 mod resume;
 mod routes;
+mod secrets;
 mod sequence;
 mod servers;
 mod services;

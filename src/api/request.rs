@@ -6,7 +6,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AG
 use reqwest::{Method, Url};
 
 use crate::error::Error;
-use crate::secret::MASK;
+use crate::secret::{MASK, remember};
 use crate::store::apis::{self, Api};
 
 const AGENT: &str = concat!("mcp-sftp-orchestrator/", env!("CARGO_PKG_VERSION"));
@@ -30,6 +30,8 @@ impl Request {
         let has_credentials = !url.username().is_empty() || url.password().is_some();
         if has_credentials {
             let password = url.password().unwrap_or_default();
+            // As it stands there, too: a message may quote the address.
+            remember(password);
             headers.insert(
                 AUTHORIZATION,
                 basic(&decoded(url.username()), &decoded(password))?,
@@ -153,7 +155,9 @@ fn decoded(part: &str) -> String {
 
 /// User and password as RFC 7617 wants them.
 fn basic(user: &str, password: &str) -> Result<HeaderValue, Error> {
-    let credentials = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    let credentials = format!("{user}:{password}");
+    remember(&credentials);
+    let credentials = BASE64_STANDARD.encode(credentials);
     sensitive(&format!("Basic {credentials}"), "htpasswd_user")
 }
 

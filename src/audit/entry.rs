@@ -107,7 +107,7 @@ impl Outcome {
 pub fn redacted(arguments: Option<&Map<String, Value>>) -> Value {
     let mut redacted = arguments.cloned().unwrap_or_default();
     for (name, value) in &mut redacted {
-        if SECRETS.contains(&name.as_str()) && !value.is_null() {
+        if is_secret(name) && !value.is_null() {
             mask(value);
         }
         if let (Value::String(url), "url") = (&*value, name.as_str()) {
@@ -116,6 +116,11 @@ pub fn redacted(arguments: Option<&Map<String, Value>>) -> Value {
         hide_in(value);
     }
     Value::Object(redacted)
+}
+
+/// Whether an argument of this name holds a secret.
+pub fn is_secret(name: &str) -> bool {
+    SECRETS.contains(&name)
 }
 
 /// Masks every text in it; names stay, such as the prompts of `responses`.
@@ -130,6 +135,10 @@ fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
+    if reqwest::Url::parse(url).is_err() {
+        // Where its parts end cannot be told.
+        return MASK.to_owned();
+    }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     match authority.rsplit_once('@') {
         Some((credentials, _)) => format!("{scheme}://{MASK}{}", &rest[credentials.len()..]),
@@ -168,6 +177,13 @@ mod tests {
             "alias": "web1", "password": "hunter2", "api_key": null, "url": "http://u:p@h/",
             "responses": {"Password:": "hunter2", "Go on?": "y"},
         }));
+        for (url, shown) in [
+            ("https://h/x@y", "https://h/x@y"),
+            ("https://u@h:80", "https://***@h:80"),
+            ("https://u:p/q@h", "***"),
+        ] {
+            assert_eq!(without_credentials(url), shown);
+        }
         assert_eq!(
             redacted(Some(&given)),
             json!({

@@ -7,7 +7,7 @@ mod entry;
 mod trail;
 mod verify;
 
-pub use entry::{Entry, Outcome, redacted};
+pub use entry::{Entry, Outcome, is_secret, redacted};
 pub use trail::Trail;
 pub use verify::{Verified, verify};
 

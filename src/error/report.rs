@@ -84,6 +84,9 @@ impl Error {
             Self::QueueFull { .. } => "wait for running tasks to finish, or raise MAX_QUEUE_SIZE",
             Self::RetryLimit { .. } => "find the cause, then start it as a new task",
             Self::NotRetryable { .. } => "start it as a new task instead",
+            Self::Storage { action: "read", .. } => {
+                "correct what is wrong with the file, or with its permissions"
+            }
             Self::Storage { .. } => "check free space and permissions of the data directory",
             Self::Unrecorded { .. } => {
                 "do not start it again: task_wait still finds it while this server runs; free space meanwhile"

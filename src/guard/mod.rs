@@ -3,17 +3,16 @@
 //! A guard rail and not a sandbox: whoever may run a program on a server may do there what its user may.
 
 mod policies;
-mod roots;
 
 use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::sftp::Roots;
 use crate::store::DataDirectory;
 use crate::store::servers::Servers;
 
 pub use policies::Policies;
-pub use roots::Roots;
 
 /// What decides whether something may happen.
 #[derive(Debug)]
@@ -54,7 +53,9 @@ impl Guard {
                 Err(read_only(&format!("server `{alias}`"), tool))
             }
             // One that is not known is refused by who wants to reach it.
-            _ => Ok(()),
+            Ok(_) | Err(Error::UnknownAlias { .. }) => Ok(()),
+            // Whether it is to be read only cannot be told.
+            Err(error) => Err(error),
         }
     }
 

@@ -55,7 +55,8 @@ impl Policies {
     /// The policy of a data directory.
     pub fn open(data: &DataDirectory) -> Self {
         Self {
-            file: data.file("policies.json"),
+            // Whoever wrote rules does not want them replaced by the default ones in silence.
+            file: data.file("policies.json").or_nothing(),
             cache: Mutex::default(),
         }
     }
@@ -90,7 +91,8 @@ impl Policies {
 
     /// Adds a rule to those of what is refused. Says whether it is new.
     pub fn block(&self, rule: &str) -> Result<bool, Error> {
-        Pattern::parse(rule).map_err(|problem| Error::invalid("pattern", problem))?;
+        Pattern::parse(rule)
+            .map_err(|problem| Error::invalid("pattern", format!("is no rule: {problem}")))?;
         self.change(|rules| {
             let is_new = !rules.iter().any(|known| known == rule);
             if is_new {
@@ -123,7 +125,7 @@ impl Policies {
             Pattern::parse(rule).map_err(|problem| Error::Storage {
                 path: self.file.path().to_owned(),
                 action: "read",
-                reason: format!("the rule `{rule}` {problem}"),
+                reason: format!("the rule `{rule}` is no rule: {problem}"),
             })
         });
         parsed.collect()

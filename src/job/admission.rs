@@ -28,6 +28,10 @@ impl Operation {
             Self::Sequence { steps, .. } => {
                 guard.may_change(alias, "task_exec_sequence")?;
                 let commands: Vec<_> = steps.iter().map(Step::command).collect();
+                // What one step leaves open, such as a quote, hides the next from no shell.
+                commands
+                    .iter()
+                    .try_for_each(|command| guard.may_run(command))?;
                 guard.may_run(&commands.join("\n"))
             }
             Self::Transfer(request) => {

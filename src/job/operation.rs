@@ -16,8 +16,8 @@ use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
-use crate::sftp::Progress;
 use crate::sftp::transfer::{Request, Summary, Transfer};
+use crate::sftp::{Progress, Roots};
 use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
@@ -157,6 +157,7 @@ pub(super) struct Context<'a> {
     pub(super) queue: &'a Arc<Queue>,
     pub(super) outputs: &'a Outputs,
     pub(super) pool: &'a Pool,
+    pub(super) roots: &'a Roots,
 }
 
 /// Runs a transfer, and notes in the queue how far it has come.
@@ -174,6 +175,7 @@ async fn move_files(
         token: job.part.as_deref().unwrap_or(job.id.as_str()),
         patience: patience(context.config.command_timeout),
         line_patience: context.config.line_patience,
+        roots: context.roots,
         progress: &progress,
         cancel,
     };

@@ -17,13 +17,17 @@ impl Operation {
     pub(super) fn new_job(&self, alias: &str) -> Job {
         let mut job = self.described(alias);
         let steps = job.commands.iter_mut().flatten();
-        let commands = steps.map(Step::command_mut).chain(&mut job.cmd);
+        let files = job.files.iter_mut().flatten();
+        let paths = files.flat_map(|entry| [&mut entry.local, &mut entry.remote]);
+        let texts = steps
+            .map(Step::command_mut)
+            .chain(&mut job.cmd)
+            .chain(paths)
+            .chain(&mut job.local)
+            .chain(&mut job.remote);
         let mut is_masked = false;
-        for command in commands {
-            if let Cow::Owned(hidden) = hide(command) {
-                *command = hidden;
-                is_masked = true;
-            }
+        for text in texts {
+            is_masked |= hide_text(text);
         }
         job.masked = is_masked.then_some(true);
         job
@@ -89,7 +93,18 @@ impl Operation {
         }
     }
 
-    /// The operation that a record describes.
+    /// The operation that a record describes, to be done again.
+    pub(super) fn again(job: &Job) -> Result<Self, Error> {
+        if job.masked == Some(true) {
+            return Err(Error::NotRetryable {
+                id: job.id.to_string(),
+                reason: "its record does not hold the secret in its command".to_owned(),
+            });
+        }
+        Self::of_job(job)
+    }
+
+    /// The operation that a record describes, as far as it is there.
     pub(super) fn of_job(job: &Job) -> Result<Self, Error> {
         // A retry goes on from the parts of the first try.
         let part = || job.part.clone().unwrap_or_else(|| job.id.to_string());
@@ -99,9 +114,6 @@ impl Operation {
                 reason: format!("its record does not hold {what}"),
             })
         };
-        if job.masked == Some(true) {
-            return unknown("the secret in its command");
-        }
         match (job.kind, job) {
             (
                 Kind::Ssh,
@@ -190,6 +202,30 @@ impl Operation {
             _ => unknown(&format!("a whole call of type `{}`", job.kind.name())),
         }
     }
+}
+
+impl Job {
+    /// Masks the secrets in what others have said of the job: servers, commands, this system.
+    pub(super) fn hide_secrets(&mut self) {
+        let results = self.results.iter_mut().flatten();
+        let failed = self.failed_files.iter_mut().flatten();
+        let texts = failed
+            .flat_map(|failed| [&mut failed.file, &mut failed.error])
+            .chain(results.filter_map(|result| result.error.as_mut()))
+            .chain(&mut self.error)
+            .chain(&mut self.output);
+        for text in texts {
+            hide_text(text);
+        }
+    }
+}
+
+fn hide_text(text: &mut String) -> bool {
+    let Cow::Owned(hidden) = hide(text) else {
+        return false;
+    };
+    *text = hidden;
+    true
 }
 
 /// The answers as a record may hold them.

@@ -196,7 +196,7 @@ impl Jobs {
                 retries: earlier.retry_count,
             });
         }
-        let operation = Operation::of_job(&earlier)?;
+        let operation = Operation::again(&earlier)?;
         let mut job = operation.new_job(&earlier.alias);
         job.retry_count = earlier.retry_count + 1;
         job.max_retries = earlier.max_retries;
@@ -278,6 +278,7 @@ impl Jobs {
             queue,
             outputs,
             pool,
+            guard,
             ..
         } = &*self.0;
         Context {
@@ -285,6 +286,7 @@ impl Jobs {
             queue,
             outputs,
             pool,
+            roots: guard.roots(),
         }
     }
 
@@ -302,6 +304,7 @@ impl Jobs {
         operation
             .perform(&self.context(), &mut job, begins, stop, attention)
             .await;
+        job.hide_secrets();
         job.took(if begins {
             started.elapsed()
         } else {

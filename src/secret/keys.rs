@@ -79,6 +79,9 @@ struct Shared {
     file: PathBuf,
     own: Option<Secret>,
     has_keyring: bool,
+    /// The key for what is encrypted from now on, once it is known.
+    sealing: Mutex<Option<Key>>,
+    /// Keys that something was encrypted with.
     found: Mutex<Vec<Key>>,
 }
 
@@ -94,6 +97,7 @@ impl Keys {
             file: data_dir.join(KEY_FILE),
             own,
             has_keyring,
+            sealing: Mutex::default(),
             found: Mutex::default(),
         }))
     }
@@ -111,8 +115,8 @@ impl Keys {
     /// The key for what is encrypted from now on. A key file that is there goes before the keyring: it
     /// was made where there was no keyring, and other processes may see none still.
     pub(super) fn for_sealing(&self) -> Result<Key, Error> {
-        let mut found = lock(&self.0.found);
-        if let Some(key) = found.first() {
+        let mut sealing = lock(&self.0.sealing);
+        if let Some(key) = &*sealing {
             return Ok(key.clone());
         }
         let key = match self.own_key() {
@@ -130,7 +134,9 @@ impl Keys {
                 },
             },
         };
-        found.insert(0, key.clone());
+        *sealing = Some(key.clone());
+        drop(sealing);
+        lock(&self.0.found).push(key.clone());
         Ok(key)
     }
 

@@ -7,13 +7,20 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
 use super::MASK;
 
 /// A shorter secret stands in too many texts by chance.
 const SHORTEST: usize = 6;
+
+/// What addresses have encoded, at the least (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// One for the whole process, for a log line or a panic may come from anywhere.
 static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
@@ -35,21 +42,25 @@ pub fn remember(secret: &str) {
         // Of a user and a password it is the latter that must not be seen.
         remember(password);
     }
+    if secret.starts_with("otpauth://") {
+        let fields = secret.split(['?', '&']);
+        fields
+            .filter_map(|field| field.strip_prefix("secret="))
+            .for_each(remember);
+    }
     if secret.len() < SHORTEST {
         return;
+    }
+    if let Ok(Cow::Owned(decoded)) = percent_decode_str(secret).decode_utf8() {
+        // In an address a password stands encoded, and is another one where it is used.
+        remember(&decoded);
     }
     let is_known = |known: &Known| known.forms.contains(secret);
     if is_known(&KNOWN.read().unwrap_or_else(PoisonError::into_inner)) {
         return;
     }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    known.forms.insert(secret.to_owned());
-    known.forms.insert(BASE64_STANDARD_NO_PAD.encode(secret));
-    known
-        .forms
-        .insert(utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string());
-    let json = Value::from(secret).to_string();
-    known.forms.insert(json[1..json.len() - 1].to_owned());
+    known.forms.extend(forms_of(secret));
     let forms: Vec<_> = known.forms.iter().cloned().collect();
     let any = AhoCorasick::builder()
         .match_kind(MatchKind::LeftmostLongest)
@@ -58,6 +69,40 @@ pub fn remember(secret: &str) {
         Ok(any) => known.finder = Some(Arc::new(Finder { any, forms })),
         Err(error) => tracing::error!("secrets cannot be searched for: {error}"),
     }
+}
+
+/// The forms that a secret takes where texts of other kinds hold it.
+fn forms_of(secret: &str) -> Vec<String> {
+    let mut forms = vec![secret.to_owned(), BASE64_STANDARD_NO_PAD.encode(secret)];
+    forms.extend((0..3).map(|before| within_base64(secret, before)));
+    for set in [NON_ALPHANUMERIC, RESERVED] {
+        let encoded = utf8_percent_encode(secret, set).to_string();
+        forms.push(with_small_digits(&encoded));
+        forms.push(encoded);
+    }
+    let json = Value::from(secret).to_string();
+    forms.push(json[1..json.len() - 1].to_owned());
+    forms
+}
+
+/// What base64 makes of a secret with so many bytes before it and whatever follows: the characters that
+/// no neighbour has a part in.
+fn within_base64(secret: &str, before: usize) -> String {
+    let mut bytes = vec![0; before];
+    bytes.extend_from_slice(secret.as_bytes());
+    let encoded = BASE64_STANDARD_NO_PAD.encode(&bytes);
+    let (first, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+    encoded[first..end].to_owned()
+}
+
+/// The digits of `%3A` as `%3a`.
+fn with_small_digits(encoded: &str) -> String {
+    let parts = encoded.split('%').enumerate();
+    let small = parts.map(|(index, part)| match part.split_at_checked(2) {
+        Some((digits, rest)) if index > 0 => format!("%{}{rest}", digits.to_ascii_lowercase()),
+        _ => part.to_owned(),
+    });
+    small.collect()
 }
 
 fn finder() -> Option<Arc<Finder>> {
@@ -187,6 +232,25 @@ mod tests {
         }
         remember("short");
         assert_eq!(hide("short"), "short");
+    }
+
+    #[test]
+    fn secrets_are_hidden_within_other_texts() {
+        let secret = "Zq7:~a/within";
+        remember(secret);
+        for (before, after) in [("", ""), ("u", ":x"), ("us", "\n"), ("user:", "and more")] {
+            let encoded = BASE64_STANDARD_NO_PAD.encode(format!("{before}{secret}{after}"));
+            let hidden = hide(&encoded);
+            assert!(hidden.contains(MASK), "{before:?}, {after:?}: {hidden}");
+            assert!(hidden.len() < encoded.len() - secret.len() + MASK.len());
+        }
+        for form in ["Zq7%3A~a%2Fwithin", "Zq7%3a~a%2fwithin"] {
+            assert_eq!(hide(form), MASK, "{form}");
+        }
+        remember("user:Zq7%2Faddress");
+        assert_eq!(hide("Zq7/address Zq7%2Faddress"), "*** ***");
+        remember("otpauth://totp/shop:alice?issuer=shop&secret=ZQ7GEZDGNBVGY3T");
+        assert_eq!(hide("ZQ7GEZDGNBVGY3T"), MASK);
     }
 
     #[test]

@@ -82,6 +82,7 @@ async fn run(command: &str) -> Result<String, String> {
     };
     let mut process = Command::new(shell)
         .args([option, command])
+        .env_remove("MCP_SECRET_KEY")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         // What it complains of may quote what nobody is to read.

@@ -82,6 +82,7 @@ impl<C: Course> Trip<'_, C> {
             None
         };
         let part = unless_cancelled(conditions, self.part()).await?;
+        self.stay_inside(&part).await?;
         let arrived = unless_cancelled(conditions, self.arrive(&part)).await;
         match arrived {
             // A lost line leaves what a further try goes on from.
@@ -111,9 +112,17 @@ impl<C: Course> Trip<'_, C> {
             }
         }
         if copy != part.target {
+            // Directories may have become links meanwhile.
+            self.stay_inside(part).await?;
             self.target().replace(&copy, &part.target).await?;
         }
         Ok(length)
+    }
+
+    /// Refuses a file of this machine that does not lie where it may, once links are followed.
+    async fn stay_inside(&self, part: &PartOf<C>) -> io::Result<()> {
+        let (here, _) = C::here_and_there(&self.way.from, &part.target);
+        self.conditions.roots.check_file(here).await
     }
 
     /// The part, beside where the file goes once links are followed.

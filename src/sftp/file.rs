@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::path::RemotePath;
 use super::progress::Progress;
+use super::roots::Roots;
 use super::session::{Handle, Session};
 use super::side::blocking;
 use crate::hex::digits;
@@ -31,6 +32,8 @@ pub(super) struct Conditions<'a> {
     pub(super) resume: bool,
     /// Whether checksums of both sides are compared.
     pub(super) verify: bool,
+    /// Where files of this machine have to lie.
+    pub(super) roots: &'a Roots,
     pub(super) progress: &'a Progress,
     pub(super) cancel: &'a CancellationToken,
     /// Keeps the number of large files under way small: each takes memory.

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::course::Course;
+use super::file::Conditions;
 use super::part::part_name;
 use super::plan::Way;
 use super::session::Session;
@@ -12,12 +13,16 @@ use super::side::Side;
 pub(super) async fn copy<C: Course>(
     session: &Session,
     way: &Way<C, C::To>,
-    token: &str,
+    conditions: &Conditions<'_>,
 ) -> io::Result<()> {
+    let (here, _) = C::here_and_there(&way.from, &way.to);
+    if let Some(directory) = here.parent() {
+        conditions.roots.check_file(directory).await?;
+    }
     let (source, target) = C::sides(session);
     let says = source.read_link(&way.from).await?;
     let name = C::To::file_name(&way.to).ok_or_else(|| io::Error::other("has no name"))?;
-    let part = part_name(token, &name, &C::bytes(&way.from));
+    let part = part_name(conditions.token, &name, &C::bytes(&way.from));
     let part = C::To::beside(&way.to, &part);
     target.make_link(&says, &part).await?;
     let replaced = target.replace(&part, &way.to).await;

@@ -5,6 +5,7 @@
 //! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
 //! | `plan`, `tree`, `pattern` | what goes where |
 //! | `side`, `local`, `remote` | files here and on a server, alike |
+//! | `roots` | where those here have to lie |
 //! | `course`, `upload`, `stream`, `download`, `disk`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
 //! | `lanes`, `session`, `client`, `wire` | sessions, their operations, requests outstanding, packets |
 
@@ -23,6 +24,7 @@ mod pattern;
 mod plan;
 mod progress;
 mod remote;
+mod roots;
 mod session;
 mod side;
 mod stream;
@@ -33,3 +35,4 @@ mod wire;
 
 pub use path::RemotePath;
 pub use progress::{Progress, Whole};
+pub use roots::Roots;

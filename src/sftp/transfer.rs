@@ -1,7 +1,7 @@
 //! Transfers: files and trees, up or down, each file whole or not at all, through lines that break.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use super::local::Local;
 use super::pattern::Pattern;
 use super::plan::Plan;
 use super::progress::{Progress, Whole};
+use super::roots::Roots;
 use super::session::Session;
 use super::side::Side;
 use super::tree::is_lost;
@@ -81,7 +82,10 @@ impl Request {
         let base = |entry: &Entry| {
             let local = Local::pattern(&entry.local);
             match Pattern::of(&local) {
-                Ok(Some(pattern)) if of_patterns => PathBuf::from(pattern.base),
+                // A name may hold what elsewhere makes a pattern.
+                Ok(Some(pattern)) if of_patterns && !Path::new(&local).exists() => {
+                    PathBuf::from(pattern.base)
+                }
                 _ => PathBuf::from(local),
             }
         };
@@ -143,6 +147,8 @@ pub struct Transfer<'a> {
     pub patience: Duration,
     /// How long it takes up a lost line again, from the last byte of progress on.
     pub line_patience: Duration,
+    /// Where files of this machine have to lie.
+    pub roots: &'a Roots,
     /// How far it has come.
     pub progress: &'a Progress,
     /// Stops it.
@@ -264,6 +270,7 @@ impl Transfer<'_> {
             token: self.token,
             resume: self.request.part.is_some(),
             verify: self.request.verify,
+            roots: self.roots,
             progress: self.progress,
             cancel: self.cancel,
             large: &large,
@@ -429,7 +436,7 @@ impl<C: Course> UnderWay<C> {
         let session = lanes.first();
         while let Some(number) = self.links.first().copied() {
             let way = &plan.links[number];
-            match link::copy(session, way, conditions.token).await {
+            match link::copy(session, way, conditions).await {
                 Ok(()) => {
                     summary.done += 1;
                     conditions.progress.file_arrived();

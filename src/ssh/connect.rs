@@ -205,6 +205,7 @@ impl Dialer {
             reason,
             round_trip: Mutex::default(),
             host_key,
+            round_trip: Mutex::default(),
             _cut: cut,
         })
     }

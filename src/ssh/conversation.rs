@@ -7,6 +7,7 @@ use regex::{Regex, RegexBuilder};
 use tokio::time::Instant;
 
 use super::secrecy::{Redactor, asks_for_secret};
+use crate::secret::remember;
 use crate::terminal::Screen;
 
 /// A prompt has been printed whole after so long.
@@ -143,6 +144,7 @@ impl Conversation {
         let mut redactor = Redactor::default();
         for answer in answers.iter().filter(|answer| answer.is_secret) {
             redactor.add(&answer.text);
+            remember(&answer.text);
         }
         Self {
             answers,
@@ -206,6 +208,7 @@ impl Conversation {
             Some((answer, asked)) => {
                 if asks_for_secret(asked) {
                     self.redactor.add(&answer.text);
+                    remember(&answer.text);
                 }
                 answer.text.as_str()
             }

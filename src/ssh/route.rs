@@ -128,6 +128,7 @@ fn by_command(
         )
     };
     let mut process = Command::new("sh")
+        .env_remove("MCP_SECRET_KEY")
         .arg("-c")
         .arg(format!("exec {command}"))
         .stdin(Stdio::piped())

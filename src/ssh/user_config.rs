@@ -56,6 +56,7 @@ fn place(files: &SshFiles) -> Files {
 /// Whether a command of `Match exec` succeeds.
 fn succeeds(command: &str) -> bool {
     let status = Command::new("sh")
+        .env_remove("MCP_SECRET_KEY")
         .args(["-c", command])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

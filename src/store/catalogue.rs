@@ -67,6 +67,18 @@ impl<E: Entry> Catalogue<E> {
         Ok(listed)
     }
 
+    /// What is wrong with the entries that [`Catalogue::list`] leaves out, or with the file.
+    pub fn unreadable_entries(&self) -> Vec<Error> {
+        let entries = match self.entries() {
+            Ok(entries) => entries,
+            Err(error) => return vec![error],
+        };
+        let read = entries.iter().map(|(alias, entry)| {
+            E::deserialize(entry).map_err(|error| self.unreadable(alias, &error))
+        });
+        read.filter_map(Result::err).collect()
+    }
+
     /// Adds or updates an entry, its secrets encrypted; fields that this version does not know are kept.
     /// Says whether it was new.
     pub fn put(&self, alias: &str, entry: &E) -> Result<bool, Error> {

@@ -23,6 +23,8 @@ const LOCK_RETRY: Duration = Duration::from_millis(2);
 pub struct JsonFile {
     path: PathBuf,
     backup: Option<PathBuf>,
+    /// Whether one that does not parse is an error, and stays where it is.
+    stays: bool,
     notices: Notices,
 }
 
@@ -47,6 +49,7 @@ impl JsonFile {
         Self {
             path,
             backup: None,
+            stays: false,
             notices,
         }
     }
@@ -55,6 +58,13 @@ impl JsonFile {
     #[must_use]
     pub fn with_backup(mut self, name: &str) -> Self {
         self.backup = Some(self.path.with_file_name(name));
+        self
+    }
+
+    /// Makes it an error that the file does not parse, where going on without it would not be safe.
+    #[must_use]
+    pub fn or_nothing(mut self) -> Self {
+        self.stays = true;
         self
     }
 
@@ -99,8 +109,12 @@ impl JsonFile {
     pub fn keep_copy(&self, word: &str) -> Result<(), Error> {
         let locked = self.lock()?;
         let copy = self.sibling(&format!("{word}-{}", Timestamp::now().for_file_name()));
-        // A copy has the rights of the original.
-        let kept = fs::copy(&self.path, &copy).map(|_| ());
+        // Its owner's alone, whatever the original was.
+        let kept = fs::read(&self.path).and_then(|bytes| {
+            let mut file = private(OpenOptions::new().create_new(true).write(true)).open(&copy)?;
+            file.write_all(&bytes)?;
+            file.sync_all()
+        });
         drop(locked);
         kept.map_err(|error| failed(&copy, "write", &error))
     }
@@ -186,6 +200,10 @@ impl Locked<'_> {
             Parsed::Good(value) => return Ok(value),
             Parsed::Broken(problem) => problem,
         };
+        if file.stays {
+            let error = io::Error::new(io::ErrorKind::InvalidData, problem);
+            return Err(failed(&file.path, "read", &error));
+        }
         let aside = file.sibling(&format!("{SET_ASIDE}{}", Timestamp::now().for_file_name()));
         fs::rename(&file.path, &aside).map_err(|error| failed(&file.path, "set aside", &error))?;
         let rescued = match &file.backup {

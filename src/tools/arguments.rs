@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::audit;
 use crate::error::Error;
 
 /// A tool's arguments, as its struct `T`.
@@ -121,11 +122,14 @@ fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
         let expected = message
             .split_once(", expected ")
             .map(|(_, expected)| expected.to_owned());
-        (
-            path.to_owned(),
-            format!("is not acceptable: {message}"),
-            expected,
-        )
+        let name = path.split(['.', '[']).next().unwrap_or_default();
+        let problem = match &expected {
+            // The message quotes what was given.
+            _ if !audit::is_secret(name) => format!("is not acceptable: {message}"),
+            Some(expected) => format!("is not acceptable: expected {expected}"),
+            None => "is not acceptable".to_owned(),
+        };
+        (path.to_owned(), problem, expected)
     }
 }
 

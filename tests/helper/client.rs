@@ -197,20 +197,45 @@ pub struct RawProcess {
     pub child: Child,
     stdin: Option<ChildStdin>,
     stdout: TextLines<BufReader<ChildStdout>>,
+    /// Every line that has come over standard output.
+    pub heard: String,
+    calls: u64,
 }
 
 impl RawProcess {
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_with(command, Stdio::null())
+    }
+
+    /// A server of that data directory that has been introduced to, what it says on standard error
+    /// added to a file.
+    pub async fn serving(data_dir: &Path, settings: &[(&str, &str)], log: &Path) -> Self {
+        let mut command = binary();
+        command
+            .arg(format!("--data-dir={}", data_dir.display()))
+            .envs(settings.iter().copied());
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log);
+        let mut process = Self::spawn_with(command, log.unwrap().into());
+        process.initialize("2025-06-18").await;
+        process
+    }
+
+    fn spawn_with(mut command: Command, stderr: Stdio) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stderr(stderr);
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         Self {
             stdin: child.stdin.take(),
             child,
             stdout,
+            heard: String::new(),
+            calls: 0,
         }
     }
 
@@ -228,6 +253,8 @@ impl RawProcess {
             .expect("an answer comes")
             .unwrap()
             .expect("standard output is open");
+        self.heard.push_str(&line);
+        self.heard.push('\n');
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in: {line}"))
     }
 
@@ -265,6 +292,23 @@ impl RawProcess {
         )
         .await;
         self.answer(id).await
+    }
+
+    /// Calls a tool; a protocol error fails the test.
+    pub async fn tool(&mut self, name: &str, arguments: Value) -> Answer {
+        self.calls += 1;
+        let mut answer = self.call(self.calls, name, arguments).await;
+        let result = serde_json::from_value(answer["result"].take());
+        Answer(result.unwrap_or_else(|error| panic!("{name}: {error} in {answer}")))
+    }
+
+    /// The tools, as the server lists them.
+    pub async fn tools(&mut self) -> Vec<Tool> {
+        self.calls += 1;
+        let list = json!({"jsonrpc": "2.0", "id": self.calls, "method": "tools/list"});
+        self.send(&list.to_string()).await;
+        let mut answer = self.answer(self.calls).await;
+        serde_json::from_value(answer["result"]["tools"].take()).unwrap()
     }
 
     /// Closes its standard input.

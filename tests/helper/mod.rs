@@ -132,6 +132,14 @@ pub fn directory() -> Folder {
     Folder(directory.unwrap().keep())
 }
 
+/// Makes a program of that name, a shell script.
+pub fn program(directory: &Path, name: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = directory.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 pub fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }

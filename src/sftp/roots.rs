@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::side::blocking;
 use crate::error::Error;
 
 /// Directories, symbolic links resolved. Without one, every path is inside. Cheap to clone.
@@ -41,9 +42,17 @@ impl Roots {
     }
 
     /// The same, for where errors of files are told.
-    pub fn check_file(&self, path: &Path) -> io::Result<()> {
-        self.check(path)
-            .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error.to_string()))
+    pub(super) async fn check_file(&self, path: &Path) -> io::Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let (roots, path) = (self.clone(), path.to_owned());
+        blocking(move || {
+            let checked = roots.check(&path);
+            checked
+                .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error.to_string()))
+        })
+        .await
     }
 }
 
