@@ -6,7 +6,7 @@ use mcp_sftp_orchestrator::config::Config;
 use rmcp::model::Tool;
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Folder, Sshd, closed_port, directory, text};
+use crate::helper::{Answer, Client, Folder, Sshd, closed_port, directory, eventually_so, text};
 
 /// A server, a data directory, and an earlier session's failed tasks.
 struct Scene {
@@ -451,6 +451,77 @@ async fn downloads_write_nothing_outside_their_directories() {
     }
     scene.one("download", "fresh", "from").await.ok();
     assert!(scene.inside.join("fresh/d/inner").exists());
+}
+
+#[tokio::test]
+async fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
+    let scene = Roots::set().await;
+    // A server that is not reached before the test says so.
+    let gate = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut late = scene.sshd.login("late");
+    late["port"] = gate.local_addr().unwrap().port().into();
+    scene.client.register(late).await;
+    for name in ["late", "later"] {
+        std::fs::create_dir(scene.inside.join(name)).unwrap();
+        std::fs::write(scene.inside.join(name).join("file"), "good\n").unwrap();
+    }
+    let mut begun = Vec::new();
+    for (direction, local, remote) in [
+        ("upload", "late/file", "got-one"),
+        ("upload", "later", "got-all"),
+        ("upload", "later/f*", "got-some/"),
+        ("download", "late/new", "from/good"),
+        ("download", "later/new", "from"),
+    ] {
+        let files = json!([{"local": scene.local(local), "remote": scene.sshd.home(remote)}]);
+        let transfer = json!({"alias": "late", "direction": direction, "files": files});
+        let transfer = crate::helper::request("task_transfer_multi", transfer);
+        begun.push(scene.client.peer().call_tool(transfer));
+    }
+    let swapped = async {
+        let (first, _) = gate.accept().await.unwrap();
+        eventually_so("all are let begin", async || {
+            let queue = scene.client.call("task_queue", json!({})).await.ok();
+            queue.facts()["tasks"].as_array().unwrap().len() == 5
+        })
+        .await;
+        for name in ["late", "later"] {
+            std::fs::remove_dir_all(scene.inside.join(name)).unwrap();
+            std::os::unix::fs::symlink(&scene.outside, scene.inside.join(name)).unwrap();
+        }
+        let mut waiting = Some(first);
+        loop {
+            let mut near = match waiting.take() {
+                Some(first) => first,
+                None => gate.accept().await.unwrap().0,
+            };
+            let port = scene.sshd.port;
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port))
+                    .await
+                    .unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    };
+    let answers = tokio::select! {
+        answers = futures_util::future::join_all(begun) => answers,
+        () = swapped => unreachable!("the gate stays open"),
+    };
+    for answer in answers {
+        let error = Answer(answer.unwrap()).error("TRANSFER_FAILED");
+        assert!(
+            error["message"]
+                .as_str()
+                .unwrap()
+                .contains("outside the directories"),
+            "{error}"
+        );
+    }
+    for name in ["got-one", "got-all", "got-some"] {
+        assert!(!Path::new(&scene.sshd.home(name)).exists(), "{name}");
+    }
+    scene.assert_untouched();
 }
 
 #[tokio::test]

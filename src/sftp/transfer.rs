@@ -282,7 +282,15 @@ impl Transfer<'_> {
 
     async fn plan<C: Course>(&self, session: &Session) -> io::Result<Plan<C, C::To>> {
         let mut plan = Plan::default();
-        for entry in &self.request.entries {
+        for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
+            // It may have become a link since the job was let begin.
+            if let Err(error) = self.roots.check_file(&base).await {
+                plan.left_out.push(FailedFile {
+                    file: C::ends(entry).0.to_owned(),
+                    error: error.to_string(),
+                });
+                continue;
+            }
             plan.add(C::sides(session), C::ends(entry), self.request.patterns)
                 .await?;
         }
