@@ -227,8 +227,7 @@ async fn verify_finds_what_was_changed_or_taken_out() {
 
     let without = |gone: usize| {
         let rest = lines.iter().enumerate().filter(|(index, _)| *index != gone);
-        rest.map(|(_, line)| format!("{line}\n"))
-            .collect::<String>()
+        rest.flat_map(|(_, line)| [line, "\n"]).collect::<String>()
     };
     for (text, place) in [
         (whole.replacen("\"two\"", "\"too\"", 1), "audit.jsonl:3"),

@@ -205,7 +205,6 @@ impl Dialer {
             reason,
             round_trip: Mutex::default(),
             host_key,
-            round_trip: Mutex::default(),
             _cut: cut,
         })
     }

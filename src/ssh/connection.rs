@@ -37,7 +37,6 @@ pub struct Connection {
     pub(super) round_trip: Mutex<Option<Duration>>,
     /// The host key that the server has shown.
     pub(super) host_key: String,
-    pub(super) round_trip: Mutex<Option<Duration>>,
     // Cancelled when the connection is dropped: ends the library's task and frees the socket.
     pub(super) _cut: DropGuard,
 }
