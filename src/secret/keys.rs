@@ -3,10 +3,11 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use pbkdf2::pbkdf2_hmac;
+use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 use sha2::{Digest, Sha256};
 
 use super::Secret;
@@ -21,7 +22,7 @@ pub(super) const KEY_FILE: &str = "secret.key";
 const LENGTH: usize = 32;
 
 /// Slow on purpose, for a key that somebody has thought up (OWASP's figure of 2023 for SHA-256).
-const ROUNDS: u32 = 600_000;
+const ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).expect("it is not 0");
 
 /// Keeps a derived key from being the same text's key elsewhere.
 const SALT: &[u8] = b"mcp-sftp-orchestrator secrets v1";
@@ -39,7 +40,8 @@ impl Key {
 
     fn derived(secret: &str) -> Self {
         let mut bytes = [0; LENGTH];
-        pbkdf2_hmac::<Sha256>(secret.as_bytes(), SALT, ROUNDS, &mut bytes);
+        let secret = secret.as_bytes();
+        derive(PBKDF2_HMAC_SHA256, ROUNDS, SALT, secret, &mut bytes);
         Self(bytes)
     }
 
