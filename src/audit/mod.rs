@@ -1,6 +1,6 @@
 //! The audit trail: `audit.jsonl`, a line for each call that acts, each with the hash of the one before.
 //!
-//! What was changed, taken out or put in between shows: [`verify`] finds the place. That lines were cut
+//! What was changed, taken out or put in between shows: [`verify()`] finds the place. That lines were cut
 //! off at the end does not show by itself; it takes the last line's hash, kept elsewhere.
 
 mod entry;
