@@ -168,7 +168,7 @@ fn hostile_texts_come_to_an_end() {
         ("${a[", "]}"),
     ];
     for (open, close) in nests {
-        for times in [1, 3, 40, 2500] {
+        for times in [1, 3, 40, 800] {
             let text = format!("{}ls /{}", open.repeat(times), close.repeat(times));
             if text.len() < 1_500_000 {
                 texts.push(text);
@@ -220,14 +220,14 @@ fn random_texts_do_no_harm() {
         state ^= state << 17;
         usize::try_from(state >> 33).expect("31 bits fit") % below
     };
-    let texts = (0..1_000)
+    let texts = (0..400)
         .map(|_| {
             (0..=next(40))
                 .map(|_| bits[next(bits.len())].replace('_', " "))
                 .collect()
         })
         .collect();
-    assert!(judge_on_small_stack(texts) > 500);
+    assert!(judge_on_small_stack(texts) > 200);
 }
 
 #[test]
