@@ -150,7 +150,8 @@ pub fn read_json(path: &Path) -> Value {
 
 /// Waits until `holds`, which a real event brings about; fails loudly if that does not happen.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    // A busy machine takes its time, Fail2Ban most of all.
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < deadline, "did not come about: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -166,7 +167,8 @@ pub fn numbers(last: usize) -> String {
 
 /// The same for what takes a call to find out.
 pub async fn eventually_so(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    // A busy machine takes its time, Fail2Ban most of all.
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !holds().await {
         assert!(Instant::now() < deadline, "did not come about: {what}");
     }
