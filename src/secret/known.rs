@@ -28,6 +28,7 @@ static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
 #[derive(Default)]
 struct Known {
     forms: BTreeSet<String>,
+    /// What finds them; made when it is needed, for secrets become known by the hundred at the start.
     finder: Option<Arc<Finder>>,
 }
 
@@ -61,14 +62,7 @@ pub fn remember(secret: &str) {
     }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     known.forms.extend(forms_of(secret));
-    let forms: Vec<_> = known.forms.iter().cloned().collect();
-    let any = AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(&forms);
-    match any {
-        Ok(any) => known.finder = Some(Arc::new(Finder { any, forms })),
-        Err(error) => tracing::error!("secrets cannot be searched for: {error}"),
-    }
+    known.finder = None;
 }
 
 /// The forms that a secret takes where texts of other kinds hold it.
@@ -105,12 +99,19 @@ fn with_small_digits(encoded: &str) -> String {
     small.collect()
 }
 
+/// What finds every secret that is known; `None` while none is.
 fn finder() -> Option<Arc<Finder>> {
-    KNOWN
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .finder
-        .clone()
+    {
+        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+        if known.finder.is_some() || known.forms.is_empty() {
+            return known.finder.clone();
+        }
+    }
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if known.finder.is_none() {
+        known.finder = Some(Arc::new(Finder::of(&known.forms)));
+    }
+    known.finder.clone()
 }
 
 /// A text with each secret masked.
@@ -149,7 +150,7 @@ impl Mask {
     /// Takes the next part, and gives what can be no secret's beginning.
     pub fn take<'a>(&mut self, part: &'a [u8]) -> Cow<'a, [u8]> {
         let Some(finder) = finder() else {
-            return self.released(part);
+            return part.into();
         };
         let mut bytes = std::mem::take(&mut self.held);
         bytes.extend_from_slice(part);
@@ -158,7 +159,7 @@ impl Mask {
         let open = finder.beginning_at_end(&bytes);
         for found in matches {
             // What comes may make a longer secret of one that reaches into an open beginning.
-            if found.end() > bytes.len() - open && found.start() >= bytes.len() - open {
+            if found.start() >= bytes.len() - open {
                 break;
             }
             bytes[found.range()].fill(b'*');
@@ -185,18 +186,19 @@ impl Mask {
         }
         held
     }
-
-    fn released<'a>(&mut self, part: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.held.is_empty() {
-            return part.into();
-        }
-        let mut bytes = std::mem::take(&mut self.held);
-        bytes.extend_from_slice(part);
-        bytes.into()
-    }
 }
 
 impl Finder {
+    fn of(forms: &BTreeSet<String>) -> Self {
+        let any = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(forms);
+        Self {
+            any: any.expect("the secrets take less than the gigabytes that are the limit"),
+            forms: forms.iter().cloned().collect(),
+        }
+    }
+
     /// The length of the longest beginning of a secret, short of its end, that ends the bytes.
     fn beginning_at_end(&self, bytes: &[u8]) -> usize {
         let of_one = |form: &String| {
