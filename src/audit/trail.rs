@@ -47,11 +47,8 @@ impl Trail {
 
     /// Adds a line. Blocks for as long as another process does the same.
     pub fn add(&self, entry: &Entry) -> Result<(), Error> {
-        self.append(entry).map_err(|error| Error::Storage {
-            path: self.path(),
-            action: "write",
-            reason: error.to_string(),
-        })
+        self.append(entry)
+            .map_err(|error| Error::storage(self.path(), "write", error))
     }
 
     fn append(&self, entry: &Entry) -> io::Result<()> {

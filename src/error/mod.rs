@@ -271,6 +271,19 @@ fn first_failure(failed: &[FailedFile]) -> String {
 }
 
 impl Error {
+    /// A `STORAGE_ERROR` in the words of whoever refused.
+    pub fn storage(
+        path: impl Into<PathBuf>,
+        action: &'static str,
+        reason: impl fmt::Display,
+    ) -> Self {
+        Self::Storage {
+            path: path.into(),
+            action,
+            reason: reason.to_string(),
+        }
+    }
+
     /// An `INVALID_ARGUMENT` for a value that has the right type and is still not acceptable.
     pub fn invalid(parameter: &str, problem: impl Into<String>) -> Self {
         Self::InvalidArgument {

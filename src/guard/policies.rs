@@ -1,14 +1,13 @@
 //! The command policy as it is kept: `policies.json`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::policy::{DEFAULT_BLOCKLIST, Pattern, Policy};
-use crate::store::{DataDirectory, JsonFile, Signature};
-use crate::sync::lock;
+use crate::store::{Cached, DataDirectory, JsonFile};
 
 /// The file's shape.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -39,7 +38,7 @@ impl Written {
 #[derive(Debug)]
 pub struct Policies {
     file: JsonFile,
-    cache: Mutex<Option<(Option<Signature>, Arc<Policy>)>>,
+    cache: Cached<Policy>,
 }
 
 /// The rules as they are written.
@@ -57,27 +56,20 @@ impl Policies {
         Self {
             // Whoever wrote rules does not want them replaced by the default ones in silence.
             file: data.file("policies.json").or_nothing(),
-            cache: Mutex::default(),
+            cache: Cached::default(),
         }
     }
 
     /// The policy as it stands. A rule that is not understood is an error: nothing is run while it is
     /// not known what is refused.
     pub fn current(&self) -> Result<Arc<Policy>, Error> {
-        let signature = self.file.signature();
-        let mut cache = lock(&self.cache);
-        if let Some((cached, policy)) = &*cache
-            && *cached == signature
-        {
-            return Ok(Arc::clone(policy));
-        }
-        let rules = self.rules()?;
-        let policy = Arc::new(Policy::new(
-            self.parsed(&rules.blocklist)?,
-            self.parsed(&rules.allowlist)?,
-        ));
-        *cache = Some((signature, Arc::clone(&policy)));
-        Ok(policy)
+        self.cache.of(&self.file, || {
+            let rules = self.rules()?;
+            Ok(Policy::new(
+                self.parsed(&rules.blocklist)?,
+                self.parsed(&rules.allowlist)?,
+            ))
+        })
     }
 
     /// The rules as they are written.
@@ -122,10 +114,9 @@ impl Policies {
 
     fn parsed(&self, rules: &[String]) -> Result<Vec<Pattern>, Error> {
         let parsed = rules.iter().map(|rule| {
-            Pattern::parse(rule).map_err(|problem| Error::Storage {
-                path: self.file.path().to_owned(),
-                action: "read",
-                reason: format!("the rule `{rule}` is no rule: {problem}"),
+            Pattern::parse(rule).map_err(|problem| {
+                let reason = format!("the rule `{rule}` is no rule: {problem}");
+                Error::storage(self.file.path(), "read", reason)
             })
         });
         parsed.collect()

@@ -91,11 +91,8 @@ impl Outputs {
         let limit = self.config.max_output;
         blocking(move || {
             let stream = |path: PathBuf| {
-                Output::resume(path.clone(), limit).map_err(|error| Error::Storage {
-                    path,
-                    action: "read",
-                    reason: error.to_string(),
-                })
+                Output::resume(path.clone(), limit)
+                    .map_err(|error| Error::storage(path, "read", error))
             };
             Ok(Streams {
                 stdout: stream(stdout)?,
@@ -150,11 +147,7 @@ impl Outputs {
     /// jobs until the rest keeps within `MAX_OUTPUT_TOTAL`.
     pub(super) fn sweep(&self, jobs: &[Arc<Job>]) -> Result<(), Error> {
         let jobs: HashMap<_, _> = jobs.iter().map(|job| (job.id.as_str(), job)).collect();
-        let failed = |error: io::Error| Error::Storage {
-            path: self.directory.clone(),
-            action: "tidy",
-            reason: error.to_string(),
-        };
+        let failed = |error: io::Error| Error::storage(&self.directory, "tidy", error);
         let unrecorded_kept = UNRECORDED_KEPT.max(self.config.save_interval * 2);
         let (mut total, mut finished) = (0, Vec::new());
         for entry in fs::read_dir(&self.directory).map_err(failed)?.flatten() {

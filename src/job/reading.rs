@@ -81,11 +81,7 @@ impl Jobs {
                     .map(|page| (page, false)),
                 page => page.map(|page| (page, true)),
             };
-            read.map_err(|error| Error::Storage {
-                path,
-                action: "read",
-                reason: error.to_string(),
-            })
+            read.map_err(|error| Error::storage(path, "read", error))
         })
         .await
     }

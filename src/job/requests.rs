@@ -24,11 +24,7 @@ impl Requests {
     /// Asks whichever process runs the job to stop it.
     pub(super) fn make(&self, id: &JobId) -> Result<Request, Error> {
         let path = self.directory.join(id.as_str());
-        std::fs::write(&path, b"").map_err(|error| Error::Storage {
-            path: path.clone(),
-            action: "write",
-            reason: error.to_string(),
-        })?;
+        std::fs::write(&path, b"").map_err(|error| Error::storage(&path, "write", error))?;
         Ok(Request(path))
     }
 

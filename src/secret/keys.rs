@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::Secret;
 use crate::error::Error;
-use crate::hex::digits;
+use crate::hex::{bytes, digits};
 use crate::store::private;
 use crate::sync::lock;
 
@@ -47,11 +47,7 @@ impl Key {
 
     fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?.trim();
-        let pairs = text.as_bytes().chunks(2);
-        let bytes: Option<Vec<u8>> = pairs
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-            .collect();
-        bytes?.try_into().ok().map(Self)
+        bytes(text)?.try_into().ok().map(Self)
     }
 
     fn text(&self) -> String {
@@ -221,11 +217,7 @@ impl Keys {
     }
 
     fn failed(&self, action: &'static str, error: &io::Error) -> Error {
-        Error::Storage {
-            path: self.0.file.clone(),
-            action,
-            reason: error.to_string(),
-        }
+        Error::storage(&self.0.file, action, error)
     }
 }
 

@@ -1,16 +1,15 @@
 //! A map of aliases to what was configured under them, kept in one file.
 
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{DataDirectory, JsonFile, Signature};
+use super::{Cached, DataDirectory, JsonFile};
 use crate::error::Error;
 use crate::secret::{Secret, Vault, remember};
-use crate::sync::lock;
 
 /// What a catalogue holds. It serialises to an object; a field that is `null` is not written.
 pub trait Entry: Clone + Serialize + DeserializeOwned {
@@ -33,7 +32,7 @@ type Entries = Map<String, Value>;
 pub struct Catalogue<E> {
     file: JsonFile,
     vault: Vault,
-    cache: Mutex<Option<(Option<Signature>, Arc<Entries>)>>,
+    cache: Cached<Entries>,
     entry: PhantomData<fn() -> E>,
 }
 
@@ -43,7 +42,7 @@ impl<E: Entry> Catalogue<E> {
         Self {
             file: data.file(E::FILE),
             vault,
-            cache: Mutex::new(None),
+            cache: Cached::default(),
             entry: PhantomData,
         }
     }
@@ -171,25 +170,12 @@ impl<E: Entry> Catalogue<E> {
     }
 
     fn entries(&self) -> Result<Arc<Entries>, Error> {
-        let signature = self.file.signature();
-        let mut cache = lock(&self.cache);
-        match &*cache {
-            Some((cached, entries)) if *cached == signature => Ok(Arc::clone(entries)),
-            _ => {
-                // The signature is older than what is read: at worst the file is read once more.
-                let entries = Arc::new(self.file.read::<Entries>()?);
-                *cache = Some((signature, Arc::clone(&entries)));
-                Ok(entries)
-            }
-        }
+        self.cache.of(&self.file, || self.file.read())
     }
 
     fn unreadable(&self, alias: &str, error: &serde_json::Error) -> Error {
-        Error::Storage {
-            path: self.file.path().to_owned(),
-            action: "read",
-            reason: format!("the entry `{alias}` is not a {}: {error}", E::NOUN),
-        }
+        let reason = format!("the entry `{alias}` is not a {}: {error}", E::NOUN);
+        Error::storage(self.file.path(), "read", reason)
     }
 }
 

@@ -76,11 +76,7 @@ impl DataDirectory {
 
 /// Makes a directory, readable by its owner alone.
 fn prepare(path: &Path) -> Result<(), Error> {
-    let failed = |error: std::io::Error| Error::Storage {
-        path: path.to_owned(),
-        action: "create",
-        reason: error.to_string(),
-    };
+    let failed = |error: std::io::Error| Error::storage(path, "create", error);
     std::fs::create_dir_all(path).map_err(failed)?;
     restrict(path).map_err(failed)
 }

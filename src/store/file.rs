@@ -116,7 +116,7 @@ impl JsonFile {
             file.sync_all()
         });
         drop(locked);
-        kept.map_err(|error| failed(&copy, "write", &error))
+        kept.map_err(|error| Error::storage(&copy, "write", &error))
     }
 
     /// Takes the lock, waiting for other processes at most 10 s.
@@ -124,7 +124,7 @@ impl JsonFile {
         let path = self.sibling("lock");
         let lock = private(OpenOptions::new().create(true).truncate(false).write(true))
             .open(&path)
-            .map_err(|error| failed(&path, "open", &error))?;
+            .map_err(|error| Error::storage(&path, "open", &error))?;
         let deadline = Instant::now() + LOCK_PATIENCE;
         loop {
             match lock.try_lock() {
@@ -140,9 +140,11 @@ impl JsonFile {
                 Err(TryLockError::WouldBlock) => {
                     let error =
                         io::Error::new(io::ErrorKind::TimedOut, "another process holds its lock");
-                    return Err(failed(&path, "lock", &error));
+                    return Err(Error::storage(&path, "lock", &error));
                 }
-                Err(TryLockError::Error(error)) => return Err(failed(&path, "lock", &error)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(Error::storage(&path, "lock", &error));
+                }
             }
         }
     }
@@ -176,7 +178,7 @@ fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error>
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(Parsed::Good(T::default()));
         }
-        Err(error) => return Err(failed(path, "read", &error)),
+        Err(error) => return Err(Error::storage(path, "read", &error)),
     };
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Parsed::Good(T::default()));
@@ -202,17 +204,18 @@ impl Locked<'_> {
         };
         if file.stays {
             let error = io::Error::new(io::ErrorKind::InvalidData, problem);
-            return Err(failed(&file.path, "read", &error));
+            return Err(Error::storage(&file.path, "read", &error));
         }
         let aside = file.sibling(&format!("{SET_ASIDE}{}", Timestamp::now().for_file_name()));
-        fs::rename(&file.path, &aside).map_err(|error| failed(&file.path, "set aside", &error))?;
+        fs::rename(&file.path, &aside)
+            .map_err(|error| Error::storage(&file.path, "set aside", &error))?;
         let rescued = match &file.backup {
             Some(backup) => match parse(backup)? {
                 Parsed::Good(value) if backup.exists() => {
                     // In its place again, or the next reader would find nothing there.
                     fs::read(backup)
                         .and_then(|bytes| file.write_durably(&bytes))
-                        .map_err(|error| failed(&file.path, "restore", &error))?;
+                        .map_err(|error| Error::storage(&file.path, "restore", &error))?;
                     Some(value)
                 }
                 _ => None,
@@ -245,7 +248,7 @@ impl Locked<'_> {
             }
             file.write_durably(&bytes)
         };
-        write().map_err(|error| failed(&file.path, "write", &error))?;
+        write().map_err(|error| Error::storage(&file.path, "write", &error))?;
         Ok(file.signature())
     }
 }
@@ -293,14 +296,6 @@ pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 #[cfg(not(unix))]
 pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
-}
-
-fn failed(path: &Path, action: &'static str, error: &io::Error) -> Error {
-    Error::Storage {
-        path: path.to_owned(),
-        action,
-        reason: error.to_string(),
-    }
 }
 
 #[cfg(test)]

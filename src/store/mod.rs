@@ -1,6 +1,7 @@
 //! The data files: JSON, replaced atomically, shared by several processes.
 
 pub mod apis;
+mod cached;
 mod catalogue;
 mod directory;
 mod file;
@@ -8,6 +9,7 @@ mod owner;
 pub mod servers;
 mod spool;
 
+pub use cached::Cached;
 pub use catalogue::{Catalogue, Entry};
 pub use directory::DataDirectory;
 pub(crate) use file::private;

@@ -23,11 +23,7 @@ impl Owner {
         loop {
             let id = format!("{}-{}", std::process::id(), crate::random::hex::<4>());
             let path = path_of(&directory, &id);
-            let failed = |error: std::io::Error| Error::Storage {
-                path: path.clone(),
-                action: "lock",
-                reason: error.to_string(),
-            };
+            let failed = |error: std::io::Error| Error::storage(&path, "lock", error);
             let mut options = OpenOptions::new();
             let lock = private(options.create_new(true).write(true))
                 .open(&path)

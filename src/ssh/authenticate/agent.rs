@@ -6,7 +6,7 @@ use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
 use russh::keys::{HashAlg, PublicKey};
 
-use super::key::rsa_hash;
+use super::key::{beside, signature_hash};
 use super::{Login, Step, Stop};
 use crate::ssh::target::Agent;
 
@@ -53,11 +53,7 @@ pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, Stop> {
         if named.as_ref().is_some_and(|named| !is_named(named)) {
             continue;
         }
-        let hash = if key.algorithm().is_rsa() {
-            rsa_hash(login.handle).await?
-        } else {
-            None
-        };
+        let hash = signature_hash(login.handle, key.algorithm()).await?;
         offered += 1;
         match offer_one(login, &mut agent, identity, key, hash).await? {
             Step::Refused => {}
@@ -112,9 +108,7 @@ async fn offer_one(
 async fn public_keys(paths: &[PathBuf]) -> Vec<PublicKey> {
     let mut keys = Vec::new();
     for path in paths {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".pub");
-        for path in [path, &PathBuf::from(beside)] {
+        for path in [path, &beside(path, ".pub")] {
             let text = tokio::fs::read_to_string(path).await;
             keys.extend(
                 text.ok()

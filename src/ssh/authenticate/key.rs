@@ -7,7 +7,7 @@ use russh::client::Handle;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::signature::Signer as _;
 use russh::keys::ssh_key::private::KeypairData;
-use russh::keys::{self, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
+use russh::keys::{self, Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
 
 use super::pem::decrypt;
 use super::{Login, Step, Stop};
@@ -30,11 +30,7 @@ pub(super) async fn offer(
         }
     };
     let user = &login.target.server.user;
-    let hash = if key.algorithm().is_rsa() {
-        rsa_hash(login.handle).await?
-    } else {
-        None
-    };
+    let hash = signature_hash(login.handle, key.algorithm()).await?;
     for certificate in certificates(login, path, &key).await {
         login.tried.push("publickey");
         let mut signer = Signer {
@@ -55,20 +51,32 @@ pub(super) async fn offer(
     login.take(outcome).await
 }
 
-/// SHA-1 signatures are refused by current servers, so one that announces nothing gets SHA-512 (RFC 8332).
-pub(super) async fn rsa_hash(handle: &Handle<Client>) -> Result<Option<HashAlg>, russh::Error> {
+/// The hash to sign with, where a key leaves the choice: RSA keys do. SHA-1 signatures are refused by
+/// current servers, so one that announces nothing gets SHA-512 (RFC 8332).
+pub(super) async fn signature_hash(
+    handle: &Handle<Client>,
+    algorithm: Algorithm,
+) -> Result<Option<HashAlg>, russh::Error> {
+    if !algorithm.is_rsa() {
+        return Ok(None);
+    }
     Ok(handle
         .best_supported_rsa_hash()
         .await?
         .unwrap_or(Some(HashAlg::Sha512)))
 }
 
+/// The file that belongs to a key's, by what is added to its name.
+pub(super) fn beside(key: &Path, addition: &str) -> PathBuf {
+    let mut name = key.as_os_str().to_owned();
+    name.push(addition);
+    name.into()
+}
+
 /// The certificates for a key: the one beside it, and those that are named elsewhere.
 async fn certificates(login: &mut Login<'_>, path: &Path, key: &PrivateKey) -> Vec<Certificate> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push("-cert.pub");
     let mut found: Vec<Certificate> = Vec::new();
-    let beside = PathBuf::from(beside);
+    let beside = beside(path, "-cert.pub");
     for path in std::iter::once(&beside).chain(&login.target.certificates) {
         let Ok(text) = tokio::fs::read_to_string(path).await else {
             continue;

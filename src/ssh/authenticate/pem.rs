@@ -6,6 +6,8 @@ use aes::cipher::{BlockModeDecrypt, KeyIvInit};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::hex::bytes;
+
 /// The key decrypted, as PEM; `None` if it is not encrypted in this way. The error is the rest of a
 /// sentence that names the key.
 pub(super) fn decrypt(text: &str, passphrase: Option<&str>) -> Result<Option<String>, String> {
@@ -89,11 +91,4 @@ fn derive(passphrase: &[u8], salt: &[u8], length: usize) -> Vec<u8> {
     }
     key.truncate(length);
     key
-}
-
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
 }

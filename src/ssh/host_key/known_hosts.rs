@@ -136,7 +136,7 @@ impl KnownHosts {
             file.write_all(format!("{separator}{}", line_of(name, key)?).as_bytes())?;
             file.sync_all()
         };
-        append().map_err(|error| failed(&self.own, "write", &error))
+        append().map_err(|error| Error::storage(&self.own, "write", &error))
     }
 
     /// Records a key in the place of what the data directory's own file has for that very name.
@@ -164,7 +164,7 @@ impl KnownHosts {
             new.persist(&self.own).map_err(|error| error.error)?;
             Ok(())
         };
-        replace().map_err(|error| failed(&self.own, "write", &error))
+        replace().map_err(|error| Error::storage(&self.own, "write", &error))
     }
 
     /// The lines that concern a host, the data directory's own first.
@@ -175,9 +175,9 @@ impl KnownHosts {
             let text = match fs::read(path) {
                 Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) if is_own => return Err(failed(path, "read", &error)),
+                Err(error) if is_own => return Err(Error::storage(path, "read", &error)),
                 Err(error) => {
-                    tracing::warn!("{}", failed(path, "read", &error));
+                    tracing::warn!("{}", Error::storage(path, "read", &error));
                     continue;
                 }
             };
@@ -270,14 +270,6 @@ fn line_of(name: &HostName, key: &PublicKey) -> io::Result<String> {
     let key = PublicKey::new(key.key_data().clone(), "");
     let text = key.to_openssh().map_err(io::Error::other)?;
     Ok(format!("{} {}\n", name.on_record(), text.trim_end()))
-}
-
-fn failed(path: &Path, action: &'static str, error: &io::Error) -> Error {
-    Error::Storage {
-        path: path.to_owned(),
-        action,
-        reason: error.to_string(),
-    }
 }
 
 #[cfg(test)]

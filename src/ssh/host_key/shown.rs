@@ -3,8 +3,8 @@
 use russh::keys::PublicKey;
 use serde::Serialize;
 
+use super::fingerprint;
 use super::rule::Rule;
-use super::{HostName, fingerprint};
 use crate::error::Error;
 
 /// What a server shows and what is known of it.
@@ -74,8 +74,7 @@ impl Shown {
         let Some(key) = self.keys.iter().find(|key| fingerprint(key) == wanted) else {
             return Ok(false);
         };
-        let name: &HostName = &self.rule.name;
-        self.rule.known_hosts.replace(name, key)?;
+        self.rule.known_hosts.replace(&self.rule.name, key)?;
         Ok(true)
     }
 }
