@@ -174,11 +174,12 @@ async fn fail2ban_for_real() {
     }
     let (place, programs) = (directory(), directory());
     let log = place.path().join("shop.log");
-    // The server's own client, which only looks elsewhere for its socket.
+    // The server's own client, which only looks elsewhere for its configuration and socket.
     let client = programs.path().join("fail2ban-client");
     let script = format!(
-        "#!/bin/sh\nPYTHONPATH={fail2ban}/lib/python3/dist-packages exec {fail2ban}/bin/fail2ban-client -s {socket} \"$@\"\n",
+        "#!/bin/sh\nPYTHONPATH={fail2ban}/lib/python3/dist-packages exec {fail2ban}/bin/fail2ban-client -c {conf} -s {socket} \"$@\"\n",
         fail2ban = text(&fail2ban),
+        conf = text(&place.path().join("conf")),
         socket = text(&place.path().join("socket")),
     );
     std::fs::write(&client, script).unwrap();
