@@ -276,6 +276,21 @@ mod tests {
         assert_eq!(config.command_timeout, Some(Duration::from_secs(7)));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn roots_are_read_as_the_original_writes_them_too() {
+        for (value, roots) in [
+            ("/a:/b c", ["/a", "/b c"].as_slice()),
+            ("/a, /b,/c,", &["/a", "/b", "/c"]),
+            ("/a,b:/c", &["/a,b", "/c"]),
+            ("", &[]),
+        ] {
+            let config = resolve(&[("MCP_ALLOWED_ROOTS", value)]);
+            let roots: Vec<_> = roots.iter().map(PathBuf::from).collect();
+            assert_eq!(config.allowed_roots, roots);
+        }
+    }
+
     #[test]
     fn the_ceiling_bounds_the_floor() {
         let config = resolve(&[

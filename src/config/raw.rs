@@ -151,13 +151,25 @@ impl Raw {
         self.parse(name, "accept-new or strict", Policy::parse)
     }
 
-    /// Directories, separated as in `PATH`.
+    /// Directories, separated as in `PATH`, or by commas, as the original has them.
     pub(super) fn directories(&self, name: &str) -> Vec<PathBuf> {
         let value = self.get(name).unwrap_or_default();
-        std::env::split_paths(&value)
-            .filter(|path| !path.as_os_str().is_empty())
-            .map(|path| path.to_str().map_or_else(|| path.clone(), expand_home))
-            .collect()
+        let mut found: Vec<String> = Vec::new();
+        for path in std::env::split_paths(&value) {
+            let text = path.to_string_lossy();
+            for (count, part) in text.split(',').enumerate() {
+                match found.last_mut() {
+                    // A name may have a comma in it.
+                    Some(last) if count > 0 && !expand_home(part.trim()).is_absolute() => {
+                        last.extend([",", part]);
+                    }
+                    _ => found.push(part.trim().to_owned()),
+                }
+            }
+        }
+        let found = found.iter().map(|path| path.trim_end_matches(','));
+        let found = found.filter(|path| !path.is_empty());
+        found.map(expand_home).collect()
     }
 
     /// A secret's text: it is in no message.

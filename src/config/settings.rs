@@ -105,7 +105,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "MCP_ALLOWED_ROOTS",
         default: "",
-        meaning: "local directories that transfers stay inside, separated as in PATH; all if empty",
+        meaning: "local directories that transfers stay inside, separated as in PATH or by commas; all if empty",
     },
     Setting {
         name: "MCP_SECRET_KEY",
