@@ -14,18 +14,22 @@
 //! | [`store`] | JSON files shared safely by several processes |
 //!
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`terminal`], and [`demo`], the embedded SSH server with its tour.
+//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`terminal`]; and what the [`command_line`]
+//! has besides serving: [`install`] (registering with clients), [`doctor`], [`audit`], and [`demo`],
+//! the embedded SSH server with its tour.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
 pub mod audit;
+pub mod command_line;
 pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod error;
 pub mod guard;
 pub mod hex;
+pub mod install;
 pub mod job;
 pub mod logging;
 pub mod monitor;

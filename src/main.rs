@@ -1,20 +1,17 @@
-//! The command line: serve MCP on stdio, or show the demo.
+//! The program: serves MCP on stdio, or does what the command line says.
 
-use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lexopt::prelude::*;
-use mcp_sftp_orchestrator::config::{Config, Overrides, SETTINGS, expand_home, parse_seconds};
+use mcp_sftp_orchestrator::command_line::{self, Command};
+use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::logging::{self, Log};
 use mcp_sftp_orchestrator::server::Orchestrator;
 use mcp_sftp_orchestrator::transport::Lines;
-use mcp_sftp_orchestrator::{audit, demo, doctor};
+use mcp_sftp_orchestrator::{audit, demo, doctor, install};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
-use serde_json::Value;
 use tokio::runtime::Runtime;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
@@ -25,17 +22,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Recording jobs and saying goodbye on every connection takes far less; a hung disk must not hold us.
 const SHUTDOWN: Duration = Duration::from_millis(800);
 
-enum Command {
-    Serve(Overrides),
-    Demo,
-    Doctor(Overrides),
-    VerifyAudit(Overrides),
-    Help,
-    Version,
-}
-
 fn main() -> ExitCode {
-    let command = match parse(std::env::args_os().skip(1)) {
+    let command = match command_line::parse(std::env::args_os().skip(1)) {
         Ok(command) => command,
         Err(error) => return fail(&format!("{error}. See {NAME} --help"), 2),
     };
@@ -50,8 +38,14 @@ fn main() -> ExitCode {
             .map_err(|failure| failure.to_string()),
         Command::Doctor(overrides) => runtime.block_on(examine(&overrides)),
         Command::VerifyAudit(overrides) => verify_audit(&Config::load(&overrides)),
+        Command::Install(request) => {
+            install::install(&request, &mut io::stdout()).map_err(|refusal| refusal.to_string())
+        }
+        Command::Uninstall(request) => {
+            install::uninstall(&request, &mut io::stdout()).map_err(|refusal| refusal.to_string())
+        }
         Command::Help => io::stdout()
-            .write_all(help().as_bytes())
+            .write_all(command_line::help().as_bytes())
             .map_err(|error| error.to_string()),
         Command::Version => writeln!(io::stdout(), "{NAME} {}", env!("CARGO_PKG_VERSION"))
             .map_err(|error| error.to_string()),
@@ -68,93 +62,6 @@ fn fail(problem: &str, code: u8) -> ExitCode {
     // Without stderr there is nobody to tell.
     let _ = writeln!(io::stderr(), "{NAME}: {problem}");
     ExitCode::from(code)
-}
-
-fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error> {
-    let mut parser = lexopt::Parser::from_args(arguments);
-    let mut overrides = Overrides::default();
-    let mut words = Vec::new();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("help") | Short('h') => return Ok(Command::Help),
-            Long("version") | Short('V') => return Ok(Command::Version),
-            Long("data-dir") => overrides.data_dir = Some(expand_home(&parser.value()?.string()?)),
-            Long("sync-timeout") => {
-                let value = parser.value()?.string()?;
-                let timeout = parse_seconds(&value);
-                let timeout = timeout.ok_or_else(|| {
-                    format!("--sync-timeout takes seconds above 0, not `{value}`")
-                })?;
-                overrides.sync_timeout = Some(timeout);
-            }
-            Value(word) => words.push(word.string()?),
-            other => return Err(other.unexpected()),
-        }
-    }
-    let words: Vec<_> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        [] => Ok(Command::Serve(overrides)),
-        ["demo"] => Ok(Command::Demo),
-        ["doctor"] => Ok(Command::Doctor(overrides)),
-        ["audit", "verify"] => Ok(Command::VerifyAudit(overrides)),
-        other => Err(format!("`{}` is not a command", other.join(" ")).into()),
-    }
-}
-
-fn help() -> String {
-    use std::fmt::Write;
-
-    let mut help = format!(
-        "{NAME} {}: an MCP server for commands and files on SSH servers\n\n\
-         Usage: {NAME} [--data-dir=DIR] [--sync-timeout=SECONDS]\n       \
-         {NAME} demo | doctor | audit verify\n\n\
-         Without a command it serves MCP on stdin and stdout, as an MCP client starts it.\n\n\
-         Commands:\n  demo                      show the tools at work on an embedded SSH server\n  \
-         doctor                    check settings, data directory and every server\n  \
-         audit verify              check that nobody has changed the audit trail\n\n\
-         Options:\n  --data-dir=DIR            data directory, before MCP_DATA_DIR\n  \
-         --sync-timeout=SECONDS    when a call goes to the background, before MCP_SYNC_TIMEOUT_S\n  \
-         -h, --help                this text\n  -V, --version             the version\n\n\
-         Environment, also read from .env in the working directory and in the data directory:\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    for setting in SETTINGS {
-        let default = if setting.default.is_empty() {
-            String::new()
-        } else {
-            format!(" [{}]", setting.default)
-        };
-        // Writing to a string cannot fail.
-        let _ = writeln!(help, "  {:<32}{}{default}", setting.name, setting.meaning);
-    }
-    help
-}
-
-/// What a person reads who started this at a terminal, where no client speaks to it.
-fn welcome(data_dir: &Path) -> String {
-    let program = std::env::current_exe().map_or_else(
-        |_| NAME.to_owned(),
-        |path| path.to_string_lossy().into_owned(),
-    );
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words = std::iter::once(&program).chain(&arguments);
-    let words: Vec<_> = words.map(|word| format!("\"{word}\"")).collect();
-    format!(
-        "{NAME} {} is an MCP server: through it a language model runs commands and moves files \
-         on your SSH servers.\nAn MCP client starts it; you need not.\n\n\
-         Its data lies in {}\n\n\
-         To register it, put this into your client's configuration:\n\n  \
-         {{ \"mcpServers\": {{ \"orchestrator\": {{ \"command\": {}, \"args\": {} }} }} }}\n\n\
-         or, for Claude Code, run:\n\n  \
-         claude mcp add orchestrator -- {}\n\n\
-         `{NAME} demo` shows it at work, `{NAME} --help` lists its settings.\n\
-         Now it waits for an MCP client on standard input. Ctrl-C ends it.\n\n",
-        env!("CARGO_PKG_VERSION"),
-        data_dir.display(),
-        Value::from(program.as_str()),
-        Value::from(arguments),
-        words.join(" "),
-    )
 }
 
 async fn examine(overrides: &Overrides) -> Result<(), String> {
@@ -197,7 +104,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     let jobs = server.jobs().clone();
     if io::stdin().is_terminal() {
         // Without stderr there is nobody to tell.
-        let _ = io::stderr().write_all(welcome(&server.config().data_dir).as_bytes());
+        let _ = io::stderr().write_all(command_line::welcome(&server.config().data_dir).as_bytes());
     }
     tracing::info!(
         "{NAME} {} serves {}",

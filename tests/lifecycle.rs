@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::helper::{Client, RawProcess, Sshd, binary, directory, read_json};
+use crate::helper::{Client, RawProcess, Sshd, binary, directory, read_json, terminal};
 
 #[tokio::test]
 async fn help_and_version_and_a_clear_word_for_anything_unknown() {
@@ -190,20 +190,9 @@ async fn the_log_is_kept_and_searched_and_holds_no_secret() {
 async fn at_a_terminal_it_explains_itself() {
     use std::io::Write;
 
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
     let home = directory();
     let data = home.path().join("dâta of ünd");
-    let mut terminal =
-        std::fs::File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let seat = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open(name.to_str().unwrap())
-        .unwrap();
+    let (mut terminal, seat) = terminal();
     let argument = format!("--data-dir={}", data.display());
     let child = binary()
         .arg(&argument)
@@ -224,7 +213,7 @@ async fn at_a_terminal_it_explains_itself() {
     for word in [
         "is an MCP server",
         &format!("Its data lies in {}\n", data.display()),
-        "claude mcp add orchestrator -- \"",
+        &format!("mcp-sftp-orchestrator\" install \"{argument}\"\n"),
         "waits for an MCP client",
     ] {
         assert!(told.contains(word), "{word}: {told}");

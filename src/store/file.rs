@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::directory::{Notices, SET_ASIDE};
+use super::replace::sync_directory;
 use crate::error::Error;
 use crate::time::Timestamp;
 use serde::Serialize;
@@ -263,16 +264,6 @@ fn keep_backup(path: &Path, backup: &Path) -> io::Result<()> {
         // A file system without hard links.
         Err(_) => fs::copy(path, backup).map(|_| ()),
     }
-}
-
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(unix)]

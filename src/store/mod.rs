@@ -6,6 +6,7 @@ mod catalogue;
 mod directory;
 mod file;
 mod owner;
+mod replace;
 pub mod servers;
 mod spool;
 
@@ -15,6 +16,7 @@ pub use directory::DataDirectory;
 pub(crate) use file::private;
 pub use file::{JsonFile, Signature};
 pub use owner::Owner;
+pub use replace::replace_file;
 pub use spool::Spool;
 
 use crate::error::Error;

@@ -2,6 +2,7 @@
 
 mod agent;
 mod client;
+mod desk;
 mod disk;
 mod http;
 mod pm2;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 pub use agent::Agent;
 pub use client::{Answer, Client, RawProcess, binary, binary_of, request};
+pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
 pub use http::Http;
 pub use pm2::Pm2Daemon;
@@ -138,6 +140,21 @@ pub fn program(directory: &Path, name: &str, script: &str) {
     let path = directory.join(name);
     std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A terminal: the end where somebody sits, and the end that a program is given.
+pub fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&near).unwrap();
+    unlockpt(&near).unwrap();
+    let name = ptsname(&near, Vec::new()).unwrap();
+    let far = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap());
+    (near.into(), far.unwrap())
 }
 
 pub fn text(path: &Path) -> String {

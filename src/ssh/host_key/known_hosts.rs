@@ -13,7 +13,7 @@ use super::name::{HostName, matches};
 use super::rule::bare;
 use super::{Problem, fingerprint};
 use crate::error::Error;
-use crate::store::private;
+use crate::store::{private, replace_file};
 
 /// The files of known host keys.
 #[derive(Clone, Debug)]
@@ -156,13 +156,7 @@ impl KnownHosts {
                 kept.extend([line, "\n"]);
             }
             kept.push_str(&line_of(name, key)?);
-            let directory = self.own.parent().unwrap_or(Path::new("."));
-            // Readable by its owner alone from the start.
-            let mut new = tempfile::NamedTempFile::new_in(directory)?;
-            new.write_all(kept.as_bytes())?;
-            new.as_file().sync_all()?;
-            new.persist(&self.own).map_err(|error| error.error)?;
-            Ok(())
+            replace_file(&self.own, kept.as_bytes(), None)
         };
         replace().map_err(|error| Error::storage(&self.own, "write", &error))
     }

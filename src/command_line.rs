@@ -1,0 +1,169 @@
+//! The command line: what it asks for, and the texts that explain it.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use lexopt::prelude::*;
+use serde_json::Value;
+
+use crate::config::{Overrides, SETTINGS, expand_home, parse_seconds};
+use crate::install::{self, Request, this_program};
+
+const NAME: &str = env!("CARGO_PKG_NAME");
+
+/// What the program is to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Serve MCP on standard input and output.
+    Serve(Overrides),
+    /// `demo`
+    Demo,
+    /// `doctor`
+    Doctor(Overrides),
+    /// `audit verify`
+    VerifyAudit(Overrides),
+    /// `install`
+    Install(Request),
+    /// `uninstall`
+    Uninstall(Request),
+    /// `--help`
+    Help,
+    /// `--version`
+    Version,
+}
+
+/// Reads the arguments that follow the program's name.
+///
+/// Whoever changes only the program in a registration of the Node original leaves the original's own
+/// name among them, with what its starter takes: all that is passed over.
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error> {
+    let mut arguments: Vec<_> = arguments.collect();
+    let names_original =
+        |argument: &OsString| argument.to_str().is_some_and(install::names_original);
+    if let Some(named) = arguments.iter().position(names_original) {
+        arguments.drain(..=named);
+    }
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut request = Request::default();
+    let mut words = Vec::new();
+    // The first that only `install` and `uninstall` take.
+    let mut of_install = None;
+    while let Some(argument) = parser.next()? {
+        if let Long(
+            name @ ("client" | "name" | "print" | "dry-run" | "take-over" | "no-take-over"),
+        ) = argument
+        {
+            of_install.get_or_insert_with(|| format!("--{name}"));
+        }
+        match argument {
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Long("version") | Short('V') => return Ok(Command::Version),
+            Long("data-dir") => {
+                request.overrides.data_dir = Some(expand_home(&parser.value()?.string()?));
+            }
+            Long("sync-timeout") => {
+                let value = parser.value()?.string()?;
+                let timeout = parse_seconds(&value);
+                let timeout = timeout.ok_or_else(|| {
+                    format!("--sync-timeout takes seconds above 0, not `{value}`")
+                })?;
+                request.overrides.sync_timeout = Some(timeout);
+            }
+            Long("client") => request.client = Some(parser.value()?.string()?),
+            Long("name") => request.name = Some(parser.value()?.string()?),
+            Long("print") => request.prints = true,
+            Long("dry-run") => request.is_dry = true,
+            Long("take-over") => request.takes_over = Some(true),
+            Long("no-take-over") => request.takes_over = Some(false),
+            Value(word) => words.push(word.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let command = match words.as_slice() {
+        ["install"] => return Ok(Command::Install(request)),
+        ["uninstall"] if request.prints || request.takes_over.is_some() => {
+            return Err("`--print` and `--take-over` go with `install` alone".into());
+        }
+        ["uninstall"] => return Ok(Command::Uninstall(request)),
+        [] => Command::Serve(request.overrides),
+        ["demo"] => Command::Demo,
+        ["doctor"] => Command::Doctor(request.overrides),
+        ["audit", "verify"] => Command::VerifyAudit(request.overrides),
+        other => return Err(format!("`{}` is not a command", other.join(" ")).into()),
+    };
+    match of_install {
+        Some(option) => Err(format!("`{option}` goes with `install`").into()),
+        None => Ok(command),
+    }
+}
+
+/// What `--help` prints.
+pub fn help() -> String {
+    use std::fmt::Write;
+
+    let mut help = format!(
+        "{NAME} {}: an MCP server for commands and files on SSH servers\n\n\
+         Usage: {NAME} [--data-dir=DIR] [--sync-timeout=SECONDS]\n       \
+         {NAME} install | uninstall [--client=CLIENT]\n       \
+         {NAME} demo | doctor | audit verify\n\n\
+         Without a command it serves MCP on stdin and stdout, as an MCP client starts it.\n\n\
+         Commands:\n  \
+         install                   list the MCP clients here, or register it with one\n  \
+         uninstall                 list them, or take it out of one again\n  \
+         demo                      show the tools at work on an embedded SSH server\n  \
+         doctor                    check settings, data directory and every server\n  \
+         audit verify              check that nobody has changed the audit trail\n\n\
+         Options:\n  \
+         --data-dir=DIR            data directory, before MCP_DATA_DIR\n  \
+         --sync-timeout=SECONDS    when a call goes to the background, before MCP_SYNC_TIMEOUT_S\n  \
+         -h, --help                this text\n  \
+         -V, --version             the version\n\n\
+         Options of install, which also sets --data-dir and --sync-timeout, and of uninstall:\n  \
+         --client=CLIENT           {}\n  \
+         --name=NAME               the server's name there [{}]\n  \
+         --dry-run                 show what would change, and change nothing\n  \
+         --print                   show the registration, and change nothing\n  \
+         --take-over               take the place and settings of the Node original, unasked\n  \
+         --no-take-over            leave the Node original alone, unasked\n\n\
+         Environment, also read from .env in the working directory and in the data directory:\n",
+        env!("CARGO_PKG_VERSION"),
+        install::client_names(),
+        install::NAME,
+    );
+    for setting in SETTINGS {
+        let default = if setting.default.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", setting.default)
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(help, "  {:<32}{}{default}", setting.name, setting.meaning);
+    }
+    help
+}
+
+/// What a person reads who started this at a terminal, where no client speaks to it.
+pub fn welcome(data_dir: &Path) -> String {
+    let program = this_program().to_string_lossy().into_owned();
+    let typed = install::typed();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let options = arguments.iter().map(|argument| format!(" \"{argument}\""));
+    format!(
+        "{NAME} {} is an MCP server: through it a language model runs commands and moves files \
+         on your SSH servers.\nAn MCP client starts it; you need not.\n\n\
+         Its data lies in {}\n\n\
+         To see the MCP clients here, and register it with one, run:\n\n  \
+         {typed} install{}\n\n\
+         For any other, put this into its configuration:\n\n  \
+         {{ \"mcpServers\": {{ \"{}\": {{ \"command\": {}, \"args\": {} }} }} }}\n\n\
+         `{typed} demo` shows it at work, `{typed} --help` lists its settings.\n\
+         Now it waits for an MCP client on standard input. Ctrl-C ends it.\n\n",
+        env!("CARGO_PKG_VERSION"),
+        data_dir.display(),
+        options.collect::<String>(),
+        install::NAME,
+        Value::from(program.as_str()),
+        Value::from(arguments),
+    )
+}

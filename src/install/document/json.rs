@@ -1,0 +1,114 @@
+//! JSON, with comments or without.
+
+use jsonc_parser::ParseOptions;
+use jsonc_parser::cst::{CstInputValue, CstNode, CstObject, CstRootNode};
+use serde_json::{Map, Value};
+
+use super::Edit;
+
+fn parse(text: &str) -> Result<CstRootNode, String> {
+    let options = ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    };
+    CstRootNode::parse(text, &options).map_err(|error| error.to_string())
+}
+
+/// JSON to the letter (RFC 8259).
+pub(super) fn strict_value(text: &str) -> Result<Value, String> {
+    if text.trim().is_empty() {
+        return Ok(Map::new().into());
+    }
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn lenient_value(text: &str) -> Result<Value, String> {
+    match parse(text)?.value() {
+        None => Ok(Map::new().into()),
+        Some(value) => value
+            .to_serde_value()
+            .ok_or_else(|| "it has a value that is none".to_owned()),
+    }
+}
+
+pub(super) fn edited(text: &str, key: &str, name: &str, edit: Edit<'_>) -> Result<String, String> {
+    let root = parse(text)?;
+    let top = root.object_value_or_set();
+    let servers = top.object_value_or_set(key);
+    match edit {
+        Edit::Put(fields) => match servers.get(name) {
+            Some(entry) => merge(&entry.object_value_or_set(), fields),
+            None => {
+                servers.append(name, object(fields));
+            }
+        },
+        Edit::Replace(value) => match servers.get(name) {
+            Some(entry) => entry.set_value(input(value)),
+            None => {
+                servers.append(name, input(value));
+            }
+        },
+        Edit::Remove { with_servers } => {
+            if let Some(entry) = servers.get(name) {
+                entry.remove();
+            }
+            if with_servers
+                && is_empty(&servers)
+                && let Some(servers) = top.get(key)
+            {
+                servers.remove();
+            }
+        }
+    }
+    Ok(root.to_string())
+}
+
+/// Comments are something.
+fn is_empty(object: &CstObject) -> bool {
+    let is_something = |node: &CstNode| node.is_comment() || node.as_object_prop().is_some();
+    !object.children().iter().any(is_something)
+}
+
+fn merge(object: &CstObject, fields: &Map<String, Value>) {
+    for (key, new) in fields {
+        let Some(present) = object.get(key) else {
+            object.append(key, input(new));
+            continue;
+        };
+        match (present.object_value(), new) {
+            (Some(present), Value::Object(fields)) => merge(&present, fields),
+            _ if present
+                .value()
+                .and_then(|value| value.to_serde_value())
+                .as_ref()
+                == Some(new) => {}
+            _ => present.set_value(input(new)),
+        }
+    }
+}
+
+fn object(fields: &Map<String, Value>) -> CstInputValue {
+    let fields = fields
+        .iter()
+        .map(|(key, value)| (key.clone(), input(value)));
+    CstInputValue::Object(fields.collect())
+}
+
+fn input(value: &Value) -> CstInputValue {
+    match value {
+        Value::Null => CstInputValue::Null,
+        Value::Bool(value) => CstInputValue::Bool(*value),
+        Value::Number(value) => CstInputValue::Number(value.to_string()),
+        Value::String(value) => CstInputValue::String(value.clone()),
+        Value::Array(values) => CstInputValue::Array(values.iter().map(input).collect()),
+        Value::Object(fields) => object(fields),
+    }
+}

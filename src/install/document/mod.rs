@@ -1,0 +1,253 @@
+//! A client's configuration: read as data, and changed in one entry with all else left as it stands.
+
+mod json;
+mod toml;
+
+use serde_json::{Map, Value};
+
+/// How a configuration is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JSON to the letter (RFC 8259): its client reads nothing else.
+    Json,
+    /// JSON with comments and trailing commas.
+    JsonWithComments,
+    /// TOML.
+    Toml,
+}
+
+/// What becomes of an entry.
+#[derive(Clone, Copy, Debug)]
+pub enum Edit<'a> {
+    /// It has these fields from now on, beside those that it has already.
+    Put(&'a Map<String, Value>),
+    /// It is this from now on.
+    Replace(&'a Value),
+    /// It goes.
+    Remove {
+        /// Whether what holds the servers goes too, if nothing else is in it.
+        with_servers: bool,
+    },
+}
+
+/// What some editors put before a text that is UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// A configuration that has been understood.
+#[derive(Debug)]
+pub struct Document {
+    format: Format,
+    mark: &'static str,
+    text: String,
+    value: Value,
+}
+
+impl Document {
+    /// Reads a text; nothing but white space is an empty configuration. The error says why it is not
+    /// one, and where.
+    pub fn parse(format: Format, text: &str) -> Result<Self, String> {
+        let (mark, text) = match text.strip_prefix(BYTE_ORDER_MARK) {
+            Some(rest) => (BYTE_ORDER_MARK, rest),
+            None => ("", text),
+        };
+        let value = match format {
+            Format::Json => json::strict_value(text)?,
+            Format::JsonWithComments => json::lenient_value(text)?,
+            Format::Toml => toml::value(text)?,
+        };
+        if !value.is_object() {
+            return Err("it is not an object as a whole".to_owned());
+        }
+        Ok(Self {
+            format,
+            mark,
+            text: text.to_owned(),
+            value,
+        })
+    }
+
+    /// All that it says.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The servers under that key.
+    pub fn servers(&self, key: &str) -> Result<Map<String, Value>, String> {
+        match self.value.get(key) {
+            None => Ok(Map::new()),
+            Some(Value::Object(servers)) => Ok(servers.clone()),
+            Some(_) => Err(format!("`{key}` in it is not an object")),
+        }
+    }
+
+    /// The text with one entry changed. It is certain that nothing else is.
+    pub fn edited(&self, servers: &str, name: &str, edit: Edit<'_>) -> Result<String, String> {
+        let text = match self.format {
+            Format::Json | Format::JsonWithComments => {
+                json::edited(&self.text, servers, name, edit)
+            }
+            Format::Toml => toml::edited(&self.text, servers, name, edit),
+        }?;
+        let mut expected = self.value.clone();
+        apply(&mut expected, servers, name, edit);
+        drop_if_empty(&mut expected, servers);
+        let mut edited = Self::parse(self.format, &text)?.value;
+        drop_if_empty(&mut edited, servers);
+        if edited == expected {
+            Ok(format!("{}{text}", self.mark))
+        } else {
+            // A key that stands there twice, say.
+            Err(format!("`{name}` in it cannot be changed alone"))
+        }
+    }
+}
+
+/// TOML does not say that there are no servers.
+fn drop_if_empty(value: &mut Value, key: &str) {
+    if let Value::Object(top) = value
+        && top
+            .get(key)
+            .is_some_and(|servers| *servers == Value::Object(Map::new()))
+    {
+        top.shift_remove(key);
+    }
+}
+
+/// What an edit means, without regard to how things are written.
+fn apply(value: &mut Value, key: &str, name: &str, edit: Edit<'_>) {
+    let Value::Object(top) = value else { return };
+    let servers = top.entry(key).or_insert_with(|| Map::new().into());
+    let Value::Object(servers) = servers else {
+        return;
+    };
+    match edit {
+        Edit::Put(fields) => {
+            let entry = servers.entry(name).or_insert_with(|| Map::new().into());
+            merge(entry, fields);
+        }
+        Edit::Replace(value) => {
+            servers.insert(name.to_owned(), value.clone());
+        }
+        Edit::Remove { .. } => {
+            servers.shift_remove(name);
+        }
+    }
+}
+
+fn merge(value: &mut Value, fields: &Map<String, Value>) {
+    let Value::Object(present) = value else {
+        return;
+    };
+    for (key, new) in fields {
+        match (present.get_mut(key), new) {
+            (Some(old @ Value::Object(_)), Value::Object(fields)) => merge(old, fields),
+            _ => {
+                present.insert(key.clone(), new.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn put(format: Format, text: &str) -> Result<String, String> {
+        let fields = json!({"command": "/p", "args": [], "env": {"A": "b"}});
+        let fields = fields.as_object().unwrap();
+        Document::parse(format, text)?.edited("servers", "own", Edit::Put(fields))
+    }
+
+    /// What is put in can be taken out, and what was there is there again as it was written.
+    #[test]
+    fn an_entry_comes_and_goes() {
+        use Format::{Json, JsonWithComments, Toml};
+        for (format, text) in [
+            (Json, "{\"servers\": {\"a\": {}}}"),
+            (Json, "{\n\t\"servers\": {\n\t\t\"a\": 1\n\t}\n}"),
+            (JsonWithComments, "// nothing yet\n"),
+            (
+                JsonWithComments,
+                "{ // one\n  \"servers\": { /* two */ }, // three\n}\n// four",
+            ),
+            (JsonWithComments, "{\"servers\": {\"a\": 1, // last\n}}"),
+            (Toml, "servers = { a = { command = \"x\" } } # here\n"),
+            (Toml, "[servers]\na.command = \"x\" # here\n\n[z]\nb = 1"),
+            (
+                Toml,
+                "x = \"\"\"a\r\nb\"\"\"\r\n[servers.a]\r\n[z]\r\n# end",
+            ),
+            (
+                Toml,
+                "[[list]]\na = 1979-05-27T07:32:00Z\n[[list]]\na = inf\n",
+            ),
+        ] {
+            let edited = put(format, text).unwrap();
+            let document = Document::parse(format, &edited).unwrap();
+            assert_eq!(
+                document.value()["servers"]["own"]["env"]["A"],
+                "b",
+                "{edited}"
+            );
+            let had_servers = Document::parse(format, text).unwrap();
+            let had_servers = had_servers.value().get("servers").is_some();
+            let edit = Edit::Remove {
+                with_servers: !had_servers,
+            };
+            let again = document.edited("servers", "own", edit).unwrap();
+            let words = |text: &str| {
+                let is_kept = |letter: &char| !letter.is_whitespace() && *letter != ',';
+                let all: String = text.chars().filter(is_kept).collect();
+                all.trim_end_matches("{}").to_owned()
+            };
+            assert_eq!(words(&again), words(text), "{edited}");
+            let comments = |text: &str| text.matches(['#', '/', '*']).count();
+            assert!(comments(&edited) >= comments(text), "{edited}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_changed_where_it_differs_and_nowhere_else() {
+        for (format, text, changed) in [
+            (
+                Format::JsonWithComments,
+                "{\"servers\": {\"own\": {\n  \"args\": [ ], // none\n  \"command\": \"/old\", // mine\n  \"env\": { \"A\":\"b\", \"C\": 1 }\n}}}",
+                "{\"servers\": {\"own\": {\n  \"args\": [ ], // none\n  \"command\": \"/p\", // mine\n  \"env\": { \"A\":\"b\", \"C\": 1 }\n}}}",
+            ),
+            (
+                Format::Toml,
+                "[servers.own] # mine\r\ncommand = '/old'\r\nargs = [ ] # none\r\nenv = {A = 'b'}\r\n",
+                "[servers.own] # mine\r\ncommand = \"/p\"\r\nargs = [ ] # none\r\nenv = {A = 'b'}\r\n",
+            ),
+        ] {
+            assert_eq!(put(format, text).unwrap(), changed);
+            assert_eq!(put(format, changed).unwrap(), changed);
+        }
+    }
+
+    #[test]
+    fn what_is_no_configuration_is_said() {
+        for (format, text, reason) in [
+            (Format::Json, "{} // no", "line 1"),
+            (Format::JsonWithComments, "{\"a\" 1}", "line 1"),
+            (Format::JsonWithComments, "[]", "not an object"),
+            (Format::Toml, "a = \"s3cret\n", "line 1"),
+            (Format::Toml, "servers = 1", "not a table"),
+            (
+                Format::Json,
+                "{\"servers\": {}, \"servers\": {}}",
+                "cannot be changed alone",
+            ),
+            (Format::JsonWithComments, &"[".repeat(100_000), ""),
+            (Format::Toml, &format!("a = {}", "[".repeat(100_000)), ""),
+        ] {
+            let problem = put(format, text).unwrap_err();
+            assert!(
+                problem.contains(reason) && !problem.contains("s3cret"),
+                "{problem}"
+            );
+        }
+    }
+}

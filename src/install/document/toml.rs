@@ -1,0 +1,124 @@
+//! TOML.
+
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use toml_edit::ser::ValueSerializer;
+use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError};
+
+use super::Edit;
+
+pub(super) fn value(text: &str) -> Result<Value, String> {
+    let document = parse(text)?;
+    Value::deserialize(document.into_deserializer()).map_err(|error| error.to_string())
+}
+
+fn parse(text: &str) -> Result<DocumentMut, String> {
+    text.parse().map_err(|error: TomlError| {
+        // What it shows of the text may be a secret.
+        let before = error.span().and_then(|span| text.get(..span.start));
+        match before {
+            Some(before) => format!(
+                "{} on line {}",
+                error.message(),
+                before.matches('\n').count() + 1
+            ),
+            None => error.message().to_owned(),
+        }
+    })
+}
+
+pub(super) fn edited(text: &str, key: &str, name: &str, edit: Edit<'_>) -> Result<String, String> {
+    let mut document = parse(text)?;
+    let before = document.to_string();
+    let top = document.as_table_mut();
+    let servers = top.entry(key).or_insert_with(|| {
+        let mut servers = Table::new();
+        // Its entries have headings of their own.
+        servers.set_implicit(true);
+        Item::Table(servers)
+    });
+    let Some(servers) = servers.as_table_like_mut() else {
+        return Err(format!("`{key}` in it is not a table"));
+    };
+    match edit {
+        Edit::Put(fields) => match servers.get_mut(name).and_then(Item::as_table_like_mut) {
+            Some(entry) => merge(entry, fields)?,
+            None => {
+                servers.insert(name, Item::Table(table(fields)?));
+            }
+        },
+        Edit::Replace(Value::Object(fields)) => {
+            servers.insert(name, Item::Table(table(fields)?));
+        }
+        Edit::Replace(_) => return Err(format!("`{name}` in it would not be a table")),
+        Edit::Remove { with_servers } => {
+            servers.remove(name);
+            if with_servers && servers.is_empty() {
+                top.remove(key);
+            }
+        }
+    }
+    Ok(carried_over(text, &before, &document.to_string()))
+}
+
+fn table(fields: &Map<String, Value>) -> Result<Table, String> {
+    let mut table = Table::new();
+    merge(&mut table, fields)?;
+    Ok(table)
+}
+
+fn merge(table: &mut dyn TableLike, fields: &Map<String, Value>) -> Result<(), String> {
+    for (key, new) in fields {
+        match (table.get_mut(key), new) {
+            (Some(present), Value::Object(fields)) if present.is_table_like() => {
+                let present = present.as_table_like_mut();
+                merge(present.expect("it has just been seen to be one"), fields)?;
+            }
+            (Some(present), new) if reads_as(present, new) => {}
+            (_, new) => {
+                let value = new.serialize(ValueSerializer::new());
+                let value = value.map_err(|error| error.to_string())?;
+                table.insert(key, Item::Value(value));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn reads_as(present: &Item, value: &Value) -> bool {
+    let present = present.as_value().cloned();
+    let read = present.and_then(|present| Value::deserialize(present.into_deserializer()).ok());
+    read.as_ref() == Some(value)
+}
+
+/// The change from `before` to `after`, made in the text that `before` was read from: the library
+/// writes every line's end, and the last one's, in one way.
+fn carried_over(text: &str, before: &str, after: &str) -> String {
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    let before: Vec<_> = before.split_inclusive('\n').collect();
+    let after: Vec<_> = after.split_inclusive('\n').collect();
+    if lines.len() != before.len() {
+        return after.concat();
+    }
+    let pairs = || before.iter().zip(&after);
+    let above = pairs().take_while(|(old, new)| old == new).count();
+    let shorter = before.len().min(after.len());
+    let backwards = before.iter().rev().zip(after.iter().rev());
+    let below = backwards
+        .take(shorter - above)
+        .take_while(|(old, new)| old == new)
+        .count();
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut whole = lines[..above].concat();
+    let is_open = !whole.is_empty() && !whole.ends_with('\n');
+    let added = &after[above..after.len() - below];
+    if is_open && !added.is_empty() {
+        whole.push_str(end);
+    }
+    for line in added {
+        whole.push_str(line.trim_end_matches(['\r', '\n']));
+        whole.push_str(end);
+    }
+    whole + &lines[before.len() - below..].concat()
+}

@@ -1,0 +1,157 @@
+//! A client's configuration file, and the backup beside it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::client::{Client, Places};
+use super::document::{Document, Edit};
+use super::refusal::Refusal;
+use crate::error::Error;
+use crate::store::replace_file;
+
+/// What the name of a backup ends with.
+const BEFORE: &str = ".before-mcp-sftp-orchestrator";
+
+/// A client's configuration as it stands.
+#[derive(Debug)]
+pub struct Configuration {
+    /// Whose it is.
+    pub client: &'static Client,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it says; nothing where there is no file.
+    pub document: Document,
+    text: Option<String>,
+}
+
+impl Configuration {
+    /// Reads it.
+    pub fn read(client: &'static Client, places: &Places) -> Result<Self, Refusal> {
+        let path = client.file(places);
+        let text = read(&path)?;
+        let broken = |reason| Refusal::Broken {
+            path: path.clone(),
+            reason,
+        };
+        let document = Document::parse(client.format, text.as_deref().unwrap_or_default());
+        let document = document.map_err(broken)?;
+        document.servers(client.servers).map_err(broken)?;
+        Ok(Self {
+            client,
+            path,
+            document,
+            text,
+        })
+    }
+
+    /// The names of its servers, and what each is.
+    pub fn servers(&self) -> impl Iterator<Item = (&String, &serde_json::Value)> {
+        let servers = self.document.value().get(self.client.servers);
+        servers
+            .and_then(|servers| servers.as_object())
+            .into_iter()
+            .flatten()
+    }
+
+    /// Its text as it is written; empty where there is no file.
+    pub fn text(&self) -> &str {
+        self.text.as_deref().unwrap_or_default()
+    }
+
+    /// The text with one entry changed.
+    pub fn edited(&self, name: &str, edit: Edit<'_>) -> Result<String, Refusal> {
+        let edited = self.document.edited(self.client.servers, name, edit);
+        edited.map_err(|reason| Refusal::Broken {
+            path: self.path.clone(),
+            reason,
+        })
+    }
+
+    /// Where its backup lies, or would lie.
+    pub fn backup(&self) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(BEFORE);
+        self.path.with_file_name(name)
+    }
+
+    /// What the file was before this program was registered in it: its backup, or no file at all.
+    pub fn before(&self) -> Before {
+        let parse = |text: &str| Document::parse(self.client.format, text);
+        let backup = read(&self.backup()).ok().flatten();
+        let backup = backup.and_then(|text| Some((parse(&text).ok()?, text)));
+        match backup {
+            Some((document, text)) => Before {
+                document,
+                text: Some(text),
+            },
+            None => Before {
+                document: parse("").expect("nothing is an empty configuration"),
+                text: None,
+            },
+        }
+    }
+
+    /// Keeps the present text as the backup.
+    pub fn back_up(&self) -> Result<(), Refusal> {
+        if let Some(text) = &self.text {
+            put(&self.backup(), text, &self.path)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces the text; `None` removes the file.
+    pub fn replace(&self, text: Option<&str>) -> Result<(), Refusal> {
+        if read(&self.path)? != self.text {
+            return Err(Refusal::Changed(self.path.clone()));
+        }
+        match text {
+            Some(text) => put(&self.path, text, &self.path),
+            None => {
+                fs::remove_file(&self.path).map_err(|error| storage(&self.path, "remove", &error))
+            }
+        }
+    }
+
+    /// Removes the backup, where it is of no more use.
+    pub fn drop_backup(&self) {
+        let _ = fs::remove_file(self.backup());
+    }
+}
+
+/// A configuration before this program was registered in it.
+#[derive(Debug)]
+pub struct Before {
+    /// What it said.
+    pub document: Document,
+    /// Its text; `None` where there was no file.
+    pub text: Option<String>,
+}
+
+fn read(path: &Path) -> Result<Option<String>, Refusal> {
+    match fs::read(path) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(Refusal::Broken {
+                path: path.to_owned(),
+                reason: "it is not UTF-8".to_owned(),
+            }),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(None),
+        Err(error) => Err(storage(path, "read", &error)),
+    }
+}
+
+/// Writes a text with the rights of the file at `like`, through a link to where it leads.
+fn put(path: &Path, text: &str, like: &Path) -> Result<(), Refusal> {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = real.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).map_err(|error| storage(directory, "create", &error))?;
+    let like = fs::metadata(like).ok();
+    let written = replace_file(&real, text.as_bytes(), like.as_ref());
+    written.map_err(|error| storage(path, "write", &error))
+}
+
+fn storage(path: &Path, action: &'static str, error: &io::Error) -> Refusal {
+    Error::storage(path, action, error).into()
+}

@@ -1,0 +1,125 @@
+//! How a client starts a server.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use crate::config::{SETTINGS, expand_home};
+
+const NAME: &str = env!("CARGO_PKG_NAME");
+
+const DATA_DIRECTORY: &str = "MCP_DATA_DIR";
+
+/// Arguments that this program and the original take, and the variables that they go before.
+pub const FLAGS: [(&str, &str); 2] = [
+    ("--data-dir=", DATA_DIRECTORY),
+    ("--sync-timeout=", "MCP_SYNC_TIMEOUT_S"),
+];
+
+/// A command line and what is set in its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Launch {
+    /// The program.
+    pub command: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables.
+    pub env: IndexMap<String, String>,
+}
+
+impl Launch {
+    /// What an entry of a configuration starts, if it is one that starts something.
+    pub fn read(entry: &Value) -> Option<Self> {
+        let command = entry.get("command")?.as_str()?.to_owned();
+        let args = entry.get("args").and_then(Value::as_array);
+        let env = entry.get("env").and_then(Value::as_object);
+        Some(Self {
+            command,
+            args: args.into_iter().flatten().map(text).collect(),
+            env: env
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.clone(), text(value)))
+                .collect(),
+        })
+    }
+
+    /// As an entry has it.
+    pub fn fields(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        fields.insert("command".into(), self.command.clone().into());
+        // Not every client goes without.
+        fields.insert("args".into(), self.args.clone().into());
+        if !self.env.is_empty() {
+            let env = self.env.iter();
+            let env = env.map(|(name, value)| (name.clone(), value.clone().into()));
+            fields.insert("env".into(), Value::Object(env.collect()));
+        }
+        fields
+    }
+
+    /// Where the server keeps its data.
+    pub fn data_directory(&self) -> PathBuf {
+        let argument = |argument: &String| argument.strip_prefix(FLAGS[0].0).map(expand_home);
+        let argument = self.args.iter().find_map(argument);
+        argument.unwrap_or_else(|| data_directory(&self.env))
+    }
+
+    /// Whether it starts this program, wherever that lies.
+    pub fn is_of_this_program(&self) -> bool {
+        let program = Path::new(&self.command).file_stem();
+        program.is_some_and(|program| program == NAME) || self.installs_first()
+    }
+
+    /// Whether it is the line that installs this program where it is missing.
+    pub fn installs_first(&self) -> bool {
+        let installs =
+            |argument: &String| argument.contains(NAME) && argument.contains("cargo-binstall");
+        self.args.iter().any(installs)
+    }
+}
+
+/// Where the server keeps its data that has these settings.
+pub fn data_directory(settings: &IndexMap<String, String>) -> PathBuf {
+    let usual = SETTINGS
+        .iter()
+        .find(|setting| setting.name == DATA_DIRECTORY)
+        .map_or("", |setting| setting.default);
+    expand_home(settings.get(DATA_DIRECTORY).map_or(usual, String::as_str))
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+/// Where this program lies: in `PATH`, if it is found there, since that place outlives an update.
+pub fn this_program() -> PathBuf {
+    in_path().unwrap_or_else(running)
+}
+
+/// What a person types to start this program.
+pub fn typed() -> String {
+    match in_path() {
+        Some(_) => NAME.to_owned(),
+        None => format!("\"{}\"", running().display()),
+    }
+}
+
+fn running() -> PathBuf {
+    env::current_exe().unwrap_or_else(|_| PathBuf::from(NAME))
+}
+
+fn in_path() -> Option<PathBuf> {
+    let real = fs::canonicalize(running()).ok()?;
+    let name = format!("{NAME}{}", env::consts::EXE_SUFFIX);
+    let places = env::var_os("PATH")?;
+    env::split_paths(&places)
+        .filter(|place| place.is_absolute())
+        .map(|place| place.join(&name))
+        .find(|path| fs::canonicalize(path).is_ok_and(|path| path == real))
+}

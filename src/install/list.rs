@@ -1,0 +1,94 @@
+//! The clients on this machine, and what is registered with them.
+
+use std::fmt::Write;
+
+use super::client::{CLIENTS, Client, Places};
+use super::file::Configuration;
+use super::original::{self, Registration};
+use super::{is_own, typed};
+
+/// The clients that are here, a line each, and how to go on.
+pub(super) fn clients(places: &Places) -> String {
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        CLIENTS.iter().partition(|client| client.is_here(places));
+    let lines: Vec<_> = here
+        .iter()
+        .map(|client| (client.name, state(client, places), client.file(places)))
+        .collect();
+    let wide = |column: fn(&(&str, String, std::path::PathBuf)) -> usize| {
+        lines.iter().map(column).max().unwrap_or_default()
+    };
+    let names = wide(|line| line.0.len());
+    let states = wide(|line| line.1.chars().count());
+    let mut list = String::new();
+    // Writing to a string cannot fail.
+    for (name, state, file) in &lines {
+        let _ = writeln!(list, "{name:<names$}  {state:<states$}  {}", file.display());
+    }
+    if lines.is_empty() {
+        list += "No MCP client that is known was found.\n";
+    }
+    let program = typed();
+    let example = here.first().map_or("NAME", |client| client.name);
+    let _ = write!(
+        list,
+        "\nPut it in:    {program} install --client {example}\n\
+         See first:    {program} install --client {example} --dry-run\n\
+         Take it out:  {program} uninstall --client {example}\n"
+    );
+    if !elsewhere.is_empty() {
+        let names: Vec<_> = elsewhere.iter().map(|client| client.name).collect();
+        let _ = writeln!(list, "Known and not found here: {}", names.join(", "));
+    }
+    let _ = writeln!(list, "For any other client: {program} install --print");
+    list
+}
+
+fn state(client: &'static Client, places: &Places) -> String {
+    let Ok(configuration) = Configuration::read(client, places) else {
+        return "cannot be read".to_owned();
+    };
+    let own = configuration.servers().find(|(_, entry)| is_own(entry));
+    if let Some((name, _)) = own {
+        return format!("registered as `{name}`");
+    }
+    let originals = original::registrations(configuration.document.value());
+    match originals.first() {
+        Some(original) => format!("the Node original as `{}`", original.name()),
+        None => "not registered".to_owned(),
+    }
+}
+
+/// Where the original is registered, with whichever client.
+pub(super) fn originals(places: &Places) -> Vec<(&'static Client, Registration)> {
+    let read = CLIENTS
+        .iter()
+        .filter_map(|client| Configuration::read(client, places).ok());
+    let found = read.flat_map(|configuration| {
+        let originals = original::registrations(configuration.document.value());
+        originals
+            .into_iter()
+            .map(move |original| (configuration.client, original))
+    });
+    found.collect()
+}
+
+/// What to know of the registrations of the original that are left.
+pub(super) fn remaining_originals(places: &Places) -> String {
+    let mut told = String::new();
+    for (client, original) in originals(places) {
+        let keys = original.keys.join(" › ");
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            told,
+            "The Node original is still registered with {}: {keys}, in {}.",
+            client.title,
+            client.file(places).display()
+        );
+    }
+    if !told.is_empty() {
+        told += "Where both use one data directory, the original can no longer read its passwords \
+                 once this program has encrypted them.\n";
+    }
+    told
+}

@@ -1,0 +1,169 @@
+//! `install` and `uninstall`: the registration of this program in a client's configuration.
+//!
+//! An entry is put in, or taken out, and all else in the file stays as it is written. What the file
+//! was before is kept beside it, and is what taking the entry out leads back to.
+
+mod client;
+mod document;
+mod file;
+mod launch;
+mod list;
+mod original;
+mod plan;
+mod refusal;
+mod removal;
+mod request;
+
+use std::io::Write;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+use similar::TextDiff;
+
+use crate::error::Error;
+pub use client::names as client_names;
+use client::{Client, Places};
+use document::{Document, Edit, Format};
+use file::Configuration;
+use launch::Launch;
+pub use launch::{this_program, typed};
+pub use original::is_named_by as names_original;
+use plan::Plan;
+pub use refusal::Refusal;
+use removal::Removal;
+pub use request::Request;
+
+/// The name of a registration where nothing else is said, and in every example.
+pub const NAME: &str = "orchestrator";
+
+/// Registers this program in a client's configuration, or lists the clients.
+pub fn install(request: &Request, out: &mut impl Write) -> Result<(), Refusal> {
+    let name = request.checked_name()?;
+    let client = request.client()?;
+    if request.prints {
+        let snippet = snippet(request, client, name.unwrap_or(NAME))?;
+        return say(out, &snippet);
+    }
+    let places = Places::of_user().ok_or(Refusal::NoHome)?;
+    let Some(client) = client else {
+        return say(out, &list::clients(&places));
+    };
+    let configuration = Configuration::read(client, &places)?;
+    let plan = Plan::make(request, &configuration, &places)?;
+    let after = configuration.edited(&plan.name, Edit::Put(&plan.fields))?;
+    let told = if after == configuration.text() {
+        format!(
+            "{} has it already, as `{}` in {}.\n",
+            client.title,
+            plan.name,
+            configuration.path.display()
+        )
+    } else if request.is_dry {
+        return say(out, &difference(&configuration, &after));
+    } else {
+        if plan.makes_backup {
+            configuration.back_up()?;
+        }
+        configuration.replace(Some(&after))?;
+        registered(&configuration, &plan)
+    };
+    say(out, &(told + &list::remaining_originals(&places)))
+}
+
+fn registered(configuration: &Configuration, plan: &Plan) -> String {
+    let Client { name, title, .. } = configuration.client;
+    let backup = configuration.backup();
+    let backup = if backup.exists() {
+        format!("  as it was      {}\n", backup.display())
+    } else {
+        String::new()
+    };
+    format!(
+        "{title} now starts it as `{}`.\n  configuration  {}\n{backup}  command        {}\n  \
+         data           {}\nRestart {title}. `{} uninstall --client {name}` takes it out again.\n",
+        plan.name,
+        configuration.path.display(),
+        plan.launch.command,
+        plan.launch.data_directory().display(),
+        typed(),
+    )
+}
+
+/// Takes this program out of a client's configuration, or lists the clients.
+pub fn uninstall(request: &Request, out: &mut impl Write) -> Result<(), Refusal> {
+    let client = request.client()?;
+    let places = Places::of_user().ok_or(Refusal::NoHome)?;
+    let Some(client) = client else {
+        return say(out, &list::clients(&places));
+    };
+    let configuration = Configuration::read(client, &places)?;
+    let shown = configuration.path.display();
+    let mut own: Vec<_> = configuration
+        .servers()
+        .filter(|(_, entry)| is_own(entry))
+        .filter(|(name, _)| request.name.as_ref().is_none_or(|wanted| wanted == *name))
+        .collect();
+    let Some((name, entry)) = own.pop() else {
+        let told = format!("{} does not have it in {shown}.\n", client.title);
+        return say(out, &told);
+    };
+    if !own.is_empty() {
+        own.push((name, entry));
+        let names = own.into_iter().map(|(name, _)| format!("`{name}`"));
+        return Err(Refusal::Ambiguous {
+            path: configuration.path.clone(),
+            names: names.collect(),
+        });
+    }
+    let removal = Removal::make(&configuration, name, entry)?;
+    if request.is_dry {
+        let after = removal.after.unwrap_or_default();
+        return say(out, &difference(&configuration, &after));
+    }
+    configuration.replace(removal.after.as_deref())?;
+    if removal.is_exact {
+        configuration.drop_backup();
+    }
+    let became = if removal.after.is_none() {
+        format!("{shown}, which held nothing else, is removed")
+    } else if removal.gives_back {
+        format!("{shown} has what stood there before")
+    } else {
+        format!("all else in {shown} is as it was")
+    };
+    let title = client.title;
+    let told = format!("`{name}` is taken out: {became}.\nRestart {title}.\n");
+    say(out, &told)
+}
+
+fn is_own(entry: &Value) -> bool {
+    Launch::read(entry).is_some_and(|launch| launch.is_of_this_program())
+}
+
+/// A whole configuration with nothing but this registration in it.
+fn snippet(
+    request: &Request,
+    client: Option<&'static Client>,
+    name: &str,
+) -> Result<String, Refusal> {
+    let launch = request.launch(IndexMap::new())?;
+    let (format, key, fields) = match client {
+        Some(client) => (client.format, client.servers, client.entry(&launch)),
+        None => (Format::Json, "mcpServers", launch.fields()),
+    };
+    let empty = Document::parse(format, "").expect("nothing is an empty configuration");
+    let snippet = empty.edited(key, name, Edit::Put(&fields));
+    Ok(snippet.expect("an entry can be put into an empty configuration"))
+}
+
+fn difference(configuration: &Configuration, after: &str) -> String {
+    let shown = configuration.path.display().to_string();
+    let difference = TextDiff::from_lines(configuration.text(), after);
+    let difference = difference.unified_diff().header(&shown, &shown).to_string();
+    difference + "\nNothing was written.\n"
+}
+
+fn say(out: &mut impl Write, text: &str) -> Result<(), Refusal> {
+    let said = out.write_all(text.as_bytes());
+    said.map_err(|error| Error::storage("standard output", "write", error).into())
+}

@@ -1,0 +1,536 @@
+//! `install` and `uninstall`: one entry in a client's configuration, and all else as it was.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::helper::{Desk, MCP_CLIENTS, McpClient, text};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator");
+
+/// The entry that a client gets where nothing else is asked for.
+fn plain_entry(client: &McpClient) -> Value {
+    let mut entry = json!({"command": BINARY, "args": []});
+    if client.names_transport {
+        entry["type"] = "stdio".into();
+    }
+    entry
+}
+
+async fn install(desk: &Desk, client: &McpClient) -> String {
+    desk.run(["install", "--client", client.name]).await.ok()
+}
+
+async fn uninstall(desk: &Desk, client: &McpClient) -> String {
+    desk.run(["uninstall", "--client", client.name]).await.ok()
+}
+
+/// The lines of `old`, in their order, are all in `new`; only a comma may have come to the end of one.
+fn assert_kept(old: &str, new: &str) {
+    let mut lines = new.lines();
+    for old in old.lines() {
+        let is_it =
+            |new: &str| new.replace(',', "") == old.replace(',', "") && new.len() >= old.len();
+        assert!(lines.any(is_it), "{old} is not in its place in:\n{new}");
+    }
+}
+
+/// The forms in which the same text may lie on a disk.
+fn forms(text: &str) -> Vec<String> {
+    vec![
+        text.to_owned(),
+        text.replace('\n', "\r\n"),
+        text.trim_end().to_owned(),
+        format!("\u{feff}{text}"),
+    ]
+}
+
+#[tokio::test]
+async fn a_realistic_file_keeps_everything_else_and_is_given_back_to_the_byte() {
+    for client in &MCP_CLIENTS {
+        for before in forms(client.realistic) {
+            let desk = Desk::set();
+            desk.write(client, &before);
+            let file = desk.file(client);
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+
+            let preview = desk.run(["install", "--client", client.name, "--dry-run"]);
+            let preview = preview.await.ok();
+            let adds = |line: &str| line.starts_with('+') && line.contains(BINARY);
+            assert!(preview.lines().any(adds), "{preview}");
+            assert!(desk.read(client) == before && !desk.backup(client).exists());
+
+            let said = install(&desk, client).await;
+            for part in [text(&file), text(&desk.backup(client)), BINARY.to_owned()] {
+                assert!(said.contains(&part), "{part}: {said}");
+            }
+            let after = desk.read(client);
+            let mut expected = client.parse(&before);
+            expected[client.servers]["orchestrator"] = plain_entry(client);
+            assert_eq!(client.parse(&after), expected, "{after}");
+            // What stood in one line may now stand in several.
+            if client.name != "windsurf" {
+                assert_kept(&before, &after);
+            }
+            assert_eq!(
+                after.starts_with('\u{feff}'),
+                before.starts_with('\u{feff}')
+            );
+            let ends = |text: &str, end: &str| text.matches(end).count();
+            if before.contains("\r\n") {
+                assert_eq!(ends(&after, "\n"), ends(&after, "\r\n"), "{after:?}");
+            } else {
+                assert_eq!(ends(&after, "\r"), 0, "{after:?}");
+            }
+            assert_eq!(
+                std::fs::read_to_string(desk.backup(client)).unwrap(),
+                before
+            );
+            for file in [&file, &desk.backup(client)] {
+                let mode = file.metadata().unwrap().permissions().mode();
+                assert_eq!(mode & 0o777, 0o640, "{}", file.display());
+            }
+
+            let files = desk.files();
+            let said = install(&desk, client).await;
+            assert!(said.contains("has it already"), "{said}");
+            assert_eq!(desk.files(), files, "nothing is touched");
+
+            let preview = desk.run(["uninstall", "--client", client.name, "--dry-run"]);
+            let removes = |line: &str| line.starts_with('-') && line.contains(BINARY);
+            assert!(preview.await.ok().lines().any(removes));
+            assert_eq!(desk.files(), files);
+            uninstall(&desk, client).await;
+            assert_eq!(desk.read(client), before, "{}", client.name);
+            assert!(!desk.backup(client).exists());
+            assert!(uninstall(&desk, client).await.contains("does not have it"));
+            assert_eq!(desk.read(client), before);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_file_and_an_empty_one_are_begun_and_given_back() {
+    for client in &MCP_CLIENTS {
+        for before in [None, Some(""), Some("\n"), Some("  \n\n")] {
+            let desk = Desk::set();
+            if let Some(before) = before {
+                desk.write(client, before);
+            }
+            install(&desk, client).await;
+            let expected = json!({client.servers: {"orchestrator": plain_entry(client)}});
+            let after = desk.read(client);
+            assert_eq!(client.parse(&after), expected);
+            if client.name != "codex" {
+                // Not even a lenient reader is needed.
+                assert_eq!(serde_json::from_str::<Value>(&after).unwrap(), expected);
+            }
+            if before.is_none() {
+                let mode = desk.file(client).metadata().unwrap().permissions().mode();
+                assert_eq!(mode & 0o077, 0);
+            }
+            assert!(install(&desk, client).await.contains("has it already"));
+            uninstall(&desk, client).await;
+            let left = desk
+                .files()
+                .pop()
+                .map(|(.., bytes)| String::from_utf8(bytes).unwrap());
+            assert_eq!(left.as_deref(), before, "{}", client.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_with_nothing_in_it_is_given_back_as_well() {
+    for client in MCP_CLIENTS.iter().filter(|client| client.name != "codex") {
+        for before in [
+            "{}".to_owned(),
+            format!("{{\n  \"{}\": {{\n  }}\n}}\n", client.servers),
+        ] {
+            let desk = Desk::set();
+            desk.write(client, &before);
+            install(&desk, client).await;
+            assert_eq!(desk.servers(client)["orchestrator"], plain_entry(client));
+            uninstall(&desk, client).await;
+            assert_eq!(desk.read(client), before);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_broken_file_is_refused_and_not_touched() {
+    for client in &MCP_CLIENTS {
+        let whole = client.realistic.trim_end();
+        let mut broken: Vec<(Vec<u8>, &str)> =
+            vec![([client.realistic.as_bytes(), b"\xff"].concat(), "UTF-8")];
+        if client.name == "codex" {
+            broken.push((b"model = \"x\"\n[mcp_servers\n".to_vec(), "line 2"));
+            broken.push((b"mcp_servers = 3\n".to_vec(), "`mcp_servers`"));
+            broken.push((
+                b"[mcp_servers.a]\ncommand = \"a\"\n[mcp_servers.a]\n".to_vec(),
+                "line 3",
+            ));
+        } else {
+            broken.push((whole.as_bytes()[..whole.len() - 1].to_vec(), "line "));
+            broken.push((b"[1, 2]".to_vec(), "not an object"));
+            broken.push((b"{'a': 1}".to_vec(), "line 1"));
+            let servers = client.servers;
+            broken.push((format!("{{\"{servers}\": []}}").into(), "is not an object"));
+            broken.push((
+                format!("{{\"{servers}\": null}}").into(),
+                "is not an object",
+            ));
+            // A reader takes the last, and an entry in the first would be lost.
+            broken.push((
+                format!("{{\"{servers}\": {{}}, \"{servers}\": {{}}}}").into(),
+                "cannot be changed",
+            ));
+        }
+        if client.name.starts_with("claude") {
+            broken.push((b"{ \"a\": 1 } // comment".to_vec(), "line 1"));
+            broken.push((b"{ \"a\": 1, }".to_vec(), "line 1"));
+        }
+        for (text, reason) in broken {
+            let desk = Desk::set();
+            desk.write(client, &text);
+            let files = desk.files();
+            for command in ["install", "uninstall"] {
+                if command == "uninstall" && reason == "cannot be changed" {
+                    continue;
+                }
+                let refusal = desk.run([command, "--client", client.name]).await.refusal();
+                let file = desk.file(client);
+                for part in [file.to_str().unwrap(), reason, "--print"] {
+                    assert!(refusal.contains(part), "{part}: {refusal}");
+                }
+                assert_eq!(desk.files(), files, "{}: {reason}", client.name);
+            }
+        }
+    }
+}
+
+/// What a parser shows of a broken text may be somebody's secret.
+#[tokio::test]
+async fn a_refusal_quotes_nothing() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        desk.write(client, "\"token\": = \"s3cr3t-t0ken\n");
+        let refusal = desk.run(["install", "--client", client.name]).await;
+        assert!(!refusal.refusal().contains("s3cr3t"));
+    }
+}
+
+#[tokio::test]
+async fn every_entry_starts_the_server() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        install(&desk, client).await;
+        let usual = desk.home.join(".config/mcp-orchestrator");
+        let entry = &desk.servers(client)["orchestrator"];
+        assert_eq!(desk.data_directory(entry).await, usual);
+
+        let said = desk.run([
+            "install",
+            "--client",
+            client.name,
+            "--data-dir=dâta of mine",
+            "--sync-timeout=7.5",
+        ]);
+        let said = said.await.ok();
+        let own = desk.home.join("dâta of mine");
+        assert!(said.contains(own.to_str().unwrap()), "{said}");
+        let entry = &desk.servers(client)["orchestrator"];
+        assert_eq!(
+            entry["env"],
+            json!({"MCP_DATA_DIR": text(&own), "MCP_SYNC_TIMEOUT_S": "7.5"})
+        );
+        assert_eq!(desk.data_directory(entry).await, own);
+        // It is kept where nothing is said of it.
+        assert!(install(&desk, client).await.contains("has it already"));
+        uninstall(&desk, client).await;
+        assert!(!desk.file(client).exists());
+    }
+}
+
+#[tokio::test]
+async fn changes_made_since_outlive_it() {
+    for client in &MCP_CLIENTS {
+        for had_file in [true, false] {
+            let desk = Desk::set();
+            if had_file {
+                desk.write(client, client.realistic);
+            }
+            install(&desk, client).await;
+            let more = if client.name == "codex" {
+                "\n[since]\nadded = true # by hand\n".to_owned()
+            } else {
+                String::new()
+            };
+            let text = desk.read(client);
+            let text = match text.strip_prefix('{') {
+                Some(rest) => format!("{{\"since\": {{\"added\": true}},{rest}"),
+                None if client.name == "codex" => text + &more,
+                // Zed's begins with comments.
+                None => text.replacen("\n{", "\n{\"since\": {\"added\": true},", 1),
+            };
+            desk.write(client, &text);
+            let mut expected = client.parse(&text);
+            expected[client.servers]
+                .as_object_mut()
+                .unwrap()
+                .remove("orchestrator");
+            if !had_file || client.parse(client.realistic).get(client.servers).is_none() {
+                // What it had to make to have a place goes with it.
+                expected.as_object_mut().unwrap().remove(client.servers);
+            }
+            uninstall(&desk, client).await;
+            let after = desk.read(client);
+            assert_eq!(client.parse(&after), expected, "{after}");
+            assert_eq!(after.contains("# by hand"), client.name == "codex");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_stands_for_another_server_is_not_taken() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        let other = json!({"command": "other", "args": ["--x"]});
+        desk.write(client, client.only("orchestrator", &other));
+        let files = desk.files();
+        let refusal = desk
+            .run(["install", "--client", client.name])
+            .await
+            .refusal();
+        assert!(
+            refusal.contains("`other`") && refusal.contains("--name"),
+            "{refusal}"
+        );
+        assert_eq!(desk.files(), files);
+        let named = ["install", "--client", client.name, "--name", "fleet"];
+        desk.run(named).await.ok();
+        let servers = desk.servers(client);
+        assert_eq!(servers["fleet"], plain_entry(client));
+        assert_eq!(servers["orchestrator"], other);
+        // Both names of this program, and neither taken for the other.
+        let second = ["install", "--client", client.name, "--name", "second"];
+        desk.run(second).await.ok();
+        let refusal = desk
+            .run(["uninstall", "--client", client.name])
+            .await
+            .refusal();
+        assert!(
+            refusal.contains("`fleet`") && refusal.contains("`second`"),
+            "{refusal}"
+        );
+        let refusal = desk.run([
+            "uninstall",
+            "--client",
+            client.name,
+            "--name",
+            "orchestrator",
+        ]);
+        assert!(refusal.await.ok().contains("does not have it"));
+        for name in ["fleet", "second"] {
+            desk.run(["uninstall", "--client", client.name, "--name", name])
+                .await
+                .ok();
+        }
+        assert_eq!(desk.servers(client), json!({"orchestrator": other}));
+    }
+    let desk = Desk::set();
+    for name in ["", "a b", "ä"] {
+        let refusal = desk
+            .run(["install", "--client", "cursor", "--name", name])
+            .await;
+        assert!(refusal.refusal().contains("no name for a server"));
+    }
+}
+
+/// An entry that somebody wrote by hand is brought up to date, and never comes back from a backup.
+#[tokio::test]
+async fn an_entry_of_another_hand_is_known_as_its_own() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        let by_hand = json!({"command": "/old/place/mcp-sftp-orchestrator", "args": ["--data-dir=/old data"],
+            "env": {"LOG_LEVEL": "debug"}, "timeout": 90});
+        desk.write(client, client.only("ssh", &by_hand));
+        let said = install(&desk, client).await;
+        assert!(
+            said.contains("as `ssh`") && said.contains("/old data"),
+            "{said}"
+        );
+        let mut expected = by_hand.clone();
+        expected["command"] = BINARY.into();
+        assert_eq!(desk.servers(client), json!({"ssh": expected}));
+        // An argument would go before what is asked for now.
+        desk.run(["install", "--client", client.name, "--data-dir=/new"])
+            .await
+            .ok();
+        let servers = desk.servers(client);
+        assert_eq!(servers["ssh"]["args"], json!([]));
+        assert_eq!(
+            servers["ssh"]["env"],
+            json!({"LOG_LEVEL": "debug", "MCP_DATA_DIR": "/new"})
+        );
+        uninstall(&desk, client).await;
+        assert!(desk.servers(client).get("ssh").is_none());
+    }
+}
+
+/// A configuration kept elsewhere, with a link where its client looks.
+#[tokio::test]
+async fn a_link_stays_a_link() {
+    let client = McpClient::named("zed");
+    let desk = Desk::set();
+    let kept = desk.home.join("dotfiles of mine/zed.json");
+    std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, client.realistic).unwrap();
+    let file = desk.file(client);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("../../dotfiles of mine/zed.json", &file).unwrap();
+    install(&desk, client).await;
+    assert!(file.is_symlink());
+    assert!(std::fs::read_to_string(&kept).unwrap().contains(BINARY));
+    uninstall(&desk, client).await;
+    assert!(file.is_symlink());
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), client.realistic);
+
+    // Nobody knows what was meant by one that leads nowhere.
+    std::fs::remove_file(&kept).unwrap();
+    let refusal = desk.run(["install", "--client", "zed"]).await.refusal();
+    assert!(refusal.contains("cannot read"), "{refusal}");
+    assert!(file.is_symlink() && !kept.exists());
+}
+
+#[tokio::test]
+async fn without_a_client_it_lists_those_that_are_here() {
+    let desk = Desk::set();
+    let said = desk.run(["install"]).await.ok();
+    assert!(
+        said.contains("No MCP client that is known was found"),
+        "{said}"
+    );
+    for client in &MCP_CLIENTS {
+        assert!(said.contains(client.name), "{said}");
+    }
+    assert!(desk.files().is_empty());
+
+    let named = McpClient::named;
+    desk.write(named("cursor"), named("cursor").realistic);
+    desk.write(named("claude-desktop"), "{");
+    std::fs::create_dir_all(desk.home.join(".gemini")).unwrap();
+    install(&desk, named("codex")).await;
+    let original = json!({"command": "npx", "args": ["@fkom13/mcp-sftp-orchestrator"]});
+    desk.write(named("zed"), named("zed").only("sftp", &original));
+    let files = desk.files();
+    for command in ["install", "uninstall"] {
+        let said = desk.run([command]).await.ok();
+        for (client, state) in [
+            ("cursor", "not registered"),
+            ("claude-desktop", "cannot be read"),
+            ("gemini-cli", "not registered"),
+            ("codex", "registered as `orchestrator`"),
+            ("zed", "the Node original as `sftp`"),
+        ] {
+            let file = text(&desk.file(named(client)));
+            let is_it = |line: &str| {
+                line.starts_with(client) && line.contains(state) && line.ends_with(&file)
+            };
+            assert!(said.lines().any(is_it), "{client}: {said}");
+        }
+        assert!(
+            !said.lines().any(|line| line.starts_with("windsurf")),
+            "{said}"
+        );
+    }
+    assert_eq!(desk.files(), files);
+}
+
+#[tokio::test]
+async fn it_prints_what_each_client_takes() {
+    let desk = Desk::set();
+    for client in &MCP_CLIENTS {
+        let printed = desk.run([
+            "install",
+            "--client",
+            client.name,
+            "--print",
+            "--name",
+            "fleet",
+        ]);
+        let expected = json!({client.servers: {"fleet": plain_entry(client)}});
+        assert_eq!(client.parse(&printed.await.ok()), expected);
+    }
+    let printed = desk.run(["install", "--print", "--data-dir=/d"]).await.ok();
+    let entry = &serde_json::from_str::<Value>(&printed).unwrap()["mcpServers"]["orchestrator"];
+    assert_eq!(
+        entry,
+        &json!({"command": BINARY, "args": [], "env": {"MCP_DATA_DIR": "/d"}})
+    );
+    assert!(desk.files().is_empty());
+}
+
+/// A place in `PATH` stays right when what it leads to is updated.
+#[tokio::test]
+async fn the_command_is_the_one_that_outlives_an_update() {
+    let desk = Desk::set();
+    let programs = desk.home.join("prögrams");
+    std::fs::create_dir(&programs).unwrap();
+    let link = programs.join("mcp-sftp-orchestrator");
+    std::os::unix::fs::symlink(BINARY, &link).unwrap();
+    let mut command = desk.command(["install", "--print"]);
+    command.env("PATH", format!("relative:{}:/usr/bin", programs.display()));
+    let printed = command.output().await.unwrap().stdout;
+    let printed: Value = serde_json::from_slice(&printed).unwrap();
+    let command = &printed["mcpServers"]["orchestrator"]["command"];
+    assert_eq!(Path::new(command.as_str().unwrap()), link);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let desk = Desk::set();
+    let refusal = desk.run(["install", "--client", "emacs"]).await.refusal();
+    assert!(
+        refusal.contains("`emacs`") && refusal.contains("claude-code"),
+        "{refusal}"
+    );
+    for arguments in [
+        ["--client=cursor", "--sync-timeout=1"].as_slice(),
+        &["doctor", "--dry-run"],
+        &["uninstall", "--print"],
+        &["uninstall", "--take-over"],
+    ] {
+        let said = desk.run(arguments).await;
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(
+            said.stderr.contains("install") && said.stdout.is_empty(),
+            "{said:?}"
+        );
+    }
+    assert!(desk.files().is_empty());
+}
+
+/// A full disk, for real: the file stays as it was.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_directory_that_cannot_be_written_leaves_the_file_alone() {
+    let client = McpClient::named("cursor");
+    let desk = Desk::set();
+    desk.write(client, client.realistic);
+    let files = desk.files();
+    // No file may grow, as on a full disk.
+    let mut command = tokio::process::Command::new("sh");
+    command.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 0; exec \"$0\" install --client cursor",
+        BINARY,
+    ]);
+    desk.settle(&mut command);
+    let output = command.output().await.unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("cannot write"), "{complaint}");
+    assert_eq!(desk.files(), files, "and nothing is left behind");
+}

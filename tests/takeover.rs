@@ -1,0 +1,264 @@
+//! Coming from the Node original: its place, its settings, its data.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::helper::{Desk, MCP_CLIENTS, McpClient, RawProcess, text};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator");
+
+/// A data directory that the original wrote.
+fn data_of_original(desk: &Desk) -> PathBuf {
+    let data = desk.home.join("dâta of the original");
+    std::fs::create_dir(&data).unwrap();
+    let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/original");
+    for entry in std::fs::read_dir(written).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, data.join(path.file_name().unwrap())).unwrap();
+    }
+    data
+}
+
+/// As its documentation has it registered.
+fn by_npx(data: &Path) -> Value {
+    json!({"command": "npx", "args": ["-y", "@fkom13/mcp-sftp-orchestrator"],
+        "env": {"MCP_DATA_DIR": text(data), "MCP_SYNC_TIMEOUT_S": "45"}})
+}
+
+async fn server_names(mut process: RawProcess) -> Vec<String> {
+    let listed = process.tool("server_list", json!({})).await.ok();
+    listed
+        .facts()
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
+}
+
+#[tokio::test]
+async fn its_place_and_its_data_are_taken_over_and_given_back() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        let data = data_of_original(&desk);
+        let mut entry = by_npx(&data);
+        entry["disabled"] = false.into();
+        let before = client.only("sftp", &entry);
+        desk.write(client, &before);
+        let said = desk
+            .run(["install", "--client", client.name, "--take-over"])
+            .await
+            .ok();
+        assert!(
+            said.contains("as `sftp`") && said.contains(data.to_str().unwrap()),
+            "{said}"
+        );
+        let mut expected = entry.clone();
+        expected["command"] = BINARY.into();
+        expected["args"] = json!([]);
+        assert_eq!(desk.servers(client), json!({"sftp": expected}));
+        let process = desk.start(&desk.servers(client)["sftp"]).await;
+        assert_eq!(server_names(process).await, ["prod", "staging"]);
+        let again = desk.run(["install", "--client", client.name]).await.ok();
+        assert!(again.contains("has it already"), "{again}");
+        let said = desk.run(["uninstall", "--client", client.name]).await.ok();
+        assert!(said.contains("has what stood there before"), "{said}");
+        assert_eq!(desk.read(client), before);
+    }
+}
+
+#[tokio::test]
+async fn it_is_given_back_although_the_file_has_changed_since() {
+    let client = McpClient::named("claude-code");
+    let desk = Desk::set();
+    let entry = by_npx(Path::new("/d"));
+    desk.write(client, client.only("orchestrator", &entry));
+    desk.run(["install", "--client", "claude-code", "--take-over"])
+        .await
+        .ok();
+    let mut whole = client.parse(&desk.read(client));
+    whole["numStartups"] = 7.into();
+    desk.write(client, whole.to_string());
+    desk.run(["uninstall", "--client", "claude-code"])
+        .await
+        .ok();
+    let after = client.parse(&desk.read(client));
+    assert_eq!(
+        after,
+        json!({"mcpServers": {"orchestrator": entry}, "numStartups": 7})
+    );
+}
+
+#[tokio::test]
+async fn settings_are_found_where_the_original_keeps_them() {
+    let desk = Desk::set();
+    let data = data_of_original(&desk);
+    let checkout = desk.home.join("sftp-mcp");
+    std::fs::create_dir(&checkout).unwrap();
+    let manifest = r#"{"name": "@fkom13/mcp-sftp-orchestrator", "version": "8.1.0"}"#;
+    std::fs::write(checkout.join("package.json"), manifest).unwrap();
+    let settings = format!(
+        "MCP_DATA_DIR=\"{}\"\nMAX_QUEUE_SIZE=77\nEDITOR=vi\n",
+        data.display()
+    );
+    std::fs::write(checkout.join(".env"), settings).unwrap();
+    let script = text(&checkout.join("server.js"));
+    for client in ["claude-desktop", "codex"].map(McpClient::named) {
+        let entry = json!({"command": "node", "args": [script, "--sync-timeout=9"]});
+        desk.write(client, client.only("orchestrator", &entry));
+        desk.run(["install", "--client", client.name, "--take-over"])
+            .await
+            .ok();
+        let entry = &desk.servers(client)["orchestrator"];
+        let settings =
+            json!({"MCP_SYNC_TIMEOUT_S": "9", "MCP_DATA_DIR": text(&data), "MAX_QUEUE_SIZE": "77"});
+        assert_eq!(entry["env"], settings);
+        let process = desk.start(entry).await;
+        assert_eq!(server_names(process).await, ["prod", "staging"]);
+        std::fs::remove_file(desk.file(client)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_taken_by_surprise() {
+    let client = McpClient::named("cursor");
+    let desk = Desk::set();
+    desk.write(
+        client,
+        client.only("orchestrator", &by_npx(Path::new("/d"))),
+    );
+    let files = desk.files();
+    let refusal = desk.run(["install", "--client", "cursor"]).await.refusal();
+    for part in [
+        "Node original as `orchestrator`",
+        "/d",
+        "--take-over",
+        "--no-take-over",
+    ] {
+        assert!(refusal.contains(part), "{part}: {refusal}");
+    }
+    // Under its name there is no place for another.
+    let refusal = desk
+        .run(["install", "--client", "cursor", "--no-take-over"])
+        .await
+        .refusal();
+    assert!(
+        refusal.contains("`npx`") && refusal.contains("--name"),
+        "{refusal}"
+    );
+    assert_eq!(desk.files(), files);
+    let beside = [
+        "install",
+        "--client",
+        "cursor",
+        "--no-take-over",
+        "--name",
+        "rust",
+    ];
+    let said = desk.run(beside).await.ok();
+    assert!(
+        said.contains("still registered with Cursor: mcpServers › orchestrator"),
+        "{said}"
+    );
+    let servers = desk.servers(client);
+    assert_eq!(servers["orchestrator"], by_npx(Path::new("/d")));
+    assert_eq!(servers["rust"].get("env"), None);
+}
+
+#[tokio::test]
+async fn a_person_is_asked() {
+    let client = McpClient::named("gemini-cli");
+    let arguments = ["install", "--client", "gemini-cli"];
+    for (answer, code) in [("", 0), ("y", 0), ("maybe\nyes", 0), ("n", 1)] {
+        let desk = Desk::set();
+        let before = client.only("orchestrator", &by_npx(Path::new("/d")));
+        desk.write(client, &before);
+        let (status, screen) = desk.ask(arguments, "[Y/n] ", || {}, answer).await;
+        assert_eq!(status, Some(code), "{answer}: {screen}");
+        assert!(screen.contains("Take over its place"), "{screen}");
+        assert_eq!(desk.read(client) == before, code == 1, "{screen}");
+        assert_eq!(screen.contains("now starts it"), code == 0, "{screen}");
+    }
+}
+
+/// The client itself may write its file while somebody thinks about the question.
+#[tokio::test]
+async fn a_file_that_changes_meanwhile_is_left_as_it_then_is() {
+    let client = McpClient::named("claude-code");
+    let desk = Desk::set();
+    desk.write(
+        client,
+        client.only("orchestrator", &by_npx(Path::new("/d"))),
+    );
+    let later = r#"{"numStartups": 8}"#;
+    let arguments = ["install", "--client", "claude-code"];
+    let (status, screen) = desk
+        .ask(arguments, "[Y/n] ", || desk.write(client, later), "y")
+        .await;
+    assert_eq!(status, Some(1), "{screen}");
+    assert!(
+        screen.contains("has just been changed by another program"),
+        "{screen}"
+    );
+    assert_eq!(desk.read(client), later);
+}
+
+#[tokio::test]
+async fn one_that_another_client_has_is_found_too() {
+    let (cursor, code) = (McpClient::named("cursor"), McpClient::named("claude-code"));
+    let desk = Desk::set();
+    let data = data_of_original(&desk);
+    let entry = by_npx(&data);
+    // As `claude mcp add` registers it, for one project.
+    let whole = json!({"projects": {"/work": {"mcpServers": {"o": entry}}}});
+    desk.write(code, whole.to_string());
+    let refusal = desk.run(["install", "--client", "cursor"]).await.refusal();
+    assert!(
+        refusal.contains("Claude Code has the Node original"),
+        "{refusal}"
+    );
+    assert!(!desk.file(cursor).exists());
+    let said = desk
+        .run(["install", "--client", "cursor", "--take-over"])
+        .await
+        .ok();
+    for part in [
+        "still registered with Claude Code: projects › /work › mcpServers › o",
+        "can no longer read its passwords",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(desk.servers(cursor)["orchestrator"]["env"], entry["env"]);
+    assert_eq!(desk.read(code), whole.to_string());
+    // Where it is said which data it has, nothing is asked.
+    desk.run(["uninstall", "--client", "cursor"]).await.ok();
+    desk.run(["install", "--client", "cursor", "--data-dir=/own"])
+        .await
+        .ok();
+    let env = &desk.servers(cursor)["orchestrator"]["env"];
+    assert_eq!(env, &json!({"MCP_DATA_DIR": "/own"}));
+}
+
+/// Only the line with `command` is changed by hand; the arguments stay the original's.
+#[tokio::test]
+async fn one_line_of_the_configuration_is_enough() {
+    let desk = Desk::set();
+    let data = data_of_original(&desk);
+    let checkout = desk.home.join("mcp-sftp-orchestrator/server.js");
+    for mut args in [
+        vec!["@fkom13/mcp-sftp-orchestrator".to_owned()],
+        vec![
+            "-y".to_owned(),
+            "@fkom13/mcp-sftp-orchestrator@8.1.0".to_owned(),
+        ],
+        vec![text(&checkout)],
+    ] {
+        let entry = json!({"command": BINARY, "args": args, "env": {"MCP_DATA_DIR": text(&data)}});
+        let process = desk.start(&entry).await;
+        assert_eq!(server_names(process).await, ["prod", "staging"]);
+        args.push(format!("--data-dir={}", data.display()));
+        let entry = json!({"command": BINARY, "args": args});
+        assert_eq!(desk.data_directory(&entry).await, data);
+    }
+}
