@@ -38,9 +38,8 @@ pub enum Command {
 /// name among them, with what its starter takes: all that is passed over.
 pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error> {
     let mut arguments: Vec<_> = arguments.collect();
-    let names_original =
-        |argument: &OsString| argument.to_str().is_some_and(install::names_original);
-    if let Some(named) = arguments.iter().position(names_original) {
+    let is_left_over = |argument: &OsString| argument.to_str().is_some_and(install::is_left_over);
+    if let Some(named) = arguments.iter().position(is_left_over) {
         arguments.drain(..=named);
     }
     let mut parser = lexopt::Parser::from_args(arguments);
@@ -59,7 +58,11 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
             Long("help") | Short('h') => return Ok(Command::Help),
             Long("version") | Short('V') => return Ok(Command::Version),
             Long("data-dir") => {
-                request.overrides.data_dir = Some(expand_home(&parser.value()?.string()?));
+                let directory = parser.value()?.string()?;
+                if directory.is_empty() {
+                    return Err("--data-dir takes a directory".into());
+                }
+                request.overrides.data_dir = Some(expand_home(&directory));
             }
             Long("sync-timeout") => {
                 let value = parser.value()?.string()?;
@@ -82,8 +85,16 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let command = match words.as_slice() {
         ["install"] => return Ok(Command::Install(request)),
-        ["uninstall"] if request.prints || request.takes_over.is_some() => {
-            return Err("`--print` and `--take-over` go with `install` alone".into());
+        ["uninstall"]
+            if request.prints
+                || request.takes_over.is_some()
+                || request.overrides.data_dir.is_some()
+                || request.overrides.sync_timeout.is_some() =>
+        {
+            return Err(
+                "`uninstall` takes --client, --name and --dry-run; the others go with `install`"
+                    .into(),
+            );
         }
         ["uninstall"] => return Ok(Command::Uninstall(request)),
         [] => Command::Serve(request.overrides),
@@ -148,7 +159,9 @@ pub fn welcome(data_dir: &Path) -> String {
     let program = this_program().to_string_lossy().into_owned();
     let typed = install::typed();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let options = arguments.iter().map(|argument| format!(" \"{argument}\""));
+    let options = arguments
+        .iter()
+        .map(|argument| format!(" {}", install::quoted(argument)));
     format!(
         "{NAME} {} is an MCP server: through it a language model runs commands and moves files \
          on your SSH servers.\nAn MCP client starts it; you need not.\n\n\

@@ -19,11 +19,15 @@ fn plain_entry(client: &McpClient) -> Value {
 }
 
 async fn install(desk: &Desk, client: &McpClient) -> String {
-    desk.run(["install", "--client", client.name]).await.ok()
+    desk.run(format!("install --client {}", client.name))
+        .await
+        .ok()
 }
 
 async fn uninstall(desk: &Desk, client: &McpClient) -> String {
-    desk.run(["uninstall", "--client", client.name]).await.ok()
+    desk.run(format!("uninstall --client {}", client.name))
+        .await
+        .ok()
 }
 
 /// The lines of `old`, in their order, are all in `new`; only a comma may have come to the end of one.
@@ -55,7 +59,7 @@ async fn a_realistic_file_keeps_everything_else_and_is_given_back_to_the_byte() 
             let file = desk.file(client);
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
 
-            let preview = desk.run(["install", "--client", client.name, "--dry-run"]);
+            let preview = desk.run(format!("install --client {} --dry-run", client.name));
             let preview = preview.await.ok();
             let adds = |line: &str| line.starts_with('+') && line.contains(BINARY);
             assert!(preview.lines().any(adds), "{preview}");
@@ -97,7 +101,7 @@ async fn a_realistic_file_keeps_everything_else_and_is_given_back_to_the_byte() 
             assert!(said.contains("has it already"), "{said}");
             assert_eq!(desk.files(), files, "nothing is touched");
 
-            let preview = desk.run(["uninstall", "--client", client.name, "--dry-run"]);
+            let preview = desk.run(format!("uninstall --client {} --dry-run", client.name));
             let removes = |line: &str| line.starts_with('-') && line.contains(BINARY);
             assert!(preview.await.ok().lines().any(removes));
             assert_eq!(desk.files(), files);
@@ -199,7 +203,10 @@ async fn a_broken_file_is_refused_and_not_touched() {
                 if command == "uninstall" && reason == "cannot be changed" {
                     continue;
                 }
-                let refusal = desk.run([command, "--client", client.name]).await.refusal();
+                let refusal = desk
+                    .run(format!("{} --client {}", command, client.name))
+                    .await
+                    .refusal();
                 let file = desk.file(client);
                 for part in [file.to_str().unwrap(), reason, "--print"] {
                     assert!(refusal.contains(part), "{part}: {refusal}");
@@ -216,7 +223,7 @@ async fn a_refusal_quotes_nothing() {
     for client in &MCP_CLIENTS {
         let desk = Desk::set();
         desk.write(client, "\"token\": = \"s3cr3t-t0ken\n");
-        let refusal = desk.run(["install", "--client", client.name]).await;
+        let refusal = desk.run(format!("install --client {}", client.name)).await;
         assert!(!refusal.refusal().contains("s3cr3t"));
     }
 }
@@ -230,7 +237,7 @@ async fn every_entry_starts_the_server() {
         let entry = &desk.servers(client)["orchestrator"];
         assert_eq!(desk.data_directory(entry).await, usual);
 
-        let said = desk.run([
+        let said = desk.run_with([
             "install",
             "--client",
             client.name,
@@ -288,6 +295,13 @@ async fn changes_made_since_outlive_it() {
             let after = desk.read(client);
             assert_eq!(client.parse(&after), expected, "{after}");
             assert_eq!(after.contains("# by hand"), client.name == "codex");
+            if had_file && client.name != "windsurf" {
+                assert_kept(
+                    client.realistic,
+                    &after.replace("\"since\": {\"added\": true},", ""),
+                );
+            }
+            assert!(!desk.backup(client).exists());
         }
     }
 }
@@ -300,7 +314,7 @@ async fn a_name_that_stands_for_another_server_is_not_taken() {
         desk.write(client, client.only("orchestrator", &other));
         let files = desk.files();
         let refusal = desk
-            .run(["install", "--client", client.name])
+            .run(format!("install --client {}", client.name))
             .await
             .refusal();
         assert!(
@@ -308,43 +322,83 @@ async fn a_name_that_stands_for_another_server_is_not_taken() {
             "{refusal}"
         );
         assert_eq!(desk.files(), files);
-        let named = ["install", "--client", client.name, "--name", "fleet"];
-        desk.run(named).await.ok();
+        let name = client.name;
+        desk.run(format!("install --client {name} --name fleet"))
+            .await
+            .ok();
         let servers = desk.servers(client);
         assert_eq!(servers["fleet"], plain_entry(client));
         assert_eq!(servers["orchestrator"], other);
-        // Both names of this program, and neither taken for the other.
-        let second = ["install", "--client", client.name, "--name", "second"];
-        desk.run(second).await.ok();
-        let refusal = desk
-            .run(["uninstall", "--client", client.name])
-            .await
-            .refusal();
-        assert!(
-            refusal.contains("`fleet`") && refusal.contains("`second`"),
-            "{refusal}"
-        );
-        let refusal = desk.run([
-            "uninstall",
-            "--client",
-            client.name,
-            "--name",
-            "orchestrator",
-        ]);
-        assert!(refusal.await.ok().contains("does not have it"));
-        for name in ["fleet", "second"] {
-            desk.run(["uninstall", "--client", client.name, "--name", name])
-                .await
-                .ok();
-        }
-        assert_eq!(desk.servers(client), json!({"orchestrator": other}));
+        let said = desk.run(format!("uninstall --client {name} --name orchestrator"));
+        assert!(said.await.ok().contains("does not have it"));
     }
     let desk = Desk::set();
     for name in ["", "a b", "ä"] {
         let refusal = desk
-            .run(["install", "--client", "cursor", "--name", name])
+            .run_with(["install", "--client", "cursor", "--name", name])
             .await;
         assert!(refusal.refusal().contains("no name for a server"));
+    }
+}
+
+/// Each has its own entry, and what the file was before the first is what the last one leads back to.
+#[tokio::test]
+async fn several_names_come_and_go() {
+    for client in &MCP_CLIENTS {
+        let mut before = vec![Some(client.realistic.to_owned()), None];
+        if client.name != "codex" {
+            before.push(Some("{}\n".to_owned()));
+            before.push(Some(format!("{{\n  \"{}\": {{}}\n}}\n", client.servers)));
+        }
+        for before in before {
+            let desk = Desk::set();
+            if let Some(before) = &before {
+                desk.write(client, before);
+            }
+            let name = client.name;
+            for server in ["one", "two", "three"] {
+                desk.run(format!("install --client {name} --name {server}"))
+                    .await
+                    .ok();
+                let servers = desk.servers(client);
+                assert_eq!(servers[server], plain_entry(client));
+            }
+            for command in ["install", "uninstall"] {
+                let refusal = desk
+                    .run(format!("{command} --client {name}"))
+                    .await
+                    .refusal();
+                assert!(
+                    refusal.contains("`one`") && refusal.contains("`three`"),
+                    "{refusal}"
+                );
+            }
+            for server in ["two", "three", "one"] {
+                desk.run(format!("uninstall --client {name} --name {server}"))
+                    .await
+                    .ok();
+            }
+            let after = std::fs::read_to_string(desk.file(client)).ok();
+            // Only what is taken out last leads back to the byte.
+            let parse = |text: &Option<String>| text.as_ref().map(|text| client.parse(text));
+            assert_eq!(parse(&after), parse(&before), "{after:?}");
+            assert!(!desk.backup(client).exists());
+        }
+    }
+}
+
+/// One that is left from another time is not taken for what the file was.
+#[tokio::test]
+async fn an_old_backup_does_not_come_back() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        desk.write(client, client.realistic);
+        install(&desk, client).await;
+        std::fs::remove_file(desk.file(client)).unwrap();
+        let said = install(&desk, client).await;
+        assert!(!said.contains("as it was"), "{said}");
+        uninstall(&desk, client).await;
+        assert!(desk.files().is_empty());
     }
 }
 
@@ -353,7 +407,7 @@ async fn a_name_that_stands_for_another_server_is_not_taken() {
 async fn an_entry_of_another_hand_is_known_as_its_own() {
     for client in &MCP_CLIENTS {
         let desk = Desk::set();
-        let by_hand = json!({"command": "/old/place/mcp-sftp-orchestrator", "args": ["--data-dir=/old data"],
+        let by_hand = json!({"command": "/old/place/mcp-sftp-orchestrator", "args": ["--data-dir", "/old data"],
             "env": {"LOG_LEVEL": "debug"}, "timeout": 90});
         desk.write(client, client.only("ssh", &by_hand));
         let said = install(&desk, client).await;
@@ -365,7 +419,7 @@ async fn an_entry_of_another_hand_is_known_as_its_own() {
         expected["command"] = BINARY.into();
         assert_eq!(desk.servers(client), json!({"ssh": expected}));
         // An argument would go before what is asked for now.
-        desk.run(["install", "--client", client.name, "--data-dir=/new"])
+        desk.run(format!("install --client {} --data-dir=/new", client.name))
             .await
             .ok();
         let servers = desk.servers(client);
@@ -397,9 +451,21 @@ async fn a_link_stays_a_link() {
     assert!(file.is_symlink());
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), client.realistic);
 
+    // One that was made here, moved away and linked to.
+    std::fs::remove_file(&file).unwrap();
+    install(&desk, client).await;
+    std::fs::rename(&file, &kept).unwrap();
+    std::os::unix::fs::symlink(&kept, &file).unwrap();
+    uninstall(&desk, client).await;
+    assert!(file.is_symlink());
+    assert_eq!(
+        client.parse(&std::fs::read_to_string(&kept).unwrap()),
+        json!({})
+    );
+
     // Nobody knows what was meant by one that leads nowhere.
     std::fs::remove_file(&kept).unwrap();
-    let refusal = desk.run(["install", "--client", "zed"]).await.refusal();
+    let refusal = desk.run("install --client zed").await.refusal();
     assert!(refusal.contains("cannot read"), "{refusal}");
     assert!(file.is_symlink() && !kept.exists());
 }
@@ -407,7 +473,7 @@ async fn a_link_stays_a_link() {
 #[tokio::test]
 async fn without_a_client_it_lists_those_that_are_here() {
     let desk = Desk::set();
-    let said = desk.run(["install"]).await.ok();
+    let said = desk.run("install").await.ok();
     assert!(
         said.contains("No MCP client that is known was found"),
         "{said}"
@@ -426,7 +492,7 @@ async fn without_a_client_it_lists_those_that_are_here() {
     desk.write(named("zed"), named("zed").only("sftp", &original));
     let files = desk.files();
     for command in ["install", "uninstall"] {
-        let said = desk.run([command]).await.ok();
+        let said = desk.run(command).await.ok();
         for (client, state) in [
             ("cursor", "not registered"),
             ("claude-desktop", "cannot be read"),
@@ -445,25 +511,36 @@ async fn without_a_client_it_lists_those_that_are_here() {
             "{said}"
         );
     }
+    // What is asked for is repeated in the lines that one may copy.
+    let said = desk.run_with(["install", "--data-dir=/d e"]).await.ok();
+    let hints = said.matches(" \"--data-dir=/d e\"");
+    assert_eq!(hints.count(), 3, "{said}");
     assert_eq!(desk.files(), files);
+}
+
+#[test]
+fn the_readme_names_every_client() {
+    let readme = include_str!("../README.md");
+    let names = readme
+        .lines()
+        .find(|line| line.starts_with("It knows `claude-desktop`"));
+    for client in &MCP_CLIENTS {
+        assert!(names.unwrap().contains(&format!("`{}`", client.name)));
+    }
 }
 
 #[tokio::test]
 async fn it_prints_what_each_client_takes() {
     let desk = Desk::set();
     for client in &MCP_CLIENTS {
-        let printed = desk.run([
-            "install",
-            "--client",
-            client.name,
-            "--print",
-            "--name",
-            "fleet",
-        ]);
+        let printed = desk.run(format!(
+            "install --client {} --print --name fleet",
+            client.name
+        ));
         let expected = json!({client.servers: {"fleet": plain_entry(client)}});
         assert_eq!(client.parse(&printed.await.ok()), expected);
     }
-    let printed = desk.run(["install", "--print", "--data-dir=/d"]).await.ok();
+    let printed = desk.run("install --print --data-dir=/d").await.ok();
     let entry = &serde_json::from_str::<Value>(&printed).unwrap()["mcpServers"]["orchestrator"];
     assert_eq!(
         entry,
@@ -491,40 +568,63 @@ async fn the_command_is_the_one_that_outlives_an_update() {
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
     let desk = Desk::set();
-    let refusal = desk.run(["install", "--client", "emacs"]).await.refusal();
+    let refusal = desk.run("install --client emacs").await.refusal();
     assert!(
         refusal.contains("`emacs`") && refusal.contains("claude-code"),
         "{refusal}"
     );
-    for arguments in [
-        ["--client=cursor", "--sync-timeout=1"].as_slice(),
-        &["doctor", "--dry-run"],
-        &["uninstall", "--print"],
-        &["uninstall", "--take-over"],
+    for line in [
+        "--client=cursor --sync-timeout=1",
+        "doctor --dry-run",
+        "uninstall --print",
+        "uninstall --take-over",
+        "uninstall --data-dir=/d",
+        "install --data-dir=",
     ] {
-        let said = desk.run(arguments).await;
+        let said = desk.run(line).await;
         assert_eq!(said.code, Some(2), "{said:?}");
+        let word = if line.ends_with('=') {
+            "directory"
+        } else {
+            "install"
+        };
         assert!(
-            said.stderr.contains("install") && said.stdout.is_empty(),
+            said.stderr.contains(word) && said.stdout.is_empty(),
             "{said:?}"
         );
     }
-    assert!(desk.files().is_empty());
+    let refusal = desk
+        .run("install --client cursor --take-over")
+        .await
+        .refusal();
+    assert!(
+        refusal.contains("no registration of the Node original"),
+        "{refusal}"
+    );
+    // A script of that name is somebody's own.
+    let cursor = McpClient::named("cursor");
+    let wrapped = json!({"command": "/home/u/mcp-sftp-orchestrator.sh", "args": []});
+    desk.write(cursor, cursor.only("orchestrator", &wrapped));
+    let refusal = desk.run("install --client cursor").await.refusal();
+    assert!(refusal.contains("mcp-sftp-orchestrator.sh"), "{refusal}");
+    assert_eq!(desk.files().len(), 1);
 }
 
-/// A full disk, for real: the file stays as it was.
+/// Writing fails, for real: the file stays as it was.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_directory_that_cannot_be_written_leaves_the_file_alone() {
+async fn a_full_disk_leaves_the_file_alone() {
     let client = McpClient::named("cursor");
     let desk = Desk::set();
+    // With an entry and a backup there already, nothing is written but the file itself.
     desk.write(client, client.realistic);
+    install(&desk, client).await;
     let files = desk.files();
     // No file may grow, as on a full disk.
     let mut command = tokio::process::Command::new("sh");
     command.args([
         "-c",
-        "trap '' XFSZ; ulimit -f 0; exec \"$0\" install --client cursor",
+        "trap '' XFSZ; ulimit -f 0; exec \"$0\" install --client cursor --data-dir=/other",
         BINARY,
     ]);
     desk.settle(&mut command);

@@ -47,7 +47,7 @@ async fn its_place_and_its_data_are_taken_over_and_given_back() {
         let before = client.only("sftp", &entry);
         desk.write(client, &before);
         let said = desk
-            .run(["install", "--client", client.name, "--take-over"])
+            .run(format!("install --client {} --take-over", client.name))
             .await
             .ok();
         assert!(
@@ -60,9 +60,15 @@ async fn its_place_and_its_data_are_taken_over_and_given_back() {
         assert_eq!(desk.servers(client), json!({"sftp": expected}));
         let process = desk.start(&desk.servers(client)["sftp"]).await;
         assert_eq!(server_names(process).await, ["prod", "staging"]);
-        let again = desk.run(["install", "--client", client.name]).await.ok();
+        let again = desk
+            .run(format!("install --client {}", client.name))
+            .await
+            .ok();
         assert!(again.contains("has it already"), "{again}");
-        let said = desk.run(["uninstall", "--client", client.name]).await.ok();
+        let said = desk
+            .run(format!("uninstall --client {}", client.name))
+            .await
+            .ok();
         assert!(said.contains("has what stood there before"), "{said}");
         assert_eq!(desk.read(client), before);
     }
@@ -74,20 +80,98 @@ async fn it_is_given_back_although_the_file_has_changed_since() {
     let desk = Desk::set();
     let entry = by_npx(Path::new("/d"));
     desk.write(client, client.only("orchestrator", &entry));
-    desk.run(["install", "--client", "claude-code", "--take-over"])
+    desk.run("install --client claude-code --take-over")
         .await
         .ok();
     let mut whole = client.parse(&desk.read(client));
     whole["numStartups"] = 7.into();
     desk.write(client, whole.to_string());
-    desk.run(["uninstall", "--client", "claude-code"])
-        .await
-        .ok();
+    desk.run("uninstall --client claude-code").await.ok();
     let after = client.parse(&desk.read(client));
     assert_eq!(
         after,
         json!({"mcpServers": {"orchestrator": entry}, "numStartups": 7})
     );
+}
+
+/// Two of them in one file, each with settings of its own.
+#[tokio::test]
+async fn several_are_taken_over_and_given_back() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        let (one, two) = (by_npx(Path::new("/one")), by_npx(Path::new("/two")));
+        let both = json!({client.servers: {"sftp": one, "sftp2": two}});
+        let before = match client.name {
+            "codex" => toml_edit::ser::to_string_pretty(&both).unwrap(),
+            _ => serde_json::to_string_pretty(&both).unwrap(),
+        };
+        desk.write(client, &before);
+        let name = client.name;
+        for server in ["sftp", "sftp2"] {
+            desk.run(format!(
+                "install --client {name} --name {server} --take-over"
+            ))
+            .await
+            .ok();
+            assert_eq!(desk.servers(client)[server]["command"], BINARY);
+        }
+        for server in ["sftp", "sftp2"] {
+            let said = desk
+                .run(format!("uninstall --client {name} --name {server}"))
+                .await
+                .ok();
+            assert!(said.contains("has what stood there before"), "{said}");
+            assert!(said.contains("can no longer read its passwords"), "{said}");
+        }
+        // The first was given back without the certainty that it was the last.
+        assert_eq!(client.parse(&desk.read(client)), client.parse(&before));
+        assert!(!desk.backup(client).exists());
+    }
+}
+
+/// Settings that cannot be carried over are not lost in silence.
+#[tokio::test]
+async fn data_that_cannot_be_found_is_asked_for() {
+    let (cursor, vscode) = (McpClient::named("cursor"), McpClient::named("vscode"));
+    let desk = Desk::set();
+    let checkout = desk.home.join("mcp-sftp-orchestrator");
+    std::fs::create_dir(&checkout).unwrap();
+    std::fs::write(checkout.join(".env"), "MCP_DATA_DIR=/home/me/My Data\n").unwrap();
+    let entry = json!({"command": "node", "args": [text(&checkout.join("server.js"))]});
+    desk.write(cursor, cursor.only("orchestrator", &entry));
+    let files = desk.files();
+    let refusal = desk
+        .run("install --client cursor --take-over")
+        .await
+        .refusal();
+    for part in [".env", "--data-dir"] {
+        assert!(refusal.contains(part), "{part}: {refusal}");
+    }
+    assert_eq!(desk.files(), files);
+    desk.run("install --client cursor --take-over --data-dir=/mine")
+        .await
+        .ok();
+    let env = &desk.servers(cursor)["orchestrator"]["env"];
+    assert_eq!(env, &json!({"MCP_DATA_DIR": "/mine"}));
+    desk.run("uninstall --client cursor").await.ok();
+    std::fs::remove_file(desk.file(cursor)).unwrap();
+
+    // A client's own placeholders mean nothing to another, and other variables are not the server's.
+    let mut entry = by_npx(Path::new("${userHome}/data"));
+    desk.write(vscode, vscode.only("orchestrator", &entry));
+    let refusal = desk
+        .run("install --client cursor --take-over")
+        .await
+        .refusal();
+    assert!(
+        refusal.contains("`MCP_DATA_DIR` in servers › orchestrator"),
+        "{refusal}"
+    );
+    entry["env"] = json!({"MCP_DATA_DIR": "/d", "TOKEN": "${input:key}"});
+    desk.write(vscode, vscode.only("orchestrator", &entry));
+    desk.run("install --client cursor --take-over").await.ok();
+    let env = &desk.servers(cursor)["orchestrator"]["env"];
+    assert_eq!(env, &json!({"MCP_DATA_DIR": "/d"}));
 }
 
 #[tokio::test]
@@ -107,7 +191,7 @@ async fn settings_are_found_where_the_original_keeps_them() {
     for client in ["claude-desktop", "codex"].map(McpClient::named) {
         let entry = json!({"command": "node", "args": [script, "--sync-timeout=9"]});
         desk.write(client, client.only("orchestrator", &entry));
-        desk.run(["install", "--client", client.name, "--take-over"])
+        desk.run(format!("install --client {} --take-over", client.name))
             .await
             .ok();
         let entry = &desk.servers(client)["orchestrator"];
@@ -129,7 +213,7 @@ async fn nobody_is_taken_by_surprise() {
         client.only("orchestrator", &by_npx(Path::new("/d"))),
     );
     let files = desk.files();
-    let refusal = desk.run(["install", "--client", "cursor"]).await.refusal();
+    let refusal = desk.run("install --client cursor").await.refusal();
     for part in [
         "Node original as `orchestrator`",
         "/d",
@@ -140,7 +224,7 @@ async fn nobody_is_taken_by_surprise() {
     }
     // Under its name there is no place for another.
     let refusal = desk
-        .run(["install", "--client", "cursor", "--no-take-over"])
+        .run("install --client cursor --no-take-over")
         .await
         .refusal();
     assert!(
@@ -148,15 +232,10 @@ async fn nobody_is_taken_by_surprise() {
         "{refusal}"
     );
     assert_eq!(desk.files(), files);
-    let beside = [
-        "install",
-        "--client",
-        "cursor",
-        "--no-take-over",
-        "--name",
-        "rust",
-    ];
-    let said = desk.run(beside).await.ok();
+    let said = desk
+        .run("install --client cursor --no-take-over --name rust")
+        .await
+        .ok();
     assert!(
         said.contains("still registered with Cursor: mcpServers › orchestrator"),
         "{said}"
@@ -169,12 +248,12 @@ async fn nobody_is_taken_by_surprise() {
 #[tokio::test]
 async fn a_person_is_asked() {
     let client = McpClient::named("gemini-cli");
-    let arguments = ["install", "--client", "gemini-cli"];
+    let line = "install --client gemini-cli";
     for (answer, code) in [("", 0), ("y", 0), ("maybe\nyes", 0), ("n", 1)] {
         let desk = Desk::set();
         let before = client.only("orchestrator", &by_npx(Path::new("/d")));
         desk.write(client, &before);
-        let (status, screen) = desk.ask(arguments, "[Y/n] ", || {}, answer).await;
+        let (status, screen) = desk.ask(line, "[Y/n] ", || {}, answer).await;
         assert_eq!(status, Some(code), "{answer}: {screen}");
         assert!(screen.contains("Take over its place"), "{screen}");
         assert_eq!(desk.read(client) == before, code == 1, "{screen}");
@@ -192,9 +271,9 @@ async fn a_file_that_changes_meanwhile_is_left_as_it_then_is() {
         client.only("orchestrator", &by_npx(Path::new("/d"))),
     );
     let later = r#"{"numStartups": 8}"#;
-    let arguments = ["install", "--client", "claude-code"];
+    let line = "install --client claude-code";
     let (status, screen) = desk
-        .ask(arguments, "[Y/n] ", || desk.write(client, later), "y")
+        .ask(line, "[Y/n] ", || desk.write(client, later), "y")
         .await;
     assert_eq!(status, Some(1), "{screen}");
     assert!(
@@ -213,16 +292,13 @@ async fn one_that_another_client_has_is_found_too() {
     // As `claude mcp add` registers it, for one project.
     let whole = json!({"projects": {"/work": {"mcpServers": {"o": entry}}}});
     desk.write(code, whole.to_string());
-    let refusal = desk.run(["install", "--client", "cursor"]).await.refusal();
+    let refusal = desk.run("install --client cursor").await.refusal();
     assert!(
         refusal.contains("Claude Code has the Node original"),
         "{refusal}"
     );
     assert!(!desk.file(cursor).exists());
-    let said = desk
-        .run(["install", "--client", "cursor", "--take-over"])
-        .await
-        .ok();
+    let said = desk.run("install --client cursor --take-over").await.ok();
     for part in [
         "still registered with Claude Code: projects › /work › mcpServers › o",
         "can no longer read its passwords",
@@ -232,8 +308,8 @@ async fn one_that_another_client_has_is_found_too() {
     assert_eq!(desk.servers(cursor)["orchestrator"]["env"], entry["env"]);
     assert_eq!(desk.read(code), whole.to_string());
     // Where it is said which data it has, nothing is asked.
-    desk.run(["uninstall", "--client", "cursor"]).await.ok();
-    desk.run(["install", "--client", "cursor", "--data-dir=/own"])
+    desk.run("uninstall --client cursor").await.ok();
+    desk.run("install --client cursor --data-dir=/own")
         .await
         .ok();
     let env = &desk.servers(cursor)["orchestrator"]["env"];
@@ -245,7 +321,8 @@ async fn one_that_another_client_has_is_found_too() {
 async fn one_line_of_the_configuration_is_enough() {
     let desk = Desk::set();
     let data = data_of_original(&desk);
-    let checkout = desk.home.join("mcp-sftp-orchestrator/server.js");
+    // It need not be there any more.
+    let checkout = desk.home.join("sftp-mcp/server.js");
     for mut args in [
         vec!["@fkom13/mcp-sftp-orchestrator".to_owned()],
         vec![
@@ -260,5 +337,12 @@ async fn one_line_of_the_configuration_is_enough() {
         args.push(format!("--data-dir={}", data.display()));
         let entry = json!({"command": BINARY, "args": args});
         assert_eq!(desk.data_directory(&entry).await, data);
+        // It is this program now, whatever its arguments say.
+        let cursor = McpClient::named("cursor");
+        desk.write(cursor, cursor.only("orchestrator", &entry));
+        for client in ["cursor", "zed"] {
+            let said = desk.run(format!("install --client {client}")).await.ok();
+            assert!(!said.contains("Node original"), "{said}");
+        }
     }
 }

@@ -29,10 +29,9 @@ pub(super) fn data_dir_of(layers: &[Layer]) -> PathBuf {
 
 pub(super) fn read_env_file(path: &Path, warnings: &mut Vec<String>) -> Layer {
     let mut layer = Layer::new();
-    let Ok(lines) = dotenvy::from_path_iter(path) else {
-        return layer;
-    };
-    for line in lines {
+    // As a whole first: what cannot be read, such as a directory, would be a line without end.
+    let text = std::fs::read(path).unwrap_or_default();
+    for line in dotenvy::from_read_iter(text.as_slice()) {
         match line {
             Ok((name, value)) => {
                 layer.insert(name, value);

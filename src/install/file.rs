@@ -4,8 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::client::{Client, Places};
 use super::document::{Document, Edit};
+use super::is_own;
 use super::refusal::Refusal;
 use crate::error::Error;
 use crate::store::replace_file;
@@ -46,12 +49,9 @@ impl Configuration {
     }
 
     /// The names of its servers, and what each is.
-    pub fn servers(&self) -> impl Iterator<Item = (&String, &serde_json::Value)> {
-        let servers = self.document.value().get(self.client.servers);
-        servers
-            .and_then(|servers| servers.as_object())
-            .into_iter()
-            .flatten()
+    pub fn servers(&self) -> impl Iterator<Item = (&String, &Value)> {
+        let servers = self.document.servers(self.client.servers);
+        servers.ok().flatten().into_iter().flatten()
     }
 
     /// Its text as it is written; empty where there is no file.
@@ -75,6 +75,18 @@ impl Configuration {
         self.path.with_file_name(name)
     }
 
+    /// Whether what it is now is to be kept. A backup shows the file without this program: one that was
+    /// made before its first entry does so for every later one, and a file that it has made needs none.
+    pub fn wants_backup(&self) -> bool {
+        let is_own = |(_, entry): (_, &Value)| is_own(entry);
+        if !self.servers().any(is_own) {
+            return true;
+        }
+        let top = self.document.value().as_object();
+        let is_its_making = top.is_some_and(|top| top.len() == 1) && self.servers().all(is_own);
+        !is_its_making && !self.backup().exists()
+    }
+
     /// What the file was before this program was registered in it: its backup, or no file at all.
     pub fn before(&self) -> Before {
         let parse = |text: &str| Document::parse(self.client.format, text);
@@ -92,18 +104,17 @@ impl Configuration {
         }
     }
 
-    /// Keeps the present text as the backup.
-    pub fn back_up(&self) -> Result<(), Refusal> {
-        if let Some(text) = &self.text {
-            put(&self.backup(), text, &self.path)?;
-        }
-        Ok(())
-    }
-
-    /// Replaces the text; `None` removes the file.
-    pub fn replace(&self, text: Option<&str>) -> Result<(), Refusal> {
+    /// Replaces the text, if nobody has done so meanwhile; `None` removes the file. What it has been is
+    /// kept as the backup if `keeps` says so.
+    pub fn replace(&self, text: Option<&str>, keeps: bool) -> Result<(), Refusal> {
         if read(&self.path)? != self.text {
             return Err(Refusal::Changed(self.path.clone()));
+        }
+        match &self.text {
+            Some(present) if keeps => put(&self.backup(), present, &self.path)?,
+            // An older one would be taken for what this file was.
+            None if keeps => self.drop_backup(),
+            _ => {}
         }
         match text {
             Some(text) => put(&self.path, text, &self.path),

@@ -15,8 +15,8 @@ const DATA_DIRECTORY: &str = "MCP_DATA_DIR";
 
 /// Arguments that this program and the original take, and the variables that they go before.
 pub const FLAGS: [(&str, &str); 2] = [
-    ("--data-dir=", DATA_DIRECTORY),
-    ("--sync-timeout=", "MCP_SYNC_TIMEOUT_S"),
+    ("--data-dir", DATA_DIRECTORY),
+    ("--sync-timeout", "MCP_SYNC_TIMEOUT_S"),
 ];
 
 /// A command line and what is set in its environment.
@@ -61,17 +61,31 @@ impl Launch {
         fields
     }
 
+    /// Takes a flag out of the arguments, and says what stood there.
+    pub fn take_flag(&mut self, flag: &str) -> Option<String> {
+        let place = self.args.iter().position(|argument| {
+            let rest = argument.strip_prefix(flag);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })?;
+        let argument = self.args.remove(place);
+        match argument.split_once('=') {
+            Some((_, value)) => Some(value.to_owned()),
+            None => (place < self.args.len()).then(|| self.args.remove(place)),
+        }
+    }
+
     /// Where the server keeps its data.
     pub fn data_directory(&self) -> PathBuf {
-        let argument = |argument: &String| argument.strip_prefix(FLAGS[0].0).map(expand_home);
-        let argument = self.args.iter().find_map(argument);
-        argument.unwrap_or_else(|| data_directory(&self.env))
+        let [(flag, _), _] = FLAGS;
+        let argument = self.clone().take_flag(flag);
+        argument.map_or_else(|| data_directory(&self.env), |path| expand_home(&path))
     }
 
     /// Whether it starts this program, wherever that lies.
     pub fn is_of_this_program(&self) -> bool {
-        let program = Path::new(&self.command).file_stem();
-        program.is_some_and(|program| program == NAME) || self.installs_first()
+        let program = Path::new(&self.command).file_name();
+        let is_it = |program| program == NAME || program == concat!(env!("CARGO_PKG_NAME"), ".exe");
+        program.is_some_and(is_it) || self.installs_first()
     }
 
     /// Whether it is the line that installs this program where it is missing.
@@ -88,7 +102,9 @@ pub fn data_directory(settings: &IndexMap<String, String>) -> PathBuf {
         .iter()
         .find(|setting| setting.name == DATA_DIRECTORY)
         .map_or("", |setting| setting.default);
-    expand_home(settings.get(DATA_DIRECTORY).map_or(usual, String::as_str))
+    let set = settings.get(DATA_DIRECTORY).map(|set| set.trim());
+    // An empty one counts as not set.
+    expand_home(set.filter(|set| !set.is_empty()).unwrap_or(usual))
 }
 
 fn text(value: &Value) -> String {
@@ -106,7 +122,16 @@ pub fn this_program() -> PathBuf {
 pub fn typed() -> String {
     match in_path() {
         Some(_) => NAME.to_owned(),
-        None => format!("\"{}\"", running().display()),
+        None => quoted(&running().to_string_lossy()),
+    }
+}
+
+/// An argument as one types it, where a shell would take it apart.
+pub fn quoted(argument: &str) -> String {
+    if argument.contains(char::is_whitespace) {
+        format!("\"{argument}\"")
+    } else {
+        argument.to_owned()
     }
 }
 

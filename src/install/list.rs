@@ -5,10 +5,14 @@ use std::fmt::Write;
 use super::client::{CLIENTS, Client, Places};
 use super::file::Configuration;
 use super::original::{self, Registration};
-use super::{is_own, typed};
+use super::{Request, is_own, typed};
+
+/// What to know where the original runs on data that this program has used.
+pub(super) const PASSWORDS: &str = "Where both use one data directory, the original can no longer read \
+     its passwords once this program has encrypted them.\n";
 
 /// The clients that are here, a line each, and how to go on.
-pub(super) fn clients(places: &Places) -> String {
+pub(super) fn clients(places: &Places, request: &Request) -> String {
     let (here, elsewhere): (Vec<_>, Vec<_>) =
         CLIENTS.iter().partition(|client| client.is_here(places));
     let lines: Vec<_> = here
@@ -29,18 +33,22 @@ pub(super) fn clients(places: &Places) -> String {
         list += "No MCP client that is known was found.\n";
     }
     let program = typed();
+    let settings = request.typed_settings();
     let example = here.first().map_or("NAME", |client| client.name);
     let _ = write!(
         list,
-        "\nPut it in:    {program} install --client {example}\n\
-         See first:    {program} install --client {example} --dry-run\n\
+        "\nPut it in:    {program} install --client {example}{settings}\n\
+         See first:    {program} install --client {example}{settings} --dry-run\n\
          Take it out:  {program} uninstall --client {example}\n"
     );
     if !elsewhere.is_empty() {
         let names: Vec<_> = elsewhere.iter().map(|client| client.name).collect();
         let _ = writeln!(list, "Known and not found here: {}", names.join(", "));
     }
-    let _ = writeln!(list, "For any other client: {program} install --print");
+    let _ = writeln!(
+        list,
+        "For any other client: {program} install --print{settings}"
+    );
     list
 }
 
@@ -87,8 +95,7 @@ pub(super) fn remaining_originals(places: &Places) -> String {
         );
     }
     if !told.is_empty() {
-        told += "Where both use one data directory, the original can no longer read its passwords \
-                 once this program has encrypted them.\n";
+        told += PASSWORDS;
     }
     told
 }

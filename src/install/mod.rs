@@ -26,8 +26,8 @@ use client::{Client, Places};
 use document::{Document, Edit, Format};
 use file::Configuration;
 use launch::Launch;
-pub use launch::{this_program, typed};
-pub use original::is_named_by as names_original;
+pub use launch::{quoted, this_program, typed};
+pub use original::is_left_over;
 use plan::Plan;
 pub use refusal::Refusal;
 use removal::Removal;
@@ -46,7 +46,7 @@ pub fn install(request: &Request, out: &mut impl Write) -> Result<(), Refusal> {
     }
     let places = Places::of_user().ok_or(Refusal::NoHome)?;
     let Some(client) = client else {
-        return say(out, &list::clients(&places));
+        return say(out, &list::clients(&places, request));
     };
     let configuration = Configuration::read(client, &places)?;
     let plan = Plan::make(request, &configuration, &places)?;
@@ -61,10 +61,7 @@ pub fn install(request: &Request, out: &mut impl Write) -> Result<(), Refusal> {
     } else if request.is_dry {
         return say(out, &difference(&configuration, &after));
     } else {
-        if plan.makes_backup {
-            configuration.back_up()?;
-        }
-        configuration.replace(Some(&after))?;
+        configuration.replace(Some(&after), configuration.wants_backup())?;
         registered(&configuration, &plan)
     };
     say(out, &(told + &list::remaining_originals(&places)))
@@ -80,12 +77,13 @@ fn registered(configuration: &Configuration, plan: &Plan) -> String {
     };
     format!(
         "{title} now starts it as `{}`.\n  configuration  {}\n{backup}  command        {}\n  \
-         data           {}\nRestart {title}. `{} uninstall --client {name}` takes it out again.\n",
+         data           {}\nRestart {title}. `{} uninstall --client {name} --name {}` takes it out again.\n",
         plan.name,
         configuration.path.display(),
         plan.launch.command,
         plan.launch.data_directory().display(),
         typed(),
+        plan.name,
     )
 }
 
@@ -94,34 +92,35 @@ pub fn uninstall(request: &Request, out: &mut impl Write) -> Result<(), Refusal>
     let client = request.client()?;
     let places = Places::of_user().ok_or(Refusal::NoHome)?;
     let Some(client) = client else {
-        return say(out, &list::clients(&places));
+        return say(out, &list::clients(&places, request));
     };
     let configuration = Configuration::read(client, &places)?;
     let shown = configuration.path.display();
-    let mut own: Vec<_> = configuration
+    let own: Vec<_> = configuration
         .servers()
         .filter(|(_, entry)| is_own(entry))
-        .filter(|(name, _)| request.name.as_ref().is_none_or(|wanted| wanted == *name))
         .collect();
-    let Some((name, entry)) = own.pop() else {
-        let told = format!("{} does not have it in {shown}.\n", client.title);
-        return say(out, &told);
+    let mut meant = own.clone();
+    meant.retain(|(name, _)| request.means(name));
+    let (name, entry) = match meant.as_slice() {
+        [] => {
+            let told = format!("{} does not have it in {shown}.\n", client.title);
+            return say(out, &told);
+        }
+        [one] => *one,
+        several => return Err(Refusal::ambiguous(&configuration, several)),
     };
-    if !own.is_empty() {
-        own.push((name, entry));
-        let names = own.into_iter().map(|(name, _)| format!("`{name}`"));
-        return Err(Refusal::Ambiguous {
-            path: configuration.path.clone(),
-            names: names.collect(),
-        });
-    }
     let removal = Removal::make(&configuration, name, entry)?;
     if request.is_dry {
-        let after = removal.after.unwrap_or_default();
-        return say(out, &difference(&configuration, &after));
+        let after = removal.after.as_deref().unwrap_or_default();
+        let mut told = difference(&configuration, after);
+        if removal.after.is_none() {
+            told += "The file would go as well.\n";
+        }
+        return say(out, &told);
     }
-    configuration.replace(removal.after.as_deref())?;
-    if removal.is_exact {
+    configuration.replace(removal.after.as_deref(), false)?;
+    if own.len() == 1 {
         configuration.drop_backup();
     }
     let became = if removal.after.is_none() {
@@ -132,7 +131,10 @@ pub fn uninstall(request: &Request, out: &mut impl Write) -> Result<(), Refusal>
         format!("all else in {shown} is as it was")
     };
     let title = client.title;
-    let told = format!("`{name}` is taken out: {became}.\nRestart {title}.\n");
+    let mut told = format!("`{name}` is taken out: {became}.\nRestart {title}.\n");
+    if removal.gives_back {
+        told += list::PASSWORDS;
+    }
     say(out, &told)
 }
 

@@ -1,6 +1,7 @@
 //! The Node original, as clients start it.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -9,6 +10,8 @@ use super::launch::{FLAGS, Launch};
 use crate::config::SETTINGS;
 
 const PACKAGE: &str = "@fkom13/mcp-sftp-orchestrator";
+/// What it calls itself in a checkout, by version.
+const MANIFEST_NAMES: [&str; 2] = [PACKAGE, "mcp-orchestrator-server"];
 const SCRIPT: &str = "server.js";
 
 /// A place in a configuration where the original is registered.
@@ -18,6 +21,8 @@ pub struct Registration {
     pub keys: Vec<String>,
     /// What it has set, wherever it has it from.
     pub settings: IndexMap<String, String>,
+    /// A file of settings that could not be understood as a whole.
+    pub unread: Option<PathBuf>,
 }
 
 impl Registration {
@@ -40,10 +45,18 @@ pub fn registrations(configuration: &Value) -> Vec<Registration> {
 }
 
 fn search(value: &Value, keys: &mut Vec<String>, found: &mut Vec<Registration>) {
-    if let Some(settings) = Launch::read(value).as_ref().and_then(settings) {
+    let launch = Launch::read(value).filter(|launch| !launch.is_of_this_program());
+    if let Some(launch) = launch
+        && let Some(named) = launch
+            .args
+            .iter()
+            .position(|argument| is_named_by(argument))
+    {
+        let (settings, unread) = settings(&launch, named);
         found.push(Registration {
             keys: keys.clone(),
             settings,
+            unread,
         });
     }
     for (key, value) in value.as_object().into_iter().flatten() {
@@ -54,51 +67,63 @@ fn search(value: &Value, keys: &mut Vec<String>, found: &mut Vec<Registration>) 
 }
 
 /// Whether an argument tells Node, or a starter of Node packages, to run the original.
-pub fn is_named_by(argument: &str) -> bool {
-    if let Some(version) = argument.strip_prefix(PACKAGE) {
-        return version.is_empty() || version.starts_with('@');
-    }
+fn is_named_by(argument: &str) -> bool {
     let path = Path::new(argument);
-    path.ends_with(SCRIPT) && is_its_directory(path.parent())
+    is_package(argument) || path.ends_with(SCRIPT) && path.parent().is_some_and(is_its_directory)
 }
 
-fn is_its_directory(directory: Option<&Path>) -> bool {
-    let Some(directory) = directory else {
-        return false;
-    };
-    let manifest = std::fs::read(directory.join("package.json"));
-    let manifest = manifest.map(|text| serde_json::from_slice::<Value>(&text));
-    match manifest {
-        Ok(Ok(manifest)) => manifest["name"] == PACKAGE,
-        // It may have been removed since.
-        _ => directory.ends_with("mcp-sftp-orchestrator"),
-    }
+/// Whether an argument to this program is one that was left from a registration of the original. Its
+/// checkout may be gone by then.
+pub fn is_left_over(argument: &str) -> bool {
+    is_package(argument) || Path::new(argument).ends_with(SCRIPT)
 }
 
-/// The original's settings if that is what is started: its arguments go before its variables, and
-/// these before the `.env` file beside its script.
-fn settings(launch: &Launch) -> Option<IndexMap<String, String>> {
-    let named = launch
-        .args
-        .iter()
-        .position(|argument| is_named_by(argument))?;
+fn is_package(argument: &str) -> bool {
+    let version = argument.strip_prefix(PACKAGE);
+    version.is_some_and(|version| version.is_empty() || version.starts_with('@'))
+}
+
+fn is_its_directory(directory: &Path) -> bool {
+    let manifest = fs::read(directory.join("package.json")).unwrap_or_default();
+    let manifest = serde_json::from_slice(&manifest).unwrap_or(Value::Null);
+    let name = manifest["name"].as_str().unwrap_or_default();
+    MANIFEST_NAMES.contains(&name) || directory.ends_with("mcp-sftp-orchestrator")
+}
+
+/// The original's settings: its arguments go before its variables, and these before the `.env` file
+/// beside its script. And that file, if it was not understood as a whole.
+fn settings(launch: &Launch, named: usize) -> (IndexMap<String, String>, Option<PathBuf>) {
     let mut settings = launch.env.clone();
-    for argument in &launch.args[named + 1..] {
-        for (flag, variable) in FLAGS {
-            if let Some(value) = argument.strip_prefix(flag) {
-                settings.insert(variable.to_owned(), value.to_owned());
-            }
+    let mut own = Launch {
+        args: launch.args[named + 1..].to_vec(),
+        ..Launch::default()
+    };
+    for (flag, variable) in FLAGS {
+        if let Some(value) = own.take_flag(flag) {
+            settings.insert(variable.to_owned(), value);
         }
     }
     let script = Path::new(&launch.args[named]);
-    let file = script.is_absolute().then(|| script.with_file_name(".env"));
-    let lines = file.and_then(|file| dotenvy::from_path_iter(file).ok());
-    for (name, value) in lines.into_iter().flatten().flatten() {
-        if SETTINGS.iter().any(|setting| setting.name == name) && !settings.contains_key(&name) {
-            settings.insert(name, value);
+    if !script.is_absolute() {
+        return (settings, None);
+    }
+    let file = script.with_file_name(".env");
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    let mut unread = None;
+    let mut set = IndexMap::new();
+    for line in dotenvy::from_read_iter(text.as_bytes()) {
+        match line {
+            Ok((name, value)) if SETTINGS.iter().any(|setting| setting.name == name) => {
+                set.insert(name, value);
+            }
+            Ok(_) => {}
+            Err(_) => unread = Some(file.clone()),
         }
     }
-    Some(settings)
+    for (name, value) in set {
+        settings.entry(name).or_insert(value);
+    }
+    (settings, unread)
 }
 
 #[cfg(test)]
@@ -111,29 +136,32 @@ mod tests {
     fn it_is_known_however_it_is_started() {
         let directory = tempfile::tempdir().unwrap();
         let checkout = directory.path().join("sftp-mcp");
-        std::fs::create_dir(&checkout).unwrap();
+        fs::create_dir(&checkout).unwrap();
         let script = checkout.join("server.js");
         let script = script.to_str().unwrap();
-        assert!(!is_named_by(script));
-        std::fs::write(
-            checkout.join("package.json"),
-            format!("{{\"name\": \"{PACKAGE}\"}}"),
-        )
-        .unwrap();
+        assert!(!is_named_by(script) && is_left_over(script));
+        for name in MANIFEST_NAMES {
+            let manifest = json!({"name": name}).to_string();
+            fs::write(checkout.join("package.json"), manifest).unwrap();
+            assert!(is_named_by(script), "{name}");
+        }
         for argument in [
             "@fkom13/mcp-sftp-orchestrator",
             "@fkom13/mcp-sftp-orchestrator@8.1.0",
             "/home/u/node_modules/@fkom13/mcp-sftp-orchestrator/server.js",
             "/home/u/mcp-sftp-orchestrator/server.js",
-            script,
         ] {
-            assert!(is_named_by(argument), "{argument}");
+            assert!(
+                is_named_by(argument) && is_left_over(argument),
+                "{argument}"
+            );
         }
         for argument in [
             "-y",
             "server.js",
             "/x/other/server.js",
             "mcp-sftp-orchestrator",
+            "--data-dir=/@fkom13/mcp-sftp-orchestrator",
         ] {
             assert!(!is_named_by(argument), "{argument}");
         }
@@ -143,17 +171,16 @@ mod tests {
     fn settings_come_from_where_the_original_has_them() {
         let directory = tempfile::tempdir().unwrap();
         let checkout = directory.path().join("mcp-sftp-orchestrator");
-        std::fs::create_dir(&checkout).unwrap();
-        std::fs::write(
-            checkout.join(".env"),
-            "MCP_DATA_DIR=/file\nMAX_QUEUE_SIZE=7\nOTHER=x\n",
-        )
-        .unwrap();
+        fs::create_dir(&checkout).unwrap();
+        let file = checkout.join(".env");
+        let text = "MAX_QUEUE_SIZE=6\nMCP_DATA_DIR=/file\nMAX_QUEUE_SIZE=7\nOTHER=x\n";
+        fs::write(&file, text).unwrap();
         let script = checkout.join("server.js");
         let configuration = json!({"projects": {"/p": {"mcpServers": {
             "one": {"command": "node", "args": [script, "--data-dir=/argument"], "env": {"MCP_DATA_DIR": "/env", "A": "b"}},
             "two": {"command": "node", "args": [script]},
             "else": {"command": "node", "args": ["/other/server.js"]},
+            "moved": {"command": "/bin/mcp-sftp-orchestrator", "args": [script]},
         }}}});
         let found = registrations(&configuration);
         assert_eq!(found.len(), 2);
@@ -164,5 +191,12 @@ mod tests {
         assert_eq!(of(&found[1], "MCP_DATA_DIR").unwrap(), "/file");
         assert_eq!(of(&found[1], "MAX_QUEUE_SIZE").unwrap(), "7");
         assert_eq!(of(&found[1], "OTHER"), None);
+        assert!(found.iter().all(|found| found.unread.is_none()));
+
+        fs::write(&file, "MCP_DATA_DIR=/home/me/My Data\n").unwrap();
+        assert_eq!(registrations(&configuration)[1].unread, Some(file.clone()));
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert_eq!(registrations(&configuration)[1].settings.len(), 0);
     }
 }

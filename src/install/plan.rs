@@ -8,18 +8,16 @@ use serde_json::{Map, Value};
 use super::client::Places;
 use super::file::Configuration;
 use super::launch::{FLAGS, Launch, data_directory};
-use super::original;
+use super::original::{self, Registration};
 use super::refusal::Refusal;
-use super::removal::Removal;
 use super::{NAME, Request, is_own, list};
+use crate::config::SETTINGS;
 
 /// What is to be put in, and where.
 pub(super) struct Plan {
     pub(super) name: String,
     pub(super) fields: Map<String, Value>,
     pub(super) launch: Launch,
-    /// Whether the present file is kept as what it was before this program.
-    pub(super) makes_backup: bool,
 }
 
 impl Plan {
@@ -29,17 +27,19 @@ impl Plan {
         places: &Places,
     ) -> Result<Self, Refusal> {
         let client = configuration.client;
-        let is_wanted = |name: &str| request.name.as_ref().is_none_or(|wanted| wanted == name);
-        let own = configuration
+        let own: Vec<_> = configuration
             .servers()
-            .find(|(name, entry)| is_wanted(name) && is_own(entry));
-        if let Some((name, entry)) = own {
-            return Self::renewed(request, configuration, name, entry);
+            .filter(|(name, entry)| is_own(entry) && request.means(name))
+            .collect();
+        match own.as_slice() {
+            [] => {}
+            [(name, entry)] => return Self::renewed(request, name, entry),
+            several => return Err(Refusal::ambiguous(configuration, several)),
         }
         let originals = original::registrations(configuration.document.value());
         let mut in_place: Vec<_> = originals
             .iter()
-            .filter(|original| original.is_among(client.servers) && is_wanted(original.name()))
+            .filter(|original| original.is_among(client.servers) && request.means(original.name()))
             .collect();
         in_place.sort_by_key(|original| original.name() != NAME);
         let Some(original) = in_place.first() else {
@@ -56,12 +56,16 @@ impl Plan {
         if !request.decided(&question)? {
             return Self::added(request, configuration, IndexMap::new());
         }
+        if let Some(file) = &original.unread
+            && request.overrides.data_dir.is_none()
+        {
+            return Err(Refusal::Unclear(format!("`{}`", file.display())));
+        }
         let launch = request.launch(original.settings.clone())?;
         Ok(Self {
             name: original.name().to_owned(),
             fields: launch.fields(),
             launch,
-            makes_backup: true,
         })
     }
 
@@ -85,17 +89,11 @@ impl Plan {
             name,
             fields: configuration.client.entry(&launch),
             launch,
-            makes_backup: true,
         })
     }
 
     /// For an entry that is there already: where this program lies now, and what was asked for.
-    fn renewed(
-        request: &Request,
-        configuration: &Configuration,
-        name: &str,
-        entry: &Value,
-    ) -> Result<Self, Refusal> {
+    fn renewed(request: &Request, name: &str, entry: &Value) -> Result<Self, Refusal> {
         let mut launch = request.launch(IndexMap::new())?;
         let old = Launch::read(entry).unwrap_or_default();
         if old.installs_first() {
@@ -105,21 +103,17 @@ impl Plan {
         for (flag, variable) in FLAGS {
             // An argument would go before the variable.
             if launch.env.contains_key(variable) {
-                launch.args.retain(|argument| !argument.starts_with(flag));
+                launch.take_flag(flag);
             }
         }
         let fields = launch.fields();
         for (variable, value) in old.env {
             launch.env.entry(variable).or_insert(value);
         }
-        let has_more =
-            || Ok::<_, Refusal>(Removal::make(configuration, name, entry)?.after.is_some());
         Ok(Self {
             name: name.to_owned(),
             fields,
             launch,
-            // An older one shows the file without this program.
-            makes_backup: !configuration.backup().exists() && has_more()?,
         })
     }
 }
@@ -130,27 +124,38 @@ impl Request {
         &self,
         places: &Places,
     ) -> Result<IndexMap<String, String>, Refusal> {
+        let found = list::originals(places).into_iter();
+        let with_settings = |(_, found): &(_, Registration)| {
+            self.takes_over == Some(true) || !found.settings.is_empty() || found.unread.is_some()
+        };
+        let Some((client, original)) = found.into_iter().find(with_settings) else {
+            return match self.takes_over {
+                Some(true) => Err(Refusal::NoOriginal),
+                _ => Ok(IndexMap::new()),
+            };
+        };
         if self.overrides.data_dir.is_some() {
             return Ok(IndexMap::new());
         }
-        let found = list::originals(places);
-        let Some((client, registration)) = found
-            .into_iter()
-            .find(|(_, found)| !found.settings.is_empty())
-        else {
-            return Ok(IndexMap::new());
-        };
         let question = format!(
             "{} has the Node original, with its data in {}.\nUse its settings and its data here too?",
             client.title,
-            data_directory(&registration.settings).display()
+            data_directory(&original.settings).display()
         );
-        let wanted = self.decided(&question)?;
-        Ok(if wanted {
-            registration.settings
-        } else {
-            IndexMap::new()
-        })
+        if !self.decided(&question)? {
+            return Ok(IndexMap::new());
+        }
+        if let Some(file) = original.unread {
+            return Err(Refusal::Unclear(format!("`{}`", file.display())));
+        }
+        let mut settings = original.settings;
+        settings.retain(|name, _| SETTINGS.iter().any(|setting| setting.name == name));
+        // What its own client puts in their place, another may not.
+        if let Some((name, _)) = settings.iter().find(|(_, value)| value.contains('$')) {
+            let place = original.keys.join(" › ");
+            return Err(Refusal::Unclear(format!("`{name}` in {place}")));
+        }
+        Ok(settings)
     }
 
     fn decided(&self, question: &str) -> Result<bool, Refusal> {

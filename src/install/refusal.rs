@@ -2,8 +2,22 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::client::names;
+use super::file::Configuration;
 use crate::error::Error;
+
+impl Refusal {
+    /// That several entries may be meant.
+    pub(super) fn ambiguous(configuration: &Configuration, entries: &[(&String, &Value)]) -> Self {
+        let names = entries.iter().map(|(name, _)| format!("`{name}`"));
+        Self::Ambiguous {
+            path: configuration.path.clone(),
+            names: names.collect(),
+        }
+    }
+}
 
 /// What stands in the way, and what to do about it. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +35,7 @@ pub enum Refusal {
     #[error("`{0}` is no name for a server: use letters, digits, `-` and `_`")]
     BadName(String),
     /// A configuration that its client could not read either, or that cannot be changed safely.
-    #[error("`{}` is left as it is: {reason}. Mend it, or add by hand what --print shows", path.display())]
+    #[error("`{}` is left as it is: {reason}. Mend it and run this again, or change it by hand; `install --print` shows the entry", path.display())]
     Broken {
         /// The file.
         path: PathBuf,
@@ -52,6 +66,12 @@ pub enum Refusal {
     /// The original is registered, and nobody said what is to become of its place and settings.
     #[error("{0}\nsay --take-over or --no-take-over")]
     Undecided(String),
+    /// The original was to be taken over, and is not there.
+    #[error("no registration of the Node original is found; leave --take-over out")]
+    NoOriginal,
+    /// The original's data may be elsewhere than it seems.
+    #[error("where the Node original has its data is not clear from {0}; say it with --data-dir")]
+    Unclear(String),
     /// A file could not be read or written.
     #[error(transparent)]
     Storage(#[from] Error),

@@ -11,8 +11,6 @@ use super::refusal::Refusal;
 pub(super) struct Removal {
     /// Its text; `None` is no file.
     pub(super) after: Option<String>,
-    /// Whether that is, to the byte, what was there before.
-    pub(super) is_exact: bool,
     /// Whether an entry is back that this program had taken the place of.
     pub(super) gives_back: bool,
 }
@@ -28,10 +26,14 @@ impl Removal {
         let replaced = before.document.value()[key].get(name);
         // One of this program, which somebody had put in by hand, is not to come back.
         let was_own = replaced.is_some_and(is_own);
-        let replaced = replaced.filter(|_| !was_own);
+        let replaced = replaced.and_then(Value::as_object).filter(|_| !was_own);
+        // A link to the file is not this program's to remove.
+        let is_to_stay = before.text.is_none() && configuration.path.is_symlink();
         let fields = entry.as_object().cloned().unwrap_or_default();
         let again = before.document.edited(key, name, Edit::Put(&fields));
-        let is_exact = !was_own && again.is_ok_and(|again| again == configuration.text());
+        let is_exact =
+            !was_own && !is_to_stay && again.is_ok_and(|again| again == configuration.text());
+        // To the byte what was there, if nothing else has changed since.
         let after = if is_exact {
             before.text.clone()
         } else {
@@ -46,7 +48,6 @@ impl Removal {
         Ok(Self {
             gives_back: replaced.is_some(),
             after,
-            is_exact,
         })
     }
 }

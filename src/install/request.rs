@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 
 use super::client::Client;
-use super::launch::{Launch, this_program};
+use super::launch::{Launch, quoted, this_program};
 use super::refusal::Refusal;
 use crate::config::Overrides;
 
@@ -33,6 +33,22 @@ impl Request {
             .as_deref()
             .map(|name| Client::named(name).ok_or_else(|| Refusal::UnknownClient(name.to_owned())));
         client.transpose()
+    }
+
+    /// Whether an entry of this name may be meant.
+    pub(super) fn means(&self, name: &str) -> bool {
+        self.name.as_ref().is_none_or(|wanted| wanted == name)
+    }
+
+    /// The settings among its options, as they are typed.
+    pub(super) fn typed_settings(&self) -> String {
+        let directory = self.overrides.data_dir.as_ref().map(|directory| {
+            let directory = directory.to_string_lossy();
+            format!(" {}", quoted(&format!("--data-dir={directory}")))
+        });
+        let timeout = self.overrides.sync_timeout;
+        let timeout = timeout.map(|timeout| format!(" --sync-timeout={}", timeout.as_secs_f64()));
+        directory.unwrap_or_default() + &timeout.unwrap_or_default()
     }
 
     pub(super) fn checked_name(&self) -> Result<Option<&str>, Refusal> {

@@ -11,23 +11,29 @@ pub fn replace_file(path: &Path, bytes: &[u8], like: Option<&Metadata>) -> io::R
     let mut new = tempfile::NamedTempFile::new_in(directory)?;
     new.write_all(bytes)?;
     if let Some(like) = like {
-        give_to_owner(new.as_file(), like);
-        new.as_file().set_permissions(like.permissions())?;
+        take_after(new.as_file(), like)?;
     }
     new.as_file().sync_all()?;
     new.persist(path).map_err(|error| error.error)?;
     sync_directory(directory)
 }
 
-/// Only root can, and only root needs to.
 #[cfg(unix)]
-fn give_to_owner(file: &File, like: &Metadata) {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let _ = fchown(file, Some(like.uid()), Some(like.gid()));
+fn take_after(file: &File, like: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+
+    let mut rights = like.permissions();
+    if fchown(file, Some(like.uid()), Some(like.gid())).is_err() {
+        // Its group would be another one.
+        rights.set_mode(rights.mode() & !0o070);
+    }
+    file.set_permissions(rights)
 }
 
 #[cfg(not(unix))]
-fn give_to_owner(_: &File, _: &Metadata) {}
+fn take_after(file: &File, like: &Metadata) -> io::Result<()> {
+    file.set_permissions(like.permissions())
+}
 
 #[cfg(unix)]
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {

@@ -218,8 +218,13 @@ impl Desk {
         command.env("HOME", &self.home).current_dir(&self.home);
     }
 
-    /// Runs the program, with nobody there to be asked.
-    pub async fn run(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Said {
+    /// Runs the program with the words of a line, with nobody there to be asked.
+    pub async fn run(&self, line: impl AsRef<str>) -> Said {
+        self.run_with(line.as_ref().split(' ')).await
+    }
+
+    /// The same with arguments that may have spaces in them.
+    pub async fn run_with(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Said {
         let mut command = self.command(arguments);
         let output = command.stdin(Stdio::null()).output().await.unwrap();
         Said {
@@ -233,13 +238,13 @@ impl Desk {
     /// `meanwhile` has been done.
     pub async fn ask(
         &self,
-        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        line: &str,
         prompt: &str,
         meanwhile: impl FnOnce(),
         answer: &str,
     ) -> (Option<i32>, String) {
         let (mut keyboard, seat) = terminal();
-        let mut command = self.command(arguments);
+        let mut command = self.command(line.split(' '));
         let mut child = command
             .stdin(seat.try_clone().unwrap())
             .stdout(seat.try_clone().unwrap())

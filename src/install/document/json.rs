@@ -44,16 +44,16 @@ pub(super) fn edited(text: &str, key: &str, name: &str, edit: Edit<'_>) -> Resul
     let top = root.object_value_or_set();
     let servers = top.object_value_or_set(key);
     match edit {
-        Edit::Put(fields) => match servers.get(name) {
-            Some(entry) => merge(&entry.object_value_or_set(), fields),
+        Edit::Put(fields) | Edit::Replace(fields) => match servers.get(name) {
+            Some(entry) => {
+                let entry = entry.object_value_or_set();
+                if matches!(edit, Edit::Replace(_)) {
+                    retain(&entry, fields);
+                }
+                merge(&entry, fields);
+            }
             None => {
                 servers.append(name, object(fields));
-            }
-        },
-        Edit::Replace(value) => match servers.get(name) {
-            Some(entry) => entry.set_value(input(value)),
-            None => {
-                servers.append(name, input(value));
             }
         },
         Edit::Remove { with_servers } => {
@@ -91,6 +91,22 @@ fn merge(object: &CstObject, fields: &Map<String, Value>) {
                 .as_ref()
                 == Some(new) => {}
             _ => present.set_value(input(new)),
+        }
+    }
+}
+
+/// Drops what is not among these fields.
+fn retain(object: &CstObject, fields: &Map<String, Value>) {
+    for property in object.properties() {
+        let name = property.decoded_name();
+        match name.and_then(|name| fields.get(&name)) {
+            None => property.remove(),
+            Some(Value::Object(fields)) => {
+                if let Some(object) = property.object_value() {
+                    retain(&object, fields);
+                }
+            }
+            Some(_) => {}
         }
     }
 }

@@ -21,8 +21,8 @@ pub enum Format {
 pub enum Edit<'a> {
     /// It has these fields from now on, beside those that it has already.
     Put(&'a Map<String, Value>),
-    /// It is this from now on.
-    Replace(&'a Value),
+    /// It has these fields from now on, and no others.
+    Replace(&'a Map<String, Value>),
     /// It goes.
     Remove {
         /// Whether what holds the servers goes too, if nothing else is in it.
@@ -71,11 +71,11 @@ impl Document {
         &self.value
     }
 
-    /// The servers under that key.
-    pub fn servers(&self, key: &str) -> Result<Map<String, Value>, String> {
+    /// The servers under that key, if there are any.
+    pub fn servers(&self, key: &str) -> Result<Option<&Map<String, Value>>, String> {
         match self.value.get(key) {
-            None => Ok(Map::new()),
-            Some(Value::Object(servers)) => Ok(servers.clone()),
+            None => Ok(None),
+            Some(Value::Object(servers)) => Ok(Some(servers)),
             Some(_) => Err(format!("`{key}` in it is not an object")),
         }
     }
@@ -125,8 +125,8 @@ fn apply(value: &mut Value, key: &str, name: &str, edit: Edit<'_>) {
             let entry = servers.entry(name).or_insert_with(|| Map::new().into());
             merge(entry, fields);
         }
-        Edit::Replace(value) => {
-            servers.insert(name.to_owned(), value.clone());
+        Edit::Replace(fields) => {
+            servers.insert(name.to_owned(), fields.clone().into());
         }
         Edit::Remove { .. } => {
             servers.shift_remove(name);
@@ -225,6 +225,40 @@ mod tests {
             assert_eq!(put(format, text).unwrap(), changed);
             assert_eq!(put(format, changed).unwrap(), changed);
         }
+    }
+
+    #[test]
+    fn comments_stay_with_what_they_are_about() {
+        let above = "[servers.a]\nurl = 1\n# enabled = false\n";
+        let next = "\n# about z\n[z]\nb = 1\n";
+        let own = "\n[servers.own]\ncommand = \"/p\"\nargs = []\nenv = { A = \"b\" }\n";
+        let text = [above, next].concat();
+        assert_eq!(
+            put(Format::Toml, &text).unwrap(),
+            [above, own, next].concat()
+        );
+        assert_eq!(put(Format::Toml, above).unwrap(), [above, own].concat());
+
+        let text = [above, "# mine\n", own, next].concat();
+        let document = Document::parse(Format::Toml, &text).unwrap();
+        let edit = Edit::Remove { with_servers: true };
+        let after = document.edited("servers", "own", edit).unwrap();
+        assert_eq!(after, [above, "# mine\n", next].concat());
+
+        let old = "# by npx\n[servers.own] # here\n# why\ncommand = \"npx\" # pinned\nargs = [\"x\"] # them\n\n[servers.own.env]\n# where\nA = \"b\"\n";
+        let text = [above, "\n", old, next].concat();
+        let taken = put(Format::Toml, &text).unwrap();
+        let expected = text.replace("\"npx\"", "\"/p\"").replace("[\"x\"]", "[]");
+        assert_eq!(taken, expected);
+        let before = Document::parse(Format::Toml, &text).unwrap();
+        let before = before.value()["servers"]["own"]
+            .as_object()
+            .unwrap()
+            .clone();
+        let changed = taken.replace("A = \"b\"", "A = \"b\"\nNEW = \"c\"");
+        let changed = Document::parse(Format::Toml, &changed).unwrap();
+        let given_back = changed.edited("servers", "own", Edit::Replace(&before));
+        assert_eq!(given_back.unwrap(), text);
     }
 
     #[test]

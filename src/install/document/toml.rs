@@ -42,16 +42,18 @@ pub(super) fn edited(text: &str, key: &str, name: &str, edit: Edit<'_>) -> Resul
         return Err(format!("`{key}` in it is not a table"));
     };
     match edit {
-        Edit::Put(fields) => match servers.get_mut(name).and_then(Item::as_table_like_mut) {
-            Some(entry) => merge(entry, fields)?,
-            None => {
-                servers.insert(name, Item::Table(table(fields)?));
+        Edit::Put(fields) | Edit::Replace(fields) => {
+            if let Some(entry) = servers.get_mut(name).and_then(Item::as_table_like_mut) {
+                if matches!(edit, Edit::Replace(_)) {
+                    retain(entry, fields);
+                }
+                merge(entry, fields)?;
+            } else {
+                let mut entry = Table::new();
+                merge(&mut entry, fields)?;
+                servers.insert(name, Item::Table(entry));
             }
-        },
-        Edit::Replace(Value::Object(fields)) => {
-            servers.insert(name, Item::Table(table(fields)?));
         }
-        Edit::Replace(_) => return Err(format!("`{name}` in it would not be a table")),
         Edit::Remove { with_servers } => {
             servers.remove(name);
             if with_servers && servers.is_empty() {
@@ -62,12 +64,6 @@ pub(super) fn edited(text: &str, key: &str, name: &str, edit: Edit<'_>) -> Resul
     Ok(carried_over(text, &before, &document.to_string()))
 }
 
-fn table(fields: &Map<String, Value>) -> Result<Table, String> {
-    let mut table = Table::new();
-    merge(&mut table, fields)?;
-    Ok(table)
-}
-
 fn merge(table: &mut dyn TableLike, fields: &Map<String, Value>) -> Result<(), String> {
     for (key, new) in fields {
         match (table.get_mut(key), new) {
@@ -76,14 +72,40 @@ fn merge(table: &mut dyn TableLike, fields: &Map<String, Value>) -> Result<(), S
                 merge(present.expect("it has just been seen to be one"), fields)?;
             }
             (Some(present), new) if reads_as(present, new) => {}
-            (_, new) => {
+            (present, new) => {
                 let value = new.serialize(ValueSerializer::new());
-                let value = value.map_err(|error| error.to_string())?;
-                table.insert(key, Item::Value(value));
+                let mut value = value.map_err(|error| error.to_string())?;
+                match present.and_then(Item::as_value_mut) {
+                    Some(present) => {
+                        // The comment behind it.
+                        *value.decor_mut() = present.decor().clone();
+                        *present = value;
+                    }
+                    None => {
+                        table.insert(key, Item::Value(value));
+                    }
+                }
             }
         }
     }
     Ok(())
+}
+
+/// Drops what is not among these fields.
+fn retain(table: &mut dyn TableLike, fields: &Map<String, Value>) {
+    let present: Vec<_> = table.iter().map(|(key, _)| key.to_owned()).collect();
+    for key in present {
+        match (fields.get(&key), table.get_mut(&key)) {
+            (None, _) => {
+                table.remove(&key);
+            }
+            (Some(Value::Object(fields)), Some(item)) if item.is_table_like() => {
+                let item = item.as_table_like_mut();
+                retain(item.expect("it has just been seen to be one"), fields);
+            }
+            _ => {}
+        }
+    }
 }
 
 fn reads_as(present: &Item, value: &Value) -> bool {
@@ -92,8 +114,11 @@ fn reads_as(present: &Item, value: &Value) -> bool {
     read.as_ref() == Some(value)
 }
 
-/// The change from `before` to `after`, made in the text that `before` was read from: the library
-/// writes every line's end, and the last one's, in one way.
+/// The change from `before` to `after`, made in the text that `before` was read from.
+///
+/// The library writes every line's end, and the last one's, in one way. And it takes comments for a
+/// part of what follows them: those directly below a line are left with it, and those above what is
+/// removed are left.
 fn carried_over(text: &str, before: &str, after: &str) -> String {
     let lines: Vec<_> = text.split_inclusive('\n').collect();
     let before: Vec<_> = before.split_inclusive('\n').collect();
@@ -101,24 +126,33 @@ fn carried_over(text: &str, before: &str, after: &str) -> String {
     if lines.len() != before.len() {
         return after.concat();
     }
-    let pairs = || before.iter().zip(&after);
-    let above = pairs().take_while(|(old, new)| old == new).count();
-    let shorter = before.len().min(after.len());
+    let pairs = before.iter().zip(&after);
+    let mut above = pairs.take_while(|(old, new)| old == new).count();
     let backwards = before.iter().rev().zip(after.iter().rev());
     let below = backwards
-        .take(shorter - above)
+        .take(before.len().min(after.len()) - above)
         .take_while(|(old, new)| old == new)
         .count();
+    let added = &after[above..after.len() - below];
+    let mut rest = lines.len() - below;
+    let comments = |lines: &[&str]| {
+        let is_one = |line: &&&str| line.trim_start().starts_with('#');
+        lines.iter().take_while(is_one).count()
+    };
+    if above == rest && above > 0 && !lines[above - 1].trim().is_empty() {
+        above += comments(&lines[above..]);
+        rest = above;
+    } else if added.is_empty() {
+        above += comments(&lines[above..rest]);
+    }
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut whole = lines[..above].concat();
-    let is_open = !whole.is_empty() && !whole.ends_with('\n');
-    let added = &after[above..after.len() - below];
-    if is_open && !added.is_empty() {
+    if !whole.is_empty() && !whole.ends_with('\n') && !added.is_empty() {
         whole.push_str(end);
     }
     for line in added {
         whole.push_str(line.trim_end_matches(['\r', '\n']));
         whole.push_str(end);
     }
-    whole + &lines[before.len() - below..].concat()
+    whole + &lines[rest..].concat()
 }
