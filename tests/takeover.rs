@@ -301,6 +301,7 @@ async fn one_that_another_client_has_is_found_too() {
     let said = desk.run("install --client cursor --take-over").await.ok();
     for part in [
         "still registered with Claude Code: projects › /work › mcpServers › o",
+        "take it out by hand",
         "can no longer read its passwords",
     ] {
         assert!(said.contains(part), "{part}: {said}");

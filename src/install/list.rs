@@ -85,12 +85,18 @@ pub(super) fn originals(places: &Places) -> Vec<(&'static Client, Registration)>
 pub(super) fn remaining_originals(places: &Places) -> String {
     let mut told = String::new();
     for (client, original) in originals(places) {
-        let keys = original.keys.join(" › ");
+        let advice = if original.is_among(client.servers) {
+            let (program, client) = (typed(), client.name);
+            format!("`{program} install --client {client}` takes its place")
+        } else {
+            "there it goes before this one; take it out by hand".to_owned()
+        };
         // Writing to a string cannot fail.
         let _ = writeln!(
             told,
-            "The Node original is still registered with {}: {keys}, in {}.",
+            "The Node original is still registered with {}: {}, in {}; {advice}.",
             client.title,
+            original.keys.join(" › "),
             client.file(places).display()
         );
     }
