@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::client::{Client, Places};
 use super::document::{Document, Edit};
-use super::is_own;
+use super::launch::is_own;
 use super::refusal::Refusal;
+use super::request::Request;
 use crate::error::Error;
 use crate::store::replace_file;
 
@@ -54,6 +55,27 @@ impl Configuration {
         servers.ok().flatten().into_iter().flatten()
     }
 
+    /// The entries of this program.
+    pub fn own(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.servers().filter(|(_, entry)| is_own(entry))
+    }
+
+    /// The one that a request means.
+    pub fn meant(&self, request: &Request) -> Result<Option<(&String, &Value)>, Refusal> {
+        let meant: Vec<_> = self.own().filter(|(name, _)| request.means(name)).collect();
+        match meant.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(*one)),
+            several => Err(Refusal::Ambiguous {
+                path: self.path.clone(),
+                names: several
+                    .iter()
+                    .map(|(name, _)| format!("`{name}`"))
+                    .collect(),
+            }),
+        }
+    }
+
     /// Its text as it is written; empty where there is no file.
     pub fn text(&self) -> &str {
         self.text.as_deref().unwrap_or_default()
@@ -78,13 +100,14 @@ impl Configuration {
     /// Whether what it is now is to be kept. A backup shows the file without this program: one that was
     /// made before its first entry does so for every later one, and a file that it has made needs none.
     pub fn wants_backup(&self) -> bool {
-        let is_own = |(_, entry): (_, &Value)| is_own(entry);
-        if !self.servers().any(is_own) {
-            return true;
-        }
-        let top = self.document.value().as_object();
-        let is_its_making = top.is_some_and(|top| top.len() == 1) && self.servers().all(is_own);
-        !is_its_making && !self.backup().exists()
+        let own = self.own().count();
+        let top = self
+            .document
+            .value()
+            .as_object()
+            .map_or(0, serde_json::Map::len);
+        let is_its_making = top == 1 && own == self.servers().count();
+        own == 0 || !is_its_making && !self.backup().exists()
     }
 
     /// What the file was before this program was registered in it: its backup, or no file at all.

@@ -96,6 +96,11 @@ impl Launch {
     }
 }
 
+/// Whether an entry of a configuration starts this program.
+pub fn is_own(entry: &Value) -> bool {
+    Launch::read(entry).is_some_and(|launch| launch.is_of_this_program())
+}
+
 /// Where the server keeps its data that has these settings.
 pub fn data_directory(settings: &IndexMap<String, String>) -> PathBuf {
     let usual = SETTINGS

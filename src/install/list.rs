@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use super::client::{CLIENTS, Client, Places};
 use super::file::Configuration;
+use super::launch::typed;
 use super::original::{self, Registration};
-use super::{Request, is_own, typed};
+use super::request::Request;
 
 /// What to know where the original runs on data that this program has used.
 pub(super) const PASSWORDS: &str = "Where both use one data directory, the original can no longer read \
@@ -56,8 +57,7 @@ fn state(client: &'static Client, places: &Places) -> String {
     let Ok(configuration) = Configuration::read(client, places) else {
         return "cannot be read".to_owned();
     };
-    let own = configuration.servers().find(|(_, entry)| is_own(entry));
-    if let Some((name, _)) = own {
+    if let Some((name, _)) = configuration.own().next() {
         return format!("registered as `{name}`");
     }
     let originals = original::registrations(configuration.document.value());

@@ -17,7 +17,6 @@ mod request;
 use std::io::Write;
 
 use indexmap::IndexMap;
-use serde_json::Value;
 use similar::TextDiff;
 
 use crate::error::Error;
@@ -25,16 +24,12 @@ pub use client::names as client_names;
 use client::{Client, Places};
 use document::{Document, Edit, Format};
 use file::Configuration;
-use launch::Launch;
 pub use launch::{quoted, this_program, typed};
 pub use original::is_left_over;
 use plan::Plan;
 pub use refusal::Refusal;
 use removal::Removal;
-pub use request::Request;
-
-/// The name of a registration where nothing else is said, and in every example.
-pub const NAME: &str = "orchestrator";
+pub use request::{NAME, Request};
 
 /// Registers this program in a client's configuration, or lists the clients.
 pub fn install(request: &Request, out: &mut impl Write) -> Result<(), Refusal> {
@@ -96,19 +91,9 @@ pub fn uninstall(request: &Request, out: &mut impl Write) -> Result<(), Refusal>
     };
     let configuration = Configuration::read(client, &places)?;
     let shown = configuration.path.display();
-    let own: Vec<_> = configuration
-        .servers()
-        .filter(|(_, entry)| is_own(entry))
-        .collect();
-    let mut meant = own.clone();
-    meant.retain(|(name, _)| request.means(name));
-    let (name, entry) = match meant.as_slice() {
-        [] => {
-            let told = format!("{} does not have it in {shown}.\n", client.title);
-            return say(out, &told);
-        }
-        [one] => *one,
-        several => return Err(Refusal::ambiguous(&configuration, several)),
+    let Some((name, entry)) = configuration.meant(request)? else {
+        let told = format!("{} does not have it in {shown}.\n", client.title);
+        return say(out, &told);
     };
     let removal = Removal::make(&configuration, name, entry)?;
     if request.is_dry {
@@ -120,7 +105,7 @@ pub fn uninstall(request: &Request, out: &mut impl Write) -> Result<(), Refusal>
         return say(out, &told);
     }
     configuration.replace(removal.after.as_deref(), false)?;
-    if own.len() == 1 {
+    if configuration.own().count() == 1 {
         configuration.drop_backup();
     }
     let became = if removal.after.is_none() {
@@ -136,10 +121,6 @@ pub fn uninstall(request: &Request, out: &mut impl Write) -> Result<(), Refusal>
         told += list::PASSWORDS;
     }
     say(out, &told)
-}
-
-fn is_own(entry: &Value) -> bool {
-    Launch::read(entry).is_some_and(|launch| launch.is_of_this_program())
 }
 
 /// A whole configuration with nothing but this registration in it.

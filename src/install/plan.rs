@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 use super::client::Places;
 use super::file::Configuration;
 use super::launch::{FLAGS, Launch, data_directory};
+use super::list;
 use super::original::{self, Registration};
 use super::refusal::Refusal;
-use super::{NAME, Request, is_own, list};
+use super::request::{NAME, Request};
 use crate::config::SETTINGS;
 
 /// What is to be put in, and where.
@@ -27,14 +28,8 @@ impl Plan {
         places: &Places,
     ) -> Result<Self, Refusal> {
         let client = configuration.client;
-        let own: Vec<_> = configuration
-            .servers()
-            .filter(|(name, entry)| is_own(entry) && request.means(name))
-            .collect();
-        match own.as_slice() {
-            [] => {}
-            [(name, entry)] => return Self::renewed(request, name, entry),
-            several => return Err(Refusal::ambiguous(configuration, several)),
+        if let Some((name, entry)) = configuration.meant(request)? {
+            return Self::renewed(request, name, entry);
         }
         let originals = original::registrations(configuration.document.value());
         let mut in_place: Vec<_> = originals

@@ -2,22 +2,8 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use super::client::names;
-use super::file::Configuration;
 use crate::error::Error;
-
-impl Refusal {
-    /// That several entries may be meant.
-    pub(super) fn ambiguous(configuration: &Configuration, entries: &[(&String, &Value)]) -> Self {
-        let names = entries.iter().map(|(name, _)| format!("`{name}`"));
-        Self::Ambiguous {
-            path: configuration.path.clone(),
-            names: names.collect(),
-        }
-    }
-}
 
 /// What stands in the way, and what to do about it. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::document::Edit;
 use super::file::Configuration;
-use super::is_own;
+use super::launch::is_own;
 use super::refusal::Refusal;
 
 /// How a configuration is to be without one entry of this program.

@@ -9,6 +9,9 @@ use super::launch::{Launch, quoted, this_program};
 use super::refusal::Refusal;
 use crate::config::Overrides;
 
+/// The name of a registration where nothing else is said, and in every example.
+pub const NAME: &str = "orchestrator";
+
 /// What is asked for.
 #[derive(Debug, Default)]
 pub struct Request {
