@@ -32,6 +32,7 @@ mod policy;
 mod pool;
 mod protocol;
 mod queue;
+mod refused;
 mod restart;
 mod resume;
 mod routes;

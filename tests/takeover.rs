@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::helper::{Desk, MCP_CLIENTS, McpClient, RawProcess, text};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator");
+use crate::helper::{BINARY, Desk, MCP_CLIENTS, McpClient, RawProcess, text};
 
 /// A data directory that the original wrote.
 fn data_of_original(desk: &Desk) -> PathBuf {

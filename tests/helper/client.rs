@@ -15,9 +15,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines as TextLines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+/// Where the binary under test lies.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator");
+
 /// The binary under test.
 pub fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-sftp-orchestrator"));
+    let mut command = Command::new(BINARY);
     command.kill_on_drop(true);
     // The tests' own surroundings must not configure it.
     for setting in mcp_sftp_orchestrator::config::SETTINGS {

@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::{Folder, RawProcess, binary, directory, terminal};
+use super::{BINARY, Folder, RawProcess, binary, directory, terminal};
 
 /// A client, and where and how it keeps its servers.
 pub struct McpClient {
@@ -18,7 +18,7 @@ pub struct McpClient {
     /// The key of its servers.
     pub servers: &'static str,
     /// Whether its entries say that they speak over stdio.
-    pub names_transport: bool,
+    names_transport: bool,
     /// What its file may well hold.
     pub realistic: &'static str,
 }
@@ -99,9 +99,18 @@ impl McpClient {
         root.to_serde_value().unwrap()
     }
 
+    /// The entry that it gets where nothing else is asked for.
+    pub fn plain_entry(&self) -> Value {
+        let mut entry = json!({"command": BINARY, "args": []});
+        if self.names_transport {
+            entry["type"] = "stdio".into();
+        }
+        entry
+    }
+
     /// The text of a file that has only this server.
     pub fn only(&self, name: &str, entry: &Value) -> String {
-        let whole = serde_json::json!({self.servers: {name: entry}});
+        let whole = json!({self.servers: {name: entry}});
         if self.name == "codex" {
             return toml_edit::ser::to_string_pretty(&whole).unwrap();
         }
@@ -301,7 +310,7 @@ impl Desk {
     /// The data directory of the server that such an entry starts.
     pub async fn data_directory(&self, entry: &Value) -> PathBuf {
         let mut process = self.start(entry).await;
-        let told = process.tool("system_diagnostics", serde_json::json!({"verbose": true}));
+        let told = process.tool("system_diagnostics", json!({"verbose": true}));
         let told = told.await.ok();
         Path::new(told.facts()["dataDir"].as_str().unwrap()).to_owned()
     }

@@ -1,0 +1,176 @@
+//! What `install` refuses, with every file left as it is.
+
+use serde_json::json;
+
+use crate::helper::{BINARY, Desk, MCP_CLIENTS, McpClient};
+
+#[tokio::test]
+async fn a_broken_file_is_refused_and_not_touched() {
+    for client in &MCP_CLIENTS {
+        let whole = client.realistic.trim_end();
+        let mut broken: Vec<(Vec<u8>, &str)> =
+            vec![([client.realistic.as_bytes(), b"\xff"].concat(), "UTF-8")];
+        if client.name == "codex" {
+            broken.push((b"model = \"x\"\n[mcp_servers\n".to_vec(), "line 2"));
+            broken.push((b"mcp_servers = 3\n".to_vec(), "`mcp_servers`"));
+            broken.push((
+                b"[mcp_servers.a]\ncommand = \"a\"\n[mcp_servers.a]\n".to_vec(),
+                "line 3",
+            ));
+        } else {
+            broken.push((whole.as_bytes()[..whole.len() - 1].to_vec(), "line "));
+            broken.push((b"[1, 2]".to_vec(), "not an object"));
+            broken.push((b"{'a': 1}".to_vec(), "line 1"));
+            let servers = client.servers;
+            broken.push((format!("{{\"{servers}\": []}}").into(), "is not an object"));
+            broken.push((
+                format!("{{\"{servers}\": null}}").into(),
+                "is not an object",
+            ));
+            // A reader takes the last, and an entry in the first would be lost.
+            broken.push((
+                format!("{{\"{servers}\": {{}}, \"{servers}\": {{}}}}").into(),
+                "cannot be changed",
+            ));
+        }
+        if client.name.starts_with("claude") {
+            broken.push((b"{ \"a\": 1 } // comment".to_vec(), "line 1"));
+            broken.push((b"{ \"a\": 1, }".to_vec(), "line 1"));
+        }
+        for (text, reason) in broken {
+            let desk = Desk::set();
+            desk.write(client, &text);
+            let files = desk.files();
+            for command in ["install", "uninstall"] {
+                if command == "uninstall" && reason == "cannot be changed" {
+                    continue;
+                }
+                let refusal = desk
+                    .run(format!("{} --client {}", command, client.name))
+                    .await
+                    .refusal();
+                let file = desk.file(client);
+                for part in [file.to_str().unwrap(), reason, "--print"] {
+                    assert!(refusal.contains(part), "{part}: {refusal}");
+                }
+                assert_eq!(desk.files(), files, "{}: {reason}", client.name);
+            }
+        }
+    }
+}
+
+/// What a parser shows of a broken text may be somebody's secret.
+#[tokio::test]
+async fn a_refusal_quotes_nothing() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        desk.write(client, "\"token\": = \"s3cr3t-t0ken\n");
+        let refusal = desk.run(format!("install --client {}", client.name)).await;
+        assert!(!refusal.refusal().contains("s3cr3t"));
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_stands_for_another_server_is_not_taken() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        let other = json!({"command": "other", "args": ["--x"]});
+        desk.write(client, client.only("orchestrator", &other));
+        let files = desk.files();
+        let refusal = desk
+            .run(format!("install --client {}", client.name))
+            .await
+            .refusal();
+        assert!(
+            refusal.contains("`other`") && refusal.contains("--name"),
+            "{refusal}"
+        );
+        assert_eq!(desk.files(), files);
+        let name = client.name;
+        desk.run(format!("install --client {name} --name fleet"))
+            .await
+            .ok();
+        let servers = desk.servers(client);
+        assert_eq!(servers["fleet"], client.plain_entry());
+        assert_eq!(servers["orchestrator"], other);
+        let said = desk.run(format!("uninstall --client {name} --name orchestrator"));
+        assert!(said.await.ok().contains("does not have it"));
+    }
+    let desk = Desk::set();
+    for name in ["", "a b", "ä"] {
+        let refusal = desk
+            .run_with(["install", "--client", "cursor", "--name", name])
+            .await;
+        assert!(refusal.refusal().contains("no name for a server"));
+    }
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let desk = Desk::set();
+    let refusal = desk.run("install --client emacs").await.refusal();
+    assert!(
+        refusal.contains("`emacs`") && refusal.contains("claude-code"),
+        "{refusal}"
+    );
+    for line in [
+        "--client=cursor --sync-timeout=1",
+        "doctor --dry-run",
+        "uninstall --print",
+        "uninstall --take-over",
+        "uninstall --data-dir=/d",
+        "install --data-dir=",
+    ] {
+        let said = desk.run(line).await;
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let word = if line.ends_with('=') {
+            "directory"
+        } else {
+            "install"
+        };
+        assert!(
+            said.stderr.contains(word) && said.stdout.is_empty(),
+            "{said:?}"
+        );
+    }
+    let refusal = desk
+        .run("install --client cursor --take-over")
+        .await
+        .refusal();
+    assert!(
+        refusal.contains("no registration of the Node original"),
+        "{refusal}"
+    );
+    // A script of that name is somebody's own.
+    let cursor = McpClient::named("cursor");
+    let wrapped = json!({"command": "/home/u/mcp-sftp-orchestrator.sh", "args": []});
+    desk.write(cursor, cursor.only("orchestrator", &wrapped));
+    let refusal = desk.run("install --client cursor").await.refusal();
+    assert!(refusal.contains("mcp-sftp-orchestrator.sh"), "{refusal}");
+    assert_eq!(desk.files().len(), 1);
+}
+
+/// Writing fails, for real: the file stays as it was.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_leaves_the_file_alone() {
+    let client = McpClient::named("cursor");
+    let desk = Desk::set();
+    // With an entry and a backup there already, nothing is written but the file itself.
+    desk.write(client, client.realistic);
+    desk.run("install --client cursor").await.ok();
+    let files = desk.files();
+    // No file may grow, as on a full disk.
+    let mut command = tokio::process::Command::new("sh");
+    command.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 0; exec \"$0\" install --client cursor --data-dir=/other",
+        BINARY,
+    ]);
+    desk.settle(&mut command);
+    let output = command.output().await.unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("cannot write"), "{complaint}");
+    assert_eq!(desk.files(), files, "and nothing is left behind");
+}
