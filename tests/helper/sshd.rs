@@ -175,6 +175,11 @@ impl Sshd {
 impl Drop for Sshd {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            // It is gone with its folder, and says best what went wrong.
+            let log = std::fs::read_to_string(self.directory.path().join("log"));
+            eprintln!("sshd said:\n{}", log.unwrap_or_default());
+        }
     }
 }
 
