@@ -221,7 +221,7 @@ mod unix {
     use std::process::Stdio;
 
     use super::{NAME, Path, directory, json, one_liner};
-    use crate::helper::{Folder, RawProcess, binary, text};
+    use crate::helper::{Folder, RawProcess, apart, text};
 
     /// A machine with a home of an awkward name, and no more programs than it is given.
     struct Machine {
@@ -269,17 +269,9 @@ mod unix {
         }
 
         fn one_liner(&self) -> tokio::process::Command {
-            // The test's own settings, with another program.
-            let mut command = tokio::process::Command::new("/bin/sh");
-            for (name, value) in binary().as_std().get_envs() {
-                match value {
-                    Some(value) => command.env(name, value),
-                    None => command.env_remove(name),
-                };
-            }
+            let mut command = apart(tokio::process::Command::new("/bin/sh"));
             command
                 .args(one_liner("sh"))
-                .kill_on_drop(true)
                 .env_remove("CARGO_HOME")
                 .env("HOME", &self.home)
                 .env("PATH", &self.programs);

@@ -10,7 +10,8 @@ use tracing::Level;
 
 use crate::secret::Secret;
 use crate::ssh::host_key::Policy;
-use raw::{Layer, Raw, data_dir_of, read_env_file};
+use raw::{Layer, Raw};
+pub(crate) use raw::{data_dir_of, read_env_file};
 pub use settings::{SETTINGS, Setting};
 
 /// Long enough for a server to restart, or a laptop to find its network again.

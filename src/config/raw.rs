@@ -10,7 +10,7 @@ use super::{SETTINGS, expand_home, parse_seconds};
 use crate::secret::Secret;
 use crate::ssh::host_key::Policy;
 
-pub(super) type Layer = HashMap<String, String>;
+pub(crate) type Layer = HashMap<String, String>;
 
 fn default_of(name: &str) -> &'static str {
     SETTINGS
@@ -20,14 +20,16 @@ fn default_of(name: &str) -> &'static str {
         .default
 }
 
-pub(super) fn data_dir_of(layers: &[Layer]) -> PathBuf {
+/// Where the server keeps its data that has these settings.
+pub(crate) fn data_dir_of(layers: &[Layer]) -> PathBuf {
     let set = layers
         .iter()
         .find_map(|layer| set_in(layer, "MCP_DATA_DIR"));
     expand_home(set.unwrap_or(default_of("MCP_DATA_DIR")))
 }
 
-pub(super) fn read_env_file(path: &Path, warnings: &mut Vec<String>) -> Layer {
+/// What a `.env` file sets. A line that is not understood is a warning; no file sets nothing.
+pub(crate) fn read_env_file(path: &Path, warnings: &mut Vec<String>) -> Layer {
     let mut layer = Layer::new();
     // As a whole first: what cannot be read, such as a directory, would be a line without end.
     let text = std::fs::read(path).unwrap_or_default();

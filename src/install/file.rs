@@ -12,10 +12,10 @@ use super::launch::is_own;
 use super::refusal::Refusal;
 use super::request::Request;
 use crate::error::Error;
-use crate::store::replace_file;
+use crate::store::{replace_file, sibling};
 
 /// What the name of a backup ends with.
-const BEFORE: &str = ".before-mcp-sftp-orchestrator";
+const BEFORE: &str = "before-mcp-sftp-orchestrator";
 
 /// A client's configuration as it stands.
 #[derive(Debug)]
@@ -92,9 +92,7 @@ impl Configuration {
 
     /// Where its backup lies, or would lie.
     pub fn backup(&self) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(BEFORE);
-        self.path.with_file_name(name)
+        sibling(&self.path, BEFORE)
     }
 
     /// Whether what it is now is to be kept. A backup shows the file without this program: one that was

@@ -7,15 +7,13 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::config::{SETTINGS, expand_home};
+use crate::config::{data_dir_of, expand_home};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
-const DATA_DIRECTORY: &str = "MCP_DATA_DIR";
-
 /// Arguments that this program and the original take, and the variables that they go before.
 pub const FLAGS: [(&str, &str); 2] = [
-    ("--data-dir", DATA_DIRECTORY),
+    ("--data-dir", "MCP_DATA_DIR"),
     ("--sync-timeout", "MCP_SYNC_TIMEOUT_S"),
 ];
 
@@ -103,13 +101,7 @@ pub fn is_own(entry: &Value) -> bool {
 
 /// Where the server keeps its data that has these settings.
 pub fn data_directory(settings: &IndexMap<String, String>) -> PathBuf {
-    let usual = SETTINGS
-        .iter()
-        .find(|setting| setting.name == DATA_DIRECTORY)
-        .map_or("", |setting| setting.default);
-    let set = settings.get(DATA_DIRECTORY).map(|set| set.trim());
-    // An empty one counts as not set.
-    expand_home(set.filter(|set| !set.is_empty()).unwrap_or(usual))
+    data_dir_of(&[settings.clone().into_iter().collect()])
 }
 
 fn text(value: &Value) -> String {

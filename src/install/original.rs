@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::launch::{FLAGS, Launch};
-use crate::config::SETTINGS;
+use crate::config::{SETTINGS, read_env_file};
 
 const PACKAGE: &str = "@fkom13/mcp-sftp-orchestrator";
 /// What it calls itself in a checkout, by version.
@@ -108,22 +108,14 @@ fn settings(launch: &Launch, named: usize) -> (IndexMap<String, String>, Option<
         return (settings, None);
     }
     let file = script.with_file_name(".env");
-    let text = fs::read_to_string(&file).unwrap_or_default();
-    let mut unread = None;
-    let mut set = IndexMap::new();
-    for line in dotenvy::from_read_iter(text.as_bytes()) {
-        match line {
-            Ok((name, value)) if SETTINGS.iter().any(|setting| setting.name == name) => {
-                set.insert(name, value);
-            }
-            Ok(_) => {}
-            Err(_) => unread = Some(file.clone()),
+    let mut warnings = Vec::new();
+    let mut set = read_env_file(&file, &mut warnings);
+    for setting in SETTINGS {
+        if let Some(value) = set.remove(setting.name) {
+            settings.entry(setting.name.to_owned()).or_insert(value);
         }
     }
-    for (name, value) in set {
-        settings.entry(name).or_insert(value);
-    }
-    (settings, unread)
+    (settings, (!warnings.is_empty()).then_some(file))
 }
 
 #[cfg(test)]

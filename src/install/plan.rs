@@ -51,12 +51,7 @@ impl Plan {
         if !request.decided(&question)? {
             return Self::added(request, configuration, IndexMap::new());
         }
-        if let Some(file) = &original.unread
-            && request.overrides.data_dir.is_none()
-        {
-            return Err(Refusal::Unclear(format!("`{}`", file.display())));
-        }
-        let launch = request.launch(original.settings.clone())?;
+        let launch = request.launch(request.settings_of(original)?)?;
         Ok(Self {
             name: original.name().to_owned(),
             fields: launch.fields(),
@@ -119,11 +114,11 @@ impl Request {
         &self,
         places: &Places,
     ) -> Result<IndexMap<String, String>, Refusal> {
-        let found = list::originals(places).into_iter();
         let with_settings = |(_, found): &(_, Registration)| {
             self.takes_over == Some(true) || !found.settings.is_empty() || found.unread.is_some()
         };
-        let Some((client, original)) = found.into_iter().find(with_settings) else {
+        let Some((client, original)) = list::originals(places).into_iter().find(with_settings)
+        else {
             return match self.takes_over {
                 Some(true) => Err(Refusal::NoOriginal),
                 _ => Ok(IndexMap::new()),
@@ -140,10 +135,7 @@ impl Request {
         if !self.decided(&question)? {
             return Ok(IndexMap::new());
         }
-        if let Some(file) = original.unread {
-            return Err(Refusal::Unclear(format!("`{}`", file.display())));
-        }
-        let mut settings = original.settings;
+        let mut settings = self.settings_of(&original)?;
         settings.retain(|name, _| SETTINGS.iter().any(|setting| setting.name == name));
         // What its own client puts in their place, another may not.
         if let Some((name, _)) = settings.iter().find(|(_, value)| value.contains('$')) {
@@ -151,6 +143,16 @@ impl Request {
             return Err(Refusal::Unclear(format!("`{name}` in {place}")));
         }
         Ok(settings)
+    }
+
+    /// The original's settings, if they tell where the data is.
+    fn settings_of(&self, original: &Registration) -> Result<IndexMap<String, String>, Refusal> {
+        match &original.unread {
+            Some(file) if self.overrides.data_dir.is_none() => {
+                Err(Refusal::Unclear(format!("`{}`", file.display())))
+            }
+            _ => Ok(original.settings.clone()),
+        }
     }
 
     fn decided(&self, question: &str) -> Result<bool, Refusal> {

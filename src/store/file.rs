@@ -166,11 +166,16 @@ impl JsonFile {
     }
 
     fn sibling(&self, extension: &str) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(".");
-        name.push(extension);
-        self.path.with_file_name(name)
+        sibling(&self.path, extension)
     }
+}
+
+/// The file beside `path` that has its whole name, and after it a dot and `extension`.
+pub(crate) fn sibling(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(extension);
+    path.with_file_name(name)
 }
 
 fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error> {

@@ -20,9 +20,12 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator");
 
 /// The binary under test.
 pub fn binary() -> Command {
-    let mut command = Command::new(BINARY);
+    apart(Command::new(BINARY))
+}
+
+/// A command that ends with its test, and starts servers which the tests' own surroundings do not configure.
+pub fn apart(mut command: Command) -> Command {
     command.kill_on_drop(true);
-    // The tests' own surroundings must not configure it.
     for setting in mcp_sftp_orchestrator::config::SETTINGS {
         command.env_remove(setting.name);
     }

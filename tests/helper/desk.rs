@@ -8,7 +8,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::{BINARY, Folder, RawProcess, binary, directory, terminal};
+use super::{BINARY, Folder, RawProcess, apart, binary, directory, terminal};
 
 /// A client, and where and how it keeps its servers.
 pub struct McpClient {
@@ -289,13 +289,7 @@ impl Desk {
 
     /// Starts a server by the entry that a client has for it, as that client would.
     pub async fn start(&self, entry: &Value) -> RawProcess {
-        let mut command = Command::new(entry["command"].as_str().unwrap());
-        command.kill_on_drop(true).env("MCP_KEYRING", "false");
-        for setting in mcp_sftp_orchestrator::config::SETTINGS {
-            if setting.name != "MCP_KEYRING" {
-                command.env_remove(setting.name);
-            }
-        }
+        let mut command = apart(Command::new(entry["command"].as_str().unwrap()));
         self.settle(&mut command);
         let arguments = entry["args"].as_array().unwrap();
         command.args(arguments.iter().map(|argument| argument.as_str().unwrap()));

@@ -16,7 +16,7 @@ use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
 
 pub use agent::Agent;
-pub use client::{Answer, BINARY, Client, RawProcess, binary, binary_of, request};
+pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
 pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
 pub use http::Http;
