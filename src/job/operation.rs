@@ -17,7 +17,7 @@ use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
 use crate::sftp::transfer::{Request, Summary, Transfer};
-use crate::sftp::{Progress, Roots};
+use crate::sftp::{Notes, Progress, Roots};
 use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
@@ -167,7 +167,7 @@ async fn move_files(
     request: &Request,
     cancel: &CancellationToken,
 ) -> Result<Summary, Error> {
-    let progress = Progress::default();
+    let (progress, notes) = (Progress::default(), Notes::default());
     let transfer = Transfer {
         pool: context.pool,
         alias: &job.alias,
@@ -177,6 +177,7 @@ async fn move_files(
         line_patience: context.config.line_patience,
         roots: context.roots,
         progress: &progress,
+        notes: &notes,
         cancel,
     };
     // Boxed, or the compiler does not see that it may go from thread to thread.
@@ -310,6 +311,10 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
             others => format!(" and {others} more"),
         };
         output = format!("{output}\nfailed: {}{others}", first.file);
+    }
+    for note in &summary.notes {
+        output.push_str("\nNote: ");
+        output.push_str(note);
     }
     job.output = Some(output);
     job.files_done = Some(done);

@@ -9,7 +9,7 @@ use super::sequence::Step;
 use super::status::Kind;
 use crate::error::Error;
 use crate::secret::{MASK, hide};
-use crate::sftp::transfer::{Entry, Request};
+use crate::sftp::transfer::{Entry, Options, Request};
 use crate::ssh::{Bound, secrecy};
 
 impl Operation {
@@ -79,7 +79,7 @@ impl Operation {
             Self::Transfer(request) => {
                 let mut job = Job::new(Kind::Sftp, alias);
                 job.direction = Some(request.direction);
-                job.verify = request.verify.then_some(true);
+                job.verify = request.options.verify.then_some(true);
                 job.part.clone_from(&request.part);
                 match request.entries.as_slice() {
                     [Entry { local, remote }] if !request.patterns => {
@@ -108,6 +108,9 @@ impl Operation {
     pub(super) fn of_job(job: &Job) -> Result<Self, Error> {
         // A retry goes on from the parts of the first try.
         let part = || job.part.clone().unwrap_or_else(|| job.id.to_string());
+        let options = || Options {
+            verify: job.verify == Some(true),
+        };
         let unknown = |what: &str| {
             Err(Error::NotRetryable {
                 id: job.id.to_string(),
@@ -169,7 +172,7 @@ impl Operation {
                     remote: remote.clone(),
                 }],
                 patterns: false,
-                verify: job.verify == Some(true),
+                options: options(),
                 part: Some(part()),
             })),
             (
@@ -183,7 +186,7 @@ impl Operation {
                 direction: *direction,
                 entries: files.clone(),
                 patterns: true,
-                verify: job.verify == Some(true),
+                options: options(),
                 part: Some(part()),
             })),
             (
@@ -255,7 +258,7 @@ mod tests {
                 remote: "b".into(),
             }],
             patterns: false,
-            verify: true,
+            options: Options { verify: true },
             part: None,
         };
         let job = Operation::Transfer(request).new_job("web1");

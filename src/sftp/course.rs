@@ -104,7 +104,7 @@ impl<C: Course> Trip<'_, C> {
         if length < self.way.facts.length {
             return Err(io::Error::other("shrank while it was copied"));
         }
-        if self.conditions.verify {
+        if self.conditions.options.verify {
             let (here, there) = self.sums(&copy, length).await?;
             if here != there {
                 let reason = format!("the checksums differ: {here} here, {there} on the server");

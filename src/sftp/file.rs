@@ -9,11 +9,13 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::notes::Notes;
 use super::path::RemotePath;
 use super::progress::Progress;
 use super::roots::Roots;
 use super::session::{Handle, Session};
 use super::side::blocking;
+use super::transfer::Options;
 use crate::hex::digits;
 use crate::ssh::{Pool, checksum};
 
@@ -30,11 +32,11 @@ pub(super) struct Conditions<'a> {
     pub(super) token: &'a str,
     /// Whether parts of an earlier try may be there.
     pub(super) resume: bool,
-    /// Whether checksums of both sides are compared.
-    pub(super) verify: bool,
+    pub(super) options: Options,
     /// Where files of this machine have to lie.
     pub(super) roots: &'a Roots,
     pub(super) progress: &'a Progress,
+    pub(super) notes: &'a Notes,
     pub(super) cancel: &'a CancellationToken,
     /// Keeps the number of large files under way small: each takes memory.
     pub(super) large: &'a Semaphore,

@@ -6,6 +6,7 @@
 //! | `plan`, `tree`, `pattern` | what goes where |
 //! | `side`, `local`, `remote` | files here and on a server, alike |
 //! | `roots` | where those here have to lie |
+//! | `progress`, `notes` | how far it has come, what the user should know of it |
 //! | `course`, `upload`, `stream`, `download`, `disk`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
 //! | `lanes`, `session`, `client`, `wire` | sessions, their operations, requests outstanding, packets |
 
@@ -18,6 +19,7 @@ mod file;
 mod lanes;
 mod link;
 mod local;
+mod notes;
 mod part;
 mod path;
 mod pattern;
@@ -33,6 +35,7 @@ mod tree;
 mod upload;
 mod wire;
 
+pub use notes::Notes;
 pub use path::RemotePath;
 pub use progress::{Progress, Whole};
 pub use roots::Roots;

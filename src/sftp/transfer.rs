@@ -16,6 +16,7 @@ use super::file::{Conditions, Tried, cancelled};
 use super::lanes::{Lanes, Size, open_further};
 use super::link;
 use super::local::Local;
+use super::notes::Notes;
 use super::pattern::Pattern;
 use super::plan::Plan;
 use super::progress::{Progress, Whole};
@@ -69,10 +70,17 @@ pub struct Request {
     pub entries: Vec<Entry>,
     /// Whether the source of an entry may be a pattern.
     pub patterns: bool,
-    /// Whether checksums of both sides are compared before a file is given its name.
-    pub verify: bool,
+    /// How.
+    pub options: Options,
     /// The token of an earlier try, whose parts are gone on from.
     pub part: Option<String>,
+}
+
+/// How a transfer treats its files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether checksums of both sides are compared before a file is given its name.
+    pub verify: bool,
 }
 
 impl Request {
@@ -118,6 +126,8 @@ pub struct Summary {
     pub resumed: u64,
     /// What there was to move.
     pub whole: Option<Whole>,
+    /// What the user should know of how it went, a sentence each.
+    pub notes: Vec<String>,
     /// Whether it was cancelled before it was through.
     pub cancelled: bool,
     /// Whether the server did not answer then, so that part files may have stayed on it.
@@ -151,6 +161,8 @@ pub struct Transfer<'a> {
     pub roots: &'a Roots,
     /// How far it has come.
     pub progress: &'a Progress,
+    /// What the user should know of how it goes.
+    pub notes: &'a Notes,
     /// Stops it.
     pub cancel: &'a CancellationToken,
 }
@@ -215,6 +227,7 @@ impl Transfer<'_> {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         summary.whole = self.progress.whole();
+        summary.notes = self.notes.take();
         summary.resumed = self.progress.resumed();
         if self.cancel.is_cancelled() {
             summary.cancelled = true;
@@ -269,9 +282,10 @@ impl Transfer<'_> {
             alias: self.alias,
             token: self.token,
             resume: self.request.part.is_some(),
-            verify: self.request.verify,
+            options: self.request.options,
             roots: self.roots,
             progress: self.progress,
+            notes: self.notes,
             cancel: self.cancel,
             large: &large,
             full: AtomicBool::new(false),

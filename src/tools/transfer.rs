@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::job::{Operation, Options};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
-use crate::sftp::transfer::{Direction, Entry, Request};
+use crate::sftp::transfer::{self, Direction, Entry, Request};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -65,7 +65,7 @@ impl Orchestrator {
     )]
     async fn task_transfer(
         &self,
-        Parameters(transfer): Parameters<Transfer>,
+        Parameters(arguments): Parameters<Transfer>,
         call: Call,
     ) -> Result<Reply, Error> {
         let Transfer {
@@ -76,7 +76,7 @@ impl Orchestrator {
             rappel,
             background,
             verify,
-        } = transfer;
+        } = arguments;
         for (name, path) in [("local", &local), ("remote", &remote)] {
             if path.is_empty() {
                 return Err(Error::invalid(name, "is empty"));
@@ -86,7 +86,7 @@ impl Orchestrator {
             direction,
             entries: vec![Entry { local, remote }],
             patterns: false,
-            verify,
+            options: transfer::Options { verify },
             part: None,
         });
         let options = Options {
@@ -131,7 +131,9 @@ impl Orchestrator {
             direction: transfers.direction,
             entries,
             patterns: true,
-            verify: transfers.verify,
+            options: transfer::Options {
+                verify: transfers.verify,
+            },
             part: None,
         });
         let options = Options {
