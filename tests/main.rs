@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
+mod addresses;
 mod apis;
 mod audit;
 mod cancel;
@@ -41,6 +42,7 @@ mod sequence;
 mod servers;
 mod services;
 mod settings;
+mod slow;
 mod takeover;
 mod transfer;
 mod trees;

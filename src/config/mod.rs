@@ -34,6 +34,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Connections per alias that idleness does not close.
     pub min_connections: usize,
+    /// How long each phase of connecting may take, where the server's entry says nothing.
+    pub connect_timeout: Duration,
     /// How long a connection may be unused before it closes.
     pub idle_timeout: Duration,
     /// Time between keep-alives.
@@ -158,6 +160,7 @@ impl Config {
             min_connections: raw
                 .count("MIN_CONNECTIONS_PER_SERVER", 0)
                 .min(max_connections),
+            connect_timeout: raw.seconds("MCP_CONNECT_TIMEOUT_S"),
             idle_timeout: raw.millis("IDLE_TIMEOUT", 1),
             keep_alive: raw.millis("KEEP_ALIVE_INTERVAL", 1),
             line_patience: LINE_PATIENCE,

@@ -58,6 +58,11 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "connections kept open per alias once used",
     },
     Setting {
+        name: "MCP_CONNECT_TIMEOUT_S",
+        default: "20",
+        meaning: "seconds that each phase of connecting may take: connection, greeting, key exchange",
+    },
+    Setting {
         name: "IDLE_TIMEOUT",
         default: "300000",
         meaning: "ms before an idle connection closes",

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Error;
 use crate::secret::{hide, hide_in};
+use crate::ssh::CONNECT_TIMEOUT;
 use crate::time::Timestamp;
 
 impl Error {
@@ -47,6 +48,9 @@ impl Error {
                 "call task_queue for the known tasks; finished ones are kept for a day"
             }
             Self::InvalidArgument { .. } => "correct the argument and call again",
+            Self::Connection { reason, .. } if reason.contains(CONNECT_TIMEOUT) => {
+                "a slow server, such as one that looks up names first, needs a longer connectTimeout (server_add); else check host, port and network"
+            }
             Self::Connection { .. } => "check host, port and network, then call again",
             Self::LineLost { .. } => {
                 "look on the server what was done before calling again: it may have run, or be running"

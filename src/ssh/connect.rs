@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::authenticate::authenticate;
 use super::client::{Client, Judge};
 use super::connection::Connection;
-use super::failure::{ConnectError, failed, unreachable};
+use super::failure::{ConnectError, failed, too_slow, unreachable};
 use super::host_key::{KnownHosts, Problem, Rule, fingerprint};
 use super::pool::{self, Pool};
 use super::route::open_route;
+use super::tap::Tap;
 use super::target::{Route, Target};
 use crate::config::Config;
 use crate::error::Error;
@@ -26,8 +27,8 @@ use crate::store::blocking;
 use crate::store::servers::Server;
 use crate::sync::lock;
 
-/// From the first packet to being logged in; a slow but honest server takes a few seconds.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a login may take at the least; a slow but honest server takes a few seconds.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Unanswered keep-alives that end a connection.
 const KEEP_ALIVES: usize = 3;
@@ -165,9 +166,10 @@ impl Dialer {
         let judge = Judge::By(Box::new(target.rule.clone()));
         let mut connection = self.handshake(target, keys, judge).await?;
         let login = authenticate(&mut connection, target, &self.vault);
-        timeout(DIAL_TIMEOUT, login)
+        let limit = target.connect_timeout.max(LOGIN_TIMEOUT);
+        timeout(limit, login)
             .await
-            .map_err(|_| silent(target))??;
+            .map_err(|_| silent(target, "no answer to the login", limit))??;
         Ok(connection)
     }
 
@@ -181,15 +183,14 @@ impl Dialer {
     ) -> Result<Connection, ConnectError> {
         let token = CancellationToken::new();
         let cut = token.clone().drop_guard();
-        let stream = open_route(target, &self.pool, token).await?;
+        let mut stream = open_route(target, &self.pool, token).await?;
+        let tap = stream.tap();
         let closed = CancellationToken::new();
         let client = Client::new(judge, closed.clone().drop_guard());
         let (refusal, reason, shown) = (client.refusal(), client.reason(), client.shown());
         let settings = self.settings(target, keys).map_err(ConnectError::Final)?;
         let connecting = client::connect_stream(Arc::new(settings), stream, client);
-        let connected = timeout(DIAL_TIMEOUT, connecting)
-            .await
-            .map_err(|_| silent(target))?;
+        let connected = in_phases(target, &tap, connecting).await?;
         let handle = connected.map_err(|error| {
             let refused = lock(&refusal).take();
             match (refused, &target.route) {
@@ -305,12 +306,27 @@ fn ended_early(target: &Target, error: &russh::Error) -> ConnectError {
     }
 }
 
-fn silent(target: &Target) -> ConnectError {
-    ConnectError::Final(failed(
-        &target.alias,
-        &target.server,
-        "ETIMEDOUT: no answer to the handshake",
-    ))
+/// Waits for the handshake, first for the greeting: a server that looks up names takes its time for it.
+async fn in_phases<T>(
+    target: &Target,
+    tap: &Tap,
+    handshake: impl Future<Output = T>,
+) -> Result<T, ConnectError> {
+    let limit = target.connect_timeout;
+    tokio::pin!(handshake);
+    tokio::select! {
+        done = &mut handshake => return Ok(done),
+        heard = timeout(limit, tap.heard()) => {
+            heard.map_err(|_| silent(target, "no greeting", limit))?;
+        }
+    }
+    let done = timeout(limit, handshake).await;
+    done.map_err(|_| silent(target, "no end of the key exchange", limit))
+}
+
+fn silent(target: &Target, phase: &str, limit: Duration) -> ConnectError {
+    let reason = too_slow(phase, limit);
+    ConnectError::Final(failed(&target.alias, &target.server, reason))
 }
 
 fn of_kind(is_kind: IsKind) -> Vec<Algorithm> {

@@ -1,9 +1,13 @@
 //! Why a server cannot be reached, and whether trying again may help.
 
 use std::io;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::store::servers::Server;
+
+/// What a reason names where more time may help.
+pub(crate) const CONNECT_TIMEOUT: &str = "(connectTimeout)";
 
 /// Why a connection did not come about.
 #[derive(Debug)]
@@ -22,6 +26,14 @@ pub(super) fn failed(alias: &str, server: &Server, reason: impl Into<String>) ->
         port: server.port(),
         reason: reason.into(),
     }
+}
+
+/// The reason where a phase took longer than it may.
+pub(super) fn too_slow(phase: &str, limit: Duration) -> String {
+    format!(
+        "ETIMEDOUT: {phase} within {} s {CONNECT_TIMEOUT}",
+        limit.as_secs_f64()
+    )
 }
 
 /// A line that broke during the handshake: a busy server does that (`MaxStartups`), so it may pass.

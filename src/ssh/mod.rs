@@ -1,5 +1,6 @@
 //! SSH: connections, host keys, the pool, and commands.
 
+mod addresses;
 mod authenticate;
 mod bound;
 mod capture;
@@ -30,6 +31,7 @@ mod step;
 mod stop;
 mod stream;
 pub mod streaming;
+mod tap;
 mod target;
 pub mod user_config;
 
@@ -40,7 +42,7 @@ pub(crate) use capture::{abridge, cut_at_start, whole_characters};
 pub use connection::Connection;
 pub(crate) use connection::Silence;
 pub use ended::Ended;
-pub(crate) use failure::os_reason;
+pub(crate) use failure::{CONNECT_TIMEOUT, os_reason};
 pub use output::Output;
 pub use pool::{
     ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel, Use,

@@ -1,29 +1,19 @@
 //! The way to a server: straight, through another server, or through a command.
 
-use std::io;
-use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::Weak;
-use std::time::{Duration, Instant};
 
 use tokio::io::join;
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::process::Command;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::failure::{ConnectError, failed, os_reason};
+use super::addresses::Attempts;
+use super::failure::{ConnectError, failed};
 use super::pool::{self, NoTunnel, Pool};
 use super::stream::Stream;
 use super::target::{Route, Target};
 use crate::error::Error;
-use crate::ssh_config::AddressFamily;
-
-/// How long a server may take to accept.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How long the jump host may take to be reached itself, and to reach further.
-const JUMP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Opens the stream to a server.
 pub(super) async fn open_route(
@@ -41,50 +31,21 @@ pub(super) async fn open_route(
 async fn direct(target: &Target, cut: CancellationToken) -> Result<Stream, ConnectError> {
     let server = &target.server;
     let error = |reason: String| failed(&target.alias, server, reason);
+    let place = (server.host.as_str(), server.port());
+    let mut attempts = Attempts::default();
     let connecting = async {
-        let addresses = lookup_host((server.host.as_str(), server.port())).await;
-        let addresses: Vec<_> = addresses
-            .map_err(|cause| ConnectError::Final(error(format!("ENOTFOUND: {cause}"))))?
-            .filter(|address| match target.family {
-                Some(AddressFamily::Inet) => address.is_ipv4(),
-                Some(AddressFamily::Inet6) => address.is_ipv6(),
-                _ => true,
-            })
-            .collect();
-        connect_from(target.bind_address.as_deref(), &addresses)
-            .await
-            .map_err(|cause| ConnectError::Transient(error(os_reason(&cause))))
+        attempts.look_up(place, target.family).await?;
+        Ok(attempts.connect(target.bind_address.as_deref()).await)
     };
-    let limit = target.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    let tcp = timeout(limit, connecting).await;
-    let late = || ConnectError::Final(error("ETIMEDOUT: it does not accept".to_owned()));
-    Ok(Stream::new(tcp.map_err(|_| late())??, cut))
-}
-
-/// Connects to the first address that accepts.
-async fn connect_from(local: Option<&str>, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    let Some(local) = local else {
-        return TcpStream::connect(addresses).await;
-    };
-    let locals: Vec<_> = lookup_host((local, 0)).await?.collect();
-    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        let is_alike = |local: &&SocketAddr| local.is_ipv4() == address.is_ipv4();
-        let Some(local) = locals.iter().find(is_alike) else {
-            continue;
-        };
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
-        socket.bind(*local)?;
-        match socket.connect(*address).await {
-            Ok(connected) => return Ok(connected),
-            Err(error) => failure = error,
+    match timeout(target.connect_timeout, connecting).await {
+        Ok(Ok(Some(tcp))) => Ok(Stream::new(tcp, cut)),
+        Ok(Ok(None)) => Err(ConnectError::Transient(error(attempts.reason(None)))),
+        Ok(Err(unknown)) => Err(ConnectError::Final(error(unknown))),
+        Err(_) => {
+            let reason = attempts.reason(Some(target.connect_timeout));
+            Err(ConnectError::Final(error(reason)))
         }
     }
-    Err(failure)
 }
 
 /// An error of the jump host itself names that host, and stays as it is.
@@ -100,9 +61,8 @@ async fn through(
         .upgrade()
         .map(Pool::from)
         .ok_or_else(|| ConnectError::Final(error("the pool is closed".to_owned())))?;
-    let deadline = Instant::now() + JUMP_TIMEOUT;
     let place = (server.host.as_str(), server.port());
-    let opening = Box::pin(pool.jump(jump, place, CONNECT_TIMEOUT, deadline));
+    let opening = Box::pin(pool.jump(jump, place, target.connect_timeout));
     let opened = opening.await.map_err(ConnectError::Final)?;
     let channel = opened.map_err(|refusal| {
         let reason = match refusal {

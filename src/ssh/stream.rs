@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::tap::Tap;
+
 /// Bytes read with immediate acknowledgement: more than any handshake and authentication take.
 ///
 /// A server keeps Nagle's algorithm on until a session opens, and the kernel delays
@@ -22,6 +24,7 @@ pub struct Stream {
     inner: Inner,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     quick_bytes: usize,
+    tap: Option<Tap>,
 }
 
 /// Reads and writes.
@@ -43,6 +46,7 @@ impl Stream {
             inner: Inner::Tcp(tcp),
             cut: Box::pin(cut.cancelled_owned()),
             quick_bytes: QUICK_BYTES,
+            tap: None,
         };
         stream.acknowledge_at_once();
         stream
@@ -54,7 +58,13 @@ impl Stream {
             inner: Inner::Other(Box::new(other)),
             cut: Box::pin(cut.cancelled_owned()),
             quick_bytes: 0,
+            tap: None,
         }
+    }
+
+    /// Keeps a copy of what comes from now on.
+    pub(super) fn tap(&mut self) -> Tap {
+        self.tap.get_or_insert_with(Tap::new).clone()
     }
 
     // The kernel falls back to delaying by itself, so this is repeated after each read.
@@ -88,6 +98,11 @@ impl AsyncRead for Stream {
         }
         let before = buf.filled().len();
         let polled = self.inner().poll_read(cx, buf);
+        if let Some(tap) = &self.tap
+            && !tap.take(&buf.filled()[before..])
+        {
+            self.tap = None;
+        }
         if polled.is_ready() && self.quick_bytes > 0 {
             let read = buf.filled().len() - before;
             self.quick_bytes = self.quick_bytes.saturating_sub(read);

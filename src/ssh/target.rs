@@ -30,7 +30,8 @@ pub(super) struct Target {
     pub(super) methods: Methods,
     pub(super) algorithms: Changes,
     pub(super) family: Option<AddressFamily>,
-    pub(super) connect_timeout: Option<Duration>,
+    /// How long each phase of connecting may take.
+    pub(super) connect_timeout: Duration,
     /// The address of this machine to connect from.
     pub(super) bind_address: Option<String>,
     /// Time between keep-alives, and how many unanswered ones end a connection.
@@ -131,7 +132,7 @@ impl Target {
             methods: Methods::default(),
             algorithms: Changes::default(),
             family: None,
-            connect_timeout: None,
+            connect_timeout: server.connect_timeout().unwrap_or(config.connect_timeout),
             bind_address: None,
             keep_alive: (None, None),
             notes: Vec::new(),
@@ -218,7 +219,9 @@ impl Target {
             macs: told.macs,
         };
         self.family = told.address_family;
-        self.connect_timeout = told.connect_timeout;
+        if let (None, Some(told)) = (server.connect_timeout, told.connect_timeout) {
+            self.connect_timeout = told;
+        }
         self.bind_address = told.bind_address;
         self.keep_alive = (told.server_alive_interval, told.server_alive_count_max);
         self

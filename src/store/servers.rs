@@ -1,5 +1,7 @@
 //! The configured servers: `servers.json`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,6 +33,8 @@ pub struct Server {
     pub agent: Option<bool>,
     /// Port, where it is not [`DEFAULT_PORT`].
     pub port: Option<u16>,
+    /// Seconds that each phase of connecting may take.
+    pub connect_timeout: Option<u32>,
     /// The SHA-256 fingerprint of the only host key that it may show.
     pub host_key_fingerprint: Option<String>,
     /// What becomes of its host key if that is not known.
@@ -57,6 +61,12 @@ impl Server {
             Some(name) if self.host.is_empty() => format!("{name} of the SSH configuration"),
             _ => format!("{}@{}:{}", self.user, self.host, self.port()),
         }
+    }
+
+    /// How long each phase of connecting may take, if that is configured.
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        self.connect_timeout
+            .map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     /// The port to connect to.

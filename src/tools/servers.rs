@@ -41,6 +41,9 @@ struct Add {
     /// 22 by default.
     #[schemars(range(min = 1))]
     port: Option<u16>,
+    /// Seconds for each of: connecting, greeting, key exchange. 20 by default.
+    #[schemars(range(min = 1, max = 600))]
+    connect_timeout: Option<u32>,
     /// Accept this host key alone: SHA256:…
     host_key_fingerprint: Option<String>,
     /// If the host key is not known.
@@ -111,6 +114,12 @@ impl Add {
         if self.port == Some(0) {
             return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
         }
+        if self
+            .connect_timeout
+            .is_some_and(|seconds| !(1..=600).contains(&seconds))
+        {
+            return Err(Error::invalid("connectTimeout", "is not 1 to 600 seconds"));
+        }
         if let Some(fingerprint) = &self.host_key_fingerprint {
             fingerprinted("hostKeyFingerprint", fingerprint)?;
         }
@@ -130,6 +139,7 @@ impl Add {
             totp_secret: self.totp_secret,
             agent: self.agent,
             port: self.port,
+            connect_timeout: self.connect_timeout,
             host_key_fingerprint: self.host_key_fingerprint,
             host_key_policy: self.host_key_policy,
             jump: self.jump,

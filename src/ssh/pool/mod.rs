@@ -52,6 +52,9 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
 /// However short a command's own timeout is, a connection may take this long to come about.
 const LEAST_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Phases of connecting that each have their time: connection, greeting, key exchange.
+const PHASES: u32 = 3;
+
 /// How long a call that may run for `limit` waits for a channel before it begins.
 pub fn patience(limit: Option<Duration>) -> Duration {
     limit.unwrap_or(LONGEST_PATIENCE).max(LEAST_PATIENCE)
@@ -102,6 +105,7 @@ impl Pool {
         purpose: Use,
         patience: Duration,
     ) -> Result<OpenChannel, Error> {
+        let patience = patience.max(self.dial_patience(alias));
         let deadline = Instant::now().checked_add(patience);
         let mut refused = 0;
         loop {
@@ -141,8 +145,8 @@ impl Pool {
         alias: &str,
         place: (&str, u16),
         limit: Duration,
-        deadline: Instant,
     ) -> Result<Result<OpenChannel, NoTunnel>, Error> {
+        let deadline = Instant::now() + self.dial_patience(alias).max(LEAST_PATIENCE);
         let forwarded = self.forward(alias, Use::Jump, place, limit, deadline).await;
         forwarded.map(|(_, opened)| opened)
     }
@@ -226,6 +230,13 @@ impl Pool {
             failed(alias, &server, reason)
         })?;
         answer.unwrap_or_else(|_| Err(failed(alias, &server, "the pool is closed")))
+    }
+
+    /// How long a connection may take to come about, as far as that is configured.
+    fn dial_patience(&self, alias: &str) -> Duration {
+        let server = self.reached(alias).ok();
+        let limit = server.and_then(|server| server.connect_timeout());
+        limit.unwrap_or(self.0.config.connect_timeout) * PHASES
     }
 
     fn host(&self, alias: &str) -> Arc<Host> {
