@@ -14,6 +14,7 @@ mod doctor;
 mod errors;
 mod examples;
 mod exec;
+mod expired;
 mod full;
 mod guard;
 mod helper;

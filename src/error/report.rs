@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Error;
 use crate::secret::{hide, hide_in};
-use crate::ssh::CONNECT_TIMEOUT;
+use crate::ssh::{CONNECT_TIMEOUT, EXPIRED};
 use crate::time::Timestamp;
 
 impl Error {
@@ -54,6 +54,9 @@ impl Error {
             Self::Connection { .. } => "check host, port and network, then call again",
             Self::LineLost { .. } => {
                 "look on the server what was done before calling again: it may have run, or be running"
+            }
+            Self::Auth { reason, .. } if reason.starts_with(EXPIRED) => {
+                "log in there with `ssh`, set a new password, and give that to server_add"
             }
             Self::Auth { .. } => {
                 "check user, key and password; the key's public half belongs in the user's authorized_keys"

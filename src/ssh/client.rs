@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use russh::client::{self, DisconnectReason};
+use russh::Names;
+use russh::client::{self, DisconnectReason, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use tokio_util::sync::DropGuard;
 
 use super::failure::os_reason;
 use super::host_key::{Rule, bare};
+use super::overheard::Agreed;
 use crate::error::Error;
 use crate::sync::lock;
 
@@ -28,6 +30,8 @@ pub(super) struct Client {
     shown: Arc<Mutex<Option<PublicKey>>>,
     refusal: Arc<Mutex<Option<Error>>>,
     reason: Arc<Mutex<Option<String>>>,
+    agreed: Arc<Mutex<Option<Agreed>>>,
+    had_first_exchange: bool,
     // The library drops its handler when its task ends, whatever ends it.
     _closed: DropGuard,
 }
@@ -39,6 +43,8 @@ impl Client {
             shown: Arc::default(),
             refusal: Arc::default(),
             reason: Arc::default(),
+            agreed: Arc::default(),
+            had_first_exchange: false,
             _closed: closed,
         }
     }
@@ -51,6 +57,11 @@ impl Client {
     /// Where it says why it refused a host key.
     pub(super) fn refusal(&self) -> Arc<Mutex<Option<Error>>> {
         Arc::clone(&self.refusal)
+    }
+
+    /// Where it puts what was agreed on in the key exchange.
+    pub(super) fn agreed(&self) -> Arc<Mutex<Option<Agreed>>> {
+        Arc::clone(&self.agreed)
     }
 
     /// Where it says why the line ended.
@@ -79,6 +90,19 @@ impl client::Handler for Client {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    async fn kex_done(
+        &mut self,
+        secret: Option<&[u8]>,
+        names: &Names,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if !self.had_first_exchange {
+            self.had_first_exchange = true;
+            *lock(&self.agreed) = Agreed::of(secret, names);
+        }
+        Ok(())
     }
 
     async fn disconnected(

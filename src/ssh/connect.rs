@@ -15,6 +15,7 @@ use super::client::{Client, Judge};
 use super::connection::Connection;
 use super::failure::{ConnectError, failed, too_slow, unreachable};
 use super::host_key::{KnownHosts, Problem, Rule, fingerprint};
+use super::overheard::Overheard;
 use super::pool::{self, Pool};
 use super::route::open_route;
 use super::tap::Tap;
@@ -170,6 +171,7 @@ impl Dialer {
         timeout(limit, login)
             .await
             .map_err(|_| silent(target, "no answer to the login", limit))??;
+        connection.overheard.forget();
         Ok(connection)
     }
 
@@ -188,6 +190,7 @@ impl Dialer {
         let closed = CancellationToken::new();
         let client = Client::new(judge, closed.clone().drop_guard());
         let (refusal, reason, shown) = (client.refusal(), client.reason(), client.shown());
+        let agreed = client.agreed();
         let settings = self.settings(target, keys).map_err(ConnectError::Final)?;
         let connecting = client::connect_stream(Arc::new(settings), stream, client);
         let connected = in_phases(target, &tap, connecting).await?;
@@ -200,7 +203,14 @@ impl Dialer {
             }
         })?;
         let host_key = lock(&shown).as_ref().map(fingerprint).unwrap_or_default();
+        let binding = handle.agent_session_binding();
+        let session_id = binding.map(|binding| binding.session_id().to_vec());
         Ok(Connection {
+            overheard: Overheard {
+                tap,
+                agreed,
+                session_id: session_id.unwrap_or_default(),
+            },
             handle,
             closed,
             reason,

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::Client;
+use super::overheard::Overheard;
 use crate::sync::lock;
 
 /// A dead line takes no goodbye.
@@ -37,6 +38,8 @@ pub struct Connection {
     pub(super) round_trip: Mutex<Option<Duration>>,
     /// The host key that the server has shown.
     pub(super) host_key: String,
+    /// What has come before the login's end.
+    pub(super) overheard: Overheard,
     // Cancelled when the connection is dropped: ends the library's task and frees the socket.
     pub(super) _cut: DropGuard,
 }

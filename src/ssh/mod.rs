@@ -19,6 +19,7 @@ mod jump;
 mod line;
 mod marker;
 pub mod output;
+mod overheard;
 mod pool;
 mod quote;
 mod route;
@@ -35,6 +36,7 @@ mod tap;
 mod target;
 pub mod user_config;
 
+pub(crate) use authenticate::EXPIRED;
 pub use authenticate::{check_totp, has_agent};
 pub use bound::Bound;
 pub use capture::{Captured, HEAD, TAIL};

@@ -44,6 +44,11 @@ impl Tap {
         let _ = changes.wait_for(|heard| heard.bytes.len() > count).await;
     }
 
+    /// What has come.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.0.borrow().bytes.clone()
+    }
+
     /// How many bytes have come.
     pub(super) fn count(&self) -> usize {
         self.0.borrow().bytes.len()

@@ -20,6 +20,12 @@ static ASKS_FOR_CODE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(words).expect("the expression is correct")
 });
 
+/// Prompts that want another password in the place of the one that is known.
+static WANTS_NEW: LazyLock<Regex> = LazyLock::new(|| {
+    let words = r"(?i)\b(new|retype|re-?enter|repeat|again)\b.*\bpass(word|code|phrase)\b";
+    Regex::new(words).expect("the expression is correct")
+});
+
 /// What prompts can be answered with.
 pub(super) struct Answers {
     pub(super) password: Option<Secret>,
@@ -65,7 +71,18 @@ pub(super) async fn hold(login: &mut Login<'_>, answers: &Answers) -> Result<Ste
                     .answer(remaining_methods.to_vec(), partial_success)
                     .await;
             }
-            Answer::InfoRequest { prompts, .. } => prompts,
+            Answer::InfoRequest {
+                instructions,
+                prompts,
+                ..
+            } => {
+                let asks = |prompt: &&Prompt| WANTS_NEW.is_match(&prompt.prompt);
+                if let Some(prompt) = prompts.iter().find(asks) {
+                    let words = [instructions.trim(), prompt.prompt.trim()].join(" ");
+                    return Err(Stop::Error(login.expired(words.trim())));
+                }
+                prompts
+            }
         };
         let responses: Result<Vec<_>, _> =
             prompts.iter().map(|prompt| answers.to(prompt)).collect();

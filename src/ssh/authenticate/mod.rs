@@ -19,6 +19,7 @@ pub use self::dialogue::check_totp;
 use super::client::{Client, SERVER_SAID};
 use super::connection::Connection;
 use super::failure::{ConnectError, unreachable};
+use super::overheard::Overheard;
 use super::target::{Agent, Target};
 use crate::error::Error;
 use crate::secret::{Secret, Vault};
@@ -29,6 +30,9 @@ const END_IS_KNOWN: Duration = Duration::from_millis(500);
 
 /// Servers ask for two steps, seldom for three; one that never has enough is left.
 const MOST_STEPS: usize = 4;
+
+/// How the reason begins where a password was right and is to be changed.
+pub(crate) const EXPIRED: &str = "the password has expired and is to be changed";
 
 /// What came of one method.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,7 @@ enum Step {
 /// One login under way.
 struct Login<'a> {
     handle: &'a mut Handle<Client>,
+    overheard: Overheard,
     /// Cancelled at the line's end, when its reason is known.
     closed: CancellationToken,
     target: &'a Target,
@@ -85,6 +90,7 @@ pub(super) async fn authenticate(
 ) -> Result<(), ConnectError> {
     let mut login = Login {
         closed: connection.closed(),
+        overheard: connection.overheard.clone(),
         handle: &mut connection.handle,
         target,
         tried: Vec::new(),
@@ -161,10 +167,11 @@ impl Login<'_> {
             && self.takes(MethodKind::Password)
         {
             self.tried.push("password");
-            let outcome = self
-                .handle
-                .authenticate_password(&server.user, password.expose())
-                .await;
+            let change = self.overheard.change_request();
+            let outcome = tokio::select! {
+                outcome = self.handle.authenticate_password(&server.user, password.expose()) => outcome,
+                words = change => return Err(Stop::Error(self.expired(&words))),
+            };
             let step = self.take(outcome).await?;
             // In a dialogue it would be as wrong, and count as a further attempt.
             let is_wrong = self.takes(MethodKind::Password) && server.totp_secret.is_none();
@@ -227,10 +234,18 @@ impl Login<'_> {
         timeout(END_IS_KNOWN, self.closed.cancelled()).await.is_ok()
     }
 
+    /// The error that the server wants another password than the right one.
+    fn expired(&self, words: &str) -> Error {
+        let words = match words {
+            "" => String::new(),
+            words => format!(": `{words}`"),
+        };
+        self.error(format!("{EXPIRED}{words}"))
+    }
+
     fn refusal(&self) -> Error {
         let offered: Vec<&str> = self.offered.iter().flatten().map(<&str>::from).collect();
-        let mut tried = self.tried.clone();
-        tried.dedup();
+        let tried = self.tried();
         let is_refused = |method: &&&str| !self.accepted.contains(*method);
         let refused: Vec<_> = tried.iter().filter(is_refused).copied().collect();
         let refused = refused.join(" and ");
@@ -251,11 +266,21 @@ impl Login<'_> {
         for problem in &self.unusable {
             reason = format!("{reason}; {problem}");
         }
+        self.error(reason)
+    }
+
+    fn tried(&self) -> Vec<&'static str> {
+        let mut tried = self.tried.clone();
+        tried.dedup();
+        tried
+    }
+
+    fn error(&self, reason: String) -> Error {
         Error::Auth {
             alias: self.target.alias.clone(),
             user: self.target.server.user.clone(),
             reason,
-            tried: tried.into_iter().map(str::to_owned).collect(),
+            tried: self.tried().into_iter().map(str::to_owned).collect(),
         }
     }
 }

@@ -1,0 +1,196 @@
+//! Passwords that are right and have expired.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use mcp_sftp_orchestrator::demo::{Dialogue, PASSWORD, Question, Turn};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::helper::{Client, Folder, Stage, directory, keygen, login};
+
+/// A server that wants a right password changed. OpenSSH's never does that before somebody is in.
+const SERVER: &str = r#"
+import asyncio, asyncssh, sys
+class Server(asyncssh.SSHServer):
+    def password_auth_supported(self):
+        return True
+    def validate_password(self, user, password):
+        if password == "throwaway":
+            raise asyncssh.PasswordChangeRequired("Your password expired on Monday.")
+        return False
+async def main():
+    key, cipher, mac, kex = sys.argv[1:]
+    server = await asyncssh.create_server(Server, "127.0.0.1", 0, server_host_keys=[key],
+        encryption_algs=[cipher], mac_algs=[mac], kex_algs=[kex])
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.wait_closed()
+asyncio.run(main())
+"#;
+
+const GCM: [&str; 3] = [
+    "aes128-gcm@openssh.com",
+    "hmac-sha2-256",
+    "curve25519-sha256",
+];
+
+/// The server, with these algorithms alone. It ends when dropped.
+struct Expiring {
+    process: Child,
+    port: u16,
+    _folder: Folder,
+}
+
+impl Expiring {
+    /// `None`, said, where Python has no asyncssh.
+    fn start(algorithms: [&str; 3]) -> Option<Self> {
+        let folder = directory();
+        let key = folder.path().join("host");
+        keygen(&key, &["-t", "ed25519"]);
+        for python in ["/usr/bin/python3", "python3"] {
+            let mut process = Command::new(python)
+                .args(["-W", "ignore", "-c", SERVER])
+                .arg(&key)
+                .args(algorithms)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .ok()?;
+            let mut line = String::new();
+            let said = BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line);
+            if let (Ok(_), Ok(port)) = (said, line.trim().parse()) {
+                return Some(Self {
+                    process,
+                    port,
+                    _folder: folder,
+                });
+            }
+            let _ = process.wait();
+        }
+        eprintln!(
+            "not run with a server that wants passwords changed: python3-asyncssh is not there"
+        );
+        None
+    }
+}
+
+impl Drop for Expiring {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What is said of a login with that password.
+async fn refusal(client: &Client, port: u16, password: &str) -> Value {
+    let mut server = login("web1", port);
+    server["password"] = json!(password);
+    client.register(server).await;
+    let answer = timeout(Duration::from_secs(17), client.exec("web1", "true")).await;
+    let error = answer.expect("it is answered at once").error("AUTH_FAILED");
+    error["details"].clone()
+}
+
+#[tokio::test]
+async fn an_expired_password_is_said_at_once_in_the_server_s_words() {
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let ctr = "aes256-ctr";
+    for algorithms in [
+        GCM,
+        [
+            "aes256-gcm@openssh.com",
+            "hmac-sha2-256",
+            "diffie-hellman-group18-sha512",
+        ],
+        [ctr, "hmac-sha2-256", "curve25519-sha256"],
+        [ctr, "hmac-sha2-512", "diffie-hellman-group14-sha256"],
+        [
+            "aes128-ctr",
+            "hmac-sha2-512-etm@openssh.com",
+            "curve25519-sha256@libssh.org",
+        ],
+        [
+            "aes192-ctr",
+            "hmac-sha2-256-etm@openssh.com",
+            "diffie-hellman-group16-sha512",
+        ],
+    ] {
+        let Some(server) = Expiring::start(algorithms) else {
+            return;
+        };
+        let details = refusal(&client, server.port, PASSWORD).await;
+        let words =
+            "the password has expired and is to be changed: `Your password expired on Monday.`";
+        assert_eq!(details["reason"], words, "{algorithms:?}");
+        assert_eq!(details["tried"], json!(["password"]));
+        let hint = details["hint"].as_str().unwrap();
+        assert!(hint.contains("set a new password"), "{hint}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_password_is_said_where_the_words_cannot_be_read() {
+    let algorithms = [
+        "chacha20-poly1305@openssh.com",
+        "hmac-sha2-256",
+        "curve25519-sha256",
+    ];
+    let Some(server) = Expiring::start(algorithms) else {
+        return;
+    };
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let details = refusal(&client, server.port, PASSWORD).await;
+    assert_eq!(
+        details["reason"],
+        "the password has expired and is to be changed"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_not_an_expired_one() {
+    let Some(server) = Expiring::start(GCM) else {
+        return;
+    };
+    let data = directory();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let details = refusal(&client, server.port, "something-else").await;
+    let reason = details["reason"].as_str().unwrap();
+    assert!(reason.starts_with("it refused password"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_dialogue_that_asks_for_a_new_password_gets_none() {
+    let stage = Stage::set().await;
+    let ask = |prompt| Question {
+        prompt,
+        echo: false,
+        is_right: |answer| answer == PASSWORD,
+    };
+    let port = stage.server.address().port();
+    for prompt in [
+        "New password: ",
+        "Retype new UNIX password: ",
+        "Enter new password:",
+    ] {
+        stage.server.ask(Dialogue {
+            turn: Turn::Alone,
+            questions: vec![ask("Current password: "), ask(prompt)],
+        });
+        let details = refusal(&stage.client, port, PASSWORD).await;
+        let reason = details["reason"].as_str().unwrap();
+        let words = format!(
+            "the password has expired and is to be changed: `{}`",
+            prompt.trim()
+        );
+        assert_eq!(reason, words);
+        stage
+            .client
+            .call("server_remove", json!({"alias": "web1"}))
+            .await
+            .ok();
+    }
+}
