@@ -180,6 +180,10 @@ fn text_of_live_job(job: &Job) -> String {
          task_status shows it, task_cancel stops it.",
         job.id, job.status
     );
+    if let Some(notice) = &job.waits_for {
+        text.push('\n');
+        text.push_str(notice);
+    }
     if let Some(problem) = &job.unreachable {
         text.push_str("\nIts server cannot be reached for the time being: ");
         text.push_str(problem);

@@ -12,6 +12,7 @@ const SECRETS: &[&str] = &[
     "password",
     "passphrase",
     "totpSecret",
+    "loginResponses",
     "api_key",
     "htpasswd_pass",
     "responses",

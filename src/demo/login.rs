@@ -36,8 +36,20 @@ pub struct Dialogue {
     pub questions: Vec<Question>,
 }
 
+/// What the server says besides its questions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Words {
+    /// Before anything else (RFC 4252, section 5.4).
+    pub banner: &'static str,
+    /// What the questions are for.
+    pub name: &'static str,
+    /// What to do for the answers.
+    pub instructions: &'static str,
+}
+
 /// How far somebody has come.
 pub(super) struct Entering {
+    words: Words,
     dialogue: Option<Dialogue>,
     is_halfway: bool,
     /// The question that is to be answered.
@@ -45,12 +57,19 @@ pub(super) struct Entering {
 }
 
 impl Entering {
-    pub(super) fn new(dialogue: Option<Dialogue>) -> Self {
+    pub(super) fn new(dialogue: Option<Dialogue>, words: Words) -> Self {
         Self {
+            words,
             dialogue,
             is_halfway: false,
             asked: None,
         }
+    }
+
+    /// What is said before anything else.
+    pub(super) fn banner(&self) -> Option<String> {
+        let banner = self.words.banner;
+        (!banner.is_empty()).then(|| banner.to_owned())
     }
 
     fn asks_now(&self) -> bool {
@@ -107,8 +126,8 @@ impl Entering {
         let prompts = question.map(|question| (Cow::Borrowed(question.prompt), question.echo));
         self.asked = Some(next);
         Auth::Partial {
-            name: "".into(),
-            instructions: "".into(),
+            name: self.words.name.into(),
+            instructions: self.words.instructions.into(),
             prompts: prompts.into_iter().collect(),
         }
     }

@@ -10,6 +10,6 @@ mod server;
 mod sftp;
 mod tour;
 
-pub use login::{Dialogue, Question, Turn};
+pub use login::{Dialogue, Question, Turn, Words};
 pub use server::{EmbeddedServer, Fault, PASSWORD, USER};
 pub use tour::run;

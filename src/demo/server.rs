@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::line::Line;
-use super::login::{Dialogue, Entering};
+use super::login::{Dialogue, Entering, Words};
 use super::process::Process;
 use super::seat::Seat;
 use super::sftp::Files;
@@ -50,6 +50,8 @@ pub enum Fault {
     MuteAtCommand,
     /// It cuts them when they log in.
     CutAtLogin,
+    /// It lets in whoever says who they are.
+    LetsAnybodyIn,
     /// It writes other bytes than it is sent over SFTP.
     LieInWrites,
 }
@@ -66,6 +68,9 @@ struct Shared {
     config: Arc<server::Config>,
     authorized: Option<PublicKey>,
     dialogue: Mutex<Option<Dialogue>>,
+    words: Mutex<Words>,
+    /// Logins wait until it is cancelled.
+    approval: Mutex<Option<CancellationToken>>,
     fault: Mutex<Fault>,
     max_sessions: AtomicUsize,
     connections: Mutex<HashMap<usize, Switch>>,
@@ -109,6 +114,8 @@ impl EmbeddedServer {
             config: Arc::new(config),
             authorized,
             dialogue: Mutex::default(),
+            words: Mutex::default(),
+            approval: Mutex::default(),
             fault: Mutex::default(),
             max_sessions: AtomicUsize::new(10),
             connections: Mutex::default(),
@@ -139,6 +146,17 @@ impl EmbeddedServer {
     /// Asks these questions of whoever logs in from now on.
     pub fn ask(&self, dialogue: Dialogue) {
         *lock(&self.shared.dialogue) = Some(dialogue);
+    }
+
+    /// Says this to whoever logs in from now on.
+    pub fn say(&self, words: Words) {
+        *lock(&self.shared.words) = words;
+    }
+
+    /// Answers no right password from now on until the token is cancelled, as a server does that has
+    /// a person approve a login elsewhere.
+    pub fn wait_for_approval(&self, approval: CancellationToken) {
+        *lock(&self.shared.approval) = Some(approval);
     }
 
     /// Takes at most `limit` sessions on a connection from now on.
@@ -223,7 +241,7 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
     }
     let connection = Connection {
         shared: Arc::clone(shared),
-        entering: Entering::new(lock(&shared.dialogue).clone()),
+        entering: Entering::new(lock(&shared.dialogue).clone(), *lock(&shared.words)),
         cut: switch.cut.clone(),
         seats: Arc::default(),
         channels: HashMap::new(),
@@ -265,7 +283,25 @@ impl server::Handler for Connection {
         if *lock(&self.shared.fault) == Fault::CutAtLogin {
             return Err(russh::Error::Disconnect);
         }
-        Ok(self.entering.shown(user == USER && password == PASSWORD))
+        let is_right = user == USER && password == PASSWORD;
+        let approval = lock(&self.shared.approval).clone();
+        if let Some(approval) = approval.filter(|_| is_right) {
+            approval.cancelled().await;
+        }
+        Ok(self.entering.shown(is_right))
+    }
+
+    async fn auth_none(&mut self, user: &str) -> Result<Auth, Self::Error> {
+        let lets_in = *lock(&self.shared.fault) == Fault::LetsAnybodyIn && user == USER;
+        Ok(if lets_in {
+            Auth::Accept
+        } else {
+            self.entering.shown(false)
+        })
+    }
+
+    async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
+        Ok(self.entering.banner())
     }
 
     async fn auth_publickey(

@@ -79,6 +79,8 @@ pub enum Error {
         reason: String,
         /// The methods tried, by their names in RFC 4252.
         tried: Vec<String>,
+        /// What the server has said meanwhile.
+        said: Vec<String>,
     },
     /// The server's host key is not to be trusted.
     #[error("server `{alias}` at {host}:{port} showed a host key that {problem}")]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Error;
 use crate::secret::{hide, hide_in};
-use crate::ssh::{CONNECT_TIMEOUT, EXPIRED};
+use crate::ssh::{CONNECT_TIMEOUT, EXPIRED, LEGACY};
 use crate::time::Timestamp;
 
 impl Error {
@@ -48,6 +48,11 @@ impl Error {
                 "call task_queue for the known tasks; finished ones are kept for a day"
             }
             Self::InvalidArgument { .. } => "correct the argument and call again",
+            Self::Connection { reason, .. } | Self::Auth { reason, .. }
+                if reason.contains(LEGACY) =>
+            {
+                "if the server cannot be updated, allow its old algorithms with legacyAlgorithms: true in server_add; they are weak"
+            }
             Self::Connection { reason, .. } if reason.contains(CONNECT_TIMEOUT) => {
                 "a slow server, such as one that looks up names first, needs a longer connectTimeout (server_add); else check host, port and network"
             }
@@ -133,8 +138,13 @@ impl Error {
                 user,
                 reason,
                 tried,
+                said,
             } => {
-                json!({ "alias": alias, "user": user, "reason": reason, "tried": tried })
+                let said = (!said.is_empty()).then_some(said);
+                json!({
+                    "alias": alias, "user": user, "reason": reason, "tried": tried,
+                    "serverSays": said,
+                })
             }
             Self::HostKeyMismatch {
                 alias,

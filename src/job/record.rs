@@ -71,6 +71,9 @@ pub struct Job {
     /// Why a detached command cannot be looked at for the time being.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreachable: Option<String>,
+    /// What a person has to know of a login that it waits for; not kept.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// Whether the command ran at a terminal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interactive: Option<bool>,

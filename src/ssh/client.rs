@@ -9,6 +9,7 @@ use tokio_util::sync::DropGuard;
 
 use super::failure::os_reason;
 use super::host_key::{Rule, bare};
+use super::notices::Notices;
 use super::overheard::Agreed;
 use crate::error::Error;
 use crate::sync::lock;
@@ -30,6 +31,7 @@ pub(super) struct Client {
     shown: Arc<Mutex<Option<PublicKey>>>,
     refusal: Arc<Mutex<Option<Error>>>,
     reason: Arc<Mutex<Option<String>>>,
+    notices: Arc<Notices>,
     agreed: Arc<Mutex<Option<Agreed>>>,
     had_first_exchange: bool,
     // The library drops its handler when its task ends, whatever ends it.
@@ -37,9 +39,10 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(judge: Judge, closed: DropGuard) -> Self {
+    pub(super) fn new(judge: Judge, notices: Arc<Notices>, closed: DropGuard) -> Self {
         Self {
             judge,
+            notices,
             shown: Arc::default(),
             refusal: Arc::default(),
             reason: Arc::default(),
@@ -90,6 +93,11 @@ impl client::Handler for Client {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    async fn auth_banner(&mut self, text: &str, _: &mut Session) -> Result<(), Self::Error> {
+        self.notices.hear(text);
+        Ok(())
     }
 
     async fn kex_done(

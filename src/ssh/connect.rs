@@ -2,19 +2,20 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
 
 use russh::client;
 use russh::keys::{Algorithm, PublicKey};
-use russh::{Preferred, SshId, cipher, kex, mac};
+use russh::{Preferred, SshId};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::authenticate::authenticate;
 use super::client::{Client, Judge};
 use super::connection::Connection;
-use super::failure::{ConnectError, failed, too_slow, unreachable};
+use super::failure::{ConnectError, failed, silent, unreachable};
 use super::host_key::{KnownHosts, Problem, Rule, fingerprint};
+use super::notices::Notices;
+use super::offer::{host_keys, preferred};
 use super::overheard::Overheard;
 use super::pool::{self, Pool};
 use super::route::open_route;
@@ -23,13 +24,9 @@ use super::target::{Route, Target};
 use crate::config::Config;
 use crate::error::Error;
 use crate::secret::Vault;
-use crate::ssh_config::Algorithms;
 use crate::store::blocking;
 use crate::store::servers::Server;
 use crate::sync::lock;
-
-/// How long a login may take at the least; a slow but honest server takes a few seconds.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Unanswered keep-alives that end a connection.
 const KEEP_ALIVES: usize = 3;
@@ -37,17 +34,6 @@ const KEEP_ALIVES: usize = 3;
 /// What a server may send on a channel before it is told to go on (RFC 4254, section 5.2): enough to
 /// fill 100 MiB/s over a round trip of 100 ms. What comes is taken at once, so little of it is ever held.
 const WINDOW: u32 = 16 * 1024 * 1024;
-
-/// AES-GCM is the fastest where the processor has AES; `ChaCha20` serves the others and old servers
-/// get counter mode with encrypt-then-MAC.
-const CIPHERS: &[cipher::Name] = &[
-    cipher::AES_128_GCM,
-    cipher::AES_256_GCM,
-    cipher::CHACHA20_POLY1305,
-    cipher::AES_256_CTR,
-    cipher::AES_192_CTR,
-    cipher::AES_128_CTR,
-];
 
 /// A kind of host key, of which a server has one at most.
 type IsKind = fn(&Algorithm) -> bool;
@@ -74,6 +60,7 @@ impl Dialer {
         &self,
         alias: &str,
         server: &Server,
+        notices: &Arc<Notices>,
     ) -> Result<Connection, ConnectError> {
         let target = self
             .target(alias, server)
@@ -83,8 +70,8 @@ impl Dialer {
             tracing::warn!("server `{alias}`: {note}");
         }
         self.check_way(&target).await.map_err(ConnectError::Final)?;
-        let keys = Self::preferred(&target).map_err(ConnectError::Final)?;
-        let first = self.connect(&target, keys).await;
+        let keys = Self::keys_to_ask_for(&target).map_err(ConnectError::Final)?;
+        let first = self.connect(&target, keys, notices).await;
         let Err(ConnectError::Final(Error::HostKeyMismatch {
             problem: Problem::NotPinned,
             ..
@@ -94,7 +81,9 @@ impl Dialer {
         };
         // The server may have the pinned key besides the one that it has shown.
         for is_kind in KINDS {
-            let again = self.connect(&target, of_kind(is_kind)).await;
+            let again = self
+                .connect(&target, of_kind(&target, is_kind), notices)
+                .await;
             if again.is_ok() {
                 return again;
             }
@@ -115,7 +104,9 @@ impl Dialer {
         for is_kind in KINDS {
             let collected = Arc::new(Mutex::new(None));
             let judge = Judge::Collect(Arc::clone(&collected));
-            let outcome = self.handshake(&target, of_kind(is_kind), judge).await;
+            let notices = Arc::default();
+            let outcome = self.handshake(&target, of_kind(&target, is_kind), judge, &notices);
+            let outcome = outcome.await;
             let key = lock(&collected).take();
             match (key, outcome) {
                 (Some(key), _) => shown.push(key),
@@ -163,14 +154,12 @@ impl Dialer {
         &self,
         target: &Target,
         keys: Vec<Algorithm>,
+        notices: &Arc<Notices>,
     ) -> Result<Connection, ConnectError> {
         let judge = Judge::By(Box::new(target.rule.clone()));
-        let mut connection = self.handshake(target, keys, judge).await?;
-        let login = authenticate(&mut connection, target, &self.vault);
-        let limit = target.connect_timeout.max(LOGIN_TIMEOUT);
-        timeout(limit, login)
-            .await
-            .map_err(|_| silent(target, "no answer to the login", limit))??;
+        let mut connection = self.handshake(target, keys, judge, notices).await?;
+        let data_dir = &self.config.data_dir;
+        authenticate(&mut connection, target, &self.vault, notices, data_dir).await?;
         connection.overheard.forget();
         Ok(connection)
     }
@@ -182,13 +171,14 @@ impl Dialer {
         target: &Target,
         keys: Vec<Algorithm>,
         judge: Judge,
+        notices: &Arc<Notices>,
     ) -> Result<Connection, ConnectError> {
         let token = CancellationToken::new();
         let cut = token.clone().drop_guard();
         let mut stream = open_route(target, &self.pool, token).await?;
         let tap = stream.tap();
         let closed = CancellationToken::new();
-        let client = Client::new(judge, closed.clone().drop_guard());
+        let client = Client::new(judge, Arc::clone(notices), closed.clone().drop_guard());
         let (refusal, reason, shown) = (client.refusal(), client.reason(), client.shown());
         let agreed = client.agreed();
         let settings = self.settings(target, keys).map_err(ConnectError::Final)?;
@@ -221,20 +211,10 @@ impl Dialer {
     }
 
     /// The kinds of host keys to ask for, those on record first.
-    fn preferred(target: &Target) -> Result<Vec<Algorithm>, Error> {
+    fn keys_to_ask_for(target: &Target) -> Result<Vec<Algorithm>, Error> {
         let rule = &target.rule;
         let recorded = rule.known_hosts.algorithms(&rule.name)?;
-        let all = Preferred::DEFAULT.key.into_owned();
-        let mut keys = match &target.algorithms.host_keys {
-            Some(change) => {
-                let names: Vec<_> = all.iter().map(ToString::to_string).collect();
-                let names: Vec<_> = names.iter().map(String::as_str).collect();
-                let wanted = change.applied(&names, &names);
-                let wanted = wanted.iter().filter_map(|name| Algorithm::new(name).ok());
-                wanted.collect()
-            }
-            None => all,
-        };
+        let mut keys = host_keys(target);
         // An RSA key is recorded without a hash and asked for with one, so compare kinds.
         keys.sort_by_key(|key| {
             !recorded
@@ -251,7 +231,6 @@ impl Dialer {
         } else {
             Vec::new()
         };
-        let changes = &target.algorithms;
         let (interval, count) = target.keep_alive;
         Ok(client::Config {
             client_id: SshId::Standard(Cow::Borrowed(concat!(
@@ -269,40 +248,11 @@ impl Dialer {
             preferred: Preferred {
                 key: Cow::Owned(keys),
                 host_key_certificates: Cow::Owned(certificates),
-                cipher: changed(CIPHERS, cipher::ALL_CIPHERS, changes.ciphers.as_ref()),
-                kex: changed(
-                    &Preferred::DEFAULT.kex,
-                    kex::ALL_KEX_ALGORITHMS,
-                    changes.key_exchange.as_ref(),
-                ),
-                mac: changed(
-                    &Preferred::DEFAULT.mac,
-                    mac::ALL_MAC_ALGORITHMS,
-                    changes.macs.as_ref(),
-                ),
-                ..Preferred::DEFAULT
+                ..preferred(target)
             },
             ..client::Config::default()
         })
     }
-}
-
-/// What is offered, as the user's configuration has changed it. What is no algorithm but tells the
-/// server what else is understood stays in any case.
-fn changed<N>(default: &[N], supported: &[&N], change: Option<&Algorithms>) -> Cow<'static, [N]>
-where
-    N: AsRef<str> + Clone + for<'a> TryFrom<&'a str>,
-{
-    let Some(change) = change else {
-        return Cow::Owned(default.to_vec());
-    };
-    let is_marker = |name: &&str| name.starts_with("ext-info") || name.starts_with("kex-strict");
-    let names = || default.iter().map(AsRef::as_ref);
-    let algorithms: Vec<_> = names().filter(|name| !is_marker(name)).collect();
-    let supported: Vec<_> = supported.iter().copied().map(N::as_ref).collect();
-    let wanted = change.applied(&algorithms, &supported);
-    let wanted = wanted.into_iter().chain(names().filter(is_marker));
-    wanted.filter_map(|name| N::try_from(name).ok()).collect()
 }
 
 /// A command that has ended says nothing of the server behind it.
@@ -334,14 +284,9 @@ async fn in_phases<T>(
     done.map_err(|_| silent(target, "no end of the key exchange", limit))
 }
 
-fn silent(target: &Target, phase: &str, limit: Duration) -> ConnectError {
-    let reason = too_slow(phase, limit);
-    ConnectError::Final(failed(&target.alias, &target.server, reason))
-}
-
-fn of_kind(is_kind: IsKind) -> Vec<Algorithm> {
-    let all = Preferred::DEFAULT.key.into_owned();
-    all.into_iter().filter(is_kind).collect()
+fn of_kind(target: &Target, is_kind: IsKind) -> Vec<Algorithm> {
+    let all = host_keys(target).into_iter();
+    all.filter(is_kind).collect()
 }
 
 fn is_rsa(algorithm: &Algorithm) -> bool {

@@ -96,6 +96,11 @@ impl Answer {
         })
     }
 
+    /// Whether this text asks for this answer.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        self.pattern.is_match(text)
+    }
+
     /// What of a prompt asks for this answer, if anything does.
     fn asked<'p>(&self, prompt: &'p Prompt) -> Option<&'p str> {
         if self.pattern.is_match(&prompt.line) {

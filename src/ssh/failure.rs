@@ -3,6 +3,10 @@
 use std::io;
 use std::time::Duration;
 
+use russh::AlgorithmKind;
+
+use super::offer::{LEGACY, has_old};
+use super::target::Target;
 use crate::error::Error;
 use crate::store::servers::Server;
 
@@ -36,16 +40,19 @@ pub(super) fn too_slow(phase: &str, limit: Duration) -> String {
     )
 }
 
+/// The error of a phase that took longer than it may.
+pub(super) fn silent(target: &Target, phase: &str, limit: Duration) -> ConnectError {
+    let reason = too_slow(phase, limit);
+    ConnectError::Final(failed(&target.alias, &target.server, reason))
+}
+
 /// A line that broke during the handshake: a busy server does that (`MaxStartups`), so it may pass.
 pub(super) fn unreachable(alias: &str, server: &Server, error: &russh::Error) -> ConnectError {
     match error {
         russh::Error::NoCommonAlgo { kind, theirs, .. } => ConnectError::Final(failed(
             alias,
             server,
-            format!(
-                "no {kind:?} algorithm in common; the server offers {}",
-                theirs.join(", ")
-            ),
+            nothing_in_common(server, kind, theirs),
         )),
         russh::Error::IO(error) => ConnectError::Transient(failed(alias, server, os_reason(error))),
         russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError => {
@@ -57,6 +64,31 @@ pub(super) fn unreachable(alias: &str, server: &Server, error: &russh::Error) ->
         }
         other => ConnectError::Final(failed(alias, server, other.to_string())),
     }
+}
+
+fn nothing_in_common(server: &Server, kind: &AlgorithmKind, theirs: &[String]) -> String {
+    let kind = match kind {
+        AlgorithmKind::Kex => "key exchange",
+        AlgorithmKind::Key => "host key algorithm",
+        AlgorithmKind::Cipher => "cipher",
+        AlgorithmKind::Compression => "compression",
+        AlgorithmKind::Mac => "MAC",
+    };
+    let is_algorithm = |name: &&String| !name.starts_with("ext-info") && !name.starts_with("kex-");
+    let offered: Vec<_> = theirs
+        .iter()
+        .filter(is_algorithm)
+        .map(String::as_str)
+        .collect();
+    let way = if has_old(theirs) && !server.allows_old_algorithms() {
+        format!(", which {LEGACY} allows")
+    } else {
+        String::new()
+    };
+    format!(
+        "no {kind} in common; the server offers {}{way}",
+        offered.join(", ")
+    )
 }
 
 /// The operating system's name for an error, where it has one that users know.

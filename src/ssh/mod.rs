@@ -18,6 +18,8 @@ pub mod host_key;
 mod jump;
 mod line;
 mod marker;
+mod notices;
+mod offer;
 pub mod output;
 mod overheard;
 mod pool;
@@ -37,7 +39,7 @@ mod target;
 pub mod user_config;
 
 pub(crate) use authenticate::EXPIRED;
-pub use authenticate::{check_totp, has_agent};
+pub use authenticate::{check_prompt, check_totp, has_agent};
 pub use bound::Bound;
 pub use capture::{Captured, HEAD, TAIL};
 pub(crate) use capture::{abridge, cut_at_start, whole_characters};
@@ -45,6 +47,7 @@ pub use connection::Connection;
 pub(crate) use connection::Silence;
 pub use ended::Ended;
 pub(crate) use failure::{CONNECT_TIMEOUT, os_reason};
+pub(crate) use offer::LEGACY;
 pub use output::Output;
 pub use pool::{
     ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel, Use,

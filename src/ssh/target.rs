@@ -102,8 +102,10 @@ impl Target {
         config: &Config,
         known_hosts: &KnownHosts,
     ) -> Self {
-        let has_other =
-            server.key_path.is_some() || server.password.is_some() || server.totp_secret.is_some();
+        let has_other = server.key_path.is_some()
+            || server.password.is_some()
+            || server.totp_secret.is_some()
+            || server.login_responses.is_some();
         let agent = match server.agent {
             Some(true) => Agent::All(None),
             None if !has_other => Agent::All(None),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -29,12 +30,16 @@ pub struct Server {
     pub password: Option<Secret>,
     /// The secret that one-time codes are made from: base32, or an `otpauth://totp/` address.
     pub totp_secret: Option<Secret>,
+    /// What is answered to further prompts of a login, by a text of the prompt or an expression.
+    pub login_responses: Option<IndexMap<String, Secret>>,
     /// Whether the keys of the SSH agent are tried.
     pub agent: Option<bool>,
     /// Port, where it is not [`DEFAULT_PORT`].
     pub port: Option<u16>,
     /// Seconds that each phase of connecting may take.
     pub connect_timeout: Option<u32>,
+    /// Whether old algorithms are offered as well, which are weak.
+    pub legacy_algorithms: Option<bool>,
     /// The SHA-256 fingerprint of the only host key that it may show.
     pub host_key_fingerprint: Option<String>,
     /// What becomes of its host key if that is not known.
@@ -63,6 +68,11 @@ impl Server {
         }
     }
 
+    /// Whether old algorithms are offered as well.
+    pub fn allows_old_algorithms(&self) -> bool {
+        self.legacy_algorithms == Some(true)
+    }
+
     /// How long each phase of connecting may take, if that is configured.
     pub fn connect_timeout(&self) -> Option<Duration> {
         self.connect_timeout
@@ -88,16 +98,10 @@ pub struct Shown {
 
 impl From<&Server> for Shown {
     fn from(server: &Server) -> Self {
-        let masked = |secret: &Option<Secret>| {
-            let shown = secret.as_ref().map(Secret::shown);
-            shown.map(|shown| Secret::from(shown.as_str()))
-        };
-        let shown = Server {
-            passphrase: masked(&server.passphrase),
-            password: masked(&server.password),
-            totp_secret: masked(&server.totp_secret),
-            ..server.clone()
-        };
+        let mut shown = server.clone();
+        for secret in shown.secrets() {
+            *secret = Secret::from(secret.shown().as_str());
+        }
         let mut more = match serde_json::to_value(&shown) {
             Ok(Value::Object(fields)) => fields,
             _ => Map::new(),
@@ -133,7 +137,9 @@ impl Entry for Server {
             &mut self.password,
             &mut self.totp_secret,
         ];
-        all.into_iter().flatten().collect()
+        let responses = self.login_responses.iter_mut();
+        let responses = responses.flat_map(IndexMap::values_mut);
+        all.into_iter().flatten().chain(responses).collect()
     }
 }
 

@@ -230,10 +230,15 @@ impl Orchestrator {
         through: Option<&str>,
     ) -> Result<Reply, Error> {
         let deadline = Instant::now() + self.config().sync_timeout;
+        let waits = || self.pool().login_notice(through?);
         let through = through.map(|alias| (self.pool(), alias));
         let checked = Box::pin(self.checker().check(request, through, deadline));
         let health = call
-            .while_it_waits(&Watched::Something("the API has been asked"), checked)
+            .while_it_waits(
+                &Watched::Something("the API has been asked"),
+                waits,
+                checked,
+            )
             .await?;
         Reply::json(&health)
     }

@@ -89,6 +89,7 @@ impl Call {
     async fn while_it_waits<T>(
         &self,
         watched: &Watched<'_>,
+        waits: impl Fn() -> Option<String>,
         outcome: impl Future<Output = T>,
     ) -> T {
         let Some(token) = &self.token else {
@@ -104,6 +105,7 @@ impl Call {
                     total,
                     message,
                 } = watched.figures(since).await;
+                let message = waits().unwrap_or(message);
                 // Progress has to increase (MCP specification, utilities: progress), also where
                 // nothing moves.
                 last = f64::max(done, last + LEAST_PROGRESS);
@@ -242,12 +244,22 @@ impl Orchestrator {
         outcome: impl Future<Output = Result<Arc<Job>, Error>>,
     ) -> Result<Arc<Job>, Error> {
         let what = format!("task {id} has been running");
+        let alias = self.jobs().queue().get(id).await?.alias.clone();
+        let waits = || self.pool().login_notice(&alias);
         let moves = call.token.is_some() && self.jobs().queue().get(id).await?.kind == Kind::Sftp;
         let watched = if moves {
             Watched::Transfer(self.jobs(), id)
         } else {
             Watched::Something(&what)
         };
-        call.while_it_waits(&watched, outcome).await
+        let job = call.while_it_waits(&watched, waits, outcome).await?;
+        let waits_for = waits().filter(|_| job.status.is_live());
+        Ok(match waits_for {
+            Some(_) => Arc::new(Job {
+                waits_for,
+                ..(*job).clone()
+            }),
+            None => job,
+        })
     }
 }

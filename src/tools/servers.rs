@@ -13,7 +13,7 @@ use crate::reply::Reply;
 use crate::secret::{Secret, Vault};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
-use crate::ssh::{check_totp, has_agent};
+use crate::ssh::{check_prompt, check_totp, has_agent};
 use crate::store::blocking;
 use crate::store::servers::{Server, Shown};
 
@@ -36,14 +36,18 @@ struct Add {
     password: Option<Secret>,
     /// Makes one-time codes when asked: base32, or an otpauth:// address.
     totp_secret: Option<Secret>,
+    /// Answers to other prompts at login: text or /regex/ -> answer.
+    login_responses: Option<IndexMap<String, Secret>>,
     /// Try the SSH agent's keys. Default: only if nothing else is given.
     agent: Option<bool>,
     /// 22 by default.
     #[schemars(range(min = 1))]
     port: Option<u16>,
-    /// Seconds for each of: connecting, greeting, key exchange. 20 by default.
+    /// Seconds for each phase of connecting. Default 20.
     #[schemars(range(min = 1, max = 600))]
     connect_timeout: Option<u32>,
+    /// For old servers: SHA-1, CBC, ssh-rsa.
+    legacy_algorithms: Option<bool>,
     /// Accept this host key alone: SHA256:…
     host_key_fingerprint: Option<String>,
     /// If the host key is not known.
@@ -94,8 +98,13 @@ impl Add {
                 named(name, value)?;
             }
         }
-        let has_way_in =
-            self.key_path.is_some() || self.password.is_some() || self.totp_secret.is_some();
+        for prompt in self.login_responses.iter().flat_map(IndexMap::keys) {
+            check_prompt(prompt)?;
+        }
+        let has_way_in = self.key_path.is_some()
+            || self.password.is_some()
+            || self.totp_secret.is_some()
+            || self.login_responses.is_some();
         if !has_way_in && !is_told && self.agent != Some(true) && !has_agent() {
             return Err(Error::invalid(
                 "keyPath",
@@ -137,9 +146,13 @@ impl Add {
             passphrase: self.passphrase,
             password: self.password,
             totp_secret: self.totp_secret,
+            login_responses: self
+                .login_responses
+                .filter(|responses| !responses.is_empty()),
             agent: self.agent,
             port: self.port,
             connect_timeout: self.connect_timeout,
+            legacy_algorithms: self.legacy_algorithms,
             host_key_fingerprint: self.host_key_fingerprint,
             host_key_policy: self.host_key_policy,
             jump: self.jump,

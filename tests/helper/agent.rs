@@ -13,11 +13,17 @@ pub struct Agent {
 impl Agent {
     /// Starts it with its socket in this folder.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same with these variables.
+    pub fn start_with(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let socket = folder.join("agent");
         let mut process = Command::new("ssh-agent")
             .arg("-D")
             .arg("-a")
             .arg(&socket)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -32,8 +38,13 @@ impl Agent {
 
     /// Gives it a key, with the certificate beside it.
     pub fn add(&self, key: &Path) {
+        self.add_as(key, &["-q"]);
+    }
+
+    /// The same with these options.
+    pub fn add_as(&self, key: &Path, options: &[&str]) {
         let added = Command::new("ssh-add")
-            .arg("-q")
+            .args(options)
             .arg(key)
             .env("SSH_AUTH_SOCK", &self.socket)
             .stderr(Stdio::null())

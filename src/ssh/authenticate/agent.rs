@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
-use russh::keys::{HashAlg, PublicKey};
+use russh::keys::{Algorithm, HashAlg, PublicKey};
+use russh::{AgentAuthError, Signer};
+use tokio::time::{Duration, timeout};
 
-use super::key::{beside, signature_hash};
+use super::key::{beside, signature_hashes};
 use super::{Login, Step, Stop};
+use crate::ssh::notices::{NOTICED, Notices};
 use crate::ssh::target::Agent;
 
 type AnyAgent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
@@ -53,11 +56,13 @@ pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, Stop> {
         if named.as_ref().is_some_and(|named| !is_named(named)) {
             continue;
         }
-        let hash = signature_hash(login.handle, key.algorithm()).await?;
         offered += 1;
-        match offer_one(login, &mut agent, identity, key, hash).await? {
-            Step::Refused => {}
-            other => return Ok(other),
+        for hash in signature_hashes(login, key.algorithm()).await? {
+            let (identity, key) = (identity.clone(), key.clone());
+            match offer_one(login, &mut agent, identity, key, hash).await? {
+                Step::Refused => {}
+                other => return Ok(other),
+            }
         }
     }
     if offered == 0 {
@@ -66,6 +71,58 @@ pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, Stop> {
             .push("the SSH agent has no key for it".to_owned());
     }
     Ok(Step::Refused)
+}
+
+/// Has the agent sign, and says so where that takes a person: the key wants a touch, or the agent wants
+/// to be told that it may.
+struct Signing<'a> {
+    agent: &'a mut AnyAgent,
+    notices: &'a Notices,
+}
+
+impl Signer for Signing<'_> {
+    type Error = AgentAuthError;
+
+    async fn auth_sign(
+        &mut self,
+        identity: &AgentIdentity,
+        hash: Option<HashAlg>,
+        data: Vec<u8>,
+    ) -> Result<Vec<u8>, Self::Error> {
+        let key = identity.public_key();
+        let is_touched = is_touched(&key.algorithm());
+        let shown = match key.comment().to_string() {
+            comment if comment.is_empty() => key.fingerprint(HashAlg::Sha256).to_string(),
+            comment => comment,
+        };
+        let (at_once, what) = if is_touched {
+            (
+                Duration::ZERO,
+                format!("the security key `{shown}` wants a touch"),
+            )
+        } else {
+            let what =
+                format!("the SSH agent has been asked to sign with `{shown}`: confirm it there");
+            (NOTICED, what)
+        };
+        let signed = self.agent.auth_sign(identity, hash, data);
+        tokio::pin!(signed);
+        if let Ok(signed) = timeout(at_once, &mut signed).await {
+            return signed;
+        }
+        self.notices.wait_for(what);
+        let signed = signed.await;
+        self.notices.go_on();
+        signed
+    }
+}
+
+/// Whether a key signs only when somebody touches it.
+pub(super) fn is_touched(algorithm: &Algorithm) -> bool {
+    matches!(
+        algorithm,
+        Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256
+    )
 }
 
 async fn offer_one(
@@ -77,17 +134,21 @@ async fn offer_one(
 ) -> Result<Step, Stop> {
     login.tried.push("publickey");
     let user = &login.target.server.user;
+    let mut signing = Signing {
+        agent,
+        notices: login.notices,
+    };
     let outcome = match identity {
         AgentIdentity::Certificate { certificate, .. } => {
             login
                 .handle
-                .authenticate_certificate_with(user, certificate, hash, agent)
+                .authenticate_certificate_with(user, certificate, hash, &mut signing)
                 .await
         }
         AgentIdentity::PublicKey { .. } => {
             login
                 .handle
-                .authenticate_publickey_with(user, key, hash, agent)
+                .authenticate_publickey_with(user, key, hash, &mut signing)
                 .await
         }
     };

@@ -1,15 +1,15 @@
 //! Keyboard-interactive login (RFC 4256): the server asks, and the password or a one-time code answers.
 
 use std::sync::LazyLock;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use regex::Regex;
 use russh::client::{KeyboardInteractiveAuthResponse as Answer, Prompt};
-use totp_rs::{Builder, Totp};
 
-use super::{Login, Step, Stop};
+use super::{Login, Step, Stop, code};
 use crate::error::Error;
 use crate::secret::Secret;
+use crate::ssh::conversation::Answer as Prompted;
+use crate::ssh::notices::plain;
 
 /// A server asks a handful of times at most; one that never ends is left.
 const MOST_ROUNDS: usize = 8;
@@ -26,34 +26,78 @@ static WANTS_NEW: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(words).expect("the expression is correct")
 });
 
+/// What the user has said to answer to a prompt.
+pub(super) struct Response {
+    prompt: Prompted,
+    answer: Secret,
+}
+
+impl Response {
+    /// `None` if the prompt cannot be looked for.
+    pub(super) fn new(prompt: &str, answer: Secret) -> Option<Self> {
+        let prompt = Prompted::new(prompt, "").ok()?;
+        Some(Self { prompt, answer })
+    }
+}
+
 /// What prompts can be answered with.
 pub(super) struct Answers {
+    pub(super) responses: Vec<Response>,
     pub(super) password: Option<Secret>,
     pub(super) totp: Option<Secret>,
+    /// The code that was made for the questions of now.
+    pub(super) code: Option<String>,
 }
 
 impl Answers {
     pub(super) fn are_any(&self) -> bool {
-        self.password.is_some() || self.totp.is_some()
+        self.password.is_some() || self.totp.is_some() || !self.responses.is_empty()
     }
 
     /// The answer to a prompt; the error is the rest of a sentence. A prompt that shows what is typed
     /// wants no password.
     fn to(&self, prompt: &Prompt) -> Result<String, String> {
         let asked = prompt.prompt.trim();
-        let wants_code = ASKS_FOR_CODE.is_match(asked);
-        match (&self.password, &self.totp) {
-            (_, Some(totp)) if wants_code || self.password.is_none() => code(totp),
-            (Some(password), _) if !wants_code && !prompt.echo => Ok(password.expose().to_owned()),
+        if let Some(response) = self.response(asked) {
+            return Ok(response.answer.expose().to_owned());
+        }
+        match (&self.password, &self.code) {
+            (_, Some(code)) if self.wants_code(prompt) => Ok(code.clone()),
+            (Some(password), _) if !ASKS_FOR_CODE.is_match(asked) && !prompt.echo => {
+                Ok(password.expose().to_owned())
+            }
             _ => Err(format!(
-                "it asks `{asked}`, and nothing is configured for that"
+                "it asks `{}`, and nothing is configured for that; loginResponses may answer it",
+                plain(asked)
             )),
         }
+    }
+
+    /// Whether a one-time code answers a prompt: where it asks for one, or there is nothing else.
+    fn wants_code(&self, prompt: &Prompt) -> bool {
+        let asked = prompt.prompt.trim();
+        let may = self.password.is_none() || ASKS_FOR_CODE.is_match(asked);
+        self.totp.is_some() && may && self.response(asked).is_none()
+    }
+
+    fn response(&self, prompt: &str) -> Option<&Response> {
+        let mut responses = self.responses.iter();
+        responses.find(|response| response.prompt.fits(prompt))
+    }
+
+    /// What is waited for after an answer that may have a person do something.
+    fn awaited(&self, prompt: &Prompt) -> Option<String> {
+        let prompt = prompt.prompt.trim();
+        self.response(prompt)?;
+        let prompt = plain(prompt);
+        Some(format!(
+            "`{prompt}` was answered, and the server has not said yes or no"
+        ))
     }
 }
 
 /// Answers the server's questions.
-pub(super) async fn hold(login: &mut Login<'_>, answers: &Answers) -> Result<Step, Stop> {
+pub(super) async fn hold(login: &mut Login<'_>, answers: &mut Answers) -> Result<Step, Stop> {
     login.tried.push("keyboard-interactive");
     let user = login.target.server.user.clone();
     let mut answer = login
@@ -72,10 +116,12 @@ pub(super) async fn hold(login: &mut Login<'_>, answers: &Answers) -> Result<Ste
                     .await;
             }
             Answer::InfoRequest {
+                name,
                 instructions,
                 prompts,
-                ..
             } => {
+                login.notices.hear(&name);
+                login.notices.hear(&instructions);
                 let asks = |prompt: &&Prompt| WANTS_NEW.is_match(&prompt.prompt);
                 if let Some(prompt) = prompts.iter().find(asks) {
                     let words = [instructions.trim(), prompt.prompt.trim()].join(" ");
@@ -84,79 +130,61 @@ pub(super) async fn hold(login: &mut Login<'_>, answers: &Answers) -> Result<Ste
                 prompts
             }
         };
-        let responses: Result<Vec<_>, _> =
-            prompts.iter().map(|prompt| answers.to(prompt)).collect();
+        let wants_code = prompts.iter().any(|prompt| answers.wants_code(prompt));
+        let mut responses = Ok(Vec::new());
+        if let Some(totp) = answers.totp.as_ref().filter(|_| wants_code) {
+            match code::fresh(totp, login.data_dir, login.notices).await {
+                Ok(code) => answers.code = Some(code),
+                Err(problem) => responses = Err(problem),
+            }
+        }
+        if responses.is_ok() {
+            responses = prompts.iter().map(|prompt| answers.to(prompt)).collect();
+        }
         let responses = match responses {
             Ok(responses) => responses,
             Err(problem) => {
                 login.unusable.push(problem);
+                login.is_asked = true;
                 return Ok(Step::Refused);
             }
         };
+        if let Some(awaited) = prompts.iter().find_map(|prompt| answers.awaited(prompt)) {
+            login.notices.wait_for(awaited);
+        }
         answer = login
             .handle
             .authenticate_keyboard_interactive_respond(responses)
             .await?;
+        login.notices.go_on();
     }
     login.unusable.push("it does not stop asking".to_owned());
+    login.is_asked = true;
     Ok(Step::Refused)
 }
 
-/// The code of this moment.
-fn code(secret: &Secret) -> Result<String, String> {
-    let totp =
-        totp(secret.expose()).ok_or("the TOTP secret is neither base32 nor an otpauth address")?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_err(|_| "the clock is before 1970")?;
-    Ok(totp.generate(now.as_secs()).to_string())
-}
-
-fn totp(secret: &str) -> Option<Totp> {
-    if secret.starts_with("otpauth://") {
-        return Totp::from_url_unchecked(secret).ok();
-    }
-    // As sites show it: in groups, in either case, padded or not.
-    let bare: String = secret
-        .chars()
-        .filter(|character| !character.is_whitespace() && *character != '=')
-        .map(|character| character.to_ascii_uppercase())
-        .collect();
-    let secret = totp_rs::Secret::try_from_base32(bare).ok()?;
-    Some(Builder::new().with_secret(secret).build_noncompliant())
-}
-
-/// Refuses what no code can be made from.
-pub fn check_totp(secret: &str) -> Result<(), Error> {
-    totp(secret).map(|_| ()).ok_or_else(|| {
-        Error::invalid(
-            "totpSecret",
-            "is neither base32 nor an otpauth://totp/ address",
-        )
-    })
+/// Refuses what no prompt can be looked for with.
+pub fn check_prompt(prompt: &str) -> Result<(), Error> {
+    let problem = if prompt.trim().is_empty() {
+        "has an empty prompt".to_owned()
+    } else {
+        match Prompted::new(prompt, "") {
+            Ok(_) => return Ok(()),
+            Err(error) => format!("has a prompt that is no regular expression: {error}"),
+        }
+    };
+    Err(Error::invalid("loginResponses", problem))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// RFC 6238, appendix B: the secret is "12345678901234567890", six of the eight digits.
-    #[test]
-    fn codes_are_those_of_the_rfc() {
-        for secret in [
-            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
-            "gezd gnbv gy3t qojq gezd gnbv gy3t qojq",
-            "otpauth://totp/a:b?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=a",
-        ] {
-            let totp = totp(secret).unwrap();
-            assert_eq!(totp.generate(59).to_string(), "287082", "{secret}");
-            assert_eq!(totp.generate(1_111_111_109).to_string(), "081804");
-        }
-        assert!(totp("not base 32!").is_none());
-    }
-
     #[test]
     fn each_prompt_gets_what_it_asks_for() {
         let answers = Answers {
+            responses: Vec::new(),
+            code: Some("123456".to_owned()),
             password: Some(Secret::from("hunter2")),
             totp: Some(Secret::from("GEZDGNBVGY3TQOJQ")),
         };
@@ -177,6 +205,7 @@ mod tests {
         assert!(ask("Favourite colour? ", true).is_err());
         let only_password = Answers {
             totp: None,
+            code: None,
             ..answers
         };
         let asked = only_password.to(&Prompt {

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use russh::client::Handle;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::signature::Signer as _;
 use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{self, Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
 
+use super::agent::is_touched;
 use super::pem::decrypt;
 use super::{Login, Step, Stop};
 use crate::secret::Secret;
-use crate::ssh::client::Client;
+use crate::ssh::offer::LEGACY;
 
 /// Offers a key: first with its certificate, if it has one, then by itself.
 pub(super) async fn offer(
@@ -21,6 +21,14 @@ pub(super) async fn offer(
     passphrase: Option<&Secret>,
 ) -> Result<Step, Stop> {
     let key = match load(path, passphrase).await {
+        Ok(key) if is_touched(&key.algorithm()) => {
+            login.unusable.push(format!(
+                "the key `{}` is that of a security key, with which the SSH agent signs: \
+                 `ssh-add` it, and set agent: true",
+                path.display()
+            ));
+            return Ok(Step::Refused);
+        }
         Ok(key) => Arc::new(key),
         Err(reason) => {
             login
@@ -30,40 +38,59 @@ pub(super) async fn offer(
         }
     };
     let user = &login.target.server.user;
-    let hash = signature_hash(login.handle, key.algorithm()).await?;
-    for certificate in certificates(login, path, &key).await {
+    for hash in signature_hashes(login, key.algorithm()).await? {
+        for certificate in certificates(login, path, &key).await {
+            login.tried.push("publickey");
+            let mut signer = Signer {
+                key: Arc::clone(&key),
+            };
+            let outcome = login
+                .handle
+                .authenticate_certificate_with(user, certificate, hash, &mut signer)
+                .await;
+            match login.take(outcome.map_err(|Failed(error)| error)).await? {
+                Step::Refused => {}
+                other => return Ok(other),
+            }
+        }
         login.tried.push("publickey");
-        let mut signer = Signer {
-            key: Arc::clone(&key),
-        };
-        let outcome = login
-            .handle
-            .authenticate_certificate_with(user, certificate, hash, &mut signer)
-            .await;
-        match login.take(outcome.map_err(|Failed(error)| error)).await? {
+        let key = PrivateKeyWithHashAlg::new(Arc::clone(&key), hash);
+        let outcome = login.handle.authenticate_publickey(user, key).await;
+        match login.take(outcome).await? {
             Step::Refused => {}
             other => return Ok(other),
         }
     }
-    login.tried.push("publickey");
-    let key = PrivateKeyWithHashAlg::new(key, hash);
-    let outcome = login.handle.authenticate_publickey(user, key).await;
-    login.take(outcome).await
+    Ok(Step::Refused)
 }
 
-/// The hash to sign with, where a key leaves the choice: RSA keys do. SHA-1 signatures are refused by
-/// current servers, so one that announces nothing gets SHA-512 (RFC 8332).
-pub(super) async fn signature_hash(
-    handle: &Handle<Client>,
+/// The hashes to sign with, where a key leaves the choice: RSA keys do. One that announces nothing gets
+/// SHA-512 (RFC 8332); SHA-1 comes after that, and only where old algorithms are allowed.
+pub(super) async fn signature_hashes(
+    login: &mut Login<'_>,
     algorithm: Algorithm,
-) -> Result<Option<HashAlg>, russh::Error> {
+) -> Result<Vec<Option<HashAlg>>, russh::Error> {
     if !algorithm.is_rsa() {
-        return Ok(None);
+        return Ok(vec![None]);
     }
-    Ok(handle
-        .best_supported_rsa_hash()
-        .await?
-        .unwrap_or(Some(HashAlg::Sha512)))
+    let is_old_allowed = login.target.server.allows_old_algorithms();
+    let announced = login.handle.best_supported_rsa_hash().await?;
+    let mut hashes = vec![announced.unwrap_or(Some(HashAlg::Sha512))];
+    if is_old_allowed && !hashes.contains(&None) {
+        hashes.push(None);
+    }
+    if announced.flatten().is_none() && !is_old_allowed {
+        hashes.retain(Option::is_some);
+        let problem = match announced {
+            Some(_) => "it takes RSA keys with SHA-1 signatures alone",
+            None => "if it is old, it may take RSA keys with SHA-1 signatures alone",
+        };
+        let problem = format!("{problem}, which {LEGACY} allows");
+        if !login.unusable.contains(&problem) {
+            login.unusable.push(problem);
+        }
+    }
+    Ok(hashes)
 }
 
 /// The file that belongs to a key's, by what is added to its name.

@@ -1,6 +1,7 @@
 //! Logging in (RFC 4252): keys and their certificates, the agent's keys, the password, a dialogue.
 
 mod agent;
+mod code;
 mod dialogue;
 mod key;
 mod pem;
@@ -10,15 +11,17 @@ use std::path::{Path, PathBuf};
 
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle};
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use self::agent::has_agent;
-use self::dialogue::Answers;
-pub use self::dialogue::check_totp;
+pub use self::code::check_totp;
+pub use self::dialogue::check_prompt;
+use self::dialogue::{Answers, Response};
 use super::client::{Client, SERVER_SAID};
 use super::connection::Connection;
-use super::failure::{ConnectError, unreachable};
+use super::failure::{ConnectError, silent, unreachable};
+use super::notices::{NOTICED, Notices, PERSON_TIME, plain};
 use super::overheard::Overheard;
 use super::target::{Agent, Target};
 use crate::error::Error;
@@ -27,6 +30,9 @@ use crate::sync::lock;
 
 /// A line's end takes a moment to be known, on a busy machine a longer one.
 const END_IS_KNOWN: Duration = Duration::from_millis(500);
+
+/// How long a login may take at the least; a slow but honest server takes a few seconds.
+const LEAST_TIME: Duration = Duration::from_secs(20);
 
 /// Servers ask for two steps, seldom for three; one that never has enough is left.
 const MOST_STEPS: usize = 4;
@@ -47,6 +53,8 @@ enum Step {
 struct Login<'a> {
     handle: &'a mut Handle<Client>,
     overheard: Overheard,
+    notices: &'a Notices,
+    data_dir: &'a Path,
     /// Cancelled at the line's end, when its reason is known.
     closed: CancellationToken,
     target: &'a Target,
@@ -58,6 +66,8 @@ struct Login<'a> {
     offered: Option<Vec<MethodKind>>,
     /// What could not be used, and why.
     unusable: Vec<String>,
+    /// Whether the server has asked something that was left unanswered.
+    is_asked: bool,
 }
 
 /// What there is to log in with, and was not refused yet.
@@ -71,6 +81,8 @@ struct Left<'a> {
 enum Stop {
     /// The line broke.
     Lost(russh::Error),
+    /// It has taken longer than this.
+    Late(Duration),
     /// A secret is not to be had, or something alike.
     Error(Error),
 }
@@ -87,8 +99,12 @@ pub(super) async fn authenticate(
     connection: &mut Connection,
     target: &Target,
     vault: &Vault,
+    notices: &Notices,
+    data_dir: &Path,
 ) -> Result<(), ConnectError> {
     let mut login = Login {
+        data_dir,
+        notices,
         closed: connection.closed(),
         overheard: connection.overheard.clone(),
         handle: &mut connection.handle,
@@ -97,10 +113,12 @@ pub(super) async fn authenticate(
         accepted: Vec::new(),
         offered: None,
         unusable: Vec::new(),
+        is_asked: false,
     };
-    let error = match login.run(vault).await {
+    let error = match login.run_in_time(vault).await {
         Ok(true) => return Ok(()),
         Ok(false) => return Err(ConnectError::Final(login.refusal())),
+        Err(Stop::Late(limit)) => return Err(login.late(limit)),
         Err(Stop::Error(error)) => return Err(ConnectError::Final(error)),
         Err(Stop::Lost(error)) => error,
     };
@@ -109,7 +127,8 @@ pub(super) async fn authenticate(
     let words = lock(&connection.reason).clone();
     let words = words.filter(|words| words.starts_with(SERVER_SAID));
     let tries = login.tried.len();
-    if tries > 1 || tries == 1 && words.is_some() {
+    let has_words = words.is_some() || !notices.said().is_empty();
+    if tries > 1 || tries == 1 && has_words {
         let s = if tries == 1 { "" } else { "s" };
         let words = words.map(|words| format!(" ({words})"));
         login.unusable.push(format!(
@@ -122,6 +141,34 @@ pub(super) async fn authenticate(
 }
 
 impl Login<'_> {
+    /// Once a person has something to do, there is a minute for it.
+    async fn run_in_time(&mut self, vault: &Vault) -> Result<bool, Stop> {
+        let mut limit = self.target.connect_timeout.max(LEAST_TIME);
+        let mut changes = self.notices.changes();
+        let notices = self.notices;
+        let run = self.run(vault);
+        tokio::pin!(run);
+        let mut since = Instant::now();
+        let mut end = since + limit;
+        loop {
+            tokio::select! {
+                outcome = &mut run => {
+                    let waited = since.elapsed();
+                    if notices.has_said() && waited >= NOTICED {
+                        notices.cost();
+                    }
+                    return outcome;
+                }
+                () = changes.next() => {
+                    since = Instant::now();
+                    limit = limit.max(PERSON_TIME);
+                    end = end.max(Instant::now() + PERSON_TIME);
+                }
+                () = sleep_until(end) => return Err(Stop::Late(limit)),
+            }
+        }
+    }
+
     async fn run(&mut self, vault: &Vault) -> Result<bool, Stop> {
         let (target, server) = (self.target, &self.target.server);
         let mut left = Left {
@@ -133,10 +180,21 @@ impl Login<'_> {
             match self.step(&mut left, vault).await? {
                 Step::Done => return Ok(true),
                 Step::Halfway => self.accepted.extend(self.tried.last()),
+                // The library sends nothing else while a question is open.
+                Step::Refused if self.accepted.is_empty() && !self.is_asked => {
+                    return self.knock().await;
+                }
                 Step::Refused => return Ok(false),
             }
         }
         Ok(false)
+    }
+
+    /// Asks to be let in by who one is alone: some servers know that already (RFC 4252, section 5.2).
+    async fn knock(&mut self) -> Result<bool, Stop> {
+        let user = &self.target.server.user;
+        let outcome = self.handle.authenticate_none(user).await;
+        Ok(self.take(outcome).await? == Step::Done)
     }
 
     /// Tries what is left until something is accepted.
@@ -179,12 +237,19 @@ impl Login<'_> {
                 return Ok(step);
             }
         }
-        let answers = Answers {
+        let mut responses = Vec::new();
+        for (prompt, answer) in server.login_responses.iter().flatten() {
+            let answer = vault.reveal(answer).await.map_err(Stop::Error)?;
+            responses.extend(Response::new(prompt, answer));
+        }
+        let mut answers = Answers {
+            code: None,
+            responses,
             password,
             totp: reveal(vault, server.totp_secret.as_ref()).await?,
         };
         if answers.are_any() && self.takes(MethodKind::KeyboardInteractive) {
-            return dialogue::hold(self, &answers).await;
+            return dialogue::hold(self, &mut answers).await;
         }
         Ok(Step::Refused)
     }
@@ -236,11 +301,23 @@ impl Login<'_> {
 
     /// The error that the server wants another password than the right one.
     fn expired(&self, words: &str) -> Error {
-        let words = match words {
+        let words = match plain(words).as_str() {
             "" => String::new(),
             words => format!(": `{words}`"),
         };
         self.error(format!("{EXPIRED}{words}"))
+    }
+
+    /// Whoever was given something to do is told of it; else it is the server that was silent.
+    fn late(&self, limit: Duration) -> ConnectError {
+        let Some(shown) = self.notices.shown() else {
+            return silent(self.target, "no answer to the login", limit);
+        };
+        let reason = format!(
+            "the login was not over within {} s: {shown}",
+            limit.as_secs()
+        );
+        ConnectError::Final(self.error(reason))
     }
 
     fn refusal(&self) -> Error {
@@ -281,6 +358,7 @@ impl Login<'_> {
             user: self.target.server.user.clone(),
             reason,
             tried: self.tried().into_iter().map(str::to_owned).collect(),
+            said: self.notices.said(),
         }
     }
 }

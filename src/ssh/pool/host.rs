@@ -1,7 +1,7 @@
 //! One alias's connections: who gets a channel on which, and when to dial.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::ssh::connect::Dialer;
 use crate::ssh::connection::Connection;
 use crate::ssh::failure::ConnectError;
+use crate::ssh::notices::Notices;
 use crate::ssh::shell::Shell;
 use crate::store::servers::Server;
 use crate::sync::lock;
@@ -138,7 +139,8 @@ impl Host {
         let in_turn = state
             .no_dial_until
             .is_none_or(|until| Instant::now() >= until);
-        state.open() < self.dialer.config.max_connections && (in_turn || !state.has_lasting_slots())
+        let is_free = in_turn && !state.is_dear;
+        state.open() < self.dialer.config.max_connections && (is_free || !state.has_lasting_slots())
     }
 
     /// The least loaded connection that carries the same kind of use; a shared one only where no
@@ -189,7 +191,10 @@ impl Host {
             state.dialing_now -= 1;
         }
         match outcome {
-            Ok(connection) => self.admit(&mut state, server, connection, !still_wanted),
+            Ok((connection, is_dear)) => {
+                state.is_dear |= is_dear && still_wanted;
+                self.admit(&mut state, server, connection, !still_wanted);
+            }
             Err(_) if !still_wanted => {}
             Err(error) => {
                 tracing::warn!("{error}");
@@ -206,12 +211,15 @@ impl Host {
         self.dispatch(state);
     }
 
-    async fn dial_patiently(&self, server: &Server) -> Result<Connection, Error> {
+    /// Gives also whether a further login is not to be had for nothing.
+    async fn dial_patiently(&self, server: &Server) -> Result<(Connection, bool), Error> {
         let mut pauses = BACKOFF.iter();
         loop {
-            let dialled = self.dialer.dial(&self.alias, server).await;
+            let notices: Arc<Notices> = Arc::default();
+            self.watch(&notices);
+            let dialled = self.dialer.dial(&self.alias, server, &notices).await;
             let error = match dialled {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) => return Ok((connection, notices.is_dear())),
                 Err(ConnectError::Final(error)) => return Err(error),
                 Err(ConnectError::Transient(error)) => error,
             };
@@ -221,6 +229,19 @@ impl Host {
             tracing::debug!("{error}; another attempt follows");
             tokio::time::sleep(*pause).await;
         }
+    }
+
+    fn watch(&self, notices: &Arc<Notices>) {
+        let mut state = lock(&self.state);
+        state.logins.retain(|login| login.strong_count() > 0);
+        state.logins.push(Arc::downgrade(notices));
+    }
+
+    /// What a person has to know of a login that is under way.
+    pub(super) fn notice(&self) -> Option<String> {
+        let state = lock(&self.state);
+        let logins = state.logins.iter().filter_map(Weak::upgrade);
+        logins.filter_map(|login| login.shown()).next()
     }
 
     fn admit(

@@ -52,6 +52,12 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
 /// However short a command's own timeout is, a connection may take this long to come about.
 const LEAST_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether a login still waits for a person.
+const PERSON_LOOK: Duration = Duration::from_secs(1);
+
+/// Jump hosts that are looked through.
+const LONGEST_WAY: usize = 8;
+
 /// Phases of connecting that each have their time: connection, greeting, key exchange.
 const PHASES: u32 = 3;
 
@@ -221,15 +227,36 @@ impl Pool {
                 return Err(error);
             }
         };
-        let granted = self.host(alias).ask(Arc::clone(&server), purpose);
-        let answer = timeout(patience, granted).await.map_err(|_| {
-            let reason = format!(
-                "ETIMEDOUT: no channel was free for {} s",
-                patience.as_secs_f64()
-            );
-            failed(alias, &server, reason)
-        })?;
-        answer.unwrap_or_else(|_| Err(failed(alias, &server, "the pool is closed")))
+        let mut granted = self.host(alias).ask(Arc::clone(&server), purpose);
+        let mut left = patience;
+        loop {
+            match timeout(left, &mut granted).await {
+                Ok(Ok(answer)) => return answer,
+                Ok(Err(_)) => return Err(failed(alias, &server, "the pool is closed")),
+                // A login that waits for a person has a limit of its own.
+                Err(_) if self.login_notice(alias).is_some() => left = PERSON_LOOK,
+                Err(_) => {
+                    let waited = patience.as_secs_f64();
+                    let reason = format!("ETIMEDOUT: no channel was free for {waited} s");
+                    return Err(failed(alias, &server, reason));
+                }
+            }
+        }
+    }
+
+    /// What a person has to know of a login that is under way to a server, or to one that it is reached
+    /// through.
+    pub fn login_notice(&self, alias: &str) -> Option<String> {
+        let mut next = Some(alias.to_owned());
+        for _ in 0..LONGEST_WAY {
+            let alias = next?;
+            let host = lock(&self.0.hosts).get(&alias).cloned();
+            if let Some(notice) = host.and_then(|host| host.notice()) {
+                return Some(format!("the login at `{alias}` waits: {notice}"));
+            }
+            next = self.reached(&alias).ok()?.jump;
+        }
+        None
     }
 
     /// How long a connection may take to come about, as far as that is configured.

@@ -1,7 +1,7 @@
 //! What is known of one alias's connections, and of those who wait for one.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::lease::{Lease, Use};
 use crate::error::Error;
 use crate::ssh::connection::Connection;
+use crate::ssh::notices::Notices;
 use crate::ssh::shell::Shell;
 use crate::store::servers::Server;
 use crate::time::Timestamp;
@@ -30,6 +31,10 @@ pub(super) struct State {
     pub(super) dialing: usize,
     /// Dials under way with the present configuration.
     pub(super) dialing_now: usize,
+    /// Whether a login takes a person, or a code: then one connection has to do.
+    pub(super) is_dear: bool,
+    /// What is to be known of the logins under way.
+    pub(super) logins: Vec<Weak<Notices>>,
     /// Connections that are saying goodbye.
     pub(super) closing: usize,
     pub(super) waiters: VecDeque<Waiter>,
@@ -139,6 +144,7 @@ impl State {
         self.server = server;
         self.no_dial_until = None;
         self.learnt_limit = None;
+        self.is_dear = false;
         self.dialing_now = 0;
         self.slots.iter_mut().for_each(|slot| slot.leaving = true);
     }
