@@ -1,12 +1,9 @@
 //! Passwords that are right and have expired.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use mcp_sftp_orchestrator::demo::{Dialogue, PASSWORD, Question, Turn};
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Folder, Stage, directory, keygen, login};
+use crate::helper::{AsyncSsh, Client, Stage, directory, login};
 
 /// A server that wants a right password changed. OpenSSH's never does that before somebody is in.
 const SERVER: &str = r#"
@@ -32,54 +29,6 @@ const GCM: [&str; 3] = [
     "hmac-sha2-256",
     "curve25519-sha256",
 ];
-
-/// The server, with these algorithms alone. It ends when dropped.
-struct Expiring {
-    process: Child,
-    port: u16,
-    _folder: Folder,
-}
-
-impl Expiring {
-    /// `None`, said, where Python has no asyncssh.
-    fn start(algorithms: [&str; 3]) -> Option<Self> {
-        let folder = directory();
-        let key = folder.path().join("host");
-        keygen(&key, &["-t", "ed25519"]);
-        for python in ["/usr/bin/python3", "python3"] {
-            let mut process = Command::new(python)
-                .args(["-W", "ignore", "-c", SERVER])
-                .arg(&key)
-                .args(algorithms)
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .ok()?;
-            let mut line = String::new();
-            let said = BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line);
-            if let (Ok(_), Ok(port)) = (said, line.trim().parse()) {
-                return Some(Self {
-                    process,
-                    port,
-                    _folder: folder,
-                });
-            }
-            let _ = process.wait();
-        }
-        eprintln!(
-            "not run with a server that wants passwords changed: python3-asyncssh is not there"
-        );
-        None
-    }
-}
-
-impl Drop for Expiring {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// What is said of a login with that password.
 async fn refusal(client: &Client, port: u16, password: &str) -> Value {
@@ -115,7 +64,7 @@ async fn an_expired_password_is_said_at_once_in_the_server_s_words() {
             "curve25519-sha256",
         ],
     ] {
-        let Some(server) = Expiring::start(algorithms) else {
+        let Some(server) = AsyncSsh::start(SERVER, &algorithms) else {
             return;
         };
         let details = refusal(&client, server.port, PASSWORD).await;
@@ -130,7 +79,7 @@ async fn an_expired_password_is_said_at_once_in_the_server_s_words() {
 
 #[tokio::test]
 async fn a_wrong_password_is_not_an_expired_one() {
-    let Some(server) = Expiring::start(GCM) else {
+    let Some(server) = AsyncSsh::start(SERVER, &GCM) else {
         return;
     };
     let data = directory();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helper::{Agent, Client, Sshd, binary_of, directory, keygen_rsa, text, user};
+use crate::helper::{Agent, AsyncSsh, Client, Sshd, binary_of, directory, keygen_rsa, text, user};
 
 const OLD_HOST_KEY: &str = "HostKeyAlgorithms ssh-rsa";
 const OLD_SIGNATURES: &str = "PubkeyAcceptedAlgorithms ssh-rsa";
@@ -99,6 +99,51 @@ async fn signatures_with_sha1_are_made_only_where_that_is_allowed() {
         client.register(server).await;
         client.exec("web1", "true").await.ok();
     }
+}
+
+/// A server that announces which signatures it takes, and takes those of the key that it is given.
+const ANNOUNCING: &str = r#"
+import asyncio, asyncssh, sys
+async def main():
+    host, authorized, algorithm = sys.argv[1:]
+    server = await asyncssh.create_server(asyncssh.SSHServer, "127.0.0.1", 0,
+        server_host_keys=[host], authorized_client_keys=authorized, signature_algs=[algorithm])
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.wait_closed()
+asyncio.run(main())
+"#;
+
+#[tokio::test]
+async fn a_server_that_announces_signatures_with_sha1_alone_gets_none_by_default() {
+    let data = directory();
+    let key = data.path().join("rsa");
+    keygen_rsa(&key);
+    let authorized = text(&key.with_extension("pub"));
+    let Some(server) = AsyncSsh::start(ANNOUNCING, &[&authorized, "ssh-rsa"]) else {
+        return;
+    };
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let mut entry = json!({
+        "alias": "web1", "host": "127.0.0.1", "port": server.port, "user": "u",
+        "keyPath": text(&key),
+    });
+    client.register(entry.clone()).await;
+    let error = client.exec("web1", "true").await.error("AUTH_FAILED");
+    let details = &error["details"];
+    let words =
+        "it takes RSA keys with SHA-1 signatures alone, which legacyAlgorithms: true allows";
+    assert!(
+        details["reason"].as_str().unwrap().contains(words),
+        "{details}"
+    );
+    assert_eq!(details["tried"], json!([]), "nothing is signed");
+    let hint = details["hint"].as_str().unwrap();
+    assert!(hint.contains("legacyAlgorithms: true"), "{hint}");
+    entry["legacyAlgorithms"] = json!(true);
+    client.register(entry).await;
+    // It runs nothing, and lets in.
+    let ran = client.exec("web1", "true").await;
+    assert!(!ran.text().contains("AUTH_FAILED"), "{}", ran.text());
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::capture::whole_characters;
+
 /// Once there is something to do, a person has so long to do it.
 pub(super) const PERSON_TIME: Duration = Duration::from_secs(60);
 
@@ -116,7 +118,7 @@ pub(super) fn plain(text: &str) -> String {
     let is_shown = |character: &char| *character == '\n' || !character.is_control();
     let mut plain: String = text.replace('\t', " ").chars().filter(is_shown).collect();
     if plain.len() > LONGEST_TEXT {
-        plain.truncate(plain.floor_char_boundary(LONGEST_TEXT));
+        plain.truncate(whole_characters(&plain.as_bytes()[..LONGEST_TEXT]));
         plain.push('…');
     }
     plain.trim().to_owned()

@@ -1,6 +1,7 @@
 //! What the tests share: MCP clients, SSH servers, waiting.
 
 mod agent;
+mod asyncssh;
 mod client;
 mod desk;
 mod disk;
@@ -16,6 +17,7 @@ use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
 
 pub use agent::Agent;
+pub use asyncssh::AsyncSsh;
 pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
 pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;

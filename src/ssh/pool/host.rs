@@ -240,8 +240,8 @@ impl Host {
     /// What a person has to know of a login that is under way.
     pub(super) fn notice(&self) -> Option<String> {
         let state = lock(&self.state);
-        let logins = state.logins.iter().filter_map(Weak::upgrade);
-        logins.filter_map(|login| login.shown()).next()
+        let mut logins = state.logins.iter().filter_map(Weak::upgrade);
+        logins.find_map(|login| login.shown())
     }
 
     fn admit(

@@ -111,7 +111,11 @@ impl Pool {
         purpose: Use,
         patience: Duration,
     ) -> Result<OpenChannel, Error> {
-        let patience = patience.max(self.dial_patience(alias));
+        let patience = if patience < LEAST_PATIENCE {
+            patience
+        } else {
+            patience.max(self.dial_patience(alias))
+        };
         let deadline = Instant::now().checked_add(patience);
         let mut refused = 0;
         loop {
@@ -186,7 +190,10 @@ impl Pool {
     ) -> Result<(Instant, Opened), Error> {
         let mut dead = 0;
         loop {
-            let lease = self.lease(alias, purpose, left(deadline)).await?;
+            let is_session = matches!(door, Door::Session);
+            let lease = self
+                .lease(alias, purpose, left(deadline), is_session)
+                .await?;
             let (host, slot, server) = (
                 Arc::clone(&lease.host),
                 lease.slot,
@@ -214,7 +221,13 @@ impl Pool {
         }
     }
 
-    async fn lease(&self, alias: &str, purpose: Use, patience: Duration) -> Result<Lease, Error> {
+    async fn lease(
+        &self,
+        alias: &str,
+        purpose: Use,
+        patience: Duration,
+        is_session: bool,
+    ) -> Result<Lease, Error> {
         // Those that only the user's own configuration names are gone through and not acted on.
         let server = match purpose {
             Use::Jump => self.reached(alias),
@@ -227,6 +240,7 @@ impl Pool {
                 return Err(error);
             }
         };
+        let waits_for_login = purpose == Use::Jump || is_session && patience > LEAST_PATIENCE / 2;
         let mut granted = self.host(alias).ask(Arc::clone(&server), purpose);
         let mut left = patience;
         loop {
@@ -234,7 +248,9 @@ impl Pool {
                 Ok(Ok(answer)) => return answer,
                 Ok(Err(_)) => return Err(failed(alias, &server, "the pool is closed")),
                 // A login that waits for a person has a limit of its own.
-                Err(_) if self.login_notice(alias).is_some() => left = PERSON_LOOK,
+                Err(_) if waits_for_login && self.login_notice(alias).is_some() => {
+                    left = PERSON_LOOK;
+                }
                 Err(_) => {
                     let waited = patience.as_secs_f64();
                     let reason = format!("ETIMEDOUT: no channel was free for {waited} s");
