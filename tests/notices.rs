@@ -77,6 +77,11 @@ async fn a_login_that_is_confirmed_elsewhere_is_waited_for_and_says_where() {
     approval.cancel();
     let ran = stage.client.wait(&id).await.ok();
     assert!(ran.text().contains("in"), "{}", ran.text());
+    let long = stage.background("sleep 60").await.facts()["id"].clone();
+    let wait = json!({"id": long, "timeout": 1});
+    let running = stage.client.call("task_wait", wait).await.ok();
+    assert_eq!(running.facts()["status"], "running");
+    assert_eq!(running.facts()["waitsFor"], Value::Null, "it is in");
     assert_eq!(ran.facts()["waitsFor"], Value::Null);
     stage.client.wait(&second.facts()["id"]).await.ok();
 }

@@ -1,6 +1,6 @@
 //! What the SSH library asks of us: to judge a host key, and to take note of a line's end.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use russh::Names;
 use russh::client::{self, DisconnectReason, Session};
@@ -31,7 +31,8 @@ pub(super) struct Client {
     shown: Arc<Mutex<Option<PublicKey>>>,
     refusal: Arc<Mutex<Option<Error>>>,
     reason: Arc<Mutex<Option<String>>>,
-    notices: Arc<Notices>,
+    /// Gone once the login is over.
+    notices: Weak<Notices>,
     agreed: Arc<Mutex<Option<Agreed>>>,
     had_first_exchange: bool,
     // The library drops its handler when its task ends, whatever ends it.
@@ -39,10 +40,10 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(judge: Judge, notices: Arc<Notices>, closed: DropGuard) -> Self {
+    pub(super) fn new(judge: Judge, notices: &Arc<Notices>, closed: DropGuard) -> Self {
         Self {
             judge,
-            notices,
+            notices: Arc::downgrade(notices),
             shown: Arc::default(),
             refusal: Arc::default(),
             reason: Arc::default(),
@@ -96,7 +97,9 @@ impl client::Handler for Client {
     }
 
     async fn auth_banner(&mut self, text: &str, _: &mut Session) -> Result<(), Self::Error> {
-        self.notices.hear(text);
+        if let Some(notices) = self.notices.upgrade() {
+            notices.hear(text);
+        }
         Ok(())
     }
 

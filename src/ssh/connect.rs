@@ -178,7 +178,7 @@ impl Dialer {
         let mut stream = open_route(target, &self.pool, token).await?;
         let tap = stream.tap();
         let closed = CancellationToken::new();
-        let client = Client::new(judge, Arc::clone(notices), closed.clone().drop_guard());
+        let client = Client::new(judge, notices, closed.clone().drop_guard());
         let (refusal, reason, shown) = (client.refusal(), client.reason(), client.shown());
         let agreed = client.agreed();
         let settings = self.settings(target, keys).map_err(ConnectError::Final)?;

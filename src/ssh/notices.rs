@@ -9,7 +9,7 @@ use super::capture::whole_characters;
 /// Once there is something to do, a person has so long to do it.
 pub(super) const PERSON_TIME: Duration = Duration::from_secs(60);
 
-/// What takes longer than this after a notice has waited for a person.
+/// An agent that takes longer than this to sign waits for a person.
 pub(super) const NOTICED: Duration = Duration::from_secs(2);
 
 /// Texts that are kept, and bytes of each.

@@ -22,7 +22,7 @@ static ASKS_FOR_CODE: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Prompts that want another password in the place of the one that is known.
 static WANTS_NEW: LazyLock<Regex> = LazyLock::new(|| {
-    let words = r"(?i)\b(new|retype|re-?enter|repeat|again)\b.*\bpass(word|code|phrase)\b";
+    let words = r"(?i)\b(new|retype)\b.*\bpass(word|phrase)\b";
     Regex::new(words).expect("the expression is correct")
 });
 
@@ -80,6 +80,13 @@ impl Answers {
         self.totp.is_some() && may && self.response(asked).is_none()
     }
 
+    /// Whether a prompt wants another password, and nothing is said to answer to it.
+    fn is_to_change(&self, prompt: &Prompt) -> bool {
+        let asked = prompt.prompt.trim();
+        let is_code = ASKS_FOR_CODE.is_match(asked);
+        WANTS_NEW.is_match(asked) && !is_code && self.response(asked).is_none()
+    }
+
     fn response(&self, prompt: &str) -> Option<&Response> {
         let mut responses = self.responses.iter();
         responses.find(|response| response.prompt.fits(prompt))
@@ -122,8 +129,7 @@ pub(super) async fn hold(login: &mut Login<'_>, answers: &mut Answers) -> Result
             } => {
                 login.notices.hear(&name);
                 login.notices.hear(&instructions);
-                let asks = |prompt: &&Prompt| WANTS_NEW.is_match(&prompt.prompt);
-                if let Some(prompt) = prompts.iter().find(asks) {
+                if let Some(prompt) = prompts.iter().find(|prompt| answers.is_to_change(prompt)) {
                     let words = [instructions.trim(), prompt.prompt.trim()].join(" ");
                     return Err(Stop::Error(login.expired(words.trim())));
                 }
@@ -203,6 +209,21 @@ mod tests {
             assert_eq!(ask(prompt, false).unwrap().len(), 6, "{prompt}");
         }
         assert!(ask("Favourite colour? ", true).is_err());
+        for (asked, is_to_change) in [
+            ("New password: ", true),
+            ("Retype new UNIX password:", true),
+            ("Enter your new passphrase:", true),
+            ("Login incorrect, try again. Password:", false),
+            ("Enter a new one-time password:", false),
+            ("(current) UNIX password:", false),
+        ] {
+            let prompt = asked.to_owned();
+            let prompt = Prompt {
+                prompt,
+                echo: false,
+            };
+            assert_eq!(answers.is_to_change(&prompt), is_to_change, "{asked}");
+        }
         let only_password = Answers {
             totp: None,
             code: None,

@@ -21,7 +21,7 @@ use self::dialogue::{Answers, Response};
 use super::client::{Client, SERVER_SAID};
 use super::connection::Connection;
 use super::failure::{ConnectError, silent, unreachable};
-use super::notices::{NOTICED, Notices, PERSON_TIME, plain};
+use super::notices::{Notices, PERSON_TIME, plain};
 use super::overheard::Overheard;
 use super::target::{Agent, Target};
 use crate::error::Error;
@@ -33,6 +33,10 @@ const END_IS_KNOWN: Duration = Duration::from_millis(500);
 
 /// How long a login may take at the least; a slow but honest server takes a few seconds.
 const LEAST_TIME: Duration = Duration::from_secs(20);
+
+/// A login that takes longer than this after the server's words has waited for a person: directories
+/// and name services take less.
+const APPROVED: Duration = Duration::from_secs(5);
 
 /// Servers ask for two steps, seldom for three; one that never has enough is left.
 const MOST_STEPS: usize = 4;
@@ -154,7 +158,7 @@ impl Login<'_> {
             tokio::select! {
                 outcome = &mut run => {
                     let waited = since.elapsed();
-                    if notices.has_said() && waited >= NOTICED {
+                    if notices.has_said() && waited >= APPROVED {
                         notices.cost();
                     }
                     return outcome;

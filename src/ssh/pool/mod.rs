@@ -29,7 +29,7 @@ use super::jump::{implied, implied_server};
 use super::shell::Shell;
 use crate::config::Config;
 use crate::error::Error;
-use crate::secret::Vault;
+use crate::secret::{Vault, hide};
 use crate::store::servers::{Server, Servers};
 use crate::sync::lock;
 
@@ -268,7 +268,8 @@ impl Pool {
             let alias = next?;
             let host = lock(&self.0.hosts).get(&alias).cloned();
             if let Some(notice) = host.and_then(|host| host.notice()) {
-                return Some(format!("the login at `{alias}` waits: {notice}"));
+                let notice = format!("the login at `{alias}` waits: {notice}");
+                return Some(hide(&notice).into_owned());
             }
             next = self.reached(&alias).ok()?.jump;
         }
