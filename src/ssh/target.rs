@@ -10,7 +10,7 @@ use super::user_config::{self, SshHost};
 use crate::config::{Config, expand_home};
 use crate::error::Error;
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
-use crate::store::servers::Server;
+use crate::store::servers::{Server, bounded};
 
 /// What it takes to dial a server once.
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ impl Target {
             methods: Methods::default(),
             algorithms: Changes::default(),
             family: None,
-            connect_timeout: server.connect_timeout().unwrap_or(config.connect_timeout),
+            connect_timeout: bounded(server.connect_timeout().unwrap_or(config.connect_timeout)),
             bind_address: None,
             keep_alive: (None, None),
             notes: Vec::new(),
@@ -222,7 +222,7 @@ impl Target {
         };
         self.family = told.address_family;
         if let (None, Some(told)) = (server.connect_timeout, told.connect_timeout) {
-            self.connect_timeout = told;
+            self.connect_timeout = bounded(told);
         }
         self.bind_address = told.bind_address;
         self.keep_alive = (told.server_alive_interval, told.server_alive_count_max);

@@ -75,14 +75,19 @@ impl Server {
 
     /// How long each phase of connecting may take, if that is configured.
     pub fn connect_timeout(&self) -> Option<Duration> {
-        self.connect_timeout
-            .map(|seconds| Duration::from_secs(seconds.into()))
+        let seconds = self.connect_timeout?;
+        Some(bounded(Duration::from_secs(seconds.into())))
     }
 
     /// The port to connect to.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(DEFAULT_PORT)
     }
+}
+
+/// A limit for connecting that makes sense, wherever it was written.
+pub fn bounded(limit: Duration) -> Duration {
+    limit.clamp(Duration::from_millis(100), Duration::from_secs(600))
 }
 
 /// A server as it may be shown: everything that was configured, secrets masked.
@@ -199,6 +204,19 @@ mod tests {
         let servers = open(&directory);
         assert!(matches!(servers.get("bad"), Err(Error::Storage { .. })));
         assert_eq!(servers.list().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_limit_that_was_written_by_hand_is_bounded() {
+        for (seconds, limit) in [(0, 0.1), (90, 90.0), (u32::MAX, 600.0)] {
+            let server = Server {
+                connect_timeout: Some(seconds),
+                ..server()
+            };
+            let expected = Duration::from_secs_f64(limit);
+            assert_eq!(server.connect_timeout(), Some(expected));
+        }
+        assert_eq!(bounded(Duration::MAX), Duration::from_secs(600));
     }
 
     #[test]

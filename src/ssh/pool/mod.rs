@@ -30,7 +30,7 @@ use super::shell::Shell;
 use crate::config::Config;
 use crate::error::Error;
 use crate::secret::{Vault, hide};
-use crate::store::servers::{Server, Servers};
+use crate::store::servers::{Server, Servers, bounded};
 use crate::sync::lock;
 
 /// A live server answers a channel request at once; without an answer the line is dead.
@@ -280,7 +280,7 @@ impl Pool {
     fn dial_patience(&self, alias: &str) -> Duration {
         let server = self.reached(alias).ok();
         let limit = server.and_then(|server| server.connect_timeout());
-        limit.unwrap_or(self.0.config.connect_timeout) * PHASES
+        bounded(limit.unwrap_or(self.0.config.connect_timeout)) * PHASES
     }
 
     fn host(&self, alias: &str) -> Arc<Host> {
