@@ -32,6 +32,8 @@ pub(super) struct Conditions<'a> {
     pub(super) resume: bool,
     /// Whether checksums of both sides are compared.
     pub(super) verify: bool,
+    /// Bytes that a file may have beyond twice the length that it said.
+    pub(super) max_growth: u64,
     /// Where files of this machine have to lie.
     pub(super) roots: &'a Roots,
     pub(super) progress: &'a Progress,
