@@ -41,6 +41,7 @@ pub mod server;
 pub mod sftp;
 pub mod ssh;
 pub mod ssh_config;
+mod stderr;
 pub mod store;
 pub mod sync;
 pub mod terminal;

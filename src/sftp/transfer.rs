@@ -43,7 +43,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How often in a row a lost line is taken up again without getting further than ever before: a file
 /// that begins anew each time moves bytes for ever.
-const MOST_REPEATS: usize = 20;
+const MOST_REPEATS: usize = 30;
 
 /// Directories that are given their mode and time at once.
 const ENDED_AT_ONCE: usize = 1024;
