@@ -45,6 +45,7 @@ mod stderr;
 pub mod store;
 pub mod sync;
 pub mod terminal;
+mod text;
 pub mod time;
 pub mod tools;
 pub mod transport;

@@ -13,6 +13,7 @@ use tracing_subscriber::{Layer, Registry};
 use crate::secret::hide;
 use crate::stderr::Stderr;
 use crate::sync::lock;
+use crate::text::beginning;
 use crate::time::Timestamp;
 
 /// How many lines `task_logs` can look back on.
@@ -98,7 +99,7 @@ impl<S: Subscriber> Layer<S> for Recorder {
         event.record(&mut message);
         let line = Line {
             level: level_name(*event.metadata().level()),
-            message: shortened(hide(&message.0).into_owned()),
+            message: beginning(&hide(&message.0), LONGEST_MESSAGE).into_owned(),
             timestamp: Timestamp::now(),
         };
         if let Some(stderr) = STDERR.get() {
@@ -109,18 +110,6 @@ impl<S: Subscriber> Layer<S> for Recorder {
         }
         self.log.push(line);
     }
-}
-
-fn shortened(mut message: String) -> String {
-    if message.len() > LONGEST_MESSAGE {
-        let mut end = LONGEST_MESSAGE;
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        message.truncate(end);
-        message.push('…');
-    }
-    message
 }
 
 fn level_name(level: Level) -> &'static str {

@@ -183,10 +183,14 @@ async fn a_directory_that_never_ends_is_refused_and_the_setting_named() {
         },
     )
     .await;
-    for (name, remote) in [("target", "/dir"), ("all", "/dir/*.log")] {
-        let error = scene.transfer("download", name, remote).await;
-        let error = error.error("TRANSFER_FAILED");
-        let reason = reason(&error);
+    let local = text(&scene.folder.path().join("all"));
+    let files = json!([{"local": local, "remote": "/dir/*.log"}]);
+    let pattern = json!({"alias": "web1", "direction": "download", "files": files});
+    for ended in [
+        scene.download("/dir").await,
+        scene.client.call("task_transfer_multi", pattern).await,
+    ] {
+        let reason = reason(&ended.error("TRANSFER_FAILED"));
         assert!(
             reason.contains("more than 5000 entries") && reason.contains("MAX_TRANSFER_ENTRIES"),
             "{reason}"

@@ -129,7 +129,7 @@ async fn a_server_that_stops_in_the_middle_is_taken_up_again_and_at_last_given_u
     assert!((2..100).contains(&sessions), "{sessions} sessions");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_only_slow_is_waited_for() {
     // Each answer comes just in time, and all together much later than one may be waited for.
     let scene = Scene::set(Duration::from_secs(2), |asked| {

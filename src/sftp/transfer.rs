@@ -24,7 +24,8 @@ use super::session::Session;
 use super::side::Side;
 use super::tree::is_lost;
 use crate::error::{Error, FailedFile};
-use crate::ssh::{Pool, abridge};
+use crate::ssh::Pool;
+use crate::text::beginning;
 
 /// Failed files that a record names: enough to see the cause, too few to flood queue and model.
 const NAMED_FAILURES: usize = 100;
@@ -133,12 +134,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn fail(&mut self, failed: FailedFile) {
+    fn fail(&mut self, failed: &FailedFile) {
         self.failures += 1;
         if self.failed.len() < NAMED_FAILURES {
             self.failed.push(FailedFile {
-                file: abridge(&failed.file, LONGEST_TOLD),
-                error: abridge(&failed.error, LONGEST_TOLD),
+                file: beginning(&failed.file, LONGEST_TOLD).into_owned(),
+                error: beginning(&failed.error, LONGEST_TOLD).into_owned(),
             });
         }
     }
@@ -224,7 +225,7 @@ impl Transfer<'_> {
                         file: C::ends(entry).0.to_owned(),
                         error: reason.clone(),
                     });
-                    failed.for_each(|failed| summary.fail(failed));
+                    failed.for_each(|failed| summary.fail(&failed));
                 }
                 under_way.fail_all(&reason, &mut summary);
                 break;
@@ -286,7 +287,7 @@ impl Transfer<'_> {
         };
         if let Some(mut plan) = planned {
             for failed in std::mem::take(&mut plan.left_out) {
-                summary.fail(failed);
+                summary.fail(&failed);
             }
             under_way.set(plan, self.progress);
         }
@@ -393,7 +394,7 @@ impl<C: Course> UnderWay<C> {
         let files = self.files.drain(..).map(|(number, _)| &plan.files[number]);
         let links = self.links.drain(..).map(|number| &plan.links[number]);
         for way in files.chain(links) {
-            summary.fail(FailedFile {
+            summary.fail(&FailedFile {
                 file: C::shown(&way.from),
                 error: reason.to_owned(),
             });
@@ -435,7 +436,7 @@ impl<C: Course> UnderWay<C> {
                 lost_because.get_or_insert_with(|| error.to_string());
                 left.push((number, tried));
             }
-            Err(error) => summary.fail(FailedFile {
+            Err(error) => summary.fail(&FailedFile {
                 file: C::shown(&plan.files[number].from),
                 error: error.to_string(),
             }),
@@ -496,7 +497,7 @@ impl<C: Course> UnderWay<C> {
                     conditions.progress.file_arrived();
                 }
                 Err(error) if is_lost(&error) => return,
-                Err(error) => summary.fail(FailedFile {
+                Err(error) => summary.fail(&FailedFile {
                     file: C::shown(&way.from),
                     error: error.to_string(),
                 }),

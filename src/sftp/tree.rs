@@ -10,7 +10,7 @@ use super::entry_limit::EntryLimit;
 use super::facts::{Facts, Kind};
 use super::side::Side;
 use super::wire::LONGEST_PATH;
-use crate::ssh::abridge;
+use crate::text::beginning;
 
 /// Directories that are listed at once.
 const LISTINGS: usize = 16;
@@ -93,7 +93,7 @@ const TOLD_NAME: usize = 64;
 impl Tree {
     /// Leaves out an entry whose path no system would take, and tells the beginning of its name.
     fn leave_out_long(&mut self, directory: &Path, name: &Path) {
-        let name = abridge(&name.to_string_lossy(), TOLD_NAME);
+        let name = beginning(&name.to_string_lossy(), TOLD_NAME).into_owned();
         let reason = format!("has a path of more than {LONGEST_PATH} bytes");
         self.left_out.push((directory.join(name), reason));
     }
