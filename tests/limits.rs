@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::helper::{BINARY, RawProcess, Stage, apart, directory, login, numbers, text};
+use crate::helper::{BINARY, Http, RawProcess, Stage, apart, directory, login, numbers, text};
 
 /// The binary, started by a shell after these commands.
 fn after(commands: &str, data: &Path) -> RawProcess {
@@ -119,7 +119,15 @@ async fn a_clock_before_1970_ends_nothing() {
         "alias": "web1", "direction": "upload", "local": data.path().join("file"), "remote": "file",
     });
     process.tool("task_transfer", arguments).await.ok();
-    // A fault of ours is told, and its panic too.
+    // Certificates cannot be judged at such a time, which is said.
+    let http = Http::start(None).await;
+    let api = json!({"alias": "api", "url": format!("https://127.0.0.1:{}/", http.port)});
+    process.tool("api_add", api).await.ok();
+    let checked = process
+        .tool("api_check", json!({"alias": "api"}))
+        .await
+        .ok();
+    assert!(checked.text().contains("before 1970"), "{}", checked.text());
     for tool in [
         "queue_stats",
         "task_logs",

@@ -1,7 +1,7 @@
 //! A server whose SFTP goes silent while its connection lives: a transfer ends, and says why.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -100,18 +100,20 @@ async fn no_request_may_go_without_an_answer_for_ever() {
 
 #[tokio::test]
 async fn a_server_that_stops_in_the_middle_is_taken_up_again_and_at_last_given_up() {
-    // Each session gives half a megabyte of a file, which is another one each time.
-    let sessions = Arc::new(AtomicUsize::new(0));
+    // Each session gives a part of a file, which is another file and another part each time.
+    let sessions = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&sessions);
-    let scene = Scene::set(PATIENCE, move |asked| match asked.kind {
+    let scene = Scene::set(PATIENCE / 3, move |asked| match asked.kind {
         kind::INIT => {
             counted.fetch_add(1, Ordering::Relaxed);
             None
         }
         kind::STAT | kind::LSTAT => {
-            Some(asked.attributes(FILE, 10_000_000 + counted.load(Ordering::Relaxed) as u64))
+            Some(asked.attributes(FILE, 10_000_000 + counted.load(Ordering::Relaxed)))
         }
-        kind::READ if asked.range().0 < 2_000_000 => {
+        kind::READ
+            if asked.range().0 < 2_000_000 + counted.load(Ordering::Relaxed) % 2 * 1_500_000 =>
+        {
             Some(asked.data(&vec![7; asked.range().1 as usize]))
         }
         kind::READ => SILENCE,
