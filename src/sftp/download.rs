@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::client::Pending;
 use super::course::{Course, PartOf, Trip};
 use super::disk::{Disk, create, resume};
+use super::free_space;
 use super::local::Local;
 use super::path::RemotePath;
 use super::session::{Handle, Session};
@@ -57,24 +58,25 @@ impl Course for Session {
 
 /// A file that one read holds: asked for, closed, and written in one go.
 async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(PathBuf, u64)> {
-    let (session, way) = (trip.session, trip.way);
-    let handle = session.open_to_read(&way.from).await?;
-    let all = session.read(&handle, 0, session.limits.read);
-    let mut content = session.content(all).await?;
-    let mut length = length_of(&content);
-    let mut last = length;
-    // What gives its content in portions, or says no length, such as a file of /proc, is read to its end.
-    while last > 0 && (length < way.facts.length || way.facts.length == 0) {
-        let more = session.content(session.read(&handle, length, session.limits.read));
-        let more = more.await?;
-        last = length_of(&more);
-        length += last;
-        content.extend(more);
-    }
+    let (session, expected) = (trip.session, trip.way.facts.length);
+    let handle = session.open_to_read(&trip.way.from).await?;
+    let first = session.read(&handle, 0, session.limits.read);
+    let content = match session.content(first).await {
+        // What gives its content in portions, or says no length, such as a file of /proc, is read to
+        // its end.
+        Ok(first) if !is_whole(length_of(&first), expected) => {
+            let poured = beyond(trip, part, &handle, first).await;
+            drop(session.close(&handle));
+            return poured;
+        }
+        content => content,
+    };
     let closed = session.close(&handle);
-    let part = part.clone();
+    let content = content?;
+    let (part, length) = (part.clone(), length_of(&content));
     let path = blocking(move || {
         let mut open = create(part)?;
+        free_space::check(&open.file, usize::try_from(length).unwrap_or(usize::MAX))?;
         for piece in &content {
             open.file.write_all(piece)?;
         }
@@ -83,6 +85,26 @@ async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(
     let path = path.await?;
     session.done(closed).await?;
     Ok((path, length))
+}
+
+/// Whether the first read of a file that said a length of `expected` has all of it.
+fn is_whole(length: u64, expected: u64) -> bool {
+    length == 0 || expected > 0 && length >= expected
+}
+
+/// A file of which the first read brought a part only.
+async fn beyond(
+    trip: &Trip<'_, Session>,
+    part: &PartOf<Session>,
+    handle: &Handle,
+    first: Vec<Bytes>,
+) -> io::Result<(PathBuf, u64)> {
+    // It takes as much memory as a large one.
+    let _place = trip.conditions.large.acquire().await.ok();
+    let (part, length) = (part.clone(), length_of(&first));
+    let mut disk = Disk::new(blocking(move || create(part)).await?, 0);
+    disk.take(first).await?;
+    pour(trip, handle, disk, length).await
 }
 
 fn length_of(pieces: &[Bytes]) -> u64 {
@@ -95,7 +117,7 @@ async fn large(
     part: &PartOf<Session>,
     start: u64,
 ) -> io::Result<(PathBuf, u64)> {
-    let (session, expected) = (trip.session, trip.way.facts.length);
+    let session = trip.session;
     let handle = session.open_to_read(&trip.way.from).await?;
     let outcome = async {
         let part = part.clone();
@@ -103,17 +125,37 @@ async fn large(
             0 => create(part),
             _ => resume(part, start),
         });
-        let mut disk = Disk::new(open.await?, start);
-        let mut reads = Reads::new(session, &handle, start, expected, trip.lanes.depth.reads);
-        while let Some(pieces) = reads.next().await? {
-            disk.take(pieces).await?;
-            trip.arrived(disk.written);
-        }
-        disk.end().await
+        pour(trip, &handle, Disk::new(open.await?, start), start).await
     };
     let outcome = outcome.await;
     drop(session.close(&handle));
     outcome
+}
+
+/// Reads a file from `start` on, to its end, onto the disk.
+async fn pour(
+    trip: &Trip<'_, Session>,
+    handle: &Handle,
+    mut disk: Disk,
+    start: u64,
+) -> io::Result<(PathBuf, u64)> {
+    let expected = trip.way.facts.length;
+    let most = expected
+        .saturating_mul(2)
+        .saturating_add(trip.conditions.max_growth);
+    let depth = trip.lanes.depth.reads;
+    let mut reads = Reads::new(trip.session, handle, start, expected, depth);
+    while let Some(pieces) = reads.next().await? {
+        if reads.arrived > most {
+            let arrived = reads.arrived;
+            return Err(io::Error::other(format!(
+                "goes on after {arrived} bytes, though it said a length of {expected}: it may never end"
+            )));
+        }
+        disk.take(pieces).await?;
+        trip.arrived(disk.written);
+    }
+    disk.end().await
 }
 
 /// Reads outstanding, answered in the file's order.

@@ -17,6 +17,8 @@ use super::wire::Attributes;
 
 /// A file up to this length goes in one go.
 const SMALL: u64 = 256 * 1024;
+/// What a file that was small may have grown to meanwhile: it is held in memory.
+const LARGEST_SMALL: u64 = 16 * 1024 * 1024;
 
 impl Course for Local {
     type To = Session;
@@ -166,12 +168,16 @@ async fn whole(trip: &Trip<'_, Local>, handle: &Handle) -> io::Result<(u64, Vec<
 }
 
 fn read_whole(path: &PathBuf) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("is not a file any more"));
     }
     let mut content = Vec::new();
-    file.read_to_end(&mut content)?;
+    let mut file = file.take(LARGEST_SMALL + 1);
+    if file.read_to_end(&mut content)? as u64 > LARGEST_SMALL {
+        let problem = format!("has more than {LARGEST_SMALL} bytes, though it was small");
+        return Err(io::Error::other(problem));
+    }
     Ok(content)
 }
 
