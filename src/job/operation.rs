@@ -176,6 +176,7 @@ async fn move_files(
         patience: patience(context.config.command_timeout),
         line_patience: context.config.line_patience,
         roots: context.roots,
+        data: &context.config.data_dir,
         progress: &progress,
         notes: &notes,
         cancel,

@@ -1,15 +1,21 @@
 //! What is a download's own: how a part here is filled and made durable.
 
 use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::client::Pending;
 use super::course::{Course, PartOf, Trip};
-use super::disk::{Disk, create, resume};
+use super::disk::{Disk, Ended, create, open_regular, resume};
+use super::file::unless_cancelled;
+use super::in_place::Instead;
+use super::kept::Record;
+use super::listing::Extras;
 use super::local::Local;
+use super::part::Part;
 use super::path::RemotePath;
 use super::session::{Handle, Session};
 use super::side::blocking;
@@ -17,6 +23,7 @@ use super::transfer::Entry;
 
 impl Course for Session {
     type To = Local;
+    const IS_UPLOAD: bool = false;
     const UNSURE: u64 = 0;
     /// Nobody gets rights from a server that he would not have given himself.
     const MODE: u32 = 0o777;
@@ -40,23 +47,123 @@ impl Course for Session {
         length >= u64::from(session.limits.read)
     }
 
-    async fn fill(
-        trip: &Trip<'_, Self>,
-        part: &PartOf<Self>,
-        start: u64,
-    ) -> io::Result<(PathBuf, u64)> {
-        let (path, length) = if Self::is_large(trip.session, trip.way.facts.length) {
+    async fn fill(trip: &Trip<'_, Self>, part: &PartOf<Self>, start: u64) -> io::Result<u64> {
+        if part.in_place {
+            return in_place(trip, part).await;
+        }
+        let (ended, length) = if Self::is_large(trip.session, trip.way.facts.length) {
             large(trip, part, start).await?
         } else {
             small(trip, part).await?
         };
         trip.arrived(length);
-        Ok((path, length))
+        if ended.is_right {
+            return Ok(length);
+        }
+        if part.old.is_some() {
+            return Err(Instead::because(
+                "a new file beside it cannot have its owner, mode and access list",
+            ));
+        }
+        if let (Some(now), Some(mode)) = (ended.mode, part.mode) {
+            trip.conditions.notes.add(format!(
+                "`{}` has the mode {now:03o} and not {mode:03o}: it cannot be set there",
+                part.target.display()
+            ));
+        }
+        Ok(length)
+    }
+
+    async fn extras(_: &Trip<'_, Self>, part: &PartOf<Self>) -> Extras {
+        let (target, is_there) = (part.target.clone(), part.old.is_some());
+        let names = blocking(move || Ok(if is_there { names(&target)? } else { 1 }));
+        match names.await {
+            Ok(count) if count > 1 => Extras::Names(count),
+            _ => Extras::None,
+        }
+    }
+
+    async fn give_access(_: &Trip<'_, Self>, _: &PartOf<Self>) -> io::Result<()> {
+        // The part has it already.
+        Ok(())
+    }
+
+    async fn save(_: &Trip<'_, Self>, part: &PartOf<Self>, mut into: File) -> io::Result<()> {
+        let target = part.target.clone();
+        blocking(move || {
+            io::copy(&mut open_regular(&target, OpenOptions::new().read(true))?, &mut into)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn write_back(
+        trip: &Trip<'_, Self>,
+        part: &PartOf<Self>,
+        content: &Path,
+        record: &Record,
+    ) -> io::Result<()> {
+        trip.stay_inside(part).await?;
+        let was = Part {
+            mode: record.mode,
+            modified: record.modified,
+            ..part.clone()
+        };
+        let content = content.to_owned();
+        blocking(move || {
+            let mut open = create(was)?;
+            io::copy(&mut File::open(content)?, &mut open.file)?;
+            open.finish().map(|_| ())
+        })
+        .await
     }
 }
 
+/// A file of any length, written into the target itself. What is being written is never broken off: what
+/// puts the old content back must come after it.
+async fn in_place(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<u64> {
+    let (session, conditions) = (trip.session, trip.conditions);
+    let handle = unless_cancelled(conditions, session.open_to_read(&trip.way.from)).await?;
+    let outcome = async {
+        let part = part.clone();
+        let mut open = blocking(move || create(part)).await?;
+        trip.tried.begin();
+        let (expected, depth) = (trip.way.facts.length, trip.lanes.depth.reads);
+        let mut reads = Reads::new(session, &handle, 0, expected, depth);
+        let mut length = 0;
+        while let Some(pieces) = unless_cancelled(conditions, reads.next()).await? {
+            length += length_of(&pieces);
+            open = blocking(move || {
+                for piece in &pieces {
+                    open.file.write_all(piece)?;
+                }
+                Ok(open)
+            })
+            .await?;
+            trip.arrived(length);
+        }
+        blocking(move || open.finish()).await?;
+        Ok(length)
+    };
+    let outcome = outcome.await;
+    drop(session.close(&handle));
+    outcome
+}
+
+/// How many names a file has.
+#[cfg(unix)]
+fn names(path: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map(|facts| facts.nlink())
+}
+
+#[cfg(not(unix))]
+fn names(_: &Path) -> io::Result<u64> {
+    Ok(1)
+}
+
 /// A file that one read holds: asked for, closed, and written in one go.
-async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(PathBuf, u64)> {
+async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(Ended, u64)> {
     let (session, way) = (trip.session, trip.way);
     let handle = session.open_to_read(&way.from).await?;
     let all = session.read(&handle, 0, session.limits.read);
@@ -73,16 +180,16 @@ async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(
     }
     let closed = session.close(&handle);
     let part = part.clone();
-    let path = blocking(move || {
+    let ended = blocking(move || {
         let mut open = create(part)?;
         for piece in &content {
             open.file.write_all(piece)?;
         }
         open.finish()
     });
-    let path = path.await?;
+    let ended = ended.await?;
     session.done(closed).await?;
-    Ok((path, length))
+    Ok((ended, length))
 }
 
 fn length_of(pieces: &[Bytes]) -> u64 {
@@ -94,7 +201,7 @@ async fn large(
     trip: &Trip<'_, Session>,
     part: &PartOf<Session>,
     start: u64,
-) -> io::Result<(PathBuf, u64)> {
+) -> io::Result<(Ended, u64)> {
     let (session, expected) = (trip.session, trip.way.facts.length);
     let handle = session.open_to_read(&trip.way.from).await?;
     let outcome = async {
@@ -117,7 +224,7 @@ async fn large(
 }
 
 /// Reads outstanding, answered in the file's order.
-struct Reads<'s> {
+pub(super) struct Reads<'s> {
     session: &'s Session,
     handle: &'s Handle,
     ahead: VecDeque<Pending>,
@@ -131,7 +238,13 @@ struct Reads<'s> {
 }
 
 impl<'s> Reads<'s> {
-    fn new(session: &'s Session, handle: &'s Handle, start: u64, length: u64, most: usize) -> Self {
+    pub(super) fn new(
+        session: &'s Session,
+        handle: &'s Handle,
+        start: u64,
+        length: u64,
+        most: usize,
+    ) -> Self {
         Self {
             session,
             handle,
@@ -144,7 +257,7 @@ impl<'s> Reads<'s> {
     }
 
     /// What comes next; `None` at the file's end, which may be beyond its length by now.
-    async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
+    pub(super) async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
         let step = u64::from(self.session.limits.read);
         while self.ahead.len() < self.most && self.asked < self.length || self.ahead.is_empty() {
             let read = self

@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::kept::Keeper;
+use super::listing::Listing;
 use super::notes::Notes;
 use super::path::RemotePath;
 use super::progress::Progress;
@@ -42,6 +44,20 @@ pub(super) struct Conditions<'a> {
     pub(super) large: &'a Semaphore,
     /// Whether a file was found not to fit on the server.
     pub(super) full: AtomicBool,
+    pub(super) refusals: Refusals,
+    /// Old contents of files that are written in place.
+    pub(super) keeper: &'a Keeper,
+    /// What the server's shell says of files that are replaced.
+    pub(super) extras: &'a Listing,
+}
+
+/// What a server was found to refuse for every file.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// To rename.
+    pub(super) renames: AtomicBool,
+    /// To set modes.
+    pub(super) modes: AtomicBool,
 }
 
 /// What is known of a file between two tries.
@@ -49,11 +65,23 @@ pub(super) struct Conditions<'a> {
 pub(super) struct Tried {
     /// The bytes from its beginning that have arrived for certain.
     arrived: AtomicU64,
+    /// Whether writing it in place has begun.
+    pub(super) begun: AtomicBool,
 }
 
 impl Tried {
     pub(super) fn arrived(&self) -> u64 {
         self.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Whether writing it in place has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Notes that writing it in place begins.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
     }
 
     /// Notes how far the file has arrived without a gap.

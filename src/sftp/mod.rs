@@ -8,6 +8,7 @@
 //! | `roots` | where those here have to lie |
 //! | `progress`, `notes` | how far it has come, what the user should know of it |
 //! | `course`, `upload`, `stream`, `download`, `disk`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
+//! | `in_place`, `kept`, `rename`, `listing` | files that are replaced: what they keep, and how nothing of them is lost |
 //! | `lanes`, `session`, `client`, `wire` | sessions, their operations, requests outstanding, packets |
 
 mod client;
@@ -16,8 +17,11 @@ mod disk;
 mod download;
 mod facts;
 mod file;
+mod in_place;
+mod kept;
 mod lanes;
 mod link;
+mod listing;
 mod local;
 mod notes;
 mod part;
@@ -26,6 +30,7 @@ mod pattern;
 mod plan;
 mod progress;
 mod remote;
+mod rename;
 mod roots;
 mod session;
 mod side;

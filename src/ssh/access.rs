@@ -1,0 +1,155 @@
+//! What a server's shell knows of files and SFTP does not: how many names they have, access lists, labels.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::pool::Pool;
+use super::script::Script;
+
+const LIST: &str = include_str!("scripts/list.sh");
+const ACCESS: &str = include_str!("scripts/access.sh");
+
+/// How long the shell may take, and how long a channel for it is waited for: a transfer does without.
+const LIMIT: Duration = Duration::from_secs(15);
+const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Paths that are asked for at once, so that they fit an argument list.
+const AT_ONCE: usize = 500;
+
+/// A file as `ls` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its names (hard links).
+    pub links: u64,
+    /// User and group.
+    pub owner: (u32, u32),
+    /// Its length.
+    pub size: u64,
+    /// Whether it has an access list.
+    pub has_list: bool,
+    /// Whether it has a label, such as SELinux gives.
+    pub has_label: bool,
+}
+
+/// How a path is told to a script.
+fn is_plain(path: &[u8]) -> bool {
+    std::str::from_utf8(path).is_ok_and(|path| !path.contains(['\n', '\r']))
+}
+
+/// What `ls` says of these files, links followed; of what it does not show there is nothing. `None`
+/// where there is no shell.
+pub async fn list(pool: &Pool, alias: &str, paths: &[Vec<u8>]) -> Option<HashMap<Vec<u8>, Listed>> {
+    let mut all = HashMap::new();
+    let (plain, odd): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_plain(path));
+    for some in plain.chunks(AT_ONCE) {
+        let asked = some.iter().map(|path| argument(path));
+        let script = asked.fold(script("list", LIST).with("plain"), |script, path| script.with(&path));
+        let lines = run(script, pool, alias).await?.1;
+        let lines = lines.split(|byte| *byte == b'\n');
+        for (listed, name) in lines.filter_map(read) {
+            all.insert(name.strip_prefix(b"./").unwrap_or(name).to_vec(), listed);
+        }
+    }
+    for path in odd {
+        let script = script("list", LIST).with("coded").with(&coded(path));
+        let lines = run(script, pool, alias).await?.1;
+        if let Some((listed, _)) = lines.split(|byte| *byte == b'\n').next().and_then(read) {
+            all.insert(path.clone(), listed);
+        }
+    }
+    Some(all)
+}
+
+/// Gives the file `new` the access list and the label of `old`, as far as that one has them. Says
+/// whether that was done.
+pub async fn copy(pool: &Pool, alias: &str, old: &[u8], new: &[u8], has_list: bool) -> bool {
+    let script = script("access", ACCESS)
+        .with(&coded(old))
+        .with(&coded(new))
+        .with(if has_list { "list" } else { "label" });
+    let answer = run(script, pool, alias).await;
+    answer.is_some_and(|(word, _)| word == "kept")
+}
+
+fn script(name: &'static str, text: &str) -> Script {
+    Script::new(name, text.to_owned(), LIMIT)
+        .with_token()
+        .patient_for(CHANNEL_PATIENCE)
+}
+
+async fn run(script: Script, pool: &Pool, alias: &str) -> Option<(String, Vec<u8>)> {
+    match script.run(pool, alias).await {
+        Ok(answer) => Some((answer.word().to_owned(), answer.rest)),
+        Err(failure) => {
+            tracing::debug!("`{alias}` says no more of its files: {failure:?}");
+            None
+        }
+    }
+}
+
+/// A path that no program takes for an option.
+fn argument(path: &[u8]) -> String {
+    let dot = if path.starts_with(b"-") { "./" } else { "" };
+    format!("{dot}{}", String::from_utf8_lossy(path))
+}
+
+/// The same for `printf '%b'`, whatever its bytes are.
+fn coded(path: &[u8]) -> String {
+    let mut coded = if path.starts_with(b"-") { "./" } else { "" }.to_owned();
+    for byte in path {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+                coded.push(char::from(*byte));
+            }
+            byte => write!(coded, "\\0{byte:03o}").expect("a string takes everything"),
+        }
+    }
+    coded
+}
+
+/// A line of `ls -ldn` (POSIX, section STDOUT): mode, links, user, group, size, three words of a date, name.
+fn read(line: &[u8]) -> Option<(Listed, &[u8])> {
+    let mut rest = line;
+    let mut words = [""; 8];
+    for word in &mut words {
+        let start = rest.iter().position(|byte| *byte != b' ')?;
+        let end = start + rest[start..].iter().position(|byte| *byte == b' ')?;
+        *word = std::str::from_utf8(&rest[start..end]).ok()?;
+        rest = &rest[end..];
+    }
+    let [mode, links, user, group, size, ..] = words;
+    let listed = Listed {
+        links: links.parse().ok()?,
+        owner: (user.parse().ok()?, group.parse().ok()?),
+        size: size.parse().ok()?,
+        has_list: mode.ends_with('+'),
+        has_label: mode.ends_with('.'),
+    };
+    Some((listed, &rest[1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_ls_are_read() {
+        let (listed, name) = read(b"-rw-r--r--+  2 1000 100    12 Nov 25 18:10  a b").unwrap();
+        assert_eq!(name, b" a b");
+        assert_eq!((listed.links, listed.owner, listed.size), (2, (1000, 100), 12));
+        assert!(listed.has_list && !listed.has_label);
+        let (listed, name) = read(b"-rw-r--r--. 1 0 0 0 Jan  1  2020 /x/\xFF").unwrap();
+        assert_eq!(name, b"/x/\xFF");
+        assert!(listed.has_label);
+        for line in [&b""[..], b"ls: x", b"crw-rw-rw- 1 0 0 1, 3 Nov 25 18:10 null"] {
+            assert_eq!(read(line), None);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_told_to_printf() {
+        assert_eq!(coded(b"/a-1/b c\n\\'\xFF"), r"/a-1/b\0040c\0012\0134\0047\0377");
+        assert_eq!(coded(b"-x"), "./-x");
+    }
+}

@@ -1,0 +1,17 @@
+# $1: the word before the answer. $2: `plain`, or `coded` where the path that follows is for printf.
+# $3…: paths.
+unset QUOTING_STYLE TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE
+LC_ALL=C
+export LC_ALL
+printf '%s:\n' "$1"
+form=$2
+shift 2
+case $form in
+coded)
+    path=$(printf '%b.' "$1")
+    ls -ldnL "${path%.}" 2>/dev/null | head -n 1
+    ;;
+*)
+    ls -ldnL "$@" 2>/dev/null
+    ;;
+esac
