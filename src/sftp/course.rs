@@ -55,10 +55,7 @@ pub(super) trait Course: Side + Sized {
         start: u64,
     ) -> impl Future<Output = io::Result<u64>> + Send;
     /// What the file that is replaced has besides, which a new one would not have.
-    fn extras(
-        trip: &Trip<'_, Self>,
-        part: &PartOf<Self>,
-    ) -> impl Future<Output = Extras> + Send;
+    fn extras(trip: &Trip<'_, Self>, part: &PartOf<Self>) -> impl Future<Output = Extras> + Send;
     /// Gives the part the access list and label of the file that it replaces.
     fn give_access(
         trip: &Trip<'_, Self>,
@@ -127,7 +124,10 @@ impl<C: Course> Trip<'_, C> {
         };
         match copied {
             Err(error) => match Instead::reason(&error) {
-                Some(reason) => self.copy_in_place(part, None, Some(reason.to_owned())).await,
+                Some(reason) => {
+                    self.copy_in_place(part, None, Some(reason.to_owned()))
+                        .await
+                }
                 None => Err(error),
             },
             copied => copied,
@@ -189,7 +189,10 @@ impl<C: Course> Trip<'_, C> {
         let is_for_all = error.kind() == io::ErrorKind::Unsupported
             || error.kind() == io::ErrorKind::PermissionDenied && part.old.is_none();
         if is_for_all {
-            self.conditions.refusals.renames.store(true, Ordering::Relaxed);
+            self.conditions
+                .refusals
+                .renames
+                .store(true, Ordering::Relaxed);
         }
         Err(Instead::because(format!("it cannot be replaced ({error})")))
     }
@@ -214,11 +217,7 @@ impl<C: Course> Trip<'_, C> {
     }
 
     /// Refuses a copy that is not whole.
-    pub(super) async fn check(
-        &self,
-        copy: &<C::To as Side>::Path,
-        length: u64,
-    ) -> io::Result<()> {
+    pub(super) async fn check(&self, copy: &<C::To as Side>::Path, length: u64) -> io::Result<()> {
         if length < self.way.facts.length {
             return Err(io::Error::other("shrank while it was copied"));
         }

@@ -91,7 +91,10 @@ impl Course for Session {
     async fn save(_: &Trip<'_, Self>, part: &PartOf<Self>, mut into: File) -> io::Result<()> {
         let target = part.target.clone();
         blocking(move || {
-            io::copy(&mut open_regular(&target, OpenOptions::new().read(true))?, &mut into)?;
+            io::copy(
+                &mut open_regular(&target, OpenOptions::new().read(true))?,
+                &mut into,
+            )?;
             Ok(())
         })
         .await

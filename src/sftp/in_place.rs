@@ -130,7 +130,9 @@ impl<C: Course> Trip<'_, C> {
         } else {
             false
         };
-        let facts = part.old.map_or((None, None), |old| (old.mode, old.modified));
+        let facts = part
+            .old
+            .map_or((None, None), |old| (old.mode, old.modified));
         blocking(move || keeping.finish(was_there, facts).map(Some)).await
     }
 
@@ -174,7 +176,8 @@ impl<C: Course> Trip<'_, C> {
         let content = kept.content();
         if let Err(error) = blocking(move || kept.discard()).await {
             let content = content.display();
-            let note = format!("`{content}` is not needed any more and could not be removed: {error}");
+            let note =
+                format!("`{content}` is not needed any more and could not be removed: {error}");
             self.conditions.notes.add(note);
         }
     }
@@ -205,10 +208,16 @@ impl<C: Course> Trip<'_, C> {
 
     async fn place(&self, target: &<C::To as Side>::Path) -> Place {
         let conditions = self.conditions;
-        let server = || conditions.pool.server(conditions.alias).map(|server| server.place());
+        let server = || {
+            conditions
+                .pool
+                .server(conditions.alias)
+                .map(|server| server.place())
+        };
         let path = self.real(target).await;
         Place {
-            endpoint: C::IS_UPLOAD.then(|| server().unwrap_or_else(|_| conditions.alias.to_owned())),
+            endpoint: C::IS_UPLOAD
+                .then(|| server().unwrap_or_else(|_| conditions.alias.to_owned())),
             path: C::To::shown(&path),
             path_bytes: digits(&C::To::bytes(&path)),
             source: C::shown(&self.way.from),

@@ -85,15 +85,23 @@ impl Keeper {
     }
 
     fn records(&self) -> impl Iterator<Item = PathBuf> {
-        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
         let paths = entries.map(|entry| entry.path());
-        paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        paths.filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
     }
 
     /// The contents that this transfer, or an earlier try of it, has kept and not needed so far, with
     /// where they lie.
     pub(super) fn left_by(&self, transfer: &str) -> Vec<(Record, PathBuf)> {
-        let left = self.records().filter_map(|path| Some((read(&path).ok()??, path)));
+        let left = self
+            .records()
+            .filter_map(|path| Some((read(&path).ok()??, path)));
         left.filter(|(record, _)| record.place.transfer == transfer)
             .map(|(record, path)| (record, path.with_extension("content")))
             .collect()
@@ -101,9 +109,14 @@ impl Keeper {
 
     /// Removes contents that have no record: they were not whole, or are not needed any more.
     pub(super) fn sweep(&self) {
-        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
         for path in entries.map(|entry| entry.path()) {
-            let is_lock = path.extension().is_some_and(|extension| extension == "lock");
+            let is_lock = path
+                .extension()
+                .is_some_and(|extension| extension == "lock");
             if is_lock && let Ok(Some(lock)) = Lock::try_take(&path) {
                 if !path.with_extension("json").exists() {
                     let _ = fs::remove_file(path.with_extension("content"));

@@ -64,7 +64,9 @@ impl Listing {
         if found.size != old.length || old.owner.is_some_and(|owner| owner != found.owner) {
             return None;
         }
-        let parent = path.parent().and_then(|parent| listed.get(parent.as_bytes()));
+        let parent = path
+            .parent()
+            .and_then(|parent| listed.get(parent.as_bytes()));
         found.has_list |= parent.is_some_and(|parent| parent.has_list);
         Some(found)
     }

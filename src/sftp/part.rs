@@ -100,7 +100,10 @@ mod tests {
         for unit in ["x", "é", "語", "😀"] {
             for count in [31, 36, 63, 85, 143, 144, 255] {
                 let name = unit.repeat(count);
-                for beside in [part_name("t", name.as_bytes(), b"s"), aside_name(name.as_bytes())] {
+                for beside in [
+                    part_name("t", name.as_bytes(), b"s"),
+                    aside_name(name.as_bytes()),
+                ] {
                     let beside = String::from_utf8(beside).expect("whole characters");
                     assert!(beside.len() <= name.len(), "{beside}");
                     assert!(beside.chars().count() <= count, "{beside}");

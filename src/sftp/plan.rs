@@ -195,7 +195,9 @@ impl<S: Side, T: Side> Plan<S, T> {
             let shown = T::shown(&path);
             return Err(io::Error::new(
                 error.kind(),
-                format!("cannot find out what `{shown}` is: {error}; `inPlace: true` writes it without asking"),
+                format!(
+                    "cannot find out what `{shown}` is: {error}; `inPlace: true` writes it without asking"
+                ),
             ));
         }
         let to = match S::file_name(&from) {

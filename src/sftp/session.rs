@@ -302,7 +302,11 @@ impl Session {
         mode: u32,
         is_new: bool,
     ) -> io::Result<Handle> {
-        let how = if is_new { flags::EXCLUSIVE } else { flags::TRUNCATE };
+        let how = if is_new {
+            flags::EXCLUSIVE
+        } else {
+            flags::TRUNCATE
+        };
         let flags = flags::WRITE | flags::CREATE | how;
         self.open_file(path, flags, mode).await
     }

@@ -19,8 +19,8 @@ use super::link;
 use super::listing::Listing;
 use super::local::Local;
 use super::notes::Notes;
-use super::pattern::Pattern;
 use super::path::RemotePath;
+use super::pattern::Pattern;
 use super::plan::{Plan, There};
 use super::progress::{Progress, Whole};
 use super::roots::Roots;
@@ -256,7 +256,10 @@ impl Transfer<'_> {
                     place.path,
                     content.display()
                 ),
-                None => format!("`{}` was not there before, and may not be whole", place.path),
+                None => format!(
+                    "`{}` was not there before, and may not be whole",
+                    place.path
+                ),
             };
             let mut failed = summary.failed.iter_mut();
             match failed.find(|failed| failed.file == place.source) {

@@ -238,11 +238,7 @@ impl Drop for Open<'_> {
 }
 
 /// Sends the content and ends the part. Gives its length, and whether it is what it is to be.
-async fn send(
-    trip: &Trip<'_, Local>,
-    part: &PartOf<Local>,
-    start: u64,
-) -> io::Result<(u64, bool)> {
+async fn send(trip: &Trip<'_, Local>, part: &PartOf<Local>, start: u64) -> io::Result<(u64, bool)> {
     let open = open(trip, part, start).await?;
     let (length, sent) = if trip.way.facts.length > SMALL {
         tokio::select! {
@@ -389,7 +385,9 @@ async fn set_by_name(
     match (session.own_facts(&part.path).await, part.old) {
         (Err(error), _) if is_lost(&error) => Err(error),
         (Ok(Some(now)), Some(_)) => Ok(part.is_like_old(&now)),
-        (Ok(Some(now)), None) if now.mode.is_some() && part.mode.is_some() => Ok(now.mode == part.mode),
+        (Ok(Some(now)), None) if now.mode.is_some() && part.mode.is_some() => {
+            Ok(now.mode == part.mode)
+        }
         _ => Ok(is_done),
     }
 }

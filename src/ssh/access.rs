@@ -44,7 +44,9 @@ pub async fn list(pool: &Pool, alias: &str, paths: &[Vec<u8>]) -> Option<HashMap
     let (plain, odd): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_plain(path));
     for some in plain.chunks(AT_ONCE) {
         let asked = some.iter().map(|path| argument(path));
-        let script = asked.fold(script("list", LIST).with("plain"), |script, path| script.with(&path));
+        let script = asked.fold(script("list", LIST).with("plain"), |script, path| {
+            script.with(&path)
+        });
         let lines = run(script, pool, alias).await?.1;
         let lines = lines.split(|byte| *byte == b'\n');
         for (listed, name) in lines.filter_map(read) {
@@ -137,19 +139,29 @@ mod tests {
     fn lines_of_ls_are_read() {
         let (listed, name) = read(b"-rw-r--r--+  2 1000 100    12 Nov 25 18:10  a b").unwrap();
         assert_eq!(name, b" a b");
-        assert_eq!((listed.links, listed.owner, listed.size), (2, (1000, 100), 12));
+        assert_eq!(
+            (listed.links, listed.owner, listed.size),
+            (2, (1000, 100), 12)
+        );
         assert!(listed.has_list && !listed.has_label);
         let (listed, name) = read(b"-rw-r--r--. 1 0 0 0 Jan  1  2020 /x/\xFF").unwrap();
         assert_eq!(name, b"/x/\xFF");
         assert!(listed.has_label);
-        for line in [&b""[..], b"ls: x", b"crw-rw-rw- 1 0 0 1, 3 Nov 25 18:10 null"] {
+        for line in [
+            &b""[..],
+            b"ls: x",
+            b"crw-rw-rw- 1 0 0 1, 3 Nov 25 18:10 null",
+        ] {
             assert_eq!(read(line), None);
         }
     }
 
     #[test]
     fn any_bytes_are_told_to_printf() {
-        assert_eq!(coded(b"/a-1/b c\n\\'\xFF"), r"/a-1/b\0040c\0012\0134\0047\0377");
+        assert_eq!(
+            coded(b"/a-1/b c\n\\'\xFF"),
+            r"/a-1/b\0040c\0012\0134\0047\0377"
+        );
         assert_eq!(coded(b"-x"), "./-x");
     }
 }
