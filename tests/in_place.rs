@@ -240,6 +240,37 @@ async fn a_line_that_is_lost_leaves_the_old_content_to_be_found() {
 }
 
 #[tokio::test]
+async fn a_line_that_breaks_every_time_is_given_up_in_the_end() {
+    let stage = Stage::set().await;
+    std::fs::create_dir_all(stage.local("")).unwrap();
+    let from = PathBuf::from(stage.local("from"));
+    let to = stage.home.path().join("to");
+    std::fs::write(&from, noise(96 * MIB)).unwrap();
+    std::fs::write(&to, "the old content").unwrap();
+    let mut begun = arguments("upload", &from, &to);
+    begun["background"] = json!(true);
+    let id = stage.client.call("task_transfer", begun).await.ok().facts()["id"].clone();
+    for attempt in 1..=6 {
+        let accepted = || stage.server.accepted() >= attempt;
+        eventually("it is taken up again", accepted).await;
+        let length = || to.metadata().unwrap().len();
+        eventually("it begins anew", || length() < 4 * MIB as u64).await;
+        eventually("it is being written", || length() > 4 * MIB as u64).await;
+        stage.server.cut();
+    }
+    let error = stage.client.wait(&id).await.error("TRANSFER_FAILED");
+    let reason = error["details"]["failedFiles"][0]["error"]
+        .as_str()
+        .unwrap();
+    assert!(reason.contains("again and again"), "{error}");
+    let [content] = &kept(stage.data.path())[..] else {
+        panic!("the old content is kept");
+    };
+    assert!(reason.contains(&text(content)), "{error}");
+    assert_eq!(std::fs::read(content).unwrap(), b"the old content");
+}
+
+#[tokio::test]
 async fn a_cancelled_transfer_puts_the_old_content_back() {
     let stage = Stage::set().await;
     std::fs::create_dir_all(stage.local("")).unwrap();

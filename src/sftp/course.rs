@@ -240,7 +240,11 @@ impl<C: Course> Trip<'_, C> {
     /// The part, beside where the file goes once links are followed.
     async fn part(&self) -> io::Result<PartOf<C>> {
         let way = self.way;
-        let (to, existing, is_unknown) = match way.there {
+        let there = match self.tried.was_lost.load(Ordering::Relaxed) {
+            true => There::Unknown,
+            false => way.there,
+        };
+        let (to, existing, is_unknown) = match there {
             There::Nothing => (way.to.clone(), None, false),
             There::File(facts) => (way.to.clone(), Some(facts), false),
             There::Unknown => match self.resolve().await {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -67,6 +67,10 @@ pub(super) struct Tried {
     arrived: AtomicU64,
     /// Whether writing it in place has begun.
     pub(super) begun: AtomicBool,
+    /// Whether the line was lost in an earlier try: what was known of the target may not hold any more.
+    pub(super) was_lost: AtomicBool,
+    /// How often it was while the file was written in place.
+    pub(super) losses: AtomicU32,
 }
 
 impl Tried {

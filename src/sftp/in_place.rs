@@ -13,6 +13,9 @@ use super::side::{Side, blocking};
 use super::tree::is_lost;
 use crate::hex::digits;
 
+/// How often a lost line is taken up again for a file that then begins anew.
+const MOST_LOSSES: u32 = 5;
+
 /// Why a file cannot be written beside its target and renamed, so that it is written in place.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -52,6 +55,7 @@ impl<C: Course> Trip<'_, C> {
         reason: Option<String>,
     ) -> io::Result<u64> {
         let (conditions, shown) = (self.conditions, C::To::shown(&part.target));
+        self.arrived(0);
         self.tried.begun.store(adopted.is_some(), Ordering::Relaxed);
         let part = part.in_place();
         let kept = match adopted {
@@ -68,12 +72,17 @@ impl<C: Course> Trip<'_, C> {
                 }
                 Ok(length)
             }
-            Err(error) => {
-                self.arrived(0);
-                // A lost line leaves what the next attempt needs.
-                if is_lost(&error) {
+            // What is kept is left to the next attempt.
+            Err(error) if is_lost(&error) => {
+                if self.tried.losses.fetch_add(1, Ordering::Relaxed) < MOST_LOSSES {
                     return Err(error);
                 }
+                Err(io::Error::other(format!(
+                    "{error}, again and again while it was written in place, from its beginning each time"
+                )))
+            }
+            Err(error) => {
+                self.arrived(0);
                 Err(self.put_back(&part, kept, error).await)
             }
         }

@@ -453,7 +453,10 @@ impl<C: Course> UnderWay<C> {
                 summary.bytes += bytes;
                 conditions.progress.file_arrived();
             }
-            Err(error) if is_lost(&error) => left.push((number, tried)),
+            Err(error) if is_lost(&error) => {
+                tried.was_lost.store(true, Ordering::Relaxed);
+                left.push((number, tried));
+            }
             Err(error) => summary.fail(FailedFile {
                 file: C::shown(&plan.files[number].from),
                 error: error.to_string(),
