@@ -118,7 +118,7 @@ async fn a_failure_in_the_middle_puts_the_old_content_back() {
         assert_eq!(std::fs::read(&to).unwrap(), old, "{direction}");
         assert_eq!((before.ino(), before.mode()), (after.ino(), after.mode()));
         assert_eq!(before.mtime(), after.mtime());
-        assert_eq!(kept(data.path()), [PathBuf::new(); 0]);
+        assert!(kept(data.path()).is_empty());
     }
 }
 
@@ -188,7 +188,7 @@ async fn what_a_killed_process_left_half_written_is_mended_by_the_next() {
             assert!(reason.contains("its old content was put back"), "{error}");
             assert_eq!(std::fs::read(&to).unwrap(), old, "{direction}");
         }
-        assert_eq!(kept(data.path()), [PathBuf::new(); 0]);
+        assert!(kept(data.path()).is_empty());
     }
 }
 
@@ -235,7 +235,7 @@ async fn a_line_that_is_lost_leaves_the_old_content_to_be_found() {
         };
         assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
         assert_eq!(std::fs::read(&to).unwrap(), noise(96 * MIB));
-        assert_eq!(kept(stage.data.path()), [PathBuf::new(); 0]);
+        assert!(kept(stage.data.path()).is_empty());
     }
 }
 
@@ -302,7 +302,7 @@ async fn a_cancelled_transfer_puts_the_old_content_back() {
             std::fs::read(&to).unwrap() == old,
             "{direction}: the old content is back"
         );
-        assert_eq!(kept(stage.data.path()), [PathBuf::new(); 0]);
+        assert!(kept(stage.data.path()).is_empty());
     }
 }
 

@@ -170,7 +170,7 @@ async fn a_cut_between_two_renames_is_mended_by_the_next_attempt() {
         eventually("the old one is moved aside", || !to.exists()).await;
         let aside = names(&folder)
             .into_iter()
-            .find(|name| name.ends_with(".old"));
+            .find(|name| name.contains(".old"));
         assert_eq!(std::fs::read(folder.join(aside.unwrap())).unwrap(), b"old");
         stage.server.set_fault(Fault::PlainRename);
         let output = if again == "the same task" {
@@ -202,10 +202,7 @@ async fn a_cut_between_two_renames_is_mended_by_the_next_attempt() {
             "{again}"
         );
         let names = names(&folder);
-        assert!(
-            !names.iter().any(|name| name.ends_with(".old")),
-            "{names:?}"
-        );
+        assert!(!names.iter().any(|name| name.contains(".old")), "{names:?}");
     }
 }
 
@@ -395,13 +392,12 @@ async fn a_mount_point_is_written_in_place() {
             _ => (Sshd::start(), directory()),
         };
         let program = binary().as_std().get_program().to_owned();
-        let mut command = match direction {
-            "upload" => tokio::process::Command::new(program),
-            _ => {
-                let mut command = tokio::process::Command::new(&script);
-                command.arg(program);
-                command
-            }
+        let mut command = if direction == "upload" {
+            tokio::process::Command::new(program)
+        } else {
+            let mut command = tokio::process::Command::new(&script);
+            command.arg(program);
+            command
         };
         command.arg(format!("--data-dir={}", text(data.path())));
         let client = Client::over(crate::helper::apart(command)).await;
@@ -571,6 +567,90 @@ async fn names_may_be_as_long_as_a_file_system_takes_them() {
             (1, 1),
             "no litter"
         );
+    }
+}
+
+#[tokio::test]
+async fn paths_may_be_as_long_as_a_system_takes_them() {
+    let (sshd, folder) = (Sshd::start(), directory());
+    let (client, data) = client_of(&sshd).await;
+    let from = folder.path().join("from");
+    let mut deep = folder.path().to_owned();
+    while text(&deep).len() < 3830 {
+        deep.push("d".repeat(100));
+    }
+    // The whole path is the longest that Linux takes.
+    std::fs::create_dir_all(&deep).unwrap();
+    let rest = 4095 - 30 - 1 - text(&deep).len();
+    let to = deep.join("e".repeat(rest)).join("n".repeat(29));
+    std::fs::create_dir(to.parent().unwrap()).unwrap();
+    assert_eq!(text(&to).len(), 4095);
+    for direction in ["upload", "download"] {
+        for content in ["new", "newer"] {
+            std::fs::write(&from, content).unwrap();
+            completed(copy(&client, direction, &from, &to).await);
+            assert_eq!(std::fs::read_to_string(&to).unwrap(), content);
+        }
+        assert_eq!(names(to.parent().unwrap()).len(), 1, "no litter");
+        std::fs::remove_file(&to).unwrap();
+    }
+    nothing_kept(&data);
+}
+
+#[tokio::test]
+async fn a_file_that_may_neither_be_replaced_nor_written_is_left_as_it_is() {
+    if !is_root() {
+        return;
+    }
+    // Its directory may be written; another owns it.
+    let held = "setpriv --bounding-set=-chown,-dac_override,-dac_read_search,-fowner";
+    let sshd = Sshd::serving_files_by(held);
+    let (client, data) = client_of(&sshd).await;
+    let folder = directory();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    std::fs::write(&from, "new").unwrap();
+    std::fs::write(&to, "old").unwrap();
+    chown(&to, Some(1234), Some(1235)).unwrap();
+    set_mode(&to, 0o644);
+    let error = copy(&client, "upload", &from, &to)
+        .await
+        .error("TRANSFER_FAILED");
+    let reason = error["details"]["failedFiles"][0]["error"]
+        .as_str()
+        .unwrap();
+    assert!(
+        reason.starts_with("Permission denied (written in place: "),
+        "{error}"
+    );
+    let facts = to.metadata().unwrap();
+    assert_eq!((facts.uid(), facts.gid(), mode(&to)), (1234, 1235, 0o644));
+    assert_eq!(
+        (std::fs::read(&to).unwrap(), names(folder.path()).len()),
+        (b"old".to_vec(), 2)
+    );
+    nothing_kept(&data);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn labels_are_kept() {
+    use rustix::fs::{XattrFlags, getxattr, setxattr};
+    const NAME: &str = "security.selinux";
+    let (sshd, folder) = (Sshd::start(), directory());
+    let (client, _data) = client_of(&sshd).await;
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    std::fs::write(&from, "new").unwrap();
+    std::fs::write(&to, "old").unwrap();
+    let label = b"system_u:object_r:shadow_t:s0\0";
+    if setxattr(&to, NAME, label, XattrFlags::empty()).is_err() {
+        eprintln!("not run: no labels can be given here");
+        return;
+    }
+    for direction in ["upload", "download"] {
+        completed(copy(&client, direction, &from, &to).await);
+        let mut room = [0; 100];
+        let length = getxattr(&to, NAME, &mut room[..]).unwrap();
+        assert_eq!(&room[..length], label, "{direction}");
     }
 }
 

@@ -240,9 +240,10 @@ impl<C: Course> Trip<'_, C> {
     /// The part, beside where the file goes once links are followed.
     async fn part(&self) -> io::Result<PartOf<C>> {
         let way = self.way;
-        let there = match self.tried.was_lost.load(Ordering::Relaxed) {
-            true => There::Unknown,
-            false => way.there,
+        let there = if self.tried.was_lost.load(Ordering::Relaxed) {
+            There::Unknown
+        } else {
+            way.there
         };
         let (to, existing, is_unknown) = match there {
             There::Nothing => (way.to.clone(), None, false),

@@ -54,10 +54,11 @@ pub(super) fn create(part: PartOf<Session>) -> io::Result<Open> {
         opened => opened,
     };
     match opened {
-        // The directory may not be written, yet the file in it may be.
-        Err(error) if is_refusal(&error) => Err(Instead::because(format!(
-            "nothing can be made beside it ({error})"
-        ))),
+        // The directory may not be written, or the path is at its longest, yet the file itself may be
+        // written.
+        Err(error) if is_refusal(&error) || error.kind() == io::ErrorKind::InvalidFilename => Err(
+            Instead::because(format!("nothing can be made beside it ({error})")),
+        ),
         opened => Ok(Open {
             file: opened?,
             part,

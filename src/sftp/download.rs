@@ -75,9 +75,11 @@ impl Course for Session {
     }
 
     async fn extras(_: &Trip<'_, Self>, part: &PartOf<Self>) -> Extras {
-        let (target, is_there) = (part.target.clone(), part.old.is_some());
-        let names = blocking(move || Ok(if is_there { names(&target)? } else { 1 }));
-        match names.await {
+        if part.old.is_none() {
+            return Extras::None;
+        }
+        let target = part.target.clone();
+        match blocking(move || names(&target)).await {
             Ok(count) if count > 1 => Extras::Names(count),
             _ => Extras::None,
         }

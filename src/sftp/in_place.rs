@@ -57,7 +57,9 @@ impl<C: Course> Trip<'_, C> {
         let (conditions, shown) = (self.conditions, C::To::shown(&part.target));
         self.arrived(0);
         self.tried.begun.store(adopted.is_some(), Ordering::Relaxed);
+        let beside = part.path.clone();
         let part = part.in_place();
+        self.stay_inside(&part).await?;
         let kept = match adopted {
             Some(kept) => Some(kept),
             None => unless_cancelled(conditions, self.keep(&part)).await?,
@@ -65,6 +67,10 @@ impl<C: Course> Trip<'_, C> {
         match self.overwrite(&part).await {
             Ok(length) => {
                 self.forget(kept).await;
+                if conditions.resume {
+                    // An earlier try may have left it.
+                    let _ = C::sides(self.session).1.remove(&beside).await;
+                }
                 if let Some(reason) = reason {
                     conditions
                         .notes
@@ -82,8 +88,16 @@ impl<C: Course> Trip<'_, C> {
                 )))
             }
             Err(error) => {
+                let error = C::explain(self, &part, error).await;
                 self.arrived(0);
-                Err(self.put_back(&part, kept, error).await)
+                let error = self.put_back(&part, kept, error).await;
+                Err(match reason {
+                    Some(reason) if error.kind() != io::ErrorKind::Interrupted => io::Error::new(
+                        error.kind(),
+                        format!("{error} (written in place: {reason})"),
+                    ),
+                    _ => error,
+                })
             }
         }
     }
@@ -91,9 +105,10 @@ impl<C: Course> Trip<'_, C> {
     async fn overwrite(&self, part: &PartOf<C>) -> io::Result<u64> {
         let filled = C::fill(self, part, 0);
         // What is on its way to a server comes there before what is sent later.
-        let length = match C::IS_UPLOAD {
-            true => unless_cancelled(self.conditions, filled).await?,
-            false => filled.await?,
+        let length = if C::IS_UPLOAD {
+            unless_cancelled(self.conditions, filled).await?
+        } else {
+            filled.await?
         };
         match self.check(&part.path, length).await {
             // Some servers take a file away once it is there.

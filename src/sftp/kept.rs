@@ -117,11 +117,12 @@ impl Keeper {
             let is_lock = path
                 .extension()
                 .is_some_and(|extension| extension == "lock");
-            if is_lock && let Ok(Some(lock)) = Lock::try_take(&path) {
-                if !path.with_extension("json").exists() {
-                    let _ = fs::remove_file(path.with_extension("content"));
-                    lock.end();
-                }
+            if is_lock
+                && let Ok(Some(lock)) = Lock::try_take(&path)
+                && !path.with_extension("json").exists()
+            {
+                let _ = fs::remove_file(path.with_extension("content"));
+                lock.end();
             }
         }
     }

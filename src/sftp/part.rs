@@ -39,12 +39,10 @@ impl<P: Clone> Part<P> {
 
     /// Whether a copy is what the file that it replaces was; what that one did not say counts as kept.
     pub(super) fn is_like_old(&self, copy: &Facts) -> bool {
-        fn same<T: PartialEq>(old: Option<T>, new: Option<T>) -> bool {
-            old.is_none() || new.is_none() || old == new
-        }
-        let old = self.old.as_ref();
-        same(old.and_then(|old| old.owner), copy.owner)
-            && same(old.and_then(|old| old.mode), copy.mode)
+        let Some(old) = &self.old else { return true };
+        let owners = old.owner.zip(copy.owner);
+        let modes = old.mode.zip(copy.mode);
+        owners.is_none_or(|(old, new)| old == new) && modes.is_none_or(|(old, new)| old == new)
     }
 }
 

@@ -17,7 +17,8 @@ struct Stranded(String);
 
 /// Whether a failed replacement has left the old file under its name.
 pub(super) fn left_the_old(error: &io::Error) -> bool {
-    !error.get_ref().is_some_and(|error| error.is::<Stranded>())
+    let inner = error.get_ref();
+    inner.is_none_or(|inner| inner.downcast_ref::<Stranded>().is_none())
 }
 
 impl Session {

@@ -58,6 +58,14 @@ impl Default for Limits {
     }
 }
 
+/// Whether a file that is opened to be emptied is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Existing {
+    Is,
+    IsNot,
+    Unknown,
+}
+
 /// An open file or directory.
 #[derive(Clone, Debug)]
 pub(super) struct Handle(Bytes);
@@ -294,21 +302,20 @@ impl Session {
         self.open_file(path, flags::WRITE, PRIVATE).await
     }
 
-    /// Opens a file for writing, and empties it; makes it with this mode where there is none. Where
-    /// `is_new`, there must be none.
+    /// Opens a file for writing, and empties it; makes it with this mode where there may be none.
     pub(super) async fn open_emptied(
         &self,
         path: &RemotePath,
         mode: u32,
-        is_new: bool,
+        existing: Existing,
     ) -> io::Result<Handle> {
-        let how = if is_new {
-            flags::EXCLUSIVE
-        } else {
-            flags::TRUNCATE
+        let how = match existing {
+            // Some systems refuse to make a file that is there and another's.
+            Existing::Is => flags::TRUNCATE,
+            Existing::IsNot => flags::CREATE | flags::EXCLUSIVE,
+            Existing::Unknown => flags::CREATE | flags::TRUNCATE,
         };
-        let flags = flags::WRITE | flags::CREATE | how;
-        self.open_file(path, flags, mode).await
+        self.open_file(path, flags::WRITE | how, mode).await
     }
 
     async fn open_file(&self, path: &RemotePath, flags: u32, mode: u32) -> io::Result<Handle> {

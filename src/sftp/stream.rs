@@ -30,9 +30,10 @@ pub(super) async fn stream(
     start: u64,
     in_place: bool,
 ) -> io::Result<(u64, Vec<Pending>)> {
-    let mut others = match in_place {
-        true => Vec::new(),
-        false => others(trip, first).await?,
+    let mut others = if in_place {
+        Vec::new()
+    } else {
+        others(trip, first).await?
     };
     let lanes: Vec<_> = iter::once(first).chain(&others).collect();
     let from = trip.way.from.clone();

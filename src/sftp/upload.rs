@@ -12,13 +12,14 @@ use tokio::io::AsyncWriteExt as _;
 use super::client::Pending;
 use super::course::{Course, NO_MODES, PartOf, Trip};
 use super::download::Reads;
-use super::in_place::{Instead, is_refusal};
+use super::file::{open_at, remote_sum};
+use super::in_place::{Instead, is_refusal, is_untold};
 use super::kept::Record;
 use super::listing::Extras;
 use super::local::Local;
 use super::part::Part;
 use super::path::RemotePath;
-use super::session::{Handle, PRIVATE, Session, Write};
+use super::session::{Existing, Handle, PRIVATE, Session, Write};
 use super::side::blocking;
 use super::stream::{keep_durable, stream};
 use super::transfer::Entry;
@@ -139,7 +140,14 @@ impl Course for Local {
     ) -> io::Result<()> {
         let session = trip.session;
         let mode = record.mode.unwrap_or(PRIVATE);
-        let handle = session.open_emptied(&part.target, mode, false).await?;
+        let opened = session.open_emptied(&part.target, mode, Existing::Is).await;
+        let handle = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let there = Existing::IsNot;
+                session.open_emptied(&part.target, mode, there).await?
+            }
+            opened => opened?,
+        };
         let open = Open::new(session, &part.target, handle);
         let file = Arc::new(File::open(content)?);
         let mut sent = VecDeque::new();
@@ -171,7 +179,14 @@ impl Course for Local {
             modified: record.modified,
             ..part.clone()
         };
-        finish(open, sent.into(), &was).await.map(|_| ())
+        finish(open, sent.into(), &was).await?;
+        let (size, sum) = (record.size.unwrap_or(0), record.sha256.as_deref());
+        let expected = sum.unwrap_or_default();
+        let there = remote_sum(trip.conditions, session, &part.target, size, expected).await?;
+        if there == expected {
+            return Ok(());
+        }
+        Err(io::Error::other("the server holds something else"))
     }
 
     /// Servers have no word for a full disk. It is asked for while the part is still there, and what
@@ -261,27 +276,41 @@ async fn open<'a>(
     let session = trip.session;
     let mode = part.mode.unwrap_or(PRIVATE);
     if part.in_place {
-        let is_new = part.old.is_none() && !part.is_unknown && !trip.tried.has_begun();
-        let handle = session.open_emptied(&part.path, mode, is_new).await?;
+        // Nothing is emptied for a source that cannot be read.
+        let from = trip.way.from.clone();
+        blocking(move || open_at(&from, 0).map(|_| ())).await?;
+        let there = match part.old {
+            Some(_) => Existing::Is,
+            None if part.is_unknown || trip.tried.has_begun() => Existing::Unknown,
+            None => Existing::IsNot,
+        };
+        let handle = session.open_emptied(&part.path, mode, there).await?;
         trip.tried.begin();
         return Ok(Open::new(session, &part.path, handle));
     }
     // A new file is its owner's alone until it is whole, where it can get its mode then.
-    let mode = match trip.conditions.refusals.modes.load(Ordering::Relaxed) {
-        true => mode,
-        false => PRIVATE,
+    let mode = if trip.conditions.refusals.modes.load(Ordering::Relaxed) {
+        mode
+    } else {
+        PRIVATE
     };
     let opened = match start {
         0 => session.create(&part.path, mode).await,
         _ => session.open_to_write(&part.path).await,
     };
     match opened {
-        // The directory may not be written, or takes no hidden files, yet the file itself may be.
-        Err(error) if is_refusal(&error) => Err(Instead::because(format!(
-            "nothing can be made beside it ({error})"
-        ))),
+        // The directory may not be written, or takes no hidden files, or the path is at its longest,
+        // yet the file itself may be written.
+        Err(error) if is_refusal(&error) || is_long(&part.path) && is_untold(&error) => Err(
+            Instead::because(format!("nothing can be made beside it ({error})")),
+        ),
         opened => Ok(Open::new(session, &part.path, opened?)),
     }
+}
+
+/// Whether a path may be too long for a system: the shortest limits are about 1,000 bytes.
+fn is_long(path: &RemotePath) -> bool {
+    path.as_bytes().len() > 1000
 }
 
 /// Sends a small file's content. Gives its length, and the writes that are to be answered.
@@ -320,7 +349,8 @@ async fn finish(mut open: Open<'_>, sent: Vec<Pending>, part: &PartOf<Local>) ->
     });
     let given = owner.map(|owner| session.set(&open.handle, &owner));
     let mode = Attributes {
-        permissions: part.mode,
+        // A file that may have been there before keeps what it has.
+        permissions: part.mode.filter(|_| !part.is_unknown),
         times: part.modified.map(|modified| (modified, modified)),
         ..Attributes::default()
     };

@@ -244,9 +244,10 @@ fn sshds() -> impl Iterator<Item = (u32, u32)> {
 
 fn start(directory: &Path, port: u16, extra: &str, is_bound: bool) -> Option<Child> {
     let shown = directory.display();
-    let subsystem = match extra.contains("Subsystem sftp") {
-        true => "",
-        false => "Subsystem sftp internal-sftp",
+    let subsystem = if extra.contains("Subsystem sftp") {
+        ""
+    } else {
+        "Subsystem sftp internal-sftp"
     };
     // Only the first line of this kind counts.
     let environment = extra.strip_prefix("SetEnv ").unwrap_or_default();
