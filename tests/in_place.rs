@@ -114,6 +114,7 @@ async fn a_failure_in_the_middle_puts_the_old_content_back() {
             .as_str()
             .unwrap();
         assert!(reason.contains("its old content was put back"), "{error}");
+        assert!(reason.to_lowercase().contains("no space left"), "{error}");
         let after = to.metadata().unwrap();
         assert_eq!(std::fs::read(&to).unwrap(), old, "{direction}");
         assert_eq!((before.ino(), before.mode()), (after.ino(), after.mode()));
@@ -302,6 +303,38 @@ async fn a_cancelled_transfer_puts_the_old_content_back() {
             std::fs::read(&to).unwrap() == old,
             "{direction}: the old content is back"
         );
+        assert!(kept(stage.data.path()).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_put_back_as_it_was_is_not_said_to_be() {
+    let stage = Stage::set().await;
+    std::fs::create_dir_all(stage.local("")).unwrap();
+    let from = PathBuf::from(stage.local("from"));
+    let to = stage.home.path().join("to");
+    for length in [5, 3 * MIB] {
+        std::fs::write(&from, "new").unwrap();
+        let old = noise(length);
+        std::fs::write(&to, &old).unwrap();
+        stage.server.set_fault(Fault::LieInWrites);
+        let mut arguments = arguments("upload", &from, &to);
+        arguments["verify"] = json!(true);
+        let failed = stage.client.call("task_transfer", arguments.clone()).await;
+        let error = failed.error("TRANSFER_FAILED");
+        let reason = error["details"]["failedFiles"][0]["error"]
+            .as_str()
+            .unwrap();
+        assert!(reason.contains("could not be put back"), "{error}");
+        let [content] = &kept(stage.data.path())[..] else {
+            panic!("the old content is kept");
+        };
+        assert!(reason.contains(&text(content)), "{error}");
+        assert_eq!(std::fs::read(content).unwrap(), old);
+        stage.server.set_fault(Fault::None);
+        let ended = stage.client.call("task_transfer", arguments).await.ok();
+        assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
+        assert_eq!(std::fs::read(&to).unwrap(), b"new");
         assert!(kept(stage.data.path()).is_empty());
     }
 }
