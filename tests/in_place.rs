@@ -340,6 +340,29 @@ async fn what_is_not_put_back_as_it_was_is_not_said_to_be() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_kept_is_not_written() {
+    let (sshd, folder) = (Sshd::start(), directory());
+    let disk = SmallDisk::of_mebibytes(24);
+    let client = Client::spawned(&disk.path().join("data"), &[]).await;
+    client.register(sshd.login("web1")).await;
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    std::fs::write(&from, "new").unwrap();
+    std::fs::write(&to, noise(20 * MIB)).unwrap();
+    for direction in ["upload", "download"] {
+        let failed = client
+            .call("task_transfer", arguments(direction, &from, &to))
+            .await;
+        let error = failed.error("TRANSFER_FAILED");
+        let reason = error["details"]["failedFiles"][0]["error"]
+            .as_str()
+            .unwrap();
+        assert!(reason.contains("has to be kept in"), "{error}");
+        assert_eq!(std::fs::read(&to).unwrap(), noise(20 * MIB), "{direction}");
+    }
+    assert!(kept(&disk.path().join("data")).is_empty());
+}
+
+#[tokio::test]
 async fn two_that_write_the_same_file_in_place_do_not_come_between_each_other() {
     let stage = Stage::set().await;
     std::fs::create_dir_all(stage.local("")).unwrap();

@@ -1,5 +1,7 @@
 //! Files that replace others: the old one is never lost, and what it was is kept.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
@@ -302,11 +304,21 @@ async fn a_file_with_several_names_keeps_them() {
         for number in 0..40 {
             std::fs::write(folder.join(number.to_string()), text(folder)).unwrap();
         }
+        for odd in [&b"\xFF"[..], b"\n\xFE", b" x \n"] {
+            std::fs::write(folder.join(OsStr::from_bytes(odd)), text(folder)).unwrap();
+        }
     }
     std::fs::hard_link(to.join("7"), folder.path().join("seven")).unwrap();
+    let odd = to.join(OsStr::from_bytes(b"\n\xFE"));
+    std::fs::hard_link(&odd, folder.path().join("odd")).unwrap();
     let (seven, eight) = (inode(&to.join("7")), inode(&to.join("8")));
     let output = completed(transfer(&client, "upload", &tree, &to).await);
-    assert_eq!(output.matches("in place").count(), 1, "{output}");
+    assert_eq!(output.matches("in place").count(), 2, "{output}");
+    let linked = std::fs::read_to_string(folder.path().join("odd"));
+    assert_eq!(
+        (linked.unwrap(), odd.metadata().unwrap().nlink()),
+        (text(&tree), 2)
+    );
     assert_eq!(
         std::fs::read_to_string(folder.path().join("seven")).unwrap(),
         text(&tree)

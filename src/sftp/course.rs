@@ -23,6 +23,9 @@ use super::tree::is_lost;
 /// Why a server that sets no modes has existing files written in place.
 pub(super) const NO_MODES: &str = "the server does not let a new file have its owner and mode";
 
+/// So many files in turn that cannot be renamed stand for all.
+const ENOUGH_REFUSALS: usize = 3;
+
 /// A file's part beside its target.
 pub(super) type PartOf<C> = Part<<<C as Course>::To as Side>::Path>;
 
@@ -137,7 +140,7 @@ impl<C: Course> Trip<'_, C> {
     /// Why nothing can be put in the target's place, as far as that is known before.
     async fn hindrance(&self, part: &PartOf<C>) -> io::Result<Option<String>> {
         let refusals = &self.conditions.refusals;
-        if refusals.renames.load(Ordering::Relaxed) {
+        if refusals.renames.load(Ordering::Relaxed) >= ENOUGH_REFUSALS {
             return Ok(Some("the server refuses to rename".to_owned()));
         }
         if part.old.is_some() && refusals.modes.load(Ordering::Relaxed) {
@@ -174,26 +177,26 @@ impl<C: Course> Trip<'_, C> {
 
     /// Gives the part the target's name.
     async fn replace(&self, part: &PartOf<C>) -> io::Result<()> {
+        let refusals = &self.conditions.refusals.renames;
         let Err(error) = self.target().replace(&part.path, &part.target).await else {
+            refusals.store(0, Ordering::Relaxed);
             return Ok(());
         };
         if is_lost(&error) || !left_the_old(&error) {
             return Err(error);
         }
-        if error.kind() == io::ErrorKind::NotFound {
+        if C::IS_UPLOAD && error.kind() == io::ErrorKind::NotFound {
             let reason = format!(
-                "{error}: the server took the file away when it was closed; `inPlace: true` writes it under its own name"
+                "{error}: what was to take its name is gone; where a server takes files away once they are closed, `inPlace: true` writes them under their own names"
             );
             return Err(io::Error::new(error.kind(), reason));
         }
-        let is_for_all = error.kind() == io::ErrorKind::Unsupported
-            || error.kind() == io::ErrorKind::PermissionDenied && part.old.is_none();
-        if is_for_all {
-            self.conditions
-                .refusals
-                .renames
-                .store(true, Ordering::Relaxed);
-        }
+        let step = match error.kind() {
+            io::ErrorKind::Unsupported => ENOUGH_REFUSALS,
+            io::ErrorKind::PermissionDenied => 1,
+            _ => 0,
+        };
+        refusals.fetch_add(step, Ordering::Relaxed);
         Err(Instead::because(format!("it cannot be replaced ({error})")))
     }
 

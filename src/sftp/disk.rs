@@ -36,11 +36,7 @@ pub(super) fn create(part: PartOf<Session>) -> io::Result<Open> {
     if part.in_place {
         let file = match part.old {
             Some(_) => open_regular(&part.path, options.write(true))?,
-            None => options
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&part.path)?,
+            None => options.write(true).create_new(true).open(&part.path)?,
         };
         file.set_len(0)?;
         return Ok(Open { file, part });

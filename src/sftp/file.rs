@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -54,9 +54,9 @@ pub(super) struct Conditions<'a> {
 /// What a server was found to refuse for every file.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    /// To rename.
-    pub(super) renames: AtomicBool,
-    /// To set modes.
+    /// To rename: for so many in turn.
+    pub(super) renames: AtomicUsize,
+    /// To set modes of new files.
     pub(super) modes: AtomicBool,
 }
 

@@ -126,27 +126,25 @@ impl<C: Course> Trip<'_, C> {
     /// Keeps what is there; `None` where a server does not say whether something is.
     async fn keep(&self, part: &PartOf<C>) -> io::Result<Option<Kept>> {
         let place = self.place(&part.target).await;
-        let keeper = self.conditions.keeper;
         let length = part.old.map_or(0, |old| old.length);
-        let keeping = {
-            let keeper = keeper.clone();
-            blocking(move || keeper.begin(place, length)).await?
-        };
-        let is_asked = part.old.is_some() || part.is_unknown;
-        let was_there = if is_asked {
+        let keeper = self.conditions.keeper.clone();
+        let keeping = blocking(move || keeper.begin(place, length)).await?;
+        let was_there = if part.old.is_some() || part.is_unknown {
             match C::save(self, part, keeping.file()?).await {
                 Ok(()) => true,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-                Err(error) if is_refusal(&error) && part.old.is_some_and(|old| old.length == 0) => {
-                    true
-                }
-                Err(error) if is_refusal(&error) && part.is_unknown => {
+                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) if part.is_unknown && is_untold(&error) => {
+                    self.conditions.notes.add(format!(
+                        "the server does not tell what `{}` was before, so that nothing of it is kept",
+                        C::To::shown(&part.target)
+                    ));
                     return Ok(None);
                 }
-                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) if length == 0 && is_refusal(&error) => true,
                 Err(error) => {
                     let reason = format!(
-                        "it has to be written in place, and its old content cannot be kept until the new is whole: {error}"
+                        "its old content cannot be kept until the new is whole, so that it is not written in place: {error}"
                     );
                     return Err(io::Error::new(error.kind(), reason));
                 }

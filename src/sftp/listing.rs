@@ -35,6 +35,10 @@ impl Extras {
     }
 }
 
+fn directory(path: &RemotePath) -> RemotePath {
+    path.parent().unwrap_or_else(|| RemotePath::new("."))
+}
+
 /// The files that may be replaced, and what is known of them once it was asked for.
 pub(super) struct Listing {
     paths: Vec<RemotePath>,
@@ -53,7 +57,7 @@ impl Listing {
 
     async fn of(&self, pool: &Pool, alias: &str, path: &RemotePath, old: &Facts) -> Option<Listed> {
         let listed = self.listed.get_or_init(|| async {
-            let parents = self.paths.iter().filter_map(RemotePath::parent);
+            let parents = self.paths.iter().map(directory);
             let all: BTreeSet<_> = self.paths.iter().cloned().chain(parents).collect();
             let all: Vec<_> = all.iter().map(|path| path.as_bytes().to_vec()).collect();
             access::list(pool, alias, &all).await.unwrap_or_default()
@@ -64,9 +68,7 @@ impl Listing {
         if found.size != old.length || old.owner.is_some_and(|owner| owner != found.owner) {
             return None;
         }
-        let parent = path
-            .parent()
-            .and_then(|parent| listed.get(parent.as_bytes()));
+        let parent = listed.get(directory(path).as_bytes());
         found.has_list |= parent.is_some_and(|parent| parent.has_list);
         Some(found)
     }

@@ -56,17 +56,15 @@ impl Course for Local {
     }
 
     async fn fill(trip: &Trip<'_, Self>, part: &PartOf<Self>, start: u64) -> io::Result<u64> {
-        let refused = &trip.conditions.refusals.modes;
-        let had_refused = refused.load(Ordering::Relaxed);
         let (mut length, is_set) = send(trip, part, start).await?;
         if is_set {
             return Ok(length);
         }
-        refused.store(true, Ordering::Relaxed);
         if part.old.is_some() {
             return Err(Instead::because(NO_MODES));
         }
-        if !had_refused {
+        let refusals = &trip.conditions.refusals.modes;
+        if !refusals.swap(true, Ordering::Relaxed) {
             // It can have its mode only from the beginning.
             trip.arrived(0);
             length = send(trip, part, 0).await?.0;
@@ -281,7 +279,7 @@ async fn open<'a>(
         blocking(move || open_at(&from, 0).map(|_| ())).await?;
         let there = match part.old {
             Some(_) => Existing::Is,
-            None if part.is_unknown || trip.tried.has_begun() => Existing::Unknown,
+            None if part.is_unknown => Existing::Unknown,
             None => Existing::IsNot,
         };
         let handle = session.open_emptied(&part.path, mode, there).await?;

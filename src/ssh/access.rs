@@ -14,8 +14,8 @@ const ACCESS: &str = include_str!("scripts/access.sh");
 const LIMIT: Duration = Duration::from_secs(15);
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Paths that are asked for at once, so that they fit an argument list.
-const AT_ONCE: usize = 500;
+/// The length of an argument list: the shortest that systems take is 128 KiB.
+const LONGEST: usize = 64 * 1024;
 
 /// A file as `ls` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,35 +32,63 @@ pub struct Listed {
     pub has_label: bool,
 }
 
-/// How a path is told to a script.
-fn is_plain(path: &[u8]) -> bool {
-    std::str::from_utf8(path).is_ok_and(|path| !path.contains(['\n', '\r']))
-}
-
 /// What `ls` says of these files, links followed; of what it does not show there is nothing. `None`
 /// where there is no shell.
 pub async fn list(pool: &Pool, alias: &str, paths: &[Vec<u8>]) -> Option<HashMap<Vec<u8>, Listed>> {
+    let is_plain = |path: &[u8]| {
+        let text = std::str::from_utf8(path);
+        text.is_ok_and(|path| !path.contains(['\n', '\r']))
+    };
     let mut all = HashMap::new();
     let (plain, odd): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_plain(path));
-    for some in plain.chunks(AT_ONCE) {
-        let asked = some.iter().map(|path| argument(path));
-        let script = asked.fold(script("list", LIST).with("plain"), |script, path| {
-            script.with(&path)
-        });
-        let lines = run(script, pool, alias).await?.1;
-        let lines = lines.split(|byte| *byte == b'\n');
-        for (listed, name) in lines.filter_map(read) {
-            all.insert(name.strip_prefix(b"./").unwrap_or(name).to_vec(), listed);
+    for some in portions(&plain) {
+        let told: HashMap<_, _> = some.iter().map(|path| (argument(path), *path)).collect();
+        let script = script("list", LIST).with("plain");
+        let script = told.keys().fold(script, Script::with);
+        for (listed, name) in lines(script, pool, alias)
+            .await?
+            .iter()
+            .filter_map(|line| read(line))
+        {
+            let path = std::str::from_utf8(name)
+                .ok()
+                .and_then(|name| told.get(name));
+            all.extend(path.map(|path| ((*path).clone(), listed)));
         }
     }
-    for path in odd {
-        let script = script("list", LIST).with("coded").with(&coded(path));
-        let lines = run(script, pool, alias).await?.1;
-        if let Some((listed, _)) = lines.split(|byte| *byte == b'\n').next().and_then(read) {
-            all.insert(path.clone(), listed);
+    // Each has a line of its own, in order: its name may have several.
+    for some in portions(&odd) {
+        let script = script("list", LIST).with("coded");
+        let script = some
+            .iter()
+            .fold(script, |script, path| script.with(&coded(path)));
+        let lines = lines(script, pool, alias).await?;
+        for (path, line) in some.iter().zip(&lines) {
+            all.extend(read(line).map(|(listed, _)| ((*path).clone(), listed)));
         }
     }
     Some(all)
+}
+
+/// The paths in portions that fit an argument list.
+fn portions<'a>(paths: &'a [&'a Vec<u8>]) -> impl Iterator<Item = &'a [&'a Vec<u8>]> {
+    let mut room = LONGEST;
+    paths.chunk_by(move |path, _| {
+        let needed = path.len() * 4;
+        let fits = needed < room;
+        room = if fits { room - needed } else { LONGEST };
+        fits
+    })
+}
+
+async fn lines(script: Script, pool: &Pool, alias: &str) -> Option<Vec<Vec<u8>>> {
+    let (_, printed) = run(script, pool, alias).await?;
+    Some(
+        printed
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect(),
+    )
 }
 
 /// Gives the file `new` the access list and the label of `old`, as far as that one has them. Says
@@ -154,6 +182,17 @@ mod tests {
         ] {
             assert_eq!(read(line), None);
         }
+    }
+
+    #[test]
+    fn many_paths_go_in_portions() {
+        let paths: Vec<_> = (0..1000)
+            .map(|number| format!("/{number:0>99}").into_bytes())
+            .collect();
+        let paths: Vec<_> = paths.iter().collect();
+        let portions: Vec<_> = portions(&paths).collect();
+        assert_eq!(portions.concat(), paths);
+        assert!(portions.len() > 5 && portions.iter().all(|some| some.len() < 200));
     }
 
     #[test]

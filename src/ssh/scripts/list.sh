@@ -1,5 +1,5 @@
-# $1: the word before the answer. $2: `plain`, or `coded` where the path that follows is for printf.
-# $3…: paths.
+# $1: the word before the answer. $2: `plain`, or `coded` where the paths are for printf, and each gets
+# one line, be it empty. $3…: paths.
 unset QUOTING_STYLE TIME_STYLE BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE
 LC_ALL=C
 export LC_ALL
@@ -8,8 +8,11 @@ form=$2
 shift 2
 case $form in
 coded)
-    path=$(printf '%b.' "$1")
-    ls -ldnL "${path%.}" 2>/dev/null | head -n 1
+    for path; do
+        path=$(printf '%b.' "$path")
+        path=$(ls -ldnL "${path%.}" 2>/dev/null | head -n 1)
+        printf '%s\n' "$path"
+    done
     ;;
 *)
     ls -ldnL "$@" 2>/dev/null
