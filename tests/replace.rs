@@ -122,7 +122,7 @@ async fn where_nothing_may_be_renamed_files_are_written_in_place_and_that_is_sai
         let before = to.metadata().ok().map(|facts| facts.ino());
         let output = completed(copy(&client, "upload", &from, &to).await);
         assert!(
-            output.contains("was written in place: it cannot be replaced"),
+            output.contains("was written in place: no other file can take its name"),
             "{output}"
         );
         assert_eq!(std::fs::read(&to).unwrap(), noise(length));
@@ -416,7 +416,7 @@ async fn a_mount_point_is_written_in_place() {
         client.register(sshd.login("web1")).await;
         let output = completed(copy(&client, direction, &from, &point).await);
         assert!(
-            output.contains("was written in place: it cannot be replaced"),
+            output.contains("was written in place: no other file can take its name"),
             "{output}"
         );
         assert_eq!(std::fs::read(&below).unwrap(), b"new", "{direction}");

@@ -197,7 +197,9 @@ impl<C: Course> Trip<'_, C> {
             _ => 0,
         };
         refusals.fetch_add(step, Ordering::Relaxed);
-        Err(Instead::because(format!("it cannot be replaced ({error})")))
+        Err(Instead::because(format!(
+            "no other file can take its name ({error})"
+        )))
     }
 
     async fn arrive(&self, part: &PartOf<C>) -> io::Result<u64> {

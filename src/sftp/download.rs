@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::client::Pending;
 use super::course::{Course, PartOf, Trip};
 use super::disk::{Disk, Ended, create, open_regular, resume};
+use super::facts::Facts;
 use super::file::unless_cancelled;
 use super::in_place::Instead;
 use super::kept::Record;
@@ -109,13 +110,15 @@ impl Course for Session {
         record: &Record,
     ) -> io::Result<()> {
         trip.stay_inside(part).await?;
-        let was = Part {
+        let mut was = Part {
             mode: record.mode,
             modified: record.modified,
             ..part.clone()
         };
         let content = content.to_owned();
         blocking(move || {
+            let there = std::fs::metadata(&was.target).ok();
+            was.old = there.as_ref().map(Facts::from);
             let mut open = create(was)?;
             io::copy(&mut File::open(content)?, &mut open.file)?;
             open.finish().map(|_| ())
@@ -132,7 +135,7 @@ async fn in_place(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Resul
     let outcome = async {
         let part = part.clone();
         let mut open = blocking(move || create(part)).await?;
-        trip.tried.begin();
+        trip.tried.set_begun(true);
         let (expected, depth) = (trip.way.facts.length, trip.lanes.depth.reads);
         let mut reads = Reads::new(session, &handle, 0, expected, depth);
         let mut length = 0;

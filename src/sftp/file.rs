@@ -66,7 +66,7 @@ pub(super) struct Tried {
     /// The bytes from its beginning that have arrived for certain.
     arrived: AtomicU64,
     /// Whether writing it in place has begun.
-    pub(super) begun: AtomicBool,
+    begun: AtomicBool,
     /// Whether the line was lost in an earlier try: what was known of the target may not hold any more.
     pub(super) was_lost: AtomicBool,
     /// How often it was while the file was written in place.
@@ -83,9 +83,9 @@ impl Tried {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// Notes that writing it in place begins.
-    pub(super) fn begin(&self) {
-        self.begun.store(true, Ordering::Relaxed);
+    /// Notes whether writing it in place has begun.
+    pub(super) fn set_begun(&self, has_begun: bool) {
+        self.begun.store(has_begun, Ordering::Relaxed);
     }
 
     /// Notes how far the file has arrived without a gap.

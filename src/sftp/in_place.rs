@@ -56,7 +56,7 @@ impl<C: Course> Trip<'_, C> {
     ) -> io::Result<u64> {
         let (conditions, shown) = (self.conditions, C::To::shown(&part.target));
         self.arrived(0);
-        self.tried.begun.store(adopted.is_some(), Ordering::Relaxed);
+        self.tried.set_begun(adopted.is_some());
         let beside = part.path.clone();
         let part = part.in_place();
         self.stay_inside(&part).await?;

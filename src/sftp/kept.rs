@@ -129,8 +129,12 @@ impl Keeper {
 
     /// Begins to keep what is at a place. What is dropped without an end is swept.
     pub(super) fn begin(&self, place: Place, length: u64) -> io::Result<Keeping> {
-        fs::create_dir_all(&self.directory)?;
-        restrict(&self.directory)?;
+        let made = fs::create_dir_all(&self.directory).and_then(|()| restrict(&self.directory));
+        made.map_err(|error| {
+            let directory = self.directory.display();
+            let reason = format!("old contents cannot be kept in `{directory}`: {error}");
+            io::Error::new(error.kind(), reason)
+        })?;
         self.check_room(length)?;
         let path = self.directory.join(place.name());
         let lock = Lock::take(&path.with_extension("lock"))?;

@@ -63,13 +63,16 @@ impl Listing {
             access::list(pool, alias, &all).await.unwrap_or_default()
         });
         let listed = listed.await;
-        let mut found = *listed.get(path.as_bytes())?;
+        let mut found = listed.get(path.as_bytes())?.clone();
         // A session that is confined to a directory sees other files than a shell does.
         if found.size != old.length || old.owner.is_some_and(|owner| owner != found.owner) {
             return None;
         }
         let parent = listed.get(directory(path).as_bytes());
         found.has_list |= parent.is_some_and(|parent| parent.has_list);
+        // A new file takes over the type of its directory.
+        let inherited = parent.and_then(|parent| parent.label_type.as_ref());
+        found.has_label &= inherited.is_none() || inherited != found.label_type.as_ref();
         Some(found)
     }
 

@@ -69,8 +69,10 @@ impl Course for Local {
             trip.arrived(0);
             length = send(trip, part, 0).await?.0;
         }
-        let now = trip.session.facts(&part.path).await?;
-        let now = now.and_then(|facts| facts.mode);
+        let now = match trip.session.facts(&part.path).await {
+            Err(error) if is_lost(&error) => return Err(error),
+            facts => facts.ok().flatten().and_then(|facts| facts.mode),
+        };
         if let (Some(now), Some(mode)) = (now, part.mode)
             && now != mode
         {
@@ -282,9 +284,13 @@ async fn open<'a>(
             None if part.is_unknown => Existing::Unknown,
             None => Existing::IsNot,
         };
-        let handle = session.open_emptied(&part.path, mode, there).await?;
-        trip.tried.begin();
-        return Ok(Open::new(session, &part.path, handle));
+        // Whoever stops waiting for the answer does not know what was done.
+        trip.tried.set_begun(true);
+        let opened = session.open_emptied(&part.path, mode, there).await;
+        if opened.as_ref().is_err_and(|error| !is_lost(error)) {
+            trip.tried.set_begun(false);
+        }
+        return Ok(Open::new(session, &part.path, opened?));
     }
     // A new file is its owner's alone until it is whole, where it can get its mode then.
     let mode = if trip.conditions.refusals.modes.load(Ordering::Relaxed) {

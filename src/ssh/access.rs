@@ -18,7 +18,7 @@ const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
 const LONGEST: usize = 64 * 1024;
 
 /// A file as `ls` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Its names (hard links).
     pub links: u64,
@@ -30,6 +30,8 @@ pub struct Listed {
     pub has_list: bool,
     /// Whether it has a label, such as SELinux gives.
     pub has_label: bool,
+    /// That label's type, which is what new files take over from their directory.
+    pub label_type: Option<String>,
 }
 
 /// What `ls` says of these files, links followed; of what it does not show there is nothing. `None`
@@ -138,23 +140,31 @@ fn coded(path: &[u8]) -> String {
     coded
 }
 
-/// A line of `ls -ldn` (POSIX, section STDOUT): mode, links, user, group, size, three words of a date, name.
+/// A line of `ls -ldn` (POSIX, section STDOUT): mode, links, user, group, size, three words of a date,
+/// name; with `-Z` a label comes before the size.
 fn read(line: &[u8]) -> Option<(Listed, &[u8])> {
     let mut rest = line;
-    let mut words = [""; 8];
-    for word in &mut words {
+    let mut word = || {
         let start = rest.iter().position(|byte| *byte != b' ')?;
         let end = start + rest[start..].iter().position(|byte| *byte == b' ')?;
-        *word = std::str::from_utf8(&rest[start..end]).ok()?;
+        let word = std::str::from_utf8(&rest[start..end]).ok()?;
         rest = &rest[end..];
+        Some(word)
+    };
+    let (mode, links, owner) = (word()?, word()?, (word()?, word()?));
+    let (mut size, mut label) = (word()?, None);
+    if size.parse::<u64>().is_err() {
+        (label, size) = (Some(size), word()?);
     }
-    let [mode, links, user, group, size, ..] = words;
+    let _date = (word()?, word()?, word()?);
+    let label_type = label.and_then(|label| label.split(':').nth(2));
     let listed = Listed {
         links: links.parse().ok()?,
-        owner: (user.parse().ok()?, group.parse().ok()?),
+        owner: (owner.0.parse().ok()?, owner.1.parse().ok()?),
         size: size.parse().ok()?,
         has_list: mode.ends_with('+'),
-        has_label: mode.ends_with('.'),
+        has_label: mode.ends_with('.') || label_type.is_some(),
+        label_type: label_type.map(ToOwned::to_owned),
     };
     Some((listed, &rest[1..]))
 }
@@ -174,7 +184,15 @@ mod tests {
         assert!(listed.has_list && !listed.has_label);
         let (listed, name) = read(b"-rw-r--r--. 1 0 0 0 Jan  1  2020 /x/\xFF").unwrap();
         assert_eq!(name, b"/x/\xFF");
-        assert!(listed.has_label);
+        assert!(listed.has_label && listed.label_type.is_none());
+        let line = b"-rw-r--r--. 1 0 0 system_u:object_r:etc_t:s0 7 Jan  1  2020 a";
+        let (listed, name) = read(line).unwrap();
+        assert_eq!(
+            (listed.label_type.as_deref(), listed.size, name),
+            (Some("etc_t"), 7, &b"a"[..])
+        );
+        let (listed, _) = read(b"-rw-r--r-- 1 0 0 ? 7 Jan  1  2020 a").unwrap();
+        assert!(!listed.has_label && listed.size == 7);
         for line in [
             &b""[..],
             b"ls: x",

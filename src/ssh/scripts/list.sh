@@ -6,15 +6,17 @@ export LC_ALL
 printf '%s:\n' "$1"
 form=$2
 shift 2
+z=
+if ls -dZ / >/dev/null 2>&1; then z=Z; fi
 case $form in
 coded)
     for path; do
         path=$(printf '%b.' "$path")
-        path=$(ls -ldnL "${path%.}" 2>/dev/null | head -n 1)
+        path=$(ls -ldnL$z "${path%.}" 2>/dev/null | head -n 1)
         printf '%s\n' "$path"
     done
     ;;
 *)
-    ls -ldnL "$@" 2>/dev/null
+    ls -ldnL$z "$@" 2>/dev/null
     ;;
 esac
