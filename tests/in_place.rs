@@ -132,11 +132,11 @@ async fn what_a_killed_process_left_half_written_is_mended_by_the_next() {
         ("download", false),
     ] {
         let (sshd, data, folder) = (Sshd::start(), directory(), directory());
-        let disk = SmallDisk::of_mebibytes(300);
+        let disk = SmallDisk::of_mebibytes(180);
         let client = Client::spawned(data.path(), &[]).await;
         client.register(sshd.login("web1")).await;
         let (from, to) = (folder.path().join("from"), disk.path().join("to"));
-        std::fs::write(&from, noise(200 * MIB)).unwrap();
+        std::fs::write(&from, noise(120 * MIB)).unwrap();
         let old = noise(MIB + 7);
         std::fs::write(&to, &old).unwrap();
         let mut begun = arguments(direction, &from, &to);
@@ -147,7 +147,7 @@ async fn what_a_killed_process_left_half_written_is_mended_by_the_next() {
         client.kill().await;
         assert_ne!(
             std::fs::read(&to).unwrap(),
-            noise(200 * MIB),
+            noise(120 * MIB),
             "it was not whole yet"
         );
         let [content] = &kept(data.path())[..] else {
@@ -171,10 +171,10 @@ async fn what_a_killed_process_left_half_written_is_mended_by_the_next() {
                 "{}",
                 ended.text()
             );
-            assert_eq!(std::fs::read(&to).unwrap(), noise(200 * MIB), "{direction}");
+            assert_eq!(std::fs::read(&to).unwrap(), noise(120 * MIB), "{direction}");
         } else {
             // Another file that does not fit, and a transfer that was not asked to write in place.
-            std::fs::write(&from, noise(310 * MIB)).unwrap();
+            std::fs::write(&from, noise(190 * MIB)).unwrap();
             let mut another = arguments(direction, &from, &to);
             another.as_object_mut().unwrap().remove("inPlace");
             another["background"] = json!(true);
@@ -283,7 +283,7 @@ async fn a_cancelled_transfer_puts_the_old_content_back() {
         if direction == "download" {
             std::mem::swap(&mut from, &mut to);
         }
-        std::fs::write(&from, noise(200 * MIB)).unwrap();
+        std::fs::write(&from, noise(120 * MIB)).unwrap();
         let old = noise(MIB + 7);
         std::fs::write(&to, &old).unwrap();
         let mut begun = arguments(direction, &from, &to);
@@ -371,7 +371,7 @@ async fn two_that_write_the_same_file_in_place_do_not_come_between_each_other() 
         PathBuf::from(stage.local("small")),
     );
     let to = stage.home.path().join("to");
-    std::fs::write(&from, noise(200 * MIB)).unwrap();
+    std::fs::write(&from, noise(120 * MIB)).unwrap();
     std::fs::write(&small, "small").unwrap();
     std::fs::write(&to, noise(MIB)).unwrap();
     let mut begun = arguments("upload", &from, &to);
@@ -395,5 +395,5 @@ async fn two_that_write_the_same_file_in_place_do_not_come_between_each_other() 
     );
     let ended = stage.client.wait(&id).await.ok();
     assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
-    assert_eq!(std::fs::read(&to).unwrap(), noise(200 * MIB));
+    assert_eq!(std::fs::read(&to).unwrap(), noise(120 * MIB));
 }

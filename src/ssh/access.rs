@@ -153,7 +153,7 @@ fn read(line: &[u8]) -> Option<(Listed, &[u8])> {
     };
     let (mode, links, owner) = (word()?, word()?, (word()?, word()?));
     let (mut size, mut label) = (word()?, None);
-    if size.parse::<u64>().is_err() {
+    if matches!(size, "?" | "-") || size.contains(':') {
         (label, size) = (Some(size), word()?);
     }
     let _date = (word()?, word()?, word()?);
