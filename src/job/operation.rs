@@ -178,20 +178,21 @@ async fn move_files(
         max_entries: context.config.max_entries,
         max_growth: context.config.max_growth,
         roots: context.roots,
+        data: &context.config.data_dir,
         progress: &progress,
         notes: &notes,
         cancel,
     };
     // Boxed, or the compiler does not see that it may go from thread to thread.
     let mut moved: BoxFuture<'_, _> = Box::pin(transfer.run());
-    let mut noted = (0, None);
+    let mut last = (0, None);
     loop {
         tokio::select! {
             outcome = &mut moved => return outcome,
             () = tokio::time::sleep(PROGRESS_NOTED) => {
                 let now = (progress.bytes(), progress.whole());
-                if now != noted {
-                    noted = now;
+                if now != last {
+                    last = now;
                     context.queue.amend(&job.id, |job| job.note(&progress));
                 }
             }

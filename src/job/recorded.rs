@@ -80,6 +80,7 @@ impl Operation {
                 let mut job = Job::new(Kind::Sftp, alias);
                 job.direction = Some(request.direction);
                 job.verify = request.options.verify.then_some(true);
+                job.in_place = request.options.in_place.then_some(true);
                 job.part.clone_from(&request.part);
                 match request.entries.as_slice() {
                     [Entry { local, remote }] if !request.patterns => {
@@ -110,6 +111,7 @@ impl Operation {
         let part = || job.part.clone().unwrap_or_else(|| job.id.to_string());
         let options = || Options {
             verify: job.verify == Some(true),
+            in_place: job.in_place == Some(true),
         };
         let unknown = |what: &str| {
             Err(Error::NotRetryable {
@@ -258,7 +260,10 @@ mod tests {
                 remote: "b".into(),
             }],
             patterns: false,
-            options: Options { verify: true },
+            options: Options {
+                verify: true,
+                in_place: true,
+            },
             part: None,
         };
         let job = Operation::Transfer(request).new_job("web1");
@@ -272,6 +277,7 @@ mod tests {
             ),
             ("a", "b")
         );
+        assert!(again.options.verify && again.options.in_place);
         assert!(matches!(
             Operation::of_job(&Job::new(Kind::SshSequence, "web1")),
             Err(Error::NotRetryable { .. })

@@ -8,6 +8,7 @@
 //! | `roots` | where those here have to lie |
 //! | `progress`, `notes` | how far it has come, what the user should know of it |
 //! | `course`, `upload`, `stream`, `download`, `disk`, `free_space`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
+//! | `in_place`, `kept`, `rename`, `listing` | files that are replaced: what they keep, and how nothing of them is lost |
 //! | `lanes`, `session`, `client`, `waiting`, `wire` | sessions, their operations, requests outstanding, packets |
 
 mod client;
@@ -18,8 +19,11 @@ mod entry_limit;
 mod facts;
 mod file;
 mod free_space;
+mod in_place;
+mod kept;
 mod lanes;
 mod link;
+mod listing;
 mod local;
 mod notes;
 mod part;
@@ -28,6 +32,7 @@ mod pattern;
 mod plan;
 mod progress;
 mod remote;
+mod rename;
 mod roots;
 mod session;
 mod side;

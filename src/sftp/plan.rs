@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::entry_limit::EntryLimit;
 use super::facts::{Facts, Kind};
+use super::in_place::is_untold;
 use super::path::local_of;
 use super::pattern::Pattern;
 use super::side::Side;
@@ -21,6 +22,8 @@ pub(super) struct Plan<S: Side, T: Side> {
     pub(super) left_out: Vec<FailedFile>,
     /// The most entries that are listed for it.
     pub(super) most_entries: usize,
+    /// Whether targets are written in place, without asking what they are where that is refused.
+    pub(super) in_place: bool,
 }
 
 /// From where to where a file goes.
@@ -56,6 +59,7 @@ impl<S: Side, T: Side> Default for Plan<S, T> {
             directories: Vec::new(),
             left_out: Vec::new(),
             most_entries: usize::MAX,
+            in_place: false,
         }
     }
 }
@@ -65,6 +69,7 @@ const NOTHING: Facts = Facts {
     kind: Kind::Link,
     length: 0,
     mode: None,
+    owner: None,
     modified: None,
 };
 
@@ -127,7 +132,10 @@ impl<S: Side, T: Side> Plan<S, T> {
                 self.plan_tree(target, &start, tree, &T::path(to)).await
             }
             Kind::File => self.plan_file(target, start, facts, to).await,
-            _ => Err(io::Error::other("is neither a file nor a directory")),
+            kind => Err(io::Error::other(format!(
+                "is {}, not a file",
+                kind.special().unwrap_or("a link")
+            ))),
         }
     }
 
@@ -148,6 +156,12 @@ impl<S: Side, T: Side> Plan<S, T> {
         };
         // All at once: on a far line each answer that is waited for costs a round trip.
         let asked = tokio::join!(target.facts(&path), target.own_facts(&path), above);
+        let asked = match asked {
+            (Err(error), ..) | (_, Err(error), _) if is_untold(&error) => {
+                return self.plan_untold((from, facts), path, T::names_directory(to), &error);
+            }
+            asked => asked,
+        };
         let (facts_there, own_facts, above) = (asked.0?, asked.1?, asked.2);
         let is_directory = |facts: Option<Facts>| facts.is_some_and(|facts| facts.is_directory());
         let into = T::names_directory(to) || is_directory(facts_there);
@@ -162,6 +176,8 @@ impl<S: Side, T: Side> Plan<S, T> {
                     target.make_root(&parent).await?;
                 }
                 let there = match (facts_there, own_facts) {
+                    // A replacement that was cut may have left it aside.
+                    (None, None) if target.moves_aside() => There::Unknown,
                     (None, _) => There::Nothing,
                     (Some(facts), Some(own)) if own.kind != Kind::Link => There::File(facts),
                     _ => There::Unknown,
@@ -174,6 +190,36 @@ impl<S: Side, T: Side> Plan<S, T> {
             to,
             facts,
             there,
+        });
+        Ok(())
+    }
+
+    /// Plans a file whose target a server does not say anything of: it goes there only as it is asked.
+    fn plan_untold(
+        &mut self,
+        (from, facts): (S::Path, Facts),
+        path: T::Path,
+        into: bool,
+        error: &io::Error,
+    ) -> io::Result<()> {
+        if !self.in_place {
+            let shown = T::shown(&path);
+            return Err(io::Error::new(
+                error.kind(),
+                format!(
+                    "cannot find out what `{shown}` is: {error}; `inPlace: true` writes it without asking"
+                ),
+            ));
+        }
+        let to = match S::file_name(&from) {
+            Some(name) if into => T::join(&path, &local_of(&name)),
+            _ => path,
+        };
+        self.files.push(Way {
+            from,
+            to,
+            facts,
+            there: There::Unknown,
         });
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::entry_limit::EntryLimit;
 use super::facts::{Facts, Kind};
 use super::path::{RemotePath, local_of};
+use super::rename::POSIX_RENAME;
 use super::session::Session;
 use super::side::{FILE_IN_THE_WAY, LINK_IN_THE_WAY, Side, in_the_way};
 use super::wire::Attributes;
@@ -129,11 +130,11 @@ impl Side for Session {
 
     async fn end_directory(&self, path: &RemotePath, facts: &Facts) {
         let kept = Attributes {
-            size: None,
             permissions: facts.mode,
             times: facts.modified.map(|modified| (modified, modified)),
+            ..Attributes::default()
         };
-        if let Err(error) = self.done(self.set_directory(path, &kept)).await {
+        if let Err(error) = self.done(self.set_at(path, &kept)).await {
             tracing::debug!("cannot set what `{path}` is: {error}");
         }
     }
@@ -148,6 +149,14 @@ impl Side for Session {
 
     async fn replace(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
         Session::replace(self, from, to).await
+    }
+
+    fn moves_aside(&self) -> bool {
+        !self.offers(POSIX_RENAME)
+    }
+
+    async fn move_back(&self, path: &RemotePath) -> io::Result<bool> {
+        Session::move_back(self, path).await
     }
 
     async fn remove(&self, path: &RemotePath) -> io::Result<()> {

@@ -78,6 +78,15 @@ pub(super) trait Side: Sync {
         from: &Self::Path,
         to: &Self::Path,
     ) -> impl Future<Output = io::Result<()>> + Send;
+    /// Whether a file that is replaced is moved aside first.
+    fn moves_aside(&self) -> bool {
+        false
+    }
+    /// Moves back what a replacement that was cut has left aside, where nothing is at `path`. Says
+    /// whether there was something.
+    fn move_back(&self, _path: &Self::Path) -> impl Future<Output = io::Result<bool>> + Send {
+        std::future::ready(Ok(false))
+    }
     /// Removes a file.
     fn remove(&self, path: &Self::Path) -> impl Future<Output = io::Result<()>> + Send;
 }

@@ -12,13 +12,16 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::course::{Course, Trip};
-use super::file::{Conditions, Tried, cancelled};
+use super::file::{Conditions, Refusals, Tried, cancelled};
+use super::kept::Keeper;
 use super::lanes::{Lanes, Size, open_further};
 use super::link;
+use super::listing::Listing;
 use super::local::Local;
 use super::notes::Notes;
+use super::path::RemotePath;
 use super::pattern::Pattern;
-use super::plan::Plan;
+use super::plan::{Plan, There};
 use super::progress::{Progress, Whole};
 use super::roots::Roots;
 use super::session::Session;
@@ -90,6 +93,8 @@ pub struct Request {
 pub struct Options {
     /// Whether checksums of both sides are compared before a file is given its name.
     pub verify: bool,
+    /// Whether an existing file is written itself rather than replaced.
+    pub in_place: bool,
 }
 
 impl Request {
@@ -175,6 +180,8 @@ pub struct Transfer<'a> {
     pub max_growth: u64,
     /// Where files of this machine have to lie.
     pub roots: &'a Roots,
+    /// The data directory, for old contents of files that are written in place.
+    pub data: &'a Path,
     /// How far it has come.
     pub progress: &'a Progress,
     /// What the user should know of how it goes.
@@ -194,6 +201,7 @@ impl Transfer<'_> {
 
     async fn run_course<C: Course>(&self) -> Result<Summary, Error> {
         let mut summary = Summary::default();
+        let keeper = Keeper::new(self.data);
         let mut under_way = UnderWay::<C>::default();
         let mut pause = FIRST_PAUSE;
         let mut progressed = Instant::now();
@@ -201,7 +209,7 @@ impl Transfer<'_> {
         loop {
             let before = (self.progress.bytes(), under_way.remaining());
             let lost = tokio::select! {
-                outcome = self.attempt(&mut under_way, &mut summary) => outcome,
+                outcome = self.attempt(&keeper, &mut under_way, &mut summary) => outcome,
                 () = self.cancelled() => {
                     summary.abandoned = true;
                     Ok(())
@@ -252,6 +260,7 @@ impl Transfer<'_> {
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        self.tell_kept(&keeper, &mut summary);
         summary.whole = self.progress.whole();
         summary.notes = self.notes.take();
         summary.resumed = self.progress.resumed();
@@ -262,6 +271,30 @@ impl Transfer<'_> {
         Ok(summary)
     }
 
+    /// Says where the old content of a file lies that could not be put back.
+    fn tell_kept(&self, keeper: &Keeper, summary: &mut Summary) {
+        keeper.sweep();
+        for (record, content) in keeper.left_by(self.token) {
+            let place = record.place;
+            let told = match record.size {
+                Some(_) => format!(
+                    "the old content of `{}` lies in `{}`, and the next transfer onto it puts it back if it fails",
+                    place.path,
+                    content.display()
+                ),
+                None => format!(
+                    "`{}` was not there before, and may not be whole",
+                    place.path
+                ),
+            };
+            let mut failed = summary.failed.iter_mut();
+            match failed.find(|failed| failed.file == place.source) {
+                Some(failed) => failed.error = format!("{}; {told}", failed.error),
+                None => self.notes.add(told),
+            }
+        }
+    }
+
     async fn cancelled(&self) {
         self.cancel.cancelled().await;
         tokio::time::sleep(STOP_PATIENCE).await;
@@ -270,6 +303,7 @@ impl Transfer<'_> {
     /// Does what is left to do, as far as one line holds.
     async fn attempt<C: Course>(
         &self,
+        keeper: &Keeper,
         under_way: &mut UnderWay<C>,
         summary: &mut Summary,
     ) -> Result<(), Error> {
@@ -308,6 +342,7 @@ impl Transfer<'_> {
         lanes.add(further);
         let size = under_way.size(self.request.direction);
         lanes.widen(self.pool, self.alias, size).await;
+        let extras = Listing::new(under_way.replaced());
         let large = Semaphore::new(lanes.depth.large);
         let conditions = Conditions {
             pool: self.pool,
@@ -315,6 +350,7 @@ impl Transfer<'_> {
             token: self.token,
             resume: self.request.part.is_some(),
             options: self.request.options,
+            max_entries: self.max_entries,
             max_growth: self.max_growth,
             roots: self.roots,
             progress: self.progress,
@@ -322,6 +358,9 @@ impl Transfer<'_> {
             cancel: self.cancel,
             large: &large,
             full: AtomicBool::new(false),
+            refusals: Refusals::default(),
+            keeper,
+            extras: &extras,
         };
         under_way.copy(&lanes, &conditions, summary).await;
         Ok(())
@@ -330,6 +369,7 @@ impl Transfer<'_> {
     async fn plan<C: Course>(&self, session: &Session) -> io::Result<Plan<C, C::To>> {
         let mut plan = Plan {
             most_entries: self.max_entries,
+            in_place: self.request.options.in_place,
             ..Plan::default()
         };
         for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
@@ -394,6 +434,16 @@ impl<C: Course> UnderWay<C> {
         }
     }
 
+    /// The files on the server that may be replaced.
+    fn replaced(&self) -> Vec<RemotePath> {
+        let plan = self.plan.iter().filter(|_| C::IS_UPLOAD);
+        let files = plan.flat_map(|plan| &plan.files);
+        let there = files.filter(|way| !matches!(way.there, There::Nothing));
+        there
+            .map(|way| RemotePath::of_bytes(&C::To::bytes(&way.to)))
+            .collect()
+    }
+
     fn size(&self, direction: Direction) -> Size {
         let files = self.plan.iter().flat_map(|plan| &plan.files);
         let sent = files.filter(|_| direction == Direction::Upload);
@@ -448,6 +498,7 @@ impl<C: Course> UnderWay<C> {
             }
             Err(error) if is_lost(&error) => {
                 lost_because.get_or_insert_with(|| error.to_string());
+                tried.was_lost.store(true, Ordering::Relaxed);
                 left.push((number, tried));
             }
             Err(error) => summary.fail(&FailedFile {

@@ -121,9 +121,9 @@ impl Tree {
             }
             Kind::File => self.files.push((path, facts)),
             Kind::Link => self.links.push(path),
-            Kind::Other => {
-                let reason = "is neither a file nor a directory nor a link".to_owned();
-                self.left_out.push((path, reason));
+            kind => {
+                let what = kind.special().unwrap_or_default();
+                self.left_out.push((path, format!("is {what}, not a file")));
             }
         }
         None

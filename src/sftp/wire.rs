@@ -37,6 +37,7 @@ pub(super) enum Kind {
     Read = 5,
     Write = 6,
     Lstat = 7,
+    Fstat = 8,
     SetStat = 9,
     FsetStat = 10,
     OpenDir = 11,
@@ -80,6 +81,8 @@ const EXTENDED: u32 = 0x8000_0000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attributes {
     pub(super) size: Option<u64>,
+    /// User and group, by their numbers.
+    pub(super) owner: Option<(u32, u32)>,
     /// File type and permission bits, as POSIX has them.
     pub(super) permissions: Option<u32>,
     /// Access and modification time, in seconds since 1970.
@@ -148,6 +151,7 @@ impl Request {
         let mut present = 0;
         for (flag, is_there) in [
             (SIZE, attributes.size.is_some()),
+            (OWNER, attributes.owner.is_some()),
             (PERMISSIONS, attributes.permissions.is_some()),
             (TIMES, attributes.times.is_some()),
         ] {
@@ -158,6 +162,9 @@ impl Request {
         let mut this = self.number(present);
         if let Some(size) = attributes.size {
             this = this.long(size);
+        }
+        if let Some((user, group)) = attributes.owner {
+            this = this.number(user).number(group);
         }
         if let Some(permissions) = attributes.permissions {
             this = this.number(permissions);
@@ -303,8 +310,7 @@ fn attributes(bytes: &mut Bytes) -> io::Result<Attributes> {
         attributes.size = Some(bytes.try_get_u64().map_err(|_| malformed())?);
     }
     if present & OWNER != 0 {
-        number(bytes)?;
-        number(bytes)?;
+        attributes.owner = Some((number(bytes)?, number(bytes)?));
     }
     if present & PERMISSIONS != 0 {
         attributes.permissions = Some(number(bytes)?);

@@ -1,5 +1,6 @@
 //! SSH: connections, host keys, the pool, and commands.
 
+pub mod access;
 mod authenticate;
 mod bound;
 mod capture;

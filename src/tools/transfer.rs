@@ -30,6 +30,9 @@ struct Transfer {
     /// Compare checksums of both sides.
     #[serde(default)]
     verify: bool,
+    /// Write into the existing file (same inode).
+    #[serde(default, rename = "inPlace")]
+    in_place: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -49,6 +52,9 @@ struct Transfers {
     /// Compare checksums of both sides.
     #[serde(default)]
     verify: bool,
+    /// Write into the existing file (same inode).
+    #[serde(default, rename = "inPlace")]
+    in_place: bool,
 }
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
@@ -76,6 +82,7 @@ impl Orchestrator {
             rappel,
             background,
             verify,
+            in_place,
         } = arguments;
         for (name, path) in [("local", &local), ("remote", &remote)] {
             if path.is_empty() {
@@ -86,7 +93,7 @@ impl Orchestrator {
             direction,
             entries: vec![Entry { local, remote }],
             patterns: false,
-            options: transfer::Options { verify },
+            options: transfer::Options { verify, in_place },
             part: None,
         });
         let options = Options {
@@ -133,6 +140,7 @@ impl Orchestrator {
             patterns: true,
             options: transfer::Options {
                 verify: transfers.verify,
+                in_place: transfers.in_place,
             },
             part: None,
         });
