@@ -17,12 +17,12 @@ fn verdict(policy: &Policy, text: &str) -> String {
     }
 }
 
-#[test]
-fn the_table() {
+/// The rows of a table that are wrong, after how many there are.
+fn judged(table: &str) -> (usize, Vec<String>) {
     let mut policy = Policy::new(rules(DEFAULT_BLOCKLIST), Vec::new());
     let mut allow = Vec::new();
     let (mut rows, mut wrong) = (0, Vec::new());
-    for (number, line) in include_str!("data/policy-table.txt").lines().enumerate() {
+    for (number, line) in table.lines().enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -48,13 +48,35 @@ fn the_table() {
             }
         }
     }
-    assert!(rows > 600, "{rows} rows");
+    (rows, wrong)
+}
+
+fn holds(table: &str, least: usize) {
+    let (rows, wrong) = judged(table);
+    assert!(rows > least, "{rows} rows");
     assert!(
         wrong.is_empty(),
         "{} of {rows} rows are wrong:\n{}",
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn the_table() {
+    holds(include_str!("data/policy-table.txt"), 600);
+}
+
+#[test]
+fn what_hides_is_found_and_its_neighbours_pass() {
+    holds(include_str!("data/policy-evasions.txt"), 900);
+}
+
+#[test]
+fn what_operators_do_all_day_passes() {
+    let table = include_str!("data/policy-operators.txt");
+    assert!(!table.contains("\nblock") && !table.contains("\nrefuse"));
+    holds(table, 300);
 }
 
 fn default() -> Policy {

@@ -1,5 +1,7 @@
 //! The texts that a word of a rule stands for.
 
+use std::rc::Rc;
+
 use super::call::Call;
 use super::default::LONG_OPTIONS;
 use super::glob::{Glob, Letter};
@@ -78,9 +80,9 @@ impl Choice {
         let Some(own) = self.plain.as_deref().filter(|own| own.starts_with("--")) else {
             return false;
         };
-        let value = text
-            .strip_prefix(own)
-            .is_some_and(|rest| rest.starts_with('='));
+        // A beginning is as good as the name.
+        let given = text.split('=').next().unwrap_or(text);
+        let value = given.len() > 2 && own.starts_with(given);
         let is_letter = |&&(letter, long, _): &&(char, &str, &[&str])| {
             long == own && !text.starts_with("--") && text.starts_with('-') && text.contains(letter)
         };
@@ -123,7 +125,7 @@ pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Call) -> 
         }
         if paths.as_ref().is_none_or(|(key, _)| *key != choice.key) {
             let value = argument.text.strip_prefix(&choice.key);
-            let found = value.map(|value| path::candidates(value, &call.directories));
+            let found = value.map(|value| path::candidates(value, &call.directories, &call.mounts));
             paths = Some((&choice.key, found.unwrap_or_default()));
         }
         let paths = paths.as_ref().map(|(_, paths)| &paths[..]);
@@ -132,6 +134,20 @@ pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Call) -> 
             .iter()
             .any(|path| choice.may_be(path))
     })
+}
+
+/// Whether some reading of a file that is written is one of the choices. Where nothing is known of the
+/// directory, it is the one in which a login begins.
+pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Call) -> bool {
+    if !call.directories.is_empty() || path::is_absolute(&file.text) {
+        return may_take(choices, file, call);
+    }
+    let call = Call {
+        directories: vec![HOME.into()],
+        mounts: Rc::clone(&call.mounts),
+        ..Call::default()
+    };
+    may_take(choices, file, &call)
 }
 
 fn is_key(key: &str) -> bool {

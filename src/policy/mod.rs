@@ -35,6 +35,7 @@
 
 mod builtin;
 mod call;
+mod change;
 mod choice;
 mod clause;
 mod crude;
@@ -45,18 +46,25 @@ mod find;
 mod glob;
 mod judge;
 mod letters;
+mod number;
+mod options;
 mod output;
 mod parse;
 mod path;
 mod pattern;
 mod permit;
+mod printing;
 mod redirect;
 mod runner;
 mod scope;
 mod syntax;
 mod text;
+mod trial;
+mod usual;
+mod value;
 mod walk;
 mod wrapper;
+mod writes;
 
 pub use default::DEFAULT_BLOCKLIST;
 pub use pattern::Pattern;

@@ -54,6 +54,10 @@ impl Pattern {
             clause.after_operand = std::mem::take(&mut operand_before);
             rule.clauses.push(clause);
         }
+        if let Some(last) = rule.clauses.last_mut() {
+            // What stands behind all others is the target.
+            last.is_target = last.after_operand && !last.before_operand;
+        }
         Ok(rule)
     }
 
@@ -74,6 +78,11 @@ impl Pattern {
             .clauses
             .iter()
             .any(|clause| matches!(clause.need, Need::Any))
+    }
+
+    /// Whether the rule is about every program.
+    pub(super) fn is_about_any(&self) -> bool {
+        self.program.iter().any(Choice::is_any)
     }
 
     /// Whether the rule is about the program of this name.

@@ -5,8 +5,14 @@ use std::rc::Rc;
 use super::Refusal;
 use super::call::Call;
 use super::judge::{Input, Judge, Place};
-use super::scope::Scope;
-use super::syntax::{Command, Kind, List, Piece, Word};
+use super::scope::{Elements, Scope};
+use super::syntax::{Assignment, Command, Kind, List, Piece, Word};
+use super::text::Argument;
+
+/// Readings of a command's words together that are followed one by one.
+const MOST_WAYS: usize = 16;
+/// Builtins whose arguments assign as what stands before a command does.
+const DECLARING: &[&str] = &["export", "declare", "typeset", "local", "readonly"];
 
 type Verdict = Result<(), Refusal>;
 
@@ -43,8 +49,10 @@ impl Judge<'_> {
         for command in commands {
             self.command(command, &mut scope.clone(), &place)?;
             place.input = Input {
-                text: self.output(command, scope)?.map(Into::into),
-                found: self.found(command, scope)?.map(Into::into),
+                text: self.output(command, scope, &place.input)?.map(Into::into),
+                found: self.found(command, scope, &place.input)?.map(Into::into),
+                listing: self.listing(command, scope, &place.input)?,
+                is_pipe: true,
             };
         }
         Ok(())
@@ -59,6 +67,7 @@ impl Judge<'_> {
         Self::check_depth(place)?;
         let mut call = Call {
             part: Rc::clone(&command.part),
+            recursive: place.recursive,
             ..Call::default()
         };
         let mut place = place.inner();
@@ -93,11 +102,15 @@ impl Judge<'_> {
                 let values = match words {
                     Some(words) => {
                         self.visit_all(words, scope, place)?;
-                        let values = self.flat(words, scope)?;
-                        values.into_iter().map(|value| value.text).collect()
+                        self.flat(words, scope)?
                     }
-                    None => scope.values("@"),
+                    None => {
+                        let alternatives = scope.elements("@");
+                        let all = alternatives.iter().flat_map(|one| one.iter());
+                        all.map(|(_, one)| one.clone()).collect()
+                    }
                 };
+                let values: Vec<_> = values.into_iter().map(|value| value.text).collect();
                 let mut inner = scope.clone();
                 self.again(&mut inner, |judge, scope| {
                     judge.set(scope, name, values.clone())?;
@@ -117,7 +130,16 @@ impl Judge<'_> {
             Kind::Function(name, body) => self.function(name, body, command, scope, place),
             Kind::Test(words) => {
                 self.visit_all(words, scope, place)?;
+                self.set_defaults(words, scope)?;
                 guard(words, scope);
+                Ok(())
+            }
+            Kind::Number(word) => {
+                self.visit(word, scope, place)?;
+                guard(std::slice::from_ref(word), scope);
+                for text in self.texts(word, scope)? {
+                    self.compute(&text, scope)?;
+                }
                 Ok(())
             }
             Kind::Simple { .. } => Ok(()),
@@ -176,7 +198,7 @@ impl Judge<'_> {
         }
         let mut inner = scope.clone();
         inner.active.push(name.to_owned());
-        inner.positional = None;
+        inner.set_positional(None);
         self.command(body, &mut inner, &place.silent())?;
         self.spend(1 + scope.weight() / 4)?;
         scope.define(name, body);
@@ -185,9 +207,9 @@ impl Judge<'_> {
 
     fn simple(
         &mut self,
-        assignments: &[(String, Word)],
+        assignments: &[Assignment],
         words: &[Word],
-        call: Call,
+        mut call: Call,
         scope: &mut Scope,
         place: &Place,
     ) -> Verdict {
@@ -202,56 +224,224 @@ impl Judge<'_> {
         let mut own = scope.clone();
         self.assign(assignments, true, &call, &mut own, place)?;
         self.visit_all(words, scope, place)?;
-        if words
-            .first()
-            .and_then(|word| super::syntax::bare(word))
-            .is_some_and(|name| matches!(&*name, "test" | "["))
-        {
+        self.set_defaults(words, scope)?;
+        let name = super::syntax::bare(&words[0]).unwrap_or_default();
+        if matches!(&*name, "test" | "[") {
             guard(words, scope);
         }
-        // Each reading of the first word may be another program.
-        let (mut rest, mut programs) = (words, Vec::new());
-        while let (true, Some((word, others))) = (programs.is_empty(), rest.split_first()) {
-            programs = self.readings(word, scope, true)?;
-            programs.retain(|reading| !reading.is_empty());
-            rest = others;
+        let ways = self.ways(words, scope)?;
+        if DECLARING.contains(&&*name) {
+            call.is_declared = self.declare(&words[1..], scope)?;
         }
-        let rest = self.flat(rest, scope)?;
-        for program in programs {
-            let call = call.with([&program[..], &rest].concat());
-            let scope = if assignments.is_empty() {
-                &mut *scope
+        if !assignments.is_empty() {
+            let before = own;
+            own = scope.clone();
+            own.borrow_values(&before, assignments.iter().map(|one| &*one.name));
+        }
+        let target = if assignments.is_empty() {
+            &mut *scope
+        } else {
+            &mut own
+        };
+        let mut ends = Vec::new();
+        if ways.is_empty() && !call.outputs.is_empty() {
+            self.call(call.clone(), target, place)?;
+        }
+        let mut ways = ways.into_iter().peekable();
+        while let Some(way) = ways.next() {
+            let call = call.with(way);
+            if ends.is_empty() && ways.peek().is_none() {
+                self.call(call, target, place)?;
             } else {
-                &mut own
-            };
-            self.call(call, scope, place)?;
+                let mut end = target.clone();
+                self.call(call, &mut end, place)?;
+                ends.push(end);
+            }
+        }
+        if let Some(mut end) = ends.pop() {
+            self.merge(&mut end, &ends)?;
+            *target = end;
+        }
+        if !assignments.is_empty() {
+            own.borrow_values(scope, assignments.iter().map(|one| &*one.name));
+            *scope = own;
         }
         Ok(())
     }
 
-    fn assign(
+    /// The arguments that a command may have, one way for each reading of its words.
+    fn ways(&mut self, words: &[Word], scope: &Scope) -> Result<Vec<Vec<Argument>>, Refusal> {
+        let mut all = Vec::new();
+        let mut count = 1_usize;
+        for word in words {
+            let readings = self.readings(word, scope, true)?;
+            count = count.saturating_mul(readings.len());
+            self.spend(readings.len() / 8)?;
+            all.push(readings);
+        }
+        let mut ways = vec![Vec::new()];
+        if count > MOST_WAYS {
+            // Each reading of the first word may be another program; the others count together.
+            let mut rest = all.into_iter();
+            let mut programs = Vec::new();
+            while let (true, Some(readings)) = (programs.is_empty(), rest.next()) {
+                programs = readings;
+                programs.retain(|reading| !reading.is_empty());
+            }
+            let rest = rest.flatten().flatten().collect::<Vec<_>>();
+            self.spend(programs.len() * (1 + rest.len() / 8))?;
+            return Ok(programs
+                .into_iter()
+                .map(|program| [&program[..], &rest].concat())
+                .collect());
+        }
+        for readings in all {
+            if let [reading] = &readings[..] {
+                for way in &mut ways {
+                    way.extend_from_slice(reading);
+                }
+                continue;
+            }
+            self.spend(ways.iter().map(|way: &Vec<_>| 1 + way.len() / 8).sum())?;
+            ways = ways
+                .iter()
+                .flat_map(|way| readings.iter().map(move |one| [&way[..], one].concat()))
+                .collect();
+        }
+        ways.retain(|way| !way.is_empty());
+        Ok(ways)
+    }
+
+    /// Sets the variables that arguments of `export` and its like assign, which are not split.
+    fn declare(&mut self, words: &[Word], scope: &mut Scope) -> Result<bool, Refusal> {
+        let mut declared = false;
+        for word in words {
+            let Some((name, split)) = super::parse::declared(word) else {
+                continue;
+            };
+            declared = true;
+            let value = &word[split..];
+            match value {
+                [Piece::Array(elements)] => {
+                    let elements = self.array(elements, scope)?;
+                    self.set_array(scope, &name, vec![elements])?;
+                }
+                value => {
+                    let values = self.texts(value, scope)?;
+                    self.set(scope, &name, values)?;
+                }
+            }
+        }
+        Ok(declared)
+    }
+
+    pub(super) fn assign(
         &mut self,
-        assignments: &[(String, Word)],
+        assignments: &[Assignment],
         for_command: bool,
         call: &Call,
         scope: &mut Scope,
         place: &Place,
     ) -> Verdict {
-        for (name, word) in assignments {
-            self.visit(word, scope, place)?;
-            let values = self.texts(word, scope)?;
-            self.permit_assignment(name, for_command, call, place)?;
-            self.set(scope, name, values)?;
+        for one in assignments {
+            self.visit(&one.value, scope, place)?;
+            for index in &one.index {
+                self.visit(index, scope, place)?;
+            }
+            self.permit_assignment(&one.name, for_command, call, place)?;
+            self.assign_one(one, scope)?;
         }
         Ok(())
     }
+
+    /// Sets a variable, an array or an element.
+    pub(super) fn assign_one(&mut self, one: &Assignment, scope: &mut Scope) -> Verdict {
+        self.set_defaults(std::slice::from_ref(&one.value), scope)?;
+        if let [Piece::Array(words)] = &one.value[..] {
+            let mut elements = vec![self.array(words, scope)?];
+            if one.appends {
+                let added = &elements[0];
+                let known = scope.known_elements(&one.name);
+                elements = known.iter().map(|before| appended(before, added)).collect();
+            }
+            return self.set_array(scope, &one.name, elements);
+        }
+        let mut values = self.texts(&one.value, scope)?;
+        if let Some(index) = &one.index {
+            let keys = self.keys(index, scope)?;
+            let mut alternatives = scope.known_elements(&one.name);
+            for elements in &mut alternatives {
+                let mut changed: Vec<_> = elements.to_vec();
+                for key in &keys {
+                    changed.retain(|(own, _)| own != key);
+                    let values = values.iter().cloned().map(Argument::of);
+                    changed.extend(values.map(|value| (key.clone(), value)));
+                }
+                *elements = changed.into();
+            }
+            return self.set_array(scope, &one.name, alternatives);
+        }
+        if one.appends {
+            let before = scope.values(&one.name);
+            self.spend(before.len() * values.len())?;
+            values = before
+                .iter()
+                .take(8)
+                .flat_map(|before| values.iter().map(move |value| format!("{before}{value}")))
+                .collect();
+        }
+        self.set(scope, &one.name, values)
+    }
+
+    /// The elements that the words of an array make.
+    fn array(&mut self, words: &[Word], scope: &Scope) -> Result<Elements, Refusal> {
+        let mut elements = Vec::new();
+        let mut next = 0;
+        for word in words {
+            for argument in self.readings(word, scope, true)?.into_iter().flatten() {
+                let keyed = argument
+                    .text
+                    .strip_prefix('[')
+                    .and_then(|rest| rest.split_once("]="))
+                    .map(|(key, value)| (key.to_owned(), Argument::of(value)));
+                let (key, value) = keyed.unwrap_or((next.to_string(), argument));
+                next = key.parse::<usize>().map_or(next, |at| at.saturating_add(1));
+                elements.push((key, value));
+            }
+        }
+        self.spend(elements.len() / 4)?;
+        Ok(elements.into())
+    }
+
+    pub(super) fn set_array(
+        &mut self,
+        scope: &mut Scope,
+        name: &str,
+        alternatives: Vec<Elements>,
+    ) -> Verdict {
+        let size: usize = alternatives.iter().map(|one| one.len() / 16).sum();
+        self.spend(1 + scope.weight() / 4 + size)?;
+        scope.set_array(name, alternatives);
+        Ok(())
+    }
+}
+
+/// One array behind another.
+fn appended(before: &Elements, added: &Elements) -> Elements {
+    let after = before.iter().filter_map(|(key, _)| key.parse::<usize>().ok());
+    let first = after.max().map_or(0, |last| last.saturating_add(1));
+    let added = added.iter().map(|(key, one)| match key.parse::<usize>() {
+        Ok(at) => (first.saturating_add(at).to_string(), one.clone()),
+        Err(_) => (key.clone(), one.clone()),
+    });
+    before.iter().cloned().chain(added).collect()
 }
 
 /// Notes which variables a test looks at.
 fn guard(words: &[Word], scope: &mut Scope) {
     for piece in words.iter().flatten() {
-        if let Piece::Variable { name, .. } = piece {
-            scope.guard(name);
+        if let Piece::Variable(variable) = piece {
+            scope.guard(&variable.name);
         }
     }
 }
