@@ -8,7 +8,7 @@ use super::number;
 use super::options::{self, Grammar};
 use super::scope::{Scope, numbered};
 use super::syntax::{Case, Command, Kind, List, bare};
-use super::text::{Argument, SOMETHING, UNKNOWN, assignment, is_name};
+use super::text::{Argument, MANY, ONE, SOMETHING, UNKNOWN, assignment, is_name};
 
 /// Lines of what is read that are followed.
 const MOST_LINES: usize = 32;
@@ -64,7 +64,8 @@ impl Judge<'_> {
             "getopts" => self.get_options(arguments, scope)?,
             "let" => {
                 for expression in arguments {
-                    self.compute(&expression.text, scope)?;
+                    let text = expression.text.replace(MANY, "*").replace(ONE, "?");
+                    self.compute(&text, scope)?;
                 }
             }
             "printf" if arguments.first().is_some_and(|one| one.text == "-v") => {

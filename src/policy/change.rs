@@ -36,6 +36,11 @@ pub(super) fn replaced(
 ) -> Option<String> {
     let text: Vec<char> = value.chars().collect();
     let tokens = tokens(pattern);
+    match how {
+        Replacing::AtStart if tokens.is_empty() => return Some(format!("{with}{value}")),
+        Replacing::AtEnd if tokens.is_empty() => return Some(format!("{value}{with}")),
+        _ => {}
+    }
     if how == Replacing::AtEnd {
         let rest = trimmed(value, pattern, true, true);
         let is_found = rest.len() < value.len();
@@ -230,6 +235,8 @@ mod tests {
             ("XaX", "X", Replacing::AtEnd, Some("Xa-")),
             ("aXX", "X*", Replacing::First, Some("a-")),
             ("abc", "", Replacing::Every, Some("abc")),
+            ("abc", "", Replacing::AtStart, Some("-abc")),
+            ("abc", "", Replacing::AtEnd, Some("abc-")),
         ] {
             let given = replaced(value, &pattern(by), "-", how);
             assert_eq!(given.as_deref(), changed, "{value} {by} {how:?}");

@@ -56,10 +56,14 @@ impl Find {
             deletes: false,
             commands: Vec::new(),
         };
-        let mut rest = arguments
-            .iter()
-            .skip_while(|one| matches!(&*one.text, "-H" | "-L" | "-P"))
-            .peekable();
+        let mut rest = arguments.iter().peekable();
+        while let Some(option) = rest.next_if(|one| {
+            matches!(&*one.text, "-H" | "-L" | "-P" | "-D") || one.text.starts_with("-O")
+        }) {
+            if option.text == "-D" {
+                rest.next();
+            }
+        }
         while let Some(start) =
             rest.next_if(|one| !one.is_option() && !matches!(&*one.text, "(" | "!" | ")" | ","))
         {

@@ -9,7 +9,7 @@ use super::text::{Argument, emptied};
 pub(super) struct Grammar<'g> {
     /// Their letters; one that is followed by `?` takes a value only from its own argument.
     pub(super) letters: &'g str,
-    /// Their long names.
+    /// Their long names; with a `!`, one without a value that another begins with.
     pub(super) long: &'g [&'g str],
 }
 
@@ -110,6 +110,14 @@ fn long_option(text: &str, grammar: Grammar<'_>, given: &mut Vec<Given>) -> bool
         Some((name, value)) => (name, Some(Argument::of(value))),
         None => (text, None),
     };
+    let is_switch = |one: &&str| one.strip_prefix('!') == Some(name);
+    if grammar.long.iter().any(is_switch) {
+        given.push(Given {
+            name: name.to_owned(),
+            value,
+        });
+        return false;
+    }
     let known = grammar.long.iter().find(|one| **one == name);
     // A beginning is as good as the name.
     let known = known.or_else(|| grammar.long.iter().find(|one| one.starts_with(name)));

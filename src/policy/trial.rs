@@ -53,7 +53,7 @@ const TRIALS: &[Trial] = &[
             long: &[
                 "type", "state", "property", "lines", "output", "host", "machine", "signal",
                 "root", "job-mode", "kill-who", "kill-whom", "what", "image", "message",
-                "firmware-setup", "preset-mode", "check-inhibitors", "when", "timestamp",
+                "preset-mode", "check-inhibitors", "when", "timestamp",
             ],
         },
         options: &["dry-run"],
@@ -81,7 +81,7 @@ const TRIALS: &[Trial] = &[
         grammar: Grammar {
             letters: "eBTfM@",
             long: &[
-                "rsh", "rsync-path", "block-size", "temp-dir", "filter", "exclude", "include",
+                "!partial", "!backup", "rsh", "rsync-path", "block-size", "temp-dir", "filter", "exclude", "include",
                 "exclude-from", "include-from", "files-from", "compare-dest", "copy-dest",
                 "link-dest", "backup-dir", "suffix", "partial-dir", "timeout", "bwlimit",
                 "log-file", "chmod", "chown", "password-file", "max-size", "min-size", "port",

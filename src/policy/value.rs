@@ -168,7 +168,7 @@ impl Judge<'_> {
     }
 
     /// The keys that an index may be: its text, and the number that it is.
-    pub(super) fn keys(&mut self, index: &Word, scope: &Scope) -> Result<Vec<String>, Refusal> {
+    pub(super) fn keys(&mut self, index: &[Piece], scope: &Scope) -> Result<Vec<String>, Refusal> {
         let mut keys = self.texts(index, scope)?;
         if let Some(number) = self.number(index, scope)? {
             let number = number.to_string();
@@ -180,7 +180,7 @@ impl Judge<'_> {
     }
 
     /// The number that an expression is, where it is known.
-    pub(super) fn number(&mut self, word: &Word, scope: &Scope) -> Result<Option<i64>, Refusal> {
+    pub(super) fn number(&mut self, word: &[Piece], scope: &Scope) -> Result<Option<i64>, Refusal> {
         Ok(match &self.texts(word, scope)?[..] {
             [text] => evaluate(text, scope),
             _ => None,

@@ -345,7 +345,7 @@ impl Judge<'_> {
     ) -> Verdict {
         for one in assignments {
             self.visit(&one.value, scope, place)?;
-            for index in &one.index {
+            if let Some(index) = &one.index {
                 self.visit(index, scope, place)?;
             }
             self.permit_assignment(&one.name, for_command, call, place)?;
@@ -396,17 +396,20 @@ impl Judge<'_> {
     /// The elements that the words of an array make.
     fn array(&mut self, words: &[Word], scope: &Scope) -> Result<Elements, Refusal> {
         let mut elements = Vec::new();
-        let mut next = 0;
+        let mut next = 0_usize;
         for word in words {
+            if let Some((key, value)) = keyed(word) {
+                let value = self.texts(value, scope)?;
+                for key in self.keys(key, scope)? {
+                    next = key.parse().map_or(next, |at: usize| at.saturating_add(1));
+                    let values = value.iter().cloned().map(Argument::of);
+                    elements.extend(values.map(|value| (key.clone(), value)));
+                }
+                continue;
+            }
             for argument in self.readings(word, scope, true)?.into_iter().flatten() {
-                let keyed = argument
-                    .text
-                    .strip_prefix('[')
-                    .and_then(|rest| rest.split_once("]="))
-                    .map(|(key, value)| (key.to_owned(), Argument::of(value)));
-                let (key, value) = keyed.unwrap_or((next.to_string(), argument));
-                next = key.parse::<usize>().map_or(next, |at| at.saturating_add(1));
-                elements.push((key, value));
+                elements.push((next.to_string(), argument));
+                next = next.saturating_add(1);
             }
         }
         self.spend(elements.len() / 4)?;
@@ -424,6 +427,14 @@ impl Judge<'_> {
         scope.set_array(name, alternatives);
         Ok(())
     }
+}
+
+/// Key and value of an array's `[key]=value`.
+fn keyed(word: &[Piece]) -> Option<(&[Piece], &[Piece])> {
+    let is = |piece: &Piece, sign: char| matches!(piece, Piece::Bare(one) if *one == sign);
+    let close = word.iter().position(|piece| is(piece, ']'))?;
+    let equals = word.get(close + 1).is_some_and(|piece| is(piece, '='));
+    (is(&word[0], '[') && equals).then(|| (&word[1..close], &word[close + 2..]))
 }
 
 /// One array behind another.

@@ -16,6 +16,8 @@ const COPYING: Grammar<'static> = Grammar {
 const SYNCING: Grammar<'static> = Grammar {
     letters: "eBTfM@cFiJloPSX",
     long: &[
+        "!backup",
+        "!partial",
         "rsh",
         "rsync-path",
         "exclude",

@@ -75,7 +75,7 @@ pub(super) fn daemon(arguments: &[Argument]) -> Vec<Inner> {
     const GRAMMAR: Grammar<'static> = Grammar {
         letters: "xapnucgsdrNPIkRO",
         long: &[
-            "exec", "startas", "pidfile", "name", "user", "chuid", "group", "signal", "chdir",
+            "!start", "exec", "startas", "pidfile", "name", "user", "chuid", "group", "signal", "chdir",
             "chroot", "nicelevel", "procsched", "iosched", "umask", "retry", "output",
         ],
     };

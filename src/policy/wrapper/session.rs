@@ -29,7 +29,7 @@ const TMUX: &[(&str, &str)] = &[
 
 pub(super) fn screen(arguments: &[Argument]) -> Vec<Inner> {
     const GRAMMAR: Grammar<'static> = Grammar {
-        letters: "ceEhpsStTd?r?R?x?D?",
+        letters: "cehpsStT",
         long: &[],
     };
     let (given, rest) = options::leading(arguments, GRAMMAR);

@@ -148,7 +148,7 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
         ..other(
             &["nsenter"],
             "tSGw?r?m?u?i?n?p?U?C?T?W",
-            &["target", "setuid", "setgid", "wdns"],
+            &["target", "setuid", "setgid", "wdns", "wd", "root"],
             0,
         )
     },
@@ -210,7 +210,10 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     other(&["strace"], "abeEIoOpPsSuUX", &[], 0),
     other(&["ltrace"], "abeDEFlnopsuwxA", &["output", "library"], 0),
     other(&["valgrind", "firejail", "chronic", "ifne", "rlwrap"], "", &[], 0),
-    other(&["perf"], "eopFcgtCGD", &["event", "output", "pid"], 1),
+    Wrapper {
+        verbs: &["stat", "record", "trace", "mem", "c2c"],
+        ..other(&["perf"], "eopFcgtCGD", &["event", "output", "pid"], 0)
+    },
     Wrapper {
         starts_shell: true,
         ..other(&["pkexec"], "", &["user"], 0)
@@ -341,7 +344,7 @@ impl Wrapper {
         &self,
         arguments: &'a [Argument],
     ) -> (Vec<Given>, &'a [Argument], Vec<String>) {
-        let (given, mut rest) = options::leading(arguments, self.grammar);
+        let (mut given, mut rest) = options::leading(arguments, self.grammar);
         let mut assigned = Vec::new();
         let mut operands = self.operands;
         while let Some(first) = rest.first() {
@@ -349,7 +352,13 @@ impl Wrapper {
                 assigned.push(name.to_owned());
             } else if operands > 0 {
                 operands -= 1;
-            } else if !self.verbs.contains(&&*first.text) {
+            } else if self.verbs.contains(&&*first.text) {
+                // Its own options follow.
+                let (more, after) = options::leading(&rest[1..], self.grammar);
+                given.extend(more);
+                rest = after;
+                continue;
+            } else {
                 break;
             }
             rest = &rest[1..];
