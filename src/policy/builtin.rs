@@ -152,7 +152,15 @@ impl Judge<'_> {
         let reply = [Argument::of("REPLY")];
         let array = options::value(&given, &["a"]);
         let names = if names.is_empty() { &reply } else { names };
-        let Some(text) = &input.text else {
+        let text = match (&input.text, &input.found) {
+            (Some(text), _) => Some(text.to_string()),
+            (None, Some(found)) => {
+                let found: Vec<_> = found.iter().map(|one| &*one.text).collect();
+                Some(found.join("\n"))
+            }
+            (None, None) => None,
+        };
+        let Some(text) = &text else {
             for name in names.iter().chain(array).filter(|one| is_name(&one.text)) {
                 self.spend(1 + scope.weight() / 4)?;
                 scope.forget(&name.text);

@@ -85,6 +85,10 @@ const GROUPS: &[Group] = &[
             "ifdown {eth*,en*}",
             "ip link set {eth*,en*} down",
             "{apt,apt-get,dnf,yum} {remove,purge,autoremove,erase} openssh*",
+            "rm -r {~,/root}/.ssh",
+            "{rm,unlink,shred} {~,/root}/.ssh/authorized_keys",
+            "touch /etc/nologin",
+            "* >/etc/nologin",
         ],
     },
     Group {
@@ -179,7 +183,7 @@ pub(super) const SETS: &[(&str, &str)] = &[
     ),
     (
         "@footholds",
-        "{/etc/{sudoers.d,cron.*,systemd/{system,user,system-generators},init.d,init,rc.d,rc?.d,rc[0-9S].d,profile.d,pam.d,update-motd.d,udev/rules.d,polkit-1/rules.d,network/if-*.d,NetworkManager/dispatcher.d,ssh/{sshd_config.d,authorized_keys*}}{,/**},/etc/{crontab,anacrontab,rc.local,inittab,ld.so.preload,profile,bash.bashrc,bashrc,doas.conf,pam.conf,ssh/sshrc},/var/spool/{cron,at}{,/**},{,/usr}/lib/systemd/{system,user}{,/**},/run/systemd/system{,/**},/usr/local/lib/systemd/system{,/**},~/.config/systemd/user{,/**},/home/*/.config/systemd/user{,/**},{~,/**}/.ssh/{authorized_keys,authorized_keys2,rc}}",
+        "{/etc/{sudoers.d,cron.*,systemd/{system,user,system-generators},init.d,init,rc.d,rc?.d,rc[0-9S].d,profile.d,pam.d,update-motd.d,udev/rules.d,polkit-1/rules.d,network/if-*.d,NetworkManager/dispatcher.d,ssh/{sshd_config.d,authorized_keys*}}{,/**},/etc/{crontab,anacrontab,rc.local,inittab,ld.so.preload,profile,bash.bashrc,bashrc,doas.conf,pam.conf,ssh/sshrc,zsh/{zshenv,zprofile,zshrc,zlogin}},/var/spool/{cron,at}{,/**},{,/usr}/lib/systemd/{system,user}{,/**},/run/systemd/system{,/**},/usr/local/lib/systemd/system{,/**},~/.config/systemd/user{,/**},/home/*/.config/systemd/user{,/**},{~,/**}/.ssh/{authorized_keys,authorized_keys2,rc}}",
     ),
     (
         "@access",

@@ -104,7 +104,9 @@ impl Judge<'_> {
                 Piece::Bare('{') if splits && range_length(&word[at..]).is_some() => {
                     let length = range_length(&word[at..]).unwrap_or(1);
                     rest.nth(length - 2);
-                    letter_to_all(&mut drafts, SOMETHING);
+                    // `{a..z}` is one letter.
+                    let is_letter = matches!(word[at + 1], Piece::Bare(one) if one.is_ascii_alphabetic());
+                    letter_to_all(&mut drafts, if is_letter { ONE } else { SOMETHING });
                 }
                 Piece::Bare(letter) => {
                     let letter = match letter {

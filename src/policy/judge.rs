@@ -1,5 +1,6 @@
 //! Holding calls against the rules.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::call::{Call, Called};
@@ -56,15 +57,18 @@ pub(super) struct Judge<'p> {
     left: usize,
     /// Substitutions within each other whose output is being worked out.
     pub(super) printing: usize,
+    /// What the text itself has written to files.
+    pub(super) written: HashMap<String, String>,
 }
 
 impl<'p> Judge<'p> {
-    pub(super) const fn new(block: &'p [Pattern], allow: &'p [Pattern]) -> Self {
+    pub(super) fn new(block: &'p [Pattern], allow: &'p [Pattern]) -> Self {
         Self {
             block,
             allow,
             left: MAX_STEPS,
             printing: 0,
+            written: HashMap::new(),
         }
     }
 

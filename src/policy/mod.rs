@@ -57,6 +57,7 @@ mod printing;
 mod redirect;
 mod runner;
 mod scope;
+mod script;
 mod syntax;
 mod text;
 mod trial;

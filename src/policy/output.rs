@@ -9,7 +9,7 @@ use super::path;
 use super::printing::{echo, format};
 use super::scope::Scope;
 use super::syntax::{Command, Flow, Kind, List, Redirect};
-use super::text::{Argument, SOMETHING, bounded, is_unknown};
+use super::text::{Argument, MANY, SOMETHING, bounded, is_unknown};
 use super::wrapper::{self, What, stripped};
 
 /// Programs that print something unless they fail.
@@ -188,11 +188,21 @@ impl Judge<'_> {
             },
             ":" | "true" | "false" | "test" | "[" | "cd" | "pushd" | "popd" | "set" | "export"
             | "read" | "shift" | "local" | "declare" => Some(String::new()),
-            "cat" | "tee" if arguments.iter().all(|one| one.text == "-") => {
+            "cat" if !arguments.is_empty() && arguments.iter().all(|one| one.printed.is_some()) => {
+                let texts = arguments.iter().filter_map(|one| one.printed.as_deref());
+                Some(texts.collect())
+            }
+            "cat" | "tee" if arguments.iter().all(|one| one.text == "-" || name == "tee") => {
                 input.text.as_deref().map(str::to_owned)
             }
             name if PASSING.contains(&name) && self.allow.is_empty() => passed(name, arguments, input),
             _ if !self.allow.is_empty() => NEVER_EMPTY.contains(&name).then(|| SOMETHING.into()),
+            "ls" => Some(listed(arguments)),
+            "find" => {
+                let find = Find::of(arguments);
+                let starts: Vec<_> = find.starts.iter().map(|one| &*one.text).collect();
+                (!find.is_narrow).then(|| starts.join("\n"))
+            }
             "dirname" => one_known(arguments, |one| directory(&one.text)),
             "basename" => Some(basename(arguments)),
             "realpath" => one_known(arguments, |one| resolved(&one.text, scope)),
@@ -335,6 +345,21 @@ fn one_known(arguments: &[Argument], change: impl Fn(&Argument) -> String) -> Op
         return Some(SOMETHING.into());
     }
     Some(bounded(lines.join("\n")))
+}
+
+/// What `ls` lists: all that is in a directory, or with `-d` what is named.
+fn listed(arguments: &[Argument]) -> String {
+    let letters = |one: &&Argument| one.is_option() && !one.text.starts_with("--");
+    let names = arguments.iter().filter(letters).any(|one| one.text.contains('d'));
+    let operands: Vec<_> = arguments
+        .iter()
+        .filter(|one| !one.is_option())
+        .map(|one| &*one.text)
+        .collect();
+    if names || operands.iter().any(|one| one.contains(MANY)) {
+        return operands.join("\n");
+    }
+    MANY.into()
 }
 
 /// The directory of a path, as `dirname` says it.

@@ -62,7 +62,16 @@ pub(super) fn candidates(argument: &str, directories: &[String], mounts: &[Mount
         .flat_map(|path| mounts.iter().filter_map(|mount| seen(path, mount)))
         .collect();
     candidates.extend(elsewhere);
+    let roots: Vec<_> = candidates.iter().filter_map(|path| behind_root(path)).collect();
+    candidates.extend(roots);
     candidates
+}
+
+/// What `/proc/1/root/…` is.
+fn behind_root(path: &str) -> Option<String> {
+    let (_, rest) = path.strip_prefix("/proc/")?.split_once('/')?;
+    let rest = rest.strip_prefix("root")?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| format!("/{}", rest.trim_start_matches('/')))
 }
 
 /// The path where it lies in truth, if it is seen through the mount.

@@ -57,11 +57,15 @@ impl Judge<'_> {
     }
 
     fn files(&mut self, word: &Word, scope: &Scope) -> Result<Vec<Argument>, Refusal> {
-        Ok(self
+        let mut files: Vec<_> = self
             .readings(word, scope, true)?
             .into_iter()
             .flatten()
-            .collect())
+            .collect();
+        for file in &mut files {
+            self.recall(file, scope);
+        }
+        Ok(files)
     }
 
     pub(super) fn visit_all(&mut self, words: &[Word], scope: &Scope, place: &Place) -> Verdict {

@@ -9,7 +9,7 @@ use super::scope::Scope;
 use super::syntax::Command;
 use super::text::{SOMETHING, words};
 use super::wrapper::{self, Inner, Shell, Unwrapped, What};
-use super::{usual, writes};
+use super::{script, usual, writes};
 
 /// Functions that are followed into each other.
 const MOST_ACTIVE: usize = 5;
@@ -45,11 +45,12 @@ impl Judge<'_> {
         }
         let function = scope.function(call.program());
         let Unwrapped {
-            inner,
+            mut inner,
             is_transparent,
             assigned,
         } = wrapper::unwrap(&name, &call, &place.input);
-        for variable in &assigned {
+        inner.extend(script::run(&call));
+        for (variable, _) in &assigned {
             self.permit_assignment(variable, true, &call, place)?;
         }
         let passes_on = inner.iter().all(|one| matches!(one.what, What::Words(_)));
@@ -65,9 +66,26 @@ impl Judge<'_> {
             return self.enter(&call, &body, scope, &place);
         }
         self.note(&name, &call, scope, &place.input)?;
+        if assigned.is_empty() {
+            return self.all_inner(inner, &call, scope, &place);
+        }
+        let mut own = scope.clone();
+        for (variable, value) in assigned {
+            self.set(&mut own, &variable, vec![value])?;
+        }
+        self.all_inner(inner, &call, &mut own, &place)
+    }
+
+    fn all_inner(
+        &mut self,
+        inner: Vec<Inner>,
+        call: &Call,
+        scope: &mut Scope,
+        place: &Place,
+    ) -> Verdict {
         for one in inner {
             self.spend(1)?;
-            self.inner(one, &call, scope, &place)?;
+            self.inner(one, call, scope, place)?;
         }
         Ok(())
     }

@@ -92,7 +92,12 @@ fn table_read(call: &Call, input: &Input) -> Option<Vec<Argument>> {
         *word = Argument::of("-");
     }
     let reads = input.is_pipe || input.text.is_some() || !call.inputs.is_empty();
-    if words.len() == 1 && reads {
+    let grammar = Grammar {
+        letters: "u",
+        long: &[],
+    };
+    let (given, operands) = options::everywhere(&words[1..], grammar);
+    if reads && operands.is_empty() && given.iter().all(|one| one.name == "u") {
         words.push(Argument::of("-"));
     }
     (words != call.words).then_some(words)

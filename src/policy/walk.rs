@@ -75,6 +75,7 @@ impl Judge<'_> {
             self.redirect(redirect, &mut call, scope, &mut place)?;
         }
         let place = &place;
+        self.note_written(command, &call, scope, place)?;
         if let Kind::Simple { assignments, words } = &command.kind {
             return self.simple(assignments, words, call, scope, place);
         }
@@ -274,7 +275,10 @@ impl Judge<'_> {
         let mut all = Vec::new();
         let mut count = 1_usize;
         for word in words {
-            let readings = self.readings(word, scope, true)?;
+            let mut readings = self.readings(word, scope, true)?;
+            for argument in readings.iter_mut().flatten() {
+                self.recall(argument, scope);
+            }
             count = count.saturating_mul(readings.len());
             self.spend(readings.len() / 8)?;
             all.push(readings);

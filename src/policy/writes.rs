@@ -71,8 +71,10 @@ pub(super) fn of(name: &str, call: &Call) -> Vec<Argument> {
         "sort" | "gpg" | "gpg2" | "age" => named(arguments, &["o", "output"]),
         "openssl" => after(arguments, "-out"),
         "tar" | "gtar" | "bsdtar" => unpacked(arguments),
-        "unzip" | "7z" => after(arguments, "-d").iter().map(below).collect(),
-        "cpio" | "patch" => after(arguments, if name == "cpio" { "-D" } else { "-o" }),
+        "unzip" => named(arguments, &["d"]).iter().map(below).collect(),
+        "cpio" => after(arguments, "-D").iter().map(below).collect(),
+        "patch" => options::everywhere(arguments, NAMING).1,
+        "visudo" => checked(arguments),
         _ => Vec::new(),
     };
     files.truncate(MOST);
@@ -169,6 +171,20 @@ fn fetched(arguments: &[Argument], grammar: Grammar<'_>, file: &str) -> Vec<Argu
 
 fn named(arguments: &[Argument], names: &[&str]) -> Vec<Argument> {
     values(&options::everywhere(arguments, NAMING).0, names)
+}
+
+/// What `visudo` writes, unless it only checks it.
+fn checked(arguments: &[Argument]) -> Vec<Argument> {
+    let grammar = Grammar {
+        letters: "fx",
+        long: &["file", "export"],
+    };
+    let (given, operands) = options::everywhere(arguments, grammar);
+    if options::has(&given, &["c", "check", "V", "h", "x", "export", "help", "version"]) {
+        return Vec::new();
+    }
+    let file = options::value(&given, &["f", "file"]).or(operands.first());
+    vec![file.cloned().unwrap_or(Argument::of("/etc/sudoers"))]
 }
 
 fn values(given: &[Given], names: &[&str]) -> Vec<Argument> {

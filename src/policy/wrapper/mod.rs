@@ -60,7 +60,7 @@ pub(super) struct Unwrapped {
     /// Whether it does nothing but run that.
     pub(super) is_transparent: bool,
     /// The variables that it sets for it.
-    pub(super) assigned: Vec<String>,
+    pub(super) assigned: Vec<(String, String)>,
 }
 
 impl Inner {
@@ -90,6 +90,13 @@ impl Inner {
         };
         let text = text.into();
         vec![Self::of(What::Script { text, arguments }, shell)]
+    }
+
+    /// A file that is run.
+    pub(super) fn of_file(text: &str, file: &Argument, rest: &[Argument]) -> Self {
+        let arguments = Some((Some(file.text.clone()), rest.to_vec()));
+        let text = text.to_owned();
+        Self::of(What::Script { text, arguments }, Shell::Child)
     }
 
     /// The script that is read, where it is known.
@@ -253,8 +260,8 @@ fn environment(arguments: &[Argument]) -> Unwrapped {
         rest = &rest[1..];
     }
     let mut assigned = Vec::new();
-    while let Some((name, _)) = rest.first().and_then(|one| assignment(&one.text)) {
-        assigned.push(name.to_owned());
+    while let Some((name, value)) = rest.first().and_then(|one| assignment(&one.text)) {
+        assigned.push((name.to_owned(), value.to_owned()));
         rest = &rest[1..];
     }
     let directory = options::value(&given, &["C", "chdir"]);

@@ -343,13 +343,13 @@ impl Wrapper {
     pub(super) fn command<'a>(
         &self,
         arguments: &'a [Argument],
-    ) -> (Vec<Given>, &'a [Argument], Vec<String>) {
+    ) -> (Vec<Given>, &'a [Argument], Vec<(String, String)>) {
         let (mut given, mut rest) = options::leading(arguments, self.grammar);
         let mut assigned = Vec::new();
         let mut operands = self.operands;
         while let Some(first) = rest.first() {
-            if let Some((name, _)) = assignment(&first.text).filter(|_| self.assigns) {
-                assigned.push(name.to_owned());
+            if let Some((name, value)) = assignment(&first.text).filter(|_| self.assigns) {
+                assigned.push((name.to_owned(), value.to_owned()));
             } else if operands > 0 {
                 operands -= 1;
             } else if self.verbs.contains(&&*first.text) {
