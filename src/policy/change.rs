@@ -57,6 +57,9 @@ pub(super) fn replaced(
         match found.flatten().filter(|length| *length > 0) {
             Some(length) => {
                 changed.push_str(with);
+                if changed.len() > super::MAX_VALUE {
+                    return None;
+                }
                 at += length;
                 done = how != Replacing::Every;
             }

@@ -77,7 +77,7 @@ impl Choice {
 
     /// Whether the text is this long option, with a value, or its letter.
     fn is_long_option(&self, text: &str) -> bool {
-        let Some(own) = self.plain.as_deref().filter(|own| own.starts_with("--")) else {
+        let Some(own) = self.plain.as_deref().filter(|own| own.starts_with("--") && !own.contains('=')) else {
             return false;
         };
         // A beginning is as good as the name.

@@ -141,7 +141,8 @@ impl<'p> Judge<'p> {
     /// Whether a block rule holds for the call.
     pub(super) fn blocked(&mut self, call: &Call) -> Result<(), Refusal> {
         let length: usize = call.words.iter().map(|word| 16 + word.text.len()).sum();
-        self.spend(1 + length / 256)?;
+        let places = (1 + call.directories.len()) * (1 + call.mounts.len());
+        self.spend(1 + length / 256 + call.words.len() * (places - 1) / 4)?;
         let called = Called::of(call);
         let (asks, tries) = (call.is_question(), call.is_trial());
         let spared = |rule: &Pattern| {

@@ -93,6 +93,9 @@ pub(super) fn first<'a>(
         Some(long) => long_option(long, grammar, given),
         None => cluster(&text[1..], grammar, given),
     };
+    if let Some(value) = given.last_mut().and_then(|last| last.value.as_mut()) {
+        value.printed.clone_from(&first.printed);
+    }
     Some(match others.split_first() {
         Some((value, after)) if takes_next => {
             if let Some(last) = given.last_mut() {

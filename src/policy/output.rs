@@ -6,7 +6,7 @@ use super::find::Find;
 use super::judge::{Input, Judge};
 use super::parse::parse;
 use super::path;
-use super::printing::{echo, format};
+use super::printing::{self, echo, format};
 use super::scope::Scope;
 use super::syntax::{Command, Flow, Kind, List, Redirect};
 use super::text::{Argument, MANY, SOMETHING, bounded, is_unknown};
@@ -117,7 +117,10 @@ impl Judge<'_> {
         match &command.kind {
             Kind::Simple { words, .. } if words.is_empty() => Ok(Some(String::new())),
             Kind::Simple { words, .. } => {
-                let words = self.flat(words, scope)?;
+                let mut words = self.flat(words, scope)?;
+                for word in &mut words {
+                    self.recall(word, scope);
+                }
                 self.output_of(&words, scope, input)
             }
             // Where what follows is not known to be the same, nothing new is believed.
@@ -197,6 +200,17 @@ impl Judge<'_> {
             }
             name if PASSING.contains(&name) && self.allow.is_empty() => passed(name, arguments, input),
             _ if !self.allow.is_empty() => NEVER_EMPTY.contains(&name).then(|| SOMETHING.into()),
+            "rev" => input.text.as_deref().map(|text| {
+                let lines = text.lines().map(|line| line.chars().rev().collect::<String>() + "\n");
+                lines.collect()
+            }),
+            "tr" => input.text.as_deref().and_then(|text| printing::translated(text, arguments)),
+            "expr" => {
+                let sum: Vec<_> = arguments.iter().map(|one| one.text.replace(MANY, "*")).collect();
+                let sum = super::value::evaluate(&sum.join(" "), scope);
+                Some(sum.map_or(SOMETHING.into(), |sum| sum.to_string()))
+            }
+            "seq" => Some(printing::counted(arguments)),
             "ls" => Some(listed(arguments)),
             "find" => {
                 let find = Find::of(arguments);

@@ -97,6 +97,7 @@ impl Judge<'_> {
             place.silent()
         };
         place.recursive = call.recursive || inner.recursive;
+        place.free |= inner.is_implied;
         let mut other = match inner.shell {
             Shell::Same => None,
             Shell::Child => Some(scope.clone()),

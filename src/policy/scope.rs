@@ -77,6 +77,8 @@ pub(super) struct Scope {
     pub(super) mounts: Rc<Vec<Mount>>,
     /// Whether an unset variable ends the shell.
     pub(super) strict: bool,
+    /// Whether what is done now may be done again.
+    pub(super) loops: bool,
 }
 
 impl Scope {
@@ -129,6 +131,10 @@ impl Scope {
         }
         let alone = |value| Rc::new([("0".to_owned(), Argument::of(value))]) as Elements;
         self.values(name).into_iter().map(alone).collect()
+    }
+
+    pub(super) fn is_array(&self, name: &str) -> bool {
+        self.arrays.contains_key(self.meant(name))
     }
 
     /// The alternatives of an array to which something is added: an empty one if it is no array yet.
@@ -191,14 +197,24 @@ impl Scope {
         self.restore_positional(arguments.map(|arguments| vec![numbered(arguments, 1)]));
     }
 
-    /// Leaves out so many of the text's first arguments.
+    /// Leaves out so many of the text's first arguments; in a loop, nobody knows how often.
     pub(super) fn shift(&mut self, count: usize) {
-        let shifted = |elements: Elements| {
-            let rest = elements.iter().skip(count).map(|(_, one)| one.clone());
-            numbered(&rest.collect::<Vec<_>>(), 1)
+        let Some(alternatives) = self.positional() else {
+            return;
         };
-        let alternatives = self.positional();
-        self.restore_positional(alternatives.map(|all| all.into_iter().map(shifted).collect()));
+        let times = if self.loops { MOST_ALTERNATIVES } else { 1 };
+        let mut shifted: Vec<Elements> = Vec::new();
+        for elements in alternatives {
+            for time in 1..=times {
+                let rest = elements.iter().skip(count.saturating_mul(time));
+                let rest: Vec<_> = rest.map(|(_, one)| one.clone()).collect();
+                let rest = numbered(&rest, 1);
+                if !shifted.contains(&rest) && shifted.len() < 2 * MOST_ALTERNATIVES {
+                    shifted.push(rest);
+                }
+            }
+        }
+        self.restore_positional(Some(shifted));
     }
 
     /// How many entries a change would copy.

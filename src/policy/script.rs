@@ -29,7 +29,12 @@ impl Judge<'_> {
             return Ok(());
         }
         let mut files = call.outputs.clone();
-        if let Kind::Simple { words, .. } = &command.kind {
+        let is_tee = |word: &super::syntax::Word| {
+            super::syntax::bare(word).is_some_and(|name| name.ends_with("tee"))
+        };
+        if let Kind::Simple { words, .. } = &command.kind
+            && words.iter().take(8).any(is_tee)
+        {
             let words = self.flat(words, scope)?;
             let words = super::wrapper::stripped(&words);
             if words.first().is_some_and(|one| one.text == "tee") {
@@ -48,10 +53,15 @@ impl Judge<'_> {
             let key = key(&file, scope);
             if self.written.len() < MOST_FILES || self.written.contains_key(&key) {
                 let kept = self.written.entry(key).or_default();
-                if kept.len() + text.len() <= LONGEST {
+                if kept.len() + 2 * text.len() > LONGEST {
+                    continue;
+                }
+                // It stands behind what was there, or in its place.
+                if !kept.is_empty() && !kept.ends_with('\n') {
                     kept.push_str(&text);
                     kept.push('\n');
                 }
+                kept.push_str(&text);
             }
         }
         Ok(())

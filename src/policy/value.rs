@@ -42,7 +42,9 @@ impl Judge<'_> {
         );
         let is_computed =
             !is_plain || variable.is_indirect || matches!(variable.part, Part::Element(_));
-        if is_computed && !self.allow.is_empty() {
+        // One shell takes an array's name for its first element, another for all.
+        let is_array = matches!(variable.part, Part::Whole) && scope.is_array(&variable.name);
+        if (is_computed || is_array) && !self.allow.is_empty() {
             // Shells differ in it: enough to refuse a command, not to let one through.
             all.push(vec![Argument::of(SOMETHING)]);
         }
@@ -271,16 +273,20 @@ impl Judge<'_> {
                 pattern,
                 at_end,
                 longest,
-            } => self
-                .patterns(pattern, scope)?
-                .iter()
-                .map(|pattern| change::trimmed(value, pattern, *at_end, *longest))
-                .collect(),
+            } => {
+                let mut values = Vec::new();
+                for pattern in self.patterns(pattern, scope)? {
+                    self.spend(pattern.len() * value.len() / 256)?;
+                    values.push(change::trimmed(value, &pattern, *at_end, *longest));
+                }
+                values
+            }
             Change::Replace { pattern, with, how } => {
                 let mut values = Vec::new();
                 let with = self.texts(with, scope)?;
                 for pattern in self.patterns(pattern, scope)? {
-                    self.spend(with.len())?;
+                    let search = (value.len() + 1).pow(2) * (pattern.len() + 1) / 1024;
+                    self.spend(with.len() * (1 + search.min(1024)))?;
                     let all = with
                         .iter()
                         .map(|with| change::replaced(value, &pattern, with, *how));

@@ -103,6 +103,7 @@ impl Judge<'_> {
                 let values = match words {
                     Some(words) => {
                         self.visit_all(words, scope, place)?;
+                        self.set_defaults(words, scope)?;
                         self.flat(words, scope)?
                     }
                     None => {
@@ -113,6 +114,9 @@ impl Judge<'_> {
                 };
                 let values: Vec<_> = values.into_iter().map(|value| value.text).collect();
                 let mut inner = scope.clone();
+                if name.is_empty() {
+                    self.begin_count(words, &mut inner)?;
+                }
                 self.again(&mut inner, |judge, scope| {
                     judge.set(scope, name, values.clone())?;
                     judge.list(body, scope, place)
@@ -121,6 +125,7 @@ impl Judge<'_> {
             }
             Kind::Case(subject, arms) => {
                 self.visit(subject, scope, place)?;
+                self.set_defaults(std::slice::from_ref(subject), scope)?;
                 let mut ends = Vec::new();
                 for (patterns, body) in arms {
                     self.visit_all(patterns, scope, place)?;
@@ -154,14 +159,39 @@ impl Judge<'_> {
         mut round: impl FnMut(&mut Self, &mut Scope) -> Verdict,
     ) -> Verdict {
         let mut before = scope.clone();
+        let within = std::mem::replace(&mut scope.loops, true);
+        let verdict = self.rounds(scope, &mut before, &mut round);
+        scope.loops = within;
+        verdict
+    }
+
+    fn rounds(
+        &mut self,
+        scope: &mut Scope,
+        before: &mut Scope,
+        round: &mut impl FnMut(&mut Self, &mut Scope) -> Verdict,
+    ) -> Verdict {
         round(self, scope)?;
         self.spend(scope.weight() / 4)?;
-        if scope.is_like(&before) {
+        if scope.is_like(before) {
             return Ok(());
         }
-        self.merge(&mut before, std::slice::from_ref(scope))?;
-        round(self, &mut before)?;
-        self.merge(scope, &[before])
+        before.loops = true;
+        self.merge(before, std::slice::from_ref(scope))?;
+        round(self, before)?;
+        self.merge(scope, std::slice::from_ref(before))
+    }
+
+    /// What `for ((i = 6; …))` sets at first.
+    fn begin_count(&mut self, words: &Option<Vec<Word>>, scope: &mut Scope) -> Verdict {
+        for piece in words.iter().flatten().flatten() {
+            if let Piece::Number(word) = piece {
+                for text in self.texts(word, scope)? {
+                    self.compute(text.split(';').next().unwrap_or_default(), scope)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Judges a list that may not be run, and gives the scope it would leave.

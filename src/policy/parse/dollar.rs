@@ -25,6 +25,11 @@ impl Parser {
                 self.expect("'")?;
                 return self.ansi(word);
             }
+            // What `$((…))` was once.
+            Some('[') => {
+                self.expect("[")?;
+                Piece::Number(self.nested(|inner| inner.pieces(']', true))?)
+            }
             // `$"…"` is a translated text.
             Some('"') if !quoted => return Ok(()),
             Some(next) if next.is_ascii_alphabetic() || next == '_' => {

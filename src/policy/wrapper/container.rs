@@ -153,6 +153,17 @@ pub(super) fn behind_dashes(arguments: &[Argument]) -> Vec<Inner> {
     let dashes = arguments.iter().position(|one| one.text == "--");
     match dashes.filter(|_| verb) {
         Some(at) => Inner::words(&arguments[at + 1..], Shell::Elsewhere),
-        None => Vec::new(),
+        None => {
+            let grammar = Grammar {
+                letters: "nc",
+                long: &["namespace", "container", "context", "kubeconfig"],
+            };
+            let exec = arguments.iter().position(|one| one.text == "exec");
+            let rest = exec.map_or(&[][..], |at| &arguments[at + 1..]);
+            // The container's name, and options behind it.
+            let (_, rest) = options::leading(rest, grammar);
+            let (_, rest) = options::leading(rest.get(1..).unwrap_or_default(), grammar);
+            Inner::words(rest, Shell::Elsewhere)
+        }
     }
 }

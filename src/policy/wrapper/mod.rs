@@ -37,6 +37,8 @@ pub(super) struct Inner {
     pub(super) recursive: bool,
     /// Whether it reads what its caller would.
     pub(super) reads: bool,
+    /// Whether the command does the same itself, so that an allow rule for it is enough.
+    pub(super) is_implied: bool,
     /// The directory that it is run in, if that is another one.
     pub(super) directory: Option<Argument>,
     /// Where it sees directories in other places.
@@ -70,6 +72,7 @@ impl Inner {
             shell,
             recursive: false,
             reads: true,
+            is_implied: false,
             directory: None,
             mounts: Vec::new(),
         }
@@ -146,7 +149,11 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
     match name {
         "sh" | "bash" | "dash" | "zsh" | "ksh" | "mksh" | "ash" | "rbash" | "fish" | "csh"
         | "tcsh" | "yash" | "posh" | "lksh" => through(shell::shell(arguments, input)),
-        "eval" => through(Inner::script(joined(arguments), Shell::Same)),
+        "eval" => {
+            let dashes = arguments.first().is_some_and(|one| one.text == "--");
+            let text = joined(&arguments[usize::from(dashes)..]);
+            through(Inner::script(text, Shell::Same))
+        }
         "." | "source" => through(shell::source(arguments, input)),
         "trap" => through(shell::trap(arguments)),
         "su" => through(shell::su(arguments, input)),
@@ -155,7 +162,7 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         }
         "sg" => seen(shell::sg(arguments)),
         "ssh" | "dbclient" | "autossh" | "rsh" => seen(shell::ssh(arguments, input)),
-        "at" | "batch" => seen(Inner::read(input, Shell::Child)),
+        "at" | "batch" => seen(shell::later(arguments, input)),
         "watch" => {
             let (_, rest) = options::leading(arguments, session::WATCH);
             through(Inner::script(joined(rest), Shell::Child))
@@ -227,6 +234,13 @@ fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
     };
     let directory = wrapper.directory(&given);
     unwrapped.inner = all_at(inner, directory.as_ref());
+    // A unit's commands before and after its own.
+    let properties = given.iter().filter(|one| matches!(&*one.name, "p" | "property"));
+    for value in properties.filter_map(|one| one.value.as_ref()) {
+        if let Some((_, script)) = value.text.split_once('=').filter(|(key, _)| key.starts_with("Exec")) {
+            unwrapped.inner.extend(Inner::script(script, Shell::Child));
+        }
+    }
     unwrapped
 }
 

@@ -63,7 +63,7 @@ pub(super) fn mount(at: &str, of: &str) -> Mount {
 
 /// `capsh -- -c 'script'`: what follows the dashes are a shell's arguments.
 pub(super) fn capabilities(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    let dashes = arguments.iter().position(|one| one.text == "--");
+    let dashes = arguments.iter().position(|one| matches!(&*one.text, "--" | "=="));
     match dashes {
         Some(at) => shell::shell(&arguments[at + 1..], input),
         None => Vec::new(),

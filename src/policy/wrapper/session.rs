@@ -1,7 +1,7 @@
 //! What runs commands at terminals of its own, or in other programs.
 
 use super::super::options::{self, Grammar};
-use super::super::text::{Argument, joined};
+use super::super::text::{Argument, joined, words};
 use super::{Inner, Shell};
 
 pub(super) const WATCH: Grammar<'static> = Grammar {
@@ -32,11 +32,11 @@ pub(super) fn screen(arguments: &[Argument]) -> Vec<Inner> {
         letters: "cehpsStT",
         long: &[],
     };
-    let (given, rest) = options::leading(arguments, GRAMMAR);
-    if !options::has(&given, &["X"]) {
+    let Some(place) = arguments.iter().position(|one| one.text == "-X") else {
+        let (_, rest) = options::leading(arguments, GRAMMAR);
         return Inner::words(rest, Shell::Child);
-    }
-    match rest.split_first() {
+    };
+    match arguments[place + 1..].split_first() {
         Some((verb, rest)) if verb.text == "stuff" => typed(rest),
         Some((verb, rest)) if matches!(&*verb.text, "exec" | "screen") => {
             Inner::words(rest, Shell::Child)
@@ -90,7 +90,8 @@ pub(super) fn tmux(arguments: &[Argument]) -> Vec<Inner> {
             [script] => Inner::script(&*script.text, Shell::Child),
             [first, second, ..] if *name == "if-shell" => {
                 let mut runs = Inner::script(&*first.text, Shell::Child);
-                runs.extend(Inner::script(&*second.text, Shell::Child));
+                let own = [&[Argument::of("tmux")][..], &words(&second.text)].concat();
+                runs.extend(Inner::words(&own, Shell::Child));
                 runs
             }
             words => Inner::words(words, Shell::Child),

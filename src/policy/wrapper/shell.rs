@@ -124,19 +124,45 @@ pub(super) fn sg(arguments: &[Argument]) -> Vec<Inner> {
     }
 }
 
+/// `at`, whose script is read from a file or from standard input.
+pub(super) fn later(arguments: &[Argument], input: &Input) -> Vec<Inner> {
+    const GRAMMAR: Grammar<'static> = Grammar {
+        letters: "fqt",
+        long: &[],
+    };
+    let (given, _) = options::everywhere(arguments, GRAMMAR);
+    match options::value(&given, &["f"]) {
+        Some(file) => match &file.printed {
+            Some(printed) => Inner::script(printed, Shell::Child),
+            None => Vec::new(),
+        },
+        None => Inner::read(input, Shell::Child),
+    }
+}
+
 pub(super) fn ssh(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     const GRAMMAR: Grammar<'static> = Grammar {
         letters: "BbcDEeFIiJLlmOoPpQRSWw",
         long: &[],
     };
-    let (_, rest) = options::leading(arguments, GRAMMAR);
+    let (mut given, rest) = options::leading(arguments, GRAMMAR);
     // Options may follow the host, too.
     let rest = rest.get(1..).unwrap_or_default();
-    let (_, rest) = options::leading(rest, GRAMMAR);
-    if rest.is_empty() {
-        return Inner::read(input, Shell::Elsewhere);
+    let (more, rest) = options::leading(rest, GRAMMAR);
+    given.extend(more);
+    let mut inner = Vec::new();
+    for one in given.iter().filter(|one| one.name == "o") {
+        let value = one.value.as_ref().map_or("", |value| &value.text);
+        let (key, script) = value.split_once(['=', ' ']).unwrap_or((value, ""));
+        if matches!(&*key.to_ascii_lowercase(), "proxycommand" | "localcommand") {
+            inner.extend(Inner::script(script, Shell::Child));
+        }
     }
-    let mut inner = Inner::script(joined(rest), Shell::Elsewhere);
+    if rest.is_empty() {
+        inner.extend(Inner::read(input, Shell::Elsewhere));
+        return inner;
+    }
+    inner.extend(Inner::script(joined(rest), Shell::Elsewhere));
     // `ssh host sh` reads the script here.
     if input.text.is_some() {
         inner.extend(Inner::words(rest, Shell::Elsewhere));

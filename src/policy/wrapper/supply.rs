@@ -33,10 +33,22 @@ pub(super) fn xargs(arguments: &[Argument], input: &Input) -> Vec<Inner> {
         }
         _ => None,
     });
-    let items = match (&input.found, &input.text) {
-        (Some(found), _) => found.to_vec(),
-        (None, Some(text)) => words(text),
-        (None, None) => vec![Argument {
+    let file = options::value(&given, &["a", "arg-file"]);
+    let text = match file {
+        Some(file) => file.printed.as_deref(),
+        None => input.text.as_deref(),
+    };
+    let delimiter = options::value(&given, &["d", "delimiter"]).map(|one| one.text.clone());
+    let items = match (&input.found, text) {
+        (Some(found), _) if file.is_none() => found.to_vec(),
+        (_, Some(text)) => match delimiter.filter(|one| one.chars().count() == 1) {
+            Some(delimiter) => text
+                .split(&*delimiter)
+                .map(|item| Argument::of(item.trim_end_matches('\n')))
+                .collect(),
+            None => words(text),
+        },
+        (_, None) => vec![Argument {
             text: SOMETHING.into(),
             loose: true,
             printed: None,
@@ -75,6 +87,16 @@ pub(super) fn parallel(arguments: &[Argument], input: &Input) -> Vec<Inner> {
             "load",
             "memfree",
             "nice",
+            "halt",
+            "block",
+            "recstart",
+            "recend",
+            "tagstring",
+            "env",
+            "basefile",
+            "return",
+            "limit",
+            "shellquote",
         ],
     };
     let (given, rest) = options::leading(arguments, GRAMMAR);
@@ -82,19 +104,36 @@ pub(super) fn parallel(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     let split = rest.iter().position(is_list).unwrap_or(rest.len());
     let (command, items) = rest.split_at(split);
     let text = joined(command);
-    let mut items: Vec<String> = match &input.text {
-        Some(read) if items.is_empty() => read.lines().take(MOST).map(str::to_owned).collect(),
-        _ => {
-            let items = items.iter().filter(|one| !is_list(one));
-            items.map(|one| one.text.clone()).take(MOST).collect()
-        }
+    let file = options::value(&given, &["a", "arg-file"]);
+    let read = match file {
+        Some(file) => file.printed.as_deref(),
+        None => input.text.as_deref().filter(|_| items.is_empty()),
     };
+    let lists = items.iter().filter(|one| is_list(one)).count();
+    let mut items: Vec<String> = items
+        .iter()
+        .filter(|one| !is_list(one))
+        .flat_map(|one| match &one.printed {
+            Some(printed) => printed.lines().map(str::to_owned).collect(),
+            None => vec![one.text.clone()],
+        })
+        .chain(read.into_iter().flat_map(str::lines).map(str::to_owned))
+        .take(MOST)
+        .collect();
     if items.is_empty() || items.len() == MOST {
         items.push(UNKNOWN.into());
     }
-    let scripts = items
+    let all = items.join(" ");
+    let mut scripts: Vec<_> = items.iter().map(|item| filled(&text, item)).collect();
+    if lists > 1 || (1..10).any(|place| text.contains(&format!("{{{place}}}"))) {
+        // Which of them stand together is not followed.
+        let together = |text: String, place| text.replace(&format!("{{{place}}}"), &all);
+        let text = (1..10).fold(text, together);
+        scripts.push(filled(&text, &all));
+    }
+    let scripts = scripts
         .into_iter()
-        .flat_map(|item| Inner::script(filled(&text, &item), Shell::Child));
+        .flat_map(|script| Inner::script(script, Shell::Child));
     all_at(scripts.collect(), options::value(&given, &["wd", "workdir"]))
 }
 
@@ -172,6 +211,7 @@ fn removal(operands: &[Argument]) -> Vec<Inner> {
     let mut inner = Inner::words(&[&words, operands].concat(), Shell::Child);
     for one in &mut inner {
         one.reads = false;
+        one.is_implied = true;
     }
     inner
 }

@@ -79,7 +79,7 @@ const fn through(
 pub(super) const WRAPPERS: &[Wrapper] = &[
     Wrapper {
         assigns: true,
-        asks: &["-l", "--list", "-e", "--edit", "-v", "-k", "-K", "-V"],
+        asks: &["-l", "--list", "-e", "--edit", "-v", "-K", "-V"],
         starts_shell: true,
         goes: &["D", "chdir"],
         ..through(
@@ -310,6 +310,11 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     Wrapper {
         verbs: &["run", "exec"],
         ..other(&["poetry", "pipenv", "uv", "bundle"], "", &[], 0)
+    },
+    Wrapper {
+        verbs: &["ssh"],
+        scripts: &["c", "command"],
+        ..other(&["vagrant"], "c", &["command"], 0)
     },
     Wrapper {
         scripts: &["c", "call"],
