@@ -317,16 +317,55 @@ impl Grammar {
 
     fn word(&mut self, depth: usize) -> String {
         const PLAIN: &[&str] = &[
-            "/", "-rf", "etc", "/tmp/x", "*", "rm", "5", "-c", "--", "{}", "~", "..", "{a,b,c}",
-            "{1..5}", "[a-z]*", "'a b'", "''", "a=b", "$x", "\"$y\"", "\"$@\"", "$*", "$1",
-            "${x[@]}", "${x[0]}", "${!x}", "${#x}", "${x^^}", "${x:1:2}", "$((x + 1))", "$IFS",
+            "/",
+            "-rf",
+            "etc",
+            "/tmp/x",
+            "*",
+            "rm",
+            "5",
+            "-c",
+            "--",
+            "{}",
+            "~",
+            "..",
+            "{a,b,c}",
+            "{1..5}",
+            "[a-z]*",
+            "'a b'",
+            "''",
+            "a=b",
+            "$x",
+            "\"$y\"",
+            "\"$@\"",
+            "$*",
+            "$1",
+            "${x[@]}",
+            "${x[0]}",
+            "${!x}",
+            "${#x}",
+            "${x^^}",
+            "${x:1:2}",
+            "$((x + 1))",
+            "$IFS",
         ];
         const AROUND: &[(&str, &str)] = &[
-            ("${x:-", "}"), ("${x:=", "}"), ("${x%", "}"), ("\"${y##", "}\""), ("${x//", "/b}"),
-            ("${y/a/", "}"), ("${x[", "]}"), ("x", "$y"),
+            ("${x:-", "}"),
+            ("${x:=", "}"),
+            ("${x%", "}"),
+            ("\"${y##", "}\""),
+            ("${x//", "/b}"),
+            ("${y/a/", "}"),
+            ("${x[", "]}"),
+            ("x", "$y"),
         ];
-        const LISTS: &[(&str, &str)] =
-            &[("$(", ")"), ("\"$(", ")\""), ("<(", ")"), ("'", "'"), ("`", "`")];
+        const LISTS: &[(&str, &str)] = &[
+            ("$(", ")"),
+            ("\"$(", ")\""),
+            ("<(", ")"),
+            ("'", "'"),
+            ("`", "`"),
+        ];
         let Some(deeper) = depth.checked_sub(1) else {
             return self.any(PLAIN).into();
         };
@@ -337,7 +376,10 @@ impl Grammar {
             }
             1 => {
                 let (open, close) = LISTS[self.below(LISTS.len())];
-                format!("{open}{}{close}", self.list(deeper).replace(['\'', '`'], ""))
+                format!(
+                    "{open}{}{close}",
+                    self.list(deeper).replace(['\'', '`'], "")
+                )
             }
             _ => self.any(PLAIN).into(),
         }
@@ -349,10 +391,38 @@ impl Grammar {
 
     fn command(&mut self, depth: usize) -> String {
         const BEFORE: &[&str] = &[
-            "", "x=", "y+=", "x[1]=", "set -- ", "shift ", "cd ", "rm -rf ", "echo ", "f ", "read x y <<< ",
-            "eval ", "bash -c ", "printf -v x %s ", "sh ", "xargs ", "declare -n y=", "declare -l x=",
-            "sudo ", "env -S ", "parallel ", "tmux new ", "docker run -v /:/h x ", "git -C / clean -fd ",
-            "su -c ", "ssh h ", "find / -exec ", "mapfile x < ", "let x=", "pushd ", "tee /tmp/f ", "ls ",
+            "",
+            "x=",
+            "y+=",
+            "x[1]=",
+            "set -- ",
+            "shift ",
+            "cd ",
+            "rm -rf ",
+            "echo ",
+            "f ",
+            "read x y <<< ",
+            "eval ",
+            "bash -c ",
+            "printf -v x %s ",
+            "sh ",
+            "xargs ",
+            "declare -n y=",
+            "declare -l x=",
+            "sudo ",
+            "env -S ",
+            "parallel ",
+            "tmux new ",
+            "docker run -v /:/h x ",
+            "git -C / clean -fd ",
+            "su -c ",
+            "ssh h ",
+            "find / -exec ",
+            "mapfile x < ",
+            "let x=",
+            "pushd ",
+            "tee /tmp/f ",
+            "ls ",
         ];
         let Some(deeper) = depth.checked_sub(1) else {
             return format!("{}{}", self.any(BEFORE), self.words(0));

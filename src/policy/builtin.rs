@@ -187,7 +187,11 @@ impl Judge<'_> {
             let elements = elements.collect();
             return self.set_array(scope, &array.text, elements);
         }
-        for (at, name) in names.iter().enumerate().filter(|(_, one)| is_name(&one.text)) {
+        for (at, name) in names
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| is_name(&one.text))
+        {
             let mut values: Vec<String> = fields
                 .iter()
                 .map(|fields| fields.get(at).cloned().unwrap_or_default())

@@ -54,19 +54,16 @@ pub(super) fn replaced(
     while at < text.len() {
         let tries = !done && (at == 0 || how != Replacing::AtStart);
         let found = tries.then(|| lengths(&tokens, &text[at..]).last().copied());
-        match found.flatten().filter(|length| *length > 0) {
-            Some(length) => {
-                changed.push_str(with);
-                if changed.len() > super::MAX_VALUE {
-                    return None;
-                }
-                at += length;
-                done = how != Replacing::Every;
-            }
-            None => {
-                changed.push(text[at]);
-                at += 1;
-            }
+        if let Some(length) = found.flatten().filter(|length| *length > 0) {
+            changed.push_str(with);
+            at += length;
+            done = how != Replacing::Every;
+        } else {
+            changed.push(text[at]);
+            at += 1;
+        }
+        if changed.len() > super::MAX_VALUE {
+            return None;
         }
     }
     Some(changed)
@@ -152,15 +149,12 @@ fn members(class: &[Letter]) -> Vec<char> {
     let mut members = Vec::new();
     let mut at = 0;
     while at < class.len() {
-        match class[at..] {
-            [(first, _), ('-', _), (last, _), ..] => {
-                members.extend((first..=last).take(256));
-                at += 3;
-            }
-            _ => {
-                members.push(class[at].0);
-                at += 1;
-            }
+        if let [(first, _), ('-', _), (last, _), ..] = class[at..] {
+            members.extend((first..=last).take(256));
+            at += 3;
+        } else {
+            members.push(class[at].0);
+            at += 1;
         }
     }
     members
@@ -185,7 +179,11 @@ fn lengths(tokens: &[Token], text: &[char]) -> Vec<usize> {
             break;
         };
         let mut next = vec![false; places.len()];
-        for (place, token) in tokens.iter().enumerate().filter(|(place, _)| places[*place]) {
+        for (place, token) in tokens
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| places[*place])
+        {
             match token {
                 Token::Many => next[place] = true,
                 Token::One => next[place + 1] = true,
@@ -225,7 +223,11 @@ mod tests {
             ("abc", "x", true, true, "abc"),
             ("", "*", true, true, ""),
         ] {
-            assert_eq!(trimmed(value, &pattern(by), at_end, longest), rest, "{value} {by}");
+            assert_eq!(
+                trimmed(value, &pattern(by), at_end, longest),
+                rest,
+                "{value} {by}"
+            );
         }
     }
 
@@ -244,7 +246,10 @@ mod tests {
             let given = replaced(value, &pattern(by), "-", how);
             assert_eq!(given.as_deref(), changed, "{value} {by} {how:?}");
         }
-        assert_eq!(replaced(&"x".repeat(4096), &pattern("*y"), "", Replacing::Every), None);
+        assert_eq!(
+            replaced(&"x".repeat(4096), &pattern("*y"), "", Replacing::Every),
+            None
+        );
     }
 
     #[test]
@@ -260,7 +265,10 @@ mod tests {
             (3, Some(i64::MAX), "p"),
             (0, Some(-9), ""),
         ] {
-            assert_eq!(slice(&text, offset, length), part.chars().collect::<Vec<_>>());
+            assert_eq!(
+                slice(&text, offset, length),
+                part.chars().collect::<Vec<_>>()
+            );
         }
     }
 }

@@ -77,7 +77,11 @@ impl Choice {
 
     /// Whether the text is this long option, with a value, or its letter.
     fn is_long_option(&self, text: &str) -> bool {
-        let Some(own) = self.plain.as_deref().filter(|own| own.starts_with("--") && !own.contains('=')) else {
+        let Some(own) = self
+            .plain
+            .as_deref()
+            .filter(|own| own.starts_with("--") && !own.contains('='))
+        else {
             return false;
         };
         // A beginning is as good as the name.
@@ -139,12 +143,23 @@ pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Call) -> 
 /// Whether some reading of a file that is written is one of the choices. Where nothing is known of the
 /// directory, it is the one in which a login begins.
 pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Call) -> bool {
-    if !call.directories.is_empty() || path::is_absolute(&file.text) {
+    let is_known = !call.directories.is_empty() || path::is_absolute(&file.text);
+    if is_known && call.mounts.is_empty() {
         return may_take(choices, file, call);
     }
+    let mut mounts = Rc::clone(&call.mounts);
+    for mount in Rc::make_mut(&mut mounts) {
+        // A link is written through.
+        mount.is_link = false;
+    }
+    let directories = if is_known {
+        call.directories.clone()
+    } else {
+        vec![HOME.into()]
+    };
     let call = Call {
-        directories: vec![HOME.into()],
-        mounts: Rc::clone(&call.mounts),
+        directories,
+        mounts,
         ..Call::default()
     };
     may_take(choices, file, &call)

@@ -15,11 +15,10 @@ pub(super) struct Clause {
     pub(super) need: Need,
     /// `!` before it: no argument may meet it.
     pub(super) is_negative: bool,
-    /// `...` before or after it: an operand has to stand there.
+    /// `...` before it: an operand has to stand there.
     pub(super) after_operand: bool,
-    pub(super) before_operand: bool,
-    /// Whether no operand may follow it.
-    pub(super) is_target: bool,
+    /// Whether an operand has to stand behind it, or none may; `None` if either is well.
+    pub(super) before_operand: Option<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,8 +57,7 @@ impl Clause {
             need,
             is_negative,
             after_operand: false,
-            before_operand: false,
-            is_target: false,
+            before_operand: None,
         })
     }
 
@@ -83,8 +81,9 @@ impl Clause {
             Need::Word(_) => arguments.iter().enumerate().any(|(place, argument)| {
                 self.takes(argument, call)
                     && (!self.after_operand || (0..place).any(operand))
-                    && (!self.before_operand || (place + 1..arguments.len()).any(operand))
-                    && !(self.is_target && (place + 1..arguments.len()).any(operand))
+                    && self
+                        .before_operand
+                        .is_none_or(|wanted| (place + 1..arguments.len()).any(operand) == wanted)
             }),
         }
     }

@@ -14,6 +14,8 @@ const GROUPS: &[Group] = &[
             "rm -r @system",
             "{chmod,chown,chgrp} -R @system",
             "mv @system ...",
+            // Of every file below: `find / -exec shred {} +`.
+            "{shred,unlink} -r @system",
             "{setfacl,chattr,chcon} -R @system",
             "rsync --del* ... @system",
         ],

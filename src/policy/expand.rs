@@ -105,7 +105,8 @@ impl Judge<'_> {
                     let length = range_length(&word[at..]).unwrap_or(1);
                     rest.nth(length - 2);
                     // `{a..z}` is one letter.
-                    let is_letter = matches!(word[at + 1], Piece::Bare(one) if one.is_ascii_alphabetic());
+                    let is_letter =
+                        matches!(word[at + 1], Piece::Bare(one) if one.is_ascii_alphabetic());
                     letter_to_all(&mut drafts, if is_letter { ONE } else { SOMETHING });
                 }
                 Piece::Bare(letter) => {
@@ -124,7 +125,11 @@ impl Judge<'_> {
                 }
                 Piece::Number(word) => {
                     let known = self.allow.is_empty();
-                    let number = if known { self.number(word, scope)? } else { None };
+                    let number = if known {
+                        self.number(word, scope)?
+                    } else {
+                        None
+                    };
                     let text = number.map_or(SOMETHING.into(), |number| number.to_string());
                     each(&mut drafts, |draft| draft.push(&text));
                 }

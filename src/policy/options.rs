@@ -9,7 +9,7 @@ use super::text::{Argument, emptied};
 pub(super) struct Grammar<'g> {
     /// Their letters; one that is followed by `?` takes a value only from its own argument.
     pub(super) letters: &'g str,
-    /// Their long names; with a `!`, one without a value that another begins with.
+    /// Their long names; with a `!`, one that takes none, where that matters.
     pub(super) long: &'g [&'g str],
 }
 
@@ -125,8 +125,11 @@ fn long_option(text: &str, grammar: Grammar<'_>, given: &mut Vec<Given>) -> bool
     // A beginning is as good as the name.
     let known = known.or_else(|| grammar.long.iter().find(|one| one.starts_with(name)));
     let takes_next = known.is_some() && value.is_none();
+    let switches = grammar.long.iter().filter_map(|one| one.strip_prefix('!'));
+    let mut switches = switches.filter(|one| one.starts_with(name));
+    let known = known.copied().or_else(|| switches.next());
     given.push(Given {
-        name: known.map_or(name, |known| *known).to_owned(),
+        name: known.unwrap_or(name).to_owned(),
         value,
     });
     takes_next

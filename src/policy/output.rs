@@ -198,15 +198,25 @@ impl Judge<'_> {
             "cat" | "tee" if arguments.iter().all(|one| one.text == "-" || name == "tee") => {
                 input.text.as_deref().map(str::to_owned)
             }
-            name if PASSING.contains(&name) && self.allow.is_empty() => passed(name, arguments, input),
+            name if PASSING.contains(&name) && self.allow.is_empty() => {
+                passed(name, arguments, input)
+            }
             _ if !self.allow.is_empty() => NEVER_EMPTY.contains(&name).then(|| SOMETHING.into()),
             "rev" => input.text.as_deref().map(|text| {
-                let lines = text.lines().map(|line| line.chars().rev().collect::<String>() + "\n");
+                let lines = text
+                    .lines()
+                    .map(|line| line.chars().rev().collect::<String>() + "\n");
                 lines.collect()
             }),
-            "tr" => input.text.as_deref().and_then(|text| printing::translated(text, arguments)),
+            "tr" => input
+                .text
+                .as_deref()
+                .and_then(|text| printing::translated(text, arguments)),
             "expr" => {
-                let sum: Vec<_> = arguments.iter().map(|one| one.text.replace(MANY, "*")).collect();
+                let sum: Vec<_> = arguments
+                    .iter()
+                    .map(|one| one.text.replace(MANY, "*"))
+                    .collect();
                 let sum = super::value::evaluate(&sum.join(" "), scope);
                 Some(sum.map_or(SOMETHING.into(), |sum| sum.to_string()))
             }
@@ -217,11 +227,11 @@ impl Judge<'_> {
                 let starts: Vec<_> = find.starts.iter().map(|one| &*one.text).collect();
                 (!find.is_narrow).then(|| starts.join("\n"))
             }
-            "dirname" => one_known(arguments, |one| directory(&one.text)),
+            "dirname" => Some(one_known(arguments, |one| directory(&one.text))),
             "basename" => Some(basename(arguments)),
-            "realpath" => one_known(arguments, |one| resolved(&one.text, scope)),
+            "realpath" => Some(one_known(arguments, |one| resolved(&one.text, scope))),
             "readlink" if arguments.len() > 1 => {
-                one_known(arguments, |one| resolved(&one.text, scope))
+                Some(one_known(arguments, |one| resolved(&one.text, scope)))
             }
             "printenv" if arguments.len() == 1 => {
                 Some(scope.values(&arguments[0].text).swap_remove(0))
@@ -351,20 +361,23 @@ fn passed(name: &str, arguments: &[Argument], input: &Input) -> Option<String> {
 }
 
 /// One line for each operand that is known, or that there is something.
-fn one_known(arguments: &[Argument], change: impl Fn(&Argument) -> String) -> Option<String> {
+fn one_known(arguments: &[Argument], change: impl Fn(&Argument) -> String) -> String {
     let operands = arguments.iter().filter(|one| !one.is_option());
     let lines: Vec<String> = operands.map(change).collect();
     let known = |line: &String| !line.is_empty() && !line.chars().all(is_unknown);
     if lines.is_empty() || !lines.iter().all(known) {
-        return Some(SOMETHING.into());
+        return SOMETHING.into();
     }
-    Some(bounded(lines.join("\n")))
+    bounded(lines.join("\n"))
 }
 
 /// What `ls` lists: all that is in a directory, or with `-d` what is named.
 fn listed(arguments: &[Argument]) -> String {
     let letters = |one: &&Argument| one.is_option() && !one.text.starts_with("--");
-    let names = arguments.iter().filter(letters).any(|one| one.text.contains('d'));
+    let names = arguments
+        .iter()
+        .filter(letters)
+        .any(|one| one.text.contains('d'));
     let operands: Vec<_> = arguments
         .iter()
         .filter(|one| !one.is_option())
@@ -413,7 +426,10 @@ fn basename(arguments: &[Argument]) -> String {
     }
     let suffix = suffix.or_else(|| operands.get(1).map(|one| (*one).to_owned()));
     let plain = suffix.and_then(|suffix| name.strip_suffix(&suffix));
-    plain.filter(|plain| !plain.is_empty()).unwrap_or(name).into()
+    plain
+        .filter(|plain| !plain.is_empty())
+        .unwrap_or(name)
+        .into()
 }
 
 /// The path without detours, as `realpath` says it.

@@ -62,7 +62,10 @@ pub(super) fn candidates(argument: &str, directories: &[String], mounts: &[Mount
         .flat_map(|path| mounts.iter().filter_map(|mount| seen(path, mount)))
         .collect();
     candidates.extend(elsewhere);
-    let roots: Vec<_> = candidates.iter().filter_map(|path| behind_root(path)).collect();
+    let roots: Vec<_> = candidates
+        .iter()
+        .filter_map(|path| behind_root(path))
+        .collect();
     candidates.extend(roots);
     candidates
 }

@@ -45,7 +45,7 @@ impl Pattern {
         for word in rest {
             if word[..] == [('.', false); 3] {
                 if let Some(clause) = rule.clauses.last_mut() {
-                    clause.before_operand = true;
+                    clause.before_operand = Some(true);
                 }
                 operand_before = true;
                 continue;
@@ -54,9 +54,11 @@ impl Pattern {
             clause.after_operand = std::mem::take(&mut operand_before);
             rule.clauses.push(clause);
         }
-        if let Some(last) = rule.clauses.last_mut() {
-            // What stands behind all others is the target.
-            last.is_target = last.after_operand && !last.before_operand;
+        // What stands behind all others is the target.
+        if let Some(last) = rule.clauses.last_mut()
+            && last.after_operand
+        {
+            last.before_operand.get_or_insert(false);
         }
         Ok(rule)
     }

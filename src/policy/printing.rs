@@ -89,7 +89,11 @@ fn directive(letters: &mut std::str::Chars<'_>, rest: &mut &[Argument], text: &m
     };
     let width = digits(width).unwrap_or(0).min(WIDEST);
     let missing = width.saturating_sub(value.chars().count());
-    let filler = if spec.starts_with('0') && !is_text { "0" } else { " " };
+    let filler = if spec.starts_with('0') && !is_text {
+        "0"
+    } else {
+        " "
+    };
     let padding = filler.repeat(missing);
     if spec.starts_with('-') {
         text.extend([&*value, &*padding]);

@@ -279,7 +279,7 @@ impl Scope {
 
     /// Notes that the text looks at whether the variable is empty.
     pub(super) fn guard(&mut self, name: &str) {
-        if self.arrays.contains_key(self.meant(name)) {
+        if self.is_array(name) || is_number(name) && self.is_array("@") {
             return;
         }
         let mut values = self.values(name);

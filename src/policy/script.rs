@@ -7,8 +7,8 @@ use super::path;
 use super::scope::Scope;
 use super::syntax::{Command, Kind};
 use super::text::{Argument, is_unknown};
-use super::writes;
 use super::wrapper::Inner;
+use super::writes;
 
 /// Files whose content is kept.
 const MOST_FILES: usize = 32;
@@ -91,5 +91,6 @@ pub(super) fn run(call: &Call) -> Option<Inner> {
         Some(interpreter) => interpreter.trim_end().ends_with("sh"),
         None => true,
     };
-    (is_shell && program.text.contains('/')).then(|| Inner::of_file(text, program, call.arguments()))
+    (is_shell && program.text.contains('/'))
+        .then(|| Inner::of_file(text, program, call.arguments()))
 }

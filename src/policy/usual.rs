@@ -61,8 +61,8 @@ fn without(usual: &Usual, call: &Call) -> Vec<Argument> {
     while let Some((word, others)) = rest.split_first() {
         // A wait has its seconds behind it, or none.
         if matches!(&*word.text, "-w" | "--wait") {
-            let is_number = |one: &&Argument| one.text.parse::<f64>().is_ok();
-            let skips = usize::from(others.first().filter(is_number).is_some());
+            let is_number = |one: &Argument| one.text.parse::<f64>().is_ok();
+            let skips = usize::from(others.first().is_some_and(is_number));
             rest = &others[skips..];
             continue;
         }
@@ -74,12 +74,11 @@ fn without(usual: &Usual, call: &Call) -> Vec<Argument> {
                 *name == one.name && (default.is_empty() || value.as_deref() == Some(default))
             })
         });
-        match after.filter(|_| is_usual) {
-            Some(after) => rest = after,
-            None => {
-                words.push(word.clone());
-                rest = others;
-            }
+        if let Some(after) = after.filter(|_| is_usual) {
+            rest = after;
+        } else {
+            words.push(word.clone());
+            rest = others;
         }
     }
     words
@@ -129,15 +128,12 @@ fn targeted(call: &Call) -> Option<Vec<Argument>> {
         let mut given = Vec::new();
         let after = options::first(rest, grammar, &mut given);
         let value = options::value(&given, &["t", "target-directory"]).cloned();
-        match (value, after) {
-            (Some(value), Some(after)) => {
-                target = Some(value);
-                rest = after;
-            }
-            _ => {
-                words.push(word.clone());
-                rest = others;
-            }
+        if let (Some(value), Some(after)) = (value, after) {
+            target = Some(value);
+            rest = after;
+        } else {
+            words.push(word.clone());
+            rest = others;
         }
     }
     words.push(target?);

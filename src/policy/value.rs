@@ -106,7 +106,6 @@ impl Judge<'_> {
         let words: Words = elements.iter().map(|(_, one)| one.clone()).collect();
         let is_unknown = words.iter().all(Argument::is_unknown) && !words.is_empty();
         match change {
-            Change::None => Ok(vec![words]),
             Change::Length if is_unknown => Ok(vec![vec![Argument::of(SOMETHING)]]),
             Change::Length => Ok(vec![vec![Argument::of(words.len().to_string())]]),
             Change::Slice(start, length) if !is_unknown => {
@@ -120,10 +119,14 @@ impl Judge<'_> {
             Change::Default(..) | Change::Demand(_) | Change::Instead(_)
                 if words.is_empty() || is_unknown =>
             {
-                let own = if is_unknown { UNKNOWN.into() } else { String::new() };
+                let own = if is_unknown {
+                    UNKNOWN.into()
+                } else {
+                    String::new()
+                };
                 self.single(vec![own], change, scope)
             }
-            Change::Default(..) | Change::Demand(_) => Ok(vec![words]),
+            Change::None | Change::Default(..) | Change::Demand(_) => Ok(vec![words]),
             _ => {
                 let mut changed = Words::new();
                 for word in words {
@@ -162,7 +165,11 @@ impl Judge<'_> {
                     values.extend(last.iter().map(texts));
                 }
                 if values.len() == before {
-                    values.push(if name == "@" { String::new() } else { UNKNOWN.into() });
+                    values.push(if name == "@" {
+                        String::new()
+                    } else {
+                        UNKNOWN.into()
+                    });
                 }
             }
         }
@@ -199,7 +206,9 @@ impl Judge<'_> {
             return Ok(None);
         };
         Ok(match length {
-            Some(length) => self.number(length, scope)?.map(|length| (start, Some(length))),
+            Some(length) => self
+                .number(length, scope)?
+                .map(|length| (start, Some(length))),
             None => Some((start, None)),
         })
     }
@@ -342,7 +351,11 @@ impl Judge<'_> {
     }
 
     /// Sets the variables that `${NAME:=…}` in these words sets.
-    pub(super) fn set_defaults(&mut self, words: &[Word], scope: &mut Scope) -> Result<(), Refusal> {
+    pub(super) fn set_defaults(
+        &mut self,
+        words: &[Word],
+        scope: &mut Scope,
+    ) -> Result<(), Refusal> {
         for piece in words.iter().flatten() {
             if let Piece::Variable(variable) = piece
                 && matches!(variable.change, Change::Default(_, true))

@@ -18,9 +18,16 @@ type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
     pub(super) fn list(&mut self, list: &List, scope: &mut Scope, place: &Place) -> Verdict {
+        let mut before: Option<Scope> = None;
         for item in list {
             self.spend(1)?;
+            let start = scope.clone();
             if item.otherwise || item.background {
+                // A `cd` that fails goes nowhere.
+                let stays = before.filter(|before| before.directories != scope.directories);
+                if let Some(mut stays) = stays.filter(|_| item.otherwise) {
+                    self.pipeline(&item.commands, &mut stays, place)?;
+                }
                 let mut other = scope.clone();
                 self.pipeline(&item.commands, &mut other, place)?;
                 if !item.background {
@@ -29,6 +36,7 @@ impl Judge<'_> {
             } else {
                 self.pipeline(&item.commands, scope, place)?;
             }
+            before = Some(start);
         }
         Ok(())
     }
@@ -100,22 +108,19 @@ impl Judge<'_> {
                 judge.merge(scope, &[end])
             }),
             Kind::For(name, words, body) => {
-                let values = match words {
-                    Some(words) => {
-                        self.visit_all(words, scope, place)?;
-                        self.set_defaults(words, scope)?;
-                        self.flat(words, scope)?
-                    }
-                    None => {
-                        let alternatives = scope.elements("@");
-                        let all = alternatives.iter().flat_map(|one| one.iter());
-                        all.map(|(_, one)| one.clone()).collect()
-                    }
+                let values = if let Some(words) = words {
+                    self.visit_all(words, scope, place)?;
+                    self.set_defaults(words, scope)?;
+                    self.flat(words, scope)?
+                } else {
+                    let alternatives = scope.elements("@");
+                    let all = alternatives.iter().flat_map(|one| one.iter());
+                    all.map(|(_, one)| one.clone()).collect()
                 };
                 let values: Vec<_> = values.into_iter().map(|value| value.text).collect();
                 let mut inner = scope.clone();
                 if name.is_empty() {
-                    self.begin_count(words, &mut inner)?;
+                    self.begin_count(words.iter().flatten(), &mut inner)?;
                 }
                 self.again(&mut inner, |judge, scope| {
                     judge.set(scope, name, values.clone())?;
@@ -183,8 +188,12 @@ impl Judge<'_> {
     }
 
     /// What `for ((i = 6; …))` sets at first.
-    fn begin_count(&mut self, words: &Option<Vec<Word>>, scope: &mut Scope) -> Verdict {
-        for piece in words.iter().flatten().flatten() {
+    fn begin_count<'w>(
+        &mut self,
+        words: impl Iterator<Item = &'w Word>,
+        scope: &mut Scope,
+    ) -> Verdict {
+        for piece in words.flatten() {
             if let Piece::Number(word) = piece {
                 for text in self.texts(word, scope)? {
                     self.compute(text.split(';').next().unwrap_or_default(), scope)?;
@@ -473,7 +482,9 @@ fn keyed(word: &[Piece]) -> Option<(&[Piece], &[Piece])> {
 
 /// One array behind another.
 fn appended(before: &Elements, added: &Elements) -> Elements {
-    let after = before.iter().filter_map(|(key, _)| key.parse::<usize>().ok());
+    let after = before
+        .iter()
+        .filter_map(|(key, _)| key.parse::<usize>().ok());
     let first = after.max().map_or(0, |last| last.saturating_add(1));
     let added = added.iter().map(|(key, one)| match key.parse::<usize>() {
         Ok(at) => (first.saturating_add(at).to_string(), one.clone()),

@@ -11,7 +11,14 @@ const MOST: usize = 64;
 
 const COPYING: Grammar<'static> = Grammar {
     letters: "tSmogZ?",
-    long: &["target-directory", "suffix", "mode", "owner", "group", "reflink"],
+    long: &[
+        "target-directory",
+        "suffix",
+        "mode",
+        "owner",
+        "group",
+        "reflink",
+    ],
 };
 const SYNCING: Grammar<'static> = Grammar {
     letters: "eBTfM@cFiJloPSX",
@@ -129,7 +136,9 @@ fn below(directory: &Argument) -> Argument {
 }
 
 fn after_key(arguments: &[Argument], key: &str) -> Vec<Argument> {
-    let values = arguments.iter().filter_map(|one| one.text.strip_prefix(key));
+    let values = arguments
+        .iter()
+        .filter_map(|one| one.text.strip_prefix(key));
     values.map(Argument::of).collect()
 }
 
@@ -180,7 +189,10 @@ fn checked(arguments: &[Argument]) -> Vec<Argument> {
         long: &["file", "export"],
     };
     let (given, operands) = options::everywhere(arguments, grammar);
-    if options::has(&given, &["c", "check", "V", "h", "x", "export", "help", "version"]) {
+    if options::has(
+        &given,
+        &["c", "check", "V", "h", "x", "export", "help", "version"],
+    ) {
         return Vec::new();
     }
     let file = options::value(&given, &["f", "file"]).or(operands.first());
@@ -213,7 +225,9 @@ pub(super) fn mounts(call: &Call) -> Vec<Mount> {
     let is_link = call.name() == "ln";
     let (given, operands) = options::everywhere(call.arguments(), grammar);
     let binds = options::has(&given, &["bind", "rbind", "B", "R"])
-        || values(&given, &["o", "options"]).iter().any(|one| one.text.contains("bind"));
+        || values(&given, &["o", "options"])
+            .iter()
+            .any(|one| one.text.contains("bind"));
     let links = options::has(&given, &["s", "symbolic"]);
     let [of, at] = &operands[..] else {
         return Vec::new();
@@ -224,7 +238,10 @@ pub(super) fn mounts(call: &Call) -> Vec<Mount> {
     let known = |one: &Argument| {
         let paths = path::absolute(&emptied(&one.text), &call.directories);
         let known = |path: &String| !path.chars().any(is_unknown);
-        paths.into_iter().find(known).map(|path| path::normal(&path))
+        paths
+            .into_iter()
+            .find(known)
+            .map(|path| path::normal(&path))
     };
     match (known(at), known(of)) {
         (Some(at), Some(of)) => vec![Mount { at, of, is_link }],

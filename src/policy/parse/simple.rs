@@ -150,7 +150,8 @@ fn assignment(mut word: Word) -> Result<Assignment, Word> {
 /// The name, where its index stands, whether it is added to, and where the `=` is.
 #[allow(clippy::type_complexity)]
 fn target(word: &[Piece]) -> Option<(String, Option<(usize, usize)>, bool, usize)> {
-    let is = |at: usize, wanted: char| matches!(word.get(at), Some(Piece::Bare(one)) if *one == wanted);
+    let is =
+        |at: usize, wanted: char| matches!(word.get(at), Some(Piece::Bare(one)) if *one == wanted);
     let ends = |piece: &Piece| matches!(piece, Piece::Bare('[' | '+' | '='));
     let end = word.iter().position(ends)?;
     let name = bare(&word[..end]).filter(|name| is_name(name))?;

@@ -74,7 +74,9 @@ pub(super) fn container(arguments: &[Argument]) -> Vec<Inner> {
         }
         options = others;
         let (name, own) = named(&option.text);
-        let next = others.first().filter(|_| own.is_none() && takes_value(&option.text));
+        let next = others
+            .first()
+            .filter(|_| own.is_none() && takes_value(&option.text));
         if next.is_some() {
             options = others.get(1..).unwrap_or_default();
         }
@@ -108,7 +110,14 @@ fn named(option: &str) -> (&str, Option<&str>) {
     match option.find(|one: char| VALUED.contains(one)) {
         Some(at) if at + 1 < option.len() => {
             let value = option[at + 1..].trim_start_matches('=');
-            (if option[at..].starts_with('v') { "-v" } else { "-?" }, Some(value))
+            (
+                if option[at..].starts_with('v') {
+                    "-v"
+                } else {
+                    "-?"
+                },
+                Some(value),
+            )
         }
         Some(at) if option[at..].starts_with('v') => ("-v", None),
         Some(at) if option[at..].starts_with('w') => ("-w", None),
@@ -128,7 +137,9 @@ fn takes_value(option: &str) -> bool {
 fn volume(text: &str) -> Option<Mount> {
     let mut parts = text.splitn(3, ':');
     let (of, at) = (parts.next()?, parts.next()?);
-    let is_read_only = parts.next().is_some_and(|flags| flags.split(',').any(|one| one == "ro"));
+    let is_read_only = parts
+        .next()
+        .is_some_and(|flags| flags.split(',').any(|one| one == "ro"));
     let is_path = of.contains('/') || of.starts_with(HOME);
     (is_path && !is_read_only).then(|| mount(at, of))
 }
@@ -137,9 +148,13 @@ fn volume(text: &str) -> Option<Mount> {
 fn mounted(text: &str) -> Option<Mount> {
     let value = |keys: &[&str]| {
         let mut parts = text.split(',').filter_map(|part| part.split_once('='));
-        parts.find(|(key, _)| keys.contains(key)).map(|(_, value)| value)
+        parts
+            .find(|(key, _)| keys.contains(key))
+            .map(|(_, value)| value)
     };
-    let is_read_only = text.split(',').any(|part| matches!(part, "ro" | "readonly" | "readonly=true"));
+    let is_read_only = text
+        .split(',')
+        .any(|part| matches!(part, "ro" | "readonly" | "readonly=true"));
     let of = value(&["source", "src"])?;
     let at = value(&["target", "destination", "dst"])?;
     (!is_read_only && of.contains('/')).then(|| mount(at, of))
@@ -151,19 +166,17 @@ pub(super) fn behind_dashes(arguments: &[Argument]) -> Vec<Inner> {
         .iter()
         .any(|one| matches!(&*one.text, "exec" | "run" | "debug"));
     let dashes = arguments.iter().position(|one| one.text == "--");
-    match dashes.filter(|_| verb) {
-        Some(at) => Inner::words(&arguments[at + 1..], Shell::Elsewhere),
-        None => {
-            let grammar = Grammar {
-                letters: "nc",
-                long: &["namespace", "container", "context", "kubeconfig"],
-            };
-            let exec = arguments.iter().position(|one| one.text == "exec");
-            let rest = exec.map_or(&[][..], |at| &arguments[at + 1..]);
-            // The container's name, and options behind it.
-            let (_, rest) = options::leading(rest, grammar);
-            let (_, rest) = options::leading(rest.get(1..).unwrap_or_default(), grammar);
-            Inner::words(rest, Shell::Elsewhere)
-        }
+    if let Some(at) = dashes.filter(|_| verb) {
+        return Inner::words(&arguments[at + 1..], Shell::Elsewhere);
     }
+    let grammar = Grammar {
+        letters: "nc",
+        long: &["namespace", "container", "context", "kubeconfig"],
+    };
+    let exec = arguments.iter().position(|one| one.text == "exec");
+    let rest = exec.map_or(&[][..], |at| &arguments[at + 1..]);
+    // The container's name, and options behind it.
+    let (_, rest) = options::leading(rest, grammar);
+    let (_, rest) = options::leading(rest.get(1..).unwrap_or_default(), grammar);
+    Inner::words(rest, Shell::Elsewhere)
 }

@@ -179,9 +179,7 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" => {
             seen(container::container(arguments))
         }
-        "kubectl" | "oc" | "lxc" | "incus" | "crictl" => {
-            seen(container::behind_dashes(arguments))
-        }
+        "kubectl" | "oc" | "lxc" | "incus" | "crictl" => seen(container::behind_dashes(arguments)),
         "screen" => seen(session::screen(arguments)),
         "tmux" => seen(session::tmux(arguments)),
         "script" => seen(session::script(arguments)),
@@ -235,9 +233,15 @@ fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
     let directory = wrapper.directory(&given);
     unwrapped.inner = all_at(inner, directory.as_ref());
     // A unit's commands before and after its own.
-    let properties = given.iter().filter(|one| matches!(&*one.name, "p" | "property"));
+    let properties = given
+        .iter()
+        .filter(|one| matches!(&*one.name, "p" | "property"));
     for value in properties.filter_map(|one| one.value.as_ref()) {
-        if let Some((_, script)) = value.text.split_once('=').filter(|(key, _)| key.starts_with("Exec")) {
+        if let Some((_, script)) = value
+            .text
+            .split_once('=')
+            .filter(|(key, _)| key.starts_with("Exec"))
+        {
             unwrapped.inner.extend(Inner::script(script, Shell::Child));
         }
     }
@@ -255,7 +259,9 @@ fn environment(arguments: &[Argument]) -> Unwrapped {
     let mut splits = 0;
     while let Some(after) = options::first(&rest, GRAMMAR, &mut given) {
         // `-S` holds several arguments in one, and options among them.
-        let last = given.last().filter(|one| matches!(&*one.name, "S" | "split-string"));
+        let last = given
+            .last()
+            .filter(|one| matches!(&*one.name, "S" | "split-string"));
         rest = match last.and_then(|one| one.value.as_ref()) {
             Some(text) if splits < MOST_SPLITS => {
                 splits += 1;

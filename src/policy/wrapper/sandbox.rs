@@ -8,15 +8,49 @@ use super::{Inner, Shell, all_at, shell};
 
 /// bubblewrap's options with two values.
 const TWO: &[&str] = &[
-    "bind", "bind-try", "dev-bind", "dev-bind-try", "ro-bind", "ro-bind-try", "setenv", "symlink",
-    "file", "bind-data", "ro-bind-data", "chmod",
+    "bind",
+    "bind-try",
+    "dev-bind",
+    "dev-bind-try",
+    "ro-bind",
+    "ro-bind-try",
+    "setenv",
+    "symlink",
+    "file",
+    "bind-data",
+    "ro-bind-data",
+    "chmod",
 ];
 /// Those with one.
 const ONE: &[&str] = &[
-    "dev", "proc", "tmpfs", "mqueue", "dir", "chdir", "unsetenv", "uid", "gid", "hostname", "args",
-    "lock-file", "sync-fd", "seccomp", "exec-label", "file-label", "perms", "size", "cap-add",
-    "cap-drop", "userns", "pidns", "info-fd", "json-status-fd", "block-fd", "remount-ro",
-    "overlay-src", "tmp-overlay",
+    "dev",
+    "proc",
+    "tmpfs",
+    "mqueue",
+    "dir",
+    "chdir",
+    "unsetenv",
+    "uid",
+    "gid",
+    "hostname",
+    "args",
+    "lock-file",
+    "sync-fd",
+    "seccomp",
+    "exec-label",
+    "file-label",
+    "perms",
+    "size",
+    "cap-add",
+    "cap-drop",
+    "userns",
+    "pidns",
+    "info-fd",
+    "json-status-fd",
+    "block-fd",
+    "remount-ro",
+    "overlay-src",
+    "tmp-overlay",
 ];
 
 pub(super) fn bubblewrap(arguments: &[Argument]) -> Vec<Inner> {
@@ -63,7 +97,9 @@ pub(super) fn mount(at: &str, of: &str) -> Mount {
 
 /// `capsh -- -c 'script'`: what follows the dashes are a shell's arguments.
 pub(super) fn capabilities(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    let dashes = arguments.iter().position(|one| matches!(&*one.text, "--" | "=="));
+    let dashes = arguments
+        .iter()
+        .position(|one| matches!(&*one.text, "--" | "=="));
     match dashes {
         Some(at) => shell::shell(&arguments[at + 1..], input),
         None => Vec::new(),
@@ -75,8 +111,23 @@ pub(super) fn daemon(arguments: &[Argument]) -> Vec<Inner> {
     const GRAMMAR: Grammar<'static> = Grammar {
         letters: "xapnucgsdrNPIkRO",
         long: &[
-            "!start", "exec", "startas", "pidfile", "name", "user", "chuid", "group", "signal", "chdir",
-            "chroot", "nicelevel", "procsched", "iosched", "umask", "retry", "output",
+            "!start",
+            "exec",
+            "startas",
+            "pidfile",
+            "name",
+            "user",
+            "chuid",
+            "group",
+            "signal",
+            "chdir",
+            "chroot",
+            "nicelevel",
+            "procsched",
+            "iosched",
+            "umask",
+            "retry",
+            "output",
         ],
     };
     let (given, operands) = options::everywhere(arguments, GRAMMAR);

@@ -50,7 +50,10 @@ fn typed(keys: &[Argument]) -> Vec<Inner> {
     let texts = keys.iter().map(|key| match &*key.text {
         "Enter" | "C-m" | "C-j" | "KPEnter" => "\n".to_owned(),
         "Space" => " ".to_owned(),
-        text => text.replace("^M", "\n").replace("\\r", "\n").replace("\\n", "\n"),
+        text => text
+            .replace("^M", "\n")
+            .replace("\\r", "\n")
+            .replace("\\n", "\n"),
     });
     let text: String = texts.collect();
     // Without a key for it, someone may press it later.
@@ -146,7 +149,9 @@ pub(super) fn gdb(arguments: &[Argument]) -> Vec<Inner> {
                     "" => rest.next().map_or("", |(_, one)| &one.text),
                     own => own,
                 };
-                let script = value.strip_prefix('!').or_else(|| value.strip_prefix("shell "));
+                let script = value
+                    .strip_prefix('!')
+                    .or_else(|| value.strip_prefix("shell "));
                 if let Some(script) = script {
                     inner.extend(Inner::script(script, Shell::Child));
                 }
@@ -161,12 +166,19 @@ pub(super) fn gdb(arguments: &[Argument]) -> Vec<Inner> {
 pub(super) fn hyperfine(arguments: &[Argument]) -> Vec<Inner> {
     const GRAMMAR: Grammar<'static> = Grammar {
         letters: "wmMrspcSPLDunN?",
-        long: &["warmup", "min-runs", "max-runs", "runs", "prepare", "setup", "cleanup", "shell"],
+        long: &[
+            "warmup", "min-runs", "max-runs", "runs", "prepare", "setup", "cleanup", "shell",
+        ],
     };
     let (given, operands) = options::everywhere(arguments, GRAMMAR);
     let asides = given
         .iter()
-        .filter(|one| matches!(&*one.name, "p" | "s" | "c" | "prepare" | "setup" | "cleanup"))
+        .filter(|one| {
+            matches!(
+                &*one.name,
+                "p" | "s" | "c" | "prepare" | "setup" | "cleanup"
+            )
+        })
         .filter_map(|one| one.value.as_ref());
     let scripts = operands.iter().chain(asides);
     scripts
@@ -178,7 +190,15 @@ pub(super) fn hyperfine(arguments: &[Argument]) -> Vec<Inner> {
 pub(super) fn ansible(arguments: &[Argument]) -> Vec<Inner> {
     const GRAMMAR: Grammar<'static> = Grammar {
         letters: "amiulefMtBPc",
-        long: &["args", "module-name", "inventory", "user", "limit", "extra-vars", "forks"],
+        long: &[
+            "args",
+            "module-name",
+            "inventory",
+            "user",
+            "limit",
+            "extra-vars",
+            "forks",
+        ],
     };
     let (given, _) = options::everywhere(arguments, GRAMMAR);
     let module = options::value(&given, &["m", "module-name"]);

@@ -37,13 +37,20 @@ pub(super) fn shell(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     }
     let given = |inner: Vec<Inner>, rest: &[Argument]| -> Vec<Inner> {
         let mut inner = inner.into_iter();
-        inner.next().map(|one| one.given(None, rest)).into_iter().collect()
+        inner
+            .next()
+            .map(|one| one.given(None, rest))
+            .into_iter()
+            .collect()
     };
     match rest {
         [script, others @ ..] if has_script => {
             let (zero, others) = (others.first(), others.get(1..).unwrap_or_default());
             let script = Inner::script(&*script.text, Shell::Child);
-            script.into_iter().map(|one| one.given(zero, others)).collect()
+            script
+                .into_iter()
+                .map(|one| one.given(zero, others))
+                .collect()
         }
         rest if reads => given(Inner::read(input, Shell::Child), rest),
         [file, others @ ..] if file.printed.is_some() => {
@@ -72,7 +79,10 @@ pub(super) fn source(arguments: &[Argument], input: &Input) -> Vec<Inner> {
         None => Vec::new(),
     };
     if !others.is_empty() {
-        inner = inner.into_iter().map(|one| one.given(None, others)).collect();
+        inner = inner
+            .into_iter()
+            .map(|one| one.given(None, others))
+            .collect();
     }
     inner
 }
@@ -106,7 +116,10 @@ pub(super) fn su(arguments: &[Argument], input: &Input) -> Vec<Inner> {
         Some(script) => {
             let (zero, others) = (rest.first(), rest.get(1..).unwrap_or_default());
             let script = Inner::script(&*script.text, Shell::Child);
-            script.into_iter().map(|one| one.given(zero, others)).collect()
+            script
+                .into_iter()
+                .map(|one| one.given(zero, others))
+                .collect()
         }
         // The user's shell gets what follows the name.
         None if !rest.is_empty() => shell(rest, input),
@@ -116,7 +129,9 @@ pub(super) fn su(arguments: &[Argument], input: &Input) -> Vec<Inner> {
 
 /// `sg group 'command'` and `sg group -c 'command'`.
 pub(super) fn sg(arguments: &[Argument]) -> Vec<Inner> {
-    let mut words = arguments.iter().filter(|one| !matches!(&*one.text, "-" | "-c"));
+    let mut words = arguments
+        .iter()
+        .filter(|one| !matches!(&*one.text, "-" | "-c"));
     words.next();
     match words.next() {
         Some(script) => Inner::script(&*script.text, Shell::Child),

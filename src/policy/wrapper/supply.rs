@@ -134,7 +134,10 @@ pub(super) fn parallel(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     let scripts = scripts
         .into_iter()
         .flat_map(|script| Inner::script(script, Shell::Child));
-    all_at(scripts.collect(), options::value(&given, &["wd", "workdir"]))
+    all_at(
+        scripts.collect(),
+        options::value(&given, &["wd", "workdir"]),
+    )
 }
 
 /// The command with an item in the places that are for it.
@@ -175,7 +178,10 @@ pub(super) fn git(arguments: &[Argument]) -> Vec<Inner> {
     let mut inner = Vec::new();
     for one in given.iter().filter(|one| one.name == "c") {
         let value = one.value.as_ref().map_or("", |value| &value.text);
-        if let Some((_, script)) = value.split_once("=!").filter(|(key, _)| key.starts_with("alias.")) {
+        if let Some((_, script)) = value
+            .split_once("=!")
+            .filter(|(key, _)| key.starts_with("alias."))
+        {
             inner.extend(Inner::script(script, Shell::Child));
         }
     }
@@ -184,7 +190,7 @@ pub(super) fn git(arguments: &[Argument]) -> Vec<Inner> {
             rest,
             Grammar {
                 letters: "e",
-                long: &["exclude", "pathspec-from-file"],
+                long: &["!force", "!dry-run", "exclude", "pathspec-from-file"],
             },
         );
         let has = |names: &[&str]| options::has(&options, names);
@@ -249,6 +255,8 @@ pub(super) fn tar(arguments: &[Argument]) -> Vec<Inner> {
 pub(in super::super) const TAR: Grammar<'static> = Grammar {
     letters: "bCfFgHIKLNTVX",
     long: &[
+        "!remove-files",
+        "!extract",
         "directory",
         "file",
         "exclude",

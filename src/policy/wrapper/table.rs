@@ -81,7 +81,7 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
         assigns: true,
         asks: &["-l", "--list", "-e", "--edit", "-v", "-K", "-V"],
         starts_shell: true,
-        goes: &["D", "chdir"],
+        goes: &["D", "chdir", "R", "chroot"],
         ..through(
             &["sudo"],
             "ugpChrtTDRU",
@@ -209,7 +209,12 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     },
     other(&["strace"], "abeEIoOpPsSuUX", &[], 0),
     other(&["ltrace"], "abeDEFlnopsuwxA", &["output", "library"], 0),
-    other(&["valgrind", "firejail", "chronic", "ifne", "rlwrap"], "", &[], 0),
+    other(
+        &["valgrind", "firejail", "chronic", "ifne", "rlwrap"],
+        "",
+        &[],
+        0,
+    ),
     Wrapper {
         verbs: &["stat", "record", "trace", "mem", "c2c"],
         ..other(&["perf"], "eopFcgtCGD", &["event", "output", "pid"], 0)
@@ -263,35 +268,59 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     ),
     other(&["prlimit"], "op", &["output", "pid"], 0),
     other(&["choom"], "np", &["adjust", "pid"], 0),
-    other(&["numactl"], "iNCmpPlHS", &["cpunodebind", "membind", "physcpubind", "interleave"], 0),
+    other(
+        &["numactl"],
+        "iNCmpPlHS",
+        &["cpunodebind", "membind", "physcpubind", "interleave"],
+        0,
+    ),
     other(&["cpulimit"], "lpeP", &["limit", "pid", "exe", "path"], 0),
     other(&["aa-exec"], "pn", &["profile", "namespace"], 0),
     other(&["runcon"], "crtlu", &["type", "user", "role", "range"], 0),
-    other(&["gosu", "su-exec", "setuidgid", "s6-setuidgid", "faketime"], "f", &[], 1),
+    other(
+        &["gosu", "su-exec", "setuidgid", "s6-setuidgid", "faketime"],
+        "f",
+        &[],
+        1,
+    ),
     other(&["chpst"], "uUbmdoprcfltn/", &[], 0),
     other(&["softlimit"], "adcflmoprst", &[], 0),
     other(&["tini", "dumb-init", "catatonit"], "pe", &[], 0),
     other(&["setarch"], "", &[], 1),
-    other(&["linux32", "linux64", "i386", "x86_64", "eatmydata"], "", &[], 0),
     other(
-        &["systemd-inhibit"],
+        &["linux32", "linux64", "i386", "x86_64", "eatmydata"],
         "",
-        &["what", "who", "why", "mode"],
+        &[],
         0,
     ),
+    other(&["systemd-inhibit"], "", &["what", "who", "why", "mode"], 0),
     other(&["systemd-cat"], "tp", &["identifier", "priority"], 0),
     Wrapper {
         start: Some("/"),
         ..other(
             &["systemd-nspawn"],
             "DMiupS",
-            &["directory", "machine", "image", "user", "bind", "bind-ro", "chdir", "setenv"],
+            &[
+                "directory",
+                "machine",
+                "image",
+                "user",
+                "bind",
+                "bind-ro",
+                "chdir",
+                "setenv",
+            ],
             0,
         )
     },
     other(&["lxc-attach"], "nfglPpsuve", &["name"], 0),
     other(&["lxc-execute"], "nf", &["name"], 0),
-    other(&["xvfb-run"], "enpsfw", &["auth-file", "error-file", "server-num", "server-args"], 0),
+    other(
+        &["xvfb-run"],
+        "enpsfw",
+        &["auth-file", "error-file", "server-num", "server-args"],
+        0,
+    ),
     other(&["sshpass"], "pfdP", &[], 0),
     other(&["torsocks", "proxychains", "proxychains4"], "f", &[], 0),
     Wrapper {
@@ -336,11 +365,17 @@ impl Wrapper {
 
     /// Whether the argument after this one is a script.
     pub(super) fn is_script(&self, option: &str) -> bool {
-        let name = option.strip_prefix("--").or_else(|| option.strip_prefix('-'));
+        let name = option
+            .strip_prefix("--")
+            .or_else(|| option.strip_prefix('-'));
         name.filter(|name| !name.is_empty()).is_some_and(|name| {
-            self.scripts
-                .iter()
-                .any(|one| if option.starts_with("--") { one.len() > 1 && one.starts_with(name) } else { *one == name })
+            self.scripts.iter().any(|one| {
+                if option.starts_with("--") {
+                    one.len() > 1 && one.starts_with(name)
+                } else {
+                    *one == name
+                }
+            })
         })
     }
 
@@ -382,7 +417,7 @@ impl Wrapper {
                     Some(Argument::of(path))
                 }
                 // A new root is where it starts.
-                "R" | "root" => Some(Argument::of("/")),
+                "R" | "root" | "chroot" => Some(Argument::of("/")),
                 _ => Some(value.clone()),
             }
         });
