@@ -11,6 +11,7 @@ mod demo;
 mod detach;
 mod doctor;
 mod errors;
+mod evasion;
 mod examples;
 mod exec;
 mod full;
