@@ -13,6 +13,7 @@ mod detach;
 mod doctor;
 mod drop_box;
 mod errors;
+mod evasion;
 mod examples;
 mod exec;
 mod full;
