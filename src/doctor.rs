@@ -151,7 +151,7 @@ fn trail(directory: &Path) -> Finding {
             problem: Some(problem),
             ..
         }) => Finding::bad(what, problem, "find out who changed it"),
-        Ok(verified) => Finding::good(what, format!("{} lines in order", verified.lines)),
+        Ok(verified) => Finding::good(what, verified.summary()),
         Err(error) => Finding::bad(what, error, "check the rights of the data directory"),
     }
 }
