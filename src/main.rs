@@ -82,9 +82,10 @@ fn verify_audit(config: &Config) -> Result<(), String> {
     }
     writeln!(
         io::stdout(),
-        "{} in {} files\n{}last: {}",
-        verified.summary(),
+        "{} lines in {} files are in order{}\n{}last: {}",
+        verified.lines,
         verified.files.len(),
+        verified.remarks(),
         verified.open_calls(),
         verified.last
     )

@@ -85,6 +85,7 @@ impl Orchestrator {
             Arc::clone(&config),
             &data,
             Arc::clone(&servers),
+            pool.clone(),
         ));
         let jobs = Jobs::new(
             Arc::clone(&config),

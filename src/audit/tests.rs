@@ -212,7 +212,7 @@ fn a_trail_of_an_earlier_version_gets_an_anchor() {
     scene.add("new");
     let verified = scene.assert_in_order(5);
     assert_eq!(verified.adopted.as_ref().map(|old| old.lines), Some(4));
-    assert!(verified.summary().contains("the first 4 are older"));
+    assert!(verified.remarks().contains("the first 4 are older"));
     let anchor: serde_json::Value = serde_json::from_slice(&scene.anchor()).unwrap();
     assert_eq!(anchor["lines"], 5);
     // From then on it is held to it.
@@ -384,7 +384,7 @@ fn calls_without_an_end_are_told() {
         .map(|call| call.tool.as_str())
         .collect();
     assert_eq!((open, verified.running), (vec!["one", "three"], 0));
-    assert!(verified.summary().ends_with("2 calls have no end"));
+    assert!(verified.remarks().contains("2 calls have no end"));
     assert!(verified.open_calls().contains("one on `web1`"));
     calls.interrupt().unwrap();
     calls.end(&one, Outcome::named("ok"), None).unwrap();

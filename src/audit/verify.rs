@@ -49,37 +49,31 @@ pub struct OpenCall {
 }
 
 impl Verified {
-    /// What was found, for people.
-    pub fn summary(&self) -> String {
-        let mut text = format!("{} lines in order", self.lines);
-        // Writing to a string cannot fail.
-        if self.is_shortened {
-            text.push_str("; older files were removed");
-        }
-        if let Some(Adopted { time, lines }) = &self.adopted {
-            let _ = write!(
-                text,
-                "; the first {lines} are older than `{ANCHOR_FILE}`, which was made at {time}"
-            );
-        }
-        match self.running {
-            0 => {}
-            1 => text.push_str("; 1 call is under way"),
-            more => {
-                let _ = write!(text, "; {more} calls are under way");
-            }
-        }
-        match self.open.len() {
-            0 => {}
-            1 => text.push_str("; 1 call has no end"),
-            more => {
-                let _ = write!(text, "; {more} calls have no end");
-            }
-        }
-        text
+    /// What there is to say of it, to be added to a sentence.
+    pub fn remarks(&self) -> String {
+        let shortened = self
+            .is_shortened
+            .then(|| "older files were removed".to_owned());
+        let adopted = self.adopted.as_ref().map(|Adopted { time, lines }| {
+            format!("the first {lines} are older than `{ANCHOR_FILE}`, which was made at {time}")
+        });
+        let running = match self.running {
+            0 => None,
+            1 => Some("1 call is under way".to_owned()),
+            more => Some(format!("{more} calls are under way")),
+        };
+        let open = match self.open.len() {
+            0 => None,
+            1 => Some("1 call has no end, for its process ended in it".to_owned()),
+            more => Some(format!(
+                "{more} calls have no end, for their processes ended in them"
+            )),
+        };
+        let remarks = [shortened, adopted, running, open].into_iter().flatten();
+        remarks.map(|remark| format!("; {remark}")).collect()
     }
 
-    /// The calls without an end, a line each: their process ended in them.
+    /// The calls without an end, a line each.
     pub fn open_calls(&self) -> String {
         let mut text = String::new();
         for call in self.open.iter().take(LISTED) {

@@ -98,7 +98,17 @@ impl Policy {
 
     /// Whether the text, given to one shell, may be run. Steps of a sequence are one text, joined by newlines.
     pub fn judge(&self, text: &str) -> Result<(), Refusal> {
-        judge::Judge::new(&self.block, &self.allow).text(text)
+        judge::Judge::new(&self.block, &self.allow).text(text, None)
+    }
+
+    /// The same for a text whose commands are given `input` to read, as a shell is.
+    pub fn judge_with_input(&self, text: &str, input: &str) -> Result<(), Refusal> {
+        judge::Judge::new(&self.block, &self.allow).text(text, Some(input))
+    }
+
+    /// Whether nothing in the text is forbidden, be it allowed or not.
+    pub fn judge_forbidden(&self, text: &str) -> Result<(), Refusal> {
+        judge::Judge::new(&self.block, &[]).text(text, None)
     }
 }
 

@@ -62,7 +62,8 @@ impl JsonFile {
         self
     }
 
-    /// Makes it an error that the file does not parse, where going on without it would not be safe.
+    /// Makes it an error that the file does not parse, or is empty, where going on without it would not
+    /// be safe.
     #[must_use]
     pub fn or_nothing(mut self) -> Self {
         self.stays = true;
@@ -87,11 +88,40 @@ impl JsonFile {
     ///
     /// One that does not parse is set aside under a dated name, and the backup is used if there is one.
     pub fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
-        match parse(&self.path)? {
+        match self.parse(&self.path)? {
             Parsed::Good(value) => Ok(value),
+            Parsed::Missing => Ok(T::default()),
             // Under the lock, so that only one process sets it aside.
             Parsed::Broken(_) => self.lock()?.read(),
         }
+    }
+
+    /// The same, telling a file that is not there from one that says nothing.
+    pub fn read_present<T: DeserializeOwned + Default>(&self) -> Result<Option<T>, Error> {
+        match self.parse(&self.path)? {
+            Parsed::Good(value) => Ok(Some(value)),
+            Parsed::Missing => Ok(None),
+            Parsed::Broken(_) => self.lock()?.read().map(Some),
+        }
+    }
+
+    fn parse<T: DeserializeOwned + Default>(&self, path: &Path) -> Result<Parsed<T>, Error> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Parsed::Missing),
+            Err(error) => return Err(Error::storage(path, "read", &error)),
+        };
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(if self.stays {
+                Parsed::Broken("it is empty; without the file, the defaults hold".to_owned())
+            } else {
+                Parsed::Good(T::default())
+            });
+        }
+        Ok(match serde_json::from_slice(&bytes) {
+            Ok(value) => Parsed::Good(value),
+            Err(error) => Parsed::Broken(error.to_string()),
+        })
     }
 
     /// Reads, changes and replaces the file as one step that no other process can come between.
@@ -178,25 +208,9 @@ pub(crate) fn sibling(path: &Path, extension: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Parsed::Good(T::default()));
-        }
-        Err(error) => return Err(Error::storage(path, "read", &error)),
-    };
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Parsed::Good(T::default()));
-    }
-    Ok(match serde_json::from_slice(&bytes) {
-        Ok(value) => Parsed::Good(value),
-        Err(error) => Parsed::Broken(error.to_string()),
-    })
-}
-
 enum Parsed<T> {
     Good(T),
+    Missing,
     Broken(String),
 }
 
@@ -204,8 +218,9 @@ impl Locked<'_> {
     /// As [`JsonFile::read`], with the certainty that nobody changes the file meanwhile.
     pub fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
         let file = self.file;
-        let problem = match parse(&file.path)? {
+        let problem = match file.parse(&file.path)? {
             Parsed::Good(value) => return Ok(value),
+            Parsed::Missing => return Ok(T::default()),
             Parsed::Broken(problem) => problem,
         };
         if file.stays {
@@ -216,8 +231,8 @@ impl Locked<'_> {
         fs::rename(&file.path, &aside)
             .map_err(|error| Error::storage(&file.path, "set aside", &error))?;
         let rescued = match &file.backup {
-            Some(backup) => match parse(backup)? {
-                Parsed::Good(value) if backup.exists() => {
+            Some(backup) => match file.parse(backup)? {
+                Parsed::Good(value) => {
                     // In its place again, or the next reader would find nothing there.
                     fs::read(backup)
                         .and_then(|bytes| file.write_durably(&bytes))

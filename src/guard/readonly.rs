@@ -1,0 +1,284 @@
+//! Servers that are only to be read, by whatever alias: only a person lets them be changed, in the file.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::Guard;
+use crate::error::Error;
+use crate::ssh::host_key::Identity;
+use crate::ssh::{Endpoint, Pool, patience};
+use crate::store::servers::{Server, Servers};
+use crate::sync::lock;
+
+/// How long a read-only server that no key is known of may take to show one.
+const SHOWS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long one that did not is left in peace.
+const ASKED_AGAIN: Duration = Duration::from_secs(60);
+
+/// Servers on the way to another.
+const LONGEST_WAY: usize = 16;
+
+/// The host keys that servers were asked for, by alias and configuration.
+#[derive(Debug, Default)]
+pub(super) struct Asked(Mutex<HashMap<String, (Server, Instant, Vec<Identity>)>>);
+
+impl Guard {
+    /// Refuses to run or change something on a server that is only to be read, whatever it is called. Only
+    /// what is configured here is looked at; [`Guard::checked`] sees more, once a job begins.
+    pub fn may_change(&self, alias: &str, tool: &str) -> Result<(), Error> {
+        self.may_configure(tool)?;
+        let Some(server) = self.unless_read_only(alias, tool)? else {
+            return Ok(());
+        };
+        let read_only = self.read_only()?;
+        if read_only.is_empty() {
+            return Ok(());
+        }
+        let Some(here) = Endpoint::configured(&server, &self.servers) else {
+            return Ok(());
+        };
+        let same = read_only.iter().find(|(_, other)| {
+            Endpoint::configured(other, &self.servers).is_some_and(|there| there == here)
+        });
+        same.map_or(Ok(()), |(name, _)| Err(same_place(alias, name, tool)))
+    }
+
+    /// Refuses to configure a server so that one that is only to be read could be changed by it, or would
+    /// lie somewhere else.
+    pub async fn may_put(&self, alias: &str, server: &Server, tool: &str) -> Result<(), Error> {
+        self.may_configure(tool)?;
+        let before = self.unless_read_only(alias, tool)?;
+        let read_only = self.read_only()?;
+        if read_only.is_empty() {
+            return Ok(());
+        }
+        let here = self.pool.endpoint(alias, server).await?;
+        if let Some((name, _)) = self.behind(alias, &read_only) {
+            let stays = match &before {
+                Some(before) => self.pool.endpoint(alias, before).await? == here,
+                None => false,
+            };
+            if !stays {
+                return Err(on_the_way(alias, name, tool));
+            }
+        }
+        if server.readonly == Some(true) {
+            return Ok(());
+        }
+        let known = self.pool.known_keys(alias, server).await?;
+        for (name, other) in &read_only {
+            if self.is_at(&here, name, other).await {
+                return Err(same_place(alias, name, tool));
+            }
+            let others = self.pool.known_keys(name, other).await.unwrap_or_default();
+            if known.iter().any(|key| is_among(key, &others)) {
+                return Err(same_key(alias, name, tool));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to remove a server that is only to be read, or that the way to one leads through.
+    pub fn may_remove(&self, alias: &str, tool: &str) -> Result<(), Error> {
+        self.may_configure(tool)?;
+        self.unless_read_only(alias, tool)?;
+        match self.behind(alias, &self.read_only()?) {
+            Some((name, _)) => Err(on_the_way(alias, name, tool)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to accept another host key for a server that is only to be read, than those on record:
+    /// they say which server it is.
+    pub fn may_trust(&self, alias: &str, replaces: bool, tool: &str) -> Result<(), Error> {
+        self.may_configure(tool)?;
+        if replaces {
+            self.may_change(alias, tool)?;
+        }
+        Ok(())
+    }
+
+    /// The connections for a job that runs or changes something: none of them leads to a server that is
+    /// only to be read, as its host key shows before anything is sent.
+    pub async fn checked(&self, alias: &str, tool: &'static str) -> Result<Pool, Error> {
+        let read_only = self.read_only()?;
+        if read_only.is_empty() {
+            return Ok(self.pool.clone());
+        }
+        let server = self.pool.server(alias)?;
+        let here = self.pool.endpoint(alias, &server).await?;
+        for (name, other) in &read_only {
+            if self.is_at(&here, name, other).await {
+                return Err(same_place(alias, name, tool));
+            }
+        }
+        let keys = self.keys(&read_only).await?;
+        let shown = self.pool.identity(alias, patience(None)).await?;
+        self.refuse_known(alias, &[shown.clone()], &keys, tool)?;
+        // It may have other keys than the one that it has shown.
+        let is_compared =
+            |(_, known): &(String, Vec<Identity>)| known.iter().any(|key| key.kind == shown.kind);
+        if !keys.iter().all(is_compared) {
+            let all = self.asked(alias, &server).await?;
+            self.refuse_known(alias, &all, &keys, tool)?;
+        }
+        let (alias, keys) = (alias.to_owned(), Arc::new(keys));
+        Ok(self.pool.checked(Arc::new(move |shown: &Identity| {
+            match named_by(shown, &keys) {
+                Some(name) => Err(same_key(&alias, name, tool)),
+                None => Ok(()),
+            }
+        })))
+    }
+
+    /// The server of this alias, if there is one. One that is only to be read is refused.
+    fn unless_read_only(&self, alias: &str, tool: &str) -> Result<Option<Server>, Error> {
+        match self.servers.get(alias) {
+            Ok(server) if server.readonly == Some(true) => {
+                Err(super::read_only(&format!("server `{alias}`"), tool))
+            }
+            Ok(server) => Ok(Some(server)),
+            // One that is not known is refused by who wants to reach it.
+            Err(Error::UnknownAlias { .. }) => Ok(None),
+            // Whether it is to be read only cannot be told.
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_only(&self) -> Result<Vec<(String, Server)>, Error> {
+        self.servers
+            .matching(|server| server.readonly == Some(true))
+    }
+
+    /// A server of these that the way of leads through `alias`.
+    fn behind<'s>(
+        &self,
+        alias: &str,
+        servers: &'s [(String, Server)],
+    ) -> Option<&'s (String, Server)> {
+        servers
+            .iter()
+            .find(|(_, server)| leads_through(alias, server, &self.servers))
+    }
+
+    async fn is_at(&self, here: &Endpoint, name: &str, other: &Server) -> bool {
+        match self.pool.endpoint(name, other).await {
+            Ok(there) => here.is_same(&there).await,
+            Err(error) => {
+                tracing::warn!("where the read-only server `{name}` is cannot be told: {error}");
+                false
+            }
+        }
+    }
+
+    /// The host keys of each of these servers. One that nothing is known of is asked.
+    async fn keys(
+        &self,
+        servers: &[(String, Server)],
+    ) -> Result<Vec<(String, Vec<Identity>)>, Error> {
+        let keys = servers.iter().map(async |(name, server)| {
+            let mut known = self.pool.known_keys(name, server).await.unwrap_or_default();
+            if known.is_empty() {
+                let asked = timeout(SHOWS_WITHIN, self.asked(name, server)).await;
+                known = asked.ok().and_then(Result::ok).unwrap_or_default();
+                self.asked.note(name, server, &known);
+            }
+            (name.clone(), known)
+        });
+        Ok(join_all(keys).await)
+    }
+
+    /// Every host key of a server. It is asked once.
+    async fn asked(&self, alias: &str, server: &Server) -> Result<Vec<Identity>, Error> {
+        if let Some(known) = self.asked.known(alias, server) {
+            return Ok(known);
+        }
+        let shown = self.pool.shown_keys(alias).await?;
+        self.asked.note(alias, server, &shown);
+        Ok(shown)
+    }
+
+    fn refuse_known(
+        &self,
+        alias: &str,
+        shown: &[Identity],
+        keys: &[(String, Vec<Identity>)],
+        tool: &str,
+    ) -> Result<(), Error> {
+        let known = shown.iter().find_map(|key| named_by(key, keys));
+        known.map_or(Ok(()), |name| Err(same_key(alias, name, tool)))
+    }
+}
+
+impl Asked {
+    fn known(&self, alias: &str, server: &Server) -> Option<Vec<Identity>> {
+        let asked = lock(&self.0);
+        let (of, when, keys) = asked.get(alias)?;
+        let counts = !keys.is_empty() || when.elapsed() < ASKED_AGAIN;
+        (of == server && counts).then(|| keys.clone())
+    }
+
+    fn note(&self, alias: &str, server: &Server, keys: &[Identity]) {
+        let asked = (server.clone(), Instant::now(), keys.to_vec());
+        lock(&self.0).insert(alias.to_owned(), asked);
+    }
+}
+
+fn leads_through(alias: &str, server: &Server, servers: &Servers) -> bool {
+    let mut next = server.jump.clone();
+    for _ in 0..LONGEST_WAY {
+        let Some(jump) = next else { return false };
+        if jump == alias {
+            return true;
+        }
+        next = servers.get(&jump).ok().and_then(|server| server.jump);
+    }
+    false
+}
+
+/// The server that a host key is one of.
+fn named_by<'k>(key: &Identity, keys: &'k [(String, Vec<Identity>)]) -> Option<&'k str> {
+    let found = keys.iter().find(|(_, known)| is_among(key, known));
+    found.map(|(name, _)| name.as_str())
+}
+
+fn is_among(key: &Identity, known: &[Identity]) -> bool {
+    known
+        .iter()
+        .any(|other| other.fingerprint == key.fingerprint)
+}
+
+fn same_place(alias: &str, name: &str, tool: &str) -> Error {
+    refused(alias, name, tool, "leads to the same place as")
+}
+
+fn same_key(alias: &str, name: &str, tool: &str) -> Error {
+    refused(alias, name, tool, "has the same host key as")
+}
+
+fn refused(alias: &str, name: &str, tool: &str, because: &str) -> Error {
+    Error::ReadOnly {
+        subject: format!("server `{name}`, which `{alias}` leads to,"),
+        tool: tool.to_owned(),
+        advice: format!(
+            "`{alias}` {because} `{name}`, which is read-only; ask the person who runs this, who alone can \
+             change that, in servers.json"
+        ),
+    }
+}
+
+fn on_the_way(alias: &str, name: &str, tool: &str) -> Error {
+    Error::ReadOnly {
+        subject: format!("server `{name}`, whose way leads through `{alias}`,"),
+        tool: tool.to_owned(),
+        advice: format!(
+            "the way to `{name}`, which is read-only, leads through `{alias}`; ask the person who runs this, who \
+             alone can change that, in servers.json"
+        ),
+    }
+}
