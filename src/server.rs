@@ -336,7 +336,9 @@ impl ServerHandler for Orchestrator {
         let outcome = match &mut answer {
             Ok(CallToolResponse::Complete(result)) => {
                 let notices = self.0.data.take_notices();
-                result.content.extend(notices.into_iter().map(note));
+                result
+                    .content
+                    .extend(notices.iter().map(|notice| note(notice)));
                 hide_result(result);
                 let is_error = result.is_error == Some(true);
                 Outcome::of(is_error, result.structured_content.as_ref())
@@ -348,7 +350,7 @@ impl ServerHandler for Orchestrator {
             && let Some(notice) = self.end_audit(audited, outcome).await
             && let Ok(CallToolResponse::Complete(result)) = &mut answer
         {
-            result.content.push(note(notice));
+            result.content.push(note(&notice));
         }
         answer
     }
@@ -374,7 +376,7 @@ impl ServerHandler for Orchestrator {
     }
 }
 
-fn note(notice: String) -> ContentBlock {
+fn note(notice: &str) -> ContentBlock {
     ContentBlock::text(format!("Note: {notice}"))
 }
 

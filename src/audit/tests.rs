@@ -22,10 +22,8 @@ impl Scene {
 
     fn with_files_of(largest: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let trail = Trail {
-            largest,
-            ..Trail::open(directory.path())
-        };
+        let mut trail = Trail::open(directory.path());
+        trail.largest = largest;
         Self { directory, trail }
     }
 
@@ -107,9 +105,10 @@ fn finished(directory: &Path) -> Vec<PathBuf> {
 #[test]
 fn lines_make_a_chain_over_files_and_processes() {
     let scene = Scene::set();
-    let trails = [(); 3].map(|()| Trail {
-        largest: 4000,
-        ..Trail::open(scene.directory.path())
+    let trails = [(); 3].map(|()| {
+        let mut trail = Trail::open(scene.directory.path());
+        trail.largest = 4000;
+        trail
     });
     let begun = || Begun::new("task_exec", None, "0-gone");
     std::thread::scope(|scope| {
@@ -156,7 +155,8 @@ fn a_line_that_was_cut_off_does_not_swallow_the_next() {
 
 #[test]
 fn lines_taken_off_at_either_end_and_files_put_before_show_for_good() {
-    let ends: [(&str, fn(&str) -> String); 4] = [
+    type Change = fn(&str) -> String;
+    let ends: [(&str, Change); 4] = [
         ("the first", |text| without_lines(text, |index| index == 0)),
         ("the last", |text| without_lines(text, |index| index == 4)),
         ("all but one", |text| without_lines(text, |index| index < 4)),

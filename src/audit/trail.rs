@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ use super::lines::{Line, Lines};
 use super::{FILE, KEPT, LONGEST_LINE};
 use crate::error::Error;
 use crate::store::private;
+use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// Bytes of a finished file.
@@ -27,6 +29,8 @@ pub struct Trail {
     pub(super) directory: PathBuf,
     /// A file of this length is followed by a new one.
     pub(super) largest: u64,
+    /// Held by the one of this process whose turn it is to ask for the lock.
+    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Serialize)]
@@ -43,6 +47,7 @@ impl Trail {
         Self {
             directory: directory.to_owned(),
             largest: LARGEST,
+            turn: Arc::default(),
         }
     }
 
@@ -56,6 +61,7 @@ impl Trail {
     }
 
     fn append(&self, entry: &impl Serialize) -> io::Result<()> {
+        let _turn = lock(&self.turn);
         let _lock = self.lock()?;
         let path = self.path();
         is_regular(&path)?;
@@ -99,9 +105,9 @@ impl Trail {
         let path = lock_file(&self.directory);
         is_regular(&path)?;
         let mut options = OpenOptions::new();
-        let lock = private(options.create(true).truncate(false).write(true)).open(path)?;
-        wait_for(|| lock.try_lock())?;
-        Ok(lock)
+        let file = private(options.create(true).truncate(false).write(true)).open(path)?;
+        wait_for(|| file.try_lock())?;
+        Ok(file)
     }
 
     /// The anchor, made to fit what was written without it. A trail that has none gets one.
@@ -157,11 +163,13 @@ impl Trail {
             file.seek(SeekFrom::Start(anchor.length))?;
             let mut near = anchor.clone();
             let lines = Lines::new(BufReader::new(&mut *file), anchor.length);
-            if let Some(unfinished) = follow(lines, &mut near)? {
-                if let Some(line) = unfinished {
-                    file.set_len(line.start)?;
+            match follow(lines, &mut near)? {
+                Rest::InOrder => return Ok(near),
+                Rest::TornAt(start) => {
+                    file.set_len(start)?;
+                    return Ok(near);
                 }
-                return Ok(near);
+                Rest::Foreign => {}
             }
         }
         let mut far = anchor.clone();
@@ -210,24 +218,30 @@ impl Trail {
     }
 }
 
-/// Advances the anchor along lines that follow it. `None` if one does not; else the one at the end that
-/// a process did not come to finish, if there is one.
-fn follow(
-    lines: impl Iterator<Item = io::Result<Line>>,
-    anchor: &mut Anchor,
-) -> io::Result<Option<Option<Line>>> {
+/// What stands after the line that the anchor names.
+enum Rest {
+    /// Lines that follow it, or none.
+    InOrder,
+    /// At their end, from there on, one that a process did not come to finish.
+    TornAt(u64),
+    /// Something that does not follow.
+    Foreign,
+}
+
+/// Advances the anchor along the lines that follow it.
+fn follow(lines: impl Iterator<Item = io::Result<Line>>, anchor: &mut Anchor) -> io::Result<Rest> {
     for line in lines {
         let line = line?;
         if line.follows(&anchor.last) {
             anchor.lines += 1;
             anchor.last = line.hash;
         } else if line.is_torn() {
-            return Ok(Some(Some(line)));
+            return Ok(Rest::TornAt(line.start));
         } else {
-            return Ok(None);
+            return Ok(Rest::Foreign);
         }
     }
-    Ok(Some(None))
+    Ok(Rest::InOrder)
 }
 
 impl Line {
@@ -277,19 +291,19 @@ pub(super) fn lock_for_reading(directory: &Path) -> io::Result<Option<File>> {
     if !is_regular(&path)? {
         return Ok(None);
     }
-    let lock = File::open(path)?;
-    wait_for(|| lock.try_lock_shared())?;
-    Ok(Some(lock))
+    let file = File::open(path)?;
+    wait_for(|| file.try_lock_shared())?;
+    Ok(Some(file))
 }
 
 fn lock_file(directory: &Path) -> PathBuf {
     directory.join(format!("{FILE}.lock"))
 }
 
-fn wait_for(mut lock: impl FnMut() -> Result<(), TryLockError>) -> io::Result<()> {
+fn wait_for(mut attempt: impl FnMut() -> Result<(), TryLockError>) -> io::Result<()> {
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
-        match lock() {
+        match attempt() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                 std::thread::sleep(LOCK_RETRY);

@@ -70,7 +70,7 @@ impl Verified {
             )),
         };
         let remarks = [shortened, adopted, running, open].into_iter().flatten();
-        remarks.map(|remark| format!("; {remark}")).collect()
+        remarks.fold(String::new(), |text, remark| text + "; " + &remark)
     }
 
     /// The calls without an end, a line each.
@@ -157,13 +157,13 @@ impl<'a> Walk<'a> {
             return;
         }
         let follows = line.follows(&self.found.last);
-        let Some(link) = line.link else {
+        let Some(said) = line.link else {
             self.found.problem = Some(format!("{place} is no line of the audit trail"));
             return;
         };
         if self.found.lines == 0 {
             let removed = self.anchor.map_or(BEGINNING, |anchor| &anchor.removed.last);
-            if link.previous != removed {
+            if said.previous != removed {
                 self.headless = Some(place);
             }
         } else if !follows {
@@ -178,12 +178,12 @@ impl<'a> Walk<'a> {
             self.has_last |= line.hash == anchor.last;
         }
         self.found.last = line.hash;
-        self.note(link);
+        self.note(said);
     }
 
     /// Takes note of a call's beginning, or of its end.
-    fn note(&mut self, link: Link) {
-        let (Some(event), Some(call)) = (link.event, link.call) else {
+    fn note(&mut self, said: Link) {
+        let (Some(event), Some(call)) = (said.event, said.call) else {
             return;
         };
         let adopted = self.anchor.map(|anchor| anchor.adopted.as_ref());
@@ -194,10 +194,10 @@ impl<'a> Walk<'a> {
             self.begun.remove(&call);
         } else {
             let begun = OpenCall {
-                time: link.time.unwrap_or_default(),
-                tool: link.tool.unwrap_or_default(),
-                alias: link.alias,
-                process: link.process.unwrap_or_default(),
+                time: said.time.unwrap_or_default(),
+                tool: said.tool.unwrap_or_default(),
+                alias: said.alias,
+                process: said.process.unwrap_or_default(),
                 place: self.begun.len(),
             };
             self.begun.insert(call, begun);
@@ -224,14 +224,13 @@ impl<'a> Walk<'a> {
     /// What is wrong with the first line.
     fn beginning(&mut self) -> Option<String> {
         let place = self.headless.take()?;
-        let is_known = match self.anchor {
+        let is_known = if let Some(anchor) = self.anchor {
             // Files that were to be removed may still be there.
-            Some(anchor) => anchor.removed.last != BEGINNING && self.has_removed,
+            anchor.removed.last != BEGINNING && self.has_removed
+        } else {
             // Of an earlier version's many files, the oldest were removed.
-            None => {
-                self.found.is_shortened = self.begun_files >= KEPT;
-                self.found.is_shortened
-            }
+            self.found.is_shortened = self.begun_files >= KEPT;
+            self.found.is_shortened
         };
         (!is_known).then(|| {
             format!("{place} is not the first line that was written: lines before it are gone")

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::Guard;
 use crate::error::Error;
-use crate::policy::{Policy, Refusal};
+use crate::policy::Refusal;
 use crate::ssh::secrecy::{asks_for_secret, is_harmless};
 
 /// Answers of which each two are also judged one after the other, in either order: prompts may come in any.
@@ -21,41 +21,39 @@ impl Guard {
     /// A password is hardly ever a command that a rule forbids. What an allow list does not have is refused
     /// only where the command is known to run what it reads. No answer is quoted.
     pub fn may_answer(&self, cmd: &str, answers: &Answers) -> Result<(), Error> {
-        if answers
+        let telling = answers
             .iter()
-            .all(|(prompt, answer)| is_harmless(prompt, answer))
-        {
+            .filter(|(prompt, answer)| !is_harmless(prompt, answer));
+        let (prompts, texts): (Vec<_>, Vec<_>) = telling.unzip();
+        if texts.is_empty() {
             return Ok(());
         }
         let policy = self.policies.current()?;
-        for (prompt, answer) in answers {
-            if !is_harmless(prompt, answer) {
-                let judged = policy.judge_forbidden(answer);
-                judged.map_err(|refusal| refused(&[prompt], refusal))?;
-            }
+        for (prompt, text) in prompts.iter().zip(&texts) {
+            let judged = policy.judge_input(cmd, text);
+            judged.map_err(|refusal| refused(&[prompt], refusal))?;
         }
-        let prompts: Vec<_> = answers.keys().collect();
-        together(&policy, cmd, answers).map_err(|refusal| refused(&prompts, refusal))
+        let together = together(&texts);
+        let mut judged = together.iter().map(|text| policy.judge_input(cmd, text));
+        judged
+            .find_map(Result::err)
+            .map_or(Ok(()), |refusal| Err(refused(&prompts, refusal)))
     }
 }
 
-/// Judges answers as one text, in their order, in the place of what the command reads, and in pairs.
-fn together(policy: &Policy, cmd: &str, answers: &Answers) -> Result<(), Refusal> {
-    let all: Vec<_> = answers.values().map(String::as_str).collect();
-    let text = all.join("\n");
-    policy.judge_forbidden(&text)?;
-    policy.judge_with_input(cmd, &text)?;
-    if all.len() > PAIRED {
-        return Ok(());
-    }
-    for first in &all {
-        for second in &all {
-            let pair = format!("{first}\n{second}");
-            policy.judge_forbidden(&pair)?;
-            policy.judge_with_input(cmd, &pair)?;
-        }
-    }
-    Ok(())
+/// Answers one after the other: all in their order, and each two in either.
+fn together(texts: &[&String]) -> Vec<String> {
+    let pair = |first: &&String| {
+        let first = (*first).clone();
+        texts.iter().map(move |second| format!("{first}\n{second}"))
+    };
+    let mut together: Vec<_> = match texts.len() {
+        ..=PAIRED => texts.iter().flat_map(pair).collect(),
+        _ => Vec::new(),
+    };
+    let all: Vec<_> = texts.iter().map(|text| text.as_str()).collect();
+    together.push(all.join("\n"));
+    together
 }
 
 /// The refusal without the answers. A rule that is all of an answer would give a secret away.

@@ -48,8 +48,9 @@ pub struct Policies {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The file's version that was looked at last; `None` before the first look.
-    seen: Option<Option<Signature>>,
+    /// The file's version that was looked at last, if it was looked at.
+    seen: Option<Signature>,
+    is_read: bool,
     /// The last rules that could be read from it.
     good: Option<Arc<Standing>>,
     /// What was wrong with it at the last look.
@@ -125,11 +126,11 @@ impl Policies {
         let signature = self.file.signature();
         let mut state = lock(&self.state);
         // What is wrong may be mended without a change of the file.
-        if state.problem.is_some() || state.seen != Some(signature) {
+        if !state.is_read || state.problem.is_some() || state.seen != signature {
             // The signature is older than what is read: at worst the file is read once more.
             let read = self.read();
             self.take(&mut state, read);
-            state.seen = Some(signature);
+            (state.seen, state.is_read) = (signature, true);
         }
         match (&state.good, &state.problem) {
             (Some(good), problem) => Ok((Arc::clone(good), problem.clone())),

@@ -1,6 +1,7 @@
 //! Servers that are only to be read, by whatever alias: only a person lets them be changed, in the file.
 
 use std::collections::HashMap;
+use std::slice;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -23,9 +24,19 @@ const ASKED_AGAIN: Duration = Duration::from_secs(60);
 /// Servers on the way to another.
 const LONGEST_WAY: usize = 16;
 
-/// The host keys that servers were asked for, by alias and configuration.
+/// The host keys that servers were asked for, by alias.
 #[derive(Debug, Default)]
-pub(super) struct Asked(Mutex<HashMap<String, (Server, Instant, Vec<Identity>)>>);
+pub(super) struct Asked(Mutex<HashMap<String, Shown>>);
+
+/// What a server has shown.
+#[derive(Debug)]
+struct Shown {
+    /// As it was configured then.
+    server: Server,
+    when: Instant,
+    /// None if it was not to be had.
+    keys: Vec<Identity>,
+}
 
 impl Guard {
     /// Refuses to run or change something on a server that is only to be read, whatever it is called. Only
@@ -70,11 +81,9 @@ impl Guard {
         if server.readonly == Some(true) {
             return Ok(());
         }
+        self.refuse_place(alias, &here, &read_only, tool).await?;
         let known = self.pool.known_keys(alias, server).await?;
         for (name, other) in &read_only {
-            if self.is_at(&here, name, other).await {
-                return Err(same_place(alias, name, tool));
-            }
             let others = self.pool.known_keys(name, other).await.unwrap_or_default();
             if known.iter().any(|key| is_among(key, &others)) {
                 return Err(same_key(alias, name, tool));
@@ -93,12 +102,20 @@ impl Guard {
         }
     }
 
-    /// Refuses to accept another host key for a server that is only to be read, than those on record:
-    /// they say which server it is.
-    pub fn may_trust(&self, alias: &str, replaces: bool, tool: &str) -> Result<(), Error> {
+    /// Refuses to accept a host key in the place of those by which a server is known that is only to be
+    /// read: they say which one it is. The first one may be accepted.
+    pub async fn may_trust(&self, alias: &str, fingerprint: &str, tool: &str) -> Result<(), Error> {
         self.may_configure(tool)?;
-        if replaces {
-            self.may_change(alias, tool)?;
+        let host = self.pool.recorded_host(alias).await?;
+        for (name, server) in self.read_only()? {
+            if name != alias && self.pool.recorded_host(&name).await? != host {
+                continue;
+            }
+            let known = self.pool.known_keys(&name, &server).await?;
+            let is_known = known.iter().any(|key| key.fingerprint == fingerprint);
+            if !known.is_empty() && !is_known {
+                return Err(same_record(alias, &name, tool));
+            }
         }
         Ok(())
     }
@@ -112,20 +129,16 @@ impl Guard {
         }
         let server = self.pool.server(alias)?;
         let here = self.pool.endpoint(alias, &server).await?;
-        for (name, other) in &read_only {
-            if self.is_at(&here, name, other).await {
-                return Err(same_place(alias, name, tool));
-            }
-        }
+        self.refuse_place(alias, &here, &read_only, tool).await?;
         let keys = self.keys(&read_only).await?;
         let shown = self.pool.identity(alias, patience(None)).await?;
-        self.refuse_known(alias, &[shown.clone()], &keys, tool)?;
+        refuse_known(alias, slice::from_ref(&shown), &keys, tool)?;
         // It may have other keys than the one that it has shown.
         let is_compared =
             |(_, known): &(String, Vec<Identity>)| known.iter().any(|key| key.kind == shown.kind);
         if !keys.iter().all(is_compared) {
             let all = self.asked(alias, &server).await?;
-            self.refuse_known(alias, &all, &keys, tool)?;
+            refuse_known(alias, &all, &keys, tool)?;
         }
         let (alias, keys) = (alias.to_owned(), Arc::new(keys));
         Ok(self.pool.checked(Arc::new(move |shown: &Identity| {
@@ -155,7 +168,7 @@ impl Guard {
             .matching(|server| server.readonly == Some(true))
     }
 
-    /// A server of these that the way of leads through `alias`.
+    /// One of these servers whose way leads through `alias`.
     fn behind<'s>(
         &self,
         alias: &str,
@@ -166,13 +179,29 @@ impl Guard {
             .find(|(_, server)| leads_through(alias, server, &self.servers))
     }
 
-    async fn is_at(&self, here: &Endpoint, name: &str, other: &Server) -> bool {
-        match self.pool.endpoint(name, other).await {
-            Ok(there) => here.is_same(&there).await,
-            Err(error) => {
-                tracing::warn!("where the read-only server `{name}` is cannot be told: {error}");
-                false
-            }
+    /// Refuses a place at which one of these servers is.
+    async fn refuse_place(
+        &self,
+        alias: &str,
+        here: &Endpoint,
+        servers: &[(String, Server)],
+        tool: &str,
+    ) -> Result<(), Error> {
+        let there = servers.iter().map(async |(name, server)| {
+            let is_same = match self.pool.endpoint(name, server).await {
+                Ok(there) => here.is_same(&there).await,
+                Err(error) => {
+                    tracing::warn!(
+                        "where the read-only server `{name}` is cannot be told: {error}"
+                    );
+                    false
+                }
+            };
+            is_same.then_some(name)
+        });
+        match join_all(there).await.into_iter().flatten().next() {
+            Some(name) => Err(same_place(alias, name, tool)),
+            None => Ok(()),
         }
     }
 
@@ -202,30 +231,33 @@ impl Guard {
         self.asked.note(alias, server, &shown);
         Ok(shown)
     }
+}
 
-    fn refuse_known(
-        &self,
-        alias: &str,
-        shown: &[Identity],
-        keys: &[(String, Vec<Identity>)],
-        tool: &str,
-    ) -> Result<(), Error> {
-        let known = shown.iter().find_map(|key| named_by(key, keys));
-        known.map_or(Ok(()), |name| Err(same_key(alias, name, tool)))
-    }
+fn refuse_known(
+    alias: &str,
+    shown: &[Identity],
+    keys: &[(String, Vec<Identity>)],
+    tool: &str,
+) -> Result<(), Error> {
+    let known = shown.iter().find_map(|key| named_by(key, keys));
+    known.map_or(Ok(()), |name| Err(same_key(alias, name, tool)))
 }
 
 impl Asked {
     fn known(&self, alias: &str, server: &Server) -> Option<Vec<Identity>> {
         let asked = lock(&self.0);
-        let (of, when, keys) = asked.get(alias)?;
-        let counts = !keys.is_empty() || when.elapsed() < ASKED_AGAIN;
-        (of == server && counts).then(|| keys.clone())
+        let shown = asked.get(alias)?;
+        let counts = !shown.keys.is_empty() || shown.when.elapsed() < ASKED_AGAIN;
+        (shown.server == *server && counts).then(|| shown.keys.clone())
     }
 
     fn note(&self, alias: &str, server: &Server, keys: &[Identity]) {
-        let asked = (server.clone(), Instant::now(), keys.to_vec());
-        lock(&self.0).insert(alias.to_owned(), asked);
+        let shown = Shown {
+            server: server.clone(),
+            when: Instant::now(),
+            keys: keys.to_vec(),
+        };
+        lock(&self.0).insert(alias.to_owned(), shown);
     }
 }
 
@@ -261,9 +293,22 @@ fn same_key(alias: &str, name: &str, tool: &str) -> Error {
     refused(alias, name, tool, "has the same host key as")
 }
 
+fn same_record(alias: &str, name: &str, tool: &str) -> Error {
+    refused(
+        alias,
+        name,
+        tool,
+        "has its keys on record in the same place as",
+    )
+}
+
 fn refused(alias: &str, name: &str, tool: &str, because: &str) -> Error {
     Error::ReadOnly {
-        subject: format!("server `{name}`, which `{alias}` leads to,"),
+        subject: if alias == name {
+            format!("server `{name}`")
+        } else {
+            format!("server `{name}`, which `{alias}` leads to,")
+        },
         tool: tool.to_owned(),
         advice: format!(
             "`{alias}` {because} `{name}`, which is read-only; ask the person who runs this, who alone can \

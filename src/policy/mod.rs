@@ -101,15 +101,26 @@ impl Policy {
         judge::Judge::new(&self.block, &self.allow).text(text, None)
     }
 
-    /// The same for a text whose commands are given `input` to read, as a shell is.
-    pub fn judge_with_input(&self, text: &str, input: &str) -> Result<(), Refusal> {
-        judge::Judge::new(&self.block, &self.allow).text(text, Some(input))
+    /// Whether a command may be given `input` to read. What is forbidden stays so for whatever reads it;
+    /// what is not allowed, for a shell and its like, which run it.
+    pub fn judge_input(&self, command: &str, input: &str) -> Result<(), Refusal> {
+        judge::Judge::new(&self.block, &[]).text(input, None)?;
+        judge::Judge::new(&self.block, &[]).text(command, Some(input))?;
+        if self.allow.is_empty() || !runs_input(command) {
+            return Ok(());
+        }
+        self.judge(input)
     }
+}
 
-    /// Whether nothing in the text is forbidden, be it allowed or not.
-    pub fn judge_forbidden(&self, text: &str) -> Result<(), Refusal> {
-        judge::Judge::new(&self.block, &[]).text(text, None)
-    }
+/// Whether a command runs what it reads, as far as that is known.
+fn runs_input(command: &str) -> bool {
+    const NAME: &str = "what-is-read";
+    let Ok(rule) = Pattern::parse(NAME) else {
+        return true;
+    };
+    let judged = judge::Judge::new(&[rule], &[]).text(command, Some(NAME));
+    judged.is_err()
 }
 
 impl Refusal {

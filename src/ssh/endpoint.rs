@@ -63,12 +63,7 @@ impl Endpoint {
         Some(endpoint)
     }
 
-    /// Whether both are the same, as they are written.
-    pub fn is_written_as(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    /// The same, also by the addresses that their names stand for here.
+    /// Whether both are the same, also by the addresses that their names stand for here.
     pub async fn is_same(&self, other: &Self) -> bool {
         if self == other {
             return true;

@@ -62,8 +62,7 @@ impl JsonFile {
         self
     }
 
-    /// Makes it an error that the file does not parse, or is empty, where going on without it would not
-    /// be safe.
+    /// Makes it an error that the file does not parse, where going on without it would not be safe.
     #[must_use]
     pub fn or_nothing(mut self) -> Self {
         self.stays = true;
@@ -84,11 +83,11 @@ impl JsonFile {
         })
     }
 
-    /// Reads the file; a missing or empty one is the default.
+    /// Reads the file; a missing one is the default.
     ///
     /// One that does not parse is set aside under a dated name, and the backup is used if there is one.
     pub fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
-        match self.parse(&self.path)? {
+        match parse(&self.path)? {
             Parsed::Good(value) => Ok(value),
             Parsed::Missing => Ok(T::default()),
             // Under the lock, so that only one process sets it aside.
@@ -96,32 +95,13 @@ impl JsonFile {
         }
     }
 
-    /// The same, telling a file that is not there from one that says nothing.
+    /// The same, telling whether the file is there.
     pub fn read_present<T: DeserializeOwned + Default>(&self) -> Result<Option<T>, Error> {
-        match self.parse(&self.path)? {
+        match parse(&self.path)? {
             Parsed::Good(value) => Ok(Some(value)),
             Parsed::Missing => Ok(None),
             Parsed::Broken(_) => self.lock()?.read().map(Some),
         }
-    }
-
-    fn parse<T: DeserializeOwned + Default>(&self, path: &Path) -> Result<Parsed<T>, Error> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Parsed::Missing),
-            Err(error) => return Err(Error::storage(path, "read", &error)),
-        };
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Ok(if self.stays {
-                Parsed::Broken("it is empty; without the file, the defaults hold".to_owned())
-            } else {
-                Parsed::Good(T::default())
-            });
-        }
-        Ok(match serde_json::from_slice(&bytes) {
-            Ok(value) => Parsed::Good(value),
-            Err(error) => Parsed::Broken(error.to_string()),
-        })
     }
 
     /// Reads, changes and replaces the file as one step that no other process can come between.
@@ -208,6 +188,22 @@ pub(crate) fn sibling(path: &Path, extension: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Parsed::Missing),
+        Err(error) => return Err(Error::storage(path, "read", &error)),
+    };
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        // Nobody writes such a one: what was in it is lost.
+        return Ok(Parsed::Broken("it is empty".to_owned()));
+    }
+    Ok(match serde_json::from_slice(&bytes) {
+        Ok(value) => Parsed::Good(value),
+        Err(error) => Parsed::Broken(error.to_string()),
+    })
+}
+
 enum Parsed<T> {
     Good(T),
     Missing,
@@ -218,7 +214,7 @@ impl Locked<'_> {
     /// As [`JsonFile::read`], with the certainty that nobody changes the file meanwhile.
     pub fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
         let file = self.file;
-        let problem = match file.parse(&file.path)? {
+        let problem = match parse(&file.path)? {
             Parsed::Good(value) => return Ok(value),
             Parsed::Missing => return Ok(T::default()),
             Parsed::Broken(problem) => problem,
@@ -231,7 +227,7 @@ impl Locked<'_> {
         fs::rename(&file.path, &aside)
             .map_err(|error| Error::storage(&file.path, "set aside", &error))?;
         let rescued = match &file.backup {
-            Some(backup) => match file.parse(backup)? {
+            Some(backup) => match parse(backup)? {
                 Parsed::Good(value) => {
                     // In its place again, or the next reader would find nothing there.
                     fs::read(backup)

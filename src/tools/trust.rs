@@ -75,8 +75,8 @@ impl Orchestrator {
         let place = shown.place();
         let mut text = format!("server `{alias}` at {place} presents {presents}; known: {knows}");
         if let Some(wanted) = &fingerprint {
-            let replaces = !known.is_empty() && known.iter().all(|key| key.fingerprint != *wanted);
-            self.guard().may_trust(&alias, replaces, "server_trust")?;
+            let guard = self.guard();
+            guard.may_trust(&alias, wanted, "server_trust").await?;
             let (servers, shown) = (Arc::clone(self.servers()), Arc::clone(&shown));
             let (name, wanted) = (alias.clone(), wanted.clone());
             let is_trusted = blocking(move || {

@@ -41,15 +41,16 @@ impl Pool {
         Ok(endpoint)
     }
 
-    /// The host keys by which a server is known, were it configured as `alias`: those on record, the one
-    /// that is pinned, and the one that it has shown. Asks nobody.
+    /// The host keys by which a server is known, were it configured as `alias`: the pinned one, or else
+    /// those on record, and the one that it has shown. Asks nobody.
     pub async fn known_keys(&self, alias: &str, server: &Server) -> Result<Vec<Identity>, Error> {
         let rule = self.0.dialer.target(alias, server).await?.rule;
-        let mut known: Vec<_> = rule
-            .known_hosts
-            .keys(&rule.name)?
+        let recorded = rule.known_hosts.keys(&rule.name)?;
+        // Where one is pinned, the others may be another server's of the same name.
+        let mut known: Vec<_> = recorded
             .iter()
             .map(Identity::from)
+            .filter(|key| rule.pin.as_ref().is_none_or(|pin| *pin == key.fingerprint))
             .collect();
         let more = rule.pin.into_iter().chain(self.host_key(alias));
         for fingerprint in more {
@@ -59,6 +60,12 @@ impl Pool {
             }
         }
         Ok(known)
+    }
+
+    /// The host under whose name its keys are on record.
+    pub async fn recorded_host(&self, alias: &str) -> Result<String, Error> {
+        let server = self.reached(alias)?;
+        Ok(self.0.dialer.target(alias, &server).await?.rule.name.host)
     }
 
     /// Every host key that the server shows. It is asked for each kind of them, and nothing else is sent.
