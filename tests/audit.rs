@@ -536,11 +536,11 @@ async fn a_client_that_goes_away_leaves_no_call_without_an_end() {
 
 #[tokio::test]
 async fn no_arguments_break_the_chain() {
-    const MEGABYTES: usize = 8_000_000;
+    const MEGABYTES: usize = 5_000_000;
     let scene = Scene::set();
     let mut server = scene.serve(&[]).await;
     let deep = (0..100).fold(json!("x".repeat(MEGABYTES)), |inner, _| json!([inner]));
-    let keys: serde_json::Map<_, _> = (0..300_000)
+    let keys: serde_json::Map<_, _> = (0..50_000)
         .map(|number| (format!("key-{number}"), number.into()))
         .collect();
     for arguments in [
@@ -550,7 +550,7 @@ async fn no_arguments_break_the_chain() {
         json!({"alias": "web1", "cmd": "é".repeat(MEGABYTES / 2)}),
         json!({"alias": "web1", "cmd": deep}),
         json!({"alias": {"a": keys.clone()}, "cmd": keys}),
-        json!({"alias": "web1", "cmd": vec![json!(["", {}, null]); MEGABYTES / 12]}),
+        json!({"alias": "web1", "cmd": vec![json!(["", {}, null]); 100_000]}),
         keys.clone().into(),
     ] {
         let answer = server.tool("task_exec", arguments).await;

@@ -225,9 +225,10 @@ async fn the_host_key_tells_where_the_place_does_not() {
         let touch = format!("touch {}", scene.pwned());
         let run = json!({"alias": "other", "cmd": touch, "background": true});
         let task = scene.client.call("task_exec", run).await;
-        let ended = match task.is_error() {
-            true => task,
-            false => scene.client.wait(&task.facts()["id"]).await,
+        let ended = if task.is_error() {
+            task
+        } else {
+            scene.client.wait(&task.facts()["id"]).await
         };
         assert_read_only(ended, "seen");
         // By now its key is on record, so that another alias of that place is refused at once.
