@@ -55,6 +55,14 @@ async fn commands_among_answers_are_refused_as_commands_are() {
         ),
         ("sh", json!({"1>": "t\\", "2>": format!("ouch {pwned}")})),
         ("ssh there", json!({"1>": "rm -rf /etc"})),
+        ("sh -c 'cd /; exec bash -i'", json!({"1>": "rm -rf *"})),
+        // As a terminal takes them.
+        ("bash -i", json!({"1>": format!("true\rtouch {pwned}")})),
+        ("bash -i", json!({"1>": format!("touX\u{7f}ch {pwned}")})),
+        (
+            "some-shell",
+            json!({"1>": format!("true \u{15}touch {pwned}")}),
+        ),
     ] {
         let error = scene
             .run(cmd, responses.clone())

@@ -43,6 +43,7 @@ mod draft;
 mod expand;
 mod find;
 mod glob;
+mod input;
 mod judge;
 mod letters;
 mod output;
@@ -100,27 +101,6 @@ impl Policy {
     pub fn judge(&self, text: &str) -> Result<(), Refusal> {
         judge::Judge::new(&self.block, &self.allow).text(text, None)
     }
-
-    /// Whether a command may be given `input` to read. What is forbidden stays so for whatever reads it;
-    /// what is not allowed, for a shell and its like, which run it.
-    pub fn judge_input(&self, command: &str, input: &str) -> Result<(), Refusal> {
-        judge::Judge::new(&self.block, &[]).text(input, None)?;
-        judge::Judge::new(&self.block, &[]).text(command, Some(input))?;
-        if self.allow.is_empty() || !runs_input(command) {
-            return Ok(());
-        }
-        self.judge(input)
-    }
-}
-
-/// Whether a command runs what it reads, as far as that is known.
-fn runs_input(command: &str) -> bool {
-    const NAME: &str = "what-is-read";
-    let Ok(rule) = Pattern::parse(NAME) else {
-        return true;
-    };
-    let judged = judge::Judge::new(&[rule], &[]).text(command, Some(NAME));
-    judged.is_err()
 }
 
 impl Refusal {

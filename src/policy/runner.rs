@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Refusal;
 use super::call::Call;
-use super::judge::{Input, Judge, Place};
+use super::judge::{Judge, Place};
 use super::scope::Scope;
 use super::syntax::Command;
 use super::text::words;
@@ -90,9 +90,10 @@ impl Judge<'_> {
                 shell,
                 positional,
             } => {
-                let place = Place {
-                    input: Input::default(),
-                    ..place.clone()
+                // A script that was read is not read again; any other leaves what there is to read.
+                let place = match &place.input.text {
+                    Some(read) if **read == *text => place.silent(),
+                    _ => place.clone(),
                 };
                 let mut other = match shell {
                     Shell::Same => return self.script(&text, scope, &place),
