@@ -390,6 +390,43 @@ async fn hosts_of_the_ssh_configuration_are_the_places_that_it_tells() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_emptied_makes_nothing_writable() {
+    for change in [None, Some(""), Some("\n"), Some("{\"seen\"")] {
+        let scene = Scene::set().await;
+        let path = scene.data.path().join("servers.json");
+        match change {
+            None => std::fs::remove_file(&path).unwrap(),
+            Some(text) => std::fs::write(&path, text).unwrap(),
+        }
+        let listed = scene.client.call("server_list", json!({})).await.ok();
+        assert_eq!(listed.facts(), &json!({}));
+        // A file that has something in it is kept, and that is said.
+        let said = listed.0.content.last().unwrap().as_text().unwrap();
+        assert_eq!(
+            said.text.contains("was set aside"),
+            change.is_some(),
+            "{}",
+            said.text
+        );
+        for _ in 0..2 {
+            for alias in ["seen", "other"] {
+                let add = scene.sshd.login(alias);
+                scene
+                    .client
+                    .call("server_add", add)
+                    .await
+                    .error("READ_ONLY");
+            }
+            let elsewhere = with(scene.sshd.login("far"), &[("port", json!(closed_port()))]);
+            scene.client.register(elsewhere).await;
+        }
+        // Once a person has written it again, that holds.
+        scene.write("seen", &scene.sshd.login("seen"));
+        scene.client.register(scene.sshd.login("other")).await;
+    }
+}
+
+#[tokio::test]
 async fn the_key_that_tells_it_is_not_exchanged() {
     let mut scene = Scene::set().await;
     let trust = |key: String| json!({"alias": "seen", "fingerprint": key});

@@ -3,8 +3,10 @@
 //! A guard rail and not a sandbox: whoever may run a program on a server may do there what its user may.
 
 mod answers;
+mod keys;
 mod policies;
 mod readonly;
+mod remembered;
 
 use std::sync::Arc;
 
@@ -24,7 +26,8 @@ pub struct Guard {
     pool: Pool,
     policies: Policies,
     roots: Roots,
-    asked: readonly::Asked,
+    asked: keys::Asked,
+    remembered: remembered::Remembered,
 }
 
 impl Guard {
@@ -35,14 +38,17 @@ impl Guard {
         servers: Arc<Servers>,
         pool: Pool,
     ) -> Self {
-        Self {
+        let guard = Self {
             pool,
-            asked: readonly::Asked::default(),
+            asked: keys::Asked::default(),
+            remembered: remembered::Remembered::default(),
             policies: Policies::open(data),
             roots: Roots::new(&config.allowed_roots),
             config,
             servers,
-        }
+        };
+        guard.remember_read_only();
+        guard
     }
 
     /// The command policy.

@@ -1,6 +1,6 @@
 //! The command policy as it is kept: `policies.json`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -44,6 +44,8 @@ pub struct Policies {
     file: JsonFile,
     data: DataDirectory,
     state: Mutex<State>,
+    /// What holds where there is no file.
+    default: OnceLock<Arc<Standing>>,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +86,7 @@ impl Policies {
             file: data.file("policies.json").or_nothing(),
             data: data.clone(),
             state: Mutex::default(),
+            default: OnceLock::new(),
         };
         // What is wrong by now is said when rules are needed.
         let _ = policies.stand();
@@ -135,8 +138,16 @@ impl Policies {
         match (&state.good, &state.problem) {
             (Some(good), problem) => Ok((Arc::clone(good), problem.clone())),
             (None, Some(error)) => Err(error.clone()),
-            (None, None) => Ok((Arc::new(self.understood(Written::default())?), None)),
+            (None, None) => Ok((self.default()?, None)),
         }
+    }
+
+    fn default(&self) -> Result<Arc<Standing>, Error> {
+        if let Some(default) = self.default.get() {
+            return Ok(Arc::clone(default));
+        }
+        let default = Arc::new(self.understood(Written::default())?);
+        Ok(Arc::clone(self.default.get_or_init(|| default)))
     }
 
     fn take(&self, state: &mut State, read: Result<Option<Standing>, Error>) {

@@ -1,42 +1,19 @@
 //! Servers that are only to be read, by whatever alias: only a person lets them be changed, in the file.
 
-use std::collections::HashMap;
 use std::slice;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tokio::time::timeout;
 
 use super::Guard;
+use super::keys::{is_among, named_by};
 use crate::error::Error;
 use crate::ssh::host_key::Identity;
 use crate::ssh::{Endpoint, Pool, patience};
 use crate::store::servers::{Server, Servers};
-use crate::sync::lock;
-
-/// How long a read-only server that no key is known of may take to show one.
-const SHOWS_WITHIN: Duration = Duration::from_secs(5);
-
-/// How long one that did not is left in peace.
-const ASKED_AGAIN: Duration = Duration::from_secs(60);
 
 /// Servers on the way to another.
 const LONGEST_WAY: usize = 16;
-
-/// The host keys that servers were asked for, by alias.
-#[derive(Debug, Default)]
-pub(super) struct Asked(Mutex<HashMap<String, Shown>>);
-
-/// What a server has shown.
-#[derive(Debug)]
-struct Shown {
-    /// As it was configured then.
-    server: Server,
-    when: Instant,
-    /// None if it was not to be had.
-    keys: Vec<Identity>,
-}
 
 impl Guard {
     /// Refuses to run or change something on a server that is only to be read, whatever it is called. Only
@@ -156,16 +133,17 @@ impl Guard {
                 Err(super::read_only(&format!("server `{alias}`"), tool))
             }
             Ok(server) => Ok(Some(server)),
-            // One that is not known is refused by who wants to reach it.
-            Err(Error::UnknownAlias { .. }) => Ok(None),
+            Err(Error::UnknownAlias { .. }) => {
+                let is_lost = self.read_only()?.iter().any(|(name, _)| name == alias);
+                if is_lost {
+                    return Err(super::read_only(&format!("server `{alias}`"), tool));
+                }
+                // Who wants to reach it says that it is not known.
+                Ok(None)
+            }
             // Whether it is to be read only cannot be told.
             Err(error) => Err(error),
         }
-    }
-
-    fn read_only(&self) -> Result<Vec<(String, Server)>, Error> {
-        self.servers
-            .matching(|server| server.readonly == Some(true))
     }
 
     /// One of these servers whose way leads through `alias`.
@@ -204,33 +182,6 @@ impl Guard {
             None => Ok(()),
         }
     }
-
-    /// The host keys of each of these servers. One that nothing is known of is asked.
-    async fn keys(
-        &self,
-        servers: &[(String, Server)],
-    ) -> Result<Vec<(String, Vec<Identity>)>, Error> {
-        let keys = servers.iter().map(async |(name, server)| {
-            let mut known = self.pool.known_keys(name, server).await.unwrap_or_default();
-            if known.is_empty() {
-                let asked = timeout(SHOWS_WITHIN, self.asked(name, server)).await;
-                known = asked.ok().and_then(Result::ok).unwrap_or_default();
-                self.asked.note(name, server, &known);
-            }
-            (name.clone(), known)
-        });
-        Ok(join_all(keys).await)
-    }
-
-    /// Every host key of a server. It is asked once.
-    async fn asked(&self, alias: &str, server: &Server) -> Result<Vec<Identity>, Error> {
-        if let Some(known) = self.asked.known(alias, server) {
-            return Ok(known);
-        }
-        let shown = self.pool.shown_keys(alias).await?;
-        self.asked.note(alias, server, &shown);
-        Ok(shown)
-    }
 }
 
 fn refuse_known(
@@ -243,24 +194,6 @@ fn refuse_known(
     known.map_or(Ok(()), |name| Err(same_key(alias, name, tool)))
 }
 
-impl Asked {
-    fn known(&self, alias: &str, server: &Server) -> Option<Vec<Identity>> {
-        let asked = lock(&self.0);
-        let shown = asked.get(alias)?;
-        let counts = !shown.keys.is_empty() || shown.when.elapsed() < ASKED_AGAIN;
-        (shown.server == *server && counts).then(|| shown.keys.clone())
-    }
-
-    fn note(&self, alias: &str, server: &Server, keys: &[Identity]) {
-        let shown = Shown {
-            server: server.clone(),
-            when: Instant::now(),
-            keys: keys.to_vec(),
-        };
-        lock(&self.0).insert(alias.to_owned(), shown);
-    }
-}
-
 fn leads_through(alias: &str, server: &Server, servers: &Servers) -> bool {
     let mut next = server.jump.clone();
     for _ in 0..LONGEST_WAY {
@@ -271,18 +204,6 @@ fn leads_through(alias: &str, server: &Server, servers: &Servers) -> bool {
         next = servers.get(&jump).ok().and_then(|server| server.jump);
     }
     false
-}
-
-/// The server that a host key is one of.
-fn named_by<'k>(key: &Identity, keys: &'k [(String, Vec<Identity>)]) -> Option<&'k str> {
-    let found = keys.iter().find(|(_, known)| is_among(key, known));
-    found.map(|(name, _)| name.as_str())
-}
-
-fn is_among(key: &Identity, known: &[Identity]) -> bool {
-    known
-        .iter()
-        .any(|other| other.fingerprint == key.fingerprint)
 }
 
 fn same_place(alias: &str, name: &str, tool: &str) -> Error {

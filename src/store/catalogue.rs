@@ -59,6 +59,11 @@ impl<E: Entry> Catalogue<E> {
         Ok(self.entries()?.contains_key(alias))
     }
 
+    /// Whether there is a file.
+    pub fn is_there(&self) -> bool {
+        self.file.signature().is_some()
+    }
+
     /// Refuses to call something new what it may not be called. What has its name already keeps it.
     pub fn check_alias(&self, alias: &str) -> Result<(), Error> {
         if self.has(alias)? {

@@ -249,6 +249,7 @@ impl Orchestrator {
             let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
             blocking(move || servers.put(&alias, &server)).await?
         };
+        self.guard().remember_read_only();
         self.pool().reconfigure(&alias);
         Ok(Put {
             alias,
