@@ -151,7 +151,10 @@ fn trail(directory: &Path) -> Finding {
             problem: Some(problem),
             ..
         }) => Finding::bad(what, problem, "find out who changed it"),
-        Ok(verified) => Finding::good(what, format!("{} lines in order", verified.lines)),
+        Ok(verified) => Finding::good(
+            what,
+            format!("{} lines in order{}", verified.lines, verified.remarks()),
+        ),
         Err(error) => Finding::bad(what, error, "check the rights of the data directory"),
     }
 }

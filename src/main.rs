@@ -2,12 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::command_line::{self, Command};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::logging::{self, Log};
 use mcp_sftp_orchestrator::server::Orchestrator;
+use mcp_sftp_orchestrator::store::blocking;
 use mcp_sftp_orchestrator::transport::Lines;
 use mcp_sftp_orchestrator::{audit, demo, doctor, install};
 use rmcp::ServiceExt;
@@ -93,16 +95,13 @@ fn verify_audit(config: &Config) -> Result<(), String> {
     if let Some(problem) = verified.problem {
         return Err(problem);
     }
-    let shortened = if verified.is_shortened {
-        "; older files were removed"
-    } else {
-        ""
-    };
     writeln!(
         io::stdout(),
-        "{} lines in {} files are in order{shortened}\nlast: {}",
+        "{} lines in {} files are in order{}\n{}last: {}",
         verified.lines,
         verified.files.len(),
+        verified.remarks(),
+        verified.open_calls(),
         verified.last
     )
     .map_err(|error| error.to_string())
@@ -116,7 +115,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     let (reader, writer) = stdio_pipes();
     let lines = Lines::new(reader, writer);
     let input_ended = lines.ended();
-    let jobs = server.jobs().clone();
+    let (jobs, calls) = (server.jobs().clone(), Arc::clone(server.calls()));
     if io::stdin().is_terminal() {
         // Without stderr there is nobody to tell.
         let _ = io::stderr().write_all(command_line::welcome(&server.config().data_dir).as_bytes());
@@ -140,7 +139,11 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
         }
         () = asked_to_end() => {}
     }
-    match tokio::time::timeout(SHUTDOWN, jobs.shut_down()).await {
+    let recorded = async {
+        let saved = jobs.shut_down().await;
+        saved.and(blocking(move || calls.interrupt()).await)
+    };
+    match tokio::time::timeout(SHUTDOWN, recorded).await {
         Ok(saved) => saved.map_err(|error| error.to_string()),
         Err(_) => Err("the jobs could not be recorded in time".to_owned()),
     }

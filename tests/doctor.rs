@@ -115,7 +115,7 @@ async fn all_is_well() {
     report.assert_good("data directory", scene.data.path().to_str().unwrap());
     report.assert_good("secrets", "2 stored");
     report.assert_good("command policy", "understood");
-    report.assert_good("audit trail", "3 lines in order");
+    report.assert_good("audit trail", "6 lines in order");
     report.assert_good("keyed", "host key SHA256:");
     report.assert_good("locked", "logged in");
     // Where there is nothing yet, nothing is wrong.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
+mod answers;
 mod apis;
 mod audit;
 mod bounds;
@@ -38,6 +39,7 @@ mod policy;
 mod pool;
 mod protocol;
 mod queue;
+mod readonly;
 mod refused;
 mod replace;
 mod restart;

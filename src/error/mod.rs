@@ -135,6 +135,8 @@ pub enum Error {
         subject: String,
         /// The tool that was called.
         tool: String,
+        /// Who can change that.
+        advice: String,
     },
     /// A local path that transfers may not touch.
     #[error("`{path}` is outside the directories that transfers may touch")]

@@ -69,10 +69,7 @@ impl Error {
             Self::SshConfig { .. } => {
                 "correct the file at that line, or give host and user instead"
             }
-            Self::Blocked { advice, .. } => advice,
-            Self::ReadOnly { .. } => {
-                "ask the person who runs this; it is set by MCP_READONLY or by the server's `readonly`"
-            }
+            Self::Blocked { advice, .. } | Self::ReadOnly { advice, .. } => advice,
             Self::OutsideRoots { .. } => {
                 "use a path inside one of them, or ask the person who set MCP_ALLOWED_ROOTS"
             }
@@ -159,7 +156,7 @@ impl Error {
             Self::Blocked {
                 rule, part, reason, ..
             } => json!({ "rule": rule, "part": part, "reason": reason }),
-            Self::ReadOnly { subject, tool } => json!({ "subject": subject, "tool": tool }),
+            Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
             Self::OutsideRoots { path, roots } => json!({ "path": path, "roots": roots }),
             Self::Monitoring {
                 alias,

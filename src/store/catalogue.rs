@@ -54,6 +54,34 @@ impl<E: Entry> Catalogue<E> {
         E::deserialize(entry).map_err(|error| self.unreadable(alias, &error))
     }
 
+    /// Whether anything is configured as `alias`, be it readable or not.
+    pub fn has(&self, alias: &str) -> Result<bool, Error> {
+        Ok(self.entries()?.contains_key(alias))
+    }
+
+    /// Whether there is a file.
+    pub fn is_there(&self) -> bool {
+        self.file.signature().is_some()
+    }
+
+    /// Refuses to call something new what it may not be called. What has its name already keeps it.
+    pub fn check_alias(&self, alias: &str) -> Result<(), Error> {
+        if self.has(alias)? {
+            return Ok(());
+        }
+        super::check_alias(alias)
+    }
+
+    /// The entries that can be read and are meant, by alias.
+    pub fn matching(&self, is_meant: impl Fn(&E) -> bool) -> Result<Vec<(String, E)>, Error> {
+        let entries = self.entries()?;
+        let read = entries.iter().filter_map(|(alias, entry)| {
+            let entry = E::deserialize(entry).ok().filter(&is_meant)?;
+            Some((alias.clone(), entry))
+        });
+        Ok(read.collect())
+    }
+
     /// Every entry that can be read, by alias, in the order in which they were added.
     pub fn list(&self) -> Result<Vec<(String, E)>, Error> {
         let mut listed = Vec::new();

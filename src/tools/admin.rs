@@ -170,11 +170,16 @@ impl Orchestrator {
             version: env!("CARGO_PKG_VERSION"),
             data_dir: self.config().data_dir.clone(),
             uptime_ms: millis(self.uptime()),
-            warnings: self.config().warnings.clone(),
+            warnings: self.warnings(),
             set_aside: self.data().set_aside(),
             settings: verbose.then(|| self.settings()),
             errors: verbose.then(|| self.last_errors()),
         })
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let settings = self.config().warnings.iter().cloned();
+        settings.chain(self.guard().policies().problem()).collect()
     }
 
     fn settings(&self) -> Settings {

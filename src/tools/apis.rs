@@ -100,6 +100,7 @@ impl Orchestrator {
     )]
     async fn api_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         named("alias", &add.alias)?;
+        self.apis().check_alias(&add.alias)?;
         self.guard().may_configure("api_add")?;
         let alias = add.alias;
         let mut api = Api {

@@ -177,7 +177,9 @@ impl Orchestrator {
     )]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         let (alias, server) = add.validated()?;
-        self.guard().may_change(&alias, "server_add")?;
+        self.servers().check_alias(&alias)?;
+        let guard = self.guard();
+        guard.may_put(&alias, &server, "server_add").await?;
         let put = self.put_server(alias, server).await?;
         let mut text = format!(
             "server `{}` {}",
@@ -224,7 +226,7 @@ impl Orchestrator {
         &self,
         Parameters(Remove { alias }): Parameters<Remove>,
     ) -> Result<Reply, Error> {
-        self.guard().may_change(&alias, "server_remove")?;
+        self.guard().may_remove(&alias, "server_remove")?;
         {
             let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
             blocking(move || servers.remove(&alias)).await?;
@@ -247,6 +249,7 @@ impl Orchestrator {
             let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
             blocking(move || servers.put(&alias, &server)).await?
         };
+        self.guard().remember_read_only();
         self.pool().reconfigure(&alias);
         Ok(Put {
             alias,

@@ -125,6 +125,16 @@ impl KnownHosts {
             .collect())
     }
 
+    /// The keys on record for a host, also those under its plain name.
+    pub(in crate::ssh) fn keys(&self, name: &HostName) -> Result<Vec<PublicKey>, Error> {
+        let mut lines = self.lines(name)?;
+        if let Some(plain) = name.without_port() {
+            lines.extend(self.lines(&plain)?);
+        }
+        let keys = lines.into_iter().filter(|line| line.marker.is_none());
+        Ok(keys.map(|line| line.key).collect())
+    }
+
     /// Records a key, durably.
     pub(in crate::ssh) fn learn(&self, name: &HostName, key: &PublicKey) -> Result<(), Error> {
         let append = || -> io::Result<()> {
