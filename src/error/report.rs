@@ -14,7 +14,7 @@ impl Error {
         match self {
             Self::UnknownAlias { .. } | Self::UnknownApi { .. } => "UNKNOWN_ALIAS",
             Self::UnknownTask { .. } => "UNKNOWN_TASK",
-            Self::InvalidArgument { .. } => "INVALID_ARGUMENT",
+            Self::InvalidArgument { .. } | Self::OnlyByHand { .. } => "INVALID_ARGUMENT",
             Self::Connection { .. } | Self::LineLost { .. } => "CONNECTION_FAILED",
             Self::Auth { .. } => "AUTH_FAILED",
             Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
@@ -63,7 +63,7 @@ impl Error {
             Self::SshConfig { .. } => {
                 "correct the file at that line, or give host and user instead"
             }
-            Self::Blocked { advice, .. } => advice,
+            Self::Blocked { advice, .. } | Self::OnlyByHand { advice, .. } => advice,
             Self::ReadOnly { .. } => {
                 "ask the person who runs this; it is set by MCP_READONLY or by the server's `readonly`"
             }
@@ -107,6 +107,9 @@ impl Error {
             } => {
                 json!({ "parameter": parameter, "reason": problem, "expected": expected })
             }
+            Self::OnlyByHand {
+                parameter, problem, ..
+            } => json!({ "parameter": parameter, "reason": problem }),
             Self::Connection {
                 alias,
                 host,

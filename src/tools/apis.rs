@@ -105,6 +105,8 @@ impl Orchestrator {
         let mut api = Api {
             url: add.url,
             url_credentials: None,
+            url_query: None,
+            endpoint_query: None,
             health_check_endpoint: add.health_check_endpoint,
             health_check_method: add.health_check_method,
             auth_method: add.auth_method,
@@ -115,9 +117,21 @@ impl Orchestrator {
             htpasswd_pass: add.htpasswd_pass,
             notes: add.notes,
         };
+        let given = [
+            ("api_key", api.api_key.as_ref()),
+            ("htpasswd_pass", api.htpasswd_pass.as_ref()),
+        ];
+        let given = given.map(|(name, secret)| (name, secret.cloned()));
         // What could never be asked is not taken.
         Request::of(&api)?;
-        api.part_credentials();
+        api.part_secrets();
+        let kept = self.apis().get(&alias).ok();
+        let kept = kept.filter(|kept| kept.url == api.url).map(|mut kept| {
+            let secrets = kept.secrets().into_iter();
+            secrets.map(|secret| secret.clone()).collect()
+        });
+        self.may_give(Api::FILE, given, kept.unwrap_or_default())
+            .await?;
         let added = {
             let (apis, alias, api) = (Arc::clone(self.apis()), alias.clone(), api.clone());
             blocking(move || apis.put(&alias, &api)).await?

@@ -1,0 +1,274 @@
+//! A stream in which secrets are looked for, as it stands and as its escapes are meant.
+//!
+//! Each byte is looked at a bounded number of times, whatever the secrets and the stream are. What may
+//! be a secret's beginning is held back until that is known.
+
+use std::sync::Arc;
+
+use super::automaton::Automaton;
+use super::escape::{Code, usual_digit};
+use super::held::{Held, Style};
+use super::reading::{Head, Reading};
+
+/// Under way all the time; the others go on from these.
+const BASES: &[Reading] = &[Reading::plain(&[]), Reading::base64(&[Code::Lines])];
+
+/// Each begins where an escape does, and ends where it has come to the same as its base. What stands
+/// within something else may be written twice.
+const OTHERS: &[Reading] = &[
+    Reading::plain(&[Code::Json]),
+    Reading::plain(&[Code::Percent]),
+    Reading::plain(&[Code::Form]),
+    Reading::plain(&[Code::Json, Code::Json]),
+    Reading::plain(&[Code::Json, Code::Percent]),
+    Reading::plain(&[Code::Percent, Code::Percent]),
+    Reading::base64(&[Code::Json, Code::Lines]),
+    Reading::base64(&[Code::Percent, Code::Lines]),
+    Reading::base64(&[Code::Json, Code::Percent, Code::Lines]),
+];
+
+/// Texts to look for.
+#[derive(Debug)]
+pub(crate) struct Finder {
+    plain: Automaton,
+    /// What stands in base64.
+    base64: Automaton,
+    bases: &'static [Reading],
+    others: &'static [Reading],
+    /// The bytes at which something may begin.
+    interesting: Box<[bool; 256]>,
+}
+
+/// A stream under way.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    finder: Arc<Finder>,
+    bases: Vec<Head>,
+    /// `None` where a reading is the same as its base.
+    others: Vec<Option<Head>>,
+    held: Held,
+}
+
+impl Finder {
+    /// What finds texts in every form, and parts of base64.
+    pub(super) fn of<'a>(
+        texts: impl IntoIterator<Item = &'a str>,
+        base64: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self::with(Automaton::of(texts), Automaton::of(base64), BASES, OTHERS)
+    }
+
+    /// What finds texts exactly as they are.
+    pub(crate) fn exactly<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let none: [&str; 0] = [];
+        Self::with(Automaton::of(texts), Automaton::of(none), &BASES[..1], &[])
+    }
+
+    fn with(
+        plain: Automaton,
+        base64: Automaton,
+        bases: &'static [Reading],
+        others: &'static [Reading],
+    ) -> Self {
+        let mut interesting = Box::new([false; 256]);
+        for byte in 0..=u8::MAX {
+            interesting[usize::from(byte)] = plain.starts_with(byte)
+                || base64.starts_with(usual_digit(byte))
+                || others.iter().any(|reading| reading.begins_with(byte));
+        }
+        Self {
+            plain,
+            base64,
+            bases,
+            others,
+            interesting,
+        }
+    }
+
+    fn automaton(&self, reading: &Reading) -> &Automaton {
+        if reading.is_base64 {
+            &self.base64
+        } else {
+            &self.plain
+        }
+    }
+}
+
+impl Scan {
+    /// A stream that begins.
+    pub(crate) fn new(finder: Arc<Finder>, style: Style) -> Self {
+        Self {
+            bases: finder.bases.iter().map(Head::of).collect(),
+            others: finder.others.iter().map(|_| None).collect(),
+            finder,
+            held: Held::new(style),
+        }
+    }
+
+    /// What is looked for.
+    pub(crate) fn finder(&self) -> &Arc<Finder> {
+        &self.finder
+    }
+
+    /// Whether a secret was found.
+    pub(crate) fn has_found(&self) -> bool {
+        self.held.has_found
+    }
+
+    /// How many bytes are held back.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Looks for something else from now on, also in what is held back.
+    pub(crate) fn look_for(&mut self, finder: Arc<Finder>) {
+        self.finder = finder;
+        self.begin_anew();
+        let (bytes, at) = (self.held.bytes(), self.held.at());
+        for (byte, place) in bytes.into_iter().zip(at..) {
+            self.read(byte, place);
+        }
+    }
+
+    /// Takes the next bytes, and adds to `out` what can be no secret's beginning.
+    pub(crate) fn take(&mut self, part: &[u8], out: &mut Vec<u8>) {
+        let finder = Arc::clone(&self.finder);
+        let mut rest = part;
+        while let Some((byte, after)) = rest.split_first() {
+            if self.is_idle() {
+                self.held.release(self.held.len(), out);
+                let mut bytes = rest.iter();
+                let dull = bytes.position(|byte| finder.interesting[usize::from(*byte)]);
+                let (dull, others) = rest.split_at(dull.unwrap_or(rest.len()));
+                if !dull.is_empty() {
+                    self.held.pass(dull, out);
+                    rest = others;
+                    continue;
+                }
+            }
+            let place = self.held.push(*byte);
+            self.read(*byte, place);
+            rest = after;
+        }
+        self.held.release(self.sure(), out);
+    }
+
+    /// Adds to `out` what was held back for a secret that did not come.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        let bases = self.bases.iter_mut().zip(self.finder.bases);
+        let others = self.others.iter_mut().zip(self.finder.others);
+        let others = others.filter_map(|(head, reading)| Some((head.as_mut()?, reading)));
+        for (head, reading) in bases.chain(others) {
+            head.finish(self.finder.automaton(reading), &mut self.held);
+        }
+        self.held.release(self.held.len(), out);
+        self.begin_anew();
+    }
+
+    fn begin_anew(&mut self) {
+        self.bases = self.finder.bases.iter().map(Head::of).collect();
+        self.others = self.finder.others.iter().map(|_| None).collect();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.others.iter().all(Option::is_none) && self.bases.iter().all(Head::is_idle)
+    }
+
+    /// How many bytes of those that are held back can be no secret's beginning.
+    fn sure(&self) -> usize {
+        let bases = self.bases.iter().zip(self.finder.bases);
+        let others = self.others.iter().zip(self.finder.others);
+        let others = others.filter_map(|(head, reading)| Some((head.as_ref()?, reading)));
+        let open = bases.chain(others).filter_map(|(head, reading)| {
+            head.open_since(self.finder.automaton(reading), self.held.end())
+        });
+        match open.min() {
+            Some(open) => self.held.index(open),
+            None => self.held.len(),
+        }
+    }
+
+    /// Has every reading take the byte at a place.
+    fn read(&mut self, byte: u8, place: u64) {
+        let finder = &*self.finder;
+        for (head, reading) in self.others.iter_mut().zip(finder.others) {
+            if head.is_none() && reading.begins_with(byte) {
+                *head = Some(Head::from(reading, &self.bases[reading.base()]));
+            }
+        }
+        for (head, reading) in self.bases.iter_mut().zip(finder.bases) {
+            head.take(byte, place, finder.automaton(reading), &mut self.held);
+        }
+        for (head, reading) in self.others.iter_mut().zip(finder.others) {
+            let Some(awake) = head else { continue };
+            let automaton = finder.automaton(reading);
+            awake.take(byte, place, automaton, &mut self.held);
+            if awake.is_like(&self.bases[reading.base()], automaton) {
+                *head = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(finder: &Finder) -> u64 {
+        let steps =
+            |automaton: &Automaton| automaton.steps.load(std::sync::atomic::Ordering::Relaxed);
+        steps(&finder.plain) + steps(&finder.base64)
+    }
+
+    /// Steps for each byte, secrets and stream together.
+    fn work(secrets: &[String], stream: &[u8], size: usize) -> u64 {
+        let finder = Arc::new(Finder::of(
+            secrets.iter().map(String::as_str),
+            secrets.iter().cloned(),
+        ));
+        let mut scan = Scan::new(Arc::clone(&finder), Style::Asterisks);
+        let mut out = Vec::new();
+        for part in stream.chunks(size) {
+            scan.take(part, &mut out);
+        }
+        scan.finish(&mut out);
+        assert_eq!(out.len(), stream.len());
+        let bytes = stream.len() + secrets.iter().map(String::len).sum::<usize>();
+        steps(&finder) / bytes as u64
+    }
+
+    #[test]
+    fn the_work_grows_with_the_bytes_alone() {
+        let long = "a".repeat(15_000);
+        let secrets = [
+            vec![long.clone()],
+            vec!["aaaaaa".to_owned(), format!("{long}b")],
+            vec![
+                format!("b{long}"),
+                format!("{long}/{long}"),
+                "ab".repeat(4000),
+            ],
+            vec![
+                "\\".repeat(4000),
+                "%25".repeat(4000),
+                "\\u0061".repeat(4000),
+            ],
+        ];
+        let streams = [
+            vec![b'a'; 60_000],
+            b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\n".repeat(1200),
+            [b"a".repeat(14_999), b"/".to_vec()].concat().repeat(4),
+            b"\\u0061\\\\".repeat(8_000),
+            b"%2561%61+a".repeat(8_000),
+            b"\\".repeat(60_000),
+        ];
+        for secrets in &secrets {
+            for stream in &streams {
+                for size in [1, usize::MAX] {
+                    let work = work(secrets, stream, size);
+                    assert!(work < 60, "{work} steps for each byte, in parts of {size}");
+                }
+            }
+        }
+    }
+}
