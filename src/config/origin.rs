@@ -93,6 +93,10 @@ impl Sources {
             self.layers.push((Origin::File(file), layer));
             return;
         }
+        let is_named = |(origin, _): &(Origin, _)| *origin == Origin::File(file.clone());
+        if self.layers.iter().any(is_named) {
+            return;
+        }
         let layer = read_env_file(&file, &mut Vec::new());
         let set = SETTINGS.iter().map(|setting| setting.name);
         let set: Vec<_> = set.filter(|name| layer.contains_key(*name)).collect();
@@ -185,10 +189,7 @@ mod tests {
         let holds = |directory: &Path, program: &Path| holds(directory, program, Some(&home));
         assert!(holds(&checkout, &program) && holds(&home.join("link"), &program));
         assert!(holds(&checkout.join("target"), &program));
-        for directory in [
-            &project,
-            &place.path().join("none"),
-        ] {
+        for directory in [&project, &place.path().join("none")] {
             assert!(
                 !holds(directory, &project.join("program")),
                 "{}",

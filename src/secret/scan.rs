@@ -27,6 +27,11 @@ const OTHERS: &[Reading] = &[
     Reading::base64(&[Code::Json, Code::Percent, Code::Lines]),
 ];
 
+/// Whether an escape of any kind begins with this byte.
+fn is_escape(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'%' | b'+')
+}
+
 /// Texts to look for.
 #[derive(Debug)]
 pub(crate) struct Finder {
@@ -46,6 +51,8 @@ pub(crate) struct Scan {
     bases: Vec<Head>,
     /// `None` where a reading is the same as its base.
     others: Vec<Option<Head>>,
+    /// How many of them are not.
+    awake: usize,
     held: Held,
 }
 
@@ -74,7 +81,7 @@ impl Finder {
         for byte in 0..=u8::MAX {
             interesting[usize::from(byte)] = plain.starts_with(byte)
                 || base64.starts_with(usual_digit(byte))
-                || others.iter().any(|reading| reading.begins_with(byte));
+                || !others.is_empty() && is_escape(byte);
         }
         Self {
             plain,
@@ -100,6 +107,7 @@ impl Scan {
         Self {
             bases: finder.bases.iter().map(Head::of).collect(),
             others: finder.others.iter().map(|_| None).collect(),
+            awake: 0,
             finder,
             held: Held::new(style),
         }
@@ -168,10 +176,11 @@ impl Scan {
     fn begin_anew(&mut self) {
         self.bases = self.finder.bases.iter().map(Head::of).collect();
         self.others = self.finder.others.iter().map(|_| None).collect();
+        self.awake = 0;
     }
 
     fn is_idle(&self) -> bool {
-        self.others.iter().all(Option::is_none) && self.bases.iter().all(Head::is_idle)
+        self.awake == 0 && self.bases.iter().all(Head::is_idle)
     }
 
     /// How many bytes of those that are held back can be no secret's beginning.
@@ -191,13 +200,19 @@ impl Scan {
     /// Has every reading take the byte at a place.
     fn read(&mut self, byte: u8, place: u64) {
         let finder = &*self.finder;
-        for (head, reading) in self.others.iter_mut().zip(finder.others) {
-            if head.is_none() && reading.begins_with(byte) {
-                *head = Some(Head::from(reading, &self.bases[reading.base()]));
+        if is_escape(byte) {
+            for (head, reading) in self.others.iter_mut().zip(finder.others) {
+                if head.is_none() && reading.begins_with(byte) {
+                    *head = Some(Head::from(reading, &self.bases[reading.base()]));
+                    self.awake += 1;
+                }
             }
         }
         for (head, reading) in self.bases.iter_mut().zip(finder.bases) {
             head.take(byte, place, finder.automaton(reading), &mut self.held);
+        }
+        if self.awake == 0 {
+            return;
         }
         for (head, reading) in self.others.iter_mut().zip(finder.others) {
             let Some(awake) = head else { continue };
@@ -205,6 +220,7 @@ impl Scan {
             awake.take(byte, place, automaton, &mut self.held);
             if awake.is_like(&self.bases[reading.base()], automaton) {
                 *head = None;
+                self.awake -= 1;
             }
         }
     }
@@ -235,6 +251,14 @@ mod tests {
         assert_eq!(out.len(), stream.len());
         let bytes = stream.len() + secrets.iter().map(String::len).sum::<usize>();
         steps(&finder) / bytes as u64
+    }
+
+    #[test]
+    fn every_escape_wakes_a_reading() {
+        for byte in 0..=u8::MAX {
+            let begins = OTHERS.iter().any(|reading| reading.begins_with(byte));
+            assert_eq!(begins, is_escape(byte), "{byte}");
+        }
     }
 
     #[test]

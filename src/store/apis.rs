@@ -181,10 +181,12 @@ impl Entry for Api {
 
     fn names(&self) -> Vec<&str> {
         let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
-        let host = rest.split(['/', '?', '#', ':']).next();
-        host.into_iter()
-            .chain(self.htpasswd_user.as_deref())
-            .collect()
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        // Before an `@` stands what is a secret.
+        let place = authority.rsplit('@').next().unwrap_or_default();
+        let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+        let user = self.htpasswd_user.as_deref();
+        user.into_iter().chain([host]).collect()
     }
 
     fn holder(_: &str) -> Option<&str> {
