@@ -246,7 +246,7 @@ async fn a_long_secret_of_one_letter_holds_nobody_up() {
         let id = ran.facts()["id"].clone();
         let ended = client.wait(&id).await.ok();
         assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
-        let page = json!({"id": id, "maxBytes": 2000});
+        let page = json!({"id": id, "limit": 2000});
         let page = client.call("task_output", page).await.ok();
         assert_eq!(page.text().contains("****"), is_masked, "{cmd}");
         assert!(

@@ -13,6 +13,12 @@ pub(crate) enum Style {
     Asterisks,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Edges {
+    ends: u32,
+    starts: u32,
+}
+
 /// The bytes that wait, and what is known of them.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -20,11 +26,10 @@ pub(super) struct Held {
     /// The place of the first byte that waits.
     at: u64,
     bytes: VecDeque<u8>,
-    /// By how much the number of secrets that cover a byte changes at each that waits, and behind the
-    /// last.
-    changes: VecDeque<i32>,
+    /// How many secrets end before each byte that waits, and behind the last, and how many begin there.
+    edges: VecDeque<Edges>,
     /// How many cover the byte that went last.
-    covering: i32,
+    covering: u32,
     is_masking: bool,
     pub(super) has_found: bool,
 }
@@ -35,7 +40,7 @@ impl Held {
             style,
             at: 0,
             bytes: VecDeque::new(),
-            changes: VecDeque::from([0]),
+            edges: VecDeque::from([Edges::default()]),
             covering: 0,
             is_masking: false,
             has_found: false,
@@ -68,7 +73,7 @@ impl Held {
     pub(super) fn push(&mut self, byte: u8) -> u64 {
         let place = self.end();
         self.bytes.push_back(byte);
-        self.changes.push_back(0);
+        self.edges.push_back(Edges::default());
         place
     }
 
@@ -77,15 +82,18 @@ impl Held {
         let (start, end) = (self.index(start), self.index(end));
         if start < end {
             self.has_found = true;
-            self.changes[start] += 1;
-            self.changes[end] -= 1;
+            self.edges[start].starts += 1;
+            self.edges[end].ends += 1;
         }
     }
 
     /// Adds the first bytes to `out`, masked where a secret covers them.
     pub(super) fn release(&mut self, count: usize, out: &mut Vec<u8>) {
-        for (byte, change) in self.bytes.drain(..count).zip(self.changes.drain(..count)) {
-            self.covering += change;
+        for (byte, edges) in self.bytes.drain(..count).zip(self.edges.drain(..count)) {
+            self.covering -= edges.ends;
+            // One secret after another is masked as two.
+            self.is_masking &= self.covering > 0;
+            self.covering += edges.starts;
             let is_secret = self.covering > 0;
             match self.style {
                 _ if !is_secret => out.push(byte),
@@ -100,7 +108,7 @@ impl Held {
 
     /// Adds bytes to `out` that can be no secret's, where none waits.
     pub(super) fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        self.covering += std::mem::take(&mut self.changes[0]);
+        self.covering -= std::mem::take(&mut self.edges[0]).ends;
         self.is_masking = false;
         out.extend_from_slice(bytes);
         self.at += bytes.len() as u64;

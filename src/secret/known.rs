@@ -499,6 +499,7 @@ mod tests {
         assert_eq!(rarity("zq7-a-user"), Rarity::Name);
         note_names(Path::new("/zq7"), BTreeSet::new());
         assert_eq!(hide(text), "raspberrypi *** ***");
+        assert_eq!(hide("zq7-partzq7-part"), "******");
     }
 
     #[test]
