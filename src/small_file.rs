@@ -63,9 +63,9 @@ mod tests {
     fn a_small_file_is_read_and_a_large_one_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        fs::write(&path, [b'x'; LONGEST]).unwrap();
+        fs::write(&path, vec![b'x'; LONGEST]).unwrap();
         assert_eq!(read(&path).unwrap().len(), LONGEST);
-        fs::write(&path, [b'x'; LONGEST + 1]).unwrap();
+        fs::write(&path, vec![b'x'; LONGEST + 1]).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("more than"));
         fs::write(&path, b"secret \xff").unwrap();
         let error = read_text(&path).unwrap_err();

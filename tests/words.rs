@@ -165,7 +165,6 @@ async fn what_cannot_be_masked_is_said_and_all_else_is_masked_everywhere() {
     }
 }
 
-/// A reference is warned of where it leads to such a word no more than it is followed: not at all.
 #[tokio::test]
 async fn an_api_s_user_and_host_are_names_and_its_credentials_are_not() {
     let stage = Stage::set().await;

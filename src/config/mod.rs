@@ -24,6 +24,7 @@ const LINE_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The validated settings.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting by itself")]
 pub struct Config {
     /// Where the data files lie.
     pub data_dir: PathBuf,

@@ -44,7 +44,7 @@ impl Automaton {
             branches: HashMap::new(),
             starts: Box::new([ROOT; 256]),
             #[cfg(test)]
-            steps: Default::default(),
+            steps: std::sync::atomic::AtomicU64::default(),
         };
         let mut parents = vec![(ROOT, 0)];
         for text in texts {

@@ -1,4 +1,4 @@
-//! How other texts write a byte: JSON, addresses, forms, base64 in lines.
+//! How other texts write a byte: JSON, addresses, forms.
 
 /// A byte of what was written, and where it stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +17,10 @@ pub(super) enum Code {
     Percent,
     /// That, with `+` for a space.
     Form,
-    /// Base64 of either alphabet in lines of any length (RFC 4648, section 3.1).
-    Lines,
 }
+
+/// Two halves of a character in JSON, such as `\ud83d\ude00`.
+const LONGEST: usize = 12;
 
 /// What a beginning of an escape comes to.
 enum Read {
@@ -46,7 +47,6 @@ impl Code {
             Self::Json => byte == b'\\',
             Self::Percent => byte == b'%',
             Self::Form => matches!(byte, b'%' | b'+'),
-            Self::Lines => false,
         }
     }
 
@@ -75,9 +75,7 @@ impl Decoder {
 
     /// Takes the next byte, and gives on what it makes whole.
     pub(super) fn push(&mut self, unit: Unit, next: &mut dyn FnMut(Unit)) {
-        if self.code == Code::Lines {
-            in_lines(unit, next);
-        } else if self.pending.is_empty() && !self.code.begins_with(unit.byte) {
+        if self.pending.is_empty() && !self.code.begins_with(unit.byte) {
             next(unit);
         } else {
             self.pending.push(unit);
@@ -92,9 +90,12 @@ impl Decoder {
 
     fn settle(&mut self, is_end: bool, next: &mut dyn FnMut(Unit)) {
         while let (Some(first), Some(last)) = (self.pending.first(), self.pending.last()) {
-            let escape: Vec<u8> = self.pending.iter().map(|unit| unit.byte).collect();
             let (start, end) = (first.start, last.end);
-            match self.code.read(&escape) {
+            let mut escape = [0; LONGEST];
+            for (byte, unit) in escape.iter_mut().zip(&self.pending) {
+                *byte = unit.byte;
+            }
+            match self.code.read(&escape[..self.pending.len()]) {
                 Read::Character(bytes, length) => {
                     self.pending.clear();
                     for byte in &bytes[..length] {
@@ -114,22 +115,6 @@ impl Decoder {
                 }
             }
         }
-    }
-}
-
-/// A digit of base64 in the usual alphabet.
-pub(super) fn usual_digit(digit: u8) -> u8 {
-    match digit {
-        b'-' => b'+',
-        b'_' => b'/',
-        other => other,
-    }
-}
-
-fn in_lines(unit: Unit, next: &mut dyn FnMut(Unit)) {
-    if !matches!(unit.byte, b'\n' | b'\r') {
-        let byte = usual_digit(unit.byte);
-        next(Unit { byte, ..unit });
     }
 }
 
@@ -166,8 +151,7 @@ fn unicode(escape: &[u8]) -> Read {
         return Read::Plain;
     };
     let character = match (first.len(), value, rest) {
-        (..4, ..) => return Read::Unfinished,
-        (_, 0xD800..0xDC00, [] | [b'\\']) => return Read::Unfinished,
+        (..4, ..) | (_, 0xD800..0xDC00, [] | [b'\\']) => return Read::Unfinished,
         (_, 0xD800..0xDC00, [b'\\', b'u', second @ ..]) => match (number(second), second.len()) {
             (Some(_), ..4) => return Read::Unfinished,
             (Some(low @ 0xDC00..0xE000), 4) => {
@@ -225,7 +209,6 @@ mod tests {
             assert_eq!(decoded(Code::Percent, text), plain, "{text}");
         }
         assert_eq!(decoded(Code::Form, "a+b%2Bc%"), "a b+c%");
-        assert_eq!(decoded(Code::Lines, "aG-_\r\nbQ\n=="), "aG+/bQ==");
     }
 
     #[test]

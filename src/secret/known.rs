@@ -359,18 +359,17 @@ mod tests {
             }
             _ => letter.to_string(),
         };
-        let percent = |letter: char, way: usize| match way % 3 {
-            0 => utf8_percent_encode(&letter.to_string(), NON_ALPHANUMERIC).to_string(),
-            1 => letter
-                .to_string()
-                .bytes()
-                .map(|byte| format!("%{byte:02x}"))
-                .collect(),
-            _ => letter
-                .to_string()
-                .bytes()
-                .map(|byte| format!("%{byte:02X}"))
-                .collect(),
+        let percent = |letter: char, way: usize| {
+            let encoded = utf8_percent_encode(&letter.to_string(), NON_ALPHANUMERIC).to_string();
+            match way % 3 {
+                0 => encoded,
+                1 if encoded.len() > 1 => encoded.to_ascii_lowercase(),
+                _ => {
+                    let bytes = letter.to_string().into_bytes();
+                    let digits: Vec<_> = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+                    digits.concat()
+                }
+            }
         };
         for seed in 0..200 {
             let way = |index: usize| (seed * 7 + index * index * 13 + index * seed * 3) >> 1;

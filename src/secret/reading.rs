@@ -21,6 +21,10 @@ pub(super) struct Reading {
 #[derive(Debug)]
 pub(super) struct Head {
     is_base64: bool,
+    /// Whether it reads each byte as it stands.
+    leaves_nothing_out: bool,
+    /// Whether it is not the same as its base.
+    pub(super) is_awake: bool,
     decoders: Vec<Decoder>,
     node: u32,
     /// Where the last bytes of the beginning that was seen stood. Those before them stood one after the
@@ -62,6 +66,8 @@ impl Head {
     pub(super) fn of(reading: &Reading) -> Self {
         Self {
             is_base64: reading.is_base64,
+            leaves_nothing_out: !reading.is_base64 && reading.codes.is_empty(),
+            is_awake: false,
             decoders: reading.codes.iter().copied().map(Decoder::new).collect(),
             node: ROOT,
             starts: VecDeque::new(),
@@ -70,14 +76,26 @@ impl Head {
         }
     }
 
-    /// A reading that goes on from where another one is.
-    pub(super) fn from(reading: &Reading, base: &Self) -> Self {
-        Self {
-            node: base.node,
-            starts: base.starts.clone(),
-            before: base.before,
-            end: base.end,
-            ..Self::of(reading)
+    /// Goes on from where another one is.
+    pub(super) fn wake(&mut self, base: &Self) {
+        self.is_awake = true;
+        self.node = base.node;
+        self.starts.clone_from(&base.starts);
+        (self.before, self.end) = (base.before, base.end);
+    }
+
+    /// Goes on where a text has been read up to a place, which ends with `read`.
+    pub(super) fn go_to(&mut self, node: u32, automaton: &Automaton, read: &[u8], place: u64) {
+        self.node = node;
+        self.starts.clear();
+        (self.before, self.end) = (place, place);
+        if self.is_base64 {
+            let places = read.iter().rev().zip((0..place).rev());
+            let digits = places.filter(|(byte, _)| !is_line_break(**byte));
+            for (_, place) in digits.take(automaton.depth(node)) {
+                self.starts.push_front(place);
+            }
+            self.end = self.starts.back().map_or(place, |last| last + 1);
         }
     }
 
@@ -89,9 +107,7 @@ impl Head {
             end: place + 1,
         };
         if self.decoders.is_empty() {
-            self.node = automaton.next(self.node, byte);
-            (self.before, self.end) = (unit.end, unit.end);
-            self.tell(automaton, held);
+            self.see(unit, automaton, held);
         } else {
             let mut decoders = std::mem::take(&mut self.decoders);
             pass(&mut decoders, unit, &mut |unit| {
@@ -115,11 +131,23 @@ impl Head {
     }
 
     fn see(&mut self, unit: Unit, automaton: &Automaton, held: &mut Held) {
-        self.node = automaton.next(self.node, unit.byte);
-        self.starts.push_back(unit.start);
-        let surplus = self.starts.len().saturating_sub(automaton.depth(self.node));
-        self.starts.drain(..surplus);
+        if self.is_base64 && is_line_break(unit.byte) {
+            return;
+        }
+        let byte = if self.is_base64 {
+            usual_digit(unit.byte)
+        } else {
+            unit.byte
+        };
+        self.node = automaton.next(self.node, byte);
         self.end = unit.end;
+        if self.leaves_nothing_out {
+            self.before = unit.end;
+        } else {
+            self.starts.push_back(unit.start);
+            let surplus = self.starts.len().saturating_sub(automaton.depth(self.node));
+            self.starts.drain(..surplus);
+        }
         self.tell(automaton, held);
     }
 
@@ -164,6 +192,20 @@ impl Head {
         let mut decoders = self.decoders.iter();
         decoders.any(|decoder| decoder.pending_since().is_some())
     }
+}
+
+/// A digit of base64 in the usual alphabet.
+pub(super) fn usual_digit(digit: u8) -> u8 {
+    match digit {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    }
+}
+
+/// Base64 may stand in lines of any length (RFC 4648, section 3.1).
+pub(super) fn is_line_break(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
 }
 
 /// Has several decoders take a byte, one after the other.

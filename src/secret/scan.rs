@@ -5,16 +5,16 @@
 
 use std::sync::Arc;
 
-use super::automaton::Automaton;
-use super::escape::{Code, usual_digit};
+use super::automaton::{Automaton, ROOT};
+use super::escape::Code;
 use super::held::{Held, Style};
-use super::reading::{Head, Reading};
+use super::reading::{Head, Reading, is_line_break, usual_digit};
 
 /// Under way all the time; the others go on from these.
-const BASES: &[Reading] = &[Reading::plain(&[]), Reading::base64(&[Code::Lines])];
+const BASES: &[Reading] = &[Reading::plain(&[]), Reading::base64(&[])];
 
-/// Each begins where an escape does, and ends where it has come to the same as its base. What stands
-/// within something else may be written twice.
+/// Each wakes where an escape begins, until it has come to the same as its base. What stands within
+/// something else may be written twice.
 const OTHERS: &[Reading] = &[
     Reading::plain(&[Code::Json]),
     Reading::plain(&[Code::Percent]),
@@ -22,9 +22,9 @@ const OTHERS: &[Reading] = &[
     Reading::plain(&[Code::Json, Code::Json]),
     Reading::plain(&[Code::Json, Code::Percent]),
     Reading::plain(&[Code::Percent, Code::Percent]),
-    Reading::base64(&[Code::Json, Code::Lines]),
-    Reading::base64(&[Code::Percent, Code::Lines]),
-    Reading::base64(&[Code::Json, Code::Percent, Code::Lines]),
+    Reading::base64(&[Code::Json]),
+    Reading::base64(&[Code::Percent]),
+    Reading::base64(&[Code::Json, Code::Percent]),
 ];
 
 /// Whether an escape of any kind begins with this byte.
@@ -49,9 +49,8 @@ pub(crate) struct Finder {
 pub(crate) struct Scan {
     finder: Arc<Finder>,
     bases: Vec<Head>,
-    /// `None` where a reading is the same as its base.
-    others: Vec<Option<Head>>,
-    /// How many of them are not.
+    others: Vec<Head>,
+    /// How many of the others are awake.
     awake: usize,
     held: Held,
 }
@@ -92,6 +91,11 @@ impl Finder {
         }
     }
 
+    /// Whether a byte may say something else than it is.
+    fn has_escape(&self, byte: u8) -> bool {
+        !self.others.is_empty() && is_escape(byte)
+    }
+
     fn automaton(&self, reading: &Reading) -> &Automaton {
         if reading.is_base64 {
             &self.base64
@@ -106,7 +110,7 @@ impl Scan {
     pub(crate) fn new(finder: Arc<Finder>, style: Style) -> Self {
         Self {
             bases: finder.bases.iter().map(Head::of).collect(),
-            others: finder.others.iter().map(|_| None).collect(),
+            others: finder.others.iter().map(Head::of).collect(),
             awake: 0,
             finder,
             held: Held::new(style),
@@ -140,17 +144,13 @@ impl Scan {
 
     /// Takes the next bytes, and adds to `out` what can be no secret's beginning.
     pub(crate) fn take(&mut self, part: &[u8], out: &mut Vec<u8>) {
-        let finder = Arc::clone(&self.finder);
         let mut rest = part;
         while let Some((byte, after)) = rest.split_first() {
             if self.is_idle() {
                 self.held.release(self.held.len(), out);
-                let mut bytes = rest.iter();
-                let dull = bytes.position(|byte| finder.interesting[usize::from(*byte)]);
-                let (dull, others) = rest.split_at(dull.unwrap_or(rest.len()));
-                if !dull.is_empty() {
-                    self.held.pass(dull, out);
-                    rest = others;
+                let skimmed = self.skim(rest, out);
+                if skimmed > 0 {
+                    rest = &rest[skimmed..];
                     continue;
                 }
             }
@@ -161,11 +161,53 @@ impl Scan {
         self.held.release(self.sure(), out);
     }
 
+    /// Takes bytes up to the end of a secret, or up to an escape, where nothing has begun; says how
+    /// many. Most of what is ever printed is as plain as that.
+    fn skim(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> usize {
+        let finder = Arc::clone(&self.finder);
+        let Finder { plain, base64, .. } = &*finder;
+        let mut nodes = [ROOT; 2];
+        let mut length = bytes.len();
+        for (index, byte) in bytes.iter().enumerate() {
+            let is_dull = !finder.interesting[usize::from(*byte)];
+            if is_dull && nodes == [ROOT; 2] {
+                continue;
+            }
+            let next = [
+                plain.next(nodes[0], *byte),
+                match *byte {
+                    byte if is_line_break(byte) => nodes[1],
+                    byte => base64.next(nodes[1], usual_digit(byte)),
+                },
+            ];
+            let ends = plain.longest(next[0]) > 0 || base64.longest(next[1]) > 0;
+            if ends || finder.has_escape(*byte) {
+                length = index;
+                break;
+            }
+            nodes = next;
+        }
+        let read = &bytes[..length];
+        let place = self.held.at() + length as u64;
+        let heads = self.bases.iter_mut().zip(finder.bases).zip(nodes);
+        let open = heads.filter_map(|((head, reading), node)| {
+            let automaton = finder.automaton(reading);
+            head.go_to(node, automaton, read, place);
+            head.open_since(automaton, place)
+        });
+        let open = open.min().map_or(length, |open| self.held.index(open));
+        self.held.pass(&read[..open], out);
+        for byte in &read[open..] {
+            self.held.push(*byte);
+        }
+        length
+    }
+
     /// Adds to `out` what was held back for a secret that did not come.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         let bases = self.bases.iter_mut().zip(self.finder.bases);
         let others = self.others.iter_mut().zip(self.finder.others);
-        let others = others.filter_map(|(head, reading)| Some((head.as_mut()?, reading)));
+        let others = others.filter(|(head, _)| head.is_awake);
         for (head, reading) in bases.chain(others) {
             head.finish(self.finder.automaton(reading), &mut self.held);
         }
@@ -175,7 +217,7 @@ impl Scan {
 
     fn begin_anew(&mut self) {
         self.bases = self.finder.bases.iter().map(Head::of).collect();
-        self.others = self.finder.others.iter().map(|_| None).collect();
+        self.others = self.finder.others.iter().map(Head::of).collect();
         self.awake = 0;
     }
 
@@ -187,7 +229,7 @@ impl Scan {
     fn sure(&self) -> usize {
         let bases = self.bases.iter().zip(self.finder.bases);
         let others = self.others.iter().zip(self.finder.others);
-        let others = others.filter_map(|(head, reading)| Some((head.as_ref()?, reading)));
+        let others = others.filter(|(head, _)| head.is_awake);
         let open = bases.chain(others).filter_map(|(head, reading)| {
             head.open_since(self.finder.automaton(reading), self.held.end())
         });
@@ -202,8 +244,8 @@ impl Scan {
         let finder = &*self.finder;
         if is_escape(byte) {
             for (head, reading) in self.others.iter_mut().zip(finder.others) {
-                if head.is_none() && reading.begins_with(byte) {
-                    *head = Some(Head::from(reading, &self.bases[reading.base()]));
+                if !head.is_awake && reading.begins_with(byte) {
+                    head.wake(&self.bases[reading.base()]);
                     self.awake += 1;
                 }
             }
@@ -215,11 +257,13 @@ impl Scan {
             return;
         }
         for (head, reading) in self.others.iter_mut().zip(finder.others) {
-            let Some(awake) = head else { continue };
+            if !head.is_awake {
+                continue;
+            }
             let automaton = finder.automaton(reading);
-            awake.take(byte, place, automaton, &mut self.held);
-            if awake.is_like(&self.bases[reading.base()], automaton) {
-                *head = None;
+            head.take(byte, place, automaton, &mut self.held);
+            if head.is_like(&self.bases[reading.base()], automaton) {
+                head.is_awake = false;
                 self.awake -= 1;
             }
         }

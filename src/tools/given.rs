@@ -56,14 +56,13 @@ impl Given {
             return Ok(());
         }
         let refused = match secret.reference() {
-            None => None,
             Some(Reference::Command(_)) => {
                 Some("is a `cmd:` reference, whose command would run on this machine")
             }
             Some(Reference::Variable(name)) if is_own_key(&name) => {
                 Some("is this program's own key")
             }
-            Some(Reference::Variable(_)) => None,
+            Some(Reference::Variable(_)) | None => None,
             Some(Reference::File(path)) => self.refused_file(&expand_home(&path)),
         };
         let Some(problem) = refused else {
