@@ -10,15 +10,20 @@ pub const LONGEST: usize = 64 * 1024;
 /// What a regular file holds, wherever its links lead. Nothing else is read, for a pipe may wait for
 /// ever, and a device may have no end or act on being read.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_up_to(path, LONGEST)
+}
+
+/// The same with another bound, for files that programs add to.
+pub fn read_up_to(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
     // A device may act on being opened.
     check(&fs::metadata(path)?)?;
     let file = open(path)?;
     // What was looked at may have been replaced.
     check(&file.metadata()?)?;
     let mut bytes = Vec::new();
-    file.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > LONGEST {
-        return Err(unfit(format!("it has more than {LONGEST} bytes")));
+    file.take(longest as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > longest {
+        return Err(unfit(format!("it has more than {longest} bytes")));
     }
     Ok(bytes)
 }

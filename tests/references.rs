@@ -92,6 +92,7 @@ async fn only_a_person_refers_to_commands_and_to_files_that_are_not_theirs() {
         "file:web1".to_owned(),
         format!("file:{}/secret.key", scene.data.path().display()),
         "env:MCP_SECRET_KEY".to_owned(),
+        "sealed:v1:00000000:AAAA".to_owned(),
     ];
     for reference in &refused {
         for field in ["password", "passphrase", "totpSecret"] {
@@ -256,6 +257,18 @@ async fn a_secret_of_any_length_is_not_taken() {
         let add = client.call("api_add", Scene::api(field, &long)).await;
         assert_eq!(add.error("INVALID_ARGUMENT")["details"]["parameter"], field);
     }
+    for (field, value) in [
+        ("url", format!("http://h/?token={long}")),
+        ("url", format!("http://{long}@h/")),
+        ("health_check_endpoint", format!("/?token={long}")),
+        ("htpasswd_user", long.clone()),
+    ] {
+        let add = client.call("api_add", Scene::api(field, &value)).await;
+        assert_eq!(add.error("INVALID_ARGUMENT")["details"]["parameter"], field);
+    }
+    let ask = json!({"alias": "web1", "url": format!("http://h/?token={long}")});
+    let asked = client.call("check_api_health", ask).await;
+    asked.error("INVALID_ARGUMENT");
     let answers = json!({"alias": "web1", "cmd": "true", "responses": {"Password": long}});
     let answers = client.call("task_exec_interactive", answers).await;
     answers.error("INVALID_ARGUMENT");

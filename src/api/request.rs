@@ -6,7 +6,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AG
 use reqwest::{Method, Url};
 
 use crate::error::Error;
-use crate::secret::{MASK, remember, remember_in, shown_address};
+use crate::secret::{LONGEST, MASK, remember, remember_in, shown_address};
 use crate::store::apis::{self, Api};
 
 const AGENT: &str = concat!("mcp-sftp-orchestrator/", env!("CARGO_PKG_VERSION"));
@@ -96,6 +96,9 @@ impl Request {
 
     /// Appends a path, and takes over its query.
     fn go_to(&mut self, endpoint: &str) -> Result<(), Error> {
+        if endpoint.len() > LONGEST {
+            return Err(too_long("health_check_endpoint"));
+        }
         let (path, query) = match endpoint.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (endpoint, None),
@@ -133,6 +136,9 @@ pub(super) fn shown_url(url: &str) -> String {
 }
 
 fn parse(url: &str) -> Result<Url, Error> {
+    if url.len() > LONGEST {
+        return Err(too_long("url"));
+    }
     // The parser would drop them in silence.
     if url.chars().any(char::is_control) {
         return Err(Error::invalid("url", "holds a control character"));
@@ -148,6 +154,11 @@ fn parse(url: &str) -> Result<Url, Error> {
     Ok(parsed)
 }
 
+/// A secret may be in it, and none is longer.
+fn too_long(parameter: &str) -> Error {
+    Error::invalid(parameter, format!("has more than {LONGEST} bytes"))
+}
+
 /// What a part of an address stands for.
 fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part)
@@ -157,6 +168,9 @@ fn decoded(part: &str) -> String {
 
 /// User and password as RFC 7617 wants them.
 fn basic(user: &str, password: &str) -> Result<HeaderValue, Error> {
+    if user.len() > LONGEST {
+        return Err(too_long("htpasswd_user"));
+    }
     let credentials = format!("{user}:{password}");
     remember(&credentials);
     let credentials = BASE64_STANDARD.encode(credentials);

@@ -141,11 +141,11 @@ pub type Responses = IndexMap<String, String>;
 
 /// The answers as a conversation takes them.
 pub fn answers(responses: &Responses) -> Result<Vec<Answer>, Error> {
+    if responses.values().map(String::len).sum::<usize>() > LONGEST {
+        let problem = format!("has answers of more than {LONGEST} bytes together");
+        return Err(Error::invalid("responses", problem));
+    }
     let answers = responses.iter().map(|(prompt, answer)| {
-        if answer.len() > LONGEST {
-            let problem = format!("has an answer of more than {LONGEST} bytes to `{prompt}`");
-            return Err(Error::invalid("responses", problem));
-        }
         Answer::new(prompt, answer).map_err(|error| {
             Error::invalid(
                 "responses",

@@ -297,6 +297,55 @@ mod tests {
         steps(&finder) / bytes as u64
     }
 
+    fn masked(finder: &Arc<Finder>, text: &[u8], size: usize) -> Vec<u8> {
+        let mut scan = Scan::new(Arc::clone(finder), Style::Asterisks);
+        let mut out = Vec::new();
+        for part in text.chunks(size) {
+            scan.take(part, &mut out);
+        }
+        scan.finish(&mut out);
+        out
+    }
+
+    /// Few letters, so that chance brings secrets, their beginnings and escapes of all kinds.
+    #[test]
+    fn chance_finds_no_text_that_is_masked_otherwise_in_parts() {
+        const LETTERS: &[u8] = b"aab\\%u/n061+";
+        let mut state = 1_u32;
+        let mut chance = |most: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as usize % most
+        };
+        let mut text = |most: usize| {
+            let length = 1 + chance(most);
+            let letters = (0..length).map(|_| LETTERS[chance(LETTERS.len())]);
+            String::from_utf8(letters.collect()).unwrap()
+        };
+        let mut found = 0;
+        for _ in 0..1500 {
+            let secrets: Vec<_> = (0..3).map(|_| text(5)).collect();
+            let none: [String; 0] = [];
+            let finder = Arc::new(Finder::of(secrets.iter().map(String::as_str), none));
+            let text = text(60);
+            let whole = masked(&finder, text.as_bytes(), usize::MAX);
+            for size in [1, 2, 7] {
+                let parts = masked(&finder, text.as_bytes(), size);
+                assert_eq!(parts, whole, "{secrets:?} in {text:?}, in parts of {size}");
+            }
+            for secret in &secrets {
+                for (start, _) in text.match_indices(secret.as_str()) {
+                    let place = start..start + secret.len();
+                    assert!(
+                        whole[place].iter().all(|byte| *byte == b'*'),
+                        "{secret:?} in {text:?}"
+                    );
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 1000, "{found}");
+    }
+
     #[test]
     fn every_escape_wakes_a_reading() {
         for byte in 0..=u8::MAX {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Catalogue, Entry};
 use crate::error::Error;
-use crate::secret::{Secret, has_secret};
+use crate::secret::{Secret, Vault, has_secret};
 
 /// An API, and how to ask whether it is up. The fields are named as `api_add` names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,14 +94,12 @@ fn part_query(text: &mut String) -> Option<Secret> {
     Some(Secret::from(query.as_str()))
 }
 
-/// User and password, in other words where these would refer to a secret: `cmd` is a user here, and its
-/// password no command.
+/// User and password, in other words where these would lead to another secret: `cmd` is a user here, and
+/// its password no command.
 fn in_no_reference(credentials: &str) -> Secret {
     let secret = Secret::from(credentials);
-    match (secret.reference(), credentials.as_bytes().first()) {
-        (Some(_), Some(first)) => {
-            Secret::from(format!("%{first:02X}{}", &credentials[1..]).as_str())
-        }
+    match (Vault::is_clear(&secret), credentials.as_bytes().first()) {
+        (false, Some(first)) => Secret::from(format!("%{first:02X}{}", &credentials[1..]).as_str()),
         _ => secret,
     }
 }
@@ -223,11 +221,11 @@ mod tests {
 
     #[test]
     fn credentials_are_no_reference() {
-        for user in ["cmd", "file", "env"] {
-            let url = format!("https://{user}:touch x@h");
+        for user in ["cmd", "file", "env", "sealed"] {
+            let url = format!("https://{user}:v1:x@h");
             let mut api: Api = serde_json::from_value(serde_json::json!({"url": url})).unwrap();
             api.part_secrets();
-            assert_eq!(api.url_credentials.as_ref().unwrap().reference(), None);
+            assert!(Vault::is_clear(api.url_credentials.as_ref().unwrap()));
             let address = reqwest::Url::parse(&api.address()).unwrap();
             let decoded = percent_encoding::percent_decode_str(address.username());
             assert_eq!(decoded.decode_utf8().unwrap(), user);

@@ -117,21 +117,10 @@ impl Orchestrator {
             htpasswd_pass: add.htpasswd_pass,
             notes: add.notes,
         };
-        let given = [
-            ("api_key", api.api_key.as_ref()),
-            ("htpasswd_pass", api.htpasswd_pass.as_ref()),
-        ];
-        let given = given.map(|(name, secret)| (name, secret.cloned()));
+        self.may_give_keys(&alias, &api).await?;
         // What could never be asked is not taken.
         Request::of(&api)?;
         api.part_secrets();
-        let kept = self.apis().get(&alias).ok();
-        let kept = kept.filter(|kept| kept.url == api.url).map(|mut kept| {
-            let secrets = kept.secrets().into_iter();
-            secrets.map(|secret| secret.clone()).collect()
-        });
-        self.may_give(Api::FILE, given, kept.unwrap_or_default())
-            .await?;
         let added = {
             let (apis, alias, api) = (Arc::clone(self.apis()), alias.clone(), api.clone());
             blocking(move || apis.put(&alias, &api)).await?
@@ -235,6 +224,25 @@ impl Orchestrator {
         call: Call,
     ) -> Result<Reply, Error> {
         self.check(&call, &Request::get(&url)?, Some(&alias)).await
+    }
+
+    /// Refuses secrets that only a person may refer to, unless the same API has them already.
+    async fn may_give_keys(&self, alias: &str, api: &Api) -> Result<(), Error> {
+        let given = [
+            ("api_key", api.api_key.clone()),
+            ("htpasswd_pass", api.htpasswd_pass.clone()),
+        ];
+        let mut parted = api.clone();
+        parted.part_secrets();
+        let mut kept = Vec::new();
+        if let Ok(mut entry) = self.apis().get(alias) {
+            let secrets = entry.secrets().into_iter();
+            kept.extend(secrets.map(|secret| secret.clone()));
+            if entry.url != parted.url {
+                kept.clear();
+            }
+        }
+        self.may_give(Api::FILE, given, kept).await
     }
 
     async fn check(

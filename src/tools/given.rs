@@ -1,10 +1,10 @@
 //! Secrets that calls give: how long they may be, and where they may refer to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::expand_home;
 use crate::error::Error;
-use crate::secret::{LONGEST, Reference, Secret};
+use crate::secret::{LONGEST, Reference, Secret, Vault};
 use crate::server::Orchestrator;
 use crate::sftp::Roots;
 use crate::store::blocking;
@@ -15,7 +15,7 @@ struct Given {
     /// The file of the catalogue, where a person may write what is refused here.
     file: &'static str,
     allows_all: bool,
-    data_dir: std::path::PathBuf,
+    data_dir: PathBuf,
     /// What the entry has already.
     kept: Vec<Secret>,
 }
@@ -62,6 +62,7 @@ impl Given {
             Some(Reference::Variable(name)) if is_own_key(&name) => {
                 Some("is this program's own key")
             }
+            None if !Vault::is_clear(secret) => Some("is a secret that this program has encrypted"),
             Some(Reference::Variable(_)) | None => None,
             Some(Reference::File(path)) => self.refused_file(&expand_home(&path)),
         };
