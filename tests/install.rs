@@ -192,7 +192,7 @@ async fn the_data_is_where_it_is_for_whoever_installs() {
         let line = format!("install --client {}", client.name);
         let mut command = desk.command(line.split(' '));
         command.env("MCP_DATA_DIR", "~/ôwn");
-        assert!(command.status().await.unwrap().success());
+        assert!(command.output().await.unwrap().status.success());
         let entry = &desk.servers(client)["orchestrator"];
         assert_eq!(entry["env"], json!({"MCP_DATA_DIR": text(&own)}));
         uninstall(&desk, client).await;

@@ -164,10 +164,18 @@ async fn a_project_s_file_configures_nothing_and_that_is_said() {
     assert!(!ran.exists());
 
     // What has nothing to do with this program is nobody's concern.
-    write(&project, "DATABASE_URL=y\n");
+    write(&project, "DATABASE_URL=y\nLOG_LEVEL=debug\n");
     let mut command = binary();
     command.env("HOME", home.path()).current_dir(project.path());
     let told = diagnosis(&Client::over(command).await, false).await;
+    assert_eq!(told["warnings"], json!([]));
+    // The data directory's own file is read, wherever this is started.
+    write(&project, "MAX_QUEUE_SIZE=7\n");
+    let mut command = binary();
+    let data = format!("--data-dir={}", project.path().display());
+    command.current_dir(project.path()).arg(data);
+    let told = diagnosis(&Client::over(command).await, true).await;
+    assert_eq!(told["settings"]["maxQueueSize"], 7);
     assert_eq!(told["warnings"], json!([]));
 }
 

@@ -146,7 +146,8 @@ impl Config {
         })
     }
 
-    fn resolve(sources: Sources, data_dir: PathBuf, overrides: &Overrides) -> Self {
+    fn resolve(mut sources: Sources, data_dir: PathBuf, overrides: &Overrides) -> Self {
+        let ignored = sources.left_out();
         let mut raw = Raw::new(sources.layers, sources.warnings);
         let command_timeout =
             raw.timeout("MCP_DEFAULT_CMD_TIMEOUT_MS", "MCP_DEFAULT_CMD_TIMEOUT_S");
@@ -192,7 +193,7 @@ impl Config {
                 origins
             },
             warnings: raw.warnings,
-            ignored: sources.ignored,
+            ignored,
         }
     }
 

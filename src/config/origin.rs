@@ -50,9 +50,30 @@ impl Serialize for Origin {
 pub(super) struct Sources {
     pub(super) layers: Vec<(Origin, Layer)>,
     pub(super) warnings: Vec<String>,
-    /// A file of settings that is not read, and what to do about it.
-    pub(super) ignored: Option<String>,
+    pub(super) ignored: Option<Ignored>,
 }
+
+/// A file in the working directory that is not read.
+#[derive(Debug)]
+pub(super) struct Ignored {
+    file: PathBuf,
+    /// The settings in it.
+    names: Vec<&'static str>,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not read, for it may be a stranger's; if it is yours, start with --env-file=FILE, or put {} into the client's env block",
+            self.file.display(),
+            self.names.join(", ")
+        )
+    }
+}
+
+/// A setting that many other programs have as well.
+const USUAL: &str = "LOG_LEVEL";
 
 impl Sources {
     /// All but the data directory's own. An error is a sentence about the file that was named.
@@ -93,20 +114,23 @@ impl Sources {
             self.layers.push((Origin::File(file), layer));
             return;
         }
-        let is_named = |(origin, _): &(Origin, _)| *origin == Origin::File(file.clone());
-        if self.layers.iter().any(is_named) {
-            return;
-        }
         let layer = read_env_file(&file, &mut Vec::new());
-        let set = SETTINGS.iter().map(|setting| setting.name);
-        let set: Vec<_> = set.filter(|name| layer.contains_key(*name)).collect();
-        if !set.is_empty() {
-            self.ignored = Some(format!(
-                "`{}` is not read, for it may be a stranger's; if it is yours, start with --env-file=FILE, or put {} into the client's env block",
-                file.display(),
-                set.join(", ")
-            ));
+        let names = SETTINGS.iter().map(|setting| setting.name);
+        let names: Vec<_> = names.filter(|name| layer.contains_key(*name)).collect();
+        if names.iter().any(|name| *name != USUAL) {
+            self.ignored = Some(Ignored { file, names });
         }
+    }
+
+    /// What is not read after all: the same file may be read by another name.
+    pub(super) fn left_out(&mut self) -> Option<String> {
+        let ignored = self.ignored.take()?;
+        let file = ignored.file.canonicalize().ok()?;
+        let is_it = |(origin, _): &(Origin, _)| match origin {
+            Origin::File(path) => path.canonicalize().is_ok_and(|path| path == file),
+            _ => false,
+        };
+        (!self.layers.iter().any(is_it)).then(|| ignored.to_string())
     }
 
     /// The data directory's own, which says nothing of where that lies.

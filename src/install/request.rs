@@ -97,6 +97,8 @@ impl Request {
         }
         let mut args = Vec::new();
         if let Some(file) = env_file {
+            // One that cannot be read would keep it from starting.
+            Config::load(&self.overrides).map_err(Refusal::Settings)?;
             args.push(format!("{ENV_FILE}={}", text(from_here(file))?));
         }
         Ok(Launch {

@@ -29,9 +29,17 @@ struct Known {
     secrets: BTreeMap<String, BTreeSet<String>>,
     /// Aliases, users and hosts, by the file that has them.
     names: HashMap<PathBuf, BTreeSet<String>>,
-    /// What finds the secrets in what concerns a server, or none; made when it is needed, for secrets
-    /// become known by the hundred at the start.
-    finders: HashMap<Option<String>, Option<Arc<Finder>>>,
+    /// What finds them; made when it is needed, for secrets become known by the hundred at the start.
+    finders: Option<Finders>,
+}
+
+/// What finds the secrets as they are known now.
+struct Finders {
+    rare: Vec<String>,
+    /// The common words among them, by the alias of a server that holds them.
+    common: HashMap<String, Vec<String>>,
+    /// What finds the rare ones and these words; many servers have the same.
+    made: HashMap<Vec<String>, Arc<Finder>>,
 }
 
 /// How well a secret can be kept out of texts.
@@ -79,16 +87,25 @@ impl Known {
         }
     }
 
-    fn finder(&self, alias: Option<&str>) -> Option<Finder> {
-        let is_sought = |(secret, holders): &(&String, &BTreeSet<String>)| match self.rarity(secret)
-        {
-            Rarity::Rare => true,
-            Rarity::Common => alias.is_some_and(|alias| holders.contains(alias)),
-            Rarity::Name | Rarity::Short => false,
-        };
-        let sought: Vec<_> = self.secrets.iter().filter(is_sought).collect();
-        let texts = || sought.iter().map(|(secret, _)| secret.as_str());
-        (!sought.is_empty()).then(|| Finder::of(texts(), texts().flat_map(in_base64)))
+    fn finders(&self) -> Finders {
+        let (mut rare, mut common) = (Vec::new(), HashMap::<_, Vec<_>>::new());
+        for (secret, holders) in &self.secrets {
+            match self.rarity(secret) {
+                Rarity::Rare => rare.push(secret.clone()),
+                Rarity::Common => {
+                    for holder in holders {
+                        let words = common.entry(holder.clone()).or_default();
+                        words.push(secret.clone());
+                    }
+                }
+                Rarity::Name | Rarity::Short => {}
+            }
+        }
+        Finders {
+            rare,
+            common,
+            made: HashMap::new(),
+        }
     }
 
     fn holds(&self, secret: &str, alias: Option<&str>) -> bool {
@@ -113,7 +130,7 @@ pub fn remember_of(alias: Option<&str>, secret: &str) {
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
         let holders = known.secrets.entry(secret.into_owned()).or_default();
         holders.extend(alias.map(ToOwned::to_owned));
-        known.finders.clear();
+        known.finders = None;
     }
 }
 
@@ -122,7 +139,7 @@ pub fn note_names(file: &Path, names: BTreeSet<String>) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     if known.names.get(file) != Some(&names) {
         known.names.insert(file.to_owned(), names);
-        known.finders.clear();
+        known.finders = None;
     }
 }
 
@@ -171,22 +188,52 @@ fn within_base64(secret: &str, before: usize) -> String {
     encoded[first..end].to_owned()
 }
 
+impl Finders {
+    fn words(&self, alias: Option<&str>) -> &[String] {
+        let words = alias.and_then(|alias| self.common.get(alias));
+        words.map_or(&[], Vec::as_slice)
+    }
+
+    fn finds_nothing(&self, alias: Option<&str>) -> bool {
+        self.rare.is_empty() && self.words(alias).is_empty()
+    }
+
+    /// What was made already.
+    fn at_hand(&self, alias: Option<&str>) -> Option<Arc<Finder>> {
+        self.made.get(self.words(alias)).cloned()
+    }
+
+    fn make(&mut self, alias: Option<&str>) -> Arc<Finder> {
+        let words = self.words(alias).to_vec();
+        let texts = || self.rare.iter().chain(&words).map(String::as_str);
+        let made = Arc::new(Finder::of(texts(), texts().flat_map(in_base64)));
+        self.made.insert(words, Arc::clone(&made));
+        made
+    }
+}
+
 /// What finds every secret that is to be masked in what concerns a server, or none; `None` while there
 /// is no secret.
 fn finder(alias: Option<&str>) -> Option<Arc<Finder>> {
-    let alias = alias.map(ToOwned::to_owned);
     {
         let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(finder) = known.finders.get(&alias) {
-            return finder.clone();
+        if let Some(finders) = &known.finders {
+            let made = finders.at_hand(alias);
+            if made.is_some() || finders.finds_nothing(alias) {
+                return made;
+            }
         }
     }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    if let Some(finder) = known.finders.get(&alias) {
-        return finder.clone();
-    }
-    let made = known.finder(alias.as_deref()).map(Arc::new);
-    known.finders.insert(alias, made.clone());
+    let mut finders = match known.finders.take() {
+        Some(finders) => finders,
+        None => known.finders(),
+    };
+    let made = match finders.at_hand(alias) {
+        None if !finders.finds_nothing(alias) => Some(finders.make(alias)),
+        made => made,
+    };
+    known.finders = Some(finders);
     made
 }
 
