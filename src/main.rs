@@ -40,7 +40,9 @@ fn main() -> ExitCode {
             .block_on(demo::run(&mut io::stdout()))
             .map_err(|failure| failure.to_string()),
         Command::Doctor(overrides) => runtime.block_on(examine(&overrides)),
-        Command::VerifyAudit(overrides) => verify_audit(&Config::load(&overrides)),
+        Command::VerifyAudit(overrides) => {
+            Config::load(&overrides).and_then(|config| verify_audit(&config))
+        }
         Command::Install(request) => {
             install::install(&request, &mut io::stdout()).map_err(|refusal| refusal.to_string())
         }
@@ -82,7 +84,7 @@ fn fail(problem: &str, code: u8) -> ExitCode {
 }
 
 async fn examine(overrides: &Overrides) -> Result<(), String> {
-    let is_well = doctor::run(Config::load(overrides), &mut io::stdout()).await;
+    let is_well = doctor::run(Config::load(overrides)?, &mut io::stdout()).await;
     match is_well {
         Ok(true) => Ok(()),
         Ok(false) => Err("not all is well".to_owned()),
@@ -108,7 +110,7 @@ fn verify_audit(config: &Config) -> Result<(), String> {
 }
 
 async fn serve(overrides: &Overrides) -> Result<(), String> {
-    let config = Config::load(overrides);
+    let config = Config::load(overrides)?;
     let log = Log::install(config.log_level);
     logging::log_panics();
     let server = Orchestrator::open(config, log).map_err(|error| error.to_string())?;

@@ -64,7 +64,7 @@ impl Orchestrator {
     /// Opens the data directory. Needs a tokio runtime, for saving and for the pool's upkeep.
     pub fn open(config: Config, log: Log) -> Result<Self, Error> {
         let data = DataDirectory::open(&config.data_dir)?;
-        for warning in &config.warnings {
+        for warning in config.warnings.iter().chain(&config.ignored) {
             tracing::warn!("{warning}");
         }
         let config = Arc::new(config);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::bounded::{LONGEST_NAME, bounded, shortened};
 use super::hash;
 use super::responses::Responses;
-use crate::secret::{MASK, hide_in};
+use crate::secret::{MASK, hide_in_of, shown_address};
 use crate::time::{Timestamp, millis};
 
 /// Arguments that hold secrets, whatever they are.
@@ -17,6 +17,16 @@ const SECRETS: &[&str] = &[
     "api_key",
     "htpasswd_pass",
     "responses",
+];
+
+/// Arguments that name something, in which a common word is no secret.
+const NAMES: &[&str] = &[
+    "alias",
+    "server_alias",
+    "host",
+    "user",
+    "jump",
+    "sshConfigHost",
 ];
 
 /// A call that is about to act.
@@ -144,14 +154,17 @@ impl Outcome {
 /// Arguments as they may be written down.
 pub fn redacted(arguments: Option<&Map<String, Value>>) -> Value {
     let mut redacted = arguments.cloned().unwrap_or_default();
+    let alias = redacted.get("alias").and_then(Value::as_str);
+    let alias = alias.map(str::to_owned);
     for (name, value) in &mut redacted {
         if is_secret(name) && !value.is_null() {
             mask(value);
         }
-        if let (Value::String(url), "url") = (&*value, name.as_str()) {
-            *value = without_credentials(url).into();
+        if let (Value::String(url), "url" | "health_check_endpoint") = (&*value, name.as_str()) {
+            *value = shown_address(url).into();
         }
-        hide_in(value);
+        let is_name = NAMES.contains(&name.as_str());
+        hide_in_of(alias.as_deref().filter(|_| !is_name), value);
     }
     Value::Object(redacted)
 }
@@ -166,21 +179,6 @@ fn mask(value: &mut Value) {
     match value {
         Value::Object(fields) => fields.values_mut().for_each(mask),
         other => *other = MASK.into(),
-    }
-}
-
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    if reqwest::Url::parse(url).is_err() {
-        // Where its parts end cannot be told.
-        return MASK.to_owned();
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((credentials, _)) => format!("{scheme}://{MASK}{}", &rest[credentials.len()..]),
-        None => url.to_owned(),
     }
 }
 
@@ -205,8 +203,10 @@ mod tests {
             ("https://h/x@y", "https://h/x@y"),
             ("https://u@h:80", "https://***@h:80"),
             ("https://u:p/q@h", "***"),
+            ("https://h/?token=p", "https://h/?token=***"),
         ] {
-            assert_eq!(without_credentials(url), shown);
+            let given = arguments(&json!({ "url": url }));
+            assert_eq!(redacted(Some(&given)), json!({ "url": shown }));
         }
         assert_eq!(
             redacted(Some(&given)),

@@ -20,7 +20,7 @@ impl Error {
         match self {
             Self::UnknownAlias { .. } | Self::UnknownApi { .. } => "UNKNOWN_ALIAS",
             Self::UnknownTask { .. } => "UNKNOWN_TASK",
-            Self::InvalidArgument { .. } => "INVALID_ARGUMENT",
+            Self::InvalidArgument { .. } | Self::OnlyByHand { .. } => "INVALID_ARGUMENT",
             Self::Connection { .. } | Self::LineLost { .. } => "CONNECTION_FAILED",
             Self::Auth { .. } => "AUTH_FAILED",
             Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
@@ -69,7 +69,9 @@ impl Error {
             Self::SshConfig { .. } => {
                 "correct the file at that line, or give host and user instead"
             }
-            Self::Blocked { advice, .. } | Self::ReadOnly { advice, .. } => advice,
+            Self::Blocked { advice, .. }
+            | Self::ReadOnly { advice, .. }
+            | Self::OnlyByHand { advice, .. } => advice,
             Self::OutsideRoots { .. } => {
                 "use a path inside one of them, or ask the person who set MCP_ALLOWED_ROOTS"
             }
@@ -110,6 +112,9 @@ impl Error {
             } => {
                 json!({ "parameter": parameter, "reason": problem, "expected": expected })
             }
+            Self::OnlyByHand {
+                parameter, problem, ..
+            } => json!({ "parameter": parameter, "reason": problem }),
             Self::Connection {
                 alias,
                 host,
