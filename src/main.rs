@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}"), 1),
     };
+    outlive_file_size_limit(&runtime);
     let outcome = match command {
         Command::Serve(overrides) => runtime.block_on(serve(&overrides)),
         Command::Demo => runtime
@@ -52,11 +53,25 @@ fn main() -> ExitCode {
     };
     // A read of standard input cannot be cancelled everywhere, and must not hold the process.
     runtime.shutdown_background();
+    logging::flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => fail(&problem, 1),
     }
 }
+
+/// Has a write beyond the limit on file sizes (`ulimit -f`) fail, like any other, instead of ending the
+/// process: a signal that is caught kills nobody.
+#[cfg(unix)]
+fn outlive_file_size_limit(runtime: &Runtime) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _context = runtime.enter();
+    // Once caught it stays so, and is the default again for programs that are started from here.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+}
+
+#[cfg(not(unix))]
+fn outlive_file_size_limit(_: &Runtime) {}
 
 fn fail(problem: &str, code: u8) -> ExitCode {
     // Without stderr there is nobody to tell.

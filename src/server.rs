@@ -287,14 +287,17 @@ impl ServerHandler for Orchestrator {
 
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if !self.0.router.has_route(&request.name) {
+        let Some(tool) = self.0.router.get(&request.name) else {
             return Err(ErrorData::invalid_params(
                 format!("tool `{}` is not known", request.name),
                 None,
             ));
+        };
+        if let Some(arguments) = &mut request.arguments {
+            tools::settle(&tool.input_schema, arguments);
         }
         self.remember_secrets().await;
         let audited = self.begin_audit(&request);

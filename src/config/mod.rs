@@ -17,6 +17,12 @@ pub use settings::{SETTINGS, Setting};
 /// Long enough for a server to restart, or a laptop to find its network again.
 const LINE_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Longer than a busy disk or a hung mount of a server's takes, and half of what a lost line is given.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// More than a file of `/proc`, which says that it is empty, has; and more than a log grows meanwhile.
+const MAX_GROWTH: u64 = 1024 * 1024 * 1024;
+
 /// The validated settings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -40,6 +46,12 @@ pub struct Config {
     pub keep_alive: Duration,
     /// How long a transfer takes up a lost line again before it fails; not a setting.
     pub line_patience: Duration,
+    /// How long a server may leave every SFTP request without an answer; not a setting.
+    pub answer_patience: Duration,
+    /// Bytes that a downloaded file may have beyond twice the length that it said; not a setting.
+    pub max_growth: u64,
+    /// Most files, directories and links that are listed for a transfer.
+    pub max_entries: usize,
     /// Most jobs in the queue.
     pub max_queue: usize,
     /// Most bytes kept on disk of each output stream of a job.
@@ -161,6 +173,9 @@ impl Config {
             idle_timeout: raw.millis("IDLE_TIMEOUT", 1),
             keep_alive: raw.millis("KEEP_ALIVE_INTERVAL", 1),
             line_patience: LINE_PATIENCE,
+            answer_patience: ANSWER_PATIENCE,
+            max_growth: MAX_GROWTH,
+            max_entries: raw.count("MAX_TRANSFER_ENTRIES", 1),
             max_queue: raw.count("MAX_QUEUE_SIZE", 1),
             max_output: raw.whole("MAX_OUTPUT_SIZE", 0),
             max_output_total: raw.whole("MAX_OUTPUT_TOTAL", 0),

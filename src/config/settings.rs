@@ -83,6 +83,11 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "most bytes kept on disk of all outputs; the oldest finished go first",
     },
     Setting {
+        name: "MAX_TRANSFER_ENTRIES",
+        default: "1000000",
+        meaning: "most files, directories and links that one transfer lists",
+    },
+    Setting {
         name: "SAVE_INTERVAL",
         default: "5000",
         meaning: "ms between coalesced saves",

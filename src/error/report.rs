@@ -1,12 +1,18 @@
 //! What a caller is told of an error: code, sentence, facts, advice.
 
+use std::borrow::Cow;
+
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorData};
 use serde_json::{Map, Value, json};
 
 use super::Error;
 use crate::secret::{hide, hide_in};
+use crate::text::beginning;
 use crate::time::Timestamp;
+
+/// The longest text in an error: it may quote a server, or a call's own arguments.
+const LONGEST_TEXT: usize = 4 * 1024;
 
 impl Error {
     /// The code that programs match on.
@@ -187,12 +193,29 @@ impl Error {
         };
         details.retain(|_, value| !value.is_null());
         details.insert("hint".to_owned(), self.hint().into());
-        details.values_mut().for_each(hide_in);
+        for value in details.values_mut() {
+            hide_in(value);
+            shorten(value);
+        }
         Report {
             code: self.code().to_owned(),
-            message: hide(&self.to_string()).into_owned(),
+            message: beginning(&hide(&self.to_string()), LONGEST_TEXT).into_owned(),
             details,
         }
+    }
+}
+
+/// Cuts every text to its measure.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Cow::Owned(cut) = beginning(text, LONGEST_TEXT) {
+                *text = cut;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
     }
 }
 
@@ -237,6 +260,24 @@ impl IntoCallToolResult for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_says_is_told_in_measure() {
+        let report = Error::Auth {
+            alias: "web1".to_owned(),
+            user: "u".to_owned(),
+            reason: "é".repeat(500_000),
+            tried: vec!["x".repeat(500_000)],
+        }
+        .report();
+        let told = report.to_json().to_string();
+        assert!(told.len() < 4 * LONGEST_TEXT, "{} bytes", told.len());
+        assert!(
+            report
+                .message
+                .starts_with("server `web1` did not authenticate")
+        );
+    }
 
     #[test]
     fn a_report_has_the_contract_s_fields() {

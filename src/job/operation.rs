@@ -175,6 +175,8 @@ async fn move_files(
         token: job.part.as_deref().unwrap_or(job.id.as_str()),
         patience: patience(context.config.command_timeout),
         line_patience: context.config.line_patience,
+        max_entries: context.config.max_entries,
+        max_growth: context.config.max_growth,
         roots: context.roots,
         data: &context.config.data_dir,
         progress: &progress,

@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::entry_limit::EntryLimit;
 use super::facts::{Facts, Kind};
 use super::file::{Conditions, Tried, local_sum, remote_sum, unless_cancelled};
 use super::in_place::{Instead, is_untold};
@@ -335,7 +337,8 @@ impl<C: Course> Trip<'_, C> {
             return Ok(facts);
         }
         let directory = C::To::parent(path).unwrap_or_else(|| C::To::path("."));
-        let entries = match self.target().list(&directory).await {
+        let limit = Arc::new(EntryLimit::new(self.conditions.max_entries, 0));
+        let entries = match self.target().list(&directory, &limit).await {
             Err(error) if is_lost(&error) => return Err(error),
             entries => entries.unwrap_or_default(),
         };

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::course::PartOf;
 use super::facts::{Facts, Kind};
 use super::file::{BLOCK, is_hole};
+use super::free_space;
 use super::in_place::{Instead, is_refusal};
 use super::local::set;
 use super::session::Session;
@@ -207,8 +208,10 @@ impl Disk {
             }));
         }
         let block = std::mem::take(&mut self.block);
-        self.written += std::mem::take(&mut self.held) as u64;
+        let length = std::mem::take(&mut self.held);
+        self.written += length as u64;
         self.writing = Some(tokio::task::spawn_blocking(move || {
+            free_space::check(&open.file, length)?;
             for piece in &block {
                 if is_hole(piece) {
                     // Left out, as in a sparse source; the length is set at the end.

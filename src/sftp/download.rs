@@ -12,6 +12,7 @@ use super::course::{Course, PartOf, Trip};
 use super::disk::{Disk, Ended, create, open_regular, resume};
 use super::facts::Facts;
 use super::file::unless_cancelled;
+use super::free_space;
 use super::in_place::Instead;
 use super::kept::Record;
 use super::listing::Extras;
@@ -136,12 +137,13 @@ async fn in_place(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Resul
         let part = part.clone();
         let mut open = blocking(move || create(part)).await?;
         trip.tried.set_begun(true);
-        let (expected, depth) = (trip.way.facts.length, trip.lanes.depth.reads);
-        let mut reads = Reads::new(session, &handle, 0, expected, depth);
+        let mut reads = Reads::new(trip, &handle, 0, trip.way.facts.length);
         let mut length = 0;
         while let Some(pieces) = unless_cancelled(conditions, reads.next()).await? {
-            length += length_of(&pieces);
+            let more = length_of(&pieces);
+            length += more;
             open = blocking(move || {
+                free_space::check(&open.file, usize::try_from(more).unwrap_or(usize::MAX))?;
                 for piece in &pieces {
                     open.file.write_all(piece)?;
                 }
@@ -172,24 +174,25 @@ fn names(_: &Path) -> io::Result<u64> {
 
 /// A file that one read holds: asked for, closed, and written in one go.
 async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(Ended, u64)> {
-    let (session, way) = (trip.session, trip.way);
-    let handle = session.open_to_read(&way.from).await?;
-    let all = session.read(&handle, 0, session.limits.read);
-    let mut content = session.content(all).await?;
-    let mut length = length_of(&content);
-    let mut last = length;
-    // What gives its content in portions, or says no length, such as a file of /proc, is read to its end.
-    while last > 0 && (length < way.facts.length || way.facts.length == 0) {
-        let more = session.content(session.read(&handle, length, session.limits.read));
-        let more = more.await?;
-        last = length_of(&more);
-        length += last;
-        content.extend(more);
-    }
+    let (session, expected) = (trip.session, trip.way.facts.length);
+    let handle = session.open_to_read(&trip.way.from).await?;
+    let first = session.read(&handle, 0, session.limits.read);
+    let content = match session.content(first).await {
+        // What gives its content in portions, or says no length, such as a file of /proc, is read to
+        // its end.
+        Ok(first) if !is_whole(length_of(&first), expected) => {
+            let poured = beyond(trip, part, &handle, first).await;
+            drop(session.close(&handle));
+            return poured;
+        }
+        content => content,
+    };
     let closed = session.close(&handle);
-    let part = part.clone();
+    let content = content?;
+    let (part, length) = (part.clone(), length_of(&content));
     let ended = blocking(move || {
         let mut open = create(part)?;
+        free_space::check(&open.file, usize::try_from(length).unwrap_or(usize::MAX))?;
         for piece in &content {
             open.file.write_all(piece)?;
         }
@@ -198,6 +201,26 @@ async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(
     let ended = ended.await?;
     session.done(closed).await?;
     Ok((ended, length))
+}
+
+/// Whether the first read of a file that said a length of `expected` has all of it.
+fn is_whole(length: u64, expected: u64) -> bool {
+    length == 0 || expected > 0 && length >= expected
+}
+
+/// A file of which the first read brought a part only.
+async fn beyond(
+    trip: &Trip<'_, Session>,
+    part: &PartOf<Session>,
+    handle: &Handle,
+    first: Vec<Bytes>,
+) -> io::Result<(Ended, u64)> {
+    // It takes as much memory as a large one.
+    let _place = trip.conditions.large.acquire().await.ok();
+    let (part, length) = (part.clone(), length_of(&first));
+    let mut disk = Disk::new(blocking(move || create(part)).await?, 0);
+    disk.take(first).await?;
+    pour(trip, handle, disk, length).await
 }
 
 fn length_of(pieces: &[Bytes]) -> u64 {
@@ -210,7 +233,7 @@ async fn large(
     part: &PartOf<Session>,
     start: u64,
 ) -> io::Result<(Ended, u64)> {
-    let (session, expected) = (trip.session, trip.way.facts.length);
+    let session = trip.session;
     let handle = session.open_to_read(&trip.way.from).await?;
     let outcome = async {
         let part = part.clone();
@@ -218,17 +241,26 @@ async fn large(
             0 => create(part),
             _ => resume(part, start),
         });
-        let mut disk = Disk::new(open.await?, start);
-        let mut reads = Reads::new(session, &handle, start, expected, trip.lanes.depth.reads);
-        while let Some(pieces) = reads.next().await? {
-            disk.take(pieces).await?;
-            trip.arrived(disk.written);
-        }
-        disk.end().await
+        pour(trip, &handle, Disk::new(open.await?, start), start).await
     };
     let outcome = outcome.await;
     drop(session.close(&handle));
     outcome
+}
+
+/// Reads a file from `start` on, to its end, onto the disk.
+async fn pour(
+    trip: &Trip<'_, Session>,
+    handle: &Handle,
+    mut disk: Disk,
+    start: u64,
+) -> io::Result<(Ended, u64)> {
+    let mut reads = Reads::new(trip, handle, start, trip.way.facts.length);
+    while let Some(pieces) = reads.next().await? {
+        disk.take(pieces).await?;
+        trip.arrived(disk.written);
+    }
+    disk.end().await
 }
 
 /// Reads outstanding, answered in the file's order.
@@ -243,24 +275,28 @@ pub(super) struct Reads<'s> {
     asked: u64,
     /// Of the file, as it was found.
     length: u64,
+    /// Beyond this it is taken for one that never ends.
+    longest: u64,
 }
 
 impl<'s> Reads<'s> {
-    pub(super) fn new(
-        session: &'s Session,
+    /// Reads of a file that said a length of `length`, from `start` on.
+    pub(super) fn new<C: Course>(
+        trip: &Trip<'s, C>,
         handle: &'s Handle,
         start: u64,
         length: u64,
-        most: usize,
     ) -> Self {
+        let longest = length.saturating_mul(2);
         Self {
-            session,
+            session: trip.session,
             handle,
             ahead: VecDeque::new(),
-            most,
+            most: trip.lanes.depth.reads,
             arrived: start,
             asked: start,
             length,
+            longest: longest.saturating_add(trip.conditions.max_growth),
         }
     }
 
@@ -282,6 +318,12 @@ impl<'s> Reads<'s> {
         self.arrived += got;
         if got == 0 {
             return Ok(None);
+        }
+        if self.arrived > self.longest {
+            return Err(io::Error::other(format!(
+                "goes on after {} bytes, though it said a length of {}: it may never end",
+                self.arrived, self.length
+            )));
         }
         if got < step {
             // A server may give less than was asked for (section 6.4): the rest is asked for again.

@@ -35,6 +35,10 @@ pub(super) struct Conditions<'a> {
     /// Whether parts of an earlier try may be there.
     pub(super) resume: bool,
     pub(super) options: Options,
+    /// Most entries that are listed.
+    pub(super) max_entries: usize,
+    /// Bytes that a file may have beyond twice the length that it said.
+    pub(super) max_growth: u64,
     /// Where files of this machine have to lie.
     pub(super) roots: &'a Roots,
     pub(super) progress: &'a Progress,

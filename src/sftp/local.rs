@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::entry_limit::EntryLimit;
 use super::facts::Facts;
 use super::path::{bytes_of, local_of};
 use super::side::{FILE_IN_THE_WAY, LINK_IN_THE_WAY, Side, blocking, in_the_way};
@@ -66,11 +68,17 @@ impl Side for Local {
         tokio::fs::canonicalize(path).await
     }
 
-    async fn list(&self, path: &PathBuf) -> io::Result<Vec<(PathBuf, Facts)>> {
-        let path = path.clone();
+    async fn list(
+        &self,
+        path: &PathBuf,
+        limit: &Arc<EntryLimit>,
+    ) -> io::Result<Vec<(PathBuf, Facts)>> {
+        let (path, limit) = (path.clone(), Arc::clone(limit));
         blocking(move || {
             let entries = std::fs::read_dir(&path)?.map(|entry| {
                 let entry = entry?;
+                limit.take_entry()?;
+                limit.take_path(entry.file_name().len())?;
                 Ok((entry.file_name().into(), Facts::from(&entry.metadata()?)))
             });
             entries.collect()

@@ -3,20 +3,22 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
-//! | `plan`, `tree`, `pattern` | what goes where |
+//! | `plan`, `tree`, `pattern`, `entry_limit` | what goes where, and how much of it |
 //! | `side`, `local`, `remote` | files here and on a server, alike |
 //! | `roots` | where those here have to lie |
 //! | `progress`, `notes` | how far it has come, what the user should know of it |
-//! | `course`, `upload`, `stream`, `download`, `disk`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
+//! | `course`, `upload`, `stream`, `download`, `disk`, `free_space`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
 //! | `in_place`, `kept`, `rename`, `listing` | files that are replaced: what they keep, and how nothing of them is lost |
-//! | `lanes`, `session`, `client`, `wire` | sessions, their operations, requests outstanding, packets |
+//! | `lanes`, `session`, `client`, `waiting`, `wire` | sessions, their operations, requests outstanding, packets |
 
 mod client;
 mod course;
 mod disk;
 mod download;
+mod entry_limit;
 mod facts;
 mod file;
+mod free_space;
 mod in_place;
 mod kept;
 mod lanes;
@@ -38,6 +40,7 @@ mod stream;
 pub mod transfer;
 mod tree;
 mod upload;
+mod waiting;
 mod wire;
 
 pub use notes::Notes;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::entry_limit::EntryLimit;
 use super::facts::{Facts, Kind};
 use super::in_place::is_untold;
 use super::path::local_of;
@@ -19,6 +20,8 @@ pub(super) struct Plan<S: Side, T: Side> {
     /// Directories that were made, and what they are to be once nothing is written into them any more.
     pub(super) directories: Vec<(T::Path, Facts)>,
     pub(super) left_out: Vec<FailedFile>,
+    /// The most entries that are listed for it.
+    pub(super) most_entries: usize,
     /// Whether targets are written in place, without asking what they are where that is refused.
     pub(super) in_place: bool,
 }
@@ -55,6 +58,7 @@ impl<S: Side, T: Side> Default for Plan<S, T> {
             links: Vec::new(),
             directories: Vec::new(),
             left_out: Vec::new(),
+            most_entries: usize::MAX,
             in_place: false,
         }
     }
@@ -70,6 +74,12 @@ const NOTHING: Facts = Facts {
 };
 
 impl<S: Side, T: Side> Plan<S, T> {
+    /// What a further listing may bring beside what is planned already.
+    fn entry_limit(&self) -> EntryLimit {
+        let planned = self.files.len() + self.links.len() + self.directories.len();
+        EntryLimit::new(self.most_entries, planned + self.left_out.len())
+    }
+
     /// Plans one entry, and makes its directories. What cannot be done is left out by name; an error
     /// is that the line was lost.
     pub(super) async fn add(
@@ -110,14 +120,15 @@ impl<S: Side, T: Side> Plan<S, T> {
                 "" => ".",
                 base => base,
             });
-            let tree = pattern.among(walk(source, &base, pattern.depth).await?)?;
+            let tree = walk(source, &base, pattern.depth, self.entry_limit()).await?;
+            let tree = pattern.among(tree)?;
             return self.plan_tree(target, &base, tree, &T::path(to)).await;
         }
         let facts = facts
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "No such file or directory"))?;
         match facts.kind {
             Kind::Directory => {
-                let tree = walk(source, &start, None).await?;
+                let tree = walk(source, &start, None, self.entry_limit()).await?;
                 self.plan_tree(target, &start, tree, &T::path(to)).await
             }
             Kind::File => self.plan_file(target, start, facts, to).await,
@@ -235,10 +246,13 @@ impl<S: Side, T: Side> Plan<S, T> {
             .collect();
         // A pattern's matches bring their directories along.
         let matches = tree.files.iter().map(|(file, _)| file).chain(&tree.links);
-        let needed: BTreeSet<&Path> = matches
-            .flat_map(|path| path.ancestors().skip(1))
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect();
+        let mut needed: BTreeSet<&Path> = BTreeSet::new();
+        for path in matches {
+            let above = path.ancestors().skip(1);
+            let mut above = above.filter(|path| !path.as_os_str().is_empty());
+            // Once one is known, so are those above it.
+            while above.next().is_some_and(|path| needed.insert(path)) {}
+        }
         for directory in needed {
             below.entry(directory).or_insert(None);
         }

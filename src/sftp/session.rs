@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 
 use super::client::{Client, Lost, Pending};
+use super::entry_limit::EntryLimit;
 use super::facts::Facts;
 use super::path::RemotePath;
-use super::wire::{Answer, Attributes, Kind, Request, flags, status};
+use super::wire::{Answer, Attributes, Kind, LONGEST_PATH, Request, broken, flags, status};
 use crate::error::Error;
 use crate::ssh::Pool;
 
@@ -31,6 +32,8 @@ pub(super) const PRIVATE: u32 = 0o600;
 
 /// Directory reads that are asked for at once: each gives about a hundred names.
 const READS_AHEAD: usize = 4;
+/// Answers without a name that are taken in a row, for those that name only `.` and `..`.
+const MOST_EMPTY: usize = 16;
 
 /// An SFTP session.
 pub(super) struct Session {
@@ -220,11 +223,17 @@ impl Session {
     }
 
     async fn name(&self, kind: Kind, path: &RemotePath) -> io::Result<Bytes> {
-        match self.answer(self.on_path(kind, path)).await? {
-            Answer::Names(names) => names.into_iter().next().map(|(name, _)| name),
-            _ => None,
+        let Answer::Names(names) = self.answer(self.on_path(kind, path)).await? else {
+            return Err(unexpected());
+        };
+        match <[_; 1]>::try_from(names) {
+            Ok([(name, _)]) if name.len() <= LONGEST_PATH => Ok(name),
+            Ok(_) => {
+                let problem = format!("gave a path of more than {LONGEST_PATH} bytes");
+                Err(broken(&problem))
+            }
+            Err(_) => Err(unexpected()),
         }
-        .ok_or_else(unexpected)
     }
 
     /// Makes a link that says `target`. OpenSSH takes the two the other way round than the draft has
@@ -246,34 +255,53 @@ impl Session {
     }
 
     /// The entries of a directory, without `.` and `..`; links are not followed.
-    pub(super) async fn entries(&self, path: &RemotePath) -> io::Result<Vec<(Bytes, Facts)>> {
+    pub(super) async fn entries(
+        &self,
+        path: &RemotePath,
+        limit: &EntryLimit,
+    ) -> io::Result<Vec<(Bytes, Facts)>> {
         let bytes = path.as_bytes();
         let open = Request::new(Kind::OpenDir, bytes.len() + 4).string(bytes);
         let handle = self.handle(open).await?;
+        let entries = self.entries_of(&handle, limit).await;
+        drop(self.close(&handle));
+        entries
+    }
+
+    async fn entries_of(
+        &self,
+        handle: &Handle,
+        limit: &EntryLimit,
+    ) -> io::Result<Vec<(Bytes, Facts)>> {
         let read = || {
             let request = Request::new(Kind::ReadDir, handle.0.len() + 4).string(&handle.0);
             self.client.send(request)
         };
         let mut ahead: std::collections::VecDeque<_> = (0..READS_AHEAD).map(|_| read()).collect();
         let mut entries = Vec::new();
-        let outcome = loop {
-            let Some(next) = ahead.pop_front() else {
-                break Ok(entries);
+        let mut empty = 0;
+        while let Some(next) = ahead.pop_front() {
+            let names = match self.answer(next).await {
+                Ok(Answer::Names(names)) => names,
+                Ok(_) => return Err(unexpected()),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(error) => return Err(error),
             };
-            match self.answer(next).await {
-                Ok(Answer::Names(names)) => {
-                    let names = names.into_iter();
-                    let names = names.filter(|(name, _)| !matches!(&name[..], b"." | b".."));
-                    entries.extend(names.map(|(name, facts)| (name, Facts::from(&facts))));
-                    ahead.push_back(read());
+            let before = entries.len();
+            for (name, attributes) in names {
+                if !matches!(&name[..], b"." | b"..") {
+                    limit.take_entry()?;
+                    limit.take_path(name.len())?;
+                    entries.push((name, Facts::from(&attributes)));
                 }
-                Ok(_) => break Err(unexpected()),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break Ok(entries),
-                Err(error) => break Err(error),
             }
-        };
-        drop(self.close(&handle));
-        outcome
+            empty = if entries.len() > before { 0 } else { empty + 1 };
+            if empty > MOST_EMPTY {
+                return Err(broken("lists a directory without names and without an end"));
+            }
+            ahead.push_back(read());
+        }
+        Ok(entries)
     }
 
     /// Opens a file for reading.
@@ -336,7 +364,8 @@ impl Session {
         let request = Request::new(Kind::Read, handle.0.len() + 16)
             .string(&handle.0)
             .long(offset)
-            .number(length);
+            .number(length)
+            .answered_by(length);
         self.client.send(request)
     }
 
@@ -462,8 +491,5 @@ fn explain(code: u32, words: &str) -> io::Error {
 }
 
 fn unexpected() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "the server gave an answer of another kind",
-    )
+    broken("gave an answer of another kind")
 }

@@ -29,9 +29,12 @@ use super::side::Side;
 use super::tree::is_lost;
 use crate::error::{Error, FailedFile};
 use crate::ssh::Pool;
+use crate::text::beginning;
 
 /// Failed files that a record names: enough to see the cause, too few to flood queue and model.
 const NAMED_FAILURES: usize = 100;
+/// The longest path and reason that it has of each: both may be a server's.
+const LONGEST_TOLD: usize = 1024;
 
 /// A file up to this length that found no room is tried again once the others are through.
 const SECOND_TRY: u64 = 32 * 1024 * 1024;
@@ -43,6 +46,12 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// The first and the longest pause before a lost line is taken up again; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often in a row a lost line is taken up again without getting further than ever before: a file
+/// that begins anew each time moves bytes for ever.
+const MOST_REPEATS: usize = 30;
+
+/// Directories that are given their mode and time at once.
+const ENDED_AT_ONCE: usize = 1024;
 
 /// Which way a transfer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -140,10 +149,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn fail(&mut self, failed: FailedFile) {
+    fn fail(&mut self, failed: &FailedFile) {
         self.failures += 1;
         if self.failed.len() < NAMED_FAILURES {
-            self.failed.push(failed);
+            self.failed.push(FailedFile {
+                file: beginning(&failed.file, LONGEST_TOLD).into_owned(),
+                error: beginning(&failed.error, LONGEST_TOLD).into_owned(),
+            });
         }
     }
 }
@@ -162,6 +174,10 @@ pub struct Transfer<'a> {
     pub patience: Duration,
     /// How long it takes up a lost line again, from the last byte of progress on.
     pub line_patience: Duration,
+    /// Most entries that are listed for it.
+    pub max_entries: usize,
+    /// Bytes that a downloaded file may have beyond twice the length that it said.
+    pub max_growth: u64,
     /// Where files of this machine have to lie.
     pub roots: &'a Roots,
     /// The data directory, for old contents of files that are written in place.
@@ -189,6 +205,7 @@ impl Transfer<'_> {
         let mut under_way = UnderWay::<C>::default();
         let mut pause = FIRST_PAUSE;
         let mut progressed = Instant::now();
+        let (mut furthest, mut repeats) = ((0, usize::MAX), 0);
         loop {
             let before = (self.progress.bytes(), under_way.remaining());
             let lost = tokio::select! {
@@ -203,7 +220,10 @@ impl Transfer<'_> {
             }
             let reason = match lost {
                 Ok(()) if under_way.remaining() == 0 => break,
-                Ok(()) => "the line was lost".to_owned(),
+                Ok(()) => {
+                    let reason = under_way.lost_because.take();
+                    reason.unwrap_or_else(|| "the line was lost".to_owned())
+                }
                 // Nothing has begun, and the pool has tried its best.
                 Err(error) if under_way.plan.is_none() => return Err(error),
                 Err(error) => error.to_string(),
@@ -212,14 +232,20 @@ impl Transfer<'_> {
                 pause = FIRST_PAUSE;
                 progressed = Instant::now();
             }
-            if progressed.elapsed() + pause > self.line_patience {
+            let reached = (self.progress.bytes(), under_way.remaining());
+            repeats += 1;
+            if reached.0 > furthest.0 || reached.1 < furthest.1 {
+                furthest = (reached.0.max(furthest.0), reached.1.min(furthest.1));
+                repeats = 0;
+            }
+            if progressed.elapsed() + pause > self.line_patience || repeats > MOST_REPEATS {
                 if under_way.plan.is_none() {
                     let entries = self.request.entries.iter();
                     let failed = entries.map(|entry| FailedFile {
                         file: C::ends(entry).0.to_owned(),
                         error: reason.clone(),
                     });
-                    failed.for_each(|failed| summary.fail(failed));
+                    failed.for_each(|failed| summary.fail(&failed));
                 }
                 under_way.fail_all(&reason, &mut summary);
                 break;
@@ -299,10 +325,16 @@ impl Transfer<'_> {
             () = self.cancel.cancelled() => return Ok(()),
         };
         // A line that breaks before anything is known: the same from the beginning.
-        let Ok(planned) = planned else { return Ok(()) };
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                under_way.lost_because = Some(error.to_string());
+                return Ok(());
+            }
+        };
         if let Some(mut plan) = planned {
             for failed in std::mem::take(&mut plan.left_out) {
-                summary.fail(failed);
+                summary.fail(&failed);
             }
             under_way.set(plan, self.progress);
         }
@@ -318,6 +350,8 @@ impl Transfer<'_> {
             token: self.token,
             resume: self.request.part.is_some(),
             options: self.request.options,
+            max_entries: self.max_entries,
+            max_growth: self.max_growth,
             roots: self.roots,
             progress: self.progress,
             notes: self.notes,
@@ -334,6 +368,7 @@ impl Transfer<'_> {
 
     async fn plan<C: Course>(&self, session: &Session) -> io::Result<Plan<C, C::To>> {
         let mut plan = Plan {
+            most_entries: self.max_entries,
             in_place: self.request.options.in_place,
             ..Plan::default()
         };
@@ -359,6 +394,8 @@ struct UnderWay<C: Course> {
     /// The files that have not arrived, by their numbers.
     files: Vec<(usize, Tried)>,
     links: Vec<usize>,
+    /// Why the line was lost.
+    lost_because: Option<String>,
 }
 
 impl<C: Course> Default for UnderWay<C> {
@@ -367,6 +404,7 @@ impl<C: Course> Default for UnderWay<C> {
             plan: None,
             files: Vec::new(),
             links: Vec::new(),
+            lost_because: None,
         }
     }
 }
@@ -379,7 +417,11 @@ impl<C: Course> UnderWay<C> {
         self.links = (0..plan.links.len()).collect();
         progress.set_whole(Whole {
             files: plan.files.len() + plan.links.len(),
-            bytes: plan.files.iter().map(|way| way.facts.length).sum(),
+            // A server may say any length.
+            bytes: plan
+                .files
+                .iter()
+                .fold(0, |sum, way| sum.saturating_add(way.facts.length)),
         });
         self.plan = Some(plan);
     }
@@ -416,7 +458,7 @@ impl<C: Course> UnderWay<C> {
         let files = self.files.drain(..).map(|(number, _)| &plan.files[number]);
         let links = self.links.drain(..).map(|number| &plan.links[number]);
         for way in files.chain(links) {
-            summary.fail(FailedFile {
+            summary.fail(&FailedFile {
                 file: C::shown(&way.from),
                 error: reason.to_owned(),
             });
@@ -442,6 +484,7 @@ impl<C: Course> UnderWay<C> {
             };
             (number, tried, outcome)
         };
+        let lost_because = &mut self.lost_because;
         let length = |number: usize| plan.files[number].facts.length;
         let may_fit_alone = |number, error: &io::Error| {
             is_full(error) && plan.files.len() > 1 && length(number) <= SECOND_TRY
@@ -454,10 +497,11 @@ impl<C: Course> UnderWay<C> {
                 conditions.progress.file_arrived();
             }
             Err(error) if is_lost(&error) => {
+                lost_because.get_or_insert_with(|| error.to_string());
                 tried.was_lost.store(true, Ordering::Relaxed);
                 left.push((number, tried));
             }
-            Err(error) => summary.fail(FailedFile {
+            Err(error) => summary.fail(&FailedFile {
                 file: C::shown(&plan.files[number].from),
                 error: error.to_string(),
             }),
@@ -518,7 +562,7 @@ impl<C: Course> UnderWay<C> {
                     conditions.progress.file_arrived();
                 }
                 Err(error) if is_lost(&error) => return,
-                Err(error) => summary.fail(FailedFile {
+                Err(error) => summary.fail(&FailedFile {
                     file: C::shown(&way.from),
                     error: error.to_string(),
                 }),
@@ -526,11 +570,14 @@ impl<C: Course> UnderWay<C> {
             self.links.remove(0);
         }
         // The innermost first: a directory may lose the right to be written.
-        let mut ended = Vec::new();
-        for (path, facts) in plan.directories.iter().rev() {
-            ended.push(C::sides(session).1.end_directory(path, facts));
+        let innermost_first: Vec<_> = plan.directories.iter().rev().collect();
+        for some in innermost_first.chunks(ENDED_AT_ONCE) {
+            let mut ended = Vec::new();
+            for (path, facts) in some {
+                ended.push(C::sides(session).1.end_directory(path, facts));
+            }
+            join_all(ended).await;
         }
-        join_all(ended).await;
     }
 }
 

@@ -28,6 +28,8 @@ use super::wire::Attributes;
 
 /// A file up to this length goes in one go.
 const SMALL: u64 = 256 * 1024;
+/// What a file that was small may have grown to meanwhile: it is held in memory.
+const LARGEST_SMALL: u64 = 16 * 1024 * 1024;
 
 impl Course for Local {
     type To = Session;
@@ -119,7 +121,7 @@ impl Course for Local {
         let handle = session.open_to_read(&part.target).await?;
         let mut into = tokio::fs::File::from_std(into);
         let saved = async {
-            let mut reads = Reads::new(session, &handle, 0, length, trip.lanes.depth.reads);
+            let mut reads = Reads::new(trip, &handle, 0, length);
             while let Some(pieces) = reads.next().await? {
                 for piece in &pieces {
                     into.write_all(piece).await?;
@@ -332,12 +334,16 @@ async fn whole(trip: &Trip<'_, Local>, handle: &Handle) -> io::Result<(u64, Vec<
 }
 
 fn read_whole(path: &PathBuf) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("is not a file any more"));
     }
     let mut content = Vec::new();
-    file.read_to_end(&mut content)?;
+    let mut file = file.take(LARGEST_SMALL + 1);
+    if file.read_to_end(&mut content)? as u64 > LARGEST_SMALL {
+        let problem = format!("has more than {LARGEST_SMALL} bytes, though it was small");
+        return Err(io::Error::other(problem));
+    }
     Ok(content)
 }
 

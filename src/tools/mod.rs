@@ -8,6 +8,7 @@ mod apis;
 mod arguments;
 mod exec;
 mod import;
+mod lenient;
 mod logs;
 mod monitor;
 mod output;
@@ -25,6 +26,8 @@ use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
 use rmcp::service::Peer;
+
+pub(crate) use lenient::settle;
 
 pub use arguments::{Count, Nothing, Parameters, Seconds};
 

@@ -92,6 +92,11 @@ impl Pool {
         pool
     }
 
+    /// How long a server may leave every SFTP request without an answer.
+    pub(crate) fn answer_patience(&self) -> Duration {
+        self.0.config.answer_patience
+    }
+
     /// Opens a session channel to `alias`, dialling if need be. Nothing has been run yet, so whatever
     /// fails here is tried again on another connection as long as that can help.
     ///
