@@ -292,8 +292,12 @@ impl<C: Course> Trip<'_, C> {
     /// Where a file written to the target goes, links followed, and what is there now.
     async fn resolve(&self) -> io::Result<(<C::To as Side>::Path, Option<Facts>)> {
         let (target, path) = (self.target(), &self.way.to);
-        let here = target.own_facts(path).await?;
-        if here.is_none() && target.move_back(path).await? {
+        let (here, aside) = tokio::join!(target.own_facts(path), self.aside());
+        let here = here?;
+        if here.is_none()
+            && let Some(aside) = aside
+        {
+            target.move_back(&aside, path).await?;
             self.conditions.notes.add(format!(
                 "an earlier transfer had moved `{}` aside and was cut; it was moved back first",
                 C::To::shown(path)
@@ -316,6 +320,14 @@ impl<C: Course> Trip<'_, C> {
             // A link that leads nowhere is replaced like any other name.
             None => Ok((path.clone(), None)),
         }
+    }
+
+    /// Where a replacement that was cut has left what was at the target.
+    async fn aside(&self) -> Option<<C::To as Side>::Path> {
+        let aside = C::To::aside(&self.way.to)?;
+        let there = self.target().own_facts(&aside).await;
+        let is_file = |facts: Facts| facts.kind == Kind::File;
+        there.ok().flatten().is_some_and(is_file).then_some(aside)
     }
 
     /// What the target's directory says of it, where a server does not tell what a name is.

@@ -155,8 +155,15 @@ impl<S: Side, T: Side> Plan<S, T> {
             }
         };
         // All at once: on a far line each answer that is waited for costs a round trip.
-        let asked = tokio::join!(target.facts(&path), target.own_facts(&path), above);
-        let asked = match asked {
+        let aside = async {
+            match T::aside(&path) {
+                Some(aside) => target.own_facts(&aside).await.ok().flatten(),
+                None => None,
+            }
+        };
+        let (facts_there, own_facts, above, aside) =
+            tokio::join!(target.facts(&path), target.own_facts(&path), above, aside);
+        let asked = match (facts_there, own_facts, above) {
             (Err(error), ..) | (_, Err(error), _) if is_untold(&error) => {
                 return self.plan_untold((from, facts), path, T::names_directory(to), &error);
             }
@@ -177,7 +184,7 @@ impl<S: Side, T: Side> Plan<S, T> {
                 }
                 let there = match (facts_there, own_facts) {
                     // A replacement that was cut may have left it aside.
-                    (None, None) if target.moves_aside() => There::Unknown,
+                    (None, None) if aside.is_some() => There::Unknown,
                     (None, _) => There::Nothing,
                     (Some(facts), Some(own)) if own.kind != Kind::Link => There::File(facts),
                     _ => There::Unknown,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::entry_limit::EntryLimit;
 use super::facts::{Facts, Kind};
 use super::path::{RemotePath, local_of};
-use super::rename::POSIX_RENAME;
+use super::rename::aside;
 use super::session::Session;
 use super::side::{FILE_IN_THE_WAY, LINK_IN_THE_WAY, Side, in_the_way};
 use super::wire::Attributes;
@@ -151,12 +151,12 @@ impl Side for Session {
         Session::replace(self, from, to).await
     }
 
-    fn moves_aside(&self) -> bool {
-        !self.offers(POSIX_RENAME)
+    fn aside(path: &RemotePath) -> Option<RemotePath> {
+        Some(aside(path))
     }
 
-    async fn move_back(&self, path: &RemotePath) -> io::Result<bool> {
-        Session::move_back(self, path).await
+    async fn move_back(&self, aside: &RemotePath, path: &RemotePath) -> io::Result<()> {
+        self.rename(None, aside, path).await
     }
 
     async fn remove(&self, path: &RemotePath) -> io::Result<()> {

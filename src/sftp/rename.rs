@@ -8,7 +8,7 @@ use super::session::Session;
 use super::tree::is_lost;
 
 /// Renames over an existing file, unlike the protocol's own rename.
-pub(super) const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
+const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
 
 /// Says that the old file has lost its name, and where it lies.
 #[derive(Debug, thiserror::Error)]
@@ -51,21 +51,9 @@ impl Session {
             )))),
         }
     }
-
-    /// Moves back the file that a replacement which was cut has left aside, where nothing is at `path`.
-    /// Says whether there was one.
-    pub(super) async fn move_back(&self, path: &RemotePath) -> io::Result<bool> {
-        if self.offers(POSIX_RENAME) {
-            return Ok(false);
-        }
-        let aside = aside(path);
-        if self.own_facts(&aside).await?.is_none() {
-            return Ok(false);
-        }
-        self.rename(None, &aside, path).await.map(|()| true)
-    }
 }
 
-fn aside(path: &RemotePath) -> RemotePath {
+/// Where a file waits while another takes its place.
+pub(super) fn aside(path: &RemotePath) -> RemotePath {
     path.with_file_name(&aside_name(path.file_name().unwrap_or_default()))
 }

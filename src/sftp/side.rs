@@ -78,14 +78,17 @@ pub(super) trait Side: Sync {
         from: &Self::Path,
         to: &Self::Path,
     ) -> impl Future<Output = io::Result<()>> + Send;
-    /// Whether a file that is replaced is moved aside first.
-    fn moves_aside(&self) -> bool {
-        false
+    /// Where a replacement that was cut may have left what was at `path`.
+    fn aside(_path: &Self::Path) -> Option<Self::Path> {
+        None
     }
-    /// Moves back what a replacement that was cut has left aside, where nothing is at `path`. Says
-    /// whether there was something.
-    fn move_back(&self, _path: &Self::Path) -> impl Future<Output = io::Result<bool>> + Send {
-        std::future::ready(Ok(false))
+    /// Moves it back to a name that is free.
+    fn move_back(
+        &self,
+        _aside: &Self::Path,
+        _path: &Self::Path,
+    ) -> impl Future<Output = io::Result<()>> + Send {
+        std::future::ready(Ok(()))
     }
     /// Removes a file.
     fn remove(&self, path: &Self::Path) -> impl Future<Output = io::Result<()>> + Send;
