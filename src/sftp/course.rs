@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::facts::{Facts, Kind};
 use super::file::{Conditions, Tried, local_sum, remote_sum, unless_cancelled};
 use super::lanes::Lanes;
+use super::local::Local;
 use super::part::{Part, part_name};
 use super::path::RemotePath;
 use super::plan::{There, Way};
@@ -26,7 +27,7 @@ pub(super) trait Course: Side + Sized {
     const MODE: u32;
 
     /// Source and target, by the session of a line.
-    fn sides(session: &Session) -> (&Self, &Self::To);
+    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Self::To);
     /// What a user calls the source and the target of an entry.
     fn ends(entry: &Entry) -> (&str, &str);
     /// The file here and the file there, of a source and what is copied of it.
@@ -65,7 +66,7 @@ pub(super) struct Trip<'a, C: Course> {
 
 impl<C: Course> Trip<'_, C> {
     fn target(&self) -> &C::To {
-        C::sides(self.session).1
+        C::sides(self.session, self.conditions.local).1
     }
 
     /// Notes how far the file has arrived without a gap.
@@ -174,7 +175,7 @@ impl<C: Course> Trip<'_, C> {
         {
             return Ok(0);
         }
-        let (source, target) = C::sides(self.session);
+        let (source, target) = C::sides(self.session, self.conditions.local);
         let there = target.own_facts(&part.path).await?;
         let Some(there) = there.filter(|facts| facts.kind == Kind::File) else {
             return Ok(0);
@@ -202,7 +203,7 @@ impl<C: Course> Trip<'_, C> {
         length: u64,
     ) -> io::Result<(String, String)> {
         let (here, there) = C::here_and_there(&self.way.from, copy);
-        let here = local_sum(here, length).await?;
+        let here = local_sum(self.conditions.roots, here, length).await?;
         let there = remote_sum(self.conditions, self.session, there, length, &here).await?;
         Ok((here, there))
     }

@@ -1,6 +1,6 @@
 //! A part on this machine's disk.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write as _};
 use std::path::PathBuf;
 
@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 use super::course::PartOf;
 use super::file::{BLOCK, is_hole};
 use super::local::set;
+use super::roots::Roots;
 use super::session::Session;
 use super::side::blocking;
-use crate::store::private;
 
 /// A part that is being written, or its target itself.
 pub(super) struct Open {
@@ -21,23 +21,14 @@ pub(super) struct Open {
     is_target: bool,
 }
 
-/// A new part is its owner's alone until it is whole and gets its own mode. What is left under its
-/// name goes: it is not followed, be it a link.
-pub(super) fn create(part: PartOf<Session>) -> io::Result<Open> {
-    let mut options = OpenOptions::new();
-    private(options.write(true).create_new(true));
-    let opened = match options.open(&part.path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(&part.path)?;
-            options.open(&part.path)
-        }
-        opened => opened,
-    };
-    let (file, is_target) = match opened {
+/// A new part is its owner's alone until it is whole and gets its own mode.
+pub(super) fn create(roots: &Roots, part: PartOf<Session>) -> io::Result<Open> {
+    let (file, is_target) = match roots.entry(&part.path)?.create() {
         // The directory may not be written, yet the file in it may be.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && part.replaces => {
-            let mut options = OpenOptions::new();
-            (options.write(true).truncate(true).open(&part.target)?, true)
+            let file = roots.entry(&part.target)?.open_to_write()?;
+            file.set_len(0)?;
+            (file, true)
         }
         opened => (opened?, false),
     };
@@ -49,8 +40,8 @@ pub(super) fn create(part: PartOf<Session>) -> io::Result<Open> {
 }
 
 /// Goes on with a part.
-pub(super) fn resume(part: PartOf<Session>, start: u64) -> io::Result<Open> {
-    let mut file = OpenOptions::new().write(true).open(&part.path)?;
+pub(super) fn resume(roots: &Roots, part: PartOf<Session>, start: u64) -> io::Result<Open> {
+    let mut file = roots.entry(&part.path)?.open_to_write()?;
     // What follows may be of another version.
     file.set_len(start)?;
     file.seek(SeekFrom::Start(start))?;

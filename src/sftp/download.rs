@@ -21,8 +21,8 @@ impl Course for Session {
     /// Nobody gets rights from a server that he would not have given himself.
     const MODE: u32 = 0o777;
 
-    fn sides(session: &Session) -> (&Self, &Local) {
-        (session, &Local)
+    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Local) {
+        (session, local)
     }
 
     fn ends(entry: &Entry) -> (&str, &str) {
@@ -72,9 +72,9 @@ async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(
         content.extend(more);
     }
     let closed = session.close(&handle);
-    let part = part.clone();
+    let (roots, part) = (trip.conditions.roots.clone(), part.clone());
     let path = blocking(move || {
-        let mut open = create(part)?;
+        let mut open = create(&roots, part)?;
         for piece in &content {
             open.file.write_all(piece)?;
         }
@@ -98,10 +98,10 @@ async fn large(
     let (session, expected) = (trip.session, trip.way.facts.length);
     let handle = session.open_to_read(&trip.way.from).await?;
     let outcome = async {
-        let part = part.clone();
+        let (roots, part) = (trip.conditions.roots.clone(), part.clone());
         let open = blocking(move || match start {
-            0 => create(part),
-            _ => resume(part, start),
+            0 => create(&roots, part),
+            _ => resume(&roots, part, start),
         });
         let mut disk = Disk::new(open.await?, start);
         let mut reads = Reads::new(session, &handle, start, expected, trip.lanes.depth.reads);

@@ -5,7 +5,7 @@
 //! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
 //! | `plan`, `tree`, `pattern` | what goes where |
 //! | `side`, `local`, `remote` | files here and on a server, alike |
-//! | `roots` | where those here have to lie |
+//! | `roots`, `local_entry` | where those here have to lie, and how they are reached there |
 //! | `progress`, `notes` | how far it has come, what the user should know of it |
 //! | `course`, `upload`, `stream`, `download`, `disk`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
 //! | `lanes`, `session`, `client`, `wire` | sessions, their operations, requests outstanding, packets |
@@ -19,6 +19,7 @@ mod file;
 mod lanes;
 mod link;
 mod local;
+mod local_entry;
 mod notes;
 mod part;
 mod path;

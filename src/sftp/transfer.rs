@@ -247,6 +247,7 @@ impl Transfer<'_> {
         under_way: &mut UnderWay<C>,
         summary: &mut Summary,
     ) -> Result<(), Error> {
+        let local = Local::within(self.roots);
         let opening = Lanes::open(self.pool, self.alias, self.patience);
         let mut lanes = tokio::select! {
             lanes = opening => lanes?,
@@ -256,7 +257,7 @@ impl Transfer<'_> {
         let limits = lanes.first().ask_limits();
         let planning = async {
             match under_way.plan {
-                None => self.plan::<C>(lanes.first()).await.map(Some),
+                None => self.plan::<C>(lanes.first(), &local).await.map(Some),
                 Some(_) => Ok(None),
             }
         };
@@ -284,6 +285,7 @@ impl Transfer<'_> {
             resume: self.request.part.is_some(),
             options: self.request.options,
             roots: self.roots,
+            local: &local,
             progress: self.progress,
             notes: self.notes,
             cancel: self.cancel,
@@ -294,7 +296,11 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    async fn plan<C: Course>(&self, session: &Session) -> io::Result<Plan<C, C::To>> {
+    async fn plan<C: Course>(
+        &self,
+        session: &Session,
+        local: &Local,
+    ) -> io::Result<Plan<C, C::To>> {
         let mut plan = Plan::default();
         for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
             // It may have become a link since the job was let begin.
@@ -305,8 +311,12 @@ impl Transfer<'_> {
                 });
                 continue;
             }
-            plan.add(C::sides(session), C::ends(entry), self.request.patterns)
-                .await?;
+            plan.add(
+                C::sides(session, local),
+                C::ends(entry),
+                self.request.patterns,
+            )
+            .await?;
         }
         Ok(plan)
     }
@@ -474,7 +484,11 @@ impl<C: Course> UnderWay<C> {
         // The innermost first: a directory may lose the right to be written.
         let mut ended = Vec::new();
         for (path, facts) in plan.directories.iter().rev() {
-            ended.push(C::sides(session).1.end_directory(path, facts));
+            ended.push(
+                C::sides(session, conditions.local)
+                    .1
+                    .end_directory(path, facts),
+            );
         }
         join_all(ended).await;
     }

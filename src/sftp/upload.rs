@@ -1,12 +1,12 @@
 //! What is an upload's own: how a part on the server is filled and made durable.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use super::client::Pending;
 use super::course::{Course, PartOf, Trip};
+use super::file::open_at;
 use super::local::Local;
 use super::path::RemotePath;
 use super::session::{Handle, Session, Write};
@@ -24,8 +24,8 @@ impl Course for Local {
     const UNSURE: u64 = 16 * 1024 * 1024;
     const MODE: u32 = 0o7777;
 
-    fn sides(session: &Session) -> (&Self, &Session) {
-        (&Self, session)
+    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Session) {
+        (local, session)
     }
 
     fn ends(entry: &Entry) -> (&str, &str) {
@@ -154,7 +154,13 @@ async fn open<'a>(
 /// Sends a small file's content. Gives its length, and the writes that are to be answered.
 async fn whole(trip: &Trip<'_, Local>, handle: &Handle) -> io::Result<(u64, Vec<Pending>)> {
     let (from, session) = (trip.way.from.clone(), trip.session);
-    let content = blocking(move || read_whole(&from)).await?;
+    let roots = trip.conditions.roots.clone();
+    let content = blocking(move || {
+        let mut content = Vec::new();
+        open_at(&roots, &from, 0)?.read_to_end(&mut content)?;
+        Ok(content)
+    });
+    let content = content.await?;
     let mut sent = Vec::new();
     for (number, chunk) in content.chunks(session.limits.write).enumerate() {
         let offset = (number * session.limits.write) as u64;
@@ -163,16 +169,6 @@ async fn whole(trip: &Trip<'_, Local>, handle: &Handle) -> io::Result<(u64, Vec<
         sent.push(session.write(write));
     }
     Ok((content.len() as u64, sent))
-}
-
-fn read_whole(path: &PathBuf) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("is not a file any more"));
-    }
-    let mut content = Vec::new();
-    file.read_to_end(&mut content)?;
-    Ok(content)
 }
 
 /// Ends a part: attributes, durability, close. All are asked for at once and done in order.
