@@ -190,9 +190,14 @@ impl Config {
 
 /// A leading `~` replaced by the home directory, as a shell would.
 pub fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix('~'), dirs::home_dir()) {
+    let mut spelt = ["~", "$HOME", "${HOME}"].iter();
+    let rest = spelt.find_map(|home| {
+        let rest = path.strip_prefix(home)?;
+        (rest.is_empty() || rest.starts_with(['/', '\\'])).then_some(rest)
+    });
+    match (rest, dirs::home_dir()) {
         (Some(""), Some(home)) => home,
-        (Some(rest), Some(home)) if rest.starts_with(['/', '\\']) => home.join(&rest[1..]),
+        (Some(rest), Some(home)) => home.join(&rest[1..]),
         _ => PathBuf::from(path),
     }
 }

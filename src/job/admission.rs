@@ -38,9 +38,29 @@ impl Operation {
                 if request.direction == Direction::Upload {
                     guard.may_change(alias, "task_transfer")?;
                 }
+                request.check_paths()?;
+                if let Some(targets) = request.plain_targets() {
+                    refuse_blocked(guard, &targets)?;
+                }
                 let mut paths = request.local_bases().into_iter();
                 paths.try_for_each(|path| guard.roots().check(&path))
             }
         }
     }
+}
+
+/// Refuses an upload of which no file may be written, as far as a block rule says so of what was given.
+/// The rest is judged once it is known where links and directories lead.
+fn refuse_blocked(guard: &Guard, targets: &[String]) -> Result<(), Error> {
+    let mut refusal = None;
+    for target in targets {
+        match guard.may_write(std::slice::from_ref(target)) {
+            Err(error @ Error::Blocked { rule: Some(_), .. }) => {
+                refusal.get_or_insert(error);
+            }
+            Err(Error::Blocked { .. }) | Ok(()) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    refusal.map_or(Ok(()), Err)
 }

@@ -80,6 +80,8 @@ impl Operation {
                 let mut job = Job::new(Kind::Sftp, alias);
                 job.direction = Some(request.direction);
                 job.verify = request.options.verify.then_some(true);
+                let follows = request.options.follow_directory_links;
+                job.follow_directory_links = follows.then_some(true);
                 job.part.clone_from(&request.part);
                 match request.entries.as_slice() {
                     [Entry { local, remote }] if !request.patterns => {
@@ -110,6 +112,7 @@ impl Operation {
         let part = || job.part.clone().unwrap_or_else(|| job.id.to_string());
         let options = || Options {
             verify: job.verify == Some(true),
+            follow_directory_links: job.follow_directory_links == Some(true),
         };
         let unknown = |what: &str| {
             Err(Error::NotRetryable {
@@ -215,6 +218,7 @@ impl Job {
         let texts = failed
             .flat_map(|failed| [&mut failed.file, &mut failed.error])
             .chain(results.filter_map(|result| result.error.as_mut()))
+            .chain(self.destinations.iter_mut().flatten())
             .chain(&mut self.error)
             .chain(&mut self.output);
         for text in texts {
@@ -258,13 +262,17 @@ mod tests {
                 remote: "b".into(),
             }],
             patterns: false,
-            options: Options { verify: true },
+            options: Options {
+                verify: true,
+                follow_directory_links: true,
+            },
             part: None,
         };
         let job = Operation::Transfer(request).new_job("web1");
         let Operation::Transfer(again) = Operation::of_job(&job).unwrap() else {
             panic!("a transfer stays a transfer");
         };
+        assert!(again.options.verify && again.options.follow_directory_links);
         assert_eq!(
             (
                 again.entries[0].local.as_str(),

@@ -32,6 +32,8 @@
 //! else. What only starts another command (`sudo`, `timeout`, `sh -c`) needs no rule itself; `find`,
 //! `xargs`, `docker exec` and `ssh` need one besides that of what they start, unless a rule without a
 //! lone `*` spells out both. What is no shell's syntax is refused.
+//!
+//! A file that is uploaded is judged as `* >PATH`, with no program.
 
 mod builtin;
 mod call;
@@ -57,6 +59,7 @@ mod syntax;
 mod text;
 mod walk;
 mod wrapper;
+mod write;
 
 pub use default::DEFAULT_BLOCKLIST;
 pub use pattern::Pattern;

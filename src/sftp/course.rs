@@ -25,6 +25,8 @@ pub(super) trait Course: Side + Sized {
     const UNSURE: u64;
     /// The permission bits that a new file takes over.
     const MODE: u32;
+    /// Whether files are written on the server.
+    const TO_SERVER: bool;
 
     /// Source and target, by the session of a line.
     fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Self::To);
@@ -153,18 +155,39 @@ impl<C: Course> Trip<'_, C> {
         })
     }
 
-    /// Where a file written to the target goes, links followed, and what is there now.
+    /// Where a file written to the target goes, and what is there now. A link is followed only if the
+    /// user named it: others may have been put there to lead elsewhere.
     async fn resolve(&self) -> io::Result<(<C::To as Side>::Path, Option<Facts>)> {
         let (target, path) = (self.target(), &self.way.to);
         let here = target.own_facts(path).await?;
         if here.is_none_or(|facts| facts.kind != Kind::Link) {
             return Ok((path.clone(), here));
         }
+        if !self.way.is_named {
+            let shown = C::To::shown(path);
+            let note = format!("`{shown}` was a symbolic link, and is a file of its own now");
+            self.conditions.notes.add(note);
+            return Ok((path.clone(), None));
+        }
         match target.facts(path).await? {
-            Some(facts) => Ok((target.real_path(path).await?, Some(facts))),
+            Some(facts) => {
+                let real = target.real_path(path).await?;
+                self.check_real(&real)?;
+                Ok((real, Some(facts)))
+            }
             // A link that leads nowhere is replaced like any other name.
             None => Ok((path.clone(), None)),
         }
+    }
+
+    /// Refuses a place on the server that may not be written: the link may lead there only by now.
+    fn check_real(&self, real: &<C::To as Side>::Path) -> io::Result<()> {
+        if !C::TO_SERVER {
+            return Ok(());
+        }
+        let judged = (self.conditions.may_write)(&[C::To::shown(real)]);
+        judged
+            .map_err(|refusal| io::Error::new(io::ErrorKind::PermissionDenied, refusal.to_string()))
     }
 
     /// From where on the file is to be copied: what has arrived before is not moved again.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::destination::MayWrite;
 use super::local::Local;
 use super::notes::Notes;
 use super::path::RemotePath;
@@ -37,6 +38,7 @@ pub(super) struct Conditions<'a> {
     /// Where files of this machine have to lie.
     pub(super) roots: &'a Roots,
     pub(super) local: &'a Local,
+    pub(super) may_write: &'a MayWrite<'a>,
     pub(super) progress: &'a Progress,
     pub(super) notes: &'a Notes,
     pub(super) cancel: &'a CancellationToken,

@@ -3,7 +3,8 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
-//! | `plan`, `tree`, `pattern` | what goes where |
+//! | `spelling`, `plan`, `tree`, `pattern`, `omitted` | what goes where, and what does not |
+//! | `destination`, `directories` | where that is in the end, and what is made for it |
 //! | `side`, `local`, `remote` | files here and on a server, alike |
 //! | `roots`, `local_entry` | where those here have to lie, and how they are reached there |
 //! | `progress`, `notes` | how far it has come, what the user should know of it |
@@ -12,6 +13,8 @@
 
 mod client;
 mod course;
+mod destination;
+mod directories;
 mod disk;
 mod download;
 mod facts;
@@ -21,6 +24,7 @@ mod link;
 mod local;
 mod local_entry;
 mod notes;
+mod omitted;
 mod part;
 mod path;
 mod pattern;
@@ -30,12 +34,14 @@ mod remote;
 mod roots;
 mod session;
 mod side;
+pub mod spelling;
 mod stream;
 pub mod transfer;
 mod tree;
 mod upload;
 mod wire;
 
+pub use destination::MayWrite;
 pub use notes::Notes;
 pub use path::RemotePath;
 pub use progress::{Progress, Whole};

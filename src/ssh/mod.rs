@@ -13,6 +13,7 @@ pub mod detached;
 mod ended;
 pub mod exec;
 mod failure;
+pub mod home;
 pub mod host_key;
 mod jump;
 mod line;

@@ -12,7 +12,7 @@ use crate::server::Orchestrator;
 use crate::sftp::transfer::{self, Direction, Entry, Request};
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Transfer {
     /// Server alias.
     alias: String,
@@ -30,10 +30,13 @@ struct Transfer {
     /// Compare checksums of both sides.
     #[serde(default)]
     verify: bool,
+    /// Upload into directories that are links on the server.
+    #[serde(default)]
+    follow_directory_links: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Transfers {
     /// Server alias.
     alias: String,
@@ -49,6 +52,20 @@ struct Transfers {
     /// Compare checksums of both sides.
     #[serde(default)]
     verify: bool,
+    /// Upload into directories that are links on the server.
+    #[serde(default)]
+    follow_directory_links: bool,
+}
+
+/// A download goes through no link: who made it is not known.
+fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
+    if follows && direction == Direction::Download {
+        return Err(Error::invalid(
+            "followDirectoryLinks",
+            "is for uploads only",
+        ));
+    }
+    Ok(())
 }
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
@@ -76,17 +93,17 @@ impl Orchestrator {
             rappel,
             background,
             verify,
+            follow_directory_links,
         } = arguments;
-        for (name, path) in [("local", &local), ("remote", &remote)] {
-            if path.is_empty() {
-                return Err(Error::invalid(name, "is empty"));
-            }
-        }
+        check_links(direction, follow_directory_links)?;
         let operation = Operation::Transfer(Request {
             direction,
             entries: vec![Entry { local, remote }],
             patterns: false,
-            options: transfer::Options { verify },
+            options: transfer::Options {
+                verify,
+                follow_directory_links,
+            },
             part: None,
         });
         let options = Options {
@@ -117,22 +134,14 @@ impl Orchestrator {
         if entries.is_empty() {
             return Err(Error::invalid("files", "is empty"));
         }
-        for (index, entry) in entries.iter().enumerate() {
-            for (name, path) in [("local", &entry.local), ("remote", &entry.remote)] {
-                if path.is_empty() {
-                    return Err(Error::invalid(
-                        &format!("files[{index}].{name}"),
-                        "is empty",
-                    ));
-                }
-            }
-        }
+        check_links(transfers.direction, transfers.follow_directory_links)?;
         let operation = Operation::Transfer(Request {
             direction: transfers.direction,
             entries,
             patterns: true,
             options: transfer::Options {
                 verify: transfers.verify,
+                follow_directory_links: transfers.follow_directory_links,
             },
             part: None,
         });
