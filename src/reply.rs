@@ -193,23 +193,19 @@ fn text_of_live_job(job: &Job) -> String {
 /// A transfer's first line with its figures, where its files are now, and what else is to be said.
 fn text_of_transfer(job: &Job, output: &str) -> String {
     let (first, rest) = output.split_once('\n').unwrap_or((output, ""));
-    let mut text = format!("{first}{}", figures(job));
-    if job.verified == Some(true) {
-        text.push_str(", verified");
-    }
+    let verified = match job.verified {
+        Some(true) => ", verified",
+        _ => "",
+    };
+    let mut lines = vec![format!("{first}{}{verified}", figures(job))];
     let places = job.destinations.as_deref().unwrap_or_default();
-    for place in places.iter().take(PLACES) {
-        text.push_str("\nnow at ");
-        text.push_str(place);
-    }
+    let named = places.iter().take(PLACES);
+    lines.extend(named.map(|place| format!("now at {place}")));
     if places.len() > PLACES {
-        text.push_str(&format!(" and {} more places", places.len() - PLACES));
+        lines.push(format!("and at {} more places", places.len() - PLACES));
     }
-    if !rest.is_empty() {
-        text.push('\n');
-        text.push_str(rest);
-    }
-    text
+    lines.extend(rest.lines().map(ToOwned::to_owned));
+    lines.join("\n")
 }
 
 fn figures(job: &Job) -> String {

@@ -188,7 +188,7 @@ impl Config {
     }
 }
 
-/// A leading `~` replaced by the home directory, as a shell would.
+/// A leading `~` or `$HOME` replaced by the home directory, as a shell would.
 pub fn expand_home(path: &str) -> PathBuf {
     let mut spelt = ["~", "$HOME", "${HOME}"].iter();
     let rest = spelt.find_map(|home| {

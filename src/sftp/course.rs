@@ -25,8 +25,8 @@ pub(super) trait Course: Side + Sized {
     const UNSURE: u64;
     /// The permission bits that a new file takes over.
     const MODE: u32;
-    /// Whether files are written on the server.
-    const TO_SERVER: bool;
+    /// Whether the target is the server.
+    const IS_UPLOAD: bool;
 
     /// Source and target, by the session of a line.
     fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Self::To);
@@ -182,7 +182,7 @@ impl<C: Course> Trip<'_, C> {
 
     /// Refuses a place on the server that may not be written: the link may lead there only by now.
     fn check_real(&self, real: &<C::To as Side>::Path) -> io::Result<()> {
-        if !C::TO_SERVER {
+        if !C::IS_UPLOAD {
             return Ok(());
         }
         let judged = (self.conditions.may_write)(&[C::To::shown(real)]);

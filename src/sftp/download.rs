@@ -20,7 +20,7 @@ impl Course for Session {
     const UNSURE: u64 = 0;
     /// Nobody gets rights from a server that he would not have given himself.
     const MODE: u32 = 0o777;
-    const TO_SERVER: bool = false;
+    const IS_UPLOAD: bool = false;
 
     fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Local) {
         (session, local)

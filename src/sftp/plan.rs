@@ -98,7 +98,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
     /// Plans one entry, and makes its directories. What cannot be done is left out by name; an error
     /// is that the line was lost.
     pub(super) async fn add(&mut self, from: &str, to: &str) -> io::Result<()> {
-        match self.entry(from, to).await {
+        match self.plan(from, to).await {
             Err(error) if !is_lost(&error) => {
                 self.plan.left_out.push(FailedFile {
                     file: S::shown(&S::path(from)),
@@ -110,7 +110,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         }
     }
 
-    async fn entry(&mut self, from: &str, to: &str) -> io::Result<()> {
+    async fn plan(&mut self, from: &str, to: &str) -> io::Result<()> {
         let start = S::path(from);
         let facts = self.source.facts(&start).await?;
         // A name may hold what elsewhere makes a pattern.
@@ -133,7 +133,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             }
             let omitted = (base.clone(), from.to_owned(), pattern.depth, omitted);
             self.plan.omitted.push(omitted);
-            return self.tree(&base, tree, &T::path(to)).await;
+            return self.plan_tree(&base, tree, &T::path(to)).await;
         }
         let Some(facts) = facts else {
             let reason = doubt(from).map_or(String::new(), |doubt| {
@@ -145,9 +145,9 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         match facts.kind {
             Kind::Directory => {
                 let tree = walk(self.source, &start, None).await?;
-                self.tree(&start, tree, &T::path(to)).await
+                self.plan_tree(&start, tree, &T::path(to)).await
             }
-            Kind::File => self.file(start, facts, to).await,
+            Kind::File => self.plan_file(start, facts, to).await,
             _ => Err(io::Error::other("is neither a file nor a directory")),
         }
     }
@@ -165,7 +165,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
     }
 
-    async fn file(&mut self, from: S::Path, facts: Facts, to: &str) -> io::Result<()> {
+    async fn plan_file(&mut self, from: S::Path, facts: Facts, to: &str) -> io::Result<()> {
         let target = self.target;
         let path = T::path(to);
         let parent = T::parent(&path);
@@ -228,7 +228,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         Ok(())
     }
 
-    async fn tree(&mut self, base: &S::Path, tree: Tree, to: &T::Path) -> io::Result<()> {
+    async fn plan_tree(&mut self, base: &S::Path, tree: Tree, to: &T::Path) -> io::Result<()> {
         let target = self.target;
         let asked = tokio::join!(
             Destination::<T>::of(target, to),

@@ -45,7 +45,7 @@ pub fn on_this_machine(text: &str) -> Result<Cow<'_, str>, String> {
 }
 
 /// The user of `~user/…`, and what follows his name.
-pub(super) fn other_home(text: &str) -> Option<(&str, &str)> {
+pub fn other_home(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix('~')?;
     let (user, below) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let is_name = user.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

@@ -101,9 +101,10 @@ impl Request {
                 ),
                 ("remote", &entry.remote, spelling::on_server(&entry.remote)),
             ] {
-                let name = match self.patterns {
-                    true => format!("files[{index}].{name}"),
-                    false => name.to_owned(),
+                let name = if self.patterns {
+                    format!("files[{index}].{name}")
+                } else {
+                    name.to_owned()
                 };
                 if path.is_empty() {
                     return Err(Error::invalid(&name, "is empty"));
@@ -123,21 +124,15 @@ impl Request {
         let bases = self.local_bases();
         let targets = self.entries.iter().zip(bases).map(|(entry, base)| {
             let remote = spelling::on_server(&entry.remote).ok()?;
-            let is_plain =
-                base.is_file() && !remote.starts_with('~') && other_home(&remote).is_none();
+            let is_plain = base.is_file() && other_home(&remote).is_none();
             let name = base.file_name()?.to_string_lossy();
-            let remote = match remote.ends_with('/') {
-                true => format!("{remote}{name}"),
-                false => remote.into_owned(),
+            let name = if remote.ends_with('/') { &name } else { "" };
+            let start = if remote.starts_with(['/', '~']) {
+                ""
+            } else {
+                "~/"
             };
-            let is_absolute = remote.starts_with('/');
-            is_plain.then(|| {
-                if is_absolute {
-                    remote
-                } else {
-                    format!("~/{remote}")
-                }
-            })
+            is_plain.then(|| format!("{start}{remote}{name}"))
         });
         targets.collect()
     }

@@ -23,7 +23,7 @@ impl Course for Local {
     /// As much as is under way.
     const UNSURE: u64 = 16 * 1024 * 1024;
     const MODE: u32 = 0o7777;
-    const TO_SERVER: bool = true;
+    const IS_UPLOAD: bool = true;
 
     fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Session) {
         (local, session)
