@@ -52,7 +52,7 @@ async fn what_a_pattern_matches_and_leaves_is_said_both_ways() {
         assert_eq!(
             notes(&some),
             [format!(
-                "Note: `{source}/*` matches 2 directories (`doc`, `src`) and 2 hidden names (`.env`, `.git`) more, not taken: \
+                "Note: `{source}/*` also matches 2 directories (`doc`, `src`) and 2 hidden names (`.env`, `.git`), which were not taken: \
                  directories are taken with `{source}/**`, hidden names with `{source}/.*`"
             )]
         );

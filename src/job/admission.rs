@@ -39,11 +39,10 @@ impl Operation {
                     guard.may_change(alias, "task_transfer")?;
                 }
                 request.check_paths()?;
-                if let Some(targets) = request.plain_targets() {
-                    refuse_blocked(guard, &targets)?;
-                }
                 let mut paths = request.local_bases().into_iter();
-                paths.try_for_each(|path| guard.roots().check(&path))
+                paths.try_for_each(|path| guard.roots().check(&path))?;
+                let targets = request.plain_targets();
+                targets.map_or(Ok(()), |targets| refuse_blocked(guard, &targets))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use super::facts::{Facts, Kind};
 use super::file::{Conditions, Tried, local_sum, remote_sum, unless_cancelled};
@@ -164,9 +165,7 @@ impl<C: Course> Trip<'_, C> {
             return Ok((path.clone(), here));
         }
         if !self.way.is_named {
-            let shown = C::To::shown(path);
-            let note = format!("`{shown}` was a symbolic link, and is a file of its own now");
-            self.conditions.notes.add(note);
+            self.tried.replaces_link.store(true, Ordering::Relaxed);
             return Ok((path.clone(), None));
         }
         match target.facts(path).await? {

@@ -59,6 +59,11 @@ impl<T: Side> Destination<T> {
         }
     }
 
+    /// Where it leads, where the other side says it.
+    pub(super) fn real(&self) -> Option<&T::Path> {
+        self.real.as_ref()
+    }
+
     /// Where it is, for people.
     pub(super) fn shown(&self) -> String {
         T::shown(self.real.as_ref().unwrap_or(&self.path))

@@ -53,6 +53,8 @@ pub(super) struct Conditions<'a> {
 pub(super) struct Tried {
     /// The bytes from its beginning that have arrived for certain.
     arrived: AtomicU64,
+    /// Whether its target is a link that it takes the place of.
+    pub(super) replaces_link: AtomicBool,
 }
 
 impl Tried {

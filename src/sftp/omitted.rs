@@ -56,7 +56,7 @@ impl Omitted {
         }
         (!told.is_empty()).then(|| {
             format!(
-                "`{pattern}` matches {} more, not taken: {}",
+                "`{pattern}` also matches {}, which were not taken: {}",
                 told.join(" and "),
                 advice.join(", ")
             )
@@ -93,7 +93,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             told,
-            "`/srv/app/*` matches 2 directories (`a`, `b`) and 1 hidden name (`.env`) more, not taken: \
+            "`/srv/app/*` also matches 2 directories (`a`, `b`) and 1 hidden name (`.env`), which were not taken: \
              directories are taken with `/srv/app/**`, hidden names with `/srv/app/.*`"
         );
         let told = omitted(&[], &[".a", ".b", ".c", ".d"])

@@ -209,12 +209,17 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             if let (Some(parent), false) = (parent, is_directory(above.ok().flatten())) {
                 target.make_root(&parent).await?;
             }
-            let there = match (facts_there, own_facts) {
-                (None, _) => There::Nothing,
-                (Some(facts), Some(own)) if own.kind != Kind::Link => There::File(facts),
-                _ => There::Unknown,
+            let (to, there) = match (facts_there, own_facts.map(|own| own.kind)) {
+                (None, _) => (path, There::Nothing),
+                // What was judged is what is written: where the link leads to now.
+                (Some(facts), Some(Kind::Link)) => match destination.real() {
+                    Some(real) => (real.clone(), There::File(facts)),
+                    None => (path, There::Unknown),
+                },
+                (Some(facts), Some(_)) => (path, There::File(facts)),
+                (Some(_), None) => (path, There::Unknown),
             };
-            (path, there, true)
+            (to, there, true)
         };
         self.plan.files.push(Way {
             from,

@@ -34,6 +34,9 @@ use crate::ssh::{Pool, home};
 /// Failed files that a record names: enough to see the cause, too few to flood queue and model.
 const NAMED_FAILURES: usize = 100;
 
+/// Places that a record names.
+const NAMED_PLACES: usize = 100;
+
 /// A file up to this length that found no room is tried again once the others are through.
 const SECOND_TRY: u64 = 32 * 1024 * 1024;
 
@@ -501,14 +504,15 @@ impl<C: Course> UnderWay<C> {
         }
     }
 
+    /// Where something has arrived, each place once.
     fn places(&self) -> Vec<String> {
-        let places = self
-            .plan
-            .iter()
-            .flat_map(|plan| plan.places.iter().enumerate());
-        let reached = places.filter(|(number, _)| self.reached.contains(number));
-        let mut places: Vec<_> = reached.map(|(_, place)| place.clone()).collect();
-        places.dedup();
+        let mut places: Vec<String> = Vec::new();
+        let all = self.plan.iter().flat_map(|plan| &plan.places).enumerate();
+        for (_, place) in all.filter(|(number, _)| self.reached.contains(number)) {
+            if places.len() < NAMED_PLACES && !places.contains(place) {
+                places.push(place.clone());
+            }
+        }
         places
     }
 
@@ -564,6 +568,12 @@ impl<C: Course> UnderWay<C> {
                 summary.bytes += bytes;
                 summary.verified = conditions.options.verify;
                 reached.insert(plan.files[number].place);
+                if tried.replaces_link.load(Ordering::Relaxed) {
+                    let path = <C::To as Side>::shown(&plan.files[number].to);
+                    let note =
+                        format!("`{path}` was a symbolic link, and is a file of its own now");
+                    conditions.notes.add(note);
+                }
                 conditions.progress.file_arrived();
             }
             Err(error) if is_lost(&error) => left.push((number, tried)),
