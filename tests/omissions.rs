@@ -102,6 +102,15 @@ async fn a_pattern_that_only_directories_match_says_so() {
             && reason.contains("2 directories (`hollow`, `src`)"),
         "{reason}"
     );
+    let error = several(&stage, "upload", &[pair("*/")])
+        .await
+        .error("TRANSFER_FAILED");
+    assert!(
+        error["message"].as_str().unwrap().contains("app/*/**`"),
+        "{error}"
+    );
+    let inside = several(&stage, "upload", &[pair("*/**")]).await.ok();
+    assert_eq!(inside.facts()["filesDone"], 1, "{}", inside.text());
     // An empty directory is no file to any pattern.
     let all = several(&stage, "upload", &[pair("**")]).await.ok();
     let told = notes(&all).join("\n");

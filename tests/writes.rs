@@ -150,6 +150,22 @@ async fn every_way_to_a_protected_place_is_refused() {
         assert!(rule.starts_with("* >"), "{remote}: {error}");
         assert!(scene.is_untouched(), "{local} {remote}");
     }
+    // Where `..` leads behind a link shows once what is missing before it has been made.
+    std::fs::create_dir(scene.sshd.home("protected/sub")).unwrap();
+    symlink("protected/sub", scene.sshd.home("deep")).unwrap();
+    for (local, remote) in [
+        ("file", "deep/new/../../file"),
+        ("tree", "deep/other/../.."),
+    ] {
+        let refused = scene.upload(local, &format!("{home}{remote}")).await;
+        refused.error("POLICY_BLOCKED");
+        assert!(
+            !Path::new(&scene.sshd.home("protected/file")).exists(),
+            "{remote}"
+        );
+    }
+    std::fs::remove_dir_all(scene.sshd.home("protected/sub")).unwrap();
+
     // A link that leads nowhere yet is replaced itself, wherever it would lead.
     scene.upload("file", &format!("{home}named")).await.ok();
     assert!(scene.is_untouched() && !Path::new(&scene.sshd.home("named")).is_symlink());
@@ -209,6 +225,26 @@ async fn in_a_tree_what_is_refused_fails_by_itself() {
         ])
         .await;
     missing.error("TRANSFER_FAILED");
+}
+
+#[tokio::test]
+async fn a_directory_link_that_is_gone_through_is_judged_where_it_leads() {
+    let scene = Scene::set().await;
+    scene.make(&["tree/way/a", "tree/way/deep/b", "tree/free/c"]);
+    std::fs::create_dir(scene.sshd.home("app")).unwrap();
+    symlink("../protected", scene.sshd.home("app/way")).unwrap();
+    let arguments = json!({
+        "alias": "web1", "direction": "upload", "followDirectoryLinks": true,
+        "local": text(&scene.local.path().join("tree")), "remote": scene.sshd.home("app"),
+    });
+    let sent = scene.client.call("task_transfer", arguments).await.ok();
+    assert_eq!(
+        (&sent.facts()["status"], &sent.facts()["filesDone"]),
+        (&json!("partial"), &json!(1))
+    );
+    for name in ["a", "deep/b"] {
+        assert!(!Path::new(&scene.sshd.home("protected")).join(name).exists());
+    }
 }
 
 #[tokio::test]

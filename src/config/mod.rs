@@ -297,6 +297,20 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_root_that_nothing_expands_is_warned_of() {
+        let config = resolve(&[("MCP_ALLOWED_ROOTS", "$HOME/a:${HOME}/b:~/c")]);
+        let home = dirs::home_dir().unwrap();
+        assert_eq!(
+            config.allowed_roots,
+            ["a", "b", "c"].map(|name| home.join(name))
+        );
+        assert_eq!(config.warnings, [""; 0]);
+        let config = resolve(&[("MCP_ALLOWED_ROOTS", "~other/a:$DATA/b")]);
+        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+    }
+
     #[test]
     fn the_ceiling_bounds_the_floor() {
         let config = resolve(&[

@@ -22,6 +22,19 @@ impl Omitted {
         self.hidden.retain(|path| is_omitted(path));
     }
 
+    /// Says that `pattern` takes nothing, and what it might have meant.
+    pub(super) fn nothing(&self, pattern: &str, depth: Option<usize>) -> String {
+        if pattern.ends_with('/') {
+            return format!(
+                "no file matches; a pattern takes files: what is in directories is taken with `{pattern}**`"
+            );
+        }
+        match self.told(pattern, depth) {
+            Some(told) => format!("no file matches; {told}"),
+            None => "no file matches".to_owned(),
+        }
+    }
+
     /// Says what `pattern`, whose matches lie `depth` directories deep, leaves and how to take it; `None`
     /// if it takes all.
     pub(super) fn told(&self, pattern: &str, depth: Option<usize>) -> Option<String> {

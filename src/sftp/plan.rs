@@ -127,9 +127,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             let found = walk(self.source, &base, pattern.depth).await?;
             let (tree, omitted) = pattern.among(found);
             if tree.paths().next().is_none() {
-                let more = omitted.told(from, pattern.depth);
-                let more = more.map_or(String::new(), |more| format!("; {more}"));
-                return Err(missing(&format!("no file matches{more}")));
+                return Err(missing(&omitted.nothing(from, pattern.depth)));
             }
             let omitted = (base.clone(), from.to_owned(), pattern.depth, omitted);
             self.plan.omitted.push(omitted);
@@ -221,6 +219,14 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             };
             (to, there, true)
         };
+        if destination.real().is_none() {
+            // What was missing is there now, and may have hidden where `..` leads.
+            destination = Destination::of(target, &to).await?;
+            if let Err(refusal) = self.writes.judge(&destination) {
+                self.plan.refused.push((S::shown(&from), refusal));
+                return Ok(());
+            }
+        }
         self.plan.files.push(Way {
             from,
             to,
@@ -239,7 +245,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             Destination::<T>::of(target, to),
             self.writes.ask_home(target)
         );
-        let destination = asked.0?;
+        let mut destination = asked.0?;
         asked.1?;
         let Tree {
             directories,
@@ -256,6 +262,11 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             return self.leave(base, left_out);
         }
         let root_is_new = target.make_root(to).await?;
+        if destination.real().is_none() {
+            // What was missing is there now, and may have hidden where `..` leads.
+            destination = Destination::of(target, to).await?;
+            matches.retain(|(path, ..)| self.may_go(base, path, &destination.below(path)));
+        }
         let mut below: BTreeMap<&Path, Option<Facts>> = directories
             .iter()
             .map(|(path, facts)| (path.as_path(), Some(*facts)))
