@@ -222,11 +222,16 @@ impl Config {
     }
 }
 
-/// A leading `~` replaced by the home directory, as a shell would.
+/// A leading `~` or `$HOME` replaced by the home directory, as a shell would.
 pub fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix('~'), dirs::home_dir()) {
+    let mut spelt = ["~", "$HOME", "${HOME}"].iter();
+    let rest = spelt.find_map(|home| {
+        let rest = path.strip_prefix(home)?;
+        (rest.is_empty() || rest.starts_with(['/', '\\'])).then_some(rest)
+    });
+    match (rest, dirs::home_dir()) {
         (Some(""), Some(home)) => home,
-        (Some(rest), Some(home)) if rest.starts_with(['/', '\\']) => home.join(&rest[1..]),
+        (Some(rest), Some(home)) => home.join(&rest[1..]),
         _ => PathBuf::from(path),
     }
 }
@@ -330,6 +335,20 @@ mod tests {
             let roots: Vec<_> = roots.iter().map(PathBuf::from).collect();
             assert_eq!(config.allowed_roots, roots);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_root_that_nothing_expands_is_warned_of() {
+        let config = resolve(&[("MCP_ALLOWED_ROOTS", "$HOME/a:${HOME}/b:~/c")]);
+        let home = dirs::home_dir().unwrap();
+        assert_eq!(
+            config.allowed_roots,
+            ["a", "b", "c"].map(|name| home.join(name))
+        );
+        assert_eq!(config.warnings, [""; 0]);
+        let config = resolve(&[("MCP_ALLOWED_ROOTS", "~other/a:$DATA/b")]);
+        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Raw {
     }
 
     /// Directories, separated as in `PATH`, or by commas, as the original has them.
-    pub(super) fn directories(&self, name: &str) -> Vec<PathBuf> {
+    pub(super) fn directories(&mut self, name: &str) -> Vec<PathBuf> {
         let value = self.get(name).unwrap_or_default();
         let mut found: Vec<String> = Vec::new();
         for path in std::env::split_paths(&value) {
@@ -176,8 +176,17 @@ impl Raw {
             }
         }
         let found = found.iter().map(|path| path.trim_end_matches(','));
-        let found = found.filter(|path| !path.is_empty());
-        found.map(expand_home).collect()
+        let found = found.filter(|path| !path.is_empty()).map(expand_home);
+        let found: Vec<_> = found.collect();
+        for path in &found {
+            let text = path.to_string_lossy();
+            if text.starts_with(['~', '$', '%']) {
+                self.warnings.push(format!(
+                    "`{name}` has `{text}`, which nothing expands; write the path out, for nothing lies there"
+                ));
+            }
+        }
+        found
     }
 
     /// A secret's text: it is in no message.

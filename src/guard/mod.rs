@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::policy::Refusal;
 use crate::sftp::Roots;
 use crate::ssh::Pool;
 use crate::store::DataDirectory;
@@ -73,12 +74,23 @@ impl Guard {
     /// a line each.
     pub fn may_run(&self, text: &str) -> Result<(), Error> {
         let judged = self.policies.current()?.judge(text);
-        judged.map_err(|refusal| Error::Blocked {
-            rule: refusal.rule,
-            part: refusal.part,
-            reason: refusal.reason,
-            advice: refusal.hint,
-        })
+        judged.map_err(blocked)
+    }
+
+    /// Refuses to write a file on a server where the policy lets no command write it. The file goes by
+    /// these names: absolute paths, or such that begin with `~/`.
+    pub fn may_write(&self, names: &[String]) -> Result<(), Error> {
+        let judged = self.policies.current()?.judge_write(names);
+        judged.map_err(blocked)
+    }
+}
+
+fn blocked(refusal: Refusal) -> Error {
+    Error::Blocked {
+        rule: refusal.rule,
+        part: refusal.part,
+        reason: refusal.reason,
+        advice: refusal.hint,
     }
 }
 

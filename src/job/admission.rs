@@ -47,9 +47,28 @@ impl Operation {
                 guard.may_run(&commands.join("\n"))
             }
             Self::Transfer(request) => {
+                request.check_paths()?;
                 let mut paths = request.local_bases().into_iter();
-                paths.try_for_each(|path| guard.roots().check(&path))
+                paths.try_for_each(|path| guard.roots().check(&path))?;
+                let targets = request.plain_targets();
+                targets.map_or(Ok(()), |targets| refuse_blocked(guard, &targets))
             }
         }
     }
+}
+
+/// Refuses an upload of which no file may be written, as far as a block rule says so of what was given.
+/// The rest is judged once it is known where links and directories lead.
+fn refuse_blocked(guard: &Guard, targets: &[String]) -> Result<(), Error> {
+    let mut refusal = None;
+    for target in targets {
+        match guard.may_write(std::slice::from_ref(target)) {
+            Err(error @ Error::Blocked { rule: Some(_), .. }) => {
+                refusal.get_or_insert(error);
+            }
+            Err(Error::Blocked { .. }) | Ok(()) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    refusal.map_or(Ok(()), Err)
 }

@@ -16,9 +16,10 @@ use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
+use crate::guard::Guard;
 use crate::secret::LONGEST;
 use crate::sftp::transfer::{Request, Summary, Transfer};
-use crate::sftp::{Notes, Progress, Roots};
+use crate::sftp::{Notes, Progress};
 use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
@@ -162,7 +163,7 @@ pub(super) struct Context<'a> {
     pub(super) queue: &'a Arc<Queue>,
     pub(super) outputs: &'a Outputs,
     pub(super) pool: &'a Pool,
-    pub(super) roots: &'a Roots,
+    pub(super) guard: &'a Guard,
 }
 
 /// Runs a transfer, and notes in the queue how far it has come.
@@ -182,7 +183,8 @@ async fn move_files(
         line_patience: context.config.line_patience,
         max_entries: context.config.max_entries,
         max_growth: context.config.max_growth,
-        roots: context.roots,
+        roots: context.guard.roots(),
+        may_write: &|names| context.guard.may_write(names),
         data: &context.config.data_dir,
         progress: &progress,
         notes: &notes,
@@ -331,6 +333,8 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
     job.bytes_total = summary.whole.map(|whole| whole.bytes);
     job.bytes = Some(summary.bytes);
     job.failed_files = Some(summary.failed.clone());
+    job.destinations = Some(summary.places).filter(|places| !places.is_empty());
+    job.verified = summary.verified.then_some(true);
     if summary.abandoned {
         let what = "the transfer was given up on a server that does not answer; part files may have stayed";
         enter_cancelled(job, Stopped::Unknown, what);
@@ -338,6 +342,8 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
         enter_cancelled(job, Stopped::Stopped, "the transfer was stopped");
     } else if failures == 0 {
         job.enter(Status::Completed);
+    } else if let (0, Some(refusal), true) = (done, summary.refusal, summary.refused == failures) {
+        job.fail(refusal.report());
     } else if done == 0 {
         job.fail(
             Error::Transfer {

@@ -81,6 +81,8 @@ impl Operation {
                 job.direction = Some(request.direction);
                 job.verify = request.options.verify.then_some(true);
                 job.in_place = request.options.in_place.then_some(true);
+                let follows = request.options.follow_directory_links;
+                job.follow_directory_links = follows.then_some(true);
                 job.part.clone_from(&request.part);
                 match request.entries.as_slice() {
                     [Entry { local, remote }] if !request.patterns => {
@@ -112,6 +114,7 @@ impl Operation {
         let options = || Options {
             verify: job.verify == Some(true),
             in_place: job.in_place == Some(true),
+            follow_directory_links: job.follow_directory_links == Some(true),
         };
         let unknown = |what: &str| {
             Err(Error::NotRetryable {
@@ -217,6 +220,7 @@ impl Job {
         let texts = failed
             .flat_map(|failed| [&mut failed.file, &mut failed.error])
             .chain(results.filter_map(|result| result.error.as_mut()))
+            .chain(self.destinations.iter_mut().flatten())
             .chain(&mut self.error)
             .chain(&mut self.output);
         for text in texts {
@@ -263,6 +267,7 @@ mod tests {
             options: Options {
                 verify: true,
                 in_place: true,
+                follow_directory_links: true,
             },
             part: None,
         };
@@ -270,6 +275,7 @@ mod tests {
         let Operation::Transfer(again) = Operation::of_job(&job).unwrap() else {
             panic!("a transfer stays a transfer");
         };
+        assert!(again.options.verify && again.options.follow_directory_links);
         assert_eq!(
             (
                 again.entries[0].local.as_str(),

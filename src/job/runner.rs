@@ -286,7 +286,7 @@ impl Jobs {
             queue,
             outputs,
             pool,
-            roots: guard.roots(),
+            guard,
         }
     }
 

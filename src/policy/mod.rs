@@ -35,6 +35,8 @@
 //! else. What only starts another command (`sudo`, `timeout`, `sh -c`) needs no rule itself; `find`,
 //! `xargs`, `docker exec` and `ssh` need one besides that of what they start, unless a rule without a
 //! lone `*` spells out both. What is no shell's syntax is refused.
+//!
+//! A file that is uploaded is judged as `* >PATH`, with no program.
 
 mod builtin;
 mod call;
@@ -69,6 +71,7 @@ mod usual;
 mod value;
 mod walk;
 mod wrapper;
+mod write;
 mod writes;
 
 pub use default::DEFAULT_BLOCKLIST;

@@ -13,6 +13,7 @@ use super::in_place::{Instead, is_untold};
 use super::kept::Record;
 use super::lanes::Lanes;
 use super::listing::Extras;
+use super::local::Local;
 use super::part::{Part, part_name};
 use super::path::{RemotePath, local_of};
 use super::plan::{There, Way};
@@ -42,7 +43,7 @@ pub(super) trait Course: Side + Sized {
     const MODE: u32;
 
     /// Source and target, by the session of a line.
-    fn sides(session: &Session) -> (&Self, &Self::To);
+    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Self::To);
     /// What a user calls the source and the target of an entry.
     fn ends(entry: &Entry) -> (&str, &str);
     /// The file here and the file there, of a source and what is copied of it.
@@ -100,8 +101,8 @@ pub(super) struct Trip<'a, C: Course> {
 }
 
 impl<C: Course> Trip<'_, C> {
-    fn target(&self) -> &C::To {
-        C::sides(self.session).1
+    pub(super) fn target(&self) -> &C::To {
+        C::sides(self.session, self.conditions.local).1
     }
 
     /// Notes how far the file has arrived without a gap.
@@ -120,7 +121,10 @@ impl<C: Course> Trip<'_, C> {
         let part = unless_cancelled(conditions, self.part()).await?;
         self.stay_inside(&part).await?;
         let adopted = self.adopt(&part).await?;
-        if adopted.is_some() || conditions.options.in_place {
+        // A link that is replaced is nothing to write into.
+        let in_place =
+            conditions.options.in_place && !self.tried.replaces_link.load(Ordering::Relaxed);
+        if adopted.is_some() || in_place {
             return self.copy_in_place(part, adopted, None).await;
         }
         let copied = match unless_cancelled(conditions, self.hindrance(&part)).await? {
@@ -289,7 +293,8 @@ impl<C: Course> Trip<'_, C> {
         })
     }
 
-    /// Where a file written to the target goes, links followed, and what is there now.
+    /// Where a file written to the target goes, and what is there now. A link is followed only if the
+    /// user named it: others may have been put there to lead elsewhere.
     async fn resolve(&self) -> io::Result<(<C::To as Side>::Path, Option<Facts>)> {
         let (target, path) = (self.target(), &self.way.to);
         let (here, aside) = tokio::join!(target.own_facts(path), self.aside());
@@ -307,16 +312,25 @@ impl<C: Course> Trip<'_, C> {
         if here.is_none_or(|facts| facts.kind != Kind::Link) {
             return Ok((path.clone(), here));
         }
+        if !self.way.is_named {
+            self.tried.replaces_link.store(true, Ordering::Relaxed);
+            return Ok((path.clone(), None));
+        }
         let facts = match target.facts(path).await {
             Err(error) if is_untold(&error) => {
                 let real = target.real_path(path).await?;
+                self.check_real(&real)?;
                 let facts = target.own_facts(&real).await?;
                 return Ok((real, facts));
             }
             facts => facts?,
         };
         match facts {
-            Some(facts) => Ok((target.real_path(path).await?, Some(facts))),
+            Some(facts) => {
+                let real = target.real_path(path).await?;
+                self.check_real(&real)?;
+                Ok((real, Some(facts)))
+            }
             // A link that leads nowhere is replaced like any other name.
             None => Ok((path.clone(), None)),
         }
@@ -350,6 +364,16 @@ impl<C: Course> Trip<'_, C> {
             .filter(|facts| facts.kind != Kind::Link))
     }
 
+    /// Refuses a place on the server that may not be written: the link may lead there only by now.
+    fn check_real(&self, real: &<C::To as Side>::Path) -> io::Result<()> {
+        if !C::IS_UPLOAD {
+            return Ok(());
+        }
+        let judged = (self.conditions.may_write)(&[C::To::shown(real)]);
+        judged
+            .map_err(|refusal| io::Error::new(io::ErrorKind::PermissionDenied, refusal.to_string()))
+    }
+
     /// From where on the file is to be copied: what has arrived before is not moved again.
     async fn known_start(&self, part: &PartOf<C>) -> io::Result<u64> {
         let arrived = self.tried.arrived();
@@ -358,7 +382,7 @@ impl<C: Course> Trip<'_, C> {
         {
             return Ok(0);
         }
-        let (source, target) = C::sides(self.session);
+        let (source, target) = C::sides(self.session, self.conditions.local);
         let there = target.own_facts(&part.path).await?;
         let Some(there) = there.filter(|facts| facts.kind == Kind::File) else {
             return Ok(0);
@@ -388,7 +412,7 @@ impl<C: Course> Trip<'_, C> {
         length: u64,
     ) -> io::Result<(String, String)> {
         let (here, there) = C::here_and_there(&self.way.from, copy);
-        let here = local_sum(here, length).await?;
+        let here = local_sum(self.conditions.roots, here, length).await?;
         let there = remote_sum(self.conditions, self.session, there, length, &here).await?;
         Ok((here, there))
     }

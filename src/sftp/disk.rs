@@ -1,6 +1,6 @@
 //! A part on this machine's disk.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write as _};
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::course::PartOf;
-use super::facts::{Facts, Kind};
+use super::facts::Facts;
 use super::file::{BLOCK, is_hole};
 use super::free_space;
 use super::in_place::{Instead, is_refusal};
 use super::local::set;
+use super::roots::Roots;
 use super::session::Session;
 use super::side::blocking;
-use crate::store::private;
 
 /// A part that is being written, or its target itself.
 pub(super) struct Open {
@@ -32,25 +32,17 @@ pub(super) struct Ended {
 
 /// A new part is its owner's alone until it is whole and gets its own mode. What is left under its
 /// name goes: it is not followed, be it a link.
-pub(super) fn create(part: PartOf<Session>) -> io::Result<Open> {
-    let mut options = OpenOptions::new();
+pub(super) fn create(roots: &Roots, part: PartOf<Session>) -> io::Result<Open> {
+    let entry = roots.entry(&part.path)?;
     if part.in_place {
         let file = match part.old {
-            Some(_) => open_regular(&part.path, options.write(true))?,
-            None => options.write(true).create_new(true).open(&part.path)?,
+            Some(_) => entry.open_to_write()?,
+            None => entry.create_new()?,
         };
         file.set_len(0)?;
         return Ok(Open { file, part });
     }
-    private(options.write(true).create_new(true));
-    let opened = match options.open(&part.path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(&part.path)?;
-            options.open(&part.path)
-        }
-        opened => opened,
-    };
-    match opened {
+    match entry.create() {
         // The directory may not be written, or the path is at its longest, yet the file itself may be
         // written.
         Err(error) if is_refusal(&error) || error.kind() == io::ErrorKind::InvalidFilename => Err(
@@ -63,33 +55,9 @@ pub(super) fn create(part: PartOf<Session>) -> io::Result<Open> {
     }
 }
 
-/// Opens a file that is there, and nothing else: a device would act, and a pipe wait for its other end.
-pub(super) fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let file = without_waiting(options).open(path)?;
-    match Facts::from(&file.metadata()?).kind {
-        Kind::File => Ok(file),
-        kind => {
-            let what = kind.special().unwrap_or("a directory");
-            Err(io::Error::other(format!("is {what}, not a file")))
-        }
-    }
-}
-
-#[cfg(unix)]
-fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    options.custom_flags(flags.bits().cast_signed())
-}
-
-#[cfg(not(unix))]
-fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
-}
-
 /// Goes on with a part.
-pub(super) fn resume(part: PartOf<Session>, start: u64) -> io::Result<Open> {
-    let mut file = OpenOptions::new().write(true).open(&part.path)?;
+pub(super) fn resume(roots: &Roots, part: PartOf<Session>, start: u64) -> io::Result<Open> {
+    let mut file = roots.entry(&part.path)?.open_to_write()?;
     // What follows may be of another version.
     file.set_len(start)?;
     file.seek(SeekFrom::Start(start))?;

@@ -1,7 +1,7 @@
 //! What is a download's own: how a part here is filled and made durable.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,7 @@ use bytes::Bytes;
 
 use super::client::Pending;
 use super::course::{Course, PartOf, Trip};
-use super::disk::{Disk, Ended, create, open_regular, resume};
-use super::facts::Facts;
+use super::disk::{Disk, Ended, create, resume};
 use super::file::unless_cancelled;
 use super::free_space;
 use super::in_place::Instead;
@@ -30,8 +29,8 @@ impl Course for Session {
     /// Nobody gets rights from a server that he would not have given himself.
     const MODE: u32 = 0o777;
 
-    fn sides(session: &Session) -> (&Self, &Local) {
-        (session, &Local)
+    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Local) {
+        (session, local)
     }
 
     fn ends(entry: &Entry) -> (&str, &str) {
@@ -92,14 +91,11 @@ impl Course for Session {
         Ok(())
     }
 
-    async fn save(_: &Trip<'_, Self>, part: &PartOf<Self>, mut into: File) -> io::Result<()> {
-        let target = part.target.clone();
+    async fn save(trip: &Trip<'_, Self>, part: &PartOf<Self>, mut into: File) -> io::Result<()> {
+        let (roots, target) = (trip.conditions.roots.clone(), part.target.clone());
         blocking(move || {
-            io::copy(
-                &mut open_regular(&target, OpenOptions::new().read(true))?,
-                &mut into,
-            )?;
-            Ok(())
+            let mut target = roots.entry(&target)?.open_to_read()?;
+            io::copy(&mut target, &mut into).map(drop)
         })
         .await
     }
@@ -116,11 +112,10 @@ impl Course for Session {
             modified: record.modified,
             ..part.clone()
         };
-        let content = content.to_owned();
+        let (roots, content) = (trip.conditions.roots.clone(), content.to_owned());
         blocking(move || {
-            let there = std::fs::metadata(&was.target).ok();
-            was.old = there.as_ref().map(Facts::from);
-            let mut open = create(was)?;
+            was.old = roots.entry(&was.target)?.facts()?;
+            let mut open = create(&roots, was)?;
             io::copy(&mut File::open(content)?, &mut open.file)?;
             open.finish().map(|_| ())
         })
@@ -134,8 +129,8 @@ async fn in_place(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Resul
     let (session, conditions) = (trip.session, trip.conditions);
     let handle = unless_cancelled(conditions, session.open_to_read(&trip.way.from)).await?;
     let outcome = async {
-        let part = part.clone();
-        let mut open = blocking(move || create(part)).await?;
+        let (roots, part) = (conditions.roots.clone(), part.clone());
+        let mut open = blocking(move || create(&roots, part)).await?;
         trip.tried.set_begun(true);
         let mut reads = Reads::new(trip, &handle, 0, trip.way.facts.length);
         let mut length = 0;
@@ -190,8 +185,9 @@ async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(
     let closed = session.close(&handle);
     let content = content?;
     let (part, length) = (part.clone(), length_of(&content));
+    let roots = trip.conditions.roots.clone();
     let ended = blocking(move || {
-        let mut open = create(part)?;
+        let mut open = create(&roots, part)?;
         free_space::check(&open.file, usize::try_from(length).unwrap_or(usize::MAX))?;
         for piece in &content {
             open.file.write_all(piece)?;
@@ -217,8 +213,9 @@ async fn beyond(
 ) -> io::Result<(Ended, u64)> {
     // It takes as much memory as a large one.
     let _place = trip.conditions.large.acquire().await.ok();
-    let (part, length) = (part.clone(), length_of(&first));
-    let mut disk = Disk::new(blocking(move || create(part)).await?, 0);
+    let (roots, part) = (trip.conditions.roots.clone(), part.clone());
+    let length = length_of(&first);
+    let mut disk = Disk::new(blocking(move || create(&roots, part)).await?, 0);
     disk.take(first).await?;
     pour(trip, handle, disk, length).await
 }
@@ -236,10 +233,10 @@ async fn large(
     let session = trip.session;
     let handle = session.open_to_read(&trip.way.from).await?;
     let outcome = async {
-        let part = part.clone();
+        let (roots, part) = (trip.conditions.roots.clone(), part.clone());
         let open = blocking(move || match start {
-            0 => create(part),
-            _ => resume(part, start),
+            0 => create(&roots, part),
+            _ => resume(&roots, part, start),
         });
         pour(trip, &handle, Disk::new(open.await?, start), start).await
     };

@@ -9,8 +9,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::destination::MayWrite;
 use super::kept::Keeper;
 use super::listing::Listing;
+use super::local::Local;
 use super::notes::Notes;
 use super::path::RemotePath;
 use super::progress::Progress;
@@ -41,6 +43,8 @@ pub(super) struct Conditions<'a> {
     pub(super) max_growth: u64,
     /// Where files of this machine have to lie.
     pub(super) roots: &'a Roots,
+    pub(super) local: &'a Local,
+    pub(super) may_write: &'a MayWrite<'a>,
     pub(super) progress: &'a Progress,
     pub(super) notes: &'a Notes,
     pub(super) cancel: &'a CancellationToken,
@@ -75,6 +79,8 @@ pub(super) struct Tried {
     pub(super) was_lost: AtomicBool,
     /// How often it was while the file was written in place.
     pub(super) losses: AtomicU32,
+    /// Whether its target is a link that it takes the place of.
+    pub(super) replaces_link: AtomicBool,
 }
 
 impl Tried {
@@ -119,10 +125,10 @@ pub(super) async fn unless_cancelled<T>(
 }
 
 /// The SHA-256 of the first `length` bytes of a local file.
-pub(super) async fn local_sum(path: &Path, length: u64) -> io::Result<String> {
-    let path = path.to_owned();
+pub(super) async fn local_sum(roots: &Roots, path: &Path, length: u64) -> io::Result<String> {
+    let (roots, path) = (roots.clone(), path.to_owned());
     blocking(move || {
-        let mut file = File::open(path)?.take(length);
+        let mut file = open_at(&roots, &path, 0)?.take(length);
         let mut sum = Sha256::new();
         let mut block = vec![0; BLOCK];
         loop {
@@ -195,8 +201,8 @@ async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result
 }
 
 /// Opens a local file to read from `start` on.
-pub(super) fn open_at(path: &Path, start: u64) -> io::Result<File> {
-    let mut file = File::open(path)?;
+pub(super) fn open_at(roots: &Roots, path: &Path, start: u64) -> io::Result<File> {
+    let mut file = roots.followed(path)?.open_to_read()?;
     if start > 0 {
         file.seek(SeekFrom::Start(start))?;
     }

@@ -69,7 +69,7 @@ impl<C: Course> Trip<'_, C> {
                 self.forget(kept).await;
                 if conditions.resume {
                     // An earlier try may have left it.
-                    let _ = C::sides(self.session).1.remove(&beside).await;
+                    let _ = self.target().remove(&beside).await;
                 }
                 if let Some(reason) = reason {
                     conditions
@@ -175,7 +175,7 @@ impl<C: Course> Trip<'_, C> {
                 .write_back(part, &kept)
                 .await
                 .map(|()| "; its old content was put back"),
-            None => match C::sides(self.session).1.remove(&part.target).await {
+            None => match self.target().remove(&part.target).await {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(""),
             },
@@ -250,7 +250,7 @@ impl<C: Course> Trip<'_, C> {
     /// The target by a name that every transfer finds it under, as far as it can be had.
     async fn real(&self, target: &<C::To as Side>::Path) -> <C::To as Side>::Path {
         let directory = C::To::parent(target).unwrap_or_else(|| C::To::path("."));
-        let real = C::sides(self.session).1.real_path(&directory).await;
+        let real = self.target().real_path(&directory).await;
         match (real, C::To::file_name(target)) {
             (Ok(real), Some(name)) => C::To::join(&real, Path::new(&local_of(&name))),
             _ => target.clone(),

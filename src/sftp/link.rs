@@ -20,7 +20,7 @@ pub(super) async fn copy<C: Course>(
     if let Some(directory) = here.parent() {
         conditions.roots.check_file(directory).await?;
     }
-    let (source, target) = C::sides(session);
+    let (source, target) = C::sides(session, conditions.local);
     let says = source.read_link(&way.from).await?;
     let name = C::To::file_name(&way.to).ok_or_else(|| io::Error::other("has no name"))?;
     let part = part_name(conditions.token, &name, &C::bytes(&way.from));

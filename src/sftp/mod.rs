@@ -3,9 +3,10 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
-//! | `plan`, `tree`, `pattern`, `entry_limit` | what goes where, and how much of it |
+//! | `spelling`, `plan`, `tree`, `pattern`, `omitted`, `entry_limit` | what goes where, how much of it, and what does not |
+//! | `destination`, `directories` | where that is in the end, and what is made for it |
 //! | `side`, `local`, `remote` | files here and on a server, alike |
-//! | `roots` | where those here have to lie |
+//! | `roots`, `local_entry` | where those here have to lie, and how they are reached there |
 //! | `progress`, `notes` | how far it has come, what the user should know of it |
 //! | `course`, `upload`, `stream`, `download`, `disk`, `free_space`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
 //! | `in_place`, `kept`, `rename`, `listing` | files that are replaced: what they keep, and how nothing of them is lost |
@@ -13,6 +14,8 @@
 
 mod client;
 mod course;
+mod destination;
+mod directories;
 mod disk;
 mod download;
 mod entry_limit;
@@ -25,7 +28,9 @@ mod lanes;
 mod link;
 mod listing;
 mod local;
+mod local_entry;
 mod notes;
+mod omitted;
 mod part;
 mod path;
 mod pattern;
@@ -36,6 +41,7 @@ mod rename;
 mod roots;
 mod session;
 mod side;
+pub mod spelling;
 mod stream;
 pub mod transfer;
 mod tree;
@@ -43,6 +49,7 @@ mod upload;
 mod waiting;
 mod wire;
 
+pub use destination::MayWrite;
 pub use notes::Notes;
 pub use path::RemotePath;
 pub use progress::{Progress, Whole};

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::local_entry::LocalEntry;
 use super::side::blocking;
 use crate::error::Error;
 
@@ -29,15 +30,8 @@ impl Roots {
             return Ok(());
         }
         match real(path) {
-            Ok(real) if self.0.iter().any(|root| real.starts_with(root)) => Ok(()),
-            _ => Err(Error::OutsideRoots {
-                path: path.display().to_string(),
-                roots: self
-                    .0
-                    .iter()
-                    .map(|root| root.display().to_string())
-                    .collect(),
-            }),
+            Ok(real) if self.root_of(&real).is_some() => Ok(()),
+            _ => Err(self.outside(path)),
         }
     }
 
@@ -47,13 +41,80 @@ impl Roots {
             return Ok(());
         }
         let (roots, path) = (self.clone(), path.to_owned());
-        blocking(move || {
-            let checked = roots.check(&path);
-            checked
-                .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error.to_string()))
-        })
-        .await
+        blocking(move || roots.check(&path).map_err(denied)).await
     }
+
+    /// The entry at a path itself, be it a link.
+    pub(super) fn entry(&self, path: &Path) -> io::Result<LocalEntry> {
+        if self.0.is_empty() {
+            return Ok(LocalEntry::anywhere(path, false));
+        }
+        let absolute = std::path::absolute(path)?;
+        match (absolute.parent(), absolute.file_name()) {
+            (Some(parent), Some(name)) => self.beneath(&real(parent)?.join(name), path),
+            _ => self.followed(path),
+        }
+    }
+
+    /// The entry that a path leads to in the end.
+    pub(super) fn followed(&self, path: &Path) -> io::Result<LocalEntry> {
+        if self.0.is_empty() {
+            return Ok(LocalEntry::anywhere(path, true));
+        }
+        self.beneath(&real(path)?, path)
+    }
+
+    /// Makes a directory and whatever is missing above it.
+    pub(super) fn make_directories(&self, path: &Path) -> io::Result<()> {
+        if self.0.is_empty() {
+            return std::fs::create_dir_all(path);
+        }
+        let whole = real(path)?;
+        let root = self
+            .root_of(&whole)
+            .ok_or_else(|| denied(self.outside(path)))?;
+        std::fs::create_dir_all(root)?;
+        let mut at = root.clone();
+        for name in whole.strip_prefix(root).unwrap_or(Path::new("")) {
+            at.push(name);
+            match self.beneath(&at, path)?.make_directory() {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry of a path in which every link is resolved.
+    fn beneath(&self, whole: &Path, asked: &Path) -> io::Result<LocalEntry> {
+        let root = self.root_of(whole);
+        let root = root.ok_or_else(|| denied(self.outside(asked)))?;
+        let below = whole.strip_prefix(root).unwrap_or(Path::new(""));
+        LocalEntry::beneath(root, below)
+    }
+
+    /// The directory that holds such a path; of several the outermost, whose own way no link inside
+    /// another can bend.
+    fn root_of(&self, whole: &Path) -> Option<&PathBuf> {
+        let holding = self.0.iter().filter(|root| whole.starts_with(root));
+        holding.min_by_key(|root| root.as_os_str().len())
+    }
+
+    fn outside(&self, path: &Path) -> Error {
+        Error::OutsideRoots {
+            path: path.display().to_string(),
+            roots: self
+                .0
+                .iter()
+                .map(|root| root.display().to_string())
+                .collect(),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
+fn denied(error: Error) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, error.to_string())
 }
 
 /// The path with every link resolved, as far as it is there; the rest has to be plain names.

@@ -24,6 +24,8 @@ const LONGEST_WRITE: u32 = 32_739;
 const LIMITS: &[u8] = b"limits@openssh.com";
 /// Makes an open file durable.
 const FSYNC: &[u8] = b"fsync@openssh.com";
+/// Says where a user's home directory is.
+const EXPAND_PATH: &[u8] = b"expand-path@openssh.com";
 /// Says how much room a file system has.
 const STATVFS: &[u8] = b"statvfs@openssh.com";
 
@@ -215,6 +217,23 @@ impl Session {
         self.name(Kind::RealPath, path)
             .await
             .map(|name| RemotePath::of_bytes(&name))
+    }
+
+    /// The home directory of a user, where the server can say it.
+    pub(super) async fn home_of(&self, user: &str) -> io::Result<Option<RemotePath>> {
+        if !self.offers(EXPAND_PATH) {
+            return Ok(None);
+        }
+        let request = Request::new(Kind::Extended, EXPAND_PATH.len() + user.len() + 9)
+            .string(EXPAND_PATH)
+            .string(format!("~{user}").as_bytes());
+        match self.ask(request).await? {
+            Answer::Names(names) => {
+                let (name, _) = names.into_iter().next().ok_or_else(unexpected)?;
+                Ok(Some(RemotePath::of_bytes(&name)))
+            }
+            _ => Err(unexpected()),
+        }
     }
 
     /// What a link says.

@@ -37,7 +37,8 @@ pub(super) async fn stream(
     };
     let lanes: Vec<_> = iter::once(first).chain(&others).collect();
     let from = trip.way.from.clone();
-    let file = Arc::new(blocking(move || open_at(&from, start)).await?);
+    let roots = trip.conditions.roots.clone();
+    let file = Arc::new(blocking(move || open_at(&roots, &from, start)).await?);
     let sheet = Sheet {
         handles: lanes.iter().map(|lane| lane.handle.clone()).collect(),
         length: trip.session.limits.write,

@@ -1,5 +1,6 @@
 //! Transfers: files and trees, up or down, each file whole or not at all, through lines that break.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::course::{Course, Trip};
+use super::destination::{MayWrite, Writes};
 use super::file::{Conditions, Refusals, Tried, cancelled};
 use super::kept::Keeper;
 use super::lanes::{Lanes, Size, open_further};
@@ -21,20 +23,24 @@ use super::local::Local;
 use super::notes::Notes;
 use super::path::RemotePath;
 use super::pattern::Pattern;
-use super::plan::{Plan, There};
+use super::plan::{Plan, Planner, There};
 use super::progress::{Progress, Whole};
 use super::roots::Roots;
 use super::session::Session;
 use super::side::Side;
+use super::spelling::{self, other_home};
 use super::tree::is_lost;
 use crate::error::{Error, FailedFile};
-use crate::ssh::Pool;
+use crate::ssh::{Pool, home};
 use crate::text::beginning;
 
 /// Failed files that a record names: enough to see the cause, too few to flood queue and model.
 const NAMED_FAILURES: usize = 100;
 /// The longest path and reason that it has of each: both may be a server's.
 const LONGEST_TOLD: usize = 1024;
+
+/// Places that a record names.
+const NAMED_PLACES: usize = 100;
 
 /// A file up to this length that found no room is tried again once the others are through.
 const SECOND_TRY: u64 = 32 * 1024 * 1024;
@@ -95,9 +101,58 @@ pub struct Options {
     pub verify: bool,
     /// Whether an existing file is written itself rather than replaced.
     pub in_place: bool,
+    /// Whether an uploaded tree goes through directories that are links on the server.
+    pub follow_directory_links: bool,
 }
 
 impl Request {
+    /// Refuses paths that mean something else than they say.
+    pub fn check_paths(&self) -> Result<(), Error> {
+        for (index, entry) in self.entries.iter().enumerate() {
+            for (name, path, checked) in [
+                (
+                    "local",
+                    &entry.local,
+                    spelling::on_this_machine(&entry.local),
+                ),
+                ("remote", &entry.remote, spelling::on_server(&entry.remote)),
+            ] {
+                let name = if self.patterns {
+                    format!("files[{index}].{name}")
+                } else {
+                    name.to_owned()
+                };
+                if path.is_empty() {
+                    return Err(Error::invalid(&name, "is empty"));
+                }
+                checked.map_err(|problem| Error::invalid(&name, problem))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What an upload writes as far as its call alone tells: for each file that is named itself, where
+    /// it goes unless that is a directory. `None` if it may write more.
+    pub fn plain_targets(&self) -> Option<Vec<String>> {
+        if self.direction == Direction::Download {
+            return None;
+        }
+        let bases = self.local_bases();
+        let targets = self.entries.iter().zip(bases).map(|(entry, base)| {
+            let remote = spelling::on_server(&entry.remote).ok()?;
+            let is_plain = base.is_file() && other_home(&remote).is_none();
+            let name = base.file_name()?.to_string_lossy();
+            let name = if remote.ends_with('/') { &name } else { "" };
+            let start = if remote.starts_with(['/', '~']) {
+                ""
+            } else {
+                "~/"
+            };
+            is_plain.then(|| format!("{start}{remote}{name}"))
+        });
+        targets.collect()
+    }
+
     /// The local paths that it starts from: of a pattern, the part before what stands for several names.
     pub fn local_bases(&self) -> Vec<PathBuf> {
         let of_patterns = self.patterns && self.direction == Direction::Upload;
@@ -142,6 +197,14 @@ pub struct Summary {
     pub whole: Option<Whole>,
     /// What the user should know of how it went, a sentence each.
     pub notes: Vec<String>,
+    /// Where what arrived lies in the end: the file, or the directory that things went into.
+    pub places: Vec<String>,
+    /// Whether the checksums of both sides were compared for each file that arrived.
+    pub verified: bool,
+    /// How many of those that did not arrive may not be written there, and why the first may not.
+    pub refused: usize,
+    /// Why the first of those may not.
+    pub refusal: Option<Error>,
     /// Whether it was cancelled before it was through.
     pub cancelled: bool,
     /// Whether the server did not answer then, so that part files may have stayed on it.
@@ -149,6 +212,13 @@ pub struct Summary {
 }
 
 impl Summary {
+    fn refuse(&mut self, file: String, refusal: Error) {
+        self.refused += 1;
+        let error = refusal.to_string();
+        self.refusal.get_or_insert(refusal);
+        self.fail(&FailedFile { file, error });
+    }
+
     fn fail(&mut self, failed: &FailedFile) {
         self.failures += 1;
         if self.failed.len() < NAMED_FAILURES {
@@ -182,6 +252,8 @@ pub struct Transfer<'a> {
     pub roots: &'a Roots,
     /// The data directory, for old contents of files that are written in place.
     pub data: &'a Path,
+    /// Which files may be written on the server.
+    pub may_write: &'a MayWrite<'a>,
     /// How far it has come.
     pub progress: &'a Progress,
     /// What the user should know of how it goes.
@@ -262,6 +334,7 @@ impl Transfer<'_> {
         }
         self.tell_kept(&keeper, &mut summary);
         summary.whole = self.progress.whole();
+        summary.places = under_way.places();
         summary.notes = self.notes.take();
         summary.resumed = self.progress.resumed();
         if self.cancel.is_cancelled() {
@@ -307,6 +380,7 @@ impl Transfer<'_> {
         under_way: &mut UnderWay<C>,
         summary: &mut Summary,
     ) -> Result<(), Error> {
+        let local = Local::within(self.roots);
         let opening = Lanes::open(self.pool, self.alias, self.patience);
         let mut lanes = tokio::select! {
             lanes = opening => lanes?,
@@ -316,7 +390,7 @@ impl Transfer<'_> {
         let limits = lanes.first().ask_limits();
         let planning = async {
             match under_way.plan {
-                None => self.plan::<C>(lanes.first()).await.map(Some),
+                None => self.plan::<C>(lanes.first(), &local).await.map(Some),
                 Some(_) => Ok(None),
             }
         };
@@ -336,6 +410,9 @@ impl Transfer<'_> {
             for failed in std::mem::take(&mut plan.left_out) {
                 summary.fail(&failed);
             }
+            for (file, refusal) in std::mem::take(&mut plan.refused) {
+                summary.refuse(file, refusal);
+            }
             under_way.set(plan, self.progress);
         }
         lanes.limit(limits);
@@ -353,6 +430,8 @@ impl Transfer<'_> {
             max_entries: self.max_entries,
             max_growth: self.max_growth,
             roots: self.roots,
+            local: &local,
+            may_write: self.may_write,
             progress: self.progress,
             notes: self.notes,
             cancel: self.cancel,
@@ -366,25 +445,91 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    async fn plan<C: Course>(&self, session: &Session) -> io::Result<Plan<C, C::To>> {
-        let mut plan = Plan {
-            most_entries: self.max_entries,
-            in_place: self.request.options.in_place,
-            ..Plan::default()
+    async fn plan<C: Course>(
+        &self,
+        session: &Session,
+        local: &Local,
+    ) -> io::Result<Plan<C, C::To>> {
+        let is_upload = self.request.direction == Direction::Upload;
+        let (source, target) = C::sides(session, local);
+        let mut planner = Planner {
+            source,
+            target,
+            patterns: self.request.patterns,
+            follows: is_upload && self.request.options.follow_directory_links,
+            writes: Writes::new(is_upload.then_some(self.may_write)),
+            plan: Plan::new(self.max_entries, self.request.options.in_place),
         };
         for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
-            // It may have become a link since the job was let begin.
-            if let Err(error) = self.roots.check_file(&base).await {
-                plan.left_out.push(FailedFile {
+            let meant = async {
+                // It may have become a link since the job was let begin.
+                self.roots.check_file(&base).await?;
+                self.meant(session, entry).await
+            };
+            match meant.await {
+                Ok(meant) => {
+                    let (from, to) = C::ends(&meant);
+                    planner.add(from, to).await?;
+                }
+                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) => planner.plan.left_out.push(FailedFile {
                     file: C::ends(entry).0.to_owned(),
                     error: error.to_string(),
-                });
-                continue;
+                }),
             }
-            plan.add(C::sides(session), C::ends(entry), self.request.patterns)
-                .await?;
+        }
+        let (plan, notes) = planner.finish();
+        for note in notes {
+            self.notes.add(note);
         }
         Ok(plan)
+    }
+
+    /// The entry as transfers take it, whoever's home directory or drive it begins with.
+    async fn meant(&self, session: &Session, entry: &Entry) -> io::Result<Entry> {
+        let advise = |reason: String| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("the path {reason}"))
+        };
+        let local = spelling::on_this_machine(&entry.local).map_err(advise)?;
+        let remote = spelling::on_server(&entry.remote).map_err(advise)?;
+        let remote = match other_home(&remote) {
+            Some((user, below)) => format!("{}{below}", self.home_of(session, user).await?),
+            None => remote.into_owned(),
+        };
+        if let Some(letter) = spelling::drive(&entry.remote)
+            && session
+                .facts(&RemotePath::new(&format!("/{letter}:/")))
+                .await?
+                .is_none()
+        {
+            let reason = format!("begins with the drive `{letter}:`, which this server has not");
+            return Err(advise(reason));
+        }
+        Ok(Entry {
+            local: local.into_owned(),
+            remote,
+        })
+    }
+
+    async fn home_of(&self, session: &Session, user: &str) -> io::Result<String> {
+        let said = match session.home_of(user).await {
+            Err(error) if is_lost(&error) => return Err(error),
+            Ok(Some(home)) => String::from_utf8(home.as_bytes().to_vec()).ok(),
+            Ok(None) => home::of_user(self.pool, self.alias, user).await,
+            Err(_) => None,
+        };
+        if let Some(home) = said
+            && let Some(facts) = session.facts(&RemotePath::new(&home)).await?
+            && facts.is_directory()
+        {
+            return Ok(home);
+        }
+        Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!(
+                "the path begins with `~{user}`, and the server knows no home directory of such a user: write the path out, or `./~{user}` for a name that really begins so"
+            ),
+        ))
     }
 }
 
@@ -396,6 +541,8 @@ struct UnderWay<C: Course> {
     links: Vec<usize>,
     /// Why the line was lost.
     lost_because: Option<String>,
+    /// The places, by their numbers, at which something has arrived.
+    reached: BTreeSet<usize>,
 }
 
 impl<C: Course> Default for UnderWay<C> {
@@ -405,6 +552,7 @@ impl<C: Course> Default for UnderWay<C> {
             files: Vec::new(),
             links: Vec::new(),
             lost_because: None,
+            reached: BTreeSet::new(),
         }
     }
 }
@@ -444,6 +592,18 @@ impl<C: Course> UnderWay<C> {
             .collect()
     }
 
+    /// Where something has arrived, each place once.
+    fn places(&self) -> Vec<String> {
+        let mut places: Vec<String> = Vec::new();
+        let all = self.plan.iter().flat_map(|plan| &plan.places).enumerate();
+        for (_, place) in all.filter(|(number, _)| self.reached.contains(number)) {
+            if places.len() < NAMED_PLACES && !places.contains(place) {
+                places.push(place.clone());
+            }
+        }
+        places
+    }
+
     fn size(&self, direction: Direction) -> Size {
         let files = self.plan.iter().flat_map(|plan| &plan.files);
         let sent = files.filter(|_| direction == Direction::Upload);
@@ -468,6 +628,7 @@ impl<C: Course> UnderWay<C> {
     /// Copies everything that is left, many files at once. What the line's end keeps from arriving stays.
     async fn copy(&mut self, lanes: &Lanes, conditions: &Conditions<'_>, summary: &mut Summary) {
         let Some(plan) = &self.plan else { return };
+        let reached = &mut self.reached;
         let copy = async |(number, tried): (usize, Tried)| {
             let way = &plan.files[number];
             let outcome = if conditions.cancel.is_cancelled() {
@@ -494,6 +655,14 @@ impl<C: Course> UnderWay<C> {
             Ok(bytes) => {
                 summary.done += 1;
                 summary.bytes += bytes;
+                summary.verified = conditions.options.verify;
+                reached.insert(plan.files[number].place);
+                if tried.replaces_link.load(Ordering::Relaxed) {
+                    let path = <C::To as Side>::shown(&plan.files[number].to);
+                    let note =
+                        format!("`{path}` was a symbolic link, and is a file of its own now");
+                    conditions.notes.add(note);
+                }
                 conditions.progress.file_arrived();
             }
             Err(error) if is_lost(&error) => {
@@ -559,6 +728,7 @@ impl<C: Course> UnderWay<C> {
             match link::copy(session, way, conditions).await {
                 Ok(()) => {
                     summary.done += 1;
+                    self.reached.insert(way.place);
                     conditions.progress.file_arrived();
                 }
                 Err(error) if is_lost(&error) => return,
@@ -570,11 +740,12 @@ impl<C: Course> UnderWay<C> {
             self.links.remove(0);
         }
         // The innermost first: a directory may lose the right to be written.
+        let target = C::sides(session, conditions.local).1;
         let innermost_first: Vec<_> = plan.directories.iter().rev().collect();
         for some in innermost_first.chunks(ENDED_AT_ONCE) {
             let mut ended = Vec::new();
             for (path, facts) in some {
-                ended.push(C::sides(session).1.end_directory(path, facts));
+                ended.push(target.end_directory(path, facts));
             }
             join_all(ended).await;
         }

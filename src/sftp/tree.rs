@@ -12,6 +12,9 @@ use super::side::Side;
 use super::wire::LONGEST_PATH;
 use crate::text::beginning;
 
+/// Why an entry is not copied that a server names so that it would land elsewhere.
+pub(super) const LEADS_OUT: &str = "has a name that leads out of its directory";
+
 /// Directories that are listed at once.
 const LISTINGS: usize = 16;
 
@@ -98,6 +101,22 @@ impl Tree {
         self.left_out.push((directory.join(name), reason));
     }
 
+    /// All that is not a directory, and the directories.
+    pub(super) fn everything(&self) -> impl Iterator<Item = &Path> {
+        let directories = self.directories.iter().map(|(path, _)| path.as_path());
+        self.paths().chain(directories)
+    }
+
+    /// All that is not a directory.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let files = self.files.iter().map(|(path, _)| path);
+        let left_out = self.left_out.iter().map(|(path, _)| path);
+        files
+            .chain(&self.links)
+            .chain(left_out)
+            .map(PathBuf::as_path)
+    }
+
     /// Adds an entry. Gives a directory that is to be listed in its turn.
     fn add(
         &mut self,
@@ -109,8 +128,7 @@ impl Tree {
         let path = directory.join(name);
         // A server may name an entry so that it would land elsewhere.
         if name.file_name() != Some(name.as_os_str()) {
-            let reason = "has a name that leads out of its directory".to_owned();
-            self.left_out.push((path, reason));
+            self.left_out.push((path, LEADS_OUT.to_owned()));
             return None;
         }
         match facts.kind {

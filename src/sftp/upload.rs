@@ -38,8 +38,8 @@ impl Course for Local {
     const UNSURE: u64 = 16 * 1024 * 1024;
     const MODE: u32 = 0o7777;
 
-    fn sides(session: &Session) -> (&Self, &Session) {
-        (&Self, session)
+    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Session) {
+        (local, session)
     }
 
     fn ends(entry: &Entry) -> (&str, &str) {
@@ -279,8 +279,8 @@ async fn open<'a>(
     let mode = part.mode.unwrap_or(PRIVATE);
     if part.in_place {
         // Nothing is emptied for a source that cannot be read.
-        let from = trip.way.from.clone();
-        blocking(move || open_at(&from, 0).map(|_| ())).await?;
+        let (roots, from) = (trip.conditions.roots.clone(), trip.way.from.clone());
+        blocking(move || open_at(&roots, &from, 0).map(drop)).await?;
         let there = match part.old {
             Some(_) => Existing::Is,
             None if part.is_unknown => Existing::Unknown,
@@ -322,7 +322,17 @@ fn is_long(path: &RemotePath) -> bool {
 /// Sends a small file's content. Gives its length, and the writes that are to be answered.
 async fn whole(trip: &Trip<'_, Local>, handle: &Handle) -> io::Result<(u64, Vec<Pending>)> {
     let (from, session) = (trip.way.from.clone(), trip.session);
-    let content = blocking(move || read_whole(&from)).await?;
+    let roots = trip.conditions.roots.clone();
+    let content = blocking(move || {
+        let mut content = Vec::new();
+        let mut file = open_at(&roots, &from, 0)?.take(LARGEST_SMALL + 1);
+        if file.read_to_end(&mut content)? as u64 > LARGEST_SMALL {
+            let problem = format!("has more than {LARGEST_SMALL} bytes, though it was small");
+            return Err(io::Error::other(problem));
+        }
+        Ok(content)
+    });
+    let content = content.await?;
     let mut sent = Vec::new();
     for (number, chunk) in content.chunks(session.limits.write).enumerate() {
         let offset = (number * session.limits.write) as u64;
@@ -331,20 +341,6 @@ async fn whole(trip: &Trip<'_, Local>, handle: &Handle) -> io::Result<(u64, Vec<
         sent.push(session.write(write));
     }
     Ok((content.len() as u64, sent))
-}
-
-fn read_whole(path: &PathBuf) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("is not a file any more"));
-    }
-    let mut content = Vec::new();
-    let mut file = file.take(LARGEST_SMALL + 1);
-    if file.read_to_end(&mut content)? as u64 > LARGEST_SMALL {
-        let problem = format!("has more than {LARGEST_SMALL} bytes, though it was small");
-        return Err(io::Error::other(problem));
-    }
-    Ok(content)
 }
 
 /// Ends a part: owner, mode and time, durability, close. All are asked for at once and done in order.

@@ -15,6 +15,7 @@ mod ended;
 mod endpoint;
 pub mod exec;
 mod failure;
+pub mod home;
 pub mod host_key;
 mod jump;
 mod line;

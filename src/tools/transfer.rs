@@ -12,7 +12,7 @@ use crate::server::Orchestrator;
 use crate::sftp::transfer::{self, Direction, Entry, Request};
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Transfer {
     /// Server alias.
     alias: String,
@@ -33,10 +33,13 @@ struct Transfer {
     /// Write into the existing file (same inode).
     #[serde(default, rename = "inPlace")]
     in_place: bool,
+    /// Upload into directories that are links on the server.
+    #[serde(default)]
+    follow_directory_links: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Transfers {
     /// Server alias.
     alias: String,
@@ -55,6 +58,20 @@ struct Transfers {
     /// Write into the existing file (same inode).
     #[serde(default, rename = "inPlace")]
     in_place: bool,
+    /// Upload into directories that are links on the server.
+    #[serde(default)]
+    follow_directory_links: bool,
+}
+
+/// A download goes through no link: who made it is not known.
+fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
+    if follows && direction == Direction::Download {
+        return Err(Error::invalid(
+            "followDirectoryLinks",
+            "is for uploads only",
+        ));
+    }
+    Ok(())
 }
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
@@ -83,17 +100,18 @@ impl Orchestrator {
             background,
             verify,
             in_place,
+            follow_directory_links,
         } = arguments;
-        for (name, path) in [("local", &local), ("remote", &remote)] {
-            if path.is_empty() {
-                return Err(Error::invalid(name, "is empty"));
-            }
-        }
+        check_links(direction, follow_directory_links)?;
         let operation = Operation::Transfer(Request {
             direction,
             entries: vec![Entry { local, remote }],
             patterns: false,
-            options: transfer::Options { verify, in_place },
+            options: transfer::Options {
+                verify,
+                in_place,
+                follow_directory_links,
+            },
             part: None,
         });
         let options = Options {
@@ -124,16 +142,7 @@ impl Orchestrator {
         if entries.is_empty() {
             return Err(Error::invalid("files", "is empty"));
         }
-        for (index, entry) in entries.iter().enumerate() {
-            for (name, path) in [("local", &entry.local), ("remote", &entry.remote)] {
-                if path.is_empty() {
-                    return Err(Error::invalid(
-                        &format!("files[{index}].{name}"),
-                        "is empty",
-                    ));
-                }
-            }
-        }
+        check_links(transfers.direction, transfers.follow_directory_links)?;
         let operation = Operation::Transfer(Request {
             direction: transfers.direction,
             entries,
@@ -141,6 +150,7 @@ impl Orchestrator {
             options: transfer::Options {
                 verify: transfers.verify,
                 in_place: transfers.in_place,
+                follow_directory_links: transfers.follow_directory_links,
             },
             part: None,
         });
