@@ -113,9 +113,26 @@ impl Judge<'_> {
     ) -> Result<Option<String>, Refusal> {
         self.spend(1)?;
         let read = self.read_from(&command.redirects, scope)?;
-        let input = read.as_ref().unwrap_or(input);
+        self.output_reading(command, scope, read.as_ref().unwrap_or(input))
+    }
+
+    /// What the command prints that reads this.
+    pub(super) fn output_reading(
+        &mut self,
+        command: &Command,
+        scope: &Scope,
+        input: &Input,
+    ) -> Result<Option<String>, Refusal> {
+        let goes_elsewhere = |one: &Redirect| matches!(one.flow, Flow::Output | Flow::Duplicate);
+        if !self.allow.is_empty() && command.redirects.iter().any(goes_elsewhere) {
+            return Ok(None);
+        }
         match &command.kind {
-            Kind::Simple { words, .. } if words.is_empty() => Ok(Some(String::new())),
+            // `$(<file)` is what stands in the file.
+            Kind::Simple { words, .. } if words.is_empty() => {
+                let is_plain = command.redirects.is_empty();
+                Ok(is_plain.then(String::new))
+            }
             Kind::Simple { words, .. } => {
                 let mut words = self.flat(words, scope)?;
                 for word in &mut words {

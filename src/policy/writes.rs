@@ -70,6 +70,7 @@ pub(super) fn of(name: &str, call: &Call) -> Vec<Argument> {
     let mut files = match name {
         "tee" | "truncate" | "sponge" | "ed" | "ex" => operands(arguments),
         "cp" | "mv" | "install" | "ln" => copied(arguments),
+        "rsync" if call.is_trial() => Vec::new(),
         "rsync" | "scp" => synced(arguments),
         "dd" => after_key(arguments, "of="),
         "sed" | "perl" | "ruby" => edited(arguments),
