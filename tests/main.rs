@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
+mod answers;
 mod apis;
 mod audit;
 mod bounds;
@@ -16,6 +17,7 @@ mod errors;
 mod evasion;
 mod examples;
 mod exec;
+mod forms;
 mod full;
 mod guard;
 mod helper;
@@ -38,6 +40,8 @@ mod policy;
 mod pool;
 mod protocol;
 mod queue;
+mod readonly;
+mod references;
 mod refused;
 mod replace;
 mod restart;
@@ -57,3 +61,4 @@ mod trust;
 mod tunnels;
 mod unreadable;
 mod vanished;
+mod words;

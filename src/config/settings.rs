@@ -128,6 +128,11 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "when clear-text secrets are encrypted, keep the old file beside the new one",
     },
     Setting {
+        name: "MCP_ALLOW_CMD_SECRETS",
+        default: "false",
+        meaning: "let tools take cmd: secrets, which run here, and file: ones outside the home directory",
+    },
+    Setting {
         name: "MCP_DEBUG",
         default: "false",
         meaning: "detailed log on stderr",

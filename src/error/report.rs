@@ -20,7 +20,7 @@ impl Error {
         match self {
             Self::UnknownAlias { .. } | Self::UnknownApi { .. } => "UNKNOWN_ALIAS",
             Self::UnknownTask { .. } => "UNKNOWN_TASK",
-            Self::InvalidArgument { .. } => "INVALID_ARGUMENT",
+            Self::InvalidArgument { .. } | Self::OnlyByHand { .. } => "INVALID_ARGUMENT",
             Self::Connection { .. } | Self::LineLost { .. } => "CONNECTION_FAILED",
             Self::Auth { .. } => "AUTH_FAILED",
             Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
@@ -69,10 +69,9 @@ impl Error {
             Self::SshConfig { .. } => {
                 "correct the file at that line, or give host and user instead"
             }
-            Self::Blocked { advice, .. } => advice,
-            Self::ReadOnly { .. } => {
-                "ask the person who runs this; it is set by MCP_READONLY or by the server's `readonly`"
-            }
+            Self::Blocked { advice, .. }
+            | Self::ReadOnly { advice, .. }
+            | Self::OnlyByHand { advice, .. } => advice,
             Self::OutsideRoots { .. } => {
                 "use a path inside one of them, or ask the person who set MCP_ALLOWED_ROOTS"
             }
@@ -113,6 +112,9 @@ impl Error {
             } => {
                 json!({ "parameter": parameter, "reason": problem, "expected": expected })
             }
+            Self::OnlyByHand {
+                parameter, problem, ..
+            } => json!({ "parameter": parameter, "reason": problem }),
             Self::Connection {
                 alias,
                 host,
@@ -159,7 +161,7 @@ impl Error {
             Self::Blocked {
                 rule, part, reason, ..
             } => json!({ "rule": rule, "part": part, "reason": reason }),
-            Self::ReadOnly { subject, tool } => json!({ "subject": subject, "tool": tool }),
+            Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
             Self::OutsideRoots { path, roots } => json!({ "path": path, "roots": roots }),
             Self::Monitoring {
                 alias,

@@ -16,6 +16,7 @@ use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
+use crate::secret::LONGEST;
 use crate::sftp::transfer::{Request, Summary, Transfer};
 use crate::sftp::{Notes, Progress, Roots};
 use crate::ssh::conversation::{Answer, Conversation};
@@ -140,6 +141,10 @@ pub type Responses = IndexMap<String, String>;
 
 /// The answers as a conversation takes them.
 pub fn answers(responses: &Responses) -> Result<Vec<Answer>, Error> {
+    if responses.values().map(String::len).sum::<usize>() > LONGEST {
+        let problem = format!("has answers of more than {LONGEST} bytes together");
+        return Err(Error::invalid("responses", problem));
+    }
     let answers = responses.iter().map(|(prompt, answer)| {
         Answer::new(prompt, answer).map_err(|error| {
             Error::invalid(
@@ -221,7 +226,7 @@ async fn execute(
     let Streams {
         mut stdout,
         mut stderr,
-    } = context.outputs.begin(&job.id);
+    } = context.outputs.begin(&job.id, &alias);
     match command.run(context.pool, &mut stdout, &mut stderr).await {
         Ok(outcome) => {
             job.keep(&stdout, &stderr);

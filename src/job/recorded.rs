@@ -8,7 +8,7 @@ use super::record::Job;
 use super::sequence::Step;
 use super::status::Kind;
 use crate::error::Error;
-use crate::secret::{MASK, hide};
+use crate::secret::{MASK, hide_of};
 use crate::sftp::transfer::{Entry, Options, Request};
 use crate::ssh::{Bound, secrecy};
 
@@ -27,7 +27,7 @@ impl Operation {
             .chain(&mut job.remote);
         let mut is_masked = false;
         for text in texts {
-            is_masked |= hide_text(text);
+            is_masked |= hide_text(alias, text);
         }
         job.masked = is_masked.then_some(true);
         job
@@ -220,13 +220,13 @@ impl Job {
             .chain(&mut self.error)
             .chain(&mut self.output);
         for text in texts {
-            hide_text(text);
+            hide_text(&self.alias, text);
         }
     }
 }
 
-fn hide_text(text: &mut String) -> bool {
-    let Cow::Owned(hidden) = hide(text) else {
+fn hide_text(alias: &str, text: &mut String) -> bool {
+    let Cow::Owned(hidden) = hide_of(Some(alias), text) else {
         return false;
     };
     *text = hidden;

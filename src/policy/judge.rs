@@ -72,13 +72,21 @@ impl<'p> Judge<'p> {
         }
     }
 
-    pub(super) fn text(&mut self, text: &str) -> Result<(), Refusal> {
+    /// Judges a whole text, whose commands read `input`.
+    pub(super) fn text(&mut self, text: &str, input: Option<&str>) -> Result<(), Refusal> {
         if text.contains('\0') {
             return Err(Refusal::beyond(
                 "it holds a NUL, where every shell reads something else",
             ));
         }
-        self.script(text, &mut Scope::default(), &Place::default())
+        let place = Place {
+            input: Input {
+                text: input.map(Into::into),
+                ..Input::default()
+            },
+            ..Place::default()
+        };
+        self.script(text, &mut Scope::default(), &place)
     }
 
     /// Judges a text that a shell is given.

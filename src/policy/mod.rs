@@ -47,6 +47,7 @@ mod draft;
 mod expand;
 mod find;
 mod glob;
+mod input;
 mod judge;
 mod letters;
 mod number;
@@ -110,7 +111,7 @@ impl Policy {
 
     /// Whether the text, given to one shell, may be run. Steps of a sequence are one text, joined by newlines.
     pub fn judge(&self, text: &str) -> Result<(), Refusal> {
-        judge::Judge::new(&self.block, &self.allow).text(text)
+        judge::Judge::new(&self.block, &self.allow).text(text, None)
     }
 }
 

@@ -124,6 +124,10 @@ impl Judge<'_> {
                     self.set(scope, "0", vec![zero.unwrap_or(SOMETHING.into())])?;
                     scope.set_positional(Some(&arguments));
                 }
+                // A script that was read is not read again; any other leaves what there is to read.
+                if place.input.text.as_deref() == Some(&*text) {
+                    place = place.silent();
+                }
                 self.script(&text, scope, &place)
             }
         }

@@ -135,6 +135,10 @@ fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
 
 /// The known name that an unknown one was most likely meant to be.
 fn nearest<'e>(name: &str, expected: &'e str) -> Option<&'e str> {
+    // Nobody misspells at such length, and comparing takes as long.
+    if name.len() > 64 {
+        return None;
+    }
     let known = expected.split('`').skip(1).step_by(2);
     let known: Vec<_> = known.collect();
     let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");

@@ -7,6 +7,7 @@ mod admin;
 mod apis;
 mod arguments;
 mod exec;
+mod given;
 mod import;
 mod lenient;
 mod logs;
