@@ -9,8 +9,9 @@ use serde_json::Value;
 /// Fields that clients add of their own, besides those whose names begin with `_`.
 const CLIENTS_OWN: [&str; 4] = ["toolCallId", "sessionId", "action", "chatInput"];
 
-/// Optional texts for which an empty string says something: no scheme, no notes any more.
-const MEANT_EMPTY: [&str; 2] = ["auth_scheme", "notes"];
+/// Optional texts for which an empty string says something: no scheme, no notes any more, a key that is
+/// sent as it is.
+const MEANT_EMPTY: [&str; 4] = ["api_key", "auth_scheme", "htpasswd_pass", "notes"];
 
 /// Brings a call's arguments into the form of its tool's input schema.
 pub(crate) fn settle(schema: &JsonObject, arguments: &mut JsonObject) {
