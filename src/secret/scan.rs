@@ -348,6 +348,24 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_a_line_is_not_held_back_for_more_base64() {
+        let form = "WnE3IGVuZHMgYSBsaW5l";
+        let finder = Arc::new(Finder::of(["Zq7 ends a line"], [form.to_owned()]));
+        let mut scan = Scan::new(finder, Style::Asterisks);
+        let mut out = Vec::new();
+        scan.take(format!("a {}\n", &form[..3]).as_bytes(), &mut out);
+        assert_eq!(out, b"a WnE\n");
+        scan.take(&form.as_bytes()[3..], &mut out);
+        scan.finish(&mut out);
+        let masked = format!("a WnE\n{}", "*".repeat(form.len() - 3));
+        assert_eq!(String::from_utf8(out).unwrap(), masked);
+        // With more of it, it might be one.
+        let mut out = Vec::new();
+        scan.take(format!("a {}\n", &form[..4]).as_bytes(), &mut out);
+        assert_eq!((out.as_slice(), scan.held()), (b"a ".as_slice(), 5));
+    }
+
+    #[test]
     fn every_escape_wakes_a_reading() {
         for byte in 0..=u8::MAX {
             let begins = OTHERS.iter().any(|reading| reading.begins_with(byte));
