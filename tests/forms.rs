@@ -22,6 +22,15 @@ const WRITERS: &[(&str, &str)] = &[
         r#"json.dumps({"x": json.dumps(s).replace("/", r"\/")})"#,
     ),
     ("an address", "urllib.parse.quote(s, safe='')"),
+    ("markup", "html.escape(s)"),
+    (
+        "markup in ASCII",
+        "html.escape(s).encode('ascii', 'xmlcharrefreplace').decode()",
+    ),
+    (
+        "a shell",
+        "''.join(c if c.isalnum() else '\\\\' + c for c in s)",
+    ),
     (
         "an address, small digits",
         "''.join('%%%02x' % b for b in s.encode())",
@@ -55,8 +64,16 @@ const WRITERS: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn a_secret_is_masked_however_a_server_writes_it() {
+    if std::process::Command::new("python3")
+        .arg("-V")
+        .output()
+        .is_err()
+    {
+        eprintln!("not run: python3 is not there");
+        return;
+    }
     let (sshd, data) = (Sshd::start(), directory());
-    let secret = format!("Zq-{}/\"ü?> 😀\\~", random::hex::<6>());
+    let secret = format!("Zq-{}/\"ü?> &😀\\~", random::hex::<6>());
     let client = Client::spawned(data.path(), &[]).await;
     let mut login = sshd.login("web1");
     login["password"] = secret.as_str().into();
@@ -64,8 +81,11 @@ async fn a_secret_is_masked_however_a_server_writes_it() {
     std::fs::write(sshd.home("secret"), &secret).unwrap();
     for (name, writer) in WRITERS {
         for prefix in [0, 1, 2, 47, 48, 50, 55] {
+            if prefix > 0 && !writer.contains("prefix") {
+                continue;
+            }
             let script = format!(
-                "import json, base64, urllib.parse, textwrap, struct\n\
+                "import html, json, base64, urllib.parse, textwrap, struct\n\
                  s = open('{}').read()\n\
                  prefix = 'x' * {prefix}\n\
                  raw = s.encode('utf-16-be')\n\
@@ -221,7 +241,7 @@ async fn a_token_in_an_address_does_not_stay_in_clear() {
 #[tokio::test]
 async fn a_long_secret_of_one_letter_holds_nobody_up() {
     const LONG: usize = 60_000;
-    const PRINTED: usize = 1_000_000;
+    const PRINTED: usize = 300_000;
     let (sshd, data) = (Sshd::start(), directory());
     let client = Client::spawned(data.path(), &[]).await;
     let mut login = sshd.login("web1");

@@ -90,6 +90,21 @@ async fn a_common_word_is_masked_on_its_own_server_alone() {
     assert_eq!(audit.matches("echo vagrant up").count(), 1, "{audit}");
     assert!(audit.contains("\"alias\":\"vagrant-box\""), "{audit}");
     drop(scene.other);
+    // What is said of a server is no server's word: its name stays a name.
+    drop(scene.vagrant);
+    let failed = scene.client.exec("vagrant-box", "echo vagrant").await;
+    let error = failed.error("CONNECTION_FAILED");
+    assert!(
+        error["message"].as_str().unwrap().contains("`vagrant-box`"),
+        "{error}"
+    );
+    let queue = scene
+        .client
+        .call("task_queue", json!({"status": "failed"}))
+        .await
+        .ok();
+    assert!(queue.text().contains("`vagrant-box`"), "{}", queue.text());
+    assert!(queue.text().contains("echo ***"), "{}", queue.text());
 }
 
 /// What is shown as a name everywhere is no secret, and it is said.

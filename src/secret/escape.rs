@@ -1,4 +1,4 @@
-//! How other texts write a byte: JSON, addresses, forms.
+//! How other texts write a byte: JSON, shells, markup, addresses, forms.
 
 /// A byte of what was written, and where it stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +11,10 @@ pub(super) struct Unit {
 /// A way of writing bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
-    /// A string of JSON (RFC 8259, section 7).
-    Json,
+    /// A string of JSON (RFC 8259, section 7), or a word as a shell quotes it.
+    Backslash,
+    /// XML and HTML.
+    Markup,
     /// Percent-encoding (RFC 3986, section 2.1).
     Percent,
     /// That, with `+` for a space.
@@ -44,7 +46,8 @@ impl Code {
     /// Whether an escape begins with this byte.
     pub(super) fn begins_with(self, byte: u8) -> bool {
         match self {
-            Self::Json => byte == b'\\',
+            Self::Backslash => byte == b'\\',
+            Self::Markup => byte == b'&',
             Self::Percent => byte == b'%',
             Self::Form => matches!(byte, b'%' | b'+'),
         }
@@ -52,7 +55,8 @@ impl Code {
 
     fn read(self, escape: &[u8]) -> Read {
         match (self, escape) {
-            (Self::Json, [_, rest @ ..]) => json(rest),
+            (Self::Backslash, [_, rest @ ..]) => backslash(rest),
+            (Self::Markup, [_, rest @ ..]) => markup(rest),
             (Self::Form, b"+") => byte(b' '),
             (_, [b'%', rest @ ..]) => percent(rest),
             _ => Read::Plain,
@@ -130,16 +134,18 @@ fn percent(digits: &[u8]) -> Read {
     }
 }
 
-fn json(escape: &[u8]) -> Read {
+fn backslash(escape: &[u8]) -> Read {
     match escape {
         [] => Read::Unfinished,
-        [letter @ (b'"' | b'\\' | b'/')] => byte(*letter),
+        // A shell quotes whatever is no letter of its own.
+        [sign] if !sign.is_ascii_alphanumeric() && !sign.is_ascii_control() => byte(*sign),
         b"b" => byte(8),
         b"t" => byte(b'\t'),
         b"n" => byte(b'\n'),
         b"f" => byte(12),
         b"r" => byte(b'\r'),
         [b'u', digits @ ..] => unicode(digits),
+        [b'x', digits @ ..] => percent(digits),
         _ => Read::Plain,
     }
 }
@@ -162,17 +168,50 @@ fn unicode(escape: &[u8]) -> Read {
         (_, _, []) => char::from_u32(value),
         _ => None,
     };
-    character.map_or(Read::Plain, |character| {
-        let mut bytes = [0; 4];
-        let length = character.encode_utf8(&mut bytes).len();
-        Read::Character(bytes, length)
-    })
+    character.map_or(Read::Plain, written)
+}
+
+/// A character by its name or number. Names that are left out stand for none of ASCII.
+fn markup(entity: &[u8]) -> Read {
+    let Some(name) = entity.strip_suffix(b";") else {
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
+        let goes_on = entity.len() < LONGEST - 2 && entity.iter().all(is_name);
+        return if goes_on {
+            Read::Unfinished
+        } else {
+            Read::Plain
+        };
+    };
+    let character = match name {
+        b"amp" => Some('&'),
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"quot" => Some('"'),
+        b"apos" => Some('\''),
+        [b'#', b'x' | b'X', digits @ ..] if !digits.is_empty() => {
+            number(digits).and_then(char::from_u32)
+        }
+        [b'#', digits @ ..] => {
+            let digits = std::str::from_utf8(digits).ok();
+            let number = digits.and_then(|digits| digits.parse().ok());
+            number.and_then(char::from_u32)
+        }
+        _ => None,
+    };
+    character.map_or(Read::Plain, written)
+}
+
+fn written(character: char) -> Read {
+    let mut bytes = [0; 4];
+    let length = character.encode_utf8(&mut bytes).len();
+    Read::Character(bytes, length)
 }
 
 /// The value of hexadecimal digits, none for 0; `None` if there is something else among them.
 fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |value, digit| {
-        Some(value * 16 + char::from(*digit).to_digit(16)?)
+    digits.iter().try_fold(0_u32, |value, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        value.checked_mul(16)?.checked_add(digit)
     })
 }
 
@@ -202,8 +241,22 @@ mod tests {
                 "\\ud83d\n \\ud83dx \\ud83dA \\ude00",
             ),
             (r"\\u0041 \ud83d", r"\u0041 \ud83d"),
+            (r"a\'b\ \$\x41\xg", r"a'b $A\xg"),
         ] {
-            assert_eq!(decoded(Code::Json, text), plain, "{text}");
+            assert_eq!(decoded(Code::Backslash, text), plain, "{text}");
+        }
+        for (text, plain) in [
+            ("&quot;&amp;&#65;&#x42;&#XfC;&lt;", "\"&ABü<"),
+            (
+                "a&b=c &nothing; & &amp &#x; &&gt;&",
+                "a&b=c &nothing; & &amp &#x; &>&",
+            ),
+            (
+                "&#99999999;&#xffffffff;&abcdefghijklmn;",
+                "&#99999999;&#xffffffff;&abcdefghijklmn;",
+            ),
+        ] {
+            assert_eq!(decoded(Code::Markup, text), plain, "{text}");
         }
         for (text, plain) in [("%2f%2F%%41%4%zz%", "//%A%4%zz%"), ("a+b", "a+b")] {
             assert_eq!(decoded(Code::Percent, text), plain, "{text}");
@@ -213,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_an_escape_makes_stands_where_the_whole_of_it_stood() {
-        let (mut decoder, mut units) = (Decoder::new(Code::Json), Vec::new());
+        let (mut decoder, mut units) = (Decoder::new(Code::Backslash), Vec::new());
         for (byte, start) in br"x\u00fc".iter().zip(0..) {
             let unit = Unit {
                 byte: *byte,

@@ -16,20 +16,21 @@ const BASES: &[Reading] = &[Reading::plain(&[]), Reading::base64(&[])];
 /// Each wakes where an escape begins, until it has come to the same as its base. What stands within
 /// something else may be written twice.
 const OTHERS: &[Reading] = &[
-    Reading::plain(&[Code::Json]),
+    Reading::plain(&[Code::Backslash]),
+    Reading::plain(&[Code::Markup]),
     Reading::plain(&[Code::Percent]),
     Reading::plain(&[Code::Form]),
-    Reading::plain(&[Code::Json, Code::Json]),
-    Reading::plain(&[Code::Json, Code::Percent]),
+    Reading::plain(&[Code::Backslash, Code::Backslash]),
+    Reading::plain(&[Code::Backslash, Code::Percent]),
     Reading::plain(&[Code::Percent, Code::Percent]),
-    Reading::base64(&[Code::Json]),
+    Reading::base64(&[Code::Backslash]),
     Reading::base64(&[Code::Percent]),
-    Reading::base64(&[Code::Json, Code::Percent]),
+    Reading::base64(&[Code::Backslash, Code::Percent]),
 ];
 
 /// Whether an escape of any kind begins with this byte.
 fn is_escape(byte: u8) -> bool {
-    matches!(byte, b'\\' | b'%' | b'+')
+    matches!(byte, b'\\' | b'%' | b'+' | b'&')
 }
 
 /// Texts to look for.
@@ -310,7 +311,7 @@ mod tests {
     /// Few letters, so that chance brings secrets, their beginnings and escapes of all kinds.
     #[test]
     fn chance_finds_no_text_that_is_masked_otherwise_in_parts() {
-        const LETTERS: &[u8] = b"aab\\%u/n061+";
+        const LETTERS: &[u8] = b"aab\\%u/n061+&#;x";
         let mut state = 1_u32;
         let mut chance = |most: usize| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -322,7 +323,7 @@ mod tests {
             String::from_utf8(letters.collect()).unwrap()
         };
         let mut found = 0;
-        for _ in 0..1500 {
+        for _ in 0..1000 {
             let secrets: Vec<_> = (0..3).map(|_| text(5)).collect();
             let none: [String; 0] = [];
             let finder = Arc::new(Finder::of(secrets.iter().map(String::as_str), none));
@@ -343,7 +344,25 @@ mod tests {
                 }
             }
         }
-        assert!(found > 1000, "{found}");
+        assert!(found > 500, "{found}");
+    }
+
+    #[test]
+    fn what_ends_a_line_is_not_held_back_for_more_base64() {
+        let form = "WnE3IGVuZHMgYSBsaW5l";
+        let finder = Arc::new(Finder::of(["Zq7 ends a line"], [form.to_owned()]));
+        let mut scan = Scan::new(finder, Style::Asterisks);
+        let mut out = Vec::new();
+        scan.take(format!("a {}\n", &form[..3]).as_bytes(), &mut out);
+        assert_eq!(out, b"a WnE\n");
+        scan.take(&form.as_bytes()[3..], &mut out);
+        scan.finish(&mut out);
+        let masked = format!("a WnE\n{}", "*".repeat(form.len() - 3));
+        assert_eq!(String::from_utf8(out).unwrap(), masked);
+        // With more of it, it might be one.
+        let mut out = Vec::new();
+        scan.take(format!("a {}\n", &form[..4]).as_bytes(), &mut out);
+        assert_eq!((out.as_slice(), scan.held()), (b"a ".as_slice(), 5));
     }
 
     #[test]
@@ -356,28 +375,28 @@ mod tests {
 
     #[test]
     fn the_work_grows_with_the_bytes_alone() {
-        let long = "a".repeat(15_000);
+        let long = "a".repeat(8_000);
         let secrets = [
             vec![long.clone()],
             vec!["aaaaaa".to_owned(), format!("{long}b")],
             vec![
                 format!("b{long}"),
                 format!("{long}/{long}"),
-                "ab".repeat(4000),
+                "ab".repeat(2000),
             ],
             vec![
-                "\\".repeat(4000),
-                "%25".repeat(4000),
-                "\\u0061".repeat(4000),
+                "\\".repeat(2000),
+                "%25".repeat(2000),
+                "\\u0061".repeat(2000),
             ],
         ];
         let streams = [
-            vec![b'a'; 60_000],
+            vec![b'a'; 25_000],
             b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\n".repeat(1200),
-            [b"a".repeat(14_999), b"/".to_vec()].concat().repeat(4),
+            [b"a".repeat(7_999), b"/".to_vec()].concat().repeat(4),
             b"\\u0061\\\\".repeat(8_000),
             b"%2561%61+a".repeat(8_000),
-            b"\\".repeat(60_000),
+            b"\\".repeat(25_000),
         ];
         for secrets in &secrets {
             for stream in &streams {
