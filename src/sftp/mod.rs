@@ -3,7 +3,8 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
-//! | `spelling`, `plan`, `tree`, `pattern`, `omitted` | what goes where, and what does not |
+//! | `spelling`, `expansion` | paths as people write them |
+//! | `plan`, `planner`, `tree`, `pattern`, `omitted` | what goes where, and what does not |
 //! | `destination`, `directories` | where that is in the end, and what is made for it |
 //! | `side`, `local`, `remote` | files here and on a server, alike |
 //! | `roots`, `local_entry` | where those here have to lie, and how they are reached there |
@@ -17,6 +18,7 @@ mod destination;
 mod directories;
 mod disk;
 mod download;
+mod expansion;
 mod facts;
 mod file;
 mod lanes;
@@ -29,6 +31,7 @@ mod part;
 mod path;
 mod pattern;
 mod plan;
+mod planner;
 mod progress;
 mod remote;
 mod roots;
