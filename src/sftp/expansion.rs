@@ -77,7 +77,8 @@ impl Transfer<'_> {
                 .await?
                 .is_none()
         {
-            let reason = format!("begins with the drive `{letter}:`, which this server has not");
+            let reason =
+                format!("begins with the drive `{letter}:`, which this server does not have");
             return Err(advise(reason));
         }
         Ok(Entry {

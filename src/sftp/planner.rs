@@ -200,7 +200,8 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         let is_empty = matches.is_empty();
         matches.retain(|(path, ..)| self.may_go(base, path, &destination.below(path)));
         if matches.is_empty() && !is_empty {
-            return self.leave(base, left_out);
+            self.leave(base, left_out);
+            return Ok(());
         }
         let root_is_new = target.make_root(to).await?;
         if destination.real().is_none() {
@@ -218,7 +219,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             .flat_map(|(path, ..)| path.ancestors().skip(1))
             .filter(|path| !path.as_os_str().is_empty())
             .collect();
-        for directory in needed {
+        for directory in &needed {
             below.entry(directory).or_insert(None);
         }
         let made = make(target, to, &below, root_is_new, self.follows).await?;
@@ -253,11 +254,12 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         }
         // One that holds nothing would otherwise be missing in silence.
         for (path, reason) in made.refused() {
-            if !matches.iter().any(|(file, ..)| file.starts_with(path)) {
+            if !needed.contains(path) {
                 left_out.push((path.to_owned(), reason.to_owned()));
             }
         }
-        self.leave(base, left_out)
+        self.leave(base, left_out);
+        Ok(())
     }
 
     /// Whether a file of a tree may be written; if not, it is noted.
@@ -271,14 +273,12 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         true
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "ends what may fail")]
-    fn leave(&mut self, base: &S::Path, left_out: Vec<(PathBuf, String)>) -> io::Result<()> {
+    fn leave(&mut self, base: &S::Path, left_out: Vec<(PathBuf, String)>) {
         let left_out = left_out.into_iter().map(|(path, error)| FailedFile {
             file: S::shown(&S::join(base, &path)),
             error,
         });
         self.plan.left_out.extend(left_out);
-        Ok(())
     }
 
     /// The plan, with each target that two sources would fill left to the first. Gives with it what
