@@ -44,6 +44,16 @@ pub enum Error {
         /// What it should have been.
         expected: Option<String>,
     },
+    /// A reference to a secret that only a person may make.
+    #[error("parameter `{parameter}` {problem}")]
+    OnlyByHand {
+        /// The parameter.
+        parameter: String,
+        /// What is wrong with it, as the rest of a sentence.
+        problem: String,
+        /// What to do.
+        advice: String,
+    },
     /// The server could not be reached, or the line to it was lost.
     #[error("cannot connect to server `{alias}` at {host}:{port}: {reason}")]
     Connection {
@@ -135,6 +145,8 @@ pub enum Error {
         subject: String,
         /// The tool that was called.
         tool: String,
+        /// Who can change that.
+        advice: String,
     },
     /// A local path that transfers may not touch.
     #[error("`{path}` is outside the directories that transfers may touch")]

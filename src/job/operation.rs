@@ -17,6 +17,7 @@ use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
 use crate::guard::Guard;
+use crate::secret::LONGEST;
 use crate::sftp::transfer::{Request, Summary, Transfer};
 use crate::sftp::{Notes, Progress};
 use crate::ssh::conversation::{Answer, Conversation};
@@ -141,6 +142,10 @@ pub type Responses = IndexMap<String, String>;
 
 /// The answers as a conversation takes them.
 pub fn answers(responses: &Responses) -> Result<Vec<Answer>, Error> {
+    if responses.values().map(String::len).sum::<usize>() > LONGEST {
+        let problem = format!("has answers of more than {LONGEST} bytes together");
+        return Err(Error::invalid("responses", problem));
+    }
     let answers = responses.iter().map(|(prompt, answer)| {
         Answer::new(prompt, answer).map_err(|error| {
             Error::invalid(
@@ -176,8 +181,11 @@ async fn move_files(
         token: job.part.as_deref().unwrap_or(job.id.as_str()),
         patience: patience(context.config.command_timeout),
         line_patience: context.config.line_patience,
+        max_entries: context.config.max_entries,
+        max_growth: context.config.max_growth,
         roots: context.guard.roots(),
         may_write: &|names| context.guard.may_write(names),
+        data: &context.config.data_dir,
         progress: &progress,
         notes: &notes,
         cancel,
@@ -220,7 +228,7 @@ async fn execute(
     let Streams {
         mut stdout,
         mut stderr,
-    } = context.outputs.begin(&job.id);
+    } = context.outputs.begin(&job.id, &alias);
     match command.run(context.pool, &mut stdout, &mut stderr).await {
         Ok(outcome) => {
             job.keep(&stdout, &stderr);

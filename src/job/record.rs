@@ -98,6 +98,9 @@ pub struct Job {
     /// Whether checksums of both sides were compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify: Option<bool>,
+    /// Whether existing files were written themselves rather than replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_place: Option<bool>,
     /// Whether directories that are links on the server were gone through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follow_directory_links: Option<bool>,

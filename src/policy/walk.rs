@@ -5,16 +5,29 @@ use std::rc::Rc;
 use super::Refusal;
 use super::call::Call;
 use super::judge::{Input, Judge, Place};
-use super::scope::Scope;
-use super::syntax::{Command, Kind, List, Piece, Word};
+use super::scope::{Elements, Scope};
+use super::syntax::{Assignment, Command, Kind, List, Piece, Word};
+use super::text::Argument;
+
+/// Readings of a command's words together that are followed one by one.
+const MOST_WAYS: usize = 16;
+/// Builtins whose arguments assign as what stands before a command does.
+const DECLARING: &[&str] = &["export", "declare", "typeset", "local", "readonly"];
 
 type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
     pub(super) fn list(&mut self, list: &List, scope: &mut Scope, place: &Place) -> Verdict {
+        let mut before: Option<Scope> = None;
         for item in list {
             self.spend(1)?;
+            let start = scope.clone();
             if item.otherwise || item.background {
+                // A `cd` that fails goes nowhere.
+                let stays = before.filter(|before| before.directories != scope.directories);
+                if let Some(mut stays) = stays.filter(|_| item.otherwise) {
+                    self.pipeline(&item.commands, &mut stays, place)?;
+                }
                 let mut other = scope.clone();
                 self.pipeline(&item.commands, &mut other, place)?;
                 if !item.background {
@@ -23,6 +36,7 @@ impl Judge<'_> {
             } else {
                 self.pipeline(&item.commands, scope, place)?;
             }
+            before = Some(start);
         }
         Ok(())
     }
@@ -43,8 +57,10 @@ impl Judge<'_> {
         for command in commands {
             self.command(command, &mut scope.clone(), &place)?;
             place.input = Input {
-                text: self.output(command, scope)?.map(Into::into),
-                found: self.found(command, scope)?.map(Into::into),
+                text: self.output(command, scope, &place.input)?.map(Into::into),
+                found: self.found(command, scope, &place.input)?.map(Into::into),
+                listing: self.listing(command, scope, &place.input)?,
+                is_pipe: true,
             };
         }
         Ok(())
@@ -59,6 +75,7 @@ impl Judge<'_> {
         Self::check_depth(place)?;
         let mut call = Call {
             part: Rc::clone(&command.part),
+            recursive: place.recursive,
             ..Call::default()
         };
         let mut place = place.inner();
@@ -66,6 +83,7 @@ impl Judge<'_> {
             self.redirect(redirect, &mut call, scope, &mut place)?;
         }
         let place = &place;
+        self.note_written(command, &call, scope, place)?;
         if let Kind::Simple { assignments, words } = &command.kind {
             return self.simple(assignments, words, call, scope, place);
         }
@@ -90,15 +108,20 @@ impl Judge<'_> {
                 judge.merge(scope, &[end])
             }),
             Kind::For(name, words, body) => {
-                let values = match words {
-                    Some(words) => {
-                        self.visit_all(words, scope, place)?;
-                        let values = self.flat(words, scope)?;
-                        values.into_iter().map(|value| value.text).collect()
-                    }
-                    None => scope.values("@"),
+                let values = if let Some(words) = words {
+                    self.visit_all(words, scope, place)?;
+                    self.set_defaults(words, scope)?;
+                    self.flat(words, scope)?
+                } else {
+                    let alternatives = scope.elements("@");
+                    let all = alternatives.iter().flat_map(|one| one.iter());
+                    all.map(|(_, one)| one.clone()).collect()
                 };
+                let values: Vec<_> = values.into_iter().map(|value| value.text).collect();
                 let mut inner = scope.clone();
+                if name.is_empty() {
+                    self.begin_count(words.iter().flatten(), &mut inner)?;
+                }
                 self.again(&mut inner, |judge, scope| {
                     judge.set(scope, name, values.clone())?;
                     judge.list(body, scope, place)
@@ -107,6 +130,7 @@ impl Judge<'_> {
             }
             Kind::Case(subject, arms) => {
                 self.visit(subject, scope, place)?;
+                self.set_defaults(std::slice::from_ref(subject), scope)?;
                 let mut ends = Vec::new();
                 for (patterns, body) in arms {
                     self.visit_all(patterns, scope, place)?;
@@ -117,7 +141,16 @@ impl Judge<'_> {
             Kind::Function(name, body) => self.function(name, body, command, scope, place),
             Kind::Test(words) => {
                 self.visit_all(words, scope, place)?;
+                self.set_defaults(words, scope)?;
                 guard(words, scope);
+                Ok(())
+            }
+            Kind::Number(word) => {
+                self.visit(word, scope, place)?;
+                guard(std::slice::from_ref(word), scope);
+                for text in self.texts(word, scope)? {
+                    self.compute(&text, scope)?;
+                }
                 Ok(())
             }
             Kind::Simple { .. } => Ok(()),
@@ -131,14 +164,43 @@ impl Judge<'_> {
         mut round: impl FnMut(&mut Self, &mut Scope) -> Verdict,
     ) -> Verdict {
         let mut before = scope.clone();
+        let within = std::mem::replace(&mut scope.loops, true);
+        let verdict = self.rounds(scope, &mut before, &mut round);
+        scope.loops = within;
+        verdict
+    }
+
+    fn rounds(
+        &mut self,
+        scope: &mut Scope,
+        before: &mut Scope,
+        round: &mut impl FnMut(&mut Self, &mut Scope) -> Verdict,
+    ) -> Verdict {
         round(self, scope)?;
         self.spend(scope.weight() / 4)?;
-        if scope.is_like(&before) {
+        if scope.is_like(before) {
             return Ok(());
         }
-        self.merge(&mut before, std::slice::from_ref(scope))?;
-        round(self, &mut before)?;
-        self.merge(scope, &[before])
+        before.loops = true;
+        self.merge(before, std::slice::from_ref(scope))?;
+        round(self, before)?;
+        self.merge(scope, std::slice::from_ref(before))
+    }
+
+    /// What `for ((i = 6; …))` sets at first.
+    fn begin_count<'w>(
+        &mut self,
+        words: impl Iterator<Item = &'w Word>,
+        scope: &mut Scope,
+    ) -> Verdict {
+        for piece in words.flatten() {
+            if let Piece::Number(word) = piece {
+                for text in self.texts(word, scope)? {
+                    self.compute(text.split(';').next().unwrap_or_default(), scope)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Judges a list that may not be run, and gives the scope it would leave.
@@ -176,7 +238,7 @@ impl Judge<'_> {
         }
         let mut inner = scope.clone();
         inner.active.push(name.to_owned());
-        inner.positional = None;
+        inner.set_positional(None);
         self.command(body, &mut inner, &place.silent())?;
         self.spend(1 + scope.weight() / 4)?;
         scope.define(name, body);
@@ -185,9 +247,9 @@ impl Judge<'_> {
 
     fn simple(
         &mut self,
-        assignments: &[(String, Word)],
+        assignments: &[Assignment],
         words: &[Word],
-        call: Call,
+        mut call: Call,
         scope: &mut Scope,
         place: &Place,
     ) -> Verdict {
@@ -202,56 +264,240 @@ impl Judge<'_> {
         let mut own = scope.clone();
         self.assign(assignments, true, &call, &mut own, place)?;
         self.visit_all(words, scope, place)?;
-        if words
-            .first()
-            .and_then(|word| super::syntax::bare(word))
-            .is_some_and(|name| matches!(&*name, "test" | "["))
-        {
+        self.set_defaults(words, scope)?;
+        let name = super::syntax::bare(&words[0]).unwrap_or_default();
+        if matches!(&*name, "test" | "[") {
             guard(words, scope);
         }
-        // Each reading of the first word may be another program.
-        let (mut rest, mut programs) = (words, Vec::new());
-        while let (true, Some((word, others))) = (programs.is_empty(), rest.split_first()) {
-            programs = self.readings(word, scope, true)?;
-            programs.retain(|reading| !reading.is_empty());
-            rest = others;
+        let ways = self.ways(words, scope)?;
+        if DECLARING.contains(&&*name) {
+            call.is_declared = self.declare(&words[1..], scope)?;
         }
-        let rest = self.flat(rest, scope)?;
-        for program in programs {
-            let call = call.with([&program[..], &rest].concat());
-            let scope = if assignments.is_empty() {
-                &mut *scope
+        if !assignments.is_empty() {
+            let before = own;
+            own = scope.clone();
+            own.borrow_values(&before, assignments.iter().map(|one| &*one.name));
+        }
+        let target = if assignments.is_empty() {
+            &mut *scope
+        } else {
+            &mut own
+        };
+        let mut ends = Vec::new();
+        if ways.is_empty() && !call.outputs.is_empty() {
+            self.call(call.clone(), target, place)?;
+        }
+        let mut ways = ways.into_iter().peekable();
+        while let Some(way) = ways.next() {
+            let call = call.with(way);
+            if ends.is_empty() && ways.peek().is_none() {
+                self.call(call, target, place)?;
             } else {
-                &mut own
-            };
-            self.call(call, scope, place)?;
+                let mut end = target.clone();
+                self.call(call, &mut end, place)?;
+                ends.push(end);
+            }
+        }
+        if let Some(mut end) = ends.pop() {
+            self.merge(&mut end, &ends)?;
+            *target = end;
+        }
+        if !assignments.is_empty() {
+            own.borrow_values(scope, assignments.iter().map(|one| &*one.name));
+            *scope = own;
         }
         Ok(())
     }
 
-    fn assign(
+    /// The arguments that a command may have, one way for each reading of its words.
+    fn ways(&mut self, words: &[Word], scope: &Scope) -> Result<Vec<Vec<Argument>>, Refusal> {
+        let mut all = Vec::new();
+        let mut count = 1_usize;
+        for word in words {
+            let mut readings = self.readings(word, scope, true)?;
+            for argument in readings.iter_mut().flatten() {
+                self.recall(argument, scope);
+            }
+            count = count.saturating_mul(readings.len());
+            self.spend(readings.len() / 8)?;
+            all.push(readings);
+        }
+        let mut ways = vec![Vec::new()];
+        if count > MOST_WAYS {
+            // Each reading of the first word may be another program; the others count together.
+            let mut rest = all.into_iter();
+            let mut programs = Vec::new();
+            while let (true, Some(readings)) = (programs.is_empty(), rest.next()) {
+                programs = readings;
+                programs.retain(|reading| !reading.is_empty());
+            }
+            let rest = rest.flatten().flatten().collect::<Vec<_>>();
+            self.spend(programs.len() * (1 + rest.len() / 8))?;
+            return Ok(programs
+                .into_iter()
+                .map(|program| [&program[..], &rest].concat())
+                .collect());
+        }
+        for readings in all {
+            if let [reading] = &readings[..] {
+                for way in &mut ways {
+                    way.extend_from_slice(reading);
+                }
+                continue;
+            }
+            self.spend(ways.iter().map(|way: &Vec<_>| 1 + way.len() / 8).sum())?;
+            ways = ways
+                .iter()
+                .flat_map(|way| readings.iter().map(move |one| [&way[..], one].concat()))
+                .collect();
+        }
+        ways.retain(|way| !way.is_empty());
+        Ok(ways)
+    }
+
+    /// Sets the variables that arguments of `export` and its like assign, which are not split.
+    fn declare(&mut self, words: &[Word], scope: &mut Scope) -> Result<bool, Refusal> {
+        let mut declared = false;
+        for word in words {
+            let Some((name, split)) = super::parse::declared(word) else {
+                continue;
+            };
+            declared = true;
+            let value = &word[split..];
+            match value {
+                [Piece::Array(elements)] => {
+                    let elements = self.array(elements, scope)?;
+                    self.set_array(scope, &name, vec![elements])?;
+                }
+                value => {
+                    let values = self.texts(value, scope)?;
+                    self.set(scope, &name, values)?;
+                }
+            }
+        }
+        Ok(declared)
+    }
+
+    pub(super) fn assign(
         &mut self,
-        assignments: &[(String, Word)],
+        assignments: &[Assignment],
         for_command: bool,
         call: &Call,
         scope: &mut Scope,
         place: &Place,
     ) -> Verdict {
-        for (name, word) in assignments {
-            self.visit(word, scope, place)?;
-            let values = self.texts(word, scope)?;
-            self.permit_assignment(name, for_command, call, place)?;
-            self.set(scope, name, values)?;
+        for one in assignments {
+            self.visit(&one.value, scope, place)?;
+            if let Some(index) = &one.index {
+                self.visit(index, scope, place)?;
+            }
+            self.permit_assignment(&one.name, for_command, call, place)?;
+            self.assign_one(one, scope)?;
         }
         Ok(())
     }
+
+    /// Sets a variable, an array or an element.
+    pub(super) fn assign_one(&mut self, one: &Assignment, scope: &mut Scope) -> Verdict {
+        self.set_defaults(std::slice::from_ref(&one.value), scope)?;
+        if let [Piece::Array(words)] = &one.value[..] {
+            let mut elements = vec![self.array(words, scope)?];
+            if one.appends {
+                let added = &elements[0];
+                let known = scope.known_elements(&one.name);
+                elements = known.iter().map(|before| appended(before, added)).collect();
+            }
+            return self.set_array(scope, &one.name, elements);
+        }
+        let mut values = self.texts(&one.value, scope)?;
+        if let Some(index) = &one.index {
+            let keys = self.keys(index, scope)?;
+            let mut alternatives = scope.known_elements(&one.name);
+            for elements in &mut alternatives {
+                let mut changed: Vec<_> = elements.to_vec();
+                for key in &keys {
+                    changed.retain(|(own, _)| own != key);
+                    let values = values.iter().cloned().map(Argument::of);
+                    changed.extend(values.map(|value| (key.clone(), value)));
+                }
+                *elements = changed.into();
+            }
+            return self.set_array(scope, &one.name, alternatives);
+        }
+        if one.appends {
+            let before = scope.values(&one.name);
+            self.spend(before.len() * values.len())?;
+            values = before
+                .iter()
+                .take(8)
+                .flat_map(|before| values.iter().map(move |value| format!("{before}{value}")))
+                .collect();
+        }
+        self.set(scope, &one.name, values)
+    }
+
+    /// The elements that the words of an array make.
+    fn array(&mut self, words: &[Word], scope: &Scope) -> Result<Elements, Refusal> {
+        let mut elements = Vec::new();
+        let mut next = 0_usize;
+        for word in words {
+            if let Some((key, value)) = keyed(word) {
+                let value = self.texts(value, scope)?;
+                for key in self.keys(key, scope)? {
+                    next = key.parse().map_or(next, |at: usize| at.saturating_add(1));
+                    let values = value.iter().cloned().map(Argument::of);
+                    elements.extend(values.map(|value| (key.clone(), value)));
+                }
+                continue;
+            }
+            for argument in self.readings(word, scope, true)?.into_iter().flatten() {
+                elements.push((next.to_string(), argument));
+                next = next.saturating_add(1);
+            }
+        }
+        self.spend(elements.len() / 4)?;
+        Ok(elements.into())
+    }
+
+    pub(super) fn set_array(
+        &mut self,
+        scope: &mut Scope,
+        name: &str,
+        alternatives: Vec<Elements>,
+    ) -> Verdict {
+        let size: usize = alternatives.iter().map(|one| one.len() / 16).sum();
+        self.spend(1 + scope.weight() / 4 + size)?;
+        scope.set_array(name, alternatives);
+        Ok(())
+    }
+}
+
+/// Key and value of an array's `[key]=value`.
+fn keyed(word: &[Piece]) -> Option<(&[Piece], &[Piece])> {
+    let is = |piece: &Piece, sign: char| matches!(piece, Piece::Bare(one) if *one == sign);
+    let close = word.iter().position(|piece| is(piece, ']'))?;
+    let equals = word.get(close + 1).is_some_and(|piece| is(piece, '='));
+    (is(&word[0], '[') && equals).then(|| (&word[1..close], &word[close + 2..]))
+}
+
+/// One array behind another.
+fn appended(before: &Elements, added: &Elements) -> Elements {
+    let after = before
+        .iter()
+        .filter_map(|(key, _)| key.parse::<usize>().ok());
+    let first = after.max().map_or(0, |last| last.saturating_add(1));
+    let added = added.iter().map(|(key, one)| match key.parse::<usize>() {
+        Ok(at) => (first.saturating_add(at).to_string(), one.clone()),
+        Err(_) => (key.clone(), one.clone()),
+    });
+    before.iter().cloned().chain(added).collect()
 }
 
 /// Notes which variables a test looks at.
 fn guard(words: &[Word], scope: &mut Scope) {
     for piece in words.iter().flatten() {
-        if let Piece::Variable { name, .. } = piece {
-            scope.guard(name);
+        if let Piece::Variable(variable) = piece {
+            scope.guard(&variable.name);
         }
     }
 }

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::entry_limit::EntryLimit;
 use super::facts::{Facts, Kind};
 use super::local_entry::LocalEntry;
 use super::path::{bytes_of, local_of};
@@ -99,8 +101,13 @@ impl Side for Local {
         tokio::fs::canonicalize(path).await
     }
 
-    async fn list(&self, path: &PathBuf) -> io::Result<Vec<(PathBuf, Facts)>> {
-        self.behind(path, |entry| entry.list()).await
+    async fn list(
+        &self,
+        path: &PathBuf,
+        limit: &Arc<EntryLimit>,
+    ) -> io::Result<Vec<(PathBuf, Facts)>> {
+        let limit = Arc::clone(limit);
+        self.behind(path, move |entry| entry.list(&limit)).await
     }
 
     async fn make_root(&self, path: &PathBuf) -> io::Result<bool> {

@@ -107,6 +107,7 @@ mod tests {
     fn matching(pattern: &str, files: &[&str]) -> (String, Vec<String>) {
         let pattern = Pattern::of(pattern).unwrap().unwrap();
         let facts = Facts {
+            owner: None,
             kind: Kind::File,
             length: 0,
             mode: None,

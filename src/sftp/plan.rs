@@ -15,6 +15,10 @@ pub(super) struct Plan<S: Side, T: Side> {
     /// Directories that were made, and what they are to be once nothing is written into them any more.
     pub(super) directories: Vec<(T::Path, Facts)>,
     pub(super) left_out: Vec<FailedFile>,
+    /// The most entries that are listed for it.
+    pub(super) most_entries: usize,
+    /// Whether targets are written in place, without asking what they are where that is refused.
+    pub(super) in_place: bool,
     /// Files that may not be written where they would go.
     pub(super) refused: Vec<(String, Error)>,
     /// Where what is copied lies in the end, for people: one for each entry that was planned.
@@ -52,13 +56,16 @@ impl There {
     }
 }
 
-impl<S: Side, T: Side> Default for Plan<S, T> {
-    fn default() -> Self {
+impl<S: Side, T: Side> Plan<S, T> {
+    /// An empty plan.
+    pub(super) fn new(most_entries: usize, in_place: bool) -> Self {
         Self {
             files: Vec::new(),
             links: Vec::new(),
             directories: Vec::new(),
             left_out: Vec::new(),
+            most_entries,
+            in_place,
             refused: Vec::new(),
             places: Vec::new(),
             omitted: Vec::new(),

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::destination::{Destination, Writes};
 use super::directories::make;
+use super::entry_limit::EntryLimit;
 use super::facts::{Facts, Kind};
+use super::in_place::is_untold;
 use super::path::local_of;
 use super::pattern::Pattern;
 use super::plan::{Plan, There, Way};
@@ -20,6 +22,7 @@ const NOTHING: Facts = Facts {
     kind: Kind::Link,
     length: 0,
     mode: None,
+    owner: None,
     modified: None,
 };
 
@@ -36,6 +39,19 @@ pub(super) struct Planner<'a, S: Side, T: Side> {
 }
 
 impl<S: Side, T: Side> Planner<'_, S, T> {
+    /// What a further listing may bring beside what is planned already.
+    fn entry_limit(&self) -> EntryLimit {
+        let Plan {
+            files,
+            links,
+            directories,
+            left_out,
+            ..
+        } = &self.plan;
+        let planned = files.len() + links.len() + directories.len() + left_out.len();
+        EntryLimit::new(self.plan.most_entries, planned)
+    }
+
     /// Plans one entry, and makes its directories. What cannot be done is left out by name; an error
     /// is that the line was lost.
     pub(super) async fn add(&mut self, from: &str, to: &str) -> io::Result<()> {
@@ -65,7 +81,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
                 "" => ".",
                 base => base,
             });
-            let found = walk(self.source, &base, pattern.depth).await?;
+            let found = walk(self.source, &base, pattern.depth, self.entry_limit()).await?;
             let (tree, omitted) = pattern.among(found);
             if tree.paths().next().is_none() {
                 return Err(missing(&omitted.nothing(from, pattern.depth)));
@@ -83,11 +99,14 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         self.check_target(from, to).await?;
         match facts.kind {
             Kind::Directory => {
-                let tree = walk(self.source, &start, None).await?;
+                let tree = walk(self.source, &start, None, self.entry_limit()).await?;
                 self.plan_tree(&start, tree, &T::path(to)).await
             }
             Kind::File => self.plan_file(start, facts, to).await,
-            _ => Err(io::Error::other("is neither a file nor a directory")),
+            kind => Err(io::Error::other(format!(
+                "is {}, not a file",
+                kind.special().unwrap_or("a link")
+            ))),
         }
     }
 
@@ -115,16 +134,29 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             }
         };
         // All at once: on a far line each answer that is waited for costs a round trip.
-        let asked = tokio::join!(
+        let aside = async {
+            match T::aside(&path) {
+                Some(aside) => target.own_facts(&aside).await.ok().flatten(),
+                None => None,
+            }
+        };
+        let (facts_there, own_facts, above, aside, destination, home) = tokio::join!(
             target.facts(&path),
             target.own_facts(&path),
             above,
+            aside,
             Destination::<T>::of(target, &path),
             self.writes.ask_home(target),
         );
-        let (facts_there, own_facts, above) = (asked.0?, asked.1?, asked.2);
-        let mut destination = asked.3?;
-        asked.4?;
+        let mut destination = destination?;
+        home?;
+        let (facts_there, own_facts) = match (facts_there, own_facts) {
+            (Err(error), _) | (_, Err(error)) if is_untold(&error) => {
+                let into = T::names_directory(to);
+                return self.plan_untold((from, facts), (path, destination), into, &error);
+            }
+            (there, own) => (there?, own?),
+        };
         let is_directory = |facts: Option<Facts>| facts.is_some_and(|facts| facts.is_directory());
         let into = T::names_directory(to) || is_directory(facts_there);
         let name = S::file_name(&from).filter(|_| into);
@@ -149,6 +181,8 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
                 target.make_root(&parent).await?;
             }
             let (to, there) = match (facts_there, own_facts.map(|own| own.kind)) {
+                // A replacement that was cut may have left it aside.
+                (None, None) if aside.is_some() => (path, There::Unknown),
                 (None, _) => (path, There::Nothing),
                 // What was judged is what is written: where the link leads to now.
                 (Some(facts), Some(Kind::Link)) => match destination.real() {
@@ -174,6 +208,46 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             facts,
             there,
             is_named,
+            place: self.plan.places.len(),
+        });
+        self.plan.places.push(destination.shown());
+        Ok(())
+    }
+
+    /// Plans a file whose target a server does not say anything of: it goes there only as it is asked.
+    fn plan_untold(
+        &mut self,
+        (from, facts): (S::Path, Facts),
+        (path, mut destination): (T::Path, Destination<T>),
+        into: bool,
+        error: &io::Error,
+    ) -> io::Result<()> {
+        if !self.plan.in_place {
+            let shown = T::shown(&path);
+            return Err(io::Error::new(
+                error.kind(),
+                format!(
+                    "cannot find out what `{shown}` is: {error}; `inPlace: true` writes it without asking"
+                ),
+            ));
+        }
+        let to = match S::file_name(&from) {
+            Some(name) if into => {
+                destination = destination.below(&local_of(&name));
+                T::join(&path, &local_of(&name))
+            }
+            _ => path,
+        };
+        if let Err(refusal) = self.writes.judge(&destination) {
+            self.plan.refused.push((S::shown(&from), refusal));
+            return Ok(());
+        }
+        self.plan.files.push(Way {
+            from,
+            to,
+            facts,
+            there: There::Unknown,
+            is_named: !into,
             place: self.plan.places.len(),
         });
         self.plan.places.push(destination.shown());
@@ -214,11 +288,13 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             .map(|(path, facts)| (path.as_path(), Some(*facts)))
             .collect();
         // A pattern's matches bring their directories along.
-        let needed: BTreeSet<&Path> = matches
-            .iter()
-            .flat_map(|(path, ..)| path.ancestors().skip(1))
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect();
+        let mut needed: BTreeSet<&Path> = BTreeSet::new();
+        for (path, ..) in &matches {
+            let above = path.ancestors().skip(1);
+            let mut above = above.filter(|path| !path.as_os_str().is_empty());
+            // Once one is known, so are those above it.
+            while above.next().is_some_and(|path| needed.insert(path)) {}
+        }
         for directory in &needed {
             below.entry(directory).or_insert(None);
         }

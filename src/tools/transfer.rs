@@ -30,6 +30,9 @@ struct Transfer {
     /// Compare checksums of both sides.
     #[serde(default)]
     verify: bool,
+    /// Write into the existing file (same inode).
+    #[serde(default, rename = "inPlace")]
+    in_place: bool,
     /// Upload into directories that are links on the server.
     #[serde(default)]
     follow_directory_links: bool,
@@ -52,6 +55,9 @@ struct Transfers {
     /// Compare checksums of both sides.
     #[serde(default)]
     verify: bool,
+    /// Write into the existing file (same inode).
+    #[serde(default, rename = "inPlace")]
+    in_place: bool,
     /// Upload into directories that are links on the server.
     #[serde(default)]
     follow_directory_links: bool,
@@ -93,6 +99,7 @@ impl Orchestrator {
             rappel,
             background,
             verify,
+            in_place,
             follow_directory_links,
         } = arguments;
         check_links(direction, follow_directory_links)?;
@@ -102,6 +109,7 @@ impl Orchestrator {
             patterns: false,
             options: transfer::Options {
                 verify,
+                in_place,
                 follow_directory_links,
             },
             part: None,
@@ -141,6 +149,7 @@ impl Orchestrator {
             patterns: true,
             options: transfer::Options {
                 verify: transfers.verify,
+                in_place: transfers.in_place,
                 follow_directory_links: transfers.follow_directory_links,
             },
             part: None,

@@ -7,6 +7,7 @@ mod disk;
 mod http;
 mod pm2;
 mod proxy;
+pub mod rogue;
 mod sshd;
 
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::super::entry_limit::EntryLimit;
 use super::super::facts::Facts;
 
 /// How a directory is opened on the way.
@@ -97,7 +98,8 @@ impl LocalEntry {
         super::regular(self.open(OFlags::WRONLY | OFlags::NONBLOCK)?)
     }
 
-    pub(super) fn create_new(&self) -> io::Result<File> {
+    /// Makes a file that is not there.
+    pub(in crate::sftp) fn create_new(&self) -> io::Result<File> {
         self.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
     }
 
@@ -110,9 +112,9 @@ impl LocalEntry {
     }
 
     /// What a directory holds, links not followed.
-    pub(in crate::sftp) fn list(&self) -> io::Result<Vec<(PathBuf, Facts)>> {
+    pub(in crate::sftp) fn list(&self, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Facts)>> {
         if self.directory.is_none() {
-            return super::listed(&self.name);
+            return super::listed(&self.name, limit);
         }
         let directory = self.open_directory()?;
         let mut found = Vec::new();
@@ -122,6 +124,8 @@ impl LocalEntry {
             if matches!(name.as_os_str().as_bytes(), b"." | b"..") {
                 continue;
             }
+            limit.take_entry()?;
+            limit.take_path(name.as_os_str().len())?;
             match metadata_of(directory.as_fd(), &name) {
                 Ok(metadata) => found.push((name, Facts::from(&metadata))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

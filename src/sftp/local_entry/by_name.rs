@@ -4,6 +4,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::super::entry_limit::EntryLimit;
 use super::super::facts::Facts;
 use super::super::path::bytes_of;
 
@@ -66,7 +67,8 @@ impl LocalEntry {
         super::regular(OpenOptions::new().write(true).open(self.checked()?)?)
     }
 
-    pub(super) fn create_new(&self) -> io::Result<File> {
+    /// Makes a file that is not there.
+    pub(in crate::sftp) fn create_new(&self) -> io::Result<File> {
         OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -82,8 +84,8 @@ impl LocalEntry {
     }
 
     /// What a directory holds, links not followed.
-    pub(in crate::sftp) fn list(&self) -> io::Result<Vec<(PathBuf, Facts)>> {
-        super::listed(self.checked()?)
+    pub(in crate::sftp) fn list(&self, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Facts)>> {
+        super::listed(self.checked()?, limit)
     }
 
     /// Makes a directory.

@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::facts::Facts;
+use super::entry_limit::EntryLimit;
+use super::facts::{Facts, Kind};
 
 #[cfg(unix)]
 mod by_handle;
@@ -40,19 +41,24 @@ impl LocalEntry {
     }
 }
 
-/// Refuses what is no regular file: reading from it might never end.
+/// Refuses what is no regular file: a device would act, and reading might never end.
 fn regular(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() {
-        return Ok(file);
+    match Facts::from(&file.metadata()?).kind {
+        Kind::File => Ok(file),
+        kind => {
+            let what = kind.special().unwrap_or("a directory");
+            Err(io::Error::other(format!("is {what}, not a file")))
+        }
     }
-    Err(io::Error::other("is not a file any more"))
 }
 
 /// What a directory that is named by its path holds, links not followed.
-fn listed(path: &Path) -> io::Result<Vec<(PathBuf, Facts)>> {
+fn listed(path: &Path, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Facts)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
+        limit.take_entry()?;
+        limit.take_path(entry.file_name().len())?;
         match entry.metadata() {
             Ok(metadata) => found.push((entry.file_name().into(), Facts::from(&metadata))),
             // One that is gone by now is no entry any more.
