@@ -158,6 +158,7 @@ async fn what_never_ends_takes_no_memory_and_leaves_room_on_the_disk() {
 }
 
 /// The most memory that a process has had, in bytes.
+#[cfg(target_os = "linux")]
 fn peak_memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status

@@ -66,27 +66,23 @@ impl Trail {
         let path = self.path();
         is_regular(&path)?;
         let mut options = OpenOptions::new();
-        let mut file = private(options.create(true).read(true).append(true)).open(&path)?;
+        // Not for appending: on Windows such a file cannot be cut back.
+        options.create(true).truncate(false).read(true).write(true);
+        let mut file = private(&mut options).open(&path)?;
         let mut anchor = self.anchor(&mut file)?;
         let length = file.metadata()?.len();
-        let line = serde_json::to_vec(&Linked {
-            entry,
-            previous: &anchor.last,
-        })?;
-        if line.len() > LONGEST_LINE {
-            let reason = format!("a line of {} bytes is too long", line.len());
-            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-        }
-        let mut bytes = Vec::with_capacity(line.len() + 2);
+        let line = line_of(entry, &anchor.last)?;
         // Somebody else's line may lack its end.
-        if length > 0 && !ends_line(&mut file, length)? {
-            bytes.push(b'\n');
-        }
-        bytes.extend_from_slice(&line);
-        bytes.push(b'\n');
+        let separator = if length > 0 && !ends_line(&mut file, length)? {
+            "\n"
+        } else {
+            ""
+        };
+        let bytes = [separator.as_bytes(), &line, b"\n"].concat();
         anchor.lines += 1;
         anchor.last = super::hash(&line);
         anchor.length = length + bytes.len() as u64;
+        file.seek(SeekFrom::End(0))?;
         let written = file.write_all(&bytes);
         if let Err(error) = written.and_then(|()| anchor.write(&self.directory)) {
             // Nothing is done of which half a line tells, or a line that the anchor does not know.
@@ -216,6 +212,15 @@ impl Trail {
     fn path(&self) -> PathBuf {
         self.directory.join(FILE)
     }
+}
+
+fn line_of(entry: &impl Serialize, previous: &str) -> io::Result<Vec<u8>> {
+    let line = serde_json::to_vec(&Linked { entry, previous })?;
+    if line.len() > LONGEST_LINE {
+        let reason = format!("a line of {} bytes is too long", line.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
+    Ok(line)
 }
 
 /// What stands after the line that the anchor names.

@@ -17,7 +17,7 @@ use crate::sync::lock;
 const SHOWS_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long one that did not is left in peace.
-const ASKED_AGAIN: Duration = Duration::from_secs(60);
+const ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 /// The host keys that servers were asked for, by alias.
 #[derive(Debug, Default)]

@@ -351,8 +351,11 @@ impl Jobs {
         };
         tokio::select! {
             checked = guard.checked(&job.alias, tool) => checked,
-            // What is cancelled before it has begun opens nothing.
-            () = stop.token().cancelled() => Ok(pool.clone()),
+            // What is cancelled before it has begun, and was not checked, is to open nothing.
+            () = stop.token().cancelled() => Ok(pool.checked(Arc::new(|_| {
+                let reason = "a cancelled task asked for a connection".to_owned();
+                Err(Error::Internal { reason })
+            }))),
         }
     }
 

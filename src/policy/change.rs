@@ -46,7 +46,7 @@ pub(super) fn replaced(
         let is_found = rest.len() < value.len();
         return Some(if is_found { rest + with } else { rest });
     }
-    if (text.len() + 1).pow(2) * (tokens.len() + 1) > MOST_STEPS {
+    if steps(text.len(), tokens.len()) > MOST_STEPS {
         return None;
     }
     let mut changed = String::new();
@@ -67,6 +67,11 @@ pub(super) fn replaced(
         }
     }
     Some(changed)
+}
+
+/// How many steps it takes to look for a pattern everywhere in a text of this length.
+pub(super) fn steps(text: usize, pattern: usize) -> usize {
+    (text + 1).saturating_pow(2).saturating_mul(pattern + 1)
 }
 
 /// A part of the value, as `${NAME:offset:length}` counts.
@@ -163,7 +168,7 @@ fn members(class: &[Letter]) -> Vec<char> {
 /// How long the beginnings of the text are that match as a whole, the shortest first.
 fn lengths(tokens: &[Token], text: &[char]) -> Vec<usize> {
     let mut found = Vec::new();
-    if tokens.len() * text.len() > MOST_STEPS {
+    if tokens.len().saturating_mul(text.len()) > MOST_STEPS {
         return found;
     }
     let mut places = vec![false; tokens.len() + 1];

@@ -148,9 +148,11 @@ pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Call) -> boo
         return may_take(choices, file, call);
     }
     let mut mounts = Rc::clone(&call.mounts);
-    for mount in Rc::make_mut(&mut mounts) {
-        // A link is written through.
-        mount.is_link = false;
+    if !matches!(&*call.name(), "ln" | "mv" | "install" | "rsync") {
+        for mount in Rc::make_mut(&mut mounts) {
+            // A link is written through; these put something in its place.
+            mount.is_link = false;
+        }
     }
     let directories = if is_known {
         call.directories.clone()

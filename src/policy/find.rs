@@ -106,19 +106,15 @@ impl Find {
     pub(super) fn runs(&self) -> Vec<(Vec<Argument>, bool)> {
         let narrow = [Argument::of(SOMETHING)];
         let files = |is_narrow: bool| if is_narrow { &narrow[..] } else { &self.starts };
+        let removal = [Argument::of("rm"), Argument::of("-f")];
         let mut runs = Vec::new();
         for (command, is_narrow) in &self.actions {
-            match command {
-                Some(command) => {
-                    let words = fill(command, files(*is_narrow), "{}");
-                    runs.push((words, !is_narrow));
-                }
-                None => {
-                    let is_narrow = *is_narrow || self.is_shallow;
-                    let words = [Argument::of("rm"), Argument::of("-f")];
-                    runs.push(([&words[..], files(is_narrow)].concat(), !is_narrow));
-                }
-            }
+            let is_narrow = *is_narrow || command.is_none() && self.is_shallow;
+            let words = match command {
+                Some(command) => fill(command, files(is_narrow), "{}"),
+                None => [&removal[..], files(is_narrow)].concat(),
+            };
+            runs.push((words, !is_narrow));
         }
         runs
     }

@@ -5,11 +5,11 @@ use super::call::Call;
 use super::find::Find;
 use super::judge::{Input, Judge};
 use super::parse::parse;
-use super::path;
-use super::printing::{self, echo, format};
+use super::printing::{echo, format};
 use super::scope::Scope;
 use super::syntax::{Command, Flow, Kind, List, Redirect};
-use super::text::{Argument, MANY, SOMETHING, bounded, is_unknown};
+use super::text::{Argument, MANY, SOMETHING};
+use super::utility::{self, basename, directory, listed, one_known, passed, resolved};
 use super::wrapper::{self, What, stripped};
 
 /// Programs that print something unless they fail.
@@ -113,9 +113,26 @@ impl Judge<'_> {
     ) -> Result<Option<String>, Refusal> {
         self.spend(1)?;
         let read = self.read_from(&command.redirects, scope)?;
-        let input = read.as_ref().unwrap_or(input);
+        self.output_reading(command, scope, read.as_ref().unwrap_or(input))
+    }
+
+    /// What the command prints that reads this.
+    pub(super) fn output_reading(
+        &mut self,
+        command: &Command,
+        scope: &Scope,
+        input: &Input,
+    ) -> Result<Option<String>, Refusal> {
+        let goes_elsewhere = |one: &Redirect| matches!(one.flow, Flow::Output | Flow::Duplicate);
+        if !self.allow.is_empty() && command.redirects.iter().any(goes_elsewhere) {
+            return Ok(None);
+        }
         match &command.kind {
-            Kind::Simple { words, .. } if words.is_empty() => Ok(Some(String::new())),
+            // `$(<file)` is what stands in the file.
+            Kind::Simple { words, .. } if words.is_empty() => {
+                let is_plain = command.redirects.is_empty();
+                Ok(is_plain.then(String::new))
+            }
             Kind::Simple { words, .. } => {
                 let mut words = self.flat(words, scope)?;
                 for word in &mut words {
@@ -211,7 +228,7 @@ impl Judge<'_> {
             "tr" => input
                 .text
                 .as_deref()
-                .and_then(|text| printing::translated(text, arguments)),
+                .and_then(|text| utility::translated(text, arguments)),
             "expr" => {
                 let sum: Vec<_> = arguments
                     .iter()
@@ -220,7 +237,7 @@ impl Judge<'_> {
                 let sum = super::value::evaluate(&sum.join(" "), scope);
                 Some(sum.map_or(SOMETHING.into(), |sum| sum.to_string()))
             }
-            "seq" => Some(printing::counted(arguments)),
+            "seq" => Some(utility::counted(arguments)),
             "ls" => Some(listed(arguments)),
             "find" => {
                 let find = Find::of(arguments);
@@ -334,111 +351,5 @@ impl Judge<'_> {
             "sed" if arguments.iter().all(deletes) => input.listing,
             _ => None,
         })
-    }
-}
-
-/// What a program gives that prints what it reads.
-fn passed(name: &str, arguments: &[Argument], input: &Input) -> Option<String> {
-    let text = input.text.as_deref()?;
-    let mut count = 10;
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        let value = match argument.text.strip_prefix('-') {
-            Some("n") => &*rest.next()?.text,
-            Some(value) if matches!(name, "head" | "tail") => value.trim_start_matches('n'),
-            Some(_) if name != "cat" => continue,
-            _ => return None,
-        };
-        count = value.parse().ok()?;
-    }
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    Some(match name {
-        "head" => lines.into_iter().take(count).collect(),
-        "tail" => lines[lines.len().saturating_sub(count)..].concat(),
-        "tac" => lines.into_iter().rev().collect(),
-        _ => text.to_owned(),
-    })
-}
-
-/// One line for each operand that is known, or that there is something.
-fn one_known(arguments: &[Argument], change: impl Fn(&Argument) -> String) -> String {
-    let operands = arguments.iter().filter(|one| !one.is_option());
-    let lines: Vec<String> = operands.map(change).collect();
-    let known = |line: &String| !line.is_empty() && !line.chars().all(is_unknown);
-    if lines.is_empty() || !lines.iter().all(known) {
-        return SOMETHING.into();
-    }
-    bounded(lines.join("\n"))
-}
-
-/// What `ls` lists: all that is in a directory, or with `-d` what is named.
-fn listed(arguments: &[Argument]) -> String {
-    let letters = |one: &&Argument| one.is_option() && !one.text.starts_with("--");
-    let names = arguments
-        .iter()
-        .filter(letters)
-        .any(|one| one.text.contains('d'));
-    let operands: Vec<_> = arguments
-        .iter()
-        .filter(|one| !one.is_option())
-        .map(|one| &*one.text)
-        .collect();
-    if names || operands.iter().any(|one| one.contains(MANY)) {
-        return operands.join("\n");
-    }
-    MANY.into()
-}
-
-/// The directory of a path, as `dirname` says it.
-fn directory(path: &str) -> String {
-    let plain = path.trim_end_matches('/');
-    match plain.rsplit_once('/') {
-        Some((directory, _)) => match directory.trim_end_matches('/') {
-            "" => "/".into(),
-            directory => directory.into(),
-        },
-        None if plain.is_empty() && !path.is_empty() => "/".into(),
-        None if plain.chars().all(is_unknown) => SOMETHING.into(),
-        None => ".".into(),
-    }
-}
-
-fn basename(arguments: &[Argument]) -> String {
-    let mut suffix = None;
-    let mut operands = Vec::new();
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        match argument.text.as_str() {
-            "-s" => suffix = rest.next().map(|one| one.text.clone()),
-            text if argument.is_option() => {
-                suffix = text.strip_prefix("--suffix=").map(str::to_owned).or(suffix);
-            }
-            text => operands.push(text),
-        }
-    }
-    let Some(path) = operands.first() else {
-        return SOMETHING.into();
-    };
-    let name = path.trim_end_matches('/').rsplit('/').next();
-    let name = name.unwrap_or_default();
-    if name.is_empty() || name.chars().all(is_unknown) {
-        return SOMETHING.into();
-    }
-    let suffix = suffix.or_else(|| operands.get(1).map(|one| (*one).to_owned()));
-    let plain = suffix.and_then(|suffix| name.strip_suffix(&suffix));
-    plain
-        .filter(|plain| !plain.is_empty())
-        .unwrap_or(name)
-        .into()
-}
-
-/// The path without detours, as `realpath` says it.
-fn resolved(path: &str, scope: &Scope) -> String {
-    if path.chars().any(is_unknown) {
-        return SOMETHING.into();
-    }
-    match &path::absolute(path, &scope.directories)[..] {
-        [path] => path::normal(path),
-        _ => SOMETHING.into(),
     }
 }

@@ -102,71 +102,8 @@ fn directive(letters: &mut std::str::Chars<'_>, rest: &mut &[Argument], text: &m
     }
 }
 
-/// What `tr` makes of a text; `None` where it is asked for more than to replace or leave out.
-pub(super) fn translated(text: &str, arguments: &[Argument]) -> Option<String> {
-    Some(match arguments {
-        [option, from] if option.text == "-d" => {
-            let from = letters(&from.text)?;
-            text.chars().filter(|one| !from.contains(one)).collect()
-        }
-        [from, to] if !from.is_option() => {
-            let (from, to) = (letters(&from.text)?, letters(&to.text)?);
-            let replaced = |one: char| match from.iter().position(|own| *own == one) {
-                Some(at) => to.get(at).or(to.last()).copied().unwrap_or(one),
-                None => one,
-            };
-            text.chars().map(replaced).collect()
-        }
-        _ => return None,
-    })
-}
-
-/// The letters of a set such as `a-z`.
-fn letters(set: &str) -> Option<Vec<char>> {
-    let set = match set {
-        "[:upper:]" => "A-Z".to_owned(),
-        "[:lower:]" => "a-z".to_owned(),
-        other => unescaped(other),
-    };
-    let set: Vec<char> = set.chars().collect();
-    let mut letters = Vec::new();
-    let mut rest = &set[..];
-    while let Some((&first, others)) = rest.split_first() {
-        rest = match others {
-            ['-', last, after @ ..] => {
-                letters.extend((first..=*last).take(256));
-                after
-            }
-            others => {
-                letters.push(first);
-                others
-            }
-        };
-        if letters.len() > 1024 {
-            return None;
-        }
-    }
-    Some(letters)
-}
-
-/// What `seq` prints, if that is little.
-pub(super) fn counted(arguments: &[Argument]) -> String {
-    const MOST: i64 = 32;
-    let numbers: Option<Vec<i64>> = arguments.iter().map(|one| one.text.parse().ok()).collect();
-    let (first, last) = match numbers.as_deref() {
-        Some([last]) => (1, *last),
-        Some([first, last]) => (*first, *last),
-        _ => return SOMETHING.into(),
-    };
-    if last.saturating_sub(first) >= MOST {
-        return SOMETHING.into();
-    }
-    let lines: Vec<_> = (first..=last).map(|number| number.to_string()).collect();
-    lines.join("\n")
-}
-
 /// The text with its escapes replaced.
-fn unescaped(text: &str) -> String {
+pub(super) fn unescaped(text: &str) -> String {
     let mut plain = String::new();
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {

@@ -45,7 +45,7 @@ impl Judge<'_> {
         if files.is_empty() {
             return Ok(());
         }
-        let Some(text) = self.output(command, scope, &place.input)? else {
+        let Some(text) = self.output_reading(command, scope, &place.input)? else {
             return Ok(());
         };
         self.spend(1 + files.len() * text.len() / 256)?;

@@ -35,7 +35,8 @@ impl Judge<'_> {
         for name in &names {
             all.extend(self.read(name, variable, scope)?);
         }
-        self.spend(all.len() / 4)?;
+        let size: usize = all.iter().flatten().map(|word| word.text.len()).sum();
+        self.spend(all.len() / 4 + size / 256)?;
         let is_plain = matches!(
             variable.change,
             Change::None | Change::Default(..) | Change::Demand(_) | Change::Instead(_)
@@ -285,7 +286,7 @@ impl Judge<'_> {
             } => {
                 let mut values = Vec::new();
                 for pattern in self.patterns(pattern, scope)? {
-                    self.spend(pattern.len() * value.len() / 256)?;
+                    self.spend(pattern.len().saturating_mul(value.len()) / 256)?;
                     values.push(change::trimmed(value, &pattern, *at_end, *longest));
                 }
                 values
@@ -294,7 +295,7 @@ impl Judge<'_> {
                 let mut values = Vec::new();
                 let with = self.texts(with, scope)?;
                 for pattern in self.patterns(pattern, scope)? {
-                    let search = (value.len() + 1).pow(2) * (pattern.len() + 1) / 1024;
+                    let search = change::steps(value.len(), pattern.len()) / 1024;
                     self.spend(with.len() * (1 + search.min(1024)))?;
                     let all = with
                         .iter()

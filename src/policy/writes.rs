@@ -70,6 +70,7 @@ pub(super) fn of(name: &str, call: &Call) -> Vec<Argument> {
     let mut files = match name {
         "tee" | "truncate" | "sponge" | "ed" | "ex" => operands(arguments),
         "cp" | "mv" | "install" | "ln" => copied(arguments),
+        "rsync" if call.is_trial() => Vec::new(),
         "rsync" | "scp" => synced(arguments),
         "dd" => after_key(arguments, "of="),
         "sed" | "perl" | "ruby" => edited(arguments),
@@ -84,6 +85,16 @@ pub(super) fn of(name: &str, call: &Call) -> Vec<Argument> {
         "visudo" => checked(arguments),
         _ => Vec::new(),
     };
+    // A link that is made once more is made anew, not followed.
+    let is_again = |file: &Argument| {
+        let place = path::normal(&emptied(&file.text));
+        call.mounts
+            .iter()
+            .any(|mount| mount.is_link && mount.at == place)
+    };
+    if name == "ln" && files.first().is_some_and(is_again) {
+        files.truncate(1);
+    }
     files.truncate(MOST);
     files
 }

@@ -202,11 +202,16 @@ async fn read(
     let mut cutter = Cutter::default();
     let mut silence = pin!(silence(&waiting));
     let why = loop {
+        let next = async {
+            tokio::select! {
+                message = channel.wait() => message,
+                () = ended.cancelled() => None,
+            }
+        };
         let message = tokio::select! {
             // What has come already is no silence, however long this task was not run.
             biased;
-            () = ended.cancelled() => break Ended::Closed,
-            message = channel.wait() => message,
+            message = next => message,
             patience = &mut silence => break Ended::Silent(patience),
         };
         match message {

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of paths that are kept for each entry, on average; real trees have about a hundred.
 const AVERAGE_PATH: usize = 256;
+/// Bytes of paths that are kept however few entries there may be.
+const FEW_PATHS: usize = 1024 * 1024;
 
 /// The entries that may still be listed.
 #[derive(Debug)]
@@ -49,10 +51,11 @@ impl EntryLimit {
                  (MAX_TRANSFER_ENTRIES); name a part of the tree"
             )));
         }
-        if self.bytes.load(Ordering::Relaxed) > most.saturating_mul(AVERAGE_PATH) {
+        let most_bytes = most.saturating_mul(AVERAGE_PATH).max(FEW_PATHS);
+        if self.bytes.load(Ordering::Relaxed) > most_bytes {
             return Err(io::Error::other(format!(
-                "the paths together are longer than {AVERAGE_PATH} bytes for each of {most} entries, \
-                 the most that a transfer takes (MAX_TRANSFER_ENTRIES); name a part of the tree"
+                "the paths together have more than {most_bytes} bytes, {AVERAGE_PATH} for each entry \
+                 that a transfer takes (MAX_TRANSFER_ENTRIES); name a part of the tree"
             )));
         }
         Ok(())
@@ -70,10 +73,10 @@ mod tests {
         let error = limit.take_entry().unwrap_err().to_string();
         assert!(error.contains("more than 3 entries"), "{error}");
         let limit = EntryLimit::new(2, 0);
-        assert!(limit.take_path(2 * AVERAGE_PATH).is_ok() && !limit.is_exceeded());
+        assert!(limit.take_path(FEW_PATHS).is_ok() && !limit.is_exceeded());
         let error = limit.take_path(1).unwrap_err().to_string();
         assert!(
-            error.contains("256 bytes") && limit.is_exceeded(),
+            error.contains("1048576 bytes") && limit.is_exceeded(),
             "{error}"
         );
     }

@@ -15,6 +15,8 @@ use crate::ssh::Pool;
 
 /// A read or write of 32 KiB is what every server takes (draft-ietf-secsh-filexfer-02, section 3).
 const CERTAIN_LENGTH: u32 = 32 * 1024;
+/// No limit of a server's is shorter: a file would take requests without number.
+const SHORTEST_LENGTH: u32 = 4 * 1024;
 /// The longest read: with its header it fits a packet of 256 KiB, OpenSSH's limit.
 const LONGEST_READ: u32 = 261_120;
 /// The longest write whose packet fits one SSH packet of 32 KiB, for a handle of 4 bytes.
@@ -147,10 +149,11 @@ impl Session {
             return Err(unexpected());
         }
         let _longest_packet = answer.get_u64();
-        // 0 is no limit.
+        // 0 is no limit, and a tiny one is none that the protocol knows.
         let mut limit = || {
             let said = u32::try_from(answer.get_u64()).ok();
-            said.filter(|limit| *limit > 0).unwrap_or(CERTAIN_LENGTH)
+            said.filter(|limit| *limit >= SHORTEST_LENGTH)
+                .unwrap_or(CERTAIN_LENGTH)
         };
         Ok(Limits {
             read: limit().min(LONGEST_READ),

@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::io::AsyncWriteExt as _;
+use bytes::Bytes;
 
 use super::client::Pending;
 use super::course::{Course, NO_MODES, PartOf, Trip};
 use super::download::Reads;
 use super::file::{open_at, remote_sum};
+use super::free_space;
 use super::in_place::{Instead, is_refusal, is_untold};
 use super::kept::Record;
 use super::listing::Extras;
@@ -119,15 +120,20 @@ impl Course for Local {
         let session = trip.session;
         let length = part.old.map_or(0, |old| old.length);
         let handle = session.open_to_read(&part.target).await?;
-        let mut into = tokio::fs::File::from_std(into);
         let saved = async {
+            let mut into = into;
             let mut reads = Reads::new(trip, &handle, 0, length);
             while let Some(pieces) = reads.next().await? {
-                for piece in &pieces {
-                    into.write_all(piece).await?;
-                }
+                into = blocking(move || {
+                    free_space::check(&into, pieces.iter().map(Bytes::len).sum())?;
+                    for piece in &pieces {
+                        into.write_all(piece)?;
+                    }
+                    Ok(into)
+                })
+                .await?;
             }
-            into.flush().await
+            Ok(())
         };
         let saved = saved.await;
         drop(session.close(&handle));

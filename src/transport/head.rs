@@ -15,8 +15,8 @@ pub(super) struct Head<'a> {
     error: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "jsonrpc", deserialize_with = "present")]
     _version: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "method", deserialize_with = "present")]
-    _method: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "params", deserialize_with = "present")]
     _params: Option<&'a RawValue>,
 }
@@ -76,7 +76,7 @@ impl<'a> Head<'a> {
 
     /// Whether it answers a request.
     pub(super) fn is_answer(&self) -> bool {
-        self.result.is_some() || self.error.is_some()
+        self.method.is_none() && (self.result.is_some() || self.error.is_some())
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rmcp::model::RequestId;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use crate::sync::lock;
 
@@ -14,14 +15,14 @@ use crate::sync::lock;
 const MOST_ANSWER_BYTES: usize = 1024 * 1024;
 /// Bytes of requests that have no answer yet.
 const MOST_REQUEST_BYTES: usize = 32 * 1024 * 1024;
-/// Requests that have no answer yet. Some may wait for minutes, and a cancellation among those that
-/// follow is to be heard, so this is far above what any client has.
-const MOST_REQUESTS: usize = 1024;
-
 /// From so many requests on, each further one waits a moment for the answer of another: nearly all are
 /// answered at once, and what a flood of them brings is then known before the next is read.
 const MANY_REQUESTS: usize = 32;
 const MOMENT: Duration = Duration::from_millis(5);
+/// The same from more on than any client has. Some may wait for minutes, and a cancellation among
+/// those that follow is to be heard: so it is not for ever.
+const TOO_MANY_REQUESTS: usize = 1024;
+const WHILE: Duration = Duration::from_secs(1);
 
 /// The requests without an answer, and the answers that are not written yet.
 #[derive(Debug, Default)]
@@ -75,13 +76,14 @@ impl Load {
 
     /// Waits until the next message may be read.
     pub(super) async fn admit(&self) {
+        let since = Instant::now();
         loop {
             let lessened = self.lessened.notified();
             let room = lock(&self.state).room();
             match room {
                 Room::Enough => return,
-                Room::Little => {
-                    if tokio::time::timeout(MOMENT, lessened).await.is_err() {
+                Room::Little(pause) => {
+                    if timeout_at(since + pause, lessened).await.is_err() {
                         return;
                     }
                 }
@@ -101,21 +103,20 @@ impl Drop for Held {
 #[derive(Debug, PartialEq, Eq)]
 enum Room {
     Enough,
-    Little,
+    /// Enough after a pause.
+    Little(Duration),
     None,
 }
 
 impl State {
     fn room(&self) -> Room {
-        if self.answer_bytes > MOST_ANSWER_BYTES
-            || self.request_bytes > MOST_REQUEST_BYTES
-            || self.requests.len() >= MOST_REQUESTS
-        {
-            Room::None
-        } else if self.requests.len() >= MANY_REQUESTS {
-            Room::Little
-        } else {
-            Room::Enough
+        if self.answer_bytes > MOST_ANSWER_BYTES || self.request_bytes > MOST_REQUEST_BYTES {
+            return Room::None;
+        }
+        match self.requests.len() {
+            TOO_MANY_REQUESTS.. => Room::Little(WHILE),
+            MANY_REQUESTS.. => Room::Little(MOMENT),
+            _ => Room::Enough,
         }
     }
 }
@@ -136,11 +137,11 @@ mod tests {
             assert_eq!(room(&load), Room::Enough);
             load.begin(id(number), 1);
         }
-        assert_eq!(room(&load), Room::Little);
+        assert_eq!(room(&load), Room::Little(MOMENT));
         load.begin(id(0), MOST_REQUEST_BYTES);
         assert_eq!(room(&load), Room::None);
         load.begin(id(0), 1);
-        assert_eq!(room(&load), Room::Little);
+        assert_eq!(room(&load), Room::Little(MOMENT));
         load.end(&id(0));
         load.end(&id(0));
         assert_eq!(room(&load), Room::Enough);

@@ -114,6 +114,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
         let refuse = |code, message| refuse(head.id_of_answer(), code, message);
         let mut value: Value = match serde_json::from_slice(text) {
             Ok(value) => value,
+            // Whatever is wrong with an answer, it gets none.
+            Err(_) if head.is_answer() => return Judged::Ignored,
             Err(error) if head.id() == Id::Foreign => {
                 return refuse(ErrorCode::INVALID_REQUEST, format!("{WRONG_ID}: {error}"));
             }
@@ -128,7 +130,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
                 let problem = "not a JSON-RPC message".to_owned();
                 return refuse(ErrorCode::INVALID_REQUEST, problem);
             }
-            // To a request of ours. Whatever is wrong with it, an answer gets none.
+            // To a request of ours.
             return match serde_json::from_value(value) {
                 Ok(message) if self.begun => Judged::Message(Box::new(message)),
                 _ => Judged::Ignored,

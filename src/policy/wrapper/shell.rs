@@ -3,7 +3,7 @@
 use super::super::judge::Input;
 use super::super::options::{self, Grammar};
 use super::super::text::{Argument, emptied, joined};
-use super::{Inner, Shell};
+use super::{Inner, Shell, What};
 
 /// `sh -c 'script' name arguments`, or a script that is read.
 pub(super) fn shell(arguments: &[Argument], input: &Input) -> Vec<Inner> {
@@ -90,7 +90,14 @@ pub(super) fn source(arguments: &[Argument], input: &Input) -> Vec<Inner> {
 pub(super) fn trap(arguments: &[Argument]) -> Vec<Inner> {
     let mut operands = arguments.iter().filter(|one| one.text != "--");
     match operands.next() {
-        Some(script) if !script.is_option() => Inner::script(&*script.text, Shell::Child),
+        // It has the arguments of the shell that runs it.
+        Some(script) if !script.is_option() => vec![Inner::of(
+            What::Script {
+                text: script.text.clone(),
+                arguments: None,
+            },
+            Shell::Child,
+        )],
         _ => Vec::new(),
     }
 }
