@@ -50,7 +50,7 @@ impl Drop for Flipping {
 /// Names of each kind that change places.
 const PAIRS: usize = 5;
 /// How often each is tried.
-const ROUNDS: usize = 150;
+const ROUNDS: usize = 100;
 
 /// A root in which files and directories change places with links that lead out.
 struct Scene {

@@ -3,7 +3,8 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
-//! | `spelling`, `plan`, `tree`, `pattern`, `omitted`, `entry_limit` | what goes where, how much of it, and what does not |
+//! | `spelling`, `expansion` | paths as people write them |
+//! | `plan`, `planner`, `tree`, `pattern`, `omitted`, `entry_limit` | what goes where, how much of it, and what does not |
 //! | `destination`, `directories` | where that is in the end, and what is made for it |
 //! | `side`, `local`, `remote` | files here and on a server, alike |
 //! | `roots`, `local_entry` | where those here have to lie, and how they are reached there |
@@ -19,6 +20,7 @@ mod directories;
 mod disk;
 mod download;
 mod entry_limit;
+mod expansion;
 mod facts;
 mod file;
 mod free_space;
@@ -35,6 +37,7 @@ mod part;
 mod path;
 mod pattern;
 mod plan;
+mod planner;
 mod progress;
 mod remote;
 mod rename;
