@@ -37,6 +37,7 @@ mod multi;
 mod omissions;
 mod output;
 mod overload;
+mod own_files;
 mod packaging;
 mod paths;
 mod policy;

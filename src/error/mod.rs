@@ -156,6 +156,12 @@ pub enum Error {
         /// The directories.
         roots: Vec<String>,
     },
+    /// A local path in the data directory.
+    #[error("`{path}` is among this program's own files, which transfers leave alone")]
+    OwnFile {
+        /// The path as it was given.
+        path: String,
+    },
     /// A server cannot do what it takes to keep a detached job.
     #[error("server `{alias}` cannot keep a detached task: {reason}")]
     NotDetached {

@@ -28,7 +28,7 @@ impl Error {
             Self::SshConfig { .. } => "SSH_CONFIG_ERROR",
             Self::Blocked { .. } => "POLICY_BLOCKED",
             Self::ReadOnly { .. } => "READ_ONLY",
-            Self::OutsideRoots { .. } => "PATH_NOT_ALLOWED",
+            Self::OutsideRoots { .. } | Self::OwnFile { .. } => "PATH_NOT_ALLOWED",
             Self::NotDetached { .. } => "DETACH_FAILED",
             Self::NoShell { .. } => "NO_SHELL",
             Self::Monitoring { .. } => "MONITORING_ERROR",
@@ -72,6 +72,9 @@ impl Error {
             Self::Blocked { advice, .. }
             | Self::ReadOnly { advice, .. }
             | Self::OnlyByHand { advice, .. } => advice,
+            Self::OwnFile { .. } => {
+                "copy what is wanted of it elsewhere first, or ask the person who runs this"
+            }
             Self::OutsideRoots { .. } => {
                 "use a path inside one of them, or ask the person who set MCP_ALLOWED_ROOTS"
             }
@@ -162,6 +165,7 @@ impl Error {
                 rule, part, reason, ..
             } => json!({ "rule": rule, "part": part, "reason": reason }),
             Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
+            Self::OwnFile { path } => json!({ "path": path }),
             Self::OutsideRoots { path, roots } => json!({ "path": path, "roots": roots }),
             Self::Monitoring {
                 alias,

@@ -44,7 +44,7 @@ impl Guard {
             asked: keys::Asked::default(),
             remembered: remembered::Remembered::default(),
             policies: Policies::open(data),
-            roots: Roots::new(&config.allowed_roots),
+            roots: Roots::new(&config.allowed_roots).without(data.path()),
             config,
             servers,
         };

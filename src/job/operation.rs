@@ -174,6 +174,7 @@ async fn move_files(
     cancel: &CancellationToken,
 ) -> Result<Summary, Error> {
     let (progress, notes) = (Progress::default(), Notes::default());
+    let roots = context.guard.roots().around(&request.local_bases());
     let transfer = Transfer {
         pool: context.pool,
         alias: &job.alias,
@@ -183,7 +184,7 @@ async fn move_files(
         line_patience: context.config.line_patience,
         max_entries: context.config.max_entries,
         max_growth: context.config.max_growth,
-        roots: context.guard.roots(),
+        roots: &roots,
         may_write: &|names| context.guard.may_write(names),
         data: &context.config.data_dir,
         progress: &progress,

@@ -59,7 +59,9 @@ fn settle_value(schema: &JsonObject, value: &mut Value) {
         Value::Object(fields) => settle_fields(object_in(schema), fields),
         Value::Array(items) => {
             if let Some(schema) = schema.get("items").and_then(Value::as_object) {
-                items.iter_mut().for_each(|item| settle_value(schema, item));
+                for item in items {
+                    settle_value(schema, item);
+                }
             }
         }
         _ => {}

@@ -13,6 +13,7 @@ use crate::sftp::transfer::{self, Direction, Entry, Request};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter")]
 struct Transfer {
     /// Server alias.
     alias: String,
@@ -40,6 +41,7 @@ struct Transfer {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter")]
 struct Transfers {
     /// Server alias.
     alias: String,
