@@ -168,8 +168,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             let holder = Destination::of(target, &holder).await?;
             destination = holder.below(&local_of(&name));
         }
-        if let Err(refusal) = self.writes.judge(&destination) {
-            self.plan.refused.push((S::shown(&from), refusal));
+        if !self.may_go(&from, &destination) {
             return Ok(());
         }
         let (to, there, is_named) = if let Some(name) = name {
@@ -197,20 +196,11 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         if destination.real().is_none() {
             // What was missing is there now, and may have hidden where `..` leads.
             destination = Destination::of(target, &to).await?;
-            if let Err(refusal) = self.writes.judge(&destination) {
-                self.plan.refused.push((S::shown(&from), refusal));
+            if !self.may_go(&from, &destination) {
                 return Ok(());
             }
         }
-        self.plan.files.push(Way {
-            from,
-            to,
-            facts,
-            there,
-            is_named,
-            place: self.plan.places.len(),
-        });
-        self.plan.places.push(destination.shown());
+        self.push((from, facts), (to, there), is_named, &destination);
         Ok(())
     }
 
@@ -238,20 +228,31 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             }
             _ => path,
         };
-        if let Err(refusal) = self.writes.judge(&destination) {
-            self.plan.refused.push((S::shown(&from), refusal));
+        if !self.may_go(&from, &destination) {
             return Ok(());
         }
+        self.push((from, facts), (to, There::Unknown), !into, &destination);
+        Ok(())
+    }
+
+    /// Adds a file that is an entry of its own.
+    fn push(
+        &mut self,
+        (from, facts): (S::Path, Facts),
+        (to, there): (T::Path, There),
+        is_named: bool,
+        destination: &Destination<T>,
+    ) {
+        let place = self.plan.places.len();
+        self.plan.places.push(destination.shown());
         self.plan.files.push(Way {
             from,
             to,
             facts,
-            there: There::Unknown,
-            is_named: !into,
-            place: self.plan.places.len(),
+            there,
+            is_named,
+            place,
         });
-        self.plan.places.push(destination.shown());
-        Ok(())
     }
 
     async fn plan_tree(&mut self, base: &S::Path, tree: Tree, to: &T::Path) -> io::Result<()> {
@@ -272,7 +273,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         let links = links.into_iter().map(|path| (path, NOTHING, false));
         let mut matches: Vec<_> = files.chain(links).collect();
         let is_empty = matches.is_empty();
-        matches.retain(|(path, ..)| self.may_go(base, path, &destination.below(path)));
+        matches.retain(|(path, ..)| self.may_go(&S::join(base, path), &destination.below(path)));
         if matches.is_empty() && !is_empty {
             self.leave(base, left_out);
             return Ok(());
@@ -281,7 +282,8 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         if destination.real().is_none() {
             // What was missing is there now, and may have hidden where `..` leads.
             destination = Destination::of(target, to).await?;
-            matches.retain(|(path, ..)| self.may_go(base, path, &destination.below(path)));
+            matches
+                .retain(|(path, ..)| self.may_go(&S::join(base, path), &destination.below(path)));
         }
         let mut below: BTreeMap<&Path, Option<Facts>> = directories
             .iter()
@@ -310,7 +312,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
                 continue;
             }
             if let Some((linked, rest)) = made.linked(path)
-                && !self.may_go(base, path, &linked.below(rest))
+                && !self.may_go(&S::join(base, path), &linked.below(rest))
             {
                 continue;
             }
@@ -339,14 +341,11 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
     }
 
     /// Whether a file of a tree may be written; if not, it is noted.
-    fn may_go(&mut self, base: &S::Path, path: &Path, destination: &Destination<T>) -> bool {
+    fn may_go(&mut self, from: &S::Path, destination: &Destination<T>) -> bool {
         let judged = self.writes.judge(destination);
-        if let Err(refusal) = judged {
-            let file = S::shown(&S::join(base, path));
-            self.plan.refused.push((file, refusal));
-            return false;
-        }
-        true
+        judged
+            .map_err(|refusal| self.plan.refused.push((S::shown(from), refusal)))
+            .is_ok()
     }
 
     fn leave(&mut self, base: &S::Path, left_out: Vec<(PathBuf, String)>) {
