@@ -54,6 +54,12 @@ pub enum Fault {
     LetsAnybodyIn,
     /// It writes other bytes than it is sent over SFTP.
     LieInWrites,
+    /// Over SFTP it renames only to names that are free.
+    PlainRename,
+    /// The same, and it goes silent after the first.
+    MuteAtRename,
+    /// Over SFTP it tells nothing of files, and takes each away when it is closed.
+    DropBox,
 }
 
 /// An SSH server in this process; it ends, with its connections and processes, when dropped.
@@ -383,8 +389,8 @@ impl server::Handler for Connection {
             ("sftp", Some((stream, seat))) => {
                 session.channel_success(channel)?;
                 lock(&self.shared.sftp).push((session.handle(), channel));
-                let lies = *lock(&self.shared.fault) == Fault::LieInWrites;
-                let files = Files::new(&self.shared.home, seat, lies);
+                let fault = *lock(&self.shared.fault);
+                let files = Files::new(&self.shared.home, seat, fault);
                 russh_sftp::server::run(stream.into_stream(), files).await;
                 Ok(())
             }

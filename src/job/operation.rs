@@ -16,8 +16,10 @@ use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
+use crate::guard::Guard;
+use crate::secret::LONGEST;
 use crate::sftp::transfer::{Request, Summary, Transfer};
-use crate::sftp::{Notes, Progress, Roots};
+use crate::sftp::{Notes, Progress};
 use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
@@ -140,6 +142,10 @@ pub type Responses = IndexMap<String, String>;
 
 /// The answers as a conversation takes them.
 pub fn answers(responses: &Responses) -> Result<Vec<Answer>, Error> {
+    if responses.values().map(String::len).sum::<usize>() > LONGEST {
+        let problem = format!("has answers of more than {LONGEST} bytes together");
+        return Err(Error::invalid("responses", problem));
+    }
     let answers = responses.iter().map(|(prompt, answer)| {
         Answer::new(prompt, answer).map_err(|error| {
             Error::invalid(
@@ -157,7 +163,7 @@ pub(super) struct Context<'a> {
     pub(super) queue: &'a Arc<Queue>,
     pub(super) outputs: &'a Outputs,
     pub(super) pool: &'a Pool,
-    pub(super) roots: &'a Roots,
+    pub(super) guard: &'a Guard,
 }
 
 /// Runs a transfer, and notes in the queue how far it has come.
@@ -168,6 +174,7 @@ async fn move_files(
     cancel: &CancellationToken,
 ) -> Result<Summary, Error> {
     let (progress, notes) = (Progress::default(), Notes::default());
+    let roots = context.guard.roots().around(&request.local_bases());
     let transfer = Transfer {
         pool: context.pool,
         alias: &job.alias,
@@ -175,21 +182,25 @@ async fn move_files(
         token: job.part.as_deref().unwrap_or(job.id.as_str()),
         patience: patience(context.config.command_timeout),
         line_patience: context.config.line_patience,
-        roots: context.roots,
+        max_entries: context.config.max_entries,
+        max_growth: context.config.max_growth,
+        roots: &roots,
+        may_write: &|names| context.guard.may_write(names),
+        data: &context.config.data_dir,
         progress: &progress,
         notes: &notes,
         cancel,
     };
     // Boxed, or the compiler does not see that it may go from thread to thread.
     let mut moved: BoxFuture<'_, _> = Box::pin(transfer.run());
-    let mut noted = (0, None);
+    let mut last = (0, None);
     loop {
         tokio::select! {
             outcome = &mut moved => return outcome,
             () = tokio::time::sleep(PROGRESS_NOTED) => {
                 let now = (progress.bytes(), progress.whole());
-                if now != noted {
-                    noted = now;
+                if now != last {
+                    last = now;
                     context.queue.amend(&job.id, |job| job.note(&progress));
                 }
             }
@@ -218,7 +229,7 @@ async fn execute(
     let Streams {
         mut stdout,
         mut stderr,
-    } = context.outputs.begin(&job.id);
+    } = context.outputs.begin(&job.id, &alias);
     match command.run(context.pool, &mut stdout, &mut stderr).await {
         Ok(outcome) => {
             job.keep(&stdout, &stderr);
@@ -323,6 +334,8 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
     job.bytes_total = summary.whole.map(|whole| whole.bytes);
     job.bytes = Some(summary.bytes);
     job.failed_files = Some(summary.failed.clone());
+    job.destinations = Some(summary.places).filter(|places| !places.is_empty());
+    job.verified = summary.verified.then_some(true);
     if summary.abandoned {
         let what = "the transfer was given up on a server that does not answer; part files may have stayed";
         enter_cancelled(job, Stopped::Unknown, what);
@@ -330,6 +343,8 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
         enter_cancelled(job, Stopped::Stopped, "the transfer was stopped");
     } else if failures == 0 {
         job.enter(Status::Completed);
+    } else if let (0, Some(refusal), true) = (done, summary.refusal, summary.refused == failures) {
+        job.fail(refusal.report());
     } else if done == 0 {
         job.fail(
             Error::Transfer {

@@ -13,7 +13,7 @@ use super::authenticate::authenticate;
 use super::client::{Client, Judge};
 use super::connection::Connection;
 use super::failure::{ConnectError, failed, silent, unreachable};
-use super::host_key::{KnownHosts, Problem, Rule, fingerprint};
+use super::host_key::{Identity, KeyKind, KnownHosts, Problem, Rule};
 use super::notices::Notices;
 use super::offer::{host_keys, preferred};
 use super::overheard::Overheard;
@@ -192,7 +192,11 @@ impl Dialer {
                 (None, _) => unreachable(&target.alias, &target.server, &error),
             }
         })?;
-        let host_key = lock(&shown).as_ref().map(fingerprint).unwrap_or_default();
+        let host_key = lock(&shown).as_ref().map(Identity::from);
+        let host_key = host_key.unwrap_or_else(|| Identity {
+            fingerprint: String::new(),
+            kind: KeyKind::Other,
+        });
         let binding = handle.agent_session_binding();
         let session_id = binding.map(|binding| binding.session_id().to_vec());
         Ok(Connection {

@@ -1,5 +1,6 @@
 //! SSH: connections, host keys, the pool, and commands.
 
+pub mod access;
 mod addresses;
 mod authenticate;
 mod bound;
@@ -12,8 +13,10 @@ pub mod conversation;
 pub mod curl;
 pub mod detached;
 mod ended;
+mod endpoint;
 pub mod exec;
 mod failure;
+pub mod home;
 pub mod host_key;
 mod jump;
 mod line;
@@ -46,12 +49,13 @@ pub(crate) use capture::{abridge, cut_at_start, whole_characters};
 pub use connection::Connection;
 pub(crate) use connection::Silence;
 pub use ended::Ended;
+pub use endpoint::Endpoint;
 pub(crate) use failure::{CONNECT_TIMEOUT, os_reason};
 pub(crate) use offer::LEGACY;
 pub use output::Output;
 pub use pool::{
-    ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel, Use,
-    patience,
+    Check, ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel,
+    Use, patience,
 };
 pub use quote::quote;
 pub use script::Failure;

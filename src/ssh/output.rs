@@ -27,16 +27,16 @@ pub struct Output {
 impl Output {
     /// An empty stream whose first `limit` bytes go to a new file at `path`, unless it ends so soon
     /// that memory holds it whole.
-    pub fn new(path: PathBuf, limit: u64) -> Self {
+    pub fn new(path: PathBuf, limit: u64, mask: Mask) -> Self {
         Self {
-            mask: Mask::default(),
+            mask,
             captured: Captured::default(),
             spool: Spool::new(path, limit),
         }
     }
 
     /// A stream of which an earlier process has written the beginning.
-    pub fn resume(path: PathBuf, limit: u64) -> io::Result<Self> {
+    pub fn resume(path: PathBuf, limit: u64, mask: Mask) -> io::Result<Self> {
         let mut captured = Captured::default();
         match File::open(&path) {
             Ok(mut file) => {
@@ -50,7 +50,7 @@ impl Output {
         }
         let length = captured.total();
         Ok(Self {
-            mask: Mask::default(),
+            mask,
             captured,
             spool: Spool::resume(path, limit, length),
         })
@@ -67,6 +67,11 @@ impl Output {
     pub(super) fn skip(&mut self, bytes: u64) {
         self.release();
         self.captured.skip(bytes);
+    }
+
+    /// What masks something else that the same server prints.
+    pub(super) fn another_mask(&self) -> Mask {
+        self.mask.another()
     }
 
     /// How many bytes were taken or skipped.

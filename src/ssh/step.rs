@@ -22,10 +22,10 @@ pub(super) struct Part {
 }
 
 impl Step {
-    /// A step that ends with lines of `token`.
-    pub(super) fn until(token: &str) -> Self {
+    /// A step that ends with lines of `token`, of a session with this output.
+    pub(super) fn until(token: &str, output: &Output) -> Self {
         let part = || Part {
-            mask: Mask::default(),
+            mask: output.another_mask(),
             captured: Captured::default(),
             marker: Marker::with_token(token),
         };

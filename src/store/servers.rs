@@ -146,6 +146,14 @@ impl Entry for Server {
         let responses = responses.flat_map(IndexMap::values_mut);
         all.into_iter().flatten().chain(responses).collect()
     }
+
+    fn names(&self) -> Vec<&str> {
+        vec![&self.user, &self.host]
+    }
+
+    fn holder(alias: &str) -> Option<&str> {
+        Some(alias)
+    }
 }
 
 #[cfg(test)]

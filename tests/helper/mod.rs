@@ -8,6 +8,7 @@ mod disk;
 mod http;
 mod pm2;
 mod proxy;
+pub mod rogue;
 mod sshd;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ pub struct Stage {
     pub server: EmbeddedServer,
     pub data: Folder,
     pub home: Folder,
+    /// Files on this machine.
+    pub files: Folder,
 }
 
 impl Stage {
@@ -42,7 +45,7 @@ impl Stage {
     }
 
     pub async fn set_with(change: impl FnOnce(&mut mcp_sftp_orchestrator::config::Config)) -> Self {
-        let (data, home) = (directory(), directory());
+        let (data, home, files) = (directory(), directory(), directory());
         let server = EmbeddedServer::start(home.path(), None).await.unwrap();
         let client = Client::in_process(data.path(), change).await;
         client.add("web1", &server).await;
@@ -51,6 +54,7 @@ impl Stage {
             server,
             data,
             home,
+            files,
         }
     }
 
@@ -70,9 +74,9 @@ impl Stage {
         text(&self.home.path().join(name))
     }
 
-    /// A path in the data folder's neighbourhood on this machine, as an argument.
+    /// A path on this machine, as an argument.
     pub fn local(&self, name: &str) -> String {
-        text(&self.data.path().join("local").join(name))
+        text(&self.files.path().join("local").join(name))
     }
 }
 

@@ -8,7 +8,7 @@ use russh::keys::{Algorithm, HashAlg, PublicKey};
 use russh::{AgentAuthError, Signer};
 use tokio::time::{Duration, timeout};
 
-use super::key::{beside, signature_hashes};
+use super::key::{beside, read, signature_hashes};
 use super::{Login, Step, Stop};
 use crate::ssh::notices::{NOTICED, Notices};
 use crate::ssh::target::Agent;
@@ -170,7 +170,7 @@ async fn public_keys(paths: &[PathBuf]) -> Vec<PublicKey> {
     let mut keys = Vec::new();
     for path in paths {
         for path in [path, &beside(path, ".pub")] {
-            let text = tokio::fs::read_to_string(path).await;
+            let text = read(path).await;
             keys.extend(
                 text.ok()
                     .and_then(|text| PublicKey::from_openssh(text.trim()).ok()),

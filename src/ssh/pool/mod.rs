@@ -1,6 +1,7 @@
 //! The connection pool: per alias, several channels to a connection, never more connections than allowed.
 
 mod host;
+mod identity;
 mod lease;
 mod state;
 mod stats;
@@ -24,7 +25,7 @@ pub use tunnel::Tunnel;
 use super::connect::Dialer;
 use super::connection::Silence;
 use super::failure::failed;
-use super::host_key::{KnownHosts, Shown};
+use super::host_key::{Identity, KnownHosts, Shown};
 use super::jump::{implied, implied_server};
 use super::shell::Shell;
 use crate::config::Config;
@@ -66,9 +67,12 @@ pub fn patience(limit: Option<Duration>) -> Duration {
     limit.unwrap_or(LONGEST_PATIENCE).max(LEAST_PATIENCE)
 }
 
+/// Whether a connection that shows this host key may be used.
+pub type Check = Arc<dyn Fn(&Identity) -> Result<(), Error> + Send + Sync>;
+
 /// The pool of all servers' connections. Cheap to clone.
 #[derive(Clone)]
-pub struct Pool(Arc<Shared>);
+pub struct Pool(Arc<Shared>, Option<Check>);
 
 /// What all clones of a pool share.
 pub(super) struct Shared {
@@ -86,7 +90,7 @@ impl Pool {
         known_hosts: KnownHosts,
         vault: Vault,
     ) -> Self {
-        let pool = Self(Arc::new_cyclic(|pool| Shared {
+        let shared = Arc::new_cyclic(|pool| Shared {
             dialer: Dialer {
                 config: Arc::clone(&config),
                 known_hosts,
@@ -96,9 +100,15 @@ impl Pool {
             config,
             servers,
             hosts: Mutex::default(),
-        }));
+        });
+        let pool = Self::from(shared);
         pool.spawn_upkeep();
         pool
+    }
+
+    /// How long a server may leave every SFTP request without an answer.
+    pub(crate) fn answer_patience(&self) -> Duration {
+        self.0.config.answer_patience
     }
 
     /// Opens a session channel to `alias`, dialling if need be. Nothing has been run yet, so whatever
@@ -245,7 +255,13 @@ impl Pool {
         let mut left = patience;
         loop {
             match timeout(left, &mut granted).await {
-                Ok(Ok(answer)) => return answer,
+                Ok(Ok(answer)) => {
+                    let lease = answer?;
+                    if let (Some(check), Use::Command | Use::Transfer) = (&self.1, purpose) {
+                        check(lease.connection.identity())?;
+                    }
+                    return Ok(lease);
+                }
                 Ok(Err(_)) => return Err(failed(alias, &server, "the pool is closed")),
                 // A login that waits for a person has a limit of its own.
                 Err(_) if waits_for_login && self.login_notice(alias).is_some() => {
@@ -407,7 +423,7 @@ impl Pool {
 
 impl From<Arc<Shared>> for Pool {
     fn from(shared: Arc<Shared>) -> Self {
-        Self(shared)
+        Self(shared, None)
     }
 }
 
