@@ -87,6 +87,9 @@ fn text_of_job(job: &Job) -> String {
             "(run by {shell}, for the login shell is not a POSIX one)"
         ));
     }
+    if job.left_running == Some(true) {
+        line(text_of_left(job.interactive == Some(true)));
+    }
     if let Some(results) = &job.results {
         for result in results {
             line(&text_of_step(result));
@@ -134,6 +137,14 @@ fn text_of_job(job: &Job) -> String {
         (None, _) => {}
     }
     text
+}
+
+fn text_of_left(at_terminal: bool) -> &'static str {
+    if at_terminal {
+        "(what it left in the background ended with its terminal: for what has to go on use task_exec with detach: true)"
+    } else {
+        "(a process that it left in the background goes on for now; its output has ended, so the next line that it prints kills it: for what has to go on use detach: true, or give it an output of its own)"
+    }
 }
 
 fn text_of_bound(process: Option<Stopped>) -> String {

@@ -4,6 +4,7 @@
 
 mod apis;
 mod audit;
+mod background;
 mod cancel;
 mod contract;
 mod cuts;

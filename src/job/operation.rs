@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::error::{Error, Stopped};
 use crate::sftp::transfer::{Request, Summary, Transfer};
 use crate::sftp::{Notes, Progress, Roots};
+use crate::ssh::background::leaves_behind;
 use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
@@ -205,7 +206,7 @@ async fn execute(
     (bound, talk): (Bound, Option<Conversation>),
     cancel: &CancellationToken,
 ) {
-    let alias = job.alias.clone();
+    let (alias, is_at_terminal) = (job.alias.clone(), talk.is_some());
     let command = Command {
         alias: &alias,
         line,
@@ -227,6 +228,10 @@ async fn execute(
             if outcome.is_cut {
                 job.bounded = Some(true);
             }
+            // A terminal takes with it what was left at it, whatever that holds.
+            let is_left =
+                outcome.has_child || is_at_terminal && job.process.is_none() && leaves_behind(line);
+            job.left_running = is_left.then_some(true);
             let prompt = outcome.prompt.filter(|prompt| !prompt.trim().is_empty());
             if let (Some(true), Some(error), Some(prompt)) = (job.timed_out, &mut job.error, prompt)
             {

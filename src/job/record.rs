@@ -170,6 +170,9 @@ pub struct Job {
     /// What became of the remote process of a job that was stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Stopped>,
+    /// Whether a process that it left in the background holds its output, or its terminal, which has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_running: Option<bool>,
     /// Files that arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files_done: Option<usize>,

@@ -166,6 +166,7 @@ pub(super) async fn perform(
         }
     }
     job.shell = sequence.through_sh.then(|| "sh".to_owned());
+    job.left_running = sequence.has_child.then_some(true);
     job.keep(&stdout, &stderr);
     let (done, failed) = (
         results.len(),

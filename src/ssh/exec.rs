@@ -37,6 +37,8 @@ pub struct Outcome {
     pub ended: Ended,
     /// Whether its bound has left out some of its output.
     pub is_cut: bool,
+    /// Whether it has left a process in the background that holds its output, which ends here.
+    pub has_child: bool,
     /// The last lines of one at a terminal.
     pub prompt: Option<String>,
 }
@@ -57,6 +59,7 @@ impl Command<'_> {
             return Ok(Outcome {
                 ended: Ended::NotBegun,
                 is_cut: false,
+                has_child: false,
                 prompt: None,
             });
         };
@@ -68,11 +71,13 @@ impl Command<'_> {
         let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;
         session.set_bound(self.bound);
         let interruption = session.attend(self.limit, self.cancel).await;
-        let (is_cut, prompt) = (session.is_cut(), session.prompt());
+        let (is_cut, has_child) = (session.is_cut(), session.has_child());
+        let prompt = session.prompt();
         let ended = session.conclude(interruption, pool, self.alias).await?;
         Ok(Outcome {
             ended,
             is_cut,
+            has_child,
             prompt,
         })
     }

@@ -1,6 +1,7 @@
 //! SSH: connections, host keys, the pool, and commands.
 
 mod authenticate;
+pub mod background;
 mod bound;
 mod capture;
 pub mod checksum;

@@ -26,6 +26,8 @@ pub struct Sequence<'a> {
     directory: Option<String>,
     /// Whether the login shell cannot do it, and `sh` does it in its place.
     pub through_sh: bool,
+    /// Whether a process in the background holds the shell's output, which ends with the shell.
+    pub has_child: bool,
 }
 
 /// What came of one command.
@@ -63,6 +65,7 @@ impl<'a> Sequence<'a> {
             cancel,
             directory: None,
             through_sh: false,
+            has_child: false,
         }
     }
 
@@ -115,16 +118,17 @@ impl<'a> Sequence<'a> {
                 if take(outcome(ended)) && session.goes_on() {
                     continue;
                 }
-                session.end().await;
+                self.has_child |= session.end().await;
                 return Ok(index + 1);
             }
+            self.has_child |= session.has_child();
             let ended = session
                 .conclude(interruption, self.pool, self.alias)
                 .await?;
             take(outcome(ended));
             return Ok(index + 1);
         }
-        session.end().await;
+        self.has_child |= session.end().await;
         Ok(lines.len())
     }
 

@@ -90,6 +90,8 @@ pub(super) struct Session<'a> {
     refused: bool,
     closed: bool,
     closed_by_server: bool,
+    /// Whether a child has kept the channel open after the process's end.
+    has_child: bool,
 }
 
 /// What a session runs.
@@ -161,6 +163,7 @@ impl<'a> Session<'a> {
             refused: false,
             closed: false,
             closed_by_server: false,
+            has_child: false,
         })
     }
 
@@ -229,7 +232,8 @@ impl<'a> Session<'a> {
                 () = until(silent_until.min(lingers_until)), if silent_until.is_some() => {
                     let is_long = lingers_until.is_some_and(|end| Instant::now() >= end);
                     let lease = self.channel.lease();
-                    if linger == LAST_LINGER || is_long || !lease.connection().answers().await {
+                    self.has_child = linger == LAST_LINGER || is_long;
+                    if self.has_child || !lease.connection().answers().await {
                         return None;
                     }
                     linger = LAST_LINGER;
@@ -256,11 +260,25 @@ impl<'a> Session<'a> {
         self.attend(Some(limit), cancel).await
     }
 
-    /// Ends the input, and waits for a process that then ends.
-    pub(super) async fn end(mut self) {
+    /// Ends the input, and waits for a process that then ends. Gives whether a child of it holds its
+    /// output.
+    pub(super) async fn end(mut self) -> bool {
         let _ = self.channel.eof().await;
         self.await_end(END_PATIENCE).await;
+        let closing = async {
+            while !self.closed {
+                let message = self.channel.wait().await;
+                self.take(message);
+            }
+        };
+        let is_held = timeout(LINGER, closing).await.is_err() && self.exit.is_some();
         self.finish().await;
+        is_held
+    }
+
+    /// Whether a child holds the output of a process that has ended.
+    pub(super) fn has_child(&self) -> bool {
+        self.has_child
     }
 
     /// Answers the prompt that waits, if one does.
