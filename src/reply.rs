@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Stopped};
 use crate::job::{Job, Kind, Status, StepResult};
+use crate::readable::{make_readable, readable};
 
 /// A tool's answer.
 #[derive(Debug)]
@@ -16,7 +17,8 @@ pub struct Reply(CallToolResult);
 impl Reply {
     /// An answer with its text and its facts; `facts` has to serialise to an object.
     pub fn new(text: impl Into<String>, facts: &impl Serialize) -> Result<Self, Error> {
-        let mut result = CallToolResult::success(vec![ContentBlock::text(text.into())]);
+        let text = readable(&text.into()).into_owned();
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(to_value(facts)?);
         Ok(Self(result))
     }
@@ -53,20 +55,25 @@ impl Reply {
     /// A job as it stands: its result, or where to find it later.
     pub fn of_job(job: &Job) -> Self {
         let job = &job.for_answer();
-        let record = job.to_json();
+        let mut record = job.to_json();
+        make_readable(&mut record);
         if let Some(report) = job.failure() {
             return Self(report.to_result(Some(record)));
         }
-        let mut result = CallToolResult::success(vec![ContentBlock::text(text_of_job(job))]);
+        let text = readable(&text_of_job(job)).into_owned();
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(record);
         Self(result)
     }
 }
 
 fn to_value(facts: &impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(facts).map_err(|error| Error::Internal {
+    let mut value = serde_json::to_value(facts).map_err(|error| Error::Internal {
         reason: error.to_string(),
-    })
+    })?;
+    // Here, where it is not yet the text of a JSON value, which spells them otherwise.
+    make_readable(&mut value);
+    Ok(value)
 }
 
 fn pretty(value: &Value) -> String {

@@ -33,6 +33,7 @@ mod policy;
 mod pool;
 mod protocol;
 mod queue;
+mod readable;
 mod refused;
 mod restart;
 mod resume;

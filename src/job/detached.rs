@@ -70,6 +70,7 @@ pub(super) async fn start(
     let recorded = match context.pool.server(&job.alias) {
         Ok(server) => {
             job.place = Some(server.place());
+            job.encoding = context.pool.charset(&job.alias).name();
             *job = Arc::unwrap_or_clone(context.queue.put(job.clone()));
             context.queue.flush().await
         }

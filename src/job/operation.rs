@@ -222,6 +222,7 @@ async fn execute(
     } = context.outputs.begin(&job.id);
     match command.run(context.pool, &mut stdout, &mut stderr).await {
         Ok(outcome) => {
+            job.encoding = outcome.charset.name();
             job.keep(&stdout, &stderr);
             enter_command(job, outcome.ended, limit);
             // It may have ended by itself before it had to be stopped.

@@ -15,7 +15,7 @@ use super::record::Job;
 use crate::config::Config;
 use crate::error::Error;
 use crate::ssh::output::FEW;
-use crate::ssh::{Captured, HEAD, Output, TAIL};
+use crate::ssh::{Captured, KEPT, Output};
 use crate::store::{DataDirectory, blocking};
 
 /// A job that another process has just started is in no file yet; its output is left alone for
@@ -113,8 +113,8 @@ impl Outputs {
             return Ok(None);
         }
         let mut head = Vec::new();
-        file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
-        let rest = length.saturating_sub(TAIL as u64).max(head.len() as u64);
+        file.by_ref().take(KEPT as u64).read_to_end(&mut head)?;
+        let rest = length.saturating_sub(KEPT as u64).max(head.len() as u64);
         file.seek(SeekFrom::Start(rest))?;
         let mut tail = Vec::new();
         file.read_to_end(&mut tail)?;
@@ -123,7 +123,7 @@ impl Outputs {
 
     /// Puts head and tail of long outputs into a record that holds less of them.
     pub(super) fn fill_in(&self, job: &mut Job) -> io::Result<()> {
-        let mut truncated = false;
+        let (mut truncated, charset) = (false, job.charset());
         for (stream, text, bytes) in [
             (Stream::Stdout, &mut job.output, job.output_bytes),
             (Stream::Stderr, &mut job.stderr, job.stderr_bytes),
@@ -133,8 +133,9 @@ impl Outputs {
             };
             match self.ends(&job.id, stream, bytes)? {
                 Some(ends) => {
-                    *text = Some(ends.text());
-                    truncated |= ends.is_truncated();
+                    let shown = ends.shown(charset);
+                    *text = Some(shown.text);
+                    truncated |= shown.is_truncated;
                 }
                 None => truncated = true,
             }

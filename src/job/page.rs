@@ -7,7 +7,8 @@ use std::path::Path;
 
 use regex::bytes::Regex;
 
-use crate::ssh::{cut_at_start, whole_characters};
+use crate::readable::{is_binary, readable, sample, whole_sequences};
+use crate::ssh::Charset;
 
 /// A longer line is taken in parts.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -27,12 +28,14 @@ pub struct Selection {
     pub grep: Option<Regex>,
     /// Whether more may come: then what is cut at the end is held back for the next page.
     pub grows: bool,
+    /// What a file is written in.
+    pub charset: Charset,
 }
 
 /// A part of an output.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Its bytes, as text.
+    /// What a person or a model may read of its bytes.
     pub text: String,
     /// Where it begins, in bytes.
     pub offset: u64,
@@ -52,7 +55,11 @@ impl Selection {
 
     /// Reads the selected part of a text.
     pub fn read_text(&self, text: &str) -> io::Result<Page> {
-        self.read(Cursor::new(text), text.len() as u64)
+        let of_text = Self {
+            charset: Charset::Utf8,
+            ..self.clone()
+        };
+        of_text.read(Cursor::new(text), text.len() as u64)
     }
 
     fn read(&self, mut source: impl Read + Seek, length: u64) -> io::Result<Page> {
@@ -72,13 +79,14 @@ impl Selection {
         let most = (self.limit as u64).min(length - offset);
         source.take(most).read_to_end(&mut bytes)?;
         if self.tail.is_some() && offset > 0 {
-            let cut = cut_at_start(&bytes);
+            let cut = self.charset.cut_at_start(&bytes);
             bytes.drain(..cut);
             offset += cut as u64;
         }
         let mut next = offset + bytes.len() as u64;
         if next < length || self.grows {
-            let whole = whole_characters(&bytes);
+            let whole = whole_sequences(&bytes);
+            let whole = self.charset.whole_characters(&bytes[..whole]);
             // A full page without a whole character is given as it is, or the next would be the same.
             if whole > 0 || bytes.len() < self.limit {
                 bytes.truncate(whole);
@@ -86,16 +94,26 @@ impl Selection {
             }
         }
         Ok(Page {
-            text: String::from_utf8_lossy(&bytes).into_owned(),
+            text: self.shown(&bytes),
             offset,
             next,
             length,
         })
     }
 
+    /// What may be read of bytes.
+    fn shown(&self, bytes: &[u8]) -> String {
+        let decoded = self.charset.decode(bytes);
+        let is_binary = |part: &[u8]| is_binary(part, self.charset.decode(part).undecodable);
+        if is_binary(sample(bytes, false)) || is_binary(sample(bytes, true)) {
+            return format!("[binary data, {} bytes: not shown]\n", bytes.len());
+        }
+        readable(&decoded.text).into_owned()
+    }
+
     /// The lines that match: the first that fit, or the last where a tail is asked for.
     fn matching(&self, mut source: impl BufRead, offset: u64, length: u64) -> io::Result<Page> {
-        let mut found: VecDeque<Vec<u8>> = VecDeque::new();
+        let mut found: VecDeque<String> = VecDeque::new();
         let (mut size, mut next) = (0, offset);
         loop {
             let mut line = Vec::new();
@@ -109,12 +127,10 @@ impl Selection {
             if self.grows && !line.ends_with(b"\n") && (read as u64) < LONGEST_LINE {
                 break;
             }
-            let content = line.strip_suffix(b"\n").unwrap_or(&line);
-            if self
-                .grep
-                .as_ref()
-                .is_some_and(|grep| grep.is_match(content))
-            {
+            let line = self.shown(&line);
+            let content = line.strip_suffix('\n').unwrap_or(&line);
+            let grep = self.grep.as_ref();
+            if grep.is_some_and(|grep| grep.is_match(content.as_bytes())) {
                 if self.tail.is_none() && size + line.len() > self.limit && size > 0 {
                     break;
                 }
@@ -127,9 +143,8 @@ impl Selection {
                 size -= found.pop_front().map_or(0, |line| line.len());
             }
         }
-        let bytes: Vec<u8> = found.into_iter().flatten().collect();
         Ok(Page {
-            text: String::from_utf8_lossy(&bytes).into_owned(),
+            text: found.into_iter().collect(),
             offset,
             next,
             length,
@@ -248,6 +263,40 @@ mod tests {
         assert_eq!((first.text.as_str(), first.next), ("two\n", 14));
         let rest = grep(|selection| selection.offset = 14);
         assert_eq!((rest.text.as_str(), rest.next), ("two again\n", 24));
+    }
+
+    #[test]
+    fn pages_are_readable_and_matched_as_they_are_read() {
+        let bytes = "\x1b[31merror\x1b[0m one\r\n10%\r100%\nerror two\n".as_bytes();
+        let read = |change: fn(&mut Selection)| {
+            let mut selection = Selection {
+                limit: 1000,
+                ..Selection::default()
+            };
+            change(&mut selection);
+            selection
+                .read(Cursor::new(bytes), bytes.len() as u64)
+                .unwrap()
+        };
+        assert_eq!(read(|_| {}).text, "error one\n100%\nerror two\n");
+        let errors = read(|selection| selection.grep = Some(Regex::new("^error .*e$").unwrap()));
+        assert_eq!(errors.text, "error one\n");
+        let cut = read(|selection| selection.limit = 12);
+        assert_eq!((cut.text.as_str(), cut.next), ("error", 10));
+        let gbk = Charset::named("gbk").unwrap();
+        let selection = Selection {
+            limit: 12,
+            charset: gbk,
+            grep: None,
+            ..Selection::default()
+        };
+        let page = selection
+            .read(Cursor::new(gbk.encode("中文中文\n中文\n")), 14)
+            .unwrap();
+        assert_eq!((page.text.as_str(), page.next), ("中文中文\n", 9));
+        let noise = [0x7F, b'E', b'L', b'F', 0, 1, 2, 3].repeat(10);
+        let page = selection.read(Cursor::new(noise), 80).unwrap();
+        assert_eq!(page.text, "[binary data, 12 bytes: not shown]\n");
     }
 
     #[test]

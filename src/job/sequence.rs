@@ -167,6 +167,7 @@ pub(super) async fn perform(
     }
     job.shell = sequence.through_sh.then(|| "sh".to_owned());
     job.left_running = sequence.has_child.then_some(true);
+    job.encoding = sequence.charset.name();
     job.keep(&stdout, &stderr);
     let (done, failed) = (
         results.len(),
@@ -200,6 +201,7 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
         stderr,
         ended,
         is_cut,
+        charset,
         duration,
     } = outcome;
     let mut process = None;
@@ -227,8 +229,8 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
         step: index + 1,
         command: hide(step.command()).into_owned(),
         success: error.is_none(),
-        output: stdout.text(),
-        stderr: stderr.text(),
+        output: stdout.shown(charset).text,
+        stderr: stderr.shown(charset).text,
         exit_code,
         duration: millis(duration),
         line_count: stdout.lines(),

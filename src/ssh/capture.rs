@@ -1,6 +1,10 @@
 //! What is kept of a stream of any length: its head, its tail, and how much there was.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+
+use super::charset::Charset;
+use crate::readable::{is_binary, readable, sample, whole_sequences};
 
 /// Bytes kept of the beginning. With [`TAIL`], what a model can usefully read in one answer.
 pub const HEAD: usize = 16 * 1024;
@@ -10,6 +14,10 @@ pub const TAIL: usize = 16 * 1024;
 /// What stands where a middle part was left out, around the number of its bytes.
 const MARK: &str = "\n[… ";
 const MARK_END: &str = " bytes left out: task_output has them …]\n";
+
+/// Bytes that are kept in memory of either end: more than is shown, for what a terminal would not leave
+/// on its screen, such as the steps of a progress bar, is not shown.
+pub(crate) const KEPT: usize = 4 * HEAD;
 
 /// A stream's head and tail; memory stays bounded whatever the stream's length.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +29,17 @@ pub struct Captured {
     last: Option<u8>,
     /// Whether bytes were skipped.
     has_gap: bool,
+}
+
+/// What is shown of a stream.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Its text, or a line that says why there is none.
+    pub text: String,
+    /// Whether a middle part was left out.
+    pub is_truncated: bool,
+    /// Whether it is no text.
+    pub is_binary: bool,
 }
 
 impl Captured {
@@ -41,12 +60,12 @@ impl Captured {
         let room = if self.has_gap {
             0
         } else {
-            HEAD - self.head.len()
+            KEPT - self.head.len()
         };
         let (head, rest) = bytes.split_at(bytes.len().min(room));
         self.head.extend_from_slice(head);
-        let rest = &rest[rest.len().saturating_sub(TAIL)..];
-        let surplus = (self.tail.len() + rest.len()).saturating_sub(TAIL);
+        let rest = &rest[rest.len().saturating_sub(KEPT)..];
+        let surplus = (self.tail.len() + rest.len()).saturating_sub(KEPT);
         self.tail.drain(..surplus);
         self.tail.extend(rest);
     }
@@ -76,34 +95,86 @@ impl Captured {
         (!self.has_gap).then_some(lines)
     }
 
-    /// Whether bytes between head and tail were dropped.
-    pub fn is_truncated(&self) -> bool {
-        self.dropped() > 0
-    }
-
     fn dropped(&self) -> u64 {
         self.total - (self.head.len() + self.tail.len()) as u64
     }
 
-    /// The text, without trailing newlines (as a shell's `$(…)` gives it), with a line that says
-    /// what was left out. Bytes that are not UTF-8 are replaced.
-    pub fn text(&self) -> String {
-        let tail: Vec<u8> = self.tail.iter().copied().collect();
-        let text = if self.is_truncated() {
-            let head = &self.head[..whole_characters(&self.head)];
-            let cut = cut_at_start(&tail);
-            let dropped = self.total - (head.len() + tail.len() - cut) as u64;
-            format!(
-                "{}{MARK}{dropped}{MARK_END}{}",
-                String::from_utf8_lossy(head),
-                String::from_utf8_lossy(&tail[cut..])
-            )
-        } else {
-            let whole = [self.head.as_slice(), tail.as_slice()].concat();
-            String::from_utf8_lossy(&whole).into_owned()
-        };
-        text.trim_end_matches(['\n', '\r']).to_owned()
+    /// Whether a short stream's text says all that its bytes do.
+    pub(super) fn is_faithful(&self) -> bool {
+        let is_shown = |text| matches!(readable(text), Cow::Borrowed(_));
+        self.dropped() == 0 && std::str::from_utf8(&self.head).is_ok_and(is_shown)
     }
+
+    /// The text, as a terminal would leave it on its screen, without trailing newlines (as a shell's
+    /// `$(…)` gives it), with a line that says what was left out.
+    pub fn shown(&self, charset: Charset) -> Shown {
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        let ends = [sample(&self.head, false), sample(&tail, true)];
+        if ends
+            .iter()
+            .any(|end| is_binary(end, charset.decode(end).undecodable))
+        {
+            return Shown {
+                text: format!("[binary data, {} bytes: not shown]", self.total),
+                is_binary: true,
+                is_truncated: false,
+            };
+        }
+        let (text, left_out) = if self.dropped() > 0 {
+            self.of_both_ends(&tail, charset)
+        } else {
+            let whole = charset.decode(&[self.head.as_slice(), &tail].concat());
+            shortened(&readable(&whole.text))
+        };
+        Shown {
+            text: text.trim_end_matches(['\n', '\r']).to_owned(),
+            is_truncated: left_out > 0,
+            is_binary: false,
+        }
+    }
+
+    /// The text of both ends, and how many bytes that leaves out.
+    fn of_both_ends(&self, tail: &[u8], charset: Charset) -> (String, u64) {
+        let head = &self.head[..whole_sequences(&self.head)];
+        let head = &head[..charset.whole_characters(head)];
+        let tail = &tail[charset.cut_at_start(tail)..];
+        let [before, after] = [head, tail].map(|end| charset.decode(end).text);
+        let [before, after] = [readable(&before), readable(&after)];
+        let (first, last) = (beginning(&before, HEAD), ending(&after, TAIL));
+        let not_shown = before.len() - first.len() + after.len() - last.len();
+        let left_out = self.total - (head.len() + tail.len()) as u64 + not_shown as u64;
+        (joined(first, left_out, last), left_out)
+    }
+
+    /// The text alone.
+    pub fn text(&self) -> String {
+        self.shown(Charset::Utf8).text
+    }
+}
+
+/// A text, or both its ends where it is too long, and how many bytes are left out.
+fn shortened(text: &str) -> (String, u64) {
+    if text.len() <= HEAD + TAIL {
+        return (text.to_owned(), 0);
+    }
+    let (first, last) = (beginning(text, HEAD), ending(text, TAIL));
+    let left_out = (text.len() - first.len() - last.len()) as u64;
+    (joined(first, left_out, last), left_out)
+}
+
+fn joined(first: &str, left_out: u64, last: &str) -> String {
+    format!("{first}{MARK}{left_out}{MARK_END}{last}")
+}
+
+/// The first whole characters of a text.
+fn beginning(text: &str, most: usize) -> &str {
+    &text[..whole_characters(&text.as_bytes()[..text.len().min(most)])]
+}
+
+/// The last whole characters of a text.
+fn ending(text: &str, most: usize) -> &str {
+    let start = text.len().saturating_sub(most);
+    &text[start + cut_at_start(&text.as_bytes()[start..])..]
 }
 
 /// The beginning and the end of a text of at most `most` bytes. The text may leave out a middle part
@@ -157,12 +228,16 @@ mod tests {
         captured
     }
 
+    fn is_truncated(captured: &Captured) -> bool {
+        captured.shown(Charset::Utf8).is_truncated
+    }
+
     #[test]
     fn short_streams_are_whole() {
         let captured = captured(b"one\ntwo\n");
         assert_eq!(captured.text(), "one\ntwo");
         assert_eq!(
-            (captured.lines(), captured.is_truncated()),
+            (captured.lines(), is_truncated(&captured)),
             (Some(2), false)
         );
     }
@@ -177,7 +252,7 @@ mod tests {
     #[test]
     fn a_stream_of_head_and_tail_s_length_is_whole() {
         let bytes = vec![b'x'; HEAD + TAIL];
-        assert!(!captured(&bytes).is_truncated());
+        assert!(!is_truncated(&captured(&bytes)));
         assert_eq!(captured(&bytes).text().len(), HEAD + TAIL);
     }
 
@@ -220,6 +295,41 @@ mod tests {
         );
         assert!(text.contains(" 1000 bytes"));
         assert_eq!((captured.total(), captured.lines()), (1008, None));
+    }
+
+    #[test]
+    fn a_progress_bar_is_its_last_state_however_long_it_was() {
+        let bar: String = (0..=100)
+            .map(|part| format!("\r\x1b[32m{part:>800}%\x1b[0m"))
+            .collect();
+        let text = format!("begun\n{bar}\ndone\n");
+        let shown = captured(text.as_bytes()).shown(Charset::Utf8);
+        assert_eq!(shown.text, format!("begun\n{:>800}%\ndone", 100));
+        assert!(!shown.is_truncated);
+        let longer = captured(text.repeat(10).as_bytes()).shown(Charset::Utf8);
+        assert!(
+            longer.is_truncated && !longer.text.contains('\x1b'),
+            "{}",
+            longer.text
+        );
+    }
+
+    #[test]
+    fn binary_data_is_counted_and_not_shown() {
+        let mut captured = captured(b"header\n");
+        captured.push(&[0x7F, b'E', b'L', b'F', 0, 1, 2, 3].repeat(10_000));
+        let shown = captured.shown(Charset::Utf8);
+        assert_eq!(shown.text, "[binary data, 80007 bytes: not shown]");
+        assert!(shown.is_binary && !shown.is_truncated);
+    }
+
+    #[test]
+    fn other_encodings_are_decoded_also_where_a_part_is_left_out() {
+        let gbk = Charset::named("gbk").unwrap();
+        let text = "中文 line\n".repeat(30_000);
+        let shown = captured(&gbk.encode(&text)).shown(gbk);
+        assert!(shown.is_truncated && shown.text.starts_with("中文 line\n中文"));
+        assert!(shown.text.ends_with("line\n中文 line"), "{}", shown.text);
     }
 
     #[test]

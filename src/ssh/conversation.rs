@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::{Regex, RegexBuilder};
 use tokio::time::Instant;
 
+use super::charset::Charset;
 use super::secrecy::{Redactor, asks_for_secret};
 use crate::secret::remember;
 use crate::terminal::Screen;
@@ -159,8 +160,13 @@ impl Conversation {
         }
     }
 
-    /// Takes what the terminal shows next, and gives it in plain text without secrets.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> String {
+    /// Has the other side speak this encoding.
+    pub(super) fn speak(&mut self, charset: Charset) {
+        self.screen = Screen::of(charset);
+    }
+
+    /// Takes what the terminal shows next, and gives it without secrets.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
         let text = self.screen.take(bytes);
         self.pending.push_str(&text);
         if let Some(rest) = self.pending.strip_prefix(&self.echo) {
@@ -178,13 +184,12 @@ impl Conversation {
             self.burst = self.burst.saturating_sub(surplus);
         }
         (self.changed, self.looked) = (Instant::now(), false);
-        self.redactor.take(&text)
+        self.redactor.take(bytes)
     }
 
     /// What was held back for an end that did not come.
-    pub(super) fn rest(&mut self) -> String {
-        let rest = self.screen.rest();
-        self.redactor.take(&rest) + &self.redactor.rest()
+    pub(super) fn rest(&mut self) -> Vec<u8> {
+        self.redactor.rest()
     }
 
     /// When to look for a prompt.
@@ -338,12 +343,13 @@ mod tests {
         let mut shown = talk.take(b"hunter2 is shown until it is known. Password of this name: ");
         assert!(talk.answer().is_some());
         for part in ["hun", "ter2\r\nhunter", "2 k3y\r\n"] {
-            shown += &talk.take(part.as_bytes());
+            shown.extend(talk.take(part.as_bytes()));
         }
         assert!(talk.prompt().contains("*** k3y"), "{}", talk.prompt());
-        shown += &talk.rest();
-        let expected = "hunter2 is shown until it is known. Password of this name: ***\n*** k3y\n";
-        assert_eq!(shown, expected);
+        shown.extend(talk.rest());
+        let expected =
+            "hunter2 is shown until it is known. Password of this name: ***\r\n*** k3y\r\n";
+        assert_eq!(String::from_utf8(shown).unwrap(), expected);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::bound::Bound;
+use super::charset::Charset;
 use super::conversation::Conversation;
 use super::ended::Ended;
 use super::output::Output;
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub is_cut: bool,
     /// Whether it has left a process in the background that holds its output, which ends here.
     pub has_child: bool,
+    /// What it printed in.
+    pub charset: Charset,
     /// The last lines of one at a terminal.
     pub prompt: Option<String>,
 }
@@ -55,11 +58,12 @@ impl Command<'_> {
     ) -> Result<Outcome, Error> {
         let patience = patience(self.limit);
         let opened = open(pool, self.alias, patience, self.cancel).await?;
-        let Some((channel, posix)) = opened else {
+        let Some((channel, shell)) = opened else {
             return Ok(Outcome {
                 ended: Ended::NotBegun,
                 is_cut: false,
                 has_child: false,
+                charset: Charset::default(),
                 prompt: None,
             });
         };
@@ -68,7 +72,7 @@ impl Command<'_> {
             None if self.is_script => Input::Script(self.line),
             None => Input::Nothing(self.line),
         };
-        let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;
+        let mut session = Session::begin(channel, input, shell, stdout, stderr).await?;
         session.set_bound(self.bound);
         let interruption = session.attend(self.limit, self.cancel).await;
         let (is_cut, has_child) = (session.is_cut(), session.has_child());
@@ -78,6 +82,7 @@ impl Command<'_> {
             ended,
             is_cut,
             has_child,
+            charset: shell.charset,
             prompt,
         })
     }

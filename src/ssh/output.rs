@@ -91,10 +91,12 @@ impl Output {
         self.spool.write().await;
     }
 
-    /// Writes the last bytes, unless nothing was written before and there are few.
+    /// Writes the last bytes, unless nothing was written before and they are few, of which a record's
+    /// text leaves out nothing.
     pub async fn finish(&mut self) {
         self.release();
-        if self.spool.has_file() || self.captured.total() > FEW {
+        let is_short = self.captured.total() <= FEW && self.captured.is_faithful();
+        if self.spool.has_file() || !is_short {
             self.spool.write().await;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Regex, bytes};
 
 use crate::secret::MASK;
 
@@ -35,8 +35,8 @@ pub fn is_harmless(prompt: &str, answer: &str) -> bool {
 pub(super) struct Redactor {
     /// The longest first: one may begin with another.
     secrets: Vec<String>,
-    any: Option<Regex>,
-    held: String,
+    any: Option<bytes::Regex>,
+    held: Vec<u8>,
 }
 
 impl Redactor {
@@ -57,56 +57,61 @@ impl Redactor {
             .collect();
         // An answer that is too long for an expression is left out, as the shortest are.
         self.any = (!each.is_empty())
-            .then(|| Regex::new(&each.join("|")).ok())
+            .then(|| bytes::Regex::new(&each.join("|")).ok())
             .flatten();
     }
 
     /// A whole text without the secrets.
     pub(super) fn redact(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.without(text.as_bytes())).into_owned()
+    }
+
+    fn without(&self, bytes: &[u8]) -> Vec<u8> {
         match &self.any {
-            Some(any) => any.replace_all(text, MASK).into_owned(),
-            None => text.to_owned(),
+            Some(any) => any.replace_all(bytes, MASK.as_bytes()).into_owned(),
+            None => bytes.to_vec(),
         }
     }
 
     /// Takes the next part, and gives what can be no secret's beginning.
-    pub(super) fn take(&mut self, part: &str) -> String {
+    pub(super) fn take(&mut self, part: &[u8]) -> Vec<u8> {
         let Some(any) = &self.any else {
-            return part.to_owned();
+            return part.to_vec();
         };
-        self.held.push_str(part);
-        let mut plain = String::new();
-        let mut rest = self.held.as_str();
+        self.held.extend_from_slice(part);
+        let mut plain = Vec::new();
+        let mut rest = self.held.as_slice();
         let rest = loop {
             let sure = rest.len() - self.beginning_at_end(rest);
             match any.find(rest) {
                 // What comes may make a longer secret of it.
                 Some(found) if found.start() < sure => {
-                    plain.push_str(&rest[..found.start()]);
-                    plain.push_str(MASK);
+                    plain.extend_from_slice(&rest[..found.start()]);
+                    plain.extend_from_slice(MASK.as_bytes());
                     rest = &rest[found.end()..];
                 }
                 _ => {
-                    plain.push_str(&rest[..sure]);
+                    plain.extend_from_slice(&rest[..sure]);
                     break &rest[sure..];
                 }
             }
         };
-        self.held = rest.to_owned();
+        self.held = rest.to_vec();
         plain
     }
 
     /// What was held back for a secret that did not come.
-    pub(super) fn rest(&mut self) -> String {
+    pub(super) fn rest(&mut self) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
-        self.redact(&held)
+        self.without(&held)
     }
 
     /// The length of the longest beginning of a secret, short of its end, that ends the text.
-    fn beginning_at_end(&self, text: &str) -> usize {
+    fn beginning_at_end(&self, text: &[u8]) -> usize {
         let of_one = |secret: &String| {
-            let ends = secret.char_indices().map(|(end, _)| end);
-            ends.filter(|end| text.ends_with(&secret[..*end])).max()
+            let secret = secret.as_bytes();
+            let mut ends = (1..secret.len()).rev();
+            ends.find(|end| text.ends_with(&secret[..*end]))
         };
         let longest = self.secrets.iter().filter_map(of_one).max();
         longest.unwrap_or_default()
@@ -125,13 +130,11 @@ mod tests {
             for secret in ["hunter2", "hunter22", "äöüß!", "abc"] {
                 redactor.add(secret);
             }
-            let characters: Vec<_> = text.chars().collect();
-            let parts = characters.chunks(size);
-            let mut plain: String = parts
-                .map(|part| redactor.take(&part.iter().collect::<String>()))
-                .collect();
-            plain.push_str(&redactor.rest());
+            let parts = text.as_bytes().chunks(size);
+            let mut plain: Vec<u8> = parts.flat_map(|part| redactor.take(part)).collect();
+            plain.extend(redactor.rest());
             let expected = "*** hunt *** *** hun*** x hunter";
+            let plain = String::from_utf8(plain).unwrap();
             assert_eq!(plain, expected, "in parts of {size}");
         }
     }

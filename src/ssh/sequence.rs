@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bound::Bound;
 use super::capture::Captured;
+use super::charset::Charset;
 use super::ended::Ended;
 use super::output::Output;
 use super::pool::{Pool, patience};
@@ -28,6 +29,8 @@ pub struct Sequence<'a> {
     pub through_sh: bool,
     /// Whether a process in the background holds the shell's output, which ends with the shell.
     pub has_child: bool,
+    /// What the commands print in.
+    pub charset: Charset,
 }
 
 /// What came of one command.
@@ -41,6 +44,8 @@ pub struct Outcome {
     pub ended: Ended,
     /// Whether its bound has left out some of its output.
     pub is_cut: bool,
+    /// What it printed in.
+    pub charset: Charset,
     /// How long it took.
     pub duration: Duration,
 }
@@ -66,6 +71,7 @@ impl<'a> Sequence<'a> {
             directory: None,
             through_sh: false,
             has_child: false,
+            charset: Charset::default(),
         }
     }
 
@@ -85,6 +91,7 @@ impl<'a> Sequence<'a> {
             take(Outcome::not_begun());
             return Ok(1);
         };
+        let charset = self.charset;
         for (index, line) in lines.iter().enumerate() {
             let started = Instant::now();
             let token = format!("{}:", random::hex::<8>());
@@ -109,6 +116,7 @@ impl<'a> Sequence<'a> {
                 stderr,
                 ended,
                 is_cut,
+                charset,
                 duration: started.elapsed(),
             };
             let report = report.as_deref().and_then(|report| report.split_once(' '));
@@ -146,17 +154,18 @@ impl<'a> Sequence<'a> {
         }
         let patience = patience(None);
         let opened = open(self.pool, self.alias, patience, self.cancel).await?;
-        let Some((channel, posix)) = opened else {
+        let Some((channel, nature)) = opened else {
             return Ok(None);
         };
-        self.through_sh = !posix;
-        let shell = if posix {
+        self.through_sh = !nature.is_posix;
+        self.charset = nature.charset;
+        let shell = if nature.is_posix {
             "exec \"${SHELL:-/bin/sh}\""
         } else {
             "exec sh"
         };
         let input = Input::Typed(shell);
-        let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;
+        let mut session = Session::begin(channel, input, nature, stdout, stderr).await?;
         // What start-up files print is no command's output.
         let token = format!("{}:", random::hex::<8>());
         let enter = match &self.directory {
@@ -203,6 +212,7 @@ impl Outcome {
             stderr: Captured::default(),
             ended: Ended::NotBegun,
             is_cut: false,
+            charset: Charset::default(),
             duration: Duration::ZERO,
         }
     }

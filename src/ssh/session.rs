@@ -8,12 +8,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::bound::{Allowance, Bound};
+use super::charset::Charset;
 use super::conversation::Conversation;
 use super::ended::{Ended, Interruption};
 use super::marker::Marker;
 use super::output::{Output, due};
 use super::pool::{Lease, OpenChannel, Pool, Use};
 use super::script::{SHELL, on_stdin};
+use super::shell::Nature;
 use super::step::Step;
 use super::stop;
 use crate::error::{Error, Stopped};
@@ -45,19 +47,20 @@ const TERMINAL_SIZE: (u32, u32) = (250, 50);
 /// The data type of standard error (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
 
-/// Opens a channel for a command of `alias`, waiting for one at most `patience`. Gives also whether its
-/// login shell is a POSIX one; `None` if that was cancelled.
+/// Opens a channel for a command of `alias`, waiting for one at most `patience`. Gives also what its
+/// login shell is like; `None` if that was cancelled.
 pub(super) async fn open(
     pool: &Pool,
     alias: &str,
     patience: Duration,
     cancel: &CancellationToken,
-) -> Result<Option<(OpenChannel, bool)>, Error> {
+) -> Result<Option<(OpenChannel, Nature)>, Error> {
     let open = async {
         let shell = pool.shell(alias);
-        let posix = shell.is_posix(pool, alias, patience).await?;
+        let mut nature = shell.nature(pool, alias, patience).await?;
+        nature.charset = pool.charset(alias);
         let channel = pool.open(alias, Use::Command, patience).await?;
-        Ok(Some((channel, posix)))
+        Ok(Some((channel, nature)))
     };
     tokio::select! {
         opened = open => opened,
@@ -80,6 +83,7 @@ pub(super) struct Session<'a> {
     announcement: Option<Marker>,
     stdout: &'a mut Output,
     stderr: &'a mut Output,
+    charset: Charset,
     step: Option<Step>,
     /// What is said to a command at a terminal.
     talk: Option<Box<Conversation>>,
@@ -107,18 +111,22 @@ pub(super) enum Input<'l> {
 }
 
 impl<'a> Session<'a> {
-    /// Runs a command line in the login shell; with `announce`, a POSIX one, it tells its process group.
+    /// Runs a command line in the login shell; a POSIX one tells its process group.
     pub(super) async fn begin(
         channel: OpenChannel,
         input: Input<'_>,
-        announce: bool,
+        shell: Nature,
         stdout: &'a mut Output,
         stderr: &'a mut Output,
     ) -> Result<Self, Error> {
         let is_silent = matches!(input, Input::Nothing(_) | Input::Script(_));
+        let charset = shell.charset;
         let (line, talk, is_script) = match input {
             Input::Nothing(line) | Input::Typed(line) => (line, None, false),
-            Input::Talk(line, talk) => (line, Some(talk), false),
+            Input::Talk(line, mut talk) => {
+                talk.speak(charset);
+                (line, Some(talk), false)
+            }
             Input::Script(line) => (line, None, true),
         };
         if talk.is_some() {
@@ -128,7 +136,7 @@ impl<'a> Session<'a> {
                 .await;
             asked.map_err(|error| channel.lease().refusal(error.to_string()))?;
         }
-        let announcement = (announce || is_script).then(Marker::new);
+        let announcement = (shell.is_posix || is_script).then(Marker::new);
         // On the same line as the command: an error in it is reported as ever.
         let prefix = announcement
             .as_ref()
@@ -139,11 +147,11 @@ impl<'a> Session<'a> {
         } else {
             (prefix + line, None)
         };
-        let sent = channel.exec(true, line).await;
+        let sent = channel.exec(true, charset.encode(&line)).await;
         sent.map_err(|error| channel.lease().refusal(error.to_string()))?;
         if let Some(script) = script {
             // What is not taken shows in the outcome.
-            let _ = channel.data(script.as_bytes()).await;
+            let _ = channel.data(charset.encode(&script).as_slice()).await;
         }
         if is_silent {
             // A command that reads its input finds the end of it.
@@ -154,6 +162,7 @@ impl<'a> Session<'a> {
             announcement,
             stdout,
             stderr,
+            charset,
             step: None,
             talk,
             bound: Bound::default(),
@@ -189,7 +198,8 @@ impl<'a> Session<'a> {
     /// Types to the process, and begins a step that ends with a line of `token` on both streams.
     pub(super) async fn type_in(&mut self, text: &str, token: &str) -> Result<(), Error> {
         self.step = Some(Step::until(token));
-        let sent = self.channel.data(text.as_bytes()).await;
+        let text = self.charset.encode(text);
+        let sent = self.channel.data(text.as_slice()).await;
         sent.map_err(|error| self.channel.lease().refusal(error.to_string()))
     }
 
@@ -285,7 +295,8 @@ impl<'a> Session<'a> {
     async fn answer(&mut self) {
         if let Some(answer) = self.talk.as_mut().and_then(|talk| talk.answer()) {
             // A line that is lost is noticed by who reads from it.
-            let _ = self.channel.data(answer.as_bytes()).await;
+            let answer = self.charset.encode(&answer);
+            let _ = self.channel.data(answer.as_slice()).await;
         }
     }
 
@@ -348,7 +359,7 @@ impl<'a> Session<'a> {
                     None => data.to_vec(),
                 };
                 if let Some(talk) = &mut self.talk {
-                    self.stdout.push(talk.take(&data).as_bytes());
+                    self.stdout.push(&talk.take(&data));
                 }
             }
             Some(ChannelMsg::Data { data }) => {
@@ -400,7 +411,7 @@ impl<'a> Session<'a> {
 
     async fn finish(&mut self) {
         if let Some(talk) = &mut self.talk {
-            self.stdout.push(talk.rest().as_bytes());
+            self.stdout.push(&talk.rest());
         }
         if let Some(announcement) = &mut self.announcement {
             self.stderr.push(&announcement.rest());

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::job::{Job, JobId, Page, Selection, Status, Stream};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
+use crate::ssh::Charset;
 
 /// Bytes of a page, unless asked for otherwise: what a model can usefully read at once.
 const PAGE: usize = 32 * 1024;
@@ -84,6 +85,7 @@ impl Orchestrator {
             limit: output.limit.0.clamp(1, LONGEST_PAGE),
             tail: output.tail.map(|tail| tail.0),
             grows: false,
+            charset: Charset::default(),
             grep: grep.map_err(|error| {
                 Error::invalid("grep", format!("is not a regular expression: {error}"))
             })?,

@@ -13,7 +13,7 @@ use crate::reply::Reply;
 use crate::secret::{Secret, Vault};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
-use crate::ssh::{check_totp, has_agent};
+use crate::ssh::{Charset, check_totp, has_agent};
 use crate::store::blocking;
 use crate::store::servers::{Server, Shown};
 
@@ -53,6 +53,8 @@ struct Add {
     plain: Option<bool>,
     /// Refuse what runs or changes something there.
     readonly: Option<bool>,
+    /// What it prints in, if not UTF-8: gbk, shift_jis, cp850.
+    encoding: Option<String>,
 }
 
 /// What was kept.
@@ -111,6 +113,14 @@ impl Add {
         if self.port == Some(0) {
             return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
         }
+        if let Some(encoding) = &self.encoding
+            && Charset::named(encoding).is_none()
+        {
+            return Err(Error::invalid(
+                "encoding",
+                "names no encoding that is known here",
+            ));
+        }
         if let Some(fingerprint) = &self.host_key_fingerprint {
             fingerprinted("hostKeyFingerprint", fingerprint)?;
         }
@@ -136,6 +146,7 @@ impl Add {
             ssh_config_host: self.ssh_config_host,
             plain: self.plain,
             readonly: self.readonly,
+            encoding: self.encoding,
         };
         Ok((self.alias, server))
     }
