@@ -206,10 +206,8 @@ fn sequence_length(rest: &str) -> usize {
 
 /// The length of a control string with its end; 0 if it has none.
 fn string_length(rest: &str) -> usize {
-    let mut ends = rest
-        .char_indices()
-        .take_while(|(start, _)| *start < LONGEST_STRING);
-    while let Some((start, character)) = ends.next() {
+    let begins_within = |(start, _): &(usize, char)| *start < LONGEST_STRING;
+    for (start, character) in rest.char_indices().take_while(begins_within) {
         match character {
             '\x07' | '\u{9c}' => return start + character.len_utf8(),
             '\x1b' if rest[start + 1..].starts_with('\\') => return start + 2,
@@ -274,7 +272,7 @@ mod tests {
     fn text_in_any_encoding_is_no_binary() {
         let undecodable = |bytes: &[u8]| bytes.utf8_chunks().map(|part| part.invalid().len()).sum();
         let random: Vec<u8> = (0u32..2000)
-            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0])
             .collect();
         for bytes in [
             &b"\x7fELF\x02\x01\x01\0\0\0\0\0"[..],

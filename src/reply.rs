@@ -84,7 +84,12 @@ fn text_of_job(job: &Job) -> String {
     if job.status.is_live() {
         return text_of_live_job(job);
     }
-    let mut text = format!("Direct result (task {}):", job.id);
+    // It is recorded as completed, and did not end by itself.
+    let bounded = match (job.bounded, job.process) {
+        (Some(true), Some(_)) => ", bounded",
+        _ => "",
+    };
+    let mut text = format!("Direct result (task {}){bounded}:", job.id);
     let mut line = |line: &str| {
         text.push('\n');
         text.push_str(line);
@@ -96,6 +101,11 @@ fn text_of_job(job: &Job) -> String {
     }
     if job.left_running == Some(true) {
         line(text_of_left(job.interactive == Some(true)));
+    }
+    if job.pager_quit == Some(true) {
+        line(
+            "(a pager waited for keys and was quit; what it had not shown is missing: use --no-pager, or end the command with | cat)",
+        );
     }
     if let Some(results) = &job.results {
         for result in results {
@@ -112,7 +122,7 @@ fn text_of_job(job: &Job) -> String {
         line(&format!("(the whole output is not kept: {problem})"));
     }
     if job.bounded == Some(true) {
-        line(&text_of_bound(job.process));
+        line(&text_of_bound(job.process, job.bounded_by.as_deref()));
     }
     if job.status == Status::Completed {
         match (&output, job.kind) {
@@ -154,14 +164,15 @@ fn text_of_left(at_terminal: bool) -> &'static str {
     }
 }
 
-fn text_of_bound(process: Option<Stopped>) -> String {
+fn text_of_bound(process: Option<Stopped>, bound: Option<&str>) -> String {
+    let bound = bound.unwrap_or("what it may print");
     match process {
-        Some(stopped) => {
-            format!("(bounded in lines or time; the command was {stopped})")
-        }
-        None => {
-            "(bounded in lines: further ones were left out; the command ended by itself)".to_owned()
-        }
+        Some(stopped) => format!(
+            "(bounded in lines or time: it was ended after {bound}; the command was {stopped} and has no exit status)"
+        ),
+        None => format!(
+            "(bounded in lines: what came after {bound} was left out; the command ended by itself)"
+        ),
     }
 }
 
@@ -173,7 +184,7 @@ fn text_of_step(result: &StepResult) -> String {
     }
     if result.bounded == Some(true) {
         text.push('\n');
-        text.push_str(&text_of_bound(result.process));
+        text.push_str(&text_of_bound(result.process, result.bounded_by.as_deref()));
     }
     for (part, title) in [(&result.output, ""), (&result.stderr, "--- stderr ---\n")] {
         if !part.is_empty() {

@@ -229,10 +229,13 @@ async fn execute(
             if outcome.is_cut {
                 job.bounded = Some(true);
             }
+            let reached = outcome.reached.filter(|_| job.bounded == Some(true));
+            job.bounded_by = reached.map(|reached| reached.to_string());
             // A terminal takes with it what was left at it, whatever that holds.
             let is_left =
                 outcome.has_child || is_at_terminal && job.process.is_none() && leaves_behind(line);
             job.left_running = is_left.then_some(true);
+            job.pager_quit = outcome.has_quit_pager.then_some(true);
             let prompt = outcome.prompt.filter(|prompt| !prompt.trim().is_empty());
             if let (Some(true), Some(error), Some(prompt)) = (job.timed_out, &mut job.error, prompt)
             {

@@ -1,14 +1,15 @@
 //! A page of a job's output: a part by position, the last lines, or the lines that match.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use regex::bytes::Regex;
 
 use crate::readable::{is_binary, readable, sample, whole_sequences};
 use crate::ssh::Charset;
+use crate::store::Kept;
 
 /// A longer line is taken in parts.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -43,14 +44,16 @@ pub struct Page {
     pub next: u64,
     /// How long the output is.
     pub length: u64,
+    /// What of it can be read nowhere: a middle part of a long one.
+    pub missing: Range<u64>,
 }
 
 impl Selection {
     /// Reads the selected part of a file.
     pub fn read_file(&self, path: &Path) -> io::Result<Page> {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        self.read(file, length)
+        let kept = Kept::open(path)?;
+        let (length, missing) = (kept.length(), kept.gap());
+        self.read(kept, length, missing)
     }
 
     /// Reads the selected part of a text.
@@ -59,32 +62,44 @@ impl Selection {
             charset: Charset::Utf8,
             ..self.clone()
         };
-        of_text.read(Cursor::new(text), text.len() as u64)
+        of_text.read(Cursor::new(text), text.len() as u64, 0..0)
     }
 
-    fn read(&self, mut source: impl Read + Seek, length: u64) -> io::Result<Page> {
+    fn read(
+        &self,
+        mut source: impl Read + Seek,
+        length: u64,
+        missing: Range<u64>,
+    ) -> io::Result<Page> {
         let mut offset = self.offset.min(length);
+        if missing.contains(&offset) {
+            offset = missing.end;
+        }
         if self.grep.is_some() {
-            source.seek(SeekFrom::Start(offset))?;
-            return self.matching(BufReader::new(source), offset, length);
+            return self.matching(source, offset, length, missing);
         }
         if let Some(lines) = self.tail {
-            offset = offset.max(last_lines(&mut source, length, lines)?);
+            offset = offset.max(last_lines(&mut source, missing.end..length, lines)?);
             // The end is what was asked for.
             offset = offset.max(length.saturating_sub(self.limit as u64));
         }
         source.seek(SeekFrom::Start(offset))?;
+        let end = if offset < missing.start {
+            missing.start
+        } else {
+            length
+        };
         let mut bytes = Vec::new();
         // What has come since the length was taken is for the next page.
-        let most = (self.limit as u64).min(length - offset);
+        let most = (self.limit as u64).min(end - offset);
         source.take(most).read_to_end(&mut bytes)?;
-        if self.tail.is_some() && offset > 0 {
+        if self.tail.is_some() && offset > missing.end {
             let cut = self.charset.cut_at_start(&bytes);
             bytes.drain(..cut);
             offset += cut as u64;
         }
         let mut next = offset + bytes.len() as u64;
-        if next < length || self.grows {
+        if next < end || end == length && self.grows {
             let whole = whole_sequences(&bytes);
             let whole = self.charset.whole_characters(&bytes[..whole]);
             // A full page without a whole character is given as it is, or the next would be the same.
@@ -93,11 +108,17 @@ impl Selection {
                 next = offset + whole as u64;
             }
         }
+        let mut text = self.shown(&bytes);
+        if next == end && end < length {
+            next = missing.end;
+            text.push_str(&gap(&missing));
+        }
         Ok(Page {
-            text: self.shown(&bytes),
+            text,
             offset,
             next,
             length,
+            missing,
         })
     }
 
@@ -112,10 +133,22 @@ impl Selection {
     }
 
     /// The lines that match: the first that fit, or the last where a tail is asked for.
-    fn matching(&self, mut source: impl BufRead, offset: u64, length: u64) -> io::Result<Page> {
+    fn matching(
+        &self,
+        source: impl Read + Seek,
+        offset: u64,
+        length: u64,
+        missing: Range<u64>,
+    ) -> io::Result<Page> {
         let mut found: VecDeque<String> = VecDeque::new();
         let (mut size, mut next) = (0, offset);
+        let mut source = BufReader::new(source);
+        source.seek(SeekFrom::Start(offset))?;
         loop {
+            if next == missing.start && !missing.is_empty() {
+                next = missing.end;
+                source.seek(SeekFrom::Start(next))?;
+            }
             let mut line = Vec::new();
             let read = source
                 .by_ref()
@@ -124,7 +157,9 @@ impl Selection {
             if read == 0 || next + read as u64 > length {
                 break;
             }
-            if self.grows && !line.ends_with(b"\n") && (read as u64) < LONGEST_LINE {
+            let is_last = next + read as u64 == length;
+            let is_open = !line.ends_with(b"\n") && (read as u64) < LONGEST_LINE;
+            if self.grows && is_last && is_open {
                 break;
             }
             let line = self.shown(&line);
@@ -148,17 +183,26 @@ impl Selection {
             offset,
             next,
             length,
+            missing,
         })
     }
 }
 
-/// Where the last `lines` lines begin.
-fn last_lines(source: &mut (impl Read + Seek), length: u64, lines: usize) -> io::Result<u64> {
-    let mut end = length;
+/// What stands where a part is missing.
+fn gap(missing: &Range<u64>) -> String {
+    format!(
+        "\n[… {} bytes were not kept …]\n",
+        missing.end - missing.start
+    )
+}
+
+/// Where the last `lines` lines of a part begin.
+fn last_lines(source: &mut (impl Read + Seek), part: Range<u64>, lines: usize) -> io::Result<u64> {
+    let (mut end, length) = (part.end, part.end);
     // The newline that ends the last line begins no further one.
     let mut wanted = lines;
-    while end > 0 {
-        let start = end.saturating_sub(BLOCK);
+    while end > part.start {
+        let start = end.saturating_sub(BLOCK).max(part.start);
         source.seek(SeekFrom::Start(start))?;
         let mut block = Vec::new();
         source.by_ref().take(end - start).read_to_end(&mut block)?;
@@ -173,7 +217,7 @@ fn last_lines(source: &mut (impl Read + Seek), length: u64, lines: usize) -> io:
         }
         end = start;
     }
-    Ok(0)
+    Ok(part.start)
 }
 
 #[cfg(test)]
@@ -214,7 +258,7 @@ mod tests {
                 ..Selection::default()
             };
             let page = selection
-                .read(Cursor::new(text), text.len() as u64)
+                .read(Cursor::new(text), text.len() as u64, 0..0)
                 .unwrap();
             (page.text, page.next)
         };
@@ -275,7 +319,7 @@ mod tests {
             };
             change(&mut selection);
             selection
-                .read(Cursor::new(bytes), bytes.len() as u64)
+                .read(Cursor::new(bytes), bytes.len() as u64, 0..0)
                 .unwrap()
         };
         assert_eq!(read(|_| {}).text, "error one\n100%\nerror two\n");
@@ -291,11 +335,11 @@ mod tests {
             ..Selection::default()
         };
         let page = selection
-            .read(Cursor::new(gbk.encode("中文中文\n中文\n")), 14)
+            .read(Cursor::new(gbk.encode("中文中文\n中文\n")), 14, 0..0)
             .unwrap();
         assert_eq!((page.text.as_str(), page.next), ("中文中文\n", 9));
         let noise = [0x7F, b'E', b'L', b'F', 0, 1, 2, 3].repeat(10);
-        let page = selection.read(Cursor::new(noise), 80).unwrap();
+        let page = selection.read(Cursor::new(noise), 80, 0..0).unwrap();
         assert_eq!(page.text, "[binary data, 12 bytes: not shown]\n");
     }
 

@@ -11,7 +11,7 @@ use crate::error::{FailedFile, Report, Stopped};
 use crate::sftp::Progress;
 use crate::sftp::transfer::{Direction, Entry};
 use crate::ssh::output::FEW;
-use crate::ssh::{Charset, Output, abridge};
+use crate::ssh::{Charset, Output, abridge, tell_loss};
 use crate::time::{Timestamp, millis};
 
 /// Where detached jobs live on their servers.
@@ -50,6 +50,9 @@ pub struct Job {
     /// Whether it was stopped there, or some of its output was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounded: Option<bool>,
+    /// The bound that it came to: so many lines, or seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounded_by: Option<String>,
     /// Whether the command outlives the connection and the process that started it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detach: Option<bool>,
@@ -179,6 +182,9 @@ pub struct Job {
     /// Whether a process that it left in the background holds its output, or its terminal, which has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_running: Option<bool>,
+    /// Whether a pager that waited for keys was quit, with what it had not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pager_quit: Option<bool>,
     /// Files that arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files_done: Option<usize>,
@@ -274,8 +280,16 @@ impl Job {
         self.stderr_bytes = Some(err.total());
         self.truncated = (shown.is_truncated || complaints.is_truncated).then_some(true);
         self.binary = (shown.is_binary || complaints.is_binary).then_some(true);
-        self.output = Some(shown.text);
-        self.stderr = Some(complaints.text);
+        let texts = [
+            (shown.text, stdout.lost()),
+            (complaints.text, stderr.lost()),
+        ];
+        let [shown, complaints] = texts.map(|(mut text, lost)| {
+            tell_loss(&mut text, lost);
+            text
+        });
+        self.output = Some(shown);
+        self.stderr = Some(complaints);
         let problem = stdout.failure().or(stderr.failure());
         self.output_problem = problem.map(ToOwned::to_owned);
         problem.is_none()

@@ -13,7 +13,7 @@ use crate::error::Stopped;
 use crate::secret::hide;
 use crate::ssh::sequence::{Line, Outcome, Sequence};
 use crate::ssh::streaming::is_streaming;
-use crate::ssh::{Bound, Ended};
+use crate::ssh::{Bound, Ended, tell_loss};
 use crate::time::millis;
 
 /// A command of a sequence, as a call gives it.
@@ -93,6 +93,9 @@ pub struct StepResult {
     /// Whether it would have printed for ever and was stopped, or some of its output was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounded: Option<bool>,
+    /// The bound that it came to: so many lines, or seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounded_by: Option<String>,
     /// What became of its process, where that was stopped so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Stopped>,
@@ -169,6 +172,10 @@ pub(super) async fn perform(
     job.left_running = sequence.has_child.then_some(true);
     job.encoding = sequence.charset.name();
     job.keep(&stdout, &stderr);
+    for result in &mut results {
+        tell_loss(&mut result.output, stdout.lost());
+        tell_loss(&mut result.stderr, stderr.lost());
+    }
     let (done, failed) = (
         results.len(),
         results.iter().filter(|result| !result.success).count(),
@@ -201,6 +208,7 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
         stderr,
         ended,
         is_cut,
+        reached,
         charset,
         duration,
     } = outcome;
@@ -225,6 +233,8 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
         ),
         Ended::LineLost(error) => (None, Some(error.to_string())),
     };
+    let is_bounded = is_cut || process.is_some();
+    let reached = reached.filter(|_| is_bounded);
     let result = StepResult {
         step: index + 1,
         command: hide(step.command()).into_owned(),
@@ -234,7 +244,8 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
         exit_code,
         duration: millis(duration),
         line_count: stdout.lines(),
-        bounded: (is_cut || process.is_some()).then_some(true),
+        bounded: is_bounded.then_some(true),
+        bounded_by: reached.map(|reached| reached.to_string()),
         process,
         error,
     };

@@ -11,9 +11,12 @@ pub const HEAD: usize = 16 * 1024;
 /// Bytes kept of the end.
 pub const TAIL: usize = 16 * 1024;
 
-/// What stands where a middle part was left out, around the number of its bytes.
+/// What stands where a middle part was left out, around the number of its bytes and what can be read.
 const MARK: &str = "\n[… ";
-const MARK_END: &str = " bytes left out: task_output has them …]\n";
+const MARK_MIDDLE: &str = " bytes left out: task_output has ";
+const MARK_END: &str = " …]\n";
+/// What can be read of it, where nothing is lost.
+const ALL: &str = "them";
 
 /// Bytes that are kept in memory of either end: more than is shown, for what a terminal would not leave
 /// on its screen, such as the steps of a progress bar, is not shown.
@@ -143,7 +146,7 @@ impl Captured {
         let (first, last) = (beginning(&before, HEAD), ending(&after, TAIL));
         let not_shown = before.len() - first.len() + after.len() - last.len();
         let left_out = self.total - (head.len() + tail.len()) as u64 + not_shown as u64;
-        (joined(first, left_out, last), left_out)
+        (joined(first, left_out, ALL, last), left_out)
     }
 
     /// The text alone.
@@ -159,11 +162,11 @@ fn shortened(text: &str) -> (String, u64) {
     }
     let (first, last) = (beginning(text, HEAD), ending(text, TAIL));
     let left_out = (text.len() - first.len() - last.len()) as u64;
-    (joined(first, left_out, last), left_out)
+    (joined(first, left_out, ALL, last), left_out)
 }
 
-fn joined(first: &str, left_out: u64, last: &str) -> String {
-    format!("{first}{MARK}{left_out}{MARK_END}{last}")
+fn joined(first: &str, left_out: u64, kept: &str, last: &str) -> String {
+    format!("{first}{MARK}{left_out}{MARK_MIDDLE}{kept}{MARK_END}{last}")
 }
 
 /// The first whole characters of a text.
@@ -183,19 +186,37 @@ pub fn abridge(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let middle = text.find(MARK).and_then(|start| {
-        let rest = &text[start + MARK.len()..];
-        let (number, after) = rest.split_once(MARK_END)?;
-        Some((start, number.parse::<u64>().ok()?, after))
-    });
-    let (before, left_out, after) = middle.unwrap_or((text.len(), 0, text));
-    let head = &text.as_bytes()[..before.min(most / 2)];
-    let tail = &after.as_bytes()[after.len().saturating_sub(most / 2)..];
+    let middle = left_out_in(text);
+    let (before, left_out, kept, after) = middle.unwrap_or((text, 0, ALL, text));
+    let (first, last) = (beginning(before, most / 2), ending(after, most / 2));
     let length = match middle {
-        Some(_) => (before + after.len()) as u64 + left_out,
+        Some(_) => (before.len() + after.len()) as u64 + left_out,
         None => text.len() as u64,
     };
-    Captured::of_ends(head, tail, length).text()
+    let left_out = length - (first.len() + last.len()) as u64;
+    joined(first, left_out, kept, last)
+}
+
+/// What stands before and after the middle that a text leaves out, its bytes, and what is kept of them.
+fn left_out_in(text: &str) -> Option<(&str, u64, &str, &str)> {
+    let (before, rest) = text.split_once(MARK)?;
+    let (number, rest) = rest.split_once(MARK_MIDDLE)?;
+    let (kept, after) = rest.split_once(MARK_END)?;
+    Some((before, number.parse().ok()?, kept, after))
+}
+
+/// Has a text that leaves out a middle say that `lost` bytes of that are nowhere.
+pub(crate) fn tell_loss(text: &mut String, lost: u64) {
+    if let Some((before, left_out, ALL, after)) = left_out_in(text)
+        && lost > 0
+    {
+        let kept = if lost < left_out {
+            format!("all but {lost} of them")
+        } else {
+            "none of them".to_owned()
+        };
+        *text = joined(before, left_out, &kept, after);
+    }
 }
 
 /// The bytes of a character that was cut in two before `bytes`: continuation bytes (0b10xx_xxxx), three
@@ -284,6 +305,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_nowhere_is_said_also_after_it_is_abridged() {
+        let mut text = captured("é".repeat(50_000).as_bytes()).text();
+        tell_loss(&mut text, 0);
+        assert!(text.contains("left out: task_output has them …]"), "{text}");
+        tell_loss(&mut text, 5000);
+        assert!(
+            text.contains(" task_output has all but 5000 of them …]"),
+            "{text}"
+        );
+        let short = abridge(&text, 1000);
+        assert!(
+            short.len() < 1200 && short.contains("has all but 5000 of them …]"),
+            "{short}"
+        );
+        let mut whole = "short".to_owned();
+        tell_loss(&mut whole, 5000);
+        assert_eq!(whole, "short");
+    }
+
+    #[test]
     fn what_was_skipped_counts_as_left_out() {
         let mut captured = captured(b"head");
         captured.skip(1000);
@@ -299,9 +340,9 @@ mod tests {
 
     #[test]
     fn a_progress_bar_is_its_last_state_however_long_it_was() {
-        let bar: String = (0..=100)
-            .map(|part| format!("\r\x1b[32m{part:>800}%\x1b[0m"))
-            .collect();
+        let bar = (0..=100).fold(String::new(), |bar, part| {
+            bar + &format!("\r\x1b[32m{part:>800}%\x1b[0m")
+        });
         let text = format!("begun\n{bar}\ndone\n");
         let shown = captured(text.as_bytes()).shown(Charset::Utf8);
         assert_eq!(shown.text, format!("begun\n{:>800}%\ndone", 100));

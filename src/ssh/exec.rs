@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::bound::Bound;
+use super::bound::{Bound, Reached};
 use super::charset::Charset;
 use super::conversation::Conversation;
 use super::ended::Ended;
@@ -38,8 +38,12 @@ pub struct Outcome {
     pub ended: Ended,
     /// Whether its bound has left out some of its output.
     pub is_cut: bool,
+    /// The end of its bound that it came to, where it was stopped there or cut.
+    pub reached: Option<Reached>,
     /// Whether it has left a process in the background that holds its output, which ends here.
     pub has_child: bool,
+    /// Whether a pager that waited for keys was quit.
+    pub has_quit_pager: bool,
     /// What it printed in.
     pub charset: Charset,
     /// The last lines of one at a terminal.
@@ -62,7 +66,9 @@ impl Command<'_> {
             return Ok(Outcome {
                 ended: Ended::NotBegun,
                 is_cut: false,
+                reached: None,
                 has_child: false,
+                has_quit_pager: false,
                 charset: Charset::default(),
                 prompt: None,
             });
@@ -76,12 +82,15 @@ impl Command<'_> {
         session.set_bound(self.bound);
         let interruption = session.attend(self.limit, self.cancel).await;
         let (is_cut, has_child) = (session.is_cut(), session.has_child());
-        let prompt = session.prompt();
+        let reached = session.reached();
+        let (has_quit_pager, prompt) = (session.has_quit_pager(), session.prompt());
         let ended = session.conclude(interruption, pool, self.alias).await?;
         Ok(Outcome {
             ended,
             is_cut,
+            reached,
             has_child,
+            has_quit_pager,
             charset: shell.charset,
             prompt,
         })

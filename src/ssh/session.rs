@@ -7,14 +7,14 @@ use russh::{ChannelMsg, Sig};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::bound::{Allowance, Bound};
+use super::bound::{Allowance, Bound, Reached};
 use super::charset::Charset;
 use super::conversation::Conversation;
 use super::ended::{Ended, Interruption};
 use super::marker::Marker;
 use super::output::{Output, due};
 use super::pool::{Lease, OpenChannel, Pool, Use};
-use super::script::{SHELL, on_stdin};
+use super::sent::Sent;
 use super::shell::Nature;
 use super::step::Step;
 use super::stop;
@@ -94,8 +94,6 @@ pub(super) struct Session<'a> {
     refused: bool,
     closed: bool,
     closed_by_server: bool,
-    /// Whether a child has kept the channel open after the process's end.
-    has_child: bool,
 }
 
 /// What a session runs.
@@ -142,16 +140,18 @@ impl<'a> Session<'a> {
             .as_ref()
             .map(|marker| format!("echo {}$$ >&2; ", marker.token()))
             .unwrap_or_default();
-        let (line, script) = if is_script {
-            (SHELL.to_owned(), Some(prefix + &on_stdin(line)))
+        let sent = if is_script {
+            Sent::script(prefix, line, shell.is_restricted)
+        } else if talk.is_some() {
+            Sent::at_terminal(&prefix, line, shell.is_posix)?
         } else {
-            (prefix + line, None)
+            Sent::line(prefix, line, shell.is_posix)
         };
-        let sent = channel.exec(true, charset.encode(&line)).await;
-        sent.map_err(|error| channel.lease().refusal(error.to_string()))?;
-        if let Some(script) = script {
+        let run = channel.exec(true, charset.encode(&sent.line)).await;
+        run.map_err(|error| channel.lease().refusal(error.to_string()))?;
+        if let Some(input) = sent.input {
             // What is not taken shows in the outcome.
-            let _ = channel.data(charset.encode(&script).as_slice()).await;
+            let _ = channel.data(charset.encode(&input).as_slice()).await;
         }
         if is_silent {
             // A command that reads its input finds the end of it.
@@ -172,7 +172,6 @@ impl<'a> Session<'a> {
             refused: false,
             closed: false,
             closed_by_server: false,
-            has_child: false,
         })
     }
 
@@ -180,6 +179,15 @@ impl<'a> Session<'a> {
     pub(super) fn set_bound(&mut self, bound: Bound) {
         self.bound = bound;
         self.allowance = Allowance::new(bound.lines);
+    }
+
+    /// The end of its bound that the command came to, if it came to one.
+    pub(super) fn reached(&self) -> Option<Reached> {
+        if self.is_at_bound() {
+            self.bound.lines.map(Reached::Lines)
+        } else {
+            self.bound.time.map(Reached::Time)
+        }
     }
 
     /// Whether the bound has left something out.
@@ -242,9 +250,11 @@ impl<'a> Session<'a> {
                 () = until(silent_until.min(lingers_until)), if silent_until.is_some() => {
                     let is_long = lingers_until.is_some_and(|end| Instant::now() >= end);
                     let lease = self.channel.lease();
-                    self.has_child = linger == LAST_LINGER || is_long;
-                    if self.has_child || !lease.connection().answers().await {
+                    if linger == LAST_LINGER || is_long {
                         return None;
+                    }
+                    if !lease.connection().answers().await {
+                        self.closed = true;
                     }
                     linger = LAST_LINGER;
                 }
@@ -286,9 +296,9 @@ impl<'a> Session<'a> {
         is_held
     }
 
-    /// Whether a child holds the output of a process that has ended.
+    /// Whether a child holds the output of a process that has ended: the channel stays open.
     pub(super) fn has_child(&self) -> bool {
-        self.has_child
+        self.exit.is_some() && !self.closed
     }
 
     /// Answers the prompt that waits, if one does.
@@ -303,6 +313,11 @@ impl<'a> Session<'a> {
     /// The last lines that a command at a terminal has shown.
     pub(super) fn prompt(&self) -> Option<String> {
         self.talk.as_ref().map(|talk| talk.prompt())
+    }
+
+    /// Whether a pager that waited for keys was quit.
+    pub(super) fn has_quit_pager(&self) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.has_quit_pager())
     }
 
     /// Whether the process takes a further step.
