@@ -138,6 +138,15 @@ fn text_of_job(job: &Job) -> String {
         return text;
     }
     match (job.exit_code, &job.error) {
+        (Some(127), _)
+            if stderr
+                .as_ref()
+                .is_some_and(|said| said.contains("not found")) =>
+        {
+            line(
+                "exit status 127 (not on the PATH, which is shorter for a command than for a person who logs in: try its full path, or bash -lc '…')",
+            );
+        }
         (Some(code), _) => line(&format!("exit status {code}")),
         (None, Some(error)) => line(&format!("{}: {error}", job.status)),
         (None, None) => line(job.status.name()),

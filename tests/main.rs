@@ -33,6 +33,7 @@ mod packaging;
 mod pagers;
 mod policy;
 mod pool;
+mod programs;
 mod protocol;
 mod queue;
 mod readable;
