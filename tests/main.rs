@@ -54,3 +54,4 @@ mod trust;
 mod tunnels;
 mod unreadable;
 mod vanished;
+mod without_sftp;

@@ -9,7 +9,9 @@
 //! | `progress`, `notes` | how far it has come, what the user should know of it |
 //! | `course`, `upload`, `stream`, `download`, `disk`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
 //! | `lanes`, `session`, `client`, `wire` | sessions, their operations, requests outstanding, packets |
+//! | `start`, `by_shell` | how a session begins, and what stands in for one |
 
+mod by_shell;
 mod client;
 mod course;
 mod disk;
@@ -29,6 +31,7 @@ mod remote;
 mod roots;
 mod session;
 mod side;
+mod start;
 mod stream;
 pub mod transfer;
 mod tree;
