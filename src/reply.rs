@@ -100,7 +100,7 @@ fn text_of_job(job: &Job) -> String {
         ));
     }
     if job.left_running == Some(true) {
-        line(text_of_left(job.interactive == Some(true)));
+        line(text_of_left(job));
     }
     if job.pager_quit == Some(true) {
         line(
@@ -165,9 +165,11 @@ fn text_of_job(job: &Job) -> String {
     text
 }
 
-fn text_of_left(at_terminal: bool) -> &'static str {
-    if at_terminal {
+fn text_of_left(job: &Job) -> &'static str {
+    if job.interactive == Some(true) {
         "(what it left in the background ended with its terminal: for what has to go on use task_exec with detach: true)"
+    } else if job.detach == Some(true) {
+        "(what it left in the background is on its own: nothing that it still prints is kept, and task_cancel does not reach it: a detached command needs no &)"
     } else {
         "(a process that it left in the background goes on for now; its output has ended, so the next line that it prints kills it: for what has to go on use detach: true, or give it an output of its own)"
     }

@@ -50,6 +50,15 @@ async fn a_child_whose_output_ends_with_the_call_is_said_and_the_advice_holds() 
     let ended = client.wait(&detached.facts()["id"]).await.ok();
     assert_eq!(ended.facts()["output"], "tick\ntick");
     assert!(Path::new(&on).exists());
+    let arguments = json!({"alias": "web1", "cmd": "sleep 1 & echo started", "detach": true});
+    let detached = client.call("task_exec", arguments).await.ok();
+    let ended = client.wait(&detached.facts()["id"]).await.ok();
+    assert_eq!(ended.facts()["leftRunning"], true);
+    assert!(
+        ended.text().contains("a detached command needs no &"),
+        "{}",
+        ended.text()
+    );
 }
 
 #[tokio::test]

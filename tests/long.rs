@@ -29,6 +29,8 @@ async fn does_it(client: &Client, file: &str, shell: &str) {
             (&json!(length(bytes)), &json!("oops"), &json!(3)),
             "{shell}, {bytes}"
         );
+        let shown = facts["cmd"].as_str().unwrap();
+        assert!(shown.len() < 500 && shown.starts_with("cat >"), "{shown}");
     }
 }
 

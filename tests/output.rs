@@ -171,7 +171,7 @@ async fn a_long_output_keeps_its_first_and_its_last_half_and_says_what_is_missin
         assert!(answer.text().ends_with("100000\nlast"), "{}", answer.text());
     }
     assert_eq!(read(json!({"tail": 1})).await["text"], "last\n");
-    let (first, last) = (&all[..50_000], &all[all.len() - 50_000..]);
+    let (head, end) = (&all[..50_000], &all[all.len() - 50_000..]);
     let (mut text, mut offset) = (String::new(), json!(0));
     loop {
         let page = read(json!({"offset": offset, "limit": 7000})).await;
@@ -191,7 +191,7 @@ async fn a_long_output_keeps_its_first_and_its_last_half_and_says_what_is_missin
     }
     assert_eq!(
         text,
-        format!("{first}\n[… {lost} bytes were not kept …]\n{last}")
+        format!("{head}\n[… {lost} bytes were not kept …]\n{end}")
     );
     let found = read(json!({"grep": "^(5|99999|last)$"})).await;
     assert_eq!(found["text"], "5\n99999\nlast\n");

@@ -176,6 +176,16 @@ async fn a_server_s_own_encoding_is_read_and_written() {
         for step in steps.facts()["results"].as_array().unwrap() {
             assert_eq!(step["output"], expected, "{encoding}");
         }
+        // A directory of such a name is found again by the next shell.
+        let named = sshd.home(expected);
+        let commands = json!([format!("mkdir '{named}' && cd '{named}'"), "exit 3", "pwd"]);
+        let arguments = json!({"alias": "web1", "commands": commands, "continueOnError": true});
+        let steps = client.call("task_exec_sequence", arguments).await.ok();
+        let directory = steps.facts()["results"][2]["output"].as_str().unwrap();
+        assert!(
+            directory.ends_with(&format!("/{expected}")),
+            "{encoding}: {directory}"
+        );
         let long =
             format!("i=0; while [ $i -lt 20000 ]; do printf '{bytes} %s\\n' $i; i=$((i+1)); done");
         let long = client.exec("web1", &long).await.ok();

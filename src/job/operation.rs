@@ -183,14 +183,14 @@ async fn move_files(
     };
     // Boxed, or the compiler does not see that it may go from thread to thread.
     let mut moved: BoxFuture<'_, _> = Box::pin(transfer.run());
-    let mut noted = (0, None);
+    let mut last = (0, None);
     loop {
         tokio::select! {
             outcome = &mut moved => return outcome,
             () = tokio::time::sleep(PROGRESS_NOTED) => {
                 let now = (progress.bytes(), progress.whole());
-                if now != noted {
-                    noted = now;
+                if now != last {
+                    last = now;
                     context.queue.amend(&job.id, |job| job.note(&progress));
                 }
             }

@@ -45,7 +45,7 @@ type Told<T> = Result<T, StatusReply>;
 impl ShellFiles {
     /// Starts a shell on the channel; `None` if there is none that answers.
     pub(super) async fn begin(channel: OpenChannel) -> Option<Self> {
-        channel.exec(true, "exec sh -s").await.ok()?;
+        channel.exec(true, "sh -s").await.ok()?;
         let mut files = Self {
             channel,
             heard: Vec::new(),

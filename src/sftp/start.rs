@@ -91,14 +91,13 @@ pub(super) async fn start(pool: &Pool, alias: &str, patience: Duration) -> Resul
     let lease = channel.lease();
     let other = match limited(SHELL_PATIENCE, by_shell(&mut channel)).await {
         Ok(first) => {
-            let note = format!(
-                "SFTP did not start as the server's subsystem ({reason}); its program was started by the shell"
-            );
             return Ok(Started {
                 link: Link::Channel(channel),
                 lease,
                 first,
-                note: Some(note),
+                note: Some(format!(
+                    "SFTP did not start as the server's subsystem ({reason}); its program was started by the shell"
+                )),
             });
         }
         Err(Trouble::Lost(reason)) => return Err(none(&reason)),
@@ -146,9 +145,9 @@ async fn as_subsystem(channel: &mut OpenChannel) -> Result<Bytes, Trouble> {
 /// Has a shell start the program, wherever it is, behind a word: what start-up files print comes before.
 async fn by_shell(channel: &mut OpenChannel) -> Result<Bytes, Trouble> {
     let word = random::hex::<16>();
-    // Every login shell reads that alike.
+    // Every login shell reads that alike, and one that is restricted as well.
     let line = format!(
-        "exec sh -c 'for p in {PLACES}; do if [ -x $p/sftp-server ]; then echo {word}; exec $p/sftp-server; fi; done; \
+        "sh -c 'for p in {PLACES}; do if [ -x $p/sftp-server ]; then echo {word}; exec $p/sftp-server; fi; done; \
          if command -v sftp-server >/dev/null; then echo {word}; exec sftp-server; fi; \
          echo there is no sftp-server >&2; exit 127'"
     );
@@ -172,14 +171,13 @@ async fn listen(channel: &mut OpenChannel, mut word: Option<&str>) -> Result<Byt
             }
             Some(ChannelMsg::Data { data }) => heard.printed.extend_from_slice(&data),
             Some(ChannelMsg::ExtendedData { data, .. }) => {
-                heard.complained.extend_from_slice(&data)
+                heard.complained.extend_from_slice(&data);
             }
             Some(ChannelMsg::ExitStatus { exit_status }) => heard.status = Some(exit_status),
-            Some(ChannelMsg::Close) => return Err(Trouble::NotThere(heard.reason())),
             None if channel.lease().connection().is_closed() => {
                 return Err(Trouble::Lost("the line was lost".to_owned()));
             }
-            None => return Err(Trouble::NotThere(heard.reason())),
+            Some(ChannelMsg::Close) | None => return Err(Trouble::NotThere(heard.reason())),
             Some(_) => {}
         }
         if let Some(expected) = word {
@@ -214,6 +212,8 @@ impl Heard {
     fn pass(&mut self, line: &[u8]) -> bool {
         let mut windows = self.printed.windows(line.len());
         let Some(start) = windows.position(|window| window == line) else {
+            let surplus = self.printed.len().saturating_sub(LONGEST_WORDS);
+            self.printed.drain(..surplus);
             return false;
         };
         self.printed.drain(..start + line.len());

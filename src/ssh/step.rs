@@ -2,6 +2,7 @@
 
 use super::bound::Allowance;
 use super::capture::Captured;
+use super::charset::Charset;
 use super::marker::Marker;
 use super::output::Output;
 use crate::secret::Mask;
@@ -22,12 +23,12 @@ pub(super) struct Part {
 }
 
 impl Step {
-    /// A step that ends with lines of `token`.
-    pub(super) fn until(token: &str) -> Self {
+    /// A step that ends with lines of `token`, and prints in this encoding.
+    pub(super) fn until(token: &str, charset: Charset) -> Self {
         let part = || Part {
             mask: Mask::default(),
             captured: Captured::default(),
-            marker: Marker::with_token(token),
+            marker: Marker::with_token(token, charset),
         };
         Self {
             stdout: part(),
