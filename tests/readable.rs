@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Folder, Sshd, Stage, directory, program, text};
+use crate::helper::{Answer, Client, Folder, Sshd, Stage, directory, eventually_so, program, text};
 
 async fn on_sshd() -> (Sshd, Client, Folder) {
     let (sshd, data) = (Sshd::start(), directory());
@@ -205,6 +205,17 @@ async fn a_server_s_own_encoding_is_read_and_written() {
             }
         }
         assert_eq!(lines, 20_000, "{encoding}");
+        let go = sshd.home(&format!("go-{encoding}"));
+        let cmd = format!("printf '{bytes}\\n'; until [ -e {go} ]; do sleep 0.1; done");
+        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+        let running = client.call("task_exec", arguments).await.ok();
+        let id = json!({"id": running.facts()["id"]});
+        eventually_so("it is read while it runs", async || {
+            let page = client.call("task_output", id.clone()).await.ok();
+            page.facts()["text"] == format!("{expected}\n")
+        })
+        .await;
+        std::fs::write(go, "").unwrap();
         let arguments =
             json!({"alias": "web1", "cmd": format!("printf '{bytes}'"), "detach": true});
         let detached = client.call("task_exec", arguments).await.ok();

@@ -161,6 +161,16 @@ pub(super) struct Context<'a> {
     pub(super) roots: &'a Roots,
 }
 
+impl Context<'_> {
+    /// Notes what the job's server prints in, where that is known before it begins, for those who read
+    /// its output while it runs.
+    pub(super) fn note_charset(&self, job: &Job) {
+        if let Some(name) = self.pool.charset(&job.alias).name() {
+            self.queue.amend(&job.id, |job| job.encoding = Some(name));
+        }
+    }
+}
+
 /// Runs a transfer, and notes in the queue how far it has come.
 async fn move_files(
     context: &Context<'_>,
@@ -216,6 +226,7 @@ async fn execute(
         talk,
         cancel,
     };
+    context.note_charset(job);
     let Streams {
         mut stdout,
         mut stderr,

@@ -131,6 +131,7 @@ pub(super) async fn perform(
         })
         .collect();
     let alias = job.alias.clone();
+    context.note_charset(job);
     let Streams {
         mut stdout,
         mut stderr,
