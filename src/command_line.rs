@@ -64,6 +64,13 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
                 }
                 request.overrides.data_dir = Some(expand_home(&directory));
             }
+            Long("env-file") => {
+                let file = parser.value()?.string()?;
+                if file.is_empty() {
+                    return Err("--env-file takes a file".into());
+                }
+                request.overrides.env_file = Some(expand_home(&file));
+            }
             Long("sync-timeout") => {
                 let value = parser.value()?.string()?;
                 let timeout = parse_seconds(&value);
@@ -88,8 +95,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
         ["uninstall"]
             if request.prints
                 || request.takes_over.is_some()
-                || request.overrides.data_dir.is_some()
-                || request.overrides.sync_timeout.is_some() =>
+                || request.overrides != Overrides::default() =>
         {
             return Err(
                 "`uninstall` takes --client, --name and --dry-run; the others go with `install`"
@@ -115,7 +121,7 @@ pub fn help() -> String {
 
     let mut help = format!(
         "{NAME} {}: an MCP server for commands and files on SSH servers\n\n\
-         Usage: {NAME} [--data-dir=DIR] [--sync-timeout=SECONDS]\n       \
+         Usage: {NAME} [--data-dir=DIR] [--sync-timeout=SECONDS] [--env-file=FILE]\n       \
          {NAME} install | uninstall [--client=CLIENT]\n       \
          {NAME} demo | doctor | audit verify\n\n\
          Without a command it serves MCP on stdin and stdout, as an MCP client starts it.\n\n\
@@ -128,16 +134,18 @@ pub fn help() -> String {
          Options:\n  \
          --data-dir=DIR            data directory, before MCP_DATA_DIR\n  \
          --sync-timeout=SECONDS    when a call goes to the background, before MCP_SYNC_TIMEOUT_S\n  \
+         --env-file=FILE           a file with variables, which go after those of the environment\n  \
          -h, --help                this text\n  \
          -V, --version             the version\n\n\
-         Options of install, which also sets --data-dir and --sync-timeout, and of uninstall:\n  \
+         Options of install, which also sets those above, and of uninstall:\n  \
          --client=CLIENT           {}\n  \
          --name=NAME               the server's name there [{}]\n  \
          --dry-run                 show what would change, and change nothing\n  \
          --print                   show the registration, and change nothing\n  \
          --take-over               take the place and settings of the Node original, unasked\n  \
          --no-take-over            leave the Node original alone, unasked\n\n\
-         Environment, also read from .env in the working directory and in the data directory:\n",
+         Environment, then the file that --env-file names, then .env in the data directory (and .env\n\
+         in the working directory, if this program lies below it, as in its checkout):\n",
         env!("CARGO_PKG_VERSION"),
         install::client_names(),
         install::NAME,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt};
 
 use crate::audit;
-use crate::config::Config;
+use crate::config::{Config, Origin};
 use crate::error::Error;
 use crate::guard::Policies;
 use crate::secret::{Vault, hide};
@@ -60,14 +60,7 @@ impl Finding {
 
 /// Prints what it finds. Says whether all is well.
 pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
-    let mut findings: Vec<_> = config
-        .warnings
-        .iter()
-        .map(|warning| Finding::bad("settings", warning, "correct the variable"))
-        .collect();
-    if findings.is_empty() {
-        findings.push(Finding::good("settings", "all are understood"));
-    }
+    let mut findings = settings(&config);
     let data_dir = config.data_dir.clone();
     findings.push(rights(&data_dir));
     match Practice::open(config) {
@@ -84,6 +77,31 @@ pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
     let is_well = findings.iter().all(|finding| finding.is_good);
     out.write_all(hide(&table(&findings)).as_bytes())?;
     Ok(is_well)
+}
+
+/// What is wrong with the settings, and where those come from that are set.
+fn settings(config: &Config) -> Vec<Finding> {
+    let what = "settings";
+    let bad = config.warnings.iter();
+    let bad = bad.map(|warning| Finding::bad(what, warning, "correct the variable"));
+    let mut findings: Vec<_> = bad.collect();
+    if findings.is_empty() {
+        findings.push(Finding::good(what, "all are understood"));
+    }
+    let ignored = config.ignored.iter();
+    findings.extend(ignored.map(|ignored| Finding::good(what, ignored)));
+    let set = config.origins.iter();
+    let set = set.filter(|(_, origin)| **origin != Origin::Default);
+    let set: Vec<_> = set
+        .map(|(name, origin)| Finding::good(name, format!("from: {origin}")))
+        .collect();
+    let others = config.origins.len() - set.len();
+    findings.extend(set);
+    findings.push(Finding::good(
+        what,
+        format!("{others} variables have their defaults"),
+    ));
+    findings
 }
 
 fn table(findings: &[Finding]) -> String {
@@ -151,7 +169,10 @@ fn trail(directory: &Path) -> Finding {
             problem: Some(problem),
             ..
         }) => Finding::bad(what, problem, "find out who changed it"),
-        Ok(verified) => Finding::good(what, format!("{} lines in order", verified.lines)),
+        Ok(verified) => Finding::good(
+            what,
+            format!("{} lines in order{}", verified.lines, verified.remarks()),
+        ),
         Err(error) => Finding::bad(what, error, "check the rights of the data directory"),
     }
 }

@@ -14,7 +14,7 @@
 //! | [`store`] | JSON files shared safely by several processes |
 //!
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`terminal`], [`readable`]; and what the [`command_line`]
+//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`small_file`], [`terminal`], [`readable`]; and what the [`command_line`]
 //! has besides serving: [`install`] (registering with clients), [`doctor`], [`audit`], and [`demo`],
 //! the embedded SSH server with its tour.
 
@@ -40,11 +40,14 @@ pub mod reply;
 pub mod secret;
 pub mod server;
 pub mod sftp;
+pub mod small_file;
 pub mod ssh;
 pub mod ssh_config;
+mod stderr;
 pub mod store;
 pub mod sync;
 pub mod terminal;
+mod text;
 pub mod time;
 pub mod tools;
 pub mod transport;

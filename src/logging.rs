@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::Serialize;
 use tracing::field::{Field, Visit};
@@ -12,11 +11,19 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::{Layer, Registry};
 
 use crate::secret::hide;
+use crate::stderr::Stderr;
 use crate::sync::lock;
+use crate::text::beginning;
 use crate::time::Timestamp;
 
 /// How many lines `task_logs` can look back on.
 const KEPT_LINES: usize = 500;
+
+/// The longest message, in bytes: a server's words may be in it.
+const LONGEST_MESSAGE: usize = 8 * 1024;
+
+/// Where the log goes besides memory.
+static STDERR: OnceLock<Stderr> = OnceLock::new();
 
 /// Only this crate's own events are logged: the libraries log whole requests and packets,
 /// with the secrets in them.
@@ -41,6 +48,7 @@ impl Log {
     /// Starts logging for the whole process. Further calls change nothing and return an unconnected log.
     pub fn install(least: Level) -> Self {
         let log = Self::default();
+        STDERR.get_or_init(Stderr::start);
         let subscriber = Registry::default().with(Recorder {
             log: log.clone(),
             least,
@@ -64,6 +72,13 @@ impl Log {
     }
 }
 
+/// Waits a moment until standard error has every line.
+pub fn flush() {
+    if let Some(stderr) = STDERR.get() {
+        stderr.flush();
+    }
+}
+
 /// Has panics logged like everything else: their words may hold anything.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
@@ -84,17 +99,15 @@ impl<S: Subscriber> Layer<S> for Recorder {
         event.record(&mut message);
         let line = Line {
             level: level_name(*event.metadata().level()),
-            message: hide(&message.0).into_owned(),
+            message: beginning(&hide(&message.0), LONGEST_MESSAGE).into_owned(),
             timestamp: Timestamp::now(),
         };
-        // A closed stderr must not end the server.
-        let _ = writeln!(
-            std::io::stderr(),
-            "{} {:5} {}",
-            line.timestamp,
-            line.level,
-            line.message
-        );
+        if let Some(stderr) = STDERR.get() {
+            stderr.line(format!(
+                "{} {:5} {}\n",
+                line.timestamp, line.level, line.message
+            ));
+        }
         self.log.push(line);
     }
 }

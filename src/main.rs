@@ -2,12 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::command_line::{self, Command};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::logging::{self, Log};
 use mcp_sftp_orchestrator::server::Orchestrator;
+use mcp_sftp_orchestrator::store::blocking;
 use mcp_sftp_orchestrator::transport::Lines;
 use mcp_sftp_orchestrator::{audit, demo, doctor, install};
 use rmcp::ServiceExt;
@@ -31,13 +33,16 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}"), 1),
     };
+    outlive_file_size_limit(&runtime);
     let outcome = match command {
         Command::Serve(overrides) => runtime.block_on(serve(&overrides)),
         Command::Demo => runtime
             .block_on(demo::run(&mut io::stdout()))
             .map_err(|failure| failure.to_string()),
         Command::Doctor(overrides) => runtime.block_on(examine(&overrides)),
-        Command::VerifyAudit(overrides) => verify_audit(&Config::load(&overrides)),
+        Command::VerifyAudit(overrides) => {
+            Config::load(&overrides).and_then(|config| verify_audit(&config))
+        }
         Command::Install(request) => {
             install::install(&request, &mut io::stdout()).map_err(|refusal| refusal.to_string())
         }
@@ -52,11 +57,25 @@ fn main() -> ExitCode {
     };
     // A read of standard input cannot be cancelled everywhere, and must not hold the process.
     runtime.shutdown_background();
+    logging::flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => fail(&problem, 1),
     }
 }
+
+/// Has a write beyond the limit on file sizes (`ulimit -f`) fail, like any other, instead of ending the
+/// process: a signal that is caught kills nobody.
+#[cfg(unix)]
+fn outlive_file_size_limit(runtime: &Runtime) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _context = runtime.enter();
+    // Once caught it stays so, and is the default again for programs that are started from here.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+}
+
+#[cfg(not(unix))]
+fn outlive_file_size_limit(_: &Runtime) {}
 
 fn fail(problem: &str, code: u8) -> ExitCode {
     // Without stderr there is nobody to tell.
@@ -65,7 +84,7 @@ fn fail(problem: &str, code: u8) -> ExitCode {
 }
 
 async fn examine(overrides: &Overrides) -> Result<(), String> {
-    let is_well = doctor::run(Config::load(overrides), &mut io::stdout()).await;
+    let is_well = doctor::run(Config::load(overrides)?, &mut io::stdout()).await;
     match is_well {
         Ok(true) => Ok(()),
         Ok(false) => Err("not all is well".to_owned()),
@@ -78,30 +97,27 @@ fn verify_audit(config: &Config) -> Result<(), String> {
     if let Some(problem) = verified.problem {
         return Err(problem);
     }
-    let shortened = if verified.is_shortened {
-        "; older files were removed"
-    } else {
-        ""
-    };
     writeln!(
         io::stdout(),
-        "{} lines in {} files are in order{shortened}\nlast: {}",
+        "{} lines in {} files are in order{}\n{}last: {}",
         verified.lines,
         verified.files.len(),
+        verified.remarks(),
+        verified.open_calls(),
         verified.last
     )
     .map_err(|error| error.to_string())
 }
 
 async fn serve(overrides: &Overrides) -> Result<(), String> {
-    let config = Config::load(overrides);
+    let config = Config::load(overrides)?;
     let log = Log::install(config.log_level);
     logging::log_panics();
     let server = Orchestrator::open(config, log).map_err(|error| error.to_string())?;
     let (reader, writer) = stdio_pipes();
     let lines = Lines::new(reader, writer);
     let input_ended = lines.ended();
-    let jobs = server.jobs().clone();
+    let (jobs, calls) = (server.jobs().clone(), Arc::clone(server.calls()));
     if io::stdin().is_terminal() {
         // Without stderr there is nobody to tell.
         let _ = io::stderr().write_all(command_line::welcome(&server.config().data_dir).as_bytes());
@@ -125,7 +141,11 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
         }
         () = asked_to_end() => {}
     }
-    match tokio::time::timeout(SHUTDOWN, jobs.shut_down()).await {
+    let recorded = async {
+        let saved = jobs.shut_down().await;
+        saved.and(blocking(move || calls.interrupt()).await)
+    };
+    match tokio::time::timeout(SHUTDOWN, recorded).await {
         Ok(saved) => saved.map_err(|error| error.to_string()),
         Err(_) => Err("the jobs could not be recorded in time".to_owned()),
     }

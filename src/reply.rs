@@ -10,6 +10,9 @@ use crate::error::{Error, Stopped};
 use crate::job::{Job, Kind, Status, StepResult};
 use crate::readable::{make_readable, readable};
 
+/// Places of a transfer that an answer names.
+const PLACES: usize = 5;
+
 /// A tool's answer.
 #[derive(Debug)]
 pub struct Reply(CallToolResult);
@@ -126,7 +129,7 @@ fn text_of_job(job: &Job) -> String {
     }
     if job.status == Status::Completed {
         match (&output, job.kind) {
-            (Some(output), Kind::Sftp) => line(&format!("{output}{}", figures(job))),
+            (Some(output), Kind::Sftp) => line(&text_of_transfer(job, output)),
             (Some(output), _) => line(output),
             // What was stopped has no exit status.
             (None, _) if job.process.is_some() => line("(no output)"),
@@ -158,7 +161,7 @@ fn text_of_job(job: &Job) -> String {
         line(&format!("`{}`: {}", failed.file, failed.error));
     }
     match (output, job.kind) {
-        (Some(output), Kind::Sftp) => line(&output),
+        (Some(output), Kind::Sftp) => line(&text_of_transfer(job, &output)),
         (Some(output), _) => line(&format!("--- stdout ---\n{output}")),
         (None, _) => {}
     }
@@ -225,6 +228,24 @@ fn text_of_live_job(job: &Job) -> String {
         text.push_str(problem);
     }
     text
+}
+
+/// A transfer's first line with its figures, where its files are now, and what else is to be said.
+fn text_of_transfer(job: &Job, output: &str) -> String {
+    let (first, rest) = output.split_once('\n').unwrap_or((output, ""));
+    let verified = match job.verified {
+        Some(true) => ", verified",
+        _ => "",
+    };
+    let mut lines = vec![format!("{first}{}{verified}", figures(job))];
+    let places = job.destinations.as_deref().unwrap_or_default();
+    let named = places.iter().take(PLACES);
+    lines.extend(named.map(|place| format!("now at {place}")));
+    if places.len() > PLACES {
+        lines.push(format!("and at {} more places", places.len() - PLACES));
+    }
+    lines.extend(rest.lines().map(ToOwned::to_owned));
+    lines.join("\n")
 }
 
 fn figures(job: &Job) -> String {

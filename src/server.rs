@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use rmcp::handler::server::tool::{IntoCallToolResult, ToolCallContext, ToolRouter};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam,
-    ContentBlock, ErrorCode, Implementation, JsonObject, ServerCapabilities, ServerConfig,
+    ContentBlock, ErrorCode, Implementation, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, model::RequestId, tool_handler};
 
 use crate::api::Checker;
-use crate::audit::{Entry, Outcome, Trail};
+use crate::audit::{Calls, Outcome, Trail};
 use crate::config::Config;
 use crate::error::Error;
 use crate::guard::Guard;
@@ -28,7 +28,6 @@ use crate::store::apis::Apis;
 use crate::store::servers::Servers;
 use crate::store::{Catalogue, blocking};
 use crate::sync::lock;
-use crate::time::Timestamp;
 use crate::tools;
 use tokio::sync::OnceCell;
 
@@ -53,7 +52,7 @@ struct Shared {
     pool: Pool,
     jobs: Jobs,
     guard: Arc<Guard>,
-    trail: Trail,
+    calls: Arc<Calls>,
     log: Log,
     started: Instant,
     router: ToolRouter<Orchestrator>,
@@ -65,7 +64,7 @@ impl Orchestrator {
     /// Opens the data directory. Needs a tokio runtime, for saving and for the pool's upkeep.
     pub fn open(config: Config, log: Log) -> Result<Self, Error> {
         let data = DataDirectory::open(&config.data_dir)?;
-        for warning in &config.warnings {
+        for warning in config.warnings.iter().chain(&config.ignored) {
             tracing::warn!("{warning}");
         }
         let config = Arc::new(config);
@@ -75,6 +74,7 @@ impl Orchestrator {
         seal_clear(&servers, &config);
         seal_clear(&apis, &config);
         let queue = Queue::open(Arc::clone(&config), &data)?;
+        let calls = Arc::new(Calls::new(Trail::open(data.path()), queue.0.owner()));
         let pool = Pool::new(
             Arc::clone(&config),
             Arc::clone(&servers),
@@ -85,6 +85,7 @@ impl Orchestrator {
             Arc::clone(&config),
             &data,
             Arc::clone(&servers),
+            pool.clone(),
         ));
         let jobs = Jobs::new(
             Arc::clone(&config),
@@ -94,7 +95,6 @@ impl Orchestrator {
             pool.clone(),
             Arc::clone(&guard),
         )?;
-        let trail = Trail::open(data.path());
         Ok(Self(Arc::new(Shared {
             config,
             apis,
@@ -106,7 +106,7 @@ impl Orchestrator {
             pool,
             jobs,
             guard,
-            trail,
+            calls,
             log,
             started: Instant::now(),
             router: tools::router(),
@@ -169,45 +169,55 @@ impl Orchestrator {
         self.0.started.elapsed()
     }
 
-    /// What the audit trail will say of a call, if it acts on a server or on what is configured.
-    fn begin_audit(&self, request: &CallToolRequestParams) -> Option<Audited> {
-        let tool = &self.0.router.get(&request.name)?;
-        let hints = tool.annotations.clone().unwrap_or_default();
-        let acts = hints.read_only_hint != Some(true) || hints.open_world_hint == Some(true);
-        acts.then(|| {
-            let mut arguments = request.arguments.clone();
-            let known = tool.input_schema.get("properties");
-            for (name, value) in arguments.iter_mut().flatten() {
-                // A misspelt name may stand before a secret.
-                if known.is_none_or(|known| known.get(name).is_none()) {
-                    *value = MASK.into();
-                }
-            }
-            Audited {
-                tool: request.name.to_string(),
-                arguments,
-                time: Timestamp::now(),
-            }
-        })
+    /// The calls that act, and what tells of them.
+    pub fn calls(&self) -> &Arc<Calls> {
+        &self.0.calls
     }
 
-    async fn audit(&self, call: Audited, result: &CallToolResult) {
-        let outcome = Outcome::of(
-            result.is_error == Some(true),
-            result.structured_content.as_ref(),
-        );
-        let mut entry = Entry::new(&call.tool, call.arguments.as_ref(), call.time, outcome);
-        entry.host_key = entry
-            .alias
-            .as_ref()
-            .and_then(|alias| self.0.pool.host_key(alias));
-        let trail = self.0.trail.clone();
-        if let Err(error) = blocking(move || trail.add(&entry)).await {
-            tracing::error!(
-                "a call of {} is missing in the audit trail: {error}",
-                call.tool
-            );
+    /// Begins a call in the audit trail, if it acts on a server or on what is configured. What cannot be
+    /// begun there must not be done.
+    async fn begin_audit(&self, request: &CallToolRequestParams) -> Result<Option<Audited>, Error> {
+        let Some(tool) = self.0.router.get(&request.name) else {
+            return Ok(None);
+        };
+        let hints = tool.annotations.clone().unwrap_or_default();
+        let acts = hints.read_only_hint != Some(true) || hints.open_world_hint == Some(true);
+        if !acts {
+            return Ok(None);
         }
+        let mut arguments = request.arguments.clone();
+        let known = tool.input_schema.get("properties");
+        for (name, value) in arguments.iter_mut().flatten() {
+            // A misspelt name may stand before a secret.
+            if known.is_none_or(|known| known.get(name).is_none()) {
+                *value = MASK.into();
+            }
+        }
+        let alias = arguments.as_ref().and_then(|given| given.get("alias"));
+        let alias = alias.and_then(|alias| alias.as_str()).map(str::to_owned);
+        let (calls, host_key) = (Arc::clone(&self.0.calls), self.host_key(alias.as_deref()));
+        let tool = request.name.to_string();
+        let call = {
+            let tool = tool.clone();
+            blocking(move || calls.begin(&tool, arguments.as_ref(), host_key)).await?
+        };
+        Ok(Some(Audited { call, tool, alias }))
+    }
+
+    /// Ends it there. Gives what is to be said if that cannot be done.
+    async fn end_audit(&self, audited: Audited, outcome: Outcome) -> Option<String> {
+        let Audited { call, tool, alias } = audited;
+        let (calls, host_key) = (Arc::clone(&self.0.calls), self.host_key(alias.as_deref()));
+        let ended = blocking(move || calls.end(&call, outcome, host_key)).await;
+        let error = ended.err()?;
+        let notice = format!("the audit trail lacks the end of this call of {tool}: {error}");
+        tracing::error!("{notice}");
+        Some(notice)
+    }
+
+    /// The fingerprint of the host key that a server has shown.
+    fn host_key(&self, alias: Option<&str>) -> Option<String> {
+        alias.and_then(|alias| self.0.pool.host_key(alias))
     }
 
     /// Has the stored secrets looked for in whatever is shown from now on. A keyring that waits for
@@ -247,11 +257,11 @@ fn seal_clear<E: crate::store::Entry>(catalogue: &Catalogue<E>, config: &Config)
     }
 }
 
-/// A call that the audit trail will tell of.
+/// A call that has begun in the audit trail.
 struct Audited {
+    call: String,
     tool: String,
-    arguments: Option<JsonObject>,
-    time: Timestamp,
+    alias: Option<String>,
 }
 
 /// A request that waits for its job.
@@ -287,17 +297,23 @@ impl ServerHandler for Orchestrator {
 
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if !self.0.router.has_route(&request.name) {
+        let Some(tool) = self.0.router.get(&request.name) else {
             return Err(ErrorData::invalid_params(
                 format!("tool `{}` is not known", request.name),
                 None,
             ));
+        };
+        if let Some(arguments) = &mut request.arguments {
+            tools::settle(&tool.input_schema, arguments);
         }
         self.remember_secrets().await;
-        let audited = self.begin_audit(&request);
+        let audited = match self.begin_audit(&request).await {
+            Ok(audited) => audited,
+            Err(error) => return error.into_call_tool_result(),
+        };
         let server = self.clone();
         // A task of its own: a panic in it ends here, and not in a client that waits for ever.
         let call = tokio::spawn(async move {
@@ -320,14 +336,24 @@ impl ServerHandler for Orchestrator {
                 .into_call_tool_result()
             }
         };
-        if let Ok(CallToolResponse::Complete(result)) = &mut answer {
-            let notices = self.0.data.take_notices();
-            let notices = notices.into_iter().map(|notice| format!("Note: {notice}"));
-            result.content.extend(notices.map(ContentBlock::text));
-            hide_result(result);
-            if let Some(audited) = audited {
-                self.audit(audited, result).await;
+        let outcome = match &mut answer {
+            Ok(CallToolResponse::Complete(result)) => {
+                let notices = self.0.data.take_notices();
+                result
+                    .content
+                    .extend(notices.iter().map(|notice| note(notice)));
+                hide_result(result);
+                let is_error = result.is_error == Some(true);
+                Outcome::of(is_error, result.structured_content.as_ref())
             }
+            Ok(_) => Outcome::named("ok"),
+            Err(_) => Outcome::named("error"),
+        };
+        if let Some(audited) = audited
+            && let Some(notice) = self.end_audit(audited, outcome).await
+            && let Ok(CallToolResponse::Complete(result)) = &mut answer
+        {
+            result.content.push(note(&notice));
         }
         answer
     }
@@ -351,6 +377,10 @@ impl ServerHandler for Orchestrator {
             self.jobs().request_cancel(&job);
         }
     }
+}
+
+fn note(notice: &str) -> ContentBlock {
+    ContentBlock::text(format!("Note: {notice}"))
 }
 
 /// Masks what nobody is to see, wherever it comes from.

@@ -1,7 +1,7 @@
 //! Moments as the data files write them: RFC 3339 in UTC with milliseconds.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// This moment.
+    /// This moment, whatever the clock says: chrono's own `now` panics before 1970.
     pub fn now() -> Self {
-        Self(Utc::now())
+        Self::from(SystemTime::now())
     }
 
     /// The moment that lies `duration` after this one; the last representable one where that overflows.
@@ -29,7 +29,7 @@ impl Timestamp {
 
     /// How long ago this moment was; zero if it lies ahead.
     pub fn elapsed(self) -> Duration {
-        (Utc::now() - self.0).to_std().unwrap_or_default()
+        (Self::now().0 - self.0).to_std().unwrap_or_default()
     }
 
     /// Milliseconds since the Unix epoch.
@@ -40,6 +40,22 @@ impl Timestamp {
     /// A form that can be part of a file name on every system: `20261122T131412.891Z`.
     pub fn for_file_name(self) -> String {
         self.0.format("%Y%m%dT%H%M%S%.3fZ").to_string()
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    /// The last or first representable moment stands for those beyond it.
+    fn from(time: SystemTime) -> Self {
+        let (distance, direction, limit) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => (after, 1, DateTime::<Utc>::MAX_UTC),
+            Err(before) => (before.duration(), -1, DateTime::<Utc>::MIN_UTC),
+        };
+        let delta = TimeDelta::from_std(distance).unwrap_or(TimeDelta::MAX) * direction;
+        Self(
+            DateTime::UNIX_EPOCH
+                .checked_add_signed(delta)
+                .unwrap_or(limit),
+        )
     }
 }
 
@@ -82,6 +98,29 @@ mod tests {
         let parsed: Timestamp = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&parsed).unwrap(), text);
         assert_eq!(parsed.for_file_name(), "20261122T131412.891Z");
+    }
+
+    #[test]
+    fn any_clock_can_be_read() {
+        let at = |seconds: i64| {
+            let distance = Duration::from_secs(seconds.unsigned_abs());
+            let time = if seconds < 0 {
+                SystemTime::UNIX_EPOCH.checked_sub(distance)
+            } else {
+                SystemTime::UNIX_EPOCH.checked_add(distance)
+            };
+            Timestamp::from(time.unwrap())
+        };
+        assert_eq!(at(0).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(at(-1).to_string(), "1969-12-31T23:59:59.000Z");
+        assert_eq!(at(-1).epoch_millis(), -1000);
+        assert!(at(i64::MIN + 1) < at(-1) && at(1 << 53) > at(1));
+        for seconds in [i64::MIN + 1, 1 << 53] {
+            let time = at(seconds);
+            assert!(!time.for_file_name().is_empty());
+            assert!(time.after(Duration::from_secs(1)) >= time);
+            let _ = (time.elapsed(), time.epoch_millis());
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
+
 use crate::helper::{Client, Stage, directory};
 
 const ORIGINAL: &str = include_str!("data/original-inputs.json");
@@ -113,7 +115,7 @@ async fn arguments_are_refused_before_anything_runs() {
         ),
         (
             "task_exec",
-            json!({"alias": "web1", "cmd": "true", "timeout": "5"}),
+            json!({"alias": "web1", "cmd": "true", "timeout": "soon"}),
             "timeout",
         ),
         (
@@ -137,7 +139,8 @@ async fn arguments_are_refused_before_anything_runs() {
             json!({"alias": "web1", "direction": "upload", "local": "", "remote": "b"}),
             "local",
         ),
-        ("task_logs", json!({"limit": "50"}), "limit"),
+        ("task_logs", json!({"limit": "50 lines"}), "limit"),
+        ("task_logs", json!({"limit": [50]}), "limit"),
         ("task_logs", json!({"level": "loud"}), "level"),
         ("task_queue", json!({"limit": -1}), "limit"),
         ("server_list", json!({"verbose": true}), "verbose"),
@@ -186,6 +189,49 @@ async fn arguments_are_refused_before_anything_runs() {
             .facts()["stats"]["total"],
         0
     );
+}
+
+#[tokio::test]
+async fn what_clients_and_models_really_send_is_taken() {
+    let stage = Stage::set().await;
+    let port = stage.server.address().port().to_string();
+    let again = json!({
+        "alias": "web2", "host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD,
+        "keyPath": "", "passphrase": null, "jump": "", "agent": null, "readonly": "false",
+        "toolCallId": "t1", "sessionId": 7, "action": "call", "chatInput": "add it", "_meta": {"x": 1},
+    });
+    stage.client.register(again).await;
+    let run = json!({
+        "alias": "web2", "cmd": "echo there", "timeout": "20", "background": "False", "rappel": null,
+    });
+    let answer = stage.client.call("task_exec", run).await.ok();
+    assert!(answer.text().contains("there"), "{}", answer.text());
+    let sequence = json!({
+        "alias": "web2", "commands": "[\"echo one\", {\"command\": \"echo two\", \"timeout\": \"9\"}]",
+    });
+    let answer = stage.client.call("task_exec_sequence", sequence).await.ok();
+    assert_eq!(answer.facts()["results"][1]["success"], true);
+    let page = json!({"status": "", "limit": "1", "offset": "1"});
+    let queue = stage.client.call("task_queue", page).await.ok();
+    assert_eq!(queue.facts()["tasks"].as_array().unwrap().len(), 1);
+    // A near miss of an own name is still no field of a client's.
+    for (name, meant) in [("_cmd", None), ("commmand", Some("cmd"))] {
+        let arguments = json!({"alias": "web2", name: "true"});
+        let error = stage.client.call("task_exec", arguments).await;
+        let error = error.error("INVALID_ARGUMENT");
+        let parameter = if meant.is_some() { name } else { "cmd" };
+        assert_eq!(error["details"]["parameter"], parameter, "{error}");
+    }
+    let error = stage
+        .client
+        .call("server_add", json!({"alias": "x", "port": "ssh"}));
+    let error = error.await.error("INVALID_ARGUMENT");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("expected an integer from 0 to 65535"),
+        "{message}"
+    );
+    assert_eq!(message.matches("expected").count(), 1, "{message}");
 }
 
 #[tokio::test]

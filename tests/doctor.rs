@@ -112,10 +112,13 @@ async fn all_is_well() {
     let report = Report::of(scene.data.path(), &[]).await;
     assert!(report.is_well && report.problems() == 0, "{}", report.text);
     report.assert_good("settings", "understood");
+    report.assert_good("MCP_DATA_DIR", "from: command line");
+    report.assert_good("MCP_KEYRING", "from: environment");
+    report.assert_good("settings", "variables have their defaults");
     report.assert_good("data directory", scene.data.path().to_str().unwrap());
     report.assert_good("secrets", "2 stored");
     report.assert_good("command policy", "understood");
-    report.assert_good("audit trail", "3 lines in order");
+    report.assert_good("audit trail", "6 lines in order");
     report.assert_good("keyed", "host key SHA256:");
     report.assert_good("locked", "logged in");
     // Where there is nothing yet, nothing is wrong.

@@ -217,6 +217,7 @@ async fn a_changed_host_key_is_refused() {
         server,
         data,
         home,
+        ..
     } = stage;
     drop(server);
     let mut impostor = EmbeddedServer::start_on(address, home.path(), None).await;

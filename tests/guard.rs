@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 use crate::helper::{Answer, Client, Folder, Sshd, closed_port, directory, eventually_so, text};
 
-/// A server, a data directory, and an earlier session's failed tasks.
+/// Two servers, a data directory, and an earlier session's failed tasks.
 struct Scene {
     sshd: Sshd,
+    /// Another server than that of `seen`.
+    neighbour: Sshd,
     data: Folder,
     local: Folder,
     /// A command and an upload that failed on `web1`, and the same on `seen`, which is read-only by now.
@@ -22,6 +24,7 @@ impl Scene {
         let (sshd, data, local) = (Sshd::start(), directory(), directory());
         let mut scene = Self {
             sshd,
+            neighbour: Sshd::start(),
             data,
             local,
             failed: Vec::new(),
@@ -30,7 +33,7 @@ impl Scene {
         std::fs::write(scene.here("file"), "content\n").unwrap();
         let client = Client::spawned(scene.data.path(), &[]).await;
         for alias in ["web1", "seen"] {
-            client.register(scene.sshd.login(alias)).await;
+            client.register(scene.login(alias)).await;
             let failing =
                 json!({"alias": alias, "cmd": format!("touch {}; exit 3", scene.pwned())});
             let failed = client.call("task_exec", failing).await.ok();
@@ -58,6 +61,13 @@ impl Scene {
         text(&self.local.path().join(name))
     }
 
+    fn login(&self, alias: &str) -> Value {
+        match alias {
+            "seen" => self.sshd.login(alias),
+            _ => self.neighbour.login(alias),
+        }
+    }
+
     async fn client(&self, change: impl FnOnce(&mut Config)) -> Client {
         Client::in_process(self.data.path(), change).await
     }
@@ -72,7 +82,7 @@ impl Scene {
     /// What a tool changes on a server, or in what is configured. Empty where it only looks.
     fn changes(&self, tool: &str, alias: &str) -> Vec<Value> {
         let touch = format!("touch {}", self.pwned());
-        let mut login = self.sshd.login(alias);
+        let mut login = self.login(alias);
         login["readonly"] = false.into();
         let upload = [("local", self.here("file")), ("remote", self.pwned())];
         let [local, remote] = upload.map(|(_, path)| path);
@@ -783,4 +793,91 @@ async fn rules_that_are_not_understood_let_nothing_run() {
     for (tool, arguments) in runs("web1", &["true"]) {
         client.call(tool, arguments).await.ok();
     }
+}
+
+/// All texts of an answer.
+fn texts(answer: &Answer) -> String {
+    let blocks = answer.0.content.iter().filter_map(|block| block.as_text());
+    blocks
+        .map(|block| block.text.as_str())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[tokio::test]
+async fn rules_that_are_emptied_or_taken_away_hold_on() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let path = data.path().join("policies.json");
+    let written =
+        json!({"blocklist": ["touch *"], "allowlist": ["touch *", "echo *", "id"]}).to_string();
+    std::fs::write(&path, &written).unwrap();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    client.register(sshd.login("web1")).await;
+    let pwned = sshd.home("pwned");
+    let touch = format!("touch {pwned}");
+    let run = async |cmd: &str| client.exec("web1", cmd).await;
+    let changes: [&dyn Fn(); 7] = [
+        &|| std::fs::remove_file(&path).unwrap(),
+        &|| std::fs::write(&path, "").unwrap(),
+        &|| std::fs::write(&path, " \n\t").unwrap(),
+        &|| std::fs::write(&path, &written[..written.len() / 2]).unwrap(),
+        &|| std::fs::write(&path, "null").unwrap(),
+        &|| std::fs::write(&path, "[]").unwrap(),
+        &|| std::fs::write(&path, r#"{"blocklist": ["-r"]}"#).unwrap(),
+    ];
+    for change in changes {
+        change();
+        let there = std::fs::read(&path).ok();
+        let refused = run(&touch).await;
+        let said = texts(&refused);
+        assert_blocked(refused, "touch *", &touch);
+        assert!(
+            said.contains("policies.json") && said.contains("still hold"),
+            "{said}"
+        );
+        // It is said once, and then by those that are asked.
+        assert!(!texts(&run("echo one").await.ok()).contains("Note"));
+        // What the allow list does not have stays refused.
+        let refused = run("uname").await;
+        assert!(!texts(&refused).contains("Note"));
+        refused.error("POLICY_BLOCKED");
+        let listed = client.call("policy_blocklist_list", json!({})).await.ok();
+        assert_eq!(listed.facts()["blocklist"], json!(["touch *"]));
+        assert!(
+            listed.facts()["problem"]
+                .as_str()
+                .unwrap()
+                .contains("policies.json")
+        );
+        let state = client.call("system_diagnostics", json!({})).await.ok();
+        assert!(state.facts()["warnings"].to_string().contains("still hold"));
+        // Rules that are not in the file are not written away.
+        if there
+            .as_ref()
+            .is_none_or(|there| !there.starts_with(b"{\"blocklist\": [\"-r"))
+        {
+            let rule = json!({"pattern": "id"});
+            client
+                .call("policy_blocklist_add", rule)
+                .await
+                .error("STORAGE_ERROR");
+        }
+        assert_eq!(std::fs::read(&path).ok(), there);
+        std::fs::write(&path, &written).unwrap();
+        let listed = client.call("policy_blocklist_list", json!({})).await.ok();
+        assert_eq!(listed.facts().get("problem"), None);
+    }
+    // Others that can be read are taken.
+    std::fs::write(&path, r#"{"blocklist": ["echo *"]}"#).unwrap();
+    run("id -un").await.ok();
+    run("echo one").await.error("POLICY_BLOCKED");
+    // A process that begins with an empty file knows no rules, and lets nothing run.
+    std::fs::write(&path, "\n").unwrap();
+    let fresh = Client::in_process(data.path(), |_| {}).await;
+    let error = fresh.exec("web1", "true").await.error("STORAGE_ERROR");
+    assert!(
+        error["message"].as_str().unwrap().contains("it is empty"),
+        "{error}"
+    );
+    assert!(!Path::new(&pwned).exists());
 }

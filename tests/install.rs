@@ -183,6 +183,50 @@ async fn every_entry_starts_the_server() {
     }
 }
 
+/// An entry says where the data is, so that no file that lies about can.
+#[tokio::test]
+async fn the_data_is_where_it_is_for_whoever_installs() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        let (own, named) = (desk.home.join("ôwn"), desk.home.join("set.env"));
+        let line = format!("install --client {}", client.name);
+        let mut command = desk.command(line.split(' '));
+        command.env("MCP_DATA_DIR", "~/ôwn");
+        assert!(command.output().await.unwrap().status.success());
+        let entry = &desk.servers(client)["orchestrator"];
+        assert_eq!(entry["env"], json!({"MCP_DATA_DIR": text(&own)}));
+        uninstall(&desk, client).await;
+
+        // A file of settings goes along, and what it says of it holds.
+        std::fs::write(&named, "MCP_DATA_DIR=~/nâmed\nMAX_QUEUE_SIZE=7\n").unwrap();
+        let line = format!("{line} --env-file=set.env");
+        desk.run(&line).await.ok();
+        let entry = &desk.servers(client)["orchestrator"];
+        assert_eq!(
+            entry["args"],
+            json!([format!("--env-file={}", text(&named))])
+        );
+        let data = desk.home.join("nâmed");
+        assert_eq!(entry["env"], json!({"MCP_DATA_DIR": text(&data)}));
+        assert_eq!(desk.data_directory(entry).await, data);
+        assert!(desk.run(&line).await.ok().contains("has it already"));
+        assert!(install(&desk, client).await.contains("has it already"));
+        uninstall(&desk, client).await;
+
+        // Where only the file is in an older entry, it is asked.
+        let older =
+            json!({"command": BINARY, "args": [format!("--env-file={}", text(&named))], "env": {}});
+        desk.write(client, client.only("orchestrator", &older));
+        install(&desk, client).await;
+        let entry = &desk.servers(client)["orchestrator"];
+        assert_eq!(entry["env"], json!({"MCP_DATA_DIR": text(&data)}));
+        assert_eq!(entry["args"], older["args"]);
+        std::fs::remove_file(&named).unwrap();
+        let refusal = desk.run(&line).await.refusal();
+        assert!(refusal.contains("cannot be read"), "{refusal}");
+    }
+}
+
 #[tokio::test]
 async fn changes_made_since_outlive_it() {
     for client in &MCP_CLIENTS {

@@ -57,6 +57,52 @@ fn says(details: &Value, words: &str) -> bool {
     details["reason"].as_str().unwrap().contains(words)
 }
 
+/// What is no small regular file holds nobody up, and nothing of it is held.
+#[tokio::test]
+async fn a_key_that_is_no_small_file_is_not_read() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let path = |name: &str| sshd.directory.path().join(name);
+    let made = Command::new("mkfifo").arg(path("pipe")).status();
+    assert!(made.unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", path("device")).unwrap();
+    std::os::unix::fs::symlink("pipe", path("link")).unwrap();
+    std::fs::write(path("large"), "x".repeat(64 * 1024 + 1)).unwrap();
+    for (name, reason) in [
+        ("pipe", "it is not a regular file"),
+        ("link", "it is not a regular file"),
+        ("socket", "it is not a regular file"),
+        ("device", "it is not a regular file"),
+        (".", "it is not a regular file"),
+        ("large", "it has more than 65536 bytes"),
+    ] {
+        let details = refusal(&client, sshd.login_with("web1", &path(name))).await;
+        assert!(says(&details, reason), "{name}: {details}");
+        // A certificate like that is passed over.
+        let key = path(&format!("key-of-{name}"));
+        std::fs::copy(path("user"), &key).unwrap();
+        let certificate = path(&format!("key-of-{name}-cert.pub"));
+        std::os::unix::fs::symlink(path(name), certificate).unwrap();
+        logs_in(&client, sshd.login_with("web1", &key), name).await;
+    }
+    // The same holds for secrets that lie in files.
+    for (name, reason) in [
+        ("pipe", "regular"),
+        ("device", "regular"),
+        ("large", "65536"),
+    ] {
+        let file = data.path().join("servers.json");
+        let mut server = sshd.login("web1");
+        server["passphrase"] = format!("file:{}", path(name).display()).into();
+        std::fs::write(file, json!({ "web1": server }).to_string()).unwrap();
+        // Those that are open are of the server before.
+        let error = client.exec("web1", "true").await;
+        let error = error.error("SECRET_UNAVAILABLE");
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
 /// Keys of these kinds, each rewritten by `-m` and tried with a passphrase and without.
 async fn every_kind_logs_in(format: &str, kinds: &[(&str, &str)], begins: [&str; 2]) {
     let (sshd, data) = (Sshd::start(), directory());

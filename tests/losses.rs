@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::demo::EmbeddedServer;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::helper::{
@@ -265,77 +265,67 @@ async fn a_full_disk_is_said_and_nothing_is_pretended() {
     };
     let before = exec("echo before", true).await.ok().facts()["id"].clone();
     client.wait(&before).await.ok();
-    cramped.fill();
-
-    let other = json!({"alias": "web2", "host": "192.0.2.1", "user": "u", "password": "p"});
-    client
-        .call("server_add", other.clone())
-        .await
-        .error("STORAGE_ERROR");
-    let servers = client.call("server_list", json!({})).await.ok();
-    assert_eq!(servers.facts().as_object().unwrap().len(), 1);
-    client
-        .call("server_remove", json!({"alias": "web1"}))
-        .await
-        .error("STORAGE_ERROR");
-    let unrecorded = exec("echo unrecorded", true).await.error("STORAGE_ERROR");
-    let detached = json!({"alias": "web1", "cmd": "touch began", "detach": true});
-    client
-        .call("task_exec", detached)
-        .await
-        .error("STORAGE_ERROR");
-    assert!(
-        !stage.home.path().join("began").exists(),
-        "it began unrecorded"
+    let gate = stage.home.path().join("go");
+    let waiting = exec(
+        "touch waits; until [ -e go ]; do sleep 0.01; done; seq 1 100000",
+        false,
     );
-    // What is answered at once needs no disk; a long output says what is missing.
-    assert_eq!(
-        exec("echo direct", false).await.ok().facts()["output"],
-        "direct"
-    );
-    let long = exec("seq 1 100000", false).await.ok();
+    let (long, ()) = tokio::join!(waiting, async {
+        let begun = stage.home.path().join("waits");
+        eventually_so("it runs", async || begun.exists()).await;
+        cramped.fill();
+        refuses_everything(client, &stage).await;
+        std::fs::write(gate, "").unwrap();
+    });
+    // What had begun is answered, and says what of its output is missing.
+    let long = long.ok();
     assert_eq!(
         (&long.facts()["exitCode"], &long.facts()["truncated"]),
         (&json!(0), &json!(true))
     );
-    assert!(
-        long.facts()["outputProblem"]
-            .as_str()
-            .unwrap()
-            .contains("No space"),
-        "{}",
-        long.text()
-    );
+    let problem = long.facts()["outputProblem"].as_str().unwrap();
+    assert!(problem.contains("No space"), "{}", long.text());
     assert!(long.text().contains("No space"), "{}", long.text());
-    assert_eq!(
-        read_json(&cramped.data.join("servers.json"))
-            .as_object()
-            .unwrap()
-            .len(),
-        1
-    );
-    assert!(read_json(&cramped.data.join("queue.json"))[before.as_str().unwrap()].is_object());
+    let servers = read_json(&cramped.data.join("servers.json"));
+    assert_eq!(servers.as_object().unwrap().len(), 1);
+    let file = cramped.data.join("queue.json");
+    assert!(read_json(&file)[before.as_str().unwrap()].is_object());
 
     cramped.free();
-    let id = &unrecorded["details"]["taskId"];
-    assert_eq!(client.wait(id).await.ok().facts()["output"], "unrecorded");
-    client.register(other).await;
-    let file = cramped.data.join("queue.json");
+    client.register(unreachable("web2")).await;
+    let id = long.facts()["id"].as_str().unwrap();
     eventually("what could not be written is written now", || {
-        read_json(&file)[id.as_str().unwrap()]["status"] == "completed"
+        read_json(&file)[id]["status"] == "completed"
     })
     .await;
-    assert_eq!(
-        client
-            .call("server_list", json!({}))
-            .await
-            .ok()
-            .facts()
-            .as_object()
-            .unwrap()
-            .len(),
-        2
-    );
+    let servers = client.call("server_list", json!({})).await.ok();
+    assert_eq!(servers.facts().as_object().unwrap().len(), 2);
+}
+
+fn unreachable(alias: &str) -> Value {
+    json!({"alias": alias, "host": "192.0.2.1", "user": "u", "password": "p"})
+}
+
+/// Nothing acts that could not be told of afterwards, and what only reads goes on.
+async fn refuses_everything(client: &Client, stage: &Stage) {
+    for (tool, arguments) in [
+        ("server_add", unreachable("web2")),
+        ("server_remove", json!({"alias": "web1"})),
+        ("task_exec", json!({"alias": "web1", "cmd": "touch acted"})),
+        (
+            "task_exec",
+            json!({"alias": "web1", "cmd": "touch acted", "background": true}),
+        ),
+        (
+            "task_exec",
+            json!({"alias": "web1", "cmd": "touch acted", "detach": true}),
+        ),
+    ] {
+        client.call(tool, arguments).await.error("STORAGE_ERROR");
+    }
+    assert!(!stage.home.path().join("acted").exists());
+    let servers = client.call("server_list", json!({})).await.ok();
+    assert_eq!(servers.facts().as_object().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -751,6 +751,7 @@ async fn references_are_resolved_where_they_lead() {
     let settings = [
         ("WEB1_PASSWORD", PASSWORD),
         ("MCP_SECRET_KEY", "nobody else's"),
+        ("MCP_ALLOW_CMD_SECRETS", "1"),
     ];
     let mut server = keep.serve(&settings).await;
     for (alias, reference, shown) in [

@@ -107,3 +107,92 @@ async fn the_data_directory_is_private() {
     assert_eq!(mode(&path), 0o700);
     assert_eq!(mode(&path.join("servers.json")), 0o600);
 }
+
+#[tokio::test]
+async fn new_aliases_are_plain_and_old_ones_stay() {
+    let data = directory();
+    let old = [
+        "../up",
+        "w\u{202e}eb",
+        "two words",
+        "-dash",
+        &"a".repeat(100),
+    ];
+    let servers: serde_json::Map<_, _> = old
+        .iter()
+        .map(|alias| {
+            (
+                (*alias).to_owned(),
+                json!({"host": "192.0.2.1", "user": "u", "password": "p"}),
+            )
+        })
+        .collect();
+    std::fs::write(data.path().join("servers.json"), json!(servers).to_string()).unwrap();
+    std::fs::write(
+        data.path().join("apis.json"),
+        json!({"a/b": {"url": "http://192.0.2.1"}}).to_string(),
+    )
+    .unwrap();
+    let client = Client::in_process(data.path(), |_| {}).await;
+    let login =
+        |alias: &str| json!({"alias": alias, "host": "192.0.2.2", "user": "u", "password": "p"});
+    for alias in [
+        "a/b",
+        "..",
+        ".hidden",
+        "-rf",
+        "a\\b",
+        "two  words",
+        "w\u{200b}eb1",
+        "\u{202e}1bew",
+        "\u{430}dmin",
+        "é",
+        &"b".repeat(65),
+    ] {
+        for (tool, arguments) in [
+            ("server_add", login(alias)),
+            (
+                "api_add",
+                json!({"alias": alias, "url": "http://192.0.2.1"}),
+            ),
+        ] {
+            if tool == "api_add" && alias == "a/b" {
+                continue;
+            }
+            let error = client.call(tool, arguments).await.error("INVALID_ARGUMENT");
+            assert_eq!(error["details"]["parameter"], "alias");
+            let reason = error["details"]["reason"].as_str().unwrap();
+            assert!(
+                reason.contains("64 ASCII letters") && reason.is_ascii(),
+                "{reason}"
+            );
+        }
+    }
+    for alias in [
+        "web1",
+        "user@host:22",
+        "web-1.example.org",
+        "a",
+        &"b".repeat(64),
+    ] {
+        client.register(login(alias)).await;
+    }
+    // What is called otherwise already is shown, changed and removed as ever.
+    let listed = client.call("server_list", json!({})).await.ok();
+    for alias in old {
+        assert_eq!(listed.facts()[alias]["host"], "192.0.2.1");
+        assert_eq!(client.register(login(alias)).await.facts()["added"], false);
+        client
+            .call("server_remove", json!({"alias": alias}))
+            .await
+            .ok();
+        client
+            .call("server_add", login(alias))
+            .await
+            .error("INVALID_ARGUMENT");
+    }
+    client
+        .call("api_remove", json!({"alias": "a/b"}))
+        .await
+        .ok();
+}

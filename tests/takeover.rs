@@ -240,7 +240,9 @@ async fn nobody_is_taken_by_surprise() {
     );
     let servers = desk.servers(client);
     assert_eq!(servers["orchestrator"], by_npx(Path::new("/d")));
-    assert_eq!(servers["rust"].get("env"), None);
+    // Where it has its data is said also where nothing else is.
+    let env = json!({"MCP_DATA_DIR": "~/.config/mcp-orchestrator"});
+    assert_eq!(servers["rust"]["env"], env);
 }
 
 #[tokio::test]

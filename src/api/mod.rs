@@ -20,7 +20,7 @@ use request::shown_url;
 use routes::{Outcome, Routes, Tunnelled};
 
 use crate::error::Error;
-use crate::secret::Secret;
+use crate::secret::{MASK, Secret, shown_address};
 use crate::ssh::Pool;
 use crate::store::apis::Api;
 
@@ -62,13 +62,22 @@ impl From<&Api> for Shown {
             let shown = secret.as_ref().map(Secret::shown);
             shown.map(|shown| Secret::from(shown.as_str()))
         };
-        let url = Api {
+        let parted = |query: &Option<Secret>| {
+            let shown = query.as_ref().map(|_| format!("?{MASK}"));
+            shown.map(|shown| Secret::from(shown.as_str()))
+        };
+        let shown = Api {
             url_credentials: mask(&api.url_credentials),
+            url_query: parted(&api.url_query),
+            endpoint_query: parted(&api.endpoint_query),
             ..api.clone()
         };
         let masked = Api {
-            url: shown_url(&url.address()),
+            url: shown_url(&shown.address()),
             url_credentials: None,
+            url_query: None,
+            health_check_endpoint: shown.endpoint().map(|path| shown_address(&path)),
+            endpoint_query: None,
             api_key: mask(&api.api_key),
             htpasswd_pass: mask(&api.htpasswd_pass),
             ..api.clone()

@@ -6,7 +6,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AG
 use reqwest::{Method, Url};
 
 use crate::error::Error;
-use crate::secret::{MASK, remember};
+use crate::secret::{LONGEST, MASK, remember, remember_in, shown_address};
 use crate::store::apis::{self, Api};
 
 const AGENT: &str = concat!("mcp-sftp-orchestrator/", env!("CARGO_PKG_VERSION"));
@@ -39,6 +39,7 @@ impl Request {
             let bare = url.set_username("").and_then(|()| url.set_password(None));
             bare.map_err(|()| Error::invalid("url", "has no host"))?;
         }
+        remember_in(url.query().unwrap_or_default());
         Ok(Self {
             method: Method::GET,
             url,
@@ -51,8 +52,8 @@ impl Request {
     /// that is at fault.
     pub fn of(api: &Api) -> Result<Self, Error> {
         let mut request = Self::get(&api.address())?;
-        if let Some(endpoint) = &api.health_check_endpoint {
-            request.go_to(endpoint)?;
+        if let Some(endpoint) = api.endpoint() {
+            request.go_to(&endpoint)?;
         }
         request.method = match api.health_check_method {
             apis::Method::Get => Method::GET,
@@ -95,6 +96,9 @@ impl Request {
 
     /// Appends a path, and takes over its query.
     fn go_to(&mut self, endpoint: &str) -> Result<(), Error> {
+        if endpoint.len() > LONGEST {
+            return Err(too_long("health_check_endpoint"));
+        }
         let (path, query) = match endpoint.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (endpoint, None),
@@ -108,8 +112,9 @@ impl Request {
         let base = self.url.path().trim_end_matches('/');
         let path = format!("{base}/{}", path.trim_start_matches('/'));
         self.url.set_path(&path);
-        if query.is_some() {
-            self.url.set_query(query);
+        if let Some(query) = query {
+            remember_in(query);
+            self.url.set_query(Some(query));
         }
         Ok(())
     }
@@ -121,7 +126,7 @@ impl Request {
             // It had a user, so it can have one.
             let _ = url.set_username(MASK);
         }
-        url.to_string()
+        shown_address(url.as_str())
     }
 }
 
@@ -131,6 +136,9 @@ pub(super) fn shown_url(url: &str) -> String {
 }
 
 fn parse(url: &str) -> Result<Url, Error> {
+    if url.len() > LONGEST {
+        return Err(too_long("url"));
+    }
     // The parser would drop them in silence.
     if url.chars().any(char::is_control) {
         return Err(Error::invalid("url", "holds a control character"));
@@ -146,6 +154,11 @@ fn parse(url: &str) -> Result<Url, Error> {
     Ok(parsed)
 }
 
+/// A secret may be in it, and none is longer.
+fn too_long(parameter: &str) -> Error {
+    Error::invalid(parameter, format!("has more than {LONGEST} bytes"))
+}
+
 /// What a part of an address stands for.
 fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part)
@@ -155,6 +168,9 @@ fn decoded(part: &str) -> String {
 
 /// User and password as RFC 7617 wants them.
 fn basic(user: &str, password: &str) -> Result<HeaderValue, Error> {
+    if user.len() > LONGEST {
+        return Err(too_long("htpasswd_user"));
+    }
     let credentials = format!("{user}:{password}");
     remember(&credentials);
     let credentials = BASE64_STANDARD.encode(credentials);
@@ -178,6 +194,8 @@ mod tests {
         Api {
             url: url.to_owned(),
             url_credentials: None,
+            url_query: None,
+            endpoint_query: None,
             health_check_endpoint: endpoint.map(ToOwned::to_owned),
             health_check_method: apis::Method::Get,
             auth_method: AuthMethod::None,
@@ -261,6 +279,9 @@ mod tests {
         let request = Request::get("https://user:pa%73s@h/x").unwrap();
         assert_eq!(request.headers[AUTHORIZATION], "Basic dXNlcjpwYXNz");
         assert_eq!(request.shown_url(), "https://***@h/x");
+        let request = Request::of(&api("https://h/x?token=abc", Some("/up?api_key=d"))).unwrap();
+        assert_eq!(request.url.as_str(), "https://h/x/up?api_key=d");
+        assert_eq!(request.shown_url(), "https://h/x/up?api_key=***");
         assert!(!format!("{request:?}").contains("dXNl"));
     }
 }

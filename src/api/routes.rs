@@ -3,7 +3,7 @@
 use std::error::Error as Fault;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper_util::rt::TokioIo;
 use reqwest::StatusCode;
@@ -79,6 +79,9 @@ impl Routes {
 
     /// Asks from this machine.
     pub(super) async fn direct(&self, request: &Request) -> Result<Outcome, Error> {
+        if let Some(untimely) = untimely(request) {
+            return Ok(untimely);
+        }
         let client = self.client().await?;
         let asked = client
             .request(request.method.clone(), request.url.clone())
@@ -99,6 +102,9 @@ impl Routes {
         alias: &str,
         (limit, deadline): (Duration, Instant),
     ) -> Result<Tunnelled, Error> {
+        if let Some(untimely) = untimely(request) {
+            return Ok(Tunnelled::Asked(Instant::now(), untimely));
+        }
         // Before the clock runs.
         let tls = match request.url.scheme() {
             "https" => Some(self.tls().await?),
@@ -199,6 +205,15 @@ impl Routes {
             },
         })
     }
+}
+
+/// What comes of a request whose certificate cannot be judged: rustls panics where it is before 1970.
+fn untimely(request: &Request) -> Option<Outcome> {
+    let is_early = SystemTime::now() < SystemTime::UNIX_EPOCH;
+    (is_early && request.url.scheme() == "https").then(|| {
+        let reason = "this machine's clock is before 1970, so no certificate can be valid";
+        Outcome::Unreachable(reason.to_owned())
+    })
 }
 
 /// Asks over a connection that is there.

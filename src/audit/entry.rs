@@ -1,11 +1,13 @@
-//! What a line says of a call.
+//! What the lines say of a call.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::bounded::{LONGEST_NAME, bounded, shortened};
 use super::hash;
-use crate::secret::{MASK, hide_in};
-use crate::time::Timestamp;
+use super::responses::Responses;
+use crate::secret::{MASK, hide_in_of, shown_address};
+use crate::time::{Timestamp, millis};
 
 /// Arguments that hold secrets, whatever they are.
 const SECRETS: &[&str] = &[
@@ -17,32 +19,60 @@ const SECRETS: &[&str] = &[
     "responses",
 ];
 
-/// A longer argument is told by its beginning; the digest is of the whole.
-const LONGEST: usize = 2048;
+/// Arguments that name something, in which a common word is no secret.
+const NAMES: &[&str] = &[
+    "alias",
+    "server_alias",
+    "host",
+    "user",
+    "jump",
+    "sshConfigHost",
+];
 
-/// A call that acts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A call that is about to act.
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub(super) struct Begun {
+    event: &'static str,
+    /// What the line of its end has as well.
+    pub(super) call: String,
     /// When it came.
-    pub time: Timestamp,
-    /// The tool.
-    pub tool: String,
+    pub(super) time: Timestamp,
+    pub(super) tool: String,
     /// The server, or whatever else the alias names.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub alias: Option<String>,
-    /// The arguments, secrets masked.
-    pub arguments: Value,
-    /// The SHA-256 of the arguments with their secrets masked, before anything was shortened.
-    pub digest: String,
-    /// What came of it.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    /// How long the call took, in milliseconds.
-    pub duration_ms: u64,
-    /// The SHA-256 fingerprint of the host key that the server has shown.
+    pub(super) alias: Option<String>,
+    /// The arguments, secrets masked and what is long cut down.
+    arguments: Value,
+    /// The SHA-256 of the arguments with their secrets masked, before anything was cut down.
+    digest: String,
+    /// That there were answers to prompts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_key: Option<String>,
+    pub(super) responses: Option<Responses>,
+    /// The process that runs it.
+    pub(super) process: String,
+    /// The fingerprint of the host key that a live connection to the server was made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) host_key: Option<String>,
+}
+
+/// A call that has come to its end.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ended<'a> {
+    pub(super) event: &'static str,
+    pub(super) call: &'a str,
+    pub(super) time: Timestamp,
+    pub(super) tool: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) alias: Option<&'a str>,
+    #[serde(flatten)]
+    pub(super) outcome: Outcome,
+    /// How long the call took, in milliseconds.
+    pub(super) duration_ms: u64,
+    /// The fingerprint of the host key that the server has shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) host_key: Option<String>,
 }
 
 /// What came of a call.
@@ -59,32 +89,50 @@ pub struct Outcome {
     pub exit_code: Option<i64>,
 }
 
-impl Entry {
-    /// A call that has come to its end.
-    pub fn new(
-        tool: &str,
-        arguments: Option<&Map<String, Value>>,
-        time: Timestamp,
-        outcome: Outcome,
-    ) -> Self {
+impl Begun {
+    /// A call of this process that begins now.
+    pub(super) fn new(tool: &str, arguments: Option<&Map<String, Value>>, process: &str) -> Self {
         let arguments = redacted(arguments);
         let alias = arguments.get("alias").and_then(Value::as_str);
-        let mut shown = arguments.clone();
-        shorten(&mut shown);
         Self {
+            event: "begun",
+            call: crate::random::hex::<8>(),
+            time: Timestamp::now(),
             tool: tool.to_owned(),
-            alias: alias.map(str::to_owned),
+            alias: alias.map(|alias| shortened(alias, LONGEST_NAME)),
             digest: hash(arguments.to_string().as_bytes()),
-            arguments: shown,
-            outcome,
-            duration_ms: u64::try_from(time.elapsed().as_millis()).unwrap_or(u64::MAX),
+            arguments: bounded(&arguments),
+            responses: None,
+            process: process.to_owned(),
             host_key: None,
-            time,
+        }
+    }
+
+    /// Its end, now.
+    pub(super) fn ended(&self, outcome: Outcome, host_key: Option<String>) -> Ended<'_> {
+        Ended {
+            event: "ended",
+            call: &self.call,
+            time: Timestamp::now(),
+            tool: &self.tool,
+            alias: self.alias.as_deref(),
+            outcome,
+            duration_ms: millis(self.time.elapsed()),
+            host_key,
         }
     }
 }
 
 impl Outcome {
+    /// What is known without an answer.
+    pub fn named(word: &str) -> Self {
+        Self {
+            outcome: word.to_owned(),
+            job: None,
+            exit_code: None,
+        }
+    }
+
     /// What an answer's facts say: a job's record, an error, or something else.
     pub fn of(is_error: bool, facts: Option<&Value>) -> Self {
         let field = |name| facts.and_then(|facts| facts.get(name));
@@ -106,14 +154,17 @@ impl Outcome {
 /// Arguments as they may be written down.
 pub fn redacted(arguments: Option<&Map<String, Value>>) -> Value {
     let mut redacted = arguments.cloned().unwrap_or_default();
+    let alias = redacted.get("alias").and_then(Value::as_str);
+    let alias = alias.map(str::to_owned);
     for (name, value) in &mut redacted {
         if is_secret(name) && !value.is_null() {
             mask(value);
         }
-        if let (Value::String(url), "url") = (&*value, name.as_str()) {
-            *value = without_credentials(url).into();
+        if let (Value::String(url), "url" | "health_check_endpoint") = (&*value, name.as_str()) {
+            *value = shown_address(url).into();
         }
-        hide_in(value);
+        let is_name = NAMES.contains(&name.as_str());
+        hide_in_of(alias.as_deref().filter(|_| !is_name), value);
     }
     Value::Object(redacted)
 }
@@ -131,40 +182,11 @@ fn mask(value: &mut Value) {
     }
 }
 
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    if reqwest::Url::parse(url).is_err() {
-        // Where its parts end cannot be told.
-        return MASK.to_owned();
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((credentials, _)) => format!("{scheme}://{MASK}{}", &rest[credentials.len()..]),
-        None => url.to_owned(),
-    }
-}
-
-fn shorten(value: &mut Value) {
-    match value {
-        Value::String(text) if text.len() > LONGEST => {
-            let end = (0..=LONGEST)
-                .rev()
-                .find(|end| text.is_char_boundary(*end))
-                .unwrap_or_default();
-            *text = format!("{}… ({} bytes)", &text[..end], text.len());
-        }
-        Value::Array(values) => values.iter_mut().for_each(shorten),
-        Value::Object(fields) => fields.values_mut().for_each(shorten),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::bounded::LONGEST_TEXT;
     use super::*;
 
     fn arguments(value: &Value) -> Map<String, Value> {
@@ -181,8 +203,10 @@ mod tests {
             ("https://h/x@y", "https://h/x@y"),
             ("https://u@h:80", "https://***@h:80"),
             ("https://u:p/q@h", "***"),
+            ("https://h/?token=p", "https://h/?token=***"),
         ] {
-            assert_eq!(without_credentials(url), shown);
+            let given = arguments(&json!({ "url": url }));
+            assert_eq!(redacted(Some(&given)), json!({ "url": shown }));
         }
         assert_eq!(
             redacted(Some(&given)),
@@ -196,14 +220,13 @@ mod tests {
     #[test]
     fn long_arguments_are_told_apart_by_their_digest() {
         let entry = |end: &str| {
-            let command = format!("{}{end}", "é".repeat(LONGEST));
+            let command = format!("{}{end}", "é".repeat(LONGEST_TEXT));
             let given = arguments(&json!({"alias": "web1", "cmd": command}));
-            let outcome = Outcome::of(false, None);
-            Entry::new("task_exec", Some(&given), Timestamp::now(), outcome)
+            Begun::new("task_exec", Some(&given), "1-a")
         };
         let (one, two) = (entry("1"), entry("2"));
         assert_eq!(one.arguments["cmd"], two.arguments["cmd"]);
-        assert!(one.arguments.to_string().len() < 2 * LONGEST);
+        assert!(one.arguments.to_string().len() < 2 * LONGEST_TEXT);
         assert_ne!(one.digest, two.digest);
     }
 

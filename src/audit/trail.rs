@@ -1,37 +1,42 @@
 //! Adding lines to the trail, by several processes at once.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{BEGINNING, Entry, FILE, hash};
+use super::anchor::{Adopted, Anchor, is_regular};
+use super::lines::{Line, Lines};
+use super::{FILE, KEPT, LONGEST_LINE};
 use crate::error::Error;
 use crate::store::private;
+use crate::sync::lock;
 use crate::time::Timestamp;
 
-/// A file of this length is followed by a new one.
+/// Bytes of a finished file.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// How many finished files are kept: half a million calls or so.
-const KEPT: usize = 16;
-
-/// No line is longer: arguments are shortened.
-const LONGEST_LINE: u64 = 1024 * 1024;
+/// How long a line waits for other processes; each holds the lock for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_RETRY: Duration = Duration::from_millis(2);
 
 /// The trail of a data directory.
 #[derive(Clone, Debug)]
 pub struct Trail {
-    directory: PathBuf,
-    largest: u64,
+    pub(super) directory: PathBuf,
+    /// A file of this length is followed by a new one.
+    pub(super) largest: u64,
+    /// Held by the one of this process whose turn it is to ask for the lock.
+    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Linked<'a, E> {
     #[serde(flatten)]
-    entry: &'a Entry,
+    entry: &'a E,
     /// The hash of the line before.
     previous: &'a str,
 }
@@ -42,46 +47,147 @@ impl Trail {
         Self {
             directory: directory.to_owned(),
             largest: LARGEST,
+            turn: Arc::default(),
         }
     }
 
-    /// Adds a line. Blocks for as long as another process does the same.
-    pub fn add(&self, entry: &Entry) -> Result<(), Error> {
-        self.append(entry)
-            .map_err(|error| Error::storage(self.path(), "write", error))
+    /// Adds a line, or nothing. Blocks for as long as another process does the same.
+    pub(super) fn add(&self, entry: &impl Serialize) -> Result<(), Error> {
+        self.append(entry).map_err(|error| self.failed(&error))
     }
 
-    fn append(&self, entry: &Entry) -> io::Result<()> {
-        let lock = private(OpenOptions::new().create(true).truncate(false).write(true))
-            .open(self.directory.join(format!("{FILE}.lock")))?;
-        lock.lock()?;
+    pub(super) fn failed(&self, error: &io::Error) -> Error {
+        Error::storage(self.path(), "write", error)
+    }
+
+    fn append(&self, entry: &impl Serialize) -> io::Result<()> {
+        let _turn = lock(&self.turn);
+        let _lock = self.lock()?;
         let path = self.path();
-        let mut file =
-            private(OpenOptions::new().create(true).read(true).append(true)).open(&path)?;
+        is_regular(&path)?;
+        let mut options = OpenOptions::new();
+        // Not for appending: on Windows such a file cannot be cut back.
+        options.create(true).truncate(false).read(true).write(true);
+        let mut file = private(&mut options).open(&path)?;
+        let mut anchor = self.anchor(&mut file)?;
         let length = file.metadata()?.len();
-        let previous = match last_line(&mut file)? {
-            Some(last) => hash(&last),
-            None => self.last_of_finished()?,
+        let line = line_of(entry, &anchor.last)?;
+        // Somebody else's line may lack its end.
+        let separator = if length > 0 && !ends_line(&mut file, length)? {
+            "\n"
+        } else {
+            ""
         };
-        let line = Line {
-            entry,
-            previous: &previous,
-        };
-        let mut line = serde_json::to_vec(&line)?;
-        line.push(b'\n');
-        // Lines end with a newline, unless a process was killed or the disk was full.
-        if length > 0 && !ends_line(&mut file, length)? {
-            line.insert(0, b'\n');
+        let bytes = [separator.as_bytes(), &line, b"\n"].concat();
+        anchor.lines += 1;
+        anchor.last = super::hash(&line);
+        anchor.length = length + bytes.len() as u64;
+        file.seek(SeekFrom::End(0))?;
+        let written = file.write_all(&bytes);
+        if let Err(error) = written.and_then(|()| anchor.write(&self.directory)) {
+            // Nothing is done of which half a line tells, or a line that the anchor does not know.
+            let _ = file.set_len(length);
+            return Err(error);
         }
-        file.write_all(&line)?;
-        if length + line.len() as u64 >= self.largest {
-            self.finish(&path)?;
+        if anchor.length >= self.largest
+            && let Err(error) = self.finish(anchor)
+        {
+            tracing::warn!("the audit trail goes on in the same file: {error}");
         }
         Ok(())
     }
 
-    /// Has further lines go to a new file, and removes the oldest.
-    fn finish(&self, path: &Path) -> io::Result<()> {
+    fn lock(&self) -> io::Result<File> {
+        let path = lock_file(&self.directory);
+        is_regular(&path)?;
+        let mut options = OpenOptions::new();
+        let file = private(options.create(true).truncate(false).write(true)).open(path)?;
+        wait_for(|| file.try_lock())?;
+        Ok(file)
+    }
+
+    /// The anchor, made to fit what was written without it. A trail that has none gets one.
+    fn anchor(&self, file: &mut File) -> io::Result<Anchor> {
+        let length = file.metadata()?.len();
+        match Anchor::read(&self.directory)? {
+            None => {
+                let anchor = self.adopted()?;
+                // Before the first line, so that lines of this kind without an anchor have lost it.
+                anchor.write(&self.directory)?;
+                Ok(anchor)
+            }
+            Some(anchor) if anchor.length == length => Ok(anchor),
+            Some(anchor) => self.caught_up(anchor, file, length),
+        }
+    }
+
+    /// An anchor for the lines that are there.
+    fn adopted(&self) -> io::Result<Anchor> {
+        let mut anchor = Anchor::default();
+        let files = files(&self.directory)?;
+        let mut begun_files = 0;
+        for path in &files {
+            let before = anchor.lines;
+            for line in lines_of(path)? {
+                let line = line?;
+                if anchor.lines == 0
+                    && files.len() > KEPT
+                    && let Some(link) = &line.link
+                {
+                    anchor.removed.last.clone_from(&link.previous);
+                }
+                anchor.lines += 1;
+                anchor.last = line.hash;
+            }
+            begun_files += usize::from(anchor.lines > before);
+        }
+        // Only of many files the oldest are removed: fewer have their first line.
+        if begun_files < KEPT {
+            anchor.removed = Anchor::default().removed;
+        }
+        anchor.adopted = (anchor.lines > 0).then(|| Adopted {
+            time: Timestamp::now(),
+            lines: anchor.lines,
+        });
+        Ok(anchor)
+    }
+
+    /// Takes the lines in that follow the anchor's last: a process was ended before it could note its
+    /// own, or an earlier version wrote them. Anything else stays, and the next line does not follow it.
+    fn caught_up(&self, anchor: Anchor, file: &mut File, length: u64) -> io::Result<Anchor> {
+        if anchor.length < length {
+            file.seek(SeekFrom::Start(anchor.length))?;
+            let mut near = anchor.clone();
+            let lines = Lines::new(BufReader::new(&mut *file), anchor.length);
+            match follow(lines, &mut near)? {
+                Rest::InOrder => return Ok(near),
+                Rest::TornAt(start) => {
+                    file.set_len(start)?;
+                    return Ok(near);
+                }
+                Rest::Foreign => {}
+            }
+        }
+        let mut far = anchor.clone();
+        let mut is_found = anchor.lines == 0;
+        for path in files(&self.directory)? {
+            for line in lines_of(&path)? {
+                let line = line?;
+                if is_found && line.follows(&far.last) {
+                    far.lines += 1;
+                    far.last = line.hash;
+                } else if is_found {
+                    return Ok(anchor);
+                } else {
+                    is_found = line.hash == anchor.last;
+                }
+            }
+        }
+        Ok(if is_found { far } else { anchor })
+    }
+
+    /// Has further lines go to a new file, and removes the oldest, which the anchor takes note of first.
+    fn finish(&self, mut anchor: Anchor) -> io::Result<()> {
         let name = || format!("audit-{}.jsonl", Timestamp::now().for_file_name());
         let mut finished_as = self.directory.join(name());
         // Names have milliseconds.
@@ -89,20 +195,18 @@ impl Trail {
             std::thread::sleep(Duration::from_millis(1));
             finished_as = self.directory.join(name());
         }
-        fs::rename(path, finished_as)?;
+        fs::rename(self.path(), finished_as)?;
+        anchor.length = 0;
         let finished = finished(&self.directory)?;
-        for oldest in finished.iter().take(finished.len().saturating_sub(KEPT)) {
-            fs::remove_file(oldest)?;
+        let oldest = &finished[..finished.len().saturating_sub(KEPT)];
+        for path in oldest {
+            for line in lines_of(path)? {
+                anchor.removed.lines += 1;
+                anchor.removed.last = line?.hash;
+            }
         }
-        Ok(())
-    }
-
-    fn last_of_finished(&self) -> io::Result<String> {
-        let Some(last) = finished(&self.directory)?.pop() else {
-            return Ok(BEGINNING.to_owned());
-        };
-        let line = last_line(&mut File::open(last)?)?;
-        Ok(line.map_or_else(|| BEGINNING.to_owned(), |line| hash(&line)))
+        anchor.write(&self.directory)?;
+        oldest.iter().try_for_each(fs::remove_file)
     }
 
     fn path(&self) -> PathBuf {
@@ -110,10 +214,56 @@ impl Trail {
     }
 }
 
+fn line_of(entry: &impl Serialize, previous: &str) -> io::Result<Vec<u8>> {
+    let line = serde_json::to_vec(&Linked { entry, previous })?;
+    if line.len() > LONGEST_LINE {
+        let reason = format!("a line of {} bytes is too long", line.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
+    Ok(line)
+}
+
+/// What stands after the line that the anchor names.
+enum Rest {
+    /// Lines that follow it, or none.
+    InOrder,
+    /// At their end, from there on, one that a process did not come to finish.
+    TornAt(u64),
+    /// Something that does not follow.
+    Foreign,
+}
+
+/// Advances the anchor along the lines that follow it.
+fn follow(lines: impl Iterator<Item = io::Result<Line>>, anchor: &mut Anchor) -> io::Result<Rest> {
+    for line in lines {
+        let line = line?;
+        if line.follows(&anchor.last) {
+            anchor.lines += 1;
+            anchor.last = line.hash;
+        } else if line.is_torn() {
+            return Ok(Rest::TornAt(line.start));
+        } else {
+            return Ok(Rest::Foreign);
+        }
+    }
+    Ok(Rest::InOrder)
+}
+
+impl Line {
+    /// Whether it is a line that a process was ended in: of nothing that it tells was anything done.
+    pub(super) fn is_torn(&self) -> bool {
+        !self.is_finished && self.link.is_none() && self.end - self.start <= LONGEST_LINE as u64
+    }
+}
+
 /// The finished files, the oldest first.
 pub(super) fn finished(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with("audit-") && name.ends_with(".jsonl") {
@@ -124,95 +274,57 @@ pub(super) fn finished(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Every file of the trail, the oldest first.
+pub(super) fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = finished(directory)?;
+    let current = directory.join(FILE);
+    if is_regular(&current)? {
+        files.push(current);
+    }
+    Ok(files)
+}
+
+/// A file's lines.
+pub(super) fn lines_of(path: &Path) -> io::Result<Lines<BufReader<File>>> {
+    is_regular(path)?;
+    Ok(Lines::new(BufReader::new(File::open(path)?), 0))
+}
+
+/// The right to read the trail while nobody adds to it. Where nobody ever did, it takes none.
+pub(super) fn lock_for_reading(directory: &Path) -> io::Result<Option<File>> {
+    let path = lock_file(directory);
+    if !is_regular(&path)? {
+        return Ok(None);
+    }
+    let file = File::open(path)?;
+    wait_for(|| file.try_lock_shared())?;
+    Ok(Some(file))
+}
+
+fn lock_file(directory: &Path) -> PathBuf {
+    directory.join(format!("{FILE}.lock"))
+}
+
+fn wait_for(mut attempt: impl FnMut() -> Result<(), TryLockError>) -> io::Result<()> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match attempt() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(LOCK_RETRY);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let reason = "another process holds its lock";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
 fn ends_line(file: &mut File, length: u64) -> io::Result<bool> {
     let mut last = [0];
     file.seek(SeekFrom::Start(length - 1))?;
     file.read_exact(&mut last)?;
     Ok(last == *b"\n")
-}
-
-/// The last line that says something, without its end.
-fn last_line(file: &mut File) -> io::Result<Option<Vec<u8>>> {
-    let length = file.metadata()?.len();
-    let mut looked = 4096;
-    loop {
-        let start = length.saturating_sub(looked);
-        file.seek(SeekFrom::Start(start))?;
-        let mut end = Vec::new();
-        file.take(length - start).read_to_end(&mut end)?;
-        let end = end.trim_ascii_end();
-        if end.is_empty() && start == 0 {
-            return Ok(None);
-        }
-        match end.iter().rposition(|byte| *byte == b'\n') {
-            Some(newline) => return Ok(Some(end[newline + 1..].to_vec())),
-            None if start == 0 || looked > LONGEST_LINE => return Ok(Some(end.to_vec())),
-            None => looked *= 4,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Outcome, verify};
-    use super::*;
-
-    fn entry(tool: &str) -> Entry {
-        Entry::new(tool, None, Timestamp::now(), Outcome::of(false, None))
-    }
-
-    #[test]
-    fn lines_make_a_chain_over_files_and_processes() {
-        let directory = tempfile::tempdir().unwrap();
-        let trails = [(); 3].map(|()| Trail {
-            largest: 4000,
-            ..Trail::open(directory.path())
-        });
-        std::thread::scope(|scope| {
-            for trail in &trails {
-                scope.spawn(|| (0..40).for_each(|_| trail.add(&entry("task_exec")).unwrap()));
-            }
-        });
-        let verified = verify(directory.path()).unwrap();
-        assert!(
-            verified.files.len() > 2 && verified.problem.is_none(),
-            "{verified:?}"
-        );
-        assert_eq!(verified.lines, 120);
-    }
-
-    #[test]
-    fn what_was_tampered_with_shows() {
-        let directory = tempfile::tempdir().unwrap();
-        let trail = Trail::open(directory.path());
-        for tool in ["one", "two", "three", "four"] {
-            trail.add(&entry(tool)).unwrap();
-        }
-        let path = trail.path();
-        let text = fs::read_to_string(&path).unwrap();
-        let lines: Vec<_> = text.lines().collect();
-        let problem_in = |text: String| {
-            fs::write(&path, text).unwrap();
-            verify(directory.path()).unwrap().problem
-        };
-        assert_eq!(problem_in(text.clone()), None);
-        let changed = problem_in(text.replace("two", "too")).unwrap();
-        assert!(changed.contains("audit.jsonl:3"), "{changed}");
-        assert!(problem_in([lines[0], lines[2], lines[3]].join("\n")).is_some());
-        assert!(problem_in([lines[0], lines[2], lines[1], lines[3]].join("\n")).is_some());
-        assert!(problem_in(format!("{}\nnonsense\n{}", lines[0], lines[1])).is_some());
-        // The first of all says that it is.
-        assert!(problem_in(lines[1..].join("\n")).is_some());
-    }
-
-    #[test]
-    fn a_line_that_was_cut_off_does_not_swallow_the_next() {
-        let directory = tempfile::tempdir().unwrap();
-        let trail = Trail::open(directory.path());
-        trail.add(&entry("one")).unwrap();
-        let text = fs::read_to_string(trail.path()).unwrap();
-        fs::write(trail.path(), text.trim_end()).unwrap();
-        trail.add(&entry("two")).unwrap();
-        assert_eq!(verify(directory.path()).unwrap().problem, None);
-    }
 }

@@ -1,8 +1,10 @@
-//! Settings: raw strings from the environment and `.env`, parsed into one validated [`Config`].
+//! Settings: raw strings from where they are set, parsed into one validated [`Config`].
 
+mod origin;
 mod raw;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,15 +12,25 @@ use tracing::Level;
 
 use crate::secret::Secret;
 use crate::ssh::host_key::Policy;
-use raw::{Layer, Raw};
-pub(crate) use raw::{data_dir_of, read_env_file};
+pub use origin::Origin;
+use origin::Sources;
+pub(crate) use origin::read_env_file;
+use raw::Raw;
+pub(crate) use raw::{data_dir_of, default_of};
 pub use settings::{SETTINGS, Setting};
 
 /// Long enough for a server to restart, or a laptop to find its network again.
 const LINE_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Longer than a busy disk or a hung mount of a server's takes, and half of what a lost line is given.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// More than a file of `/proc`, which says that it is empty, has; and more than a log grows meanwhile.
+const MAX_GROWTH: u64 = 1024 * 1024 * 1024;
+
 /// The validated settings.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting by itself")]
 pub struct Config {
     /// Where the data files lie.
     pub data_dir: PathBuf,
@@ -40,6 +52,12 @@ pub struct Config {
     pub keep_alive: Duration,
     /// How long a transfer takes up a lost line again before it fails; not a setting.
     pub line_patience: Duration,
+    /// How long a server may leave every SFTP request without an answer; not a setting.
+    pub answer_patience: Duration,
+    /// Bytes that a downloaded file may have beyond twice the length that it said; not a setting.
+    pub max_growth: u64,
+    /// Most files, directories and links that are listed for a transfer.
+    pub max_entries: usize,
     /// Most jobs in the queue.
     pub max_queue: usize,
     /// Most bytes kept on disk of each output stream of a job.
@@ -62,12 +80,18 @@ pub struct Config {
     pub uses_keyring: bool,
     /// Whether a file with clear-text secrets is kept once they are encrypted.
     pub keep_clear_secrets: bool,
+    /// Whether tools take references to secrets that only a person may make.
+    pub allow_cmd_secrets: bool,
     /// The user's own SSH files, where they are to be read.
     pub ssh_files: SshFiles,
     /// The least severe level that is logged.
     pub log_level: Level,
     /// Settings that were not understood, for stderr and `system_diagnostics`.
     pub warnings: Vec<String>,
+    /// A file of settings in the working directory that does not count, and what to do about it.
+    pub ignored: Option<String>,
+    /// Where each setting comes from, by its variable.
+    pub origins: BTreeMap<&'static str, Origin>,
 }
 
 /// What other SSH clients of this user have on record; none of it is ever written.
@@ -99,44 +123,44 @@ impl SshFiles {
 }
 
 /// What the command line sets; it goes before every variable.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--data-dir`
     pub data_dir: Option<PathBuf>,
     /// `--sync-timeout`
     pub sync_timeout: Option<Duration>,
+    /// `--env-file`
+    pub env_file: Option<PathBuf>,
+}
+
+impl Overrides {
+    /// The variables that it goes before.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        let data_dir = self.data_dir.as_ref().map(|_| "MCP_DATA_DIR");
+        let sync_timeout = self.sync_timeout.map(|_| "MCP_SYNC_TIMEOUT_S");
+        data_dir.into_iter().chain(sync_timeout)
+    }
 }
 
 impl Config {
-    /// Reads the environment, then `.env` in the working directory, then `.env` in the data directory.
-    pub fn load(overrides: &Overrides) -> Self {
-        let mut warnings = Vec::new();
-        let mut layers = vec![
-            std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
-                .collect(),
-        ];
-        layers.push(read_env_file(Path::new(".env"), &mut warnings));
+    /// Reads the settings from all places that count. An error is a sentence about the file that the
+    /// command line names.
+    pub fn load(overrides: &Overrides) -> Result<Self, String> {
+        let mut sources = Sources::read(overrides)?;
         let data_dir = overrides
             .data_dir
             .clone()
-            .unwrap_or_else(|| data_dir_of(&layers));
-        layers.push(read_env_file(&data_dir.join(".env"), &mut warnings));
-        Self {
+            .unwrap_or_else(|| data_dir_of(sources.layers.iter().map(|(_, layer)| layer)));
+        sources.add_data_directory(&data_dir);
+        Ok(Self {
             ssh_files: SshFiles::of_user(),
-            ..Self::resolve(layers, data_dir, overrides, warnings)
-        }
+            ..Self::resolve(sources, data_dir, overrides)
+        })
     }
 
-    fn resolve(
-        layers: Vec<Layer>,
-        data_dir: PathBuf,
-        overrides: &Overrides,
-        warnings: Vec<String>,
-    ) -> Self {
-        let mut raw = Raw { layers, warnings };
+    fn resolve(mut sources: Sources, data_dir: PathBuf, overrides: &Overrides) -> Self {
+        let ignored = sources.left_out();
+        let mut raw = Raw::new(sources.layers, sources.warnings);
         let command_timeout =
             raw.timeout("MCP_DEFAULT_CMD_TIMEOUT_MS", "MCP_DEFAULT_CMD_TIMEOUT_S");
         let interactive_timeout = raw.timeout(
@@ -161,6 +185,9 @@ impl Config {
             idle_timeout: raw.millis("IDLE_TIMEOUT", 1),
             keep_alive: raw.millis("KEEP_ALIVE_INTERVAL", 1),
             line_patience: LINE_PATIENCE,
+            answer_patience: ANSWER_PATIENCE,
+            max_growth: MAX_GROWTH,
+            max_entries: raw.count("MAX_TRANSFER_ENTRIES", 1),
             max_queue: raw.count("MAX_QUEUE_SIZE", 1),
             max_output: raw.whole("MAX_OUTPUT_SIZE", 0),
             max_output_total: raw.whole("MAX_OUTPUT_TOTAL", 0),
@@ -172,9 +199,16 @@ impl Config {
             secret_key: raw.secret("MCP_SECRET_KEY"),
             uses_keyring: raw.flag("MCP_KEYRING"),
             keep_clear_secrets: raw.flag("MCP_KEEP_CLEAR_SECRETS"),
+            allow_cmd_secrets: raw.flag("MCP_ALLOW_CMD_SECRETS"),
             ssh_files: SshFiles::default(),
             log_level: if debug { Level::DEBUG } else { level },
+            origins: {
+                let mut origins = raw.origins();
+                origins.extend(overrides.names().map(|name| (name, Origin::CommandLine)));
+                origins
+            },
             warnings: raw.warnings,
+            ignored,
         }
     }
 
@@ -183,16 +217,21 @@ impl Config {
     pub fn with_defaults(data_dir: PathBuf) -> Self {
         Self {
             uses_keyring: false,
-            ..Self::resolve(Vec::new(), data_dir, &Overrides::default(), Vec::new())
+            ..Self::resolve(Sources::default(), data_dir, &Overrides::default())
         }
     }
 }
 
-/// A leading `~` replaced by the home directory, as a shell would.
+/// A leading `~` or `$HOME` replaced by the home directory, as a shell would.
 pub fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix('~'), dirs::home_dir()) {
+    let mut spelt = ["~", "$HOME", "${HOME}"].iter();
+    let rest = spelt.find_map(|home| {
+        let rest = path.strip_prefix(home)?;
+        (rest.is_empty() || rest.starts_with(['/', '\\'])).then_some(rest)
+    });
+    match (rest, dirs::home_dir()) {
         (Some(""), Some(home)) => home,
-        (Some(rest), Some(home)) if rest.starts_with(['/', '\\']) => home.join(&rest[1..]),
+        (Some(rest), Some(home)) => home.join(&rest[1..]),
         _ => PathBuf::from(path),
     }
 }
@@ -205,6 +244,7 @@ pub fn parse_seconds(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use super::raw::Layer;
     use super::*;
 
     fn resolve(pairs: &[(&str, &str)]) -> Config {
@@ -212,12 +252,17 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        Config::resolve(
-            vec![layer],
-            PathBuf::from("/data"),
-            &Overrides::default(),
-            Vec::new(),
-        )
+        resolve_layers(vec![layer])
+    }
+
+    fn resolve_layers(layers: Vec<Layer>) -> Config {
+        let layers = layers.into_iter().enumerate();
+        let layers = layers.map(|(index, layer)| (Origin::File(index.to_string().into()), layer));
+        let sources = Sources {
+            layers: layers.collect(),
+            ..Sources::default()
+        };
+        Config::resolve(sources, PathBuf::from("/data"), &Overrides::default())
     }
 
     #[test]
@@ -273,7 +318,7 @@ mod tests {
             layer("MCP_DEFAULT_CMD_TIMEOUT_S", "7"),
             layer("MCP_DEFAULT_CMD_TIMEOUT_MS", "300000"),
         ];
-        let config = Config::resolve(layers, PathBuf::new(), &Overrides::default(), Vec::new());
+        let config = resolve_layers(layers);
         assert_eq!(config.command_timeout, Some(Duration::from_secs(7)));
     }
 
@@ -292,6 +337,20 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_root_that_nothing_expands_is_warned_of() {
+        let config = resolve(&[("MCP_ALLOWED_ROOTS", "$HOME/a:${HOME}/b:~/c")]);
+        let home = dirs::home_dir().unwrap();
+        assert_eq!(
+            config.allowed_roots,
+            ["a", "b", "c"].map(|name| home.join(name))
+        );
+        assert_eq!(config.warnings, [""; 0]);
+        let config = resolve(&[("MCP_ALLOWED_ROOTS", "~other/a:$DATA/b")]);
+        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+    }
+
     #[test]
     fn the_ceiling_bounds_the_floor() {
         let config = resolve(&[
@@ -305,7 +364,12 @@ mod tests {
     fn earlier_layers_go_first() {
         let layer = |value: &str| Layer::from([("MAX_QUEUE_SIZE".to_owned(), value.to_owned())]);
         let layers = vec![layer("3"), layer("4")];
-        let config = Config::resolve(layers, PathBuf::new(), &Overrides::default(), Vec::new());
+        let config = resolve_layers(layers);
         assert_eq!(config.max_queue, 3);
+        assert_eq!(config.origins["MAX_QUEUE_SIZE"].to_string(), "0");
+        assert_eq!(config.origins["MCP_READONLY"], Origin::Default);
+        // What was not understood has not set it.
+        let config = resolve_layers(vec![layer("many")]);
+        assert_eq!(config.origins["MAX_QUEUE_SIZE"], Origin::Default);
     }
 }

@@ -1,18 +1,19 @@
 //! The raw strings of the layers, parsed with a warning and the default where they make no sense.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::Level;
 
-use super::{SETTINGS, expand_home, parse_seconds};
+use super::{Origin, SETTINGS, expand_home, parse_seconds};
 use crate::secret::Secret;
 use crate::ssh::host_key::Policy;
 
 pub(crate) type Layer = HashMap<String, String>;
 
-fn default_of(name: &str) -> &'static str {
+/// A setting's default.
+pub(crate) fn default_of(name: &str) -> &'static str {
     SETTINGS
         .iter()
         .find(|setting| setting.name == name)
@@ -21,31 +22,10 @@ fn default_of(name: &str) -> &'static str {
 }
 
 /// Where the server keeps its data that has these settings.
-pub(crate) fn data_dir_of(layers: &[Layer]) -> PathBuf {
-    let set = layers
-        .iter()
-        .find_map(|layer| set_in(layer, "MCP_DATA_DIR"));
+pub(crate) fn data_dir_of<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> PathBuf {
+    let mut layers = layers.into_iter();
+    let set = layers.find_map(|layer| set_in(layer, "MCP_DATA_DIR"));
     expand_home(set.unwrap_or(default_of("MCP_DATA_DIR")))
-}
-
-/// What a `.env` file sets. A line that is not understood is a warning; no file sets nothing.
-pub(crate) fn read_env_file(path: &Path, warnings: &mut Vec<String>) -> Layer {
-    let mut layer = Layer::new();
-    // As a whole first: what cannot be read, such as a directory, would be a line without end.
-    let text = std::fs::read(path).unwrap_or_default();
-    for line in dotenvy::from_read_iter(text.as_slice()) {
-        match line {
-            Ok((name, value)) => {
-                layer.insert(name, value);
-            }
-            // The message would quote the line, which may hold somebody's secret.
-            Err(_) => warnings.push(format!(
-                "`{}` has a line that is not NAME=value; it was skipped",
-                path.display()
-            )),
-        }
-    }
-    layer
 }
 
 /// A variable's value in one layer; an empty one counts as not set.
@@ -57,16 +37,46 @@ fn set_in<'a>(layer: &'a Layer, name: &str) -> Option<&'a str> {
 }
 
 pub(super) struct Raw {
-    pub(super) layers: Vec<Layer>,
+    pub(super) layers: Vec<(Origin, Layer)>,
     pub(super) warnings: Vec<String>,
+    /// Settings that were not understood.
+    refused: Vec<String>,
 }
 
 impl Raw {
+    pub(super) fn new(layers: Vec<(Origin, Layer)>, warnings: Vec<String>) -> Self {
+        Self {
+            layers,
+            warnings,
+            refused: Vec::new(),
+        }
+    }
+
     fn get(&self, name: &str) -> Option<String> {
         self.layers
             .iter()
-            .find_map(|layer| set_in(layer, name))
+            .find_map(|(_, layer)| set_in(layer, name))
             .map(ToOwned::to_owned)
+    }
+
+    /// Where each setting comes from.
+    pub(super) fn origins(&self) -> BTreeMap<&'static str, Origin> {
+        let names = SETTINGS.iter().map(|setting| setting.name);
+        let origins = names.map(|name| {
+            let mut layers = self.layers.iter();
+            let set = layers.find(|(_, layer)| set_in(layer, name).is_some());
+            let set = set.filter(|_| !self.refused.iter().any(|refused| refused == name));
+            (
+                name,
+                set.map(|(origin, _)| origin.clone()).unwrap_or_default(),
+            )
+        });
+        origins.collect()
+    }
+
+    fn refuse(&mut self, name: &str, problem: String) {
+        self.refused.push(name.to_owned());
+        self.warnings.push(problem);
     }
 
     fn parse<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> T {
@@ -75,9 +85,8 @@ impl Raw {
             if let Some(parsed) = parse(&value) {
                 return parsed;
             }
-            self.warnings.push(format!(
-                "`{name}` is `{value}`, expected {expected}; using {default}"
-            ));
+            let problem = format!("`{name}` is `{value}`, expected {expected}; using {default}");
+            self.refuse(name, problem);
         }
         parse(default).expect("every default parses as its own kind")
     }
@@ -104,10 +113,8 @@ impl Raw {
     /// Milliseconds, or seconds under the later name, whichever the first layer that has one says;
     /// 0 is no timeout.
     pub(super) fn timeout(&mut self, millis: &str, seconds: &str) -> Option<Duration> {
-        let layer = self
-            .layers
-            .iter()
-            .find(|layer| set_in(layer, millis).or(set_in(layer, seconds)).is_some());
+        let mut layers = self.layers.iter().map(|(_, layer)| layer);
+        let layer = layers.find(|layer| set_in(layer, millis).or(set_in(layer, seconds)).is_some());
         let in_seconds = layer.filter(|layer| set_in(layer, millis).is_none());
         if let Some(value) = in_seconds.and_then(|layer| set_in(layer, seconds)) {
             let parsed = value
@@ -121,7 +128,7 @@ impl Raw {
             let problem = format!(
                 "`{seconds}` is `{value}`, expected a number of seconds; using {default} ms"
             );
-            self.warnings.push(problem);
+            self.refuse(seconds, problem);
         }
         Some(self.millis(millis, 0)).filter(|duration| !duration.is_zero())
     }
@@ -153,7 +160,7 @@ impl Raw {
     }
 
     /// Directories, separated as in `PATH`, or by commas, as the original has them.
-    pub(super) fn directories(&self, name: &str) -> Vec<PathBuf> {
+    pub(super) fn directories(&mut self, name: &str) -> Vec<PathBuf> {
         let value = self.get(name).unwrap_or_default();
         let mut found: Vec<String> = Vec::new();
         for path in std::env::split_paths(&value) {
@@ -169,8 +176,17 @@ impl Raw {
             }
         }
         let found = found.iter().map(|path| path.trim_end_matches(','));
-        let found = found.filter(|path| !path.is_empty());
-        found.map(expand_home).collect()
+        let found = found.filter(|path| !path.is_empty()).map(expand_home);
+        let found: Vec<_> = found.collect();
+        for path in &found {
+            let text = path.to_string_lossy();
+            if text.starts_with(['~', '$', '%']) {
+                self.warnings.push(format!(
+                    "`{name}` has `{text}`, which nothing expands; write the path out, for nothing lies there"
+                ));
+            }
+        }
+        found
     }
 
     /// A secret's text: it is in no message.

@@ -83,6 +83,11 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "most bytes kept on disk of all outputs; the oldest finished go first",
     },
     Setting {
+        name: "MAX_TRANSFER_ENTRIES",
+        default: "1000000",
+        meaning: "most files, directories and links that one transfer lists",
+    },
+    Setting {
         name: "SAVE_INTERVAL",
         default: "5000",
         meaning: "ms between coalesced saves",
@@ -121,6 +126,11 @@ pub const SETTINGS: &[Setting] = &[
         name: "MCP_KEEP_CLEAR_SECRETS",
         default: "false",
         meaning: "when clear-text secrets are encrypted, keep the old file beside the new one",
+    },
+    Setting {
+        name: "MCP_ALLOW_CMD_SECRETS",
+        default: "false",
+        meaning: "let tools take cmd: secrets, which run here, and file: ones outside the home directory",
     },
     Setting {
         name: "MCP_DEBUG",

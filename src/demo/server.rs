@@ -56,6 +56,12 @@ pub enum Fault {
     RefuseSftp,
     /// It takes SFTP for a program that it does not find.
     LoseSftp,
+    /// Over SFTP it renames only to names that are free.
+    PlainRename,
+    /// The same, and it goes silent after the first.
+    MuteAtRename,
+    /// Over SFTP it tells nothing of files, and takes each away when it is closed.
+    DropBox,
 }
 
 /// An SSH server in this process; it ends, with its connections and processes, when dropped.
@@ -360,8 +366,7 @@ impl server::Handler for Connection {
             ("sftp", Some((stream, seat))) => {
                 session.channel_success(channel)?;
                 lock(&self.shared.sftp).push((session.handle(), channel));
-                let lies = fault == Fault::LieInWrites;
-                let files = Files::new(&self.shared.home, seat, lies);
+                let files = Files::new(&self.shared.home, seat, fault);
                 russh_sftp::server::run(stream.into_stream(), files).await;
                 Ok(())
             }

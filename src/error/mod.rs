@@ -44,6 +44,16 @@ pub enum Error {
         /// What it should have been.
         expected: Option<String>,
     },
+    /// A reference to a secret that only a person may make.
+    #[error("parameter `{parameter}` {problem}")]
+    OnlyByHand {
+        /// The parameter.
+        parameter: String,
+        /// What is wrong with it, as the rest of a sentence.
+        problem: String,
+        /// What to do.
+        advice: String,
+    },
     /// The server could not be reached, or the line to it was lost.
     #[error("cannot connect to server `{alias}` at {host}:{port}: {reason}")]
     Connection {
@@ -135,6 +145,8 @@ pub enum Error {
         subject: String,
         /// The tool that was called.
         tool: String,
+        /// Who can change that.
+        advice: String,
     },
     /// A local path that transfers may not touch.
     #[error("`{path}` is outside the directories that transfers may touch")]
@@ -143,6 +155,12 @@ pub enum Error {
         path: String,
         /// The directories.
         roots: Vec<String>,
+    },
+    /// A local path in the data directory.
+    #[error("`{path}` is among this program's own files, which transfers leave alone")]
+    OwnFile {
+        /// The path as it was given.
+        path: String,
     },
     /// A server cannot do what it takes to keep a detached job.
     #[error("server `{alias}` cannot keep a detached task: {reason}")]

@@ -1,5 +1,7 @@
 //! What a caller is told of an error: code, sentence, facts, advice.
 
+use std::borrow::Cow;
+
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorData};
 use serde_json::{Map, Value, json};
@@ -7,7 +9,11 @@ use serde_json::{Map, Value, json};
 use super::Error;
 use crate::readable::make_readable;
 use crate::secret::{hide, hide_in};
+use crate::text::beginning;
 use crate::time::Timestamp;
+
+/// The longest text in an error: it may quote a server, or a call's own arguments.
+const LONGEST_TEXT: usize = 4 * 1024;
 
 impl Error {
     /// The code that programs match on.
@@ -15,7 +21,7 @@ impl Error {
         match self {
             Self::UnknownAlias { .. } | Self::UnknownApi { .. } => "UNKNOWN_ALIAS",
             Self::UnknownTask { .. } => "UNKNOWN_TASK",
-            Self::InvalidArgument { .. } => "INVALID_ARGUMENT",
+            Self::InvalidArgument { .. } | Self::OnlyByHand { .. } => "INVALID_ARGUMENT",
             Self::Connection { .. } | Self::LineLost { .. } => "CONNECTION_FAILED",
             Self::Auth { .. } => "AUTH_FAILED",
             Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
@@ -23,7 +29,7 @@ impl Error {
             Self::SshConfig { .. } => "SSH_CONFIG_ERROR",
             Self::Blocked { .. } => "POLICY_BLOCKED",
             Self::ReadOnly { .. } => "READ_ONLY",
-            Self::OutsideRoots { .. } => "PATH_NOT_ALLOWED",
+            Self::OutsideRoots { .. } | Self::OwnFile { .. } => "PATH_NOT_ALLOWED",
             Self::NotDetached { .. } => "DETACH_FAILED",
             Self::NoShell { .. } => "NO_SHELL",
             Self::Monitoring { .. } => "MONITORING_ERROR",
@@ -64,9 +70,11 @@ impl Error {
             Self::SshConfig { .. } => {
                 "correct the file at that line, or give host and user instead"
             }
-            Self::Blocked { advice, .. } => advice,
-            Self::ReadOnly { .. } => {
-                "ask the person who runs this; it is set by MCP_READONLY or by the server's `readonly`"
+            Self::Blocked { advice, .. }
+            | Self::ReadOnly { advice, .. }
+            | Self::OnlyByHand { advice, .. } => advice,
+            Self::OwnFile { .. } => {
+                "copy what is wanted of it elsewhere first, or ask the person who runs this"
             }
             Self::OutsideRoots { .. } => {
                 "use a path inside one of them, or ask the person who set MCP_ALLOWED_ROOTS"
@@ -108,6 +116,9 @@ impl Error {
             } => {
                 json!({ "parameter": parameter, "reason": problem, "expected": expected })
             }
+            Self::OnlyByHand {
+                parameter, problem, ..
+            } => json!({ "parameter": parameter, "reason": problem }),
             Self::Connection {
                 alias,
                 host,
@@ -154,7 +165,8 @@ impl Error {
             Self::Blocked {
                 rule, part, reason, ..
             } => json!({ "rule": rule, "part": part, "reason": reason }),
-            Self::ReadOnly { subject, tool } => json!({ "subject": subject, "tool": tool }),
+            Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
+            Self::OwnFile { path } => json!({ "path": path }),
             Self::OutsideRoots { path, roots } => json!({ "path": path, "roots": roots }),
             Self::Monitoring {
                 alias,
@@ -188,12 +200,29 @@ impl Error {
         };
         details.retain(|_, value| !value.is_null());
         details.insert("hint".to_owned(), self.hint().into());
-        details.values_mut().for_each(hide_in);
+        for value in details.values_mut() {
+            hide_in(value);
+            shorten(value);
+        }
         Report {
             code: self.code().to_owned(),
-            message: hide(&self.to_string()).into_owned(),
+            message: beginning(&hide(&self.to_string()), LONGEST_TEXT).into_owned(),
             details,
         }
+    }
+}
+
+/// Cuts every text to its measure.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Cow::Owned(cut) = beginning(text, LONGEST_TEXT) {
+                *text = cut;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
     }
 }
 
@@ -239,6 +268,24 @@ impl IntoCallToolResult for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_says_is_told_in_measure() {
+        let report = Error::Auth {
+            alias: "web1".to_owned(),
+            user: "u".to_owned(),
+            reason: "é".repeat(500_000),
+            tried: vec!["x".repeat(500_000)],
+        }
+        .report();
+        let told = report.to_json().to_string();
+        assert!(told.len() < 4 * LONGEST_TEXT, "{} bytes", told.len());
+        assert!(
+            report
+                .message
+                .starts_with("server `web1` did not authenticate")
+        );
+    }
 
     #[test]
     fn a_report_has_the_contract_s_fields() {

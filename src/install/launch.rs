@@ -11,9 +11,15 @@ use crate::config::{data_dir_of, expand_home};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
+/// The argument that names a file of settings.
+pub const ENV_FILE: &str = "--env-file";
+
+/// The variable that every entry sets, for else a file of settings that lies about could.
+pub const DATA_DIR: &str = "MCP_DATA_DIR";
+
 /// Arguments that this program and the original take, and the variables that they go before.
 pub const FLAGS: [(&str, &str); 2] = [
-    ("--data-dir", "MCP_DATA_DIR"),
+    ("--data-dir", DATA_DIR),
     ("--sync-timeout", "MCP_SYNC_TIMEOUT_S"),
 ];
 
@@ -70,6 +76,13 @@ impl Launch {
             Some((_, value)) => Some(value.to_owned()),
             None => (place < self.args.len()).then(|| self.args.remove(place)),
         }
+    }
+
+    /// Whether it says where the data is.
+    pub fn tells_data_directory(&self) -> bool {
+        let [(flag, _), _] = FLAGS;
+        let is_set = |value: &String| !value.trim().is_empty();
+        self.clone().take_flag(flag).is_some() || self.env.get(DATA_DIR).is_some_and(is_set)
     }
 
     /// Where the server keeps its data.

@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 
 use super::client::Places;
 use super::file::Configuration;
-use super::launch::{FLAGS, Launch, data_directory};
+use super::launch::{DATA_DIR, ENV_FILE, FLAGS, Launch, data_directory};
 use super::list;
 use super::original::{self, Registration};
 use super::refusal::Refusal;
 use super::request::{NAME, Request};
-use crate::config::SETTINGS;
+use crate::config::{Overrides, SETTINGS, default_of, expand_home};
 
 /// What is to be put in, and where.
 pub(super) struct Plan {
@@ -51,7 +51,7 @@ impl Plan {
         if !request.decided(&question)? {
             return Self::added(request, configuration, IndexMap::new());
         }
-        let launch = request.launch(request.settings_of(original)?)?;
+        let launch = request.launch(with_data_directory(request.settings_of(original)?))?;
         Ok(Self {
             name: original.name().to_owned(),
             fields: launch.fields(),
@@ -84,17 +84,24 @@ impl Plan {
 
     /// For an entry that is there already: where this program lies now, and what was asked for.
     fn renewed(request: &Request, name: &str, entry: &Value) -> Result<Self, Refusal> {
-        let mut launch = request.launch(IndexMap::new())?;
-        let old = Launch::read(entry).unwrap_or_default();
+        let mut launch = request.own_launch(IndexMap::new())?;
+        let mut old = Launch::read(entry).unwrap_or_default();
         if old.installs_first() {
             launch.command.clone_from(&old.command);
         }
-        launch.args = old.args;
+        if !launch.args.is_empty() {
+            old.take_flag(ENV_FILE);
+        }
+        launch.args.extend(std::mem::take(&mut old.args));
         for (flag, variable) in FLAGS {
             // An argument would go before the variable.
             if launch.env.contains_key(variable) {
                 launch.take_flag(flag);
             }
+        }
+        if !launch.tells_data_directory() && !old.tells_data_directory() {
+            let directory = request.with_env_file(&launch).usual_data_directory()?;
+            launch.env.insert(DATA_DIR.to_owned(), directory);
         }
         let fields = launch.fields();
         for (variable, value) in old.env {
@@ -135,7 +142,7 @@ impl Request {
         if !self.decided(&question)? {
             return Ok(IndexMap::new());
         }
-        let mut settings = self.settings_of(&original)?;
+        let mut settings = with_data_directory(self.settings_of(&original)?);
         settings.retain(|name, _| SETTINGS.iter().any(|setting| setting.name == name));
         // What its own client puts in their place, another may not.
         if let Some((name, _)) = settings.iter().find(|(_, value)| value.contains('$')) {
@@ -155,12 +162,31 @@ impl Request {
         }
     }
 
+    /// This request with the file of settings that an entry names.
+    fn with_env_file(&self, launch: &Launch) -> Self {
+        let file = launch.clone().take_flag(ENV_FILE);
+        Self {
+            overrides: Overrides {
+                env_file: file.as_deref().map(expand_home),
+                ..self.overrides.clone()
+            },
+            ..Self::default()
+        }
+    }
+
     fn decided(&self, question: &str) -> Result<bool, Refusal> {
         if let Some(decided) = self.takes_over {
             return Ok(decided);
         }
         ask(question).ok_or_else(|| Refusal::Undecided(question.to_owned()))
     }
+}
+
+/// The original's settings, with its default if they say nothing of where its data is.
+fn with_data_directory(mut settings: IndexMap<String, String>) -> IndexMap<String, String> {
+    let default = default_of(DATA_DIR).to_owned();
+    settings.entry(DATA_DIR.to_owned()).or_insert(default);
+    settings
 }
 
 /// Asks the person at the terminal; `None` where there is none.

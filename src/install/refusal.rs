@@ -58,6 +58,9 @@ pub enum Refusal {
     /// The original's data may be elsewhere than it seems.
     #[error("where the Node original has its data is not clear from {0}; say it with --data-dir")]
     Unclear(String),
+    /// The settings do not tell where the data is.
+    #[error("{0}")]
+    Settings(String),
     /// A file could not be read or written.
     #[error(transparent)]
     Storage(#[from] Error),

@@ -1,13 +1,13 @@
 //! What is asked of `install` and `uninstall`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
 use super::client::Client;
-use super::launch::{Launch, quoted, this_program};
+use super::launch::{DATA_DIR, ENV_FILE, Launch, quoted, this_program};
 use super::refusal::Refusal;
-use crate::config::Overrides;
+use crate::config::{Config, Origin, Overrides, default_of};
 
 /// The name of a registration where nothing else is said, and in every example.
 pub const NAME: &str = "orchestrator";
@@ -25,7 +25,7 @@ pub struct Request {
     pub is_dry: bool,
     /// `--take-over`, `--no-take-over`
     pub takes_over: Option<bool>,
-    /// What the entry sets: `--data-dir`, `--sync-timeout`
+    /// What the entry sets: `--data-dir`, `--sync-timeout`, `--env-file`
     pub overrides: Overrides,
 }
 
@@ -51,7 +51,11 @@ impl Request {
         });
         let timeout = self.overrides.sync_timeout;
         let timeout = timeout.map(|timeout| format!(" --sync-timeout={}", timeout.as_secs_f64()));
-        directory.unwrap_or_default() + &timeout.unwrap_or_default()
+        let file = self.overrides.env_file.as_ref().map(|file| {
+            let file = file.to_string_lossy();
+            format!(" {}", quoted(&format!("{ENV_FILE}={file}")))
+        });
+        directory.unwrap_or_default() + &timeout.unwrap_or_default() + &file.unwrap_or_default()
     }
 
     pub(super) fn checked_name(&self) -> Result<Option<&str>, Refusal> {
@@ -65,24 +69,62 @@ impl Request {
     }
 
     /// How a client is to start this program, with these settings and those of the command line.
-    pub(super) fn launch(&self, mut settings: IndexMap<String, String>) -> Result<Launch, Refusal> {
-        let text = |path: PathBuf| {
-            let text = path.clone().into_os_string().into_string();
-            text.map_err(|_| Refusal::NotText(path))
-        };
-        if let Some(directory) = &self.overrides.data_dir {
-            // A client starts it in a directory of its own choice.
-            let directory = std::path::absolute(directory).unwrap_or(directory.clone());
-            settings.insert("MCP_DATA_DIR".to_owned(), text(directory)?);
+    pub(super) fn launch(&self, settings: IndexMap<String, String>) -> Result<Launch, Refusal> {
+        let mut launch = self.own_launch(settings)?;
+        if !launch.tells_data_directory() {
+            let directory = self.usual_data_directory()?;
+            launch.env.insert(DATA_DIR.to_owned(), directory);
         }
-        if let Some(timeout) = self.overrides.sync_timeout {
+        Ok(launch)
+    }
+
+    /// The same where what is there already may tell the data directory.
+    pub(super) fn own_launch(
+        &self,
+        mut settings: IndexMap<String, String>,
+    ) -> Result<Launch, Refusal> {
+        let Overrides {
+            data_dir,
+            sync_timeout,
+            env_file,
+        } = &self.overrides;
+        if let Some(directory) = data_dir {
+            settings.insert(DATA_DIR.to_owned(), text(from_here(directory))?);
+        }
+        if let Some(timeout) = sync_timeout {
             let seconds = timeout.as_secs_f64().to_string();
             settings.insert("MCP_SYNC_TIMEOUT_S".to_owned(), seconds);
         }
+        let mut args = Vec::new();
+        if let Some(file) = env_file {
+            // One that cannot be read would keep it from starting.
+            Config::load(&self.overrides).map_err(Refusal::Settings)?;
+            args.push(format!("{ENV_FILE}={}", text(from_here(file))?));
+        }
         Ok(Launch {
             command: text(this_program())?,
-            args: Vec::new(),
+            args,
             env: settings,
         })
     }
+
+    /// Where the data is, as an entry says it that nothing else tells: where this program would have it,
+    /// were it started here.
+    pub(super) fn usual_data_directory(&self) -> Result<String, Refusal> {
+        let config = Config::load(&self.overrides).map_err(Refusal::Settings)?;
+        match config.origins.get(DATA_DIR) {
+            None | Some(Origin::Default) => Ok(default_of(DATA_DIR).to_owned()),
+            Some(_) => text(from_here(&config.data_dir)),
+        }
+    }
+}
+
+/// A client starts this program in a directory of its own choice.
+fn from_here(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn text(path: PathBuf) -> Result<String, Refusal> {
+    let text = path.clone().into_os_string().into_string();
+    text.map_err(|_| Refusal::NotText(path))
 }

@@ -219,7 +219,7 @@ async fn look(
     }
     let streams = match streams {
         Some(streams) => streams,
-        None => streams.insert(context.outputs.resume(&job.id).await?),
+        None => streams.insert(context.outputs.resume(&job.id, &job.alias).await?),
     };
     if job.cancel_requested == Some(true) {
         let stopped = detached.stop().await?;

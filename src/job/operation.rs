@@ -16,8 +16,10 @@ use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::{Error, Stopped};
+use crate::guard::Guard;
+use crate::secret::LONGEST;
 use crate::sftp::transfer::{Request, Summary, Transfer};
-use crate::sftp::{Notes, Progress, Roots};
+use crate::sftp::{Notes, Progress};
 use crate::ssh::background::leaves_behind;
 use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
@@ -141,6 +143,10 @@ pub type Responses = IndexMap<String, String>;
 
 /// The answers as a conversation takes them.
 pub fn answers(responses: &Responses) -> Result<Vec<Answer>, Error> {
+    if responses.values().map(String::len).sum::<usize>() > LONGEST {
+        let problem = format!("has answers of more than {LONGEST} bytes together");
+        return Err(Error::invalid("responses", problem));
+    }
     let answers = responses.iter().map(|(prompt, answer)| {
         Answer::new(prompt, answer).map_err(|error| {
             Error::invalid(
@@ -158,7 +164,7 @@ pub(super) struct Context<'a> {
     pub(super) queue: &'a Arc<Queue>,
     pub(super) outputs: &'a Outputs,
     pub(super) pool: &'a Pool,
-    pub(super) roots: &'a Roots,
+    pub(super) guard: &'a Guard,
 }
 
 impl Context<'_> {
@@ -179,6 +185,7 @@ async fn move_files(
     cancel: &CancellationToken,
 ) -> Result<Summary, Error> {
     let (progress, notes) = (Progress::default(), Notes::default());
+    let roots = context.guard.roots().around(&request.local_bases());
     let transfer = Transfer {
         pool: context.pool,
         alias: &job.alias,
@@ -186,7 +193,11 @@ async fn move_files(
         token: job.part.as_deref().unwrap_or(job.id.as_str()),
         patience: patience(context.config.command_timeout),
         line_patience: context.config.line_patience,
-        roots: context.roots,
+        max_entries: context.config.max_entries,
+        max_growth: context.config.max_growth,
+        roots: &roots,
+        may_write: &|names| context.guard.may_write(names),
+        data: &context.config.data_dir,
         progress: &progress,
         notes: &notes,
         cancel,
@@ -230,7 +241,7 @@ async fn execute(
     let Streams {
         mut stdout,
         mut stderr,
-    } = context.outputs.begin(&job.id);
+    } = context.outputs.begin(&job.id, &alias);
     match command.run(context.pool, &mut stdout, &mut stderr).await {
         Ok(outcome) => {
             job.encoding = outcome.charset.name();
@@ -343,6 +354,8 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
     job.bytes_total = summary.whole.map(|whole| whole.bytes);
     job.bytes = Some(summary.bytes);
     job.failed_files = Some(summary.failed.clone());
+    job.destinations = Some(summary.places).filter(|places| !places.is_empty());
+    job.verified = summary.verified.then_some(true);
     if summary.abandoned {
         let what = "the transfer was given up on a server that does not answer; part files may have stayed";
         enter_cancelled(job, Stopped::Unknown, what);
@@ -350,6 +363,8 @@ fn enter_transfer(job: &mut Job, request: &Request, summary: Summary) {
         enter_cancelled(job, Stopped::Stopped, "the transfer was stopped");
     } else if failures == 0 {
         job.enter(Status::Completed);
+    } else if let (0, Some(refusal), true) = (done, summary.refusal, summary.refused == failures) {
+        job.fail(refusal.report());
     } else if done == 0 {
         job.fail(
             Error::Transfer {

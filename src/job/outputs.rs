@@ -14,6 +14,7 @@ use super::id::JobId;
 use super::record::Job;
 use crate::config::Config;
 use crate::error::Error;
+use crate::secret::Mask;
 use crate::ssh::output::FEW;
 use crate::ssh::{Captured, KEPT, Output, tell_loss};
 use crate::store::{DataDirectory, Kept, blocking, is_beside, remove};
@@ -77,8 +78,9 @@ impl Outputs {
     }
 
     /// The streams of a job that begins.
-    pub(super) fn begin(&self, id: &JobId) -> Streams {
-        let stream = |stream| Output::new(self.path(id, stream), self.config.max_output);
+    pub(super) fn begin(&self, id: &JobId, alias: &str) -> Streams {
+        let limit = self.config.max_output;
+        let stream = |stream| Output::new(self.path(id, stream), limit, Mask::of(alias));
         Streams {
             stdout: stream(Stream::Stdout),
             stderr: stream(Stream::Stderr),
@@ -86,12 +88,13 @@ impl Outputs {
     }
 
     /// The streams of a job of which another process may have written the beginning.
-    pub(super) async fn resume(&self, id: &JobId) -> Result<Streams, Error> {
+    pub(super) async fn resume(&self, id: &JobId, alias: &str) -> Result<Streams, Error> {
+        let alias = alias.to_owned();
         let [stdout, stderr] = [Stream::Stdout, Stream::Stderr].map(|stream| self.path(id, stream));
         let limit = self.config.max_output;
         blocking(move || {
             let stream = |path: PathBuf| {
-                Output::resume(path.clone(), limit)
+                Output::resume(path.clone(), limit, Mask::of(&alias))
                     .map_err(|error| Error::storage(path, "read", error))
             };
             Ok(Streams {

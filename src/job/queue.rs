@@ -75,6 +75,11 @@ impl Queue {
         Ok((queue, adoptions))
     }
 
+    /// The name under which this process has registered in the data directory.
+    pub fn owner(&self) -> &str {
+        self.owner.id()
+    }
+
     /// Takes in a new job, which is this process's from now on, making room for it if need be.
     pub fn add(&self, mut job: Job) -> Result<Arc<Job>, Error> {
         job.owner = Some(self.owner.id().to_owned());

@@ -101,6 +101,12 @@ pub struct Job {
     /// Whether checksums of both sides were compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify: Option<bool>,
+    /// Whether existing files were written themselves rather than replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_place: Option<bool>,
+    /// Whether directories that are links on the server were gone through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow_directory_links: Option<bool>,
     /// What tells a transfer's part files from others: the first try's ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
@@ -200,6 +206,12 @@ pub struct Job {
     /// Bytes that were there already when a transfer went on after a lost line or in a retry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed_bytes: Option<u64>,
+    /// Where what arrived lies: a file, or the directory that things went into; the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destinations: Option<Vec<String>>,
+    /// Whether the checksums of both sides were the same for every file that arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
     /// Files that did not arrive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_files: Option<Vec<FailedFile>>,

@@ -8,7 +8,7 @@ use super::record::Job;
 use super::sequence::Step;
 use super::status::Kind;
 use crate::error::Error;
-use crate::secret::{MASK, hide};
+use crate::secret::{MASK, hide_of};
 use crate::sftp::transfer::{Entry, Options, Request};
 use crate::ssh::{Bound, secrecy};
 
@@ -27,7 +27,7 @@ impl Operation {
             .chain(&mut job.remote);
         let mut is_masked = false;
         for text in texts {
-            is_masked |= hide_text(text);
+            is_masked |= hide_text(alias, text);
         }
         job.masked = is_masked.then_some(true);
         job
@@ -80,6 +80,9 @@ impl Operation {
                 let mut job = Job::new(Kind::Sftp, alias);
                 job.direction = Some(request.direction);
                 job.verify = request.options.verify.then_some(true);
+                job.in_place = request.options.in_place.then_some(true);
+                let follows = request.options.follow_directory_links;
+                job.follow_directory_links = follows.then_some(true);
                 job.part.clone_from(&request.part);
                 match request.entries.as_slice() {
                     [Entry { local, remote }] if !request.patterns => {
@@ -110,6 +113,8 @@ impl Operation {
         let part = || job.part.clone().unwrap_or_else(|| job.id.to_string());
         let options = || Options {
             verify: job.verify == Some(true),
+            in_place: job.in_place == Some(true),
+            follow_directory_links: job.follow_directory_links == Some(true),
         };
         let unknown = |what: &str| {
             Err(Error::NotRetryable {
@@ -215,16 +220,17 @@ impl Job {
         let texts = failed
             .flat_map(|failed| [&mut failed.file, &mut failed.error])
             .chain(results.filter_map(|result| result.error.as_mut()))
+            .chain(self.destinations.iter_mut().flatten())
             .chain(&mut self.error)
             .chain(&mut self.output);
         for text in texts {
-            hide_text(text);
+            hide_text(&self.alias, text);
         }
     }
 }
 
-fn hide_text(text: &mut String) -> bool {
-    let Cow::Owned(hidden) = hide(text) else {
+fn hide_text(alias: &str, text: &mut String) -> bool {
+    let Cow::Owned(hidden) = hide_of(Some(alias), text) else {
         return false;
     };
     *text = hidden;
@@ -258,13 +264,18 @@ mod tests {
                 remote: "b".into(),
             }],
             patterns: false,
-            options: Options { verify: true },
+            options: Options {
+                verify: true,
+                in_place: true,
+                follow_directory_links: true,
+            },
             part: None,
         };
         let job = Operation::Transfer(request).new_job("web1");
         let Operation::Transfer(again) = Operation::of_job(&job).unwrap() else {
             panic!("a transfer stays a transfer");
         };
+        assert!(again.options.verify && again.options.follow_directory_links);
         assert_eq!(
             (
                 again.entries[0].local.as_str(),
@@ -272,6 +283,7 @@ mod tests {
             ),
             ("a", "b")
         );
+        assert!(again.options.verify && again.options.in_place);
         assert!(matches!(
             Operation::of_job(&Job::new(Kind::SshSequence, "web1")),
             Err(Error::NotRetryable { .. })

@@ -286,7 +286,7 @@ impl Jobs {
             queue,
             outputs,
             pool,
-            roots: guard.roots(),
+            guard,
         }
     }
 
@@ -301,9 +301,18 @@ impl Jobs {
         job.enter(Status::Running);
         let mut job = Arc::unwrap_or_clone(self.0.queue.put(job));
         let started = Instant::now();
-        operation
-            .perform(&self.context(), &mut job, begins, stop, attention)
-            .await;
+        match self.checked_pool(&job, operation, begins, stop).await {
+            Ok(pool) => {
+                let context = Context {
+                    pool: &pool,
+                    ..self.context()
+                };
+                operation
+                    .perform(&context, &mut job, begins, stop, attention)
+                    .await;
+            }
+            Err(error) => job.fail(error.report()),
+        }
         job.hide_secrets();
         job.took(if begins {
             started.elapsed()
@@ -326,6 +335,28 @@ impl Jobs {
             return Arc::new(job);
         }
         stands
+    }
+
+    /// The connections that a job may use. What goes on has been let begin.
+    async fn checked_pool(
+        &self,
+        job: &Job,
+        operation: &Operation,
+        begins: bool,
+        stop: &StopSignal,
+    ) -> Result<Pool, Error> {
+        let Shared { pool, guard, .. } = &*self.0;
+        let Some(tool) = operation.changes_by(job.tool.as_deref()).filter(|_| begins) else {
+            return Ok(pool.clone());
+        };
+        tokio::select! {
+            checked = guard.checked(&job.alias, tool) => checked,
+            // What is cancelled before it has begun, and was not checked, is to open nothing.
+            () = stop.token().cancelled() => Ok(pool.checked(Arc::new(|_| {
+                let reason = "a cancelled task asked for a connection".to_owned();
+                Err(Error::Internal { reason })
+            }))),
+        }
     }
 
     fn fail(&self, mut job: Job, reason: String) -> Arc<Job> {

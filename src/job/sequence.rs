@@ -10,7 +10,7 @@ use super::outputs::Streams;
 use super::record::Job;
 use super::status::Status;
 use crate::error::Stopped;
-use crate::secret::hide;
+use crate::secret::hide_of;
 use crate::ssh::sequence::{Line, Outcome, Sequence};
 use crate::ssh::streaming::is_streaming;
 use crate::ssh::{Bound, Ended, tell_loss};
@@ -135,7 +135,7 @@ pub(super) async fn perform(
     let Streams {
         mut stdout,
         mut stderr,
-    } = context.outputs.begin(&job.id);
+    } = context.outputs.begin(&job.id, &alias);
     let mut sequence = Sequence::new(context.pool, &alias, cancel);
     let mut results = Vec::new();
     // What ends the sequence, with the number of its step.
@@ -145,7 +145,7 @@ pub(super) async fn perform(
         let rest = &lines[results.len()..];
         let mut take = |outcome: Outcome| {
             let index = results.len();
-            let (result, ended) = enter(index, &steps[index], outcome);
+            let (result, ended) = enter(&alias, index, &steps[index], outcome);
             let goes_on = result.success || {
                 let may = steps[index]
                     .continue_on_error()
@@ -203,7 +203,7 @@ pub(super) async fn perform(
     }
 }
 
-fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
+fn enter(alias: &str, index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
     let Outcome {
         stdout,
         stderr,
@@ -238,7 +238,7 @@ fn enter(index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
     let reached = reached.filter(|_| is_bounded);
     let result = StepResult {
         step: index + 1,
-        command: hide(step.command()).into_owned(),
+        command: hide_of(Some(alias), step.command()).into_owned(),
         success: error.is_none(),
         output: stdout.shown(charset).text,
         stderr: stderr.shown(charset).text,

@@ -1,6 +1,7 @@
 //! The last lines of a log: of PM2, of a Docker container, of a file.
 
 use crate::error::Error;
+use crate::sftp::spelling;
 use crate::ssh::quote;
 
 const PM2: &str = concat!(
@@ -45,11 +46,17 @@ pub fn docker(
 
 /// The end of a file.
 pub fn file(path: &str, lines: usize) -> Result<String, Error> {
-    let path = quoted("filepath", path)?;
-    // The home directory is the shell's to find.
-    let path = match path.strip_prefix("'~/") {
-        Some(rest) => format!("\"$HOME\"/'{rest}"),
-        None => path,
+    let path = spelling::on_server(path).map_err(|problem| Error::invalid("filepath", problem))?;
+    // Home directories are the shell's to find.
+    let path = match spelling::other_home(&path) {
+        Some((user, below)) => {
+            let below = quoted("filepath", below.trim_start_matches('/'))?;
+            format!("~{user}/{below}")
+        }
+        None => match path.strip_prefix("~/") {
+            Some(below) => format!("\"$HOME\"/{}", quoted("filepath", below)?),
+            None => quoted("filepath", &path)?,
+        },
     };
     Ok(format!("tail -n {lines} -- {path}"))
 }
@@ -86,6 +93,10 @@ mod tests {
             Some("docker logs --tail 100 --since='$(id)' --timestamps -- 'web' 2>&1")
         );
         assert!(pm2(Some("--help"), 5, false).is_err());
-        assert!(file("a\0b", 5).is_err() && file("", 5).is_err());
+        assert_eq!(file("$HOME/x", 5).unwrap(), "tail -n 5 -- \"$HOME\"/'x'");
+        assert_eq!(file("~www/a b", 5).unwrap(), "tail -n 5 -- ~www/'a b'");
+        for path in ["a\0b", "", "$APP/x", "~$(id)/x", "~a;b/x", "%TEMP%/x"] {
+            assert!(file(path, 5).is_err(), "{path}");
+        }
     }
 }

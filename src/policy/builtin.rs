@@ -2,10 +2,12 @@
 
 use super::Refusal;
 use super::call::Call;
-use super::judge::Judge;
+use super::change::cased;
+use super::judge::{Input, Judge};
+use super::number;
 use super::scope::Scope;
-use super::syntax::{Command, Kind, List, bare};
-use super::text::{Argument, assignment, is_name};
+use super::syntax::{Case, Command, Kind, List, bare};
+use super::text::{Argument, MANY, ONE, SOMETHING, assignment, is_name};
 
 impl Judge<'_> {
     /// Notes what a call changes in its shell.
@@ -14,49 +16,147 @@ impl Judge<'_> {
         name: &str,
         call: &Call,
         scope: &mut Scope,
+        input: &Input,
     ) -> Result<(), Refusal> {
         let arguments = call.arguments();
         let mut operands = arguments.iter().filter(|one| !one.is_option());
         match name {
-            "cd" | "pushd" | "chdir" => scope.enter(operands.next()),
-            "popd" => scope.directories = Vec::new(),
+            "cd" | "chdir" => {
+                let back = arguments.iter().find(|one| one.text == "-");
+                scope.enter(back.or_else(|| operands.next()));
+            }
+            "pushd" => scope.push_directory(operands.next()),
+            "popd" => scope.pop_directory(),
             "export" | "declare" | "typeset" | "local" | "readonly" => {
-                for (variable, value) in operands.filter_map(|one| assignment(&one.text)) {
-                    self.set(scope, variable, vec![value.to_owned()])?;
+                self.declared(arguments, call.is_declared, scope)?;
+            }
+            "shift" => {
+                let count = operands.next().map_or(Some(1), |one| one.text.parse().ok());
+                match count {
+                    Some(count) => scope.shift(count),
+                    None => scope.set_positional(None),
                 }
             }
-            "shift" => scope.positional = None,
-            "set" => {
-                if operands.next().is_some() || call.arguments().iter().any(|one| one.text == "--")
-                {
-                    scope.positional = None;
-                }
-                let unset = |one: &Argument| {
-                    let letters = one.text.strip_prefix('-').unwrap_or_default();
-                    !letters.starts_with('-') && letters.contains('u') || one.text == "nounset"
-                };
-                scope.strict |= arguments.iter().any(unset);
-            }
+            "set" => set(arguments, scope),
             "alias" => {
                 for (alias, text) in arguments.iter().filter_map(|one| one.text.split_once('=')) {
                     self.spend(1)?;
                     scope.alias(alias, text);
                 }
             }
-            "unset" | "read" | "mapfile" | "readarray" | "getopts" => {
+            "hash" if arguments.first().is_some_and(|one| one.text == "-p") => {
+                if let [_, path, name, ..] = arguments {
+                    scope.alias(&name.text, &path.text);
+                }
+            }
+            "unset" => {
                 for variable in operands.filter(|one| is_name(&one.text)) {
                     self.spend(1 + scope.weight() / 4)?;
                     scope.forget(&variable.text);
                 }
             }
+            "read" => self.read_line(arguments, scope, input)?,
+            "mapfile" | "readarray" => self.read_lines(arguments, scope, input)?,
+            "getopts" => self.get_options(arguments, scope)?,
+            "let" => {
+                for expression in arguments {
+                    let text = expression.text.replace(MANY, "*").replace(ONE, "?");
+                    self.compute(&text, scope)?;
+                }
+            }
             "printf" if arguments.first().is_some_and(|one| one.text == "-v") => {
-                if let Some(variable) = arguments.get(1).filter(|one| is_name(&one.text)) {
-                    scope.forget(&variable.text);
+                if let [_, variable, rest @ ..] = arguments
+                    && let Some(name) = variable.text.split('[').next().filter(|one| is_name(one))
+                {
+                    let text = super::printing::format(rest);
+                    self.set(scope, name, vec![text])?;
+                }
+            }
+            "mount" | "ln" => {
+                for mount in super::writes::mounts(call) {
+                    self.spend(1)?;
+                    scope.mount(mount);
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn declared(
+        &mut self,
+        arguments: &[Argument],
+        is_done: bool,
+        scope: &mut Scope,
+    ) -> Result<(), Refusal> {
+        let letters: String = arguments
+            .iter()
+            .filter(|one| one.is_option())
+            .map(|one| one.text.as_str())
+            .collect();
+        for argument in arguments {
+            let Some((name, value)) = assignment(&argument.text) else {
+                continue;
+            };
+            if letters.contains('n') && is_name(value) {
+                self.spend(1)?;
+                scope.link(name, value);
+                continue;
+            }
+            if !is_done {
+                self.set(scope, name, vec![value.to_owned()])?;
+            }
+            let case = match () {
+                () if letters.contains('l') => Case::Lower,
+                () if letters.contains('u') => Case::Upper,
+                () => continue,
+            };
+            let values = scope.values(name);
+            let values = values.iter().map(|value| cased(value, case)).collect();
+            self.set(scope, name, values)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the variable that an expression sets.
+    pub(super) fn compute(&mut self, text: &str, scope: &mut Scope) -> Result<(), Refusal> {
+        for part in text.split(',') {
+            let Some((name, expression)) = number::assigned(part).filter(|one| is_name(one.0))
+            else {
+                continue;
+            };
+            let value = super::value::evaluate(&expression, scope);
+            let value = value.map_or(SOMETHING.to_string(), |value| value.to_string());
+            let name = name.to_owned();
+            self.set(scope, &name, vec![value])?;
+        }
+        Ok(())
+    }
+}
+
+/// `set`, with options and without.
+fn set(arguments: &[Argument], scope: &mut Scope) {
+    let mut rest = arguments;
+    while let Some((first, others)) = rest.split_first() {
+        let text = first.text.as_str();
+        if matches!(text, "--" | "-") {
+            if text == "--" || !others.is_empty() {
+                scope.set_positional(Some(others));
+            }
+            return;
+        }
+        if text.len() < 2 || !text.starts_with(['-', '+']) {
+            return scope.set_positional(Some(rest));
+        }
+        rest = others;
+        let is_on = text.starts_with('-');
+        scope.strict |= is_on && text.contains('u');
+        if text.ends_with('o')
+            && let Some((option, after)) = rest.split_first()
+        {
+            scope.strict |= is_on && option.text == "nounset";
+            rest = after;
+        }
     }
 }
 

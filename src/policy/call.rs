@@ -1,9 +1,11 @@
 //! A command as it would be run, which rules are held against.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::path;
-use super::text::{Argument, HOME, MANY, ONE, emptied, is_unknown};
+use super::scope::Mount;
+use super::text::{Argument, HOME, MANY, ONE, UNKNOWN, emptied, is_unknown};
 
 /// Directories whose programs are what their names say.
 const PROGRAMS: &[&str] = &[
@@ -24,10 +26,18 @@ pub(super) struct Call {
     pub(super) outputs: Vec<Argument>,
     /// Files that are read by redirection.
     pub(super) inputs: Vec<Argument>,
+    /// Files that it writes itself, in a program's usual way.
+    pub(super) writes: Vec<Argument>,
     /// Whether it is run on everything below its arguments.
     pub(super) recursive: bool,
     /// The possible working directories; none if that is not known.
     pub(super) directories: Vec<String>,
+    /// Directories that are seen in other places, too.
+    pub(super) mounts: Rc<Vec<Mount>>,
+    /// Whether what its arguments assign is noted already.
+    pub(super) is_declared: bool,
+    /// Whether it reads back what it listed itself, with lines left out at most.
+    pub(super) reads_own: bool,
     /// The simple command as it is written.
     pub(super) part: Rc<str>,
 }
@@ -57,11 +67,6 @@ impl Call {
         self.words.get(1..).unwrap_or_default()
     }
 
-    /// Whether it only asks the program what it is.
-    pub(super) fn is_question(&self) -> bool {
-        matches!(self.arguments(), [only] if matches!(&*only.text, "--help" | "--version"))
-    }
-
     /// Whether nothing is known of the program.
     pub(super) fn is_unknown(&self) -> bool {
         self.words.first().is_some_and(Argument::is_unknown)
@@ -79,13 +84,19 @@ impl Call {
         }
     }
 
-    /// The options; what stands behind a `--` is none.
-    pub(super) fn options(&self) -> impl Iterator<Item = &str> {
+    /// The options, with variables that may be empty taken as empty; what stands behind a `--` is none.
+    pub(super) fn options(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let arguments = self.arguments().iter();
         arguments
             .take_while(|argument| argument.text != "--")
-            .filter(|argument| argument.is_option())
-            .map(|argument| argument.text.as_str())
+            .map(|argument| {
+                if argument.text.contains(UNKNOWN) {
+                    emptied(&argument.text).into()
+                } else {
+                    Cow::from(&*argument.text)
+                }
+            })
+            .filter(|text| text.len() > 1 && text.starts_with('-'))
     }
 
     /// Whether the argument at this place is an operand.
@@ -122,6 +133,11 @@ impl Called {
 
 /// `python` of `python3.11`.
 fn version_less(name: &str) -> &str {
+    // Which of two implementations it is says no more than a version.
+    let name = ["-legacy", "-nft"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(name);
     let plain = name.trim_end_matches(|one: char| one.is_ascii_digit() || one == '.');
     let plain = plain.strip_suffix('-').unwrap_or(plain);
     if plain.is_empty() { name } else { plain }

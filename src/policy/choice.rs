@@ -1,5 +1,7 @@
 //! The texts that a word of a rule stands for.
 
+use std::rc::Rc;
+
 use super::call::Call;
 use super::default::LONG_OPTIONS;
 use super::glob::{Glob, Letter};
@@ -75,12 +77,16 @@ impl Choice {
 
     /// Whether the text is this long option, with a value, or its letter.
     fn is_long_option(&self, text: &str) -> bool {
-        let Some(own) = self.plain.as_deref().filter(|own| own.starts_with("--")) else {
+        let Some(own) = self
+            .plain
+            .as_deref()
+            .filter(|own| own.starts_with("--") && !own.contains('='))
+        else {
             return false;
         };
-        let value = text
-            .strip_prefix(own)
-            .is_some_and(|rest| rest.starts_with('='));
+        // A beginning is as good as the name.
+        let given = text.split('=').next().unwrap_or(text);
+        let value = given.len() > 2 && own.starts_with(given);
         let is_letter = |&&(letter, long, _): &&(char, &str, &[&str])| {
             long == own && !text.starts_with("--") && text.starts_with('-') && text.contains(letter)
         };
@@ -123,7 +129,7 @@ pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Call) -> 
         }
         if paths.as_ref().is_none_or(|(key, _)| *key != choice.key) {
             let value = argument.text.strip_prefix(&choice.key);
-            let found = value.map(|value| path::candidates(value, &call.directories));
+            let found = value.map(|value| path::candidates(value, &call.directories, &call.mounts));
             paths = Some((&choice.key, found.unwrap_or_default()));
         }
         let paths = paths.as_ref().map(|(_, paths)| &paths[..]);
@@ -132,6 +138,33 @@ pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Call) -> 
             .iter()
             .any(|path| choice.may_be(path))
     })
+}
+
+/// Whether some reading of a file that is written is one of the choices. Where nothing is known of the
+/// directory, it is the one in which a login begins.
+pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Call) -> bool {
+    let is_known = !call.directories.is_empty() || path::is_absolute(&file.text);
+    if is_known && call.mounts.is_empty() {
+        return may_take(choices, file, call);
+    }
+    let mut mounts = Rc::clone(&call.mounts);
+    if !matches!(&*call.name(), "ln" | "mv" | "install" | "rsync") {
+        for mount in Rc::make_mut(&mut mounts) {
+            // A link is written through; these put something in its place.
+            mount.is_link = false;
+        }
+    }
+    let directories = if is_known {
+        call.directories.clone()
+    } else {
+        vec![HOME.into()]
+    };
+    let call = Call {
+        directories,
+        mounts,
+        ..Call::default()
+    };
+    may_take(choices, file, &call)
 }
 
 fn is_key(key: &str) -> bool {

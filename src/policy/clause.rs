@@ -1,7 +1,7 @@
 //! A rule's further words, and when they are met.
 
 use super::call::Call;
-use super::choice::{Choice, choices_of, may_take};
+use super::choice::{Choice, choices_of, may_take, may_write};
 use super::default::LONG_OPTIONS;
 use super::glob::Letter;
 use super::letters::choices;
@@ -15,9 +15,10 @@ pub(super) struct Clause {
     pub(super) need: Need,
     /// `!` before it: no argument may meet it.
     pub(super) is_negative: bool,
-    /// `...` before or after it: an operand has to stand there.
+    /// `...` before it: an operand has to stand there.
     pub(super) after_operand: bool,
-    pub(super) before_operand: bool,
+    /// Whether an operand has to stand behind it, or none may; `None` if either is well.
+    pub(super) before_operand: Option<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ impl Clause {
             need,
             is_negative,
             after_operand: false,
-            before_operand: false,
+            before_operand: None,
         })
     }
 
@@ -75,11 +76,14 @@ impl Clause {
             Need::Output(choices) => call
                 .outputs
                 .iter()
-                .any(|file| may_take(choices, file, call)),
+                .chain(&call.writes)
+                .any(|file| may_write(choices, file, call)),
             Need::Word(_) => arguments.iter().enumerate().any(|(place, argument)| {
                 self.takes(argument, call)
                     && (!self.after_operand || (0..place).any(operand))
-                    && (!self.before_operand || (place + 1..arguments.len()).any(operand))
+                    && self
+                        .before_operand
+                        .is_none_or(|wanted| (place + 1..arguments.len()).any(operand) == wanted)
             }),
         }
     }
@@ -137,7 +141,7 @@ fn has_option(call: &Call, letter: char) -> bool {
                 let applies = programs.is_empty() || programs.contains(&name.as_str());
                 let given = long.split('=').next().unwrap_or(long);
                 // GNU programs take a long name's beginning for the whole.
-                same(*short) && applies && given.len() >= 3 && full[2..].starts_with(given)
+                same(*short) && applies && !given.is_empty() && full[2..].starts_with(given)
             }),
             None => option.chars().skip(1).any(same),
         })

@@ -34,14 +34,14 @@ impl Draft {
         (self.fixed, self.loose) = (false, false);
     }
 
-    /// Adds a value, which is split at its spaces and whose stars count if it is not quoted.
-    pub(super) fn add(&mut self, value: &str, splits: bool) {
-        if !splits {
+    /// Adds a value, which is split where `separators` are and whose stars count if it is not quoted.
+    pub(super) fn add(&mut self, value: &str, separators: Option<&str>) {
+        let Some(separators) = separators else {
             return self.push(value);
-        }
+        };
         for letter in value.chars() {
             match letter {
-                ' ' | '\t' | '\n' => self.cut(),
+                letter if separators.contains(letter) => self.cut(),
                 '*' => self.text.push(MANY),
                 '?' => self.text.push(ONE),
                 other => self.text.push(other),
@@ -59,19 +59,29 @@ pub(super) fn letter_to_all(drafts: &mut [Draft], letter: char) {
     each(drafts, |draft| draft.push(letter.encode_utf8(&mut [0; 4])));
 }
 
-/// Every draft with every value.
-pub(super) fn spread(drafts: Vec<Draft>, values: &[String], splits: bool) -> Vec<Draft> {
-    let unknown = [SOMETHING.to_string()];
-    let values = if drafts.len() * values.len() > MOST_READINGS {
+/// Every draft with every alternative, each of which is several words.
+pub(super) fn spread(
+    drafts: Vec<Draft>,
+    alternatives: &[Vec<Argument>],
+    separators: Option<&str>,
+) -> Vec<Draft> {
+    let unknown = [vec![Argument::of(SOMETHING)]];
+    let alternatives = if drafts.len() * alternatives.len() > MOST_READINGS {
         &unknown
     } else {
-        values
+        alternatives
     };
     let mut spread = Vec::new();
     for draft in drafts {
-        for value in values {
+        for words in alternatives {
             let mut draft = draft.clone();
-            draft.add(value, splits);
+            for (at, word) in words.iter().enumerate() {
+                if at > 0 {
+                    draft.cut();
+                }
+                draft.add(&word.text, separators);
+                draft.printed = draft.printed.or_else(|| word.printed.clone());
+            }
             spread.push(draft);
         }
     }

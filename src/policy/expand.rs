@@ -6,7 +6,7 @@ use super::judge::Judge;
 use super::letters::braces;
 use super::path;
 use super::scope::Scope;
-use super::syntax::{Change, List, Piece, Word};
+use super::syntax::{Piece, Word};
 use super::text::{Argument, MANY, ONE, SOMETHING, UNKNOWN};
 
 /// Readings of one word that are followed; past it, a variable's value counts as not known.
@@ -91,6 +91,7 @@ impl Judge<'_> {
         splits: bool,
     ) -> Result<Vec<Reading>, Refusal> {
         let mut drafts = vec![Draft::default()];
+        let separators = splits.then(|| scope.separators());
         let mut rest = word.iter().enumerate();
         while let Some((at, piece)) = rest.next() {
             self.spend(drafts.len() / 8)?;
@@ -103,7 +104,10 @@ impl Judge<'_> {
                 Piece::Bare('{') if splits && range_length(&word[at..]).is_some() => {
                     let length = range_length(&word[at..]).unwrap_or(1);
                     rest.nth(length - 2);
-                    letter_to_all(&mut drafts, SOMETHING);
+                    // `{a..z}` is one letter.
+                    let is_letter =
+                        matches!(word[at + 1], Piece::Bare(one) if one.is_ascii_alphabetic());
+                    letter_to_all(&mut drafts, if is_letter { ONE } else { SOMETHING });
                 }
                 Piece::Bare(letter) => {
                     let letter = match letter {
@@ -119,8 +123,15 @@ impl Judge<'_> {
                     let home = home(user, scope);
                     each(&mut drafts, |draft| draft.push(&home));
                 }
-                Piece::Number(_) => {
-                    letter_to_all(&mut drafts, SOMETHING);
+                Piece::Number(word) => {
+                    let known = self.allow.is_empty();
+                    let number = if known {
+                        self.number(word, scope)?
+                    } else {
+                        None
+                    };
+                    let text = number.map_or(SOMETHING.into(), |number| number.to_string());
+                    each(&mut drafts, |draft| draft.push(&text));
                 }
                 Piece::Pattern(_) => {
                     letter_to_all(&mut drafts, MANY);
@@ -128,80 +139,35 @@ impl Judge<'_> {
                 Piece::Process(list) => {
                     let printed = self.printed(list, scope)?;
                     each(&mut drafts, |draft| {
-                        draft.push(SOMETHING.encode_utf8(&mut [0; 4]));
+                        draft.push(&format!("/dev/fd/{SOMETHING}"));
                         draft.printed.clone_from(&printed);
                     });
                 }
                 Piece::Output(list, quoted) => {
                     let value = self.printed(list, scope)?.unwrap_or(UNKNOWN.into());
                     let value = value.trim_end_matches('\n');
-                    each(&mut drafts, |draft| draft.add(value, splits && !quoted));
+                    let separators = separators.as_deref().filter(|_| !quoted);
+                    each(&mut drafts, |draft| draft.add(value, separators));
                 }
                 Piece::Array(words) => {
                     let value = self.flat(words, scope)?;
                     let value = super::text::joined(&value);
                     each(&mut drafts, |draft| draft.push(&value));
                 }
-                Piece::Variable {
-                    name,
-                    change,
-                    quoted,
-                } => {
-                    let all = matches!(&**name, "@" | "*") || name.ends_with("[@]");
-                    let splits = splits && (!quoted || all && name != "*");
-                    let name = name.trim_end_matches("[@]");
-                    let values = self.value(name, change, scope)?;
-                    drafts = spread(drafts, &values, splits);
+                Piece::Variable(variable) => {
+                    let mut alternatives = self.alternatives(variable, scope)?;
+                    if !splits {
+                        for words in &mut alternatives {
+                            *words = vec![Argument::of(super::text::joined(words))];
+                        }
+                    }
+                    let separators = separators.as_deref().filter(|_| !variable.quoted);
+                    drafts = spread(drafts, &alternatives, separators);
                 }
             }
         }
         each(&mut drafts, Draft::cut);
         Ok(drafts.into_iter().map(|draft| draft.done).collect())
-    }
-
-    /// The values that a variable's expansion may have.
-    fn value(
-        &mut self,
-        name: &str,
-        change: &Change,
-        scope: &Scope,
-    ) -> Result<Vec<String>, Refusal> {
-        let own = scope.values(name);
-        let is_set = |value: &String| !value.is_empty() && value.chars().any(|one| one != UNKNOWN);
-        Ok(match change {
-            Change::None => own,
-            Change::Demand => own
-                .into_iter()
-                .map(|value| {
-                    if is_set(&value) {
-                        value
-                    } else {
-                        SOMETHING.into()
-                    }
-                })
-                .collect(),
-            Change::Default(word) => {
-                let mut values = Vec::new();
-                for value in own {
-                    if is_set(&value) {
-                        values.push(value);
-                    } else {
-                        values.push(SOMETHING.into());
-                        values.extend(self.texts(word, scope)?);
-                    }
-                }
-                values
-            }
-            Change::Instead(word) => {
-                let mut values = self.texts(word, scope)?;
-                values.push(String::new());
-                values
-            }
-            Change::Other(_) => {
-                let known = own.iter().all(is_set);
-                vec![if known { SOMETHING } else { UNKNOWN }.into()]
-            }
-        })
     }
 
     /// The arguments of several words, whichever reading they come from.
@@ -213,17 +179,6 @@ impl Judge<'_> {
         self.spend(all.len())?;
         Ok(all)
     }
-
-    /// What a list prints, where that is known.
-    fn printed(&mut self, list: &List, scope: &Scope) -> Result<Option<String>, Refusal> {
-        match &list[..] {
-            [item] => match &item.commands[..] {
-                [command] => self.output(command, scope),
-                _ => Ok(None),
-            },
-            _ => Ok(None),
-        }
-    }
 }
 
 fn home(user: &str, scope: &Scope) -> String {
@@ -231,7 +186,7 @@ fn home(user: &str, scope: &Scope) -> String {
         "" => scope.values("HOME").swap_remove(0),
         "root" => "/root".into(),
         "+" => scope.values("PWD").swap_remove(0),
-        "-" => SOMETHING.into(),
+        "-" => scope.values("OLDPWD").swap_remove(0),
         user => path::normal(&format!("/home/{user}")),
     }
 }

@@ -43,8 +43,8 @@ pub(super) struct Find {
     pub(super) is_narrow: bool,
     /// Whether it looks only so far down.
     is_shallow: bool,
-    deletes: bool,
-    commands: Vec<Vec<Argument>>,
+    /// What it does, each with whether it leaves files out: a command, or nothing for `-delete`.
+    actions: Vec<(Option<Vec<Argument>>, bool)>,
 }
 
 impl Find {
@@ -53,13 +53,16 @@ impl Find {
             starts: Vec::new(),
             is_narrow: false,
             is_shallow: false,
-            deletes: false,
-            commands: Vec::new(),
+            actions: Vec::new(),
         };
-        let mut rest = arguments
-            .iter()
-            .skip_while(|one| matches!(&*one.text, "-H" | "-L" | "-P"))
-            .peekable();
+        let mut rest = arguments.iter().peekable();
+        while let Some(option) = rest.next_if(|one| {
+            matches!(&*one.text, "-H" | "-L" | "-P" | "-D") || one.text.starts_with("-O")
+        }) {
+            if option.text == "-D" {
+                rest.next();
+            }
+        }
         while let Some(start) =
             rest.next_if(|one| !one.is_option() && !matches!(&*one.text, "(" | "!" | ")" | ","))
         {
@@ -75,7 +78,9 @@ impl Find {
                     negated = true;
                     continue;
                 }
-                "-delete" => find.deletes = true,
+                // What follows is about other files.
+                "-o" | "-or" | "," => find.is_narrow = false,
+                "-delete" => find.actions.push((None, find.is_narrow)),
                 "-maxdepth" => find.is_shallow = true,
                 "-exec" | "-execdir" | "-ok" | "-okdir" => {
                     let ends = |one: &&Argument| !matches!(&*one.text, ";" | "+");
@@ -83,7 +88,7 @@ impl Find {
                     while let Some(word) = rest.next_if(|one| ends(one)) {
                         command.push(word.clone());
                     }
-                    find.commands.push(command);
+                    find.actions.push((Some(command), find.is_narrow));
                 }
                 name if TESTS.contains(&name) => {
                     let all = |one: &&Argument| one.text == "*" || one.text == MANY.to_string();
@@ -101,15 +106,15 @@ impl Find {
     pub(super) fn runs(&self) -> Vec<(Vec<Argument>, bool)> {
         let narrow = [Argument::of(SOMETHING)];
         let files = |is_narrow: bool| if is_narrow { &narrow[..] } else { &self.starts };
+        let removal = [Argument::of("rm"), Argument::of("-f")];
         let mut runs = Vec::new();
-        if self.deletes {
-            let is_narrow = self.is_narrow || self.is_shallow;
-            let words = [Argument::of("rm"), Argument::of("-f")];
-            runs.push(([&words[..], files(is_narrow)].concat(), !is_narrow));
-        }
-        for command in &self.commands {
-            let words = fill(command, files(self.is_narrow), "{}");
-            runs.push((words, !self.is_narrow));
+        for (command, is_narrow) in &self.actions {
+            let is_narrow = *is_narrow || command.is_none() && self.is_shallow;
+            let words = match command {
+                Some(command) => fill(command, files(is_narrow), "{}"),
+                None => [&removal[..], files(is_narrow)].concat(),
+            };
+            runs.push((words, !is_narrow));
         }
         runs
     }

@@ -75,11 +75,15 @@ impl Glob {
     fn run(&self, text: &str, every: bool) -> bool {
         let mut places = vec![false; self.0.len() + 1];
         places[0] = true;
+        let mut before = '/';
         for letter in text.chars() {
+            // A shell's `*` and `?` stand for no hidden name.
+            let is_first = std::mem::replace(&mut before, letter) == '/';
             self.skip_empty(&mut places);
             let mut next = vec![false; places.len()];
             for (place, token) in self.0.iter().enumerate() {
-                if places[place] {
+                let hides = is_first && letter == ONE && *token == Token::Is('.');
+                if places[place] && !hides {
                     let (stays, moves) = token.takes(letter, every);
                     next[place] |= stays;
                     next[place + 1] |= moves;
@@ -87,11 +91,14 @@ impl Glob {
             }
             if letter == MANY && !every {
                 // It may be empty, or take what any number of tokens would.
+                let mut within = vec![false; places.len()];
+                for (place, token) in self.0.iter().enumerate() {
+                    let hides = is_first && *token == Token::Is('.');
+                    let comes = within[place] || places[place] && !hides;
+                    within[place + 1] |= comes && token.takes(ONE, false).1;
+                }
                 for place in 0..places.len() {
-                    next[place] |= places[place];
-                    if next[place] && place < self.0.len() {
-                        next[place + 1] |= self.0[place].takes(ONE, false).1;
-                    }
+                    next[place] |= places[place] || within[place];
                 }
             }
             places = next;
@@ -191,6 +198,8 @@ mod tests {
         assert!(glob("/etc").may_match(&open) && !glob("/etc").must_match(&open));
         assert!(glob("/e*").must_match(&open));
         assert!(!glob("/etc").may_match(&format!("/x{MANY}")));
+        assert!(!glob("/.ssh").may_match(&format!("/{MANY}")));
+        assert!(glob("/a.d").may_match(&format!("/{MANY}")));
         assert!(glob("/etc").may_match(&format!("/{ONE}{ONE}c")));
         assert!(!glob("/etc").may_match(&format!("/{SOMETHING}")));
     }

@@ -1,5 +1,6 @@
 //! Holding calls against the rules.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::call::{Call, Called};
@@ -7,7 +8,7 @@ use super::parse::{Fault, parse};
 use super::pattern::Pattern;
 use super::scope::Scope;
 use super::text::{Argument, SOMETHING, UNKNOWN, is_name};
-use super::{MAX_DEPTH, MAX_STEPS, MAX_TEXT, MAX_WORD, Refusal, crude};
+use super::{MAX_DEPTH, MAX_STEPS, MAX_TEXT, MAX_WORD, Refusal, crude, default};
 
 /// Where a command stands.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Place {
     pub(super) depth: usize,
     /// Whether an allow rule covers it already.
     pub(super) free: bool,
+    /// Whether it is run on everything below what it is given.
+    pub(super) recursive: bool,
     pub(super) input: Input,
 }
 
@@ -24,6 +27,9 @@ pub(super) struct Input {
     pub(super) text: Option<Rc<str>>,
     /// Where the files lie of which it is the list.
     pub(super) found: Option<Rc<[Argument]>>,
+    /// The program that listed it, if lines were at most left out since.
+    pub(super) listing: Option<&'static str>,
+    pub(super) is_pipe: bool,
 }
 
 impl Place {
@@ -49,24 +55,38 @@ pub(super) struct Judge<'p> {
     pub(super) block: &'p [Pattern],
     pub(super) allow: &'p [Pattern],
     left: usize,
+    /// Substitutions within each other whose output is being worked out.
+    pub(super) printing: usize,
+    /// What the text itself has written to files.
+    pub(super) written: HashMap<String, String>,
 }
 
 impl<'p> Judge<'p> {
-    pub(super) const fn new(block: &'p [Pattern], allow: &'p [Pattern]) -> Self {
+    pub(super) fn new(block: &'p [Pattern], allow: &'p [Pattern]) -> Self {
         Self {
             block,
             allow,
             left: MAX_STEPS,
+            printing: 0,
+            written: HashMap::new(),
         }
     }
 
-    pub(super) fn text(&mut self, text: &str) -> Result<(), Refusal> {
+    /// Judges a whole text, whose commands read `input`.
+    pub(super) fn text(&mut self, text: &str, input: Option<&str>) -> Result<(), Refusal> {
         if text.contains('\0') {
             return Err(Refusal::beyond(
                 "it holds a NUL, where every shell reads something else",
             ));
         }
-        self.script(text, &mut Scope::default(), &Place::default())
+        let place = Place {
+            input: Input {
+                text: input.map(Into::into),
+                ..Input::default()
+            },
+            ..Place::default()
+        };
+        self.script(text, &mut Scope::default(), &place)
     }
 
     /// Judges a text that a shell is given.
@@ -130,12 +150,12 @@ impl<'p> Judge<'p> {
     /// Whether a block rule holds for the call.
     pub(super) fn blocked(&mut self, call: &Call) -> Result<(), Refusal> {
         let length: usize = call.words.iter().map(|word| 16 + word.text.len()).sum();
-        self.spend(1 + length / 256)?;
-        if call.is_question() {
-            return Ok(());
-        }
+        let places = (1 + call.directories.len()) * (1 + call.mounts.len());
+        self.spend(1 + length / 256 + call.words.len() * (places - 1) / 4)?;
         let called = Called::of(call);
-        let mut rules = self.block.iter();
+        let (asks, tries) = (call.is_question(), call.is_trial());
+        let spared = |rule: &Pattern| !rule.is_about_any() && (asks || tries && rule.is_complete());
+        let mut rules = self.block.iter().filter(|rule| !spared(rule));
         let Some(rule) = rules.find(|rule| rule.blocks(call, &called)) else {
             return Ok(());
         };
@@ -157,6 +177,7 @@ fn hint(rule: &Pattern, call: &Call) -> String {
     let set = Call {
         words: call.words.iter().map(full).collect(),
         outputs: call.outputs.iter().map(full).collect(),
+        writes: call.writes.iter().map(full).collect(),
         directories: call
             .directories
             .iter()
@@ -165,7 +186,7 @@ fn hint(rule: &Pattern, call: &Call) -> String {
         ..call.clone()
     };
     if rule.blocks(&set, &Called::of(&set)) {
-        return "Name only the files, disks or services that are meant. If it has to be this, ask whoever runs the server.".into();
+        return default::hint(rule.text()).to_owned();
     }
     let name = variable(&call.part).unwrap_or("NAME");
     format!(

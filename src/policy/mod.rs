@@ -3,7 +3,8 @@
 //! A command line is parsed as a shell would, and every simple command in it is held against the rules:
 //! in lists, pipes, groups, conditions, loops and functions, in `$(…)`, backticks and `<(…)`, in what
 //! `sudo`, `env`, `sh -c`, `xargs`, `find -exec`, `ssh` and their like run, and in text that a shell is
-//! given to read. Variables, functions and `cd` are followed as far as the text itself says what they are.
+//! given to read or writes to a file first. Variables, arrays, arguments, functions, `cd`, and what `echo`,
+//! `dirname` and their like print, are followed as far as the text itself says what they are.
 //!
 //! # Rules
 //!
@@ -16,25 +17,30 @@
 //! | `--volumes` | this option, with a value or without |
 //! | `/etc`, `of=/dev/sda` | a path, once `..`, `//`, `~` and the working directory are resolved; also `/etc/*` |
 //! | any other | an argument that is this text |
-//! | `>/etc/passwd` | a redirection that writes there |
+//! | `>/etc/passwd` | a redirection that writes there; in a block rule also `tee`, `cp`, `mv`, `sed -i`, `dd of=` and their like |
 //! | `!word` | no argument: the rule does not hold if `word` is met |
-//! | `...` | an operand, before or after its neighbour: `cp ... /etc/passwd` is about the target |
+//! | `...` | an operand, before or after its neighbour; the last word behind one is the target: `cp ... /etc/passwd` |
 //! | `*` alone | any arguments, or none |
 //!
 //! `?`, `[a-z]` and `*` stand for characters other than `/`, `**` for any, and `{a,b}` for either.
-//! `@system`, `@disk`, `@accounts`, `@access` and `@signal` stand for lists of words.
+//! `@system`, `@data`, `@disk`, `@accounts`, `@footholds`, `@access` and `@signal` stand for lists of words.
 //!
 //! A *block* rule holds if each of its words is met by some argument, in any order. A variable that the
-//! text does not set may be empty: `rm -rf "$DIR/"` is `rm -rf /`, and `rm -rf "${DIR:?}/"` is not.
+//! text does not set may be empty: `rm -rf "$DIR/"` is `rm -rf /`, and `rm -rf "${DIR:?}/"` is not. What only
+//! asks (`--help`) meets no rule about its program, and what only tries (`mkfs.ext4 -n`, `rsync --dry-run`)
+//! none that has no lone `*`.
 //!
 //! If there are *allow* rules, each command needs one that describes it from end to end: its words in
 //! their order, a word with a `*` for one or more arguments, each file that is written to, and nothing
 //! else. What only starts another command (`sudo`, `timeout`, `sh -c`) needs no rule itself; `find`,
 //! `xargs`, `docker exec` and `ssh` need one besides that of what they start, unless a rule without a
 //! lone `*` spells out both. What is no shell's syntax is refused.
+//!
+//! A file that is uploaded is judged as `* >PATH`, with no program.
 
 mod builtin;
 mod call;
+mod change;
 mod choice;
 mod clause;
 mod crude;
@@ -43,20 +49,33 @@ mod draft;
 mod expand;
 mod find;
 mod glob;
+mod input;
 mod judge;
 mod letters;
+mod number;
+mod options;
 mod output;
 mod parse;
 mod path;
 mod pattern;
 mod permit;
+mod printing;
+mod reading;
 mod redirect;
 mod runner;
 mod scope;
+mod script;
+mod simple;
 mod syntax;
 mod text;
+mod trial;
+mod usual;
+mod utility;
+mod value;
 mod walk;
 mod wrapper;
+mod write;
+mod writes;
 
 pub use default::DEFAULT_BLOCKLIST;
 pub use pattern::Pattern;
@@ -100,7 +119,7 @@ impl Policy {
 
     /// Whether the text, given to one shell, may be run. Steps of a sequence are one text, joined by newlines.
     pub fn judge(&self, text: &str) -> Result<(), Refusal> {
-        let judged = judge::Judge::new(&self.block, &self.allow).text(text);
+        let judged = judge::Judge::new(&self.block, &self.allow).text(text, None);
         judged.map_err(|mut refusal| {
             if refusal.part.is_empty() {
                 // It is about the whole.

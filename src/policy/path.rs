@@ -1,5 +1,6 @@
 //! Paths as they are once `.`, `..` and the working directory are resolved.
 
+use super::scope::Mount;
 use super::text::{HOME, MANY, ONE, emptied, is_unknown};
 
 /// The path without `//`, `.` and `..`; it may stay relative.
@@ -37,8 +38,9 @@ pub(super) fn is_absolute(path: &str) -> bool {
 
 /// The absolute paths that an argument can be, with variables that may be empty taken as empty.
 ///
-/// `directories` are the possible working directories; none if that is not known.
-pub(super) fn candidates(argument: &str, directories: &[String]) -> Vec<String> {
+/// `directories` are the possible working directories; none if that is not known. What `mounts` show in
+/// another place counts as both.
+pub(super) fn candidates(argument: &str, directories: &[String], mounts: &[Mount]) -> Vec<String> {
     let text = emptied(argument);
     if text.is_empty() {
         return Vec::new();
@@ -55,7 +57,31 @@ pub(super) fn candidates(argument: &str, directories: &[String]) -> Vec<String> 
         .map(|(parent, _)| if parent.is_empty() { "/" } else { parent }.to_owned())
         .collect();
     candidates.extend(parents);
+    let elsewhere: Vec<_> = candidates
+        .iter()
+        .flat_map(|path| mounts.iter().filter_map(|mount| seen(path, mount)))
+        .collect();
+    candidates.extend(elsewhere);
+    let roots: Vec<_> = candidates
+        .iter()
+        .filter_map(|path| behind_root(path))
+        .collect();
+    candidates.extend(roots);
     candidates
+}
+
+/// What `/proc/1/root/…` is.
+fn behind_root(path: &str) -> Option<String> {
+    let (_, rest) = path.strip_prefix("/proc/")?.split_once('/')?;
+    let rest = rest.strip_prefix("root")?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| format!("/{}", rest.trim_start_matches('/')))
+}
+
+/// The path where it lies in truth, if it is seen through the mount.
+fn seen(path: &str, mount: &Mount) -> Option<String> {
+    let rest = path.strip_prefix(&mount.at)?;
+    let is_within = rest.starts_with('/') || mount.at == "/" || rest.is_empty() && !mount.is_link;
+    is_within.then(|| normal(&format!("{}/{rest}", mount.of)))
 }
 
 /// The text as absolute paths.

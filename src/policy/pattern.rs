@@ -45,7 +45,7 @@ impl Pattern {
         for word in rest {
             if word[..] == [('.', false); 3] {
                 if let Some(clause) = rule.clauses.last_mut() {
-                    clause.before_operand = true;
+                    clause.before_operand = Some(true);
                 }
                 operand_before = true;
                 continue;
@@ -53,6 +53,12 @@ impl Pattern {
             let mut clause = Clause::of(word)?;
             clause.after_operand = std::mem::take(&mut operand_before);
             rule.clauses.push(clause);
+        }
+        // What stands behind all others is the target.
+        if let Some(last) = rule.clauses.last_mut()
+            && last.after_operand
+        {
+            last.before_operand.get_or_insert(false);
         }
         Ok(rule)
     }
@@ -74,6 +80,11 @@ impl Pattern {
             .clauses
             .iter()
             .any(|clause| matches!(clause.need, Need::Any))
+    }
+
+    /// Whether the rule is about every program.
+    pub(super) fn is_about_any(&self) -> bool {
+        self.program.iter().any(Choice::is_any)
     }
 
     /// Whether the rule is about the program of this name.

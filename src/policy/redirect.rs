@@ -4,7 +4,7 @@ use super::Refusal;
 use super::call::Call;
 use super::judge::{Input, Judge, Place};
 use super::scope::Scope;
-use super::syntax::{Change, Flow, Piece, Redirect, Word};
+use super::syntax::{Flow, Part, Piece, Redirect, Word};
 use super::text::Argument;
 
 type Verdict = Result<(), Refusal>;
@@ -27,25 +27,23 @@ impl Judge<'_> {
                     text: files
                         .iter()
                         .find_map(|file| file.printed.as_deref().map(Into::into)),
-                    found: None,
+                    ..Input::default()
                 };
                 call.inputs.extend(files);
             }
             Flow::Document => {
                 if let Some(body) = redirect.body.get() {
                     self.visit(body, scope, place)?;
-                    let text = self.texts(body, scope)?.swap_remove(0);
                     place.input = Input {
-                        text: Some(text.into()),
-                        found: None,
+                        text: Some(self.lines(body, scope)?.into()),
+                        ..Input::default()
                     };
                 }
             }
             Flow::Text => {
-                let text = self.texts(&redirect.word, scope)?.swap_remove(0);
                 place.input = Input {
-                    text: Some(text.into()),
-                    found: None,
+                    text: Some(self.lines(&redirect.word, scope)?.into()),
+                    ..Input::default()
                 };
             }
             Flow::Duplicate => {}
@@ -53,12 +51,21 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Every reading of a text, one after the other.
+    pub(super) fn lines(&mut self, word: &Word, scope: &Scope) -> Result<String, Refusal> {
+        Ok(self.texts(word, scope)?.join("\n"))
+    }
+
     fn files(&mut self, word: &Word, scope: &Scope) -> Result<Vec<Argument>, Refusal> {
-        Ok(self
+        let mut files: Vec<_> = self
             .readings(word, scope, true)?
             .into_iter()
             .flatten()
-            .collect())
+            .collect();
+        for file in &mut files {
+            self.recall(file, scope);
+        }
+        Ok(files)
     }
 
     pub(super) fn visit_all(&mut self, words: &[Word], scope: &Scope, place: &Place) -> Verdict {
@@ -76,12 +83,14 @@ impl Judge<'_> {
                 }
                 Piece::Number(word) | Piece::Pattern(word) => self.visit(word, scope, place)?,
                 Piece::Array(words) => self.visit_all(words, scope, place)?,
-                Piece::Variable { change, .. } => match change {
-                    Change::Default(word) | Change::Instead(word) | Change::Other(word) => {
+                Piece::Variable(variable) => {
+                    if let Part::Element(index) = &variable.part {
+                        self.visit(index, scope, place)?;
+                    }
+                    for word in variable.change.words() {
                         self.visit(word, scope, place)?;
                     }
-                    Change::None | Change::Demand => {}
-                },
+                }
                 Piece::Bare(_) | Piece::Quoted(_) | Piece::Nothing | Piece::Tilde(_) => {}
             }
         }

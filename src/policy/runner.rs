@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use super::Refusal;
 use super::call::Call;
-use super::judge::{Input, Judge, Place};
+use super::judge::{Judge, Place};
 use super::scope::Scope;
 use super::syntax::Command;
-use super::text::words;
-use super::wrapper::{self, Inner, Shell, Unwrapped};
+use super::text::{SOMETHING, words};
+use super::wrapper::{self, Inner, Shell, Unwrapped, What};
+use super::{script, usual, writes};
 
 /// Functions that are followed into each other.
 const MOST_ACTIVE: usize = 5;
@@ -19,9 +20,14 @@ impl Judge<'_> {
     pub(super) fn call(&mut self, mut call: Call, scope: &mut Scope, place: &Place) -> Verdict {
         Self::check_depth(place)?;
         call.directories.clone_from(&scope.directories);
+        call.mounts = Rc::clone(&scope.mounts);
         self.spend(1 + call.words.len() / 4)?;
-        self.blocked(&call)?;
         let name = call.name();
+        call.writes = writes::of(&name, &call);
+        call.reads_own = place.input.listing.is_some_and(|program| program == name);
+        self.spend(call.writes.len() / 4)?;
+        let plain = usual::plain(&name, &call, &place.input);
+        self.blocked(plain.as_ref().unwrap_or(&call))?;
         if call.words.len() > 1 && call.words[0].loose {
             // A variable that is empty leaves the next word to be the program.
             let place = Place {
@@ -39,14 +45,15 @@ impl Judge<'_> {
         }
         let function = scope.function(call.program());
         let Unwrapped {
-            inner,
+            mut inner,
             is_transparent,
             assigned,
         } = wrapper::unwrap(&name, &call, &place.input);
-        for variable in &assigned {
+        inner.extend(script::run(&call));
+        for (variable, _) in &assigned {
             self.permit_assignment(variable, true, &call, place)?;
         }
-        let passes_on = inner.iter().all(|one| matches!(one, Inner::Words { .. }));
+        let passes_on = inner.iter().all(|one| matches!(one.what, What::Words(_)));
         let starts = function.is_some() || is_transparent && !inner.is_empty();
         let is_written = function.is_some() || !passes_on;
         let is_transparent = starts && (call.outputs.is_empty() || !is_written);
@@ -58,49 +65,70 @@ impl Judge<'_> {
         if let Some(body) = function {
             return self.enter(&call, &body, scope, &place);
         }
-        self.note(&name, &call, scope)?;
+        self.note(&name, &call, scope, &place.input)?;
+        if assigned.is_empty() {
+            return self.all_inner(inner, &call, scope, &place);
+        }
+        let mut own = scope.clone();
+        for (variable, value) in assigned {
+            self.set(&mut own, &variable, vec![value])?;
+        }
+        self.all_inner(inner, &call, &mut own, &place)
+    }
+
+    fn all_inner(
+        &mut self,
+        inner: Vec<Inner>,
+        call: &Call,
+        scope: &mut Scope,
+        place: &Place,
+    ) -> Verdict {
         for one in inner {
             self.spend(1)?;
-            self.inner(one, &call, scope, &place)?;
+            self.inner(one, call, scope, place)?;
         }
         Ok(())
     }
 
     fn inner(&mut self, inner: Inner, call: &Call, scope: &mut Scope, place: &Place) -> Verdict {
-        match inner {
-            Inner::Words {
-                words,
-                shell,
-                recursive,
-                reads,
-            } => {
-                let place = if reads { place.clone() } else { place.silent() };
+        let mut place = if inner.reads {
+            place.clone()
+        } else {
+            place.silent()
+        };
+        place.recursive = call.recursive || inner.recursive;
+        place.free |= inner.is_implied;
+        let mut other = match inner.shell {
+            Shell::Same => None,
+            Shell::Child => Some(scope.clone()),
+            Shell::Elsewhere => Some(Scope::default()),
+        };
+        let scope = other.as_mut().unwrap_or(scope);
+        if inner.directory.is_some() {
+            scope.enter(inner.directory.as_ref());
+        }
+        for mount in inner.mounts {
+            scope.mount(mount);
+        }
+        match inner.what {
+            What::Words(words) => {
                 let call = Call {
-                    recursive: call.recursive || recursive,
+                    recursive: place.recursive,
+                    is_declared: false,
                     ..call.with(words)
                 };
-                match shell {
-                    Shell::Same => self.call(call, scope, &place),
-                    Shell::Child => self.call(call, &mut scope.clone(), &place),
-                    Shell::Elsewhere => self.call(call, &mut Scope::default(), &place),
-                }
+                self.call(call, scope, &place)
             }
-            Inner::Script {
-                text,
-                shell,
-                positional,
-            } => {
-                let place = Place {
-                    input: Input::default(),
-                    ..place.clone()
-                };
-                let mut other = match shell {
-                    Shell::Same => return self.script(&text, scope, &place),
-                    Shell::Child => scope.clone(),
-                    Shell::Elsewhere => Scope::default(),
-                };
-                other.positional = positional;
-                self.script(&text, &mut other, &place)
+            What::Script { text, arguments } => {
+                if let Some((zero, arguments)) = arguments {
+                    self.set(scope, "0", vec![zero.unwrap_or(SOMETHING.into())])?;
+                    scope.set_positional(Some(&arguments));
+                }
+                // A script that was read is not read again; any other leaves what there is to read.
+                if place.input.text.as_deref() == Some(&*text) {
+                    place = place.silent();
+                }
+                self.script(&text, scope, &place)
             }
         }
     }
@@ -126,11 +154,12 @@ impl Judge<'_> {
                 )),
             };
         }
-        let before = scope.positional.replace(call.arguments().into());
+        let before = scope.positional();
+        scope.set_positional(Some(call.arguments()));
         scope.active.push(name);
         let verdict = self.command(body, scope, place);
         scope.active.pop();
-        scope.positional = before;
+        scope.restore_positional(before);
         verdict
     }
 }

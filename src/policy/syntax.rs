@@ -27,7 +27,7 @@ pub(super) struct Command {
 #[derive(Debug)]
 pub(super) enum Kind {
     Simple {
-        assignments: Vec<(String, Word)>,
+        assignments: Vec<Assignment>,
         words: Vec<Word>,
     },
     Group(List),
@@ -38,8 +38,19 @@ pub(super) enum Kind {
     For(String, Option<Vec<Word>>, List),
     Case(Word, Vec<(Vec<Word>, List)>),
     Function(String, Rc<Command>),
-    /// `[[ … ]]` and `(( … ))`.
+    /// `[[ … ]]`.
     Test(Vec<Word>),
+    /// `(( … ))`.
+    Number(Word),
+}
+
+/// `NAME=value`, `NAME+=value` or `NAME[index]=value`.
+#[derive(Debug)]
+pub(super) struct Assignment {
+    pub(super) name: String,
+    pub(super) index: Option<Word>,
+    pub(super) appends: bool,
+    pub(super) value: Word,
 }
 
 #[derive(Debug)]
@@ -72,11 +83,7 @@ pub(super) enum Piece {
     Nothing,
     /// `~` or `~user`.
     Tilde(String),
-    Variable {
-        name: String,
-        change: Change,
-        quoted: bool,
-    },
+    Variable(Box<Variable>),
     /// `$(…)` and backticks.
     Output(List, bool),
     /// `$((…))`.
@@ -89,17 +96,94 @@ pub(super) enum Piece {
     Array(Vec<Word>),
 }
 
+/// `$NAME` or `${…}`.
+#[derive(Debug)]
+pub(super) struct Variable {
+    /// `@` for a script's or function's arguments.
+    pub(super) name: String,
+    /// Whether the value is the name of the variable that is meant.
+    pub(super) is_indirect: bool,
+    pub(super) part: Part,
+    pub(super) change: Change,
+    pub(super) quoted: bool,
+}
+
+/// Which part of a variable.
+#[derive(Debug)]
+pub(super) enum Part {
+    Whole,
+    /// Every element, a word each: `[@]`.
+    Each,
+    /// Every element, in one word: `[*]`.
+    Joined,
+    Element(Word),
+}
+
 /// What is done to a variable's value.
 #[derive(Debug)]
 pub(super) enum Change {
     None,
-    /// `:-`, `-`, `:=` and `=`.
-    Default(Word),
+    /// `:-`, `-`, `:=` and `=`; whether the variable is set to it.
+    Default(Word, bool),
     /// `:?` and `?`.
-    Demand,
+    Demand(Word),
     /// `:+` and `+`.
     Instead(Word),
+    /// `${#NAME}`.
+    Length,
+    /// `#`, `##`, `%` and `%%`.
+    Trim {
+        pattern: Word,
+        at_end: bool,
+        longest: bool,
+    },
+    /// `:offset:length`.
+    Slice(Word, Option<Word>),
+    /// `/pattern/with`.
+    Replace {
+        pattern: Word,
+        with: Word,
+        how: Replacing,
+    },
+    /// `^`, `,` and their like.
+    Case(Case),
     Other(Word),
+}
+
+impl Change {
+    /// The words in it.
+    pub(super) fn words(&self) -> Vec<&Word> {
+        match self {
+            Self::None | Self::Length | Self::Case(_) => Vec::new(),
+            Self::Default(word, _)
+            | Self::Demand(word)
+            | Self::Instead(word)
+            | Self::Trim { pattern: word, .. }
+            | Self::Other(word) => vec![word],
+            Self::Slice(start, length) => std::iter::once(start).chain(length).collect(),
+            Self::Replace { pattern, with, .. } => vec![pattern, with],
+        }
+    }
+}
+
+/// Where a pattern is replaced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Replacing {
+    First,
+    Every,
+    AtStart,
+    AtEnd,
+}
+
+/// Which letters become of which case.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Case {
+    Upper,
+    Lower,
+    FirstUpper,
+    FirstLower,
+    /// The other one each.
+    Swapped,
 }
 
 /// The text of a word in which nothing is quoted or expanded.

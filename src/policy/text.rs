@@ -39,7 +39,7 @@ impl Argument {
         !self.text.is_empty() && self.text.chars().all(is_unknown)
     }
 
-    /// Whether it reads as an option.
+    /// Whether it reads as an option, whatever its variables are.
     pub(super) fn is_option(&self) -> bool {
         self.text.len() > 1 && self.text.starts_with('-')
     }
@@ -104,11 +104,17 @@ pub(super) fn words(text: &str) -> Vec<Argument> {
             ('?', None) => word.get_or_insert_default().push(ONE),
             ('~', None) if word.is_none() => word = Some(HOME.into()),
             ('$', None | Some('"')) => {
-                while rest
-                    .next_if(|&one| one.is_alphanumeric() || "_{}".contains(one))
-                    .is_some()
-                {}
-                word.get_or_insert_default().push(UNKNOWN);
+                let mut name = String::new();
+                while let Some(one) =
+                    rest.next_if(|&one| one.is_alphanumeric() || "_{}".contains(one))
+                {
+                    name.push(one);
+                }
+                if quote.is_none() && name.trim_matches(['{', '}']) == "IFS" {
+                    words.extend(word.take().map(Argument::of));
+                } else {
+                    word.get_or_insert_default().push(UNKNOWN);
+                }
             }
             (other, _) => word.get_or_insert_default().push(other),
         }

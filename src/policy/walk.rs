@@ -12,9 +12,16 @@ type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
     pub(super) fn list(&mut self, list: &List, scope: &mut Scope, place: &Place) -> Verdict {
+        let mut before: Option<Scope> = None;
         for item in list {
             self.spend(1)?;
+            let start = scope.clone();
             if item.otherwise || item.background {
+                // A `cd` that fails goes nowhere.
+                let stays = before.filter(|before| before.directories != scope.directories);
+                if let Some(mut stays) = stays.filter(|_| item.otherwise) {
+                    self.pipeline(&item.commands, &mut stays, place)?;
+                }
                 let mut other = scope.clone();
                 self.pipeline(&item.commands, &mut other, place)?;
                 if !item.background {
@@ -23,11 +30,12 @@ impl Judge<'_> {
             } else {
                 self.pipeline(&item.commands, scope, place)?;
             }
+            before = Some(start);
         }
         Ok(())
     }
 
-    fn merge(&mut self, scope: &mut Scope, others: &[Scope]) -> Verdict {
+    pub(super) fn merge(&mut self, scope: &mut Scope, others: &[Scope]) -> Verdict {
         for other in others {
             self.spend(scope.weight() / 4 + other.weight() / 4)?;
             scope.merge(other);
@@ -43,8 +51,10 @@ impl Judge<'_> {
         for command in commands {
             self.command(command, &mut scope.clone(), &place)?;
             place.input = Input {
-                text: self.output(command, scope)?.map(Into::into),
-                found: self.found(command, scope)?.map(Into::into),
+                text: self.output(command, scope, &place.input)?.map(Into::into),
+                found: self.found(command, scope, &place.input)?.map(Into::into),
+                listing: self.listing(command, scope, &place.input)?,
+                is_pipe: true,
             };
         }
         Ok(())
@@ -59,6 +69,7 @@ impl Judge<'_> {
         Self::check_depth(place)?;
         let mut call = Call {
             part: Rc::clone(&command.part),
+            recursive: place.recursive,
             ..Call::default()
         };
         let mut place = place.inner();
@@ -66,6 +77,7 @@ impl Judge<'_> {
             self.redirect(redirect, &mut call, scope, &mut place)?;
         }
         let place = &place;
+        self.note_written(command, &call, scope, place)?;
         if let Kind::Simple { assignments, words } = &command.kind {
             return self.simple(assignments, words, call, scope, place);
         }
@@ -90,15 +102,20 @@ impl Judge<'_> {
                 judge.merge(scope, &[end])
             }),
             Kind::For(name, words, body) => {
-                let values = match words {
-                    Some(words) => {
-                        self.visit_all(words, scope, place)?;
-                        let values = self.flat(words, scope)?;
-                        values.into_iter().map(|value| value.text).collect()
-                    }
-                    None => scope.values("@"),
+                let values = if let Some(words) = words {
+                    self.visit_all(words, scope, place)?;
+                    self.set_defaults(words, scope)?;
+                    self.flat(words, scope)?
+                } else {
+                    let alternatives = scope.elements("@");
+                    let all = alternatives.iter().flat_map(|one| one.iter());
+                    all.map(|(_, one)| one.clone()).collect()
                 };
+                let values: Vec<_> = values.into_iter().map(|value| value.text).collect();
                 let mut inner = scope.clone();
+                if name.is_empty() {
+                    self.begin_count(words.iter().flatten(), &mut inner)?;
+                }
                 self.again(&mut inner, |judge, scope| {
                     judge.set(scope, name, values.clone())?;
                     judge.list(body, scope, place)
@@ -107,6 +124,7 @@ impl Judge<'_> {
             }
             Kind::Case(subject, arms) => {
                 self.visit(subject, scope, place)?;
+                self.set_defaults(std::slice::from_ref(subject), scope)?;
                 let mut ends = Vec::new();
                 for (patterns, body) in arms {
                     self.visit_all(patterns, scope, place)?;
@@ -117,7 +135,16 @@ impl Judge<'_> {
             Kind::Function(name, body) => self.function(name, body, command, scope, place),
             Kind::Test(words) => {
                 self.visit_all(words, scope, place)?;
+                self.set_defaults(words, scope)?;
                 guard(words, scope);
+                Ok(())
+            }
+            Kind::Number(word) => {
+                self.visit(word, scope, place)?;
+                guard(std::slice::from_ref(word), scope);
+                for text in self.texts(word, scope)? {
+                    self.compute(&text, scope)?;
+                }
                 Ok(())
             }
             Kind::Simple { .. } => Ok(()),
@@ -131,14 +158,43 @@ impl Judge<'_> {
         mut round: impl FnMut(&mut Self, &mut Scope) -> Verdict,
     ) -> Verdict {
         let mut before = scope.clone();
+        let within = std::mem::replace(&mut scope.loops, true);
+        let verdict = self.rounds(scope, &mut before, &mut round);
+        scope.loops = within;
+        verdict
+    }
+
+    fn rounds(
+        &mut self,
+        scope: &mut Scope,
+        before: &mut Scope,
+        round: &mut impl FnMut(&mut Self, &mut Scope) -> Verdict,
+    ) -> Verdict {
         round(self, scope)?;
         self.spend(scope.weight() / 4)?;
-        if scope.is_like(&before) {
+        if scope.is_like(before) {
             return Ok(());
         }
-        self.merge(&mut before, std::slice::from_ref(scope))?;
-        round(self, &mut before)?;
-        self.merge(scope, &[before])
+        before.loops = true;
+        self.merge(before, std::slice::from_ref(scope))?;
+        round(self, before)?;
+        self.merge(scope, std::slice::from_ref(before))
+    }
+
+    /// What `for ((i = 6; …))` sets at first.
+    fn begin_count<'w>(
+        &mut self,
+        words: impl Iterator<Item = &'w Word>,
+        scope: &mut Scope,
+    ) -> Verdict {
+        for piece in words.flatten() {
+            if let Piece::Number(word) = piece {
+                for text in self.texts(word, scope)? {
+                    self.compute(text.split(';').next().unwrap_or_default(), scope)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Judges a list that may not be run, and gives the scope it would leave.
@@ -176,82 +232,19 @@ impl Judge<'_> {
         }
         let mut inner = scope.clone();
         inner.active.push(name.to_owned());
-        inner.positional = None;
+        inner.set_positional(None);
         self.command(body, &mut inner, &place.silent())?;
         self.spend(1 + scope.weight() / 4)?;
         scope.define(name, body);
         Ok(())
     }
-
-    fn simple(
-        &mut self,
-        assignments: &[(String, Word)],
-        words: &[Word],
-        call: Call,
-        scope: &mut Scope,
-        place: &Place,
-    ) -> Verdict {
-        if words.is_empty() {
-            self.assign(assignments, false, &call, scope, place)?;
-            if call.outputs.is_empty() {
-                return Ok(());
-            }
-            return self.call(call, scope, place);
-        }
-        // They hold for this command alone.
-        let mut own = scope.clone();
-        self.assign(assignments, true, &call, &mut own, place)?;
-        self.visit_all(words, scope, place)?;
-        if words
-            .first()
-            .and_then(|word| super::syntax::bare(word))
-            .is_some_and(|name| matches!(&*name, "test" | "["))
-        {
-            guard(words, scope);
-        }
-        // Each reading of the first word may be another program.
-        let (mut rest, mut programs) = (words, Vec::new());
-        while let (true, Some((word, others))) = (programs.is_empty(), rest.split_first()) {
-            programs = self.readings(word, scope, true)?;
-            programs.retain(|reading| !reading.is_empty());
-            rest = others;
-        }
-        let rest = self.flat(rest, scope)?;
-        for program in programs {
-            let call = call.with([&program[..], &rest].concat());
-            let scope = if assignments.is_empty() {
-                &mut *scope
-            } else {
-                &mut own
-            };
-            self.call(call, scope, place)?;
-        }
-        Ok(())
-    }
-
-    fn assign(
-        &mut self,
-        assignments: &[(String, Word)],
-        for_command: bool,
-        call: &Call,
-        scope: &mut Scope,
-        place: &Place,
-    ) -> Verdict {
-        for (name, word) in assignments {
-            self.visit(word, scope, place)?;
-            let values = self.texts(word, scope)?;
-            self.permit_assignment(name, for_command, call, place)?;
-            self.set(scope, name, values)?;
-        }
-        Ok(())
-    }
 }
 
 /// Notes which variables a test looks at.
-fn guard(words: &[Word], scope: &mut Scope) {
+pub(super) fn guard(words: &[Word], scope: &mut Scope) {
     for piece in words.iter().flatten() {
-        if let Piece::Variable { name, .. } = piece {
-            scope.guard(name);
+        if let Piece::Variable(variable) = piece {
+            scope.guard(&variable.name);
         }
     }
 }

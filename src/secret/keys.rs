@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::Secret;
 use crate::error::Error;
 use crate::hex::{bytes, digits};
+use crate::small_file;
 use crate::store::private;
 use crate::sync::lock;
 
@@ -179,7 +180,7 @@ impl Keys {
     }
 
     fn file_key(&self) -> io::Result<Option<Key>> {
-        match fs::read(&self.0.file) {
+        match small_file::read(&self.0.file) {
             Ok(text) => Key::parse(&text).map(Some).ok_or_else(|| {
                 io::Error::new(
                     io::ErrorKind::InvalidData,

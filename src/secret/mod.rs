@@ -1,8 +1,15 @@
 //! Secrets: a text that never prints itself, how it is kept, and how it is kept out of everything else.
 
+mod address;
+mod automaton;
+mod common;
+mod escape;
+mod held;
 mod keys;
 mod known;
+mod reading;
 mod reference;
+mod scan;
 mod vault;
 
 use std::fmt;
@@ -11,7 +18,13 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-pub use known::{Mask, hide, hide_in, remember};
+pub use address::{has_secret, remember_in, shown_address};
+pub(crate) use held::Style;
+pub use known::{
+    Mask, Rarity, hide, hide_in, hide_in_of, hide_of, note_names, rarity, remember, remember_of,
+};
+pub use reference::{LONGEST, Reference};
+pub(crate) use scan::{Finder, Scan};
 pub use vault::Vault;
 
 /// A password or the like, as it stands in a file or was given by a caller: in clear, encrypted, or as
@@ -32,11 +45,16 @@ impl Secret {
         &self.0
     }
 
+    /// Where it is, if it lies elsewhere.
+    pub fn reference(&self) -> Option<Reference> {
+        Reference::of(&self.0)
+    }
+
     /// How it may be shown: a reference says where the secret is, and not what.
     pub fn shown(&self) -> String {
-        match reference::Reference::of(&self.0) {
+        match self.reference() {
             // A command line may hold one.
-            Some(reference::Reference::Command(_)) => format!("cmd:{MASK}"),
+            Some(Reference::Command(_)) => format!("cmd:{MASK}"),
             Some(_) => self.0.clone(),
             None => MASK.to_owned(),
         }

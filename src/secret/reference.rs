@@ -8,16 +8,17 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::config::expand_home;
+use crate::small_file;
 
 /// A password manager may ask for a fingerprint or a touch first.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// No secret is longer: whatever is read is not held without limit.
-const LONGEST: u64 = 64 * 1024;
+/// No secret has more bytes, so that none is held or looked for without limit.
+pub const LONGEST: usize = small_file::LONGEST;
 
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Reference {
+pub enum Reference {
     /// In an environment variable.
     Variable(String),
     /// In a file.
@@ -45,10 +46,8 @@ impl Reference {
             Self::Variable(name) => {
                 std::env::var(name).map_err(|_| format!("the variable `{name}` is not set"))
             }
-            Self::File(path) => read_file(path).await,
-            Self::Command(command) => timeout(PATIENCE, run(command))
-                .await
-                .unwrap_or_else(|_| Err(format!("its command took more than {PATIENCE:?}"))),
+            Self::File(path) => within_patience("its file", read_file(path)).await,
+            Self::Command(command) => within_patience("its command", run(command)).await,
         }?;
         // What editors and commands end a line with belongs to no secret.
         let secret = fetched.strip_suffix('\n').unwrap_or(&fetched);
@@ -60,17 +59,19 @@ impl Reference {
     }
 }
 
+async fn within_patience(
+    what: &str,
+    fetching: impl Future<Output = Result<String, String>>,
+) -> Result<String, String> {
+    let fetched = timeout(PATIENCE, fetching).await;
+    fetched.unwrap_or_else(|_| Err(format!("{what} took more than {PATIENCE:?}")))
+}
+
 async fn read_file(path: &str) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("`{path}` cannot be read: {error}");
-    let file = tokio::fs::File::open(expand_home(path))
-        .await
-        .map_err(failed)?;
-    let mut text = String::new();
-    file.take(LONGEST)
-        .read_to_string(&mut text)
-        .await
-        .map_err(failed)?;
-    Ok(text)
+    let file = expand_home(path);
+    let reading = tokio::task::spawn_blocking(move || small_file::read_text(&file));
+    let read = reading.await.map_err(|error| error.to_string())?;
+    read.map_err(|error| format!("`{path}` cannot be read: {error}"))
 }
 
 async fn run(command: &str) -> Result<String, String> {
@@ -92,8 +93,11 @@ async fn run(command: &str) -> Result<String, String> {
         .map_err(failed)?;
     let mut text = String::new();
     if let Some(stdout) = process.stdout.take() {
-        let mut stdout = stdout.take(LONGEST);
+        let mut stdout = stdout.take(LONGEST as u64 + 1);
         stdout.read_to_string(&mut text).await.map_err(failed)?;
+    }
+    if text.len() > LONGEST {
+        return Err(format!("its command prints more than {LONGEST} bytes"));
     }
     let status = process.wait().await.map_err(failed)?;
     if status.success() {
@@ -128,5 +132,13 @@ mod tests {
         let failed = fetch("cmd:echo hunter2; echo hunter3 >&2; exit 3").await;
         assert_eq!(failed.unwrap_err(), "its command failed (exit status: 3)");
         assert!(fetch("cmd:true").await.is_err() && fetch("env:NO_SUCH").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_without_limit() {
+        let endless = fetch("cmd:yes hunter2").await.unwrap_err();
+        assert_eq!(endless, "its command prints more than 65536 bytes");
+        let endless = fetch("file:/dev/zero").await.unwrap_err();
+        assert!(endless.contains("is not a regular file"), "{endless}");
     }
 }

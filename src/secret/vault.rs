@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD_NO_PAD;
 
 use super::keys::{Key, Keys};
 use super::reference::Reference;
-use super::{Secret, remember};
+use super::{Secret, remember, remember_of};
 use crate::error::Error;
 
 /// What an encrypted secret begins with: then the name of its key, and nonce and ciphertext.
@@ -61,6 +61,11 @@ impl Vault {
 
     /// The secret itself, in a form that must not be kept: decrypted, or fetched from where it is.
     pub async fn reveal(&self, secret: &Secret) -> Result<Secret, Error> {
+        self.reveal_of(None, secret).await
+    }
+
+    /// The same for a secret that the server of an alias holds.
+    pub async fn reveal_of(&self, alias: Option<&str>, secret: &Secret) -> Result<Secret, Error> {
         let text = secret.expose();
         let revealed = if let Some(reference) = Reference::of(text) {
             let fetched = reference.fetch().await;
@@ -74,7 +79,7 @@ impl Vault {
         } else {
             text.to_owned()
         };
-        remember(&revealed);
+        remember_of(alias, &revealed);
         Ok(Secret(revealed))
     }
 

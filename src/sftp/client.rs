@@ -1,7 +1,7 @@
 //! An SFTP client on a channel: any number of requests outstanding, answers by their numbers.
 
-use std::collections::HashMap;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,10 +10,11 @@ use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::start::{Link, Started, start};
+use super::waiting::{Ended, Waiting};
 use super::wire::{self, Answer, Cutter, Request};
 use crate::error::Error;
 use crate::ssh::{Lease, Pool};
@@ -37,26 +38,17 @@ pub(super) struct Client {
     pub(super) is_by_shell: bool,
 }
 
-/// The requests that have no answer yet.
-#[derive(Default)]
-struct Waiting {
-    next: u32,
-    by_number: HashMap<u32, oneshot::Sender<Answer>>,
-    /// Nothing comes any more.
-    closed: bool,
-}
-
 /// The answer to a request that has been sent.
 pub(super) struct Pending(oneshot::Receiver<Answer>);
 
 impl Pending {
-    /// The answer; an error if the line was lost before it came.
+    /// The answer; an error if the session ended before it came.
     pub(super) async fn answer(self) -> Result<Answer, Lost> {
         self.0.await.map_err(|_| Lost)
     }
 }
 
-/// The line was lost.
+/// The session has ended; [`Client::lost`] says why.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lost;
 
@@ -77,12 +69,12 @@ impl Client {
         let is_by_shell = matches!(link, Link::Pipe(_));
         let (reader, writer) = halves(link);
         let ended = lease.connection().closed().child_token();
-        let waiting = Arc::new(Mutex::new(Waiting::default()));
+        let waiting = Arc::new(Mutex::new(Waiting::new(pool.answer_patience())));
         let (queue, queued) = mpsc::unbounded_channel();
         let (greeting, greeted) = oneshot::channel();
-        // A version answer has the version where others have a number.
-        lock(&waiting).by_number.insert(wire::VERSION, greeting);
-        tokio::spawn(write(writer, queued, ended.clone(), Arc::clone(&lease)));
+        lock(&waiting).greet(greeting);
+        let held = (Arc::clone(&lease), Arc::clone(&waiting));
+        tokio::spawn(write(writer, queued, ended.clone(), held));
         tokio::spawn(read(reader, first, Arc::clone(&waiting), ended.clone()));
         let client = Self {
             queue,
@@ -95,7 +87,10 @@ impl Client {
         let reason = match timeout(BEGIN_TIMEOUT, Pending(greeted).answer()).await {
             Ok(Ok(Answer::Version(extensions))) => return Ok((client, extensions)),
             Ok(Ok(_)) => "the server does not introduce itself",
-            Ok(Err(Lost)) => "the server ended it at once",
+            Ok(Err(Lost)) => match lock(&client.waiting).ended() {
+                Some(Ended::Broken(problem)) => &problem.clone(),
+                _ => "the server ended it at once",
+            },
             Err(_) => "the server does not answer",
         };
         Err(lease.refusal(format!("no SFTP session: {reason}")))
@@ -110,12 +105,10 @@ impl Client {
     pub(super) fn send(&self, request: Request) -> Pending {
         let (answer, pending) = oneshot::channel();
         let mut waiting = lock(&self.waiting);
-        if !waiting.closed {
-            waiting.next = waiting.next.wrapping_add(1);
-            let number = waiting.next;
-            waiting.by_number.insert(number, answer);
+        match waiting.ask(&request, answer) {
             // Under the lock, so that numbers go out in order. A writer that is gone leaves no answers.
-            let _ = self.queue.send(request.finish(number));
+            Some(number) => drop(self.queue.send(request.finish(number))),
+            None => self.ended.cancel(),
         }
         Pending(pending)
     }
@@ -126,13 +119,22 @@ impl Client {
         known.unwrap_or_default()
     }
 
-    /// Why there are no more answers.
+    /// Why there are no more answers. A server that broke the protocol would do so again: that is not
+    /// tried again like a lost line.
     pub(super) fn lost(&self) -> io::Error {
         let connection = self.lease.connection();
-        let problem = if connection.is_closed() {
-            format!("the line was lost: {}", connection.closed_because())
-        } else {
-            "the server ended the SFTP session".to_owned()
+        let problem = match lock(&self.waiting).ended() {
+            Some(Ended::Broken(problem)) => {
+                return io::Error::new(io::ErrorKind::InvalidData, problem.clone());
+            }
+            Some(Ended::Silent(patience)) => format!(
+                "the server answered no SFTP request for {} s",
+                patience.as_secs_f64()
+            ),
+            _ if connection.is_closed() => {
+                format!("the line was lost: {}", connection.closed_because())
+            }
+            _ => "the server ended the SFTP session".to_owned(),
         };
         io::Error::new(io::ErrorKind::ConnectionAborted, problem)
     }
@@ -219,7 +221,7 @@ async fn write(
     mut channel: Writer,
     mut queued: mpsc::UnboundedReceiver<Bytes>,
     ended: CancellationToken,
-    lease: Arc<Lease>,
+    (lease, waiting): (Arc<Lease>, Arc<Mutex<Waiting>>),
 ) {
     let send = async {
         let mut next = queued.recv().await;
@@ -245,6 +247,7 @@ async fn write(
             if channel.send(packet).await.is_err() {
                 return;
             }
+            lock(&waiting).progressed();
             if next.is_none() {
                 next = queued.recv().await;
             }
@@ -267,35 +270,57 @@ async fn read(
     ended: CancellationToken,
 ) {
     let mut cutter = Cutter::default();
-    let mut next = Some(first);
-    while let Some(data) = next {
-        if let Err(problem) = hand_out(&mut cutter, data, &waiting) {
-            tracing::warn!("an SFTP session ends: {problem}");
-            break;
-        }
-        next = tokio::select! {
-            data = channel.next() => data,
-            () = ended.cancelled() => None,
+    let mut silence = pin!(silence(&waiting));
+    let mut first = Some(first);
+    let why = loop {
+        let next = async {
+            if let Some(first) = first.take() {
+                return Some(first);
+            }
+            tokio::select! {
+                data = channel.next() => data,
+                () = ended.cancelled() => None,
+            }
         };
+        let data = tokio::select! {
+            // What has come already is no silence, however long this task was not run.
+            biased;
+            data = next => data,
+            patience = &mut silence => break Ended::Silent(patience),
+        };
+        let Some(data) = data else {
+            break Ended::Closed;
+        };
+        if let Err(problem) = hand_out(&mut cutter, data, &waiting) {
+            break Ended::Broken(problem.to_string());
+        }
+    };
+    if !matches!(why, Ended::Closed) {
+        tracing::warn!("an SFTP session ends: {why:?}");
     }
-    {
-        let mut waiting = lock(&waiting);
-        waiting.closed = true;
-        waiting.by_number.clear();
-    }
+    lock(&waiting).end(why);
     ended.cancel();
     channel.drain().await;
 }
 
+/// Waits until requests have been without an answer for too long. Says for how long.
+async fn silence(waiting: &Mutex<Waiting>) -> Duration {
+    loop {
+        let (due, patience) = lock(waiting).due();
+        match due {
+            Some(due) if due <= Instant::now() => return patience,
+            Some(due) => sleep_until(due).await,
+            None => sleep(patience).await,
+        }
+    }
+}
+
 fn hand_out(cutter: &mut Cutter, data: Bytes, waiting: &Mutex<Waiting>) -> io::Result<()> {
+    lock(waiting).received(data.len());
     cutter.push(data);
     while let Some(packet) = cutter.next()? {
         let (number, answer) = wire::read(packet)?;
-        let asked = lock(waiting).by_number.remove(&number);
-        if let Some(asked) = asked {
-            // Whoever has gone away needs no answer.
-            let _ = asked.send(answer);
-        }
+        lock(waiting).answer(number, answer)?;
     }
     Ok(())
 }

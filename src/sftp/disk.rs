@@ -1,81 +1,135 @@
 //! A part on this machine's disk.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::path::Path;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::course::PartOf;
+use super::facts::Facts;
 use super::file::{BLOCK, is_hole};
+use super::free_space;
+use super::in_place::{Instead, is_refusal};
 use super::local::set;
+use super::roots::Roots;
 use super::session::Session;
 use super::side::blocking;
-use crate::store::private;
 
 /// A part that is being written, or its target itself.
 pub(super) struct Open {
     pub(super) file: File,
     part: PartOf<Session>,
-    is_target: bool,
+}
+
+/// What a part was ended as.
+pub(super) struct Ended {
+    /// Whether its owner, mode and access list are what they are to be.
+    pub(super) is_right: bool,
+    pub(super) mode: Option<u32>,
 }
 
 /// A new part is its owner's alone until it is whole and gets its own mode. What is left under its
 /// name goes: it is not followed, be it a link.
-pub(super) fn create(part: PartOf<Session>) -> io::Result<Open> {
-    let mut options = OpenOptions::new();
-    private(options.write(true).create_new(true));
-    let opened = match options.open(&part.path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(&part.path)?;
-            options.open(&part.path)
-        }
-        opened => opened,
-    };
-    let (file, is_target) = match opened {
-        // The directory may not be written, yet the file in it may be.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && part.replaces => {
-            let mut options = OpenOptions::new();
-            (options.write(true).truncate(true).open(&part.target)?, true)
-        }
-        opened => (opened?, false),
-    };
-    Ok(Open {
-        file,
-        part,
-        is_target,
-    })
+pub(super) fn create(roots: &Roots, part: PartOf<Session>) -> io::Result<Open> {
+    let entry = roots.entry(&part.path)?;
+    if part.in_place {
+        let file = match part.old {
+            Some(_) => entry.open_to_write()?,
+            None => entry.create_new()?,
+        };
+        file.set_len(0)?;
+        return Ok(Open { file, part });
+    }
+    match entry.create() {
+        // The directory may not be written, or the path is at its longest, yet the file itself may be
+        // written.
+        Err(error) if is_refusal(&error) || error.kind() == io::ErrorKind::InvalidFilename => Err(
+            Instead::because(format!("nothing can be made beside it ({error})")),
+        ),
+        opened => Ok(Open {
+            file: opened?,
+            part,
+        }),
+    }
 }
 
 /// Goes on with a part.
-pub(super) fn resume(part: PartOf<Session>, start: u64) -> io::Result<Open> {
-    let mut file = OpenOptions::new().write(true).open(&part.path)?;
+pub(super) fn resume(roots: &Roots, part: PartOf<Session>, start: u64) -> io::Result<Open> {
+    let mut file = roots.entry(&part.path)?.open_to_write()?;
     // What follows may be of another version.
     file.set_len(start)?;
     file.seek(SeekFrom::Start(start))?;
-    Ok(Open {
-        file,
-        part,
-        is_target: false,
-    })
+    Ok(Open { file, part })
 }
 
 impl Open {
-    /// Ends it: mode, time, durability. Gives where it is.
-    pub(super) fn finish(self) -> io::Result<PathBuf> {
-        let kept = set(&self.file, self.part.mode, self.part.modified);
-        // What others own keeps its mode and time.
-        if !self.is_target {
-            kept?;
+    /// Ends it: owner, mode, time, durability. What cannot be set does not keep it from being whole.
+    pub(super) fn finish(self) -> io::Result<Ended> {
+        let (file, part) = (&self.file, &self.part);
+        let mut is_right = true;
+        if let Some(old) = part.old.filter(|_| !part.in_place) {
+            // Before the mode: a change of the owner takes bits of it away.
+            is_right = take_over(file, &part.target, &old).is_ok();
         }
-        self.file.sync_all()?;
-        Ok(if self.is_target {
-            self.part.target
-        } else {
-            self.part.path
+        for set in [set(file, part.mode, None), set(file, None, part.modified)] {
+            if let Err(error) = set {
+                tracing::debug!("cannot set what `{}` is: {error}", part.path.display());
+            }
+        }
+        let now = Facts::from(&file.metadata()?);
+        is_right &= match part.old {
+            Some(_) => part.is_like_old(&now),
+            None => part.mode.is_none() || now.mode.is_none() || now.mode == part.mode,
+        };
+        file.sync_all()?;
+        Ok(Ended {
+            is_right,
+            mode: now.mode,
         })
     }
+}
+
+/// Gives a part the owner and the access list of the file that it replaces.
+#[cfg(unix)]
+fn take_over(file: &File, target: &Path, old: &Facts) -> io::Result<()> {
+    let now = Facts::from(&file.metadata()?);
+    if let Some((user, group)) = old.owner.filter(|_| old.owner != now.owner) {
+        std::os::unix::fs::fchown(file, Some(user), Some(group))?;
+    }
+    take_over_lists(file, target)
+}
+
+#[cfg(not(unix))]
+fn take_over(_: &File, _: &Path, _: &Facts) -> io::Result<()> {
+    Ok(())
+}
+
+/// Access lists and labels, as Linux keeps them.
+#[cfg(target_os = "linux")]
+fn take_over_lists(file: &File, target: &Path) -> io::Result<()> {
+    use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr, getxattr};
+    let mut room = vec![0; 64 * 1024];
+    let found = |length: rustix::io::Result<usize>, room: &[u8]| {
+        length.ok().map(|length| room[..length].to_vec())
+    };
+    for name in ["system.posix_acl_access", "security.selinux"] {
+        let there = getxattr(target, name, &mut room[..]);
+        let there = found(there, &room);
+        let here = fgetxattr(file, name, &mut room[..]);
+        match (there, found(here, &room)) {
+            (there, here) if there == here => {}
+            (Some(there), _) => fsetxattr(file, name, &there, XattrFlags::empty())?,
+            (None, _) => fremovexattr(file, name)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn take_over_lists(_: &File, _: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// A part that is written to in blocks, on a thread that may wait, while more arrives.
@@ -122,8 +176,10 @@ impl Disk {
             }));
         }
         let block = std::mem::take(&mut self.block);
-        self.written += std::mem::take(&mut self.held) as u64;
+        let length = std::mem::take(&mut self.held);
+        self.written += length as u64;
         self.writing = Some(tokio::task::spawn_blocking(move || {
+            free_space::check(&open.file, length)?;
             for piece in &block {
                 if is_hole(piece) {
                     // Left out, as in a sparse source; the length is set at the end.
@@ -148,7 +204,7 @@ impl Disk {
             .ok_or_else(|| io::Error::other("an earlier write has failed"))
     }
 
-    pub(super) async fn end(mut self) -> io::Result<(PathBuf, u64)> {
+    pub(super) async fn end(mut self) -> io::Result<(Ended, u64)> {
         self.write().await?;
         let open = self.idle().await?;
         let length = self.written;

@@ -1,15 +1,22 @@
 //! What is a download's own: how a part here is filled and made durable.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::client::Pending;
 use super::course::{Course, PartOf, Trip};
-use super::disk::{Disk, create, resume};
+use super::disk::{Disk, Ended, create, resume};
+use super::file::unless_cancelled;
+use super::free_space;
+use super::in_place::Instead;
+use super::kept::Record;
+use super::listing::Extras;
 use super::local::Local;
+use super::part::Part;
 use super::path::RemotePath;
 use super::session::{Handle, Session};
 use super::side::blocking;
@@ -17,12 +24,13 @@ use super::transfer::Entry;
 
 impl Course for Session {
     type To = Local;
+    const IS_UPLOAD: bool = false;
     const UNSURE: u64 = 0;
     /// Nobody gets rights from a server that he would not have given himself.
     const MODE: u32 = 0o777;
 
-    fn sides(session: &Session) -> (&Self, &Local) {
-        (session, &Local)
+    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Local) {
+        (session, local)
     }
 
     fn ends(entry: &Entry) -> (&str, &str) {
@@ -40,49 +48,176 @@ impl Course for Session {
         length >= u64::from(session.limits.read)
     }
 
-    async fn fill(
-        trip: &Trip<'_, Self>,
-        part: &PartOf<Self>,
-        start: u64,
-    ) -> io::Result<(PathBuf, u64)> {
-        let (path, length) = if Self::is_large(trip.session, trip.way.facts.length) {
+    async fn fill(trip: &Trip<'_, Self>, part: &PartOf<Self>, start: u64) -> io::Result<u64> {
+        if part.in_place {
+            return in_place(trip, part).await;
+        }
+        let (ended, length) = if Self::is_large(trip.session, trip.way.facts.length) {
             large(trip, part, start).await?
         } else {
             small(trip, part).await?
         };
         trip.arrived(length);
-        Ok((path, length))
+        if ended.is_right {
+            return Ok(length);
+        }
+        if part.old.is_some() {
+            return Err(Instead::because(
+                "a new file beside it cannot have its owner, mode and access list",
+            ));
+        }
+        if let (Some(now), Some(mode)) = (ended.mode, part.mode) {
+            trip.conditions.notes.add(format!(
+                "`{}` has the mode {now:03o} and not {mode:03o}: it cannot be set there",
+                part.target.display()
+            ));
+        }
+        Ok(length)
+    }
+
+    async fn extras(_: &Trip<'_, Self>, part: &PartOf<Self>) -> Extras {
+        if part.old.is_none() {
+            return Extras::None;
+        }
+        let target = part.target.clone();
+        match blocking(move || names(&target)).await {
+            Ok(count) if count > 1 => Extras::Names(count),
+            _ => Extras::None,
+        }
+    }
+
+    async fn give_access(_: &Trip<'_, Self>, _: &PartOf<Self>) -> io::Result<()> {
+        // The part has it already.
+        Ok(())
+    }
+
+    async fn save(trip: &Trip<'_, Self>, part: &PartOf<Self>, mut into: File) -> io::Result<()> {
+        let (roots, target) = (trip.conditions.roots.clone(), part.target.clone());
+        blocking(move || {
+            let mut target = roots.entry(&target)?.open_to_read()?;
+            io::copy(&mut target, &mut into).map(drop)
+        })
+        .await
+    }
+
+    async fn write_back(
+        trip: &Trip<'_, Self>,
+        part: &PartOf<Self>,
+        content: &Path,
+        record: &Record,
+    ) -> io::Result<()> {
+        trip.stay_inside(part).await?;
+        let mut was = Part {
+            mode: record.mode,
+            modified: record.modified,
+            ..part.clone()
+        };
+        let (roots, content) = (trip.conditions.roots.clone(), content.to_owned());
+        blocking(move || {
+            was.old = roots.entry(&was.target)?.facts()?;
+            let mut open = create(&roots, was)?;
+            io::copy(&mut File::open(content)?, &mut open.file)?;
+            open.finish().map(|_| ())
+        })
+        .await
     }
 }
 
+/// A file of any length, written into the target itself. What is being written is never broken off: what
+/// puts the old content back must come after it.
+async fn in_place(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<u64> {
+    let (session, conditions) = (trip.session, trip.conditions);
+    let handle = unless_cancelled(conditions, session.open_to_read(&trip.way.from)).await?;
+    let outcome = async {
+        let (roots, part) = (conditions.roots.clone(), part.clone());
+        let mut open = blocking(move || create(&roots, part)).await?;
+        trip.tried.set_begun(true);
+        let mut reads = Reads::new(trip, &handle, 0, trip.way.facts.length);
+        let mut length = 0;
+        while let Some(pieces) = unless_cancelled(conditions, reads.next()).await? {
+            let more = length_of(&pieces);
+            length += more;
+            open = blocking(move || {
+                free_space::check(&open.file, usize::try_from(more).unwrap_or(usize::MAX))?;
+                for piece in &pieces {
+                    open.file.write_all(piece)?;
+                }
+                Ok(open)
+            })
+            .await?;
+            trip.arrived(length);
+        }
+        blocking(move || open.finish()).await?;
+        Ok(length)
+    };
+    let outcome = outcome.await;
+    drop(session.close(&handle));
+    outcome
+}
+
+/// How many names a file has.
+#[cfg(unix)]
+fn names(path: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map(|facts| facts.nlink())
+}
+
+#[cfg(not(unix))]
+fn names(_: &Path) -> io::Result<u64> {
+    Ok(1)
+}
+
 /// A file that one read holds: asked for, closed, and written in one go.
-async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(PathBuf, u64)> {
-    let (session, way) = (trip.session, trip.way);
-    let handle = session.open_to_read(&way.from).await?;
-    let all = session.read(&handle, 0, session.limits.read);
-    let mut content = session.content(all).await?;
-    let mut length = length_of(&content);
-    let mut last = length;
-    // What gives its content in portions, or says no length, such as a file of /proc, is read to its end.
-    while last > 0 && (length < way.facts.length || way.facts.length == 0) {
-        let more = session.content(session.read(&handle, length, session.limits.read));
-        let more = more.await?;
-        last = length_of(&more);
-        length += last;
-        content.extend(more);
-    }
+async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(Ended, u64)> {
+    let (session, expected) = (trip.session, trip.way.facts.length);
+    let handle = session.open_to_read(&trip.way.from).await?;
+    let first = session.read(&handle, 0, session.limits.read);
+    let content = match session.content(first).await {
+        // What gives its content in portions, or says no length, such as a file of /proc, is read to
+        // its end.
+        Ok(first) if !is_whole(length_of(&first), expected) => {
+            let poured = beyond(trip, part, &handle, first).await;
+            drop(session.close(&handle));
+            return poured;
+        }
+        content => content,
+    };
     let closed = session.close(&handle);
-    let part = part.clone();
-    let path = blocking(move || {
-        let mut open = create(part)?;
+    let content = content?;
+    let (part, length) = (part.clone(), length_of(&content));
+    let roots = trip.conditions.roots.clone();
+    let ended = blocking(move || {
+        let mut open = create(&roots, part)?;
+        free_space::check(&open.file, usize::try_from(length).unwrap_or(usize::MAX))?;
         for piece in &content {
             open.file.write_all(piece)?;
         }
         open.finish()
     });
-    let path = path.await?;
+    let ended = ended.await?;
     session.done(closed).await?;
-    Ok((path, length))
+    Ok((ended, length))
+}
+
+/// Whether the first read of a file that said a length of `expected` has all of it.
+fn is_whole(length: u64, expected: u64) -> bool {
+    length == 0 || expected > 0 && length >= expected
+}
+
+/// A file of which the first read brought a part only.
+async fn beyond(
+    trip: &Trip<'_, Session>,
+    part: &PartOf<Session>,
+    handle: &Handle,
+    first: Vec<Bytes>,
+) -> io::Result<(Ended, u64)> {
+    // It takes as much memory as a large one.
+    let _place = trip.conditions.large.acquire().await.ok();
+    let (roots, part) = (trip.conditions.roots.clone(), part.clone());
+    let length = length_of(&first);
+    let mut disk = Disk::new(blocking(move || create(&roots, part)).await?, 0);
+    disk.take(first).await?;
+    pour(trip, handle, disk, length).await
 }
 
 fn length_of(pieces: &[Bytes]) -> u64 {
@@ -94,30 +229,39 @@ async fn large(
     trip: &Trip<'_, Session>,
     part: &PartOf<Session>,
     start: u64,
-) -> io::Result<(PathBuf, u64)> {
-    let (session, expected) = (trip.session, trip.way.facts.length);
+) -> io::Result<(Ended, u64)> {
+    let session = trip.session;
     let handle = session.open_to_read(&trip.way.from).await?;
     let outcome = async {
-        let part = part.clone();
+        let (roots, part) = (trip.conditions.roots.clone(), part.clone());
         let open = blocking(move || match start {
-            0 => create(part),
-            _ => resume(part, start),
+            0 => create(&roots, part),
+            _ => resume(&roots, part, start),
         });
-        let mut disk = Disk::new(open.await?, start);
-        let mut reads = Reads::new(session, &handle, start, expected, trip.lanes.depth.reads);
-        while let Some(pieces) = reads.next().await? {
-            disk.take(pieces).await?;
-            trip.arrived(disk.written);
-        }
-        disk.end().await
+        pour(trip, &handle, Disk::new(open.await?, start), start).await
     };
     let outcome = outcome.await;
     drop(session.close(&handle));
     outcome
 }
 
+/// Reads a file from `start` on, to its end, onto the disk.
+async fn pour(
+    trip: &Trip<'_, Session>,
+    handle: &Handle,
+    mut disk: Disk,
+    start: u64,
+) -> io::Result<(Ended, u64)> {
+    let mut reads = Reads::new(trip, handle, start, trip.way.facts.length);
+    while let Some(pieces) = reads.next().await? {
+        disk.take(pieces).await?;
+        trip.arrived(disk.written);
+    }
+    disk.end().await
+}
+
 /// Reads outstanding, answered in the file's order.
-struct Reads<'s> {
+pub(super) struct Reads<'s> {
     session: &'s Session,
     handle: &'s Handle,
     ahead: VecDeque<Pending>,
@@ -128,23 +272,33 @@ struct Reads<'s> {
     asked: u64,
     /// Of the file, as it was found.
     length: u64,
+    /// Beyond this it is taken for one that never ends.
+    longest: u64,
 }
 
 impl<'s> Reads<'s> {
-    fn new(session: &'s Session, handle: &'s Handle, start: u64, length: u64, most: usize) -> Self {
+    /// Reads of a file that said a length of `length`, from `start` on.
+    pub(super) fn new<C: Course>(
+        trip: &Trip<'s, C>,
+        handle: &'s Handle,
+        start: u64,
+        length: u64,
+    ) -> Self {
+        let longest = length.saturating_mul(2);
         Self {
-            session,
+            session: trip.session,
             handle,
             ahead: VecDeque::new(),
-            most,
+            most: trip.lanes.depth.reads,
             arrived: start,
             asked: start,
             length,
+            longest: longest.saturating_add(trip.conditions.max_growth),
         }
     }
 
     /// What comes next; `None` at the file's end, which may be beyond its length by now.
-    async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
+    pub(super) async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
         let step = u64::from(self.session.limits.read);
         while self.ahead.len() < self.most && self.asked < self.length || self.ahead.is_empty() {
             let read = self
@@ -161,6 +315,12 @@ impl<'s> Reads<'s> {
         self.arrived += got;
         if got == 0 {
             return Ok(None);
+        }
+        if self.arrived > self.longest {
+            return Err(io::Error::other(format!(
+                "goes on after {} bytes, though it said a length of {}: it may never end",
+                self.arrived, self.length
+            )));
         }
         if got < step {
             // A server may give less than was asked for (section 6.4): the rest is asked for again.

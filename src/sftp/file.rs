@@ -3,12 +3,16 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::destination::MayWrite;
+use super::kept::Keeper;
+use super::listing::Listing;
+use super::local::Local;
 use super::notes::Notes;
 use super::path::RemotePath;
 use super::progress::Progress;
@@ -33,8 +37,14 @@ pub(super) struct Conditions<'a> {
     /// Whether parts of an earlier try may be there.
     pub(super) resume: bool,
     pub(super) options: Options,
+    /// Most entries that are listed.
+    pub(super) max_entries: usize,
+    /// Bytes that a file may have beyond twice the length that it said.
+    pub(super) max_growth: u64,
     /// Where files of this machine have to lie.
     pub(super) roots: &'a Roots,
+    pub(super) local: &'a Local,
+    pub(super) may_write: &'a MayWrite<'a>,
     pub(super) progress: &'a Progress,
     pub(super) notes: &'a Notes,
     pub(super) cancel: &'a CancellationToken,
@@ -42,6 +52,20 @@ pub(super) struct Conditions<'a> {
     pub(super) large: &'a Semaphore,
     /// Whether a file was found not to fit on the server.
     pub(super) full: AtomicBool,
+    pub(super) refusals: Refusals,
+    /// Old contents of files that are written in place.
+    pub(super) keeper: &'a Keeper,
+    /// What the server's shell says of files that are replaced.
+    pub(super) extras: &'a Listing,
+}
+
+/// What a server was found to refuse for every file.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// To rename: for so many in turn.
+    pub(super) renames: AtomicUsize,
+    /// To set modes of new files.
+    pub(super) modes: AtomicBool,
 }
 
 /// What is known of a file between two tries.
@@ -49,11 +73,29 @@ pub(super) struct Conditions<'a> {
 pub(super) struct Tried {
     /// The bytes from its beginning that have arrived for certain.
     arrived: AtomicU64,
+    /// Whether writing it in place has begun.
+    begun: AtomicBool,
+    /// Whether the line was lost in an earlier try: what was known of the target may not hold any more.
+    pub(super) was_lost: AtomicBool,
+    /// How often it was while the file was written in place.
+    pub(super) losses: AtomicU32,
+    /// Whether its target is a link that it takes the place of.
+    pub(super) replaces_link: AtomicBool,
 }
 
 impl Tried {
     pub(super) fn arrived(&self) -> u64 {
         self.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Whether writing it in place has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether writing it in place has begun.
+    pub(super) fn set_begun(&self, has_begun: bool) {
+        self.begun.store(has_begun, Ordering::Relaxed);
     }
 
     /// Notes how far the file has arrived without a gap.
@@ -83,10 +125,10 @@ pub(super) async fn unless_cancelled<T>(
 }
 
 /// The SHA-256 of the first `length` bytes of a local file.
-pub(super) async fn local_sum(path: &Path, length: u64) -> io::Result<String> {
-    let path = path.to_owned();
+pub(super) async fn local_sum(roots: &Roots, path: &Path, length: u64) -> io::Result<String> {
+    let (roots, path) = (roots.clone(), path.to_owned());
     blocking(move || {
-        let mut file = File::open(path)?.take(length);
+        let mut file = open_at(&roots, &path, 0)?.take(length);
         let mut sum = Sha256::new();
         let mut block = vec![0; BLOCK];
         loop {
@@ -159,8 +201,8 @@ async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result
 }
 
 /// Opens a local file to read from `start` on.
-pub(super) fn open_at(path: &Path, start: u64) -> io::Result<File> {
-    let mut file = File::open(path)?;
+pub(super) fn open_at(roots: &Roots, path: &Path, start: u64) -> io::Result<File> {
+    let mut file = roots.followed(path)?.open_to_read()?;
     if start > 0 {
         file.seek(SeekFrom::Start(start))?;
     }

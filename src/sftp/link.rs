@@ -5,9 +5,10 @@ use std::io;
 use super::course::Course;
 use super::file::Conditions;
 use super::part::part_name;
-use super::plan::Way;
+use super::plan::{There, Way};
 use super::session::Session;
 use super::side::Side;
+use super::tree::is_lost;
 
 /// Makes on the other side the link that is on this.
 pub(super) async fn copy<C: Course>(
@@ -19,15 +20,26 @@ pub(super) async fn copy<C: Course>(
     if let Some(directory) = here.parent() {
         conditions.roots.check_file(directory).await?;
     }
-    let (source, target) = C::sides(session);
+    let (source, target) = C::sides(session, conditions.local);
     let says = source.read_link(&way.from).await?;
     let name = C::To::file_name(&way.to).ok_or_else(|| io::Error::other("has no name"))?;
     let part = part_name(conditions.token, &name, &C::bytes(&way.from));
     let part = C::To::beside(&way.to, &part);
-    target.make_link(&says, &part).await?;
-    let replaced = target.replace(&part, &way.to).await;
-    if replaced.is_err() {
-        let _ = target.remove(&part).await;
+    let there = match way.there {
+        There::Nothing => None,
+        _ => target.own_facts(&way.to).await?,
+    };
+    if let Some(there) = there {
+        there.check_kind(&C::To::shown(&way.to))?;
     }
-    replaced
+    target.make_link(&says, &part).await?;
+    let Err(error) = target.replace(&part, &way.to).await else {
+        return Ok(());
+    };
+    let _ = target.remove(&part).await;
+    match there {
+        // Where nothing may be renamed, a free name can be taken all the same.
+        None if !is_lost(&error) => target.make_link(&says, &way.to).await,
+        _ => Err(error),
+    }
 }

@@ -4,15 +4,50 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::facts::Facts;
+use super::entry_limit::EntryLimit;
+use super::facts::{Facts, Kind};
+use super::local_entry::LocalEntry;
 use super::path::{bytes_of, local_of};
+use super::roots::Roots;
 use super::side::{FILE_IN_THE_WAY, LINK_IN_THE_WAY, Side, blocking, in_the_way};
 use crate::config::expand_home;
 
-/// This machine.
-pub(super) struct Local;
+/// This machine, as far as transfers may touch it.
+#[derive(Clone, Debug)]
+pub(super) struct Local {
+    roots: Roots,
+}
+
+impl Local {
+    pub(super) fn within(roots: &Roots) -> Self {
+        Self {
+            roots: roots.clone(),
+        }
+    }
+
+    /// Does what touches the entry at a path itself on a thread that may wait.
+    async fn at<T: Send + 'static>(
+        &self,
+        path: &Path,
+        work: impl FnOnce(LocalEntry) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let (roots, path) = (self.roots.clone(), path.to_owned());
+        blocking(move || work(roots.entry(&path)?)).await
+    }
+
+    /// The same for the entry that a path leads to in the end.
+    async fn behind<T: Send + 'static>(
+        &self,
+        path: &Path,
+        work: impl FnOnce(LocalEntry) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let (roots, path) = (self.roots.clone(), path.to_owned());
+        blocking(move || work(roots.followed(&path)?)).await
+    }
+}
 
 impl Side for Local {
     type Path = PathBuf;
@@ -55,27 +90,24 @@ impl Side for Local {
     }
 
     async fn facts(&self, path: &PathBuf) -> io::Result<Option<Facts>> {
-        found(tokio::fs::metadata(path).await)
+        absent(self.behind(path, |entry| entry.facts()).await)
     }
 
     async fn own_facts(&self, path: &PathBuf) -> io::Result<Option<Facts>> {
-        found(tokio::fs::symlink_metadata(path).await)
+        absent(self.at(path, |entry| entry.facts()).await)
     }
 
     async fn real_path(&self, path: &PathBuf) -> io::Result<PathBuf> {
         tokio::fs::canonicalize(path).await
     }
 
-    async fn list(&self, path: &PathBuf) -> io::Result<Vec<(PathBuf, Facts)>> {
-        let path = path.clone();
-        blocking(move || {
-            let entries = std::fs::read_dir(&path)?.map(|entry| {
-                let entry = entry?;
-                Ok((entry.file_name().into(), Facts::from(&entry.metadata()?)))
-            });
-            entries.collect()
-        })
-        .await
+    async fn list(
+        &self,
+        path: &PathBuf,
+        limit: &Arc<EntryLimit>,
+    ) -> io::Result<Vec<(PathBuf, Facts)>> {
+        let limit = Arc::clone(limit);
+        self.behind(path, move |entry| entry.list(&limit)).await
     }
 
     async fn make_root(&self, path: &PathBuf) -> io::Result<bool> {
@@ -86,21 +118,21 @@ impl Side for Local {
                 Err(in_the_way(&path.display(), FILE_IN_THE_WAY))
             };
         }
-        tokio::fs::create_dir_all(path).await.map(|()| true)
+        let (roots, path) = (self.roots.clone(), path.clone());
+        blocking(move || roots.make_directories(&path).map(|()| true)).await
     }
 
     async fn make_directories(&self, paths: &[PathBuf]) -> Vec<io::Result<bool>> {
-        let paths = paths.to_vec();
-        let made = blocking(move || Ok(paths.iter().map(|path| make(path)).collect()));
+        let (roots, paths) = (self.roots.clone(), paths.to_vec());
+        let made = blocking(move || Ok(paths.iter().map(|path| make(&roots, path)).collect()));
         made.await.unwrap_or_else(|error| vec![Err(error)])
     }
 
     async fn end_directory(&self, path: &PathBuf, facts: &Facts) {
-        let (directory, facts) = (path.clone(), *facts);
-        let ended = blocking(move || {
-            let directory = File::open(&directory)?;
+        let facts = *facts;
+        let ended = self.at(path, move |entry| {
             let mode = facts.mode.map(|mode| mode & 0o777);
-            set(&directory, mode, facts.modified)
+            set(&entry.open_directory()?, mode, facts.modified)
         });
         if let Err(error) = ended.await {
             tracing::debug!("cannot set what `{}` is: {error}", path.display());
@@ -108,33 +140,37 @@ impl Side for Local {
     }
 
     async fn read_link(&self, path: &PathBuf) -> io::Result<Vec<u8>> {
-        let target = tokio::fs::read_link(path).await?;
-        Ok(bytes_of(target.as_os_str()).into_owned())
+        self.at(path, |entry| entry.read_link()).await
     }
 
     async fn make_link(&self, target: &[u8], path: &PathBuf) -> io::Result<()> {
-        let (target, path) = (local_of(target), path.clone());
-        blocking(move || make_link(&target, &path)).await
+        let target = local_of(target);
+        self.at(path, move |entry| entry.make_link(&target)).await
     }
 
     async fn replace(&self, from: &PathBuf, to: &PathBuf) -> io::Result<()> {
-        tokio::fs::rename(from, to).await
+        let (roots, to) = (self.roots.clone(), to.clone());
+        self.at(from, move |from| from.rename_over(&roots.entry(&to)?))
+            .await
     }
 
     async fn remove(&self, path: &PathBuf) -> io::Result<()> {
-        tokio::fs::remove_file(path).await
+        self.at(path, |entry| entry.remove()).await
     }
 }
 
-fn make(path: &Path) -> io::Result<bool> {
-    let Err(error) = std::fs::create_dir(path) else {
+fn make(roots: &Roots, path: &Path) -> io::Result<bool> {
+    let entry = roots.entry(path)?;
+    let Err(error) = entry.make_directory() else {
         return Ok(true);
     };
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Ok(false),
-        Ok(metadata) if metadata.is_symlink() => Err(in_the_way(&path.display(), LINK_IN_THE_WAY)),
-        Ok(_) => Err(in_the_way(&path.display(), FILE_IN_THE_WAY)),
-        Err(_) => Err(error),
+    match entry.facts() {
+        Ok(Some(facts)) if facts.is_directory() => Ok(false),
+        Ok(Some(facts)) if facts.kind == Kind::Link => {
+            Err(in_the_way(&path.display(), LINK_IN_THE_WAY))
+        }
+        Ok(Some(_)) => Err(in_the_way(&path.display(), FILE_IN_THE_WAY)),
+        _ => Err(error),
     }
 }
 
@@ -160,22 +196,10 @@ fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
-fn make_link(target: &Path, link: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(target, link)
-}
-
-#[cfg(not(unix))]
-fn make_link(_: &Path, _: &Path) -> io::Result<()> {
-    Err(io::Error::other(
-        "is a symbolic link, which this system does not keep",
-    ))
-}
-
-fn found(metadata: io::Result<std::fs::Metadata>) -> io::Result<Option<Facts>> {
-    match metadata {
-        Ok(metadata) => Ok(Some(Facts::from(&metadata))),
+/// Nothing is where the directory is missing that would hold it.
+fn absent(facts: io::Result<Option<Facts>>) -> io::Result<Option<Facts>> {
+    match facts {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        facts => facts,
     }
 }

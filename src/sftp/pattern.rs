@@ -1,11 +1,12 @@
 //! Patterns that stand for several files.
 
-use std::io;
-use std::path::{Component, Path};
+use std::collections::HashSet;
+use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::tree::Tree;
+use super::omitted::Omitted;
+use super::tree::{LEADS_OUT, Tree};
 
 /// A pattern, taken apart into the directory that it starts from and what lies below.
 #[derive(Debug)]
@@ -49,29 +50,53 @@ impl Pattern {
         }))
     }
 
-    /// Whether a path below the base matches.
-    pub(super) fn matches(&self, below: &Path) -> bool {
-        let is_hidden = |component: Component<'_>| match component {
-            Component::Normal(name) => name.as_encoded_bytes().starts_with(b"."),
-            _ => false,
-        };
-        (self.hidden || !below.components().any(is_hidden)) && self.matcher.is_match(below)
+    /// Whether a path below the base is taken.
+    fn takes(&self, below: &Path) -> bool {
+        (self.hidden || hidden_part(below).is_none()) && self.matcher.is_match(below)
     }
 
-    /// What of a tree matches. An error if nothing does.
-    pub(super) fn among(&self, mut tree: Tree) -> io::Result<Tree> {
-        tree.files.retain(|(file, _)| self.matches(file));
-        tree.links.retain(|link| self.matches(link));
-        // What lies in a directory that cannot be read might match.
-        let unread = |path: &Path| tree.directories.iter().any(|(known, _)| known == path);
-        tree.left_out
-            .retain(|(path, _)| self.matches(path) || unread(path));
-        tree.directories.clear();
-        if tree.files.is_empty() && tree.links.is_empty() && tree.left_out.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "no file matches"));
+    /// What of a tree is taken, and what matches and is not.
+    pub(super) fn among(&self, mut tree: Tree) -> (Tree, Omitted) {
+        let mut omitted = Omitted::default();
+        if !self.hidden {
+            omitted.hidden = tree
+                .everything()
+                .filter(|path| self.matcher.is_match(path))
+                .filter_map(hidden_part)
+                .collect();
         }
-        Ok(tree)
+        tree.files.retain(|(file, _)| self.takes(file));
+        tree.links.retain(|link| self.takes(link));
+        // What lies in a directory that cannot be read might match, and what lies to names is no match.
+        let unread = |path: &Path| tree.directories.iter().any(|(known, _)| known == path);
+        tree.left_out.retain(|(path, reason)| {
+            self.takes(path)
+                || unread(path) && (self.hidden || hidden_part(path).is_none())
+                || reason == LEADS_OUT
+        });
+        let taken: HashSet<&Path> = tree.paths().flat_map(Path::ancestors).collect();
+        let directories = tree.directories.iter().map(|(path, _)| path);
+        omitted.directories = directories
+            .filter(|path| self.takes(path) && !taken.contains(path.as_path()))
+            .cloned()
+            .collect();
+        tree.directories.clear();
+        (tree, omitted)
     }
+}
+
+/// A path up to its first hidden name.
+fn hidden_part(path: &Path) -> Option<PathBuf> {
+    let mut part = PathBuf::new();
+    for component in path.components() {
+        part.push(component);
+        if let Component::Normal(name) = component
+            && name.as_encoded_bytes().starts_with(b".")
+        {
+            return Some(part);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -82,6 +107,7 @@ mod tests {
     fn matching(pattern: &str, files: &[&str]) -> (String, Vec<String>) {
         let pattern = Pattern::of(pattern).unwrap().unwrap();
         let facts = Facts {
+            owner: None,
             kind: Kind::File,
             length: 0,
             mode: None,
@@ -91,7 +117,7 @@ mod tests {
             files: files.iter().map(|file| (file.into(), facts)).collect(),
             ..Tree::default()
         };
-        let found = pattern.among(tree).unwrap().files;
+        let found = pattern.among(tree).0.files;
         let found = found.iter().map(|(file, _)| file.display().to_string());
         (pattern.base, found.collect())
     }

@@ -1,15 +1,12 @@
 //! What a transfer is going to do: every file with its way, and the directories made for them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 
-use super::facts::{Facts, Kind};
-use super::path::local_of;
-use super::pattern::Pattern;
+use super::facts::Facts;
+use super::omitted::Omitted;
 use super::side::Side;
-use super::tree::{Tree, is_lost, walk};
-use crate::error::FailedFile;
+use crate::error::{Error, FailedFile};
 
 /// The ways of one direction.
 pub(super) struct Plan<S: Side, T: Side> {
@@ -18,6 +15,16 @@ pub(super) struct Plan<S: Side, T: Side> {
     /// Directories that were made, and what they are to be once nothing is written into them any more.
     pub(super) directories: Vec<(T::Path, Facts)>,
     pub(super) left_out: Vec<FailedFile>,
+    /// The most entries that are listed for it.
+    pub(super) most_entries: usize,
+    /// Whether targets are written in place, without asking what they are where that is refused.
+    pub(super) in_place: bool,
+    /// Files that may not be written where they would go.
+    pub(super) refused: Vec<(String, Error)>,
+    /// Where what is copied lies in the end, for people: one for each entry that was planned.
+    pub(super) places: Vec<String>,
+    /// What patterns match and do not take: the base, the pattern, its depth.
+    pub(super) omitted: Vec<(S::Path, String, Option<usize>, Omitted)>,
 }
 
 /// From where to where a file goes.
@@ -28,6 +35,10 @@ pub(super) struct Way<S: Side, T: Side> {
     pub(super) facts: Facts,
     /// What was at the target then.
     pub(super) there: There,
+    /// Whether the target is the very path that the user named: only then is a link there followed.
+    pub(super) is_named: bool,
+    /// The number of the place that it belongs to.
+    pub(super) place: usize,
 }
 
 /// What is known to be at a target.
@@ -40,205 +51,73 @@ pub(super) enum There {
 }
 
 impl There {
-    fn in_directory(is_new: bool) -> Self {
+    pub(super) fn in_directory(is_new: bool) -> Self {
         if is_new { Self::Nothing } else { Self::Unknown }
     }
 }
 
-impl<S: Side, T: Side> Default for Plan<S, T> {
-    fn default() -> Self {
+impl<S: Side, T: Side> Plan<S, T> {
+    /// An empty plan.
+    pub(super) fn new(most_entries: usize, in_place: bool) -> Self {
         Self {
             files: Vec::new(),
             links: Vec::new(),
             directories: Vec::new(),
             left_out: Vec::new(),
+            most_entries,
+            in_place,
+            refused: Vec::new(),
+            places: Vec::new(),
+            omitted: Vec::new(),
         }
     }
 }
 
-/// What stands for a link, whose own facts nobody needs.
-const NOTHING: Facts = Facts {
-    kind: Kind::Link,
-    length: 0,
-    mode: None,
-    modified: None,
-};
-
 impl<S: Side, T: Side> Plan<S, T> {
-    /// Plans one entry, and makes its directories. What cannot be done is left out by name; an error
-    /// is that the line was lost.
-    pub(super) async fn add(
-        &mut self,
-        (source, target): (&S, &T),
-        (from, to): (&str, &str),
-        patterns: bool,
-    ) -> io::Result<()> {
-        let planned = self.plan(source, target, (from, to), patterns).await;
-        match planned {
-            Err(error) if !is_lost(&error) => {
-                self.left_out.push(FailedFile {
-                    file: S::shown(&S::path(from)),
-                    error: error.to_string(),
-                });
-                Ok(())
+    /// Leaves each target that two sources would fill to the first.
+    pub(super) fn keep_apart(&mut self) {
+        let mut filled: HashMap<T::Path, S::Path> = HashMap::new();
+        let left_out = &mut self.left_out;
+        let mut is_first = |way: &Way<S, T>| match filled.entry(way.to.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(way.from.clone());
+                true
             }
-            planned => planned,
-        }
-    }
-
-    async fn plan(
-        &mut self,
-        source: &S,
-        target: &T,
-        (from, to): (&str, &str),
-        patterns: bool,
-    ) -> io::Result<()> {
-        let start = S::path(from);
-        let facts = source.facts(&start).await?;
-        // A name may hold what elsewhere makes a pattern.
-        if patterns
-            && facts.is_none()
-            && let Some(pattern) = Pattern::of(&S::pattern(from))
-                .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?
-        {
-            let base = S::path(match pattern.base.as_str() {
-                "" => ".",
-                base => base,
-            });
-            let tree = pattern.among(walk(source, &base, pattern.depth).await?)?;
-            return self.plan_tree(target, &base, tree, &T::path(to)).await;
-        }
-        let facts = facts
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "No such file or directory"))?;
-        match facts.kind {
-            Kind::Directory => {
-                let tree = walk(source, &start, None).await?;
-                self.plan_tree(target, &start, tree, &T::path(to)).await
-            }
-            Kind::File => self.plan_file(target, start, facts, to).await,
-            _ => Err(io::Error::other("is neither a file nor a directory")),
-        }
-    }
-
-    async fn plan_file(
-        &mut self,
-        target: &T,
-        from: S::Path,
-        facts: Facts,
-        to: &str,
-    ) -> io::Result<()> {
-        let path = T::path(to);
-        let parent = T::parent(&path);
-        let above = async {
-            match &parent {
-                Some(parent) => target.facts(parent).await,
-                None => Ok(None),
+            Entry::Occupied(taken) => {
+                if *taken.get() != way.from {
+                    left_out.push(FailedFile {
+                        file: S::shown(&way.from),
+                        error: format!(
+                            "its target is that of `{}` as well: give one of them another",
+                            S::shown(taken.get())
+                        ),
+                    });
+                }
+                false
             }
         };
-        // All at once: on a far line each answer that is waited for costs a round trip.
-        let asked = tokio::join!(target.facts(&path), target.own_facts(&path), above);
-        let (facts_there, own_facts, above) = (asked.0?, asked.1?, asked.2);
-        let is_directory = |facts: Option<Facts>| facts.is_some_and(|facts| facts.is_directory());
-        let into = T::names_directory(to) || is_directory(facts_there);
-        let (to, there) = match S::file_name(&from) {
-            Some(name) if into => {
-                let is_new = target.make_root(&path).await?;
-                let to = T::join(&path, &local_of(&name));
-                (to, There::in_directory(is_new))
-            }
-            _ => {
-                if let (Some(parent), false) = (parent, is_directory(above.ok().flatten())) {
-                    target.make_root(&parent).await?;
-                }
-                let there = match (facts_there, own_facts) {
-                    (None, _) => There::Nothing,
-                    (Some(facts), Some(own)) if own.kind != Kind::Link => There::File(facts),
-                    _ => There::Unknown,
-                };
-                (path, there)
-            }
-        };
-        self.files.push(Way {
-            from,
-            to,
-            facts,
-            there,
-        });
-        Ok(())
+        self.files.retain(&mut is_first);
+        self.links.retain(&mut is_first);
     }
 
-    async fn plan_tree(
-        &mut self,
-        target: &T,
-        base: &S::Path,
-        tree: Tree,
-        to: &T::Path,
-    ) -> io::Result<()> {
-        let root_is_new = target.make_root(to).await?;
-        let mut below: BTreeMap<&Path, Option<Facts>> = tree
-            .directories
-            .iter()
-            .map(|(path, facts)| (path.as_path(), Some(*facts)))
-            .collect();
-        // A pattern's matches bring their directories along.
-        let matches = tree.files.iter().map(|(file, _)| file).chain(&tree.links);
-        let needed: BTreeSet<&Path> = matches
-            .flat_map(|path| path.ancestors().skip(1))
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect();
-        for directory in needed {
-            below.entry(directory).or_insert(None);
+    /// What patterns match and nothing takes, a sentence for each pattern.
+    pub(super) fn untaken(&mut self) -> Vec<String> {
+        if self.omitted.is_empty() {
+            return Vec::new();
         }
-        // In this order each comes after the one that holds it.
-        let paths: Vec<_> = below.keys().map(|path| T::join(to, path)).collect();
-        let made = target.make_directories(&paths).await;
-        let mut new: HashSet<&Path> = HashSet::new();
-        let mut refused: HashMap<&Path, String> = HashMap::new();
-        for (((path, facts), there), made) in below.into_iter().zip(paths).zip(made) {
-            match made {
-                Ok(true) => {
-                    new.insert(path);
-                    self.directories
-                        .extend(facts.map(|facts| (there.clone(), facts)));
-                }
-                Ok(false) => {}
-                Err(error) if is_lost(&error) => return Err(error),
-                Err(error) => {
-                    refused.insert(path, error.to_string());
-                }
-            }
+        let mut taken: HashSet<Vec<u8>> = HashSet::new();
+        for way in self.files.iter().chain(&self.links) {
+            let path = S::bytes(&way.from);
+            let ends = path.iter().enumerate();
+            let ends = ends.filter(|(_, byte)| matches!(byte, b'/' | b'\\'));
+            taken.extend(ends.map(|(end, _)| path[..end].to_vec()));
+            taken.insert(path.to_vec());
         }
-        let root = Path::new("");
-        if root_is_new {
-            new.insert(root);
+        let mut notes = Vec::new();
+        for (base, pattern, depth, mut omitted) in self.omitted.drain(..) {
+            omitted.retain(|path| !taken.contains(&*S::bytes(&S::join(&base, path))));
+            notes.extend(omitted.told(&pattern, depth));
         }
-        let way = |path: &PathBuf, facts| {
-            let parent = path.parent().unwrap_or(root);
-            if let Some(reason) = parent.ancestors().find_map(|above| refused.get(above)) {
-                return Err(reason.clone());
-            }
-            Ok(Way {
-                from: S::join(base, path),
-                to: T::join(to, path),
-                facts,
-                there: There::in_directory(new.contains(parent)),
-            })
-        };
-        let files = tree.files.iter().map(|(path, facts)| (path, *facts, true));
-        let links = tree.links.iter().map(|path| (path, NOTHING, false));
-        let mut left_out = tree.left_out.clone();
-        for (path, facts, is_file) in files.chain(links) {
-            match way(path, facts) {
-                Ok(way) if is_file => self.files.push(way),
-                Ok(way) => self.links.push(way),
-                Err(reason) => left_out.push((path.clone(), reason)),
-            }
-        }
-        let left_out = left_out.into_iter().map(|(path, error)| FailedFile {
-            file: S::shown(&S::join(base, &path)),
-            error,
-        });
-        self.left_out.extend(left_out);
-        Ok(())
+        notes
     }
 }

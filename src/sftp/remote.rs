@@ -4,12 +4,18 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::entry_limit::EntryLimit;
 use super::facts::{Facts, Kind};
 use super::path::{RemotePath, local_of};
+use super::rename::aside;
 use super::session::Session;
 use super::side::{FILE_IN_THE_WAY, LINK_IN_THE_WAY, Side, in_the_way};
 use super::wire::Attributes;
+
+/// Directories that are made at once.
+const MADE_AT_ONCE: usize = 1024;
 
 impl Side for Session {
     type Path = RemotePath;
@@ -62,8 +68,12 @@ impl Side for Session {
         Session::real_path(self, path).await
     }
 
-    async fn list(&self, path: &RemotePath) -> io::Result<Vec<(PathBuf, Facts)>> {
-        let entries = self.entries(path).await?.into_iter();
+    async fn list(
+        &self,
+        path: &RemotePath,
+        limit: &Arc<EntryLimit>,
+    ) -> io::Result<Vec<(PathBuf, Facts)>> {
+        let entries = self.entries(path, limit).await?.into_iter();
         Ok(entries
             .map(|(name, facts)| (local_of(&name), facts))
             .collect())
@@ -97,9 +107,12 @@ impl Side for Session {
     }
 
     async fn make_directories(&self, paths: &[RemotePath]) -> Vec<io::Result<bool>> {
-        let asked: Vec<_> = paths.iter().map(|path| self.make_directory(path)).collect();
+        let mut left = paths.iter();
+        let ask = |path| (path, self.make_directory(path));
+        let mut ahead: VecDeque<_> = left.by_ref().take(MADE_AT_ONCE).map(ask).collect();
         let mut made = Vec::with_capacity(paths.len());
-        for (path, asked) in paths.iter().zip(asked) {
+        while let Some((path, asked)) = ahead.pop_front() {
+            ahead.extend(left.next().map(ask));
             made.push(match self.done(asked).await {
                 Ok(()) => Ok(true),
                 Err(error) => match Session::own_facts(self, path).await {
@@ -117,11 +130,11 @@ impl Side for Session {
 
     async fn end_directory(&self, path: &RemotePath, facts: &Facts) {
         let kept = Attributes {
-            size: None,
             permissions: facts.mode,
             times: facts.modified.map(|modified| (modified, modified)),
+            ..Attributes::default()
         };
-        if let Err(error) = self.done(self.set_directory(path, &kept)).await {
+        if let Err(error) = self.done(self.set_at(path, &kept)).await {
             tracing::debug!("cannot set what `{path}` is: {error}");
         }
     }
@@ -136,6 +149,14 @@ impl Side for Session {
 
     async fn replace(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
         Session::replace(self, from, to).await
+    }
+
+    fn aside(path: &RemotePath) -> Option<RemotePath> {
+        Some(aside(path))
+    }
+
+    async fn move_back(&self, aside: &RemotePath, path: &RemotePath) -> io::Result<()> {
+        self.rename(None, aside, path).await
     }
 
     async fn remove(&self, path: &RemotePath) -> io::Result<()> {

@@ -6,14 +6,17 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 
 use super::client::{Client, Lost, Pending};
+use super::entry_limit::EntryLimit;
 use super::facts::Facts;
 use super::path::RemotePath;
-use super::wire::{Answer, Attributes, Kind, Request, flags, status};
+use super::wire::{Answer, Attributes, Kind, LONGEST_PATH, Request, broken, flags, status};
 use crate::error::Error;
 use crate::ssh::Pool;
 
 /// A read or write of 32 KiB is what every server takes (draft-ietf-secsh-filexfer-02, section 3).
 const CERTAIN_LENGTH: u32 = 32 * 1024;
+/// No limit of a server's is shorter: a file would take requests without number.
+const SHORTEST_LENGTH: u32 = 4 * 1024;
 /// The longest read: with its header it fits a packet of 256 KiB, OpenSSH's limit.
 const LONGEST_READ: u32 = 261_120;
 /// The longest write whose packet fits one SSH packet of 32 KiB, for a handle of 4 bytes.
@@ -21,15 +24,20 @@ const LONGEST_WRITE: u32 = 32_739;
 
 /// Says the lengths that a server takes.
 const LIMITS: &[u8] = b"limits@openssh.com";
-/// Renames over an existing file, unlike the protocol's own rename.
-const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
 /// Makes an open file durable.
 const FSYNC: &[u8] = b"fsync@openssh.com";
+/// Says where a user's home directory is.
+const EXPAND_PATH: &[u8] = b"expand-path@openssh.com";
 /// Says how much room a file system has.
 const STATVFS: &[u8] = b"statvfs@openssh.com";
 
+/// The mode of a file that is not whole yet: its owner's alone.
+pub(super) const PRIVATE: u32 = 0o600;
+
 /// Directory reads that are asked for at once: each gives about a hundred names.
 const READS_AHEAD: usize = 4;
+/// Answers without a name that are taken in a row, for those that name only `.` and `..`.
+const MOST_EMPTY: usize = 16;
 
 /// An SFTP session.
 pub(super) struct Session {
@@ -55,6 +63,14 @@ impl Default for Limits {
             write: LONGEST_WRITE as usize,
         }
     }
+}
+
+/// Whether a file that is opened to be emptied is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Existing {
+    Is,
+    IsNot,
+    Unknown,
 }
 
 /// An open file or directory.
@@ -118,7 +134,7 @@ impl Session {
         self.client.is_by_shell
     }
 
-    fn offers(&self, name: &[u8]) -> bool {
+    pub(super) fn offers(&self, name: &[u8]) -> bool {
         let mut names = self.extensions.iter().map(|(offered, _)| offered);
         names.any(|offered| offered == name)
     }
@@ -143,10 +159,11 @@ impl Session {
             return Err(unexpected());
         }
         let _longest_packet = answer.get_u64();
-        // 0 is no limit.
+        // 0 is no limit, and a tiny one is none that the protocol knows.
         let mut limit = || {
             let said = u32::try_from(answer.get_u64()).ok();
-            said.filter(|limit| *limit > 0).unwrap_or(CERTAIN_LENGTH)
+            said.filter(|limit| *limit >= SHORTEST_LENGTH)
+                .unwrap_or(CERTAIN_LENGTH)
         };
         Ok(Limits {
             read: limit().min(LONGEST_READ),
@@ -215,17 +232,40 @@ impl Session {
             .map(|name| RemotePath::of_bytes(&name))
     }
 
+    /// The home directory of a user, where the server can say it.
+    pub(super) async fn home_of(&self, user: &str) -> io::Result<Option<RemotePath>> {
+        if !self.offers(EXPAND_PATH) {
+            return Ok(None);
+        }
+        let request = Request::new(Kind::Extended, EXPAND_PATH.len() + user.len() + 9)
+            .string(EXPAND_PATH)
+            .string(format!("~{user}").as_bytes());
+        match self.ask(request).await? {
+            Answer::Names(names) => {
+                let (name, _) = names.into_iter().next().ok_or_else(unexpected)?;
+                Ok(Some(RemotePath::of_bytes(&name)))
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
     /// What a link says.
     pub(super) async fn read_link(&self, path: &RemotePath) -> io::Result<Bytes> {
         self.name(Kind::ReadLink, path).await
     }
 
     async fn name(&self, kind: Kind, path: &RemotePath) -> io::Result<Bytes> {
-        match self.answer(self.on_path(kind, path)).await? {
-            Answer::Names(names) => names.into_iter().next().map(|(name, _)| name),
-            _ => None,
+        let Answer::Names(names) = self.answer(self.on_path(kind, path)).await? else {
+            return Err(unexpected());
+        };
+        match <[_; 1]>::try_from(names) {
+            Ok([(name, _)]) if name.len() <= LONGEST_PATH => Ok(name),
+            Ok(_) => {
+                let problem = format!("gave a path of more than {LONGEST_PATH} bytes");
+                Err(broken(&problem))
+            }
+            Err(_) => Err(unexpected()),
         }
-        .ok_or_else(unexpected)
     }
 
     /// Makes a link that says `target`. OpenSSH takes the two the other way round than the draft has
@@ -247,52 +287,71 @@ impl Session {
     }
 
     /// The entries of a directory, without `.` and `..`; links are not followed.
-    pub(super) async fn entries(&self, path: &RemotePath) -> io::Result<Vec<(Bytes, Facts)>> {
+    pub(super) async fn entries(
+        &self,
+        path: &RemotePath,
+        limit: &EntryLimit,
+    ) -> io::Result<Vec<(Bytes, Facts)>> {
         let bytes = path.as_bytes();
         let open = Request::new(Kind::OpenDir, bytes.len() + 4).string(bytes);
         let handle = self.handle(open).await?;
+        let entries = self.entries_of(&handle, limit).await;
+        drop(self.close(&handle));
+        entries
+    }
+
+    async fn entries_of(
+        &self,
+        handle: &Handle,
+        limit: &EntryLimit,
+    ) -> io::Result<Vec<(Bytes, Facts)>> {
         let read = || {
             let request = Request::new(Kind::ReadDir, handle.0.len() + 4).string(&handle.0);
             self.client.send(request)
         };
         let mut ahead: std::collections::VecDeque<_> = (0..READS_AHEAD).map(|_| read()).collect();
         let mut entries = Vec::new();
-        let outcome = loop {
-            let Some(next) = ahead.pop_front() else {
-                break Ok(entries);
+        let mut empty = 0;
+        while let Some(next) = ahead.pop_front() {
+            let names = match self.answer(next).await {
+                Ok(Answer::Names(names)) => names,
+                Ok(_) => return Err(unexpected()),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(error) => return Err(error),
             };
-            match self.answer(next).await {
-                Ok(Answer::Names(names)) => {
-                    let names = names.into_iter();
-                    let names = names.filter(|(name, _)| !matches!(&name[..], b"." | b".."));
-                    entries.extend(names.map(|(name, facts)| (name, Facts::from(&facts))));
-                    ahead.push_back(read());
+            let before = entries.len();
+            for (name, attributes) in names {
+                if !matches!(&name[..], b"." | b"..") {
+                    limit.take_entry()?;
+                    limit.take_path(name.len())?;
+                    entries.push((name, Facts::from(&attributes)));
                 }
-                Ok(_) => break Err(unexpected()),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break Ok(entries),
-                Err(error) => break Err(error),
             }
-        };
-        drop(self.close(&handle));
-        outcome
+            empty = if entries.len() > before { 0 } else { empty + 1 };
+            if empty > MOST_EMPTY {
+                return Err(broken("lists a directory without names and without an end"));
+            }
+            ahead.push_back(read());
+        }
+        Ok(entries)
     }
 
     /// Opens a file for reading.
     pub(super) async fn open_to_read(&self, path: &RemotePath) -> io::Result<Handle> {
-        self.open_file(path, flags::READ).await
+        self.open_file(path, flags::READ, PRIVATE).await
     }
 
-    /// Makes a file that is not there, its owner's alone. What is left under its name goes: it is not
+    /// Makes a file that is not there, with this mode. What is left under its name goes: it is not
     /// followed, be it a link.
-    pub(super) async fn create(&self, path: &RemotePath) -> io::Result<Handle> {
+    pub(super) async fn create(&self, path: &RemotePath, mode: u32) -> io::Result<Handle> {
         let flags = flags::WRITE | flags::CREATE | flags::EXCLUSIVE;
-        match self.open_file(path, flags).await {
+        match self.open_file(path, flags, mode).await {
             // The draft has no status of its own for it.
             Err(error) if error.kind() == io::ErrorKind::Other => {
                 if self.remove(path).await.is_err() {
                     return Err(error);
                 }
-                self.open_file(path, flags).await
+                self.open_file(path, flags, mode).await
             }
             opened => opened,
         }
@@ -300,19 +359,29 @@ impl Session {
 
     /// Opens a file that is there for writing.
     pub(super) async fn open_to_write(&self, path: &RemotePath) -> io::Result<Handle> {
-        self.open_file(path, flags::WRITE).await
+        self.open_file(path, flags::WRITE, PRIVATE).await
     }
 
-    /// Opens a file that is there for writing, and empties it.
-    pub(super) async fn open_emptied(&self, path: &RemotePath) -> io::Result<Handle> {
-        self.open_file(path, flags::WRITE | flags::TRUNCATE).await
+    /// Opens a file for writing, and empties it; makes it with this mode where there may be none.
+    pub(super) async fn open_emptied(
+        &self,
+        path: &RemotePath,
+        mode: u32,
+        existing: Existing,
+    ) -> io::Result<Handle> {
+        let how = match existing {
+            // Some systems refuse to make a file that is there and another's.
+            Existing::Is => flags::TRUNCATE,
+            Existing::IsNot => flags::CREATE | flags::EXCLUSIVE,
+            Existing::Unknown => flags::CREATE | flags::TRUNCATE,
+        };
+        self.open_file(path, flags::WRITE | how, mode).await
     }
 
-    async fn open_file(&self, path: &RemotePath, flags: u32) -> io::Result<Handle> {
+    async fn open_file(&self, path: &RemotePath, flags: u32, mode: u32) -> io::Result<Handle> {
         let bytes = path.as_bytes();
-        // A new file is its owner's alone until it is whole and gets its own mode.
         let private = Attributes {
-            permissions: (flags & flags::CREATE != 0).then_some(0o600),
+            permissions: (flags & flags::CREATE != 0).then_some(mode),
             ..Attributes::default()
         };
         let request = Request::new(Kind::Open, bytes.len() + 20)
@@ -327,7 +396,8 @@ impl Session {
         let request = Request::new(Kind::Read, handle.0.len() + 16)
             .string(&handle.0)
             .long(offset)
-            .number(length);
+            .number(length)
+            .answered_by(length);
         self.client.send(request)
     }
 
@@ -354,8 +424,22 @@ impl Session {
         self.client.send(request)
     }
 
-    /// Sets what is given of a directory.
-    pub(super) fn set_directory(&self, path: &RemotePath, attributes: &Attributes) -> Pending {
+    /// Asks what an open file is.
+    pub(super) fn look(&self, handle: &Handle) -> Pending {
+        let request = Request::new(Kind::Fstat, handle.0.len() + 4).string(&handle.0);
+        self.client.send(request)
+    }
+
+    /// What the file is that was asked about.
+    pub(super) async fn seen(&self, pending: Pending) -> io::Result<Facts> {
+        match self.answer(pending).await? {
+            Answer::Attributes(attributes) => Ok(Facts::from(&attributes)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Sets what is given of a file or directory.
+    pub(super) fn set_at(&self, path: &RemotePath, attributes: &Attributes) -> Pending {
         let request = Request::new(Kind::SetStat, path.as_bytes().len() + 32)
             .string(path.as_bytes())
             .attributes(attributes);
@@ -375,22 +459,20 @@ impl Session {
         self.client.send(request)
     }
 
-    /// Renames `from` over `to`, in one step where the server can.
-    pub(super) async fn replace(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
+    /// Renames `from` to `to`: by the extension of that name, or as the draft has it, where it is
+    /// refused if `to` is there.
+    pub(super) async fn rename(
+        &self,
+        extension: Option<&[u8]>,
+        from: &RemotePath,
+        to: &RemotePath,
+    ) -> io::Result<()> {
         let room = from.as_bytes().len() + to.as_bytes().len() + 40;
-        if self.offers(POSIX_RENAME) {
-            let request = Request::new(Kind::Extended, room)
-                .string(POSIX_RENAME)
-                .string(from.as_bytes())
-                .string(to.as_bytes());
-            return self.done(self.client.send(request)).await;
-        }
-        if self.own_facts(to).await?.is_some() {
-            self.remove(to).await?;
-        }
-        let request = Request::new(Kind::Rename, room)
-            .string(from.as_bytes())
-            .string(to.as_bytes());
+        let request = match extension {
+            Some(name) => Request::new(Kind::Extended, room).string(name),
+            None => Request::new(Kind::Rename, room),
+        };
+        let request = request.string(from.as_bytes()).string(to.as_bytes());
         self.done(self.client.send(request)).await
     }
 
@@ -441,8 +523,5 @@ fn explain(code: u32, words: &str) -> io::Error {
 }
 
 fn unexpected() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "the server gave an answer of another kind",
-    )
+    broken("gave an answer of another kind")
 }

@@ -5,9 +5,11 @@ use std::fmt::Display;
 use std::hash::Hash;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
+use super::entry_limit::EntryLimit;
 use super::facts::Facts;
 
 pub(super) const LINK_IN_THE_WAY: &str = "a symbolic link is in the way, which is not followed";
@@ -46,10 +48,11 @@ pub(super) trait Side: Sync {
     ) -> impl Future<Output = io::Result<Option<Facts>>> + Send;
     /// Where a link leads in the end.
     fn real_path(&self, path: &Self::Path) -> impl Future<Output = io::Result<Self::Path>> + Send;
-    /// What a directory holds, links not followed.
+    /// What a directory holds, links not followed, and not more than `limit` allows.
     fn list(
         &self,
         path: &Self::Path,
+        limit: &Arc<EntryLimit>,
     ) -> impl Future<Output = io::Result<Vec<(PathBuf, Facts)>>> + Send;
     /// Makes a directory and whatever is missing above it. Says whether it was missing.
     fn make_root(&self, path: &Self::Path) -> impl Future<Output = io::Result<bool>> + Send;
@@ -75,6 +78,18 @@ pub(super) trait Side: Sync {
         from: &Self::Path,
         to: &Self::Path,
     ) -> impl Future<Output = io::Result<()>> + Send;
+    /// Where a replacement that was cut may have left what was at `path`.
+    fn aside(_path: &Self::Path) -> Option<Self::Path> {
+        None
+    }
+    /// Moves it back to a name that is free.
+    fn move_back(
+        &self,
+        _aside: &Self::Path,
+        _path: &Self::Path,
+    ) -> impl Future<Output = io::Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
     /// Removes a file.
     fn remove(&self, path: &Self::Path) -> impl Future<Output = io::Result<()>> + Send;
 }

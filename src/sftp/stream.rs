@@ -22,17 +22,23 @@ use super::upload::Open;
 /// How soon after the last time a large file is made durable again while it is being sent.
 const DURABLE_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Sends a large file from `start` on, over all lanes. Gives its length, whether holes were left out,
-/// and what is still to be answered.
+/// Sends a large file from `start` on: over all lanes, unless it is written in place, in order and with
+/// one handle. Gives its length, and what is still to be answered.
 pub(super) async fn stream(
     trip: &Trip<'_, Local>,
     first: &Open<'_>,
     start: u64,
-) -> io::Result<(u64, bool, Vec<Pending>)> {
-    let mut others = others(trip, first).await?;
+    in_place: bool,
+) -> io::Result<(u64, Vec<Pending>)> {
+    let mut others = if in_place {
+        Vec::new()
+    } else {
+        others(trip, first).await?
+    };
     let lanes: Vec<_> = iter::once(first).chain(&others).collect();
     let from = trip.way.from.clone();
-    let file = Arc::new(blocking(move || open_at(&from, start)).await?);
+    let roots = trip.conditions.roots.clone();
+    let file = Arc::new(blocking(move || open_at(&roots, &from, start)).await?);
     let sheet = Sheet {
         handles: lanes.iter().map(|lane| lane.handle.clone()).collect(),
         length: trip.session.limits.write,
@@ -40,7 +46,7 @@ pub(super) async fn stream(
     let depth = trip.lanes.depth.writes;
     let mut outstanding: Vec<VecDeque<(u64, Pending)>> =
         lanes.iter().map(|_| VecDeque::new()).collect();
-    let mut has_holes = false;
+    let mut ends_in_hole = false;
     let mut next = sheet.read(&file, start);
     let length = loop {
         let Block {
@@ -51,8 +57,8 @@ pub(super) async fn stream(
         // The next block is read while this one is sent.
         next = sheet.read(&file, end);
         for (lane, offset, mut write) in writes {
-            if is_hole(write.bytes()) {
-                has_holes = true;
+            ends_in_hole = is_hole(write.bytes());
+            if ends_in_hole {
                 continue;
             }
             let session = lanes[lane].session;
@@ -75,8 +81,14 @@ pub(super) async fn stream(
             lanes[lane].session.done(write).await?;
         }
     }
-    let closed = others.iter_mut().map(Open::close).collect();
-    Ok((length, has_holes, closed))
+    let mut last: Vec<_> = others.iter_mut().map(Open::close).collect();
+    if ends_in_hole {
+        // Its last byte gives it its length.
+        let mut write = Write::new(&first.handle, length - 1, 1);
+        write.content().push(0);
+        last.push(first.session.write(write));
+    }
+    Ok((length, last))
 }
 
 /// Has what is written made durable all the time, so that little is left to do at the end.

@@ -1,5 +1,6 @@
 //! Transfers: files and trees, up or down, each file whole or not at all, through lines that break.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +13,18 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::course::{Course, Trip};
-use super::file::{Conditions, Tried, cancelled};
+use super::destination::{MayWrite, Writes};
+use super::file::{Conditions, Refusals, Tried, cancelled};
+use super::kept::Keeper;
 use super::lanes::{Lanes, Size, open_further};
 use super::link;
+use super::listing::Listing;
 use super::local::Local;
 use super::notes::Notes;
+use super::path::RemotePath;
 use super::pattern::Pattern;
-use super::plan::Plan;
+use super::plan::{Plan, There};
+use super::planner::Planner;
 use super::progress::{Progress, Whole};
 use super::roots::Roots;
 use super::session::Session;
@@ -26,9 +32,15 @@ use super::side::Side;
 use super::tree::is_lost;
 use crate::error::{Error, FailedFile};
 use crate::ssh::Pool;
+use crate::text::beginning;
 
 /// Failed files that a record names: enough to see the cause, too few to flood queue and model.
 const NAMED_FAILURES: usize = 100;
+/// The longest path and reason that it has of each: both may be a server's.
+const LONGEST_TOLD: usize = 1024;
+
+/// Places that a record names.
+const NAMED_PLACES: usize = 100;
 
 /// A file up to this length that found no room is tried again once the others are through.
 const SECOND_TRY: u64 = 32 * 1024 * 1024;
@@ -40,6 +52,12 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// The first and the longest pause before a lost line is taken up again; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often in a row a lost line is taken up again without getting further than ever before: a file
+/// that begins anew each time moves bytes for ever.
+const MOST_REPEATS: usize = 30;
+
+/// Directories that are given their mode and time at once.
+const ENDED_AT_ONCE: usize = 1024;
 
 /// Which way a transfer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -81,6 +99,10 @@ pub struct Request {
 pub struct Options {
     /// Whether checksums of both sides are compared before a file is given its name.
     pub verify: bool,
+    /// Whether an existing file is written itself rather than replaced.
+    pub in_place: bool,
+    /// Whether an uploaded tree goes through directories that are links on the server.
+    pub follow_directory_links: bool,
 }
 
 impl Request {
@@ -128,6 +150,14 @@ pub struct Summary {
     pub whole: Option<Whole>,
     /// What the user should know of how it went, a sentence each.
     pub notes: Vec<String>,
+    /// Where what arrived lies in the end: the file, or the directory that things went into.
+    pub places: Vec<String>,
+    /// Whether the checksums of both sides were compared for each file that arrived.
+    pub verified: bool,
+    /// How many of those that did not arrive may not be written there, and why the first may not.
+    pub refused: usize,
+    /// Why the first of those may not.
+    pub refusal: Option<Error>,
     /// Whether it was cancelled before it was through.
     pub cancelled: bool,
     /// Whether the server did not answer then, so that part files may have stayed on it.
@@ -135,10 +165,20 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn fail(&mut self, failed: FailedFile) {
+    fn refuse(&mut self, file: String, refusal: Error) {
+        self.refused += 1;
+        let error = refusal.to_string();
+        self.refusal.get_or_insert(refusal);
+        self.fail(&FailedFile { file, error });
+    }
+
+    fn fail(&mut self, failed: &FailedFile) {
         self.failures += 1;
         if self.failed.len() < NAMED_FAILURES {
-            self.failed.push(failed);
+            self.failed.push(FailedFile {
+                file: beginning(&failed.file, LONGEST_TOLD).into_owned(),
+                error: beginning(&failed.error, LONGEST_TOLD).into_owned(),
+            });
         }
     }
 }
@@ -157,8 +197,16 @@ pub struct Transfer<'a> {
     pub patience: Duration,
     /// How long it takes up a lost line again, from the last byte of progress on.
     pub line_patience: Duration,
+    /// Most entries that are listed for it.
+    pub max_entries: usize,
+    /// Bytes that a downloaded file may have beyond twice the length that it said.
+    pub max_growth: u64,
     /// Where files of this machine have to lie.
     pub roots: &'a Roots,
+    /// The data directory, for old contents of files that are written in place.
+    pub data: &'a Path,
+    /// Which files may be written on the server.
+    pub may_write: &'a MayWrite<'a>,
     /// How far it has come.
     pub progress: &'a Progress,
     /// What the user should know of how it goes.
@@ -178,13 +226,15 @@ impl Transfer<'_> {
 
     async fn run_course<C: Course>(&self) -> Result<Summary, Error> {
         let mut summary = Summary::default();
+        let keeper = Keeper::new(self.data);
         let mut under_way = UnderWay::<C>::default();
         let mut pause = FIRST_PAUSE;
         let mut progressed = Instant::now();
+        let (mut furthest, mut repeats) = ((0, usize::MAX), 0);
         loop {
             let before = (self.progress.bytes(), under_way.remaining());
             let lost = tokio::select! {
-                outcome = self.attempt(&mut under_way, &mut summary) => outcome,
+                outcome = self.attempt(&keeper, &mut under_way, &mut summary) => outcome,
                 () = self.cancelled() => {
                     summary.abandoned = true;
                     Ok(())
@@ -195,7 +245,10 @@ impl Transfer<'_> {
             }
             let reason = match lost {
                 Ok(()) if under_way.remaining() == 0 => break,
-                Ok(()) => "the line was lost".to_owned(),
+                Ok(()) => {
+                    let reason = under_way.lost_because.take();
+                    reason.unwrap_or_else(|| "the line was lost".to_owned())
+                }
                 // Nothing has begun, and the pool has tried its best.
                 Err(error) if under_way.plan.is_none() => return Err(error),
                 Err(error) => error.to_string(),
@@ -204,14 +257,20 @@ impl Transfer<'_> {
                 pause = FIRST_PAUSE;
                 progressed = Instant::now();
             }
-            if progressed.elapsed() + pause > self.line_patience {
+            let reached = (self.progress.bytes(), under_way.remaining());
+            repeats += 1;
+            if reached.0 > furthest.0 || reached.1 < furthest.1 {
+                furthest = (reached.0.max(furthest.0), reached.1.min(furthest.1));
+                repeats = 0;
+            }
+            if progressed.elapsed() + pause > self.line_patience || repeats > MOST_REPEATS {
                 if under_way.plan.is_none() {
                     let entries = self.request.entries.iter();
                     let failed = entries.map(|entry| FailedFile {
                         file: C::ends(entry).0.to_owned(),
                         error: reason.clone(),
                     });
-                    failed.for_each(|failed| summary.fail(failed));
+                    failed.for_each(|failed| summary.fail(&failed));
                 }
                 under_way.fail_all(&reason, &mut summary);
                 break;
@@ -226,7 +285,9 @@ impl Transfer<'_> {
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        self.tell_kept(&keeper, &mut summary);
         summary.whole = self.progress.whole();
+        summary.places = under_way.places();
         summary.notes = self.notes.take();
         summary.resumed = self.progress.resumed();
         if self.cancel.is_cancelled() {
@@ -234,6 +295,30 @@ impl Transfer<'_> {
             summary.failures += under_way.remaining();
         }
         Ok(summary)
+    }
+
+    /// Says where the old content of a file lies that could not be put back.
+    fn tell_kept(&self, keeper: &Keeper, summary: &mut Summary) {
+        keeper.sweep();
+        for (record, content) in keeper.left_by(self.token) {
+            let place = record.place;
+            let told = match record.size {
+                Some(_) => format!(
+                    "the old content of `{}` lies in `{}`, and the next transfer onto it puts it back if it fails",
+                    place.path,
+                    content.display()
+                ),
+                None => format!(
+                    "`{}` was not there before, and may not be whole",
+                    place.path
+                ),
+            };
+            let mut failed = summary.failed.iter_mut();
+            match failed.find(|failed| failed.file == place.source) {
+                Some(failed) => failed.error = format!("{}; {told}", failed.error),
+                None => self.notes.add(told),
+            }
+        }
     }
 
     async fn cancelled(&self) {
@@ -244,9 +329,11 @@ impl Transfer<'_> {
     /// Does what is left to do, as far as one line holds.
     async fn attempt<C: Course>(
         &self,
+        keeper: &Keeper,
         under_way: &mut UnderWay<C>,
         summary: &mut Summary,
     ) -> Result<(), Error> {
+        let local = Local::within(self.roots);
         let opening = Lanes::open(self.pool, self.alias, self.patience);
         let mut lanes = tokio::select! {
             lanes = opening => lanes?,
@@ -259,7 +346,7 @@ impl Transfer<'_> {
         let limits = lanes.first().ask_limits();
         let planning = async {
             match under_way.plan {
-                None => self.plan::<C>(lanes.first()).await.map(Some),
+                None => self.plan::<C>(lanes.first(), &local).await.map(Some),
                 Some(_) => Ok(None),
             }
         };
@@ -268,10 +355,19 @@ impl Transfer<'_> {
             () = self.cancel.cancelled() => return Ok(()),
         };
         // A line that breaks before anything is known: the same from the beginning.
-        let Ok(planned) = planned else { return Ok(()) };
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                under_way.lost_because = Some(error.to_string());
+                return Ok(());
+            }
+        };
         if let Some(mut plan) = planned {
             for failed in std::mem::take(&mut plan.left_out) {
-                summary.fail(failed);
+                summary.fail(&failed);
+            }
+            for (file, refusal) in std::mem::take(&mut plan.refused) {
+                summary.refuse(file, refusal);
             }
             under_way.set(plan, self.progress);
         }
@@ -282,6 +378,7 @@ impl Transfer<'_> {
         let mut options = self.request.options;
         // What goes through a shell goes through many hands.
         options.verify |= lanes.first().is_by_shell();
+        let extras = Listing::new(under_way.replaced());
         let large = Semaphore::new(lanes.depth.large);
         let conditions = Conditions {
             pool: self.pool,
@@ -289,30 +386,60 @@ impl Transfer<'_> {
             token: self.token,
             resume: self.request.part.is_some(),
             options,
+            max_entries: self.max_entries,
+            max_growth: self.max_growth,
             roots: self.roots,
+            local: &local,
+            may_write: self.may_write,
             progress: self.progress,
             notes: self.notes,
             cancel: self.cancel,
             large: &large,
             full: AtomicBool::new(false),
+            refusals: Refusals::default(),
+            keeper,
+            extras: &extras,
         };
         under_way.copy(&lanes, &conditions, summary).await;
         Ok(())
     }
 
-    async fn plan<C: Course>(&self, session: &Session) -> io::Result<Plan<C, C::To>> {
-        let mut plan = Plan::default();
+    async fn plan<C: Course>(
+        &self,
+        session: &Session,
+        local: &Local,
+    ) -> io::Result<Plan<C, C::To>> {
+        let is_upload = self.request.direction == Direction::Upload;
+        let (source, target) = C::sides(session, local);
+        let mut planner = Planner {
+            source,
+            target,
+            patterns: self.request.patterns,
+            follows: is_upload && self.request.options.follow_directory_links,
+            writes: Writes::new(is_upload.then_some(self.may_write)),
+            plan: Plan::new(self.max_entries, self.request.options.in_place),
+        };
         for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
-            // It may have become a link since the job was let begin.
-            if let Err(error) = self.roots.check_file(&base).await {
-                plan.left_out.push(FailedFile {
+            let meant = async {
+                // It may have become a link since the job was let begin.
+                self.roots.check_file(&base).await?;
+                self.meant(session, entry).await
+            };
+            match meant.await {
+                Ok(meant) => {
+                    let (from, to) = C::ends(&meant);
+                    planner.add(from, to).await?;
+                }
+                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) => planner.plan.left_out.push(FailedFile {
                     file: C::ends(entry).0.to_owned(),
                     error: error.to_string(),
-                });
-                continue;
+                }),
             }
-            plan.add(C::sides(session), C::ends(entry), self.request.patterns)
-                .await?;
+        }
+        let (plan, notes) = planner.finish();
+        for note in notes {
+            self.notes.add(note);
         }
         Ok(plan)
     }
@@ -324,6 +451,10 @@ struct UnderWay<C: Course> {
     /// The files that have not arrived, by their numbers.
     files: Vec<(usize, Tried)>,
     links: Vec<usize>,
+    /// Why the line was lost.
+    lost_because: Option<String>,
+    /// The places, by their numbers, at which something has arrived.
+    reached: BTreeSet<usize>,
 }
 
 impl<C: Course> Default for UnderWay<C> {
@@ -332,6 +463,8 @@ impl<C: Course> Default for UnderWay<C> {
             plan: None,
             files: Vec::new(),
             links: Vec::new(),
+            lost_because: None,
+            reached: BTreeSet::new(),
         }
     }
 }
@@ -344,7 +477,11 @@ impl<C: Course> UnderWay<C> {
         self.links = (0..plan.links.len()).collect();
         progress.set_whole(Whole {
             files: plan.files.len() + plan.links.len(),
-            bytes: plan.files.iter().map(|way| way.facts.length).sum(),
+            // A server may say any length.
+            bytes: plan
+                .files
+                .iter()
+                .fold(0, |sum, way| sum.saturating_add(way.facts.length)),
         });
         self.plan = Some(plan);
     }
@@ -355,6 +492,28 @@ impl<C: Course> UnderWay<C> {
             Some(_) => self.files.len() + self.links.len(),
             None => 1,
         }
+    }
+
+    /// The files on the server that may be replaced.
+    fn replaced(&self) -> Vec<RemotePath> {
+        let plan = self.plan.iter().filter(|_| C::IS_UPLOAD);
+        let files = plan.flat_map(|plan| &plan.files);
+        let there = files.filter(|way| !matches!(way.there, There::Nothing));
+        there
+            .map(|way| RemotePath::of_bytes(&C::To::bytes(&way.to)))
+            .collect()
+    }
+
+    /// Where something has arrived, each place once.
+    fn places(&self) -> Vec<String> {
+        let mut places: Vec<String> = Vec::new();
+        let all = self.plan.iter().flat_map(|plan| &plan.places).enumerate();
+        for (_, place) in all.filter(|(number, _)| self.reached.contains(number)) {
+            if places.len() < NAMED_PLACES && !places.contains(place) {
+                places.push(place.clone());
+            }
+        }
+        places
     }
 
     fn size(&self, direction: Direction) -> Size {
@@ -371,7 +530,7 @@ impl<C: Course> UnderWay<C> {
         let files = self.files.drain(..).map(|(number, _)| &plan.files[number]);
         let links = self.links.drain(..).map(|number| &plan.links[number]);
         for way in files.chain(links) {
-            summary.fail(FailedFile {
+            summary.fail(&FailedFile {
                 file: C::shown(&way.from),
                 error: reason.to_owned(),
             });
@@ -381,6 +540,7 @@ impl<C: Course> UnderWay<C> {
     /// Copies everything that is left, many files at once. What the line's end keeps from arriving stays.
     async fn copy(&mut self, lanes: &Lanes, conditions: &Conditions<'_>, summary: &mut Summary) {
         let Some(plan) = &self.plan else { return };
+        let reached = &mut self.reached;
         let copy = async |(number, tried): (usize, Tried)| {
             let way = &plan.files[number];
             let outcome = if conditions.cancel.is_cancelled() {
@@ -397,6 +557,7 @@ impl<C: Course> UnderWay<C> {
             };
             (number, tried, outcome)
         };
+        let lost_because = &mut self.lost_because;
         let length = |number: usize| plan.files[number].facts.length;
         let may_fit_alone = |number, error: &io::Error| {
             is_full(error) && plan.files.len() > 1 && length(number) <= SECOND_TRY
@@ -406,10 +567,22 @@ impl<C: Course> UnderWay<C> {
             Ok(bytes) => {
                 summary.done += 1;
                 summary.bytes += bytes;
+                summary.verified = conditions.options.verify;
+                reached.insert(plan.files[number].place);
+                if tried.replaces_link.load(Ordering::Relaxed) {
+                    let path = <C::To as Side>::shown(&plan.files[number].to);
+                    let note =
+                        format!("`{path}` was a symbolic link, and is a file of its own now");
+                    conditions.notes.add(note);
+                }
                 conditions.progress.file_arrived();
             }
-            Err(error) if is_lost(&error) => left.push((number, tried)),
-            Err(error) => summary.fail(FailedFile {
+            Err(error) if is_lost(&error) => {
+                lost_because.get_or_insert_with(|| error.to_string());
+                tried.was_lost.store(true, Ordering::Relaxed);
+                left.push((number, tried));
+            }
+            Err(error) => summary.fail(&FailedFile {
                 file: C::shown(&plan.files[number].from),
                 error: error.to_string(),
             }),
@@ -467,10 +640,11 @@ impl<C: Course> UnderWay<C> {
             match link::copy(session, way, conditions).await {
                 Ok(()) => {
                     summary.done += 1;
+                    self.reached.insert(way.place);
                     conditions.progress.file_arrived();
                 }
                 Err(error) if is_lost(&error) => return,
-                Err(error) => summary.fail(FailedFile {
+                Err(error) => summary.fail(&FailedFile {
                     file: C::shown(&way.from),
                     error: error.to_string(),
                 }),
@@ -478,11 +652,15 @@ impl<C: Course> UnderWay<C> {
             self.links.remove(0);
         }
         // The innermost first: a directory may lose the right to be written.
-        let mut ended = Vec::new();
-        for (path, facts) in plan.directories.iter().rev() {
-            ended.push(C::sides(session).1.end_directory(path, facts));
+        let target = C::sides(session, conditions.local).1;
+        let innermost_first: Vec<_> = plan.directories.iter().rev().collect();
+        for some in innermost_first.chunks(ENDED_AT_ONCE) {
+            let mut ended = Vec::new();
+            for (path, facts) in some {
+                ended.push(target.end_directory(path, facts));
+            }
+            join_all(ended).await;
         }
-        join_all(ended).await;
     }
 }
 

@@ -2,13 +2,30 @@
 
 use std::io;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// The version that is spoken; OpenSSH's own, and the most widely implemented.
 pub(super) const VERSION: u32 = 3;
 
 /// The longest packet that is taken: OpenSSH's limit, with room for other servers.
 pub(super) const LONGEST_PACKET: usize = 1024 * 1024;
+
+/// The longest path that is taken, as on Linux (`PATH_MAX`). Of a longer name only so much is kept
+/// that it can be told.
+pub(super) const LONGEST_PATH: usize = 4096;
+
+/// The longest handle (draft-ietf-secsh-filexfer-02, section 6.2).
+const LONGEST_HANDLE: usize = 256;
+
+/// The longest words of a status that are kept.
+const LONGEST_WORDS: usize = 512;
+
+/// Extensions of a server that are kept, and their longest name and value: OpenSSH offers ten.
+const MOST_EXTENSIONS: usize = 100;
+const LONGEST_EXTENSION: usize = 256;
+
+/// Pieces up to this length are joined, so that a server cannot make each byte cost an allocation.
+const SHORT_PIECE: usize = 1024;
 
 /// Request types (section 3).
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +37,7 @@ pub(super) enum Kind {
     Read = 5,
     Write = 6,
     Lstat = 7,
+    Fstat = 8,
     SetStat = 9,
     FsetStat = 10,
     OpenDir = 11,
@@ -63,6 +81,8 @@ const EXTENDED: u32 = 0x8000_0000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attributes {
     pub(super) size: Option<u64>,
+    /// User and group, by their numbers.
+    pub(super) owner: Option<(u32, u32)>,
     /// File type and permission bits, as POSIX has them.
     pub(super) permissions: Option<u32>,
     /// Access and modification time, in seconds since 1970.
@@ -71,7 +91,12 @@ pub(super) struct Attributes {
 
 /// A request on its way to the server.
 #[derive(Debug)]
-pub(super) struct Request(Vec<u8>);
+pub(super) struct Request {
+    packet: Vec<u8>,
+    /// How many bytes of content may answer it.
+    content: u32,
+    is_slow: bool,
+}
 
 impl Request {
     /// A request with room for `more` bytes of its own. Its number comes when it is sent.
@@ -80,25 +105,45 @@ impl Request {
         bytes.extend_from_slice(&[0; 4]);
         bytes.push(kind as u8);
         bytes.extend_from_slice(&[0; 4]);
-        Self(bytes)
+        Self {
+            packet: bytes,
+            content: 0,
+            is_slow: matches!(kind, Kind::Close | Kind::Extended),
+        }
+    }
+
+    /// Allows so many bytes of content as the answer.
+    pub(super) fn answered_by(mut self, content: u32) -> Self {
+        self.content = content;
+        self
+    }
+
+    /// How many bytes of content may answer it.
+    pub(super) fn content(&self) -> u32 {
+        self.content
+    }
+
+    /// Whether a server may have to write to its disk before it answers.
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_slow
     }
 
     /// Length, type and number.
     pub(super) const HEAD: usize = 9;
 
     pub(super) fn number(mut self, value: u32) -> Self {
-        self.0.extend_from_slice(&value.to_be_bytes());
+        self.packet.extend_from_slice(&value.to_be_bytes());
         self
     }
 
     pub(super) fn long(mut self, value: u64) -> Self {
-        self.0.extend_from_slice(&value.to_be_bytes());
+        self.packet.extend_from_slice(&value.to_be_bytes());
         self
     }
 
     pub(super) fn string(self, text: &[u8]) -> Self {
         let mut this = self.number(length(text.len()));
-        this.0.extend_from_slice(text);
+        this.packet.extend_from_slice(text);
         this
     }
 
@@ -106,6 +151,7 @@ impl Request {
         let mut present = 0;
         for (flag, is_there) in [
             (SIZE, attributes.size.is_some()),
+            (OWNER, attributes.owner.is_some()),
             (PERMISSIONS, attributes.permissions.is_some()),
             (TIMES, attributes.times.is_some()),
         ] {
@@ -116,6 +162,9 @@ impl Request {
         let mut this = self.number(present);
         if let Some(size) = attributes.size {
             this = this.long(size);
+        }
+        if let Some((user, group)) = attributes.owner {
+            this = this.number(user).number(group);
         }
         if let Some(permissions) = attributes.permissions {
             this = this.number(permissions);
@@ -128,15 +177,15 @@ impl Request {
 
     /// Room at the end, for a reader to fill.
     pub(super) fn tail(&mut self) -> &mut Vec<u8> {
-        &mut self.0
+        &mut self.packet
     }
 
     /// The finished packet, with its number.
     pub(super) fn finish(mut self, number: u32) -> Bytes {
-        let all = length(self.0.len() - 4);
-        self.0[..4].copy_from_slice(&all.to_be_bytes());
-        self.0[5..9].copy_from_slice(&number.to_be_bytes());
-        self.0.into()
+        let all = length(self.packet.len() - 4);
+        self.packet[..4].copy_from_slice(&all.to_be_bytes());
+        self.packet[5..9].copy_from_slice(&number.to_be_bytes());
+        self.packet.into()
     }
 
     /// The first packet of a session, which has the version in the number's place.
@@ -161,6 +210,16 @@ pub(super) enum Answer {
     Extended(Bytes),
 }
 
+impl Answer {
+    /// The bytes of content in it.
+    pub(super) fn content(&self) -> usize {
+        match self {
+            Self::Data(pieces) => pieces.iter().map(Bytes::len).sum(),
+            _ => 0,
+        }
+    }
+}
+
 /// An answer, with the number of the request that it answers.
 pub(super) fn read(packet: Pieces) -> io::Result<(u32, Answer)> {
     let mut packet = packet;
@@ -179,7 +238,11 @@ pub(super) fn read(packet: Pieces) -> io::Result<(u32, Answer)> {
         2 => {
             let mut extensions = Vec::new();
             while rest.has_remaining() {
-                extensions.push((string(rest)?, string(rest)?));
+                let (name, value) = (string(rest)?, string(rest)?);
+                let is_short = name.len().max(value.len()) <= LONGEST_EXTENSION;
+                if is_short && extensions.len() < MOST_EXTENSIONS {
+                    extensions.push((kept(&name, name.len()), kept(&value, value.len())));
+                }
             }
             Answer::Version(extensions)
         }
@@ -187,16 +250,26 @@ pub(super) fn read(packet: Pieces) -> io::Result<(u32, Answer)> {
             let code = rest.try_get_u32().map_err(|_| malformed())?;
             // Old servers leave the words out.
             let words = string(rest).unwrap_or_default();
-            Answer::Status(code, String::from_utf8_lossy(&words).into_owned())
+            let words = &words[..words.len().min(LONGEST_WORDS)];
+            Answer::Status(code, String::from_utf8_lossy(words).into_owned())
         }
-        102 => Answer::Handle(string(rest)?),
+        102 => {
+            let handle = string(rest)?;
+            if handle.len() > LONGEST_HANDLE {
+                return Err(malformed());
+            }
+            Answer::Handle(kept(&handle, LONGEST_HANDLE))
+        }
         104 => {
             let count = rest.try_get_u32().map_err(|_| malformed())?;
             let mut names = Vec::new();
             for _ in 0..count {
                 let name = string(rest)?;
                 let _as_ls_shows_it = string(rest)?;
-                names.push((name, attributes(rest)?));
+                names.push((kept(&name, LONGEST_PATH + 1), attributes(rest)?));
+            }
+            if rest.has_remaining() {
+                return Err(malformed());
             }
             Answer::Names(names)
         }
@@ -207,11 +280,18 @@ pub(super) fn read(packet: Pieces) -> io::Result<(u32, Answer)> {
     Ok((number, answer))
 }
 
+/// The first `most` bytes, apart from their packet: a slice would keep all of it in memory.
+fn kept(bytes: &[u8], most: usize) -> Bytes {
+    Bytes::copy_from_slice(&bytes[..bytes.len().min(most)])
+}
+
 fn malformed() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "the server sent what is no SFTP packet",
-    )
+    broken("sent what is no SFTP packet; a shell start-up file that prints does that too")
+}
+
+/// An error that says how the server broke the protocol.
+pub(super) fn broken(how: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the server {how}"))
 }
 
 fn string(bytes: &mut Bytes) -> io::Result<Bytes> {
@@ -230,8 +310,7 @@ fn attributes(bytes: &mut Bytes) -> io::Result<Attributes> {
         attributes.size = Some(bytes.try_get_u64().map_err(|_| malformed())?);
     }
     if present & OWNER != 0 {
-        number(bytes)?;
-        number(bytes)?;
+        attributes.owner = Some((number(bytes)?, number(bytes)?));
     }
     if present & PERMISSIONS != 0 {
         attributes.permissions = Some(number(bytes)?);
@@ -283,6 +362,8 @@ impl Pieces {
 #[derive(Debug, Default)]
 pub(super) struct Cutter {
     pieces: std::collections::VecDeque<Bytes>,
+    /// Short pieces, joined, that follow the others.
+    short: BytesMut,
     held: usize,
     /// Of the packet that is coming in.
     length: Option<usize>,
@@ -291,7 +372,18 @@ pub(super) struct Cutter {
 impl Cutter {
     pub(super) fn push(&mut self, bytes: Bytes) {
         self.held += bytes.len();
-        self.pieces.push_back(bytes);
+        if bytes.len() <= SHORT_PIECE {
+            self.short.extend_from_slice(&bytes);
+        } else {
+            self.join();
+            self.pieces.push_back(bytes);
+        }
+    }
+
+    fn join(&mut self) {
+        if !self.short.is_empty() {
+            self.pieces.push_back(self.short.split().freeze());
+        }
     }
 
     /// The next whole packet, without its length.
@@ -316,6 +408,7 @@ impl Cutter {
     }
 
     fn take(&mut self, length: usize) -> Pieces {
+        self.join();
         let mut taken = Vec::new();
         let mut missing = length;
         while missing > 0 {
@@ -377,6 +470,7 @@ mod tests {
             &[102, 0, 0, 0, 1, 0, 0, 1, 0, 1],
             &[104, 0, 0, 0, 1, 255, 255, 255, 255],
             &[105, 0, 0, 0, 1, 0, 0, 0, 1],
+            &[104, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1],
             &[55, 0, 0, 0, 1],
             &[101],
         ] {

@@ -14,7 +14,7 @@ use super::authenticate::authenticate;
 use super::client::{Client, Judge};
 use super::connection::Connection;
 use super::failure::{ConnectError, failed, unreachable};
-use super::host_key::{KnownHosts, Problem, Rule, fingerprint};
+use super::host_key::{Identity, KeyKind, KnownHosts, Problem, Rule};
 use super::pool::{self, Pool};
 use super::route::open_route;
 use super::target::{Route, Target};
@@ -198,7 +198,11 @@ impl Dialer {
                 (None, _) => unreachable(&target.alias, &target.server, &error),
             }
         })?;
-        let host_key = lock(&shown).as_ref().map(fingerprint).unwrap_or_default();
+        let host_key = lock(&shown).as_ref().map(Identity::from);
+        let host_key = host_key.unwrap_or_else(|| Identity {
+            fingerprint: String::new(),
+            kind: KeyKind::Other,
+        });
         Ok(Connection {
             handle,
             closed,

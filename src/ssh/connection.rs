@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::Client;
+use super::host_key::Identity;
 use crate::sync::lock;
 
 /// A dead line takes no goodbye.
@@ -36,7 +37,7 @@ pub struct Connection {
     pub(super) reason: Arc<Mutex<Option<String>>>,
     pub(super) round_trip: Mutex<Option<Duration>>,
     /// The host key that the server has shown.
-    pub(super) host_key: String,
+    pub(super) host_key: Identity,
     // Cancelled when the connection is dropped: ends the library's task and frees the socket.
     pub(super) _cut: DropGuard,
 }
@@ -44,6 +45,11 @@ pub struct Connection {
 impl Connection {
     /// The SHA-256 fingerprint of the host key that the server has shown.
     pub fn host_key(&self) -> &str {
+        &self.host_key.fingerprint
+    }
+
+    /// The host key that the server has shown.
+    pub fn identity(&self) -> &Identity {
         &self.host_key
     }
 

@@ -1,5 +1,6 @@
 //! SSH: connections, host keys, the pool, and commands.
 
+pub mod access;
 mod authenticate;
 pub mod background;
 mod bound;
@@ -13,8 +14,10 @@ pub mod conversation;
 pub mod curl;
 pub mod detached;
 mod ended;
+mod endpoint;
 pub mod exec;
 mod failure;
+pub mod home;
 pub mod host_key;
 mod jump;
 mod line;
@@ -44,11 +47,12 @@ pub use charset::Charset;
 pub use connection::Connection;
 pub(crate) use connection::Silence;
 pub use ended::Ended;
+pub use endpoint::Endpoint;
 pub(crate) use failure::os_reason;
 pub use output::Output;
 pub use pool::{
-    ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel, Use,
-    patience,
+    Check, ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel,
+    Use, patience,
 };
 pub use quote::quote;
 pub use script::Failure;

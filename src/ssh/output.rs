@@ -26,16 +26,16 @@ pub struct Output {
 impl Output {
     /// An empty stream of which a new file at `path` takes at most `limit` bytes, the first and the last,
     /// unless it ends so soon that memory holds it whole.
-    pub fn new(path: PathBuf, limit: u64) -> Self {
+    pub fn new(path: PathBuf, limit: u64, mask: Mask) -> Self {
         Self {
-            mask: Mask::default(),
+            mask,
             captured: Captured::default(),
             spool: Spool::new(path, limit),
         }
     }
 
     /// A stream of which an earlier process has written the beginning.
-    pub fn resume(path: PathBuf, limit: u64) -> io::Result<Self> {
+    pub fn resume(path: PathBuf, limit: u64, mask: Mask) -> io::Result<Self> {
         let mut captured = Captured::default();
         match Kept::open(&path) {
             Ok(mut file) => {
@@ -52,7 +52,7 @@ impl Output {
         }
         let length = captured.total();
         Ok(Self {
-            mask: Mask::default(),
+            mask,
             captured,
             spool: Spool::resume(path, limit, length),
         })
@@ -80,6 +80,11 @@ impl Output {
     /// Bytes that are kept nowhere, for there was no room for them.
     pub fn lost(&self) -> u64 {
         self.spool.lost()
+    }
+
+    /// What masks something else that the same server prints.
+    pub(super) fn another_mask(&self) -> Mask {
+        self.mask.another()
     }
 
     /// How many bytes were taken or skipped.

@@ -1,10 +1,11 @@
 //! Answers that nobody else may read.
 
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
-use regex::{Regex, bytes};
+use regex::Regex;
 
-use crate::secret::MASK;
+use crate::secret::{Finder, Scan, Style};
 
 /// Prompts that ask for a secret, in the languages that servers speak most.
 static PROMPTS: LazyLock<Regex> = LazyLock::new(|| {
@@ -33,88 +34,58 @@ pub fn is_harmless(prompt: &str, answer: &str) -> bool {
 /// Takes secrets out of a text that comes in parts.
 #[derive(Debug, Default)]
 pub(super) struct Redactor {
-    /// The longest first: one may begin with another.
-    secrets: Vec<String>,
-    any: Option<bytes::Regex>,
-    held: Vec<u8>,
+    secrets: BTreeSet<String>,
+    /// `None` while there is no secret.
+    scan: Option<Scan>,
 }
 
 impl Redactor {
     /// Takes an answer out from now on.
     pub(super) fn add(&mut self, answer: &str) {
-        for line in answer.lines() {
-            let is_new = !self.secrets.iter().any(|secret| secret == line);
-            if is_new && line.chars().count() >= SHORTEST {
-                self.secrets.push(line.to_owned());
+        let known = self.secrets.len();
+        let secret = answer
+            .lines()
+            .filter(|line| line.chars().count() >= SHORTEST);
+        self.secrets.extend(secret.map(ToOwned::to_owned));
+        if self.secrets.len() > known {
+            let secrets = self.secrets.iter().map(String::as_str);
+            let finder = Arc::new(Finder::exactly(secrets));
+            match &mut self.scan {
+                Some(scan) => scan.look_for(finder),
+                scan @ None => *scan = Some(Scan::new(finder, Style::Word)),
             }
         }
-        self.secrets
-            .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        let each: Vec<_> = self
-            .secrets
-            .iter()
-            .map(|secret| regex::escape(secret))
-            .collect();
-        // An answer that is too long for an expression is left out, as the shortest are.
-        self.any = (!each.is_empty())
-            .then(|| bytes::Regex::new(&each.join("|")).ok())
-            .flatten();
     }
 
     /// A whole text without the secrets.
     pub(super) fn redact(&self, text: &str) -> String {
-        String::from_utf8_lossy(&self.without(text.as_bytes())).into_owned()
-    }
-
-    fn without(&self, bytes: &[u8]) -> Vec<u8> {
-        match &self.any {
-            Some(any) => any.replace_all(bytes, MASK.as_bytes()).into_owned(),
-            None => bytes.to_vec(),
-        }
+        let Some(scan) = &self.scan else {
+            return text.to_owned();
+        };
+        let mut scan = Scan::new(Arc::clone(scan.finder()), Style::Word);
+        let mut plain = Vec::new();
+        scan.take(text.as_bytes(), &mut plain);
+        scan.finish(&mut plain);
+        String::from_utf8_lossy(&plain).into_owned()
     }
 
     /// Takes the next part, and gives what can be no secret's beginning.
     pub(super) fn take(&mut self, part: &[u8]) -> Vec<u8> {
-        let Some(any) = &self.any else {
+        let Some(scan) = &mut self.scan else {
             return part.to_vec();
         };
-        self.held.extend_from_slice(part);
         let mut plain = Vec::new();
-        let mut rest = self.held.as_slice();
-        let rest = loop {
-            let sure = rest.len() - self.beginning_at_end(rest);
-            match any.find(rest) {
-                // What comes may make a longer secret of it.
-                Some(found) if found.start() < sure => {
-                    plain.extend_from_slice(&rest[..found.start()]);
-                    plain.extend_from_slice(MASK.as_bytes());
-                    rest = &rest[found.end()..];
-                }
-                _ => {
-                    plain.extend_from_slice(&rest[..sure]);
-                    break &rest[sure..];
-                }
-            }
-        };
-        self.held = rest.to_vec();
+        scan.take(part, &mut plain);
         plain
     }
 
     /// What was held back for a secret that did not come.
     pub(super) fn rest(&mut self) -> Vec<u8> {
-        let held = std::mem::take(&mut self.held);
-        self.without(&held)
-    }
-
-    /// The length of the longest beginning of a secret, short of its end, that ends the text.
-    fn beginning_at_end(&self, text: &[u8]) -> usize {
-        let of_one = |secret: &String| {
-            let secret = secret.as_bytes();
-            let mut ends = (1..secret.len()).rev();
-            ends.find(|end| text.ends_with(&secret[..*end]))
-        };
-        let longest = self.secrets.iter().filter_map(of_one).max();
-        longest.unwrap_or_default()
+        let mut held = Vec::new();
+        if let Some(scan) = &mut self.scan {
+            scan.finish(&mut held);
+        }
+        held
     }
 }
 

@@ -205,7 +205,7 @@ impl<'a> Session<'a> {
 
     /// Types to the process, and begins a step that ends with a line of `token` on both streams.
     pub(super) async fn type_in(&mut self, text: &str, token: &str) -> Result<(), Error> {
-        self.step = Some(Step::until(token, self.charset));
+        self.step = Some(Step::until(token, self.stdout, self.charset));
         let text = self.charset.encode(text);
         let sent = self.channel.data(text.as_slice()).await;
         sent.map_err(|error| self.channel.lease().refusal(error.to_string()))

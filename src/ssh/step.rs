@@ -23,10 +23,10 @@ pub(super) struct Part {
 }
 
 impl Step {
-    /// A step that ends with lines of `token`, and prints in this encoding.
-    pub(super) fn until(token: &str, charset: Charset) -> Self {
+    /// A step that ends with lines of `token`, of a session with this output, and prints in this encoding.
+    pub(super) fn until(token: &str, output: &Output, charset: Charset) -> Self {
         let part = || Part {
-            mask: Mask::default(),
+            mask: output.another_mask(),
             captured: Captured::default(),
             marker: Marker::with_token(token, charset),
         };

@@ -18,11 +18,30 @@ pub(super) fn read(
     name: &str,
     user: Option<&str>,
 ) -> Result<SshHost, Error> {
-    ssh_config::resolve(&place(files), name, user, &succeeds).map_err(|reason| Error::SshConfig {
+    let is_word = is_word(name, "\\") && user.is_none_or(|user| is_word(user, ""));
+    let told = if is_word {
+        ssh_config::resolve(&place(files), name, user, &succeeds)
+    } else {
+        Err("host or user has a character that a shell would act on".to_owned())
+    };
+    told.map_err(|reason| Error::SshConfig {
         alias: alias.to_owned(),
         name: name.to_owned(),
         reason,
     })
+}
+
+/// Whether a name stays one word in a shell: commands of the configuration (`ProxyCommand`, `Match
+/// exec`) may have it in them, and whoever names a host must not write these.
+fn is_word(name: &str, also_special: &str) -> bool {
+    let is_special = |letter: char| {
+        letter.is_whitespace()
+            || letter.is_control()
+            || "'`\"$;&<>|(){}".contains(letter)
+            || also_special.contains(letter)
+    };
+    // A backslash may follow a domain's name; at the end it would act on what follows.
+    !name.starts_with('-') && !name.ends_with('\\') && !name.contains(is_special)
 }
 
 /// The hosts that it names, patterns left out. Blocks.
@@ -63,4 +82,44 @@ fn succeeds(command: &str) -> bool {
         .stderr(Stdio::null())
         .status();
     status.is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_no_command() {
+        for name in [
+            "web",
+            "web-1.example.com",
+            "fe80::1%eth0",
+            "[::1]:22",
+            "*",
+            "~x",
+            "ü",
+        ] {
+            assert!(is_word(name, "\\"), "{name}");
+        }
+        for name in [
+            "$(id)",
+            "`id`",
+            "a;id",
+            "a&id",
+            "a|id",
+            "a b",
+            "a\nid",
+            "-oProxyCommand=id",
+            "${IFS}",
+            "a\\",
+            "a'b",
+            "a\"b",
+            "<a",
+            "(a)",
+            "$IFS",
+        ] {
+            assert!(!is_word(name, "\\") && !is_word(name, ""), "{name}");
+        }
+        assert!(is_word("DOMAIN\\user", "") && !is_word("DOMAIN\\user", "\\"));
+    }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Catalogue, Entry};
 use crate::error::Error;
-use crate::secret::Secret;
+use crate::secret::{Secret, Vault, has_secret};
 
 /// An API, and how to ask whether it is up. The fields are named as `api_add` names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,10 @@ pub struct Api {
     pub url: String,
     /// The user and password that stood in the address, as they stood there.
     pub url_credentials: Option<Secret>,
+    /// The query of the address with its question mark, where it has a secret.
+    pub url_query: Option<Secret>,
+    /// The same of the path that is asked.
+    pub endpoint_query: Option<Secret>,
     /// The path that is asked, after that of the address.
     pub health_check_endpoint: Option<String>,
     /// How it is asked.
@@ -39,27 +43,64 @@ pub struct Api {
 }
 
 impl Api {
-    /// Takes user and password out of the address, to be kept as a secret.
-    pub fn part_credentials(&mut self) {
+    /// Takes user and password out of the address, and queries with secrets out of it and the path, to
+    /// be kept as secrets.
+    pub fn part_secrets(&mut self) {
+        self.part_credentials();
+        if let Some(query) = part_query(&mut self.url) {
+            self.url_query = Some(query);
+        }
+        let endpoint = self.health_check_endpoint.as_mut();
+        if let Some(query) = endpoint.and_then(part_query) {
+            self.endpoint_query = Some(query);
+        }
+    }
+
+    fn part_credentials(&mut self) {
         let Some((scheme, rest)) = self.url.split_once("://") else {
             return;
         };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if let Some((credentials, _)) = authority.rsplit_once('@') {
-            let secret = Secret::from(credentials);
+            let secret = in_no_reference(credentials);
             self.url = format!("{scheme}://{}", &rest[credentials.len() + 1..]);
             self.url_credentials = Some(secret);
         }
     }
 
-    /// The address with the user and password that belong into it, once they are revealed.
+    /// The address with all that belongs into it, once that is revealed.
     pub fn address(&self) -> String {
+        let query = self.url_query.as_ref().map_or("", Secret::expose);
         match (&self.url_credentials, self.url.split_once("://")) {
             (Some(credentials), Some((scheme, rest))) => {
-                format!("{scheme}://{}@{rest}", credentials.expose())
+                format!("{scheme}://{}@{rest}{query}", credentials.expose())
             }
-            _ => self.url.clone(),
+            _ => format!("{}{query}", self.url),
         }
+    }
+
+    /// The path that is asked with all that belongs into it, once that is revealed.
+    pub fn endpoint(&self) -> Option<String> {
+        let query = self.endpoint_query.as_ref().map_or("", Secret::expose);
+        let path = self.health_check_endpoint.as_ref()?;
+        Some(format!("{path}{query}"))
+    }
+}
+
+/// Takes the query out of an address or a path, with its question mark, if it has a secret.
+fn part_query(text: &mut String) -> Option<Secret> {
+    let start = text.find('?')?;
+    let query = has_secret(&text[start..]).then(|| text.split_off(start))?;
+    Some(Secret::from(query.as_str()))
+}
+
+/// User and password, in other words where these would lead to another secret: `cmd` is a user here, and
+/// its password no command.
+fn in_no_reference(credentials: &str) -> Secret {
+    let secret = Secret::from(credentials);
+    match (Vault::is_clear(&secret), credentials.as_bytes().first()) {
+        (false, Some(first)) => Secret::from(format!("%{first:02X}{}", &credentials[1..]).as_str()),
+        _ => secret,
     }
 }
 
@@ -125,13 +166,29 @@ impl Entry for Api {
     }
 
     fn secrets(&mut self) -> Vec<&mut Secret> {
-        self.part_credentials();
+        self.part_secrets();
         let all = [
             &mut self.url_credentials,
+            &mut self.url_query,
+            &mut self.endpoint_query,
             &mut self.api_key,
             &mut self.htpasswd_pass,
         ];
         all.into_iter().flatten().collect()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        // Before an `@` stands what is a secret.
+        let place = authority.rsplit('@').next().unwrap_or_default();
+        let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+        let user = self.htpasswd_user.as_deref();
+        user.into_iter().chain([host]).collect()
+    }
+
+    fn holder(_: &str) -> Option<&str> {
+        None
     }
 }
 
@@ -146,15 +203,32 @@ mod tests {
             "http://u@h:80",
             "https://h/a?b=c@d",
             "https://a@b:c@h",
+            "https://u:p@h/a?b=c&token=u:p#x?y",
+            "https://h#x?y",
         ] {
             let mut api: Api = serde_json::from_value(serde_json::json!({"url": url})).unwrap();
-            api.part_credentials();
+            api.health_check_endpoint = Some(format!("/{}", &url[8..]));
+            api.part_secrets();
             assert_eq!(api.address(), url);
+            assert_eq!(api.endpoint().unwrap(), format!("/{}", &url[8..]));
             assert!(
                 !api.url.contains("u:p") && !api.url.contains("b:c"),
                 "{}",
                 api.url
             );
+        }
+    }
+
+    #[test]
+    fn credentials_are_no_reference() {
+        for user in ["cmd", "file", "env", "sealed"] {
+            let url = format!("https://{user}:v1:x@h");
+            let mut api: Api = serde_json::from_value(serde_json::json!({"url": url})).unwrap();
+            api.part_secrets();
+            assert!(Vault::is_clear(api.url_credentials.as_ref().unwrap()));
+            let address = reqwest::Url::parse(&api.address()).unwrap();
+            let decoded = percent_encoding::percent_decode_str(address.username());
+            assert_eq!(decoded.decode_utf8().unwrap(), user);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A map of aliases to what was configured under them, kept in one file.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Cached, DataDirectory, JsonFile};
 use crate::error::Error;
-use crate::secret::{Secret, Vault, remember};
+use crate::secret::{Secret, Vault, note_names, remember_of};
 
 /// What a catalogue holds. It serialises to an object; a field that is `null` is not written.
 pub trait Entry: Clone + Serialize + DeserializeOwned {
@@ -22,6 +23,10 @@ pub trait Entry: Clone + Serialize + DeserializeOwned {
     fn unknown(alias: &str) -> Error;
     /// Its secrets, each as it stands in the file.
     fn secrets(&mut self) -> Vec<&mut Secret>;
+    /// The user and the host that it names.
+    fn names(&self) -> Vec<&str>;
+    /// The alias of the server that holds its secrets, if it is one.
+    fn holder(alias: &str) -> Option<&str>;
 }
 
 /// The file's shape. Entries stay as they are read, so that unknown fields outlive a change.
@@ -54,6 +59,34 @@ impl<E: Entry> Catalogue<E> {
         E::deserialize(entry).map_err(|error| self.unreadable(alias, &error))
     }
 
+    /// Whether anything is configured as `alias`, be it readable or not.
+    pub fn has(&self, alias: &str) -> Result<bool, Error> {
+        Ok(self.entries()?.contains_key(alias))
+    }
+
+    /// Whether there is a file.
+    pub fn is_there(&self) -> bool {
+        self.file.signature().is_some()
+    }
+
+    /// Refuses to call something new what it may not be called. What has its name already keeps it.
+    pub fn check_alias(&self, alias: &str) -> Result<(), Error> {
+        if self.has(alias)? {
+            return Ok(());
+        }
+        super::check_alias(alias)
+    }
+
+    /// The entries that can be read and are meant, by alias.
+    pub fn matching(&self, is_meant: impl Fn(&E) -> bool) -> Result<Vec<(String, E)>, Error> {
+        let entries = self.entries()?;
+        let read = entries.iter().filter_map(|(alias, entry)| {
+            let entry = E::deserialize(entry).ok().filter(&is_meant)?;
+            Some((alias.clone(), entry))
+        });
+        Ok(read.collect())
+    }
+
     /// Every entry that can be read, by alias, in the order in which they were added.
     pub fn list(&self) -> Result<Vec<(String, E)>, Error> {
         let mut listed = Vec::new();
@@ -81,7 +114,13 @@ impl<E: Entry> Catalogue<E> {
     /// Adds or updates an entry, its secrets encrypted; fields that this version does not know are kept.
     /// Says whether it was new.
     pub fn put(&self, alias: &str, entry: &E) -> Result<bool, Error> {
-        let new = fields(&self.sealed(entry.clone())?.0)?;
+        let mut clear = entry.clone();
+        for secret in clear.secrets() {
+            if Vault::is_clear(secret) {
+                remember_of(E::holder(alias), secret.expose());
+            }
+        }
+        let new = fields(&self.sealed(clear)?.0)?;
         self.file.update(|entries: &mut Entries| {
             let added = !entries.contains_key(alias);
             let entry = entries.entry(alias).or_insert_with(|| Map::new().into());
@@ -141,7 +180,9 @@ impl<E: Entry> Catalogue<E> {
         for (alias, mut entry) in self.list().unwrap_or_default() {
             for secret in entry.secrets() {
                 match self.vault.unseal(secret) {
-                    Ok(text) if !Vault::is_reference(secret) => remember(&text),
+                    Ok(text) if !Vault::is_reference(secret) => {
+                        remember_of(E::holder(&alias), &text);
+                    }
                     Ok(_) => {}
                     Err(error) => tracing::warn!("{} `{alias}`: {error}", E::NOUN),
                 }
@@ -170,13 +211,29 @@ impl<E: Entry> Catalogue<E> {
     }
 
     fn entries(&self) -> Result<Arc<Entries>, Error> {
-        self.cache.of(&self.file, || self.file.read())
+        self.cache.of(&self.file, || {
+            let entries: Entries = self.file.read()?;
+            note_names(self.file.path(), names::<E>(&entries));
+            Ok(entries)
+        })
     }
 
     fn unreadable(&self, alias: &str, error: &serde_json::Error) -> Error {
         let reason = format!("the entry `{alias}` is not a {}: {error}", E::NOUN);
         Error::storage(self.file.path(), "read", reason)
     }
+}
+
+/// What is shown everywhere, and therefore is no secret.
+fn names<E: Entry>(entries: &Entries) -> BTreeSet<String> {
+    let mut names: BTreeSet<_> = entries.keys().cloned().collect();
+    for entry in entries.values() {
+        if let Ok(entry) = E::deserialize(entry) {
+            let given = entry.names().into_iter().filter(|name| !name.is_empty());
+            names.extend(given.map(ToOwned::to_owned));
+        }
+    }
+    names
 }
 
 fn fields<E: Entry>(entry: &E) -> Result<Map<String, Value>, Error> {

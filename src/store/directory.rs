@@ -54,6 +54,11 @@ impl DataDirectory {
         Ok(path)
     }
 
+    /// Has a user told something by the next answer.
+    pub fn add_notice(&self, notice: String) {
+        self.notices.add(notice);
+    }
+
     /// What a user has not been told yet.
     pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.notices.0))

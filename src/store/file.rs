@@ -83,14 +83,24 @@ impl JsonFile {
         })
     }
 
-    /// Reads the file; a missing or empty one is the default.
+    /// Reads the file; a missing one is the default.
     ///
     /// One that does not parse is set aside under a dated name, and the backup is used if there is one.
     pub fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
         match parse(&self.path)? {
             Parsed::Good(value) => Ok(value),
+            Parsed::Missing => Ok(T::default()),
             // Under the lock, so that only one process sets it aside.
             Parsed::Broken(_) => self.lock()?.read(),
+        }
+    }
+
+    /// The same, telling whether the file is there.
+    pub fn read_present<T: DeserializeOwned + Default>(&self) -> Result<Option<T>, Error> {
+        match parse(&self.path)? {
+            Parsed::Good(value) => Ok(Some(value)),
+            Parsed::Missing => Ok(None),
+            Parsed::Broken(_) => self.lock()?.read().map(Some),
         }
     }
 
@@ -181,13 +191,12 @@ pub(crate) fn sibling(path: &Path, extension: &str) -> PathBuf {
 fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Parsed::Good(T::default()));
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Parsed::Missing),
         Err(error) => return Err(Error::storage(path, "read", &error)),
     };
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Parsed::Good(T::default()));
+        // Nobody writes such a one: what was in it is lost.
+        return Ok(Parsed::Broken("it is empty".to_owned()));
     }
     Ok(match serde_json::from_slice(&bytes) {
         Ok(value) => Parsed::Good(value),
@@ -197,6 +206,7 @@ fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error>
 
 enum Parsed<T> {
     Good(T),
+    Missing,
     Broken(String),
 }
 
@@ -206,6 +216,7 @@ impl Locked<'_> {
         let file = self.file;
         let problem = match parse(&file.path)? {
             Parsed::Good(value) => return Ok(value),
+            Parsed::Missing => return Ok(T::default()),
             Parsed::Broken(problem) => problem,
         };
         if file.stays {
@@ -217,7 +228,7 @@ impl Locked<'_> {
             .map_err(|error| Error::storage(&file.path, "set aside", &error))?;
         let rescued = match &file.backup {
             Some(backup) => match parse(backup)? {
-                Parsed::Good(value) if backup.exists() => {
+                Parsed::Good(value) => {
                     // In its place again, or the next reader would find nothing there.
                     fs::read(backup)
                         .and_then(|bytes| file.write_durably(&bytes))

@@ -1,5 +1,6 @@
 //! The data files: JSON, replaced atomically, shared by several processes.
 
+mod alias;
 pub mod apis;
 mod cached;
 mod catalogue;
@@ -11,6 +12,7 @@ mod replace;
 pub mod servers;
 mod spool;
 
+pub use alias::check_alias;
 pub use cached::Cached;
 pub use catalogue::{Catalogue, Entry};
 pub use directory::DataDirectory;

@@ -19,7 +19,7 @@ pub struct Owner {
 impl Owner {
     /// Registers this process in the data directory.
     pub fn claim(data: &DataDirectory) -> Result<Self, Error> {
-        let directory = data.subdirectory("owners")?;
+        let directory = data.subdirectory(DIRECTORY)?;
         loop {
             let id = format!("{}-{}", std::process::id(), crate::random::hex::<4>());
             let path = path_of(&directory, &id);
@@ -47,25 +47,12 @@ impl Owner {
 
     /// Whether the process that registered as `id` still runs.
     pub fn is_alive(&self, id: &str) -> bool {
-        // An ID from a file must not lead out of the directory.
-        let is_name = !id.is_empty()
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        id == self.id || is_name && self.seize(id).is_err()
+        id == self.id || is_held(&self.directory, id)
     }
 
-    /// Takes the lock of a process that is gone. Only a missing file or a lock that can be had proves
-    /// that it is.
-    fn seize(&self, id: &str) -> Result<Option<File>, Alive> {
-        match OpenOptions::new()
-            .write(true)
-            .open(path_of(&self.directory, id))
-        {
-            Ok(file) => file.try_lock().map(|()| Some(file)).map_err(|_| Alive),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(_) => Err(Alive),
-        }
+    /// The same for somebody who has not registered in that data directory.
+    pub fn lives(data_dir: &Path, id: &str) -> bool {
+        is_held(&data_dir.join(DIRECTORY), id)
     }
 
     /// Removes the files of processes that are gone. Their names stay dead: a missing file is no proof of life.
@@ -79,11 +66,30 @@ impl Owner {
             if let Some(id) = name.to_string_lossy().strip_suffix(SUFFIX)
                 && id != self.id
                 // Held while the file goes: a process that is just registering finds it gone, and begins anew.
-                && let Ok(Some(_lock)) = self.seize(id)
+                && let Ok(Some(_lock)) = seize(&self.directory, id)
             {
                 let _ = fs::remove_file(entry.path());
             }
         }
+    }
+}
+
+fn is_held(directory: &Path, id: &str) -> bool {
+    // An ID from a file must not lead out of the directory.
+    let is_name = !id.is_empty()
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_name && seize(directory, id).is_err()
+}
+
+/// Takes the lock of a process that is gone. Only a missing file or a lock that can be had proves
+/// that it is.
+fn seize(directory: &Path, id: &str) -> Result<Option<File>, Alive> {
+    match OpenOptions::new().write(true).open(path_of(directory, id)) {
+        Ok(file) => file.try_lock().map(|()| Some(file)).map_err(|_| Alive),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(_) => Err(Alive),
     }
 }
 
@@ -96,6 +102,7 @@ impl Drop for Owner {
     }
 }
 
+const DIRECTORY: &str = "owners";
 const SUFFIX: &str = ".lock";
 
 fn path_of(directory: &Path, id: &str) -> PathBuf {

@@ -127,6 +127,14 @@ impl Entry for Server {
         ];
         all.into_iter().flatten().collect()
     }
+
+    fn names(&self) -> Vec<&str> {
+        vec![&self.user, &self.host]
+    }
+
+    fn holder(alias: &str) -> Option<&str> {
+        Some(alias)
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The orchestrator itself: its log, its pool, its state.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -8,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Count, Nothing, Parameters};
+use crate::config::{Config, Origin};
 use crate::error::Error;
 use crate::job::{JobId, QueueStats};
 use crate::logging::Line;
@@ -73,6 +75,8 @@ struct Diagnosis {
     data_dir: PathBuf,
     uptime_ms: u64,
     warnings: Vec<String>,
+    /// Where settings come from, by variable; those with their defaults only if asked for.
+    origins: BTreeMap<&'static str, Origin>,
     /// Data files that were found broken: names in the data directory.
     set_aside: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,11 +174,26 @@ impl Orchestrator {
             version: env!("CARGO_PKG_VERSION"),
             data_dir: self.config().data_dir.clone(),
             uptime_ms: millis(self.uptime()),
-            warnings: self.config().warnings.clone(),
+            warnings: self.warnings(),
+            origins: self.origins(verbose),
             set_aside: self.data().set_aside(),
             settings: verbose.then(|| self.settings()),
             errors: verbose.then(|| self.last_errors()),
         })
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let Config {
+            warnings, ignored, ..
+        } = self.config();
+        let settings = warnings.iter().chain(ignored).cloned();
+        settings.chain(self.guard().policies().problem()).collect()
+    }
+
+    fn origins(&self, with_defaults: bool) -> BTreeMap<&'static str, Origin> {
+        let mut origins = self.config().origins.clone();
+        origins.retain(|_, origin| with_defaults || *origin != Origin::Default);
+        origins
     }
 
     fn settings(&self) -> Settings {

@@ -100,11 +100,14 @@ impl Orchestrator {
     )]
     async fn api_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         named("alias", &add.alias)?;
+        self.apis().check_alias(&add.alias)?;
         self.guard().may_configure("api_add")?;
         let alias = add.alias;
         let mut api = Api {
             url: add.url,
             url_credentials: None,
+            url_query: None,
+            endpoint_query: None,
             health_check_endpoint: add.health_check_endpoint,
             health_check_method: add.health_check_method,
             auth_method: add.auth_method,
@@ -115,9 +118,10 @@ impl Orchestrator {
             htpasswd_pass: add.htpasswd_pass,
             notes: add.notes,
         };
+        self.may_give_keys(&alias, &api).await?;
         // What could never be asked is not taken.
         Request::of(&api)?;
-        api.part_credentials();
+        api.part_secrets();
         let added = {
             let (apis, alias, api) = (Arc::clone(self.apis()), alias.clone(), api.clone());
             blocking(move || apis.put(&alias, &api)).await?
@@ -221,6 +225,25 @@ impl Orchestrator {
         call: Call,
     ) -> Result<Reply, Error> {
         self.check(&call, &Request::get(&url)?, Some(&alias)).await
+    }
+
+    /// Refuses secrets that only a person may refer to, unless the same API has them already.
+    async fn may_give_keys(&self, alias: &str, api: &Api) -> Result<(), Error> {
+        let given = [
+            ("api_key", api.api_key.clone()),
+            ("htpasswd_pass", api.htpasswd_pass.clone()),
+        ];
+        let mut parted = api.clone();
+        parted.part_secrets();
+        let mut kept = Vec::new();
+        if let Ok(mut entry) = self.apis().get(alias) {
+            let secrets = entry.secrets().into_iter();
+            kept.extend(secrets.map(|secret| secret.clone()));
+            if entry.url != parted.url {
+                kept.clear();
+            }
+        }
+        self.may_give(Api::FILE, given, kept).await
     }
 
     async fn check(

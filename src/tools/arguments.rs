@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::lenient::in_words;
 use crate::audit;
 use crate::error::Error;
 
@@ -119,15 +120,14 @@ fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
     } else if let Some(rest) = message.strip_prefix("missing field `") {
         (within(quoted(rest)), "is missing".to_owned(), None)
     } else {
-        let expected = message
-            .split_once(", expected ")
-            .map(|(_, expected)| expected.to_owned());
+        let (given, expected) = in_words(message);
         let name = path.split(['.', '[']).next().unwrap_or_default();
-        let problem = match &expected {
+        let problem = match (&expected, audit::is_secret(name)) {
+            (Some(expected), false) => format!("{given}; expected {expected}"),
+            (None, false) => given,
             // The message quotes what was given.
-            _ if !audit::is_secret(name) => format!("is not acceptable: {message}"),
-            Some(expected) => format!("is not acceptable: expected {expected}"),
-            None => "is not acceptable".to_owned(),
+            (Some(expected), true) => format!("is not acceptable; expected {expected}"),
+            (None, true) => "is not acceptable".to_owned(),
         };
         (path.to_owned(), problem, expected)
     }
@@ -135,6 +135,10 @@ fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
 
 /// The known name that an unknown one was most likely meant to be.
 fn nearest<'e>(name: &str, expected: &'e str) -> Option<&'e str> {
+    // Nobody misspells at such length, and comparing takes as long.
+    if name.len() > 64 {
+        return None;
+    }
     let known = expected.split('`').skip(1).step_by(2);
     let known: Vec<_> = known.collect();
     let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");

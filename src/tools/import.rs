@@ -106,20 +106,26 @@ impl Orchestrator {
             ssh_config_host: Some(name.clone()),
             ..Server::default()
         };
+        let broken = |name: &str, error: &Error| Host {
+            name: name.to_owned(),
+            way: error.to_string(),
+            state: State::Broken,
+            notes: Vec::new(),
+        };
+        if let Err(error) = self.servers().check_alias(&name) {
+            return Ok(broken(&name, &error));
+        }
         let (way, notes) = match self.pool().way(&name, &server).await {
             Ok(told) => told,
-            Err(error) => {
-                return Ok(Host {
-                    name,
-                    way: error.to_string(),
-                    state: State::Broken,
-                    notes: Vec::new(),
-                });
-            }
+            Err(error) => return Ok(broken(&name, &error)),
         };
         let state = match self.servers().get(&name) {
             Ok(_) => State::Known,
             Err(Error::UnknownAlias { .. }) if add => {
+                let guard = self.guard();
+                if let Err(error) = guard.may_put(&name, &server, "server_import").await {
+                    return Ok(broken(&name, &error));
+                }
                 self.put_server(name.clone(), server).await?;
                 State::Added
             }

@@ -7,7 +7,9 @@ mod admin;
 mod apis;
 mod arguments;
 mod exec;
+mod given;
 mod import;
+mod lenient;
 mod logs;
 mod monitor;
 mod output;
@@ -25,6 +27,8 @@ use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
 use rmcp::service::Peer;
+
+pub(crate) use lenient::settle;
 
 pub use arguments::{Count, Nothing, Parameters, Seconds};
 

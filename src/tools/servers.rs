@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::{Nothing, Parameters};
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::secret::{Secret, Vault};
+use crate::secret::{Secret, Vault, rarity};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
 use crate::ssh::{Charset, check_totp, has_agent};
-use crate::store::blocking;
 use crate::store::servers::{Server, Shown};
+use crate::store::{Entry, blocking};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -30,7 +30,7 @@ struct Add {
     user: Option<String>,
     /// Private key on this machine, OpenSSH or PEM. A certificate beside it (-cert.pub) is used.
     key_path: Option<String>,
-    /// What the key is encrypted with. Secrets may be references: env:NAME, file:/path, cmd:COMMAND.
+    /// What the key is encrypted with. Secrets may be references: env:NAME, file:~/path.
     passphrase: Option<Secret>,
     /// Password.
     password: Option<Secret>,
@@ -152,6 +152,25 @@ impl Add {
     }
 }
 
+fn secrets_of(server: &Server) -> [(&'static str, Option<Secret>); 3] {
+    [
+        ("password", server.password.clone()),
+        ("passphrase", server.passphrase.clone()),
+        ("totpSecret", server.totp_secret.clone()),
+    ]
+}
+
+/// What somebody has to know of secrets that cannot be kept out of all texts.
+fn warnings(
+    secrets: impl IntoIterator<Item = (&'static str, Option<Secret>)>,
+) -> impl Iterator<Item = String> {
+    secrets.into_iter().filter_map(|(name, secret)| {
+        let secret = secret.filter(Vault::is_clear)?;
+        let warning = rarity(secret.expose()).warning()?;
+        Some(format!("the {name} {warning}"))
+    })
+}
+
 /// Refuses what is no SHA-256 fingerprint.
 pub(super) fn fingerprinted(parameter: &str, value: &str) -> Result<(), Error> {
     if host_key::is_fingerprint(value) {
@@ -188,8 +207,14 @@ impl Orchestrator {
     )]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         let (alias, server) = add.validated()?;
-        self.guard().may_change(&alias, "server_add")?;
-        let put = self.put_server(alias, server).await?;
+        self.servers().check_alias(&alias)?;
+        self.guard().may_put(&alias, &server, "server_add").await?;
+        self.may_give_secrets(&alias, &server).await?;
+        let secrets = secrets_of(&server);
+        let mut put = self.put_server(alias, server).await?;
+        // Read anew, for its own names are known then.
+        self.servers().list()?;
+        put.notes.extend(warnings(secrets));
         let mut text = format!(
             "server `{}` {}",
             put.alias,
@@ -235,13 +260,26 @@ impl Orchestrator {
         &self,
         Parameters(Remove { alias }): Parameters<Remove>,
     ) -> Result<Reply, Error> {
-        self.guard().may_change(&alias, "server_remove")?;
+        self.guard().may_remove(&alias, "server_remove")?;
         {
             let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
             blocking(move || servers.remove(&alias)).await?;
         }
         self.pool().reconfigure(&alias);
         Reply::new(format!("server `{alias}` removed"), &Removed { alias })
+    }
+
+    /// Refuses secrets that only a person may refer to, unless the same server has them already.
+    async fn may_give_secrets(&self, alias: &str, server: &Server) -> Result<(), Error> {
+        let kept = self.servers().get(alias).ok();
+        let is_same = |kept: &Server| {
+            kept.place() == server.place()
+                && (&kept.jump, &kept.ssh_config_host) == (&server.jump, &server.ssh_config_host)
+        };
+        let kept = kept.filter(is_same).map(|kept| secrets_of(&kept));
+        let kept = kept.into_iter().flatten().filter_map(|(_, kept)| kept);
+        self.may_give(Server::FILE, secrets_of(server), kept.collect())
+            .await
     }
 
     /// Keeps a server, and drops the connections of the one that it replaces.
@@ -258,6 +296,7 @@ impl Orchestrator {
             let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
             blocking(move || servers.put(&alias, &server)).await?
         };
+        self.guard().remember_read_only();
         self.pool().reconfigure(&alias);
         Ok(Put {
             alias,

@@ -12,7 +12,8 @@ use crate::server::Orchestrator;
 use crate::sftp::transfer::{self, Direction, Entry, Request};
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter")]
 struct Transfer {
     /// Server alias.
     alias: String,
@@ -30,10 +31,17 @@ struct Transfer {
     /// Compare checksums of both sides.
     #[serde(default)]
     verify: bool,
+    /// Write into the existing file (same inode).
+    #[serde(default, rename = "inPlace")]
+    in_place: bool,
+    /// Upload into directories that are links on the server.
+    #[serde(default)]
+    follow_directory_links: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter")]
 struct Transfers {
     /// Server alias.
     alias: String,
@@ -49,6 +57,23 @@ struct Transfers {
     /// Compare checksums of both sides.
     #[serde(default)]
     verify: bool,
+    /// Write into the existing file (same inode).
+    #[serde(default, rename = "inPlace")]
+    in_place: bool,
+    /// Upload into directories that are links on the server.
+    #[serde(default)]
+    follow_directory_links: bool,
+}
+
+/// A download goes through no link: who made it is not known.
+fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
+    if follows && direction == Direction::Download {
+        return Err(Error::invalid(
+            "followDirectoryLinks",
+            "is for uploads only",
+        ));
+    }
+    Ok(())
 }
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
@@ -76,17 +101,19 @@ impl Orchestrator {
             rappel,
             background,
             verify,
+            in_place,
+            follow_directory_links,
         } = arguments;
-        for (name, path) in [("local", &local), ("remote", &remote)] {
-            if path.is_empty() {
-                return Err(Error::invalid(name, "is empty"));
-            }
-        }
+        check_links(direction, follow_directory_links)?;
         let operation = Operation::Transfer(Request {
             direction,
             entries: vec![Entry { local, remote }],
             patterns: false,
-            options: transfer::Options { verify },
+            options: transfer::Options {
+                verify,
+                in_place,
+                follow_directory_links,
+            },
             part: None,
         });
         let options = Options {
@@ -117,22 +144,15 @@ impl Orchestrator {
         if entries.is_empty() {
             return Err(Error::invalid("files", "is empty"));
         }
-        for (index, entry) in entries.iter().enumerate() {
-            for (name, path) in [("local", &entry.local), ("remote", &entry.remote)] {
-                if path.is_empty() {
-                    return Err(Error::invalid(
-                        &format!("files[{index}].{name}"),
-                        "is empty",
-                    ));
-                }
-            }
-        }
+        check_links(transfers.direction, transfers.follow_directory_links)?;
         let operation = Operation::Transfer(Request {
             direction: transfers.direction,
             entries,
             patterns: true,
             options: transfer::Options {
                 verify: transfers.verify,
+                in_place: transfers.in_place,
+                follow_directory_links: transfers.follow_directory_links,
             },
             part: None,
         });

@@ -75,6 +75,8 @@ impl Orchestrator {
         let place = shown.place();
         let mut text = format!("server `{alias}` at {place} presents {presents}; known: {knows}");
         if let Some(wanted) = &fingerprint {
+            let guard = self.guard();
+            guard.may_trust(&alias, wanted, "server_trust").await?;
             let (servers, shown) = (Arc::clone(self.servers()), Arc::clone(&shown));
             let (name, wanted) = (alias.clone(), wanted.clone());
             let is_trusted = blocking(move || {

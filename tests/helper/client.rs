@@ -234,7 +234,11 @@ impl RawProcess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr);
-        let mut child = command.spawn().unwrap();
+        Self::of(command.spawn().unwrap())
+    }
+
+    /// A process whose standard input and output are pipes.
+    pub fn of(mut child: Child) -> Self {
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         Self {
             stdin: child.stdin.take(),
@@ -254,6 +258,12 @@ impl RawProcess {
 
     /// The next line of standard output, which has to be JSON.
     pub async fn receive(&mut self) -> Value {
+        let line = self.receive_text().await;
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in: {line}"))
+    }
+
+    /// The next line of standard output as it stands.
+    pub async fn receive_text(&mut self) -> String {
         let line = tokio::time::timeout(Duration::from_secs(20), self.stdout.next_line()).await;
         let line = line
             .expect("an answer comes")
@@ -261,7 +271,7 @@ impl RawProcess {
             .expect("standard output is open");
         self.heard.push_str(&line);
         self.heard.push('\n');
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in: {line}"))
+        line
     }
 
     /// The answer to request `id`, whatever comes before it.

@@ -101,7 +101,8 @@ impl McpClient {
 
     /// The entry that it gets where nothing else is asked for.
     pub fn plain_entry(&self) -> Value {
-        let mut entry = json!({"command": BINARY, "args": []});
+        let env = json!({"MCP_DATA_DIR": "~/.config/mcp-orchestrator"});
+        let mut entry = json!({"command": BINARY, "args": [], "env": env});
         if self.names_transport {
             entry["type"] = "stdio".into();
         }

@@ -7,6 +7,7 @@ mod disk;
 mod http;
 mod pm2;
 mod proxy;
+pub mod rogue;
 mod sshd;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub struct Stage {
     pub server: EmbeddedServer,
     pub data: Folder,
     pub home: Folder,
+    files: Folder,
 }
 
 impl Stage {
@@ -40,7 +42,7 @@ impl Stage {
     }
 
     pub async fn set_with(change: impl FnOnce(&mut mcp_sftp_orchestrator::config::Config)) -> Self {
-        let (data, home) = (directory(), directory());
+        let (data, home, files) = (directory(), directory(), directory());
         let server = EmbeddedServer::start(home.path(), None).await.unwrap();
         let client = Client::in_process(data.path(), change).await;
         client.add("web1", &server).await;
@@ -49,6 +51,7 @@ impl Stage {
             server,
             data,
             home,
+            files,
         }
     }
 
@@ -68,9 +71,9 @@ impl Stage {
         text(&self.home.path().join(name))
     }
 
-    /// A path in the data folder's neighbourhood on this machine, as an argument.
+    /// A path on this machine, as an argument.
     pub fn local(&self, name: &str) -> String {
-        text(&self.data.path().join("local").join(name))
+        text(&self.files.path().join("local").join(name))
     }
 }
 

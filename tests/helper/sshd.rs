@@ -35,6 +35,25 @@ impl Sshd {
         Self::start_as(prepare, false)
     }
 
+    /// Starts an sshd that refuses SFTP requests of these kinds.
+    pub fn refusing(requests: &str) -> Self {
+        Self::start_with(&format!("Subsystem sftp internal-sftp -P {requests}"))
+    }
+
+    /// Starts an sshd whose SFTP server is run by this command line, at the end of which it stands.
+    pub fn serving_files_by(command: &str) -> Self {
+        let places = [
+            "/usr/lib/openssh",
+            "/usr/libexec/openssh",
+            "/usr/lib/ssh",
+            "/usr/libexec",
+        ];
+        let mut programs = places.iter().map(|place| format!("{place}/sftp-server"));
+        let program = programs.find(|program| Path::new(program).exists());
+        let program = program.expect("OpenSSH's SFTP server is installed with sshd");
+        Self::start_with(&format!("Subsystem sftp {command} {program}"))
+    }
+
     /// Starts an sshd whose user is held by permissions, be he root.
     pub fn start_bound() -> Self {
         Self::start_as(|_| String::new(), true)
@@ -225,13 +244,18 @@ fn sshds() -> impl Iterator<Item = (u32, u32)> {
 
 fn start(directory: &Path, port: u16, extra: &str, is_bound: bool) -> Option<Child> {
     let shown = directory.display();
+    let subsystem = if extra.contains("Subsystem sftp") {
+        ""
+    } else {
+        "Subsystem sftp internal-sftp"
+    };
     // Only the first line of this kind counts.
     let environment = extra.strip_prefix("SetEnv ").unwrap_or_default();
     let configuration = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {shown}/host\n\
          AuthorizedKeysFile {shown}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-         MaxStartups 100\nSubsystem sftp internal-sftp\nSetEnv HOME={shown} {environment}\n{extra}\n"
+         MaxStartups 100\n{subsystem}\nSetEnv HOME={shown} {environment}\n{extra}\n"
     );
     // With a home directory of its own, so that nobody's shell start-up files are in the way.
     std::fs::write(directory.join("config"), configuration).unwrap();

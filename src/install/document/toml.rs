@@ -68,8 +68,15 @@ fn merge(table: &mut dyn TableLike, fields: &Map<String, Value>) -> Result<(), S
     for (key, new) in fields {
         match (table.get_mut(key), new) {
             (Some(present), Value::Object(fields)) if present.is_table_like() => {
-                let present = present.as_table_like_mut();
-                merge(present.expect("it has just been seen to be one"), fields)?;
+                let table = present.as_table_like_mut();
+                let table = table.expect("it has just been seen to be one");
+                let count = table.len();
+                merge(table, fields)?;
+                let has_more = table.len() > count;
+                // The space before its end would stand before the comma.
+                if let Some(inline) = present.as_inline_table_mut().filter(|_| has_more) {
+                    inline.fmt();
+                }
             }
             (Some(present), new) if reads_as(present, new) => {}
             (present, new) => {

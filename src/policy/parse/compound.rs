@@ -78,7 +78,7 @@ impl Parser {
             && let Some(end) = self.arithmetic_end(2)?
         {
             let word = self.arithmetic(2, end)?;
-            return Ok(Kind::Test(vec![word]));
+            return Ok(Kind::Number(word));
         }
         self.expect("(")?;
         let list = self.list()?;

@@ -1,6 +1,6 @@
 //! What begins with `$` or a backtick.
 
-use super::super::syntax::{Change, List, Piece, Word};
+use super::super::syntax::{Case, Change, List, Part, Piece, Replacing, Variable, Word};
 use super::{Fault, Parsed, Parser};
 
 impl Parser {
@@ -25,23 +25,20 @@ impl Parser {
                 self.expect("'")?;
                 return self.ansi(word);
             }
+            // What `$((…))` was once.
+            Some('[') => {
+                self.expect("[")?;
+                Piece::Number(self.nested(|inner| inner.pieces(']', true))?)
+            }
             // `$"…"` is a translated text.
             Some('"') if !quoted => return Ok(()),
             Some(next) if next.is_ascii_alphabetic() || next == '_' => {
                 let name = self.name()?;
-                Piece::Variable {
-                    name,
-                    change: Change::None,
-                    quoted,
-                }
+                Piece::Variable(Box::new(plain(name, quoted)))
             }
             Some(next) if next.is_ascii_digit() || "@*#?$!-".contains(next) => {
                 self.next()?;
-                Piece::Variable {
-                    name: next.to_string(),
-                    change: Change::None,
-                    quoted,
-                }
+                Piece::Variable(Box::new(plain(next.to_string(), quoted)))
             }
             _ if quoted => Piece::Quoted('$'),
             _ => Piece::Bare('$'),
@@ -65,47 +62,105 @@ impl Parser {
     /// The rest of `${…}`.
     fn parameter(&mut self, quoted: bool) -> Parsed<Piece> {
         let counted = self.sees("#") && !self.sees("#}") && self.take("#");
-        let indirect = self.sees("!") && !self.sees("!}") && self.take("!");
+        let is_indirect = self.sees("!") && !self.sees("!}") && self.take("!");
         let mut name = self.name()?;
         if name.is_empty() {
             name.push(self.some()?);
         }
-        let mut subscript = Word::new();
+        let mut variable = plain(name, quoted);
+        variable.is_indirect = is_indirect;
         if self.take("[") {
             let element = self.pieces(']', false)?;
-            if matches!(element[..], [Piece::Bare('@' | '*')]) && !counted {
-                // All elements are words of their own.
-                name.push_str("[@]");
-            } else if element
-                .iter()
-                .any(|piece| !matches!(piece, Piece::Bare(_) | Piece::Quoted(_)))
-            {
-                subscript = element;
-            }
+            variable.part = match element[..] {
+                [Piece::Bare('@')] => Part::Each,
+                [Piece::Bare('*')] => Part::Joined,
+                _ => Part::Element(element),
+            };
         }
-        let colon = self.sees(":") && self.take(":");
-        let operator = match self.peek() {
-            Some(next @ ('-' | '=' | '?' | '+')) => {
-                self.next()?;
-                Some(next)
+        variable.change = if counted {
+            self.pieces('}', quoted)?;
+            Change::Length
+        } else {
+            self.change(quoted)?
+        };
+        Ok(Piece::Variable(Box::new(variable)))
+    }
+
+    /// What is done to the value, up to the brace.
+    fn change(&mut self, quoted: bool) -> Parsed<Change> {
+        let colon = self.take(":");
+        if let Some(next @ ('-' | '=' | '?' | '+')) = self.peek() {
+            self.next()?;
+            let word = self.pieces('}', quoted)?;
+            return Ok(match next {
+                '?' => Change::Demand(word),
+                '+' => Change::Instead(word),
+                other => Change::Default(word, other == '='),
+            });
+        }
+        if colon {
+            let (start, length) = halves(self.pieces('}', true)?, ':');
+            return Ok(Change::Slice(start, length));
+        }
+        if self.take("}") {
+            return Ok(Change::None);
+        }
+        let start = self.at;
+        match self.pattern_change(quoted) {
+            // A lone quote in it, which only some shells take for one.
+            Err(Fault::Syntax) if quoted => {
+                self.at = start;
+                Ok(Change::Other(self.pieces('}', true)?))
             }
-            _ => None,
-        };
-        let rest = self.pieces('}', quoted)?;
-        let change = match operator {
-            _ if counted => Change::Demand,
-            _ if indirect => Change::Other(rest),
-            _ if !subscript.is_empty() => Change::Other(subscript),
-            Some('-' | '=') => Change::Default(rest),
-            Some('?') => Change::Demand,
-            Some('+') => Change::Instead(rest),
-            _ if rest.is_empty() && !colon => Change::None,
-            _ => Change::Other(rest),
-        };
-        Ok(Piece::Variable {
-            name,
-            change,
-            quoted,
+            change => change,
+        }
+    }
+
+    /// A change that a pattern says; patterns are read as if they stood in no quotes.
+    fn pattern_change(&mut self, quoted: bool) -> Parsed<Change> {
+        Ok(match self.some()? {
+            sign @ ('#' | '%') => Change::Trim {
+                at_end: sign == '%',
+                longest: self.take(if sign == '%' { "%" } else { "#" }),
+                pattern: self.pieces('}', false)?,
+            },
+            '/' => {
+                let how = match self.peek() {
+                    Some('/') => Replacing::Every,
+                    Some('#') => Replacing::AtStart,
+                    Some('%') => Replacing::AtEnd,
+                    _ => Replacing::First,
+                };
+                if how != Replacing::First {
+                    self.next()?;
+                }
+                let (pattern, with) = halves(self.pieces('}', false)?, '/');
+                Change::Replace {
+                    pattern,
+                    with: with.unwrap_or_default(),
+                    how,
+                }
+            }
+            sign @ ('^' | ',' | '~') => {
+                let all = self.take(sign.encode_utf8(&mut [0; 4]));
+                let rest = self.pieces('}', false)?;
+                match (sign, all) {
+                    _ if !rest.is_empty() => Change::Other(rest),
+                    ('^', true) => Change::Case(Case::Upper),
+                    ('^', false) => Change::Case(Case::FirstUpper),
+                    (',', true) => Change::Case(Case::Lower),
+                    (',', false) => Change::Case(Case::FirstLower),
+                    _ => Change::Case(Case::Swapped),
+                }
+            }
+            '@' => match super::super::syntax::bare(&self.pieces('}', false)?).as_deref() {
+                Some("U") => Change::Case(Case::Upper),
+                Some("u") => Change::Case(Case::FirstUpper),
+                Some("L") => Change::Case(Case::Lower),
+                // Quoted, or what it would be as a prompt: near enough to the value itself.
+                _ => Change::None,
+            },
+            _ => Change::Other(self.pieces('}', quoted)?),
         })
     }
 
@@ -199,9 +254,43 @@ impl Parser {
             let Some(digit) = self.peek().and_then(|next| next.to_digit(radix)) else {
                 break;
             };
-            code = code * radix + digit;
+            code = u32::saturating_mul(code, radix).saturating_add(digit);
             self.next()?;
         }
         Ok(char::from_u32(code).unwrap_or('\u{fffd}'))
+    }
+}
+
+/// A variable with nothing done to it.
+fn plain(name: String, quoted: bool) -> Variable {
+    let (name, part) = match name.as_str() {
+        "@" => (name, Part::Each),
+        "*" => ("@".to_owned(), Part::Joined),
+        _ => (name, Part::Whole),
+    };
+    Variable {
+        name,
+        is_indirect: false,
+        part,
+        change: Change::None,
+        quoted,
+    }
+}
+
+/// What stands before a sign that is not quoted, and what stands after it.
+fn halves(mut word: Word, sign: char) -> (Word, Option<Word>) {
+    let is_sign = |piece: &Piece| match piece {
+        Piece::Bare(one) => *one == sign,
+        // In an offset, everything counts as quoted.
+        Piece::Quoted(one) => sign == ':' && *one == sign,
+        _ => false,
+    };
+    match word.iter().position(is_sign) {
+        Some(at) => {
+            let mut after = word.split_off(at);
+            after.remove(0);
+            (word, Some(after))
+        }
+        None => (word, None),
     }
 }

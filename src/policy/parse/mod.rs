@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use super::syntax::List;
 use super::{MAX_DEPTH, MAX_TEXT};
+pub(super) use simple::declared;
 
 /// Why a text has no reading.
 #[derive(Clone, Copy, Debug, PartialEq)]

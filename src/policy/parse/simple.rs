@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::super::syntax::{Command, Flow, Kind, Piece, Redirect, Word, bare};
+use super::super::syntax::{Assignment, Command, Flow, Kind, Piece, Redirect, Word, bare};
 use super::super::text::is_name;
 use super::{Fault, Parsed, Parser, ends_word};
 
@@ -17,9 +17,13 @@ impl Parser {
             if let Some(redirect) = self.redirect()? {
                 redirects.push(redirect);
             } else if let Some(word) = self.word()? {
-                match assigned(word, words.is_empty()) {
-                    Ok(assignment) => assignments.push(assignment),
-                    Err(word) => words.push(word),
+                if words.is_empty() {
+                    match assignment(word) {
+                        Ok(assignment) => assignments.push(assignment),
+                        Err(word) => words.push(word),
+                    }
+                } else {
+                    words.push(word);
                 }
             } else {
                 break;
@@ -46,7 +50,7 @@ impl Parser {
     fn definition(
         &mut self,
         start: usize,
-        assignments: &[(String, Word)],
+        assignments: &[Assignment],
         words: &[Word],
     ) -> Parsed<Command> {
         let name = match words {
@@ -122,20 +126,45 @@ impl Parser {
     }
 }
 
-/// Name and value, if the word assigns and stands where that counts.
-fn assigned(mut word: Word, counts: bool) -> Result<(String, Word), Word> {
-    let equals = |piece: &Piece| matches!(piece, Piece::Bare('='));
-    let split = word.iter().position(equals).filter(|_| counts);
-    let Some((split, name)) = split.and_then(|split| Some((split, bare(&word[..split])?))) else {
+/// The name that a word assigns to, and where its value begins.
+pub(in super::super) fn declared(word: &[Piece]) -> Option<(String, usize)> {
+    let (name, _, _, split) = target(word)?;
+    Some((name, split + 1))
+}
+
+/// The assignment that the word is, if it is one.
+fn assignment(mut word: Word) -> Result<Assignment, Word> {
+    let Some((name, index, appends, split)) = target(&word) else {
         return Err(word);
     };
-    let name = name.strip_suffix('+').unwrap_or(&name);
-    // An element is taken for the whole.
-    let name = name.split('[').next().unwrap_or(name);
-    if !is_name(name) {
-        return Err(word);
-    }
-    let name = name.to_owned();
     let value = word.split_off(split + 1);
-    Ok((name, value))
+    let index = index.map(|(first, last)| word.drain(first..last).collect());
+    Ok(Assignment {
+        name,
+        index,
+        appends,
+        value,
+    })
+}
+
+/// The name, where its index stands, whether it is added to, and where the `=` is.
+#[allow(clippy::type_complexity)]
+fn target(word: &[Piece]) -> Option<(String, Option<(usize, usize)>, bool, usize)> {
+    let is =
+        |at: usize, wanted: char| matches!(word.get(at), Some(Piece::Bare(one)) if *one == wanted);
+    let ends = |piece: &Piece| matches!(piece, Piece::Bare('[' | '+' | '='));
+    let end = word.iter().position(ends)?;
+    let name = bare(&word[..end]).filter(|name| is_name(name))?;
+    let mut at = end;
+    let mut index = None;
+    if is(at, '[') {
+        let close = word[at..]
+            .iter()
+            .position(|piece| matches!(piece, Piece::Bare(']')))?;
+        index = Some((at + 1, at + close));
+        at += close + 1;
+    }
+    let appends = is(at, '+');
+    at += usize::from(appends);
+    is(at, '=').then_some((name, index, appends, at))
 }

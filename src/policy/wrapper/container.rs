@@ -1,8 +1,13 @@
 //! Commands that are run in containers.
 
-use super::super::text::Argument;
-use super::table::past_options;
-use super::{Inner, Shell};
+use super::super::options::{self, Grammar};
+use super::super::scope::Mount;
+use super::super::text::{Argument, HOME};
+use super::sandbox::mount;
+use super::{Inner, Shell, all_at};
+
+/// Letters of `run` and `exec` that take a value.
+const VALUED: &str = "acehlmpuvw";
 
 /// Options of `run` and `exec` that take no value.
 const SWITCHES: &[&str] = &[
@@ -31,56 +36,128 @@ const SWITCHES: &[&str] = &[
 
 /// `docker exec …`, `docker run …`, and the same of `compose`.
 pub(super) fn container(arguments: &[Argument]) -> Vec<Inner> {
-    let global = [
-        "host",
-        "context",
-        "config",
-        "log-level",
-        "file",
-        "project-name",
-        "profile",
-    ];
+    let global = Grammar {
+        letters: "Hclfp",
+        long: &[
+            "host",
+            "context",
+            "config",
+            "log-level",
+            "file",
+            "project-name",
+            "profile",
+            "project-directory",
+            "env-file",
+        ],
+    };
     let mut rest = arguments;
     loop {
-        (rest, _) = past_options(rest, "Hclfp", &global);
+        (_, rest) = options::leading(rest, global);
         match rest.split_first() {
             Some((verb, others)) => {
                 rest = others;
                 match &*verb.text {
                     "compose" | "container" => {}
-                    "exec" | "run" => break,
+                    "exec" | "run" | "create" => break,
+                    "unshare" => return Inner::words(others, Shell::Child),
                     _ => return Vec::new(),
                 }
             }
             None => return Vec::new(),
         }
     }
-    let mut entry = None;
+    let (mut entry, mut directory, mut mounts) = (None, None, Vec::new());
     let mut options = rest;
     while let Some((option, others)) = options.split_first() {
         if !option.is_option() {
             break;
         }
-        let text = option.text.as_str();
         options = others;
-        let takes_next = if text.starts_with("--") {
-            !text.contains('=') && !SWITCHES.contains(&text)
-        } else {
-            text[1..].find(|one| "acehlmpuvw".contains(one)) == Some(text.len() - 2)
-        };
-        let value = text.strip_prefix("--entrypoint=").map(Argument::of);
-        let next = others.first().filter(|_| takes_next);
-        if text.starts_with("--entrypoint") {
-            entry = value.or_else(|| next.cloned());
-        }
-        if takes_next {
+        let (name, own) = named(&option.text);
+        let next = others
+            .first()
+            .filter(|_| own.is_none() && takes_value(&option.text));
+        if next.is_some() {
             options = others.get(1..).unwrap_or_default();
+        }
+        let value = own.map(Argument::of).or_else(|| next.cloned());
+        match (name, value) {
+            ("--entrypoint", value) => entry = value,
+            ("-w" | "--workdir", value) => directory = value,
+            ("-v" | "--volume", Some(value)) => mounts.extend(volume(&value.text)),
+            ("--mount", Some(value)) => mounts.extend(mounted(&value.text)),
+            _ => {}
         }
     }
     // The container's or image's name.
     let command = options.get(1..).unwrap_or_default();
     let words: Vec<_> = entry.into_iter().chain(command.iter().cloned()).collect();
-    Inner::words(&words, Shell::Elsewhere)
+    let mut inner = all_at(Inner::words(&words, Shell::Elsewhere), directory.as_ref());
+    for one in &mut inner {
+        one.mounts.clone_from(&mounts);
+    }
+    inner
+}
+
+/// An option's name and the value in its own argument.
+fn named(option: &str) -> (&str, Option<&str>) {
+    if option.starts_with("--") {
+        return match option.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (option, None),
+        };
+    }
+    match option.find(|one: char| VALUED.contains(one)) {
+        Some(at) if at + 1 < option.len() => {
+            let value = option[at + 1..].trim_start_matches('=');
+            (
+                if option[at..].starts_with('v') {
+                    "-v"
+                } else {
+                    "-?"
+                },
+                Some(value),
+            )
+        }
+        Some(at) if option[at..].starts_with('v') => ("-v", None),
+        Some(at) if option[at..].starts_with('w') => ("-w", None),
+        _ => ("-?", None),
+    }
+}
+
+fn takes_value(option: &str) -> bool {
+    if option.starts_with("--") {
+        !SWITCHES.contains(&option)
+    } else {
+        option.contains(|one: char| VALUED.contains(one))
+    }
+}
+
+/// `/here:/there`, unless it is only to be read.
+fn volume(text: &str) -> Option<Mount> {
+    let mut parts = text.splitn(3, ':');
+    let (of, at) = (parts.next()?, parts.next()?);
+    let is_read_only = parts
+        .next()
+        .is_some_and(|flags| flags.split(',').any(|one| one == "ro"));
+    let is_path = of.contains('/') || of.starts_with(HOME);
+    (is_path && !is_read_only).then(|| mount(at, of))
+}
+
+/// `type=bind,source=/here,target=/there`.
+fn mounted(text: &str) -> Option<Mount> {
+    let value = |keys: &[&str]| {
+        let mut parts = text.split(',').filter_map(|part| part.split_once('='));
+        parts
+            .find(|(key, _)| keys.contains(key))
+            .map(|(_, value)| value)
+    };
+    let is_read_only = text
+        .split(',')
+        .any(|part| matches!(part, "ro" | "readonly" | "readonly=true"));
+    let of = value(&["source", "src"])?;
+    let at = value(&["target", "destination", "dst"])?;
+    (!is_read_only && of.contains('/')).then(|| mount(at, of))
 }
 
 /// `kubectl exec … -- command`.
@@ -89,8 +166,17 @@ pub(super) fn behind_dashes(arguments: &[Argument]) -> Vec<Inner> {
         .iter()
         .any(|one| matches!(&*one.text, "exec" | "run" | "debug"));
     let dashes = arguments.iter().position(|one| one.text == "--");
-    match dashes.filter(|_| verb) {
-        Some(at) => Inner::words(&arguments[at + 1..], Shell::Elsewhere),
-        None => Vec::new(),
+    if let Some(at) = dashes.filter(|_| verb) {
+        return Inner::words(&arguments[at + 1..], Shell::Elsewhere);
     }
+    let grammar = Grammar {
+        letters: "nc",
+        long: &["namespace", "container", "context", "kubeconfig"],
+    };
+    let exec = arguments.iter().position(|one| one.text == "exec");
+    let rest = exec.map_or(&[][..], |at| &arguments[at + 1..]);
+    // The container's name, and options behind it.
+    let (_, rest) = options::leading(rest, grammar);
+    let (_, rest) = options::leading(rest.get(1..).unwrap_or_default(), grammar);
+    Inner::words(rest, Shell::Elsewhere)
 }

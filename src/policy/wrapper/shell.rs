@@ -1,82 +1,190 @@
 //! Shells, and what hands a text to one.
 
 use super::super::judge::Input;
-use super::super::text::{Argument, joined};
-use super::table::past_options;
-use super::{Inner, Shell};
+use super::super::options::{self, Grammar};
+use super::super::text::{Argument, emptied, joined};
+use super::{Inner, Shell, What};
 
 /// `sh -c 'script' name arguments`, or a script that is read.
 pub(super) fn shell(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    let (rest, options) = past_options(arguments, "oO", &["rcfile", "init-file"]);
-    let has = |letter: char| {
-        options
-            .iter()
-            .any(|one| one.starts_with('-') && !one.starts_with("--") && one.contains(letter))
+    let (mut rest, mut has_script, mut reads) = (arguments, false, false);
+    while let Some((first, others)) = rest.split_first() {
+        let text = emptied(&first.text);
+        if matches!(&*text, "--" | "-") {
+            rest = others;
+            break;
+        }
+        if text.len() < 2 || !text.starts_with(['-', '+']) {
+            break;
+        }
+        if let Some(script) = text.strip_prefix("--command=") {
+            return Inner::script(script, Shell::Child);
+        }
+        rest = others;
+        let takes_next = match text.strip_prefix("--") {
+            Some(long) => matches!(long, "rcfile" | "init-file"),
+            None => text.contains(['o', 'O']),
+        };
+        if text == "--command" {
+            has_script = true;
+        } else if !text.starts_with("--") {
+            has_script |= text.starts_with('-') && text.contains('c');
+            reads |= text.contains('s');
+        }
+        if takes_next {
+            rest = rest.get(1..).unwrap_or_default();
+        }
+    }
+    let given = |inner: Vec<Inner>, rest: &[Argument]| -> Vec<Inner> {
+        let mut inner = inner.into_iter();
+        inner
+            .next()
+            .map(|one| one.given(None, rest))
+            .into_iter()
+            .collect()
     };
     match rest {
-        [script, others @ ..] if has('c') => vec![Inner::Script {
-            text: script.text.clone(),
-            shell: Shell::Child,
-            positional: Some(others.get(1..).unwrap_or_default().into()),
-        }],
-        [file, ..] if file.printed.is_some() => {
-            Inner::script(file.printed.clone().unwrap_or_default(), Shell::Child)
+        [script, others @ ..] if has_script => {
+            let (zero, others) = (others.first(), others.get(1..).unwrap_or_default());
+            let script = Inner::script(&*script.text, Shell::Child);
+            script
+                .into_iter()
+                .map(|one| one.given(zero, others))
+                .collect()
+        }
+        rest if reads => given(Inner::read(input, Shell::Child), rest),
+        [file, others @ ..] if file.printed.is_some() => {
+            let printed = file.printed.clone().unwrap_or_default();
+            given(Inner::script(printed, Shell::Child), others)
         }
         [] => Inner::read(input, Shell::Child),
-        [file, ..] if has('s') || is_input(&file.text) => Inner::read(input, Shell::Child),
+        [file, others @ ..] if is_input(&file.text) => {
+            given(Inner::read(input, Shell::Child), others)
+        }
         _ => Vec::new(),
     }
 }
 
-fn is_input(file: &str) -> bool {
-    matches!(file, "-" | "/dev/stdin" | "/dev/fd/0")
+pub(in super::super) fn is_input(file: &str) -> bool {
+    matches!(file, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
 }
 
 pub(super) fn source(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    match arguments.first() {
-        Some(file) if is_input(&file.text) => Inner::read(input, Shell::Same),
-        Some(Argument {
-            printed: Some(printed),
-            ..
-        }) => Inner::script(printed, Shell::Same),
-        _ => Vec::new(),
+    let Some((file, others)) = arguments.split_first() else {
+        return Vec::new();
+    };
+    let mut inner = match &file.printed {
+        Some(printed) => Inner::script(printed, Shell::Same),
+        None if is_input(&file.text) => Inner::read(input, Shell::Same),
+        None => Vec::new(),
+    };
+    if !others.is_empty() {
+        inner = inner
+            .into_iter()
+            .map(|one| one.given(None, others))
+            .collect();
     }
+    inner
 }
 
 pub(super) fn trap(arguments: &[Argument]) -> Vec<Inner> {
     let mut operands = arguments.iter().filter(|one| one.text != "--");
     match operands.next() {
-        Some(script) if !script.is_option() => Inner::script(&*script.text, Shell::Child),
+        // It has the arguments of the shell that runs it.
+        Some(script) if !script.is_option() => vec![Inner::of(
+            What::Script {
+                text: script.text.clone(),
+                arguments: None,
+            },
+            Shell::Child,
+        )],
         _ => Vec::new(),
     }
 }
 
 pub(super) fn su(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    for (at, argument) in arguments.iter().enumerate() {
-        let text = argument.text.as_str();
-        let is_short = text.len() > 1 && !text.starts_with("--");
-        if let Some(script) = text.strip_prefix("--command=") {
-            return Inner::script(script, Shell::Child);
-        }
-        let last = text.ends_with('c') && text.starts_with('-') && is_short;
-        if (last || text == "--command")
-            && let Some(script) = arguments.get(at + 1)
-        {
-            return Inner::script(&*script.text, Shell::Child);
-        }
+    const GRAMMAR: Grammar<'static> = Grammar {
+        letters: "cCgGsTwu",
+        long: &[
+            "command",
+            "session-command",
+            "shell",
+            "group",
+            "supp-group",
+            "whitelist-environment",
+        ],
+    };
+    let (given, mut operands) = options::everywhere(arguments, GRAMMAR);
+    if operands.first().is_some_and(|one| one.text == "-") {
+        operands.remove(0);
     }
-    Inner::read(input, Shell::Elsewhere)
+    let rest = operands.get(1..).unwrap_or_default();
+    match options::value(&given, &["c", "C", "command", "session-command"]) {
+        Some(script) => {
+            let (zero, others) = (rest.first(), rest.get(1..).unwrap_or_default());
+            let script = Inner::script(&*script.text, Shell::Child);
+            script
+                .into_iter()
+                .map(|one| one.given(zero, others))
+                .collect()
+        }
+        // The user's shell gets what follows the name.
+        None if !rest.is_empty() => shell(rest, input),
+        None => Inner::read(input, Shell::Elsewhere),
+    }
+}
+
+/// `sg group 'command'` and `sg group -c 'command'`.
+pub(super) fn sg(arguments: &[Argument]) -> Vec<Inner> {
+    let mut words = arguments
+        .iter()
+        .filter(|one| !matches!(&*one.text, "-" | "-c"));
+    words.next();
+    match words.next() {
+        Some(script) => Inner::script(&*script.text, Shell::Child),
+        None => Vec::new(),
+    }
+}
+
+/// `at`, whose script is read from a file or from standard input.
+pub(super) fn later(arguments: &[Argument], input: &Input) -> Vec<Inner> {
+    const GRAMMAR: Grammar<'static> = Grammar {
+        letters: "fqt",
+        long: &[],
+    };
+    let (given, _) = options::everywhere(arguments, GRAMMAR);
+    match options::value(&given, &["f"]) {
+        Some(file) => match &file.printed {
+            Some(printed) => Inner::script(printed, Shell::Child),
+            None => Vec::new(),
+        },
+        None => Inner::read(input, Shell::Child),
+    }
 }
 
 pub(super) fn ssh(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    let (rest, _) = past_options(arguments, "BbcDEeFIiJLlmOoPpQRSWw", &[]);
+    const GRAMMAR: Grammar<'static> = Grammar {
+        letters: "BbcDEeFIiJLlmOoPpQRSWw",
+        long: &[],
+    };
+    let (mut given, rest) = options::leading(arguments, GRAMMAR);
     // Options may follow the host, too.
     let rest = rest.get(1..).unwrap_or_default();
-    let (rest, _) = past_options(rest, "BbcDEeFIiJLlmOoPpQRSWw", &[]);
-    if rest.is_empty() {
-        return Inner::read(input, Shell::Elsewhere);
+    let (more, rest) = options::leading(rest, GRAMMAR);
+    given.extend(more);
+    let mut inner = Vec::new();
+    for one in given.iter().filter(|one| one.name == "o") {
+        let value = one.value.as_ref().map_or("", |value| &value.text);
+        let (key, script) = value.split_once(['=', ' ']).unwrap_or((value, ""));
+        if matches!(&*key.to_ascii_lowercase(), "proxycommand" | "localcommand") {
+            inner.extend(Inner::script(script, Shell::Child));
+        }
     }
-    let mut inner = Inner::script(joined(rest), Shell::Elsewhere);
+    if rest.is_empty() {
+        inner.extend(Inner::read(input, Shell::Elsewhere));
+        return inner;
+    }
+    inner.extend(Inner::script(joined(rest), Shell::Elsewhere));
     // `ssh host sh` reads the script here.
     if input.text.is_some() {
         inner.extend(Inner::words(rest, Shell::Elsewhere));

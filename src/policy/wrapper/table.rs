@@ -1,15 +1,17 @@
 //! Wrappers that differ only in their options.
 
+use super::super::options::{self, Given, Grammar};
 use super::super::text::{Argument, assignment};
-use super::Shell;
+use super::{Shell, somewhere};
 
 pub(super) struct Wrapper {
-    pub(super) name: &'static str,
-    /// Short and long options that take the next argument.
-    valued: &'static str,
-    long: &'static [&'static str],
+    names: &'static [&'static str],
+    /// Options that take a value.
+    grammar: Grammar<'static>,
     /// Operands before the command.
     operands: usize,
+    /// Words that may stand there, too.
+    verbs: &'static [&'static str],
     /// Whether `NAME=value` may stand before the command.
     assigns: bool,
     pub(super) is_transparent: bool,
@@ -18,215 +20,424 @@ pub(super) struct Wrapper {
     pub(super) asks: &'static [&'static str],
     /// Whether it starts a shell if no command is named.
     pub(super) starts_shell: bool,
+    /// Options whose value is a script.
+    pub(super) scripts: &'static [&'static str],
+    /// Options whose value is the directory in which the command is run.
+    goes: &'static [&'static str],
+    /// Options with which it stays where it is.
+    stays: &'static [&'static str],
+    /// The directory in which it runs the command if nothing else is said; empty if that is not known.
+    start: Option<&'static str>,
 }
 
 /// A transparent one with short options only.
-const fn simple(name: &'static str, valued: &'static str, operands: usize) -> Wrapper {
+const fn simple(names: &'static [&'static str], letters: &'static str, operands: usize) -> Wrapper {
     Wrapper {
-        name,
-        valued,
-        long: &[],
+        names,
+        grammar: Grammar { letters, long: &[] },
         operands,
+        verbs: &[],
         assigns: false,
         is_transparent: true,
         shell: Shell::Child,
         asks: &[],
         starts_shell: false,
+        scripts: &[],
+        goes: &[],
+        stays: &[],
+        start: None,
+    }
+}
+
+/// One that an allow rule has to name.
+const fn other(
+    names: &'static [&'static str],
+    letters: &'static str,
+    long: &'static [&'static str],
+    operands: usize,
+) -> Wrapper {
+    Wrapper {
+        grammar: Grammar { letters, long },
+        is_transparent: false,
+        ..simple(names, letters, operands)
+    }
+}
+
+/// A transparent one with long options, too.
+const fn through(
+    names: &'static [&'static str],
+    letters: &'static str,
+    long: &'static [&'static str],
+    operands: usize,
+) -> Wrapper {
+    Wrapper {
+        is_transparent: true,
+        ..other(names, letters, long, operands)
     }
 }
 
 pub(super) const WRAPPERS: &[Wrapper] = &[
     Wrapper {
-        long: &[
-            "user",
-            "group",
-            "prompt",
-            "close-from",
-            "host",
-            "role",
-            "type",
-            "chroot",
-            "chdir",
-            "other-user",
-            "command-timeout",
-        ],
         assigns: true,
-        asks: &["-l", "--list", "-e", "--edit"],
+        asks: &["-l", "--list", "-e", "--edit", "-v", "-K", "-V"],
         starts_shell: true,
-        ..simple("sudo", "ugpChrtTDRU", 0)
+        goes: &["D", "chdir", "R", "chroot"],
+        ..through(
+            &["sudo"],
+            "ugpChrtTDRU",
+            &[
+                "user",
+                "group",
+                "prompt",
+                "close-from",
+                "host",
+                "role",
+                "type",
+                "chroot",
+                "chdir",
+                "other-user",
+                "command-timeout",
+            ],
+            0,
+        )
     },
     Wrapper {
         starts_shell: true,
-        ..simple("doas", "uC", 0)
+        ..simple(&["doas"], "uC", 0)
     },
-    simple("nohup", "", 0),
-    Wrapper {
-        long: &["adjustment"],
-        ..simple("nice", "n", 0)
-    },
-    Wrapper {
-        long: &["class", "classdata"],
-        ..simple("ionice", "cn", 0)
-    },
-    simple("time", "fo", 0),
-    Wrapper {
-        long: &["signal", "kill-after"],
-        ..simple("timeout", "ks", 1)
-    },
-    Wrapper {
-        long: &["input", "output", "error"],
-        ..simple("stdbuf", "ioe", 0)
-    },
-    simple("setsid", "", 0),
+    simple(&["nohup", "setsid", "unbuffer", "busybox", "toybox"], "", 0),
+    through(&["nice"], "n", &["adjustment"], 0),
+    through(&["ionice"], "cn", &["class", "classdata"], 0),
+    through(&["time", "gtime"], "fo", &["format", "output"], 0),
+    through(&["timeout", "gtimeout"], "ks", &["signal", "kill-after"], 1),
+    through(&["stdbuf"], "ioe", &["input", "output", "error"], 0),
     Wrapper {
         shell: Shell::Same,
         asks: &["-v", "-V"],
-        ..simple("command", "", 0)
+        ..simple(&["command"], "", 0)
     },
     Wrapper {
         shell: Shell::Same,
-        ..simple("builtin", "", 0)
+        ..simple(&["builtin"], "", 0)
     },
     Wrapper {
         shell: Shell::Same,
-        ..simple("exec", "a", 0)
-    },
-    simple("busybox", "", 0),
-    simple("toybox", "", 0),
-    Wrapper {
-        long: &["timeout", "wait", "conflict-exit-code"],
-        ..simple("flock", "wE", 1)
-    },
-    simple("chrt", "", 1),
-    simple("taskset", "", 1),
-    simple("unbuffer", "", 0),
-    Wrapper {
-        is_transparent: false,
-        long: &["user", "group", "supp-group"],
-        ..simple("runuser", "ugG", 0)
+        ..simple(&["exec"], "a", 0)
     },
     Wrapper {
-        is_transparent: false,
-        shell: Shell::Elsewhere,
+        scripts: &["c", "command"],
+        ..through(
+            &["flock"],
+            "wEc",
+            &["timeout", "wait", "conflict-exit-code", "command"],
+            1,
+        )
+    },
+    simple(&["chrt"], "TPD", 1),
+    simple(&["taskset"], "", 1),
+    other(&["runuser"], "ugG", &["user", "group", "supp-group"], 0),
+    Wrapper {
         starts_shell: true,
-        ..simple("chroot", "", 1)
+        start: Some("/"),
+        ..other(&["chroot"], "", &[], 1)
     },
     Wrapper {
-        is_transparent: false,
-        shell: Shell::Elsewhere,
-        long: &["target", "setuid", "setgid"],
         starts_shell: true,
-        ..simple("nsenter", "tSG", 0)
+        goes: &["w", "wd"],
+        start: Some(""),
+        ..other(
+            &["nsenter"],
+            "tSGw?r?m?u?i?n?p?U?C?T?W",
+            &["target", "setuid", "setgid", "wdns", "wd", "root"],
+            0,
+        )
     },
     Wrapper {
-        is_transparent: false,
         starts_shell: true,
-        ..simple("unshare", "RwSG", 0)
+        goes: &["w", "wd", "R", "root"],
+        ..other(
+            &["unshare"],
+            "RwSGl",
+            &[
+                "root",
+                "wd",
+                "setuid",
+                "setgid",
+                "propagation",
+                "setgroups",
+                "map-user",
+                "map-group",
+                "map-users",
+                "map-groups",
+                "monotonic",
+                "boottime",
+                "load-interp",
+            ],
+            0,
+        )
     },
     Wrapper {
-        is_transparent: false,
-        long: &[
-            "unit",
-            "property",
-            "description",
-            "slice",
-            "uid",
-            "gid",
-            "nice",
-            "working-directory",
-            "setenv",
-            "host",
-            "machine",
-            "service-type",
-            "on-active",
-            "on-boot",
-            "on-startup",
-            "on-unit-active",
-            "on-calendar",
-            "timer-property",
+        goes: &["working-directory", "p", "property"],
+        stays: &["d", "same-dir", "scope", "user"],
+        start: Some("/"),
+        ..other(
+            &["systemd-run"],
+            "pHMEu",
+            &[
+                "unit",
+                "property",
+                "description",
+                "slice",
+                "uid",
+                "gid",
+                "nice",
+                "working-directory",
+                "setenv",
+                "host",
+                "machine",
+                "service-type",
+                "on-active",
+                "on-boot",
+                "on-startup",
+                "on-unit-active",
+                "on-calendar",
+                "timer-property",
+                "background",
+            ],
+            0,
+        )
+    },
+    other(&["strace"], "abeEIoOpPsSuUX", &[], 0),
+    other(&["ltrace"], "abeDEFlnopsuwxA", &["output", "library"], 0),
+    other(
+        &["valgrind", "firejail", "chronic", "ifne", "rlwrap"],
+        "",
+        &[],
+        0,
+    ),
+    Wrapper {
+        verbs: &["stat", "record", "trace", "mem", "c2c"],
+        ..other(&["perf"], "eopFcgtCGD", &["event", "output", "pid"], 0)
+    },
+    Wrapper {
+        starts_shell: true,
+        ..other(&["pkexec"], "", &["user"], 0)
+    },
+    other(
+        &["setpriv"],
+        "",
+        &[
+            "reuid",
+            "ruid",
+            "euid",
+            "regid",
+            "rgid",
+            "egid",
+            "groups",
+            "inh-caps",
+            "ambient-caps",
+            "bounding-set",
+            "securebits",
+            "pdeathsig",
+            "selinux-label",
+            "apparmor-profile",
         ],
-        shell: Shell::Elsewhere,
-        ..simple("systemd-run", "pHMEu", 0)
+        0,
+    ),
+    other(&["ssh-agent"], "aEPtO", &[], 0),
+    other(
+        &["dbus-run-session", "dbus-launch"],
+        "",
+        &["config-file", "dbus-daemon"],
+        0,
+    ),
+    Wrapper {
+        goes: &["w", "cwd", "pwd"],
+        ..other(
+            &["proot"],
+            "rRSbmwqkv",
+            &["rootfs", "bind", "mount", "cwd", "pwd", "qemu"],
+            0,
+        )
+    },
+    other(
+        &["fakeroot", "fakechroot", "pseudo"],
+        "lsib",
+        &["lib", "faked"],
+        0,
+    ),
+    other(&["prlimit"], "op", &["output", "pid"], 0),
+    other(&["choom"], "np", &["adjust", "pid"], 0),
+    other(
+        &["numactl"],
+        "iNCmpPlHS",
+        &["cpunodebind", "membind", "physcpubind", "interleave"],
+        0,
+    ),
+    other(&["cpulimit"], "lpeP", &["limit", "pid", "exe", "path"], 0),
+    other(&["aa-exec"], "pn", &["profile", "namespace"], 0),
+    other(&["runcon"], "crtlu", &["type", "user", "role", "range"], 0),
+    other(
+        &["gosu", "su-exec", "setuidgid", "s6-setuidgid", "faketime"],
+        "f",
+        &[],
+        1,
+    ),
+    other(&["chpst"], "uUbmdoprcfltn/", &[], 0),
+    other(&["softlimit"], "adcflmoprst", &[], 0),
+    other(&["tini", "dumb-init", "catatonit"], "pe", &[], 0),
+    other(&["setarch"], "", &[], 1),
+    other(
+        &["linux32", "linux64", "i386", "x86_64", "eatmydata"],
+        "",
+        &[],
+        0,
+    ),
+    other(&["systemd-inhibit"], "", &["what", "who", "why", "mode"], 0),
+    other(&["systemd-cat"], "tp", &["identifier", "priority"], 0),
+    Wrapper {
+        start: Some("/"),
+        ..other(
+            &["systemd-nspawn"],
+            "DMiupS",
+            &[
+                "directory",
+                "machine",
+                "image",
+                "user",
+                "bind",
+                "bind-ro",
+                "chdir",
+                "setenv",
+            ],
+            0,
+        )
+    },
+    other(&["lxc-attach"], "nfglPpsuve", &["name"], 0),
+    other(&["lxc-execute"], "nf", &["name"], 0),
+    other(
+        &["xvfb-run"],
+        "enpsfw",
+        &["auth-file", "error-file", "server-num", "server-args"],
+        0,
+    ),
+    other(&["sshpass"], "pfdP", &[], 0),
+    other(&["torsocks", "proxychains", "proxychains4"], "f", &[], 0),
+    Wrapper {
+        verbs: &["--"],
+        ..other(&["mosh"], "p", &["ssh", "port", "predict"], 1)
+    },
+    other(&["pdsh"], "wxgnltu", &[], 0),
+    other(&["openvt"], "c", &["console"], 0),
+    other(&["dtach"], "e", &[], 1),
+    other(
+        &["xtables-multi", "xtables-nft-multi", "xtables-legacy-multi"],
+        "",
+        &[],
+        0,
+    ),
+    Wrapper {
+        verbs: &["run", "exec"],
+        ..other(&["poetry", "pipenv", "uv", "bundle"], "", &[], 0)
     },
     Wrapper {
-        is_transparent: false,
-        ..simple("strace", "abeEIoOpPsSuUX", 0)
+        verbs: &["ssh"],
+        scripts: &["c", "command"],
+        ..other(&["vagrant"], "c", &["command"], 0)
     },
+    Wrapper {
+        scripts: &["c", "call"],
+        ..other(&["npx"], "cp", &["call", "package"], 0)
+    },
+    Wrapper {
+        scripts: &["run", "command"],
+        ..other(&["nix-shell"], "pAI", &["run", "command"], 0)
+    },
+    other(&["machinectl"], "", &["uid", "setenv", "machine"], 2),
     // The fish shell's.
-    Wrapper {
-        is_transparent: false,
-        ..simple("and", "", 0)
-    },
-    Wrapper {
-        is_transparent: false,
-        ..simple("or", "", 0)
-    },
-    Wrapper {
-        is_transparent: false,
-        ..simple("not", "", 0)
-    },
+    other(&["and", "or", "not"], "", &[], 0),
 ];
 
 impl Wrapper {
-    /// The command among the arguments, and the variables that are set for it.
-    pub(super) fn command<'a>(&self, arguments: &'a [Argument]) -> (&'a [Argument], Vec<String>) {
-        let (mut rest, _) = past_options(arguments, self.valued, self.long);
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.names.contains(&name)
+    }
+
+    /// Whether the argument after this one is a script.
+    pub(super) fn is_script(&self, option: &str) -> bool {
+        let name = option
+            .strip_prefix("--")
+            .or_else(|| option.strip_prefix('-'));
+        name.filter(|name| !name.is_empty()).is_some_and(|name| {
+            self.scripts.iter().any(|one| {
+                if option.starts_with("--") {
+                    one.len() > 1 && one.starts_with(name)
+                } else {
+                    *one == name
+                }
+            })
+        })
+    }
+
+    /// The options, the command among the arguments, and the variables that are set for it.
+    pub(super) fn command<'a>(
+        &self,
+        arguments: &'a [Argument],
+    ) -> (Vec<Given>, &'a [Argument], Vec<(String, String)>) {
+        let (mut given, mut rest) = options::leading(arguments, self.grammar);
         let mut assigned = Vec::new();
         let mut operands = self.operands;
         while let Some(first) = rest.first() {
-            if let Some((name, _)) = assignment(&first.text).filter(|_| self.assigns) {
-                assigned.push(name.to_owned());
+            if let Some((name, value)) = assignment(&first.text).filter(|_| self.assigns) {
+                assigned.push((name.to_owned(), value.to_owned()));
             } else if operands > 0 {
                 operands -= 1;
+            } else if self.verbs.contains(&&*first.text) {
+                // Its own options follow.
+                let (more, after) = options::leading(&rest[1..], self.grammar);
+                given.extend(more);
+                rest = after;
+                continue;
             } else {
                 break;
             }
             rest = &rest[1..];
         }
-        (rest, assigned)
+        (given, rest, assigned)
+    }
+
+    /// The directory in which the command is run, if it is another one.
+    pub(super) fn directory(&self, given: &[Given]) -> Option<Argument> {
+        let mut named = given.iter().filter(|one| self.goes.contains(&&*one.name));
+        let named = named.find_map(|one| {
+            let value = one.value.as_ref()?;
+            match &*one.name {
+                "p" | "property" if self.start.is_some() => {
+                    let path = value.text.strip_prefix("WorkingDirectory=")?;
+                    Some(Argument::of(path))
+                }
+                // A new root is where it starts.
+                "R" | "root" | "chroot" => Some(Argument::of("/")),
+                _ => Some(value.clone()),
+            }
+        });
+        let start = || match self.start {
+            Some("") => Some(somewhere()),
+            Some(start) => Some(Argument::of(start)),
+            None => None,
+        };
+        let stays = options::has(given, self.stays);
+        named.or_else(|| start().filter(|_| !stays))
     }
 }
 
 /// What a command is once the plain wrappers before it are taken off.
 pub(in super::super) fn stripped(mut words: &[Argument]) -> &[Argument] {
     while let Some((program, rest)) = words.split_first() {
-        match WRAPPERS.iter().find(|wrapper| wrapper.name == program.text) {
-            Some(wrapper) => words = wrapper.command(rest).0,
+        match WRAPPERS.iter().find(|wrapper| wrapper.is(&program.text)) {
+            Some(wrapper) => words = wrapper.command(rest).1,
             None => break,
         }
     }
     words
-}
-
-/// The arguments after the options, and those options that take no next argument or have theirs in them.
-pub(super) fn past_options<'a>(
-    arguments: &'a [Argument],
-    valued: &str,
-    long: &[&str],
-) -> (&'a [Argument], Vec<&'a str>) {
-    let mut options = Vec::new();
-    let mut rest = arguments;
-    while let Some((first, others)) = rest.split_first() {
-        if first.text == "--" {
-            return (others, options);
-        }
-        if !first.is_option() {
-            break;
-        }
-        let text = first.text.as_str();
-        let takes_next = match text.strip_prefix("--") {
-            // A beginning is as good as the name.
-            Some(name) => long.iter().any(|one| one.starts_with(name)),
-            None => text[1..].find(|one| valued.contains(one)) == Some(text.len() - 2),
-        };
-        options.push(text);
-        rest = match others {
-            [value, after @ ..] if takes_next => {
-                options.push(&value.text);
-                after
-            }
-            _ => others,
-        };
-    }
-    (rest, options)
 }

@@ -6,7 +6,7 @@ use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
 use russh::keys::{HashAlg, PublicKey};
 
-use super::key::{beside, signature_hash};
+use super::key::{beside, read, signature_hash};
 use super::{Login, Step, Stop};
 use crate::ssh::target::Agent;
 
@@ -109,7 +109,7 @@ async fn public_keys(paths: &[PathBuf]) -> Vec<PublicKey> {
     let mut keys = Vec::new();
     for path in paths {
         for path in [path, &beside(path, ".pub")] {
-            let text = tokio::fs::read_to_string(path).await;
+            let text = read(path).await;
             keys.extend(
                 text.ok()
                     .and_then(|text| PublicKey::from_openssh(text.trim()).ok()),

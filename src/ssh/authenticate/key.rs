@@ -1,5 +1,6 @@
 //! A private key in a file, and an OpenSSH certificate for it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use russh::keys::{self, Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyW
 use super::pem::decrypt;
 use super::{Login, Step, Stop};
 use crate::secret::Secret;
+use crate::small_file;
 use crate::ssh::client::Client;
 
 /// Offers a key: first with its certificate, if it has one, then by itself.
@@ -78,8 +80,16 @@ async fn certificates(login: &mut Login<'_>, path: &Path, key: &PrivateKey) -> V
     let mut found: Vec<Certificate> = Vec::new();
     let beside = beside(path, "-cert.pub");
     for path in std::iter::once(&beside).chain(&login.target.certificates) {
-        let Ok(text) = tokio::fs::read_to_string(path).await else {
-            continue;
+        let text = match read(path).await {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                let path = path.display();
+                login
+                    .unusable
+                    .push(format!("the certificate `{path}` cannot be read: {error}"));
+                continue;
+            }
         };
         match Certificate::from_openssh(text.trim()) {
             Ok(certificate) => {
@@ -97,9 +107,16 @@ async fn certificates(login: &mut Login<'_>, path: &Path, key: &PrivateKey) -> V
     found
 }
 
+/// The text of a file with a key or a certificate.
+pub(super) async fn read(path: &Path) -> io::Result<String> {
+    let path = path.to_owned();
+    let reading = tokio::task::spawn_blocking(move || small_file::read_text(&path));
+    reading.await.map_err(io::Error::other)?
+}
+
 /// Reads a private key; the error is the rest of a sentence that names it.
 async fn load(path: &Path, passphrase: Option<&Secret>) -> Result<PrivateKey, String> {
-    let text = tokio::fs::read_to_string(path)
+    let text = read(path)
         .await
         .map_err(|error| format!("cannot be read: {error}"))?;
     let passphrase = passphrase.map(|passphrase| passphrase.expose().to_owned());

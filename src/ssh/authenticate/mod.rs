@@ -120,7 +120,7 @@ impl Login<'_> {
         let (target, server) = (self.target, &self.target.server);
         let mut left = Left {
             keys: target.keys.iter().map(PathBuf::as_path).collect(),
-            passphrase: reveal(vault, server.passphrase.as_ref()).await?,
+            passphrase: self.reveal(vault, server.passphrase.as_ref()).await?,
             agent: target.agent != Agent::None,
         };
         for _ in 0..MOST_STEPS {
@@ -156,7 +156,7 @@ impl Login<'_> {
             }
         }
         let server = &self.target.server;
-        let password = reveal(vault, server.password.as_ref()).await?;
+        let password = self.reveal(vault, server.password.as_ref()).await?;
         if let Some(password) = &password
             && self.takes(MethodKind::Password)
         {
@@ -174,7 +174,7 @@ impl Login<'_> {
         }
         let answers = Answers {
             password,
-            totp: reveal(vault, server.totp_secret.as_ref()).await?,
+            totp: self.reveal(vault, server.totp_secret.as_ref()).await?,
         };
         if answers.are_any() && self.takes(MethodKind::KeyboardInteractive) {
             return dialogue::hold(self, &answers).await;
@@ -223,6 +223,14 @@ impl Login<'_> {
         })
     }
 
+    async fn reveal(&self, vault: &Vault, secret: Option<&Secret>) -> Result<Option<Secret>, Stop> {
+        let Some(secret) = secret else {
+            return Ok(None);
+        };
+        let revealed = vault.reveal_of(Some(&self.target.alias), secret).await;
+        revealed.map(Some).map_err(Stop::Error)
+    }
+
     async fn has_ended(&self) -> bool {
         timeout(END_IS_KNOWN, self.closed.cancelled()).await.is_ok()
     }
@@ -257,12 +265,5 @@ impl Login<'_> {
             reason,
             tried: tried.into_iter().map(str::to_owned).collect(),
         }
-    }
-}
-
-async fn reveal(vault: &Vault, secret: Option<&Secret>) -> Result<Option<Secret>, Stop> {
-    match secret {
-        Some(secret) => vault.reveal(secret).await.map(Some).map_err(Stop::Error),
-        None => Ok(None),
     }
 }

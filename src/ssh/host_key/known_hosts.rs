@@ -13,7 +13,11 @@ use super::name::{HostName, matches};
 use super::rule::bare;
 use super::{Problem, fingerprint};
 use crate::error::Error;
+use crate::small_file;
 use crate::store::{private, replace_file};
+
+/// No such file has more bytes, some hundred thousand hosts.
+const LONGEST: usize = 64 * 1024 * 1024;
 
 /// The files of known host keys.
 #[derive(Clone, Debug)]
@@ -125,6 +129,16 @@ impl KnownHosts {
             .collect())
     }
 
+    /// The keys on record for a host, also those under its plain name.
+    pub(in crate::ssh) fn keys(&self, name: &HostName) -> Result<Vec<PublicKey>, Error> {
+        let mut lines = self.lines(name)?;
+        if let Some(plain) = name.without_port() {
+            lines.extend(self.lines(&plain)?);
+        }
+        let keys = lines.into_iter().filter(|line| line.marker.is_none());
+        Ok(keys.map(|line| line.key).collect())
+    }
+
     /// Records a key, durably.
     pub(in crate::ssh) fn learn(&self, name: &HostName, key: &PublicKey) -> Result<(), Error> {
         let append = || -> io::Result<()> {
@@ -166,7 +180,11 @@ impl KnownHosts {
         let mut found = Vec::new();
         for path in std::iter::once(&self.own).chain(&self.others) {
             let is_own = *path == self.own;
-            let text = match fs::read(path) {
+            // As OpenSSH's users name a file that is to hold nothing.
+            if path == Path::new("/dev/null") {
+                continue;
+            }
+            let text = match small_file::read_up_to(path, LONGEST) {
                 Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) if is_own => return Err(Error::storage(path, "read", &error)),

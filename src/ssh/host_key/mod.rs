@@ -1,5 +1,6 @@
 //! Whether a server is the one it was before, or the one that somebody vouches for.
 
+mod identity;
 mod known_hosts;
 mod name;
 mod rule;
@@ -11,6 +12,7 @@ use russh::keys::{HashAlg, PublicKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use identity::{Identity, KeyKind};
 pub use known_hosts::KnownHosts;
 pub(super) use name::HostName;
 pub(super) use rule::{Rule, bare};

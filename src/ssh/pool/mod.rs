@@ -1,6 +1,7 @@
 //! The connection pool: per alias, several channels to a connection, never more connections than allowed.
 
 mod host;
+mod identity;
 mod lease;
 mod state;
 mod stats;
@@ -25,7 +26,7 @@ use super::charset::Charset;
 use super::connect::Dialer;
 use super::connection::Silence;
 use super::failure::failed;
-use super::host_key::{KnownHosts, Shown};
+use super::host_key::{Identity, KnownHosts, Shown};
 use super::jump::{implied, implied_server};
 use super::shell::Shell;
 use crate::config::Config;
@@ -58,9 +59,12 @@ pub fn patience(limit: Option<Duration>) -> Duration {
     limit.unwrap_or(LONGEST_PATIENCE).max(LEAST_PATIENCE)
 }
 
+/// Whether a connection that shows this host key may be used.
+pub type Check = Arc<dyn Fn(&Identity) -> Result<(), Error> + Send + Sync>;
+
 /// The pool of all servers' connections. Cheap to clone.
 #[derive(Clone)]
-pub struct Pool(Arc<Shared>);
+pub struct Pool(Arc<Shared>, Option<Check>);
 
 /// What all clones of a pool share.
 pub(super) struct Shared {
@@ -78,7 +82,7 @@ impl Pool {
         known_hosts: KnownHosts,
         vault: Vault,
     ) -> Self {
-        let pool = Self(Arc::new_cyclic(|pool| Shared {
+        let shared = Arc::new_cyclic(|pool| Shared {
             dialer: Dialer {
                 config: Arc::clone(&config),
                 known_hosts,
@@ -88,9 +92,15 @@ impl Pool {
             config,
             servers,
             hosts: Mutex::default(),
-        }));
+        });
+        let pool = Self::from(shared);
         pool.spawn_upkeep();
         pool
+    }
+
+    /// How long a server may leave every SFTP request without an answer.
+    pub(crate) fn answer_patience(&self) -> Duration {
+        self.0.config.answer_patience
     }
 
     /// Opens a session channel to `alias`, dialling if need be. Nothing has been run yet, so whatever
@@ -226,7 +236,11 @@ impl Pool {
             );
             failed(alias, &server, reason)
         })?;
-        answer.unwrap_or_else(|_| Err(failed(alias, &server, "the pool is closed")))
+        let lease = answer.unwrap_or_else(|_| Err(failed(alias, &server, "the pool is closed")))?;
+        if let (Some(check), Use::Command | Use::Transfer) = (&self.1, purpose) {
+            check(lease.connection.identity())?;
+        }
+        Ok(lease)
     }
 
     fn host(&self, alias: &str) -> Arc<Host> {
@@ -360,7 +374,7 @@ impl Pool {
 
 impl From<Arc<Shared>> for Pool {
     fn from(shared: Arc<Shared>) -> Self {
-        Self(shared)
+        Self(shared, None)
     }
 }
 

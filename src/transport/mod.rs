@@ -4,22 +4,34 @@
 //! notification that comes too early. Here every malformed line gets its answer, and none ends
 //! the server.
 
+mod head;
+mod load;
+
 use std::io;
 use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcMessage, ProtocolVersion, RequestId,
+    ClientNotification, ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcMessage,
+    JsonRpcVersion2_0, ProtocolVersion,
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
+use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use head::{Head, Id};
+use load::{Held, Load};
+
 /// The longest line that is read: far above any call, far below what memory bears.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
+
+const WRONG_ID: &str = "`id` has to be a string or a whole number of 64 bits";
 
 /// A server's end of a JSON-RPC connection.
 pub struct Lines<R, W> {
@@ -29,6 +41,7 @@ pub struct Lines<R, W> {
     overlong: bool,
     begun: bool,
     ended: CancellationToken,
+    load: Arc<Load>,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
@@ -41,6 +54,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
             overlong: false,
             begun: false,
             ended: CancellationToken::new(),
+            load: Arc::default(),
         }
     }
 
@@ -80,66 +94,141 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
             let message = format!("the line is longer than {LONGEST_LINE} bytes");
             return refuse(None, ErrorCode::INVALID_REQUEST, message);
         }
-        if line.iter().all(u8::is_ascii_whitespace) {
+        let text = line.trim_ascii_start();
+        if text.is_empty() {
             return Judged::Ignored;
         }
-        let value: Value = match serde_json::from_slice(&line) {
-            Ok(value) => value,
-            Err(error) => {
-                return refuse(None, ErrorCode::PARSE_ERROR, format!("not JSON: {error}"));
+        if !text.starts_with(b"{") {
+            return judge_no_object(text);
+        }
+        match Head::of(text) {
+            Ok(head) => self.judge_message(text, &head),
+            Err(error) if error.is_data() => {
+                refuse(None, ErrorCode::INVALID_REQUEST, error.to_string())
             }
+            Err(error) => refuse(None, ErrorCode::PARSE_ERROR, format!("not JSON: {error}")),
+        }
+    }
+
+    fn judge_message(&mut self, text: &[u8], head: &Head<'_>) -> Judged {
+        let refuse = |code, message| refuse(head.id_of_answer(), code, message);
+        let mut value: Value = match serde_json::from_slice(text) {
+            Ok(value) => value,
+            // Whatever is wrong with an answer, it gets none.
+            Err(_) if head.is_answer() => return Judged::Ignored,
+            Err(error) if head.id() == Id::Foreign => {
+                return refuse(ErrorCode::INVALID_REQUEST, format!("{WRONG_ID}: {error}"));
+            }
+            Err(error) => return refuse(ErrorCode::PARSE_ERROR, format!("not JSON: {error}")),
         };
-        let id = value
-            .get("id")
-            .and_then(|id| serde_json::from_value(id.clone()).ok());
         let Some(method) = value
             .get("method")
             .and_then(Value::as_str)
             .map(ToOwned::to_owned)
         else {
-            // An answer to a request of ours, or nothing that JSON-RPC knows.
+            if !head.is_answer() {
+                let problem = "not a JSON-RPC message".to_owned();
+                return refuse(ErrorCode::INVALID_REQUEST, problem);
+            }
+            // To a request of ours.
             return match serde_json::from_value(value) {
-                Ok(_) if !self.begun => Judged::Ignored,
-                Ok(message) => Judged::Message(Box::new(message)),
-                Err(_) => refuse(
-                    id,
-                    ErrorCode::INVALID_REQUEST,
-                    "not a JSON-RPC message".to_owned(),
-                ),
+                Ok(message) if self.begun => Judged::Message(Box::new(message)),
+                _ => Judged::Ignored,
             };
+        };
+        let id = match head.id() {
+            Id::Held(id) => Some(id),
+            Id::Absent => None,
+            // Some clients write it so where there is none.
+            Id::Null if method.starts_with("notifications/") => {
+                value.as_object_mut().map(|fields| fields.remove("id"));
+                None
+            }
+            Id::Null | Id::Foreign | Id::Wrong => {
+                return refuse(ErrorCode::INVALID_REQUEST, WRONG_ID.to_owned());
+            }
         };
         if method == "tools/call"
             && let Some(problem) = problem_of_call(&value)
         {
-            return refuse(id, ErrorCode::INVALID_PARAMS, problem.to_owned());
+            return refuse(ErrorCode::INVALID_PARAMS, problem.to_owned());
         }
         match serde_json::from_value(value) {
             Ok(_) if id.is_none() && !self.begun => Judged::Ignored,
             Ok(message) => {
                 self.begun |= begins_session(&message);
+                self.count(&message, text.len());
                 Judged::Message(Box::new(message))
             }
             Err(_) if id.is_none() => Judged::Ignored,
             Err(error) => refuse(
-                id,
                 ErrorCode::INVALID_REQUEST,
                 format!("not a request of MCP: {error}"),
             ),
         }
     }
+
+    /// Counts a request of so many bytes until it has its answer; a cancelled one gets none.
+    fn count(&self, message: &RxJsonRpcMessage<RoleServer>, bytes: usize) {
+        match message {
+            JsonRpcMessage::Request(request) => self.load.begin(request.id.clone(), bytes),
+            JsonRpcMessage::Notification(sent) => {
+                if let ClientNotification::CancelledNotification(cancelled) = &sent.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.load.end(id);
+                }
+            }
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
+        }
+    }
+
+    /// Prepares a line for the client, which counts until it is written.
+    fn line_of(&self, message: &impl Serialize) -> io::Result<(Vec<u8>, Held)> {
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        let held = self.load.hold(line.len());
+        Ok((line, held))
+    }
+}
+
+/// What is not one message.
+fn judge_no_object(text: &[u8]) -> Judged {
+    match serde_json::from_slice::<IgnoredAny>(text) {
+        Ok(_) if text.starts_with(b"[") => refuse(
+            None,
+            ErrorCode::INVALID_REQUEST,
+            "batches are not taken; send each message on a line of its own".to_owned(),
+        ),
+        Ok(_) => {
+            let problem = "not a JSON-RPC message".to_owned();
+            refuse(None, ErrorCode::INVALID_REQUEST, problem)
+        }
+        Err(error) => refuse(None, ErrorCode::PARSE_ERROR, format!("not JSON: {error}")),
+    }
 }
 
 enum Judged {
     Message(Box<RxJsonRpcMessage<RoleServer>>),
-    Refused(Box<TxJsonRpcMessage<RoleServer>>),
+    Refused(Refusal),
     Ignored,
 }
 
-fn refuse(id: Option<RequestId>, code: ErrorCode, message: String) -> Judged {
-    Judged::Refused(Box::new(TxJsonRpcMessage::<RoleServer>::error(
-        ErrorData::new(code, message, None),
+/// An error whose ID is as it was written.
+#[derive(Serialize)]
+struct Refusal {
+    jsonrpc: JsonRpcVersion2_0,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Box<RawValue>>,
+    error: ErrorData,
+}
+
+fn refuse(id: Option<Box<RawValue>>, code: ErrorCode, message: String) -> Judged {
+    Judged::Refused(Refusal {
+        jsonrpc: JsonRpcVersion2_0,
         id,
-    )))
+        error: ErrorData::new(code, message, None),
+    })
 }
 
 /// Whether a message opens the session, so that the library takes notifications after it: the
@@ -178,10 +267,8 @@ fn problem_of_call(request: &Value) -> Option<&'static str> {
 
 async fn send_line<W: AsyncWrite + Unpin>(
     writer: &Mutex<W>,
-    message: &TxJsonRpcMessage<RoleServer>,
+    (line, _held): (Vec<u8>, Held),
 ) -> io::Result<()> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
     let mut writer = writer.lock().await;
     writer.write_all(&line).await?;
     writer.flush().await
@@ -198,12 +285,22 @@ where
         &mut self,
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let answers = match &message {
+            JsonRpcMessage::Response(response) => Some(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref(),
+            _ => None,
+        };
+        let line = self.line_of(&message);
+        if let Some(id) = answers {
+            self.load.end(id);
+        }
         let writer = Arc::clone(&self.writer);
-        async move { send_line(&writer, &message).await }
+        async move { send_line(&writer, line?).await }
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
+            self.load.admit().await;
             match self.read_line().await {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -217,9 +314,9 @@ where
                 Judged::Ignored => {}
                 Judged::Refused(answer) => {
                     tracing::warn!("refused a malformed message");
-                    let writer = Arc::clone(&self.writer);
+                    let (line, writer) = (self.line_of(&answer), Arc::clone(&self.writer));
                     // Its own task: this future may be dropped between two bytes.
-                    tokio::spawn(async move { send_line(&writer, &answer).await });
+                    tokio::spawn(async move { send_line(&writer, line?).await });
                 }
             }
         }

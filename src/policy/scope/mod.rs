@@ -1,11 +1,17 @@
 //! What a text has said so far about variables, functions and the working directory.
 
+mod array;
+mod directory;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::path;
+pub(super) use array::{Elements, numbered};
+use array::{element, joined_elements};
+pub(super) use directory::Mount;
+
 use super::syntax::Command;
-use super::text::{Argument, HOME, SOMETHING, UNKNOWN, bounded, is_unknown};
+use super::text::{HOME, SOMETHING, UNKNOWN, bounded, is_unknown};
 
 /// Values that are kept of one variable.
 const MOST_VALUES: usize = 32;
@@ -36,55 +42,107 @@ const ALWAYS_SET: &[&str] = &[
     "EPOCHSECONDS",
 ];
 
+/// Names that stand for each other.
+const MOST_LINKS: usize = 8;
+
 /// Copies are cheap: parts are shared until one of them changes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     variables: Rc<HashMap<String, Vec<String>>>,
+    /// The alternatives of each array.
+    arrays: Rc<HashMap<String, Vec<Elements>>>,
+    /// Variables that stand for others.
+    links: Rc<HashMap<String, String>>,
     functions: Rc<HashMap<String, Rc<Command>>>,
     aliases: Rc<HashMap<String, String>>,
     /// Functions that are being followed.
     pub(super) active: Vec<String>,
     /// The possible working directories; none if that is not known.
     pub(super) directories: Vec<String>,
-    /// A function's or script's arguments, where these are known.
-    pub(super) positional: Option<Rc<[Argument]>>,
+    /// Those before the last change.
+    before: Vec<String>,
+    stack: Rc<Vec<Vec<String>>>,
+    pub(super) mounts: Rc<Vec<Mount>>,
     /// Whether an unset variable ends the shell.
     pub(super) strict: bool,
+    /// Whether what is done now may be done again.
+    pub(super) loops: bool,
 }
 
 impl Scope {
     /// The possible values of a variable.
     pub(super) fn values(&self, name: &str) -> Vec<String> {
+        let name = self.meant(name);
         if let Some(values) = self.variables.get(name) {
             return values.clone();
         }
+        if let Some(alternatives) = self.arrays.get(name) {
+            return alternatives
+                .iter()
+                .map(|elements| match name {
+                    "@" => joined_elements(elements),
+                    _ => element(elements, "0").unwrap_or_default(),
+                })
+                .collect();
+        }
         let one = |text: String| vec![text];
-        match (name, &self.positional) {
-            ("HOME", _) => one(HOME.into()),
-            ("PWD", _) if !self.directories.is_empty() => self.directories.clone(),
-            ("PWD", _) => one(SOMETHING.into()),
-            ("@" | "*", Some(arguments)) => one(super::text::joined(arguments)),
-            (number, Some(arguments)) if number != "0" && number.parse::<usize>().is_ok() => {
-                let place = number.parse::<usize>().unwrap_or(1) - 1;
-                one(arguments
-                    .get(place)
-                    .map(|one| one.text.clone())
-                    .unwrap_or_default())
-            }
+        match name {
+            "HOME" => one(HOME.into()),
+            "IFS" => one(" \t\n".into()),
+            "PWD" if !self.directories.is_empty() => self.directories.clone(),
+            "OLDPWD" if !self.before.is_empty() => self.before.clone(),
+            "PWD" => one(SOMETHING.into()),
+            "#" if self.arrays.contains_key("@") => self
+                .elements("@")
+                .iter()
+                .map(|elements| elements.len().to_string())
+                .collect(),
+            number if is_number(number) && number != "0" => match self.arrays.get("@") {
+                Some(alternatives) => alternatives
+                    .iter()
+                    .map(|elements| element(elements, number).unwrap_or_default())
+                    .collect(),
+                None => one(UNKNOWN.into()),
+            },
             _ if ALWAYS_SET.contains(&name) => one(SOMETHING.into()),
-            ("@" | "*", None) => one(UNKNOWN.into()),
+            "@" => one(UNKNOWN.into()),
             _ if self.strict => one(SOMETHING.into()),
             _ => one(UNKNOWN.into()),
         }
     }
 
+    /// Takes the values of these variables from another scope.
+    pub(super) fn borrow_values<'n>(&mut self, other: &Self, names: impl Iterator<Item = &'n str>) {
+        for name in names {
+            let variables = Rc::make_mut(&mut self.variables);
+            match other.variables.get(name) {
+                Some(values) => variables.insert(name.to_owned(), values.clone()),
+                None => variables.remove(name),
+            };
+            let arrays = Rc::make_mut(&mut self.arrays);
+            match other.arrays.get(name) {
+                Some(values) => arrays.insert(name.to_owned(), values.clone()),
+                None => arrays.remove(name),
+            };
+        }
+    }
+
+    /// Where values are split into words.
+    pub(super) fn separators(&self) -> String {
+        let blanks = " \t\n";
+        let Some(values) = self.variables.get("IFS") else {
+            return blanks.into();
+        };
+        let unknown = values.iter().any(|value| value.contains(is_unknown));
+        let all = values.iter().map(String::as_str);
+        all.chain(unknown.then_some(blanks)).collect()
+    }
+
     /// How many entries a change would copy.
     pub(super) fn weight(&self) -> usize {
-        if Rc::strong_count(&self.variables) > 1 {
-            self.variables.len()
-        } else {
-            1
-        }
+        let shared = |count: usize, entries: usize| if count > 1 { entries } else { 1 };
+        shared(Rc::strong_count(&self.variables), self.variables.len())
+            + shared(Rc::strong_count(&self.arrays), self.arrays.len())
     }
 
     pub(super) fn set(&mut self, name: &str, mut values: Vec<String>) {
@@ -96,8 +154,29 @@ impl Scope {
             // It is said, not gone to.
             return;
         }
+        let name = self.meant(name).to_owned();
+        if self.arrays.contains_key(&name) {
+            Rc::make_mut(&mut self.arrays).remove(&name);
+        }
         let values = values.into_iter().map(bounded).collect();
-        Rc::make_mut(&mut self.variables).insert(name.to_owned(), values);
+        Rc::make_mut(&mut self.variables).insert(name, values);
+    }
+
+    /// Makes a name stand for another.
+    pub(super) fn link(&mut self, name: &str, other: &str) {
+        if name != other {
+            Rc::make_mut(&mut self.links).insert(name.to_owned(), other.to_owned());
+        }
+    }
+
+    fn meant<'n>(&'n self, mut name: &'n str) -> &'n str {
+        for _ in 0..MOST_LINKS {
+            match self.links.get(name) {
+                Some(other) => name = other,
+                None => break,
+            }
+        }
+        name
     }
 
     pub(super) fn forget(&mut self, name: &str) {
@@ -106,6 +185,9 @@ impl Scope {
 
     /// Notes that the text looks at whether the variable is empty.
     pub(super) fn guard(&mut self, name: &str) {
+        if self.is_array(name) || is_number(name) && self.is_array("@") {
+            return;
+        }
         let mut values = self.values(name);
         for value in &mut values {
             *value = value.replace(UNKNOWN, &SOMETHING.to_string());
@@ -133,33 +215,11 @@ impl Scope {
         })
     }
 
-    /// Goes to a directory.
-    pub(super) fn enter(&mut self, target: Option<&Argument>) {
-        let Some(target) = target else {
-            self.directories = vec![HOME.into()];
-            return;
-        };
-        let text = target.text.as_str();
-        if text == "-" || text.starts_with(SOMETHING) || target.is_unknown() {
-            self.directories = Vec::new();
-        } else if path::is_absolute(text) || text.starts_with(is_unknown) {
-            self.directories = vec![bounded(text.to_owned())];
-        } else {
-            for directory in &mut self.directories {
-                *directory = bounded(format!("{directory}/{text}"));
-            }
-        }
-        for directory in &mut self.directories {
-            if !directory.contains(is_unknown) {
-                *directory = path::normal(directory);
-            }
-        }
-    }
-
     /// Whether both say the same of variables and directories, as far as a glance tells.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.directories == other.directories
             && (Rc::ptr_eq(&self.variables, &other.variables) || self.variables == other.variables)
+            && (Rc::ptr_eq(&self.arrays, &other.arrays) || self.arrays == other.arrays)
     }
 
     /// Takes in what another way through the text may have changed.
@@ -172,6 +232,9 @@ impl Scope {
             if !self.directories.contains(directory) && self.directories.len() < MOST_VALUES {
                 self.directories.push(directory.clone());
             }
+        }
+        if !Rc::ptr_eq(&self.stack, &other.stack) && self.stack != other.stack {
+            self.stack = Rc::default();
         }
         if !Rc::ptr_eq(&self.variables, &other.variables) {
             for (name, values) in other.variables.iter() {
@@ -187,6 +250,17 @@ impl Scope {
                 self.set(name, all);
             }
         }
+        self.merge_arrays(other);
+        for mount in other.mounts.iter() {
+            if !self.mounts.contains(mount) {
+                self.mount(mount.clone());
+            }
+        }
+        if !Rc::ptr_eq(&self.links, &other.links) {
+            for (name, target) in other.links.iter() {
+                self.link(name, target);
+            }
+        }
         if !Rc::ptr_eq(&self.functions, &other.functions) {
             for (name, body) in other.functions.iter() {
                 self.define(name, body);
@@ -198,4 +272,8 @@ impl Scope {
             }
         }
     }
+}
+
+fn is_number(name: &str) -> bool {
+    name.bytes().all(|one| one.is_ascii_digit()) && !name.is_empty()
 }

@@ -1,0 +1,110 @@
+//! The answers of an interactive call: nobody may read them, and two calls with the same can be told to be.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::Sha256;
+
+use crate::hex::digits;
+
+/// The key of a data directory's digests, as digits.
+const KEY_FILE: &str = "audit.key";
+
+/// How many answers a call had, and their digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Responses {
+    count: usize,
+    /// HMAC-SHA-256 of the argument's JSON. The key stays in the data directory: by a plain digest, a
+    /// short password could be found by trying.
+    digest: String,
+}
+
+impl Responses {
+    /// What is said of a call with these arguments; `None` without answers. Blocks.
+    pub(super) fn of(
+        arguments: Option<&Map<String, Value>>,
+        directory: &Path,
+    ) -> io::Result<Option<Self>> {
+        let given = arguments.and_then(|arguments| arguments.get("responses"));
+        let Some(given) = given.filter(|given| !given.is_null()) else {
+            return Ok(None);
+        };
+        // It may come as JSON text.
+        let parsed = given
+            .as_str()
+            .and_then(|text| serde_json::from_str(text).ok());
+        let responses: &Value = parsed.as_ref().unwrap_or(given);
+        let count = match responses {
+            Value::Object(answers) if answers.is_empty() => return Ok(None),
+            Value::Object(answers) => answers.len(),
+            _ => 1,
+        };
+        let keyed = Hmac::<Sha256>::new_from_slice(&key(directory)?).map_err(io::Error::other)?;
+        let digest = keyed.chain_update(responses.to_string().as_bytes());
+        Ok(Some(Self {
+            count,
+            digest: digits(&digest.finalize().into_bytes()),
+        }))
+    }
+}
+
+/// The directory's key, made when it is first needed.
+fn key(directory: &Path) -> io::Result<Vec<u8>> {
+    let path = directory.join(KEY_FILE);
+    if !path.try_exists()? {
+        // It comes into being whole, and only once, whoever else makes one.
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        file.write_all(crate::random::hex::<32>().as_bytes())?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(&path) {
+            Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed.error);
+            }
+            _ => {}
+        }
+    }
+    let broken = || {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("`{KEY_FILE}` is no key"),
+        )
+    };
+    let text = fs::read_to_string(path)?;
+    let key = crate::hex::bytes(text.trim()).ok_or_else(broken)?;
+    if key.len() < 16 {
+        return Err(broken());
+    }
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_same_answers_are_told_by_a_digest_that_nobody_can_guess_from() {
+        let directories = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let of = |responses: Value, place: usize| {
+            let arguments = json!({"cmd": "x", "responses": responses});
+            Responses::of(arguments.as_object(), directories[place].path()).unwrap()
+        };
+        let (one, two) = (
+            json!({"Password:": "hunter2"}),
+            json!({"Password:": "hunter3"}),
+        );
+        let first = of(one.clone(), 0).unwrap();
+        assert_eq!((first.count, first.digest.len()), (1, 64));
+        assert_eq!(of(one.to_string().into(), 0).as_ref(), Some(&first));
+        assert_ne!(of(two, 0).unwrap().digest, first.digest);
+        assert_ne!(of(one.clone(), 1).unwrap().digest, first.digest);
+        assert_ne!(first.digest, super::super::hash(one.to_string().as_bytes()));
+        assert_eq!((of(Value::Null, 0), of(json!({}), 0)), (None, None));
+        assert_eq!(of(json!({"a": "1", "b": "2"}), 0).unwrap().count, 2);
+    }
+}

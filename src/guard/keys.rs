@@ -1,0 +1,93 @@
+//! The host keys by which servers are told, whatever they are called.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::Guard;
+use crate::error::Error;
+use crate::ssh::host_key::Identity;
+use crate::store::servers::Server;
+use crate::sync::lock;
+
+/// How long a read-only server that no key is known of may take to show one.
+const SHOWS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long one that did not is left in peace.
+const ASKED_AGAIN: Duration = Duration::from_secs(600);
+
+/// The host keys that servers were asked for, by alias.
+#[derive(Debug, Default)]
+pub(super) struct Asked(Mutex<HashMap<String, Shown>>);
+
+/// What a server has shown.
+#[derive(Debug)]
+struct Shown {
+    /// As it was configured then.
+    server: Server,
+    when: Instant,
+    /// None if it was not to be had.
+    keys: Vec<Identity>,
+}
+
+impl Guard {
+    /// The host keys of each of these servers. One that nothing is known of is asked.
+    pub(super) async fn keys(
+        &self,
+        servers: &[(String, Server)],
+    ) -> Result<Vec<(String, Vec<Identity>)>, Error> {
+        let keys = servers.iter().map(async |(name, server)| {
+            let mut known = self.pool.known_keys(name, server).await.unwrap_or_default();
+            if known.is_empty() {
+                let asked = timeout(SHOWS_WITHIN, self.asked(name, server)).await;
+                known = asked.ok().and_then(Result::ok).unwrap_or_default();
+                self.asked.note(name, server, &known);
+            }
+            (name.clone(), known)
+        });
+        Ok(join_all(keys).await)
+    }
+
+    /// Every host key of a server. It is asked once.
+    pub(super) async fn asked(&self, alias: &str, server: &Server) -> Result<Vec<Identity>, Error> {
+        if let Some(known) = self.asked.known(alias, server) {
+            return Ok(known);
+        }
+        let shown = self.pool.shown_keys(alias).await?;
+        self.asked.note(alias, server, &shown);
+        Ok(shown)
+    }
+}
+
+impl Asked {
+    fn known(&self, alias: &str, server: &Server) -> Option<Vec<Identity>> {
+        let asked = lock(&self.0);
+        let shown = asked.get(alias)?;
+        let counts = !shown.keys.is_empty() || shown.when.elapsed() < ASKED_AGAIN;
+        (shown.server == *server && counts).then(|| shown.keys.clone())
+    }
+
+    fn note(&self, alias: &str, server: &Server, keys: &[Identity]) {
+        let shown = Shown {
+            server: server.clone(),
+            when: Instant::now(),
+            keys: keys.to_vec(),
+        };
+        lock(&self.0).insert(alias.to_owned(), shown);
+    }
+}
+
+/// The server that a host key is one of.
+pub(super) fn named_by<'k>(key: &Identity, keys: &'k [(String, Vec<Identity>)]) -> Option<&'k str> {
+    let found = keys.iter().find(|(_, known)| is_among(key, known));
+    found.map(|(name, _)| name.as_str())
+}
+
+pub(super) fn is_among(key: &Identity, known: &[Identity]) -> bool {
+    known
+        .iter()
+        .any(|other| other.fingerprint == key.fingerprint)
+}

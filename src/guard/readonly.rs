@@ -1,0 +1,250 @@
+//! Servers that are only to be read, by whatever alias: only a person lets them be changed, in the file.
+
+use std::slice;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::Guard;
+use super::keys::{is_among, named_by};
+use crate::error::Error;
+use crate::ssh::host_key::Identity;
+use crate::ssh::{Endpoint, Pool, patience};
+use crate::store::servers::{Server, Servers};
+
+/// Servers on the way to another.
+const LONGEST_WAY: usize = 16;
+
+impl Guard {
+    /// Refuses to run or change something on a server that is only to be read, whatever it is called. Only
+    /// what is configured here is looked at; [`Guard::checked`] sees more, once a job begins.
+    pub fn may_change(&self, alias: &str, tool: &str) -> Result<(), Error> {
+        self.may_configure(tool)?;
+        let Some(server) = self.unless_read_only(alias, tool)? else {
+            return Ok(());
+        };
+        let read_only = self.read_only()?;
+        if read_only.is_empty() {
+            return Ok(());
+        }
+        let Some(here) = Endpoint::configured(&server, &self.servers) else {
+            return Ok(());
+        };
+        let same = read_only.iter().find(|(_, other)| {
+            Endpoint::configured(other, &self.servers).is_some_and(|there| there == here)
+        });
+        same.map_or(Ok(()), |(name, _)| Err(same_place(alias, name, tool)))
+    }
+
+    /// Refuses to configure a server so that one that is only to be read could be changed by it, or would
+    /// lie somewhere else.
+    pub async fn may_put(&self, alias: &str, server: &Server, tool: &str) -> Result<(), Error> {
+        self.may_configure(tool)?;
+        let before = self.unless_read_only(alias, tool)?;
+        let read_only = self.read_only()?;
+        if read_only.is_empty() {
+            return Ok(());
+        }
+        let here = self.pool.endpoint(alias, server).await?;
+        if let Some((name, _)) = self.behind(alias, &read_only) {
+            let stays = match &before {
+                Some(before) => self.pool.endpoint(alias, before).await? == here,
+                None => false,
+            };
+            if !stays {
+                return Err(on_the_way(alias, name, tool));
+            }
+        }
+        if server.readonly == Some(true) {
+            return Ok(());
+        }
+        self.refuse_place(alias, &here, &read_only, tool).await?;
+        let known = self.pool.known_keys(alias, server).await?;
+        for (name, other) in &read_only {
+            let others = self.pool.known_keys(name, other).await.unwrap_or_default();
+            if known.iter().any(|key| is_among(key, &others)) {
+                return Err(same_key(alias, name, tool));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to remove a server that is only to be read, or that the way to one leads through.
+    pub fn may_remove(&self, alias: &str, tool: &str) -> Result<(), Error> {
+        self.may_configure(tool)?;
+        self.unless_read_only(alias, tool)?;
+        match self.behind(alias, &self.read_only()?) {
+            Some((name, _)) => Err(on_the_way(alias, name, tool)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to accept a host key in the place of those by which a server is known that is only to be
+    /// read: they say which one it is. The first one may be accepted.
+    pub async fn may_trust(&self, alias: &str, fingerprint: &str, tool: &str) -> Result<(), Error> {
+        self.may_configure(tool)?;
+        let host = self.pool.recorded_host(alias).await?;
+        for (name, server) in self.read_only()? {
+            if name != alias && self.pool.recorded_host(&name).await? != host {
+                continue;
+            }
+            let known = self.pool.known_keys(&name, &server).await?;
+            let is_known = known.iter().any(|key| key.fingerprint == fingerprint);
+            if !known.is_empty() && !is_known {
+                return Err(same_record(alias, &name, tool));
+            }
+        }
+        Ok(())
+    }
+
+    /// The connections for a job that runs or changes something: none of them leads to a server that is
+    /// only to be read, as its host key shows before anything is sent.
+    pub async fn checked(&self, alias: &str, tool: &'static str) -> Result<Pool, Error> {
+        let read_only = self.read_only()?;
+        if read_only.is_empty() {
+            return Ok(self.pool.clone());
+        }
+        let server = self.pool.server(alias)?;
+        let here = self.pool.endpoint(alias, &server).await?;
+        self.refuse_place(alias, &here, &read_only, tool).await?;
+        let keys = self.keys(&read_only).await?;
+        let shown = self.pool.identity(alias, patience(None)).await?;
+        refuse_known(alias, slice::from_ref(&shown), &keys, tool)?;
+        // It may have other keys than the one that it has shown.
+        let is_compared =
+            |(_, known): &(String, Vec<Identity>)| known.iter().any(|key| key.kind == shown.kind);
+        if !keys.iter().all(is_compared) {
+            let all = self.asked(alias, &server).await?;
+            refuse_known(alias, &all, &keys, tool)?;
+        }
+        let (alias, keys) = (alias.to_owned(), Arc::new(keys));
+        Ok(self.pool.checked(Arc::new(move |shown: &Identity| {
+            match named_by(shown, &keys) {
+                Some(name) => Err(same_key(&alias, name, tool)),
+                None => Ok(()),
+            }
+        })))
+    }
+
+    /// The server of this alias, if there is one. One that is only to be read is refused.
+    fn unless_read_only(&self, alias: &str, tool: &str) -> Result<Option<Server>, Error> {
+        match self.servers.get(alias) {
+            Ok(server) if server.readonly == Some(true) => {
+                Err(super::read_only(&format!("server `{alias}`"), tool))
+            }
+            Ok(server) => Ok(Some(server)),
+            Err(Error::UnknownAlias { .. }) => {
+                let is_lost = self.read_only()?.iter().any(|(name, _)| name == alias);
+                if is_lost {
+                    return Err(super::read_only(&format!("server `{alias}`"), tool));
+                }
+                // Who wants to reach it says that it is not known.
+                Ok(None)
+            }
+            // Whether it is to be read only cannot be told.
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One of these servers whose way leads through `alias`.
+    fn behind<'s>(
+        &self,
+        alias: &str,
+        servers: &'s [(String, Server)],
+    ) -> Option<&'s (String, Server)> {
+        servers
+            .iter()
+            .find(|(_, server)| leads_through(alias, server, &self.servers))
+    }
+
+    /// Refuses a place at which one of these servers is.
+    async fn refuse_place(
+        &self,
+        alias: &str,
+        here: &Endpoint,
+        servers: &[(String, Server)],
+        tool: &str,
+    ) -> Result<(), Error> {
+        let there = servers.iter().map(async |(name, server)| {
+            let is_same = match self.pool.endpoint(name, server).await {
+                Ok(there) => here.is_same(&there).await,
+                Err(error) => {
+                    tracing::warn!(
+                        "where the read-only server `{name}` is cannot be told: {error}"
+                    );
+                    false
+                }
+            };
+            is_same.then_some(name)
+        });
+        match join_all(there).await.into_iter().flatten().next() {
+            Some(name) => Err(same_place(alias, name, tool)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn refuse_known(
+    alias: &str,
+    shown: &[Identity],
+    keys: &[(String, Vec<Identity>)],
+    tool: &str,
+) -> Result<(), Error> {
+    let known = shown.iter().find_map(|key| named_by(key, keys));
+    known.map_or(Ok(()), |name| Err(same_key(alias, name, tool)))
+}
+
+fn leads_through(alias: &str, server: &Server, servers: &Servers) -> bool {
+    let mut next = server.jump.clone();
+    for _ in 0..LONGEST_WAY {
+        let Some(jump) = next else { return false };
+        if jump == alias {
+            return true;
+        }
+        next = servers.get(&jump).ok().and_then(|server| server.jump);
+    }
+    false
+}
+
+fn same_place(alias: &str, name: &str, tool: &str) -> Error {
+    refused(alias, name, tool, "leads to the same place as")
+}
+
+fn same_key(alias: &str, name: &str, tool: &str) -> Error {
+    refused(alias, name, tool, "has the same host key as")
+}
+
+fn same_record(alias: &str, name: &str, tool: &str) -> Error {
+    refused(
+        alias,
+        name,
+        tool,
+        "has its keys on record in the same place as",
+    )
+}
+
+fn refused(alias: &str, name: &str, tool: &str, because: &str) -> Error {
+    Error::ReadOnly {
+        subject: if alias == name {
+            format!("server `{name}`")
+        } else {
+            format!("server `{name}`, which `{alias}` leads to,")
+        },
+        tool: tool.to_owned(),
+        advice: format!(
+            "`{alias}` {because} `{name}`, which is read-only; ask the person who runs this, who alone can \
+             change that, in servers.json"
+        ),
+    }
+}
+
+fn on_the_way(alias: &str, name: &str, tool: &str) -> Error {
+    Error::ReadOnly {
+        subject: format!("server `{name}`, whose way leads through `{alias}`,"),
+        tool: tool.to_owned(),
+        advice: format!(
+            "the way to `{name}`, which is read-only, leads through `{alias}`; ask the person who runs this, who \
+             alone can change that, in servers.json"
+        ),
+    }
+}

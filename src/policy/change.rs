@@ -1,0 +1,279 @@
+//! What `${…}` makes of a value that is known.
+
+use super::glob::Letter;
+use super::syntax::{Case, Replacing};
+
+/// Steps that one search may take; past it, the value counts as not known.
+const MOST_STEPS: usize = 1 << 20;
+
+/// The value without what the pattern matches at one of its ends.
+pub(super) fn trimmed(value: &str, pattern: &[Letter], at_end: bool, longest: bool) -> String {
+    let mut text: Vec<char> = value.chars().collect();
+    let mut tokens = tokens(pattern);
+    if at_end {
+        text.reverse();
+        tokens.reverse();
+    }
+    let lengths = lengths(&tokens, &text);
+    let length = if longest {
+        lengths.last()
+    } else {
+        lengths.first()
+    };
+    let mut rest = text.split_off(length.copied().unwrap_or(0));
+    if at_end {
+        rest.reverse();
+    }
+    rest.into_iter().collect()
+}
+
+/// The value with another text where the pattern matches; `None` if that takes too long.
+pub(super) fn replaced(
+    value: &str,
+    pattern: &[Letter],
+    with: &str,
+    how: Replacing,
+) -> Option<String> {
+    let text: Vec<char> = value.chars().collect();
+    let tokens = tokens(pattern);
+    match how {
+        Replacing::AtStart if tokens.is_empty() => return Some(format!("{with}{value}")),
+        Replacing::AtEnd if tokens.is_empty() => return Some(format!("{value}{with}")),
+        _ => {}
+    }
+    if how == Replacing::AtEnd {
+        let rest = trimmed(value, pattern, true, true);
+        let is_found = rest.len() < value.len();
+        return Some(if is_found { rest + with } else { rest });
+    }
+    if steps(text.len(), tokens.len()) > MOST_STEPS {
+        return None;
+    }
+    let mut changed = String::new();
+    let (mut at, mut done) = (0, false);
+    while at < text.len() {
+        let tries = !done && (at == 0 || how != Replacing::AtStart);
+        let found = tries.then(|| lengths(&tokens, &text[at..]).last().copied());
+        if let Some(length) = found.flatten().filter(|length| *length > 0) {
+            changed.push_str(with);
+            at += length;
+            done = how != Replacing::Every;
+        } else {
+            changed.push(text[at]);
+            at += 1;
+        }
+        if changed.len() > super::MAX_VALUE {
+            return None;
+        }
+    }
+    Some(changed)
+}
+
+/// How many steps it takes to look for a pattern everywhere in a text of this length.
+pub(super) fn steps(text: usize, pattern: usize) -> usize {
+    (text + 1).saturating_pow(2).saturating_mul(pattern + 1)
+}
+
+/// A part of the value, as `${NAME:offset:length}` counts.
+pub(super) fn slice<T: Clone>(all: &[T], offset: i64, length: Option<i64>) -> Vec<T> {
+    let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    let place = |at: i64| if at < 0 { count + at } else { at };
+    let start = place(offset);
+    if start < 0 || start > count {
+        return Vec::new();
+    }
+    let end = match length {
+        None => count,
+        Some(length) if length < 0 => count.saturating_add(length),
+        Some(length) => start.saturating_add(length).min(count),
+    };
+    let at = |place: i64| usize::try_from(place).unwrap_or(0);
+    all.get(at(start)..at(end)).unwrap_or_default().to_vec()
+}
+
+pub(super) fn cased(value: &str, case: Case) -> String {
+    let first = |change: fn(&char) -> char| {
+        let mut letters = value.chars();
+        let first = letters.next().map(|one| change(&one));
+        first.into_iter().chain(letters).collect()
+    };
+    match case {
+        Case::Upper => value.to_ascii_uppercase(),
+        Case::Lower => value.to_ascii_lowercase(),
+        Case::FirstUpper => first(char::to_ascii_uppercase),
+        Case::FirstLower => first(char::to_ascii_lowercase),
+        Case::Swapped => value
+            .chars()
+            .map(|one| {
+                if one.is_ascii_lowercase() {
+                    one.to_ascii_uppercase()
+                } else {
+                    one.to_ascii_lowercase()
+                }
+            })
+            .collect(),
+    }
+}
+
+/// One place of a pattern, which unlike a path's may be met by a `/` too.
+enum Token {
+    Is(char),
+    One,
+    Class(Vec<char>, bool),
+    Many,
+}
+
+fn tokens(pattern: &[Letter]) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut rest = pattern;
+    while let Some((&(letter, literal), others)) = rest.split_first() {
+        rest = others;
+        tokens.push(match letter {
+            '*' if !literal => Token::Many,
+            '?' if !literal => Token::One,
+            '[' if !literal => {
+                let skip = 1 + usize::from(matches!(others.first(), Some(('!' | '^', false))));
+                let close = others.iter().skip(skip).position(|one| one.0 == ']');
+                match close.map(|at| others.split_at(at + skip)) {
+                    Some((class, after)) => {
+                        rest = &after[1..];
+                        let class = &class[skip - 1..];
+                        Token::Class(members(class), skip == 2)
+                    }
+                    None => Token::Is('['),
+                }
+            }
+            other => Token::Is(other),
+        });
+    }
+    tokens
+}
+
+/// The characters of a class; a range of more than a few hundred is cut.
+fn members(class: &[Letter]) -> Vec<char> {
+    let mut members = Vec::new();
+    let mut at = 0;
+    while at < class.len() {
+        if let [(first, _), ('-', _), (last, _), ..] = class[at..] {
+            members.extend((first..=last).take(256));
+            at += 3;
+        } else {
+            members.push(class[at].0);
+            at += 1;
+        }
+    }
+    members
+}
+
+/// How long the beginnings of the text are that match as a whole, the shortest first.
+fn lengths(tokens: &[Token], text: &[char]) -> Vec<usize> {
+    let mut found = Vec::new();
+    if tokens.len().saturating_mul(text.len()) > MOST_STEPS {
+        return found;
+    }
+    let mut places = vec![false; tokens.len() + 1];
+    places[0] = true;
+    for length in 0..=text.len() {
+        for (place, token) in tokens.iter().enumerate() {
+            places[place + 1] |= places[place] && matches!(token, Token::Many);
+        }
+        if places[tokens.len()] {
+            found.push(length);
+        }
+        let Some(&letter) = text.get(length) else {
+            break;
+        };
+        let mut next = vec![false; places.len()];
+        for (place, token) in tokens
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| places[*place])
+        {
+            match token {
+                Token::Many => next[place] = true,
+                Token::One => next[place + 1] = true,
+                Token::Is(own) => next[place + 1] |= *own == letter,
+                Token::Class(members, inverted) => {
+                    next[place + 1] |= members.contains(&letter) != *inverted;
+                }
+            }
+        }
+        places = next;
+        if !places.contains(&true) {
+            break;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> Vec<Letter> {
+        text.chars().map(|one| (one, false)).collect()
+    }
+
+    #[test]
+    fn ends_are_trimmed_as_a_shell_does() {
+        for (value, by, at_end, longest, rest) in [
+            ("/a/b/c", "/*", true, false, "/a/b"),
+            ("/a/b/c", "/*", true, true, ""),
+            ("/a/b/c", "*/", false, false, "a/b/c"),
+            ("/a/b/c", "*/", false, true, "c"),
+            ("abc", "?", true, false, "ab"),
+            ("/", "?", true, false, ""),
+            ("a1", "[0-9]", true, false, "a"),
+            ("ab", "[!0-9]", true, false, "a"),
+            ("abc", "x", true, true, "abc"),
+            ("", "*", true, true, ""),
+        ] {
+            assert_eq!(
+                trimmed(value, &pattern(by), at_end, longest),
+                rest,
+                "{value} {by}"
+            );
+        }
+    }
+
+    #[test]
+    fn patterns_are_replaced_as_a_shell_does() {
+        for (value, by, how, changed) in [
+            ("aXbX", "X", Replacing::First, Some("a-bX")),
+            ("aXbX", "X", Replacing::Every, Some("a-b-")),
+            ("XaX", "X", Replacing::AtStart, Some("-aX")),
+            ("XaX", "X", Replacing::AtEnd, Some("Xa-")),
+            ("aXX", "X*", Replacing::First, Some("a-")),
+            ("abc", "", Replacing::Every, Some("abc")),
+            ("abc", "", Replacing::AtStart, Some("-abc")),
+            ("abc", "", Replacing::AtEnd, Some("abc-")),
+        ] {
+            let given = replaced(value, &pattern(by), "-", how);
+            assert_eq!(given.as_deref(), changed, "{value} {by} {how:?}");
+        }
+        assert_eq!(
+            replaced(&"x".repeat(4096), &pattern("*y"), "", Replacing::Every),
+            None
+        );
+    }
+
+    #[test]
+    fn slices_count_from_either_end() {
+        let text: Vec<char> = "/tmp".chars().collect();
+        for (offset, length, part) in [
+            (0, Some(1), "/"),
+            (1, None, "tmp"),
+            (-3, Some(2), "tm"),
+            (1, Some(-1), "tm"),
+            (9, None, ""),
+            (-9, None, ""),
+            (3, Some(i64::MAX), "p"),
+            (0, Some(-9), ""),
+        ] {
+            assert_eq!(
+                slice(&text, offset, length),
+                part.chars().collect::<Vec<_>>()
+            );
+        }
+    }
+}

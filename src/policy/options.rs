@@ -1,0 +1,192 @@
+//! Options as a program reads them: in clusters, with values, by the beginnings of their names.
+
+use std::collections::VecDeque;
+
+use super::text::{Argument, emptied};
+
+/// Which options of a program take a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grammar<'g> {
+    /// Their letters; one that is followed by `?` takes a value only from its own argument.
+    pub(super) letters: &'g str,
+    /// Their long names; with a `!`, one that takes none, where that matters.
+    pub(super) long: &'g [&'g str],
+}
+
+/// An option that is given: its letter or its long name, and its value.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) name: String,
+    pub(super) value: Option<Argument>,
+}
+
+/// The value of the first option that has one of these names.
+pub(super) fn value<'g>(given: &'g [Given], names: &[&str]) -> Option<&'g Argument> {
+    let mut given = given.iter().filter(|one| names.contains(&&*one.name));
+    given.find_map(|one| one.value.as_ref())
+}
+
+pub(super) fn has(given: &[Given], names: &[&str]) -> bool {
+    given.iter().any(|one| names.contains(&&*one.name))
+}
+
+/// The options before the first operand, and what follows them.
+pub(super) fn leading<'a>(
+    arguments: &'a [Argument],
+    grammar: Grammar<'_>,
+) -> (Vec<Given>, &'a [Argument]) {
+    let mut given = Vec::new();
+    let (rest, _) = take(arguments, grammar, &mut given);
+    (given, rest)
+}
+
+/// All options, wherever they stand, and the operands.
+pub(super) fn everywhere(
+    arguments: &[Argument],
+    grammar: Grammar<'_>,
+) -> (Vec<Given>, Vec<Argument>) {
+    let (mut given, mut operands) = (Vec::new(), Vec::new());
+    let mut rest = arguments;
+    loop {
+        let (after, ended) = take(rest, grammar, &mut given);
+        match after.split_first() {
+            Some((first, others)) if !ended => {
+                operands.push(first.clone());
+                rest = others;
+            }
+            _ => {
+                operands.extend_from_slice(after);
+                return (given, operands);
+            }
+        }
+    }
+}
+
+/// Takes options up to an operand or behind a `--`; says which of these it was.
+fn take<'a>(
+    arguments: &'a [Argument],
+    grammar: Grammar<'_>,
+    given: &mut Vec<Given>,
+) -> (&'a [Argument], bool) {
+    let mut rest = arguments;
+    while let Some(after) = first(rest, grammar, given) {
+        rest = after;
+    }
+    match rest.split_first() {
+        Some((first, others)) if first.text == "--" => (others, true),
+        _ => (rest, false),
+    }
+}
+
+/// Takes the options that the first argument holds; `None` if it holds none.
+pub(super) fn first<'a>(
+    arguments: &'a [Argument],
+    grammar: Grammar<'_>,
+    given: &mut Vec<Given>,
+) -> Option<&'a [Argument]> {
+    let (first, others) = arguments.split_first()?;
+    let text = emptied(&first.text);
+    if text.len() < 2 || !text.starts_with('-') || text == "--" {
+        return None;
+    }
+    let takes_next = match text.strip_prefix("--") {
+        Some(long) => long_option(long, grammar, given),
+        None => cluster(&text[1..], grammar, given),
+    };
+    if let Some(value) = given.last_mut().and_then(|last| last.value.as_mut()) {
+        value.printed.clone_from(&first.printed);
+    }
+    Some(match others.split_first() {
+        Some((value, after)) if takes_next => {
+            if let Some(last) = given.last_mut() {
+                last.value = Some(value.clone());
+            }
+            after
+        }
+        _ => others,
+    })
+}
+
+/// Notes a long option; says whether its value is the next argument.
+fn long_option(text: &str, grammar: Grammar<'_>, given: &mut Vec<Given>) -> bool {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(Argument::of(value))),
+        None => (text, None),
+    };
+    let is_switch = |one: &&str| one.strip_prefix('!') == Some(name);
+    if grammar.long.iter().any(is_switch) {
+        given.push(Given {
+            name: name.to_owned(),
+            value,
+        });
+        return false;
+    }
+    let known = grammar.long.iter().find(|one| **one == name);
+    // A beginning is as good as the name.
+    let known = known.or_else(|| grammar.long.iter().find(|one| one.starts_with(name)));
+    let takes_next = known.is_some() && value.is_none();
+    let switches = grammar.long.iter().filter_map(|one| one.strip_prefix('!'));
+    let mut switches = switches.filter(|one| one.starts_with(name));
+    let known = known.copied().or_else(|| switches.next());
+    given.push(Given {
+        name: known.unwrap_or(name).to_owned(),
+        value,
+    });
+    takes_next
+}
+
+/// Notes the options of a cluster; says whether the value of the last is the next argument.
+fn cluster(text: &str, grammar: Grammar<'_>, given: &mut Vec<Given>) -> bool {
+    let mut letters: VecDeque<char> = text.chars().collect();
+    while let Some(letter) = letters.pop_front() {
+        let name = letter.to_string();
+        let place = grammar.letters.find(letter).filter(|_| letter != '?');
+        let Some(place) = place else {
+            given.push(Given { name, value: None });
+            continue;
+        };
+        let rest: String = letters.into_iter().collect();
+        let is_optional = grammar.letters[place + letter.len_utf8()..].starts_with('?');
+        let takes_next = rest.is_empty() && !is_optional;
+        given.push(Given {
+            name,
+            value: (!rest.is_empty()).then(|| Argument::of(rest)),
+        });
+        return takes_next;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> String {
+        let grammar = Grammar {
+            letters: "uCw?",
+            long: &["user", "chdir"],
+        };
+        let (given, operands) = everywhere(&super::super::text::words(text), grammar);
+        let given = given.iter().map(|one| match &one.value {
+            Some(value) => format!("{}={}", one.name, value.text),
+            None => one.name.clone(),
+        });
+        let operands = operands.iter().map(|one| format!("<{}>", one.text));
+        given.chain(operands).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn options_are_read_as_programs_do() {
+        for (text, meaning) in [
+            ("-u root x", "u=root <x>"),
+            ("-uroot -nC / x", "u=root n C=/ <x>"),
+            ("-w / -w/ x", "w w=/ </> <x>"),
+            ("--us root --chdir=/ x", "user=root chdir=/ <x>"),
+            ("x -n -- -u y", "n <x> <-u> <y>"),
+            ("- -u", "u <->"),
+            ("--other=1 --", "other=1"),
+        ] {
+            assert_eq!(read(text), meaning, "{text}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Builtins that read into variables.
+
+use super::Refusal;
+use super::judge::{Input, Judge};
+use super::options::{self, Grammar};
+use super::scope::{Scope, numbered};
+use super::text::{Argument, SOMETHING, UNKNOWN, is_name};
+
+/// Lines of what is read that are followed.
+const MOST_LINES: usize = 32;
+
+impl Judge<'_> {
+    /// `read`: any line of what is read may be the one.
+    pub(super) fn read_line(
+        &mut self,
+        arguments: &[Argument],
+        scope: &mut Scope,
+        input: &Input,
+    ) -> Result<(), Refusal> {
+        let grammar = Grammar {
+            letters: "adinNptu",
+            long: &[],
+        };
+        let (given, names) = options::leading(arguments, grammar);
+        let reply = [Argument::of("REPLY")];
+        let array = options::value(&given, &["a"]);
+        let names = if names.is_empty() { &reply } else { names };
+        let text = match (&input.text, &input.found) {
+            (Some(text), _) => Some(text.to_string()),
+            (None, Some(found)) => {
+                let found: Vec<_> = found.iter().map(|one| &*one.text).collect();
+                Some(found.join("\n"))
+            }
+            (None, None) => None,
+        };
+        let Some(text) = &text else {
+            for name in names.iter().chain(array).filter(|one| is_name(&one.text)) {
+                self.spend(1 + scope.weight() / 4)?;
+                scope.forget(&name.text);
+            }
+            return Ok(());
+        };
+        self.spend(1 + text.len() / 64)?;
+        let lines: Vec<&str> = if options::has(&given, &["d"]) {
+            vec![text.trim_end_matches('\n')]
+        } else {
+            text.lines().collect()
+        };
+        let separators = scope.separators();
+        let fields = |line: &&str| fields(line, &separators, names.len());
+        let mut fields: Vec<_> = lines.iter().take(MOST_LINES).map(fields).collect();
+        if lines.len() > MOST_LINES {
+            fields.push(vec![SOMETHING.into(); names.len()]);
+        }
+        if let Some(array) = array.filter(|one| is_name(&one.text)) {
+            let elements = lines.iter().take(MOST_LINES).map(|line| {
+                let words = self::fields(line, &separators, usize::MAX);
+                numbered(&words.into_iter().map(Argument::of).collect::<Vec<_>>(), 0)
+            });
+            let elements = elements.collect();
+            return self.set_array(scope, &array.text, elements);
+        }
+        for (at, name) in names
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| is_name(&one.text))
+        {
+            let mut values: Vec<String> = fields
+                .iter()
+                .map(|fields| fields.get(at).cloned().unwrap_or_default())
+                .collect();
+            if !self.allow.is_empty() || values.is_empty() {
+                values.push(SOMETHING.into());
+            }
+            self.set(scope, &name.text, values)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_lines(
+        &mut self,
+        arguments: &[Argument],
+        scope: &mut Scope,
+        input: &Input,
+    ) -> Result<(), Refusal> {
+        let grammar = Grammar {
+            letters: "dnOsuCc",
+            long: &[],
+        };
+        let (_, names) = options::leading(arguments, grammar);
+        let name = names.first().map_or("MAPFILE", |name| &name.text);
+        if !is_name(name) {
+            return Ok(());
+        }
+        match &input.text {
+            Some(text) if self.allow.is_empty() => {
+                self.spend(1 + text.len() / 64)?;
+                let lines: Vec<_> = text.lines().map(Argument::of).collect();
+                self.set_array(scope, name, vec![numbered(&lines, 0)])
+            }
+            _ => {
+                self.spend(1 + scope.weight() / 4)?;
+                scope.forget(name);
+                Ok(())
+            }
+        }
+    }
+
+    /// `getopts`: every argument may be an option's value.
+    pub(super) fn get_options(
+        &mut self,
+        arguments: &[Argument],
+        scope: &mut Scope,
+    ) -> Result<(), Refusal> {
+        if let Some(name) = arguments.get(1).filter(|one| is_name(&one.text)) {
+            self.spend(1 + scope.weight() / 4)?;
+            scope.forget(&name.text);
+        }
+        let mut values = vec![UNKNOWN.to_string()];
+        for elements in scope.positional().unwrap_or_default() {
+            for (_, one) in elements.iter() {
+                let own = one.text.strip_prefix('-').and_then(|rest| {
+                    let letter = rest.chars().next()?;
+                    Some(&rest[letter.len_utf8()..])
+                });
+                values.push(own.unwrap_or(&one.text).to_owned());
+            }
+        }
+        values.retain(|value| !value.is_empty());
+        self.set(scope, "OPTARG", values)
+    }
+}
+
+/// A line in its fields, the last of which is all that is left.
+fn fields(line: &str, separators: &str, most: usize) -> Vec<String> {
+    let is_between = |one: char| separators.contains(one);
+    let blank = |one: char| separators.contains(one) && one.is_whitespace();
+    let mut fields = Vec::new();
+    let mut rest = line.trim_matches(blank);
+    while !rest.is_empty() && fields.len() < 256 {
+        let end = rest.find(is_between).filter(|_| fields.len() + 1 < most);
+        let Some(end) = end else {
+            fields.push(rest.to_owned());
+            break;
+        };
+        fields.push(rest[..end].to_owned());
+        let between = rest[end..].chars().next().map_or(1, char::len_utf8);
+        rest = rest[end + between..].trim_start_matches(blank);
+    }
+    fields
+}

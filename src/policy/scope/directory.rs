@@ -1,0 +1,89 @@
+//! The working directory, and directories that are seen in several places.
+
+use std::rc::Rc;
+
+use super::super::path;
+use super::super::text::{Argument, HOME, SOMETHING, bounded, is_unknown};
+use super::{MOST_VALUES, Scope};
+
+/// Directories on the stack of `pushd`, and directories that are seen in other places.
+const MOST_PLACES: usize = 16;
+
+/// A directory that is seen in another place, too.
+#[derive(Clone, Debug, PartialEq)]
+pub(in super::super) struct Mount {
+    pub(in super::super) at: String,
+    pub(in super::super) of: String,
+    /// Whether the place itself is not the directory: a link, which is removed alone.
+    pub(in super::super) is_link: bool,
+}
+
+impl Scope {
+    /// Goes to a directory.
+    pub(in super::super) fn enter(&mut self, target: Option<&Argument>) {
+        let before = self.directories.clone();
+        let Some(target) = target else {
+            self.directories = vec![HOME.into()];
+            self.before = before;
+            return;
+        };
+        let text = target.text.as_str();
+        if text == "-" {
+            self.directories = std::mem::take(&mut self.before);
+        } else if text.starts_with(SOMETHING) || target.is_unknown() {
+            self.directories = Vec::new();
+        } else if path::is_absolute(text) || text.starts_with(is_unknown) {
+            self.directories = vec![bounded(text.to_owned())];
+        } else {
+            let mut directories = std::mem::take(&mut self.directories);
+            // Where a relative name is looked for first.
+            if !text.starts_with('.') {
+                let places = self.variables.get("CDPATH").into_iter().flatten();
+                let places = places.flat_map(|place| place.split(':'));
+                directories.extend(
+                    places
+                        .filter(|place| path::is_absolute(place))
+                        .map(str::to_owned),
+                );
+            }
+            directories.truncate(MOST_VALUES);
+            self.directories = directories
+                .iter()
+                .map(|directory| bounded(format!("{directory}/{text}")))
+                .collect();
+        }
+        for directory in &mut self.directories {
+            if !directory.contains(is_unknown) {
+                *directory = path::normal(directory);
+            }
+        }
+        self.before = before;
+    }
+
+    /// Goes to a directory, to come back from it.
+    pub(in super::super) fn push_directory(&mut self, target: Option<&Argument>) {
+        let from = self.directories.clone();
+        match target {
+            Some(target) if target.text.starts_with('+') => self.directories = Vec::new(),
+            Some(target) => self.enter(Some(target)),
+            None => self.directories = Rc::make_mut(&mut self.stack).pop().unwrap_or_default(),
+        }
+        let stack = Rc::make_mut(&mut self.stack);
+        stack.push(from);
+        if stack.len() > MOST_PLACES {
+            stack.remove(0);
+        }
+    }
+
+    pub(in super::super) fn pop_directory(&mut self) {
+        self.directories = Rc::make_mut(&mut self.stack).pop().unwrap_or_default();
+    }
+
+    /// Notes that a directory is seen in another place, too.
+    pub(in super::super) fn mount(&mut self, mount: Mount) {
+        let mounts = Rc::make_mut(&mut self.mounts);
+        if mount.at != mount.of && mounts.len() < MOST_PLACES {
+            mounts.push(mount);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Scripts that a text writes to a file before it runs them.
+
+use super::Refusal;
+use super::call::Call;
+use super::judge::{Judge, Place};
+use super::path;
+use super::scope::Scope;
+use super::syntax::{Command, Kind};
+use super::text::{Argument, is_unknown};
+use super::wrapper::Inner;
+use super::writes;
+
+/// Files whose content is kept.
+const MOST_FILES: usize = 32;
+/// Bytes of one that are kept.
+const LONGEST: usize = 64 * 1024;
+
+impl Judge<'_> {
+    /// Notes what a command writes to files, where that is known.
+    pub(super) fn note_written(
+        &mut self,
+        command: &Command,
+        call: &Call,
+        scope: &Scope,
+        place: &Place,
+    ) -> Result<(), Refusal> {
+        // What may stand in a file, too, is enough to refuse a command, not to let one through.
+        if !self.allow.is_empty() {
+            return Ok(());
+        }
+        let mut files = call.outputs.clone();
+        let is_tee = |word: &super::syntax::Word| {
+            super::syntax::bare(word).is_some_and(|name| name.ends_with("tee"))
+        };
+        if let Kind::Simple { words, .. } = &command.kind
+            && words.iter().take(8).any(is_tee)
+        {
+            let words = self.flat(words, scope)?;
+            let words = super::wrapper::stripped(&words);
+            if words.first().is_some_and(|one| one.text == "tee") {
+                files.extend(writes::of("tee", &call.with(words.to_vec())));
+            }
+        }
+        files.retain(|file| !file.text.contains(is_unknown));
+        if files.is_empty() {
+            return Ok(());
+        }
+        let Some(text) = self.output_reading(command, scope, &place.input)? else {
+            return Ok(());
+        };
+        self.spend(1 + files.len() * text.len() / 256)?;
+        for file in files {
+            let key = key(&file, scope);
+            if self.written.len() < MOST_FILES || self.written.contains_key(&key) {
+                let kept = self.written.entry(key).or_default();
+                if kept.len() + 2 * text.len() > LONGEST {
+                    continue;
+                }
+                // It stands behind what was there, or in its place.
+                if !kept.is_empty() && !kept.ends_with('\n') {
+                    kept.push_str(&text);
+                    kept.push('\n');
+                }
+                kept.push_str(&text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives an argument the content of the file that it names, where that is known.
+    pub(super) fn recall(&self, argument: &mut Argument, scope: &Scope) {
+        if !self.written.is_empty() && argument.printed.is_none() {
+            argument.printed = self.written.get(&key(argument, scope)).cloned();
+        }
+    }
+}
+
+fn key(file: &Argument, scope: &Scope) -> String {
+    match &path::absolute(&file.text, &scope.directories)[..] {
+        [path] => path::normal(path),
+        _ => path::normal(&file.text),
+    }
+}
+
+/// What a call runs whose program is such a file.
+pub(super) fn run(call: &Call) -> Option<Inner> {
+    let program = call.words.first()?;
+    let text = program.printed.as_deref()?;
+    let first = text.lines().next().unwrap_or_default();
+    let is_shell = match first.strip_prefix("#!") {
+        Some(interpreter) => interpreter.trim_end().ends_with("sh"),
+        None => true,
+    };
+    (is_shell && program.text.contains('/'))
+        .then(|| Inner::of_file(text, program, call.arguments()))
+}

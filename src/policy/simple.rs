@@ -1,0 +1,265 @@
+//! Simple commands: what is assigned before them, and the ways to read their words.
+
+use super::Refusal;
+use super::call::Call;
+use super::judge::{Judge, Place};
+use super::scope::{Elements, Scope};
+use super::syntax::{Assignment, Piece, Word};
+use super::text::Argument;
+use super::walk::guard;
+
+/// Readings of a command's words together that are followed one by one.
+const MOST_WAYS: usize = 16;
+/// Builtins whose arguments assign as what stands before a command does.
+const DECLARING: &[&str] = &["export", "declare", "typeset", "local", "readonly"];
+
+type Verdict = Result<(), Refusal>;
+
+impl Judge<'_> {
+    pub(super) fn simple(
+        &mut self,
+        assignments: &[Assignment],
+        words: &[Word],
+        mut call: Call,
+        scope: &mut Scope,
+        place: &Place,
+    ) -> Verdict {
+        if words.is_empty() {
+            self.assign(assignments, false, &call, scope, place)?;
+            if call.outputs.is_empty() {
+                return Ok(());
+            }
+            return self.call(call, scope, place);
+        }
+        // They hold for this command alone.
+        let mut own = scope.clone();
+        self.assign(assignments, true, &call, &mut own, place)?;
+        self.visit_all(words, scope, place)?;
+        self.set_defaults(words, scope)?;
+        let name = super::syntax::bare(&words[0]).unwrap_or_default();
+        if matches!(&*name, "test" | "[") {
+            guard(words, scope);
+        }
+        let ways = self.ways(words, scope)?;
+        if DECLARING.contains(&&*name) {
+            call.is_declared = self.declare(&words[1..], scope)?;
+        }
+        if !assignments.is_empty() {
+            let before = own;
+            own = scope.clone();
+            own.borrow_values(&before, assignments.iter().map(|one| &*one.name));
+        }
+        let target = if assignments.is_empty() {
+            &mut *scope
+        } else {
+            &mut own
+        };
+        let mut ends = Vec::new();
+        if ways.is_empty() && !call.outputs.is_empty() {
+            self.call(call.clone(), target, place)?;
+        }
+        let mut ways = ways.into_iter().peekable();
+        while let Some(way) = ways.next() {
+            let call = call.with(way);
+            if ends.is_empty() && ways.peek().is_none() {
+                self.call(call, target, place)?;
+            } else {
+                let mut end = target.clone();
+                self.call(call, &mut end, place)?;
+                ends.push(end);
+            }
+        }
+        if let Some(mut end) = ends.pop() {
+            self.merge(&mut end, &ends)?;
+            *target = end;
+        }
+        if !assignments.is_empty() {
+            own.borrow_values(scope, assignments.iter().map(|one| &*one.name));
+            *scope = own;
+        }
+        Ok(())
+    }
+
+    /// The arguments that a command may have, one way for each reading of its words.
+    fn ways(&mut self, words: &[Word], scope: &Scope) -> Result<Vec<Vec<Argument>>, Refusal> {
+        let mut all = Vec::new();
+        let mut count = 1_usize;
+        for word in words {
+            let mut readings = self.readings(word, scope, true)?;
+            for argument in readings.iter_mut().flatten() {
+                self.recall(argument, scope);
+            }
+            count = count.saturating_mul(readings.len());
+            self.spend(readings.len() / 8)?;
+            all.push(readings);
+        }
+        let mut ways = vec![Vec::new()];
+        if count > MOST_WAYS {
+            // Each reading of the first word may be another program; the others count together.
+            let mut rest = all.into_iter();
+            let mut programs = Vec::new();
+            while let (true, Some(readings)) = (programs.is_empty(), rest.next()) {
+                programs = readings;
+                programs.retain(|reading| !reading.is_empty());
+            }
+            let rest = rest.flatten().flatten().collect::<Vec<_>>();
+            self.spend(programs.len() * (1 + rest.len() / 8))?;
+            return Ok(programs
+                .into_iter()
+                .map(|program| [&program[..], &rest].concat())
+                .collect());
+        }
+        for readings in all {
+            if let [reading] = &readings[..] {
+                for way in &mut ways {
+                    way.extend_from_slice(reading);
+                }
+                continue;
+            }
+            self.spend(ways.iter().map(|way: &Vec<_>| 1 + way.len() / 8).sum())?;
+            ways = ways
+                .iter()
+                .flat_map(|way| readings.iter().map(move |one| [&way[..], one].concat()))
+                .collect();
+        }
+        ways.retain(|way| !way.is_empty());
+        Ok(ways)
+    }
+
+    /// Sets the variables that arguments of `export` and its like assign, which are not split.
+    fn declare(&mut self, words: &[Word], scope: &mut Scope) -> Result<bool, Refusal> {
+        let mut declared = false;
+        for word in words {
+            let Some((name, split)) = super::parse::declared(word) else {
+                continue;
+            };
+            declared = true;
+            let value = &word[split..];
+            match value {
+                [Piece::Array(elements)] => {
+                    let elements = self.array(elements, scope)?;
+                    self.set_array(scope, &name, vec![elements])?;
+                }
+                value => {
+                    let values = self.texts(value, scope)?;
+                    self.set(scope, &name, values)?;
+                }
+            }
+        }
+        Ok(declared)
+    }
+
+    pub(super) fn assign(
+        &mut self,
+        assignments: &[Assignment],
+        for_command: bool,
+        call: &Call,
+        scope: &mut Scope,
+        place: &Place,
+    ) -> Verdict {
+        for one in assignments {
+            self.visit(&one.value, scope, place)?;
+            if let Some(index) = &one.index {
+                self.visit(index, scope, place)?;
+            }
+            self.permit_assignment(&one.name, for_command, call, place)?;
+            self.assign_one(one, scope)?;
+        }
+        Ok(())
+    }
+
+    /// Sets a variable, an array or an element.
+    pub(super) fn assign_one(&mut self, one: &Assignment, scope: &mut Scope) -> Verdict {
+        self.set_defaults(std::slice::from_ref(&one.value), scope)?;
+        if let [Piece::Array(words)] = &one.value[..] {
+            let mut elements = vec![self.array(words, scope)?];
+            if one.appends {
+                let added = &elements[0];
+                let known = scope.known_elements(&one.name);
+                elements = known.iter().map(|before| appended(before, added)).collect();
+            }
+            return self.set_array(scope, &one.name, elements);
+        }
+        let mut values = self.texts(&one.value, scope)?;
+        if let Some(index) = &one.index {
+            let keys = self.keys(index, scope)?;
+            let mut alternatives = scope.known_elements(&one.name);
+            for elements in &mut alternatives {
+                let mut changed: Vec<_> = elements.to_vec();
+                for key in &keys {
+                    changed.retain(|(own, _)| own != key);
+                    let values = values.iter().cloned().map(Argument::of);
+                    changed.extend(values.map(|value| (key.clone(), value)));
+                }
+                *elements = changed.into();
+            }
+            return self.set_array(scope, &one.name, alternatives);
+        }
+        if one.appends {
+            let before = scope.values(&one.name);
+            self.spend(before.len() * values.len())?;
+            values = before
+                .iter()
+                .take(8)
+                .flat_map(|before| values.iter().map(move |value| format!("{before}{value}")))
+                .collect();
+        }
+        self.set(scope, &one.name, values)
+    }
+
+    /// The elements that the words of an array make.
+    fn array(&mut self, words: &[Word], scope: &Scope) -> Result<Elements, Refusal> {
+        let mut elements = Vec::new();
+        let mut next = 0_usize;
+        for word in words {
+            if let Some((key, value)) = keyed(word) {
+                let value = self.texts(value, scope)?;
+                for key in self.keys(key, scope)? {
+                    next = key.parse().map_or(next, |at: usize| at.saturating_add(1));
+                    let values = value.iter().cloned().map(Argument::of);
+                    elements.extend(values.map(|value| (key.clone(), value)));
+                }
+                continue;
+            }
+            for argument in self.readings(word, scope, true)?.into_iter().flatten() {
+                elements.push((next.to_string(), argument));
+                next = next.saturating_add(1);
+            }
+        }
+        self.spend(elements.len() / 4)?;
+        Ok(elements.into())
+    }
+
+    pub(super) fn set_array(
+        &mut self,
+        scope: &mut Scope,
+        name: &str,
+        alternatives: Vec<Elements>,
+    ) -> Verdict {
+        let size: usize = alternatives.iter().map(|one| one.len() / 16).sum();
+        self.spend(1 + scope.weight() / 4 + size)?;
+        scope.set_array(name, alternatives);
+        Ok(())
+    }
+}
+
+/// Key and value of an array's `[key]=value`.
+fn keyed(word: &[Piece]) -> Option<(&[Piece], &[Piece])> {
+    let is = |piece: &Piece, sign: char| matches!(piece, Piece::Bare(one) if *one == sign);
+    let close = word.iter().position(|piece| is(piece, ']'))?;
+    let equals = word.get(close + 1).is_some_and(|piece| is(piece, '='));
+    (is(&word[0], '[') && equals).then(|| (&word[1..close], &word[close + 2..]))
+}
+
+/// One array behind another.
+fn appended(before: &Elements, added: &Elements) -> Elements {
+    let after = before
+        .iter()
+        .filter_map(|(key, _)| key.parse::<usize>().ok());
+    let first = after.max().map_or(0, |last| last.saturating_add(1));
+    let added = added.iter().map(|(key, one)| match key.parse::<usize>() {
+        Ok(at) => (first.saturating_add(at).to_string(), one.clone()),
+        Err(_) => (key.clone(), one.clone()),
+    });
+    before.iter().cloned().chain(added).collect()
+}

@@ -1,0 +1,397 @@
+//! What a variable's expansion stands for.
+
+use super::Refusal;
+use super::change;
+use super::glob::Letter;
+use super::judge::Judge;
+use super::number;
+use super::scope::{Elements, Scope};
+use super::syntax::{Change, Part, Piece, Variable, Word};
+use super::text::{Argument, SOMETHING, UNKNOWN, bounded, is_name, is_unknown};
+
+/// The words of one way to read an expansion.
+type Words = Vec<Argument>;
+
+impl Judge<'_> {
+    /// The ways to read a variable's expansion, each in its words.
+    pub(super) fn alternatives(
+        &mut self,
+        variable: &Variable,
+        scope: &Scope,
+    ) -> Result<Vec<Words>, Refusal> {
+        self.spend(1)?;
+        let mut names = vec![variable.name.clone()];
+        if variable.is_indirect {
+            if matches!(variable.part, Part::Each | Part::Joined) && variable.name != "@" {
+                return Ok(keys(&scope.elements(&variable.name)));
+            }
+            names = scope.values(&variable.name);
+            names.retain(|name| is_name(name) || name.parse::<usize>().is_ok());
+            if names.is_empty() {
+                return Ok(vec![vec![Argument::of(UNKNOWN)]]);
+            }
+        }
+        let mut all = Vec::new();
+        for name in &names {
+            all.extend(self.read(name, variable, scope)?);
+        }
+        let size: usize = all.iter().flatten().map(|word| word.text.len()).sum();
+        self.spend(all.len() / 4 + size / 256)?;
+        let is_plain = matches!(
+            variable.change,
+            Change::None | Change::Default(..) | Change::Demand(_) | Change::Instead(_)
+        );
+        let is_computed =
+            !is_plain || variable.is_indirect || matches!(variable.part, Part::Element(_));
+        // One shell takes an array's name for its first element, another for all.
+        let is_array = matches!(variable.part, Part::Whole) && scope.is_array(&variable.name);
+        if (is_computed || is_array) && !self.allow.is_empty() {
+            // Shells differ in it: enough to refuse a command, not to let one through.
+            all.push(vec![Argument::of(SOMETHING)]);
+        }
+        Ok(all)
+    }
+
+    fn read(
+        &mut self,
+        name: &str,
+        variable: &Variable,
+        scope: &Scope,
+    ) -> Result<Vec<Words>, Refusal> {
+        let change = &variable.change;
+        match &variable.part {
+            Part::Each | Part::Joined => {
+                let joins = matches!(variable.part, Part::Joined) && variable.quoted;
+                let between = scope.separators().chars().next();
+                let mut all = Vec::new();
+                for elements in scope.elements(name) {
+                    let words = self.several(name, &elements, change, scope)?;
+                    for mut words in words {
+                        if joins {
+                            let texts: Vec<_> = words.iter().map(|one| &*one.text).collect();
+                            let between = between.map(String::from).unwrap_or_default();
+                            words = vec![Argument::of(texts.join(&between))];
+                        }
+                        all.push(words);
+                    }
+                }
+                Ok(all)
+            }
+            Part::Element(index) => {
+                let values = self.elements_at(name, index, scope)?;
+                self.single(values, change, scope)
+            }
+            Part::Whole => self.single(scope.values(name), change, scope),
+        }
+    }
+
+    fn single(
+        &mut self,
+        values: Vec<String>,
+        change: &Change,
+        scope: &Scope,
+    ) -> Result<Vec<Words>, Refusal> {
+        let values = self.changed(values, change, scope)?;
+        let word = |value| vec![Argument::of(value)];
+        Ok(values.into_iter().map(word).collect())
+    }
+
+    /// All elements of an array with a change.
+    fn several(
+        &mut self,
+        name: &str,
+        elements: &Elements,
+        change: &Change,
+        scope: &Scope,
+    ) -> Result<Vec<Words>, Refusal> {
+        let words: Words = elements.iter().map(|(_, one)| one.clone()).collect();
+        let is_unknown = words.iter().all(Argument::is_unknown) && !words.is_empty();
+        match change {
+            Change::Length if is_unknown => Ok(vec![vec![Argument::of(SOMETHING)]]),
+            Change::Length => Ok(vec![vec![Argument::of(words.len().to_string())]]),
+            Change::Slice(start, length) if !is_unknown => {
+                let Some((start, length)) = self.range(start, length.as_ref(), scope)? else {
+                    return Ok(vec![vec![Argument::of(UNKNOWN)]]);
+                };
+                // The arguments of a text are counted from 1.
+                let skipped = i64::from(name == "@" && start > 0);
+                Ok(vec![change::slice(&words, start - skipped, length)])
+            }
+            Change::Default(..) | Change::Demand(_) | Change::Instead(_)
+                if words.is_empty() || is_unknown =>
+            {
+                let own = if is_unknown {
+                    UNKNOWN.into()
+                } else {
+                    String::new()
+                };
+                self.single(vec![own], change, scope)
+            }
+            Change::None | Change::Default(..) | Change::Demand(_) => Ok(vec![words]),
+            _ => {
+                let mut changed = Words::new();
+                for word in words {
+                    let values = self.changed(vec![word.text], change, scope)?;
+                    changed.extend(values.into_iter().map(Argument::of));
+                }
+                Ok(vec![changed])
+            }
+        }
+    }
+
+    /// The values of the elements that an index may mean.
+    fn elements_at(
+        &mut self,
+        name: &str,
+        index: &Word,
+        scope: &Scope,
+    ) -> Result<Vec<String>, Refusal> {
+        let mut values = Vec::new();
+        let keys = self.keys(index, scope)?;
+        for elements in scope.elements(name) {
+            let known = |key: &String| !key.contains(is_unknown);
+            let texts = |(_, one): &(String, Argument)| one.text.clone();
+            if !keys.iter().all(known) {
+                values.extend(elements.iter().map(texts));
+                values.push(UNKNOWN.into());
+                continue;
+            }
+            for key in &keys {
+                let found = elements.iter().filter(|(own, _)| own == key).map(texts);
+                let before = values.len();
+                values.extend(found);
+                let back = key.parse::<i64>().ok().filter(|at| *at < 0);
+                if let Some(back) = back {
+                    let last = change::slice(&elements[..], back, Some(1));
+                    values.extend(last.iter().map(texts));
+                }
+                if values.len() == before {
+                    values.push(if name == "@" {
+                        String::new()
+                    } else {
+                        UNKNOWN.into()
+                    });
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// The keys that an index may be: its text, and the number that it is.
+    pub(super) fn keys(&mut self, index: &[Piece], scope: &Scope) -> Result<Vec<String>, Refusal> {
+        let mut keys = self.texts(index, scope)?;
+        if let Some(number) = self.number(index, scope)? {
+            let number = number.to_string();
+            if !keys.contains(&number) {
+                keys.push(number);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The number that an expression is, where it is known.
+    pub(super) fn number(&mut self, word: &[Piece], scope: &Scope) -> Result<Option<i64>, Refusal> {
+        Ok(match &self.texts(word, scope)?[..] {
+            [text] => evaluate(text, scope),
+            _ => None,
+        })
+    }
+
+    fn range(
+        &mut self,
+        start: &Word,
+        length: Option<&Word>,
+        scope: &Scope,
+    ) -> Result<Option<(i64, Option<i64>)>, Refusal> {
+        let Some(start) = self.number(start, scope)? else {
+            return Ok(None);
+        };
+        Ok(match length {
+            Some(length) => self
+                .number(length, scope)?
+                .map(|length| (start, Some(length))),
+            None => Some((start, None)),
+        })
+    }
+
+    /// The values with a change.
+    fn changed(
+        &mut self,
+        own: Vec<String>,
+        change: &Change,
+        scope: &Scope,
+    ) -> Result<Vec<String>, Refusal> {
+        let mut values = Vec::new();
+        match change {
+            Change::None => return Ok(own),
+            Change::Demand(_) => values.extend(own.into_iter().map(|value| {
+                if is_set(&value) {
+                    value
+                } else {
+                    SOMETHING.into()
+                }
+            })),
+            Change::Default(word, _) => {
+                for value in own {
+                    if is_set(&value) {
+                        values.push(value);
+                    } else {
+                        if !value.is_empty() {
+                            values.push(SOMETHING.into());
+                        }
+                        values.extend(self.texts(word, scope)?);
+                    }
+                }
+            }
+            Change::Instead(word) => {
+                values.extend(self.texts(word, scope)?);
+                if !own.iter().all(is_set) {
+                    values.push(String::new());
+                }
+            }
+            change => {
+                for value in own {
+                    self.spend(1 + value.len() / 256)?;
+                    let changed = self.computed(&value, change, scope)?;
+                    values.extend(changed.into_iter().map(bounded));
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// What a change computes of one value.
+    fn computed(
+        &mut self,
+        value: &str,
+        change: &Change,
+        scope: &Scope,
+    ) -> Result<Vec<String>, Refusal> {
+        let lost = || vec![if is_set(value) { SOMETHING } else { UNKNOWN }.into()];
+        // Of a value that is not known at all, a part is not either.
+        if !value.is_empty() && value.chars().all(is_unknown) {
+            return Ok(match change {
+                Change::Length => vec![SOMETHING.into()],
+                _ => vec![UNKNOWN.into()],
+            });
+        }
+        let is_known = !value.chars().any(is_unknown);
+        Ok(match change {
+            Change::Length if is_known => vec![value.chars().count().to_string()],
+            Change::Case(case) => vec![change::cased(value, *case)],
+            Change::Trim {
+                pattern,
+                at_end,
+                longest,
+            } => {
+                let mut values = Vec::new();
+                for pattern in self.patterns(pattern, scope)? {
+                    self.spend(pattern.len().saturating_mul(value.len()) / 256)?;
+                    values.push(change::trimmed(value, &pattern, *at_end, *longest));
+                }
+                values
+            }
+            Change::Replace { pattern, with, how } => {
+                let mut values = Vec::new();
+                let with = self.texts(with, scope)?;
+                for pattern in self.patterns(pattern, scope)? {
+                    let search = change::steps(value.len(), pattern.len()) / 1024;
+                    self.spend(with.len() * (1 + search.min(1024)))?;
+                    let all = with
+                        .iter()
+                        .map(|with| change::replaced(value, &pattern, with, *how));
+                    values.extend(all.map(|value| value.unwrap_or_else(|| SOMETHING.into())));
+                }
+                values
+            }
+            Change::Slice(start, length) if is_known => {
+                let letters: Vec<char> = value.chars().collect();
+                match self.range(start, length.as_ref(), scope)? {
+                    Some((start, length)) => {
+                        vec![change::slice(&letters, start, length).into_iter().collect()]
+                    }
+                    None => lost(),
+                }
+            }
+            _ => lost(),
+        })
+    }
+
+    /// The patterns that a word may be.
+    fn patterns(&mut self, word: &Word, scope: &Scope) -> Result<Vec<Vec<Letter>>, Refusal> {
+        /// Patterns that are followed.
+        const MOST: usize = 8;
+        let mut patterns = vec![Vec::new()];
+        for piece in word {
+            let mut ends = Vec::new();
+            match piece {
+                Piece::Bare(letter) => ends.push(vec![(*letter, false)]),
+                Piece::Quoted(letter) => ends.push(vec![(*letter, true)]),
+                other => {
+                    let quoted = matches!(other, Piece::Variable(one) if one.quoted);
+                    for text in self.texts(std::slice::from_ref(other), scope)? {
+                        ends.push(text.chars().map(|one| (one, quoted)).collect());
+                    }
+                }
+            }
+            if let [end] = &ends[..] {
+                for pattern in &mut patterns {
+                    pattern.extend(end);
+                }
+                continue;
+            }
+            ends.truncate(MOST);
+            self.spend(1 + patterns[0].len() / 256)?;
+            patterns = ends
+                .iter()
+                .flat_map(|end| patterns.iter().map(move |start| [&start[..], end].concat()))
+                .take(MOST)
+                .collect();
+        }
+        Ok(patterns)
+    }
+
+    /// Sets the variables that `${NAME:=…}` in these words sets.
+    pub(super) fn set_defaults(
+        &mut self,
+        words: &[Word],
+        scope: &mut Scope,
+    ) -> Result<(), Refusal> {
+        for piece in words.iter().flatten() {
+            if let Piece::Variable(variable) = piece
+                && matches!(variable.change, Change::Default(_, true))
+                && is_name(&variable.name)
+            {
+                let values = self.texts(std::slice::from_ref(piece), scope)?;
+                self.set(scope, &variable.name, values)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The number that a text is as an expression, where it is known.
+pub(super) fn evaluate(text: &str, scope: &Scope) -> Option<i64> {
+    let value = |name: &str| match &scope.values(name)[..] {
+        [value] => value.trim().parse().ok(),
+        _ => None,
+    };
+    if text.contains(is_unknown) {
+        return None;
+    }
+    number::evaluate(text, &value)
+}
+
+fn is_set(value: impl AsRef<str>) -> bool {
+    let value = value.as_ref();
+    !value.is_empty() && value.chars().any(|one| one != UNKNOWN)
+}
+
+/// The keys of arrays, as words.
+fn keys(alternatives: &[Elements]) -> Vec<Words> {
+    let key = |(key, _): &(String, Argument)| Argument::of(key.clone());
+    alternatives
+        .iter()
+        .map(|elements| elements.iter().map(key).collect())
+        .collect()
+}

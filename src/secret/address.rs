@@ -1,0 +1,157 @@
+//! Addresses of the web: what in them nobody is to see.
+
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+
+use super::{MASK, remember};
+
+/// Parts of the names of parameters that carry a secret, letters and digits alone.
+const PARTS: &[&str] = &[
+    "token",
+    "secret",
+    "passw",
+    "passphrase",
+    "apikey",
+    "accesskey",
+    "authkey",
+    "appkey",
+    "privatekey",
+    "functionskey",
+    "subscriptionkey",
+    "signature",
+    "credential",
+    "jwt",
+    "bearer",
+    "sessionid",
+];
+/// Whole names of such.
+const NAMES: &[&str] = &[
+    "auth",
+    "authorization",
+    "code",
+    "key",
+    "otp",
+    "pass",
+    "pin",
+    "pw",
+    "pwd",
+    "session",
+    "sid",
+    "sig",
+];
+
+/// A value of so few characters, or without a digit, stands in too many texts to be masked in them.
+const FEW: usize = 8;
+
+/// An address without user, password, and the values of parameters that are secrets by their names.
+/// One whose parts cannot be told is masked as a whole.
+pub fn shown_address(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return without_secrets(address);
+    };
+    if Url::parse(address).is_err() {
+        return MASK.to_owned();
+    }
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
+    let host = match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{MASK}@{host}"),
+        None => authority.to_owned(),
+    };
+    format!("{scheme}://{host}{}", without_secrets(path))
+}
+
+/// Whether a query has a secret in it.
+pub fn has_secret(query: &str) -> bool {
+    secrets(query).next().is_some()
+}
+
+/// Keeps the secrets of a query from being shown from now on, where they can be told from other words.
+pub fn remember_in(query: &str) {
+    for (_, value) in secrets(query) {
+        let has_digit = value.bytes().any(|byte| byte.is_ascii_digit());
+        if value.len() >= FEW && has_digit {
+            remember(value);
+        }
+    }
+}
+
+/// What separates parameters.
+const SEPARATORS: [char; 4] = ['?', '&', ';', '#'];
+
+/// The parameters that are secrets: name and value.
+fn secrets(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let parameters = query.split(SEPARATORS);
+    let parameters = parameters.filter_map(|parameter| parameter.split_once('='));
+    parameters.filter(|(name, value)| is_secret(name) && !value.is_empty())
+}
+
+/// A path, query and fragment with secrets masked.
+fn without_secrets(path: &str) -> String {
+    let parts = path.split_inclusive(SEPARATORS).map(|part| {
+        let (parameter, separator) = match part.strip_suffix(SEPARATORS) {
+            Some(parameter) => part.split_at(parameter.len()),
+            None => (part, ""),
+        };
+        match parameter.split_once('=') {
+            Some((name, value)) if is_secret(name) && !value.is_empty() => {
+                format!("{name}={MASK}{separator}")
+            }
+            _ => part.to_owned(),
+        }
+    });
+    parts.collect()
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let name: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    NAMES.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_addresses_are_not_shown() {
+        for (address, shown) in [
+            ("https://h/x@y", "https://h/x@y"),
+            ("https://u@h:80", "https://***@h:80"),
+            ("https://u:p@h/a?b=c@d", "https://***@h/a?b=c@d"),
+            ("https://u:p/q@h", "***"),
+            ("https://h/?token=a&b=c", "https://h/?token=***&b=c"),
+            (
+                "https://h?b=c&Access_Token=a%26b",
+                "https://h?b=c&Access_Token=***",
+            ),
+            (
+                "https://h/a?X-Api-Key=a;sig=b#x",
+                "https://h/a?X-Api-Key=***;sig=***#x",
+            ),
+            (
+                "https://h/#access_token=a&state=b",
+                "https://h/#access_token=***&state=b",
+            ),
+            (
+                "https://h/?a%70ikey=x&X-Amz-Signature=y",
+                "https://h/?a%70ikey=***&X-Amz-Signature=***",
+            ),
+            (
+                "https://h/?token=&sort_key=name&q=a=b",
+                "https://h/?token=&sort_key=name&q=a=b",
+            ),
+            ("/health?deep=1&api_key=x", "/health?deep=1&api_key=***"),
+            ("health", "health"),
+        ] {
+            assert_eq!(shown_address(address), shown);
+            let has_query = address
+                .split_once('?')
+                .is_some_and(|(_, query)| has_secret(query));
+            let is_masked = shown
+                .split_once('?')
+                .is_some_and(|(_, query)| query.contains(MASK));
+            assert_eq!(has_query, is_masked, "{address}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! How other texts write a byte: JSON, shells, markup, addresses, forms.
+
+/// A byte of what was written, and where it stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    pub(super) byte: u8,
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+/// A way of writing bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    /// A string of JSON (RFC 8259, section 7), or a word as a shell quotes it.
+    Backslash,
+    /// XML and HTML.
+    Markup,
+    /// Percent-encoding (RFC 3986, section 2.1).
+    Percent,
+    /// That, with `+` for a space.
+    Form,
+}
+
+/// Two halves of a character in JSON, such as `\ud83d\ude00`.
+const LONGEST: usize = 12;
+
+/// What a beginning of an escape comes to.
+enum Read {
+    /// More has to come.
+    Unfinished,
+    /// It is none.
+    Plain,
+    /// A character, in UTF-8.
+    Character([u8; 4], usize),
+}
+
+/// Undoes one way of writing, byte by byte.
+#[derive(Clone, Debug)]
+pub(super) struct Decoder {
+    code: Code,
+    /// An escape that has not ended yet.
+    pending: Vec<Unit>,
+}
+
+impl Code {
+    /// Whether an escape begins with this byte.
+    pub(super) fn begins_with(self, byte: u8) -> bool {
+        match self {
+            Self::Backslash => byte == b'\\',
+            Self::Markup => byte == b'&',
+            Self::Percent => byte == b'%',
+            Self::Form => matches!(byte, b'%' | b'+'),
+        }
+    }
+
+    fn read(self, escape: &[u8]) -> Read {
+        match (self, escape) {
+            (Self::Backslash, [_, rest @ ..]) => backslash(rest),
+            (Self::Markup, [_, rest @ ..]) => markup(rest),
+            (Self::Form, b"+") => byte(b' '),
+            (_, [b'%', rest @ ..]) => percent(rest),
+            _ => Read::Plain,
+        }
+    }
+}
+
+impl Decoder {
+    pub(super) fn new(code: Code) -> Self {
+        Self {
+            code,
+            pending: Vec::new(),
+        }
+    }
+
+    /// Where the escape begins that has not ended yet.
+    pub(super) fn pending_since(&self) -> Option<u64> {
+        self.pending.first().map(|unit| unit.start)
+    }
+
+    /// Takes the next byte, and gives on what it makes whole.
+    pub(super) fn push(&mut self, unit: Unit, next: &mut dyn FnMut(Unit)) {
+        if self.pending.is_empty() && !self.code.begins_with(unit.byte) {
+            next(unit);
+        } else {
+            self.pending.push(unit);
+            self.settle(false, next);
+        }
+    }
+
+    /// Gives on what was held back for an escape's end that did not come.
+    pub(super) fn finish(&mut self, next: &mut dyn FnMut(Unit)) {
+        self.settle(true, next);
+    }
+
+    fn settle(&mut self, is_end: bool, next: &mut dyn FnMut(Unit)) {
+        while let (Some(first), Some(last)) = (self.pending.first(), self.pending.last()) {
+            let (start, end) = (first.start, last.end);
+            let mut escape = [0; LONGEST];
+            for (byte, unit) in escape.iter_mut().zip(&self.pending) {
+                *byte = unit.byte;
+            }
+            match self.code.read(&escape[..self.pending.len()]) {
+                Read::Character(bytes, length) => {
+                    self.pending.clear();
+                    for byte in &bytes[..length] {
+                        next(Unit {
+                            byte: *byte,
+                            start,
+                            end,
+                        });
+                    }
+                }
+                Read::Unfinished if !is_end => return,
+                Read::Unfinished | Read::Plain => {
+                    let mut others = self.pending[1..].iter();
+                    let plain = others.position(|unit| self.code.begins_with(unit.byte));
+                    let plain = plain.map_or(self.pending.len(), |others| others + 1);
+                    self.pending.drain(..plain).for_each(&mut *next);
+                }
+            }
+        }
+    }
+}
+
+fn byte(byte: u8) -> Read {
+    Read::Character([byte, 0, 0, 0], 1)
+}
+
+fn percent(digits: &[u8]) -> Read {
+    match (number(digits), digits.len()) {
+        (None, _) => Read::Plain,
+        (Some(value), 2) => u8::try_from(value).map_or(Read::Plain, byte),
+        _ => Read::Unfinished,
+    }
+}
+
+fn backslash(escape: &[u8]) -> Read {
+    match escape {
+        [] => Read::Unfinished,
+        // A shell quotes whatever is no letter of its own.
+        [sign] if !sign.is_ascii_alphanumeric() && !sign.is_ascii_control() => byte(*sign),
+        b"b" => byte(8),
+        b"t" => byte(b'\t'),
+        b"n" => byte(b'\n'),
+        b"f" => byte(12),
+        b"r" => byte(b'\r'),
+        [b'u', digits @ ..] => unicode(digits),
+        [b'x', digits @ ..] => percent(digits),
+        _ => Read::Plain,
+    }
+}
+
+/// Four digits, and four more behind another `\u` where they are the first half of a pair.
+fn unicode(escape: &[u8]) -> Read {
+    let (first, rest) = escape.split_at(escape.len().min(4));
+    let Some(value) = number(first) else {
+        return Read::Plain;
+    };
+    let character = match (first.len(), value, rest) {
+        (..4, ..) | (_, 0xD800..0xDC00, [] | [b'\\']) => return Read::Unfinished,
+        (_, 0xD800..0xDC00, [b'\\', b'u', second @ ..]) => match (number(second), second.len()) {
+            (Some(_), ..4) => return Read::Unfinished,
+            (Some(low @ 0xDC00..0xE000), 4) => {
+                char::from_u32(0x1_0000 + ((value - 0xD800) << 10) + (low - 0xDC00))
+            }
+            _ => None,
+        },
+        (_, _, []) => char::from_u32(value),
+        _ => None,
+    };
+    character.map_or(Read::Plain, written)
+}
+
+/// A character by its name or number. Names that are left out stand for none of ASCII.
+fn markup(entity: &[u8]) -> Read {
+    let Some(name) = entity.strip_suffix(b";") else {
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
+        let goes_on = entity.len() < LONGEST - 2 && entity.iter().all(is_name);
+        return if goes_on {
+            Read::Unfinished
+        } else {
+            Read::Plain
+        };
+    };
+    let character = match name {
+        b"amp" => Some('&'),
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"quot" => Some('"'),
+        b"apos" => Some('\''),
+        [b'#', b'x' | b'X', digits @ ..] if !digits.is_empty() => {
+            number(digits).and_then(char::from_u32)
+        }
+        [b'#', digits @ ..] => {
+            let digits = std::str::from_utf8(digits).ok();
+            let number = digits.and_then(|digits| digits.parse().ok());
+            number.and_then(char::from_u32)
+        }
+        _ => None,
+    };
+    character.map_or(Read::Plain, written)
+}
+
+fn written(character: char) -> Read {
+    let mut bytes = [0; 4];
+    let length = character.encode_utf8(&mut bytes).len();
+    Read::Character(bytes, length)
+}
+
+/// The value of hexadecimal digits, none for 0; `None` if there is something else among them.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0_u32, |value, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        value.checked_mul(16)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(code: Code, text: &str) -> String {
+        let (mut decoder, mut bytes) = (Decoder::new(code), Vec::new());
+        let mut take = |unit: Unit| bytes.push(unit.byte);
+        for (byte, start) in text.bytes().zip(0..) {
+            let end = start + 1;
+            decoder.push(Unit { byte, start, end }, &mut take);
+        }
+        decoder.finish(&mut take);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn escapes_are_undone_and_all_else_stays() {
+        for (text, plain) in [
+            (r#"a\/b\"c\\d\u002F\u00fc\u00Fc"#, "a/b\"c\\d/üü"),
+            (r"\n\t\ud83d\ude00!", "\n\t😀!"),
+            (r"\q \u12 \u12g4 \", r"\q \u12 \u12g4 \"),
+            (
+                r"\ud83d\n \ud83dx \ud83d\u0041 \ude00",
+                "\\ud83d\n \\ud83dx \\ud83dA \\ude00",
+            ),
+            (r"\\u0041 \ud83d", r"\u0041 \ud83d"),
+            (r"a\'b\ \$\x41\xg", r"a'b $A\xg"),
+        ] {
+            assert_eq!(decoded(Code::Backslash, text), plain, "{text}");
+        }
+        for (text, plain) in [
+            ("&quot;&amp;&#65;&#x42;&#XfC;&lt;", "\"&ABü<"),
+            (
+                "a&b=c &nothing; & &amp &#x; &&gt;&",
+                "a&b=c &nothing; & &amp &#x; &>&",
+            ),
+            (
+                "&#99999999;&#xffffffff;&abcdefghijklmn;",
+                "&#99999999;&#xffffffff;&abcdefghijklmn;",
+            ),
+        ] {
+            assert_eq!(decoded(Code::Markup, text), plain, "{text}");
+        }
+        for (text, plain) in [("%2f%2F%%41%4%zz%", "//%A%4%zz%"), ("a+b", "a+b")] {
+            assert_eq!(decoded(Code::Percent, text), plain, "{text}");
+        }
+        assert_eq!(decoded(Code::Form, "a+b%2Bc%"), "a b+c%");
+    }
+
+    #[test]
+    fn what_an_escape_makes_stands_where_the_whole_of_it_stood() {
+        let (mut decoder, mut units) = (Decoder::new(Code::Backslash), Vec::new());
+        for (byte, start) in br"x\u00fc".iter().zip(0..) {
+            let unit = Unit {
+                byte: *byte,
+                start,
+                end: start + 1,
+            };
+            decoder.push(unit, &mut |unit| units.push((unit.start, unit.end)));
+        }
+        assert_eq!(units, [(0, 1), (1, 7), (1, 7)]);
+    }
+}

@@ -1,0 +1,410 @@
+//! A stream in which secrets are looked for, as it stands and as its escapes are meant.
+//!
+//! Each byte is looked at a bounded number of times, whatever the secrets and the stream are. What may
+//! be a secret's beginning is held back until that is known.
+
+use std::sync::Arc;
+
+use super::automaton::{Automaton, ROOT};
+use super::escape::Code;
+use super::held::{Held, Style};
+use super::reading::{Head, Reading, is_line_break, usual_digit};
+
+/// Under way all the time; the others go on from these.
+const BASES: &[Reading] = &[Reading::plain(&[]), Reading::base64(&[])];
+
+/// Each wakes where an escape begins, until it has come to the same as its base. What stands within
+/// something else may be written twice.
+const OTHERS: &[Reading] = &[
+    Reading::plain(&[Code::Backslash]),
+    Reading::plain(&[Code::Markup]),
+    Reading::plain(&[Code::Percent]),
+    Reading::plain(&[Code::Form]),
+    Reading::plain(&[Code::Backslash, Code::Backslash]),
+    Reading::plain(&[Code::Backslash, Code::Percent]),
+    Reading::plain(&[Code::Percent, Code::Percent]),
+    Reading::base64(&[Code::Backslash]),
+    Reading::base64(&[Code::Percent]),
+    Reading::base64(&[Code::Backslash, Code::Percent]),
+];
+
+/// Whether an escape of any kind begins with this byte.
+fn is_escape(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'%' | b'+' | b'&')
+}
+
+/// Texts to look for.
+#[derive(Debug)]
+pub(crate) struct Finder {
+    plain: Automaton,
+    /// What stands in base64.
+    base64: Automaton,
+    bases: &'static [Reading],
+    others: &'static [Reading],
+    /// The bytes at which something may begin.
+    interesting: Box<[bool; 256]>,
+}
+
+/// A stream under way.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    finder: Arc<Finder>,
+    bases: Vec<Head>,
+    others: Vec<Head>,
+    /// How many of the others are awake.
+    awake: usize,
+    held: Held,
+}
+
+impl Finder {
+    /// What finds texts in every form, and parts of base64.
+    pub(super) fn of<'a>(
+        texts: impl IntoIterator<Item = &'a str>,
+        base64: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self::with(Automaton::of(texts), Automaton::of(base64), BASES, OTHERS)
+    }
+
+    /// What finds texts exactly as they are.
+    pub(crate) fn exactly<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let none: [&str; 0] = [];
+        Self::with(Automaton::of(texts), Automaton::of(none), &BASES[..1], &[])
+    }
+
+    fn with(
+        plain: Automaton,
+        base64: Automaton,
+        bases: &'static [Reading],
+        others: &'static [Reading],
+    ) -> Self {
+        let mut interesting = Box::new([false; 256]);
+        for byte in 0..=u8::MAX {
+            interesting[usize::from(byte)] = plain.starts_with(byte)
+                || base64.starts_with(usual_digit(byte))
+                || !others.is_empty() && is_escape(byte);
+        }
+        Self {
+            plain,
+            base64,
+            bases,
+            others,
+            interesting,
+        }
+    }
+
+    /// Whether a byte may say something else than it is.
+    fn has_escape(&self, byte: u8) -> bool {
+        !self.others.is_empty() && is_escape(byte)
+    }
+
+    fn automaton(&self, reading: &Reading) -> &Automaton {
+        if reading.is_base64 {
+            &self.base64
+        } else {
+            &self.plain
+        }
+    }
+}
+
+impl Scan {
+    /// A stream that begins.
+    pub(crate) fn new(finder: Arc<Finder>, style: Style) -> Self {
+        Self {
+            bases: finder.bases.iter().map(Head::of).collect(),
+            others: finder.others.iter().map(Head::of).collect(),
+            awake: 0,
+            finder,
+            held: Held::new(style),
+        }
+    }
+
+    /// What is looked for.
+    pub(crate) fn finder(&self) -> &Arc<Finder> {
+        &self.finder
+    }
+
+    /// Whether a secret was found.
+    pub(crate) fn has_found(&self) -> bool {
+        self.held.has_found
+    }
+
+    /// How many bytes are held back.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Looks for something else from now on, also in what is held back.
+    pub(crate) fn look_for(&mut self, finder: Arc<Finder>) {
+        self.finder = finder;
+        self.begin_anew();
+        let (bytes, at) = (self.held.bytes(), self.held.at());
+        for (byte, place) in bytes.into_iter().zip(at..) {
+            self.read(byte, place);
+        }
+    }
+
+    /// Takes the next bytes, and adds to `out` what can be no secret's beginning.
+    pub(crate) fn take(&mut self, part: &[u8], out: &mut Vec<u8>) {
+        let mut rest = part;
+        while let Some((byte, after)) = rest.split_first() {
+            if self.is_idle() {
+                self.held.release(self.held.len(), out);
+                let skimmed = self.skim(rest, out);
+                if skimmed > 0 {
+                    rest = &rest[skimmed..];
+                    continue;
+                }
+            }
+            let place = self.held.push(*byte);
+            self.read(*byte, place);
+            rest = after;
+        }
+        self.held.release(self.sure(), out);
+    }
+
+    /// Takes bytes up to the end of a secret, or up to an escape, where nothing has begun; says how
+    /// many. Most of what is ever printed is as plain as that.
+    fn skim(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> usize {
+        let finder = Arc::clone(&self.finder);
+        let Finder { plain, base64, .. } = &*finder;
+        let mut nodes = [ROOT; 2];
+        let mut length = bytes.len();
+        for (index, byte) in bytes.iter().enumerate() {
+            let is_dull = !finder.interesting[usize::from(*byte)];
+            if is_dull && nodes == [ROOT; 2] {
+                continue;
+            }
+            let next = [
+                plain.next(nodes[0], *byte),
+                match *byte {
+                    byte if is_line_break(byte) => nodes[1],
+                    byte => base64.next(nodes[1], usual_digit(byte)),
+                },
+            ];
+            let ends = plain.longest(next[0]) > 0 || base64.longest(next[1]) > 0;
+            if ends || finder.has_escape(*byte) {
+                length = index;
+                break;
+            }
+            nodes = next;
+        }
+        let read = &bytes[..length];
+        let place = self.held.at() + length as u64;
+        let heads = self.bases.iter_mut().zip(finder.bases).zip(nodes);
+        let open = heads.filter_map(|((head, reading), node)| {
+            let automaton = finder.automaton(reading);
+            head.go_to(node, automaton, read, place);
+            head.open_since(automaton, place)
+        });
+        let open = open.min().map_or(length, |open| self.held.index(open));
+        self.held.pass(&read[..open], out);
+        for byte in &read[open..] {
+            self.held.push(*byte);
+        }
+        length
+    }
+
+    /// Adds to `out` what was held back for a secret that did not come.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        let bases = self.bases.iter_mut().zip(self.finder.bases);
+        let others = self.others.iter_mut().zip(self.finder.others);
+        let others = others.filter(|(head, _)| head.is_awake);
+        for (head, reading) in bases.chain(others) {
+            head.finish(self.finder.automaton(reading), &mut self.held);
+        }
+        self.held.release(self.held.len(), out);
+        self.begin_anew();
+    }
+
+    fn begin_anew(&mut self) {
+        self.bases = self.finder.bases.iter().map(Head::of).collect();
+        self.others = self.finder.others.iter().map(Head::of).collect();
+        self.awake = 0;
+    }
+
+    fn is_idle(&self) -> bool {
+        self.awake == 0 && self.bases.iter().all(Head::is_idle)
+    }
+
+    /// How many bytes of those that are held back can be no secret's beginning.
+    fn sure(&self) -> usize {
+        let bases = self.bases.iter().zip(self.finder.bases);
+        let others = self.others.iter().zip(self.finder.others);
+        let others = others.filter(|(head, _)| head.is_awake);
+        let open = bases.chain(others).filter_map(|(head, reading)| {
+            head.open_since(self.finder.automaton(reading), self.held.end())
+        });
+        match open.min() {
+            Some(open) => self.held.index(open),
+            None => self.held.len(),
+        }
+    }
+
+    /// Has every reading take the byte at a place.
+    fn read(&mut self, byte: u8, place: u64) {
+        let finder = &*self.finder;
+        if is_escape(byte) {
+            for (head, reading) in self.others.iter_mut().zip(finder.others) {
+                if !head.is_awake && reading.begins_with(byte) {
+                    head.wake(&self.bases[reading.base()]);
+                    self.awake += 1;
+                }
+            }
+        }
+        for (head, reading) in self.bases.iter_mut().zip(finder.bases) {
+            head.take(byte, place, finder.automaton(reading), &mut self.held);
+        }
+        if self.awake == 0 {
+            return;
+        }
+        for (head, reading) in self.others.iter_mut().zip(finder.others) {
+            if !head.is_awake {
+                continue;
+            }
+            let automaton = finder.automaton(reading);
+            head.take(byte, place, automaton, &mut self.held);
+            if head.is_like(&self.bases[reading.base()], automaton) {
+                head.is_awake = false;
+                self.awake -= 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(finder: &Finder) -> u64 {
+        let steps =
+            |automaton: &Automaton| automaton.steps.load(std::sync::atomic::Ordering::Relaxed);
+        steps(&finder.plain) + steps(&finder.base64)
+    }
+
+    /// Steps for each byte, secrets and stream together.
+    fn work(secrets: &[String], stream: &[u8], size: usize) -> u64 {
+        let finder = Arc::new(Finder::of(
+            secrets.iter().map(String::as_str),
+            secrets.iter().cloned(),
+        ));
+        let mut scan = Scan::new(Arc::clone(&finder), Style::Asterisks);
+        let mut out = Vec::new();
+        for part in stream.chunks(size) {
+            scan.take(part, &mut out);
+        }
+        scan.finish(&mut out);
+        assert_eq!(out.len(), stream.len());
+        let bytes = stream.len() + secrets.iter().map(String::len).sum::<usize>();
+        steps(&finder) / bytes as u64
+    }
+
+    fn masked(finder: &Arc<Finder>, text: &[u8], size: usize) -> Vec<u8> {
+        let mut scan = Scan::new(Arc::clone(finder), Style::Asterisks);
+        let mut out = Vec::new();
+        for part in text.chunks(size) {
+            scan.take(part, &mut out);
+        }
+        scan.finish(&mut out);
+        out
+    }
+
+    /// Few letters, so that chance brings secrets, their beginnings and escapes of all kinds.
+    #[test]
+    fn chance_finds_no_text_that_is_masked_otherwise_in_parts() {
+        const LETTERS: &[u8] = b"aab\\%u/n061+&#;x";
+        let mut state = 1_u32;
+        let mut chance = |most: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as usize % most
+        };
+        let mut text = |most: usize| {
+            let length = 1 + chance(most);
+            let letters = (0..length).map(|_| LETTERS[chance(LETTERS.len())]);
+            String::from_utf8(letters.collect()).unwrap()
+        };
+        let mut found = 0;
+        for _ in 0..1000 {
+            let secrets: Vec<_> = (0..3).map(|_| text(5)).collect();
+            let none: [String; 0] = [];
+            let finder = Arc::new(Finder::of(secrets.iter().map(String::as_str), none));
+            let text = text(60);
+            let whole = masked(&finder, text.as_bytes(), usize::MAX);
+            for size in [1, 2, 7] {
+                let parts = masked(&finder, text.as_bytes(), size);
+                assert_eq!(parts, whole, "{secrets:?} in {text:?}, in parts of {size}");
+            }
+            for secret in &secrets {
+                for (start, _) in text.match_indices(secret.as_str()) {
+                    let place = start..start + secret.len();
+                    assert!(
+                        whole[place].iter().all(|byte| *byte == b'*'),
+                        "{secret:?} in {text:?}"
+                    );
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 500, "{found}");
+    }
+
+    #[test]
+    fn what_ends_a_line_is_not_held_back_for_more_base64() {
+        let form = "WnE3IGVuZHMgYSBsaW5l";
+        let finder = Arc::new(Finder::of(["Zq7 ends a line"], [form.to_owned()]));
+        let mut scan = Scan::new(finder, Style::Asterisks);
+        let mut out = Vec::new();
+        scan.take(format!("a {}\n", &form[..3]).as_bytes(), &mut out);
+        assert_eq!(out, b"a WnE\n");
+        scan.take(&form.as_bytes()[3..], &mut out);
+        scan.finish(&mut out);
+        let masked = format!("a WnE\n{}", "*".repeat(form.len() - 3));
+        assert_eq!(String::from_utf8(out).unwrap(), masked);
+        // With more of it, it might be one.
+        let mut out = Vec::new();
+        scan.take(format!("a {}\n", &form[..4]).as_bytes(), &mut out);
+        assert_eq!((out.as_slice(), scan.held()), (b"a ".as_slice(), 5));
+    }
+
+    #[test]
+    fn every_escape_wakes_a_reading() {
+        for byte in 0..=u8::MAX {
+            let begins = OTHERS.iter().any(|reading| reading.begins_with(byte));
+            assert_eq!(begins, is_escape(byte), "{byte}");
+        }
+    }
+
+    #[test]
+    fn the_work_grows_with_the_bytes_alone() {
+        let long = "a".repeat(8_000);
+        let secrets = [
+            vec![long.clone()],
+            vec!["aaaaaa".to_owned(), format!("{long}b")],
+            vec![
+                format!("b{long}"),
+                format!("{long}/{long}"),
+                "ab".repeat(2000),
+            ],
+            vec![
+                "\\".repeat(2000),
+                "%25".repeat(2000),
+                "\\u0061".repeat(2000),
+            ],
+        ];
+        let streams = [
+            vec![b'a'; 25_000],
+            b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\n".repeat(1200),
+            [b"a".repeat(7_999), b"/".to_vec()].concat().repeat(4),
+            b"\\u0061\\\\".repeat(8_000),
+            b"%2561%61+a".repeat(8_000),
+            b"\\".repeat(25_000),
+        ];
+        for secrets in &secrets {
+            for stream in &streams {
+                for size in [1, usize::MAX] {
+                    let work = work(secrets, stream, size);
+                    assert!(work < 60, "{work} steps for each byte, in parts of {size}");
+                }
+            }
+        }
+    }
+}

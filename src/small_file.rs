@@ -1,0 +1,104 @@
+//! Files that a person wrote: keys, secrets, settings. Read whole, and never without an end.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+/// No such file has more bytes.
+pub const LONGEST: usize = 64 * 1024;
+
+/// What a regular file holds, wherever its links lead. Nothing else is read, for a pipe may wait for
+/// ever, and a device may have no end or act on being read.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_up_to(path, LONGEST)
+}
+
+/// The same with another bound, for files that programs add to.
+pub fn read_up_to(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
+    // A device may act on being opened.
+    check(&fs::metadata(path)?)?;
+    let file = open(path)?;
+    // What was looked at may have been replaced.
+    check(&file.metadata()?)?;
+    let mut bytes = Vec::new();
+    file.take(longest as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > longest {
+        return Err(unfit(format!("it has more than {longest} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The same for a text.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    // The error would quote the bytes.
+    String::from_utf8(read(path)?).map_err(|_| unfit("it is not UTF-8"))
+}
+
+fn check(facts: &fs::Metadata) -> io::Result<()> {
+    if facts.is_file() {
+        Ok(())
+    } else {
+        Err(unfit("it is not a regular file"))
+    }
+}
+
+fn unfit(problem: impl Into<String>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, problem.into())
+}
+
+/// Without waiting for somebody who writes, were it a pipe.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_file_is_read_and_a_large_one_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, vec![b'x'; LONGEST]).unwrap();
+        assert_eq!(read(&path).unwrap().len(), LONGEST);
+        fs::write(&path, vec![b'x'; LONGEST + 1]).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("more than"));
+        fs::write(&path, b"secret \xff").unwrap();
+        let error = read_text(&path).unwrap_err();
+        assert_eq!(error.to_string(), "it is not UTF-8");
+        let error = read(&directory.path().join("none")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_but_regular_files_is_read() {
+        use std::os::unix::fs::symlink;
+        use std::os::unix::net::UnixListener;
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::RUSR).unwrap();
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        symlink("/dev/zero", path("device")).unwrap();
+        symlink("pipe", path("link")).unwrap();
+        for name in ["pipe", "socket", "device", "link", "."] {
+            let error = read(&path(name)).unwrap_err().to_string();
+            assert_eq!(error, "it is not a regular file", "{name}");
+        }
+        fs::write(path("file"), "text").unwrap();
+        symlink("file", path("good")).unwrap();
+        assert_eq!(read_text(&path("good")).unwrap(), "text");
+        // What replaces a file between the look and the opening does not hold anybody up.
+        assert!(check(&open(&path("pipe")).unwrap().metadata().unwrap()).is_err());
+    }
+}

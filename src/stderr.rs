@@ -1,0 +1,56 @@
+//! Standard error, written by a thread of its own: where nobody reads it, nothing else waits.
+
+use std::io::Write as _;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Lines that may wait to be written; what comes beyond is left out.
+const WAITING_LINES: usize = 1000;
+
+/// How long the last lines may take when the program ends.
+const LAST_LINES: Duration = Duration::from_millis(200);
+
+/// Lines on their way to standard error.
+#[derive(Debug)]
+pub(crate) struct Stderr(SyncSender<Message>);
+
+#[derive(Debug)]
+enum Message {
+    Line(String),
+    /// Everything before it is written once this is dropped.
+    Flush(SyncSender<()>),
+}
+
+impl Stderr {
+    /// Starts the thread. Without one, which only a machine in need refuses, nothing is written.
+    pub(crate) fn start() -> Self {
+        let (sender, receiver) = sync_channel(WAITING_LINES);
+        let _ = std::thread::Builder::new()
+            .name("stderr".to_owned())
+            .spawn(move || write(&receiver));
+        Self(sender)
+    }
+
+    /// Writes a line in a moment, unless too many wait already.
+    pub(crate) fn line(&self, line: String) {
+        let _ = self.0.try_send(Message::Line(line));
+    }
+
+    /// Waits a moment until all lines are written.
+    pub(crate) fn flush(&self) {
+        let (written, is_written) = sync_channel(0);
+        if self.0.try_send(Message::Flush(written)).is_ok() {
+            let _ = is_written.recv_timeout(LAST_LINES);
+        }
+    }
+}
+
+fn write(messages: &Receiver<Message>) {
+    for message in messages {
+        match message {
+            // A closed or full standard error must not end the server.
+            Message::Line(line) => drop(std::io::stderr().write_all(line.as_bytes())),
+            Message::Flush(written) => drop(written),
+        }
+    }
+}

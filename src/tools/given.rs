@@ -1,0 +1,103 @@
+//! Secrets that calls give: how long they may be, and where they may refer to.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::expand_home;
+use crate::error::Error;
+use crate::secret::{LONGEST, Reference, Secret, Vault};
+use crate::server::Orchestrator;
+use crate::sftp::Roots;
+use crate::store::blocking;
+
+/// A reference is fetched on this machine with the rights of whoever started this program, and what it
+/// leads to is sent to the server that the same call names.
+struct Given {
+    /// The file of the catalogue, where a person may write what is refused here.
+    file: &'static str,
+    allows_all: bool,
+    data_dir: PathBuf,
+    /// What the entry has already.
+    kept: Vec<Secret>,
+}
+
+impl Orchestrator {
+    /// Refuses secrets that are too long, or that only a person may refer to. `kept` has those that
+    /// stand in the entry already.
+    pub(super) async fn may_give<const N: usize>(
+        &self,
+        file: &'static str,
+        secrets: [(&'static str, Option<Secret>); N],
+        kept: Vec<Secret>,
+    ) -> Result<(), Error> {
+        let given = Given {
+            file,
+            allows_all: self.config().allow_cmd_secrets,
+            data_dir: self.data().path().to_owned(),
+            kept,
+        };
+        blocking(move || {
+            let mut secrets = secrets.iter();
+            secrets.try_for_each(|(name, secret)| match secret {
+                Some(secret) => given.check(name, secret),
+                None => Ok(()),
+            })
+        })
+        .await
+    }
+}
+
+impl Given {
+    fn check(&self, parameter: &str, secret: &Secret) -> Result<(), Error> {
+        if secret.expose().len() > LONGEST {
+            let problem = format!("has more than {LONGEST} bytes");
+            return Err(Error::invalid(parameter, problem));
+        }
+        if self.allows_all || self.kept.contains(secret) {
+            return Ok(());
+        }
+        let refused = match secret.reference() {
+            Some(Reference::Command(_)) => {
+                Some("is a `cmd:` reference, whose command would run on this machine")
+            }
+            Some(Reference::Variable(name)) if is_own_key(&name) => {
+                Some("is this program's own key")
+            }
+            None if !Vault::is_clear(secret) => Some("is a secret that this program has encrypted"),
+            Some(Reference::Variable(_)) | None => None,
+            Some(Reference::File(path)) => self.refused_file(&expand_home(&path)),
+        };
+        let Some(problem) = refused else {
+            return Ok(());
+        };
+        let (file, place) = (self.file, self.data_dir.display());
+        Err(Error::OnlyByHand {
+            parameter: parameter.to_owned(),
+            problem: problem.to_owned(),
+            advice: format!(
+                "ask the person who runs this: they may write it into {file} in {place} themselves, or allow it with MCP_ALLOW_CMD_SECRETS=1"
+            ),
+        })
+    }
+
+    fn refused_file(&self, path: &Path) -> Option<&'static str> {
+        let is_in = |directory: &Path| {
+            let roots = Roots::new(&[directory.to_owned()]);
+            roots.check(path).is_ok()
+        };
+        // Where it is the root, it is nobody's.
+        let home = dirs::home_dir().filter(|home| home.parent().is_some());
+        if !home.is_some_and(|home| is_in(&home)) {
+            Some("is a `file:` reference that leads outside the home directory")
+        } else if is_in(&self.data_dir) {
+            Some("is a file of this program's own")
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether a variable is the key that the stored secrets are encrypted with. Names have no case on
+/// Windows.
+fn is_own_key(name: &str) -> bool {
+    name.eq_ignore_ascii_case("MCP_SECRET_KEY")
+}

@@ -1,0 +1,137 @@
+//! What a JSON-RPC message says of itself, its ID as it was written: the library holds only some IDs.
+
+use rmcp::model::RequestId;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// A message's own fields. One that is there twice is an error: nobody can say which was meant.
+#[derive(Debug, Deserialize)]
+pub(super) struct Head<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "jsonrpc", deserialize_with = "present")]
+    _version: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "params", deserialize_with = "present")]
+    _params: Option<&'a RawValue>,
+}
+
+/// A field that is there, be it null.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
+}
+
+/// A message's ID.
+#[derive(Debug, PartialEq)]
+pub(super) enum Id {
+    Absent,
+    /// One that the library holds.
+    Held(RequestId),
+    /// Another one that JSON-RPC knows: a fraction, a number beyond 64 bits, a broken string.
+    Foreign,
+    Null,
+    /// Neither a string nor a number.
+    Wrong,
+}
+
+impl<'a> Head<'a> {
+    /// The head of a message.
+    pub(super) fn of(line: &'a [u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(line)
+    }
+
+    /// What its ID is.
+    pub(super) fn id(&self) -> Id {
+        let Some(id) = self.id.map(RawValue::get) else {
+            return Id::Absent;
+        };
+        match serde_json::from_str(id) {
+            Ok(id) => Id::Held(id),
+            Err(_) if id == "null" => Id::Null,
+            Err(_)
+                if id.starts_with(|first: char| {
+                    first == '"' || first == '-' || first.is_ascii_digit()
+                }) =>
+            {
+                Id::Foreign
+            }
+            Err(_) => Id::Wrong,
+        }
+    }
+
+    /// The ID that an answer has: as it was written where it may be one, else null; `None` where there
+    /// is none.
+    pub(super) fn id_of_answer(&self) -> Option<Box<RawValue>> {
+        match self.id() {
+            Id::Absent => None,
+            Id::Held(_) | Id::Foreign => self.id.map(ToOwned::to_owned),
+            Id::Null | Id::Wrong => Some(RawValue::NULL.to_owned()),
+        }
+    }
+
+    /// Whether it answers a request.
+    pub(super) fn is_answer(&self) -> bool {
+        self.method.is_none() && (self.result.is_some() || self.error.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(id: &str) -> (Id, String) {
+        let line = format!(r#"{{"id": {id}, "method": "ping"}}"#);
+        let head = Head::of(line.as_bytes()).unwrap();
+        (head.id(), head.id_of_answer().unwrap().get().to_owned())
+    }
+
+    #[test]
+    fn ids_come_back_as_they_were_written() {
+        for held in [
+            "5",
+            "-1",
+            "9223372036854775807",
+            "1.0",
+            "1e2",
+            "\"a\"",
+            "\"\\u0061\"",
+        ] {
+            let (id, answer) = head(held);
+            assert!(matches!(id, Id::Held(_)), "{held}");
+            assert_eq!(answer, held);
+        }
+        for foreign in [
+            "9223372036854775808",
+            "1.50",
+            "1e400",
+            "-0.1",
+            "\"\\ud800\"",
+        ] {
+            assert_eq!(head(foreign), (Id::Foreign, foreign.to_owned()));
+        }
+        for wrong in ["true", "{\"a\": 1}", "[1]"] {
+            assert_eq!(head(wrong), (Id::Wrong, "null".to_owned()));
+        }
+        assert_eq!(head("null"), (Id::Null, "null".to_owned()));
+        let none = Head::of(b"{}").unwrap();
+        assert!(none.id() == Id::Absent && none.id_of_answer().is_none());
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_an_error() {
+        for line in [
+            r#"{"id": 1, "id": 2}"#,
+            r#"{"id": 1, "\u0069d": null}"#,
+            r#"{"method": "a", "method": "b"}"#,
+            r#"{"params": {}, "params": {}}"#,
+        ] {
+            assert!(Head::of(line.as_bytes()).unwrap_err().is_data(), "{line}");
+        }
+        assert!(Head::of(br#"{"id": 1, "#).unwrap_err().is_eof());
+    }
+}

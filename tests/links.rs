@@ -1,0 +1,295 @@
+//! Symbolic links at a target: followed only where the user named them, replaced everywhere else.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::helper::{Answer, Client, Folder, Sshd, directory, text};
+
+/// A tree on each side, and a file beside them that no transfer may touch.
+struct Scene {
+    client: Client,
+    sshd: Sshd,
+    local: Folder,
+    _data: Folder,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let (sshd, data, local) = (Sshd::start(), directory(), directory());
+        let client = Client::in_process(data.path(), |_| {}).await;
+        client.register(sshd.login("web1")).await;
+        Self {
+            client,
+            sshd,
+            local,
+            _data: data,
+        }
+    }
+
+    fn here(&self, name: &str) -> PathBuf {
+        self.local.path().join(name)
+    }
+
+    fn there(&self, name: &str) -> PathBuf {
+        PathBuf::from(self.sshd.home(name))
+    }
+
+    async fn one(&self, direction: &str, local: &str, remote: &str) -> Answer {
+        self.with(direction, local, remote, &json!({})).await
+    }
+
+    async fn with(&self, direction: &str, local: &str, remote: &str, more: &Value) -> Answer {
+        let mut arguments = json!({
+            "alias": "web1", "direction": direction,
+            "local": format!("{}/{local}", text(self.local.path())), "remote": self.sshd.home(remote),
+        });
+        let more = more.as_object().unwrap().clone();
+        arguments.as_object_mut().unwrap().extend(more);
+        self.client.call("task_transfer", arguments).await
+    }
+
+    async fn several(&self, direction: &str, pairs: &[(&str, &str)]) -> Answer {
+        let pair = |(local, remote): &(&str, &str)| json!({"local": format!("{}/{local}", text(self.local.path())), "remote": self.sshd.home(remote)});
+        let files: Vec<_> = pairs.iter().map(pair).collect();
+        let arguments = json!({"alias": "web1", "direction": direction, "files": files});
+        self.client.call("task_transfer_multi", arguments).await
+    }
+}
+
+fn write(path: &Path, content: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[tokio::test]
+async fn a_link_that_an_earlier_download_brought_leads_no_later_one_out() {
+    let scene = Scene::set().await;
+    let victim = scene.here("bashrc");
+    let ways: [(&str, &str, &str); 4] = [
+        ("tree", "tree", "got"),
+        ("tree/*", "tree/*", "got/"),
+        ("tree/**/*", "tree/**/*", "got"),
+        ("tree", "tree/cfg", "got/"),
+    ];
+    for (first, second, target) in ways {
+        write(&victim, "mine\n");
+        let cfg = scene.there("tree/cfg");
+        std::fs::create_dir_all(cfg.parent().unwrap()).unwrap();
+        let _ = std::fs::remove_file(&cfg);
+        symlink(&victim, &cfg).unwrap();
+        let brought = scene.several("download", &[(target, first)]).await.ok();
+        assert_eq!(brought.facts()["status"], "completed", "{}", brought.text());
+        assert!(scene.here("got/cfg").is_symlink(), "{first}");
+        std::fs::remove_file(&cfg).unwrap();
+        std::fs::write(&cfg, "evil\n").unwrap();
+        let again = scene.several("download", &[(target, second)]).await.ok();
+        assert_eq!(again.facts()["status"], "completed", "{}", again.text());
+        assert_eq!(read(&victim), "mine\n", "{second}");
+        let got = scene.here("got/cfg");
+        assert!(!got.is_symlink() && read(&got) == "evil\n", "{second}");
+        assert!(
+            again.text().contains("was a symbolic link"),
+            "{}",
+            again.text()
+        );
+        std::fs::remove_dir_all(scene.here("got")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_path_that_the_user_named_is_followed() {
+    let scene = Scene::set().await;
+    write(&scene.here("real"), "old\n");
+    symlink("real", scene.here("link")).unwrap();
+    write(&scene.there("new"), "new\n");
+    scene.one("download", "link", "new").await.ok();
+    assert!(scene.here("link").is_symlink());
+    assert_eq!(read(&scene.here("real")), "new\n");
+
+    write(&scene.there("dir/real"), "old\n");
+    symlink("real", scene.there("dir/link")).unwrap();
+    scene.one("upload", "real", "dir/link").await.ok();
+    assert!(scene.there("dir/link").is_symlink());
+    assert_eq!(read(&scene.there("dir/real")), "new\n");
+
+    // A directory that is a link may be named as well.
+    symlink("dir", scene.there("way")).unwrap();
+    write(&scene.here("tree/x"), "x\n");
+    scene.one("upload", "tree", "way").await.ok();
+    assert_eq!(read(&scene.there("dir/x")), "x\n");
+}
+
+#[tokio::test]
+async fn uploads_into_directories_replace_links_too() {
+    let scene = Scene::set().await;
+    write(&scene.there("victim"), "theirs\n");
+    write(&scene.here("tree/cfg"), "new\n");
+    let ways = [
+        ("tree", "got"),
+        ("tree/*", "got/"),
+        ("tree/cfg", "got/"),
+        ("tree/cfg", "got"),
+    ];
+    for (local, remote) in ways {
+        std::fs::create_dir_all(scene.there("got")).unwrap();
+        symlink("../victim", scene.there("got/cfg")).unwrap();
+        let sent = scene.several("upload", &[(local, remote)]).await.ok();
+        assert_eq!(sent.facts()["status"], "completed", "{}", sent.text());
+        assert!(
+            sent.text().contains("was a symbolic link"),
+            "{}",
+            sent.text()
+        );
+        let got = scene.there("got/cfg");
+        assert!(!got.is_symlink() && read(&got) == "new\n", "{local}");
+        assert_eq!(read(&scene.there("victim")), "theirs\n", "{local}");
+        std::fs::remove_dir_all(scene.there("got")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_made_behind_a_directory_that_is_a_link() {
+    let scene = Scene::set().await;
+    for (direction, outside) in [
+        ("download", scene.here("out")),
+        ("upload", scene.there("out")),
+    ] {
+        let (source, target) = match direction {
+            "download" => (scene.there("tree"), scene.here("got")),
+            _ => (scene.here("tree"), scene.there("got")),
+        };
+        for name in ["a/passwd", "a/deep/er/file", "b/file", "file"] {
+            write(&source.join(name), "new\n");
+        }
+        std::fs::create_dir_all(source.join("hollow")).unwrap();
+        std::fs::create_dir_all(&outside).unwrap();
+        std::fs::create_dir_all(&target).unwrap();
+        symlink(&outside, target.join("a")).unwrap();
+        symlink(&outside, target.join("hollow")).unwrap();
+        let answer = scene
+            .one(
+                direction,
+                match direction {
+                    "download" => "got",
+                    _ => "tree",
+                },
+                match direction {
+                    "download" => "tree",
+                    _ => "got",
+                },
+            )
+            .await
+            .ok();
+        let facts = answer.facts();
+        assert_eq!(facts["status"], "partial", "{facts}");
+        assert_eq!(
+            std::fs::read_dir(&outside).unwrap().count(),
+            0,
+            "{direction}"
+        );
+        let failed = facts["failedFiles"].as_array().unwrap();
+        let named: Vec<_> = failed
+            .iter()
+            .map(|failed| failed["file"].as_str().unwrap())
+            .collect();
+        for name in ["a/passwd", "a/deep/er/file", "hollow"] {
+            let path = text(&source.join(name));
+            assert!(named.contains(&path.as_str()), "{name}: {named:?}");
+        }
+        assert!(
+            failed
+                .iter()
+                .all(|failed| failed["error"].as_str().unwrap().contains("symbolic link"))
+        );
+        assert_eq!(facts["filesDone"], 2);
+        assert_eq!(read(&target.join("b/file")), "new\n");
+    }
+}
+
+#[tokio::test]
+async fn within_one_call_links_come_after_what_might_go_through_them() {
+    let scene = Scene::set().await;
+    std::fs::create_dir(scene.here("out")).unwrap();
+    std::fs::create_dir(scene.there("one")).unwrap();
+    symlink(scene.here("out"), scene.there("one/a")).unwrap();
+    write(&scene.there("two/a/file"), "new\n");
+    let pairs = [("got", "one"), ("got", "two")];
+    let answer = scene.several("download", &pairs).await;
+    assert_eq!(
+        std::fs::read_dir(scene.here("out")).unwrap().count(),
+        0,
+        "{}",
+        answer.text()
+    );
+    assert_eq!(read(&scene.here("got/a/file")), "new\n");
+}
+
+#[tokio::test]
+async fn an_upload_goes_through_directory_links_where_it_is_told_to() {
+    let scene = Scene::set().await;
+    std::fs::create_dir_all(scene.there("app/releases/7")).unwrap();
+    write(&scene.there("app/shared/keep"), "keep\n");
+    symlink("releases/7", scene.there("app/current")).unwrap();
+    symlink("../../shared", scene.there("app/releases/7/shared")).unwrap();
+    write(&scene.there("victim"), "theirs\n");
+    symlink("../../../victim", scene.there("app/releases/7/cfg")).unwrap();
+    for name in [
+        "current/bin/app",
+        "current/shared/new",
+        "current/cfg",
+        "readme",
+    ] {
+        write(&scene.here("tree").join(name), "new\n");
+    }
+    let refused = scene.one("upload", "tree", "app").await.ok();
+    assert_eq!(refused.facts()["status"], "partial");
+    assert!(!scene.there("app/releases/7/bin").exists());
+
+    let follows = json!({"followDirectoryLinks": true});
+    let sent = scene.with("upload", "tree", "app", &follows).await.ok();
+    assert_eq!(sent.facts()["status"], "completed", "{}", sent.text());
+    assert_eq!(sent.facts()["followDirectoryLinks"], true);
+    for name in [
+        "releases/7/bin/app",
+        "shared/new",
+        "releases/7/cfg",
+        "readme",
+    ] {
+        assert_eq!(read(&scene.there("app").join(name)), "new\n", "{name}");
+    }
+    assert!(scene.there("app/current").is_symlink());
+    assert!(scene.there("app/releases/7/shared").is_symlink());
+    assert_eq!(read(&scene.there("app/shared/keep")), "keep\n");
+    // Files are still not written through links.
+    assert_eq!(read(&scene.there("victim")), "theirs\n");
+
+    let down = scene.with("download", "back", "app", &follows).await;
+    let error = down.error("INVALID_ARGUMENT");
+    assert_eq!(error["details"]["parameter"], "followDirectoryLinks");
+}
+
+#[tokio::test]
+async fn a_retry_goes_through_the_same_links() {
+    let scene = Scene::set().await;
+    write(&scene.here("tree/current/new"), "new\n");
+    write(&scene.here("tree/last"), "last\n");
+    std::fs::create_dir_all(scene.there("app/releases/7")).unwrap();
+    symlink("releases/7", scene.there("app/current")).unwrap();
+    // In the way, so that the first try does not get through.
+    std::fs::create_dir(scene.there("app/last")).unwrap();
+    let follows = json!({"followDirectoryLinks": true});
+    let first = scene.with("upload", "tree", "app", &follows).await.ok();
+    assert_eq!(first.facts()["status"], "partial", "{}", first.text());
+    std::fs::remove_dir(scene.there("app/last")).unwrap();
+    std::fs::remove_file(scene.there("app/releases/7/new")).unwrap();
+    let id = json!({"id": first.facts()["id"]});
+    let again = scene.client.call("task_retry", id).await.ok();
+    assert_eq!(again.facts()["status"], "completed", "{}", again.text());
+    assert_eq!(read(&scene.there("app/releases/7/new")), "new\n");
+}

@@ -1,0 +1,99 @@
+//! This program's own files: transfers neither give them away nor replace them.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::helper::{Client, Stage, directory, text};
+
+fn transfer(direction: &str, local: &Path, remote: &str) -> Value {
+    json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
+}
+
+/// What the data directory's files hold that decide what is let happen.
+fn decisive(data: &Path) -> Vec<Option<Vec<u8>>> {
+    ["servers.json", "secret.key", "policies.json", ".env", "new"]
+        .map(|name| std::fs::read(data.join(name)).ok())
+        .into()
+}
+
+#[tokio::test]
+async fn they_stay_out_of_transfers_under_every_name() {
+    let stage = Stage::set().await;
+    let (data, names) = (stage.data.path(), directory());
+    let link = names.path().join("link");
+    std::os::unix::fs::symlink(data, &link).unwrap();
+    let key = names.path().join("key");
+    std::os::unix::fs::symlink(data.join("servers.json"), &key).unwrap();
+    std::fs::write(stage.home.path().join("servers.json"), "{}").unwrap();
+    let before = decisive(data);
+    for local in [
+        data.join("servers.json"),
+        link.join("servers.json"),
+        names
+            .path()
+            .join("..")
+            .join(data.file_name().unwrap())
+            .join("servers.json"),
+        key,
+        data.to_owned(),
+        link.clone(),
+    ] {
+        for direction in ["upload", "download"] {
+            let call = transfer(direction, &local, "servers.json");
+            let error = stage.client.call("task_transfer", call).await;
+            let error = error.error("PATH_NOT_ALLOWED");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains("own files"), "{local:?}: {message}");
+        }
+    }
+    for name in ["policies.json", ".env", "new"] {
+        let call = transfer("download", &link.join(name), "servers.json");
+        stage
+            .client
+            .call("task_transfer", call)
+            .await
+            .error("PATH_NOT_ALLOWED");
+    }
+    let files = json!([{"local": text(&data.join("*.json")), "remote": "stolen/"}]);
+    let several = json!({"alias": "web1", "direction": "upload", "files": files});
+    let answer = stage.client.call("task_transfer_multi", several).await;
+    answer.error("PATH_NOT_ALLOWED");
+    assert_eq!(decisive(data), before);
+    let there = std::fs::read(stage.home.path().join("servers.json")).unwrap();
+    assert_eq!(there, b"{}");
+    assert!(!stage.home.path().join("stolen").exists());
+}
+
+#[tokio::test]
+async fn a_tree_around_them_goes_without_them() {
+    let (around, there) = (directory(), directory());
+    let data = around.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(around.path().join("other"), "other").unwrap();
+    let server = mcp_sftp_orchestrator::demo::EmbeddedServer::start(there.path(), None)
+        .await
+        .unwrap();
+    let client = Client::in_process(&data, |_| {}).await;
+    client.add("web1", &server).await;
+    let call = transfer("upload", around.path(), "tree");
+    let answer = client.call("task_transfer", call).await;
+    assert_eq!(answer.facts()["status"], "partial", "{}", answer.text());
+    let tree = there.path().join("tree");
+    assert_eq!(std::fs::read(tree.join("other")).unwrap(), b"other");
+    assert!(!tree.join("data/servers.json").exists());
+    assert!(answer.text().contains("own files"), "{}", answer.text());
+
+    let before = decisive(&data);
+    std::fs::create_dir_all(tree.join("data/outputs")).unwrap();
+    for name in ["data/servers.json", "data/new", "data/outputs/new", "other"] {
+        std::fs::write(tree.join(name), "from the server").unwrap();
+    }
+    let call = transfer("download", around.path(), "tree");
+    let answer = client.call("task_transfer", call).await;
+    assert_eq!(answer.facts()["status"], "partial", "{}", answer.text());
+    assert_eq!(decisive(&data), before);
+    assert!(!data.join("outputs/new").exists());
+    let other = std::fs::read(around.path().join("other")).unwrap();
+    assert_eq!(other, b"from the server");
+}

@@ -1,0 +1,275 @@
+//! Secrets that lie elsewhere: which of them a call may refer to.
+
+use std::path::PathBuf;
+
+use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD};
+use serde_json::{Value, json};
+
+use crate::helper::{Client, Folder, binary_of, directory, login, read_json};
+
+/// A home directory with a password in it, and a server that takes it.
+struct Scene {
+    server: EmbeddedServer,
+    home: Folder,
+    outside: Folder,
+    data: Folder,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let (home, outside, data) = (directory(), directory(), directory());
+        let server = EmbeddedServer::start(outside.path(), None).await.unwrap();
+        std::fs::create_dir(home.path().join("secrets")).unwrap();
+        for file in [
+            home.path().join("secrets/web1"),
+            outside.path().join("web1"),
+        ] {
+            std::fs::write(file, format!("{PASSWORD}\n")).unwrap();
+        }
+        Self {
+            server,
+            home,
+            outside,
+            data,
+        }
+    }
+
+    async fn serve(&self, settings: &[(&str, &str)]) -> Client {
+        let mut command = binary_of(self.home.path(), self.data.path());
+        command.envs(settings.iter().copied());
+        command
+            .env("WEB1_PASSWORD", PASSWORD)
+            .current_dir(self.outside.path());
+        Client::over(command).await
+    }
+
+    fn login(&self, field: &str, reference: &str) -> Value {
+        let mut login = login("web1", self.server.address().port());
+        login[field] = reference.into();
+        login
+    }
+
+    fn api(field: &str, reference: &str) -> Value {
+        let mut api = json!({"alias": "api", "url": "http://127.0.0.1:1/", "auth_method": "both",
+            "api_key": "Zq-key", "auth_header_name": "X", "htpasswd_user": "u", "htpasswd_pass": "Zq-pass"});
+        api[field] = reference.into();
+        api
+    }
+
+    /// What touches this file when it is run.
+    fn command(&self) -> (PathBuf, String) {
+        let ran = self.outside.path().join("ran");
+        let command = format!("cmd:touch '{}'; echo {PASSWORD}", ran.display());
+        (ran, command)
+    }
+}
+
+#[tokio::test]
+async fn only_a_person_refers_to_commands_and_to_files_that_are_not_theirs() {
+    let scene = Scene::set().await;
+    let outside = scene.outside.path();
+    let link = scene.home.path().join("link");
+    std::os::unix::fs::symlink(outside, &link).unwrap();
+    std::os::unix::fs::symlink("/proc/self/environ", scene.home.path().join("variables")).unwrap();
+    let (ran, command) = scene.command();
+    let name = outside.file_name().unwrap().to_str().unwrap();
+    let client = scene.serve(&[("MCP_SECRET_KEY", "correct horse")]).await;
+    let refused = [
+        command,
+        "cmd:".to_owned(),
+        format!("file:{}/web1", outside.display()),
+        format!("file:~/../{name}/web1"),
+        format!(
+            "file:{}/secrets/../../{name}/web1",
+            scene.home.path().display()
+        ),
+        "file:~/link/web1".to_owned(),
+        "file:~/link/none".to_owned(),
+        "file:~/variables".to_owned(),
+        "file:/etc/passwd".to_owned(),
+        "file:/dev/stdin".to_owned(),
+        "file:".to_owned(),
+        "file:web1".to_owned(),
+        format!("file:{}/secret.key", scene.data.path().display()),
+        "env:MCP_SECRET_KEY".to_owned(),
+        "sealed:v1:00000000:AAAA".to_owned(),
+    ];
+    for reference in &refused {
+        for field in ["password", "passphrase", "totpSecret"] {
+            let add = client
+                .call("server_add", scene.login(field, reference))
+                .await;
+            let error = add.error("INVALID_ARGUMENT");
+            let details = &error["details"];
+            assert_eq!(details["parameter"], field, "{error}");
+            let hint = details["hint"].as_str().unwrap();
+            for part in ["servers.json", "MCP_ALLOW_CMD_SECRETS=1"] {
+                assert!(hint.contains(part), "{error}");
+            }
+            assert!(!error.to_string().contains("touch"), "{error}");
+        }
+        for field in ["api_key", "htpasswd_pass"] {
+            let add = client.call("api_add", Scene::api(field, reference)).await;
+            let error = add.error("INVALID_ARGUMENT");
+            assert_eq!(error["details"]["parameter"], field, "{error}");
+            assert!(
+                error["details"]["hint"]
+                    .as_str()
+                    .unwrap()
+                    .contains("apis.json")
+            );
+        }
+    }
+    for tool in ["server_list", "api_list"] {
+        assert_eq!(*client.call(tool, json!({})).await.ok().facts(), json!({}));
+    }
+    assert!(!ran.exists());
+}
+
+#[tokio::test]
+async fn what_is_the_user_s_own_may_be_referred_to() {
+    let scene = Scene::set().await;
+    let client = scene.serve(&[]).await;
+    let absolute = format!("file:{}/secrets/web1", scene.home.path().display());
+    for reference in ["file:~/secrets/web1", &absolute, "env:WEB1_PASSWORD"] {
+        client.register(scene.login("password", reference)).await;
+        client.exec("web1", "true").await.ok();
+        let add = client.call("api_add", Scene::api("api_key", reference));
+        add.await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_person_may_allow_all() {
+    let scene = Scene::set().await;
+    let client = scene.serve(&[("MCP_ALLOW_CMD_SECRETS", "1")]).await;
+    let (ran, command) = scene.command();
+    let file = format!("file:{}/web1", scene.outside.path().display());
+    for reference in [&file, &command] {
+        client.register(scene.login("password", reference)).await;
+        client.exec("web1", "true").await.ok();
+        let add = client.call("api_add", Scene::api("api_key", reference));
+        add.await.ok();
+    }
+    assert!(ran.exists());
+}
+
+/// What a person wrote works, and stays where the same server is set again; it goes nowhere else.
+#[tokio::test]
+async fn what_stands_in_the_file_stays() {
+    let scene = Scene::set().await;
+    let (ran, command) = scene.command();
+    let mut entry = scene.login("password", &command);
+    entry.as_object_mut().unwrap().remove("alias");
+    let servers = json!({ "web1": entry });
+    std::fs::write(scene.data.path().join("servers.json"), servers.to_string()).unwrap();
+    let client = scene.serve(&[]).await;
+    client.exec("web1", "true").await.ok();
+    assert!(ran.exists());
+    let mut again = scene.login("password", &command);
+    again["agent"] = false.into();
+    client.register(again.clone()).await;
+    client.exec("web1", "true").await.ok();
+    for (field, other) in [
+        ("host", json!("localhost")),
+        ("port", json!(1)),
+        ("user", json!("other")),
+    ] {
+        let mut elsewhere = again.clone();
+        elsewhere[field] = other;
+        let add = client.call("server_add", elsewhere).await;
+        add.error("INVALID_ARGUMENT");
+    }
+    let kept = read_json(&scene.data.path().join("servers.json"));
+    assert_eq!(kept["web1"]["password"], command);
+    assert_eq!(kept["web1"]["agent"], false);
+}
+
+/// The user and password of an address are no reference, whatever they look like.
+#[tokio::test]
+async fn an_address_refers_to_nothing() {
+    let scene = Scene::set().await;
+    let client = scene.serve(&[]).await;
+    for user in ["cmd", "file", "env"] {
+        for url in [
+            format!("http://{user}:touch ran@127.0.0.1:1/"),
+            format!("http://127.0.0.1:1/?{user}:touch ran&token=x"),
+        ] {
+            let add = json!({"alias": "api", "url": url, "health_check_endpoint": format!("{user}:x?key=y")});
+            client.call("api_add", add).await.ok();
+            let checked = client.call("api_check", json!({"alias": "api"})).await.ok();
+            assert_eq!(checked.facts()["status"], "DOWN", "{}", checked.text());
+        }
+    }
+    assert!(!scene.outside.path().join("ran").exists());
+}
+
+/// The user's own SSH configuration has commands in it, and a call names the host that they are run for.
+#[tokio::test]
+async fn a_name_of_a_host_is_no_command() {
+    let scene = Scene::set().await;
+    let ran = scene.outside.path().join("ran");
+    let ssh = scene.home.path().join(".ssh");
+    std::fs::create_dir(&ssh).unwrap();
+    let tried = scene.outside.path().join("tried");
+    let configuration = format!(
+        "Match exec \"touch {0}; true %n %r\"\n  ProxyCommand touch {0}; false %h %n %r\n",
+        tried.display()
+    );
+    std::fs::write(ssh.join("config"), configuration).unwrap();
+    let client = scene.serve(&[]).await;
+    let command = format!("touch {}", ran.display());
+    for injected in [
+        format!("x;{command}"),
+        format!("$({command})"),
+        format!("`{command}`"),
+        format!("x\n{command}"),
+        "-oProxyCommand=id".to_owned(),
+        "x$IFS-oProxyCommand=id".to_owned(),
+    ] {
+        for (host, user) in [(injected.as_str(), "u"), ("web1", injected.as_str())] {
+            let add = json!({"alias": "web1", "host": "", "user": user, "sshConfigHost": host});
+            let add = client.call("server_add", add).await;
+            assert!(add.is_error(), "{}", add.text());
+            let servers = json!({"web1": {"host": "", "user": user, "sshConfigHost": host}});
+            std::fs::write(scene.data.path().join("servers.json"), servers.to_string()).unwrap();
+            client.exec("web1", "true").await.error("SSH_CONFIG_ERROR");
+        }
+    }
+    assert!(!ran.exists() && !tried.exists());
+    let add = json!({"alias": "web2", "host": "", "user": "u", "sshConfigHost": "web2"});
+    client.call("server_add", add).await.ok();
+    assert!(tried.exists());
+}
+
+#[tokio::test]
+async fn a_secret_of_any_length_is_not_taken() {
+    let scene = Scene::set().await;
+    let client = scene.serve(&[]).await;
+    let long = "a".repeat(64 * 1024 + 1);
+    for field in ["password", "passphrase"] {
+        let add = client.call("server_add", scene.login(field, &long)).await;
+        let error = add.error("INVALID_ARGUMENT");
+        assert_eq!(error["details"]["parameter"], field);
+        assert!(error.to_string().len() < 1000);
+    }
+    for field in ["api_key", "htpasswd_pass"] {
+        let add = client.call("api_add", Scene::api(field, &long)).await;
+        assert_eq!(add.error("INVALID_ARGUMENT")["details"]["parameter"], field);
+    }
+    for (field, value) in [
+        ("url", format!("http://h/?token={long}")),
+        ("url", format!("http://{long}@h/")),
+        ("health_check_endpoint", format!("/?token={long}")),
+        ("htpasswd_user", long.clone()),
+    ] {
+        let add = client.call("api_add", Scene::api(field, &value)).await;
+        assert_eq!(add.error("INVALID_ARGUMENT")["details"]["parameter"], field);
+    }
+    let ask = json!({"alias": "web1", "url": format!("http://h/?token={long}")});
+    let asked = client.call("check_api_health", ask).await;
+    asked.error("INVALID_ARGUMENT");
+    let answers = json!({"alias": "web1", "cmd": "true", "responses": {"Password": long}});
+    let answers = client.call("task_exec_interactive", answers).await;
+    answers.error("INVALID_ARGUMENT");
+}

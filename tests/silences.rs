@@ -1,0 +1,175 @@
+//! A server whose SFTP goes silent while its connection lives: a transfer ends, and says why.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::helper::rogue::{Asked, FILE, Rogue, kind};
+use crate::helper::{Client, Folder, directory, eventually_so, login, noise, text};
+
+/// How long a server may be silent here.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+struct Scene {
+    client: Client,
+    folder: Folder,
+    _data: Folder,
+    _server: Rogue,
+}
+
+impl Scene {
+    async fn set(
+        patience: Duration,
+        answers: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        let (data, server) = (directory(), Rogue::start(answers).await);
+        let client = Client::in_process(data.path(), |config| {
+            config.sync_timeout = Duration::from_secs(100);
+            config.answer_patience = patience;
+            config.line_patience = patience * 2;
+        })
+        .await;
+        client.register(login("web1", server.port)).await;
+        let folder = directory();
+        std::fs::write(folder.path().join("small"), "ten bytes.").unwrap();
+        std::fs::write(folder.path().join("large"), noise(3_000_000)).unwrap();
+        std::fs::create_dir(folder.path().join("tree")).unwrap();
+        std::fs::write(folder.path().join("tree/file"), "ten bytes.").unwrap();
+        Self {
+            client,
+            folder,
+            _data: data,
+            _server: server,
+        }
+    }
+
+    fn arguments(&self, direction: &str, local: &str, remote: &str) -> serde_json::Value {
+        let local = text(&self.folder.path().join(local));
+        json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
+    }
+}
+
+/// Nothing at all.
+const SILENCE: Option<Vec<u8>> = Some(Vec::new());
+
+#[tokio::test]
+async fn no_request_may_go_without_an_answer_for_ever() {
+    let cases = [
+        (kind::STAT, "download", "new", "/file"),
+        (kind::LSTAT, "upload", "small", "/new"),
+        (kind::OPEN, "download", "new", "/file"),
+        (kind::OPEN, "upload", "small", "/new"),
+        (kind::READ, "download", "new", "/file"),
+        (kind::READ, "download", "new", "/large"),
+        (kind::CLOSE, "download", "new", "/file"),
+        (kind::CLOSE, "upload", "small", "/new"),
+        (kind::OPENDIR, "download", "new", "/dir"),
+        (kind::READDIR, "download", "new", "/dir"),
+        (kind::WRITE, "upload", "small", "/new"),
+        (kind::WRITE, "upload", "large", "/new"),
+        (kind::FSETSTAT, "upload", "small", "/new"),
+        (kind::MKDIR, "upload", "tree", "/new"),
+        (kind::RENAME, "upload", "small", "/new"),
+    ];
+    for (silent, direction, local, remote) in cases {
+        let scene = Scene::set(PATIENCE, move |asked| match asked.kind {
+            kind if kind == silent => SILENCE,
+            kind::STAT | kind::LSTAT if asked.name() == "/large" => {
+                Some(asked.attributes(FILE, 10_000_000))
+            }
+            kind::READ if asked.name() == "/large" => {
+                Some(asked.data(&vec![7; asked.range().1 as usize]))
+            }
+            _ => None,
+        })
+        .await;
+        let arguments = scene.arguments(direction, local, remote);
+        let error = scene.client.call("task_transfer", arguments).await;
+        let error = error.error("TRANSFER_FAILED");
+        let reason = error["details"]["failedFiles"][0]["error"]
+            .as_str()
+            .unwrap();
+        assert!(
+            reason.contains("answered no SFTP request for"),
+            "{silent} {direction}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_in_the_middle_is_taken_up_again_and_at_last_given_up() {
+    // Each session gives a part of a file, which is another file and another part each time.
+    let sessions = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&sessions);
+    let scene = Scene::set(PATIENCE / 3, move |asked| match asked.kind {
+        kind::INIT => {
+            counted.fetch_add(1, Ordering::Relaxed);
+            None
+        }
+        kind::STAT | kind::LSTAT => {
+            Some(asked.attributes(FILE, 10_000_000 + counted.load(Ordering::Relaxed)))
+        }
+        kind::READ
+            if asked.range().0 < 2_000_000 + counted.load(Ordering::Relaxed) % 2 * 1_500_000 =>
+        {
+            Some(asked.data(&vec![7; asked.range().1 as usize]))
+        }
+        kind::READ => SILENCE,
+        _ => None,
+    })
+    .await;
+    let arguments = scene.arguments("download", "new", "/file");
+    let error = scene.client.call("task_transfer", arguments).await;
+    let error = error.error("TRANSFER_FAILED");
+    assert!(
+        error.to_string().contains("answered no SFTP request for"),
+        "{error}"
+    );
+    let sessions = sessions.load(Ordering::Relaxed);
+    assert!((2..100).contains(&sessions), "{sessions} sessions");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_only_slow_is_waited_for() {
+    // Each answer comes just in time, and all together much later than one may be waited for.
+    let scene = Scene::set(Duration::from_secs(2), |asked| {
+        let waits = matches!(
+            asked.kind,
+            kind::STAT | kind::OPEN | kind::READ | kind::CLOSE
+        );
+        if waits {
+            std::thread::sleep(Duration::from_millis(700));
+        }
+        None
+    })
+    .await;
+    let arguments = scene.arguments("download", "new", "/file");
+    let began = Instant::now();
+    let ended = scene.client.call("task_transfer", arguments).await.ok();
+    assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
+    assert!(began.elapsed() > Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_transfer_with_a_silent_server_can_be_cancelled() {
+    let scene = Scene::set(Duration::from_secs(60), |asked| {
+        (asked.kind == kind::READ).then(Vec::new)
+    })
+    .await;
+    let mut arguments = scene.arguments("download", "new", "/file");
+    arguments["background"] = json!(true);
+    let handed = scene.client.call("task_transfer", arguments).await.ok();
+    let id = json!({"id": handed.facts()["id"]});
+    eventually_so("it has begun", async || {
+        let seen = scene.client.call("task_status", id.clone()).await.ok();
+        seen.facts()["status"] == "running"
+    })
+    .await;
+    let began = Instant::now();
+    scene.client.call("task_cancel", id.clone()).await.ok();
+    let ended = scene.client.call("task_wait", id).await.ok();
+    assert_eq!(ended.facts()["status"], "cancelled", "{}", ended.text());
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
