@@ -81,7 +81,11 @@ pub fn flush() {
 
 /// Has panics logged like everything else: their words may hold anything.
 pub fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("{panic}");
+        // It may be the last that is heard.
+        flush();
+    }));
 }
 
 struct Recorder {

@@ -102,7 +102,7 @@ async fn a_task_that_waits_for_a_channel_is_cancelled_before_it_begins() {
 #[tokio::test]
 async fn a_cancelled_transfer_leaves_the_old_file_and_no_litter() {
     let stage = Stage::set().await;
-    let big = stage.data.path().join("big");
+    let big = stage.files.path().join("big");
     std::fs::write(&big, crate::helper::noise(64 * 1024 * 1024)).unwrap();
     std::fs::write(stage.remote("target"), b"old").unwrap();
     let arguments = json!({

@@ -79,7 +79,7 @@ async fn a_download_beyond_the_limit_fails_by_name() {
     let server = login("web1", stage.server.address().port());
     process.tool("server_add", server).await.ok();
     let arguments = json!({
-        "alias": "web1", "direction": "download", "local": data.path().join("large"), "remote": "large",
+        "alias": "web1", "direction": "download", "local": stage.files.path().join("large"), "remote": "large",
     });
     let error = process.tool("task_transfer", arguments).await;
     let error = error.error("TRANSFER_FAILED");
@@ -114,9 +114,9 @@ async fn a_clock_before_1970_ends_nothing() {
     assert!(ran.text().contains("still here"), "{}", ran.text());
     let created = ran.facts()["createdAt"].as_str().unwrap();
     assert!(created.starts_with("1969-07-20T"), "{created}");
-    std::fs::write(data.path().join("file"), "content").unwrap();
+    std::fs::write(stage.files.path().join("file"), "content").unwrap();
     let arguments = json!({
-        "alias": "web1", "direction": "upload", "local": data.path().join("file"), "remote": "file",
+        "alias": "web1", "direction": "upload", "local": stage.files.path().join("file"), "remote": "file",
     });
     process.tool("task_transfer", arguments).await.ok();
     // Certificates cannot be judged at such a time, which is said.

@@ -164,7 +164,7 @@ async fn a_server_that_keeps_closing_connections_runs_nothing_twice() {
 #[tokio::test]
 async fn a_transfer_is_cancelled_also_where_the_server_is_silent() {
     let stage = Stage::set().await;
-    let big = stage.data.path().join("big");
+    let big = stage.files.path().join("big");
     std::fs::write(&big, noise(64 * 1024 * 1024)).unwrap();
     let arguments = json!({
         "alias": "web1", "direction": "upload", "local": big, "remote": "target", "background": true,

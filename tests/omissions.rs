@@ -147,7 +147,7 @@ async fn an_answer_says_where_things_are_now() {
     std::fs::create_dir(stage.remote("real")).unwrap();
     std::os::unix::fs::symlink("real", stage.remote("way")).unwrap();
     let home = text(&stage.home.path().canonicalize().unwrap());
-    let local = text(&stage.data.path().canonicalize().unwrap());
+    let local = text(&stage.files.path().canonicalize().unwrap());
     let upload = async |from: &str, to: &str| {
         let arguments = json!({"alias": "web1", "direction": "upload", "local": stage.local(from), "remote": to});
         stage.client.call("task_transfer", arguments).await.ok()

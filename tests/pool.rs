@@ -134,7 +134,7 @@ async fn idle_connections_close_down_to_the_minimum() {
 #[tokio::test]
 async fn transfers_and_commands_keep_apart() {
     let stage = Stage::set().await;
-    let file = stage.data.path().join("big");
+    let file = stage.files.path().join("big");
     std::fs::write(&file, crate::helper::noise(48 * 1024 * 1024)).unwrap();
     let upload = json!({
         "alias": "web1", "direction": "upload", "local": file, "remote": "big", "background": true,
@@ -156,7 +156,7 @@ async fn transfers_and_commands_keep_apart() {
 #[tokio::test]
 async fn one_connection_serves_both_where_no_more_are_allowed() {
     let stage = Stage::set_with(|config| config.max_connections = 1).await;
-    let file = stage.data.path().join("big");
+    let file = stage.files.path().join("big");
     std::fs::write(&file, crate::helper::noise(16 * 1024 * 1024)).unwrap();
     let upload = json!({
         "alias": "web1", "direction": "upload", "local": file, "remote": "big", "background": true,

@@ -182,18 +182,18 @@ async fn a_waiting_call_reports_progress() {
 
 #[tokio::test]
 async fn a_transfer_reports_its_bytes() {
-    let (sshd, data) = (Sshd::start(), directory());
+    let (sshd, data, local) = (Sshd::start(), directory(), directory());
     let mut process = spawn(&data);
     process.initialize("2025-06-18").await;
     process.call(1, "server_add", sshd.login("web1")).await;
     let length = 256 * 1024 * 1024;
-    let large = std::fs::File::create(data.path().join("large")).unwrap();
+    let large = std::fs::File::create(local.path().join("large")).unwrap();
     // Holes take no room, and are looked at all the same.
     large.set_len(length).unwrap();
     let params = json!({
         "name": "task_transfer", "_meta": {"progressToken": "p1"},
         "arguments": {
-            "alias": "web1", "direction": "upload", "local": data.path().join("large"),
+            "alias": "web1", "direction": "upload", "local": local.path().join("large"),
             "remote": sshd.home("there"), "verify": true,
         },
     });

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::helper::{
     Answer, Client, Folder, Proxy, Sshd, closed_port, directory, fingerprint, keygen, read_json,
-    text,
 };
 
 /// A server that a person has made read-only as `seen`, and the data directory that says so.
@@ -38,7 +37,7 @@ impl Scene {
     /// What would change something there.
     fn changes(&self, alias: &str) -> Vec<(&'static str, Value)> {
         let touch = format!("touch {}", self.pwned());
-        let local = text(&self.data.path().join("servers.json"));
+        let local = self.sshd.home("config");
         let files = json!([{"local": local, "remote": self.pwned()}]);
         vec![
             ("task_exec", json!({"alias": alias, "cmd": touch})),
@@ -76,7 +75,7 @@ impl Scene {
     async fn assert_seen(&self, alias: &str) {
         let one = json!({"alias": alias});
         self.client.call("get_system_resources", one).await.ok();
-        let local = text(&self.data.path().join("got"));
+        let local = self.sshd.home("got");
         let download = json!({"alias": alias, "direction": "download", "local": local, "remote": self.sshd.home("config")});
         self.client.call("task_transfer", download).await.ok();
     }

@@ -36,8 +36,9 @@ fn reason(error: &Value) -> &str {
 }
 
 /// Moves a file to a server and back.
-async fn moves_a_file(client: &Client, data: &Folder, sshd: &Sshd) {
-    let (there, back) = (data.path().join("there"), data.path().join("back"));
+async fn moves_a_file(client: &Client, sshd: &Sshd) {
+    let local = directory();
+    let (there, back) = (local.path().join("there"), local.path().join("back"));
     let bytes = noise(300_000);
     std::fs::write(&there, &bytes).unwrap();
     for (direction, local) in [("upload", &there), ("download", &back)] {
@@ -64,7 +65,7 @@ async fn commands_and_files_go_through_a_chain_of_servers() {
     assert_eq!(ran.facts()["output"], "through");
     assert_eq!(channels(&client, "gate").await, 1);
     assert_eq!(channels(&client, "inner").await, 1);
-    moves_a_file(&client, &data, &far).await;
+    moves_a_file(&client, &far).await;
     let ran = client.exec("inner", "echo between").await.ok();
     assert_eq!(ran.facts()["output"], "between");
     assert_eq!((gate.accepted(), inner.accepted()), (1, 1));
@@ -394,7 +395,7 @@ async fn proxy_jumps_are_followed_and_are_nobody_s_to_act_on() {
     assert_eq!(channels(&client, "ssh_config:gate").await, 1);
     client.register(told("far", "farther")).await;
     client.exec("far", "true").await.ok();
-    moves_a_file(&client, &data, &far).await;
+    moves_a_file(&client, &far).await;
     assert_eq!((gate.accepted(), inner.accepted()), (1, 1));
     assert_eq!(channels(&client, "ssh_config:gate").await, 2);
 
@@ -449,7 +450,7 @@ async fn a_proxy_command_is_run_and_ends_with_its_connection() {
         added.text()
     );
     client.exec("far", "true").await.ok();
-    moves_a_file(&client, &data, &far).await;
+    moves_a_file(&client, &far).await;
     let target = format!("127.0.0.1:{}", far.port);
     assert!(gate.accepted() > 0 && processes(&target) > 0);
     client

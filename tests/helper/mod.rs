@@ -33,7 +33,8 @@ pub struct Stage {
     pub server: EmbeddedServer,
     pub data: Folder,
     pub home: Folder,
-    files: Folder,
+    /// Files on this machine.
+    pub files: Folder,
 }
 
 impl Stage {
