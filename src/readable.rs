@@ -29,7 +29,7 @@ pub fn readable(text: &str) -> Cow<'_, str> {
     page.text.into()
 }
 
-/// Makes every text of a JSON value readable; names of fields as well, for a server may have chosen them.
+/// Makes every text of a JSON value readable; names of fields stay, for others ask by them.
 pub fn make_readable(value: &mut Value) {
     match value {
         Value::String(text) => {
@@ -38,13 +38,7 @@ pub fn make_readable(value: &mut Value) {
             }
         }
         Value::Array(values) => values.iter_mut().for_each(make_readable),
-        Value::Object(fields) => {
-            fields.values_mut().for_each(make_readable);
-            if fields.keys().any(|name| name.contains(is_special)) {
-                let named = std::mem::take(fields).into_iter();
-                fields.extend(named.map(|(name, value)| (readable(&name).into_owned(), value)));
-            }
-        }
+        Value::Object(fields) => fields.values_mut().for_each(make_readable),
         _ => {}
     }
 }
@@ -262,10 +256,10 @@ mod tests {
     }
 
     #[test]
-    fn names_of_fields_are_made_readable_as_well() {
-        let mut value = serde_json::json!({"a\x1b[1mb": ["c\r\nd", 5, {"e": "\u{202E}f"}]});
+    fn texts_are_made_readable_wherever_they_stand() {
+        let mut value = serde_json::json!({"a": ["c\r\nd", 5, {"e": "\u{202E}f"}]});
         make_readable(&mut value);
-        assert_eq!(value, serde_json::json!({"ab": ["c\nd", 5, {"e": "f"}]}));
+        assert_eq!(value, serde_json::json!({"a": ["c\nd", 5, {"e": "f"}]}));
     }
 
     #[test]

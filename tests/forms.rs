@@ -98,7 +98,8 @@ async fn a_secret_is_masked_however_a_server_writes_it() {
                 .arg(sshd.home("script"))
                 .output();
             let plain = String::from_utf8(plain.unwrap().stdout).unwrap();
-            let plain = plain.trim_end();
+            // Line ends as an answer shows them.
+            let plain = plain.trim_end().replace("\r\n", "\n");
             let cmd = format!("python3 {}", sshd.home("script"));
             let ran = client.exec("web1", &cmd).await.ok();
             let masked = ran.facts()["output"].as_str().unwrap();

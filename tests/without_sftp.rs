@@ -13,7 +13,7 @@ use crate::helper::{Client, Folder, Sshd, Stage, directory, noise, program, text
 const PROGRAM: &str = "/usr/lib/openssh/sftp-server";
 
 /// An sshd whose subsystem does `sftp`, and whose commands `shell`, after `greeting`.
-async fn server(greeting: &str, sftp: &str, shell: &str) -> (Sshd, Client, Folder) {
+async fn server(greeting: &str, sftp: &str, shell: &str) -> (Sshd, Client, [Folder; 2]) {
     let door = format!(
         "{greeting}\ncase $SSH_ORIGINAL_COMMAND in internal-sftp) {sftp} ;; *) {shell} ;; esac"
     );
@@ -24,7 +24,7 @@ async fn server(greeting: &str, sftp: &str, shell: &str) -> (Sshd, Client, Folde
     let data = directory();
     let client = Client::in_process(data.path(), |_| {}).await;
     client.register(sshd.login("web1")).await;
-    (sshd, client, data)
+    (sshd, client, [directory(), data])
 }
 
 const SHELL: &str = "exec bash -c \"$SSH_ORIGINAL_COMMAND\"";
@@ -57,12 +57,12 @@ async fn sftp_that_does_not_start_is_started_by_the_shell_and_that_is_said() {
         (
             "echo Welcome to web1",
             "exec /usr/lib/openssh/sftp-server",
-            "a start-up file of the login shell prints where only SFTP may: `Welcome to web1`",
+            "what a start-up file of the login shell prints: `Welcome to web1`",
         ),
         ("", "exit 0", "the server ended it at once"),
     ] {
-        let (sshd, client, data) = server(greeting, sftp, SHELL).await;
-        let local = data.path().join("file");
+        let (sshd, client, [files, _data]) = server(greeting, sftp, SHELL).await;
+        let local = files.path().join("file");
         std::fs::write(&local, noise(300_000)).unwrap();
         let begun = Instant::now();
         let up = transfer(&client, "upload", &local, &sshd.home("arrived"))
@@ -75,7 +75,7 @@ async fn sftp_that_does_not_start_is_started_by_the_shell_and_that_is_said() {
             up.text()
         );
         assert_eq!(std::fs::read(sshd.home("arrived")).unwrap(), noise(300_000));
-        let back = data.path().join("back");
+        let back = files.path().join("back");
         transfer(&client, "download", &back, &sshd.home("arrived"))
             .await
             .ok();
@@ -86,7 +86,7 @@ async fn sftp_that_does_not_start_is_started_by_the_shell_and_that_is_said() {
 #[tokio::test]
 async fn a_server_that_refuses_sftp_or_complains_is_quoted() {
     let stage = Stage::set().await;
-    let local = stage.data.path().join("file");
+    let local = stage.files.path().join("file");
     std::fs::write(&local, "content").unwrap();
     for (fault, said) in [
         (Fault::RefuseSftp, "(the server offers no SFTP)"),
@@ -119,8 +119,8 @@ async fn a_server_that_refuses_sftp_or_complains_is_quoted() {
 
 #[tokio::test]
 async fn a_subsystem_that_says_nothing_is_not_waited_for_for_long() {
-    let (sshd, client, data) = server("", "exec sleep 60", SHELL).await;
-    let local = data.path().join("file");
+    let (sshd, client, [files, _data]) = server("", "exec sleep 60", SHELL).await;
+    let local = files.path().join("file");
     std::fs::write(&local, "content").unwrap();
     let up = transfer(&client, "upload", &local, &sshd.home("arrived"))
         .await
@@ -139,8 +139,8 @@ async fn a_subsystem_that_says_nothing_is_not_waited_for_for_long() {
 #[tokio::test]
 async fn what_the_server_says_is_said_where_there_is_no_shell_either() {
     let only = "echo 'This account is for backups only.' >&2; exit 1";
-    let (sshd, client, data) = server("", only, only).await;
-    let local = data.path().join("file");
+    let (sshd, client, [files, _data]) = server("", only, only).await;
+    let local = files.path().join("file");
     std::fs::write(&local, "content").unwrap();
     let begun = Instant::now();
     let error = transfer(&client, "upload", &local, &sshd.home("arrived")).await;
@@ -164,8 +164,8 @@ async fn without_any_sftp_files_and_trees_go_through_the_shell() {
             continue;
         }
         let shell = WITHOUT_PROGRAM.replace("NAMED", sh);
-        let (sshd, client, data) = server("", "exit 127", &shell).await;
-        let tree = data.path().join("tree");
+        let (sshd, client, [files, _data]) = server("", "exit 127", &shell).await;
+        let tree = files.path().join("tree");
         std::fs::create_dir_all(tree.join("deep/er")).unwrap();
         std::fs::write(tree.join("empty"), "").unwrap();
         let all: Vec<u8> = (0..=255u8).cycle().take(100_000).collect();
@@ -181,7 +181,7 @@ async fn without_any_sftp_files_and_trees_go_through_the_shell() {
             "{sh}: {}",
             up.text()
         );
-        let back = data.path().join("back");
+        let back = files.path().join("back");
         let down = transfer(&client, "download", &back, &there).await.ok();
         assert!(
             down.text().contains("files go through the shell"),
@@ -212,7 +212,7 @@ async fn without_any_sftp_files_and_trees_go_through_the_shell() {
             );
         }
         // One that is there already is replaced, and what is missing is said.
-        let one = data.path().join("one");
+        let one = files.path().join("one");
         std::fs::write(&one, "new").unwrap();
         transfer(&client, "upload", &one, &format!("{there}/empty"))
             .await

@@ -192,7 +192,7 @@ async fn listen(channel: &mut OpenChannel, mut word: Option<&str>) -> Result<Byt
                 return Ok(heard.printed.into());
             }
             return Err(Trouble::NotThere(format!(
-                "a start-up file of the login shell prints where only SFTP may: `{}`; have it print only at a terminal",
+                "what comes is no SFTP packet, but what a start-up file of the login shell prints: `{}`; have it print only at a terminal",
                 words(&heard.printed)
             )));
         }
