@@ -14,7 +14,7 @@
 //! | [`store`] | JSON files shared safely by several processes |
 //!
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`small_file`], [`terminal`]; and what the [`command_line`]
+//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`small_file`], [`terminal`], [`readable`]; and what the [`command_line`]
 //! has besides serving: [`install`] (registering with clients), [`doctor`], [`audit`], and [`demo`],
 //! the embedded SSH server with its tour.
 
@@ -35,6 +35,7 @@ pub mod logging;
 pub mod monitor;
 pub mod policy;
 pub mod random;
+pub mod readable;
 pub mod reply;
 pub mod secret;
 pub mod server;

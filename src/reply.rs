@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Stopped};
 use crate::job::{Job, Kind, Status, StepResult};
+use crate::readable::{make_readable, readable};
 
 /// Places of a transfer that an answer names.
 const PLACES: usize = 5;
@@ -19,7 +20,8 @@ pub struct Reply(CallToolResult);
 impl Reply {
     /// An answer with its text and its facts; `facts` has to serialise to an object.
     pub fn new(text: impl Into<String>, facts: &impl Serialize) -> Result<Self, Error> {
-        let mut result = CallToolResult::success(vec![ContentBlock::text(text.into())]);
+        let text = readable(&text.into()).into_owned();
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(to_value(facts)?);
         Ok(Self(result))
     }
@@ -56,20 +58,25 @@ impl Reply {
     /// A job as it stands: its result, or where to find it later.
     pub fn of_job(job: &Job) -> Self {
         let job = &job.for_answer();
-        let record = job.to_json();
+        let mut record = job.to_json();
+        make_readable(&mut record);
         if let Some(report) = job.failure() {
             return Self(report.to_result(Some(record)));
         }
-        let mut result = CallToolResult::success(vec![ContentBlock::text(text_of_job(job))]);
+        let text = readable(&text_of_job(job)).into_owned();
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(record);
         Self(result)
     }
 }
 
 fn to_value(facts: &impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(facts).map_err(|error| Error::Internal {
+    let mut value = serde_json::to_value(facts).map_err(|error| Error::Internal {
         reason: error.to_string(),
-    })
+    })?;
+    // Here, where it is not yet the text of a JSON value, which spells them otherwise.
+    make_readable(&mut value);
+    Ok(value)
 }
 
 fn pretty(value: &Value) -> String {
@@ -80,7 +87,12 @@ fn text_of_job(job: &Job) -> String {
     if job.status.is_live() {
         return text_of_live_job(job);
     }
-    let mut text = format!("Direct result (task {}):", job.id);
+    // It is recorded as completed, and did not end by itself.
+    let bounded = match (job.bounded, job.process) {
+        (Some(true), Some(_)) => ", bounded",
+        _ => "",
+    };
+    let mut text = format!("Direct result (task {}){bounded}:", job.id);
     let mut line = |line: &str| {
         text.push('\n');
         text.push_str(line);
@@ -89,6 +101,14 @@ fn text_of_job(job: &Job) -> String {
         line(&format!(
             "(run by {shell}, for the login shell is not a POSIX one)"
         ));
+    }
+    if job.left_running == Some(true) {
+        line(text_of_left(job));
+    }
+    if job.pager_quit == Some(true) {
+        line(
+            "(a pager waited for keys and was quit; what it had not shown is missing: use --no-pager, or end the command with | cat)",
+        );
     }
     if let Some(results) = &job.results {
         for result in results {
@@ -105,7 +125,7 @@ fn text_of_job(job: &Job) -> String {
         line(&format!("(the whole output is not kept: {problem})"));
     }
     if job.bounded == Some(true) {
-        line(&text_of_bound(job.process));
+        line(&text_of_bound(job.process, job.bounded_by.as_deref()));
     }
     if job.status == Status::Completed {
         match (&output, job.kind) {
@@ -121,6 +141,15 @@ fn text_of_job(job: &Job) -> String {
         return text;
     }
     match (job.exit_code, &job.error) {
+        (Some(127), _)
+            if stderr
+                .as_ref()
+                .is_some_and(|said| said.contains("not found")) =>
+        {
+            line(
+                "exit status 127 (not on the PATH, which is shorter for a command than for a person who logs in: try its full path, or bash -lc '…')",
+            );
+        }
         (Some(code), _) => line(&format!("exit status {code}")),
         (None, Some(error)) => line(&format!("{}: {error}", job.status)),
         (None, None) => line(job.status.name()),
@@ -139,14 +168,25 @@ fn text_of_job(job: &Job) -> String {
     text
 }
 
-fn text_of_bound(process: Option<Stopped>) -> String {
+fn text_of_left(job: &Job) -> &'static str {
+    if job.interactive == Some(true) {
+        "(what it left in the background ended with its terminal: for what has to go on use task_exec with detach: true)"
+    } else if job.detach == Some(true) {
+        "(what it left in the background is on its own: nothing that it still prints is kept, and task_cancel does not reach it: a detached command needs no &)"
+    } else {
+        "(a process that it left in the background goes on for now; its output has ended, so the next line that it prints kills it: for what has to go on use detach: true, or give it an output of its own)"
+    }
+}
+
+fn text_of_bound(process: Option<Stopped>, bound: Option<&str>) -> String {
+    let bound = bound.unwrap_or("what it may print");
     match process {
-        Some(stopped) => {
-            format!("(bounded in lines or time; the command was {stopped})")
-        }
-        None => {
-            "(bounded in lines: further ones were left out; the command ended by itself)".to_owned()
-        }
+        Some(stopped) => format!(
+            "(bounded in lines or time: it was ended after {bound}; the command was {stopped} and has no exit status)"
+        ),
+        None => format!(
+            "(bounded in lines: what came after {bound} was left out; the command ended by itself)"
+        ),
     }
 }
 
@@ -158,7 +198,7 @@ fn text_of_step(result: &StepResult) -> String {
     }
     if result.bounded == Some(true) {
         text.push('\n');
-        text.push_str(&text_of_bound(result.process));
+        text.push_str(&text_of_bound(result.process, result.bounded_by.as_deref()));
     }
     for (part, title) in [(&result.output, ""), (&result.stderr, "--- stderr ---\n")] {
         if !part.is_empty() {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::ssh::whole_characters;
+use crate::ssh::Charset;
 
 /// Control sequences (ECMA-48): those with parameters, operating system commands, and short ones.
 static SEQUENCES: LazyLock<Regex> = LazyLock::new(|| {
@@ -20,14 +20,25 @@ const LONGEST_SEQUENCE: usize = 4096;
 #[derive(Debug, Default)]
 pub struct Screen {
     held: Vec<u8>,
+    charset: Charset,
 }
 
 impl Screen {
-    /// Takes the next bytes, and gives the text that they complete. Bytes that are not UTF-8 are replaced.
+    /// The screen of what prints in this encoding.
+    pub fn of(charset: Charset) -> Self {
+        Self {
+            held: Vec::new(),
+            charset,
+        }
+    }
+
+    /// Takes the next bytes, and gives the text that they complete. Bytes that are no text are replaced.
     pub fn take(&mut self, bytes: &[u8]) -> String {
         self.held.extend_from_slice(bytes);
         let mut sure = self.held.len() - usize::from(self.held.last() == Some(&b'\r'));
-        sure = whole_characters(&self.held[..sure]);
+        if self.charset == Charset::Utf8 {
+            sure = self.charset.whole_characters(&self.held[..sure]);
+        }
         if let Some(escape) = self.held[..sure].iter().rposition(|byte| *byte == 0x1b)
             && sure - escape < LONGEST_SEQUENCE
         {
@@ -39,15 +50,10 @@ impl Screen {
         }
         let taken: Vec<u8> = self.held.drain(..sure).collect();
         // A carriage return alone begins the line anew; what it held before stays, as a line of its own.
-        plain(&String::from_utf8_lossy(&taken))
+        plain(&self.charset.decode(&taken).text)
             .replace("\r\n", "\n")
             .replace('\r', "\n")
             .replace('\x07', "")
-    }
-
-    /// What was held back for an end that did not come.
-    pub fn rest(&mut self) -> String {
-        String::from_utf8_lossy(&std::mem::take(&mut self.held)).replace('\r', "\n")
     }
 }
 
@@ -65,8 +71,7 @@ mod tests {
         let bytes = "\x1b[32mé\x1b[0m done\r\n50%\r100%\r\n\x1b]0;t\x07Ok? ".as_bytes();
         for size in 1..bytes.len() {
             let mut screen = Screen::default();
-            let mut text: String = bytes.chunks(size).map(|part| screen.take(part)).collect();
-            text.push_str(&screen.rest());
+            let text: String = bytes.chunks(size).map(|part| screen.take(part)).collect();
             assert_eq!(text, "é done\n50%\n100%\nOk? ", "in parts of {size}");
         }
     }

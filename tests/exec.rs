@@ -254,6 +254,17 @@ async fn commands_that_would_print_for_ever_are_bounded_and_stopped() {
         "{}",
         ended.text()
     );
+    // Which of the two, after how many, and that this is no end of its own.
+    let header = format!(
+        "Direct result (task {}), bounded:",
+        facts["id"].as_str().unwrap()
+    );
+    assert!(
+        ended.text().starts_with(&header) && ended.text().contains("ended after 100 lines;"),
+        "{}",
+        ended.text()
+    );
+    assert_eq!(facts["boundedBy"], "100 lines", "{facts}");
     let few = json!({"alias": "web1", "cmd": format!("tail -n 2 -f {log}"), "streamTimeout": 0.5});
     let ended = client.call("task_exec", few).await.ok();
     assert_eq!(ended.facts()["output"], "line\nline", "{}", ended.text());
@@ -261,6 +272,12 @@ async fn commands_that_would_print_for_ever_are_bounded_and_stopped() {
         json!({"alias": "web1", "cmd": format!("tail -n 0 -f {log}"), "streamTimeout": 0.2});
     let ended = client.call("task_exec", silent).await.ok();
     assert!(ended.text().ends_with("\n(no output)"), "{}", ended.text());
+    assert!(
+        ended.text().contains("ended after 0.2 s;"),
+        "{}",
+        ended.text()
+    );
+    assert_eq!(ended.facts()["boundedBy"], "0.2 s");
 }
 
 #[tokio::test]
@@ -345,7 +362,9 @@ async fn a_bounded_command_that_ends_by_itself_keeps_its_exit_status() {
         (&json!(true), None)
     );
     assert!(
-        cut.text().contains("ended by itself") && cut.text().contains("exit status 4"),
+        cut.text()
+            .contains("what came after 3 lines was left out; the command ended by itself")
+            && cut.text().contains("exit status 4"),
         "{}",
         cut.text()
     );

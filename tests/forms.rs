@@ -99,10 +99,15 @@ async fn a_secret_is_masked_however_a_server_writes_it() {
                 .output();
             let plain = String::from_utf8(plain.unwrap().stdout).unwrap();
             let plain = plain.trim_end();
+            // An answer shows line ends as newlines; one within a secret is masked with it.
+            let shortest = plain.replace("\r\n", "\n").len();
             let cmd = format!("python3 {}", sshd.home("script"));
             let ran = client.exec("web1", &cmd).await.ok();
             let masked = ran.facts()["output"].as_str().unwrap();
-            assert_eq!(masked.len(), plain.len(), "{name}: places stay the same");
+            assert!(
+                (shortest..=plain.len()).contains(&masked.len()),
+                "{name}: places stay the same"
+            );
             let stars = masked.matches('*').count();
             // Base64 leaves what the neighbours have a part in.
             assert!(stars >= secret.len() - 3, "{name}, {prefix}: {masked}");

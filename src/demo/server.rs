@@ -54,6 +54,10 @@ pub enum Fault {
     LetsAnybodyIn,
     /// It writes other bytes than it is sent over SFTP.
     LieInWrites,
+    /// It refuses SFTP.
+    RefuseSftp,
+    /// It takes SFTP for a program that it does not find.
+    LoseSftp,
     /// Over SFTP it renames only to names that are free.
     PlainRename,
     /// The same, and it goes silent after the first.
@@ -385,11 +389,19 @@ impl server::Handler for Connection {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
+        let fault = *lock(&self.shared.fault);
         match (name, self.channels.remove(&channel)) {
+            _ if fault == Fault::RefuseSftp => session.channel_failure(channel),
+            ("sftp", Some(_)) if fault == Fault::LoseSftp => {
+                session.channel_success(channel)?;
+                let words = "sh: sftp-server: not found\n".as_bytes().to_vec();
+                session.extended_data(channel, 1, words)?;
+                session.exit_status_request(channel, 127)?;
+                session.close(channel)
+            }
             ("sftp", Some((stream, seat))) => {
                 session.channel_success(channel)?;
                 lock(&self.shared.sftp).push((session.handle(), channel));
-                let fault = *lock(&self.shared.fault);
                 let files = Files::new(&self.shared.home, seat, fault);
                 russh_sftp::server::run(stream.into_stream(), files).await;
                 Ok(())

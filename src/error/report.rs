@@ -7,6 +7,7 @@ use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorData};
 use serde_json::{Map, Value, json};
 
 use super::Error;
+use crate::readable::make_readable;
 use crate::secret::{hide, hide_in};
 use crate::ssh::{CONNECT_TIMEOUT, EXPIRED, LEGACY};
 use crate::text::beginning;
@@ -267,7 +268,8 @@ impl Report {
 
     /// The failed call's result, with `structured` (a job's record) as its structured content.
     pub fn to_result(&self, structured: Option<Value>) -> CallToolResult {
-        let object = self.to_json();
+        let mut object = self.to_json();
+        make_readable(&mut object);
         let mut result = CallToolResult::error(vec![ContentBlock::text(object.to_string())]);
         result.structured_content = Some(structured.unwrap_or(object));
         result

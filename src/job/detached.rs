@@ -13,6 +13,7 @@ use super::stop::StopSignal;
 use crate::error::{Error, Stopped};
 use crate::ssh::Ended;
 use crate::ssh::Failure;
+use crate::ssh::background::leaves_behind;
 use crate::ssh::detached::{Detached, Look, State};
 
 /// Between two looks, at first; later a tenth of the job's age.
@@ -70,6 +71,7 @@ pub(super) async fn start(
     let recorded = match context.pool.server(&job.alias) {
         Ok(server) => {
             job.place = Some(server.place());
+            job.encoding = context.pool.charset(&job.alias).name();
             *job = Arc::unwrap_or_clone(context.queue.put(job.clone()));
             context.queue.flush().await
         }
@@ -260,6 +262,9 @@ async fn settle(job: &mut Job, streams: Option<Streams>, ended: Ended, limit: Op
         _ => false,
     };
     job.collected = (is_over && is_kept).then_some(true);
+    // What was left in the background goes on, and prints where nobody looks any more.
+    let is_left = is_over && job.cmd.as_deref().is_some_and(leaves_behind);
+    job.left_running = is_left.then_some(true);
     match ended {
         Ended::NotBegun => {
             // What lies there now keeps it from beginning late.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::id::JobId;
 use super::record::Job;
+use super::share::cut;
 use crate::error::Error;
 use crate::store::JsonFile;
 use crate::sync::lock;
@@ -37,7 +38,7 @@ impl From<&Job> for HistoryEntry {
             timestamp: job.created_at,
             kind: job.kind.name().to_owned(),
             alias: job.alias.clone(),
-            command: job.summary(),
+            command: cut(&job.summary()).into_owned(),
         }
     }
 }

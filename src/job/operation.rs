@@ -20,6 +20,7 @@ use crate::guard::Guard;
 use crate::secret::LONGEST;
 use crate::sftp::transfer::{Request, Summary, Transfer};
 use crate::sftp::{Notes, Progress};
+use crate::ssh::background::leaves_behind;
 use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};
@@ -166,6 +167,16 @@ pub(super) struct Context<'a> {
     pub(super) guard: &'a Guard,
 }
 
+impl Context<'_> {
+    /// Notes what the job's server prints in, where that is known before it begins, for those who read
+    /// its output while it runs.
+    pub(super) fn note_charset(&self, job: &Job) {
+        if let Some(name) = self.pool.charset(&job.alias).name() {
+            self.queue.amend(&job.id, |job| job.encoding = Some(name));
+        }
+    }
+}
+
 /// Runs a transfer, and notes in the queue how far it has come.
 async fn move_files(
     context: &Context<'_>,
@@ -216,7 +227,7 @@ async fn execute(
     (bound, talk): (Bound, Option<Conversation>),
     cancel: &CancellationToken,
 ) {
-    let alias = job.alias.clone();
+    let (alias, is_at_terminal) = (job.alias.clone(), talk.is_some());
     let command = Command {
         alias: &alias,
         line,
@@ -226,18 +237,27 @@ async fn execute(
         talk,
         cancel,
     };
+    context.note_charset(job);
     let Streams {
         mut stdout,
         mut stderr,
     } = context.outputs.begin(&job.id, &alias);
     match command.run(context.pool, &mut stdout, &mut stderr).await {
         Ok(outcome) => {
+            job.encoding = outcome.charset.name();
             job.keep(&stdout, &stderr);
             enter_command(job, outcome.ended, limit);
             // It may have ended by itself before it had to be stopped.
             if outcome.is_cut {
                 job.bounded = Some(true);
             }
+            let reached = outcome.reached.filter(|_| job.bounded == Some(true));
+            job.bounded_by = reached.map(|reached| reached.to_string());
+            // A terminal takes with it what was left at it, whatever that holds.
+            let is_left =
+                outcome.has_child || is_at_terminal && job.process.is_none() && leaves_behind(line);
+            job.left_running = is_left.then_some(true);
+            job.pager_quit = outcome.has_quit_pager.then_some(true);
             let prompt = outcome.prompt.filter(|prompt| !prompt.trim().is_empty());
             if let (Some(true), Some(error), Some(prompt)) = (job.timed_out, &mut job.error, prompt)
             {

@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::secret::Mask;
 use crate::ssh::output::FEW;
-use crate::ssh::{Captured, HEAD, Output, TAIL};
-use crate::store::{DataDirectory, blocking};
+use crate::ssh::{Captured, KEPT, Output, tell_loss};
+use crate::store::{DataDirectory, Kept, blocking, is_beside, remove};
 
 /// A job that another process has just started is in no file yet; its output is left alone for
 /// so long, or for two save intervals.
@@ -105,28 +105,31 @@ impl Outputs {
         .await
     }
 
-    /// The head and tail of a job's stream, if its file holds it whole and it has `length` bytes.
-    fn ends(&self, id: &JobId, stream: Stream, length: u64) -> io::Result<Option<Captured>> {
-        let mut file = match fs::File::open(self.path(id, stream)) {
+    /// The head and tail of a job's stream, if its file is of `length` bytes, and how many of them it has
+    /// not.
+    fn ends(&self, id: &JobId, stream: Stream, length: u64) -> io::Result<Option<(Captured, u64)>> {
+        let mut file = match Kept::open(&self.path(id, stream)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        if file.metadata()?.len() != length {
+        if file.length() != length {
             return Ok(None);
         }
+        let gap = file.gap();
         let mut head = Vec::new();
-        file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
-        let rest = length.saturating_sub(TAIL as u64).max(head.len() as u64);
-        file.seek(SeekFrom::Start(rest))?;
+        file.by_ref().take(KEPT as u64).read_to_end(&mut head)?;
+        let rest = length.saturating_sub(KEPT as u64).max(head.len() as u64);
+        file.seek(SeekFrom::Start(rest.max(gap.end)))?;
         let mut tail = Vec::new();
         file.read_to_end(&mut tail)?;
-        Ok(Some(Captured::of_ends(&head, &tail, length)))
+        let ends = Captured::of_ends(&head, &tail, length);
+        Ok(Some((ends, gap.end - gap.start)))
     }
 
     /// Puts head and tail of long outputs into a record that holds less of them.
     pub(super) fn fill_in(&self, job: &mut Job) -> io::Result<()> {
-        let mut truncated = false;
+        let (mut truncated, charset) = (false, job.charset());
         for (stream, text, bytes) in [
             (Stream::Stdout, &mut job.output, job.output_bytes),
             (Stream::Stderr, &mut job.stderr, job.stderr_bytes),
@@ -135,9 +138,11 @@ impl Outputs {
                 continue;
             };
             match self.ends(&job.id, stream, bytes)? {
-                Some(ends) => {
-                    *text = Some(ends.text());
-                    truncated |= ends.is_truncated();
+                Some((ends, lost)) => {
+                    let mut shown = ends.shown(charset);
+                    tell_loss(&mut shown.text, lost);
+                    *text = Some(shown.text);
+                    truncated |= shown.is_truncated;
                 }
                 None => truncated = true,
             }
@@ -158,12 +163,16 @@ impl Outputs {
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
+            if is_beside(&entry.path()) {
+                // It goes with the file that it stands beside.
+                continue;
+            }
             let name = entry.file_name();
             let id = name.to_str().and_then(|name| name.split('.').next());
             let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             match id.and_then(|id| jobs.get(id)) {
                 None if modified.elapsed().unwrap_or_default() > unrecorded_kept => {
-                    let _ = fs::remove_file(entry.path());
+                    let _ = remove(&entry.path());
                     continue;
                 }
                 Some(job) if !job.status.is_live() => {
@@ -178,7 +187,7 @@ impl Outputs {
             if total <= self.config.max_output_total {
                 break;
             }
-            if fs::remove_file(&path).is_ok() {
+            if remove(&path).is_ok() {
                 total -= length;
                 tracing::warn!(
                     "`{}` was dropped: all outputs together were more than MAX_OUTPUT_TOTAL",

@@ -1,13 +1,15 @@
 //! A page of a job's output: a part by position, the last lines, or the lines that match.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use regex::bytes::Regex;
 
-use crate::ssh::{cut_at_start, whole_characters};
+use crate::readable::{is_binary, readable, sample, whole_sequences};
+use crate::ssh::Charset;
+use crate::store::Kept;
 
 /// A longer line is taken in parts.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -27,12 +29,14 @@ pub struct Selection {
     pub grep: Option<Regex>,
     /// Whether more may come: then what is cut at the end is held back for the next page.
     pub grows: bool,
+    /// What a file is written in.
+    pub charset: Charset,
 }
 
 /// A part of an output.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Its bytes, as text.
+    /// What a person or a model may read of its bytes.
     pub text: String,
     /// Where it begins, in bytes.
     pub offset: u64,
@@ -40,64 +44,111 @@ pub struct Page {
     pub next: u64,
     /// How long the output is.
     pub length: u64,
+    /// What of it can be read nowhere: a middle part of a long one.
+    pub missing: Range<u64>,
 }
 
 impl Selection {
     /// Reads the selected part of a file.
     pub fn read_file(&self, path: &Path) -> io::Result<Page> {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        self.read(file, length)
+        let kept = Kept::open(path)?;
+        let (length, missing) = (kept.length(), kept.gap());
+        self.read(kept, length, missing)
     }
 
     /// Reads the selected part of a text.
     pub fn read_text(&self, text: &str) -> io::Result<Page> {
-        self.read(Cursor::new(text), text.len() as u64)
+        let of_text = Self {
+            charset: Charset::Utf8,
+            ..self.clone()
+        };
+        of_text.read(Cursor::new(text), text.len() as u64, 0..0)
     }
 
-    fn read(&self, mut source: impl Read + Seek, length: u64) -> io::Result<Page> {
+    fn read(
+        &self,
+        mut source: impl Read + Seek,
+        length: u64,
+        missing: Range<u64>,
+    ) -> io::Result<Page> {
         let mut offset = self.offset.min(length);
+        if missing.contains(&offset) {
+            offset = missing.end;
+        }
         if self.grep.is_some() {
-            source.seek(SeekFrom::Start(offset))?;
-            return self.matching(BufReader::new(source), offset, length);
+            return self.matching(source, offset, length, missing);
         }
         if let Some(lines) = self.tail {
-            offset = offset.max(last_lines(&mut source, length, lines)?);
+            offset = offset.max(last_lines(&mut source, missing.end..length, lines)?);
             // The end is what was asked for.
             offset = offset.max(length.saturating_sub(self.limit as u64));
         }
         source.seek(SeekFrom::Start(offset))?;
+        let end = if offset < missing.start {
+            missing.start
+        } else {
+            length
+        };
         let mut bytes = Vec::new();
         // What has come since the length was taken is for the next page.
-        let most = (self.limit as u64).min(length - offset);
+        let most = (self.limit as u64).min(end - offset);
         source.take(most).read_to_end(&mut bytes)?;
-        if self.tail.is_some() && offset > 0 {
-            let cut = cut_at_start(&bytes);
+        if self.tail.is_some() && offset > missing.end {
+            let cut = self.charset.cut_at_start(&bytes);
             bytes.drain(..cut);
             offset += cut as u64;
         }
         let mut next = offset + bytes.len() as u64;
-        if next < length || self.grows {
-            let whole = whole_characters(&bytes);
+        if next < end || end == length && self.grows {
+            let whole = whole_sequences(&bytes);
+            let whole = self.charset.whole_characters(&bytes[..whole]);
             // A full page without a whole character is given as it is, or the next would be the same.
             if whole > 0 || bytes.len() < self.limit {
                 bytes.truncate(whole);
                 next = offset + whole as u64;
             }
         }
+        let mut text = self.shown(&bytes);
+        if next == end && end < length {
+            next = missing.end;
+            text.push_str(&gap(&missing));
+        }
         Ok(Page {
-            text: String::from_utf8_lossy(&bytes).into_owned(),
+            text,
             offset,
             next,
             length,
+            missing,
         })
     }
 
+    /// What may be read of bytes.
+    fn shown(&self, bytes: &[u8]) -> String {
+        let decoded = self.charset.decode(bytes);
+        let is_binary = |part: &[u8]| is_binary(part, self.charset.decode(part).undecodable);
+        if is_binary(sample(bytes, false)) || is_binary(sample(bytes, true)) {
+            return format!("[binary data, {} bytes: not shown]\n", bytes.len());
+        }
+        readable(&decoded.text).into_owned()
+    }
+
     /// The lines that match: the first that fit, or the last where a tail is asked for.
-    fn matching(&self, mut source: impl BufRead, offset: u64, length: u64) -> io::Result<Page> {
-        let mut found: VecDeque<Vec<u8>> = VecDeque::new();
+    fn matching(
+        &self,
+        source: impl Read + Seek,
+        offset: u64,
+        length: u64,
+        missing: Range<u64>,
+    ) -> io::Result<Page> {
+        let mut found: VecDeque<String> = VecDeque::new();
         let (mut size, mut next) = (0, offset);
+        let mut source = BufReader::new(source);
+        source.seek(SeekFrom::Start(offset))?;
         loop {
+            if next == missing.start && !missing.is_empty() {
+                next = missing.end;
+                source.seek(SeekFrom::Start(next))?;
+            }
             let mut line = Vec::new();
             let read = source
                 .by_ref()
@@ -106,15 +157,15 @@ impl Selection {
             if read == 0 || next + read as u64 > length {
                 break;
             }
-            if self.grows && !line.ends_with(b"\n") && (read as u64) < LONGEST_LINE {
+            let is_last = next + read as u64 == length;
+            let is_open = !line.ends_with(b"\n") && (read as u64) < LONGEST_LINE;
+            if self.grows && is_last && is_open {
                 break;
             }
-            let content = line.strip_suffix(b"\n").unwrap_or(&line);
-            if self
-                .grep
-                .as_ref()
-                .is_some_and(|grep| grep.is_match(content))
-            {
+            let line = self.shown(&line);
+            let content = line.strip_suffix('\n').unwrap_or(&line);
+            let grep = self.grep.as_ref();
+            if grep.is_some_and(|grep| grep.is_match(content.as_bytes())) {
                 if self.tail.is_none() && size + line.len() > self.limit && size > 0 {
                     break;
                 }
@@ -127,23 +178,31 @@ impl Selection {
                 size -= found.pop_front().map_or(0, |line| line.len());
             }
         }
-        let bytes: Vec<u8> = found.into_iter().flatten().collect();
         Ok(Page {
-            text: String::from_utf8_lossy(&bytes).into_owned(),
+            text: found.into_iter().collect(),
             offset,
             next,
             length,
+            missing,
         })
     }
 }
 
-/// Where the last `lines` lines begin.
-fn last_lines(source: &mut (impl Read + Seek), length: u64, lines: usize) -> io::Result<u64> {
-    let mut end = length;
+/// What stands where a part is missing.
+fn gap(missing: &Range<u64>) -> String {
+    format!(
+        "\n[… {} bytes were not kept …]\n",
+        missing.end - missing.start
+    )
+}
+
+/// Where the last `lines` lines of a part begin.
+fn last_lines(source: &mut (impl Read + Seek), part: Range<u64>, lines: usize) -> io::Result<u64> {
+    let (mut end, length) = (part.end, part.end);
     // The newline that ends the last line begins no further one.
     let mut wanted = lines;
-    while end > 0 {
-        let start = end.saturating_sub(BLOCK);
+    while end > part.start {
+        let start = end.saturating_sub(BLOCK).max(part.start);
         source.seek(SeekFrom::Start(start))?;
         let mut block = Vec::new();
         source.by_ref().take(end - start).read_to_end(&mut block)?;
@@ -158,7 +217,7 @@ fn last_lines(source: &mut (impl Read + Seek), length: u64, lines: usize) -> io:
         }
         end = start;
     }
-    Ok(0)
+    Ok(part.start)
 }
 
 #[cfg(test)]
@@ -199,7 +258,7 @@ mod tests {
                 ..Selection::default()
             };
             let page = selection
-                .read(Cursor::new(text), text.len() as u64)
+                .read(Cursor::new(text), text.len() as u64, 0..0)
                 .unwrap();
             (page.text, page.next)
         };
@@ -248,6 +307,40 @@ mod tests {
         assert_eq!((first.text.as_str(), first.next), ("two\n", 14));
         let rest = grep(|selection| selection.offset = 14);
         assert_eq!((rest.text.as_str(), rest.next), ("two again\n", 24));
+    }
+
+    #[test]
+    fn pages_are_readable_and_matched_as_they_are_read() {
+        let bytes = "\x1b[31merror\x1b[0m one\r\n10%\r100%\nerror two\n".as_bytes();
+        let read = |change: fn(&mut Selection)| {
+            let mut selection = Selection {
+                limit: 1000,
+                ..Selection::default()
+            };
+            change(&mut selection);
+            selection
+                .read(Cursor::new(bytes), bytes.len() as u64, 0..0)
+                .unwrap()
+        };
+        assert_eq!(read(|_| {}).text, "error one\n100%\nerror two\n");
+        let errors = read(|selection| selection.grep = Some(Regex::new("^error .*e$").unwrap()));
+        assert_eq!(errors.text, "error one\n");
+        let cut = read(|selection| selection.limit = 12);
+        assert_eq!((cut.text.as_str(), cut.next), ("error", 10));
+        let gbk = Charset::named("gbk").unwrap();
+        let selection = Selection {
+            limit: 12,
+            charset: gbk,
+            grep: None,
+            ..Selection::default()
+        };
+        let page = selection
+            .read(Cursor::new(gbk.encode("中文中文\n中文\n")), 14, 0..0)
+            .unwrap();
+        assert_eq!((page.text.as_str(), page.next), ("中文中文\n", 9));
+        let noise = [0x7F, b'E', b'L', b'F', 0, 1, 2, 3].repeat(10);
+        let page = selection.read(Cursor::new(noise), 80, 0..0).unwrap();
+        assert_eq!(page.text, "[binary data, 12 bytes: not shown]\n");
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl Jobs {
         mut selection: Selection,
     ) -> Result<(Page, bool), Error> {
         selection.grows = job.status.is_live();
+        selection.charset = job.charset();
         let path = self.outputs().path(&job.id, stream);
         let text = match stream {
             Stream::Stdout => job.output.clone(),

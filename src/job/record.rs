@@ -11,7 +11,7 @@ use crate::error::{FailedFile, Report, Stopped};
 use crate::sftp::Progress;
 use crate::sftp::transfer::{Direction, Entry};
 use crate::ssh::output::FEW;
-use crate::ssh::{Output, abridge};
+use crate::ssh::{Charset, Output, abridge, tell_loss};
 use crate::time::{Timestamp, millis};
 
 /// Where detached jobs live on their servers.
@@ -50,6 +50,9 @@ pub struct Job {
     /// Whether it was stopped there, or some of its output was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounded: Option<bool>,
+    /// The bound that it came to: so many lines, or seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounded_by: Option<String>,
     /// Whether the command outlives the connection and the process that started it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detach: Option<bool>,
@@ -176,9 +179,21 @@ pub struct Job {
     /// Whether `output` or `stderr` leave out a middle part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<bool>,
+    /// Whether `output` or `stderr` says only how much there is, for it is no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binary: Option<bool>,
+    /// The encoding of what was printed, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
     /// What became of the remote process of a job that was stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Stopped>,
+    /// Whether a process that it left in the background holds its output, or its terminal, which has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_running: Option<bool>,
+    /// Whether a pager that waited for keys was quit, with what it had not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pager_quit: Option<bool>,
     /// Files that arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files_done: Option<usize>,
@@ -274,15 +289,31 @@ impl Job {
     /// Enters what the command printed. Gives whether the whole is on disk, as far as it may be.
     pub(super) fn keep(&mut self, stdout: &Output, stderr: &Output) -> bool {
         let (out, err) = (stdout.captured(), stderr.captured());
-        self.output = Some(out.text());
-        self.stderr = Some(err.text());
+        let [shown, complaints] = [out, err].map(|stream| stream.shown(self.charset()));
         self.line_count = out.lines();
         self.output_bytes = Some(out.total());
         self.stderr_bytes = Some(err.total());
-        self.truncated = (out.is_truncated() || err.is_truncated()).then_some(true);
+        self.truncated = (shown.is_truncated || complaints.is_truncated).then_some(true);
+        self.binary = (shown.is_binary || complaints.is_binary).then_some(true);
+        let texts = [
+            (shown.text, stdout.lost()),
+            (complaints.text, stderr.lost()),
+        ];
+        let [shown, complaints] = texts.map(|(mut text, lost)| {
+            tell_loss(&mut text, lost);
+            text
+        });
+        self.output = Some(shown);
+        self.stderr = Some(complaints);
         let problem = stdout.failure().or(stderr.failure());
         self.output_problem = problem.map(ToOwned::to_owned);
         problem.is_none()
+    }
+
+    /// What the command printed in.
+    pub fn charset(&self) -> Charset {
+        let name = self.encoding.as_deref();
+        name.and_then(Charset::named).unwrap_or_default()
     }
 
     /// The record as the queue keeps it: long outputs are in files, and a thousand jobs must not make

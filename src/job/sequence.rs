@@ -13,7 +13,7 @@ use crate::error::Stopped;
 use crate::secret::hide_of;
 use crate::ssh::sequence::{Line, Outcome, Sequence};
 use crate::ssh::streaming::is_streaming;
-use crate::ssh::{Bound, Ended};
+use crate::ssh::{Bound, Ended, tell_loss};
 use crate::time::millis;
 
 /// A command of a sequence, as a call gives it.
@@ -93,6 +93,9 @@ pub struct StepResult {
     /// Whether it would have printed for ever and was stopped, or some of its output was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounded: Option<bool>,
+    /// The bound that it came to: so many lines, or seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounded_by: Option<String>,
     /// What became of its process, where that was stopped so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Stopped>,
@@ -128,6 +131,7 @@ pub(super) async fn perform(
         })
         .collect();
     let alias = job.alias.clone();
+    context.note_charset(job);
     let Streams {
         mut stdout,
         mut stderr,
@@ -166,7 +170,13 @@ pub(super) async fn perform(
         }
     }
     job.shell = sequence.through_sh.then(|| "sh".to_owned());
+    job.left_running = sequence.has_child.then_some(true);
+    job.encoding = sequence.charset.name();
     job.keep(&stdout, &stderr);
+    for result in &mut results {
+        tell_loss(&mut result.output, stdout.lost());
+        tell_loss(&mut result.stderr, stderr.lost());
+    }
     let (done, failed) = (
         results.len(),
         results.iter().filter(|result| !result.success).count(),
@@ -199,6 +209,8 @@ fn enter(alias: &str, index: usize, step: &Step, outcome: Outcome) -> (StepResul
         stderr,
         ended,
         is_cut,
+        reached,
+        charset,
         duration,
     } = outcome;
     let mut process = None;
@@ -222,16 +234,19 @@ fn enter(alias: &str, index: usize, step: &Step, outcome: Outcome) -> (StepResul
         ),
         Ended::LineLost(error) => (None, Some(error.to_string())),
     };
+    let is_bounded = is_cut || process.is_some();
+    let reached = reached.filter(|_| is_bounded);
     let result = StepResult {
         step: index + 1,
         command: hide_of(Some(alias), step.command()).into_owned(),
         success: error.is_none(),
-        output: stdout.text(),
-        stderr: stderr.text(),
+        output: stdout.shown(charset).text,
+        stderr: stderr.shown(charset).text,
         exit_code,
         duration: millis(duration),
         line_count: stdout.lines(),
-        bounded: (is_cut || process.is_some()).then_some(true),
+        bounded: is_bounded.then_some(true),
+        bounded_by: reached.map(|reached| reached.to_string()),
         process,
         error,
     };

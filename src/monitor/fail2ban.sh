@@ -5,7 +5,7 @@ if ! command -v fail2ban-client >/dev/null 2>&1; then
     PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin
 fi
 if ! command -v fail2ban-client >/dev/null 2>&1; then
-    echo 'fail2ban is not installed on this server' >&2
+    echo '`fail2ban-client` was not found on the PATH, nor in /usr/local/sbin, /usr/sbin or /sbin' >&2
     exit 127
 fi
 # Its socket is root's: as itself first, then by sudo if that asks for no password.

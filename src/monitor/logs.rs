@@ -4,7 +4,16 @@ use crate::error::Error;
 use crate::sftp::spelling;
 use crate::ssh::quote;
 
-const PM2: &str = concat!(include_str!("pm2.sh"), include_str!("pm2-logs.sh"));
+const PM2: &str = concat!(
+    include_str!("further.sh"),
+    include_str!("pm2.sh"),
+    include_str!("pm2-logs.sh")
+);
+const DOCKER: &str = concat!(
+    include_str!("further.sh"),
+    include_str!("containers.sh"),
+    include_str!("docker-logs.sh")
+);
 
 /// The logs of PM2: of one application or of all, everything or errors only.
 pub fn pm2(app: Option<&str>, lines: usize, errors: bool) -> Result<String, Error> {
@@ -30,7 +39,7 @@ pub fn docker(
         command.push_str(" --timestamps");
     }
     Ok(format!(
-        "{command} -- {} 2>&1",
+        "{DOCKER}{command} -- {} 2>&1",
         word("container", container)?
     ))
 }
@@ -80,8 +89,8 @@ mod tests {
         assert_eq!(file("~/x y", 5).unwrap(), "tail -n 5 -- \"$HOME\"/'x y'");
         let docker = docker("web", 100, Some("$(id)"), true).unwrap();
         assert_eq!(
-            docker,
-            "docker logs --tail 100 --since='$(id)' --timestamps -- 'web' 2>&1"
+            docker.strip_prefix(DOCKER),
+            Some("docker logs --tail 100 --since='$(id)' --timestamps -- 'web' 2>&1")
         );
         assert!(pm2(Some("--help"), 5, false).is_err());
         assert_eq!(file("$HOME/x", 5).unwrap(), "tail -n 5 -- \"$HOME\"/'x'");

@@ -1,6 +1,6 @@
 # LINES ERRORS [APP]: the last lines of PM2's logs, without what PM2 says of them.
 if ! command -v pm2 >/dev/null 2>&1; then
-    echo 'PM2 is not installed on this server' >&2
+    not_found pm2 >&2
     exit 127
 fi
 if ! pm2_lives; then

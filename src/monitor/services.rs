@@ -5,7 +5,12 @@ use serde_json::Value;
 
 use super::Sections;
 
-const SCRIPT: &str = concat!(include_str!("pm2.sh"), include_str!("services.sh"));
+const SCRIPT: &str = concat!(
+    include_str!("further.sh"),
+    include_str!("containers.sh"),
+    include_str!("pm2.sh"),
+    include_str!("services.sh")
+);
 
 /// What each manager of services says.
 #[derive(Debug, Serialize)]
@@ -15,7 +20,7 @@ pub struct Services {
     pm2: Manager<Process>,
 }
 
-/// A manager of services. One that is not installed is `absent`, one that does not answer is
+/// A manager of services. One that is not found is `absent`, one that does not answer is
 /// `unavailable`: neither is a failure of the question.
 #[derive(Debug, Serialize)]
 struct Manager<T> {
@@ -88,7 +93,8 @@ fn manager<T>(
         services,
     };
     if !sections.has(name) {
-        return manager("absent", None, Vec::new());
+        let reason = "it was not found on the PATH, nor where it is mostly put".to_owned();
+        return manager("absent", Some(reason), Vec::new());
     }
     let lines = sections.lines(name);
     let went_well = sections.number(&format!("{name} status"), "") == Some(0);

@@ -13,7 +13,15 @@ ask() {
     fi
 }
 ask systemd systemctl list-units --type=service --no-pager --no-legend --plain
-ask docker docker ps --all --format '{{.Names}}	{{.Image}}	{{.State}}	{{.Status}}'
+if [ -n "$engine" ]; then
+    ask docker docker ps --all --format '{{.Names}}	{{.Image}}	{{.State}}	{{.Status}}'
+    case $engine in
+    *podman)
+        echo '@@ docker note'
+        echo 'these are of Podman, for Docker was not found'
+        ;;
+    esac
+fi
 # pm2_list: PM2's processes. What PM2 prints holds the whole environment of each, secrets included, and
 # goes no further than this.
 pm2_list() {

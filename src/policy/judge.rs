@@ -8,7 +8,7 @@ use super::parse::{Fault, parse};
 use super::pattern::Pattern;
 use super::scope::Scope;
 use super::text::{Argument, SOMETHING, UNKNOWN, is_name};
-use super::{MAX_DEPTH, MAX_STEPS, MAX_TEXT, Refusal, crude, default};
+use super::{MAX_DEPTH, MAX_STEPS, MAX_TEXT, MAX_WORD, Refusal, crude, default};
 
 /// Where a command stands.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +97,8 @@ impl<'p> Judge<'p> {
         place: &Place,
     ) -> Result<(), Refusal> {
         self.spend(1 + text.len() / 64)?;
-        if text.len() > MAX_TEXT {
+        let has_endless_word = || text.split_whitespace().any(|word| word.len() > MAX_WORD);
+        if text.len() > MAX_TEXT || has_endless_word() {
             return Err(Refusal::beyond("it is too long to judge"));
         }
         match parse(text, place.depth) {

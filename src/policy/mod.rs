@@ -81,7 +81,9 @@ pub use default::DEFAULT_BLOCKLIST;
 pub use pattern::Pattern;
 
 /// Bytes of a text that is judged.
-const MAX_TEXT: usize = 256 * 1024;
+const MAX_TEXT: usize = 1024 * 1024;
+/// Bytes of it without a space.
+const MAX_WORD: usize = 256 * 1024;
 /// Commands within commands.
 const MAX_DEPTH: usize = 48;
 /// Bytes of a variable's value that are kept.
@@ -117,7 +119,14 @@ impl Policy {
 
     /// Whether the text, given to one shell, may be run. Steps of a sequence are one text, joined by newlines.
     pub fn judge(&self, text: &str) -> Result<(), Refusal> {
-        judge::Judge::new(&self.block, &self.allow).text(text, None)
+        let judged = judge::Judge::new(&self.block, &self.allow).text(text, None);
+        judged.map_err(|mut refusal| {
+            if refusal.part.is_empty() {
+                // It is about the whole.
+                refusal.part = text.chars().take(80).chain(['…']).collect();
+            }
+            refusal
+        })
     }
 }
 

@@ -8,20 +8,22 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::start::{Link, Started, start};
 use super::waiting::{Ended, Waiting};
 use super::wire::{self, Answer, Cutter, Request};
 use crate::error::Error;
-use crate::ssh::{Lease, Pool, Use};
+use crate::ssh::{Lease, Pool};
 use crate::sync::lock;
 
 /// What fits one SSH packet (RFC 4253, section 6.1); short requests share one.
 const SSH_PACKET: usize = 32 * 1024;
 
-/// A server that has accepted the subsystem introduces itself at once.
+/// A server that has begun to introduce itself is soon through.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One SFTP session's line. Dropping it closes the channel.
@@ -31,6 +33,9 @@ pub(super) struct Client {
     lease: Arc<Lease>,
     /// Cancelled once the channel or the whole line is gone, or nobody wants it any more.
     ended: CancellationToken,
+    note: Option<String>,
+    /// Whether each request is put to a shell, for the server has no SFTP.
+    pub(super) is_by_shell: bool,
 }
 
 /// The answer to a request that has been sent.
@@ -55,50 +60,45 @@ impl Client {
         alias: &str,
         patience: Duration,
     ) -> Result<(Self, Vec<(Bytes, Bytes)>), Error> {
-        let mut channel = pool.open(alias, Use::Transfer, patience).await?;
-        let lease = channel.lease();
-        let begin = async {
-            let requested = channel.request_subsystem(true, "sftp").await;
-            requested.map_err(|error| error.to_string())?;
-            // At once: on a far line each answer that is waited for costs a round trip.
-            let introduced = channel.data_bytes(Request::init()).await;
-            introduced.map_err(|error| error.to_string())?;
-            loop {
-                match channel.wait().await {
-                    Some(ChannelMsg::Success) => break,
-                    Some(ChannelMsg::Failure) => return Err("the server offers no SFTP".to_owned()),
-                    Some(_) => {}
-                    None => return Err("the line was lost".to_owned()),
-                }
-            }
-            let (reader, writer) = channel.into_halves();
-            let ended = lease.connection().closed().child_token();
-            let waiting = Arc::new(Mutex::new(Waiting::new(pool.answer_patience())));
-            let (queue, queued) = mpsc::unbounded_channel();
-            let (greeting, greeted) = oneshot::channel();
-            lock(&waiting).greet(greeting);
-            let held = (Arc::clone(&lease), Arc::clone(&waiting));
-            tokio::spawn(write(writer, queued, ended.clone(), held));
-            tokio::spawn(read(reader, Arc::clone(&waiting), ended.clone()));
-            let client = Self {
-                queue,
-                waiting,
-                lease: Arc::clone(&lease),
-                ended,
-            };
-            match Pending(greeted).answer().await {
-                Ok(Answer::Version(extensions)) => Ok((client, extensions)),
-                Ok(_) => Err("the server does not introduce itself".to_owned()),
-                Err(Lost) => Err(match lock(&client.waiting).ended() {
-                    Some(Ended::Broken(problem)) => problem.clone(),
-                    _ => "the server ended it at once".to_owned(),
-                }),
-            }
+        let Started {
+            link,
+            lease,
+            first,
+            note,
+        } = start(pool, alias, patience).await?;
+        let is_by_shell = matches!(link, Link::Pipe(_));
+        let (reader, writer) = halves(link);
+        let ended = lease.connection().closed().child_token();
+        let waiting = Arc::new(Mutex::new(Waiting::new(pool.answer_patience())));
+        let (queue, queued) = mpsc::unbounded_channel();
+        let (greeting, greeted) = oneshot::channel();
+        lock(&waiting).greet(greeting);
+        let held = (Arc::clone(&lease), Arc::clone(&waiting));
+        tokio::spawn(write(writer, queued, ended.clone(), held));
+        tokio::spawn(read(reader, first, Arc::clone(&waiting), ended.clone()));
+        let client = Self {
+            queue,
+            waiting,
+            lease: Arc::clone(&lease),
+            ended,
+            note,
+            is_by_shell,
         };
-        timeout(BEGIN_TIMEOUT, begin)
-            .await
-            .unwrap_or_else(|_| Err("the server does not answer".to_owned()))
-            .map_err(|reason| lease.refusal(format!("no SFTP session: {reason}")))
+        let reason = match timeout(BEGIN_TIMEOUT, Pending(greeted).answer()).await {
+            Ok(Ok(Answer::Version(extensions))) => return Ok((client, extensions)),
+            Ok(Ok(_)) => "the server does not introduce itself",
+            Ok(Err(Lost)) => match lock(&client.waiting).ended() {
+                Some(Ended::Broken(problem)) => &problem.clone(),
+                _ => "the server ended it at once",
+            },
+            Err(_) => "the server does not answer",
+        };
+        Err(lease.refusal(format!("no SFTP session: {reason}")))
+    }
+
+    /// What a user should know of how it has begun.
+    pub(super) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// Sends a request. Requests are worked on in the order in which they are sent.
@@ -146,10 +146,79 @@ impl Drop for Client {
     }
 }
 
+/// Where requests go.
+enum Writer {
+    Channel(ChannelWriteHalf<Msg>),
+    Pipe(WriteHalf<DuplexStream>),
+}
+
+/// Where answers come from.
+enum Reader {
+    Channel(ChannelReadHalf),
+    Pipe(ReadHalf<DuplexStream>),
+}
+
+fn halves(link: Link) -> (Reader, Writer) {
+    match link {
+        Link::Channel(channel) => {
+            let (reader, writer) = channel.into_halves();
+            (Reader::Channel(reader), Writer::Channel(writer))
+        }
+        Link::Pipe(pipe) => {
+            let (reader, writer) = tokio::io::split(pipe);
+            (Reader::Pipe(reader), Writer::Pipe(writer))
+        }
+    }
+}
+
+impl Writer {
+    async fn send(&mut self, packet: Bytes) -> io::Result<()> {
+        match self {
+            Self::Channel(channel) => channel.data_bytes(packet).await.map_err(io::Error::other),
+            Self::Pipe(pipe) => pipe.write_all(&packet).await,
+        }
+    }
+
+    async fn close(&mut self) {
+        // Whoever is gone needs no goodbye.
+        match self {
+            Self::Channel(channel) => drop(channel.close().await),
+            Self::Pipe(pipe) => drop(pipe.shutdown().await),
+        }
+    }
+}
+
+impl Reader {
+    /// The next bytes; `None` once there are no more.
+    async fn next(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Channel(channel) => loop {
+                match channel.wait().await {
+                    Some(ChannelMsg::Data { data }) => return Some(data),
+                    Some(ChannelMsg::Close | ChannelMsg::Eof) | None => return None,
+                    Some(_) => {}
+                }
+            },
+            Self::Pipe(pipe) => {
+                let mut bytes = BytesMut::with_capacity(SSH_PACKET);
+                let read = pipe.read_buf(&mut bytes).await.ok()?;
+                (read > 0).then(|| bytes.freeze())
+            }
+        }
+    }
+
+    /// Takes what still comes.
+    async fn drain(&mut self) {
+        if let Self::Channel(channel) = self {
+            while channel.wait().await.is_some() {}
+        }
+    }
+}
+
 /// Sends what is queued, and closes the channel at the end. The channel's place in the pool is given
 /// back only then.
 async fn write(
-    channel: ChannelWriteHalf<Msg>,
+    mut channel: Writer,
     mut queued: mpsc::UnboundedReceiver<Bytes>,
     ended: CancellationToken,
     (lease, waiting): (Arc<Lease>, Arc<Mutex<Waiting>>),
@@ -175,7 +244,7 @@ async fn write(
                     packet = several.freeze();
                 }
             }
-            if channel.data_bytes(packet).await.is_err() {
+            if channel.send(packet).await.is_err() {
                 return;
             }
             lock(&waiting).progressed();
@@ -188,40 +257,42 @@ async fn write(
         () = send => {}
         () = ended.cancelled() => {}
     }
-    let _ = channel.close().await;
+    channel.close().await;
     drop(lease);
 }
 
 /// Hands out answers until there are no more. What a channel receives has to be taken for as long as
 /// it is open, or its whole connection stands still.
 async fn read(
-    mut channel: ChannelReadHalf,
+    mut channel: Reader,
+    first: Bytes,
     waiting: Arc<Mutex<Waiting>>,
     ended: CancellationToken,
 ) {
     let mut cutter = Cutter::default();
     let mut silence = pin!(silence(&waiting));
+    let mut first = Some(first);
     let why = loop {
         let next = async {
+            if let Some(first) = first.take() {
+                return Some(first);
+            }
             tokio::select! {
-                message = channel.wait() => message,
+                data = channel.next() => data,
                 () = ended.cancelled() => None,
             }
         };
-        let message = tokio::select! {
+        let data = tokio::select! {
             // What has come already is no silence, however long this task was not run.
             biased;
-            message = next => message,
+            data = next => data,
             patience = &mut silence => break Ended::Silent(patience),
         };
-        match message {
-            Some(ChannelMsg::Data { data }) => {
-                if let Err(problem) = hand_out(&mut cutter, data, &waiting) {
-                    break Ended::Broken(problem.to_string());
-                }
-            }
-            Some(ChannelMsg::Close | ChannelMsg::Eof) | None => break Ended::Closed,
-            Some(_) => {}
+        let Some(data) = data else {
+            break Ended::Closed;
+        };
+        if let Err(problem) = hand_out(&mut cutter, data, &waiting) {
+            break Ended::Broken(problem.to_string());
         }
     };
     if !matches!(why, Ended::Closed) {
@@ -229,7 +300,7 @@ async fn read(
     }
     lock(&waiting).end(why);
     ended.cancel();
-    while channel.wait().await.is_some() {}
+    channel.drain().await;
 }
 
 /// Waits until requests have been without an answer for too long. Says for how long.

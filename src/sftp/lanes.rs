@@ -82,8 +82,11 @@ impl Lanes {
         );
         let first = first?;
         tracing::debug!("round trip to `{alias}`: {:?}", first.round_trip);
+        // Several shells would get in each other's way.
+        let further = further.filter(|_| !first.is_by_shell());
         let missing = match &further {
             Some(_) => 0,
+            None if first.is_by_shell() => 0,
             None => far_lanes(first.round_trip),
         };
         let mut lanes = Self {
@@ -117,7 +120,7 @@ impl Lanes {
     /// Opens further sessions on a near line where they help: for many files, and to make a large
     /// file durable while it is still being sent.
     pub(super) async fn widen(&mut self, pool: &Pool, alias: &str, size: Size) {
-        if self.first().round_trip >= FAR {
+        if self.first().round_trip >= FAR || self.first().is_by_shell() {
             return;
         }
         let lanes = match size.files {

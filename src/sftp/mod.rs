@@ -12,7 +12,9 @@
 //! | `course`, `upload`, `stream`, `download`, `disk`, `free_space`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
 //! | `in_place`, `kept`, `rename`, `listing` | files that are replaced: what they keep, and how nothing of them is lost |
 //! | `lanes`, `session`, `client`, `waiting`, `wire` | sessions, their operations, requests outstanding, packets |
+//! | `start`, `by_shell` | how a session begins, and what stands in for one |
 
+mod by_shell;
 mod client;
 mod course;
 mod destination;
@@ -45,6 +47,7 @@ mod roots;
 mod session;
 mod side;
 pub mod spelling;
+mod start;
 mod stream;
 pub mod transfer;
 mod tree;

@@ -124,6 +124,16 @@ impl Session {
         })
     }
 
+    /// What a user should know of how it has begun.
+    pub(super) fn note(&self) -> Option<&str> {
+        self.client.note()
+    }
+
+    /// Whether each request is put to a shell, for the server has no SFTP.
+    pub(super) fn is_by_shell(&self) -> bool {
+        self.client.is_by_shell
+    }
+
     pub(super) fn offers(&self, name: &[u8]) -> bool {
         let mut names = self.extensions.iter().map(|(offered, _)| offered);
         names.any(|offered| offered == name)

@@ -339,6 +339,9 @@ impl Transfer<'_> {
             lanes = opening => lanes?,
             () = self.cancel.cancelled() => return Ok(()),
         };
+        if let Some(note) = lanes.first().note() {
+            self.notes.add(note);
+        }
         let further = open_further(self.pool, self.alias, lanes.missing());
         let limits = lanes.first().ask_limits();
         let planning = async {
@@ -372,6 +375,9 @@ impl Transfer<'_> {
         lanes.add(further);
         let size = under_way.size(self.request.direction);
         lanes.widen(self.pool, self.alias, size).await;
+        let mut options = self.request.options;
+        // What goes through a shell goes through many hands.
+        options.verify |= lanes.first().is_by_shell();
         let extras = Listing::new(under_way.replaced());
         let large = Semaphore::new(lanes.depth.large);
         let conditions = Conditions {
@@ -379,7 +385,7 @@ impl Transfer<'_> {
             alias: self.alias,
             token: self.token,
             resume: self.request.part.is_some(),
-            options: self.request.options,
+            options,
             max_entries: self.max_entries,
             max_growth: self.max_growth,
             roots: self.roots,

@@ -1,5 +1,6 @@
 //! How much is taken of a command that would print for ever.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::capture::Captured;
@@ -26,6 +27,25 @@ impl Bound {
         Self {
             lines: self.lines.or(other.lines),
             time: self.time.or(other.time),
+        }
+    }
+}
+
+/// The end of a bound that a command came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reached {
+    /// So many lines.
+    Lines(u64),
+    /// So long a time.
+    Time(Duration),
+}
+
+impl fmt::Display for Reached {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lines(1) => formatter.write_str("1 line"),
+            Self::Lines(lines) => write!(formatter, "{lines} lines"),
+            Self::Time(time) => write!(formatter, "{} s", time.as_secs_f64()),
         }
     }
 }

@@ -1,15 +1,26 @@
 //! What is kept of a stream of any length: its head, its tail, and how much there was.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+
+use super::charset::Charset;
+use crate::readable::{is_binary, readable, sample, whole_sequences};
 
 /// Bytes kept of the beginning. With [`TAIL`], what a model can usefully read in one answer.
 pub const HEAD: usize = 16 * 1024;
 /// Bytes kept of the end.
 pub const TAIL: usize = 16 * 1024;
 
-/// What stands where a middle part was left out, around the number of its bytes.
+/// What stands where a middle part was left out, around the number of its bytes and what can be read.
 const MARK: &str = "\n[… ";
-const MARK_END: &str = " bytes left out: task_output has them …]\n";
+const MARK_MIDDLE: &str = " bytes left out: task_output has ";
+const MARK_END: &str = " …]\n";
+/// What can be read of it, where nothing is lost.
+const ALL: &str = "them";
+
+/// Bytes that are kept in memory of either end: more than is shown, for what a terminal would not leave
+/// on its screen, such as the steps of a progress bar, is not shown.
+pub(crate) const KEPT: usize = 4 * HEAD;
 
 /// A stream's head and tail; memory stays bounded whatever the stream's length.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +32,17 @@ pub struct Captured {
     last: Option<u8>,
     /// Whether bytes were skipped.
     has_gap: bool,
+}
+
+/// What is shown of a stream.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Its text, or a line that says why there is none.
+    pub text: String,
+    /// Whether a middle part was left out.
+    pub is_truncated: bool,
+    /// Whether it is no text.
+    pub is_binary: bool,
 }
 
 impl Captured {
@@ -41,12 +63,12 @@ impl Captured {
         let room = if self.has_gap {
             0
         } else {
-            HEAD - self.head.len()
+            KEPT - self.head.len()
         };
         let (head, rest) = bytes.split_at(bytes.len().min(room));
         self.head.extend_from_slice(head);
-        let rest = &rest[rest.len().saturating_sub(TAIL)..];
-        let surplus = (self.tail.len() + rest.len()).saturating_sub(TAIL);
+        let rest = &rest[rest.len().saturating_sub(KEPT)..];
+        let surplus = (self.tail.len() + rest.len()).saturating_sub(KEPT);
         self.tail.drain(..surplus);
         self.tail.extend(rest);
     }
@@ -76,34 +98,86 @@ impl Captured {
         (!self.has_gap).then_some(lines)
     }
 
-    /// Whether bytes between head and tail were dropped.
-    pub fn is_truncated(&self) -> bool {
-        self.dropped() > 0
-    }
-
     fn dropped(&self) -> u64 {
         self.total - (self.head.len() + self.tail.len()) as u64
     }
 
-    /// The text, without trailing newlines (as a shell's `$(…)` gives it), with a line that says
-    /// what was left out. Bytes that are not UTF-8 are replaced.
-    pub fn text(&self) -> String {
-        let tail: Vec<u8> = self.tail.iter().copied().collect();
-        let text = if self.is_truncated() {
-            let head = &self.head[..whole_characters(&self.head)];
-            let cut = cut_at_start(&tail);
-            let dropped = self.total - (head.len() + tail.len() - cut) as u64;
-            format!(
-                "{}{MARK}{dropped}{MARK_END}{}",
-                String::from_utf8_lossy(head),
-                String::from_utf8_lossy(&tail[cut..])
-            )
-        } else {
-            let whole = [self.head.as_slice(), tail.as_slice()].concat();
-            String::from_utf8_lossy(&whole).into_owned()
-        };
-        text.trim_end_matches(['\n', '\r']).to_owned()
+    /// Whether a short stream's text says all that its bytes do.
+    pub(super) fn is_faithful(&self) -> bool {
+        let is_shown = |text| matches!(readable(text), Cow::Borrowed(_));
+        self.dropped() == 0 && std::str::from_utf8(&self.head).is_ok_and(is_shown)
     }
+
+    /// The text, as a terminal would leave it on its screen, without trailing newlines (as a shell's
+    /// `$(…)` gives it), with a line that says what was left out.
+    pub fn shown(&self, charset: Charset) -> Shown {
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        let ends = [sample(&self.head, false), sample(&tail, true)];
+        if ends
+            .iter()
+            .any(|end| is_binary(end, charset.decode(end).undecodable))
+        {
+            return Shown {
+                text: format!("[binary data, {} bytes: not shown]", self.total),
+                is_binary: true,
+                is_truncated: false,
+            };
+        }
+        let (text, left_out) = if self.dropped() > 0 {
+            self.of_both_ends(&tail, charset)
+        } else {
+            let whole = charset.decode(&[self.head.as_slice(), &tail].concat());
+            shortened(&readable(&whole.text))
+        };
+        Shown {
+            text: text.trim_end_matches(['\n', '\r']).to_owned(),
+            is_truncated: left_out > 0,
+            is_binary: false,
+        }
+    }
+
+    /// The text of both ends, and how many bytes that leaves out.
+    fn of_both_ends(&self, tail: &[u8], charset: Charset) -> (String, u64) {
+        let head = &self.head[..whole_sequences(&self.head)];
+        let head = &head[..charset.whole_characters(head)];
+        let tail = &tail[charset.cut_at_start(tail)..];
+        let [before, after] = [head, tail].map(|end| charset.decode(end).text);
+        let [before, after] = [readable(&before), readable(&after)];
+        let (first, last) = (beginning(&before, HEAD), ending(&after, TAIL));
+        let not_shown = before.len() - first.len() + after.len() - last.len();
+        let left_out = self.total - (head.len() + tail.len()) as u64 + not_shown as u64;
+        (joined(first, left_out, ALL, last), left_out)
+    }
+
+    /// The text alone.
+    pub fn text(&self) -> String {
+        self.shown(Charset::Utf8).text
+    }
+}
+
+/// A text, or both its ends where it is too long, and how many bytes are left out.
+fn shortened(text: &str) -> (String, u64) {
+    if text.len() <= HEAD + TAIL {
+        return (text.to_owned(), 0);
+    }
+    let (first, last) = (beginning(text, HEAD), ending(text, TAIL));
+    let left_out = (text.len() - first.len() - last.len()) as u64;
+    (joined(first, left_out, ALL, last), left_out)
+}
+
+fn joined(first: &str, left_out: u64, kept: &str, last: &str) -> String {
+    format!("{first}{MARK}{left_out}{MARK_MIDDLE}{kept}{MARK_END}{last}")
+}
+
+/// The first whole characters of a text.
+fn beginning(text: &str, most: usize) -> &str {
+    &text[..whole_characters(&text.as_bytes()[..text.len().min(most)])]
+}
+
+/// The last whole characters of a text.
+fn ending(text: &str, most: usize) -> &str {
+    let start = text.len().saturating_sub(most);
+    &text[start + cut_at_start(&text.as_bytes()[start..])..]
 }
 
 /// The beginning and the end of a text of at most `most` bytes. The text may leave out a middle part
@@ -112,19 +186,37 @@ pub fn abridge(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let middle = text.find(MARK).and_then(|start| {
-        let rest = &text[start + MARK.len()..];
-        let (number, after) = rest.split_once(MARK_END)?;
-        Some((start, number.parse::<u64>().ok()?, after))
-    });
-    let (before, left_out, after) = middle.unwrap_or((text.len(), 0, text));
-    let head = &text.as_bytes()[..before.min(most / 2)];
-    let tail = &after.as_bytes()[after.len().saturating_sub(most / 2)..];
+    let middle = left_out_in(text);
+    let (before, left_out, kept, after) = middle.unwrap_or((text, 0, ALL, text));
+    let (first, last) = (beginning(before, most / 2), ending(after, most / 2));
     let length = match middle {
-        Some(_) => (before + after.len()) as u64 + left_out,
+        Some(_) => (before.len() + after.len()) as u64 + left_out,
         None => text.len() as u64,
     };
-    Captured::of_ends(head, tail, length).text()
+    let left_out = length - (first.len() + last.len()) as u64;
+    joined(first, left_out, kept, last)
+}
+
+/// What stands before and after the middle that a text leaves out, its bytes, and what is kept of them.
+fn left_out_in(text: &str) -> Option<(&str, u64, &str, &str)> {
+    let (before, rest) = text.split_once(MARK)?;
+    let (number, rest) = rest.split_once(MARK_MIDDLE)?;
+    let (kept, after) = rest.split_once(MARK_END)?;
+    Some((before, number.parse().ok()?, kept, after))
+}
+
+/// Has a text that leaves out a middle say that `lost` bytes of that are nowhere.
+pub(crate) fn tell_loss(text: &mut String, lost: u64) {
+    if let Some((before, left_out, ALL, after)) = left_out_in(text)
+        && lost > 0
+    {
+        let kept = if lost < left_out {
+            format!("all but {lost} of them")
+        } else {
+            "none of them".to_owned()
+        };
+        *text = joined(before, left_out, &kept, after);
+    }
 }
 
 /// The bytes of a character that was cut in two before `bytes`: continuation bytes (0b10xx_xxxx), three
@@ -157,12 +249,16 @@ mod tests {
         captured
     }
 
+    fn is_truncated(captured: &Captured) -> bool {
+        captured.shown(Charset::Utf8).is_truncated
+    }
+
     #[test]
     fn short_streams_are_whole() {
         let captured = captured(b"one\ntwo\n");
         assert_eq!(captured.text(), "one\ntwo");
         assert_eq!(
-            (captured.lines(), captured.is_truncated()),
+            (captured.lines(), is_truncated(&captured)),
             (Some(2), false)
         );
     }
@@ -177,7 +273,7 @@ mod tests {
     #[test]
     fn a_stream_of_head_and_tail_s_length_is_whole() {
         let bytes = vec![b'x'; HEAD + TAIL];
-        assert!(!captured(&bytes).is_truncated());
+        assert!(!is_truncated(&captured(&bytes)));
         assert_eq!(captured(&bytes).text().len(), HEAD + TAIL);
     }
 
@@ -209,6 +305,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_nowhere_is_said_also_after_it_is_abridged() {
+        let mut text = captured("é".repeat(50_000).as_bytes()).text();
+        tell_loss(&mut text, 0);
+        assert!(text.contains("left out: task_output has them …]"), "{text}");
+        tell_loss(&mut text, 5000);
+        assert!(
+            text.contains(" task_output has all but 5000 of them …]"),
+            "{text}"
+        );
+        let short = abridge(&text, 1000);
+        assert!(
+            short.len() < 1200 && short.contains("has all but 5000 of them …]"),
+            "{short}"
+        );
+        let mut whole = "short".to_owned();
+        tell_loss(&mut whole, 5000);
+        assert_eq!(whole, "short");
+    }
+
+    #[test]
     fn what_was_skipped_counts_as_left_out() {
         let mut captured = captured(b"head");
         captured.skip(1000);
@@ -220,6 +336,41 @@ mod tests {
         );
         assert!(text.contains(" 1000 bytes"));
         assert_eq!((captured.total(), captured.lines()), (1008, None));
+    }
+
+    #[test]
+    fn a_progress_bar_is_its_last_state_however_long_it_was() {
+        let bar = (0..=100).fold(String::new(), |bar, part| {
+            bar + &format!("\r\x1b[32m{part:>800}%\x1b[0m")
+        });
+        let text = format!("begun\n{bar}\ndone\n");
+        let shown = captured(text.as_bytes()).shown(Charset::Utf8);
+        assert_eq!(shown.text, format!("begun\n{:>800}%\ndone", 100));
+        assert!(!shown.is_truncated);
+        let longer = captured(text.repeat(10).as_bytes()).shown(Charset::Utf8);
+        assert!(
+            longer.is_truncated && !longer.text.contains('\x1b'),
+            "{}",
+            longer.text
+        );
+    }
+
+    #[test]
+    fn binary_data_is_counted_and_not_shown() {
+        let mut captured = captured(b"header\n");
+        captured.push(&[0x7F, b'E', b'L', b'F', 0, 1, 2, 3].repeat(10_000));
+        let shown = captured.shown(Charset::Utf8);
+        assert_eq!(shown.text, "[binary data, 80007 bytes: not shown]");
+        assert!(shown.is_binary && !shown.is_truncated);
+    }
+
+    #[test]
+    fn other_encodings_are_decoded_also_where_a_part_is_left_out() {
+        let gbk = Charset::named("gbk").unwrap();
+        let text = "中文 line\n".repeat(30_000);
+        let shown = captured(&gbk.encode(&text)).shown(gbk);
+        assert!(shown.is_truncated && shown.text.starts_with("中文 line\n中文"));
+        assert!(shown.text.ends_with("line\n中文 line"), "{}", shown.text);
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Connection {
     }
 
     /// Whether the server answers a ping in a reasonable time.
-    pub(super) async fn answers(&self) -> bool {
+    pub(crate) async fn answers(&self) -> bool {
         let pinged = timeout(PING_PATIENCE, self.handle.send_ping()).await;
         pinged.is_ok_and(|answer| answer.is_ok())
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::{Regex, RegexBuilder};
 use tokio::time::Instant;
 
+use super::charset::Charset;
 use super::secrecy::{Redactor, asks_for_secret};
 use crate::secret::remember;
 use crate::terminal::Screen;
@@ -18,6 +19,9 @@ const PROMPT_LINES: usize = 3;
 
 /// Bytes that are kept to look for a prompt in; twice as many before they are cut.
 const KEPT: usize = 4096;
+
+/// Bytes in which the prompt of a pager is looked for.
+const LONGEST_END: usize = 512;
 
 /// Bytes of a prompt that an error quotes.
 const QUOTED: usize = 1000;
@@ -37,6 +41,13 @@ static WANTS_TEXT: LazyLock<Regex> =
 static BARE: LazyLock<Regex> =
     LazyLock::new(|| known(r"(?i)^[^\p{L}\p{N}]*(y(es)?/n(o)?)?[^\p{L}\p{N}]*$"));
 
+/// The prompts of pagers, as they are drawn.
+static PAGER: LazyLock<Regex> = LazyLock::new(|| {
+    known(
+        r"(?:[\r\n]|^):\x1b\[K$|\x1b\[7m[^\x1b\r\n]+\x1b\[(?:27|0)?m\x1b\[K$|\x1b\[K\x1b\[7m[^\x1b\r\n]+\x1b\[(?:27|0)?m$|--More--[^\r\n]*$|(?i)\bq(?: key)? to quit\b[^\r\n]*$",
+    )
+});
+
 /// What is said to a command, and when.
 #[derive(Debug)]
 pub struct Conversation {
@@ -52,6 +63,9 @@ pub struct Conversation {
     echo: String,
     changed: Instant,
     looked: bool,
+    /// The last bytes as they came.
+    end: Vec<u8>,
+    has_quit_pager: bool,
 }
 
 /// What is said where a prompt asks for it.
@@ -161,11 +175,18 @@ impl Conversation {
             echo: String::new(),
             changed: Instant::now(),
             looked: true,
+            end: Vec::new(),
+            has_quit_pager: false,
         }
     }
 
-    /// Takes what the terminal shows next, and gives it in plain text without secrets.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> String {
+    /// Has the other side speak this encoding.
+    pub(super) fn speak(&mut self, charset: Charset) {
+        self.screen = Screen::of(charset);
+    }
+
+    /// Takes what the terminal shows next, and gives it without secrets.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
         let text = self.screen.take(bytes);
         self.pending.push_str(&text);
         if let Some(rest) = self.pending.strip_prefix(&self.echo) {
@@ -182,14 +203,17 @@ impl Conversation {
             self.pending.drain(..surplus);
             self.burst = self.burst.saturating_sub(surplus);
         }
+        self.end
+            .extend_from_slice(&bytes[bytes.len().saturating_sub(LONGEST_END)..]);
+        let surplus = self.end.len().saturating_sub(LONGEST_END);
+        self.end.drain(..surplus);
         (self.changed, self.looked) = (Instant::now(), false);
-        self.redactor.take(&text)
+        self.redactor.take(bytes)
     }
 
     /// What was held back for an end that did not come.
-    pub(super) fn rest(&mut self) -> String {
-        let rest = self.screen.rest();
-        self.redactor.take(&rest) + &self.redactor.rest()
+    pub(super) fn rest(&mut self) -> Vec<u8> {
+        self.redactor.rest()
     }
 
     /// When to look for a prompt.
@@ -209,6 +233,14 @@ impl Conversation {
         let prompt = Prompt::at_end(&self.pending[burst..])?;
         let mut answers = self.answers.iter();
         let given = answers.find_map(|answer| Some((answer, answer.asked(&prompt)?)));
+        if given.is_none() && is_pager(&self.end) {
+            // A key, which no pager shows.
+            self.has_quit_pager = true;
+            self.pending.clear();
+            self.end.clear();
+            self.burst = 0;
+            return Some("q".to_owned());
+        }
         let answer = match given {
             Some((answer, asked)) => {
                 if asks_for_secret(asked) {
@@ -226,6 +258,11 @@ impl Conversation {
         Some(self.echo.clone())
     }
 
+    /// Whether a pager that waited for keys was quit.
+    pub(super) fn has_quit_pager(&self) -> bool {
+        self.has_quit_pager
+    }
+
     /// The last lines without secrets, where a prompt would stand.
     pub(super) fn prompt(&self) -> String {
         let has_words = |line: &&str| !line.trim().is_empty();
@@ -234,6 +271,14 @@ impl Conversation {
         let shown = self.redactor.redact(&last);
         end_of(&shown, QUOTED).to_owned()
     }
+}
+
+/// Whether these bytes end with the prompt of a pager that waits for keys. Pagers are told by how they
+/// draw it, for others may ask in the same words: `less` in reverse video or as a colon, and with the rest
+/// of its line erased, `more` by name, others by how they say to quit.
+fn is_pager(end: &[u8]) -> bool {
+    let end = String::from_utf8_lossy(end);
+    PAGER.is_match(&end) && !asks_for_secret(end.rsplit('\n').next().unwrap_or_default())
 }
 
 /// The end of a text, in at most so many bytes.
@@ -343,12 +388,44 @@ mod tests {
         let mut shown = talk.take(b"hunter2 is shown until it is known. Password of this name: ");
         assert!(talk.answer().is_some());
         for part in ["hun", "ter2\r\nhunter", "2 k3y\r\n"] {
-            shown += &talk.take(part.as_bytes());
+            shown.extend(talk.take(part.as_bytes()));
         }
         assert!(talk.prompt().contains("*** k3y"), "{}", talk.prompt());
-        shown += &talk.rest();
-        let expected = "hunter2 is shown until it is known. Password of this name: ***\n*** k3y\n";
-        assert_eq!(shown, expected);
+        shown.extend(talk.rest());
+        let expected =
+            "hunter2 is shown until it is known. Password of this name: ***\r\n*** k3y\r\n";
+        assert_eq!(String::from_utf8(shown).unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_pager_is_quit_and_who_asks_alike_is_not() {
+        for end in [
+            "49\r\n:\x1b[K",
+            "5\r\n\x1b[7m(END)\x1b[27m\x1b[K",
+            "\r\n\x1b[7m/etc/services\x1b[27m\x1b[K",
+            "\r\n\x1b[7m Manual page bash(1) line 1 (press h for help or q to quit)\x1b[27m\x1b[K",
+            "49\r\n\x1b[7m--More--(12%)\x1b[27m",
+            "49\r\n--More-- ",
+            "\x1b[50;0H\x1b[K\x1b[7m/etc/services\x1b[m",
+            "-- MOST: *stdin*    (1,1) 4%\r\nPress `Q' to quit, `H' for help, and SPACE to scroll. Q to quit",
+        ] {
+            let mut talk = conversation(&[], true);
+            assert_eq!(answer_to(&mut talk, end).as_deref(), Some("q"), "{end:?}");
+            assert!(talk.has_quit_pager());
+        }
+        for end in [
+            ": ",
+            "\r\n:",
+            "name:\x1b[K",
+            "\x1b[7mPassword:\x1b[27m\x1b[K",
+            "\x1b[7mContinue\x1b[27m ",
+            "--More-- is done\r\nName: ",
+        ] {
+            let mut talk = conversation(&[], true);
+            assert_eq!(answer_to(&mut talk, end), None, "{end:?}");
+        }
+        let mut own = conversation(&[("--More--", " ")], false);
+        assert_eq!(answer_to(&mut own, "--More--").as_deref(), Some(" \n"));
     }
 
     #[tokio::test]

@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Bytes of each stream that one look brings.
 const MOST: u64 = 1024 * 1024;
 
-/// Bytes before the end that are fetched of a stream whose middle nobody keeps.
+/// Bytes before the end that are fetched at least of a stream whose middle nobody keeps.
 const TAIL: u64 = 32 * 1024;
 
 /// A detached job on a server.
@@ -110,8 +110,12 @@ impl Detached<'_> {
         ] {
             output.push(bytes);
             let unread = length.saturating_sub(output.taken());
-            if output.is_full() && unread > TAIL {
-                output.skip(unread - TAIL);
+            let wanted = match output.failure() {
+                None => output.last_half().max(TAIL),
+                Some(_) => TAIL,
+            };
+            if output.is_full() && unread > wanted {
+                output.skip(unread - wanted).await;
             }
             output.write().await;
         }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::bound::Bound;
+use super::bound::{Bound, Reached};
+use super::charset::Charset;
 use super::conversation::Conversation;
 use super::ended::Ended;
 use super::output::Output;
@@ -37,6 +38,14 @@ pub struct Outcome {
     pub ended: Ended,
     /// Whether its bound has left out some of its output.
     pub is_cut: bool,
+    /// The end of its bound that it came to, where it was stopped there or cut.
+    pub reached: Option<Reached>,
+    /// Whether it has left a process in the background that holds its output, which ends here.
+    pub has_child: bool,
+    /// Whether a pager that waited for keys was quit.
+    pub has_quit_pager: bool,
+    /// What it printed in.
+    pub charset: Charset,
     /// The last lines of one at a terminal.
     pub prompt: Option<String>,
 }
@@ -53,10 +62,14 @@ impl Command<'_> {
     ) -> Result<Outcome, Error> {
         let patience = patience(self.limit);
         let opened = open(pool, self.alias, patience, self.cancel).await?;
-        let Some((channel, posix)) = opened else {
+        let Some((channel, shell)) = opened else {
             return Ok(Outcome {
                 ended: Ended::NotBegun,
                 is_cut: false,
+                reached: None,
+                has_child: false,
+                has_quit_pager: false,
+                charset: Charset::default(),
                 prompt: None,
             });
         };
@@ -65,14 +78,20 @@ impl Command<'_> {
             None if self.is_script => Input::Script(self.line),
             None => Input::Nothing(self.line),
         };
-        let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;
+        let mut session = Session::begin(channel, input, shell, stdout, stderr).await?;
         session.set_bound(self.bound);
         let interruption = session.attend(self.limit, self.cancel).await;
-        let (is_cut, prompt) = (session.is_cut(), session.prompt());
+        let (is_cut, has_child) = (session.is_cut(), session.has_child());
+        let reached = session.reached();
+        let (has_quit_pager, prompt) = (session.has_quit_pager(), session.prompt());
         let ended = session.conclude(interruption, pool, self.alias).await?;
         Ok(Outcome {
             ended,
             is_cut,
+            reached,
+            has_child,
+            has_quit_pager,
+            charset: shell.charset,
             prompt,
         })
     }

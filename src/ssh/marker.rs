@@ -1,5 +1,6 @@
 //! A line that a shell is made to print, taken out of the stream again.
 
+use super::charset::Charset;
 use super::script::find;
 use crate::random;
 
@@ -10,20 +11,22 @@ pub(super) struct Marker {
     token: String,
     held: Vec<u8>,
     line: Option<String>,
+    charset: Charset,
 }
 
 impl Marker {
     /// A marker with a token of its own.
     pub(super) fn new() -> Self {
-        Self::with_token(&format!("{}:", random::hex::<8>()))
+        Self::with_token(&format!("{}:", random::hex::<8>()), Charset::Utf8)
     }
 
-    /// A marker with a token that another stream's marker has as well.
-    pub(super) fn with_token(token: &str) -> Self {
+    /// A marker with a token that another stream's marker has as well, for a line in this encoding.
+    pub(super) fn with_token(token: &str, charset: Charset) -> Self {
         Self {
             token: token.to_owned(),
             held: Vec::new(),
             line: None,
+            charset,
         }
     }
 
@@ -52,7 +55,7 @@ impl Marker {
         let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
             return self.held.drain(..start).collect();
         };
-        self.line = Some(String::from_utf8_lossy(&rest[..length]).into_owned());
+        self.line = Some(self.charset.decode(&rest[..length]).text);
         let mut own = std::mem::take(&mut self.held);
         own.drain(start..=start + self.token.len() + length);
         own

@@ -1,14 +1,13 @@
 //! A stream of a command's output: its head and tail in memory, the whole in a file.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use tokio::time::{Instant, sleep_until};
 
 use super::capture::Captured;
 use crate::secret::Mask;
-use crate::store::Spool;
+use crate::store::{Kept, Spool};
 
 /// A stream of so many bytes needs no file: a record holds it whole.
 pub const FEW: u64 = 2048;
@@ -25,8 +24,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// An empty stream whose first `limit` bytes go to a new file at `path`, unless it ends so soon
-    /// that memory holds it whole.
+    /// An empty stream of which a new file at `path` takes at most `limit` bytes, the first and the last,
+    /// unless it ends so soon that memory holds it whole.
     pub fn new(path: PathBuf, limit: u64, mask: Mask) -> Self {
         Self {
             mask,
@@ -38,11 +37,14 @@ impl Output {
     /// A stream of which an earlier process has written the beginning.
     pub fn resume(path: PathBuf, limit: u64, mask: Mask) -> io::Result<Self> {
         let mut captured = Captured::default();
-        match File::open(&path) {
+        match Kept::open(&path) {
             Ok(mut file) => {
-                let mut block = vec![0; BLOCK];
-                while let length @ 1.. = file.read(&mut block)? {
-                    captured.push(&block[..length]);
+                let gap = file.gap();
+                read_into(&mut captured, &mut file)?;
+                if !gap.is_empty() {
+                    captured.skip(gap.end - gap.start);
+                    file.seek(SeekFrom::Start(gap.end))?;
+                    read_into(&mut captured, &mut file)?;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -64,9 +66,20 @@ impl Output {
     }
 
     /// Takes note of bytes that were left where they are.
-    pub(super) fn skip(&mut self, bytes: u64) {
+    pub(super) async fn skip(&mut self, bytes: u64) {
         self.release();
         self.captured.skip(bytes);
+        self.spool.skip(bytes).await;
+    }
+
+    /// Bytes of the end that the file has room for.
+    pub(super) fn last_half(&self) -> u64 {
+        self.spool.last_half()
+    }
+
+    /// Bytes that are kept nowhere, for there was no room for them.
+    pub fn lost(&self) -> u64 {
+        self.spool.lost()
     }
 
     /// What masks something else that the same server prints.
@@ -96,10 +109,12 @@ impl Output {
         self.spool.write().await;
     }
 
-    /// Writes the last bytes, unless nothing was written before and there are few.
+    /// Writes the last bytes, unless nothing was written before and they are few, of which a record's
+    /// text leaves out nothing.
     pub async fn finish(&mut self) {
         self.release();
-        if self.spool.has_file() || self.captured.total() > FEW {
+        let is_short = self.captured.total() <= FEW && self.captured.is_faithful();
+        if self.spool.has_file() || !is_short {
             self.spool.write().await;
         }
     }
@@ -123,6 +138,14 @@ impl Output {
     pub fn failure(&self) -> Option<&str> {
         self.spool.failure()
     }
+}
+
+fn read_into(captured: &mut Captured, file: &mut Kept) -> io::Result<()> {
+    let mut block = vec![0; BLOCK];
+    while let length @ 1.. = file.read(&mut block)? {
+        captured.push(&block[..length]);
+    }
+    Ok(())
 }
 
 /// Waits until bytes of one of the streams are due to be written.

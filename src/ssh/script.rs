@@ -24,6 +24,9 @@ const CHANNEL_PATIENCE: Duration = Duration::from_secs(60);
 /// The command line for a script that comes on standard input: every login shell reads it alike.
 pub(super) const SHELL: &str = "exec sh -s";
 
+/// The same for a restricted shell, which lets nothing take its place.
+pub(super) const SHELL_BELOW: &str = "sh -s";
+
 /// The text by which a shell that reads its commands runs a script whose own input is at its end. The
 /// shell has read all of it before it runs any of it.
 pub(super) fn on_stdin(script: &str) -> String {
@@ -120,52 +123,58 @@ impl Script {
         )
     }
 
-    fn command_line(&self) -> String {
-        format!("{SHELL} {}", self.name)
+    fn command_line(&self, shell: &str) -> String {
+        format!("{shell} {}", self.name)
     }
 
     /// Runs it on `alias`, and gives the answer: the line that begins with the token, without it,
     /// and the bytes that follow.
     pub(super) async fn run(&self, pool: &Pool, alias: &str) -> Result<Answer, Failure> {
-        let refused = |reason: &str| {
-            Failure::Refused(Error::NotDetached {
-                alias: alias.to_owned(),
-                reason: reason.to_owned(),
-            })
-        };
         if pool.server(alias).map_err(Failure::Unsent)?.is_plain() {
             return Err(refused(
+                alias,
                 "it was added with plain: true, for commands as they are and nothing else",
             ));
         }
-        let opened = pool.open(alias, self.purpose, self.channel_patience).await;
-        let channel = opened.map_err(Failure::Unsent)?;
-        let lease = channel.lease();
-        let printed = match timeout(
-            self.limit,
-            ask(channel, &self.command_line(), &self.whole()),
-        )
-        .await
-        {
-            Ok(Ok(printed)) => printed,
-            Ok(Err(Cut::Refused)) => {
-                return Err(refused("it runs no commands for this user"));
-            }
-            Ok(Err(Cut::Lost)) => return Err(Failure::Lost(lease.line_lost().await)),
-            Err(_) => {
-                let reason = "ETIMEDOUT: a script on the server does not end";
-                return Err(Failure::Lost(lease.refusal(reason)));
-            }
-        };
+        let is_restricted = pool.shell(alias).known().is_restricted;
+        let shell = if is_restricted { SHELL_BELOW } else { SHELL };
+        let mut printed = self.print(pool, alias, shell).await?;
+        if !is_restricted && printed.refuses_exec() {
+            printed = self.print(pool, alias, SHELL_BELOW).await?;
+        }
         printed.answer(&self.token).ok_or_else(|| {
             let complaint = String::from_utf8_lossy(&printed.stderr);
             let complaint = match complaint.trim() {
                 "" => "it does not answer as a POSIX shell does",
                 complaint => complaint,
             };
-            refused(complaint)
+            refused(alias, complaint)
         })
     }
+
+    /// What it prints.
+    async fn print(&self, pool: &Pool, alias: &str, shell: &str) -> Result<Printed, Failure> {
+        let opened = pool.open(alias, self.purpose, self.channel_patience).await;
+        let channel = opened.map_err(Failure::Unsent)?;
+        let lease = channel.lease();
+        let (line, input) = (self.command_line(shell), self.whole());
+        match timeout(self.limit, ask(channel, &line, &input)).await {
+            Ok(Ok(printed)) => Ok(printed),
+            Ok(Err(Cut::Refused)) => Err(refused(alias, "it runs no commands for this user")),
+            Ok(Err(Cut::Lost)) => Err(Failure::Lost(lease.line_lost().await)),
+            Err(_) => {
+                let reason = "ETIMEDOUT: a script on the server does not end";
+                Err(Failure::Lost(lease.refusal(reason)))
+            }
+        }
+    }
+}
+
+fn refused(alias: &str, reason: &str) -> Failure {
+    Failure::Refused(Error::NotDetached {
+        alias: alias.to_owned(),
+        reason: reason.to_owned(),
+    })
 }
 
 /// Why there is no answer.
@@ -204,6 +213,12 @@ impl Answer {
 }
 
 impl Printed {
+    /// Whether a shell complains of having been told to let another take its place.
+    fn refuses_exec(&self) -> bool {
+        let complaint = String::from_utf8_lossy(&self.stderr);
+        self.stdout.is_empty() && complaint.contains("exec") && complaint.contains("restrict")
+    }
+
     fn answer(&self, token: &str) -> Option<Answer> {
         // With a colon, which the argument has not: a device may send back the command line.
         let token = format!("{token}:");
@@ -280,7 +295,7 @@ mod tests {
     #[test]
     fn no_argument_is_on_the_command_line() {
         let script = Script::new("look", "echo \"$1\"".to_owned(), Duration::ZERO).with("a\nb");
-        assert_eq!(script.command_line(), "exec sh -s look");
+        assert_eq!(script.command_line(SHELL), "exec sh -s look");
         assert_eq!(
             script.whole(),
             "set -- 'a\nb'\n{\necho \"$1\"\n} </dev/null\nexit\n"

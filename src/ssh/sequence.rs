@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::bound::Bound;
+use super::bound::{Bound, Reached};
 use super::capture::Captured;
+use super::charset::Charset;
 use super::ended::Ended;
 use super::output::Output;
 use super::pool::{Pool, patience};
 use super::quote::quote;
 use super::session::{Input, Session, open};
+use super::shell::Nature;
 use crate::error::Error;
 use crate::random;
 
@@ -24,8 +26,14 @@ pub struct Sequence<'a> {
     cancel: &'a CancellationToken,
     /// The directory after the last command whose end was seen.
     directory: Option<String>,
+    /// Whether the shell may send nothing to a file.
+    is_restricted: bool,
     /// Whether the login shell cannot do it, and `sh` does it in its place.
     pub through_sh: bool,
+    /// Whether a process in the background holds the shell's output, which ends with the shell.
+    pub has_child: bool,
+    /// What the commands print in.
+    pub charset: Charset,
 }
 
 /// What came of one command.
@@ -39,6 +47,10 @@ pub struct Outcome {
     pub ended: Ended,
     /// Whether its bound has left out some of its output.
     pub is_cut: bool,
+    /// The end of its bound that it came to, where it was stopped there or cut.
+    pub reached: Option<Reached>,
+    /// What it printed in.
+    pub charset: Charset,
     /// How long it took.
     pub duration: Duration,
 }
@@ -62,7 +74,10 @@ impl<'a> Sequence<'a> {
             alias,
             cancel,
             directory: None,
+            is_restricted: false,
             through_sh: false,
+            has_child: false,
+            charset: Charset::default(),
         }
     }
 
@@ -82,12 +97,16 @@ impl<'a> Sequence<'a> {
             take(Outcome::not_begun());
             return Ok(1);
         };
+        let charset = self.charset;
         for (index, line) in lines.iter().enumerate() {
             let started = Instant::now();
             let token = format!("{}:", random::hex::<8>());
             session.set_bound(line.bound);
-            session.type_in(&step(line.text, &token), &token).await?;
+            session
+                .type_in(&self.step(line.text, &token), &token)
+                .await?;
             let interruption = session.attend(line.limit, self.cancel).await;
+            let reached = session.reached();
             let printed = session.take_step();
             let (captured, report) = match printed {
                 Some(step) => {
@@ -106,6 +125,8 @@ impl<'a> Sequence<'a> {
                 stderr,
                 ended,
                 is_cut,
+                reached,
+                charset,
                 duration: started.elapsed(),
             };
             let report = report.as_deref().and_then(|report| report.split_once(' '));
@@ -115,17 +136,27 @@ impl<'a> Sequence<'a> {
                 if take(outcome(ended)) && session.goes_on() {
                     continue;
                 }
-                session.end().await;
+                self.has_child |= session.end().await;
                 return Ok(index + 1);
             }
+            self.has_child |= session.has_child();
             let ended = session
                 .conclude(interruption, self.pool, self.alias)
                 .await?;
             take(outcome(ended));
             return Ok(index + 1);
         }
-        session.end().await;
+        self.has_child |= session.end().await;
         Ok(lines.len())
+    }
+
+    fn step(&self, command: &str, token: &str) -> String {
+        let nowhere = if self.is_restricted {
+            "2>&-"
+        } else {
+            "2>/dev/null"
+        };
+        step(command, token, nowhere)
     }
 
     /// Starts the shell: the login shell if it is a POSIX one, else `sh`. `None` if that was cancelled.
@@ -142,24 +173,30 @@ impl<'a> Sequence<'a> {
         }
         let patience = patience(None);
         let opened = open(self.pool, self.alias, patience, self.cancel).await?;
-        let Some((channel, posix)) = opened else {
+        let Some((channel, nature)) = opened else {
             return Ok(None);
         };
-        self.through_sh = !posix;
-        let shell = if posix {
-            "exec \"${SHELL:-/bin/sh}\""
-        } else {
-            "exec sh"
+        self.through_sh = !nature.is_posix;
+        self.charset = nature.charset;
+        self.is_restricted = nature.is_restricted;
+        let shell = match nature {
+            // It lets nothing take its place, and takes no path.
+            Nature {
+                is_restricted: true,
+                ..
+            } => "\"${SHELL##*/}\"",
+            Nature { is_posix: true, .. } => "exec \"${SHELL:-/bin/sh}\"",
+            _ => "exec sh",
         };
         let input = Input::Typed(shell);
-        let mut session = Session::begin(channel, input, posix, stdout, stderr).await?;
+        let mut session = Session::begin(channel, input, nature, stdout, stderr).await?;
         // What start-up files print is no command's output.
         let token = format!("{}:", random::hex::<8>());
         let enter = match &self.directory {
             Some(directory) => format!("cd {}", quote(directory)),
             None => ":".to_owned(),
         };
-        let begin = KEEP_STREAMS.to_owned() + &step(&enter, &token);
+        let begin = KEEP_STREAMS.to_owned() + &self.step(&enter, &token);
         session.type_in(&begin, &token).await?;
         let interruption = session.attend_in_silence(START_LIMIT, self.cancel).await;
         let report = session.take_step().and_then(|step| {
@@ -199,6 +236,8 @@ impl Outcome {
             stderr: Captured::default(),
             ended: Ended::NotBegun,
             is_cut: false,
+            reached: None,
+            charset: Charset::default(),
             duration: Duration::ZERO,
         }
     }
@@ -209,12 +248,13 @@ impl Outcome {
 const KEEP_STREAMS: &str = "exec 7>&1 8>&2\n";
 
 /// What is typed to run a command in the shell itself, and to have its end told on both streams. What the
-/// command starts does not hold these open, and a trace of its own does not show the telling.
-fn step(command: &str, token: &str) -> String {
+/// command starts does not hold these open, and a trace of its own, which goes to `nowhere`, does not show
+/// the telling.
+fn step(command: &str, token: &str, nowhere: &str) -> String {
     // In parts, so that a shell that sends back what it reads does not send the token.
     let (first, second) = token.split_at(token.len() / 2);
     format!(
-        "eval {} </dev/null 7>&- 8>&-\n{{ printf '%s%s%s %s\\n' {first} '{second}' \"$?\" \"$PWD\" >&7; printf '%s%s\\n' {first} '{second}' >&8; }} 2>/dev/null\n",
+        "eval {} </dev/null 7>&- 8>&-\n{{ printf '%s%s%s %s\\n' {first} '{second}' \"$?\" \"$PWD\" >&7; printf '%s%s\\n' {first} '{second}' >&8; }} {nowhere}\n",
         quote(command)
     )
 }

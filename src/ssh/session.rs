@@ -7,13 +7,15 @@ use russh::{ChannelMsg, Sig};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::bound::{Allowance, Bound};
+use super::bound::{Allowance, Bound, Reached};
+use super::charset::Charset;
 use super::conversation::Conversation;
 use super::ended::{Ended, Interruption};
 use super::marker::Marker;
 use super::output::{Output, due};
 use super::pool::{Lease, OpenChannel, Pool, Use};
-use super::script::{SHELL, on_stdin};
+use super::sent::Sent;
+use super::shell::Nature;
 use super::step::Step;
 use super::stop;
 use crate::error::{Error, Stopped};
@@ -45,19 +47,20 @@ const TERMINAL_SIZE: (u32, u32) = (250, 50);
 /// The data type of standard error (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
 
-/// Opens a channel for a command of `alias`, waiting for one at most `patience`. Gives also whether its
-/// login shell is a POSIX one; `None` if that was cancelled.
+/// Opens a channel for a command of `alias`, waiting for one at most `patience`. Gives also what its
+/// login shell is like; `None` if that was cancelled.
 pub(super) async fn open(
     pool: &Pool,
     alias: &str,
     patience: Duration,
     cancel: &CancellationToken,
-) -> Result<Option<(OpenChannel, bool)>, Error> {
+) -> Result<Option<(OpenChannel, Nature)>, Error> {
     let open = async {
         let shell = pool.shell(alias);
-        let posix = shell.is_posix(pool, alias, patience).await?;
+        let mut nature = shell.nature(pool, alias, patience).await?;
+        nature.charset = pool.charset(alias);
         let channel = pool.open(alias, Use::Command, patience).await?;
-        Ok(Some((channel, posix)))
+        Ok(Some((channel, nature)))
     };
     tokio::select! {
         opened = open => opened,
@@ -80,6 +83,7 @@ pub(super) struct Session<'a> {
     announcement: Option<Marker>,
     stdout: &'a mut Output,
     stderr: &'a mut Output,
+    charset: Charset,
     step: Option<Step>,
     /// What is said to a command at a terminal.
     talk: Option<Box<Conversation>>,
@@ -105,18 +109,22 @@ pub(super) enum Input<'l> {
 }
 
 impl<'a> Session<'a> {
-    /// Runs a command line in the login shell; with `announce`, a POSIX one, it tells its process group.
+    /// Runs a command line in the login shell; a POSIX one tells its process group.
     pub(super) async fn begin(
         channel: OpenChannel,
         input: Input<'_>,
-        announce: bool,
+        shell: Nature,
         stdout: &'a mut Output,
         stderr: &'a mut Output,
     ) -> Result<Self, Error> {
         let is_silent = matches!(input, Input::Nothing(_) | Input::Script(_));
+        let charset = shell.charset;
         let (line, talk, is_script) = match input {
             Input::Nothing(line) | Input::Typed(line) => (line, None, false),
-            Input::Talk(line, talk) => (line, Some(talk), false),
+            Input::Talk(line, mut talk) => {
+                talk.speak(charset);
+                (line, Some(talk), false)
+            }
             Input::Script(line) => (line, None, true),
         };
         if talk.is_some() {
@@ -126,22 +134,24 @@ impl<'a> Session<'a> {
                 .await;
             asked.map_err(|error| channel.lease().refusal(error.to_string()))?;
         }
-        let announcement = (announce || is_script).then(Marker::new);
+        let announcement = (shell.is_posix || is_script).then(Marker::new);
         // On the same line as the command: an error in it is reported as ever.
         let prefix = announcement
             .as_ref()
             .map(|marker| format!("echo {}$$ >&2; ", marker.token()))
             .unwrap_or_default();
-        let (line, script) = if is_script {
-            (SHELL.to_owned(), Some(prefix + &on_stdin(line)))
+        let sent = if is_script {
+            Sent::script(prefix, line, shell.is_restricted)
+        } else if talk.is_some() {
+            Sent::at_terminal(&prefix, line, shell.is_posix)?
         } else {
-            (prefix + line, None)
+            Sent::line(prefix, line, shell.is_posix)
         };
-        let sent = channel.exec(true, line).await;
-        sent.map_err(|error| channel.lease().refusal(error.to_string()))?;
-        if let Some(script) = script {
+        let run = channel.exec(true, charset.encode(&sent.line)).await;
+        run.map_err(|error| channel.lease().refusal(error.to_string()))?;
+        if let Some(input) = sent.input {
             // What is not taken shows in the outcome.
-            let _ = channel.data(script.as_bytes()).await;
+            let _ = channel.data(charset.encode(&input).as_slice()).await;
         }
         if is_silent {
             // A command that reads its input finds the end of it.
@@ -152,6 +162,7 @@ impl<'a> Session<'a> {
             announcement,
             stdout,
             stderr,
+            charset,
             step: None,
             talk,
             bound: Bound::default(),
@@ -170,6 +181,15 @@ impl<'a> Session<'a> {
         self.allowance = Allowance::new(bound.lines);
     }
 
+    /// The end of its bound that the command came to, if it came to one.
+    pub(super) fn reached(&self) -> Option<Reached> {
+        if self.is_at_bound() {
+            self.bound.lines.map(Reached::Lines)
+        } else {
+            self.bound.time.map(Reached::Time)
+        }
+    }
+
     /// Whether the bound has left something out.
     pub(super) fn is_cut(&self) -> bool {
         self.allowance.is_cut
@@ -185,8 +205,9 @@ impl<'a> Session<'a> {
 
     /// Types to the process, and begins a step that ends with a line of `token` on both streams.
     pub(super) async fn type_in(&mut self, text: &str, token: &str) -> Result<(), Error> {
-        self.step = Some(Step::until(token, self.stdout));
-        let sent = self.channel.data(text.as_bytes()).await;
+        self.step = Some(Step::until(token, self.stdout, self.charset));
+        let text = self.charset.encode(text);
+        let sent = self.channel.data(text.as_slice()).await;
         sent.map_err(|error| self.channel.lease().refusal(error.to_string()))
     }
 
@@ -229,8 +250,11 @@ impl<'a> Session<'a> {
                 () = until(silent_until.min(lingers_until)), if silent_until.is_some() => {
                     let is_long = lingers_until.is_some_and(|end| Instant::now() >= end);
                     let lease = self.channel.lease();
-                    if linger == LAST_LINGER || is_long || !lease.connection().answers().await {
+                    if linger == LAST_LINGER || is_long {
                         return None;
+                    }
+                    if !lease.connection().answers().await {
+                        self.closed = true;
                     }
                     linger = LAST_LINGER;
                 }
@@ -256,24 +280,44 @@ impl<'a> Session<'a> {
         self.attend(Some(limit), cancel).await
     }
 
-    /// Ends the input, and waits for a process that then ends.
-    pub(super) async fn end(mut self) {
+    /// Ends the input, and waits for a process that then ends. Gives whether a child of it holds its
+    /// output.
+    pub(super) async fn end(mut self) -> bool {
         let _ = self.channel.eof().await;
         self.await_end(END_PATIENCE).await;
+        let closing = async {
+            while !self.closed {
+                let message = self.channel.wait().await;
+                self.take(message);
+            }
+        };
+        let is_held = timeout(LINGER, closing).await.is_err() && self.exit.is_some();
         self.finish().await;
+        is_held
+    }
+
+    /// Whether a child holds the output of a process that has ended: the channel stays open.
+    pub(super) fn has_child(&self) -> bool {
+        self.exit.is_some() && !self.closed
     }
 
     /// Answers the prompt that waits, if one does.
     async fn answer(&mut self) {
         if let Some(answer) = self.talk.as_mut().and_then(|talk| talk.answer()) {
             // A line that is lost is noticed by who reads from it.
-            let _ = self.channel.data(answer.as_bytes()).await;
+            let answer = self.charset.encode(&answer);
+            let _ = self.channel.data(answer.as_slice()).await;
         }
     }
 
     /// The last lines that a command at a terminal has shown.
     pub(super) fn prompt(&self) -> Option<String> {
         self.talk.as_ref().map(|talk| talk.prompt())
+    }
+
+    /// Whether a pager that waited for keys was quit.
+    pub(super) fn has_quit_pager(&self) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.has_quit_pager())
     }
 
     /// Whether the process takes a further step.
@@ -330,7 +374,7 @@ impl<'a> Session<'a> {
                     None => data.to_vec(),
                 };
                 if let Some(talk) = &mut self.talk {
-                    self.stdout.push(talk.take(&data).as_bytes());
+                    self.stdout.push(&talk.take(&data));
                 }
             }
             Some(ChannelMsg::Data { data }) => {
@@ -382,7 +426,7 @@ impl<'a> Session<'a> {
 
     async fn finish(&mut self) {
         if let Some(talk) = &mut self.talk {
-            self.stdout.push(talk.rest().as_bytes());
+            self.stdout.push(&talk.rest());
         }
         if let Some(announcement) = &mut self.announcement {
             self.stderr.push(&announcement.rest());

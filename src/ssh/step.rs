@@ -2,6 +2,7 @@
 
 use super::bound::Allowance;
 use super::capture::Captured;
+use super::charset::Charset;
 use super::marker::Marker;
 use super::output::Output;
 use crate::secret::Mask;
@@ -22,12 +23,12 @@ pub(super) struct Part {
 }
 
 impl Step {
-    /// A step that ends with lines of `token`, of a session with this output.
-    pub(super) fn until(token: &str, output: &Output) -> Self {
+    /// A step that ends with lines of `token`, of a session with this output, and prints in this encoding.
+    pub(super) fn until(token: &str, output: &Output, charset: Charset) -> Self {
         let part = || Part {
             mask: output.another_mask(),
             captured: Captured::default(),
-            marker: Marker::with_token(token),
+            marker: Marker::with_token(token, charset),
         };
         Self {
             stdout: part(),

@@ -52,6 +52,8 @@ pub struct Server {
     pub plain: Option<bool>,
     /// Whether nothing may run or change on it.
     pub readonly: Option<bool>,
+    /// What it prints in, where that is not UTF-8.
+    pub encoding: Option<String>,
 }
 
 impl Server {

@@ -32,9 +32,9 @@ struct Exec {
     /// Let it outlive the connection and this program. No timeout unless given.
     #[serde(default)]
     detach: bool,
-    /// Stop after so many lines; endless commands such as tail -f stop after 100.
+    /// Kill it after so many lines and keep them; endless commands such as tail -f after 100.
     max_lines: Option<Count>,
-    /// Stop after so many seconds and keep the output; endless commands stop after 10.
+    /// Kill it after so many seconds and keep the output; endless commands after 10.
     stream_timeout: Option<Seconds>,
 }
 

@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::monitor::logs;
 use crate::reply::Reply;
 use crate::server::Orchestrator;
-use crate::terminal;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -82,7 +81,7 @@ impl Log {
             Asked::Not(job) => return Ok(Reply::of_job(&job)),
             Asked::Answered(job) => job,
         };
-        let lines = terminal::plain(job.output.as_deref().unwrap_or_default());
+        let lines = job.output.clone().unwrap_or_default();
         let log = Self {
             source,
             line_count: job.line_count.unwrap_or(lines.lines().count() as u64),

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::job::{Job, JobId, Page, Selection, Status, Stream};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
+use crate::ssh::Charset;
 
 /// Bytes of a page, unless asked for otherwise: what a model can usefully read at once.
 const PAGE: usize = 32 * 1024;
@@ -62,6 +63,8 @@ struct Shown<'a> {
     at_end: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+    #[serde(skip)]
+    goes_on: bool,
     text: &'a str,
 }
 
@@ -84,24 +87,28 @@ impl Orchestrator {
             limit: output.limit.0.clamp(1, LONGEST_PAGE),
             tail: output.tail.map(|tail| tail.0),
             grows: false,
+            charset: Charset::default(),
             grep: grep.map_err(|error| {
                 Error::invalid("grep", format!("is not a regular expression: {error}"))
             })?,
         };
         let job = self.jobs().look(&JobId::from(output.id.as_str())).await?;
         let (page, from_file) = self.jobs().page(&job, output.stream, selection).await?;
+        let missing = page.missing.end - page.missing.start;
+        let readable = page.length - missing;
         let shown = Shown {
             id: &job.id,
             stream: output.stream,
             status: job.status,
             offset: page.offset,
             next_offset: page.next,
-            length: page.length,
-            printed: printed(&job, output.stream).filter(|printed| {
-                (from_file || job.truncated == Some(true)) && *printed > page.length
-            }),
+            length: readable,
+            printed: printed(&job, output.stream)
+                .filter(|printed| (from_file || job.truncated == Some(true)) && *printed > readable)
+                .or((missing > 0).then_some(page.length)),
             at_end: !job.status.is_live() && page.next >= page.length,
             note: note(&job, output.stream, &page, from_file),
+            goes_on: page.next < page.length,
             text: &page.text,
         };
         Reply::new(text_of(&shown), &shown)
@@ -120,10 +127,16 @@ fn note(job: &Job, stream: Stream, page: &Page, from_file: bool) -> Option<Strin
     if let Some(problem) = &job.output_problem {
         return Some(format!("the output is not whole: {problem}"));
     }
+    if !page.missing.is_empty() {
+        return Some(format!(
+            "bytes {} to {} of {} were not kept: of a long output its first and its last half are (MAX_OUTPUT_SIZE)",
+            page.missing.start, page.missing.end, page.length
+        ));
+    }
     let printed = printed(job, stream)?;
     if from_file && printed > page.length {
         Some(format!(
-            "only the first {} of {printed} bytes were kept (MAX_OUTPUT_SIZE); task_status has the end",
+            "only the first {} of {printed} bytes were kept (MAX_OUTPUT_SIZE)",
             page.length
         ))
     } else if !from_file && job.truncated == Some(true) {
@@ -138,8 +151,9 @@ fn text_of(shown: &Shown) -> String {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    let (offset, next, length) = (shown.offset, shown.next_offset, shown.length);
-    let onwards = if next < length {
+    let (offset, next) = (shown.offset, shown.next_offset);
+    let length = shown.printed.unwrap_or(shown.length);
+    let onwards = if next < length && shown.goes_on {
         format!("; goes on with offset {next}")
     } else if shown.at_end {
         String::new()

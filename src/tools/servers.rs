@@ -13,7 +13,7 @@ use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
-use crate::ssh::{check_prompt, check_totp, has_agent};
+use crate::ssh::{Charset, check_prompt, check_totp, has_agent};
 use crate::store::servers::{Server, Shown};
 use crate::store::{Entry, blocking};
 
@@ -60,6 +60,8 @@ struct Add {
     plain: Option<bool>,
     /// Refuse what runs or changes something there.
     readonly: Option<bool>,
+    /// What it prints in, if not UTF-8: gbk, shift_jis, cp850.
+    encoding: Option<String>,
 }
 
 /// What was kept.
@@ -129,6 +131,14 @@ impl Add {
         {
             return Err(Error::invalid("connectTimeout", "is not 1 to 600 seconds"));
         }
+        if let Some(encoding) = &self.encoding
+            && Charset::named(encoding).is_none()
+        {
+            return Err(Error::invalid(
+                "encoding",
+                "names no encoding that is known here",
+            ));
+        }
         if let Some(fingerprint) = &self.host_key_fingerprint {
             fingerprinted("hostKeyFingerprint", fingerprint)?;
         }
@@ -159,6 +169,7 @@ impl Add {
             ssh_config_host: self.ssh_config_host,
             plain: self.plain,
             readonly: self.readonly,
+            encoding: self.encoding,
         };
         Ok((self.alias, server))
     }

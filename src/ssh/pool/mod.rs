@@ -22,6 +22,7 @@ pub use lease::{Lease, OpenChannel, Use};
 pub use stats::{ConnectionStats, PoolStats, ServerStats};
 pub use tunnel::Tunnel;
 
+use super::charset::Charset;
 use super::connect::Dialer;
 use super::connection::Silence;
 use super::failure::failed;
@@ -310,6 +311,13 @@ impl Pool {
     /// What is known of the login shell of `alias`.
     pub fn shell(&self, alias: &str) -> Shell {
         self.host(alias).shell()
+    }
+
+    /// What `alias` prints in: what is set for it, or what its login shell has said.
+    pub fn charset(&self, alias: &str) -> Charset {
+        let server = self.server(alias).ok();
+        let set = server.and_then(|server| Charset::named(server.encoding.as_deref()?));
+        set.unwrap_or_else(|| self.shell(alias).known().charset)
     }
 
     /// The fingerprint of the host key that a connection to `alias` was made with.

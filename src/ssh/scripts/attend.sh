@@ -10,6 +10,10 @@ if [ "$3" -gt 0 ]; then
     if command -v setsid >/dev/null 2>&1; then apart=setsid; else apart=; fi
     $apart sh -c "$4" watch "$1" "$3" </dev/null >/dev/null 2>&1 &
 fi
-"${SHELL:-/bin/sh}" -c "$2" >"$place/stdout" 2>"$place/stderr"
+if [ -s "$place/command" ]; then
+    "${SHELL:-/bin/sh}" "$place/command" >"$place/stdout" 2>"$place/stderr"
+else
+    "${SHELL:-/bin/sh}" -c "$2" >"$place/stdout" 2>"$place/stderr"
+fi
 code=$?
 until leave status $code || ! [ -d "$place" ]; do sleep 5; done

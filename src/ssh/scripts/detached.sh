@@ -1,6 +1,7 @@
 # The place of detached job $1. What a job leaves in it:
 #   begun    directory: whoever makes it decides; the job to begin, or somebody that it will not
 #   process  the process that attends the command, its session, and its identity
+#   command  the command, where it is too long for an argument
 #   stdout, stderr, status
 #   ending   why it is being ended: late or cancelled
 #   left     that not all of its processes could be ended

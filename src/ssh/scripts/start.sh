@@ -10,8 +10,14 @@ else
     # Every command of an SSH server has a session of its own, which serves as well.
     apart='' session=$(ps -o pgid= -p $$ | tr -d ' ')
 fi
+command=$4
+if [ ${#command} -gt 30000 ]; then
+    # Too long to be an argument.
+    printf '%s\n' "$command" >"$place/command"
+    command=
+fi
 trap '' HUP
-$apart sh -c "$5" attend "$1" "$4" "$3" "$6" "$session" </dev/null >/dev/null 2>"$place/problem" &
+$apart sh -c "$5" attend "$1" "$command" "$3" "$6" "$session" </dev/null >/dev/null 2>"$place/problem" &
 round=0
 until [ -d "$place/begun" ] || [ $round -eq 100 ]; do
     round=$((round + 1))

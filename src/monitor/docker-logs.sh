@@ -1,0 +1,4 @@
+if [ -z "$engine" ]; then
+    not_found docker >&2
+    exit 127
+fi
