@@ -26,6 +26,7 @@ impl Roots {
     }
 
     /// The same, but for what lies in `own`.
+    #[must_use]
     pub fn without(self, own: &Path) -> Self {
         Self {
             own: Some(resolved(own).into()),
@@ -35,6 +36,7 @@ impl Roots {
 
     /// The same for a transfer that begins at these paths: where it comes nowhere near what is this
     /// program's own, that need not be looked for at every file.
+    #[must_use]
     pub fn around(&self, bases: &[PathBuf]) -> Self {
         let is_near = |own: &Path| {
             let mut reals = bases.iter().map(|base| real(base));
