@@ -297,7 +297,7 @@ mod tests {
         }
         .report();
         let told = report.to_json().to_string();
-        assert!(told.len() < 4 * LONGEST_TEXT, "{} bytes", told.len());
+        assert!(told.len() < 5 * LONGEST_TEXT, "{} bytes", told.len());
         assert!(
             report
                 .message
