@@ -61,7 +61,7 @@ struct Named {
 struct Check {
     /// API alias.
     alias: String,
-    /// Ask from this server's network; left out, from this machine.
+    /// Ask from this server's network, not from here.
     server_alias: Option<String>,
 }
 

@@ -32,9 +32,9 @@ struct Exec {
     /// Let it outlive the connection and this program. No timeout unless given.
     #[serde(default)]
     detach: bool,
-    /// Kill it after so many lines and keep them; endless commands such as tail -f after 100.
+    /// Kill it after so many lines; endless commands (tail -f) after 100.
     max_lines: Option<Count>,
-    /// Kill it after so many seconds and keep the output; endless commands after 10.
+    /// Kill it after so many seconds; endless commands after 10.
     stream_timeout: Option<Seconds>,
 }
 
@@ -167,7 +167,7 @@ impl Command {
 
 #[tool_router(router = exec_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Run a command on a server. Answers with output and exit status, or, if that takes long, with a task ID; the task goes on in the background.
+    /// Run a command on a server. Answers with output and exit status, or after 30 s with the ID of a task that goes on in the background.
     #[tool(
         title = "Run a command",
         annotations(

@@ -18,7 +18,7 @@ use crate::store::servers::Server;
 struct Import {
     /// Only hosts whose names match, such as `web*`.
     pattern: Option<String>,
-    /// Add them under their names; else they are only listed. Aliases that are taken stay as they are.
+    /// Add them under their names; taken aliases stay.
     #[serde(default)]
     add: bool,
 }
@@ -52,7 +52,7 @@ enum State {
 
 #[tool_router(router = import_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// List the hosts of ~/.ssh/config with where they lead, or add them as servers. They follow that file from then on.
+    /// List the hosts of ~/.ssh/config, or add them as servers that follow that file.
     #[tool(
         title = "Import servers",
         annotations(

@@ -27,7 +27,7 @@ struct Changed {
 
 #[tool_router(router = policy_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// List what the command policy refuses, and what alone it lets through if it has an allowlist.
+    /// List what the command policy refuses, or alone allows.
     #[tool(
         title = "List the command policy",
         annotations(
@@ -46,7 +46,7 @@ impl Orchestrator {
         Reply::json(&rules)
     }
 
-    /// Refuse further commands on every server. Every part of a command line is judged, also behind sudo, sh -c and the like.
+    /// Refuse further commands on every server, also behind sudo, sh -c and the like.
     #[tool(
         title = "Refuse a command",
         annotations(
@@ -74,7 +74,7 @@ impl Orchestrator {
         Reply::new(text, &Changed { pattern, changed })
     }
 
-    /// Take away a rule that refuses commands, as policy_blocklist_list shows it. Only if a person wants it.
+    /// Take away a rule that policy_blocklist_list shows. Only if a person wants it.
     #[tool(
         title = "Let a command through",
         annotations(

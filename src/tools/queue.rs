@@ -42,7 +42,7 @@ struct List {
 struct History {
     /// Only of this server.
     alias: Option<String>,
-    /// Only with this status; tasks that have left the queue have none.
+    /// Only with this status.
     status: Option<Status>,
     /// Most entries.
     #[serde(default = "hundred")]
@@ -86,7 +86,7 @@ struct Figures {
 
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// List tasks, newest first, with the beginnings of their outputs and the reminders that are due.
+    /// List tasks, newest first, with beginnings of outputs and due reminders.
     #[tool(
         title = "List tasks",
         annotations(
@@ -161,7 +161,7 @@ impl Orchestrator {
         Reply::list("entries", &entries)
     }
 
-    /// Wait for a background task and answer with its result, or with its present state when the time is up.
+    /// Wait for a background task: its result, or its state when the time is up.
     #[tool(
         title = "Wait for a task",
         annotations(
@@ -188,7 +188,7 @@ impl Orchestrator {
         ))
     }
 
-    /// Stop a task. `process` in the answer says whether its command was seen to end on the server.
+    /// Stop a task; `process` says whether its command was seen to end.
     #[tool(
         title = "Cancel a task",
         annotations(
@@ -224,7 +224,7 @@ impl Orchestrator {
         ))
     }
 
-    /// Count tasks by status and type; mean duration (ms), success rate (%), and which can be retried.
+    /// Count tasks by status and type; mean duration, success rate.
     #[tool(
         title = "Queue statistics",
         annotations(

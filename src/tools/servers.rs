@@ -28,17 +28,17 @@ struct Add {
     /// User to log in as. May be empty with sshConfigHost.
     #[schemars(required)]
     user: Option<String>,
-    /// Private key on this machine, OpenSSH or PEM. A certificate beside it (-cert.pub) is used.
+    /// Private key on this machine, OpenSSH or PEM, with its certificate (-cert.pub) beside it.
     key_path: Option<String>,
     /// What the key is encrypted with. Secrets may be references: env:NAME, file:~/path.
     passphrase: Option<Secret>,
     /// Password.
     password: Option<Secret>,
-    /// Makes one-time codes when asked: base32, or an otpauth:// address.
+    /// Makes one-time codes: base32 or otpauth://…
     totp_secret: Option<Secret>,
     /// Answers to other prompts at login: text or /regex/ -> answer.
     login_responses: Option<IndexMap<String, Secret>>,
-    /// Try the SSH agent's keys. Default: only if nothing else is given.
+    /// Try the SSH agent's keys. Default: if nothing else is given.
     agent: Option<bool>,
     /// 22 by default.
     #[schemars(range(min = 1))]
@@ -56,7 +56,7 @@ struct Add {
     jump: Option<String>,
     /// Host of ~/.ssh/config that tells the rest.
     ssh_config_host: Option<String>,
-    /// Send commands exactly as they are and nothing else, for network devices and forced commands. They stop by SSH signals only.
+    /// Send commands exactly as they are and nothing else: for network devices and forced commands.
     plain: Option<bool>,
     /// Refuse what runs or changes something there.
     readonly: Option<bool>,
@@ -218,7 +218,7 @@ pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
 
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Add a server, or replace the one with this alias. Without keyPath or password the SSH agent's keys are tried.
+    /// Add a server, or replace the one with this alias.
     #[tool(
         title = "Add a server",
         annotations(

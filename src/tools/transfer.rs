@@ -47,7 +47,7 @@ struct Transfers {
     alias: String,
     /// upload to the server, or download from it.
     direction: Direction,
-    /// Sources may be patterns with *, ?, [..], {a,b}, **; their matches go into the target directory.
+    /// Sources may be patterns (*, ?, [..], {a,b}, **); matches go into the target directory.
     files: Vec<Entry>,
     /// Remind after so many seconds.
     rappel: Option<Seconds>,
@@ -78,7 +78,7 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Copy a file or directory over SFTP. Missing directories are made, existing files replaced. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
+    /// Copy a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
     #[tool(
         title = "Transfer a file or directory",
         annotations(
@@ -125,7 +125,7 @@ impl Orchestrator {
             &*self.attend(&call, &job, Patience::of(background)).await?,
         ))
     }
-    /// Copy several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
+    /// Copy several files, directories or patterns. Directories below a pattern's fixed part are kept.
     #[tool(
         title = "Transfer several files",
         annotations(

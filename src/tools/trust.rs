@@ -19,7 +19,7 @@ use crate::store::blocking;
 struct Trust {
     /// Server alias.
     alias: String,
-    /// SHA256:… of the key to accept, as the server's owner gave it. Left out: only show the keys.
+    /// SHA256:… of the key to accept, from the server's owner. Left out: only show.
     fingerprint: Option<String>,
 }
 
@@ -35,7 +35,7 @@ struct Answer {
 
 #[tool_router(router = trust_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Show the host keys that a server presents, or accept exactly the one with the given fingerprint, in the place of the known one. Compare it with the server's own first; never take it from an error message alone.
+    /// Show a server's host keys, or accept the one with this fingerprint in the place of the known one. Have its owner confirm it; never take it from an error message alone.
     #[tool(
         title = "Trust a host key",
         annotations(
