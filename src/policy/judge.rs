@@ -154,7 +154,7 @@ impl<'p> Judge<'p> {
         self.spend(1 + length / 256 + call.words.len() * (places - 1) / 4)?;
         let called = Called::of(call);
         let (asks, tries) = (call.is_question(), call.is_trial());
-        let spared = |rule: &Pattern| !rule.is_about_any() && (asks || tries && rule.is_complete());
+        let spared = |rule: &Pattern| (asks || tries && rule.is_complete()) && !rule.is_about_any();
         let mut rules = self.block.iter().filter(|rule| !spared(rule));
         let Some(rule) = rules.find(|rule| rule.blocks(call, &called)) else {
             return Ok(());
