@@ -215,7 +215,7 @@ impl Practice {
         count += more;
         findings.extend(others);
         if findings.is_empty() {
-            let place = self.vault.place();
+            let place = self.vault.sealing_place();
             findings.push(Finding::good(
                 "secrets",
                 format!("{count} stored; encrypted with the key in {place}"),

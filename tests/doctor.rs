@@ -121,10 +121,17 @@ async fn all_is_well() {
     report.assert_good("audit trail", "6 lines in order");
     report.assert_good("keyed", "host key SHA256:");
     report.assert_good("locked", "logged in");
-    // Where there is nothing yet, nothing is wrong.
+    // Where there is nothing yet, nothing is wrong, and no keyring is said to keep what it does not.
     let new = directory();
-    let report = Report::of(&new.path().join("not there"), &[]).await;
+    let new = new.path().join("not there");
+    let no_keyring = [
+        ("MCP_KEYRING", "true"),
+        ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere"),
+    ];
+    let report = Report::of(&new, &no_keyring).await;
     assert!(report.is_well, "{}", report.text);
+    report.assert_good("secrets", new.join("secret.key").to_str().unwrap());
+    report.assert_good("secrets", "there is no keyring here");
 }
 
 #[tokio::test]

@@ -111,6 +111,20 @@ impl Keys {
         }
     }
 
+    /// Where the key is that `for_sealing` takes, or would make: the keyring only where one answers. May
+    /// block on somebody who is asked to unlock it.
+    pub(super) fn sealing_place(&self) -> String {
+        let place = self.place();
+        let says_keyring = self.0.own.is_none() && self.0.has_keyring && !self.0.file.exists();
+        if says_keyring && !keyring::answers() {
+            return format!(
+                "{}, which is made when it is needed: there is no keyring here",
+                self.0.file.display()
+            );
+        }
+        place
+    }
+
     /// The key for what is encrypted from now on. A key file that is there goes before the keyring: it
     /// was made where there was no keyring, and other processes may see none still.
     pub(super) fn for_sealing(&self) -> Result<Key, Error> {
@@ -235,6 +249,12 @@ mod keyring {
 
     pub(super) fn get() -> Option<Key> {
         read(&entry()?)
+    }
+
+    /// Whether there is one that answers.
+    pub(super) fn answers() -> bool {
+        let answer = entry().map(|entry| entry.get_password());
+        matches!(answer, Some(Ok(_) | Err(Error::NoEntry)))
     }
 
     /// The key, made where there is none; `None` without a keyring that keeps it.

@@ -26,9 +26,10 @@ impl Vault {
         Self(Keys::new(data_dir, key, keyring))
     }
 
-    /// Where the key is, in words.
-    pub fn place(&self) -> String {
-        self.0.place()
+    /// Where the key is that secrets are encrypted with from now on, in words. May block on somebody who
+    /// is asked to unlock a keyring.
+    pub fn sealing_place(&self) -> String {
+        self.0.sealing_place()
     }
 
     /// Whether a secret stands in clear.
