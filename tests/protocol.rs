@@ -125,6 +125,38 @@ async fn nothing_that_is_sent_ends_it_and_everything_malformed_is_answered() {
 }
 
 #[tokio::test]
+async fn a_second_handshake_leaves_the_session_as_it_is() {
+    let data = directory();
+    for version in ["2025-06-18", "2025-11-25", "2026-07-28", "2099-01-01"] {
+        let mut process = spawn(&data);
+        process.initialize("2025-06-18").await;
+        let again = process.initialize(version).await;
+        assert!(again["result"]["protocolVersion"].is_string(), "{again}");
+        process
+            .send(r#"{"jsonrpc": "2.0", "id": 5, "method": "ping"}"#)
+            .await;
+        let pong = process.answer(5).await;
+        assert_eq!(pong["result"], json!({}), "after {version}: {pong}");
+        let listed = process.call(6, "server_list", json!({})).await;
+        assert_eq!(listed["result"]["isError"], false, "after {version}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_has_an_id_also_where_none_could_be_read() {
+    let data = directory();
+    let mut process = spawn(&data);
+    process.initialize("2025-06-18").await;
+    for line in ["{", "[]", "7", r#"{"jsonrpc": "2.0"}"#] {
+        process.send(line).await;
+        let answer = process.receive().await;
+        assert!(answer["error"]["code"].is_number(), "{line}: {answer}");
+        let id = answer.as_object().unwrap().get("id");
+        assert_eq!(id, Some(&Value::Null), "{line}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_check_of_an_api_reports_progress() {
     let (data, sshd) = (directory(), Sshd::start());
     let http = Http::start(None).await;

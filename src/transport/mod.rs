@@ -218,7 +218,7 @@ enum Judged {
 #[derive(Serialize)]
 struct Refusal {
     jsonrpc: JsonRpcVersion2_0,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Null where none could be read (JSON-RPC 2.0, section 5).
     id: Option<Box<RawValue>>,
     error: ErrorData,
 }
