@@ -47,13 +47,10 @@ async fn help_and_version_and_a_clear_word_for_anything_unknown() {
 #[tokio::test]
 async fn it_ends_in_good_order() {
     for how in ["end of input", "INT", "TERM"] {
-        let (sshd, data) = (Sshd::start(), directory());
-        let mut command = binary();
-        command
-            .arg(format!("--data-dir={}", data.path().display()))
-            .arg("--sync-timeout=0.2");
-        let mut process = RawProcess::spawn(command);
-        process.initialize("2025-06-18").await;
+        let (sshd, data, said) = (Sshd::start(), directory(), directory());
+        let said = said.path().join("stderr");
+        let settings = [("MCP_SYNC_TIMEOUT_S", "0.2")];
+        let mut process = RawProcess::serving(data.path(), &settings, &said).await;
         process.call(1, "server_add", sshd.login("web1")).await;
         let handed = process
             .call(2, "task_exec", json!({"alias": "web1", "cmd": "sleep 4"}))
@@ -82,6 +79,10 @@ async fn it_ends_in_good_order() {
             (&json!("crashed"), &json!(true)),
             "{how}"
         );
+        // The log tells the same story.
+        let said = std::fs::read_to_string(said).unwrap();
+        assert!(!said.contains("was lost"), "{how}: {said}");
+        assert!(record["error"].as_str().unwrap().contains("was stopped at"));
         let log = || std::fs::read_to_string(sshd.directory.path().join("log")).unwrap();
         crate::helper::eventually("sshd sees the goodbye", || {
             log().contains("Received disconnect") || log().contains("Disconnected from")

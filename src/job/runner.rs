@@ -319,17 +319,13 @@ impl Jobs {
         } else {
             job.created_at.elapsed()
         });
-        if let Some(error) = &job.error {
-            tracing::warn!(
-                "task {} on `{}` is {}: {error}",
-                job.id,
-                job.alias,
-                job.status
-            );
-        } else {
-            tracing::debug!("task {} on `{}` is {}", job.id, job.alias, job.status);
-        }
         let stands = self.0.queue.put(job.shortened());
+        // What stands in the queue: a job that was given up already ends by that, and not by what followed.
+        let (id, alias, status) = (&stands.id, &stands.alias, stands.status);
+        match &stands.error {
+            Some(error) => tracing::warn!("task {id} on `{alias}` is {status}: {error}"),
+            None => tracing::debug!("task {id} on `{alias}` is {status}"),
+        }
         if stands.status == job.status {
             // Whoever waits gets all that was kept in memory.
             return Arc::new(job);

@@ -239,7 +239,25 @@ impl Heard {
 
 /// What bytes say, in a line.
 fn words(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_WORDS)]);
+    // A packet may follow what is printed: its length begins with a NUL.
+    let printed = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = String::from_utf8_lossy(&printed[..printed.len().min(LONGEST_WORDS)]);
     let text = readable(&text);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_end_where_a_packet_begins() {
+        let together = b"Welcome to\n  web1\r\n\0\0\x01\x1f\x02\0\0\0\x03fsync@openssh.com";
+        assert_eq!(words(together), "Welcome to web1");
+        assert_eq!(words(b"\0\0\0\x05\x02"), "");
+        assert_eq!(
+            words("é".repeat(LONGEST_WORDS).as_bytes()).chars().count(),
+            LONGEST_WORDS / 2
+        );
+    }
 }
