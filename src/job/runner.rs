@@ -322,9 +322,10 @@ impl Jobs {
         let stands = self.0.queue.put(job.shortened());
         // What stands in the queue: a job that was given up already ends by that, and not by what followed.
         let (id, alias, status) = (&stands.id, &stands.alias, stands.status);
-        match &stands.error {
-            Some(error) => tracing::warn!("task {id} on `{alias}` is {status}: {error}"),
-            None => tracing::debug!("task {id} on `{alias}` is {status}"),
+        if let Some(error) = &stands.error {
+            tracing::warn!("task {id} on `{alias}` is {status}: {error}");
+        } else {
+            tracing::debug!("task {id} on `{alias}` is {status}");
         }
         if stands.status == job.status {
             // Whoever waits gets all that was kept in memory.
