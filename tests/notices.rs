@@ -146,7 +146,11 @@ const PHONE: Words = Words {
 };
 
 async fn asking(questions: &[Question]) -> Stage {
-    let stage = Stage::set().await;
+    let stage = Stage::set_with(|settings| {
+        // An answer lies in a file that is not in a home directory.
+        settings.allow_cmd_secrets = true;
+    })
+    .await;
     stage.server.say(PHONE);
     stage.server.ask(Dialogue {
         turn: Turn::Second,

@@ -45,7 +45,10 @@ impl Scene {
 
     fn login(&self, field: &str, reference: &str) -> Value {
         let mut login = login("web1", self.server.address().port());
-        login[field] = reference.into();
+        login[field] = match field {
+            "loginResponses" => json!({"Code": reference}),
+            _ => reference.into(),
+        };
         login
     }
 
@@ -95,7 +98,7 @@ async fn only_a_person_refers_to_commands_and_to_files_that_are_not_theirs() {
         "sealed:v1:00000000:AAAA".to_owned(),
     ];
     for reference in &refused {
-        for field in ["password", "passphrase", "totpSecret"] {
+        for field in ["password", "passphrase", "totpSecret", "loginResponses"] {
             let add = client
                 .call("server_add", scene.login(field, reference))
                 .await;

@@ -128,6 +128,27 @@ impl From<&Server> for Shown {
 /// The configured servers of one data directory.
 pub type Servers = Catalogue<Server>;
 
+/// The parameter that answers at login stand in.
+pub const RESPONSES: &str = "loginResponses";
+
+impl Server {
+    /// Its secrets, each with the parameter of `server_add` that gives it: those of [`Entry::secrets`].
+    pub fn named_secrets(&self) -> Vec<(&'static str, &Secret)> {
+        let single = [
+            ("passphrase", &self.passphrase),
+            ("password", &self.password),
+            ("totpSecret", &self.totp_secret),
+        ];
+        let single = single
+            .into_iter()
+            .filter_map(|(name, secret)| Some((name, secret.as_ref()?)));
+        let responses = self.login_responses.iter().flat_map(IndexMap::values);
+        single
+            .chain(responses.map(|answer| (RESPONSES, answer)))
+            .collect()
+    }
+}
+
 impl Entry for Server {
     const FILE: &'static str = "servers.json";
     const NOUN: &'static str = "server";
@@ -176,6 +197,27 @@ mod tests {
             password: Some(Secret::from("env:WEB1_PASSWORD")),
             ..Server::default()
         }
+    }
+
+    #[test]
+    fn no_secret_lacks_the_parameter_that_gives_it() {
+        let mut server: Server = serde_json::from_value(serde_json::json!({
+            "host": "h", "user": "u", "passphrase": "one", "password": "two", "totpSecret": "three",
+            "loginResponses": {"Code": "four", "Passcode": "five"},
+        }))
+        .unwrap();
+        let all = server.clone();
+        let named: Vec<_> = all
+            .named_secrets()
+            .into_iter()
+            .map(|(_, secret)| secret)
+            .collect();
+        let held: Vec<_> = server
+            .secrets()
+            .into_iter()
+            .map(|secret| &*secret)
+            .collect();
+        assert_eq!((named.len(), named), (5, held));
     }
 
     #[test]

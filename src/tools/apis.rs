@@ -230,9 +230,11 @@ impl Orchestrator {
     /// Refuses secrets that only a person may refer to, unless the same API has them already.
     async fn may_give_keys(&self, alias: &str, api: &Api) -> Result<(), Error> {
         let given = [
-            ("api_key", api.api_key.clone()),
-            ("htpasswd_pass", api.htpasswd_pass.clone()),
+            ("api_key", &api.api_key),
+            ("htpasswd_pass", &api.htpasswd_pass),
         ];
+        let given = given.into_iter();
+        let given = given.filter_map(|(name, secret)| Some((name, secret.clone()?)));
         let mut parted = api.clone();
         parted.part_secrets();
         let mut kept = Vec::new();
@@ -243,7 +245,7 @@ impl Orchestrator {
                 kept.clear();
             }
         }
-        self.may_give(Api::FILE, given, kept).await
+        self.may_give(Api::FILE, given.collect(), kept).await
     }
 
     async fn check(

@@ -23,10 +23,10 @@ struct Given {
 impl Orchestrator {
     /// Refuses secrets that are too long, or that only a person may refer to. `kept` has those that
     /// stand in the entry already.
-    pub(super) async fn may_give<const N: usize>(
+    pub(super) async fn may_give(
         &self,
         file: &'static str,
-        secrets: [(&'static str, Option<Secret>); N],
+        secrets: Vec<(&'static str, Secret)>,
         kept: Vec<Secret>,
     ) -> Result<(), Error> {
         let given = Given {
@@ -37,10 +37,7 @@ impl Orchestrator {
         };
         blocking(move || {
             let mut secrets = secrets.iter();
-            secrets.try_for_each(|(name, secret)| match secret {
-                Some(secret) => given.check(name, secret),
-                None => Ok(()),
-            })
+            secrets.try_for_each(|(name, secret)| given.check(name, secret))
         })
         .await
     }

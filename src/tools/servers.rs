@@ -14,7 +14,7 @@ use crate::secret::{Secret, Vault, rarity};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
 use crate::ssh::{Charset, check_prompt, check_totp, has_agent};
-use crate::store::servers::{Server, Shown};
+use crate::store::servers::{RESPONSES, Server, Shown};
 use crate::store::{Entry, blocking};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -175,20 +175,19 @@ impl Add {
     }
 }
 
-fn secrets_of(server: &Server) -> [(&'static str, Option<Secret>); 3] {
-    [
-        ("password", server.password.clone()),
-        ("passphrase", server.passphrase.clone()),
-        ("totpSecret", server.totp_secret.clone()),
-    ]
+fn secrets_of(server: &Server) -> Vec<(&'static str, Secret)> {
+    let secrets = server.named_secrets().into_iter();
+    secrets
+        .map(|(name, secret)| (name, secret.clone()))
+        .collect()
 }
 
-/// What somebody has to know of secrets that cannot be kept out of all texts.
-fn warnings(
-    secrets: impl IntoIterator<Item = (&'static str, Option<Secret>)>,
-) -> impl Iterator<Item = String> {
-    secrets.into_iter().filter_map(|(name, secret)| {
-        let secret = secret.filter(Vault::is_clear)?;
+/// What somebody has to know of secrets that cannot be kept out of all texts. An answer at login is often
+/// a digit or a word that is none.
+fn warnings(secrets: Vec<(&'static str, Secret)>) -> impl Iterator<Item = String> {
+    let secrets = secrets.into_iter();
+    let secrets = secrets.filter(|(name, secret)| *name != RESPONSES && Vault::is_clear(secret));
+    secrets.filter_map(|(name, secret)| {
         let warning = rarity(secret.expose()).warning()?;
         Some(format!("the {name} {warning}"))
     })
@@ -300,7 +299,7 @@ impl Orchestrator {
                 && (&kept.jump, &kept.ssh_config_host) == (&server.jump, &server.ssh_config_host)
         };
         let kept = kept.filter(is_same).map(|kept| secrets_of(&kept));
-        let kept = kept.into_iter().flatten().filter_map(|(_, kept)| kept);
+        let kept = kept.into_iter().flatten().map(|(_, kept)| kept);
         self.may_give(Server::FILE, secrets_of(server), kept.collect())
             .await
     }
