@@ -42,9 +42,10 @@ impl Guard {
         let keys = servers.iter().map(async |(name, server)| {
             let mut known = self.pool.known_keys(name, server).await.unwrap_or_default();
             if known.is_empty() {
-                let asked = timeout(SHOWS_WITHIN, self.asked(name, server)).await;
-                known = asked.ok().and_then(Result::ok).unwrap_or_default();
-                self.asked.note(name, server, &known);
+                match timeout(SHOWS_WITHIN, self.asked(name, server)).await {
+                    Ok(Ok(keys)) => known = keys,
+                    Ok(Err(_)) | Err(_) => self.asked.note(name, server, &[]),
+                }
             }
             (name.clone(), known)
         });
