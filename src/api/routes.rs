@@ -207,7 +207,7 @@ impl Routes {
     }
 }
 
-/// What comes of a request whose certificate cannot be judged: rustls panics where it is before 1970.
+/// The answer to a request whose certificate cannot be judged: rustls panics where the clock is before 1970.
 fn untimely(request: &Request) -> Option<Outcome> {
     let is_early = SystemTime::now() < SystemTime::UNIX_EPOCH;
     (is_early && request.url.scheme() == "https").then(|| {

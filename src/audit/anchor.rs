@@ -1,4 +1,4 @@
-//! What the trail has to end with, kept apart from it.
+//! The anchor: the count of the trail's lines and the hash of the last, kept apart from the trail.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ pub(super) const ANCHOR_FILE: &str = "audit.anchor";
 /// in two, and which needs no further room on the disk.
 const SIZE: usize = 768;
 
-/// How many lines were written, and the hash of the last.
+/// The count of the lines that were written, and the hash of the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Anchor {
     /// Every line that was ever written, those of removed files too.
@@ -26,7 +26,7 @@ pub(super) struct Anchor {
     pub(super) last: String,
     /// The length of the file with that line in it: where it has another one, somebody else wrote.
     pub(super) length: u64,
-    /// What went with the files that were removed because there were many.
+    /// The lines of the files that rotation removed.
     pub(super) removed: Removed,
     /// When a trail that was there already got its anchor.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -46,7 +46,7 @@ pub(super) struct Removed {
 pub struct Adopted {
     /// When the anchor was made.
     pub time: Timestamp,
-    /// How many lines there were.
+    /// The count of the lines at that time.
     pub lines: u64,
 }
 
@@ -88,7 +88,7 @@ impl Anchor {
     }
 }
 
-/// Whether a file is there. What is no file, such as a device that swallows all, is an error.
+/// Tells whether a regular file is there. Anything else, such as a device, is an error.
 pub(super) fn is_regular(path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(facts) if facts.is_file() => Ok(true),

@@ -1,4 +1,4 @@
-//! What the lines say of a call.
+//! The two lines of a call: before it acts and after.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,7 +35,7 @@ const NAMES: &[&str] = &[
 #[serde(rename_all = "camelCase")]
 pub(super) struct Begun {
     event: &'static str,
-    /// What the line of its end has as well.
+    /// The identifier that both lines of a call share.
     pub(super) call: String,
     /// When it came.
     pub(super) time: Timestamp,
@@ -125,7 +125,7 @@ impl Begun {
 }
 
 impl Outcome {
-    /// What is known without an answer.
+    /// An outcome that is known without an answer.
     pub fn named(word: &str) -> Self {
         Self {
             outcome: word.to_owned(),

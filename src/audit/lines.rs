@@ -17,10 +17,10 @@ pub(super) struct Line {
     pub(super) number: usize,
     /// The hash of its bytes, without its end.
     pub(super) hash: String,
-    /// Where it begins, and where the next one does.
+    /// The offsets of its first byte and of the next line.
     pub(super) start: u64,
     pub(super) end: u64,
-    /// Whether its end is there.
+    /// Tells whether its newline is there.
     pub(super) is_finished: bool,
     /// What it says of itself; `None` if it is no line of the trail.
     pub(super) link: Option<Link>,
