@@ -2,16 +2,21 @@
 
 use std::borrow::Cow;
 
+/// The first whole characters of a text, at most `most` bytes of it.
+pub(crate) fn first(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// The beginning of a text, at most `most` bytes of it, with an ellipsis where something is missing.
 pub(crate) fn beginning(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
         return Cow::Borrowed(text);
     }
-    let mut end = most;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    Cow::Owned(format!("{}…", &text[..end]))
+    Cow::Owned(format!("{}…", first(text, most)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::text::beginning;
+
 /// Bytes of a text; a longer one is told by its beginning.
 pub(super) const LONGEST_TEXT: usize = 2048;
 /// Bytes of a name.
@@ -10,7 +12,7 @@ pub(super) const LONGEST_NAME: usize = 256;
 const BUDGET: usize = 32 * 1024;
 /// Arguments within arguments.
 const DEEPEST: usize = 32;
-/// What follows a name or a value in JSON: quotes, colon, comma.
+/// The bytes of JSON around a name or a value: quotes, colon, comma.
 const AROUND: usize = 6;
 
 /// The value, shortened to what a line has room for.
@@ -24,12 +26,7 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
-    format!(
-        "{}… ({} bytes)",
-        &text[..end.unwrap_or_default()],
-        text.len()
-    )
+    format!("{} ({} bytes)", beginning(text, most), text.len())
 }
 
 fn within(value: &Value, left: &mut usize, depth: usize) -> Value {

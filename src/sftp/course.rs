@@ -222,8 +222,6 @@ impl<C: Course> Trip<'_, C> {
                 return Err(Instead::because(extras.hindrance().unwrap_or_default()));
             }
         }
-        // Directories may have become links meanwhile.
-        self.stay_inside(part).await?;
         Ok(length)
     }
 
@@ -242,8 +240,9 @@ impl<C: Course> Trip<'_, C> {
         Ok(())
     }
 
-    /// Refuses a file of this machine that does not lie where it may, once links are followed.
-    pub(super) async fn stay_inside(&self, part: &PartOf<C>) -> io::Result<()> {
+    /// Refuses a file of this machine that does not lie where it may, before anything is sent or made for
+    /// it. What becomes of its name later is judged where it is opened.
+    async fn stay_inside(&self, part: &PartOf<C>) -> io::Result<()> {
         let (here, _) = C::here_and_there(&self.way.from, &part.target);
         self.conditions.roots.check_file(here).await
     }

@@ -106,7 +106,6 @@ impl Course for Session {
         content: &Path,
         record: &Record,
     ) -> io::Result<()> {
-        trip.stay_inside(part).await?;
         let mut was = Part {
             mode: record.mode,
             modified: record.modified,

@@ -128,18 +128,23 @@ pub(super) async fn unless_cancelled<T>(
 pub(super) async fn local_sum(roots: &Roots, path: &Path, length: u64) -> io::Result<String> {
     let (roots, path) = (roots.clone(), path.to_owned());
     blocking(move || {
-        let mut file = open_at(&roots, &path, 0)?.take(length);
-        let mut sum = Sha256::new();
-        let mut block = vec![0; BLOCK];
-        loop {
-            let read = file.read(&mut block)?;
-            if read == 0 {
-                return Ok(digits(&sum.finalize()));
-            }
-            sum.update(&block[..read]);
-        }
+        let (_, sum) = sum(&mut open_at(&roots, &path, 0)?.take(length))?;
+        Ok(sum)
     })
     .await
+}
+
+/// The length and the SHA-256 of what is left to read.
+pub(super) fn sum(content: &mut impl Read) -> io::Result<(u64, String)> {
+    let (mut length, mut sum, mut block) = (0, Sha256::new(), vec![0; BLOCK]);
+    loop {
+        let read = content.read(&mut block)?;
+        if read == 0 {
+            return Ok((length, digits(&sum.finalize())));
+        }
+        length += read as u64;
+        sum.update(&block[..read]);
+    }
 }
 
 /// The SHA-256 of the first `length` bytes of a file on the server: computed there, or else, and where

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 /// What stays free of a file system, at most.
 #[cfg(unix)]
@@ -23,6 +24,18 @@ pub(super) fn check(file: &File, more: usize) -> io::Result<()> {
     let words =
         format!("no space left on this machine: {free} bytes are free, and {reserve} stay so");
     Err(io::Error::new(io::ErrorKind::StorageFull, words))
+}
+
+/// The bytes that a directory's file system still takes from this user, where that is known.
+#[cfg(unix)]
+pub(super) fn of(directory: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(directory).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(not(unix))]
+pub(super) fn of(_: &Path) -> Option<u64> {
+    None
 }
 
 /// Elsewhere the write itself tells.

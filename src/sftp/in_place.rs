@@ -59,7 +59,6 @@ impl<C: Course> Trip<'_, C> {
         self.tried.set_begun(adopted.is_some());
         let beside = part.path.clone();
         let part = part.in_place();
-        self.stay_inside(&part).await?;
         let kept = match adopted {
             Some(kept) => Some(kept),
             None => unless_cancelled(conditions, self.keep(&part)).await?,

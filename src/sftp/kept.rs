@@ -5,16 +5,17 @@
 //! record that nobody holds the lock of was left by a process that is gone, or by a line that was lost.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::file::BLOCK;
+use super::file::sum;
+use super::free_space;
 use crate::hex::digits;
-use crate::store::private;
+use crate::store::{make_private, private, write_durably};
 use crate::time::Timestamp;
 
 /// Its name in the data directory.
@@ -129,8 +130,7 @@ impl Keeper {
 
     /// Begins to keep what is at a place. What is dropped without an end is swept.
     pub(super) fn begin(&self, place: Place, length: u64) -> io::Result<Keeping> {
-        let made = fs::create_dir_all(&self.directory).and_then(|()| restrict(&self.directory));
-        made.map_err(|error| {
+        make_private(&self.directory).map_err(|error| {
             let directory = self.directory.display();
             let reason = format!("old contents cannot be kept in `{directory}`: {error}");
             io::Error::new(error.kind(), reason)
@@ -162,7 +162,7 @@ impl Keeper {
     }
 
     fn check_room(&self, length: u64) -> io::Result<()> {
-        match free(&self.directory) {
+        match free_space::of(&self.directory) {
             Some(room) if room < length.saturating_add(RESERVE) => Err(io::Error::new(
                 io::ErrorKind::StorageFull,
                 format!(
@@ -172,19 +172,6 @@ impl Keeper {
             )),
             _ => Ok(()),
         }
-    }
-}
-
-/// The length and the SHA-256 of what is left to read.
-fn sum(content: &mut File) -> io::Result<(u64, String)> {
-    let (mut size, mut sum, mut block) = (0, Sha256::new(), vec![0; BLOCK]);
-    loop {
-        let read = content.read(&mut block)?;
-        if read == 0 {
-            return Ok((size, digits(&sum.finalize())));
-        }
-        size += read as u64;
-        sum.update(&block[..read]);
     }
 }
 
@@ -229,24 +216,14 @@ impl Keeping {
             mode,
             modified,
         };
-        write(&self.path.with_extension("json"), &record)?;
+        let json = self.path.with_extension("json");
+        write_durably(&json, &serde_json::to_vec_pretty(&record)?)?;
         Ok(Kept {
             record,
             path: self.path,
             lock: self.lock,
         })
     }
-}
-
-fn write(path: &Path, record: &Record) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    let options = options.create(true).truncate(true).write(true);
-    let mut file = private(options).open(&new)?;
-    file.write_all(&serde_json::to_vec_pretty(record)?)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_directory(path)
 }
 
 /// A content that is kept. Dropping it leaves it to be found.
@@ -343,41 +320,10 @@ fn is_at(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
-#[cfg(unix)]
-fn restrict(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
-}
-
-#[cfg(not(unix))]
-fn restrict(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// The bytes that a directory's file system still takes from this user.
-#[cfg(unix)]
-fn free(directory: &Path) -> Option<u64> {
-    let facts = rustix::fs::statvfs(directory).ok()?;
-    Some(facts.f_frsize.saturating_mul(facts.f_bavail))
-}
-
-#[cfg(not(unix))]
-fn free(_: &Path) -> Option<u64> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn place(path: &str) -> Place {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::charset::Charset;
 use crate::readable::{is_binary, readable, sample, whole_sequences};
+use crate::text;
 
 /// Bytes kept of the beginning. With [`TAIL`], what a model can usefully read in one answer.
 pub const HEAD: usize = 16 * 1024;
@@ -143,7 +144,7 @@ impl Captured {
         let tail = &tail[charset.cut_at_start(tail)..];
         let [before, after] = [head, tail].map(|end| charset.decode(end).text);
         let [before, after] = [readable(&before), readable(&after)];
-        let (first, last) = (beginning(&before, HEAD), ending(&after, TAIL));
+        let (first, last) = (text::first(&before, HEAD), ending(&after, TAIL));
         let not_shown = before.len() - first.len() + after.len() - last.len();
         let left_out = self.total - (head.len() + tail.len()) as u64 + not_shown as u64;
         (joined(first, left_out, ALL, last), left_out)
@@ -160,18 +161,13 @@ fn shortened(text: &str) -> (String, u64) {
     if text.len() <= HEAD + TAIL {
         return (text.to_owned(), 0);
     }
-    let (first, last) = (beginning(text, HEAD), ending(text, TAIL));
+    let (first, last) = (text::first(text, HEAD), ending(text, TAIL));
     let left_out = (text.len() - first.len() - last.len()) as u64;
     (joined(first, left_out, ALL, last), left_out)
 }
 
 fn joined(first: &str, left_out: u64, kept: &str, last: &str) -> String {
     format!("{first}{MARK}{left_out}{MARK_MIDDLE}{kept}{MARK_END}{last}")
-}
-
-/// The first whole characters of a text.
-fn beginning(text: &str, most: usize) -> &str {
-    &text[..whole_characters(&text.as_bytes()[..text.len().min(most)])]
 }
 
 /// The last whole characters of a text.
@@ -188,7 +184,7 @@ pub fn abridge(text: &str, most: usize) -> String {
     }
     let middle = left_out_in(text);
     let (before, left_out, kept, after) = middle.unwrap_or((text, 0, ALL, text));
-    let (first, last) = (beginning(before, most / 2), ending(after, most / 2));
+    let (first, last) = (text::first(before, most / 2), ending(after, most / 2));
     let length = match middle {
         Some(_) => (before.len() + after.len()) as u64 + left_out,
         None => text.len() as u64,

@@ -79,11 +79,14 @@ impl DataDirectory {
     }
 }
 
-/// Makes a directory, readable by its owner alone.
 fn prepare(path: &Path) -> Result<(), Error> {
-    let failed = |error: std::io::Error| Error::storage(path, "create", error);
-    std::fs::create_dir_all(path).map_err(failed)?;
-    restrict(path).map_err(failed)
+    make_private(path).map_err(|error| Error::storage(path, "create", error))
+}
+
+/// Makes a directory, readable by its owner alone.
+pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(path)?;
+    restrict(path)
 }
 
 #[cfg(unix)]

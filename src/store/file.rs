@@ -160,24 +160,24 @@ impl JsonFile {
         }
     }
 
-    /// Writes a sibling, makes it durable, and renames it over the file. Only with the lock held: the
-    /// sibling's name is always the same, so that what a killed process leaves is used by the next.
-    fn write_durably(&self, bytes: &[u8]) -> io::Result<()> {
-        let new = self.sibling("new");
-        let mut file =
-            private(OpenOptions::new().create(true).truncate(true).write(true)).open(&new)?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        if let Err(error) = written.and_then(|()| fs::rename(&new, &self.path)) {
-            // On a full disk it would only be in the way.
-            let _ = fs::remove_file(&new);
-            return Err(error);
-        }
-        sync_directory(self.path.parent().unwrap_or(Path::new(".")))
-    }
-
     fn sibling(&self, extension: &str) -> PathBuf {
         sibling(&self.path, extension)
     }
+}
+
+/// Writes a sibling, makes it durable, and renames it over the file. Only with a lock held: the sibling's
+/// name is always the same, so that what a killed process leaves is used by the next.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = sibling(path, "new");
+    let mut file =
+        private(OpenOptions::new().create(true).truncate(true).write(true)).open(&new)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| fs::rename(&new, path)) {
+        // On a full disk it would only be in the way.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 
 /// The file beside `path` that has its whole name, and after it a dot and `extension`.
@@ -231,7 +231,7 @@ impl Locked<'_> {
                 Parsed::Good(value) => {
                     // In its place again, or the next reader would find nothing there.
                     fs::read(backup)
-                        .and_then(|bytes| file.write_durably(&bytes))
+                        .and_then(|bytes| write_durably(&file.path, &bytes))
                         .map_err(|error| Error::storage(&file.path, "restore", &error))?;
                     Some(value)
                 }
@@ -263,7 +263,7 @@ impl Locked<'_> {
             if let Some(backup) = &file.backup {
                 keep_backup(&file.path, backup)?;
             }
-            file.write_durably(&bytes)
+            write_durably(&file.path, &bytes)
         };
         write().map_err(|error| Error::storage(&file.path, "write", &error))?;
         Ok(file.signature())
