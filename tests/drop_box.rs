@@ -36,11 +36,8 @@ async fn what_a_server_does_not_tell_is_not_needed_in_place() {
             let error = client
                 .call("task_transfer", arguments(&from, &to, false))
                 .await;
-            let error = error.error("TRANSFER_FAILED");
-            let reason = error["details"]["failedFiles"][0]["error"]
-                .as_str()
-                .unwrap();
-            assert!(reason.contains("`inPlace: true`"), "{requests}: {error}");
+            let reason = error.failed_file();
+            assert!(reason.contains("`inPlace: true`"), "{requests}: {reason}");
             let ended = client
                 .call("task_transfer", arguments(&from, &to, true))
                 .await

@@ -109,12 +109,9 @@ async fn a_failure_in_the_middle_puts_the_old_content_back() {
         let failed = client
             .call("task_transfer", arguments(direction, &from, &to))
             .await;
-        let error = failed.error("TRANSFER_FAILED");
-        let reason = error["details"]["failedFiles"][0]["error"]
-            .as_str()
-            .unwrap();
-        assert!(reason.contains("its old content was put back"), "{error}");
-        assert!(reason.to_lowercase().contains("no space left"), "{error}");
+        let reason = failed.failed_file();
+        assert!(reason.contains("its old content was put back"), "{reason}");
+        assert!(reason.to_lowercase().contains("no space left"), "{reason}");
         let after = to.metadata().unwrap();
         assert_eq!(std::fs::read(&to).unwrap(), old, "{direction}");
         assert_eq!((before.ino(), before.mode()), (after.ino(), after.mode()));
@@ -179,14 +176,8 @@ async fn what_a_killed_process_left_half_written_is_mended_by_the_next() {
             another.as_object_mut().unwrap().remove("inPlace");
             another["background"] = json!(true);
             let handed = client.call("task_transfer", another).await.ok();
-            let error = client
-                .wait(&handed.facts()["id"])
-                .await
-                .error("TRANSFER_FAILED");
-            let reason = error["details"]["failedFiles"][0]["error"]
-                .as_str()
-                .unwrap();
-            assert!(reason.contains("its old content was put back"), "{error}");
+            let reason = client.wait(&handed.facts()["id"]).await.failed_file();
+            assert!(reason.contains("its old content was put back"), "{reason}");
             assert_eq!(std::fs::read(&to).unwrap(), old, "{direction}");
         }
         assert!(kept(data.path()).is_empty());
@@ -219,11 +210,11 @@ async fn a_line_that_is_lost_leaves_the_old_content_to_be_found() {
             let [content] = &kept(stage.data.path())[..] else {
                 panic!("the old content is kept");
             };
-            let error = ended.error("TRANSFER_FAILED");
-            let reason = error["details"]["failedFiles"][0]["error"]
-                .as_str()
-                .unwrap();
-            assert!(reason.contains(&text(content)), "it is said where: {error}");
+            let reason = ended.failed_file();
+            assert!(
+                reason.contains(&text(content)),
+                "it is said where: {reason}"
+            );
             assert_eq!(std::fs::read(content).unwrap(), old);
             stage.server.set_fault(Fault::None);
             stage
@@ -259,15 +250,12 @@ async fn a_line_that_breaks_every_time_is_given_up_in_the_end() {
         eventually("it is being written", || length() > 4 * MIB as u64).await;
         stage.server.cut();
     }
-    let error = stage.client.wait(&id).await.error("TRANSFER_FAILED");
-    let reason = error["details"]["failedFiles"][0]["error"]
-        .as_str()
-        .unwrap();
-    assert!(reason.contains("again and again"), "{error}");
+    let reason = stage.client.wait(&id).await.failed_file();
+    assert!(reason.contains("again and again"), "{reason}");
     let [content] = &kept(stage.data.path())[..] else {
         panic!("the old content is kept");
     };
-    assert!(reason.contains(&text(content)), "{error}");
+    assert!(reason.contains(&text(content)), "{reason}");
     assert_eq!(std::fs::read(content).unwrap(), b"the old content");
 }
 
@@ -321,15 +309,12 @@ async fn what_is_not_put_back_as_it_was_is_not_said_to_be() {
         let mut arguments = arguments("upload", &from, &to);
         arguments["verify"] = json!(true);
         let failed = stage.client.call("task_transfer", arguments.clone()).await;
-        let error = failed.error("TRANSFER_FAILED");
-        let reason = error["details"]["failedFiles"][0]["error"]
-            .as_str()
-            .unwrap();
-        assert!(reason.contains("could not be put back"), "{error}");
+        let reason = failed.failed_file();
+        assert!(reason.contains("could not be put back"), "{reason}");
         let [content] = &kept(stage.data.path())[..] else {
             panic!("the old content is kept");
         };
-        assert!(reason.contains(&text(content)), "{error}");
+        assert!(reason.contains(&text(content)), "{reason}");
         assert_eq!(std::fs::read(content).unwrap(), old);
         stage.server.set_fault(Fault::None);
         let ended = stage.client.call("task_transfer", arguments).await.ok();
@@ -352,11 +337,8 @@ async fn what_cannot_be_kept_is_not_written() {
         let failed = client
             .call("task_transfer", arguments(direction, &from, &to))
             .await;
-        let error = failed.error("TRANSFER_FAILED");
-        let reason = error["details"]["failedFiles"][0]["error"]
-            .as_str()
-            .unwrap();
-        assert!(reason.contains("has to be kept in"), "{error}");
+        let reason = failed.failed_file();
+        assert!(reason.contains("has to be kept in"), "{reason}");
         assert_eq!(std::fs::read(&to).unwrap(), noise(20 * MIB), "{direction}");
     }
     assert!(kept(&disk.path().join("data")).is_empty());
@@ -385,13 +367,10 @@ async fn two_that_write_the_same_file_in_place_do_not_come_between_each_other() 
         .client
         .call("task_transfer", arguments("upload", &small, &to))
         .await;
-    let error = refused.error("TRANSFER_FAILED");
-    let reason = error["details"]["failedFiles"][0]["error"]
-        .as_str()
-        .unwrap();
+    let reason = refused.failed_file();
     assert!(
         reason.contains("another transfer is just writing it"),
-        "{error}"
+        "{reason}"
     );
     let ended = stage.client.wait(&id).await.ok();
     assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());

@@ -93,10 +93,7 @@ async fn a_pattern_that_only_directories_match_says_so() {
     std::fs::create_dir_all(stage.local("app/hollow")).unwrap();
     let pair = |name: &str| (stage.local(&format!("app/{name}")), stage.remote("got/"));
     let answer = several(&stage, "upload", &[pair("*")]).await;
-    let error = answer.error("TRANSFER_FAILED");
-    let reason = error["details"]["failedFiles"][0]["error"]
-        .as_str()
-        .unwrap();
+    let reason = answer.failed_file();
     assert!(
         reason.starts_with("no file matches; ")
             && reason.contains("2 directories (`hollow`, `src`)"),

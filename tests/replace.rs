@@ -628,15 +628,10 @@ async fn a_file_that_may_neither_be_replaced_nor_written_is_left_as_it_is() {
     std::fs::write(&to, "old").unwrap();
     chown(&to, Some(1234), Some(1235)).unwrap();
     set_mode(&to, 0o644);
-    let error = copy(&client, "upload", &from, &to)
-        .await
-        .error("TRANSFER_FAILED");
-    let reason = error["details"]["failedFiles"][0]["error"]
-        .as_str()
-        .unwrap();
+    let reason = copy(&client, "upload", &from, &to).await.failed_file();
     assert!(
         reason.starts_with("Permission denied (written in place: "),
-        "{error}"
+        "{reason}"
     );
     let facts = to.metadata().unwrap();
     assert_eq!((facts.uid(), facts.gid(), mode(&to)), (1234, 1235, 0o644));

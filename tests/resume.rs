@@ -264,15 +264,12 @@ async fn a_file_whose_checksums_differ_fails_and_replaces_nothing() {
             "alias": "web1", "direction": "upload", "local": stage.local("file"),
             "remote": stage.remote("target"), "verify": true,
         });
-        let error = stage
+        let reason = stage
             .client
             .call("task_transfer", arguments)
             .await
-            .error("TRANSFER_FAILED");
-        let reason = error["details"]["failedFiles"][0]["error"]
-            .as_str()
-            .unwrap();
-        assert!(reason.contains("checksums differ"), "{error}");
+            .failed_file();
+        assert!(reason.contains("checksums differ"), "{reason}");
         assert_eq!(std::fs::read(stage.remote("target")).unwrap(), b"old");
         assert_eq!(part_bytes(stage.home.path()), 0, "no litter");
     }

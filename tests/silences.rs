@@ -87,13 +87,10 @@ async fn no_request_may_go_without_an_answer_for_ever() {
         .await;
         let arguments = scene.arguments(direction, local, remote);
         let error = scene.client.call("task_transfer", arguments).await;
-        let error = error.error("TRANSFER_FAILED");
-        let reason = error["details"]["failedFiles"][0]["error"]
-            .as_str()
-            .unwrap();
+        let reason = error.failed_file();
         assert!(
             reason.contains("answered no SFTP request for"),
-            "{silent} {direction}: {error}"
+            "{silent} {direction}: {reason}"
         );
     }
 }

@@ -72,16 +72,10 @@ async fn they_are_no_target() {
                     "alias": "web1", "direction": direction, "local": text(local), "remote": text(remote),
                     "inPlace": in_place,
                 });
-                let error = client
-                    .call("task_transfer", arguments)
-                    .await
-                    .error("TRANSFER_FAILED");
-                let reason = error["details"]["failedFiles"][0]["error"]
-                    .as_str()
-                    .unwrap();
+                let reason = client.call("task_transfer", arguments).await.failed_file();
                 assert!(
                     reason.contains(&format!("is {what}, not a file")),
-                    "{direction}: {error}"
+                    "{direction}: {reason}"
                 );
                 assert!(is_untouched(target), "{}", target.display());
             }
@@ -170,16 +164,10 @@ async fn they_are_no_source() {
             let arguments = json!({
                 "alias": "web1", "direction": direction, "local": text(local), "remote": text(remote),
             });
-            let error = client
-                .call("task_transfer", arguments)
-                .await
-                .error("TRANSFER_FAILED");
-            let reason = error["details"]["failedFiles"][0]["error"]
-                .as_str()
-                .unwrap();
+            let reason = client.call("task_transfer", arguments).await.failed_file();
             assert!(
                 reason.contains(&format!("is {what}, not a file")),
-                "{error}"
+                "{reason}"
             );
         }
     }

@@ -158,11 +158,8 @@ async fn links_are_never_followed_out_of_the_tree() {
         };
         let arguments = json!({"alias": "web1", "direction": direction, "local": text(local), "remote": remote});
         let answer = client.call("task_transfer", arguments).await;
-        let error = answer.error("TRANSFER_FAILED");
-        let reason = error["details"]["failedFiles"][0]["error"]
-            .as_str()
-            .unwrap();
-        assert!(reason.contains("symbolic link"), "{direction}: {error}");
+        let reason = answer.failed_file();
+        assert!(reason.contains("symbolic link"), "{direction}: {reason}");
         assert_eq!(std::fs::read(secret.join("file")).unwrap(), b"secret");
     }
 }

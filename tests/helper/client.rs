@@ -196,6 +196,16 @@ impl Answer {
         assert!(object["message"].is_string() && object["timestamp"].is_string());
         object
     }
+
+    /// Why the first file of a transfer, of which none may have arrived, did not.
+    pub fn failed_file(self) -> String {
+        let error = self.error("TRANSFER_FAILED");
+        let reason = &error["details"]["failedFiles"][0]["error"];
+        reason
+            .as_str()
+            .expect("each failed file has a reason")
+            .to_owned()
+    }
 }
 
 /// The spawned binary, spoken to line by line.
