@@ -3,21 +3,19 @@
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 
+use crate::app::{App, Offline};
 use crate::audit;
 use crate::config::{Config, Origin};
 use crate::error::Error;
 use crate::guard::Policies;
 use crate::secret::{Vault, hide};
-use crate::ssh::host_key::KnownHosts;
-use crate::ssh::{Pool, Use};
-use crate::store::apis::Apis;
-use crate::store::servers::{Server, Servers};
-use crate::store::{Catalogue, DataDirectory, Entry};
+use crate::ssh::Use;
+use crate::store::servers::Server;
+use crate::store::{Catalogue, Entry};
 
 /// Servers that are looked at at once.
 const AT_ONCE: usize = 8;
@@ -63,14 +61,14 @@ pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
     let mut findings = settings(&config);
     let data_dir = config.data_dir.clone();
     findings.push(rights(&data_dir));
-    match Practice::open(config) {
-        Ok(practice) => {
-            findings.extend(practice.secrets().await);
-            findings.push(practice.policy());
+    match App::offline(config) {
+        Ok(app) => {
+            findings.extend(app.secrets().await);
+            findings.push(app.policy());
             findings.push(trail(&data_dir));
-            findings.extend(practice.servers().await);
-            findings.extend(practice.set_aside());
-            practice.pool.close().await;
+            findings.extend(app.servers().await);
+            findings.extend(app.set_aside());
+            app.pool.close().await;
         }
         Err(error) => findings.push(Finding::of("data directory", &error)),
     }
@@ -177,37 +175,7 @@ fn trail(directory: &Path) -> Finding {
     }
 }
 
-/// What it takes to look at servers, and no job engine: whoever looks takes nothing over.
-struct Practice {
-    data: DataDirectory,
-    vault: Vault,
-    servers: Arc<Servers>,
-    apis: Apis,
-    policies: Policies,
-    pool: Pool,
-}
-
-impl Practice {
-    fn open(config: Config) -> Result<Self, Error> {
-        let data = DataDirectory::open(&config.data_dir)?;
-        let vault = Vault::open(data.path(), config.secret_key.clone(), config.uses_keyring);
-        let servers = Arc::new(Servers::open(&data, vault.clone()));
-        let known_hosts = KnownHosts::open(data.path(), config.ssh_files.known_hosts.clone());
-        Ok(Self {
-            policies: Policies::open(&data),
-            apis: Apis::open(&data, vault.clone()),
-            pool: Pool::new(
-                Arc::new(config),
-                Arc::clone(&servers),
-                known_hosts,
-                vault.clone(),
-            ),
-            vault,
-            servers,
-            data,
-        })
-    }
-
+impl Offline {
     /// Every secret has to be there when it is needed, and none may stand in clear.
     async fn secrets(&self) -> Vec<Finding> {
         let (mut count, mut findings) = self.secrets_of(&self.servers).await;
@@ -262,7 +230,7 @@ impl Practice {
     }
 
     fn policy(&self) -> Finding {
-        match self.policies.current() {
+        match Policies::open(&self.data).current() {
             Ok(_) => Finding::good("command policy", "understood"),
             Err(error) => Finding::of("command policy", &error),
         }

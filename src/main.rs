@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_sftp_orchestrator::app::App;
 use mcp_sftp_orchestrator::command_line::{self, Command};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::logging::{self, Log};
-use mcp_sftp_orchestrator::server::Orchestrator;
+use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::store::blocking;
 use mcp_sftp_orchestrator::transport::Lines;
 use mcp_sftp_orchestrator::{audit, demo, doctor, install};
@@ -113,22 +114,22 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     let config = Config::load(overrides)?;
     let log = Log::install(config.log_level);
     logging::log_panics();
-    let server = Orchestrator::open(config, log).map_err(|error| error.to_string())?;
+    let app = App::open(config, log).map_err(|error| error.to_string())?;
     let (reader, writer) = stdio_pipes();
     let lines = Lines::new(reader, writer);
     let input_ended = lines.ended();
-    let (jobs, calls) = (server.jobs().clone(), Arc::clone(server.calls()));
+    let (jobs, calls) = (app.jobs().clone(), Arc::clone(app.calls()));
     if io::stdin().is_terminal() {
         // Without stderr there is nobody to tell.
-        let _ = io::stderr().write_all(command_line::welcome(&server.config().data_dir).as_bytes());
+        let _ = io::stderr().write_all(command_line::welcome(&app.config().data_dir).as_bytes());
     }
     tracing::info!(
         "{NAME} {} serves {}",
         env!("CARGO_PKG_VERSION"),
-        server.config().data_dir.display()
+        app.config().data_dir.display()
     );
     let mut serving = tokio::spawn(async move {
-        match server.serve(lines).await {
+        match Handler::new(app).serve(lines).await {
             Ok(running) => drop(running.waiting().await),
             // Most often a client that went away before it introduced itself.
             Err(error) => tracing::debug!("the session did not begin: {error}"),

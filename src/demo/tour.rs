@@ -10,9 +10,10 @@ use rmcp::{RoleClient, ServiceExt};
 use serde_json::{Value, json};
 
 use super::server::{EmbeddedServer, PASSWORD, USER};
+use crate::app::App;
 use crate::config::Config;
 use crate::logging::Log;
-use crate::server::Orchestrator;
+use crate::server::Handler;
 use crate::transport::Lines;
 
 /// Bytes between client and server before a writer waits.
@@ -58,12 +59,11 @@ pub async fn run(out: &mut impl Write) -> Result<(), Failure> {
     let mut config = Config::with_defaults(path.join("data"));
     config.sync_timeout = Duration::from_secs(1);
     let unusable = |error: &dyn ToString| Failure::Surroundings(error.to_string());
-    let orchestrator =
-        Orchestrator::open(config, Log::default()).map_err(|error| unusable(&error))?;
+    let app = App::open(config, Log::default()).map_err(|error| unusable(&error))?;
 
     let (near, far) = tokio::io::duplex(PIPE);
     let (reader, writer) = tokio::io::split(far);
-    let serving = tokio::spawn(orchestrator.clone().serve(Lines::new(reader, writer)));
+    let serving = tokio::spawn(Handler::new(app.clone()).serve(Lines::new(reader, writer)));
     let client = ClientConfig::default()
         .serve(near)
         .await
@@ -87,7 +87,7 @@ pub async fn run(out: &mut impl Write) -> Result<(), Failure> {
     // However it went, nothing is left behind.
     let _ = client.cancel().await;
     let _ = running.cancel().await;
-    let _ = orchestrator.jobs().shut_down().await;
+    let _ = app.jobs().shut_down().await;
     drop(server);
     directory.close()?;
     outcome?;

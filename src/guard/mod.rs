@@ -2,6 +2,7 @@
 //!
 //! A guard rail and not a sandbox: whoever may run a program on a server may do there what its user may.
 
+mod access;
 mod answers;
 mod keys;
 mod policies;
@@ -18,6 +19,7 @@ use crate::ssh::Pool;
 use crate::store::DataDirectory;
 use crate::store::servers::Servers;
 
+pub use access::Access;
 pub use policies::Policies;
 
 /// What decides whether something may happen.
@@ -62,8 +64,19 @@ impl Guard {
         &self.roots
     }
 
+    /// Refuses a tool of this access before it runs. `alias` is the server that the call names.
+    pub fn may_call(&self, tool: &str, access: Access, alias: Option<&str>) -> Result<(), Error> {
+        if !access.changes() {
+            return Ok(());
+        }
+        match alias {
+            Some(alias) if access.changes_server() => self.may_change(alias, tool),
+            _ => self.may_configure(tool),
+        }
+    }
+
     /// Refuses to change anything where nothing may be changed.
-    pub fn may_configure(&self, tool: &str) -> Result<(), Error> {
+    fn may_configure(&self, tool: &str) -> Result<(), Error> {
         if self.config.read_only {
             return Err(read_only("everything", tool));
         }

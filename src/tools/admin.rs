@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Count, Nothing, Parameters};
+use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::error::Error;
+use crate::guard::Access;
 use crate::job::{JobId, QueueStats};
 use crate::logging::Line;
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 use crate::ssh::PoolStats;
 use crate::store::servers::Shown;
 use crate::time::millis;
+
+/// Errors and warnings that a diagnosis shows.
+const LAST_ERRORS: usize = 50;
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -47,12 +51,8 @@ struct Logs {
     /// Only lines with this text, whatever its case.
     search: Option<String>,
     /// Most lines.
-    #[serde(default = "fifty")]
-    limit: Count,
-}
-
-fn fifty() -> Count {
-    Count(50)
+    #[serde(default)]
+    limit: Count<50>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -104,17 +104,9 @@ struct Settings {
 }
 
 #[tool_router(router = admin_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// Show the orchestrator's own log, oldest first.
-    #[tool(
-        title = "Show the log",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Show the log", meta = declare(Access::ReadsHere, Toolset::Diagnostics))]
     async fn task_logs(&self, Parameters(logs): Parameters<Logs>) -> Result<Reply, Error> {
         let search = logs.search.map(|search| search.to_lowercase());
         let mut lines = self.log().lines();
@@ -128,15 +120,7 @@ impl Orchestrator {
     }
 
     /// Show the SSH connections.
-    #[tool(
-        title = "Connection pool",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Connection pool", meta = declare(Access::ReadsHere, Toolset::Diagnostics))]
     async fn pool_stats(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
@@ -145,15 +129,7 @@ impl Orchestrator {
     }
 
     /// Show the state of the whole: queue, pool, servers, warnings.
-    #[tool(
-        title = "Diagnose the orchestrator",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Diagnose the orchestrator", meta = declare(Access::ReadsHere, Toolset::Diagnostics))]
     async fn system_diagnostics(
         &self,
         Parameters(Diagnose { verbose }): Parameters<Diagnose>,
@@ -217,6 +193,6 @@ impl Orchestrator {
     fn last_errors(&self) -> Vec<Line> {
         let mut lines = self.log().lines();
         lines.retain(|line| matches!(line.level, "error" | "warn"));
-        lines.split_off(lines.len().saturating_sub(fifty().0))
+        lines.split_off(lines.len().saturating_sub(LAST_ERRORS))
     }
 }

@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use indexmap::IndexMap;
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::named;
-use super::{Call, Nothing, Parameters, Watched};
+use super::{Call, Nothing, Parameters, ProgressSource};
 use crate::api::{Request, Shown};
+use crate::app::App;
 use crate::error::Error;
+use crate::guard::Access;
 use crate::reply::Reply;
 use crate::secret::Secret;
-use crate::server::Orchestrator;
 use crate::store::apis::{Api, AuthMethod, Method, default_header, default_scheme};
 use crate::store::{Entry, blocking};
 
@@ -87,21 +88,12 @@ struct Removed {
 }
 
 #[tool_router(router = api_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// Add an HTTP API to watch, or replace the one with this alias. Nothing is asked yet.
-    #[tool(
-        title = "Add an API",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Add an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
     async fn api_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         named("alias", &add.alias)?;
         self.apis().check_alias(&add.alias)?;
-        self.guard().may_configure("api_add")?;
         let alias = add.alias;
         let mut api = Api {
             url: add.url,
@@ -145,15 +137,7 @@ impl Orchestrator {
     }
 
     /// List the APIs. Keys and passwords show as ***.
-    #[tool(
-        title = "List APIs",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "List APIs", meta = declare(Access::ReadsHere, Toolset::Apis))]
     async fn api_list(&self, Parameters(Nothing {}): Parameters<Nothing>) -> Result<Reply, Error> {
         let apis = self.apis().list()?;
         let shown: IndexMap<_, _> = apis
@@ -164,20 +148,11 @@ impl Orchestrator {
     }
 
     /// Remove an API.
-    #[tool(
-        title = "Remove an API",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Remove an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
     async fn api_remove(
         &self,
         Parameters(Named { alias }): Parameters<Named>,
     ) -> Result<Reply, Error> {
-        self.guard().may_configure("api_remove")?;
         {
             let (apis, alias) = (Arc::clone(self.apis()), alias.clone());
             blocking(move || apis.remove(&alias)).await?;
@@ -186,15 +161,7 @@ impl Orchestrator {
     }
 
     /// Ask whether an API is up: UP for a 2xx answer within 10 s, else DOWN with http_code or reason.
-    #[tool(
-        title = "Check an API",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Check an API", meta = declare(Access::ReadsServer, Toolset::Apis))]
     async fn api_check(
         &self,
         Parameters(Check {
@@ -210,15 +177,7 @@ impl Orchestrator {
     }
 
     /// Ask whether an address is up, as api_check does, from a server's network.
-    #[tool(
-        title = "Check an address",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Check an address", meta = declare(Access::ReadsServer, Toolset::Apis))]
     async fn check_api_health(
         &self,
         Parameters(Ask { alias, url }): Parameters<Ask>,
@@ -259,8 +218,8 @@ impl Orchestrator {
         let through = through.map(|alias| (self.pool(), alias));
         let checked = Box::pin(self.checker().check(request, through, deadline));
         let health = call
-            .while_it_waits(
-                &Watched::Something("the API has been asked"),
+            .reporting(
+                &ProgressSource::Time("the API has been asked"),
                 waits,
                 checked,
             )

@@ -224,10 +224,18 @@ impl<'de> Deserialize<'de> for Seconds {
 const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// How many: a whole number, 0 or more. JSON does not tell 50 from 50.0.
+///
+/// `DEFAULT` is what is taken where it is left out with `#[serde(default)]`.
 #[derive(Clone, Copy, Debug)]
-pub struct Count(pub usize);
+pub struct Count<const DEFAULT: usize = 0>(pub usize);
 
-impl<'de> Deserialize<'de> for Count {
+impl<const DEFAULT: usize> Default for Count<DEFAULT> {
+    fn default() -> Self {
+        Self(DEFAULT)
+    }
+}
+
+impl<'de, const DEFAULT: usize> Deserialize<'de> for Count<DEFAULT> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -245,9 +253,21 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-macro_rules! plain_number {
-    ($($type:ident),*) => {$(
-        impl JsonSchema for $type {
+/// A switch that is on unless it is turned off. To be left out with `#[serde(default)]`.
+#[derive(Clone, Copy, Debug, Deserialize, serde::Serialize)]
+#[serde(transparent)]
+pub struct On(pub bool);
+
+impl Default for On {
+    fn default() -> Self {
+        Self(true)
+    }
+}
+
+/// Says in a schema no more than the JSON type.
+macro_rules! plain_schema {
+    ($name:literal, [$($generic:tt)*] $type:ty) => {
+        impl<$($generic)*> JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
             }
@@ -257,14 +277,16 @@ macro_rules! plain_number {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "number" })
+                json_schema!({ "type": $name })
             }
         }
-    )*};
+    };
 }
-plain_number!(Seconds, Count);
+plain_schema!("number", [] Seconds);
+plain_schema!("number", [const DEFAULT: usize] Count<DEFAULT>);
+plain_schema!("boolean", [] On);
 
-impl serde::Serialize for Count {
+impl<const DEFAULT: usize> serde::Serialize for Count<DEFAULT> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }

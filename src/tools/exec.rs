@@ -1,17 +1,18 @@
 //! Commands.
 
 use indexmap::IndexMap;
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Call, Count, Parameters, Patience, Seconds};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::{Call, Count, On, Parameters, Seconds, WaitFor};
+use crate::app::App;
 use crate::error::Error;
-use crate::job::{Operation, Options, Step, answers};
+use crate::guard::Access;
+use crate::job::{Operation, Step, answers};
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 use crate::ssh::Bound;
 use crate::ssh::streaming::is_streaming;
 
@@ -84,11 +85,11 @@ struct AtTerminal {
     /// Answers by prompt: part of its text, or /a regular expression/.
     responses: Option<IndexMap<String, String>>,
     /// Say yes to the usual questions. Never gives a password.
-    #[serde(default = "yes")]
-    auto_respond: bool,
+    #[serde(default)]
+    auto_respond: On,
     /// Give it a terminal; without one nothing is answered.
-    #[serde(default = "yes")]
-    interactive: bool,
+    #[serde(default)]
+    interactive: On,
     /// Seconds until it is stopped; 0 for none. 120 by default.
     timeout: Option<Seconds>,
     /// Remind after so many seconds.
@@ -96,10 +97,6 @@ struct AtTerminal {
     /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -166,17 +163,9 @@ impl Command {
 }
 
 #[tool_router(router = exec_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// Run a command on a server. Answers with output and exit status, or after 30 s with the ID of a task that goes on in the background.
-    #[tool(
-        title = "Run a command",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = false,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Commands))]
     async fn task_exec(
         &self,
         Parameters(exec): Parameters<Exec>,
@@ -192,29 +181,17 @@ impl Orchestrator {
             detach: exec.detach,
             bound,
         };
-        let options = Options {
-            reminder: exec.rappel.map(Seconds::duration),
-            tool: None,
-        };
-        let job = self.jobs().start(&exec.alias, operation, options)?;
-        let patience = if exec.detach {
-            Patience::ForItsBeginning
+        let wait = if exec.detach {
+            WaitFor::Start
         } else {
-            Patience::of(exec.background)
+            WaitFor::unless(exec.background)
         };
-        Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
+        self.run(&call, &exec.alias, operation, exec.rappel, wait)
+            .await
     }
 
     /// Run a command at a terminal and answer its prompts. One without an answer ends in COMMAND_TIMEOUT, which quotes it.
-    #[tool(
-        title = "Run an interactive command",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = false,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Commands))]
     async fn task_exec_interactive(
         &self,
         Parameters(at_terminal): Parameters<AtTerminal>,
@@ -226,11 +203,11 @@ impl Orchestrator {
         let responses = at_terminal.responses.unwrap_or_default();
         answers(&responses)?;
         let timeout = at_terminal.timeout.map(|timeout| timeout.0);
-        let operation = if at_terminal.interactive {
+        let operation = if at_terminal.interactive.0 {
             Operation::Interactive {
                 cmd: at_terminal.cmd,
                 responses,
-                auto_respond: at_terminal.auto_respond,
+                auto_respond: at_terminal.auto_respond.0,
                 timeout,
             }
         } else {
@@ -241,25 +218,13 @@ impl Orchestrator {
                 bound: Bound::default(),
             }
         };
-        let options = Options {
-            reminder: at_terminal.rappel.map(Seconds::duration),
-            tool: None,
-        };
-        let job = self.jobs().start(&at_terminal.alias, operation, options)?;
-        let patience = Patience::of(at_terminal.background);
-        Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
+        let (alias, wait) = (&at_terminal.alias, WaitFor::unless(at_terminal.background));
+        self.run(&call, alias, operation, at_terminal.rappel, wait)
+            .await
     }
 
     /// Run commands one after another in the same shell, so that cd and export last. Stops at the first that fails.
-    #[tool(
-        title = "Run a sequence of commands",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = false,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Commands))]
     async fn task_exec_sequence(
         &self,
         Parameters(sequence): Parameters<Sequence>,
@@ -280,15 +245,8 @@ impl Orchestrator {
             continue_on_error: sequence.continue_on_error,
             timeout: sequence.timeout.map(|timeout| timeout.0),
         };
-        let options = Options {
-            reminder: sequence.rappel.map(Seconds::duration),
-            tool: None,
-        };
-        let job = self.jobs().start(&sequence.alias, operation, options)?;
-        Ok(Reply::of_job(
-            &*self
-                .attend(&call, &job, Patience::of(sequence.background))
-                .await?,
-        ))
+        let (alias, wait) = (&sequence.alias, WaitFor::unless(sequence.background));
+        self.run(&call, alias, operation, sequence.rappel, wait)
+            .await
     }
 }

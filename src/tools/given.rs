@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::app::App;
 use crate::config::expand_home;
 use crate::error::Error;
 use crate::secret::{LONGEST, Reference, Secret, Vault};
-use crate::server::Orchestrator;
 use crate::sftp::Roots;
 use crate::store::blocking;
 
@@ -20,7 +20,7 @@ struct Given {
     kept: Vec<Secret>,
 }
 
-impl Orchestrator {
+impl App {
     /// Refuses secrets that are too long, or that only a person may refer to. `kept` has those that
     /// stand in the entry already.
     pub(super) async fn may_give(

@@ -1,14 +1,15 @@
 //! Servers from the user's own SSH configuration.
 
 use globset::Glob;
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Parameters;
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use crate::app::App;
 use crate::error::Error;
+use crate::guard::Access;
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 use crate::ssh::user_config;
 use crate::store::blocking;
 use crate::store::servers::Server;
@@ -51,24 +52,13 @@ enum State {
 }
 
 #[tool_router(router = import_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// List the hosts of ~/.ssh/config, or add them as servers that follow that file.
-    #[tool(
-        title = "Import servers",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Import servers", meta = declare(Access::AddsHere, Toolset::Servers).only_if(|given| given.get("add") == Some(&true.into())))]
     async fn server_import(
         &self,
         Parameters(Import { pattern, add }): Parameters<Import>,
     ) -> Result<Reply, Error> {
-        if add {
-            self.guard().may_configure("server_import")?;
-        }
         let pattern = pattern.as_deref().unwrap_or("*");
         let pattern = Glob::new(pattern)
             .map_err(|error| Error::invalid("pattern", format!("is no pattern: {}", error.kind())))?

@@ -1,15 +1,16 @@
 //! Logs on servers.
 
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::monitor::Asked;
 use super::{Call, Count, Parameters};
+use crate::app::App;
 use crate::error::Error;
+use crate::guard::Access;
 use crate::monitor::logs;
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -19,8 +20,8 @@ struct Pm2Logs {
     /// Only this application.
     app: Option<String>,
     /// Lines of each log.
-    #[serde(default = "hundred")]
-    lines: Count,
+    #[serde(default)]
+    lines: Count<100>,
     /// Only the error logs.
     #[serde(default)]
     errors: bool,
@@ -34,8 +35,8 @@ struct DockerLogs {
     /// Its name or ID.
     container: String,
     /// Last lines to show.
-    #[serde(default = "hundred")]
-    lines: Count,
+    #[serde(default)]
+    lines: Count<100>,
     /// Only what is newer: 1h, or 2026-01-31T12:00:00.
     since: Option<String>,
     /// Show each line's time.
@@ -51,16 +52,8 @@ struct Tail {
     /// Path on the server; ~/ is the home directory there.
     filepath: String,
     /// Last lines to show.
-    #[serde(default = "fifty")]
-    lines: Count,
-}
-
-fn hundred() -> Count {
-    Count(100)
-}
-
-fn fifty() -> Count {
-    Count(50)
+    #[serde(default)]
+    lines: Count<50>,
 }
 
 #[derive(Serialize)]
@@ -106,17 +99,9 @@ impl Log {
 }
 
 #[tool_router(router = log_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// Show the last lines of PM2's logs.
-    #[tool(
-        title = "PM2 logs",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "PM2 logs", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_pm2_logs(
         &self,
         Parameters(pm2): Parameters<Pm2Logs>,
@@ -131,15 +116,7 @@ impl Orchestrator {
     }
 
     /// Show the last lines of a Docker container's log.
-    #[tool(
-        title = "Docker logs",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Docker logs", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_docker_logs(
         &self,
         Parameters(docker): Parameters<DockerLogs>,
@@ -158,15 +135,7 @@ impl Orchestrator {
     }
 
     /// Show the last lines of a file on a server.
-    #[tool(
-        title = "End of a file",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "End of a file", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn tail_file(
         &self,
         Parameters(tail): Parameters<Tail>,

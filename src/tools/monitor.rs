@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Parameters, Patience};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::{Call, Parameters, WaitFor};
+use crate::app::App;
 use crate::error::Error;
+use crate::guard::Access;
 use crate::job::{Job, Operation, Options, Stream};
 use crate::monitor::{fail2ban, resources, services};
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 use crate::ssh::{Bound, quote};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -39,17 +40,9 @@ pub(super) enum Asked {
 }
 
 #[tool_router(router = monitor_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// Show CPU usage, memory, swap, disks, load and uptime.
-    #[tool(
-        title = "System resources",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_system_resources(
         &self,
         Parameters(Server { alias }): Parameters<Server>,
@@ -63,39 +56,23 @@ impl Orchestrator {
                 reason: "the server is neither Linux nor macOS nor FreeBSD".to_owned(),
             })
         };
-        self.tell(asked.await?, read).await
+        self.reply_with(asked.await?, read).await
     }
 
     /// Show the services of systemd, Docker and PM2.
-    #[tool(
-        title = "Service status",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Service status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_services_status(
         &self,
         Parameters(Server { alias }): Parameters<Server>,
         call: Call,
     ) -> Result<Reply, Error> {
         let asked = self.ask(&call, &alias, "get_services_status", services::command());
-        self.tell(asked.await?, |text| Ok(services::parse(text)))
+        self.reply_with(asked.await?, |text| Ok(services::parse(text)))
             .await
     }
 
     /// Show Fail2Ban's jails and whom they banned.
-    #[tool(
-        title = "Fail2Ban status",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Fail2Ban status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_fail2ban_status(
         &self,
         Parameters(Jails { alias, jail }): Parameters<Jails>,
@@ -106,7 +83,7 @@ impl Orchestrator {
         }
         let command = fail2ban::command(jail.as_deref());
         let asked = self.ask(&call, &alias, "get_fail2ban_status", &command);
-        self.tell(asked.await?, |text| Ok(fail2ban::parse(text)))
+        self.reply_with(asked.await?, |text| Ok(fail2ban::parse(text)))
             .await
     }
 
@@ -129,7 +106,7 @@ impl Orchestrator {
             tool: Some(tool),
         };
         let ticket = self.jobs().start(alias, operation, options)?;
-        let job = self.attend(call, &ticket, Patience::ForItsEnd).await?;
+        let job = self.wait_for(call, &ticket, WaitFor::Completion).await?;
         if job.status.is_live() || job.failure().is_some() {
             return Ok(Asked::Not(job));
         }
@@ -149,7 +126,7 @@ impl Orchestrator {
     }
 
     /// Answers with what was read of the server's answer.
-    async fn tell<T: Serialize>(
+    async fn reply_with<T: Serialize>(
         &self,
         asked: Asked,
         read: impl FnOnce(&str) -> Result<T, Error>,

@@ -1,15 +1,16 @@
 //! What a task has printed, page by page.
 
 use regex::bytes::Regex;
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Count, Parameters};
+use crate::app::App;
 use crate::error::Error;
+use crate::guard::Access;
 use crate::job::{Job, JobId, Page, Selection, Status, Stream};
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 use crate::ssh::Charset;
 
 /// Bytes of a page, unless asked for otherwise: what a model can usefully read at once.
@@ -26,23 +27,15 @@ struct Output {
     #[serde(default)]
     stream: Stream,
     /// First byte: nextOffset of the page before.
-    #[serde(default = "beginning")]
+    #[serde(default)]
     offset: Count,
     /// Most bytes, up to 1048576.
-    #[serde(default = "page")]
-    limit: Count,
+    #[serde(default)]
+    limit: Count<{ PAGE }>,
     /// Only the last so many lines.
     tail: Option<Count>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
-}
-
-fn beginning() -> Count {
-    Count(0)
-}
-
-fn page() -> Count {
-    Count(PAGE)
 }
 
 /// Lengths and positions are in bytes.
@@ -69,17 +62,9 @@ struct Shown<'a> {
 }
 
 #[tool_router(router = output_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// Show what a task has printed so far: in pages, its last lines, or those that match.
-    #[tool(
-        title = "Show a task's output",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Show a task's output", meta = declare(Access::ReadsHere, Toolset::Tasks))]
     async fn task_output(&self, Parameters(output): Parameters<Output>) -> Result<Reply, Error> {
         let grep = output.grep.as_deref().map(Regex::new).transpose();
         let selection = Selection {

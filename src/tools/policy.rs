@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Nothing, Parameters};
+use crate::app::App;
 use crate::error::Error;
+use crate::guard::Access;
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 use crate::store::blocking;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -26,17 +27,9 @@ struct Changed {
 }
 
 #[tool_router(router = policy_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// List what the command policy refuses, or alone allows.
-    #[tool(
-        title = "List the command policy",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "List the command policy", meta = declare(Access::ReadsHere, Toolset::Policy))]
     async fn policy_blocklist_list(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
@@ -47,25 +40,13 @@ impl Orchestrator {
     }
 
     /// Refuse further commands on every server, also behind sudo, sh -c and the like.
-    #[tool(
-        title = "Refuse a command",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Refuse a command", meta = declare(Access::AddsHere, Toolset::Policy))]
     async fn policy_blocklist_add(
         &self,
         Parameters(Rule { pattern }): Parameters<Rule>,
     ) -> Result<Reply, Error> {
         let (guard, rule) = (Arc::clone(self.guard()), pattern.clone());
-        let changed = blocking(move || {
-            guard.may_configure("policy_blocklist_add")?;
-            guard.policies().block(&rule)
-        })
-        .await?;
+        let changed = blocking(move || guard.policies().block(&rule)).await?;
         let text = if changed {
             format!("`{pattern}` is refused from now on")
         } else {
@@ -75,25 +56,13 @@ impl Orchestrator {
     }
 
     /// Take away a rule that policy_blocklist_list shows. Only if a person wants it.
-    #[tool(
-        title = "Let a command through",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Let a command through", meta = declare(Access::ChangesHere, Toolset::Policy))]
     async fn policy_blocklist_remove(
         &self,
         Parameters(Rule { pattern }): Parameters<Rule>,
     ) -> Result<Reply, Error> {
         let (guard, rule) = (Arc::clone(self.guard()), pattern.clone());
-        let changed = blocking(move || {
-            guard.may_configure("policy_blocklist_remove")?;
-            guard.policies().unblock(&rule)
-        })
-        .await?;
+        let changed = blocking(move || guard.policies().unblock(&rule)).await?;
         if !changed {
             let problem = format!("is no rule: `{pattern}`; policy_blocklist_list has them");
             return Err(Error::invalid("pattern", problem));

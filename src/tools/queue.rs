@@ -3,16 +3,17 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Call, Count, Nothing, Parameters, Patience, Seconds};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::{Call, Count, Nothing, Parameters, Seconds, WaitFor};
+use crate::app::App;
 use crate::error::Error;
+use crate::guard::Access;
 use crate::job::{JobId, QueueStats, Status};
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 
 /// Clients drop a call after 60 s at the earliest, most of them.
 const WAIT: Duration = Duration::from_secs(45);
@@ -30,10 +31,10 @@ struct List {
     /// Only tasks with this status.
     status: Option<Status>,
     /// Most entries.
-    #[serde(default = "hundred")]
-    limit: Count,
+    #[serde(default)]
+    limit: Count<100>,
     /// Entries to skip.
-    #[serde(default = "none")]
+    #[serde(default)]
     offset: Count,
 }
 
@@ -45,19 +46,11 @@ struct History {
     /// Only with this status.
     status: Option<Status>,
     /// Most entries.
-    #[serde(default = "hundred")]
-    limit: Count,
+    #[serde(default)]
+    limit: Count<100>,
     /// Entries to skip.
-    #[serde(default = "none")]
+    #[serde(default)]
     offset: Count,
-}
-
-fn hundred() -> Count {
-    Count(100)
-}
-
-fn none() -> Count {
-    Count(0)
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -85,17 +78,9 @@ struct Figures {
 }
 
 #[tool_router(router = queue_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// List tasks, newest first, with beginnings of outputs and due reminders.
-    #[tool(
-        title = "List tasks",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Tasks))]
     async fn task_queue(&self, Parameters(list): Parameters<List>) -> Result<Reply, Error> {
         let jobs = self.jobs().queue().list().await?;
         let tasks: Vec<_> = jobs
@@ -109,30 +94,14 @@ impl Orchestrator {
     }
 
     /// Show one task: status, output, exit status, errors.
-    #[tool(
-        title = "Show a task",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Show a task", meta = declare(Access::ReadsHere, Toolset::Tasks))]
     async fn task_status(&self, Parameters(Task { id }): Parameters<Task>) -> Result<Reply, Error> {
         let job = self.jobs().look(&JobId::from(id.as_str())).await?;
         Reply::json(&job.for_answer().to_json())
     }
 
     /// List what was started lately, newest first.
-    #[tool(
-        title = "Show the history",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Tasks))]
     async fn task_history(&self, Parameters(history): Parameters<History>) -> Result<Reply, Error> {
         let queue = self.jobs().queue();
         let mut entries = queue.history().await?;
@@ -162,57 +131,33 @@ impl Orchestrator {
     }
 
     /// Wait for a background task: its result, or its state when the time is up.
-    #[tool(
-        title = "Wait for a task",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Wait for a task", meta = declare(Access::ReadsHere, Toolset::Tasks))]
     async fn task_wait(
         &self,
         Parameters(wait): Parameters<Wait>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let patience = wait
+        let timeout = wait
             .timeout
             .map_or(WAIT, Seconds::duration)
             .min(self.config().max_wait);
         let id = JobId::from(wait.id.as_str());
         Ok(Reply::of_job(
             &*self
-                .follow(&call, &id, self.jobs().wait(&id, patience))
+                .follow(&call, &id, self.jobs().wait(&id, timeout))
                 .await?,
         ))
     }
 
     /// Stop a task; `process` says whether its command was seen to end.
-    #[tool(
-        title = "Cancel a task",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Cancel a task", meta = declare(Access::StopsTask, Toolset::Tasks))]
     async fn task_cancel(&self, Parameters(Task { id }): Parameters<Task>) -> Result<Reply, Error> {
         let job = self.jobs().cancel(&JobId::from(id.as_str())).await?;
         Reply::of_stopping(&job)
     }
 
     /// Do a failed, crashed, partial or cancelled task again, as a new one.
-    #[tool(
-        title = "Retry a task",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = false,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Retry a task", meta = declare(Access::RunsCommands, Toolset::Tasks))]
     async fn task_retry(
         &self,
         Parameters(Task { id }): Parameters<Task>,
@@ -220,20 +165,12 @@ impl Orchestrator {
     ) -> Result<Reply, Error> {
         let job = self.jobs().retry(&JobId::from(id.as_str())).await?;
         Ok(Reply::of_job(
-            &*self.attend(&call, &job, Patience::ForItsEnd).await?,
+            &*self.wait_for(&call, &job, WaitFor::Completion).await?,
         ))
     }
 
     /// Count tasks by status and type; mean duration, success rate.
-    #[tool(
-        title = "Queue statistics",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Queue statistics", meta = declare(Access::ReadsHere, Toolset::Tasks))]
     async fn queue_stats(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Nothing, Parameters};
+use crate::app::App;
 use crate::error::Error;
+use crate::guard::Access;
 use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
-use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
 use crate::ssh::{Charset, check_prompt, check_totp, has_agent};
 use crate::store::servers::{RESPONSES, Server, Shown};
@@ -216,17 +217,9 @@ pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
 }
 
 #[tool_router(router = server_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// Add a server, or replace the one with this alias.
-    #[tool(
-        title = "Add a server",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Add a server", meta = declare(Access::ChangesHere, Toolset::Servers))]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         let (alias, server) = add.validated()?;
         self.servers().check_alias(&alias)?;
@@ -252,15 +245,7 @@ impl Orchestrator {
     }
 
     /// List the configured servers by alias. Passwords show as ***.
-    #[tool(
-        title = "List servers",
-        annotations(
-            read_only_hint = true,
-            destructive_hint = false,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "List servers", meta = declare(Access::ReadsHere, Toolset::Servers))]
     async fn server_list(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
@@ -269,15 +254,7 @@ impl Orchestrator {
     }
 
     /// Remove a server. Running tasks go on to their end.
-    #[tool(
-        title = "Remove a server",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = true,
-            open_world_hint = false
-        )
-    )]
+    #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Servers))]
     async fn server_remove(
         &self,
         Parameters(Remove { alias }): Parameters<Remove>,

@@ -1,14 +1,17 @@
 //! Transfers.
 
-use rmcp::{tool, tool_router};
+use ::rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Call, Parameters, Patience, Seconds};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::{Call, Parameters, Seconds, WaitFor};
+use crate::app::App;
 use crate::error::Error;
-use crate::job::{Operation, Options};
+use crate::guard::Access;
+use crate::job::Operation;
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 use crate::sftp::transfer::{self, Direction, Entry, Request};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,6 +68,10 @@ struct Transfers {
     follow_directory_links: bool,
 }
 
+fn is_upload(given: &JsonObject) -> bool {
+    given.get("direction").and_then(Value::as_str) != Some("download")
+}
+
 /// A download goes through no link: who made it is not known.
 fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
     if follows && direction == Direction::Download {
@@ -77,17 +84,9 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 }
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// Copy a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
-    #[tool(
-        title = "Transfer a file or directory",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = false,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Transfer a file or directory", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload))]
     async fn task_transfer(
         &self,
         Parameters(arguments): Parameters<Transfer>,
@@ -116,25 +115,12 @@ impl Orchestrator {
             },
             part: None,
         });
-        let options = Options {
-            reminder: rappel.map(Seconds::duration),
-            tool: None,
-        };
-        let job = self.jobs().start(&alias, operation, options)?;
-        Ok(Reply::of_job(
-            &*self.attend(&call, &job, Patience::of(background)).await?,
-        ))
+        let wait = WaitFor::unless(background);
+        self.run(&call, &alias, operation, rappel, wait).await
     }
+
     /// Copy several files, directories or patterns. Directories below a pattern's fixed part are kept.
-    #[tool(
-        title = "Transfer several files",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = false,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload))]
     async fn task_transfer_multi(
         &self,
         Parameters(transfers): Parameters<Transfers>,
@@ -156,12 +142,8 @@ impl Orchestrator {
             },
             part: None,
         });
-        let options = Options {
-            reminder: transfers.rappel.map(Seconds::duration),
-            tool: None,
-        };
-        let job = self.jobs().start(&transfers.alias, operation, options)?;
-        let patience = Patience::of(transfers.background);
-        Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
+        let (alias, wait) = (&transfers.alias, WaitFor::unless(transfers.background));
+        self.run(&call, alias, operation, transfers.rappel, wait)
+            .await
     }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Parameters;
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::fingerprinted;
+use crate::app::App;
 use crate::error::Error;
+use crate::guard::Access;
 use crate::reply::Reply;
-use crate::server::Orchestrator;
 use crate::ssh::host_key::{Presented, Recorded};
 use crate::store::blocking;
 
@@ -34,24 +35,15 @@ struct Answer {
 }
 
 #[tool_router(router = trust_tools, vis = "pub(super)")]
-impl Orchestrator {
+impl App {
     /// Show a server's host keys, or accept the one with this fingerprint in the place of the known one. Have its owner confirm it; never take it from an error message alone.
-    #[tool(
-        title = "Trust a host key",
-        annotations(
-            read_only_hint = false,
-            destructive_hint = true,
-            idempotent_hint = true,
-            open_world_hint = true
-        )
-    )]
+    #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Servers).only_if(|given| given.contains_key("fingerprint")))]
     async fn server_trust(
         &self,
         Parameters(Trust { alias, fingerprint }): Parameters<Trust>,
     ) -> Result<Reply, Error> {
         if let Some(fingerprint) = &fingerprint {
             fingerprinted("fingerprint", fingerprint)?;
-            self.guard().may_configure("server_trust")?;
         }
         let shown = Arc::new(self.pool().host_keys(&alias).await?);
         let listed = |fingerprints: Vec<String>| match fingerprints.as_slice() {

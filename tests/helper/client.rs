@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use mcp_sftp_orchestrator::app::App;
 use mcp_sftp_orchestrator::config::Config;
 use mcp_sftp_orchestrator::logging::Log;
-use mcp_sftp_orchestrator::server::Orchestrator;
+use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::Lines;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Tool};
 use rmcp::service::{Peer, RunningService, ServiceError};
@@ -48,7 +49,7 @@ pub fn binary_of(home: &Path, data_dir: &Path) -> Command {
 pub struct Client {
     session: RunningService<RoleClient, ClientConfig>,
     /// The server's side, where it is in this process; it serves for as long as it is kept.
-    _serving: Option<RunningService<RoleServer, Orchestrator>>,
+    _serving: Option<RunningService<RoleServer, Handler>>,
     process: Option<Child>,
 }
 
@@ -57,10 +58,10 @@ impl Client {
     pub async fn in_process(data_dir: &Path, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::with_defaults(data_dir.to_owned());
         change(&mut config);
-        let orchestrator = Orchestrator::open(config, Log::default()).unwrap();
+        let app = App::open(config, Log::default()).unwrap();
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (reader, writer) = tokio::io::split(far);
-        let serving = tokio::spawn(orchestrator.serve(Lines::new(reader, writer)));
+        let serving = tokio::spawn(Handler::new(app).serve(Lines::new(reader, writer)));
         let session = ClientConfig::default().serve(near).await.unwrap();
         let running = serving.await.unwrap().unwrap();
         Self {

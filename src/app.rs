@@ -1,0 +1,247 @@
+//! The program's state: what every tool works with.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rmcp::model::RequestId;
+use tokio::sync::OnceCell;
+
+use crate::api::Checker;
+use crate::audit::{Calls, Trail};
+use crate::config::Config;
+use crate::error::Error;
+use crate::guard::Guard;
+use crate::job::{JobId, Jobs, Queue};
+use crate::logging::Log;
+use crate::secret::Vault;
+use crate::ssh::Pool;
+use crate::ssh::host_key::KnownHosts;
+use crate::store::apis::Apis;
+use crate::store::servers::Servers;
+use crate::store::{Catalogue, DataDirectory, Entry};
+use crate::sync::lock;
+
+/// How long the stored secrets may take to be read before the first call goes on without them.
+const SECRETS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The state of a running program. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<State>);
+
+struct State {
+    offline: Offline,
+    /// Filled once the stored secrets are known, and therefore masked in what is shown.
+    secrets: OnceCell<()>,
+    checker: Checker,
+    jobs: Jobs,
+    guard: Arc<Guard>,
+    calls: Arc<Calls>,
+    log: Log,
+    started: Instant,
+    pending: Mutex<HashMap<RequestId, JobId>>,
+}
+
+/// What is there without the job engine. It takes no job over from another process.
+pub struct Offline {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The data directory.
+    pub data: DataDirectory,
+    /// The stored secrets.
+    pub vault: Vault,
+    /// The configured servers.
+    pub servers: Arc<Servers>,
+    /// The catalogue of APIs.
+    pub apis: Arc<Apis>,
+    /// The connections.
+    pub pool: Pool,
+}
+
+impl Offline {
+    fn open(config: Config) -> Result<Self, Error> {
+        let config = Arc::new(config);
+        let data = DataDirectory::open(&config.data_dir)?;
+        let vault = Vault::open(data.path(), config.secret_key.clone(), config.uses_keyring);
+        let servers = Arc::new(Servers::open(&data, vault.clone()));
+        let known_hosts = KnownHosts::open(data.path(), config.ssh_files.known_hosts.clone());
+        Ok(Self {
+            apis: Arc::new(Apis::open(&data, vault.clone())),
+            pool: Pool::new(
+                Arc::clone(&config),
+                Arc::clone(&servers),
+                known_hosts,
+                vault.clone(),
+            ),
+            config,
+            data,
+            vault,
+            servers,
+        })
+    }
+}
+
+impl App {
+    /// Opens the data directory, and takes over what an earlier process has left. Needs a tokio runtime,
+    /// for saving and for the pool's upkeep.
+    pub fn open(config: Config, log: Log) -> Result<Self, Error> {
+        for warning in config.warnings.iter().chain(&config.ignored) {
+            tracing::warn!("{warning}");
+        }
+        let offline = Offline::open(config)?;
+        let Offline {
+            config,
+            data,
+            servers,
+            apis,
+            pool,
+            ..
+        } = &offline;
+        seal_clear(servers, config);
+        seal_clear(apis, config);
+        let queue = Queue::open(Arc::clone(config), data)?;
+        let calls = Arc::new(Calls::new(Trail::open(data.path()), queue.0.owner()));
+        let guard = Arc::new(Guard::open(
+            Arc::clone(config),
+            data,
+            Arc::clone(servers),
+            pool.clone(),
+        ));
+        let jobs = Jobs::new(
+            Arc::clone(config),
+            data,
+            queue,
+            Arc::clone(servers),
+            pool.clone(),
+            Arc::clone(&guard),
+        )?;
+        Ok(Self(Arc::new(State {
+            secrets: OnceCell::new(),
+            checker: Checker::default(),
+            jobs,
+            guard,
+            calls,
+            log,
+            started: Instant::now(),
+            pending: Mutex::default(),
+            offline,
+        })))
+    }
+
+    /// Opens the data directory without the job engine, for `doctor`.
+    pub fn offline(config: Config) -> Result<Offline, Error> {
+        Offline::open(config)
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.0.offline.config
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &DataDirectory {
+        &self.0.offline.data
+    }
+
+    /// The configured servers.
+    pub fn servers(&self) -> &Arc<Servers> {
+        &self.0.offline.servers
+    }
+
+    /// The catalogue of APIs.
+    pub fn apis(&self) -> &Arc<Apis> {
+        &self.0.offline.apis
+    }
+
+    /// The stored secrets.
+    pub fn vault(&self) -> &Vault {
+        &self.0.offline.vault
+    }
+
+    /// The checker of APIs.
+    pub fn checker(&self) -> &Checker {
+        &self.0.checker
+    }
+
+    /// The connections.
+    pub fn pool(&self) -> &Pool {
+        &self.0.offline.pool
+    }
+
+    /// The job engine.
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
+    }
+
+    /// The guard, which decides whether something may happen.
+    pub fn guard(&self) -> &Arc<Guard> {
+        &self.0.guard
+    }
+
+    /// The log's last lines.
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// The calls in the audit trail.
+    pub fn calls(&self) -> &Arc<Calls> {
+        &self.0.calls
+    }
+
+    /// The time since the start.
+    pub fn uptime(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// Reads the stored secrets, so that they are masked in whatever is shown from now on. A keyring that
+    /// waits for somebody is not waited for: a server's secrets are read again before a login.
+    pub async fn remember_secrets(&self) {
+        let remembering = self.0.secrets.get_or_init(|| async {
+            let (servers, apis) = (Arc::clone(self.servers()), Arc::clone(self.apis()));
+            let reading = tokio::task::spawn_blocking(move || {
+                servers.remember_secrets();
+                apis.remember_secrets();
+            });
+            let _ = tokio::time::timeout(SECRETS_TIMEOUT, reading).await;
+        });
+        remembering.await;
+    }
+
+    /// Notes, until the result is dropped, that a request waits for a job that it has started.
+    pub(crate) fn note_pending(&self, request: RequestId, job: JobId) -> PendingRequest<'_> {
+        lock(&self.0.pending).insert(request.clone(), job);
+        PendingRequest {
+            state: &self.0,
+            request,
+        }
+    }
+
+    /// The job that a request waits for.
+    pub(crate) fn pending_job(&self, request: &RequestId) -> Option<JobId> {
+        lock(&self.0.pending).get(request).cloned()
+    }
+}
+
+/// A request that waits for its job.
+pub(crate) struct PendingRequest<'a> {
+    state: &'a State,
+    request: RequestId,
+}
+
+impl Drop for PendingRequest<'_> {
+    fn drop(&mut self) {
+        lock(&self.state.pending).remove(&self.request);
+    }
+}
+
+/// Encrypts what an earlier version, the original or a person has written in clear.
+fn seal_clear<E: Entry>(catalogue: &Catalogue<E>, config: &Config) {
+    match catalogue.seal_clear(config.keep_clear_secrets) {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(
+            "{} held the secrets of {count} in clear; they are encrypted now",
+            E::FILE
+        ),
+        Err(error) => tracing::error!("secrets in {} stay in clear: {error}", E::FILE),
+    }
+}

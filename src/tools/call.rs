@@ -1,0 +1,234 @@
+//! The request behind a tool call: its progress, and the job that it starts and waits for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rmcp::RoleServer;
+use rmcp::handler::server::common::FromContextPart;
+use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
+use rmcp::service::Peer;
+
+use super::Seconds;
+use crate::app::App;
+use crate::error::Error;
+use crate::job::{Job, JobId, Jobs, Kind, Operation, Options, Ticket};
+use crate::reply::Reply;
+
+/// Clients that wait for progress want to see some every 5 s.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
+/// How often a transfer says how far it has come.
+const TRANSFER_INTERVAL: Duration = Duration::from_millis(400);
+/// What is added where nothing has moved.
+const LEAST_PROGRESS: f64 = 0.001;
+
+/// A tool call's request.
+pub struct Call {
+    peer: Peer<RoleServer>,
+    token: Option<ProgressToken>,
+    request: RequestId,
+}
+
+impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
+    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, rmcp::ErrorData> {
+        let request = &context.request_context;
+        Ok(Self {
+            peer: request.peer.clone(),
+            token: request.meta.get_progress_token(),
+            request: request.id.clone(),
+        })
+    }
+}
+
+impl Call {
+    /// Waits for an outcome, reporting progress every so often to a client that asked for it. A notice
+    /// takes the place of the source's own words.
+    pub(super) async fn reporting<T>(
+        &self,
+        source: &ProgressSource<'_>,
+        notice: impl Fn() -> Option<String>,
+        outcome: impl Future<Output = T>,
+    ) -> T {
+        let Some(token) = &self.token else {
+            return outcome.await;
+        };
+        let report = async {
+            let since = Instant::now();
+            let mut last = 0.0;
+            loop {
+                tokio::time::sleep(source.interval()).await;
+                let progress = source.progress(since).await;
+                let message = notice().unwrap_or(progress.message);
+                // Progress has to increase (MCP specification, utilities: progress), also where
+                // nothing moves.
+                last = f64::max(progress.done, last + LEAST_PROGRESS);
+                let mut notification =
+                    ProgressNotificationParam::new(token.clone(), last).with_message(message);
+                if let Some(total) = progress.total {
+                    notification = notification.with_total(total.max(last));
+                }
+                // A client that is gone is noticed elsewhere.
+                let _ = self.peer.notify_progress(notification).await;
+            }
+        };
+        tokio::select! {
+            outcome = outcome => outcome,
+            never = report => never,
+        }
+    }
+}
+
+/// Where a call's progress is read.
+pub(super) enum ProgressSource<'a> {
+    /// The clock alone. Says in words what goes on.
+    Time(&'a str),
+    /// The bytes that a job has moved.
+    Transfer(&'a Jobs, &'a JobId),
+}
+
+impl ProgressSource<'_> {
+    fn interval(&self) -> Duration {
+        match self {
+            Self::Time(_) => PROGRESS_INTERVAL,
+            Self::Transfer(..) => TRANSFER_INTERVAL,
+        }
+    }
+
+    async fn progress(&self, since: Instant) -> Progress {
+        match self {
+            Self::Time(what) => Progress::of_time(what, since),
+            Self::Transfer(jobs, id) => match jobs.queue().get(id).await {
+                Ok(job) => Progress::of_bytes(&job, since),
+                Err(_) => Progress::of_time("a task has been running", since),
+            },
+        }
+    }
+}
+
+/// How far something has come.
+struct Progress {
+    done: f64,
+    total: Option<f64>,
+    message: String,
+}
+
+impl Progress {
+    fn of_time(what: &str, since: Instant) -> Self {
+        let seconds = since.elapsed().as_secs_f64();
+        Self {
+            done: seconds,
+            total: None,
+            message: format!("{what} for {seconds:.0} s"),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "it is for people")]
+    fn of_bytes(job: &Job, since: Instant) -> Self {
+        const MEGABYTE: f64 = 1_000_000.0;
+        let total = job.bytes_total.map(|total| total as f64);
+        let done = job.bytes.unwrap_or_default() as f64;
+        let rate = done / since.elapsed().as_secs_f64() / MEGABYTE;
+        let of_all = total.map(|total| format!(" of {:.1}", total / MEGABYTE));
+        Self {
+            done,
+            total,
+            message: format!(
+                "{:.1}{} MB, {rate:.1} MB/s, {} files done",
+                done / MEGABYTE,
+                of_all.unwrap_or_default(),
+                job.files_done.unwrap_or_default()
+            ),
+        }
+    }
+}
+
+/// What a call waits for before its job goes to the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WaitFor {
+    /// The job's end, for as long as the sync timeout says.
+    Completion,
+    /// Its beginning, as a detached job's on its server.
+    Start,
+    /// Nothing.
+    Nothing,
+}
+
+impl WaitFor {
+    /// What a call waits for that may ask for the background.
+    pub(super) fn unless(background: bool) -> Self {
+        if background {
+            Self::Nothing
+        } else {
+            Self::Completion
+        }
+    }
+}
+
+impl App {
+    /// Starts a job of the caller's and answers with what has come of it by then.
+    pub(super) async fn run(
+        &self,
+        call: &Call,
+        alias: &str,
+        operation: Operation,
+        reminder: Option<Seconds>,
+        wait: WaitFor,
+    ) -> Result<Reply, Error> {
+        let options = Options {
+            reminder: reminder.map(Seconds::duration),
+            tool: None,
+        };
+        let job = self.jobs().start(alias, operation, options)?;
+        Ok(Reply::of_job(&*self.wait_for(call, &job, wait).await?))
+    }
+
+    /// Waits for a job that this call has started.
+    pub(super) async fn wait_for(
+        &self,
+        call: &Call,
+        job: &Ticket,
+        wait: WaitFor,
+    ) -> Result<Arc<Job>, Error> {
+        let _pending = self.note_pending(call.request.clone(), job.id().clone());
+        let sync_timeout = self.config().sync_timeout;
+        let outcome = async {
+            let timeout = match wait {
+                WaitFor::Completion => sync_timeout,
+                WaitFor::Start => {
+                    self.jobs().begun(job, sync_timeout).await;
+                    Duration::ZERO
+                }
+                WaitFor::Nothing => Duration::ZERO,
+            };
+            self.jobs().wait_on(job, timeout).await
+        };
+        self.follow(call, job.id(), outcome).await
+    }
+
+    /// Waits for what comes of a job, reporting progress to a client that asked for it.
+    pub(super) async fn follow(
+        &self,
+        call: &Call,
+        id: &JobId,
+        outcome: impl Future<Output = Result<Arc<Job>, Error>>,
+    ) -> Result<Arc<Job>, Error> {
+        let what = format!("task {id} has been running");
+        let alias = self.jobs().queue().get(id).await?.alias.clone();
+        let notice = || self.pool().login_notice(&alias);
+        let moves = call.token.is_some() && self.jobs().queue().get(id).await?.kind == Kind::Sftp;
+        let source = if moves {
+            ProgressSource::Transfer(self.jobs(), id)
+        } else {
+            ProgressSource::Time(&what)
+        };
+        let job = call.reporting(&source, notice, outcome).await?;
+        let waits_for = notice().filter(|_| job.status.is_live());
+        Ok(match waits_for {
+            Some(_) => Arc::new(Job {
+                waits_for,
+                ..(*job).clone()
+            }),
+            None => job,
+        })
+    }
+}
