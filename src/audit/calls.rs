@@ -30,14 +30,16 @@ impl Calls {
         }
     }
 
-    /// Begins a call in the trail, and gives its name there. What cannot be begun must not act. Blocks.
+    /// Begins a call in the trail, and gives its name there. What cannot be begun must not act. `secrets`
+    /// names the arguments that hold secrets. Blocks.
     pub fn begin(
         &self,
         tool: &str,
-        arguments: Option<&Map<String, Value>>,
+        arguments: &Map<String, Value>,
+        secrets: &[String],
         host_key: Option<String>,
     ) -> Result<String, Error> {
-        let mut begun = Begun::new(tool, arguments, &self.process);
+        let mut begun = Begun::new(tool, arguments, secrets, &self.process);
         begun.host_key = host_key;
         begun.responses = Responses::of(arguments, &self.trail.directory)
             .map_err(|error| self.trail.failed(&error))?;

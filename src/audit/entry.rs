@@ -9,17 +9,6 @@ use super::responses::Responses;
 use crate::secret::{MASK, hide_in_of, shown_address};
 use crate::time::{Timestamp, millis};
 
-/// Arguments that hold secrets, whatever they are.
-const SECRETS: &[&str] = &[
-    "password",
-    "passphrase",
-    "totpSecret",
-    "loginResponses",
-    "api_key",
-    "htpasswd_pass",
-    "responses",
-];
-
 /// Arguments that name something, in which a common word is no secret.
 const NAMES: &[&str] = &[
     "alias",
@@ -91,9 +80,14 @@ pub struct Outcome {
 }
 
 impl Begun {
-    /// A call of this process that begins now.
-    pub(super) fn new(tool: &str, arguments: Option<&Map<String, Value>>, process: &str) -> Self {
-        let arguments = redacted(arguments);
+    /// A call of this process that begins now. `secrets` names the arguments that hold secrets.
+    pub(super) fn new(
+        tool: &str,
+        arguments: &Map<String, Value>,
+        secrets: &[String],
+        process: &str,
+    ) -> Self {
+        let arguments = redacted(arguments, secrets);
         let alias = arguments.get("alias").and_then(Value::as_str);
         Self {
             event: "begun",
@@ -153,12 +147,12 @@ impl Outcome {
 }
 
 /// Arguments as they may be written down.
-pub fn redacted(arguments: Option<&Map<String, Value>>) -> Value {
-    let mut redacted = arguments.cloned().unwrap_or_default();
+fn redacted(arguments: &Map<String, Value>, secrets: &[String]) -> Value {
+    let mut redacted = arguments.clone();
     let alias = redacted.get("alias").and_then(Value::as_str);
     let alias = alias.map(str::to_owned);
     for (name, value) in &mut redacted {
-        if is_secret(name) && !value.is_null() {
+        if secrets.contains(name) && !value.is_null() {
             mask(value);
         }
         if let (Value::String(url), "url" | "health_check_endpoint") = (&*value, name.as_str()) {
@@ -168,11 +162,6 @@ pub fn redacted(arguments: Option<&Map<String, Value>>) -> Value {
         hide_in_of(alias.as_deref().filter(|_| !is_name), value);
     }
     Value::Object(redacted)
-}
-
-/// Whether an argument of this name holds a secret.
-pub fn is_secret(name: &str) -> bool {
-    SECRETS.contains(&name)
 }
 
 /// Masks every text in it; names stay, such as the prompts of `responses`.
@@ -196,6 +185,7 @@ mod tests {
 
     #[test]
     fn secrets_are_not_written_down() {
+        let secrets = ["password", "api_key", "responses"].map(str::to_owned);
         let given = arguments(&json!({
             "alias": "web1", "password": "hunter2", "api_key": null, "url": "http://u:p@h/",
             "responses": {"Password:": "hunter2", "Go on?": "y"},
@@ -207,10 +197,10 @@ mod tests {
             ("https://h/?token=p", "https://h/?token=***"),
         ] {
             let given = arguments(&json!({ "url": url }));
-            assert_eq!(redacted(Some(&given)), json!({ "url": shown }));
+            assert_eq!(redacted(&given, &secrets), json!({ "url": shown }));
         }
         assert_eq!(
-            redacted(Some(&given)),
+            redacted(&given, &secrets),
             json!({
                 "alias": "web1", "password": "***", "api_key": null, "url": "http://***@h/",
                 "responses": {"Password:": "***", "Go on?": "***"},
@@ -223,7 +213,7 @@ mod tests {
         let entry = |end: &str| {
             let command = format!("{}{end}", "é".repeat(LONGEST_TEXT));
             let given = arguments(&json!({"alias": "web1", "cmd": command}));
-            Begun::new("task_exec", Some(&given), "1-a")
+            Begun::new("task_exec", &given, &[], "1-a")
         };
         let (one, two) = (entry("1"), entry("2"));
         assert_eq!(one.arguments["cmd"], two.arguments["cmd"]);

@@ -31,7 +31,7 @@ mod trail;
 mod verify;
 
 pub use calls::Calls;
-pub use entry::{Outcome, is_secret, redacted};
+pub use entry::Outcome;
 pub use trail::Trail;
 pub use verify::{OpenCall, Verified, verify};
 

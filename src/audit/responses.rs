@@ -25,11 +25,8 @@ pub struct Responses {
 
 impl Responses {
     /// What is said of a call with these arguments; `None` without answers. Blocks.
-    pub(super) fn of(
-        arguments: Option<&Map<String, Value>>,
-        directory: &Path,
-    ) -> io::Result<Option<Self>> {
-        let given = arguments.and_then(|arguments| arguments.get("responses"));
+    pub(super) fn of(arguments: &Map<String, Value>, directory: &Path) -> io::Result<Option<Self>> {
+        let given = arguments.get("responses");
         let Some(given) = given.filter(|given| !given.is_null()) else {
             return Ok(None);
         };
@@ -92,7 +89,7 @@ mod tests {
         let directories = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let of = |responses: Value, place: usize| {
             let arguments = json!({"cmd": "x", "responses": responses});
-            Responses::of(arguments.as_object(), directories[place].path()).unwrap()
+            Responses::of(arguments.as_object().unwrap(), directories[place].path()).unwrap()
         };
         let (one, two) = (
             json!({"Password:": "hunter2"}),

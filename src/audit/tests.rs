@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::anchor::ANCHOR_FILE;
 use super::entry::Begun;
@@ -35,7 +35,9 @@ impl Scene {
     }
 
     fn add(&self, tool: &str) {
-        self.trail.add(&Begun::new(tool, None, "0-gone")).unwrap();
+        self.trail
+            .add(&Begun::new(tool, &Map::new(), &[], "0-gone"))
+            .unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -110,7 +112,7 @@ fn lines_make_a_chain_over_files_and_processes() {
         trail.largest = 4000;
         trail
     });
-    let begun = || Begun::new("task_exec", None, "0-gone");
+    let begun = || Begun::new("task_exec", &Map::new(), &[], "0-gone");
     std::thread::scope(|scope| {
         for trail in &trails {
             scope.spawn(|| (0..40).for_each(|_| trail.add(&begun()).unwrap()));
@@ -359,7 +361,9 @@ fn what_the_anchor_cannot_take_is_not_in_the_trail_either() {
     let (text, anchor) = (scene.text(), scene.anchor());
     fs::remove_file(scene.path(ANCHOR_FILE)).unwrap();
     fs::create_dir(scene.path(ANCHOR_FILE)).unwrap();
-    let refused = scene.trail.add(&Begun::new("three", None, "0-gone"));
+    let refused = scene
+        .trail
+        .add(&Begun::new("three", &Map::new(), &[], "0-gone"));
     assert!(refused.unwrap_err().to_string().contains("is a directory"));
     assert_eq!(scene.text(), text);
     fs::remove_dir(scene.path(ANCHOR_FILE)).unwrap();
@@ -373,8 +377,11 @@ fn calls_without_an_end_are_told() {
     let scene = Scene::set();
     let calls = Calls::new(scene.trail.clone(), "0-gone");
     let given = json!({"alias": "web1"});
-    let [one, two, _] =
-        ["one", "two", "three"].map(|tool| calls.begin(tool, given.as_object(), None).unwrap());
+    let [one, two, _] = ["one", "two", "three"].map(|tool| {
+        calls
+            .begin(tool, given.as_object().unwrap(), &[], None)
+            .unwrap()
+    });
     calls.end(&two, Outcome::named("ok"), None).unwrap();
     calls.end(&two, Outcome::named("ok"), None).unwrap();
     let verified = scene.assert_in_order(4);

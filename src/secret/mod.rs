@@ -33,6 +33,7 @@ pub use vault::Vault;
 /// It serialises as its text, because a file has to hold it; nothing that is shown or logged may be
 /// built by serialising a type that contains one.
 #[derive(Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(inline, extend("writeOnly" = true))]
 #[serde(transparent)]
 pub struct Secret(String);
 

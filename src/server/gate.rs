@@ -23,8 +23,10 @@ pub(super) struct Passage {
     pub(super) access: Access,
     /// What this call may do, by which it is guarded.
     pub(super) access_now: Access,
-    /// The arguments as the audit may see them.
+    /// The arguments that are known.
     pub(super) arguments: JsonObject,
+    /// The names of those that hold secrets.
+    pub(super) secrets: Vec<String>,
 }
 
 /// An answer on its way out of the gate.
@@ -84,7 +86,8 @@ impl Passage {
         }
         let (calls, host_key) = (Arc::clone(app.calls()), self.host_key(app));
         let (name, arguments) = (self.name.clone(), self.arguments.clone());
-        blocking(move || calls.begin(&name, Some(&arguments), host_key))
+        let secrets = self.secrets.clone();
+        blocking(move || calls.begin(&name, &arguments, &secrets, host_key))
             .await
             .map(Some)
     }

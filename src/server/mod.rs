@@ -105,6 +105,7 @@ impl ServerHandler for Handler {
             access: declaration.access,
             access_now: declaration.access_of(request.arguments.as_ref()),
             arguments: known_arguments(tool, request.arguments.as_ref()),
+            secrets: tools::secrets(&tool.input_schema),
         };
         let (app, tools) = (self.app.clone(), Arc::clone(&self.tools));
         let call = async move {

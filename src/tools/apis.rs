@@ -87,6 +87,37 @@ struct Removed {
     alias: String,
 }
 
+impl Add {
+    fn entry(self) -> (String, Api) {
+        let api = Api {
+            url: self.url,
+            url_credentials: None,
+            url_query: None,
+            endpoint_query: None,
+            health_check_endpoint: self.health_check_endpoint,
+            health_check_method: self.health_check_method,
+            auth_method: self.auth_method,
+            api_key: self.api_key,
+            auth_header_name: self.auth_header_name,
+            auth_scheme: self.auth_scheme,
+            htpasswd_user: self.htpasswd_user,
+            htpasswd_pass: self.htpasswd_pass,
+            notes: self.notes,
+        };
+        (self.alias, api)
+    }
+}
+
+/// The parameters that are given and that the way of logging in leaves out.
+fn unused(api: &Api) -> impl Iterator<Item = &'static str> {
+    let key = api.api_key.is_some() && !api.auth_method.has_key();
+    let password = api.htpasswd_pass.is_some() && !api.auth_method.has_password();
+    let unused = [(key, "api_key"), (password, "htpasswd_pass")];
+    unused
+        .into_iter()
+        .filter_map(|(is_unused, name)| is_unused.then_some(name))
+}
+
 #[tool_router(router = api_tools, vis = "pub(super)")]
 impl App {
     /// Add an HTTP API to watch, or replace the one with this alias. Nothing is asked yet.
@@ -94,22 +125,7 @@ impl App {
     async fn api_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         named("alias", &add.alias)?;
         self.apis().check_alias(&add.alias)?;
-        let alias = add.alias;
-        let mut api = Api {
-            url: add.url,
-            url_credentials: None,
-            url_query: None,
-            endpoint_query: None,
-            health_check_endpoint: add.health_check_endpoint,
-            health_check_method: add.health_check_method,
-            auth_method: add.auth_method,
-            api_key: add.api_key,
-            auth_header_name: add.auth_header_name,
-            auth_scheme: add.auth_scheme,
-            htpasswd_user: add.htpasswd_user,
-            htpasswd_pass: add.htpasswd_pass,
-            notes: add.notes,
-        };
+        let (alias, mut api) = add.entry();
         self.may_give_keys(&alias, &api).await?;
         // What could never be asked is not taken.
         Request::of(&api)?;
@@ -119,17 +135,7 @@ impl App {
             blocking(move || apis.put(&alias, &api)).await?
         };
         let mut text = format!("API `{alias}` {}", if added { "added" } else { "updated" });
-        let unused = [
-            (
-                "api_key",
-                api.api_key.is_some() && !api.auth_method.has_key(),
-            ),
-            (
-                "htpasswd_pass",
-                api.htpasswd_pass.is_some() && !api.auth_method.has_password(),
-            ),
-        ];
-        for (name, _) in unused.iter().filter(|(_, unused)| *unused) {
+        for name in unused(&api) {
             text = format!("{text}; {name} is kept and not sent, for auth_method leaves it out");
         }
         let api = Shown::from(&api);

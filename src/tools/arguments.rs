@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::ErrorData;
-use rmcp::handler::server::common::FromContextPart;
+use rmcp::handler::server::common::{FromContextPart, schema_for_input};
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{JsonObject, Tool};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -14,7 +14,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::lenient::in_words;
-use crate::audit;
 use crate::error::Error;
 
 /// A tool's arguments, as its struct `T`.
@@ -23,7 +22,9 @@ use crate::error::Error;
 /// unlike it, this one says which argument is wrong.
 pub struct Parameters<T>(pub T);
 
-impl<S, T: DeserializeOwned> FromContextPart<ToolCallContext<'_, S>> for Parameters<T> {
+impl<S, T: DeserializeOwned + JsonSchema + 'static> FromContextPart<ToolCallContext<'_, S>>
+    for Parameters<T>
+{
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         let arguments = context.arguments.take().unwrap_or_default();
         parse(arguments).map(Self).map_err(|error| {
@@ -47,7 +48,7 @@ impl<T: JsonSchema> JsonSchema for Parameters<T> {
     }
 }
 
-fn parse<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Error> {
+fn parse<T: DeserializeOwned + JsonSchema + 'static>(arguments: JsonObject) -> Result<T, Error> {
     let arguments = Value::Object(arguments);
     // Servers and shells would take what stands before it for the whole.
     if let Some(parameter) = find_nul(&arguments) {
@@ -56,7 +57,7 @@ fn parse<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Error> {
     serde_path_to_error::deserialize(arguments).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
-        let (parameter, problem, expected) = explain(&path, &message);
+        let (parameter, problem, expected) = explain(&path, &message, is_secret::<T>);
         Error::InvalidArgument {
             parameter,
             problem,
@@ -92,8 +93,37 @@ fn find_nul(value: &Value) -> Option<String> {
     }
 }
 
+/// The names of the parameters that hold secrets, or something that has a secret in it.
+pub(crate) fn secrets(schema: &JsonObject) -> Vec<String> {
+    fn holds(schema: &Value) -> bool {
+        match schema {
+            Value::Object(parts) => {
+                parts.get("writeOnly") == Some(&true.into()) || parts.values().any(holds)
+            }
+            Value::Array(parts) => parts.iter().any(holds),
+            _ => false,
+        }
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let properties = properties.into_iter().flatten();
+    let secrets = properties.filter(|(_, schema)| holds(schema));
+    secrets.map(|(name, _)| name.clone()).collect()
+}
+
+/// Whether a parameter of these arguments holds a secret.
+fn is_secret<T: JsonSchema + 'static>(name: &str) -> bool {
+    // What cannot be told is taken for one.
+    schema_for_input::<T>().map_or(true, |schema| {
+        secrets(&schema).iter().any(|one| one == name)
+    })
+}
+
 /// Takes apart serde's message: parameter, problem, expectation.
-fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
+fn explain(
+    path: &str,
+    message: &str,
+    is_secret: impl Fn(&str) -> bool,
+) -> (String, String, Option<String>) {
     // serde names an unknown or missing field in its message, and any other by the path to it.
     let quoted = |rest: &str| rest.split('`').next().unwrap_or_default().to_owned();
     let within = |name: String| match path
@@ -122,7 +152,7 @@ fn explain(path: &str, message: &str) -> (String, String, Option<String>) {
     } else {
         let (given, expected) = in_words(message);
         let name = path.split(['.', '[']).next().unwrap_or_default();
-        let problem = match (&expected, audit::is_secret(name)) {
+        let problem = match (&expected, is_secret(name)) {
             (Some(expected), false) => format!("{given}; expected {expected}"),
             (None, false) => given,
             // The message quotes what was given.
@@ -344,9 +374,11 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
             object
                 .values_mut()
                 .for_each(|part| tidy_value(part, definitions));
-            if let Some(Value::Object(items)) = object.get_mut("items") {
-                // It says what the Rust type is; the parameter has said what is meant.
-                items.remove("description");
+            for part in ["items", "additionalProperties"] {
+                if let Some(Value::Object(part)) = object.get_mut(part) {
+                    // It says what the Rust type is; the parameter has said what is meant.
+                    part.remove("description");
+                }
             }
         }
         _ => {}
@@ -383,7 +415,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
     struct Example {
         #[serde(rename = "cmd")]

@@ -31,6 +31,9 @@ pub enum Toolset {
     Diagnostics,
 }
 
+/// Whether a call with these arguments does more than look.
+type Changes = fn(&Map<String, Value>) -> bool;
+
 /// What a tool says of itself besides its texts and its schema.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
@@ -38,8 +41,7 @@ pub struct Declaration {
     pub access: Access,
     /// Where it belongs.
     pub toolset: Toolset,
-    /// Whether a call with these arguments does more than look.
-    changes: Option<fn(&Map<String, Value>) -> bool>,
+    changes: Option<Changes>,
 }
 
 /// Declares a tool.
@@ -53,7 +55,7 @@ pub(super) fn declare(access: Access, toolset: Toolset) -> Declaration {
 
 impl Declaration {
     /// Says which calls change something; the others ask a server at most.
-    pub(super) fn only_if(self, changes: fn(&Map<String, Value>) -> bool) -> Self {
+    pub(super) fn only_if(self, changes: Changes) -> Self {
         Self {
             changes: Some(changes),
             ..self

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::guard::Access;
 use crate::job::{Operation, Step, answers};
 use crate::reply::Reply;
+use crate::secret::Secret;
 use crate::ssh::Bound;
 use crate::ssh::streaming::is_streaming;
 
@@ -83,7 +84,7 @@ struct AtTerminal {
     /// Command line for the login shell.
     cmd: String,
     /// Answers by prompt: part of its text, or /a regular expression/.
-    responses: Option<IndexMap<String, String>>,
+    responses: Option<IndexMap<String, Secret>>,
     /// Say yes to the usual questions. Never gives a password.
     #[serde(default)]
     auto_respond: On,
@@ -200,7 +201,10 @@ impl App {
         if at_terminal.cmd.trim().is_empty() {
             return Err(Error::invalid("cmd", "is empty"));
         }
-        let responses = at_terminal.responses.unwrap_or_default();
+        let responses = at_terminal.responses.into_iter().flatten();
+        let responses = responses
+            .map(|(prompt, answer)| (prompt, answer.expose().to_owned()))
+            .collect();
         answers(&responses)?;
         let timeout = at_terminal.timeout.map(|timeout| timeout.0);
         let operation = if at_terminal.interactive.0 {

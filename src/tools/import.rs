@@ -51,6 +51,20 @@ enum State {
     Broken,
 }
 
+impl Host {
+    fn text(&self) -> String {
+        let state = match self.state {
+            State::Found => "",
+            State::Added => " (added)",
+            State::Known => " (the alias is taken)",
+            State::Broken => " (cannot be added)",
+        };
+        let notes = self.notes.iter().map(|note| format!("\n  Note: {note}"));
+        let notes = notes.collect::<String>();
+        format!("{}: {}{state}{notes}", self.name, self.way)
+    }
+}
+
 #[tool_router(router = import_tools, vis = "pub(super)")]
 impl App {
     /// List the hosts of ~/.ssh/config, or add them as servers that follow that file.
@@ -69,22 +83,7 @@ impl App {
         for name in names.into_iter().filter(|name| pattern.is_match(name)) {
             hosts.push(self.import(name, add).await?);
         }
-        let lines = hosts.iter().map(|host| {
-            let state = match host.state {
-                State::Found => "",
-                State::Added => " (added)",
-                State::Known => " (the alias is taken)",
-                State::Broken => " (cannot be added)",
-            };
-            let notes = host.notes.iter().map(|note| format!("\n  Note: {note}"));
-            format!(
-                "{}: {}{state}{}",
-                host.name,
-                host.way,
-                notes.collect::<String>()
-            )
-        });
-        let mut text = lines.collect::<Vec<_>>().join("\n");
+        let mut text = hosts.iter().map(Host::text).collect::<Vec<_>>().join("\n");
         if text.is_empty() {
             text.push_str("no host of the SSH configuration matches");
         }

@@ -41,6 +41,7 @@ use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{CallToolResponse, Tool};
 
 use crate::app::App;
+pub(crate) use arguments::secrets;
 use arguments::{Count, Nothing, On, Parameters, Seconds};
 use call::{Call, ProgressSource, WaitFor};
 pub use declared::{Declaration, Toolset};

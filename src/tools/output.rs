@@ -38,6 +38,22 @@ struct Output {
     grep: Option<String>,
 }
 
+impl Output {
+    fn selection(&self) -> Result<Selection, Error> {
+        let grep = self.grep.as_deref().map(Regex::new).transpose();
+        Ok(Selection {
+            offset: self.offset.0 as u64,
+            limit: self.limit.0.clamp(1, LONGEST_PAGE),
+            tail: self.tail.map(|tail| tail.0),
+            grows: false,
+            charset: Charset::default(),
+            grep: grep.map_err(|error| {
+                Error::invalid("grep", format!("is not a regular expression: {error}"))
+            })?,
+        })
+    }
+}
+
 /// Lengths and positions are in bytes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,17 +82,7 @@ impl App {
     /// Show what a task has printed so far: in pages, its last lines, or those that match.
     #[tool(title = "Show a task's output", meta = declare(Access::ReadsHere, Toolset::Tasks))]
     async fn task_output(&self, Parameters(output): Parameters<Output>) -> Result<Reply, Error> {
-        let grep = output.grep.as_deref().map(Regex::new).transpose();
-        let selection = Selection {
-            offset: output.offset.0 as u64,
-            limit: output.limit.0.clamp(1, LONGEST_PAGE),
-            tail: output.tail.map(|tail| tail.0),
-            grows: false,
-            charset: Charset::default(),
-            grep: grep.map_err(|error| {
-                Error::invalid("grep", format!("is not a regular expression: {error}"))
-            })?,
-        };
+        let selection = output.selection()?;
         let job = self.jobs().look(&JobId::from(output.id.as_str())).await?;
         let (page, from_file) = self.jobs().page(&job, output.stream, selection).await?;
         let missing = page.missing.end - page.missing.start;

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
 use crate::reply::Reply;
-use crate::ssh::host_key::{Presented, Recorded};
+use crate::ssh::host_key::{HostKeys, Presented, Recorded};
 use crate::store::blocking;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -45,67 +45,65 @@ impl App {
         if let Some(fingerprint) = &fingerprint {
             fingerprinted("fingerprint", fingerprint)?;
         }
-        let shown = Arc::new(self.pool().host_keys(&alias).await?);
-        let listed = |fingerprints: Vec<String>| match fingerprints.as_slice() {
-            [] => "none".to_owned(),
-            some => some.join(", "),
-        };
-        let presented = shown.presented();
-        let presents = listed(
-            presented
-                .iter()
-                .map(|key| format!("{} ({})", key.fingerprint, key.kind))
-                .collect(),
-        );
-        let known = shown.known().to_vec();
-        let knows = listed(
-            known
-                .iter()
-                .map(|key| format!("{} ({})", key.fingerprint, key.known_at))
-                .collect(),
-        );
-        let place = shown.place();
-        let mut text = format!("server `{alias}` at {place} presents {presents}; known: {knows}");
+        let keys = Arc::new(self.pool().host_keys(&alias).await?);
+        let (presented, known) = (keys.presented(), keys.known().to_vec());
+        let host = keys.place();
+        let presents = listed(presented.iter().map(|key| (&key.fingerprint, &key.kind)));
+        let knows = listed(known.iter().map(|key| (&key.fingerprint, &key.known_at)));
+        let mut text = format!("server `{alias}` at {host} presents {presents}; known: {knows}");
         if let Some(wanted) = &fingerprint {
             let guard = self.guard();
             guard.may_trust(&alias, wanted, "server_trust").await?;
-            let (servers, shown) = (Arc::clone(self.servers()), Arc::clone(&shown));
-            let (name, wanted) = (alias.clone(), wanted.clone());
-            let is_trusted = blocking(move || {
-                let is_trusted = shown.trust(&wanted)?;
-                let server = match servers.get(&name) {
-                    // A jump host that only the user's own configuration names has no pin.
-                    Err(Error::UnknownAlias { .. }) => None,
-                    found => Some(found?),
-                };
-                let pinned = server.filter(|server| server.host_key_fingerprint.is_some());
-                if is_trusted && let Some(mut server) = pinned {
-                    server.host_key_fingerprint = Some(wanted);
-                    servers.put(&name, &server)?;
-                }
-                Ok(is_trusted)
-            });
-            if !is_trusted.await? {
+            if !self.trust(&alias, keys, wanted).await? {
                 let problem = format!(
                     "is of no key that the server presents; nothing was changed. It presents {presents}"
                 );
                 return Err(Error::invalid("fingerprint", problem));
             }
             self.pool().reconfigure(&alias);
-            text = format!(
-                "{text}. Trusted from now on: {}",
-                fingerprint.as_deref().unwrap_or_default()
-            );
+            text = format!("{text}. Trusted from now on: {wanted}");
         }
-        Reply::new(
-            text,
-            &Answer {
-                alias,
-                host: place,
-                presented,
-                known,
-                trusted: fingerprint,
-            },
-        )
+        let answer = Answer {
+            alias,
+            host,
+            presented,
+            known,
+            trusted: fingerprint,
+        };
+        Reply::new(text, &answer)
+    }
+
+    /// Accepts one of these keys, also where the server is pinned to another. Says whether it is one of
+    /// them.
+    async fn trust(&self, alias: &str, keys: Arc<HostKeys>, wanted: &str) -> Result<bool, Error> {
+        let servers = Arc::clone(self.servers());
+        let (alias, wanted) = (alias.to_owned(), wanted.to_owned());
+        blocking(move || {
+            if !keys.trust(&wanted)? {
+                return Ok(false);
+            }
+            match servers.get(&alias) {
+                Ok(mut server) if server.host_key_fingerprint.is_some() => {
+                    server.host_key_fingerprint = Some(wanted);
+                    servers.put(&alias, &server)?;
+                }
+                // A jump host that only the user's own configuration names has no pin.
+                Ok(_) | Err(Error::UnknownAlias { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            Ok(true)
+        })
+        .await
+    }
+}
+
+/// Fingerprints, each with what is to be said of it.
+fn listed<'k>(keys: impl Iterator<Item = (&'k String, &'k String)>) -> String {
+    let shown: Vec<_> = keys
+        .map(|(fingerprint, remark)| format!("{fingerprint} ({remark})"))
+        .collect();
+    match shown.as_slice() {
+        [] => "none".to_owned(),
+        some => some.join(", "),
     }
 }

@@ -16,7 +16,7 @@ pub use identity::{Identity, KeyKind};
 pub use known_hosts::KnownHosts;
 pub(super) use name::HostName;
 pub(super) use rule::{Rule, bare};
-pub use shown::{Presented, Recorded, Shown};
+pub use shown::{HostKeys, Presented, Recorded};
 
 /// What becomes of a host whose key is not known. That of a known host has to be the known one always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// What a server shows and what is known of it.
 #[derive(Debug)]
-pub struct Shown {
+pub struct HostKeys {
     rule: Rule,
     keys: Vec<PublicKey>,
     known: Vec<Recorded>,
@@ -34,7 +34,7 @@ pub struct Recorded {
     pub known_at: String,
 }
 
-impl Shown {
+impl HostKeys {
     pub(in crate::ssh) fn of(rule: Rule, keys: Vec<PublicKey>) -> Result<Self, Error> {
         let known = rule.known_hosts.recorded(&rule.name)?;
         let known = known.into_iter().map(|(fingerprint, known_at)| Recorded {

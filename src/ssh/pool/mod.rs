@@ -26,7 +26,7 @@ use super::charset::Charset;
 use super::connect::Dialer;
 use super::connection::Silence;
 use super::failure::failed;
-use super::host_key::{Identity, KnownHosts, Shown};
+use super::host_key::{HostKeys, Identity, KnownHosts};
 use super::jump::{implied, implied_server};
 use super::shell::Shell;
 use crate::config::Config;
@@ -373,10 +373,10 @@ impl Pool {
     }
 
     /// The host keys that a server shows now, with what is on record for it.
-    pub async fn host_keys(&self, alias: &str) -> Result<Shown, Error> {
+    pub async fn host_keys(&self, alias: &str) -> Result<HostKeys, Error> {
         let server = self.reached(alias)?;
         let (rule, keys) = self.0.dialer.host_keys(alias, &server).await?;
-        Shown::of(rule, keys)
+        HostKeys::of(rule, keys)
     }
 
     /// Takes note that an alias was changed or removed: its connections go, those in use once they
