@@ -14,7 +14,7 @@
 //! | [`store`] | JSON files shared safely by several processes |
 //!
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`small_file`], [`terminal`], [`readable`]; and what the [`command_line`]
+//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`fs`], [`charset`], [`terminal`], [`readable`]; and what the [`command_line`]
 //! has besides serving: [`install`] (registering with clients), [`doctor`], [`audit`], and [`demo`],
 //! the embedded SSH server with its tour.
 
@@ -22,11 +22,13 @@
 
 pub mod api;
 pub mod audit;
+pub mod charset;
 pub mod command_line;
 pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod error;
+pub mod fs;
 pub mod guard;
 pub mod hex;
 pub mod install;
@@ -40,7 +42,6 @@ pub mod reply;
 pub mod secret;
 pub mod server;
 pub mod sftp;
-pub mod small_file;
 pub mod ssh;
 pub mod ssh_config;
 mod stderr;

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::raw::Layer;
 use super::{Overrides, SETTINGS, expand_home};
-use crate::small_file;
+use crate::fs::small_file;
 
 /// Where a setting comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::Secret;
 use crate::error::Error;
+use crate::fs::small_file;
 use crate::hex::{bytes, digits};
-use crate::small_file;
 use crate::store::private;
 use crate::sync::lock;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::charset::Charset;
+use crate::charset::Charset;
 use crate::readable::{is_binary, readable, sample, whole_sequences};
 use crate::text;
 

@@ -5,8 +5,8 @@ mod addresses;
 mod authenticate;
 pub mod background;
 mod bound;
-mod capture;
-mod charset;
+pub(crate) mod capture;
+
 pub mod checksum;
 mod client;
 mod connect;
@@ -44,12 +44,12 @@ mod tap;
 mod target;
 pub mod user_config;
 
+pub use crate::charset::Charset;
 pub(crate) use authenticate::EXPIRED;
 pub use authenticate::{check_prompt, check_totp, has_agent};
 pub use bound::{Bound, Reached};
 pub use capture::{Captured, HEAD, Shown, TAIL};
 pub(crate) use capture::{KEPT, abridge, tell_loss};
-pub use charset::Charset;
 pub use connection::Connection;
 pub(crate) use connection::Silence;
 pub use ended::Ended;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::directory::{Notices, SET_ASIDE};
-use super::replace::sync_directory;
 use crate::error::Error;
+use crate::fs::sync_directory;
 use crate::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

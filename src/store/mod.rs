@@ -8,10 +8,10 @@ mod directory;
 mod file;
 mod kept;
 mod owner;
-mod replace;
 pub mod servers;
 mod spool;
 
+pub(crate) use crate::fs::replace_file;
 pub use alias::check_alias;
 pub use cached::Cached;
 pub use catalogue::{Catalogue, Entry};
@@ -21,7 +21,6 @@ pub use file::{JsonFile, Signature};
 pub(crate) use file::{private, sibling, write_durably};
 pub use kept::{Kept, is_beside, remove};
 pub use owner::Owner;
-pub use replace::replace_file;
 pub use spool::Spool;
 
 use crate::error::Error;

@@ -13,7 +13,7 @@ use super::name::{HostName, matches};
 use super::rule::bare;
 use super::{Problem, fingerprint};
 use crate::error::Error;
-use crate::small_file;
+use crate::fs::small_file;
 use crate::store::{private, replace_file};
 
 /// No such file has more bytes, some hundred thousand hosts.

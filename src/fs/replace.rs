@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Puts a file with these bytes in the place of `path`, durably; whoever reads it sees the old one or
 /// the new one. It has the rights and, if it can be, the owner of `like`; else it is its owner's alone.
-pub fn replace_file(path: &Path, bytes: &[u8], like: Option<&Metadata>) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, bytes: &[u8], like: Option<&Metadata>) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut new = tempfile::NamedTempFile::new_in(directory)?;
     new.write_all(bytes)?;
@@ -36,11 +36,11 @@ fn take_after(file: &File, like: &Metadata) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
 #[cfg(not(unix))]
-pub(super) fn sync_directory(_: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
