@@ -6,7 +6,8 @@ use std::path::Path;
 use lexopt::prelude::*;
 use serde_json::Value;
 
-use crate::config::{Overrides, SETTINGS, expand_home, parse_seconds};
+use crate::config::{Overrides, SETTINGS, parse_seconds};
+use crate::fs::expand_home;
 use crate::install::{self, Request, this_program};
 
 const NAME: &str = env!("CARGO_PKG_NAME");

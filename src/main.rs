@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use mcp_sftp_orchestrator::command_line::{self, Command};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
+use mcp_sftp_orchestrator::fs::blocking;
 use mcp_sftp_orchestrator::logging::{self, Log};
 use mcp_sftp_orchestrator::server::Orchestrator;
-use mcp_sftp_orchestrator::store::blocking;
 use mcp_sftp_orchestrator::transport::Lines;
 use mcp_sftp_orchestrator::{audit, demo, doctor, install};
 use rmcp::ServiceExt;

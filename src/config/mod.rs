@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use crate::fs::expand_home;
 use crate::secret::Secret;
 use crate::ssh::host_key::Policy;
 pub use origin::Origin;
@@ -222,20 +223,6 @@ impl Config {
             uses_keyring: false,
             ..Self::resolve(Sources::default(), data_dir, &Overrides::default())
         }
-    }
-}
-
-/// A leading `~` or `$HOME` replaced by the home directory, as a shell would.
-pub fn expand_home(path: &str) -> PathBuf {
-    let mut spelt = ["~", "$HOME", "${HOME}"].iter();
-    let rest = spelt.find_map(|home| {
-        let rest = path.strip_prefix(home)?;
-        (rest.is_empty() || rest.starts_with(['/', '\\'])).then_some(rest)
-    });
-    match (rest, dirs::home_dir()) {
-        (Some(""), Some(home)) => home,
-        (Some(rest), Some(home)) => home.join(&rest[1..]),
-        _ => PathBuf::from(path),
     }
 }
 

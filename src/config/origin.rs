@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use super::raw::Layer;
-use super::{Overrides, SETTINGS, expand_home};
+use super::{Overrides, SETTINGS};
+use crate::fs::expand_home;
 use crate::fs::small_file;
 
 /// Where a setting comes from.

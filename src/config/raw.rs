@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use super::{Origin, SETTINGS, expand_home, parse_seconds};
+use super::{Origin, SETTINGS, parse_seconds};
+use crate::fs::expand_home;
 use crate::secret::Secret;
 use crate::ssh::host_key::Policy;
 

@@ -5,7 +5,7 @@ mod addresses;
 mod authenticate;
 pub mod background;
 mod bound;
-pub(crate) mod capture;
+mod capture;
 
 pub mod checksum;
 mod client;
@@ -44,12 +44,11 @@ mod tap;
 mod target;
 pub mod user_config;
 
-pub use crate::charset::Charset;
 pub(crate) use authenticate::EXPIRED;
 pub use authenticate::{check_prompt, check_totp, has_agent};
 pub use bound::{Bound, Reached};
+pub(crate) use capture::KEPT;
 pub use capture::{Captured, HEAD, Shown, TAIL};
-pub(crate) use capture::{KEPT, abridge, tell_loss};
 pub use connection::Connection;
 pub(crate) use connection::Silence;
 pub use ended::Ended;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::host_key::{HostName, KnownHosts, Policy, Rule};
 use super::jump::{implied, jump_through};
 use super::user_config::{self, SshHost};
-use crate::config::{Config, expand_home};
+use crate::config::Config;
 use crate::error::Error;
+use crate::fs::expand_home;
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
 use crate::store::servers::{Server, bounded};
 

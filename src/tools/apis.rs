@@ -12,11 +12,12 @@ use super::servers::named;
 use super::{Call, Nothing, Parameters, Watched};
 use crate::api::{Request, Shown};
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::reply::Reply;
 use crate::secret::Secret;
 use crate::server::Orchestrator;
+use crate::store::Entry;
 use crate::store::apis::{Api, AuthMethod, Method, default_header, default_scheme};
-use crate::store::{Entry, blocking};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Parameters;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::reply::Reply;
 use crate::server::Orchestrator;
 use crate::ssh::user_config;
-use crate::store::blocking;
 use crate::store::servers::Server;
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Count, Parameters};
+use crate::charset::Charset;
 use crate::error::Error;
 use crate::job::{Job, JobId, Page, Selection, Status, Stream};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
-use crate::ssh::Charset;
 
 /// Bytes of a page, unless asked for otherwise: what a model can usefully read at once.
 const PAGE: usize = 32 * 1024;

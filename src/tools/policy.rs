@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Nothing, Parameters};
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::reply::Reply;
 use crate::server::Orchestrator;
-use crate::store::blocking;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

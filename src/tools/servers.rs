@@ -8,14 +8,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Nothing, Parameters};
+use crate::charset::Charset;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
-use crate::ssh::{Charset, check_prompt, check_totp, has_agent};
+use crate::ssh::{check_prompt, check_totp, has_agent};
+use crate::store::Entry;
 use crate::store::servers::{RESPONSES, Server, Shown};
-use crate::store::{Entry, blocking};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::Parameters;
 use super::servers::fingerprinted;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::reply::Reply;
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{Presented, Recorded};
-use crate::store::blocking;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
