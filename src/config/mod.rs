@@ -11,8 +11,8 @@ use std::time::Duration;
 use tracing::Level;
 
 use crate::fs::expand_home;
+use crate::host_key::Policy;
 use crate::secret::Secret;
-use crate::ssh::host_key::Policy;
 pub use origin::Origin;
 use origin::Sources;
 pub(crate) use origin::read_env_file;

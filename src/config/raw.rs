@@ -8,8 +8,8 @@ use tracing::Level;
 
 use super::{Origin, SETTINGS, parse_seconds};
 use crate::fs::expand_home;
+use crate::host_key::Policy;
 use crate::secret::Secret;
-use crate::ssh::host_key::Policy;
 
 pub(crate) type Layer = HashMap<String, String>;
 

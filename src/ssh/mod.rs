@@ -44,7 +44,6 @@ mod tap;
 mod target;
 pub mod user_config;
 
-pub(crate) use authenticate::EXPIRED;
 pub use authenticate::{check_prompt, check_totp, has_agent};
 pub use bound::{Bound, Reached};
 pub(crate) use capture::KEPT;
@@ -53,8 +52,7 @@ pub use connection::Connection;
 pub(crate) use connection::Silence;
 pub use ended::Ended;
 pub use endpoint::Endpoint;
-pub(crate) use failure::{CONNECT_TIMEOUT, os_reason};
-pub(crate) use offer::LEGACY;
+pub(crate) use failure::os_reason;
 pub use output::Output;
 pub use pool::{
     Check, ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel,

@@ -156,7 +156,7 @@ impl Target {
         self.rule.host.clone_from(&server.host);
         self.rule.port = server.port();
         self.rule.name = match &told.host_key_alias {
-            Some(alias) => HostName::new(alias, crate::store::servers::DEFAULT_PORT),
+            Some(alias) => HostName::new(alias, crate::host_key::DEFAULT_PORT),
             None => HostName::new(&server.host, server.port()),
         };
         self.notes = told.notes;
