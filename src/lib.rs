@@ -54,3 +54,4 @@ mod text;
 pub mod time;
 pub mod tools;
 pub mod transport;
+mod web_address;
