@@ -158,7 +158,12 @@ pub fn help() -> String {
             format!(" [{}]", setting.default)
         };
         // Writing to a string cannot fail.
-        let _ = writeln!(help, "  {:<32}{}{default}", setting.name, setting.meaning);
+        let _ = writeln!(
+            help,
+            "  {:<32}{}{default}",
+            setting.name,
+            setting.plain_meaning()
+        );
     }
     help
 }
