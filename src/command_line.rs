@@ -6,7 +6,8 @@ use std::path::Path;
 use lexopt::prelude::*;
 use serde_json::Value;
 
-use crate::config::{Overrides, SETTINGS, expand_home, parse_seconds};
+use crate::config::{Overrides, SETTINGS, parse_seconds};
+use crate::fs::expand_home;
 use crate::install::{self, Request, this_program};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
@@ -157,7 +158,12 @@ pub fn help() -> String {
             format!(" [{}]", setting.default)
         };
         // Writing to a string cannot fail.
-        let _ = writeln!(help, "  {:<32}{}{default}", setting.name, setting.meaning);
+        let _ = writeln!(
+            help,
+            "  {:<32}{}{default}",
+            setting.name,
+            setting.plain_meaning()
+        );
     }
     help
 }

@@ -14,7 +14,7 @@
 //! | [`store`] | JSON files shared safely by several processes |
 //!
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`small_file`], [`terminal`], [`readable`]; and what the [`command_line`]
+//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`fs`], [`charset`], [`terminal`], [`readable`]; and what the [`command_line`]
 //! has besides serving: [`install`] (registering with clients), [`doctor`], [`audit`], and [`demo`],
 //! the embedded SSH server with its tour.
 
@@ -23,13 +23,16 @@
 pub mod api;
 pub mod app;
 pub mod audit;
+pub mod charset;
 pub mod command_line;
 pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod error;
+pub mod fs;
 pub mod guard;
 pub mod hex;
+pub mod host_key;
 pub mod install;
 pub mod job;
 pub mod logging;
@@ -38,10 +41,10 @@ pub mod policy;
 pub mod random;
 pub mod readable;
 pub mod reply;
+pub mod report;
 pub mod secret;
 pub mod server;
 pub mod sftp;
-pub mod small_file;
 pub mod ssh;
 pub mod ssh_config;
 mod stderr;
@@ -52,3 +55,4 @@ mod text;
 pub mod time;
 pub mod tools;
 pub mod transport;
+mod web_address;

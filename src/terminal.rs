@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::ssh::Charset;
+use crate::charset::Charset;
 
 /// Control sequences (ECMA-48): those with parameters, operating system commands, and short ones.
 static SEQUENCES: LazyLock<Regex> = LazyLock::new(|| {

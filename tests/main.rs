@@ -15,6 +15,7 @@ mod cuts;
 mod demo;
 mod detach;
 mod doctor;
+mod documents;
 mod drop_box;
 mod errors;
 mod evasion;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mcp_sftp_orchestrator::config::SshFiles;
-use mcp_sftp_orchestrator::ssh::host_key::Policy;
+use mcp_sftp_orchestrator::host_key::Policy;
 use serde_json::{Value, json};
 
 use crate::helper::{

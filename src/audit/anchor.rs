@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::BEGINNING;
-use crate::store::private;
+use crate::fs::private;
 use crate::time::Timestamp;
 
 /// The name of its file.

@@ -12,7 +12,7 @@ use super::anchor::{Adopted, Anchor, is_regular};
 use super::lines::{Line, Lines};
 use super::{FILE, KEPT, LONGEST_LINE};
 use crate::error::Error;
-use crate::store::private;
+use crate::fs::private;
 use crate::sync::lock;
 use crate::time::Timestamp;
 

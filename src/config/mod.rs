@@ -1,100 +1,22 @@
 //! Settings: raw strings from where they are set, parsed into one validated [`Config`].
 
+mod kind;
 mod origin;
 mod raw;
 mod settings;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracing::Level;
 
-use crate::secret::Secret;
-use crate::ssh::host_key::Policy;
+use crate::fs::expand_home;
 pub use origin::Origin;
 use origin::Sources;
 pub(crate) use origin::read_env_file;
 use raw::Raw;
 pub(crate) use raw::{data_dir_of, default_of};
-pub use settings::{SETTINGS, Setting};
-
-/// Long enough for a server to restart, or a laptop to find its network again.
-const LINE_PATIENCE: Duration = Duration::from_secs(120);
-
-/// Longer than a busy disk or a hung mount of a server's takes, and half of what a lost line is given.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
-
-/// More than a file of `/proc`, which says that it is empty, has; and more than a log grows meanwhile.
-const MAX_GROWTH: u64 = 1024 * 1024 * 1024;
-
-/// The validated settings.
-#[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting by itself")]
-pub struct Config {
-    /// Where the data files lie.
-    pub data_dir: PathBuf,
-    /// How long a call waits for its job before handing it to the background.
-    pub sync_timeout: Duration,
-    /// How long a command may run; `None` is without limit.
-    pub command_timeout: Option<Duration>,
-    /// How long an interactive command may run; `None` is without limit.
-    pub interactive_timeout: Option<Duration>,
-    /// The longest that `task_wait` may wait.
-    pub max_wait: Duration,
-    /// Most connections per alias.
-    pub max_connections: usize,
-    /// Connections per alias that idleness does not close.
-    pub min_connections: usize,
-    /// How long each phase of connecting may take, where the server's entry says nothing.
-    pub connect_timeout: Duration,
-    /// How long a connection may be unused before it closes.
-    pub idle_timeout: Duration,
-    /// Time between keep-alives.
-    pub keep_alive: Duration,
-    /// How long a transfer takes up a lost line again before it fails; not a setting.
-    pub line_patience: Duration,
-    /// How long a server may leave every SFTP request without an answer; not a setting.
-    pub answer_patience: Duration,
-    /// Bytes that a downloaded file may have beyond twice the length that it said; not a setting.
-    pub max_growth: u64,
-    /// Most files, directories and links that are listed for a transfer.
-    pub max_entries: usize,
-    /// Most jobs in the queue.
-    pub max_queue: usize,
-    /// Most bytes kept on disk of each output stream of a job.
-    pub max_output: u64,
-    /// Most bytes kept on disk of all outputs.
-    pub max_output_total: u64,
-    /// Time between coalesced saves.
-    pub save_interval: Duration,
-    /// How long history is kept.
-    pub history_retention: Duration,
-    /// What becomes of a host whose key is not known.
-    pub host_key_policy: Policy,
-    /// Whether nothing may run or change on a server.
-    pub read_only: bool,
-    /// Where local files of transfers have to lie; anywhere if empty.
-    pub allowed_roots: Vec<PathBuf>,
-    /// What stored secrets are encrypted with, if the user says so.
-    pub secret_key: Option<Secret>,
-    /// Whether the operating system's keyring may keep their key.
-    pub uses_keyring: bool,
-    /// Whether a file with clear-text secrets is kept once they are encrypted.
-    pub keep_clear_secrets: bool,
-    /// Whether tools take references to secrets that only a person may make.
-    pub allow_cmd_secrets: bool,
-    /// The user's own SSH files, where they are to be read.
-    pub ssh_files: SshFiles,
-    /// The least severe level that is logged.
-    pub log_level: Level,
-    /// Settings that were not understood, for stderr and `system_diagnostics`.
-    pub warnings: Vec<String>,
-    /// A file of settings in the working directory that does not count, and what to do about it.
-    pub ignored: Option<String>,
-    /// Where each setting comes from, by its variable.
-    pub origins: BTreeMap<&'static str, Origin>,
-}
+pub use settings::{Config, SETTINGS, Setting};
 
 /// What other SSH clients of this user have on record; none of it is ever written.
 #[derive(Clone, Debug, Default)]
@@ -163,55 +85,22 @@ impl Config {
     fn resolve(mut sources: Sources, data_dir: PathBuf, overrides: &Overrides) -> Self {
         let ignored = sources.left_out();
         let mut raw = Raw::new(sources.layers, sources.warnings);
-        let command_timeout =
-            raw.timeout("MCP_DEFAULT_CMD_TIMEOUT_MS", "MCP_DEFAULT_CMD_TIMEOUT_S");
-        let interactive_timeout = raw.timeout(
-            "MCP_INTERACTIVE_CMD_TIMEOUT_MS",
-            "MCP_INTERACTIVE_CMD_TIMEOUT_S",
-        );
-        let max_connections = raw.count("MAX_CONNECTIONS_PER_SERVER", 1);
-        let debug = raw.flag("MCP_DEBUG");
-        let level = raw.level("LOG_LEVEL");
+        let read = Self::read(&mut raw);
+        let mut origins = raw.origins();
+        origins.extend(overrides.names().map(|name| (name, Origin::CommandLine)));
         Self {
             data_dir,
-            sync_timeout: overrides
-                .sync_timeout
-                .unwrap_or_else(|| raw.seconds("MCP_SYNC_TIMEOUT_S")),
-            command_timeout,
-            interactive_timeout,
-            max_wait: raw.seconds("MCP_MAX_WAIT_TIMEOUT_S"),
-            max_connections,
-            min_connections: raw
-                .count("MIN_CONNECTIONS_PER_SERVER", 0)
-                .min(max_connections),
-            connect_timeout: raw.seconds("MCP_CONNECT_TIMEOUT_S"),
-            idle_timeout: raw.millis("IDLE_TIMEOUT", 1),
-            keep_alive: raw.millis("KEEP_ALIVE_INTERVAL", 1),
-            line_patience: LINE_PATIENCE,
-            answer_patience: ANSWER_PATIENCE,
-            max_growth: MAX_GROWTH,
-            max_entries: raw.count("MAX_TRANSFER_ENTRIES", 1),
-            max_queue: raw.count("MAX_QUEUE_SIZE", 1),
-            max_output: raw.whole("MAX_OUTPUT_SIZE", 0),
-            max_output_total: raw.whole("MAX_OUTPUT_TOTAL", 0),
-            save_interval: raw.millis("SAVE_INTERVAL", 1),
-            history_retention: raw.millis("HISTORY_RETENTION", 0),
-            host_key_policy: raw.host_key_policy("MCP_HOST_KEY_POLICY"),
-            read_only: raw.flag("MCP_READONLY"),
-            allowed_roots: raw.directories("MCP_ALLOWED_ROOTS"),
-            secret_key: raw.secret("MCP_SECRET_KEY"),
-            uses_keyring: raw.flag("MCP_KEYRING"),
-            keep_clear_secrets: raw.flag("MCP_KEEP_CLEAR_SECRETS"),
-            allow_cmd_secrets: raw.flag("MCP_ALLOW_CMD_SECRETS"),
-            ssh_files: SshFiles::default(),
-            log_level: if debug { Level::DEBUG } else { level },
-            origins: {
-                let mut origins = raw.origins();
-                origins.extend(overrides.names().map(|name| (name, Origin::CommandLine)));
-                origins
+            sync_timeout: overrides.sync_timeout.unwrap_or(read.sync_timeout),
+            min_connections: read.min_connections.min(read.max_connections),
+            log_level: if read.debug {
+                Level::DEBUG
+            } else {
+                read.log_level
             },
             warnings: raw.warnings,
             ignored,
+            origins,
+            ..read
         }
     }
 
@@ -222,20 +111,6 @@ impl Config {
             uses_keyring: false,
             ..Self::resolve(Sources::default(), data_dir, &Overrides::default())
         }
-    }
-}
-
-/// A leading `~` or `$HOME` replaced by the home directory, as a shell would.
-pub fn expand_home(path: &str) -> PathBuf {
-    let mut spelt = ["~", "$HOME", "${HOME}"].iter();
-    let rest = spelt.find_map(|home| {
-        let rest = path.strip_prefix(home)?;
-        (rest.is_empty() || rest.starts_with(['/', '\\'])).then_some(rest)
-    });
-    match (rest, dirs::home_dir()) {
-        (Some(""), Some(home)) => home,
-        (Some(rest), Some(home)) => home.join(&rest[1..]),
-        _ => PathBuf::from(path),
     }
 }
 

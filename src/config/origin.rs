@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use super::raw::Layer;
-use super::{Overrides, SETTINGS, expand_home};
-use crate::small_file;
+use super::{Overrides, SETTINGS};
+use crate::fs::expand_home;
+use crate::fs::small_file;
 
 /// Where a setting comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

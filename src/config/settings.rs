@@ -1,150 +1,180 @@
-//! Every environment variable, named once.
+//! The settings: one row for each, from which all that concerns a setting is made.
+//!
+//! A row has the variable, its default as a user writes it, the field of [`Config`] with its [`Kind`], the
+//! name in `system_diagnostics`, and what it does, in a line. The settings' table in the README,
+//! `.env.example` and `server.json` are written by a test, in `tests/documents.rs`.
 
-/// One environment variable: the only place that names it.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tracing::Level;
+
+use super::kind::{
+    Count, Directories, Directory, Flag, HostKeyPolicy, Kind, LogLevel, Millis, Names, Seconds,
+    SecretText, Timeout, Whole,
+};
+use super::raw::Raw;
+use super::{Origin, SshFiles};
+use crate::host_key::Policy;
+use crate::secret::Secret;
+
+/// One environment variable.
 pub struct Setting {
     /// The variable's name.
     pub name: &'static str,
     /// Its default, as a user would write it.
     pub default: &'static str,
-    /// What it does, in a line.
+    /// What it does, in a line, names between backticks.
     pub meaning: &'static str,
+    /// Its format in the MCP registry's schema of `server.json`.
+    pub format: &'static str,
+    /// The values that it can have, if there are few.
+    pub choices: &'static [&'static str],
+    /// Whether nobody may see it.
+    pub is_secret: bool,
 }
 
-/// Every variable, in the order in which help and reference show them.
-pub const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "MCP_DATA_DIR",
-        default: "~/.config/mcp-orchestrator",
-        meaning: "data directory (a leading ~ is expanded)",
-    },
-    Setting {
-        name: "MCP_SYNC_TIMEOUT_S",
-        default: "30",
-        meaning: "seconds before a job goes to the background",
-    },
-    Setting {
-        name: "MCP_DEFAULT_CMD_TIMEOUT_MS",
-        default: "300000",
-        meaning: "a command's timeout in ms; 0 = none",
-    },
-    Setting {
-        name: "MCP_DEFAULT_CMD_TIMEOUT_S",
-        default: "",
-        meaning: "the same in seconds, if the variable above is not set",
-    },
-    Setting {
-        name: "MCP_INTERACTIVE_CMD_TIMEOUT_MS",
-        default: "120000",
-        meaning: "an interactive command's timeout in ms; 0 = none",
-    },
-    Setting {
-        name: "MCP_INTERACTIVE_CMD_TIMEOUT_S",
-        default: "",
-        meaning: "the same in seconds, if the variable above is not set",
-    },
-    Setting {
-        name: "MCP_MAX_WAIT_TIMEOUT_S",
-        default: "600",
-        meaning: "the longest that task_wait may wait, in seconds",
-    },
-    Setting {
-        name: "MAX_CONNECTIONS_PER_SERVER",
-        default: "5",
-        meaning: "most connections per alias, never exceeded",
-    },
-    Setting {
-        name: "MIN_CONNECTIONS_PER_SERVER",
-        default: "1",
-        meaning: "connections kept open per alias once used",
-    },
-    Setting {
-        name: "MCP_CONNECT_TIMEOUT_S",
-        default: "20",
-        meaning: "seconds that each phase of connecting may take: connection, greeting, key exchange",
-    },
-    Setting {
-        name: "IDLE_TIMEOUT",
-        default: "300000",
-        meaning: "ms before an idle connection closes",
-    },
-    Setting {
-        name: "KEEP_ALIVE_INTERVAL",
-        default: "30000",
-        meaning: "ms between keep-alives; three unanswered close the connection",
-    },
-    Setting {
-        name: "MAX_QUEUE_SIZE",
-        default: "1000",
-        meaning: "most jobs in the queue",
-    },
-    Setting {
-        name: "MAX_OUTPUT_SIZE",
-        default: "67108864",
-        meaning: "most bytes kept on disk of each output stream of a task",
-    },
-    Setting {
-        name: "MAX_OUTPUT_TOTAL",
-        default: "1073741824",
-        meaning: "most bytes kept on disk of all outputs; the oldest finished go first",
-    },
-    Setting {
-        name: "MAX_TRANSFER_ENTRIES",
-        default: "1000000",
-        meaning: "most files, directories and links that one transfer lists",
-    },
-    Setting {
-        name: "SAVE_INTERVAL",
-        default: "5000",
-        meaning: "ms between coalesced saves",
-    },
-    Setting {
-        name: "HISTORY_RETENTION",
-        default: "2678400000",
-        meaning: "ms that history is kept (31 days)",
-    },
-    Setting {
-        name: "MCP_HOST_KEY_POLICY",
-        default: "accept-new",
-        meaning: "what becomes of a host whose key is not known: accept-new records it, strict refuses it",
-    },
-    Setting {
-        name: "MCP_READONLY",
-        default: "false",
-        meaning: "refuse every tool that runs or changes something on a server",
-    },
-    Setting {
-        name: "MCP_ALLOWED_ROOTS",
-        default: "",
-        meaning: "local directories that transfers stay inside, separated as in PATH or by commas; all if empty",
-    },
-    Setting {
-        name: "MCP_SECRET_KEY",
-        default: "",
-        meaning: "what the stored secrets are encrypted with, instead of the keyring or the key file",
-    },
-    Setting {
-        name: "MCP_KEYRING",
-        default: "true",
-        meaning: "keep that key in the operating system's keyring where there is one, else in a file",
-    },
-    Setting {
-        name: "MCP_KEEP_CLEAR_SECRETS",
-        default: "false",
-        meaning: "when clear-text secrets are encrypted, keep the old file beside the new one",
-    },
-    Setting {
-        name: "MCP_ALLOW_CMD_SECRETS",
-        default: "false",
-        meaning: "let tools take cmd: secrets, which run here, and file: ones outside the home directory",
-    },
-    Setting {
-        name: "MCP_DEBUG",
-        default: "false",
-        meaning: "detailed log on stderr",
-    },
-    Setting {
-        name: "LOG_LEVEL",
-        default: "info",
-        meaning: "what task_logs keeps and stderr shows: error, warn, info, debug",
-    },
-];
+/// Makes the table, and the configuration that has a field for each row.
+macro_rules! settings {
+    ($(
+        $name:literal $(or $in_seconds:literal)? = $default:literal
+            => $field:ident: $type:ty as $kind:ty, $shown:literal, $meaning:literal;
+    )*) => {
+        /// Every variable, in the order in which help and documents show them.
+        pub const SETTINGS: &[Setting] = &[$(
+            Setting {
+                name: $name,
+                default: $default,
+                meaning: $meaning,
+                format: <$kind as Kind>::FORMAT,
+                choices: <$kind as Kind>::CHOICES,
+                is_secret: <$kind as Kind>::IS_SECRET,
+            },
+            $(Setting {
+                name: $in_seconds,
+                default: "",
+                meaning: "the same in seconds, if the variable above is not set",
+                format: <$kind as Kind>::FORMAT,
+                choices: &[],
+                is_secret: false,
+            },)?
+        )*];
+
+        /// The validated settings.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $(#[doc = $meaning] pub $field: $type,)*
+            /// How long a transfer takes up a lost connection again before it fails; not a setting.
+            pub line_patience: Duration,
+            /// How long a server may leave every SFTP request without an answer; not a setting.
+            pub answer_patience: Duration,
+            /// Bytes that a downloaded file may have beyond twice the length that it said; not a setting.
+            pub max_growth: u64,
+            /// The user's own SSH files, where they are to be read.
+            pub ssh_files: SshFiles,
+            /// Settings that were not understood, for stderr and `system_diagnostics`.
+            pub warnings: Vec<String>,
+            /// A file of settings in the working directory that does not count, and what to do about it.
+            pub ignored: Option<String>,
+            /// Where each setting comes from, by its variable.
+            pub origins: BTreeMap<&'static str, Origin>,
+        }
+
+        impl Config {
+            /// Reads each setting by itself.
+            pub(super) fn read(raw: &mut Raw) -> Self {
+                Self {
+                    $($field: <$kind as Kind>::read(raw, &Names {
+                        name: $name,
+                        in_seconds: None $(.or(Some($in_seconds)))?,
+                    }),)*
+                    line_patience: LINE_PATIENCE,
+                    answer_patience: ANSWER_PATIENCE,
+                    max_growth: MAX_GROWTH,
+                    ssh_files: SshFiles::default(),
+                    warnings: Vec::new(),
+                    ignored: None,
+                    origins: BTreeMap::new(),
+                }
+            }
+
+            /// The settings in force, as `system_diagnostics` shows them: durations in ms, 0 for none.
+            pub fn shown(&self) -> Map<String, Value> {
+                let shown = [$(($shown, <$kind as Kind>::show(&self.$field)),)*];
+                let shown = shown.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+                shown.collect()
+            }
+        }
+    };
+}
+
+settings! {
+    "MCP_DATA_DIR" = "~/.config/mcp-orchestrator" => data_dir: PathBuf as Directory, "dataDir",
+        "data directory (a leading `~` is expanded)";
+    "MCP_SYNC_TIMEOUT_S" = "30" => sync_timeout: Duration as Seconds, "syncTimeout",
+        "seconds before a job goes to the background";
+    "MCP_DEFAULT_CMD_TIMEOUT_MS" or "MCP_DEFAULT_CMD_TIMEOUT_S" = "300000" => command_timeout: Option<Duration> as Timeout, "commandTimeout",
+        "a command's timeout in ms; 0 = none";
+    "MCP_INTERACTIVE_CMD_TIMEOUT_MS" or "MCP_INTERACTIVE_CMD_TIMEOUT_S" = "120000" => interactive_timeout: Option<Duration> as Timeout, "interactiveTimeout",
+        "an interactive command's timeout in ms; 0 = none";
+    "MCP_MAX_WAIT_TIMEOUT_S" = "600" => max_wait: Duration as Seconds, "maxWait",
+        "the longest that `task_wait` may wait, in seconds";
+    "MAX_CONNECTIONS_PER_SERVER" = "5" => max_connections: usize as Count<1>, "maxConnectionsPerServer",
+        "most connections per alias, never exceeded";
+    "MIN_CONNECTIONS_PER_SERVER" = "1" => min_connections: usize as Count<0>, "minConnectionsPerServer",
+        "connections kept open per alias once used";
+    "MCP_CONNECT_TIMEOUT_S" = "20" => connect_timeout: Duration as Seconds, "connectTimeout",
+        "seconds that each phase of connecting may take: connection, greeting, key exchange";
+    "IDLE_TIMEOUT" = "300000" => idle_timeout: Duration as Millis<1>, "idleTimeout",
+        "ms before an idle connection closes";
+    "KEEP_ALIVE_INTERVAL" = "30000" => keep_alive: Duration as Millis<1>, "keepAliveInterval",
+        "ms between keep-alives; three unanswered close the connection";
+    "MAX_QUEUE_SIZE" = "1000" => max_queue: usize as Count<1>, "maxQueueSize",
+        "most jobs in the queue";
+    "MAX_OUTPUT_SIZE" = "67108864" => max_output: u64 as Whole<0>, "maxOutputSize",
+        "most bytes kept on disk of each output stream of a task";
+    "MAX_OUTPUT_TOTAL" = "1073741824" => max_output_total: u64 as Whole<0>, "maxOutputTotal",
+        "most bytes kept on disk of all outputs; the oldest finished go first";
+    "MAX_TRANSFER_ENTRIES" = "1000000" => max_entries: usize as Count<1>, "maxTransferEntries",
+        "most files, directories and links that one transfer lists";
+    "SAVE_INTERVAL" = "5000" => save_interval: Duration as Millis<1>, "saveInterval",
+        "ms between coalesced saves";
+    "HISTORY_RETENTION" = "2678400000" => history_retention: Duration as Millis<0>, "historyRetention",
+        "ms that history is kept (31 days)";
+    "MCP_HOST_KEY_POLICY" = "accept-new" => host_key_policy: Policy as HostKeyPolicy, "hostKeyPolicy",
+        "what becomes of a host whose key is not known: `accept-new` records it, `strict` refuses it";
+    "MCP_READONLY" = "false" => read_only: bool as Flag, "readOnly",
+        "refuse every tool that runs or changes something on a server";
+    "MCP_ALLOWED_ROOTS" = "" => allowed_roots: Vec<PathBuf> as Directories, "allowedRoots",
+        "local directories that transfers stay inside, separated as in `PATH` or by commas; all but the data directory if empty";
+    "MCP_SECRET_KEY" = "" => secret_key: Option<Secret> as SecretText, "secretKey",
+        "what the stored secrets are encrypted with, instead of the keyring or the key file";
+    "MCP_KEYRING" = "true" => uses_keyring: bool as Flag, "keyring",
+        "keep that key in the operating system's keyring where there is one, else in a file";
+    "MCP_KEEP_CLEAR_SECRETS" = "false" => keep_clear_secrets: bool as Flag, "keepClearSecrets",
+        "when clear-text secrets are encrypted, keep the old file beside the new one";
+    "MCP_ALLOW_CMD_SECRETS" = "false" => allow_cmd_secrets: bool as Flag, "allowCmdSecrets",
+        "let tools take `cmd:` secrets, which run here, and `file:` ones outside the home directory";
+    "MCP_DEBUG" = "false" => debug: bool as Flag, "debug",
+        "detailed log on stderr";
+    "LOG_LEVEL" = "info" => log_level: Level as LogLevel, "logLevel",
+        "what `task_logs` keeps and stderr shows: `error`, `warn`, `info`, `debug`";
+}
+
+/// Long enough for a server to restart, or a laptop to find its network again.
+const LINE_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Longer than a busy disk or a hung mount of a server's takes, and half of what a lost connection is given.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// More than a file of `/proc`, which says that it is empty, has; and more than a log grows meanwhile.
+const MAX_GROWTH: u64 = 1024 * 1024 * 1024;
+
+impl Setting {
+    /// What it does, in a line of plain text.
+    pub fn plain_meaning(&self) -> String {
+        self.meaning.replace('`', "")
+    }
+}

@@ -1,6 +1,6 @@
-//! The one error type, and the one place where it becomes an MCP result.
+//! The one error type.
 
-mod report;
+mod advice;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,8 +8,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ssh::host_key::Problem;
-pub use report::Report;
+use crate::host_key::Problem;
+
+/// Ends the reason of a connection that took longer than `connectTimeout`: the hint goes by it.
+pub(crate) const CONNECT_TIMEOUT: &str = "(connectTimeout)";
+/// Names in a reason what allows the algorithms that an old server offers: the hint goes by it.
+pub(crate) const LEGACY: &str = "legacyAlgorithms: true";
+/// Begins the reason of a login whose password has expired: the hint goes by it.
+pub(crate) const EXPIRED: &str = "the password has expired and is to be changed";
 
 /// What can go wrong, with what a caller needs to act on it.
 ///

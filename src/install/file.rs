@@ -12,7 +12,7 @@ use super::launch::is_own;
 use super::refusal::Refusal;
 use super::request::Request;
 use crate::error::Error;
-use crate::store::{replace_file, sibling};
+use crate::fs::{replace_file, sibling};
 
 /// What the name of a backup ends with.
 const BEFORE: &str = "before-mcp-sftp-orchestrator";

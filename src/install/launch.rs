@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::config::{data_dir_of, expand_home};
+use crate::config::data_dir_of;
+use crate::fs::expand_home;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 

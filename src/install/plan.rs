@@ -12,7 +12,8 @@ use super::list;
 use super::original::{self, Registration};
 use super::refusal::Refusal;
 use super::request::{NAME, Request};
-use crate::config::{Overrides, SETTINGS, default_of, expand_home};
+use crate::config::{Overrides, SETTINGS, default_of};
+use crate::fs::expand_home;
 
 /// What is to be put in, and where.
 pub(super) struct Plan {

@@ -14,10 +14,12 @@ use super::id::JobId;
 use super::record::Job;
 use crate::config::Config;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::secret::Mask;
 use crate::ssh::output::FEW;
-use crate::ssh::{Captured, KEPT, Output, tell_loss};
-use crate::store::{DataDirectory, Kept, blocking, is_beside, remove};
+use crate::ssh::{Captured, KEPT, Output};
+use crate::store::{DataDirectory, Kept, is_beside, remove};
+use crate::text::tell_loss;
 
 /// A job that another process has just started is in no file yet; its output is left alone for
 /// so long, or for two save intervals.

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use regex::bytes::Regex;
 
+use crate::charset::Charset;
 use crate::readable::{is_binary, readable, sample, whole_sequences};
-use crate::ssh::Charset;
 use crate::store::Kept;
 
 /// A longer line is taken in parts.

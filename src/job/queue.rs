@@ -15,7 +15,8 @@ use super::saver::Saver;
 use super::stats::QueueStats;
 use crate::config::Config;
 use crate::error::Error;
-use crate::store::{DataDirectory, JsonFile, Owner, Signature, blocking};
+use crate::fs::blocking;
+use crate::store::{DataDirectory, JsonFile, Owner, Signature};
 use crate::sync::lock;
 
 const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have run, or be running still. \

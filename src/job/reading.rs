@@ -10,7 +10,7 @@ use super::page::{Page, Selection};
 use super::record::Job;
 use super::runner::Jobs;
 use crate::error::Error;
-use crate::store::blocking;
+use crate::fs::blocking;
 
 /// How long to wait for a look at a detached job before its record is given as it stands.
 const LOOK_PATIENCE: Duration = Duration::from_secs(3);

@@ -7,11 +7,14 @@ use serde_json::{Map, Value};
 use super::id::JobId;
 use super::sequence::{Step, StepResult};
 use super::status::{Kind, Status};
-use crate::error::{FailedFile, Report, Stopped};
+use crate::charset::Charset;
+use crate::error::{FailedFile, Stopped};
+use crate::report::Report;
 use crate::sftp::Progress;
 use crate::sftp::transfer::{Direction, Entry};
+use crate::ssh::Output;
 use crate::ssh::output::FEW;
-use crate::ssh::{Charset, Output, abridge, tell_loss};
+use crate::text::{abridge, tell_loss};
 use crate::time::{Timestamp, millis};
 
 /// Where detached jobs live on their servers.

@@ -17,10 +17,11 @@ use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::guard::Guard;
 use crate::ssh::Pool;
+use crate::store::DataDirectory;
 use crate::store::servers::Servers;
-use crate::store::{DataDirectory, blocking};
 use crate::sync::lock;
 use crate::time::Timestamp;
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::queue::Queue;
 use crate::error::Error;
-use crate::store::blocking;
+use crate::fs::blocking;
 
 /// How often the queue is tidied when nothing else writes it.
 const TIDY_INTERVAL: Duration = Duration::from_secs(3600);

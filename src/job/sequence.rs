@@ -13,7 +13,8 @@ use crate::error::Stopped;
 use crate::secret::hide_of;
 use crate::ssh::sequence::{Line, Outcome, Sequence};
 use crate::ssh::streaming::is_streaming;
-use crate::ssh::{Bound, Ended, tell_loss};
+use crate::ssh::{Bound, Ended};
+use crate::text::tell_loss;
 use crate::time::millis;
 
 /// A command of a sequence, as a call gives it.

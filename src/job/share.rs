@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use super::record::Job;
 use super::sequence::Step;
-use crate::ssh::{HEAD, TAIL, abridge};
+use crate::ssh::{HEAD, TAIL};
+use crate::text::abridge;
 
 /// Bytes of a command that an answer or a list shows whole.
 const LONGEST_COMMAND: usize = 4096;

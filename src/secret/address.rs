@@ -4,6 +4,7 @@ use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use super::{MASK, remember};
+use crate::web_address::WebAddress;
 
 /// Parts of the names of parameters that carry a secret, letters and digits alone.
 const PARTS: &[&str] = &[
@@ -46,18 +47,20 @@ const FEW: usize = 8;
 /// An address without user, password, and the values of parameters that are secrets by their names.
 /// One whose parts cannot be told is masked as a whole.
 pub fn shown_address(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else {
+    let Some(parts) = WebAddress::parse(address) else {
         return without_secrets(address);
     };
     if Url::parse(address).is_err() {
         return MASK.to_owned();
     }
-    let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
-    let host = match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{MASK}@{host}"),
-        None => authority.to_owned(),
-    };
-    format!("{scheme}://{host}{}", without_secrets(path))
+    let credentials = parts
+        .credentials
+        .map_or(String::new(), |_| format!("{MASK}@"));
+    let rest = without_secrets(parts.rest);
+    format!(
+        "{}://{credentials}{}{rest}",
+        parts.scheme, parts.host_and_port
+    )
 }
 
 /// Whether a query has a secret in it.

@@ -1,8 +1,8 @@
 //! The key that secrets are encrypted with: the user's own, the operating system's keyring's, or one in
 //! a file that its owner alone may read.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::OpenOptions;
+use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -12,9 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::Secret;
 use crate::error::Error;
+use crate::fs::{private, small_file, write_new};
 use crate::hex::{bytes, digits};
-use crate::small_file;
-use crate::store::private;
 use crate::sync::lock;
 
 /// The key file's name in the data directory.
@@ -209,20 +208,7 @@ impl Keys {
     /// Makes a key file, or takes the one that another process has made meanwhile.
     fn make_file(&self) -> io::Result<Key> {
         let key = Key::random()?;
-        let new = self
-            .0
-            .file
-            .with_extension(format!("key.{}", std::process::id()));
-        let written = private(OpenOptions::new().create(true).truncate(true).write(true))
-            .open(&new)
-            .and_then(|mut file| {
-                file.write_all(key.text().as_bytes())?;
-                file.sync_all()
-            })
-            // Unlike a rename, a link never takes the place of a file that is there.
-            .and_then(|()| fs::hard_link(&new, &self.0.file));
-        let _ = fs::remove_file(&new);
-        match written {
+        match write_new(&self.0.file, key.text().as_bytes()) {
             Ok(()) => Ok(key),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.file_key()?.ok_or(error)

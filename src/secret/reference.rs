@@ -7,8 +7,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::config::expand_home;
-use crate::small_file;
+use crate::fs::{expand_home, small_file};
 
 /// A password manager may ask for a fingerprint or a touch first.
 const PATIENCE: Duration = Duration::from_secs(30);

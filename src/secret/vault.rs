@@ -76,7 +76,7 @@ impl Vault {
             })?
         } else if text.starts_with(SEALED) {
             let (vault, secret) = (self.clone(), secret.clone());
-            crate::store::blocking(move || vault.unseal(&secret)).await?
+            crate::fs::blocking(move || vault.unseal(&secret)).await?
         } else {
             text.to_owned()
         };

@@ -13,7 +13,7 @@ use crate::audit::Outcome;
 use crate::error::Error;
 use crate::guard::Access;
 use crate::secret::{hide, hide_in};
-use crate::store::blocking;
+use crate::fs::blocking;
 
 /// A call at the gate.
 pub(super) struct Passage {

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::file::sum;
 use super::free_space;
+use crate::fs::{make_private, private, write_durably};
 use crate::hex::digits;
-use crate::store::{make_private, private, write_durably};
 use crate::time::Timestamp;
 
 /// Its name in the data directory.

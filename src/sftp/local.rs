@@ -13,7 +13,7 @@ use super::local_entry::LocalEntry;
 use super::path::{bytes_of, local_of};
 use super::roots::Roots;
 use super::side::{FILE_IN_THE_WAY, LINK_IN_THE_WAY, Side, blocking, in_the_way};
-use crate::config::expand_home;
+use crate::fs::expand_home;
 
 /// This machine, as far as transfers may touch it.
 #[derive(Clone, Debug)]

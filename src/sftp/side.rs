@@ -7,10 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
-
 use super::entry_limit::EntryLimit;
 use super::facts::Facts;
+pub(super) use crate::fs::blocking_io as blocking;
 
 pub(super) const LINK_IN_THE_WAY: &str = "a symbolic link is in the way, which is not followed";
 pub(super) const FILE_IN_THE_WAY: &str = "a file is in the way";
@@ -96,11 +95,4 @@ pub(super) trait Side: Sync {
 
 pub(super) fn in_the_way(path: &impl Display, what: &str) -> io::Error {
     io::Error::other(format!("`{path}`: {what}"))
-}
-
-/// Does what touches the disk on a thread that may wait.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    spawn_blocking(work).await.map_err(io::Error::other)?
 }

@@ -3,21 +3,14 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::charset::Charset;
+use crate::charset::Charset;
 use crate::readable::{is_binary, readable, sample, whole_sequences};
-use crate::text;
+use crate::text::{self, without_middle};
 
 /// Bytes kept of the beginning. With [`TAIL`], what a model can usefully read in one answer.
 pub const HEAD: usize = 16 * 1024;
 /// Bytes kept of the end.
 pub const TAIL: usize = 16 * 1024;
-
-/// What stands where a middle part was left out, around the number of its bytes and what can be read.
-const MARK: &str = "\n[… ";
-const MARK_MIDDLE: &str = " bytes left out: task_output has ";
-const MARK_END: &str = " …]\n";
-/// What can be read of it, where nothing is lost.
-const ALL: &str = "them";
 
 /// Bytes that are kept in memory of either end: more than is shown, for what a terminal would not leave
 /// on its screen, such as the steps of a progress bar, is not shown.
@@ -144,10 +137,10 @@ impl Captured {
         let tail = &tail[charset.cut_at_start(tail)..];
         let [before, after] = [head, tail].map(|end| charset.decode(end).text);
         let [before, after] = [readable(&before), readable(&after)];
-        let (first, last) = (text::first(&before, HEAD), ending(&after, TAIL));
+        let (first, last) = (text::first(&before, HEAD), text::ending(&after, TAIL));
         let not_shown = before.len() - first.len() + after.len() - last.len();
         let left_out = self.total - (head.len() + tail.len()) as u64 + not_shown as u64;
-        (joined(first, left_out, ALL, last), left_out)
+        (without_middle(first, left_out, last), left_out)
     }
 
     /// The text alone.
@@ -161,76 +154,9 @@ fn shortened(text: &str) -> (String, u64) {
     if text.len() <= HEAD + TAIL {
         return (text.to_owned(), 0);
     }
-    let (first, last) = (text::first(text, HEAD), ending(text, TAIL));
+    let (first, last) = (text::first(text, HEAD), text::ending(text, TAIL));
     let left_out = (text.len() - first.len() - last.len()) as u64;
-    (joined(first, left_out, ALL, last), left_out)
-}
-
-fn joined(first: &str, left_out: u64, kept: &str, last: &str) -> String {
-    format!("{first}{MARK}{left_out}{MARK_MIDDLE}{kept}{MARK_END}{last}")
-}
-
-/// The last whole characters of a text.
-fn ending(text: &str, most: usize) -> &str {
-    let start = text.len().saturating_sub(most);
-    &text[start + cut_at_start(&text.as_bytes()[start..])..]
-}
-
-/// The beginning and the end of a text of at most `most` bytes. The text may leave out a middle part
-/// already, and says how much: then both are counted.
-pub fn abridge(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let middle = left_out_in(text);
-    let (before, left_out, kept, after) = middle.unwrap_or((text, 0, ALL, text));
-    let (first, last) = (text::first(before, most / 2), ending(after, most / 2));
-    let length = match middle {
-        Some(_) => (before.len() + after.len()) as u64 + left_out,
-        None => text.len() as u64,
-    };
-    let left_out = length - (first.len() + last.len()) as u64;
-    joined(first, left_out, kept, last)
-}
-
-/// What stands before and after the middle that a text leaves out, its bytes, and what is kept of them.
-fn left_out_in(text: &str) -> Option<(&str, u64, &str, &str)> {
-    let (before, rest) = text.split_once(MARK)?;
-    let (number, rest) = rest.split_once(MARK_MIDDLE)?;
-    let (kept, after) = rest.split_once(MARK_END)?;
-    Some((before, number.parse().ok()?, kept, after))
-}
-
-/// Has a text that leaves out a middle say that `lost` bytes of that are nowhere.
-pub(crate) fn tell_loss(text: &mut String, lost: u64) {
-    if let Some((before, left_out, ALL, after)) = left_out_in(text)
-        && lost > 0
-    {
-        let kept = if lost < left_out {
-            format!("all but {lost} of them")
-        } else {
-            "none of them".to_owned()
-        };
-        *text = joined(before, left_out, &kept, after);
-    }
-}
-
-/// The bytes of a character that was cut in two before `bytes`: continuation bytes (0b10xx_xxxx), three
-/// at most.
-pub(crate) fn cut_at_start(bytes: &[u8]) -> usize {
-    let continuations = bytes
-        .iter()
-        .take(3)
-        .take_while(|byte| **byte & 0xC0 == 0x80);
-    continuations.count()
-}
-
-/// The length without a character that the end of `bytes` cuts in two.
-pub(crate) fn whole_characters(bytes: &[u8]) -> usize {
-    match std::str::from_utf8(bytes) {
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        _ => bytes.len(),
-    }
+    (without_middle(first, left_out, last), left_out)
 }
 
 #[cfg(test)]
@@ -284,40 +210,6 @@ mod tests {
         assert!(text.contains("bytes left out") && !text.contains('\u{FFFD}'));
         assert!(text.len() < HEAD + TAIL + 100);
         assert_eq!(captured.lines(), Some(100_002));
-    }
-
-    #[test]
-    fn what_is_abridged_twice_counts_both() {
-        let bytes = "é".repeat(50_000);
-        let once = captured(bytes.as_bytes()).text();
-        let twice = abridge(&abridge(&once, 4000), 100);
-        assert!(twice.len() < 200 && !twice.contains('\u{FFFD}'), "{twice}");
-        let shown = twice.matches('é').count() * 2;
-        assert!(
-            twice.contains(&format!("… {} bytes", 100_000 - shown)),
-            "{twice}"
-        );
-        assert_eq!(abridge("short", 100), "short");
-    }
-
-    #[test]
-    fn what_is_nowhere_is_said_also_after_it_is_abridged() {
-        let mut text = captured("é".repeat(50_000).as_bytes()).text();
-        tell_loss(&mut text, 0);
-        assert!(text.contains("left out: task_output has them …]"), "{text}");
-        tell_loss(&mut text, 5000);
-        assert!(
-            text.contains(" task_output has all but 5000 of them …]"),
-            "{text}"
-        );
-        let short = abridge(&text, 1000);
-        assert!(
-            short.len() < 1200 && short.contains("has all but 5000 of them …]"),
-            "{short}"
-        );
-        let mut whole = "short".to_owned();
-        tell_loss(&mut whole, 5000);
-        assert_eq!(whole, "short");
     }
 
     #[test]

@@ -23,8 +23,8 @@ use super::tap::Tap;
 use super::target::{Route, Target};
 use crate::config::Config;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::secret::Vault;
-use crate::store::blocking;
 use crate::store::servers::Server;
 use crate::sync::lock;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use regex::{Regex, RegexBuilder};
 use tokio::time::Instant;
 
-use super::charset::Charset;
 use super::secrecy::{Redactor, asks_for_secret};
+use crate::charset::Charset;
 use crate::secret::remember;
 use crate::terminal::Screen;
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::bound::{Bound, Reached};
-use super::charset::Charset;
 use super::conversation::Conversation;
 use super::ended::Ended;
 use super::output::Output;
 use super::pool::{Pool, patience};
 use super::session::{Input, Session, open};
+use crate::charset::Charset;
 use crate::error::Error;
 
 /// A command, and what bounds it.

@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use russh::AlgorithmKind;
 
-use super::offer::{LEGACY, has_old};
+use super::offer::has_old;
 use super::target::Target;
-use crate::error::Error;
+use crate::error::{CONNECT_TIMEOUT, Error, LEGACY};
 use crate::store::servers::Server;
-
-/// What a reason names where more time may help.
-pub(crate) const CONNECT_TIMEOUT: &str = "(connectTimeout)";
 
 /// Why a connection did not come about.
 #[derive(Debug)]

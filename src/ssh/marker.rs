@@ -1,7 +1,7 @@
 //! A line that a shell is made to print, taken out of the stream again.
 
-use super::charset::Charset;
 use super::script::find;
+use crate::charset::Charset;
 use crate::random;
 
 /// Looks for one line that begins with a token nobody else prints. The line may begin anywhere: what

@@ -6,7 +6,7 @@ mod authenticate;
 pub mod background;
 mod bound;
 mod capture;
-mod charset;
+
 pub mod checksum;
 mod client;
 mod connect;
@@ -44,18 +44,15 @@ mod tap;
 mod target;
 pub mod user_config;
 
-pub(crate) use authenticate::EXPIRED;
 pub use authenticate::{check_prompt, check_totp, has_agent};
 pub use bound::{Bound, Reached};
+pub(crate) use capture::KEPT;
 pub use capture::{Captured, HEAD, Shown, TAIL};
-pub(crate) use capture::{KEPT, abridge, tell_loss};
-pub use charset::Charset;
 pub use connection::Connection;
 pub(crate) use connection::Silence;
 pub use ended::Ended;
 pub use endpoint::Endpoint;
-pub(crate) use failure::{CONNECT_TIMEOUT, os_reason};
-pub(crate) use offer::LEGACY;
+pub(crate) use failure::os_reason;
 pub use output::Output;
 pub use pool::{
     Check, ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::capture::whole_characters;
+use crate::text::whole_characters;
 
 /// Once there is something to do, a person has so long to do it.
 pub(super) const PERSON_TIME: Duration = Duration::from_secs(60);

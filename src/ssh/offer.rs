@@ -9,9 +9,6 @@ use russh::{Preferred, cipher, kex, mac};
 use super::target::Target;
 use crate::ssh_config::Algorithms;
 
-/// What errors name where old algorithms may help.
-pub(crate) const LEGACY: &str = "legacyAlgorithms: true";
-
 /// AES-GCM is the fastest where the processor has AES; `ChaCha20` serves the others and old servers
 /// get counter mode with encrypt-then-MAC.
 const CIPHERS: &[cipher::Name] = &[

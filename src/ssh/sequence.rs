@@ -6,13 +6,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::bound::{Bound, Reached};
 use super::capture::Captured;
-use super::charset::Charset;
 use super::ended::Ended;
 use super::output::Output;
 use super::pool::{Pool, patience};
 use super::quote::quote;
 use super::session::{Input, Session, open};
 use super::shell::Nature;
+use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
 

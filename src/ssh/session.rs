@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::bound::{Allowance, Bound, Reached};
-use super::charset::Charset;
 use super::conversation::Conversation;
 use super::ended::{Ended, Interruption};
 use super::marker::Marker;
@@ -18,6 +17,7 @@ use super::sent::Sent;
 use super::shell::Nature;
 use super::step::Step;
 use super::stop;
+use crate::charset::Charset;
 use crate::error::{Error, Stopped};
 
 /// After the exit status, how long a channel may stay silent before it is closed: a child that the

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::charset::Charset;
 use super::pool::{Pool, Use};
 use super::script::{Cut, ask, find};
+use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
 use crate::sync::lock;

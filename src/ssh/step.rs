@@ -2,9 +2,9 @@
 
 use super::bound::Allowance;
 use super::capture::Captured;
-use super::charset::Charset;
 use super::marker::Marker;
 use super::output::Output;
+use crate::charset::Charset;
 use crate::secret::Mask;
 
 /// What is printed up to a line with the same token on both streams.

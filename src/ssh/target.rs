@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::host_key::{HostName, KnownHosts, Policy, Rule};
 use super::jump::{implied, jump_through};
 use super::user_config::{self, SshHost};
-use crate::config::{Config, expand_home};
+use crate::config::Config;
 use crate::error::Error;
+use crate::fs::expand_home;
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
 use crate::store::servers::{Server, bounded};
 
@@ -155,7 +156,7 @@ impl Target {
         self.rule.host.clone_from(&server.host);
         self.rule.port = server.port();
         self.rule.name = match &told.host_key_alias {
-            Some(alias) => HostName::new(alias, crate::store::servers::DEFAULT_PORT),
+            Some(alias) => HostName::new(alias, crate::host_key::DEFAULT_PORT),
             None => HostName::new(&server.host, server.port()),
         };
         self.notes = told.notes;

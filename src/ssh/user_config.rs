@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::config::{SshFiles, expand_home};
+use crate::config::SshFiles;
 use crate::error::Error;
+use crate::fs::expand_home;
 pub(super) use crate::ssh_config::SshHost;
 use crate::ssh_config::{self, Files};
 

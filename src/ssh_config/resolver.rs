@@ -8,6 +8,7 @@ use super::tokens::{FILE, Facts, NAME};
 use super::walk::{Visitor, unclosed, walk};
 use super::words::Words;
 use super::{Files, SshHost, pattern, values};
+use crate::host_key::DEFAULT_PORT;
 
 /// Nobody reads more.
 const MAX_NOTES: usize = 100;
@@ -196,7 +197,7 @@ impl Resolver<'_> {
         let jump = self.settings.jumps()?.pop();
         Ok(Facts {
             host_name: self.host_name()?,
-            port: port.unwrap_or(values::DEFAULT_PORT),
+            port: port.unwrap_or(DEFAULT_PORT),
             user: self.user().map(str::to_owned),
             host_key_alias: alias.map(values::lower),
             jump_host: jump.map_or_else(String::new, |jump| jump.host),

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::local::Local;
-use super::values::DEFAULT_PORT;
 use super::walk::under_home;
+use crate::host_key::DEFAULT_PORT;
 
 /// What the tokens stand for.
 #[derive(Debug)]

@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use super::tokens::Facts;
 
-/// Where SSH servers listen.
-pub(super) const DEFAULT_PORT: u16 = 22;
-
 /// What to do with a host key that is not on record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StrictHostKeyChecking {

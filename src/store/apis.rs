@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{Catalogue, Entry};
 use crate::error::Error;
 use crate::secret::{Secret, Vault, has_secret};
+use crate::web_address::WebAddress;
 
 /// An API, and how to ask whether it is up. The fields are named as `api_add` names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,13 +58,13 @@ impl Api {
     }
 
     fn part_credentials(&mut self) {
-        let Some((scheme, rest)) = self.url.split_once("://") else {
+        let Some(address) = WebAddress::parse(&self.url) else {
             return;
         };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        if let Some((credentials, _)) = authority.rsplit_once('@') {
+        if let Some(credentials) = address.credentials {
             let secret = in_no_reference(credentials);
-            self.url = format!("{scheme}://{}", &rest[credentials.len() + 1..]);
+            let (scheme, host, rest) = (address.scheme, address.host_and_port, address.rest);
+            self.url = format!("{scheme}://{host}{rest}");
             self.url_credentials = Some(secret);
         }
     }
@@ -178,11 +179,7 @@ impl Entry for Api {
     }
 
     fn names(&self) -> Vec<&str> {
-        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        // Before an `@` stands what is a secret.
-        let place = authority.rsplit('@').next().unwrap_or_default();
-        let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+        let host = WebAddress::parse(&self.url).map_or("", |address| address.host());
         let user = self.htpasswd_user.as_deref();
         user.into_iter().chain([host]).collect()
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::JsonFile;
 use crate::error::Error;
+use crate::fs::make_private;
 use crate::sync::lock;
 
 /// What the name of a file that was set aside has in it.
@@ -81,22 +82,4 @@ impl DataDirectory {
 
 fn prepare(path: &Path) -> Result<(), Error> {
     make_private(path).map_err(|error| Error::storage(path, "create", error))
-}
-
-/// Makes a directory, readable by its owner alone.
-pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(path)?;
-    restrict(path)
-}
-
-#[cfg(unix)]
-fn restrict(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
-}
-
-// Elsewhere a user's profile directory is private by its inherited access list.
-#[cfg(not(unix))]
-fn restrict(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::directory::{Notices, SET_ASIDE};
-use super::replace::sync_directory;
 use crate::error::Error;
+use crate::fs::{private, sibling, write_durably};
 use crate::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -165,29 +165,6 @@ impl JsonFile {
     }
 }
 
-/// Writes a sibling, makes it durable, and renames it over the file. Only with a lock held: the sibling's
-/// name is always the same, so that what a killed process leaves is used by the next.
-pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = sibling(path, "new");
-    let mut file =
-        private(OpenOptions::new().create(true).truncate(true).write(true)).open(&new)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if let Err(error) = written.and_then(|()| fs::rename(&new, path)) {
-        // On a full disk it would only be in the way.
-        let _ = fs::remove_file(&new);
-        return Err(error);
-    }
-    sync_directory(path.parent().unwrap_or(Path::new(".")))
-}
-
-/// The file beside `path` that has its whole name, and after it a dot and `extension`.
-pub(crate) fn sibling(path: &Path, extension: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".");
-    name.push(extension);
-    path.with_file_name(name)
-}
-
 fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
@@ -291,18 +268,6 @@ fn inode(metadata: &fs::Metadata) -> u64 {
 #[cfg(not(unix))]
 fn inode(_: &fs::Metadata) -> u64 {
     0
-}
-
-/// Adds to `options` that a new file is readable by its owner alone.
-#[cfg(unix)]
-pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
 }
 
 #[cfg(test)]

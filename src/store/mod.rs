@@ -8,7 +8,6 @@ mod directory;
 mod file;
 mod kept;
 mod owner;
-mod replace;
 pub mod servers;
 mod spool;
 
@@ -16,24 +15,7 @@ pub use alias::check_alias;
 pub use cached::Cached;
 pub use catalogue::{Catalogue, Entry};
 pub use directory::DataDirectory;
-pub(crate) use directory::make_private;
 pub use file::{JsonFile, Signature};
-pub(crate) use file::{private, sibling, write_durably};
 pub use kept::{Kept, is_beside, remove};
 pub use owner::Owner;
-pub use replace::replace_file;
 pub use spool::Spool;
-
-use crate::error::Error;
-
-/// Does work that touches the disk on a thread that may wait.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| {
-        Err(Error::Internal {
-            reason: error.to_string(),
-        })
-    })
-}

@@ -4,8 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{DataDirectory, private};
+use super::DataDirectory;
 use crate::error::Error;
+use crate::fs::private;
 
 /// This process, as the owner of its jobs. The operating system releases the lock when the
 /// process ends, however it ends.

@@ -8,11 +8,8 @@ use serde_json::{Map, Value};
 
 use super::catalogue::{Catalogue, Entry};
 use crate::error::Error;
+use crate::host_key::{DEFAULT_PORT, Policy};
 use crate::secret::Secret;
-use crate::ssh::host_key::Policy;
-
-/// SSH's registered port (RFC 4253, section 4.1).
-pub const DEFAULT_PORT: u16 = 22;
 
 /// How to reach a server and log in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::kept::{Layout, beside};
-use super::private;
+use crate::fs::private;
 
 /// Bytes that are written at once: few enough hops to the thread that may block.
 const BATCH: usize = 64 * 1024;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Count, Nothing, Parameters};
@@ -80,27 +81,9 @@ struct Diagnosis {
     /// Data files that were found broken: names in the data directory.
     set_aside: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    settings: Option<Settings>,
+    settings: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<Line>>,
-}
-
-/// The settings in force; durations in ms, 0 for none.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Settings {
-    sync_timeout: u64,
-    command_timeout: u64,
-    interactive_timeout: u64,
-    max_wait: u64,
-    max_connections_per_server: usize,
-    min_connections_per_server: usize,
-    idle_timeout: u64,
-    keep_alive_interval: u64,
-    max_queue_size: usize,
-    save_interval: u64,
-    history_retention: u64,
-    log_level: String,
 }
 
 #[tool_router(router = admin_tools, vis = "pub(super)")]
@@ -153,7 +136,7 @@ impl App {
             warnings: self.warnings(),
             origins: self.origins(verbose),
             set_aside: self.data().set_aside(),
-            settings: verbose.then(|| self.settings()),
+            settings: verbose.then(|| self.config().shown()),
             errors: verbose.then(|| self.last_errors()),
         })
     }
@@ -170,24 +153,6 @@ impl App {
         let mut origins = self.config().origins.clone();
         origins.retain(|_, origin| with_defaults || *origin != Origin::Default);
         origins
-    }
-
-    fn settings(&self) -> Settings {
-        let config = self.config();
-        Settings {
-            sync_timeout: millis(config.sync_timeout),
-            command_timeout: millis(config.command_timeout.unwrap_or_default()),
-            interactive_timeout: millis(config.interactive_timeout.unwrap_or_default()),
-            max_wait: millis(config.max_wait),
-            max_connections_per_server: config.max_connections,
-            min_connections_per_server: config.min_connections,
-            idle_timeout: millis(config.idle_timeout),
-            keep_alive_interval: millis(config.keep_alive),
-            max_queue_size: config.max_queue,
-            save_interval: millis(config.save_interval),
-            history_retention: millis(config.history_retention),
-            log_level: config.log_level.to_string().to_lowercase(),
-        }
     }
 
     fn last_errors(&self) -> Vec<Line> {

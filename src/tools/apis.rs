@@ -14,10 +14,11 @@ use crate::api::{Request, Shown};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
+use crate::fs::blocking;
 use crate::reply::Reply;
 use crate::secret::Secret;
+use crate::store::Entry;
 use crate::store::apis::{Api, AuthMethod, Method, default_header, default_scheme};
-use crate::store::{Entry, blocking};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

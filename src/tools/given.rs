@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
-use crate::config::expand_home;
 use crate::error::Error;
+use crate::fs::{blocking, expand_home};
 use crate::secret::{LONGEST, Reference, Secret, Vault};
 use crate::sftp::Roots;
-use crate::store::blocking;
 
 /// A reference is fetched on this machine with the rights of whoever started this program, and what it
 /// leads to is sent to the server that the same call names.

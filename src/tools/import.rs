@@ -9,9 +9,9 @@ use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
+use crate::fs::blocking;
 use crate::reply::Reply;
 use crate::ssh::user_config;
-use crate::store::blocking;
 use crate::store::servers::Server;
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Count, Parameters};
 use crate::app::App;
+use crate::charset::Charset;
 use crate::error::Error;
 use crate::guard::Access;
 use crate::job::{Job, JobId, Page, Selection, Status, Stream};
 use crate::reply::Reply;
-use crate::ssh::Charset;
 
 /// Bytes of a page, unless asked for otherwise: what a model can usefully read at once.
 const PAGE: usize = 32 * 1024;

@@ -10,8 +10,8 @@ use super::{Nothing, Parameters};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
+use crate::fs::blocking;
 use crate::reply::Reply;
-use crate::store::blocking;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,14 +9,17 @@ use serde::{Deserialize, Serialize};
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Nothing, Parameters};
 use crate::app::App;
+use crate::charset::Charset;
 use crate::error::Error;
 use crate::guard::Access;
+use crate::fs::blocking;
+use crate::host_key::Policy;
 use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
-use crate::ssh::host_key::{self, Policy};
-use crate::ssh::{Charset, check_prompt, check_totp, has_agent};
+use crate::ssh::host_key;
+use crate::ssh::{check_prompt, check_totp, has_agent};
+use crate::store::Entry;
 use crate::store::servers::{RESPONSES, Server, Shown};
-use crate::store::{Entry, blocking};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

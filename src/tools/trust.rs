@@ -11,9 +11,9 @@ use super::servers::fingerprinted;
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
+use crate::fs::blocking;
 use crate::reply::Reply;
 use crate::ssh::host_key::{HostKeys, Presented, Recorded};
-use crate::store::blocking;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -10,10 +10,11 @@ use tokio::time::sleep;
 use totp_rs::{Builder, Totp};
 
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::hex::digits;
 use crate::secret::Secret;
 use crate::ssh::notices::Notices;
-use crate::store::{DataDirectory, blocking};
+use crate::store::DataDirectory;
 
 /// Which steps were used, by what tells one secret from another without telling it.
 const FILE: &str = "totp.json";

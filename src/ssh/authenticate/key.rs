@@ -12,9 +12,9 @@ use russh::keys::{self, Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyW
 use super::agent::is_touched;
 use super::pem::decrypt;
 use super::{Login, Step, Stop};
+use crate::error::LEGACY;
+use crate::fs::small_file;
 use crate::secret::Secret;
-use crate::small_file;
-use crate::ssh::offer::LEGACY;
 
 /// Offers a key: first with its certificate, if it has one, then by itself.
 pub(super) async fn offer(

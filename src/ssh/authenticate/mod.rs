@@ -24,7 +24,7 @@ use super::failure::{ConnectError, silent, unreachable};
 use super::notices::{Notices, PERSON_TIME, plain};
 use super::overheard::Overheard;
 use super::target::{Agent, Target};
-use crate::error::Error;
+use crate::error::{EXPIRED, Error};
 use crate::secret::{Secret, Vault};
 use crate::sync::lock;
 
@@ -40,9 +40,6 @@ const APPROVED: Duration = Duration::from_secs(5);
 
 /// Servers ask for two steps, seldom for three; one that never has enough is left.
 const MOST_STEPS: usize = 4;
-
-/// How the reason begins where a password was right and is to be changed.
-pub(crate) const EXPIRED: &str = "the password has expired and is to be changed";
 
 /// What came of one method.
 #[derive(Clone, Copy, PartialEq, Eq)]

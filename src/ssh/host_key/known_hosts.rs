@@ -13,8 +13,7 @@ use super::name::{HostName, matches};
 use super::rule::bare;
 use super::{Problem, fingerprint};
 use crate::error::Error;
-use crate::small_file;
-use crate::store::{private, replace_file};
+use crate::fs::{private, replace_file, small_file};
 
 /// No such file has more bytes, some hundred thousand hosts.
 const LONGEST: usize = 64 * 1024 * 1024;

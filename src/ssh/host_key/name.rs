@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use russh::keys::ssh_key::known_hosts::HostPatterns;
 use sha1::Sha1;
 
-use crate::store::servers::DEFAULT_PORT;
+use crate::host_key::DEFAULT_PORT;
 
 /// A host and its port, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]

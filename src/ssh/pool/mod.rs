@@ -22,13 +22,13 @@ pub use lease::{Lease, OpenChannel, Use};
 pub use stats::{ConnectionStats, PoolStats, ServerStats};
 pub use tunnel::Tunnel;
 
-use super::charset::Charset;
 use super::connect::Dialer;
 use super::connection::Silence;
 use super::failure::failed;
 use super::host_key::{HostKeys, Identity, KnownHosts};
 use super::jump::{implied, implied_server};
 use super::shell::Shell;
+use crate::charset::Charset;
 use crate::config::Config;
 use crate::error::Error;
 use crate::secret::{Vault, hide};

@@ -4,7 +4,7 @@ use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use oem_cp::code_table::{DECODING_TABLE_CP_MAP, ENCODING_TABLE_CP_MAP};
 use oem_cp::encode_string_checked;
 
-use super::capture::{cut_at_start, whole_characters};
+use crate::text::{cut_at_start, whole_characters};
 
 /// A character encoding that has ASCII as a part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

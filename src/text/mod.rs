@@ -1,6 +1,10 @@
 //! Text of others, such as a server's, cut to a measure.
 
+mod middle;
+
 use std::borrow::Cow;
+
+pub(crate) use middle::{abridge, tell_loss, without_middle};
 
 /// The first whole characters of a text, at most `most` bytes of it.
 pub(crate) fn first(text: &str, most: usize) -> &str {
@@ -17,6 +21,30 @@ pub(crate) fn beginning(text: &str, most: usize) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     Cow::Owned(format!("{}…", first(text, most)))
+}
+
+/// The last whole characters of a text.
+pub(crate) fn ending(text: &str, most: usize) -> &str {
+    let start = text.len().saturating_sub(most);
+    &text[start + cut_at_start(&text.as_bytes()[start..])..]
+}
+
+/// The bytes of a character that was cut in two before `bytes`: continuation bytes (0b10xx_xxxx), three
+/// at most.
+pub(crate) fn cut_at_start(bytes: &[u8]) -> usize {
+    let continuations = bytes
+        .iter()
+        .take(3)
+        .take_while(|byte| **byte & 0xC0 == 0x80);
+    continuations.count()
+}
+
+/// The length without a character that the end of `bytes` cuts in two.
+pub(crate) fn whole_characters(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,280 @@
+//! Kinds of settings: how each is read, how the documents name it, and how it is shown.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tracing::Level;
+
+use super::parse_seconds;
+use super::raw::{Raw, default_of};
+use crate::fs::expand_home;
+use crate::host_key::Policy;
+use crate::secret::Secret;
+use crate::time::millis;
+
+/// A kind of setting.
+pub(super) trait Kind {
+    /// What a setting of this kind is in [`super::Config`].
+    type Value;
+    /// Its format in the MCP registry's schema of `server.json`.
+    const FORMAT: &'static str;
+    /// The values that it can have, if there are few.
+    const CHOICES: &'static [&'static str] = &[];
+    /// Whether nobody may see it.
+    const IS_SECRET: bool = false;
+
+    /// Reads it from where it is set, or takes its default.
+    fn read(raw: &mut Raw, names: &Names) -> Self::Value;
+    /// Shows it: durations in milliseconds, 0 for none. `None` for what is not shown.
+    fn show(value: &Self::Value) -> Option<Value>;
+}
+
+/// The variables of a setting.
+pub(super) struct Names {
+    pub(super) name: &'static str,
+    /// The one that has it in seconds.
+    pub(super) in_seconds: Option<&'static str>,
+}
+
+/// A directory.
+pub(super) struct Directory;
+
+impl Kind for Directory {
+    type Value = PathBuf;
+    const FORMAT: &'static str = "filepath";
+
+    fn read(raw: &mut Raw, names: &Names) -> PathBuf {
+        raw.parse(names.name, "a directory", |text| Some(expand_home(text)))
+    }
+
+    fn show(value: &PathBuf) -> Option<Value> {
+        Some(json!(value))
+    }
+}
+
+/// A positive number of seconds, fractions allowed.
+pub(super) struct Seconds;
+
+impl Kind for Seconds {
+    type Value = Duration;
+    const FORMAT: &'static str = "number";
+
+    fn read(raw: &mut Raw, names: &Names) -> Duration {
+        raw.parse(names.name, "a number of seconds above 0", parse_seconds)
+    }
+
+    fn show(value: &Duration) -> Option<Value> {
+        Some(millis(*value).into())
+    }
+}
+
+/// Milliseconds, at least `LEAST`.
+pub(super) struct Millis<const LEAST: u64>;
+
+impl<const LEAST: u64> Kind for Millis<LEAST> {
+    type Value = Duration;
+    const FORMAT: &'static str = "number";
+
+    fn read(raw: &mut Raw, names: &Names) -> Duration {
+        Duration::from_millis(Whole::<LEAST>::read(raw, names))
+    }
+
+    fn show(value: &Duration) -> Option<Value> {
+        Some(millis(*value).into())
+    }
+}
+
+/// Milliseconds, or seconds under the other name, whichever the first layer that has one says; 0 is no
+/// timeout.
+pub(super) struct Timeout;
+
+impl Kind for Timeout {
+    type Value = Option<Duration>;
+    const FORMAT: &'static str = "number";
+
+    fn read(raw: &mut Raw, names: &Names) -> Option<Duration> {
+        let in_seconds = names.in_seconds.and_then(|seconds| {
+            let value = raw.nearer(seconds, names.name)?;
+            Some((seconds, value))
+        });
+        if let Some((seconds, value)) = in_seconds {
+            let number = value.parse().ok();
+            if let Some(duration) = number.and_then(|n| Duration::try_from_secs_f64(n).ok()) {
+                return Some(duration).filter(|duration| !duration.is_zero());
+            }
+            let instead = format!("{} ms", default_of(names.name));
+            raw.refuse(seconds, &value, "a number of seconds", &instead);
+        }
+        let timeout = Millis::<0>::read(raw, names);
+        Some(timeout).filter(|timeout| !timeout.is_zero())
+    }
+
+    fn show(value: &Option<Duration>) -> Option<Value> {
+        Some(millis(value.unwrap_or_default()).into())
+    }
+}
+
+/// A whole number, at least `LEAST`.
+pub(super) struct Whole<const LEAST: u64>;
+
+impl<const LEAST: u64> Kind for Whole<LEAST> {
+    type Value = u64;
+    const FORMAT: &'static str = "number";
+
+    fn read(raw: &mut Raw, names: &Names) -> u64 {
+        let expected = format!("a whole number, at least {LEAST}");
+        raw.parse(names.name, &expected, |text| {
+            text.parse().ok().filter(|number| *number >= LEAST)
+        })
+    }
+
+    fn show(value: &u64) -> Option<Value> {
+        Some((*value).into())
+    }
+}
+
+/// A count of things, at least `LEAST`.
+pub(super) struct Count<const LEAST: u64>;
+
+impl<const LEAST: u64> Kind for Count<LEAST> {
+    type Value = usize;
+    const FORMAT: &'static str = "number";
+
+    fn read(raw: &mut Raw, names: &Names) -> usize {
+        usize::try_from(Whole::<LEAST>::read(raw, names)).unwrap_or(usize::MAX)
+    }
+
+    fn show(value: &usize) -> Option<Value> {
+        Some((*value).into())
+    }
+}
+
+/// Yes or no.
+pub(super) struct Flag;
+
+impl Kind for Flag {
+    type Value = bool;
+    const FORMAT: &'static str = "boolean";
+
+    fn read(raw: &mut Raw, names: &Names) -> bool {
+        raw.parse(names.name, "true or false", |text| {
+            match text.to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Some(true),
+                "false" | "0" | "no" | "off" => Some(false),
+                _ => None,
+            }
+        })
+    }
+
+    fn show(value: &bool) -> Option<Value> {
+        Some((*value).into())
+    }
+}
+
+/// What becomes of a host whose key is not known.
+pub(super) struct HostKeyPolicy;
+
+impl Kind for HostKeyPolicy {
+    type Value = Policy;
+    const FORMAT: &'static str = "string";
+    const CHOICES: &'static [&'static str] = &["accept-new", "strict"];
+
+    fn read(raw: &mut Raw, names: &Names) -> Policy {
+        raw.parse(names.name, "accept-new or strict", Policy::parse)
+    }
+
+    fn show(value: &Policy) -> Option<Value> {
+        Some(json!(value))
+    }
+}
+
+/// A level of the log.
+pub(super) struct LogLevel;
+
+impl Kind for LogLevel {
+    type Value = Level;
+    const FORMAT: &'static str = "string";
+    const CHOICES: &'static [&'static str] = &["error", "warn", "info", "debug"];
+
+    fn read(raw: &mut Raw, names: &Names) -> Level {
+        raw.parse(names.name, "error, warn, info or debug", |text| match text
+            .to_ascii_lowercase()
+            .as_str()
+        {
+            "error" => Some(Level::ERROR),
+            "warn" => Some(Level::WARN),
+            "info" => Some(Level::INFO),
+            "debug" => Some(Level::DEBUG),
+            _ => None,
+        })
+    }
+
+    fn show(value: &Level) -> Option<Value> {
+        Some(value.to_string().to_lowercase().into())
+    }
+}
+
+/// Directories, separated as in `PATH`, or by commas, as the original has them.
+pub(super) struct Directories;
+
+impl Kind for Directories {
+    type Value = Vec<PathBuf>;
+    const FORMAT: &'static str = "string";
+
+    fn read(raw: &mut Raw, names: &Names) -> Vec<PathBuf> {
+        let value = raw.get(names.name).unwrap_or_default();
+        let found: Vec<_> = separate(&value);
+        for path in &found {
+            let text = path.to_string_lossy();
+            if text.starts_with(['~', '$', '%']) {
+                raw.warnings.push(format!(
+                    "`{}` has `{text}`, which nothing expands; write the path out, for nothing lies there",
+                    names.name
+                ));
+            }
+        }
+        found
+    }
+
+    fn show(value: &Vec<PathBuf>) -> Option<Value> {
+        Some(json!(value))
+    }
+}
+
+fn separate(value: &str) -> Vec<PathBuf> {
+    let mut found: Vec<String> = Vec::new();
+    for path in std::env::split_paths(value) {
+        let text = path.to_string_lossy();
+        for (count, part) in text.split(',').enumerate() {
+            match found.last_mut() {
+                // A name may have a comma in it.
+                Some(last) if count > 0 && !expand_home(part.trim()).is_absolute() => {
+                    last.extend([",", part]);
+                }
+                _ => found.push(part.trim().to_owned()),
+            }
+        }
+    }
+    let found = found.iter().map(|path| path.trim_end_matches(','));
+    let found = found.filter(|path| !path.is_empty());
+    found.map(expand_home).collect()
+}
+
+/// A secret: it is in no message and is not shown.
+pub(super) struct SecretText;
+
+impl Kind for SecretText {
+    type Value = Option<Secret>;
+    const FORMAT: &'static str = "string";
+    const IS_SECRET: bool = true;
+
+    fn read(raw: &mut Raw, names: &Names) -> Option<Secret> {
+        raw.get(names.name)
+            .map(|value| Secret::from(value.as_str()))
+    }
+
+    fn show(_: &Option<Secret>) -> Option<Value> {
+        None
+    }
+}

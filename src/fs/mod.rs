@@ -1,0 +1,13 @@
+//! Files on this machine: what every part of the crate needs to read, write and replace them safely.
+
+mod blocking;
+mod home;
+mod private;
+mod replace;
+pub(crate) mod small_file;
+
+pub use blocking::blocking;
+pub(crate) use blocking::blocking_io;
+pub(crate) use home::expand_home;
+pub(crate) use private::{make_private, private};
+pub(crate) use replace::{replace_file, sibling, write_durably, write_new};

@@ -1,0 +1,89 @@
+//! Documents that list every setting. `UPDATE=1` writes them anew.
+
+use std::path::PathBuf;
+
+use mcp_sftp_orchestrator::config::{SETTINGS, Setting};
+use serde_json::{Map, Value, json};
+
+/// Holds a document at the crate's root to what is made of it, or writes that.
+fn hold(name: &str, write: impl Fn(&str) -> String) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let made = write(&text);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, made).unwrap();
+        return;
+    }
+    let lines = text.lines().zip(made.lines());
+    let difference = lines.enumerate().find(|(_, (line, made))| line != made);
+    assert!(
+        text == made,
+        "{name} does not say what SETTINGS says; run this test with UPDATE=1: {difference:?}"
+    );
+}
+
+/// A meaning as a sentence begins; units stay as they are.
+fn sentence(setting: &Setting) -> String {
+    let meaning = setting.plain_meaning();
+    if meaning.starts_with("ms ") {
+        return meaning;
+    }
+    let (first, rest) = meaning.split_at(1);
+    first.to_uppercase() + rest
+}
+
+#[test]
+fn the_readme_s_table_is_the_settings() {
+    let row = |setting: &Setting| {
+        let default = match setting.default {
+            "" => String::new(),
+            default => format!("`{default}` "),
+        };
+        format!("| `{}` | {default}| {} |\n", setting.name, setting.meaning)
+    };
+    hold("README.md", |text| {
+        let heading = "| variable | default | meaning |\n|---|---|---|\n";
+        let (before, rest) = text.split_once(heading).unwrap();
+        let (_, after) = rest.split_once("\n\n").unwrap();
+        let rows: String = SETTINGS.iter().map(row).collect();
+        format!("{before}{heading}{rows}\n{after}")
+    });
+}
+
+#[test]
+fn the_example_s_lines_are_the_settings() {
+    hold(".env.example", |text| {
+        let (head, _) = text.split_once("\n\n").unwrap();
+        let lines = SETTINGS.iter().map(|setting| {
+            let (name, default) = (setting.name, setting.default);
+            format!("# {}\n{name}={default}\n", sentence(setting))
+        });
+        format!("{head}\n\n{}", lines.collect::<String>())
+    });
+}
+
+#[test]
+fn the_registry_s_variables_are_the_settings() {
+    let variable = |setting: &Setting| {
+        let mut variable = Map::new();
+        variable.insert("name".to_owned(), setting.name.into());
+        variable.insert("description".to_owned(), sentence(setting).into());
+        variable.insert("format".to_owned(), setting.format.into());
+        if !setting.default.is_empty() {
+            // As a `default`, clients would send it, and it would go before what a `.env` file says.
+            variable.insert("placeholder".to_owned(), setting.default.into());
+        }
+        if !setting.choices.is_empty() {
+            variable.insert("choices".to_owned(), json!(setting.choices));
+        }
+        if setting.is_secret {
+            variable.insert("isSecret".to_owned(), true.into());
+        }
+        Value::Object(variable)
+    };
+    hold("server.json", |text| {
+        let mut entry: Value = serde_json::from_str(text).unwrap();
+        entry["packages"][0]["environmentVariables"] = SETTINGS.iter().map(variable).collect();
+        serde_json::to_string_pretty(&entry).unwrap() + "\n"
+    });
+}
