@@ -40,40 +40,56 @@
 
 mod builtin;
 mod call;
+#[path = "modifier.rs"]
 mod change;
 mod choice;
+#[path = "rule_word.rs"]
 mod clause;
+#[path = "text_fallback.rs"]
 mod crude;
 mod default;
+#[path = "expansion.rs"]
 mod draft;
 mod expand;
 mod find;
 mod glob;
+#[path = "terminal_input.rs"]
 mod input;
 mod judge;
+#[path = "rule_text.rs"]
 mod letters;
 mod number;
+#[path = "../shell/options.rs"]
 mod options;
 mod output;
+#[path = "../shell/parse/mod.rs"]
 mod parse;
 mod path;
 mod pattern;
 mod permit;
 mod printing;
+#[path = "read_builtins.rs"]
 mod reading;
 mod redirect;
 mod runner;
+#[path = "environment/mod.rs"]
 mod scope;
 mod script;
+#[path = "simple_command.rs"]
 mod simple;
+#[path = "../shell/syntax.rs"]
 mod syntax;
+#[path = "../shell/argument.rs"]
 mod text;
+#[path = "dry_run.rs"]
 mod trial;
+#[path = "redundant.rs"]
 mod usual;
 mod utility;
 mod value;
 mod walk;
 mod wrapper;
+#[path = "upload.rs"]
 mod write;
 mod writes;
 

@@ -3,6 +3,7 @@
 pub mod access;
 mod addresses;
 mod authenticate;
+#[path = "../shell/background.rs"]
 pub mod background;
 mod bound;
 mod capture;
@@ -28,6 +29,7 @@ mod offer;
 pub mod output;
 mod overheard;
 mod pool;
+#[path = "../shell/quote.rs"]
 mod quote;
 mod route;
 mod script;
@@ -39,6 +41,7 @@ mod shell;
 mod step;
 mod stop;
 mod stream;
+#[path = "../shell/streaming.rs"]
 pub mod streaming;
 mod tap;
 mod target;

@@ -5,6 +5,7 @@ mod sandbox;
 mod session;
 mod shell;
 mod supply;
+#[path = "../../shell/wrapper.rs"]
 mod table;
 
 use super::call::Call;
