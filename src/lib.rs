@@ -40,6 +40,7 @@ pub mod reply;
 pub mod secret;
 pub mod server;
 pub mod sftp;
+mod shell;
 pub mod small_file;
 pub mod ssh;
 pub mod ssh_config;

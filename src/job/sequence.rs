@@ -11,8 +11,8 @@ use super::record::Job;
 use super::status::Status;
 use crate::error::Stopped;
 use crate::secret::hide_of;
+use crate::shell::is_streaming;
 use crate::ssh::sequence::{Line, Outcome, Sequence};
-use crate::ssh::streaming::is_streaming;
 use crate::ssh::{Bound, Ended, tell_loss};
 use crate::time::millis;
 

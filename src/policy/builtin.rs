@@ -2,12 +2,12 @@
 
 use super::Refusal;
 use super::call::Call;
-use super::change::cased;
+use super::environment::Scope;
 use super::judge::{Input, Judge};
+use super::modifier::cased;
 use super::number;
-use super::scope::Scope;
-use super::syntax::{Case, Command, Kind, List, bare};
-use super::text::{Argument, MANY, ONE, SOMETHING, assignment, is_name};
+use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, assignment, is_name};
+use crate::shell::syntax::{Case, Command, Kind, List, bare};
 
 impl Judge<'_> {
     /// Notes what a call changes in its shell.

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::environment::Mount;
 use super::path;
-use super::scope::Mount;
-use super::text::{Argument, HOME, MANY, ONE, UNKNOWN, emptied, is_unknown};
+use crate::shell::argument::{Argument, HOME, MANY, ONE, UNKNOWN, emptied, is_unknown};
 
 /// Directories whose programs are what their names say.
 const PROGRAMS: &[&str] = &[

@@ -6,7 +6,7 @@ use super::call::Call;
 use super::default::LONG_OPTIONS;
 use super::glob::{Glob, Letter};
 use super::path;
-use super::text::{Argument, HOME, MANY, ONE, emptied, is_name, is_unknown};
+use crate::shell::argument::{Argument, HOME, MANY, ONE, emptied, is_name, is_unknown};
 
 /// One of the texts that a word may be.
 #[derive(Clone, Debug)]

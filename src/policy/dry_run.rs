@@ -1,7 +1,7 @@
 //! Calls that only ask a program what it is, or have it say what it would do.
 
 use super::call::Call;
-use super::options::{self, Grammar};
+use crate::shell::options::{self, Grammar};
 
 /// Options with which programs try without doing.
 struct Trial {

@@ -1,13 +1,13 @@
 //! Words as the arguments that a shell makes of them.
 
 use super::Refusal;
-use super::draft::{Draft, class_length, each, letter_to_all, range_length, spread};
+use super::environment::Scope;
+use super::expansion::{Draft, class_length, each, letter_to_all, range_length, spread};
 use super::judge::Judge;
-use super::letters::braces;
 use super::path;
-use super::scope::Scope;
-use super::syntax::{Piece, Word};
-use super::text::{Argument, MANY, ONE, SOMETHING, UNKNOWN};
+use super::rule_text::braces;
+use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, UNKNOWN};
+use crate::shell::syntax::{Piece, Word};
 
 /// Readings of one word that are followed; past it, a variable's value counts as not known.
 pub(super) const MOST_READINGS: usize = 64;
@@ -53,7 +53,7 @@ impl Judge<'_> {
         let readings = self.readings(word, scope, false)?;
         Ok(readings
             .iter()
-            .map(|reading| super::text::joined(reading))
+            .map(|reading| crate::shell::argument::joined(reading))
             .collect())
     }
 
@@ -151,14 +151,14 @@ impl Judge<'_> {
                 }
                 Piece::Array(words) => {
                     let value = self.flat(words, scope)?;
-                    let value = super::text::joined(&value);
+                    let value = crate::shell::argument::joined(&value);
                     each(&mut drafts, |draft| draft.push(&value));
                 }
                 Piece::Variable(variable) => {
                     let mut alternatives = self.alternatives(variable, scope)?;
                     if !splits {
                         for words in &mut alternatives {
-                            *words = vec![Argument::of(super::text::joined(words))];
+                            *words = vec![Argument::of(crate::shell::argument::joined(words))];
                         }
                     }
                     let separators = separators.as_deref().filter(|_| !variable.quoted);

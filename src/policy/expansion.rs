@@ -1,8 +1,8 @@
 //! Arguments while a word is being expanded.
 
 use super::expand::MOST_READINGS;
-use super::syntax::Piece;
-use super::text::{Argument, MANY, ONE, SOMETHING, is_unknown};
+use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, is_unknown};
+use crate::shell::syntax::Piece;
 
 /// A reading that is being put together.
 #[derive(Clone, Default)]

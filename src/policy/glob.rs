@@ -1,6 +1,6 @@
 //! Patterns for texts that are themselves not fully known.
 
-use super::text::{HOME, MANY, ONE, SOMETHING};
+use crate::shell::argument::{HOME, MANY, ONE, SOMETHING};
 
 /// One character's place in a pattern.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::call::{Call, Called};
-use super::parse::{Fault, parse};
+use super::environment::Scope;
 use super::pattern::Pattern;
-use super::scope::Scope;
-use super::text::{Argument, SOMETHING, UNKNOWN, is_name};
-use super::{MAX_DEPTH, MAX_STEPS, MAX_TEXT, MAX_WORD, Refusal, crude, default};
+use super::{MAX_STEPS, MAX_WORD, Refusal, default, text_fallback};
+use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, is_name};
+use crate::shell::parse::{Fault, parse};
+use crate::shell::{MAX_DEPTH, MAX_TEXT};
 
 /// Where a command stands.
 #[derive(Clone, Debug, Default)]
@@ -105,9 +106,9 @@ impl<'p> Judge<'p> {
             Ok(list) => self.list(&list, scope, place),
             Err(Fault::Beyond) => Err(Refusal::beyond("it is nested too deep to judge")),
             Err(Fault::Syntax) => {
-                for words in crude::pieces(text) {
+                for words in text_fallback::commands(text) {
                     let call = Call {
-                        part: super::text::joined(&words).into(),
+                        part: crate::shell::argument::joined(&words).into(),
                         words,
                         ..Call::default()
                     };

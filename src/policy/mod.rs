@@ -40,70 +40,44 @@
 
 mod builtin;
 mod call;
-#[path = "modifier.rs"]
-mod change;
 mod choice;
-#[path = "rule_word.rs"]
-mod clause;
-#[path = "text_fallback.rs"]
-mod crude;
 mod default;
-#[path = "expansion.rs"]
-mod draft;
+mod dry_run;
+mod environment;
 mod expand;
+mod expansion;
 mod find;
 mod glob;
-#[path = "terminal_input.rs"]
-mod input;
 mod judge;
-#[path = "rule_text.rs"]
-mod letters;
+mod modifier;
 mod number;
-#[path = "../shell/options.rs"]
-mod options;
 mod output;
-#[path = "../shell/parse/mod.rs"]
-mod parse;
 mod path;
 mod pattern;
 mod permit;
 mod printing;
-#[path = "read_builtins.rs"]
-mod reading;
+mod read_builtins;
 mod redirect;
+mod redundant;
+mod rule_text;
+mod rule_word;
 mod runner;
-#[path = "environment/mod.rs"]
-mod scope;
 mod script;
-#[path = "simple_command.rs"]
-mod simple;
-#[path = "../shell/syntax.rs"]
-mod syntax;
-#[path = "../shell/argument.rs"]
-mod text;
-#[path = "dry_run.rs"]
-mod trial;
-#[path = "redundant.rs"]
-mod usual;
+mod simple_command;
+mod terminal_input;
+mod text_fallback;
+mod upload;
 mod utility;
 mod value;
 mod walk;
 mod wrapper;
-#[path = "upload.rs"]
-mod write;
 mod writes;
 
 pub use default::DEFAULT_BLOCKLIST;
 pub use pattern::Pattern;
 
-/// Bytes of a text that is judged.
-const MAX_TEXT: usize = 1024 * 1024;
 /// Bytes of it without a space.
 const MAX_WORD: usize = 256 * 1024;
-/// Commands within commands.
-const MAX_DEPTH: usize = 48;
-/// Bytes of a variable's value that are kept.
-const MAX_VALUE: usize = 4096;
 /// Steps that judging one text may take.
 const MAX_STEPS: usize = 50_000;
 

@@ -1,7 +1,7 @@
 //! What `${…}` makes of a value that is known.
 
 use super::glob::Letter;
-use super::syntax::{Case, Replacing};
+use crate::shell::syntax::{Case, Replacing};
 
 /// Steps that one search may take; past it, the value counts as not known.
 const MOST_STEPS: usize = 1 << 20;
@@ -62,7 +62,7 @@ pub(super) fn replaced(
             changed.push(text[at]);
             at += 1;
         }
-        if changed.len() > super::MAX_VALUE {
+        if changed.len() > crate::shell::MAX_VALUE {
             return None;
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn assigned(text: &str) -> Option<(&str, String)> {
     let plain = name.trim_end_matches(['+', '-', '*', '/', '%']);
     let operator = &name[plain.len()..];
     let plain = plain.trim();
-    if !super::text::is_name(plain) || expression.starts_with('=') {
+    if !crate::shell::argument::is_name(plain) || expression.starts_with('=') {
         return None;
     }
     Some(match operator {

@@ -2,15 +2,16 @@
 
 use super::Refusal;
 use super::call::Call;
+use super::environment::Scope;
 use super::find::Find;
 use super::judge::{Input, Judge};
-use super::parse::parse;
 use super::printing::{echo, format};
-use super::scope::Scope;
-use super::syntax::{Command, Flow, Kind, List, Redirect};
-use super::text::{Argument, MANY, SOMETHING};
 use super::utility::{self, basename, directory, listed, one_known, passed, resolved};
-use super::wrapper::{self, What, stripped};
+use super::wrapper::{self, What};
+use crate::shell::argument::{Argument, MANY, SOMETHING};
+use crate::shell::parse::parse;
+use crate::shell::syntax::{Command, Flow, Kind, List, Redirect};
+use crate::shell::wrapper::stripped;
 
 /// Programs that print something unless they fail.
 const NEVER_EMPTY: &[&str] = &[
@@ -76,7 +77,7 @@ impl Judge<'_> {
             if !item.otherwise || text.is_empty() {
                 text.push_str(&printed);
             }
-            if text.len() > super::MAX_VALUE {
+            if text.len() > crate::shell::MAX_VALUE {
                 return Ok(None);
             }
             if let ([command], false) = (&item.commands[..], item.background) {
@@ -294,7 +295,7 @@ impl Judge<'_> {
                     scope.set("0", vec![zero.unwrap_or(SOMETHING.into())]);
                     scope.set_positional(Some(&arguments));
                 }
-                match parse(&text, super::MAX_DEPTH / 2) {
+                match parse(&text, crate::shell::MAX_DEPTH / 2) {
                     Ok(list) => self.printed_from(&list, &mut scope, input),
                     Err(_) => Ok(None),
                 }

@@ -2,10 +2,10 @@
 
 use super::call::{Call, Called};
 use super::choice::{Choice, choices_of};
-use super::clause::{Clause, Need};
-use super::letters::{choices, split};
 use super::path;
-use super::text::Argument;
+use super::rule_text::{choices, split};
+use super::rule_word::{Clause, Need};
+use crate::shell::argument::Argument;
 
 /// The rule that stands for every function that starts itself twice.
 const BOMB: &str = ":(){ :|:& };:";

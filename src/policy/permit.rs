@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::call::Call;
 use super::judge::{Judge, Place};
-use super::text::Argument;
+use crate::shell::argument::Argument;
 
 /// Variables that change only how a program writes.
 const HARMLESS_VARIABLES: &[&str] = &[

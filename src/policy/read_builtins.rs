@@ -1,10 +1,10 @@
 //! Builtins that read into variables.
 
 use super::Refusal;
+use super::environment::{Scope, numbered};
 use super::judge::{Input, Judge};
-use super::options::{self, Grammar};
-use super::scope::{Scope, numbered};
-use super::text::{Argument, SOMETHING, UNKNOWN, is_name};
+use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, is_name};
+use crate::shell::options::{self, Grammar};
 
 /// Lines of what is read that are followed.
 const MOST_LINES: usize = 32;

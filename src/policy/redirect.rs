@@ -2,10 +2,10 @@
 
 use super::Refusal;
 use super::call::Call;
+use super::environment::Scope;
 use super::judge::{Input, Judge, Place};
-use super::scope::Scope;
-use super::syntax::{Flow, Part, Piece, Redirect, Word};
-use super::text::Argument;
+use crate::shell::argument::Argument;
+use crate::shell::syntax::{Flow, Part, Piece, Redirect, Word};
 
 type Verdict = Result<(), Refusal>;
 

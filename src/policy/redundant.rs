@@ -3,9 +3,9 @@
 
 use super::call::Call;
 use super::judge::Input;
-use super::options::{self, Grammar};
-use super::text::{Argument, MANY, ONE, emptied};
 use super::wrapper::is_input;
+use crate::shell::argument::{Argument, MANY, ONE, emptied};
+use crate::shell::options::{self, Grammar};
 
 /// Options of programs that change nothing of what a rule is about, each with the value that is its default;
 /// empty if that is any value.

@@ -4,8 +4,8 @@ use super::call::Call;
 use super::choice::{Choice, choices_of, may_take, may_write};
 use super::default::LONG_OPTIONS;
 use super::glob::Letter;
-use super::letters::choices;
-use super::text::Argument;
+use super::rule_text::choices;
+use crate::shell::argument::Argument;
 
 /// Options of more letters than this are one long name, as `find` has them.
 const CLUSTER: usize = 3;

@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use super::Refusal;
 use super::call::Call;
+use super::environment::Scope;
 use super::judge::{Judge, Place};
-use super::scope::Scope;
-use super::syntax::Command;
-use super::text::{SOMETHING, words};
-use super::wrapper::{self, Inner, Shell, Unwrapped, What};
-use super::{script, usual, writes};
+use super::wrapper::{self, Inner, Unwrapped, What};
+use super::{redundant, script, writes};
+use crate::shell::argument::{SOMETHING, words};
+use crate::shell::syntax::Command;
+use crate::shell::wrapper::RunsIn;
 
 /// Functions that are followed into each other.
 const MOST_ACTIVE: usize = 5;
@@ -26,7 +27,7 @@ impl Judge<'_> {
         call.writes = writes::of(&name, &call);
         call.reads_own = place.input.listing.is_some_and(|program| program == name);
         self.spend(call.writes.len() / 4)?;
-        let plain = usual::plain(&name, &call, &place.input);
+        let plain = redundant::plain(&name, &call, &place.input);
         self.blocked(plain.as_ref().unwrap_or(&call))?;
         if call.words.len() > 1 && call.words[0].loose {
             // A variable that is empty leaves the next word to be the program.
@@ -99,9 +100,9 @@ impl Judge<'_> {
         place.recursive = call.recursive || inner.recursive;
         place.free |= inner.is_implied;
         let mut other = match inner.shell {
-            Shell::Same => None,
-            Shell::Child => Some(scope.clone()),
-            Shell::Elsewhere => Some(Scope::default()),
+            RunsIn::Same => None,
+            RunsIn::Child => Some(scope.clone()),
+            RunsIn::Elsewhere => Some(Scope::default()),
         };
         let scope = other.as_mut().unwrap_or(scope);
         if inner.directory.is_some() {

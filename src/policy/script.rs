@@ -2,13 +2,13 @@
 
 use super::Refusal;
 use super::call::Call;
+use super::environment::Scope;
 use super::judge::{Judge, Place};
 use super::path;
-use super::scope::Scope;
-use super::syntax::{Command, Kind};
-use super::text::{Argument, is_unknown};
 use super::wrapper::Inner;
 use super::writes;
+use crate::shell::argument::{Argument, is_unknown};
+use crate::shell::syntax::{Command, Kind};
 
 /// Files whose content is kept.
 const MOST_FILES: usize = 32;
@@ -29,14 +29,14 @@ impl Judge<'_> {
             return Ok(());
         }
         let mut files = call.outputs.clone();
-        let is_tee = |word: &super::syntax::Word| {
-            super::syntax::bare(word).is_some_and(|name| name.ends_with("tee"))
+        let is_tee = |word: &crate::shell::syntax::Word| {
+            crate::shell::syntax::bare(word).is_some_and(|name| name.ends_with("tee"))
         };
         if let Kind::Simple { words, .. } = &command.kind
             && words.iter().take(8).any(is_tee)
         {
             let words = self.flat(words, scope)?;
-            let words = super::wrapper::stripped(&words);
+            let words = crate::shell::wrapper::stripped(&words);
             if words.first().is_some_and(|one| one.text == "tee") {
                 files.extend(writes::of("tee", &call.with(words.to_vec())));
             }

@@ -2,11 +2,11 @@
 
 use super::Refusal;
 use super::call::Call;
+use super::environment::{Elements, Scope};
 use super::judge::{Judge, Place};
-use super::scope::{Elements, Scope};
-use super::syntax::{Assignment, Piece, Word};
-use super::text::Argument;
 use super::walk::guard;
+use crate::shell::argument::Argument;
+use crate::shell::syntax::{Assignment, Piece, Word};
 
 /// Readings of a command's words together that are followed one by one.
 const MOST_WAYS: usize = 16;
@@ -36,7 +36,7 @@ impl Judge<'_> {
         self.assign(assignments, true, &call, &mut own, place)?;
         self.visit_all(words, scope, place)?;
         self.set_defaults(words, scope)?;
-        let name = super::syntax::bare(&words[0]).unwrap_or_default();
+        let name = crate::shell::syntax::bare(&words[0]).unwrap_or_default();
         if matches!(&*name, "test" | "[") {
             guard(words, scope);
         }
@@ -130,7 +130,7 @@ impl Judge<'_> {
     fn declare(&mut self, words: &[Word], scope: &mut Scope) -> Result<bool, Refusal> {
         let mut declared = false;
         for word in words {
-            let Some((name, split)) = super::parse::declared(word) else {
+            let Some((name, split)) = crate::shell::parse::declared(word) else {
                 continue;
             };
             declared = true;

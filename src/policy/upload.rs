@@ -1,10 +1,10 @@
 //! Files that are written without a command: what an upload brings.
 
 use super::call::Call;
+use super::environment::Scope;
 use super::judge::{Judge, Place};
-use super::scope::Scope;
-use super::text::{Argument, HOME};
 use super::{Policy, Refusal};
+use crate::shell::argument::{Argument, HOME};
 
 impl Policy {
     /// Whether a file may be written that goes by these names: absolute paths, or such that begin at

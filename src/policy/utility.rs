@@ -1,10 +1,10 @@
 //! What usual programs print of what they are given.
 
+use super::environment::Scope;
 use super::judge::Input;
 use super::path;
 use super::printing::unescaped;
-use super::scope::Scope;
-use super::text::{Argument, MANY, SOMETHING, bounded, is_unknown};
+use crate::shell::argument::{Argument, MANY, SOMETHING, bounded, is_unknown};
 
 /// What a program gives that prints what it reads.
 pub(super) fn passed(name: &str, arguments: &[Argument], input: &Input) -> Option<String> {

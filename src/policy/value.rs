@@ -1,13 +1,13 @@
 //! What a variable's expansion stands for.
 
 use super::Refusal;
-use super::change;
+use super::environment::{Elements, Scope};
 use super::glob::Letter;
 use super::judge::Judge;
+use super::modifier;
 use super::number;
-use super::scope::{Elements, Scope};
-use super::syntax::{Change, Part, Piece, Variable, Word};
-use super::text::{Argument, SOMETHING, UNKNOWN, bounded, is_name, is_unknown};
+use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, bounded, is_name, is_unknown};
+use crate::shell::syntax::{Change, Part, Piece, Variable, Word};
 
 /// The words of one way to read an expansion.
 type Words = Vec<Argument>;
@@ -115,7 +115,7 @@ impl Judge<'_> {
                 };
                 // The arguments of a text are counted from 1.
                 let skipped = i64::from(name == "@" && start > 0);
-                Ok(vec![change::slice(&words, start - skipped, length)])
+                Ok(vec![modifier::slice(&words, start - skipped, length)])
             }
             Change::Default(..) | Change::Demand(_) | Change::Instead(_)
                 if words.is_empty() || is_unknown =>
@@ -162,7 +162,7 @@ impl Judge<'_> {
                 values.extend(found);
                 let back = key.parse::<i64>().ok().filter(|at| *at < 0);
                 if let Some(back) = back {
-                    let last = change::slice(&elements[..], back, Some(1));
+                    let last = modifier::slice(&elements[..], back, Some(1));
                     values.extend(last.iter().map(texts));
                 }
                 if values.len() == before {
@@ -278,7 +278,7 @@ impl Judge<'_> {
         let is_known = !value.chars().any(is_unknown);
         Ok(match change {
             Change::Length if is_known => vec![value.chars().count().to_string()],
-            Change::Case(case) => vec![change::cased(value, *case)],
+            Change::Case(case) => vec![modifier::cased(value, *case)],
             Change::Trim {
                 pattern,
                 at_end,
@@ -287,7 +287,7 @@ impl Judge<'_> {
                 let mut values = Vec::new();
                 for pattern in self.patterns(pattern, scope)? {
                     self.spend(pattern.len().saturating_mul(value.len()) / 256)?;
-                    values.push(change::trimmed(value, &pattern, *at_end, *longest));
+                    values.push(modifier::trimmed(value, &pattern, *at_end, *longest));
                 }
                 values
             }
@@ -295,11 +295,11 @@ impl Judge<'_> {
                 let mut values = Vec::new();
                 let with = self.texts(with, scope)?;
                 for pattern in self.patterns(pattern, scope)? {
-                    let search = change::steps(value.len(), pattern.len()) / 1024;
+                    let search = modifier::steps(value.len(), pattern.len()) / 1024;
                     self.spend(with.len() * (1 + search.min(1024)))?;
                     let all = with
                         .iter()
-                        .map(|with| change::replaced(value, &pattern, with, *how));
+                        .map(|with| modifier::replaced(value, &pattern, with, *how));
                     values.extend(all.map(|value| value.unwrap_or_else(|| SOMETHING.into())));
                 }
                 values
@@ -308,7 +308,11 @@ impl Judge<'_> {
                 let letters: Vec<char> = value.chars().collect();
                 match self.range(start, length.as_ref(), scope)? {
                     Some((start, length)) => {
-                        vec![change::slice(&letters, start, length).into_iter().collect()]
+                        vec![
+                            modifier::slice(&letters, start, length)
+                                .into_iter()
+                                .collect(),
+                        ]
                     }
                     None => lost(),
                 }

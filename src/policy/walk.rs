@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::Refusal;
 use super::call::Call;
+use super::environment::Scope;
 use super::judge::{Input, Judge, Place};
-use super::scope::Scope;
-use super::syntax::{Command, Kind, List, Piece, Word};
+use crate::shell::syntax::{Command, Kind, List, Piece, Word};
 
 type Verdict = Result<(), Refusal>;
 

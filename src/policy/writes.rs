@@ -1,10 +1,10 @@
 //! The files that usual programs write, beside those of a shell's redirections.
 
 use super::call::Call;
-use super::options::{self, Given, Grammar};
-use super::scope::Mount;
-use super::text::{Argument, SOMETHING, emptied, is_unknown};
+use super::environment::Mount;
 use super::{path, wrapper};
+use crate::shell::argument::{Argument, SOMETHING, emptied, is_unknown};
+use crate::shell::options::{self, Given, Grammar};
 
 /// Files of one call that are looked at.
 const MOST: usize = 64;

@@ -13,7 +13,7 @@ const KEEPERS: &[&str] = &[
 ];
 
 /// Whether a command line leaves a process in the background that ends with its terminal.
-pub fn leaves_behind(line: &str) -> bool {
+pub(crate) fn leaves_behind(line: &str) -> bool {
     let mut is_left = false;
     for (command, separator) in Line::new(line) {
         let program = command

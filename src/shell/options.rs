@@ -2,36 +2,36 @@
 
 use std::collections::VecDeque;
 
-use super::text::{Argument, emptied};
+use super::argument::{Argument, emptied};
 
 /// Which options of a program take a value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Grammar<'g> {
+pub(crate) struct Grammar<'g> {
     /// Their letters; one that is followed by `?` takes a value only from its own argument.
-    pub(super) letters: &'g str,
+    pub(crate) letters: &'g str,
     /// Their long names; with a `!`, one that takes none, where that matters.
-    pub(super) long: &'g [&'g str],
+    pub(crate) long: &'g [&'g str],
 }
 
 /// An option that is given: its letter or its long name, and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
-    pub(super) name: String,
-    pub(super) value: Option<Argument>,
+pub(crate) struct Given {
+    pub(crate) name: String,
+    pub(crate) value: Option<Argument>,
 }
 
 /// The value of the first option that has one of these names.
-pub(super) fn value<'g>(given: &'g [Given], names: &[&str]) -> Option<&'g Argument> {
+pub(crate) fn value<'g>(given: &'g [Given], names: &[&str]) -> Option<&'g Argument> {
     let mut given = given.iter().filter(|one| names.contains(&&*one.name));
     given.find_map(|one| one.value.as_ref())
 }
 
-pub(super) fn has(given: &[Given], names: &[&str]) -> bool {
+pub(crate) fn has(given: &[Given], names: &[&str]) -> bool {
     given.iter().any(|one| names.contains(&&*one.name))
 }
 
 /// The options before the first operand, and what follows them.
-pub(super) fn leading<'a>(
+pub(crate) fn leading<'a>(
     arguments: &'a [Argument],
     grammar: Grammar<'_>,
 ) -> (Vec<Given>, &'a [Argument]) {
@@ -41,7 +41,7 @@ pub(super) fn leading<'a>(
 }
 
 /// All options, wherever they stand, and the operands.
-pub(super) fn everywhere(
+pub(crate) fn everywhere(
     arguments: &[Argument],
     grammar: Grammar<'_>,
 ) -> (Vec<Given>, Vec<Argument>) {
@@ -79,7 +79,7 @@ fn take<'a>(
 }
 
 /// Takes the options that the first argument holds; `None` if it holds none.
-pub(super) fn first<'a>(
+pub(crate) fn first<'a>(
     arguments: &'a [Argument],
     grammar: Grammar<'_>,
     given: &mut Vec<Given>,
@@ -166,7 +166,7 @@ mod tests {
             letters: "uCw?",
             long: &["user", "chdir"],
         };
-        let (given, operands) = everywhere(&super::super::text::words(text), grammar);
+        let (given, operands) = everywhere(&super::super::argument::words(text), grammar);
         let given = given.iter().map(|one| match &one.value {
             Some(value) => format!("{}={}", one.name, value.text),
             None => one.name.clone(),

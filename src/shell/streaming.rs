@@ -137,7 +137,7 @@ const NONE: Values = Values("", &[]);
 
 /// Whether a command line would go on until it is stopped, such as `tail -f`, and has nothing to do before
 /// that but to set the scene.
-pub fn is_streaming(line: &str) -> bool {
+pub(crate) fn is_streaming(line: &str) -> bool {
     let mut before = Separator::Then;
     for (command, separator) in Line::new(line) {
         let words: Vec<_> = command.words.iter().map(String::as_str).collect();

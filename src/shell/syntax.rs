@@ -4,28 +4,28 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// Commands in their order.
-pub(super) type List = Vec<Item>;
+pub(crate) type List = Vec<Item>;
 
 /// A pipeline with what joins it to the one before.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(crate) struct Item {
     /// Whether it runs only if the one before fails.
-    pub(super) otherwise: bool,
-    pub(super) background: bool,
-    pub(super) commands: Vec<Command>,
+    pub(crate) otherwise: bool,
+    pub(crate) background: bool,
+    pub(crate) commands: Vec<Command>,
 }
 
 /// One command of a pipeline.
 #[derive(Debug)]
-pub(super) struct Command {
-    pub(super) kind: Kind,
-    pub(super) redirects: Vec<Redirect>,
+pub(crate) struct Command {
+    pub(crate) kind: Kind,
+    pub(crate) redirects: Vec<Redirect>,
     /// As it is written.
-    pub(super) part: Rc<str>,
+    pub(crate) part: Rc<str>,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Simple {
         assignments: Vec<Assignment>,
         words: Vec<Word>,
@@ -46,23 +46,23 @@ pub(super) enum Kind {
 
 /// `NAME=value`, `NAME+=value` or `NAME[index]=value`.
 #[derive(Debug)]
-pub(super) struct Assignment {
-    pub(super) name: String,
-    pub(super) index: Option<Word>,
-    pub(super) appends: bool,
-    pub(super) value: Word,
+pub(crate) struct Assignment {
+    pub(crate) name: String,
+    pub(crate) index: Option<Word>,
+    pub(crate) appends: bool,
+    pub(crate) value: Word,
 }
 
 #[derive(Debug)]
-pub(super) struct Redirect {
-    pub(super) flow: Flow,
-    pub(super) word: Word,
+pub(crate) struct Redirect {
+    pub(crate) flow: Flow,
+    pub(crate) word: Word,
     /// The text of a here-document, which stands on later lines.
-    pub(super) body: Rc<OnceCell<Word>>,
+    pub(crate) body: Rc<OnceCell<Word>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Flow {
+pub(crate) enum Flow {
     Output,
     Input,
     /// `<<` and `<<-`.
@@ -73,10 +73,10 @@ pub(super) enum Flow {
     Duplicate,
 }
 
-pub(super) type Word = Vec<Piece>;
+pub(crate) type Word = Vec<Piece>;
 
 #[derive(Debug)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Bare(char),
     Quoted(char),
     /// An empty pair of quotes, which still makes an argument.
@@ -98,19 +98,19 @@ pub(super) enum Piece {
 
 /// `$NAME` or `${…}`.
 #[derive(Debug)]
-pub(super) struct Variable {
+pub(crate) struct Variable {
     /// `@` for a script's or function's arguments.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Whether the value is the name of the variable that is meant.
-    pub(super) is_indirect: bool,
-    pub(super) part: Part,
-    pub(super) change: Change,
-    pub(super) quoted: bool,
+    pub(crate) is_indirect: bool,
+    pub(crate) part: Part,
+    pub(crate) change: Change,
+    pub(crate) quoted: bool,
 }
 
 /// Which part of a variable.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(crate) enum Part {
     Whole,
     /// Every element, a word each: `[@]`.
     Each,
@@ -121,7 +121,7 @@ pub(super) enum Part {
 
 /// What is done to a variable's value.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     None,
     /// `:-`, `-`, `:=` and `=`; whether the variable is set to it.
     Default(Word, bool),
@@ -152,7 +152,7 @@ pub(super) enum Change {
 
 impl Change {
     /// The words in it.
-    pub(super) fn words(&self) -> Vec<&Word> {
+    pub(crate) fn words(&self) -> Vec<&Word> {
         match self {
             Self::None | Self::Length | Self::Case(_) => Vec::new(),
             Self::Default(word, _)
@@ -168,7 +168,7 @@ impl Change {
 
 /// Where a pattern is replaced.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Replacing {
+pub(crate) enum Replacing {
     First,
     Every,
     AtStart,
@@ -177,7 +177,7 @@ pub(super) enum Replacing {
 
 /// Which letters become of which case.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Case {
+pub(crate) enum Case {
     Upper,
     Lower,
     FirstUpper,
@@ -187,7 +187,7 @@ pub(super) enum Case {
 }
 
 /// The text of a word in which nothing is quoted or expanded.
-pub(super) fn bare(word: &[Piece]) -> Option<String> {
+pub(crate) fn bare(word: &[Piece]) -> Option<String> {
     word.iter()
         .map(|piece| match piece {
             Piece::Bare(one) => Some(*one),

@@ -1,10 +1,19 @@
 //! Wrappers that differ only in their options.
 
-use super::super::options::{self, Given, Grammar};
-use super::super::text::{Argument, assignment};
-use super::{Shell, somewhere};
+use super::argument::{Argument, SOMETHING, assignment, words};
+use super::options::{self, Given, Grammar};
 
-pub(super) struct Wrapper {
+/// In which shell something is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RunsIn {
+    Same,
+    /// One that knows what this one knows.
+    Child,
+    /// On another machine or in another file system.
+    Elsewhere,
+}
+
+pub(crate) struct Wrapper {
     names: &'static [&'static str],
     /// Options that take a value.
     grammar: Grammar<'static>,
@@ -14,14 +23,14 @@ pub(super) struct Wrapper {
     verbs: &'static [&'static str],
     /// Whether `NAME=value` may stand before the command.
     assigns: bool,
-    pub(super) is_transparent: bool,
-    pub(super) shell: Shell,
+    pub(crate) is_transparent: bool,
+    pub(crate) runs_in: RunsIn,
     /// Options with which it only tells something.
-    pub(super) asks: &'static [&'static str],
+    asks: &'static [&'static str],
     /// Whether it starts a shell if no command is named.
-    pub(super) starts_shell: bool,
+    pub(crate) starts_shell: bool,
     /// Options whose value is a script.
-    pub(super) scripts: &'static [&'static str],
+    pub(crate) scripts: &'static [&'static str],
     /// Options whose value is the directory in which the command is run.
     goes: &'static [&'static str],
     /// Options with which it stays where it is.
@@ -39,7 +48,7 @@ const fn simple(names: &'static [&'static str], letters: &'static str, operands:
         verbs: &[],
         assigns: false,
         is_transparent: true,
-        shell: Shell::Child,
+        runs_in: RunsIn::Child,
         asks: &[],
         starts_shell: false,
         scripts: &[],
@@ -76,7 +85,7 @@ const fn through(
     }
 }
 
-pub(super) const WRAPPERS: &[Wrapper] = &[
+const WRAPPERS: &[Wrapper] = &[
     Wrapper {
         assigns: true,
         asks: &["-l", "--list", "-e", "--edit", "-v", "-K", "-V"],
@@ -112,16 +121,16 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     through(&["timeout", "gtimeout"], "ks", &["signal", "kill-after"], 1),
     through(&["stdbuf"], "ioe", &["input", "output", "error"], 0),
     Wrapper {
-        shell: Shell::Same,
+        runs_in: RunsIn::Same,
         asks: &["-v", "-V"],
         ..simple(&["command"], "", 0)
     },
     Wrapper {
-        shell: Shell::Same,
+        runs_in: RunsIn::Same,
         ..simple(&["builtin"], "", 0)
     },
     Wrapper {
-        shell: Shell::Same,
+        runs_in: RunsIn::Same,
         ..simple(&["exec"], "a", 0)
     },
     Wrapper {
@@ -359,12 +368,21 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
 ];
 
 impl Wrapper {
-    pub(super) fn is(&self, name: &str) -> bool {
-        self.names.contains(&name)
+    /// The wrapper whose program has this name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        WRAPPERS
+            .iter()
+            .find(|wrapper| wrapper.names.contains(&name))
+    }
+
+    /// Whether it tells something, and runs nothing.
+    pub(crate) fn only_asks(&self, arguments: &[Argument]) -> bool {
+        let first = arguments.first();
+        first.is_some_and(|first| self.asks.contains(&&*first.text))
     }
 
     /// Whether the argument after this one is a script.
-    pub(super) fn is_script(&self, option: &str) -> bool {
+    pub(crate) fn is_script(&self, option: &str) -> bool {
         let name = option
             .strip_prefix("--")
             .or_else(|| option.strip_prefix('-'));
@@ -380,7 +398,7 @@ impl Wrapper {
     }
 
     /// The options, the command among the arguments, and the variables that are set for it.
-    pub(super) fn command<'a>(
+    pub(crate) fn command<'a>(
         &self,
         arguments: &'a [Argument],
     ) -> (Vec<Given>, &'a [Argument], Vec<(String, String)>) {
@@ -407,7 +425,7 @@ impl Wrapper {
     }
 
     /// The directory in which the command is run, if it is another one.
-    pub(super) fn directory(&self, given: &[Given]) -> Option<Argument> {
+    pub(crate) fn directory(&self, given: &[Given]) -> Option<Argument> {
         let mut named = given.iter().filter(|one| self.goes.contains(&&*one.name));
         let named = named.find_map(|one| {
             let value = one.value.as_ref()?;
@@ -422,7 +440,7 @@ impl Wrapper {
             }
         });
         let start = || match self.start {
-            Some("") => Some(somewhere()),
+            Some("") => Some(Argument::of(SOMETHING)),
             Some(start) => Some(Argument::of(start)),
             None => None,
         };
@@ -431,10 +449,63 @@ impl Wrapper {
     }
 }
 
+/// A call of `env`.
+pub(crate) struct EnvCall {
+    /// The directory in which the command is run, if it is another one.
+    pub(crate) directory: Option<Argument>,
+    /// The variables that are set for the command.
+    pub(crate) assigned: Vec<(String, String)>,
+    pub(crate) command: Vec<Argument>,
+}
+
+impl EnvCall {
+    /// The call that has these arguments.
+    pub(crate) fn of(arguments: &[Argument]) -> Self {
+        const GRAMMAR: Grammar<'static> = Grammar {
+            letters: "uCSa",
+            long: &["unset", "chdir", "split-string", "argv0"],
+        };
+        const MOST_SPLITS: usize = 4;
+        let mut rest = arguments.to_vec();
+        let mut given = Vec::new();
+        let mut splits = 0;
+        while let Some(after) = options::first(&rest, GRAMMAR, &mut given) {
+            // `-S` holds several arguments in one, and options among them.
+            let last = given
+                .last()
+                .filter(|one| matches!(&*one.name, "S" | "split-string"));
+            rest = match last.and_then(|one| one.value.as_ref()) {
+                Some(text) if splits < MOST_SPLITS => {
+                    splits += 1;
+                    let split = [&words(&text.text), after].concat();
+                    given.pop();
+                    split
+                }
+                _ => after.to_vec(),
+            };
+        }
+        for skipped in ["--", "-"] {
+            if rest.first().is_some_and(|one| one.text == skipped) {
+                rest.remove(0);
+            }
+        }
+        let assignments = rest.iter().map_while(|one| assignment(&one.text));
+        let assigned: Vec<_> = assignments
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        rest.drain(..assigned.len());
+        Self {
+            directory: options::value(&given, &["C", "chdir"]).cloned(),
+            assigned,
+            command: rest,
+        }
+    }
+}
+
 /// What a command is once the plain wrappers before it are taken off.
-pub(in super::super) fn stripped(mut words: &[Argument]) -> &[Argument] {
+pub(crate) fn stripped(mut words: &[Argument]) -> &[Argument] {
     while let Some((program, rest)) = words.split_first() {
-        match WRAPPERS.iter().find(|wrapper| wrapper.is(&program.text)) {
+        match Wrapper::named(&program.text) {
             Some(wrapper) => words = wrapper.command(rest).1,
             None => break,
         }

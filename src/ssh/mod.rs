@@ -3,8 +3,6 @@
 pub mod access;
 mod addresses;
 mod authenticate;
-#[path = "../shell/background.rs"]
-pub mod background;
 mod bound;
 mod capture;
 mod charset;
@@ -22,15 +20,12 @@ mod failure;
 pub mod home;
 pub mod host_key;
 mod jump;
-mod line;
 mod marker;
 mod notices;
 mod offer;
 pub mod output;
 mod overheard;
 mod pool;
-#[path = "../shell/quote.rs"]
-mod quote;
 mod route;
 mod script;
 pub mod secrecy;
@@ -41,8 +36,6 @@ mod shell;
 mod step;
 mod stop;
 mod stream;
-#[path = "../shell/streaming.rs"]
-pub mod streaming;
 mod tap;
 mod target;
 pub mod user_config;
@@ -64,7 +57,6 @@ pub use pool::{
     Check, ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel,
     Use, patience,
 };
-pub use quote::quote;
 pub use script::Failure;
 pub use shell::Shell;
 pub(crate) use stream::Stream;

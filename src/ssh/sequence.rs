@@ -10,11 +10,11 @@ use super::charset::Charset;
 use super::ended::Ended;
 use super::output::Output;
 use super::pool::{Pool, patience};
-use super::quote::quote;
 use super::session::{Input, Session, open};
 use super::shell::Nature;
 use crate::error::Error;
 use crate::random;
+use crate::shell::quote;
 
 /// A shell starts at once; one that has not said a word by then never will.
 const START_LIMIT: Duration = Duration::from_secs(30);

@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::job::{Operation, Options, Step, answers};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
+use crate::shell::is_streaming;
 use crate::ssh::Bound;
-use crate::ssh::streaming::is_streaming;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

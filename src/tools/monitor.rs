@@ -12,7 +12,8 @@ use crate::job::{Job, Operation, Options, Stream};
 use crate::monitor::{fail2ban, resources, services};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
-use crate::ssh::{Bound, quote};
+use crate::shell::quote;
+use crate::ssh::Bound;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::super::text::Argument;
 use super::Scope;
+use crate::shell::argument::Argument;
 
 /// Alternatives that are kept of one array.
 const MOST_ALTERNATIVES: usize = 8;

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::super::path;
-use super::super::text::{Argument, HOME, SOMETHING, bounded, is_unknown};
 use super::{MOST_VALUES, Scope};
+use crate::shell::argument::{Argument, HOME, SOMETHING, bounded, is_unknown};
 
 /// Directories on the stack of `pushd`, and directories that are seen in other places.
 const MOST_PLACES: usize = 16;

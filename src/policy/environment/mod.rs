@@ -10,8 +10,8 @@ pub(super) use array::{Elements, numbered};
 use array::{element, joined_elements};
 pub(super) use directory::Mount;
 
-use super::syntax::Command;
-use super::text::{HOME, SOMETHING, UNKNOWN, bounded, is_unknown};
+use crate::shell::argument::{HOME, SOMETHING, UNKNOWN, bounded, is_unknown};
+use crate::shell::syntax::Command;
 
 /// Values that are kept of one variable.
 const MOST_VALUES: usize = 32;

@@ -1,10 +1,10 @@
 //! Commands that are run in containers.
 
-use super::super::options::{self, Grammar};
-use super::super::scope::Mount;
-use super::super::text::{Argument, HOME};
+use super::super::environment::Mount;
 use super::sandbox::mount;
-use super::{Inner, Shell, all_at};
+use super::{Inner, RunsIn, all_at};
+use crate::shell::argument::{Argument, HOME};
+use crate::shell::options::{self, Grammar};
 
 /// Letters of `run` and `exec` that take a value.
 const VALUED: &str = "acehlmpuvw";
@@ -59,7 +59,7 @@ pub(super) fn container(arguments: &[Argument]) -> Vec<Inner> {
                 match &*verb.text {
                     "compose" | "container" => {}
                     "exec" | "run" | "create" => break,
-                    "unshare" => return Inner::words(others, Shell::Child),
+                    "unshare" => return Inner::words(others, RunsIn::Child),
                     _ => return Vec::new(),
                 }
             }
@@ -92,7 +92,7 @@ pub(super) fn container(arguments: &[Argument]) -> Vec<Inner> {
     // The container's or image's name.
     let command = options.get(1..).unwrap_or_default();
     let words: Vec<_> = entry.into_iter().chain(command.iter().cloned()).collect();
-    let mut inner = all_at(Inner::words(&words, Shell::Elsewhere), directory.as_ref());
+    let mut inner = all_at(Inner::words(&words, RunsIn::Elsewhere), directory.as_ref());
     for one in &mut inner {
         one.mounts.clone_from(&mounts);
     }
@@ -167,7 +167,7 @@ pub(super) fn behind_dashes(arguments: &[Argument]) -> Vec<Inner> {
         .any(|one| matches!(&*one.text, "exec" | "run" | "debug"));
     let dashes = arguments.iter().position(|one| one.text == "--");
     if let Some(at) = dashes.filter(|_| verb) {
-        return Inner::words(&arguments[at + 1..], Shell::Elsewhere);
+        return Inner::words(&arguments[at + 1..], RunsIn::Elsewhere);
     }
     let grammar = Grammar {
         letters: "nc",
@@ -178,5 +178,5 @@ pub(super) fn behind_dashes(arguments: &[Argument]) -> Vec<Inner> {
     // The container's name, and options behind it.
     let (_, rest) = options::leading(rest, grammar);
     let (_, rest) = options::leading(rest.get(1..).unwrap_or_default(), grammar);
-    Inner::words(rest, Shell::Elsewhere)
+    Inner::words(rest, RunsIn::Elsewhere)
 }

@@ -5,35 +5,22 @@ mod sandbox;
 mod session;
 mod shell;
 mod supply;
-#[path = "../../shell/wrapper.rs"]
-mod table;
 
 use super::call::Call;
+use super::environment::Mount;
 use super::find::Find;
 use super::judge::Input;
-use super::options::{self, Grammar};
-use super::scope::Mount;
-use super::text::{Argument, SOMETHING, assignment, joined, words};
+use crate::shell::argument::{Argument, joined, words};
+use crate::shell::options;
+use crate::shell::wrapper::{EnvCall, RunsIn, Wrapper};
 pub(super) use shell::is_input;
 pub(super) use supply::TAR;
-pub(super) use table::stripped;
-use table::{WRAPPERS, Wrapper};
-
-/// In which shell something is run.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Shell {
-    Same,
-    /// One that knows what this one knows.
-    Child,
-    /// On another machine or in another file system.
-    Elsewhere,
-}
 
 /// What a command runs.
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) what: What,
-    pub(super) shell: Shell,
+    pub(super) shell: RunsIn,
     /// Whether it is run on everything below its arguments.
     pub(super) recursive: bool,
     /// Whether it reads what its caller would.
@@ -67,7 +54,7 @@ pub(super) struct Unwrapped {
 }
 
 impl Inner {
-    fn of(what: What, shell: Shell) -> Self {
+    fn of(what: What, shell: RunsIn) -> Self {
         Self {
             what,
             shell,
@@ -79,7 +66,7 @@ impl Inner {
         }
     }
 
-    fn words(words: &[Argument], shell: Shell) -> Vec<Self> {
+    fn words(words: &[Argument], shell: RunsIn) -> Vec<Self> {
         if words.is_empty() {
             return Vec::new();
         }
@@ -87,10 +74,10 @@ impl Inner {
     }
 
     /// A script that has the arguments of its caller if it runs in the same shell, else none that are known.
-    fn script(text: impl Into<String>, shell: Shell) -> Vec<Self> {
+    fn script(text: impl Into<String>, shell: RunsIn) -> Vec<Self> {
         let arguments = match shell {
-            Shell::Same => None,
-            Shell::Child | Shell::Elsewhere => Some((None, Vec::new())),
+            RunsIn::Same => None,
+            RunsIn::Child | RunsIn::Elsewhere => Some((None, Vec::new())),
         };
         let text = text.into();
         vec![Self::of(What::Script { text, arguments }, shell)]
@@ -100,11 +87,11 @@ impl Inner {
     pub(super) fn of_file(text: &str, file: &Argument, rest: &[Argument]) -> Self {
         let arguments = Some((Some(file.text.clone()), rest.to_vec()));
         let text = text.to_owned();
-        Self::of(What::Script { text, arguments }, Shell::Child)
+        Self::of(What::Script { text, arguments }, RunsIn::Child)
     }
 
     /// The script that is read, where it is known.
-    fn read(input: &Input, shell: Shell) -> Vec<Self> {
+    fn read(input: &Input, shell: RunsIn) -> Vec<Self> {
         let text = input.text.as_deref();
         let mut inner = text.map_or(Vec::new(), |text| Self::script(text, shell));
         for one in &mut inner {
@@ -153,7 +140,7 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         "eval" => {
             let dashes = arguments.first().is_some_and(|one| one.text == "--");
             let text = joined(&arguments[usize::from(dashes)..]);
-            through(Inner::script(text, Shell::Same))
+            through(Inner::script(text, RunsIn::Same))
         }
         "." | "source" => through(shell::source(arguments, input)),
         "trap" => through(shell::trap(arguments)),
@@ -166,14 +153,14 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         "at" | "batch" => seen(shell::later(arguments, input)),
         "watch" => {
             let (_, rest) = options::leading(arguments, session::WATCH);
-            through(Inner::script(joined(rest), Shell::Child))
+            through(Inner::script(joined(rest), RunsIn::Child))
         }
-        "env" => environment(arguments),
+        "env" => through_env(EnvCall::of(arguments)),
         "find" => seen(find(arguments)),
         // It joins its arguments and reads them as words of its own.
         "nft" if arguments.iter().any(|one| one.text.contains(' ')) => {
             let words = [&call.words[..1], &words(&joined(arguments))].concat();
-            seen(Inner::words(&words, Shell::Child))
+            seen(Inner::words(&words, RunsIn::Child))
         }
         "xargs" => seen(supply::xargs(arguments, input)),
         "parallel" | "env_parallel" | "sem" => seen(supply::parallel(arguments, input)),
@@ -192,7 +179,7 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         "bwrap" => seen(sandbox::bubblewrap(arguments)),
         "capsh" => seen(sandbox::capabilities(arguments, input)),
         "start-stop-daemon" => seen(sandbox::daemon(arguments)),
-        _ => match WRAPPERS.iter().find(|wrapper| wrapper.is(name)) {
+        _ => match Wrapper::named(name) {
             Some(wrapper) => plain(wrapper, call, input),
             None => Unwrapped::default(),
         },
@@ -215,11 +202,10 @@ fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
         assigned,
         ..Unwrapped::default()
     };
-    let first = call.arguments().first();
-    if first.is_some_and(|first| wrapper.asks.contains(&&*first.text)) {
+    if wrapper.only_asks(call.arguments()) {
         return unwrapped;
     }
-    let shell = wrapper.shell;
+    let shell = wrapper.runs_in;
     let script = options::value(&given, wrapper.scripts);
     let inner = match (script, rest) {
         (Some(script), _) => Inner::script(&*script.text, shell),
@@ -227,7 +213,7 @@ fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
         (None, [option, script, ..]) if wrapper.is_script(&option.text) => {
             Inner::script(&*script.text, shell)
         }
-        (None, []) if wrapper.starts_shell => Inner::read(input, Shell::Child),
+        (None, []) if wrapper.starts_shell => Inner::read(input, RunsIn::Child),
         // `sudo su`, and `sudo -s` with nothing after it.
         (None, rest) => Inner::words(rest, shell),
     };
@@ -243,53 +229,20 @@ fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
             .split_once('=')
             .filter(|(key, _)| key.starts_with("Exec"))
         {
-            unwrapped.inner.extend(Inner::script(script, Shell::Child));
+            unwrapped.inner.extend(Inner::script(script, RunsIn::Child));
         }
     }
     unwrapped
 }
 
-fn environment(arguments: &[Argument]) -> Unwrapped {
-    const GRAMMAR: Grammar<'static> = Grammar {
-        letters: "uCSa",
-        long: &["unset", "chdir", "split-string", "argv0"],
-    };
-    const MOST_SPLITS: usize = 4;
-    let mut rest = arguments.to_vec();
-    let mut given = Vec::new();
-    let mut splits = 0;
-    while let Some(after) = options::first(&rest, GRAMMAR, &mut given) {
-        // `-S` holds several arguments in one, and options among them.
-        let last = given
-            .last()
-            .filter(|one| matches!(&*one.name, "S" | "split-string"));
-        rest = match last.and_then(|one| one.value.as_ref()) {
-            Some(text) if splits < MOST_SPLITS => {
-                splits += 1;
-                let split = [&words(&text.text), after].concat();
-                given.pop();
-                split
-            }
-            _ => after.to_vec(),
-        };
-    }
-    if rest.first().is_some_and(|one| one.text == "--") {
-        rest.remove(0);
-    }
-    let mut rest = &rest[..];
-    if rest.first().is_some_and(|one| one.text == "-") {
-        rest = &rest[1..];
-    }
-    let mut assigned = Vec::new();
-    while let Some((name, value)) = rest.first().and_then(|one| assignment(&one.text)) {
-        assigned.push((name.to_owned(), value.to_owned()));
-        rest = &rest[1..];
-    }
-    let directory = options::value(&given, &["C", "chdir"]);
+fn through_env(call: EnvCall) -> Unwrapped {
     Unwrapped {
-        inner: all_at(Inner::words(rest, Shell::Child), directory),
+        inner: all_at(
+            Inner::words(&call.command, RunsIn::Child),
+            call.directory.as_ref(),
+        ),
         is_transparent: true,
-        assigned,
+        assigned: call.assigned,
     }
 }
 
@@ -299,12 +252,7 @@ fn find(arguments: &[Argument]) -> Vec<Inner> {
         .map(|(words, recursive)| Inner {
             recursive,
             reads: false,
-            ..Inner::of(What::Words(words), Shell::Child)
+            ..Inner::of(What::Words(words), RunsIn::Child)
         })
         .collect()
-}
-
-/// A directory of which nothing is known.
-fn somewhere() -> Argument {
-    Argument::of(SOMETHING)
 }

@@ -1,10 +1,10 @@
 //! What runs commands with other rights, or with another view of the file system.
 
+use super::super::environment::Mount;
 use super::super::judge::Input;
-use super::super::options::{self, Grammar};
-use super::super::scope::Mount;
-use super::super::text::Argument;
-use super::{Inner, Shell, all_at, shell};
+use super::{Inner, RunsIn, all_at, shell};
+use crate::shell::argument::Argument;
+use crate::shell::options::{self, Grammar};
 
 /// bubblewrap's options with two values.
 const TWO: &[&str] = &[
@@ -77,7 +77,7 @@ pub(super) fn bubblewrap(arguments: &[Argument]) -> Vec<Inner> {
             _ => {}
         }
     }
-    let mut inner = all_at(Inner::words(rest, Shell::Child), directory);
+    let mut inner = all_at(Inner::words(rest, RunsIn::Child), directory);
     for one in &mut inner {
         one.mounts.clone_from(&mounts);
     }
@@ -87,7 +87,7 @@ pub(super) fn bubblewrap(arguments: &[Argument]) -> Vec<Inner> {
 /// A directory that is seen in another place.
 pub(super) fn mount(at: &str, of: &str) -> Mount {
     use super::super::path::normal;
-    use super::super::text::emptied;
+    use crate::shell::argument::emptied;
     Mount {
         at: normal(&emptied(at)),
         of: normal(&emptied(of)),
@@ -139,5 +139,5 @@ pub(super) fn daemon(arguments: &[Argument]) -> Vec<Inner> {
     let words: Vec<_> = program.into_iter().cloned().chain(operands).collect();
     let root = Argument::of("/");
     let directory = options::value(&given, &["d", "chdir"]).unwrap_or(&root);
-    all_at(Inner::words(&words, Shell::Child), Some(directory))
+    all_at(Inner::words(&words, RunsIn::Child), Some(directory))
 }

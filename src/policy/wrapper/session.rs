@@ -1,8 +1,8 @@
 //! What runs commands at terminals of its own, or in other programs.
 
-use super::super::options::{self, Grammar};
-use super::super::text::{Argument, joined, words};
-use super::{Inner, Shell};
+use super::{Inner, RunsIn};
+use crate::shell::argument::{Argument, joined, words};
+use crate::shell::options::{self, Grammar};
 
 pub(super) const WATCH: Grammar<'static> = Grammar {
     letters: "nq",
@@ -34,12 +34,12 @@ pub(super) fn screen(arguments: &[Argument]) -> Vec<Inner> {
     };
     let Some(place) = arguments.iter().position(|one| one.text == "-X") else {
         let (_, rest) = options::leading(arguments, GRAMMAR);
-        return Inner::words(rest, Shell::Child);
+        return Inner::words(rest, RunsIn::Child);
     };
     match arguments[place + 1..].split_first() {
         Some((verb, rest)) if verb.text == "stuff" => typed(rest),
         Some((verb, rest)) if matches!(&*verb.text, "exec" | "screen") => {
-            Inner::words(rest, Shell::Child)
+            Inner::words(rest, RunsIn::Child)
         }
         _ => Vec::new(),
     }
@@ -61,7 +61,7 @@ fn typed(keys: &[Argument]) -> Vec<Inner> {
     if keys.iter().all(|key| is_key(&key.text)) {
         return Vec::new();
     }
-    Inner::script(text, Shell::Elsewhere)
+    Inner::script(text, RunsIn::Elsewhere)
 }
 
 pub(super) fn tmux(arguments: &[Argument]) -> Vec<Inner> {
@@ -71,7 +71,7 @@ pub(super) fn tmux(arguments: &[Argument]) -> Vec<Inner> {
     };
     let (given, rest) = options::leading(arguments, GRAMMAR);
     let mut inner = match options::value(&given, &["c"]) {
-        Some(script) => Inner::script(&*script.text, Shell::Child),
+        Some(script) => Inner::script(&*script.text, RunsIn::Child),
         None => Vec::new(),
     };
     for command in rest.split(|one| one.text == ";") {
@@ -90,14 +90,14 @@ pub(super) fn tmux(arguments: &[Argument]) -> Vec<Inner> {
         let runs = match rest {
             [] => Vec::new(),
             keys if *name == "send-keys" => typed(keys),
-            [script] => Inner::script(&*script.text, Shell::Child),
+            [script] => Inner::script(&*script.text, RunsIn::Child),
             [first, second, ..] if *name == "if-shell" => {
-                let mut runs = Inner::script(&*first.text, Shell::Child);
+                let mut runs = Inner::script(&*first.text, RunsIn::Child);
                 let own = [&[Argument::of("tmux")][..], &words(&second.text)].concat();
-                runs.extend(Inner::words(&own, Shell::Child));
+                runs.extend(Inner::words(&own, RunsIn::Child));
                 runs
             }
-            words => Inner::words(words, Shell::Child),
+            words => Inner::words(words, RunsIn::Child),
         };
         inner.extend(super::all_at(runs, directory));
     }
@@ -121,13 +121,13 @@ pub(super) fn script(arguments: &[Argument]) -> Vec<Inner> {
     };
     let (given, operands) = options::everywhere(arguments, GRAMMAR);
     if let Some(script) = options::value(&given, &["c", "command"]) {
-        return Inner::script(&*script.text, Shell::Child);
+        return Inner::script(&*script.text, RunsIn::Child);
     }
     let (_, rest) = options::leading(arguments, GRAMMAR);
     let rest = if operands.len() > 1 { rest } else { &[] };
     match rest.get(1..) {
-        Some([dashes, words @ ..]) if dashes.text == "--" => Inner::words(words, Shell::Child),
-        words => Inner::words(words.unwrap_or_default(), Shell::Child),
+        Some([dashes, words @ ..]) if dashes.text == "--" => Inner::words(words, RunsIn::Child),
+        words => Inner::words(words.unwrap_or_default(), RunsIn::Child),
     }
 }
 
@@ -141,7 +141,7 @@ pub(super) fn gdb(arguments: &[Argument]) -> Vec<Inner> {
         match name {
             _ if !argument.is_option() => {}
             "args" => {
-                inner.extend(Inner::words(&arguments[at + 1..], Shell::Child));
+                inner.extend(Inner::words(&arguments[at + 1..], RunsIn::Child));
                 break;
             }
             "ex" | "iex" | "eval-command" | "init-eval-command" => {
@@ -153,7 +153,7 @@ pub(super) fn gdb(arguments: &[Argument]) -> Vec<Inner> {
                     .strip_prefix('!')
                     .or_else(|| value.strip_prefix("shell "));
                 if let Some(script) = script {
-                    inner.extend(Inner::script(script, Shell::Child));
+                    inner.extend(Inner::script(script, RunsIn::Child));
                 }
             }
             _ => {}
@@ -182,7 +182,7 @@ pub(super) fn hyperfine(arguments: &[Argument]) -> Vec<Inner> {
         .filter_map(|one| one.value.as_ref());
     let scripts = operands.iter().chain(asides);
     scripts
-        .flat_map(|one| Inner::script(&*one.text, Shell::Child))
+        .flat_map(|one| Inner::script(&*one.text, RunsIn::Child))
         .collect()
 }
 
@@ -207,7 +207,7 @@ pub(super) fn ansible(arguments: &[Argument]) -> Vec<Inner> {
         return Vec::new();
     }
     match options::value(&given, &["a", "args"]) {
-        Some(script) => Inner::script(joined(std::slice::from_ref(script)), Shell::Elsewhere),
+        Some(script) => Inner::script(joined(std::slice::from_ref(script)), RunsIn::Elsewhere),
         None => Vec::new(),
     }
 }

@@ -1,9 +1,9 @@
 //! Shells, and what hands a text to one.
 
 use super::super::judge::Input;
-use super::super::options::{self, Grammar};
-use super::super::text::{Argument, emptied, joined};
-use super::{Inner, Shell, What};
+use super::{Inner, RunsIn, What};
+use crate::shell::argument::{Argument, emptied, joined};
+use crate::shell::options::{self, Grammar};
 
 /// `sh -c 'script' name arguments`, or a script that is read.
 pub(super) fn shell(arguments: &[Argument], input: &Input) -> Vec<Inner> {
@@ -18,7 +18,7 @@ pub(super) fn shell(arguments: &[Argument], input: &Input) -> Vec<Inner> {
             break;
         }
         if let Some(script) = text.strip_prefix("--command=") {
-            return Inner::script(script, Shell::Child);
+            return Inner::script(script, RunsIn::Child);
         }
         rest = others;
         let takes_next = match text.strip_prefix("--") {
@@ -46,20 +46,20 @@ pub(super) fn shell(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     match rest {
         [script, others @ ..] if has_script => {
             let (zero, others) = (others.first(), others.get(1..).unwrap_or_default());
-            let script = Inner::script(&*script.text, Shell::Child);
+            let script = Inner::script(&*script.text, RunsIn::Child);
             script
                 .into_iter()
                 .map(|one| one.given(zero, others))
                 .collect()
         }
-        rest if reads => given(Inner::read(input, Shell::Child), rest),
+        rest if reads => given(Inner::read(input, RunsIn::Child), rest),
         [file, others @ ..] if file.printed.is_some() => {
             let printed = file.printed.clone().unwrap_or_default();
-            given(Inner::script(printed, Shell::Child), others)
+            given(Inner::script(printed, RunsIn::Child), others)
         }
-        [] => Inner::read(input, Shell::Child),
+        [] => Inner::read(input, RunsIn::Child),
         [file, others @ ..] if is_input(&file.text) => {
-            given(Inner::read(input, Shell::Child), others)
+            given(Inner::read(input, RunsIn::Child), others)
         }
         _ => Vec::new(),
     }
@@ -74,8 +74,8 @@ pub(super) fn source(arguments: &[Argument], input: &Input) -> Vec<Inner> {
         return Vec::new();
     };
     let mut inner = match &file.printed {
-        Some(printed) => Inner::script(printed, Shell::Same),
-        None if is_input(&file.text) => Inner::read(input, Shell::Same),
+        Some(printed) => Inner::script(printed, RunsIn::Same),
+        None if is_input(&file.text) => Inner::read(input, RunsIn::Same),
         None => Vec::new(),
     };
     if !others.is_empty() {
@@ -96,7 +96,7 @@ pub(super) fn trap(arguments: &[Argument]) -> Vec<Inner> {
                 text: script.text.clone(),
                 arguments: None,
             },
-            Shell::Child,
+            RunsIn::Child,
         )],
         _ => Vec::new(),
     }
@@ -122,7 +122,7 @@ pub(super) fn su(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     match options::value(&given, &["c", "C", "command", "session-command"]) {
         Some(script) => {
             let (zero, others) = (rest.first(), rest.get(1..).unwrap_or_default());
-            let script = Inner::script(&*script.text, Shell::Child);
+            let script = Inner::script(&*script.text, RunsIn::Child);
             script
                 .into_iter()
                 .map(|one| one.given(zero, others))
@@ -130,7 +130,7 @@ pub(super) fn su(arguments: &[Argument], input: &Input) -> Vec<Inner> {
         }
         // The user's shell gets what follows the name.
         None if !rest.is_empty() => shell(rest, input),
-        None => Inner::read(input, Shell::Elsewhere),
+        None => Inner::read(input, RunsIn::Elsewhere),
     }
 }
 
@@ -141,7 +141,7 @@ pub(super) fn sg(arguments: &[Argument]) -> Vec<Inner> {
         .filter(|one| !matches!(&*one.text, "-" | "-c"));
     words.next();
     match words.next() {
-        Some(script) => Inner::script(&*script.text, Shell::Child),
+        Some(script) => Inner::script(&*script.text, RunsIn::Child),
         None => Vec::new(),
     }
 }
@@ -155,10 +155,10 @@ pub(super) fn later(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     let (given, _) = options::everywhere(arguments, GRAMMAR);
     match options::value(&given, &["f"]) {
         Some(file) => match &file.printed {
-            Some(printed) => Inner::script(printed, Shell::Child),
+            Some(printed) => Inner::script(printed, RunsIn::Child),
             None => Vec::new(),
         },
-        None => Inner::read(input, Shell::Child),
+        None => Inner::read(input, RunsIn::Child),
     }
 }
 
@@ -177,17 +177,17 @@ pub(super) fn ssh(arguments: &[Argument], input: &Input) -> Vec<Inner> {
         let value = one.value.as_ref().map_or("", |value| &value.text);
         let (key, script) = value.split_once(['=', ' ']).unwrap_or((value, ""));
         if matches!(&*key.to_ascii_lowercase(), "proxycommand" | "localcommand") {
-            inner.extend(Inner::script(script, Shell::Child));
+            inner.extend(Inner::script(script, RunsIn::Child));
         }
     }
     if rest.is_empty() {
-        inner.extend(Inner::read(input, Shell::Elsewhere));
+        inner.extend(Inner::read(input, RunsIn::Elsewhere));
         return inner;
     }
-    inner.extend(Inner::script(joined(rest), Shell::Elsewhere));
+    inner.extend(Inner::script(joined(rest), RunsIn::Elsewhere));
     // `ssh host sh` reads the script here.
     if input.text.is_some() {
-        inner.extend(Inner::words(rest, Shell::Elsewhere));
+        inner.extend(Inner::words(rest, RunsIn::Elsewhere));
     }
     inner
 }

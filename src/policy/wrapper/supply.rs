@@ -2,9 +2,9 @@
 
 use super::super::find::fill;
 use super::super::judge::Input;
-use super::super::options::{self, Grammar};
-use super::super::text::{Argument, SOMETHING, UNKNOWN, joined, words};
-use super::{Inner, Shell, What, all_at};
+use super::{Inner, RunsIn, What, all_at};
+use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, joined, words};
+use crate::shell::options::{self, Grammar};
 
 /// Arguments for which a command is followed one by one.
 const MOST: usize = 32;
@@ -61,7 +61,7 @@ pub(super) fn xargs(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     vec![Inner {
         recursive: input.found.is_some(),
         reads: false,
-        ..Inner::of(What::Words(words), Shell::Child)
+        ..Inner::of(What::Words(words), RunsIn::Child)
     }]
 }
 
@@ -133,7 +133,7 @@ pub(super) fn parallel(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     }
     let scripts = scripts
         .into_iter()
-        .flat_map(|script| Inner::script(script, Shell::Child));
+        .flat_map(|script| Inner::script(script, RunsIn::Child));
     all_at(
         scripts.collect(),
         options::value(&given, &["wd", "workdir"]),
@@ -182,7 +182,7 @@ pub(super) fn git(arguments: &[Argument]) -> Vec<Inner> {
             .split_once("=!")
             .filter(|(key, _)| key.starts_with("alias."))
         {
-            inner.extend(Inner::script(script, Shell::Child));
+            inner.extend(Inner::script(script, RunsIn::Child));
         }
     }
     if let Some((verb, rest)) = rest.split_first() {
@@ -214,7 +214,7 @@ fn removal(operands: &[Argument]) -> Vec<Inner> {
     let here = [Argument::of(".")];
     let operands = if operands.is_empty() { &here } else { operands };
     let words = [Argument::of("rm"), Argument::of("-r")];
-    let mut inner = Inner::words(&[&words, operands].concat(), Shell::Child);
+    let mut inner = Inner::words(&[&words, operands].concat(), RunsIn::Child);
     for one in &mut inner {
         one.reads = false;
         one.is_implied = true;
@@ -241,7 +241,7 @@ pub(super) fn tar(arguments: &[Argument]) -> Vec<Inner> {
             _ => None,
         };
         if let Some(script) = script {
-            inner.extend(Inner::script(script, Shell::Child));
+            inner.extend(Inner::script(script, RunsIn::Child));
         }
     }
     if options::has(&given, &["remove-files"]) {

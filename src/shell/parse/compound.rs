@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::super::syntax::{Command, Kind, List, Word, bare};
 use super::{Fault, Parsed, Parser};
+use crate::shell::syntax::{Command, Kind, List, Word, bare};
 
 impl Parser {
     pub(super) fn command(&mut self) -> Parsed<Command> {
@@ -122,7 +122,7 @@ impl Parser {
             let word = self.arithmetic(2, end)?;
             self.blanks()?;
             self.take(";");
-            let value = vec![vec![super::super::syntax::Piece::Number(word)]];
+            let value = vec![vec![crate::shell::syntax::Piece::Number(word)]];
             return Ok(Kind::For(String::new(), Some(value), self.body()?));
         }
         let name = self.word()?.as_deref().and_then(bare);

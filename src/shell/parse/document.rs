@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::super::syntax::{Piece, Word};
 use super::{Fault, Parsed, Parser};
+use crate::shell::syntax::{Piece, Word};
 
 /// A here-document whose text begins at the next line.
 pub(super) struct Pending {

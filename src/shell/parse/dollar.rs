@@ -1,7 +1,7 @@
 //! What begins with `$` or a backtick.
 
-use super::super::syntax::{Case, Change, List, Part, Piece, Replacing, Variable, Word};
 use super::{Fault, Parsed, Parser};
+use crate::shell::syntax::{Case, Change, List, Part, Piece, Replacing, Variable, Word};
 
 impl Parser {
     /// What follows a `$`.
@@ -153,7 +153,7 @@ impl Parser {
                     _ => Change::Case(Case::Swapped),
                 }
             }
-            '@' => match super::super::syntax::bare(&self.pieces('}', false)?).as_deref() {
+            '@' => match crate::shell::syntax::bare(&self.pieces('}', false)?).as_deref() {
                 Some("U") => Change::Case(Case::Upper),
                 Some("u") => Change::Case(Case::FirstUpper),
                 Some("L") => Change::Case(Case::Lower),

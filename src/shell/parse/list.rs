@@ -1,7 +1,7 @@
 //! Lists and pipelines.
 
-use super::super::syntax::{Command, Item, List};
 use super::{Fault, Parsed, Parser};
+use crate::shell::syntax::{Command, Item, List};
 
 impl Parser {
     /// Whether a list ends here.

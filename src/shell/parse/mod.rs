@@ -14,11 +14,11 @@ use std::rc::Rc;
 
 use super::syntax::List;
 use super::{MAX_DEPTH, MAX_TEXT};
-pub(super) use simple::declared;
+pub(crate) use simple::declared;
 
 /// Why a text has no reading.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is no command line of this grammar.
     Syntax,
     /// It is too long or nested too deep.
@@ -28,7 +28,7 @@ pub(super) enum Fault {
 type Parsed<T> = Result<T, Fault>;
 
 /// The commands of `text`, which itself lies `depth` deep in others.
-pub(super) fn parse(text: &str, depth: usize) -> Parsed<List> {
+pub(crate) fn parse(text: &str, depth: usize) -> Parsed<List> {
     if text.len() > MAX_TEXT {
         return Err(Fault::Beyond);
     }

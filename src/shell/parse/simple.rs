@@ -3,9 +3,9 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::super::syntax::{Assignment, Command, Flow, Kind, Piece, Redirect, Word, bare};
-use super::super::text::is_name;
 use super::{Fault, Parsed, Parser, ends_word};
+use crate::shell::argument::is_name;
+use crate::shell::syntax::{Assignment, Command, Flow, Kind, Piece, Redirect, Word, bare};
 
 impl Parser {
     pub(super) fn simple(&mut self) -> Parsed<Command> {
@@ -127,7 +127,7 @@ impl Parser {
 }
 
 /// The name that a word assigns to, and where its value begins.
-pub(in super::super) fn declared(word: &[Piece]) -> Option<(String, usize)> {
+pub(crate) fn declared(word: &[Piece]) -> Option<(String, usize)> {
     let (name, _, _, split) = target(word)?;
     Some((name, split + 1))
 }

@@ -1,8 +1,8 @@
 //! Words, with what is quoted in them.
 
-use super::super::syntax::{Piece, Word, bare};
-use super::super::text::{MANY, ONE, is_name};
 use super::{Fault, Parsed, Parser, ends_word};
+use crate::shell::argument::{MANY, ONE, is_name};
+use crate::shell::syntax::{Piece, Word, bare};
 
 impl Parser {
     /// The word that stands here; `None` if none does.
