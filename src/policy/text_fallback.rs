@@ -10,8 +10,8 @@ const LEADING: &[&str] = &[
 /// What may be commands in the text, each in its words.
 pub(super) fn commands(text: &str) -> impl Iterator<Item = Vec<Argument>> {
     text.split([';', '|', '&', '\n', '(', ')', '{', '}', '`', '<', '>'])
-        .map(|piece| {
-            let mut words = words(piece);
+        .map(|part| {
+            let mut words = words(part);
             let leading = words
                 .iter()
                 .take_while(|word| LEADING.contains(&&*word.text))

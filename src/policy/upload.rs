@@ -1,8 +1,8 @@
 //! Files that are written without a command: what an upload brings.
 
-use super::call::Call;
-use super::environment::Scope;
-use super::judge::{Judge, Place};
+use super::call::Invocation;
+use super::environment::Environment;
+use super::judge::{CommandContext, Judge};
 use super::{Policy, Refusal};
 use crate::shell::argument::{Argument, HOME};
 
@@ -40,12 +40,16 @@ fn write(mut judge: Judge<'_>, name: &str) -> Result<(), Refusal> {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{HOME}{rest}"),
         _ => name.to_owned(),
     };
-    let call = Call {
+    let call = Invocation {
         outputs: vec![Argument::of(place)],
         part: format!(">{name}").into(),
-        ..Call::default()
+        ..Invocation::default()
     };
-    judge.call(call, &mut Scope::default(), &Place::default())
+    judge.call(
+        call,
+        &mut Environment::default(),
+        &CommandContext::default(),
+    )
 }
 
 #[cfg(test)]

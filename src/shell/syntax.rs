@@ -1,47 +1,62 @@
-//! What a shell's command line is made of.
+//! The syntax tree of a shell's text, in the terms of POSIX (XCU, chapter 2) where it has one.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-/// Commands in their order.
-pub(crate) type List = Vec<Item>;
+/// Pipelines in their order.
+pub(crate) type CommandList = Vec<Pipeline>;
 
-/// A pipeline with what joins it to the one before.
+/// Commands that are joined by `|`.
 #[derive(Debug)]
-pub(crate) struct Item {
-    /// Whether it runs only if the one before fails.
-    pub(crate) otherwise: bool,
+pub(crate) struct Pipeline {
+    pub(crate) join: Join,
+    /// Whether an `&` follows. It sends the whole and-or list that ends here to the background.
     pub(crate) background: bool,
-    pub(crate) commands: Vec<Command>,
+    pub(crate) commands: Vec<ShellCommand>,
+}
+
+/// What joins a pipeline to the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Join {
+    /// `;`, `&`, a newline, or nothing at a list's beginning.
+    Then,
+    /// `&&`
+    And,
+    /// `||`
+    Or,
 }
 
 /// One command of a pipeline.
 #[derive(Debug)]
-pub(crate) struct Command {
-    pub(crate) kind: Kind,
+pub(crate) struct ShellCommand {
+    pub(crate) kind: CommandKind,
     pub(crate) redirects: Vec<Redirect>,
-    /// As it is written.
+    /// The command as it is written.
     pub(crate) part: Rc<str>,
 }
 
 #[derive(Debug)]
-pub(crate) enum Kind {
+pub(crate) enum CommandKind {
     Simple {
         assignments: Vec<Assignment>,
         words: Vec<Word>,
     },
-    Group(List),
-    Subshell(List),
-    /// Conditions, each with what it leads to, and what is left for none of them.
-    If(Vec<(List, List)>, List),
-    While(List, List),
-    For(String, Option<Vec<Word>>, List),
-    Case(Word, Vec<(Vec<Word>, List)>),
-    Function(String, Rc<Command>),
-    /// `[[ … ]]`.
+    /// `{ …; }`
+    Group(CommandList),
+    /// `( … )`
+    Subshell(CommandList),
+    /// Each condition with its branch, and the `else` branch.
+    If(Vec<(CommandList, CommandList)>, CommandList),
+    /// `while` and `until`: condition and body.
+    While(CommandList, CommandList),
+    /// Name, words (`None` for the arguments) and body.
+    For(String, Option<Vec<Word>>, CommandList),
+    Case(Word, Vec<(Vec<Word>, CommandList)>),
+    Function(String, Rc<ShellCommand>),
+    /// `[[ … ]]`
     Test(Vec<Word>),
-    /// `(( … ))`.
-    Number(Word),
+    /// `(( … ))`
+    Arithmetic(Word),
 }
 
 /// `NAME=value`, `NAME+=value` or `NAME[index]=value`.
@@ -55,104 +70,134 @@ pub(crate) struct Assignment {
 
 #[derive(Debug)]
 pub(crate) struct Redirect {
-    pub(crate) flow: Flow,
+    pub(crate) kind: RedirectKind,
     pub(crate) word: Word,
     /// The text of a here-document, which stands on later lines.
     pub(crate) body: Rc<OnceCell<Word>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Flow {
+pub(crate) enum RedirectKind {
     Output,
     Input,
-    /// `<<` and `<<-`.
-    Document,
-    /// `<<<`.
-    Text,
-    /// To or from an open file.
+    /// `<<` and `<<-`
+    HereDocument,
+    /// `<<<`
+    HereString,
+    /// To or from an open file descriptor.
     Duplicate,
 }
 
-pub(crate) type Word = Vec<Piece>;
+pub(crate) type Word = Vec<WordPart>;
 
 #[derive(Debug)]
-pub(crate) enum Piece {
+pub(crate) enum WordPart {
+    /// An unquoted character.
     Bare(char),
     Quoted(char),
     /// An empty pair of quotes, which still makes an argument.
-    Nothing,
-    /// `~` or `~user`.
+    Empty,
+    /// `~` or `~user`
     Tilde(String),
     Variable(Box<Variable>),
-    /// `$(…)` and backticks.
-    Output(List, bool),
-    /// `$((…))`.
-    Number(Word),
+    /// `$(…)` or backticks, and whether it is quoted.
+    Substitution(CommandList, bool),
+    /// `$((…))`
+    Arithmetic(Word),
     /// `@(…)` and its like.
-    Pattern(Word),
-    /// `<(…)` and `>(…)`.
-    Process(List),
+    ExtendedGlob(Word),
+    /// `<(…)` and `>(…)`
+    ProcessSubstitution(CommandList),
     /// `(…)` after an assignment's `=`.
     Array(Vec<Word>),
+}
+
+impl WordPart {
+    /// The words within this part.
+    pub(crate) fn words(&self) -> Vec<&Word> {
+        match self {
+            Self::Arithmetic(word) | Self::ExtendedGlob(word) => vec![word],
+            Self::Array(words) => words.iter().collect(),
+            Self::Variable(variable) => {
+                let index = match &variable.subscript {
+                    Subscript::Element(index) => Some(index),
+                    _ => None,
+                };
+                index.into_iter().chain(variable.modifier.words()).collect()
+            }
+            Self::Bare(_)
+            | Self::Quoted(_)
+            | Self::Empty
+            | Self::Tilde(_)
+            | Self::Substitution(..)
+            | Self::ProcessSubstitution(_) => Vec::new(),
+        }
+    }
+
+    /// Whether commands are run for its value.
+    fn runs_commands(&self) -> bool {
+        let is_substitution = matches!(self, Self::Substitution(..) | Self::ProcessSubstitution(_));
+        is_substitution || self.words().into_iter().any(|word| runs_commands(word))
+    }
 }
 
 /// `$NAME` or `${…}`.
 #[derive(Debug)]
 pub(crate) struct Variable {
-    /// `@` for a script's or function's arguments.
+    /// `@` for the arguments of a script or function.
     pub(crate) name: String,
-    /// Whether the value is the name of the variable that is meant.
+    /// Whether the value is the name of the variable that is meant: `${!NAME}`.
     pub(crate) is_indirect: bool,
-    pub(crate) part: Part,
-    pub(crate) change: Change,
+    pub(crate) subscript: Subscript,
+    pub(crate) modifier: Modifier,
     pub(crate) quoted: bool,
 }
 
-/// Which part of a variable.
+/// Which elements of an array are meant.
 #[derive(Debug)]
-pub(crate) enum Part {
-    Whole,
-    /// Every element, a word each: `[@]`.
+pub(crate) enum Subscript {
+    None,
+    /// `[@]`: every element, a word each.
     Each,
-    /// Every element, in one word: `[*]`.
+    /// `[*]`: every element, in one word.
     Joined,
     Element(Word),
 }
 
-/// What is done to a variable's value.
+/// What is done to a variable's value (POSIX: parameter expansion).
 #[derive(Debug)]
-pub(crate) enum Change {
+pub(crate) enum Modifier {
     None,
-    /// `:-`, `-`, `:=` and `=`; whether the variable is set to it.
+    /// `:-`, `-`, `:=` and `=`; and whether the variable is set to it.
     Default(Word, bool),
-    /// `:?` and `?`.
+    /// `:?` and `?`
     Demand(Word),
-    /// `:+` and `+`.
+    /// `:+` and `+`
     Instead(Word),
-    /// `${#NAME}`.
+    /// `${#NAME}`
     Length,
-    /// `#`, `##`, `%` and `%%`.
+    /// `#`, `##`, `%` and `%%`
     Trim {
         pattern: Word,
         at_end: bool,
         longest: bool,
     },
-    /// `:offset:length`.
+    /// `:offset:length`
     Slice(Word, Option<Word>),
-    /// `/pattern/with`.
+    /// `/pattern/with`
     Replace {
         pattern: Word,
         with: Word,
-        how: Replacing,
+        how: Occurrence,
     },
     /// `^`, `,` and their like.
-    Case(Case),
+    Case(CaseChange),
     Other(Word),
 }
 
-impl Change {
-    /// The words in it.
-    pub(crate) fn words(&self) -> Vec<&Word> {
+impl Modifier {
+    /// The words within it.
+    fn words(&self) -> Vec<&Word> {
         match self {
             Self::None | Self::Length | Self::Case(_) => Vec::new(),
             Self::Default(word, _)
@@ -166,32 +211,41 @@ impl Change {
     }
 }
 
-/// Where a pattern is replaced.
+/// Which occurrences of a pattern are replaced.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Replacing {
+pub(crate) enum Occurrence {
     First,
     Every,
     AtStart,
     AtEnd,
 }
 
-/// Which letters become of which case.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Case {
+pub(crate) enum CaseChange {
     Upper,
     Lower,
     FirstUpper,
     FirstLower,
-    /// The other one each.
+    /// Each letter becomes of the other case.
     Swapped,
 }
 
 /// The text of a word in which nothing is quoted or expanded.
-pub(crate) fn bare(word: &[Piece]) -> Option<String> {
+pub(crate) fn bare(word: &[WordPart]) -> Option<String> {
     word.iter()
-        .map(|piece| match piece {
-            Piece::Bare(one) => Some(*one),
+        .map(|part| match part {
+            WordPart::Bare(one) => Some(*one),
             _ => None,
         })
         .collect()
+}
+
+/// Whether commands are run for the word's value.
+pub(crate) fn runs_commands(word: &[WordPart]) -> bool {
+    word.iter().any(WordPart::runs_commands)
+}
+
+/// The list's and-or lists: pipelines that are joined by `&&` and `||`, and share an `&`.
+pub(crate) fn and_or_lists(list: &CommandList) -> impl Iterator<Item = &[Pipeline]> {
+    list.chunk_by(|_, next| next.join != Join::Then)
 }

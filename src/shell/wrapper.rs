@@ -1,7 +1,7 @@
 //! Wrappers that differ only in their options.
 
 use super::argument::{Argument, SOMETHING, assignment, words};
-use super::options::{self, Given, Grammar};
+use super::options::{self, OptionSpec, ParsedOption};
 
 /// In which shell something is run.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub(crate) enum RunsIn {
 pub(crate) struct Wrapper {
     names: &'static [&'static str],
     /// Options that take a value.
-    grammar: Grammar<'static>,
+    spec: OptionSpec<'static>,
     /// Operands before the command.
     operands: usize,
     /// Words that may stand there, too.
@@ -43,7 +43,7 @@ pub(crate) struct Wrapper {
 const fn simple(names: &'static [&'static str], letters: &'static str, operands: usize) -> Wrapper {
     Wrapper {
         names,
-        grammar: Grammar { letters, long: &[] },
+        spec: OptionSpec { letters, long: &[] },
         operands,
         verbs: &[],
         assigns: false,
@@ -66,7 +66,7 @@ const fn other(
     operands: usize,
 ) -> Wrapper {
     Wrapper {
-        grammar: Grammar { letters, long },
+        spec: OptionSpec { letters, long },
         is_transparent: false,
         ..simple(names, letters, operands)
     }
@@ -401,8 +401,8 @@ impl Wrapper {
     pub(crate) fn command<'a>(
         &self,
         arguments: &'a [Argument],
-    ) -> (Vec<Given>, &'a [Argument], Vec<(String, String)>) {
-        let (mut given, mut rest) = options::leading(arguments, self.grammar);
+    ) -> (Vec<ParsedOption>, &'a [Argument], Vec<(String, String)>) {
+        let (mut given, mut rest) = options::leading(arguments, self.spec);
         let mut assigned = Vec::new();
         let mut operands = self.operands;
         while let Some(first) = rest.first() {
@@ -412,7 +412,7 @@ impl Wrapper {
                 operands -= 1;
             } else if self.verbs.contains(&&*first.text) {
                 // Its own options follow.
-                let (more, after) = options::leading(&rest[1..], self.grammar);
+                let (more, after) = options::leading(&rest[1..], self.spec);
                 given.extend(more);
                 rest = after;
                 continue;
@@ -425,7 +425,7 @@ impl Wrapper {
     }
 
     /// The directory in which the command is run, if it is another one.
-    pub(crate) fn directory(&self, given: &[Given]) -> Option<Argument> {
+    pub(crate) fn directory(&self, given: &[ParsedOption]) -> Option<Argument> {
         let mut named = given.iter().filter(|one| self.goes.contains(&&*one.name));
         let named = named.find_map(|one| {
             let value = one.value.as_ref()?;
@@ -461,7 +461,7 @@ pub(crate) struct EnvCall {
 impl EnvCall {
     /// The call that has these arguments.
     pub(crate) fn of(arguments: &[Argument]) -> Self {
-        const GRAMMAR: Grammar<'static> = Grammar {
+        const OPTIONS: OptionSpec<'static> = OptionSpec {
             letters: "uCSa",
             long: &["unset", "chdir", "split-string", "argv0"],
         };
@@ -469,7 +469,7 @@ impl EnvCall {
         let mut rest = arguments.to_vec();
         let mut given = Vec::new();
         let mut splits = 0;
-        while let Some(after) = options::first(&rest, GRAMMAR, &mut given) {
+        while let Some(after) = options::first(&rest, OPTIONS, &mut given) {
             // `-S` holds several arguments in one, and options among them.
             let last = given
                 .last()

@@ -6,10 +6,10 @@ mod session;
 mod shell;
 mod supply;
 
-use super::call::Call;
+use super::call::Invocation;
 use super::environment::Mount;
 use super::find::Find;
-use super::judge::Input;
+use super::judge::CommandInput;
 use crate::shell::argument::{Argument, joined, words};
 use crate::shell::options;
 use crate::shell::wrapper::{EnvCall, RunsIn, Wrapper};
@@ -18,8 +18,8 @@ pub(super) use supply::TAR;
 
 /// What a command runs.
 #[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) what: What,
+pub(super) struct InnerCommand {
+    pub(super) what: InnerText,
     pub(super) shell: RunsIn,
     /// Whether it is run on everything below its arguments.
     pub(super) recursive: bool,
@@ -34,7 +34,7 @@ pub(super) struct Inner {
 }
 
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum InnerText {
     Words(Vec<Argument>),
     Script {
         text: String,
@@ -46,15 +46,15 @@ pub(super) enum What {
 /// What a call is beside itself.
 #[derive(Debug, Default)]
 pub(super) struct Unwrapped {
-    pub(super) inner: Vec<Inner>,
+    pub(super) inner: Vec<InnerCommand>,
     /// Whether it does nothing but run that.
     pub(super) is_transparent: bool,
     /// The variables that it sets for it.
     pub(super) assigned: Vec<(String, String)>,
 }
 
-impl Inner {
-    fn of(what: What, shell: RunsIn) -> Self {
+impl InnerCommand {
+    fn of(what: InnerText, shell: RunsIn) -> Self {
         Self {
             what,
             shell,
@@ -70,7 +70,7 @@ impl Inner {
         if words.is_empty() {
             return Vec::new();
         }
-        vec![Self::of(What::Words(words.to_vec()), shell)]
+        vec![Self::of(InnerText::Words(words.to_vec()), shell)]
     }
 
     /// A script that has the arguments of its caller if it runs in the same shell, else none that are known.
@@ -80,18 +80,18 @@ impl Inner {
             RunsIn::Child | RunsIn::Elsewhere => Some((None, Vec::new())),
         };
         let text = text.into();
-        vec![Self::of(What::Script { text, arguments }, shell)]
+        vec![Self::of(InnerText::Script { text, arguments }, shell)]
     }
 
     /// A file that is run.
     pub(super) fn of_file(text: &str, file: &Argument, rest: &[Argument]) -> Self {
         let arguments = Some((Some(file.text.clone()), rest.to_vec()));
         let text = text.to_owned();
-        Self::of(What::Script { text, arguments }, RunsIn::Child)
+        Self::of(InnerText::Script { text, arguments }, RunsIn::Child)
     }
 
     /// The script that is read, where it is known.
-    fn read(input: &Input, shell: RunsIn) -> Vec<Self> {
+    fn read(input: &CommandInput, shell: RunsIn) -> Vec<Self> {
         let text = input.text.as_deref();
         let mut inner = text.map_or(Vec::new(), |text| Self::script(text, shell));
         for one in &mut inner {
@@ -102,7 +102,7 @@ impl Inner {
 
     /// The same with these arguments.
     fn given(mut self, zero: Option<&Argument>, rest: &[Argument]) -> Self {
-        if let What::Script { arguments, .. } = &mut self.what {
+        if let InnerText::Script { arguments, .. } = &mut self.what {
             *arguments = Some((zero.map(|zero| zero.text.clone()), rest.to_vec()));
         }
         self
@@ -118,12 +118,12 @@ impl Inner {
 }
 
 /// All of them in another directory.
-fn all_at(inner: Vec<Inner>, directory: Option<&Argument>) -> Vec<Inner> {
+fn all_at(inner: Vec<InnerCommand>, directory: Option<&Argument>) -> Vec<InnerCommand> {
     inner.into_iter().map(|one| one.at(directory)).collect()
 }
 
 /// What the call of a program of this name runs.
-pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
+pub(super) fn unwrap(name: &str, call: &Invocation, input: &CommandInput) -> Unwrapped {
     let arguments = call.arguments();
     let seen = |inner| Unwrapped {
         inner,
@@ -140,7 +140,7 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         "eval" => {
             let dashes = arguments.first().is_some_and(|one| one.text == "--");
             let text = joined(&arguments[usize::from(dashes)..]);
-            through(Inner::script(text, RunsIn::Same))
+            through(InnerCommand::script(text, RunsIn::Same))
         }
         "." | "source" => through(shell::source(arguments, input)),
         "trap" => through(shell::trap(arguments)),
@@ -153,14 +153,14 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         "at" | "batch" => seen(shell::later(arguments, input)),
         "watch" => {
             let (_, rest) = options::leading(arguments, session::WATCH);
-            through(Inner::script(joined(rest), RunsIn::Child))
+            through(InnerCommand::script(joined(rest), RunsIn::Child))
         }
         "env" => through_env(EnvCall::of(arguments)),
         "find" => seen(find(arguments)),
         // It joins its arguments and reads them as words of its own.
         "nft" if arguments.iter().any(|one| one.text.contains(' ')) => {
             let words = [&call.words[..1], &words(&joined(arguments))].concat();
-            seen(Inner::words(&words, RunsIn::Child))
+            seen(InnerCommand::words(&words, RunsIn::Child))
         }
         "xargs" => seen(supply::xargs(arguments, input)),
         "parallel" | "env_parallel" | "sem" => seen(supply::parallel(arguments, input)),
@@ -195,7 +195,7 @@ fn is_user(option: &str) -> bool {
 }
 
 /// A wrapper with nothing special about it.
-fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
+fn plain(wrapper: &Wrapper, call: &Invocation, input: &CommandInput) -> Unwrapped {
     let (given, rest, assigned) = wrapper.command(call.arguments());
     let mut unwrapped = Unwrapped {
         is_transparent: wrapper.is_transparent,
@@ -208,14 +208,14 @@ fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
     let shell = wrapper.runs_in;
     let script = options::value(&given, wrapper.scripts);
     let inner = match (script, rest) {
-        (Some(script), _) => Inner::script(&*script.text, shell),
+        (Some(script), _) => InnerCommand::script(&*script.text, shell),
         // `flock /tmp/lock -c 'script'`.
         (None, [option, script, ..]) if wrapper.is_script(&option.text) => {
-            Inner::script(&*script.text, shell)
+            InnerCommand::script(&*script.text, shell)
         }
-        (None, []) if wrapper.starts_shell => Inner::read(input, RunsIn::Child),
+        (None, []) if wrapper.starts_shell => InnerCommand::read(input, RunsIn::Child),
         // `sudo su`, and `sudo -s` with nothing after it.
-        (None, rest) => Inner::words(rest, shell),
+        (None, rest) => InnerCommand::words(rest, shell),
     };
     let directory = wrapper.directory(&given);
     unwrapped.inner = all_at(inner, directory.as_ref());
@@ -229,7 +229,9 @@ fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
             .split_once('=')
             .filter(|(key, _)| key.starts_with("Exec"))
         {
-            unwrapped.inner.extend(Inner::script(script, RunsIn::Child));
+            unwrapped
+                .inner
+                .extend(InnerCommand::script(script, RunsIn::Child));
         }
     }
     unwrapped
@@ -238,7 +240,7 @@ fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
 fn through_env(call: EnvCall) -> Unwrapped {
     Unwrapped {
         inner: all_at(
-            Inner::words(&call.command, RunsIn::Child),
+            InnerCommand::words(&call.command, RunsIn::Child),
             call.directory.as_ref(),
         ),
         is_transparent: true,
@@ -246,13 +248,13 @@ fn through_env(call: EnvCall) -> Unwrapped {
     }
 }
 
-fn find(arguments: &[Argument]) -> Vec<Inner> {
+fn find(arguments: &[Argument]) -> Vec<InnerCommand> {
     let runs = Find::of(arguments).runs().into_iter();
     runs.filter(|(words, _)| !words.is_empty())
-        .map(|(words, recursive)| Inner {
+        .map(|(words, recursive)| InnerCommand {
             recursive,
             reads: false,
-            ..Inner::of(What::Words(words), RunsIn::Child)
+            ..InnerCommand::of(InnerText::Words(words), RunsIn::Child)
         })
         .collect()
 }
