@@ -3,9 +3,9 @@
 
 use super::call::Invocation;
 use super::judge::CommandInput;
-use super::wrapper::is_input;
 use crate::shell::argument::{Argument, MANY, ONE, emptied};
 use crate::shell::options::{self, OptionSpec};
+use crate::shell::wrapper::is_standard_input;
 
 /// Options of programs that change nothing of what a rule is about, each with the value that is its default;
 /// empty if that is any value.
@@ -87,7 +87,11 @@ fn without(usual: &Usual, call: &Invocation) -> Vec<Argument> {
 /// `crontab` with a `-` wherever it reads its table from standard input.
 fn table_read(call: &Invocation, input: &CommandInput) -> Option<Vec<Argument>> {
     let mut words = call.words.clone();
-    for word in words.iter_mut().skip(1).filter(|word| is_input(&word.text)) {
+    for word in words
+        .iter_mut()
+        .skip(1)
+        .filter(|word| is_standard_input(&word.text))
+    {
         *word = Argument::of("-");
     }
     let reads = input.is_pipe || input.text.is_some() || !call.inputs.is_empty();

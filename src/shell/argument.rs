@@ -3,6 +3,7 @@
 //! The marks lie in a private-use plane. A command line that holds one is read as if it were not known there.
 
 use super::MAX_VALUE;
+use super::syntax::WordPart;
 
 /// Any text, or none: a variable that may be unset.
 pub(crate) const UNKNOWN: char = '\u{F0000}';
@@ -32,6 +33,22 @@ impl Argument {
             text,
             ..Self::default()
         }
+    }
+
+    /// The argument that a word makes; nothing is known of what is expanded in it.
+    pub(crate) fn unexpanded(word: &[WordPart]) -> Self {
+        let letter = |part: &WordPart| match part {
+            WordPart::Bare(letter) | WordPart::Quoted(letter) => Some(*letter),
+            WordPart::Empty => None,
+            WordPart::Tilde(_) => Some(HOME),
+            _ => Some(UNKNOWN),
+        };
+        Self::of(word.iter().filter_map(letter).collect::<String>())
+    }
+
+    /// The name of the file that it names, without its directory.
+    pub(crate) fn base_name(&self) -> &str {
+        self.text.rsplit('/').next().unwrap_or_default()
     }
 
     /// Whether nothing of it is known.

@@ -10,7 +10,6 @@
 
 pub(crate) mod argument;
 mod background;
-mod line;
 pub(crate) mod options;
 pub(crate) mod parse;
 mod quote;

@@ -30,6 +30,13 @@ pub(crate) fn has(given: &[ParsedOption], names: &[&str]) -> bool {
     given.iter().any(|one| names.contains(&&*one.name))
 }
 
+/// Whether one of these options is given and not switched off, as in `--follow=false`.
+pub(crate) fn is_on(given: &[ParsedOption], names: &[&str]) -> bool {
+    let is_off = |value: &Argument| value.text == "false";
+    let mut given = given.iter().filter(|one| names.contains(&&*one.name));
+    given.any(|one| !one.value.as_ref().is_some_and(is_off))
+}
+
 /// The options before the first operand, and what follows them.
 pub(crate) fn leading<'a>(
     arguments: &'a [Argument],

@@ -1,301 +1,310 @@
-//! Commands that would print for ever.
+//! Commands that print until they are stopped.
 
-use super::line::{Line, Separator, Simple};
+use super::MAX_DEPTH;
+use super::argument::Argument;
+use super::options::{self, OptionSpec, ParsedOption};
+use super::parse::parse;
+use super::syntax::{
+    CommandKind, CommandList, Join, Pipeline, ShellCommand, Word, and_or_lists, runs_commands,
+};
+use super::wrapper::{CONTAINER_OPTIONS, Wrapped, wrapped};
 
-/// Commands that only prepare those after them, and are done at once.
-const SCENE: &[&str] = &[
+/// Commands that prepare those after them, and are done at once.
+const PREPARATIONS: &[&str] = &[
     "cd", "pushd", "export", "readonly", "declare", "typeset", "local", "unset", "set", "shopt",
     "setopt", "source", ".", "alias", "umask", "ulimit", "true", ":", "pwd", "echo", "printf",
+    "test", "[",
 ];
 
-/// Programs that start another, with their options that take a value.
-const STARTERS: &[(&str, Values)] = &[
-    ("sudo", Values("CDRTUghprtu", SUDO)),
-    ("doas", Values("Cu", &[])),
-    ("env", Values("uC", &["--unset", "--chdir"])),
-    ("nice", Values("n", &["--adjustment"])),
-    ("ionice", Values("cn", &["--class", "--classdata"])),
-    ("stdbuf", Values("ioe", &["--input", "--output", "--error"])),
-    ("time", Values("fo", &["--format", "--output"])),
-    ("exec", Values("a", &[])),
-    ("nohup", Values("", &[])),
-    ("setsid", Values("", &[])),
-    ("unbuffer", Values("", &[])),
-    ("busybox", Values("", &[])),
-];
-const SUDO: &[&str] = &[
-    "--close-from",
-    "--chdir",
-    "--chroot",
-    "--command-timeout",
-    "--group",
-    "--host",
-    "--other-user",
-    "--prompt",
-    "--role",
-    "--type",
-    "--user",
-];
+/// Wrappers that end before their command does, or end it.
+const BOUNDED: &[&str] = &["timeout", "gtimeout", "systemd-run", "dtach", "openvt"];
 
-const TAIL: Values = Values(
-    "ncs",
-    &[
-        "--lines",
-        "--bytes",
-        "--sleep-interval",
-        "--max-unchanged-stats",
+const TAIL: OptionSpec<'static> = OptionSpec {
+    letters: "ncs",
+    long: &[
+        "lines",
+        "bytes",
+        "sleep-interval",
+        "max-unchanged-stats",
+        "pid",
+        "!follow",
+        "!retry",
     ],
-);
-const JOURNAL: Values = Values(
-    "ucgpStUDMoF",
-    &[
-        "--unit",
-        "--user-unit",
-        "--identifier",
-        "--priority",
-        "--since",
-        "--until",
-        "--directory",
-        "--machine",
-        "--output",
-        "--grep",
-        "--cursor",
-        "--facility",
+};
+const JOURNALCTL: OptionSpec<'static> = OptionSpec {
+    letters: "ucgpStUDMoF",
+    long: &[
+        "unit",
+        "user-unit",
+        "identifier",
+        "priority",
+        "since",
+        "until",
+        "directory",
+        "machine",
+        "output",
+        "grep",
+        "cursor",
+        "facility",
+        "!follow",
     ],
-);
-/// Options before a container tool's sub-command, and before that of its `compose`.
-const CONTAINERS: Values = Values(
-    "cHlanfp",
-    &[
-        "--context",
-        "--host",
-        "--log-level",
-        "--config",
-        "--namespace",
-        "--address",
-        "--connection",
-        "--url",
-        "--root",
-        "--file",
-        "--project-name",
-        "--project-directory",
-        "--profile",
-        "--env-file",
-        "--parallel",
-        "--ansi",
-        "--progress",
+};
+const CRICTL: OptionSpec<'static> = OptionSpec {
+    letters: "crit",
+    long: &["config", "runtime-endpoint", "image-endpoint", "timeout"],
+};
+const CONTAINER_LOGS: OptionSpec<'static> = OptionSpec {
+    letters: "n",
+    long: &["tail", "since", "until"],
+};
+const CONTAINER_EVENTS: OptionSpec<'static> = OptionSpec {
+    letters: "f",
+    long: &["filter", "format", "since", "until"],
+};
+const KUBECTL: OptionSpec<'static> = OptionSpec {
+    letters: "nsv",
+    long: &[
+        "namespace",
+        "context",
+        "cluster",
+        "kubeconfig",
+        "server",
+        "token",
+        "user",
+        "as",
+        "request-timeout",
     ],
-);
-const CRICTL: Values = Values(
-    "crit",
-    &[
-        "--config",
-        "--runtime-endpoint",
-        "--image-endpoint",
-        "--timeout",
+};
+const KUBECTL_LOGS: OptionSpec<'static> = OptionSpec {
+    letters: "clns",
+    long: &[
+        "container",
+        "selector",
+        "namespace",
+        "tail",
+        "since",
+        "since-time",
+        "context",
     ],
-);
-const KUBECTL: Values = Values(
-    "nsv",
-    &[
-        "--namespace",
-        "--context",
-        "--cluster",
-        "--kubeconfig",
-        "--server",
-        "--token",
-        "--user",
-        "--as",
-        "--request-timeout",
+};
+const KUBECTL_GET: OptionSpec<'static> = OptionSpec {
+    letters: "fklnoL",
+    long: &[
+        "filename",
+        "kustomize",
+        "selector",
+        "namespace",
+        "output",
+        "context",
     ],
-);
-const CONTAINER_LOGS: Values = Values("n", &["--tail", "--since", "--until"]);
-const KUBECTL_LOGS: Values = Values(
-    "clns",
-    &[
-        "--container",
-        "--selector",
-        "--namespace",
-        "--tail",
-        "--since",
-        "--since-time",
-        "--context",
-    ],
-);
-const KUBECTL_GET: Values = Values(
-    "fklnoL",
-    &[
-        "--filename",
-        "--kustomize",
-        "--selector",
-        "--namespace",
-        "--output",
-        "--context",
-    ],
-);
-const NONE: Values = Values("", &[]);
+};
 
-/// Whether a command line would go on until it is stopped, such as `tail -f`, and has nothing to do before
-/// that but to set the scene.
-pub(crate) fn is_streaming(line: &str) -> bool {
-    let mut before = Separator::Then;
-    for (command, separator) in Line::new(line) {
-        let words: Vec<_> = command.words.iter().map(String::as_str).collect();
-        let words = without_assignments(&words);
-        // What `||` leads to is not run where all goes well.
-        let is_reached = before != Separator::Or;
-        if is_reached && streams(words) {
-            return separator != Separator::Background;
-        }
-        let sets_scene = sets_scene(&command, words, is_reached);
-        if !sets_scene || matches!(separator, Separator::Pipe | Separator::Background) {
-            return false;
-        }
-        before = separator;
-    }
-    false
+/// What a command does where all goes well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// It is done at once.
+    Prepares,
+    /// It ends its shell.
+    Exits,
+    /// It prints until it is stopped.
+    Streams,
+    /// Anything else.
+    Works,
 }
 
-fn sets_scene(command: &Simple, words: &[&str], is_reached: bool) -> bool {
-    let Some(program) = words.first() else {
-        return !command.substitutes;
+/// Whether a text would go on until it is stopped, such as `tail -f`, and only prepares that before.
+pub(crate) fn is_streaming(text: &str) -> bool {
+    of_text(text, 0) == Effect::Streams
+}
+
+/// Whether a command that lies `depth` deep in others is done at once.
+pub(super) fn prepares(command: &ShellCommand, depth: usize) -> bool {
+    of_command(command, depth) == Effect::Prepares
+}
+
+fn of_text(text: &str, depth: usize) -> Effect {
+    parse(text, depth).map_or(Effect::Works, |list| of_list(&list, depth))
+}
+
+fn of_list(list: &CommandList, depth: usize) -> Effect {
+    for pipelines in and_or_lists(list) {
+        if pipelines.last().is_some_and(|last| last.background) {
+            return Effect::Works;
+        }
+        for pipeline in pipelines {
+            // What `||` leads to is not run where all goes well.
+            let is_run = pipeline.join != Join::Or;
+            match of_pipeline(pipeline, depth) {
+                Effect::Prepares => {}
+                Effect::Exits if !is_run => {}
+                effect if is_run => return effect,
+                _ => return Effect::Works,
+            }
+        }
+    }
+    Effect::Prepares
+}
+
+fn of_pipeline(pipeline: &Pipeline, depth: usize) -> Effect {
+    match &pipeline.commands[..] {
+        [command] => of_command(command, depth),
+        [first, ..] if of_command(first, depth) == Effect::Streams => Effect::Streams,
+        _ => Effect::Works,
+    }
+}
+
+fn of_command(command: &ShellCommand, depth: usize) -> Effect {
+    let effect = match &command.kind {
+        CommandKind::Simple { words, .. } => {
+            let words: Vec<_> = words
+                .iter()
+                .map(|word| Argument::unexpanded(word))
+                .collect();
+            of_words(&words, depth)
+        }
+        CommandKind::Group(list) => of_list(list, depth),
+        CommandKind::Subshell(list) => of_child(of_list(list, depth)),
+        CommandKind::Function(..) | CommandKind::Test(_) | CommandKind::Arithmetic(_) => {
+            Effect::Prepares
+        }
+        CommandKind::If(..)
+        | CommandKind::While(..)
+        | CommandKind::For(..)
+        | CommandKind::Case(..) => Effect::Works,
     };
-    let is_bare_exec = *words == ["exec"];
-    let leaves = ["exit", "return"].contains(program) && !is_reached;
-    !command.substitutes && (SCENE.contains(program) || is_bare_exec || leaves)
+    let is_prompt = effect == Effect::Prepares;
+    if is_prompt && words_of(command).any(|word| runs_commands(word)) {
+        return Effect::Works;
+    }
+    effect
 }
 
-fn without_assignments<'w, 's>(words: &'w [&'s str]) -> &'w [&'s str] {
-    let is_assignment = |word: &&str| {
-        word.split_once('=').is_some_and(|(name, _)| {
-            let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-            !name.is_empty() && name.bytes().all(is_of_name)
-        })
+/// The words whose values the command needs.
+fn words_of(command: &ShellCommand) -> impl Iterator<Item = &Word> {
+    let (assignments, words, number) = match &command.kind {
+        CommandKind::Simple { assignments, words } => (&assignments[..], &words[..], None),
+        CommandKind::Test(words) => (&[][..], &words[..], None),
+        CommandKind::Arithmetic(word) => (&[][..], &[][..], Some(word)),
+        _ => (&[][..], &[][..], None),
     };
-    let count = words.iter().take_while(|word| is_assignment(word)).count();
-    &words[count..]
+    let assigned = assignments.iter().map(|assignment| &assignment.value);
+    let redirected = command.redirects.iter().map(|redirect| &redirect.word);
+    words.iter().chain(number).chain(assigned).chain(redirected)
 }
 
-/// The options of a program that take a value: short ones, and long ones.
-#[derive(Clone, Copy)]
-struct Values(&'static str, &'static [&'static str]);
-
-impl Values {
-    /// How many words the option `word` takes: itself, and its value if that stands alone.
-    fn width(self, word: &str) -> usize {
-        let takes_next = if word.starts_with("--") {
-            self.1.contains(&word)
-        } else {
-            // A value may follow its option in the same word.
-            word.find(|letter| self.0.contains(letter)) == Some(word.len() - 1)
-        };
-        1 + usize::from(takes_next)
-    }
-
-    /// What follows the options.
-    fn skip<'w, 's>(self, mut words: &'w [&'s str]) -> &'w [&'s str] {
-        while let Some(word) = words.first() {
-            if *word == "--" {
-                return &words[1..];
-            }
-            if !word.starts_with('-') || *word == "-" {
-                break;
-            }
-            words = &words[self.width(word).min(words.len())..];
-        }
-        words
-    }
-
-    /// Whether one of these options is set: letters, or long ones by their beginning.
-    fn has(self, mut words: &[&str], letters: &str, long: &[&str]) -> bool {
-        while let Some(word) = words.first() {
-            if *word == "--" {
-                return false;
-            }
-            let (name, value) = word.split_once('=').unwrap_or((word, "true"));
-            let is_set = if name.starts_with("--") {
-                long.contains(&name) && value != "false"
-            } else if let Some(cluster) = word.strip_prefix('-') {
-                let valued = |letter: &char| self.0.contains(*letter) && !letters.contains(*letter);
-                let mut options = cluster.chars().take_while(|letter| !valued(letter));
-                options.any(|letter| letters.contains(letter))
-            } else {
-                false
-            };
-            if is_set {
-                return true;
-            }
-            let width = if word.starts_with('-') {
-                self.width(word)
-            } else {
-                1
-            };
-            words = &words[width.min(words.len())..];
-        }
-        false
+/// What a shell does that runs in another process.
+fn of_child(effect: Effect) -> Effect {
+    match effect {
+        Effect::Exits => Effect::Prepares,
+        effect => effect,
     }
 }
 
-fn streams(words: &[&str]) -> bool {
-    let words = without_assignments(words);
-    let Some((program, rest)) = words.split_first() else {
-        return false;
+fn of_words(words: &[Argument], depth: usize) -> Effect {
+    let Some((program, arguments)) = words.split_first() else {
+        return Effect::Prepares;
     };
-    let program = program.rsplit('/').next().unwrap_or_default();
-    if let Some((_, values)) = STARTERS.iter().find(|(name, _)| *name == program) {
-        return streams(values.skip(rest));
+    match program.base_name() {
+        // It only redirects.
+        "exec" if arguments.is_empty() => return Effect::Prepares,
+        "exit" | "return" => return Effect::Exits,
+        name if PREPARATIONS.contains(&name) => return Effect::Prepares,
+        name if streams(name, arguments) => return Effect::Streams,
+        name if BOUNDED.contains(&name) || depth >= MAX_DEPTH => return Effect::Works,
+        _ => {}
     }
+    match wrapped(words) {
+        Some(Wrapped::Script(text)) => of_child(of_text(&text, depth + 1)),
+        Some(Wrapped::Words(words)) if !words.is_empty() => of_words(&words, depth + 1),
+        _ => Effect::Works,
+    }
+}
+
+fn streams(program: &str, arguments: &[Argument]) -> bool {
+    let has = |spec: OptionSpec<'_>, names: &[&str]| options::is_on(&all(arguments, spec), names);
+    let letters = |letters| OptionSpec { letters, long: &[] };
     match program {
-        // With `--pid` it ends with that process.
         "tail" => {
-            let ends = TAIL.has(rest, "", &["--pid"]);
-            TAIL.has(rest, "fF", &["--follow", "--retry"]) && !ends
+            let given = all(arguments, TAIL);
+            // With `--pid` it ends with that process.
+            options::is_on(&given, &["f", "F", "follow", "retry"])
+                && !options::has(&given, &["pid"])
         }
-        "journalctl" => JOURNAL.has(rest, "f", &["--follow"]),
-        "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" => containers(rest),
-        "crictl" => match CRICTL.skip(rest) {
-            ["logs", rest @ ..] => CONTAINER_LOGS.has(rest, "f", &["--follow"]),
-            ["stats", rest @ ..] => NONE.has(rest, "w", &["--watch"]),
+        "journalctl" => has(JOURNALCTL, &["f", "follow"]),
+        "docker" | "podman" | "nerdctl" | "docker-compose" | "podman-compose" => {
+            containers(arguments)
+        }
+        "crictl" => match subcommand(arguments, CRICTL) {
+            Some(("logs", rest)) => follows(rest, CONTAINER_LOGS),
+            Some(("stats", rest)) => options::is_on(&all(rest, letters("")), &["w", "watch"]),
             _ => false,
         },
-        "kubectl" | "oc" | "k3s" => kubectl(rest),
-        "pm2" => match NONE.skip(rest) {
-            ["logs" | "log", rest @ ..] => !NONE.has(rest, "", &["--nostream"]),
-            ["monit", ..] => true,
+        "kubectl" | "oc" | "k3s" => kubectl(arguments),
+        "pm2" => match subcommand(arguments, letters("")) {
+            Some(("logs" | "log", rest)) => !options::is_on(&all(rest, letters("")), &["nostream"]),
+            Some(("monit", _)) => true,
             _ => false,
         },
-        "dmesg" => Values("DFflns", &[]).has(rest, "wW", &["--follow", "--follow-new"]),
+        "dmesg" => has(letters("DFflns"), &["w", "W", "follow", "follow-new"]),
         "ping" | "ping6" => {
-            let values = Values("FIMQSTWilmpst", &[]);
-            !rest.is_empty() && !values.has(rest, "cw", &["--count", "--deadline"])
+            let counts = ["c", "w", "count", "deadline"];
+            !arguments.is_empty() && !has(letters("FIMQSTWilmpstcw"), &counts)
         }
-        "top" => !Values("Edopsu", &[]).has(rest, "nlhv", &["--iterations", "--version", "--help"]),
-        "iotop" => !Values("dpu", &[]).has(rest, "nh", &["--iter", "--version", "--help"]),
+        "top" => {
+            let ends = ["n", "l", "h", "v", "iterations", "version", "help"];
+            !has(letters("Edopsu"), &ends)
+        }
+        "iotop" => !has(letters("dpu"), &["n", "h", "iter", "version", "help"]),
         "watch" | "htop" | "atop" | "iftop" => true,
         _ => false,
     }
 }
 
-fn containers(words: &[&str]) -> bool {
-    match CONTAINERS.skip(words) {
-        [
-            "compose" | "container" | "service" | "pod" | "system",
-            rest @ ..,
-        ] => containers(rest),
-        ["logs", rest @ ..] => CONTAINER_LOGS.has(rest, "f", &["--follow"]),
-        ["stats", rest @ ..] => !NONE.has(rest, "", &["--no-stream"]),
-        ["events", rest @ ..] => !NONE.has(rest, "", &["--until"]),
-        _ => false,
-    }
+fn all(arguments: &[Argument], spec: OptionSpec<'_>) -> Vec<ParsedOption> {
+    options::everywhere(arguments, spec).0
 }
 
-fn kubectl(words: &[&str]) -> bool {
-    match KUBECTL.skip(words) {
-        ["kubectl", rest @ ..] => kubectl(rest),
-        ["logs" | "log", rest @ ..] => KUBECTL_LOGS.has(rest, "f", &["--follow"]),
-        ["get" | "events", rest @ ..] => KUBECTL_GET.has(rest, "w", &["--watch", "--watch-only"]),
-        _ => false,
+fn follows(arguments: &[Argument], spec: OptionSpec<'_>) -> bool {
+    options::is_on(&all(arguments, spec), &["f", "follow"])
+}
+
+/// The subcommand behind a program's own options, and its arguments.
+fn subcommand<'a>(
+    arguments: &'a [Argument],
+    spec: OptionSpec<'_>,
+) -> Option<(&'a str, &'a [Argument])> {
+    let (_, rest) = options::leading(arguments, spec);
+    let (name, rest) = rest.split_first()?;
+    Some((&name.text, rest))
+}
+
+fn containers(mut arguments: &[Argument]) -> bool {
+    while let Some((name, rest)) = subcommand(arguments, CONTAINER_OPTIONS) {
+        match name {
+            "compose" | "container" | "service" | "pod" | "system" => arguments = rest,
+            "logs" => return follows(rest, CONTAINER_LOGS),
+            "stats" => return !options::is_on(&all(rest, CONTAINER_EVENTS), &["no-stream"]),
+            "events" => return !options::has(&all(rest, CONTAINER_EVENTS), &["until"]),
+            _ => return false,
+        }
     }
+    false
+}
+
+fn kubectl(mut arguments: &[Argument]) -> bool {
+    while let Some((name, rest)) = subcommand(arguments, KUBECTL) {
+        match name {
+            // `k3s kubectl`.
+            "kubectl" => arguments = rest,
+            "logs" | "log" => return follows(rest, KUBECTL_LOGS),
+            "get" | "events" => {
+                let given = all(rest, KUBECTL_GET);
+                return options::is_on(&given, &["w", "watch", "watch-only"]);
+            }
+            _ => return false,
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -354,6 +363,26 @@ mod tests {
             "export A=b; set -e\nsource .env && X=y && tail -f x; echo never",
             "exec 2>&1; tail -f x # for ever",
             "tail -f x || true",
+            "sudo sh -c 'tail -f x'",
+            "bash -lc \"journalctl -u web -f\"",
+            "sudo -i -u deploy bash -c 'cd /srv && docker compose logs -f'",
+            "flock /tmp/lock tail -f x",
+            "command tail -f x",
+            "runuser -u deploy -- tail -f x",
+            "env -S 'LANG=C tail -f x'",
+            "taskset 1 tail -f x",
+            "(tail -f x)",
+            "{ cd /x && tail -f y; }",
+            "(cd /x; tail -f y) | grep z",
+            "cd /x || { echo no; exit 1; }; tail -f y",
+            "[ -f x ] && tail -f x",
+            "test -f x || exit 1; tail -f x",
+            "[[ -f x ]] && tail -f x",
+            "f() { make; }; tail -f x",
+            "tail --foll x",
+            "tail -f x > >(tee y)",
+            "! tail -f x",
+            "time { tail -f x; }",
         ] {
             assert!(is_streaming(line), "{line}");
         }
@@ -397,10 +426,20 @@ mod tests {
             "timeout 60 tail -f x",
             "sudo -u tail -f x",
             "command -v top",
+            "timeout 60 sh -c 'tail -f x'",
+            "systemd-run tail -f x",
+            "tail -f \"x",
             "echo top",
             "",
         ] {
             assert!(!is_streaming(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_any_size_has_an_answer() {
+        for word in ["sudo ", "env -i ", "(", "sh -c ", "$(", "`", "{ "] {
+            assert!(!is_streaming(&word.repeat(100_000)), "{word}");
         }
     }
 
@@ -417,6 +456,11 @@ mod tests {
             "cd x || tail -f log",
             "exit 1; tail -f log",
             "true & tail -f log",
+            "tail -f log && sleep 1 &",
+            "sh -c 'make; tail -f log'",
+            "cd x || { make; exit 1; }; tail -f log",
+            "cd ${X:-$(make)} && tail -f log",
+            "true >$(make); tail -f log",
             "(make; tail -f log)",
         ] {
             assert!(!is_streaming(line), "{line}");

@@ -5,6 +5,7 @@ use super::sandbox::mount;
 use super::{InnerCommand, RunsIn, all_at};
 use crate::shell::argument::{Argument, HOME};
 use crate::shell::options::{self, OptionSpec};
+use crate::shell::wrapper::CONTAINER_OPTIONS;
 
 /// Letters of `run` and `exec` that take a value.
 const VALUED: &str = "acehlmpuvw";
@@ -36,23 +37,9 @@ const SWITCHES: &[&str] = &[
 
 /// `docker exec …`, `docker run …`, and the same of `compose`.
 pub(super) fn container(arguments: &[Argument]) -> Vec<InnerCommand> {
-    let global = OptionSpec {
-        letters: "Hclfp",
-        long: &[
-            "host",
-            "context",
-            "config",
-            "log-level",
-            "file",
-            "project-name",
-            "profile",
-            "project-directory",
-            "env-file",
-        ],
-    };
     let mut rest = arguments;
     loop {
-        (_, rest) = options::leading(rest, global);
+        (_, rest) = options::leading(rest, CONTAINER_OPTIONS);
         match rest.split_first() {
             Some((verb, others)) => {
                 rest = others;

@@ -12,8 +12,7 @@ use super::find::Find;
 use super::judge::CommandInput;
 use crate::shell::argument::{Argument, joined, words};
 use crate::shell::options;
-use crate::shell::wrapper::{EnvCall, RunsIn, Wrapper};
-pub(super) use shell::is_input;
+use crate::shell::wrapper::{EnvCall, RunsIn, Wrapper, is_shell};
 pub(super) use supply::TAR;
 
 /// What a command runs.
@@ -135,8 +134,7 @@ pub(super) fn unwrap(name: &str, call: &Invocation, input: &CommandInput) -> Unw
         ..Unwrapped::default()
     };
     match name {
-        "sh" | "bash" | "dash" | "zsh" | "ksh" | "mksh" | "ash" | "rbash" | "fish" | "csh"
-        | "tcsh" | "yash" | "posh" | "lksh" => through(shell::shell(arguments, input)),
+        name if is_shell(name) => through(shell::shell(arguments, input)),
         "eval" => {
             let dashes = arguments.first().is_some_and(|one| one.text == "--");
             let text = joined(&arguments[usize::from(dashes)..]);
@@ -196,31 +194,28 @@ fn is_user(option: &str) -> bool {
 
 /// A wrapper with nothing special about it.
 fn plain(wrapper: &Wrapper, call: &Invocation, input: &CommandInput) -> Unwrapped {
-    let (given, rest, assigned) = wrapper.command(call.arguments());
-    let mut unwrapped = Unwrapped {
-        is_transparent: wrapper.is_transparent,
-        assigned,
-        ..Unwrapped::default()
-    };
-    if wrapper.only_asks(call.arguments()) {
-        return unwrapped;
-    }
+    let arguments = call.arguments();
+    let call = wrapper.call(arguments);
     let shell = wrapper.runs_in;
-    let script = options::value(&given, wrapper.scripts);
-    let inner = match (script, rest) {
+    let inner = match (wrapper.script(&call), call.command) {
         (Some(script), _) => InnerCommand::script(&*script.text, shell),
-        // `flock /tmp/lock -c 'script'`.
-        (None, [option, script, ..]) if wrapper.is_script(&option.text) => {
-            InnerCommand::script(&*script.text, shell)
-        }
         (None, []) if wrapper.starts_shell => InnerCommand::read(input, RunsIn::Child),
         // `sudo su`, and `sudo -s` with nothing after it.
         (None, rest) => InnerCommand::words(rest, shell),
     };
-    let directory = wrapper.directory(&given);
-    unwrapped.inner = all_at(inner, directory.as_ref());
+    let directory = wrapper.directory(&call.options);
+    let mut unwrapped = Unwrapped {
+        inner: all_at(inner, directory.as_ref()),
+        is_transparent: wrapper.is_transparent,
+        assigned: call.assigned,
+    };
+    if wrapper.only_asks(arguments) {
+        unwrapped.inner.clear();
+        return unwrapped;
+    }
     // A unit's commands before and after its own.
-    let properties = given
+    let properties = call
+        .options
         .iter()
         .filter(|one| matches!(&*one.name, "p" | "property"));
     for value in properties.filter_map(|one| one.value.as_ref()) {

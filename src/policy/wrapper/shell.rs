@@ -1,72 +1,24 @@
 //! Shells, and what hands a text to one.
 
 use super::super::judge::CommandInput;
-use super::{InnerCommand, InnerText, RunsIn};
-use crate::shell::argument::{Argument, emptied, joined};
+use super::{InnerCommand, InnerText};
+use crate::shell::argument::{Argument, joined};
 use crate::shell::options::{self, OptionSpec};
+use crate::shell::wrapper::{RunsIn, ShellCall, is_standard_input};
 
 /// `sh -c 'script' name arguments`, or a script that is read.
 pub(super) fn shell(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
-    let (mut rest, mut has_script, mut reads) = (arguments, false, false);
-    while let Some((first, others)) = rest.split_first() {
-        let text = emptied(&first.text);
-        if matches!(&*text, "--" | "-") {
-            rest = others;
-            break;
+    let (inner, zero, rest) = match ShellCall::of(arguments) {
+        ShellCall::Script(text, zero, rest) => {
+            (InnerCommand::script(text, RunsIn::Child), zero, rest)
         }
-        if text.len() < 2 || !text.starts_with(['-', '+']) {
-            break;
-        }
-        if let Some(script) = text.strip_prefix("--command=") {
-            return InnerCommand::script(script, RunsIn::Child);
-        }
-        rest = others;
-        let takes_next = match text.strip_prefix("--") {
-            Some(long) => matches!(long, "rcfile" | "init-file"),
-            None => text.contains(['o', 'O']),
-        };
-        if text == "--command" {
-            has_script = true;
-        } else if !text.starts_with("--") {
-            has_script |= text.starts_with('-') && text.contains('c');
-            reads |= text.contains('s');
-        }
-        if takes_next {
-            rest = rest.get(1..).unwrap_or_default();
-        }
-    }
-    let given = |inner: Vec<InnerCommand>, rest: &[Argument]| -> Vec<InnerCommand> {
-        let mut inner = inner.into_iter();
-        inner
-            .next()
-            .map(|one| one.given(None, rest))
-            .into_iter()
-            .collect()
+        ShellCall::Input(rest) => (InnerCommand::read(input, RunsIn::Child), None, rest),
+        ShellCall::File(file, rest) => match &file.printed {
+            Some(printed) => (InnerCommand::script(&**printed, RunsIn::Child), None, rest),
+            None => return Vec::new(),
+        },
     };
-    match rest {
-        [script, others @ ..] if has_script => {
-            let (zero, others) = (others.first(), others.get(1..).unwrap_or_default());
-            let script = InnerCommand::script(&*script.text, RunsIn::Child);
-            script
-                .into_iter()
-                .map(|one| one.given(zero, others))
-                .collect()
-        }
-        rest if reads => given(InnerCommand::read(input, RunsIn::Child), rest),
-        [file, others @ ..] if file.printed.is_some() => {
-            let printed = file.printed.clone().unwrap_or_default();
-            given(InnerCommand::script(printed, RunsIn::Child), others)
-        }
-        [] => InnerCommand::read(input, RunsIn::Child),
-        [file, others @ ..] if is_input(&file.text) => {
-            given(InnerCommand::read(input, RunsIn::Child), others)
-        }
-        _ => Vec::new(),
-    }
-}
-
-pub(in super::super) fn is_input(file: &str) -> bool {
-    matches!(file, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+    inner.into_iter().map(|one| one.given(zero, rest)).collect()
 }
 
 pub(super) fn source(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
@@ -75,7 +27,7 @@ pub(super) fn source(arguments: &[Argument], input: &CommandInput) -> Vec<InnerC
     };
     let mut inner = match &file.printed {
         Some(printed) => InnerCommand::script(printed, RunsIn::Same),
-        None if is_input(&file.text) => InnerCommand::read(input, RunsIn::Same),
+        None if is_standard_input(&file.text) => InnerCommand::read(input, RunsIn::Same),
         None => Vec::new(),
     };
     if !others.is_empty() {

@@ -192,3 +192,79 @@ fn ends_word(next: char) -> bool {
         ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')'
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::argument::Argument;
+    use crate::shell::syntax::{CommandKind, Join, runs_commands};
+
+    /// The text's simple commands, each with what stands before it and behind it.
+    fn commands(text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        note(&parse(text, 0).unwrap(), &mut found);
+        found
+    }
+
+    fn note(list: &CommandList, found: &mut Vec<String>) {
+        for pipeline in list {
+            for (at, command) in pipeline.commands.iter().enumerate() {
+                let before = match pipeline.join {
+                    _ if at > 0 => "| ",
+                    Join::Then => "",
+                    Join::And => "&& ",
+                    Join::Or => "|| ",
+                };
+                match &command.kind {
+                    CommandKind::Simple { words, .. } => {
+                        let texts = words.iter().map(|word| Argument::unexpanded(word).text);
+                        let behind = if pipeline.background { " &" } else { "" };
+                        let texts = texts.collect::<Vec<_>>().join(",");
+                        found.push(format!("{before}{texts}{behind}"));
+                    }
+                    CommandKind::Subshell(list) => note(list, found),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn commands_are_told_apart_as_a_shell_does() {
+        let cases: [(&str, &[&str]); 8] = [
+            ("a 'b c' d\\ e;f", &["a,b c,d e", "f"]),
+            (
+                "a && b || c | d & e",
+                &["a", "&& b", "|| c &", "| d &", "e"],
+            ),
+            ("a \"x;y\" 2>&1 >/dev/null 3>&- c | b", &["a,x;y,c", "| b"]),
+            ("a &>log\nb", &["a", "b"]),
+            ("a $(b; c \")\") d", &["a,\u{F0000},d"]),
+            ("a # b; c\nd", &["a", "d"]),
+            ("a; cat <<EOF\ntail -f x\nEOF\nb", &["a", "cat", "b"]),
+            ("a; (b; c)", &["a", "b", "c"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(commands(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_runs_other_commands_for_its_words_is_marked() {
+        for (text, expected) in [
+            ("a $(b)", true),
+            ("a \"`b`\"", true),
+            ("a \"${x:-$(b)}\"", true),
+            ("a $((1 + $(b)))", true),
+            ("a <(b)", true),
+            ("a '$(b)' \\$x ${y:-z}", false),
+        ] {
+            let list = parse(text, 0).unwrap();
+            let CommandKind::Simple { words, .. } = &list[0].commands[0].kind else {
+                panic!("{text}");
+            };
+            let runs = words.iter().any(|word| runs_commands(word));
+            assert_eq!(runs, expected, "{text}");
+        }
+    }
+}
