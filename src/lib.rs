@@ -45,6 +45,7 @@ pub mod report;
 pub mod secret;
 pub mod server;
 pub mod sftp;
+mod shell;
 pub mod ssh;
 pub mod ssh_config;
 mod stderr;

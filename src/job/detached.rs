@@ -11,9 +11,9 @@ use super::outputs::Streams;
 use super::record::Job;
 use super::stop::StopSignal;
 use crate::error::{Error, Stopped};
+use crate::shell::leaves_behind;
 use crate::ssh::Ended;
 use crate::ssh::Failure;
-use crate::ssh::background::leaves_behind;
 use crate::ssh::detached::{Detached, Look, State};
 
 /// Between two looks, at first; later a tenth of the job's age.

@@ -20,7 +20,7 @@ use crate::guard::Guard;
 use crate::secret::LONGEST;
 use crate::sftp::transfer::{Request, Summary, Transfer};
 use crate::sftp::{Notes, Progress};
-use crate::ssh::background::leaves_behind;
+use crate::shell::leaves_behind;
 use crate::ssh::conversation::{Answer, Conversation};
 use crate::ssh::exec::Command;
 use crate::ssh::{Bound, Ended, Pool, patience};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Sections;
-use crate::ssh::quote;
+use crate::shell::quote;
 
 const SCRIPT: &str = include_str!("fail2ban.sh");
 

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::sftp::spelling;
-use crate::ssh::quote;
+use crate::shell::quote;
 
 const PM2: &str = concat!(
     include_str!("further.sh"),

@@ -1,67 +1,67 @@
 //! What a shell's own commands change for those after them.
 
 use super::Refusal;
-use super::call::Call;
-use super::change::cased;
-use super::judge::{Input, Judge};
+use super::call::Invocation;
+use super::environment::Environment;
+use super::judge::{CommandInput, Judge};
+use super::modifier::cased;
 use super::number;
-use super::scope::Scope;
-use super::syntax::{Case, Command, Kind, List, bare};
-use super::text::{Argument, MANY, ONE, SOMETHING, assignment, is_name};
+use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, assignment, is_name};
+use crate::shell::syntax::{CaseChange, CommandKind, CommandList, ShellCommand, bare};
 
 impl Judge<'_> {
     /// Notes what a call changes in its shell.
     pub(super) fn note(
         &mut self,
         name: &str,
-        call: &Call,
-        scope: &mut Scope,
-        input: &Input,
+        call: &Invocation,
+        environment: &mut Environment,
+        input: &CommandInput,
     ) -> Result<(), Refusal> {
         let arguments = call.arguments();
         let mut operands = arguments.iter().filter(|one| !one.is_option());
         match name {
             "cd" | "chdir" => {
                 let back = arguments.iter().find(|one| one.text == "-");
-                scope.enter(back.or_else(|| operands.next()));
+                environment.enter(back.or_else(|| operands.next()));
             }
-            "pushd" => scope.push_directory(operands.next()),
-            "popd" => scope.pop_directory(),
+            "pushd" => environment.push_directory(operands.next()),
+            "popd" => environment.pop_directory(),
             "export" | "declare" | "typeset" | "local" | "readonly" => {
-                self.declared(arguments, call.is_declared, scope)?;
+                self.declared(arguments, call.is_declared, environment)?;
             }
             "shift" => {
                 let count = operands.next().map_or(Some(1), |one| one.text.parse().ok());
                 match count {
-                    Some(count) => scope.shift(count),
-                    None => scope.set_positional(None),
+                    Some(count) => environment.shift(count),
+                    None => environment.set_positional(None),
                 }
             }
-            "set" => set(arguments, scope),
+            "set" => set(arguments, environment),
             "alias" => {
                 for (alias, text) in arguments.iter().filter_map(|one| one.text.split_once('=')) {
                     self.spend(1)?;
-                    scope.alias(alias, text);
+                    environment.alias(alias, text);
                 }
             }
             "hash" if arguments.first().is_some_and(|one| one.text == "-p") => {
                 if let [_, path, name, ..] = arguments {
-                    scope.alias(&name.text, &path.text);
+                    environment.alias(&name.text, &path.text);
                 }
             }
             "unset" => {
                 for variable in operands.filter(|one| is_name(&one.text)) {
-                    self.spend(1 + scope.weight() / 4)?;
-                    scope.forget(&variable.text);
+                    self.spend(1 + environment.weight() / 4)?;
+                    environment.forget(&variable.text);
                 }
             }
-            "read" => self.read_line(arguments, scope, input)?,
-            "mapfile" | "readarray" => self.read_lines(arguments, scope, input)?,
-            "getopts" => self.get_options(arguments, scope)?,
+            "read" => self.read_line(arguments, environment, input)?,
+            "mapfile" | "readarray" => self.read_lines(arguments, environment, input)?,
+            "getopts" => self.get_options(arguments, environment)?,
             "let" => {
                 for expression in arguments {
                     let text = expression.text.replace(MANY, "*").replace(ONE, "?");
-                    self.compute(&text, scope)?;
+                    self.compute(&text, environment)?;
                 }
             }
             "printf" if arguments.first().is_some_and(|one| one.text == "-v") => {
@@ -69,13 +69,13 @@ impl Judge<'_> {
                     && let Some(name) = variable.text.split('[').next().filter(|one| is_name(one))
                 {
                     let text = super::printing::format(rest);
-                    self.set(scope, name, vec![text])?;
+                    self.set(environment, name, vec![text])?;
                 }
             }
             "mount" | "ln" => {
                 for mount in super::writes::mounts(call) {
                     self.spend(1)?;
-                    scope.mount(mount);
+                    environment.mount(mount);
                 }
             }
             _ => {}
@@ -87,7 +87,7 @@ impl Judge<'_> {
         &mut self,
         arguments: &[Argument],
         is_done: bool,
-        scope: &mut Scope,
+        environment: &mut Environment,
     ) -> Result<(), Refusal> {
         let letters: String = arguments
             .iter()
@@ -100,91 +100,95 @@ impl Judge<'_> {
             };
             if letters.contains('n') && is_name(value) {
                 self.spend(1)?;
-                scope.link(name, value);
+                environment.link(name, value);
                 continue;
             }
             if !is_done {
-                self.set(scope, name, vec![value.to_owned()])?;
+                self.set(environment, name, vec![value.to_owned()])?;
             }
             let case = match () {
-                () if letters.contains('l') => Case::Lower,
-                () if letters.contains('u') => Case::Upper,
+                () if letters.contains('l') => CaseChange::Lower,
+                () if letters.contains('u') => CaseChange::Upper,
                 () => continue,
             };
-            let values = scope.values(name);
+            let values = environment.values(name);
             let values = values.iter().map(|value| cased(value, case)).collect();
-            self.set(scope, name, values)?;
+            self.set(environment, name, values)?;
         }
         Ok(())
     }
 
     /// Sets the variable that an expression sets.
-    pub(super) fn compute(&mut self, text: &str, scope: &mut Scope) -> Result<(), Refusal> {
+    pub(super) fn compute(
+        &mut self,
+        text: &str,
+        environment: &mut Environment,
+    ) -> Result<(), Refusal> {
         for part in text.split(',') {
             let Some((name, expression)) = number::assigned(part).filter(|one| is_name(one.0))
             else {
                 continue;
             };
-            let value = super::value::evaluate(&expression, scope);
+            let value = super::value::evaluate(&expression, environment);
             let value = value.map_or(SOMETHING.to_string(), |value| value.to_string());
             let name = name.to_owned();
-            self.set(scope, &name, vec![value])?;
+            self.set(environment, &name, vec![value])?;
         }
         Ok(())
     }
 }
 
 /// `set`, with options and without.
-fn set(arguments: &[Argument], scope: &mut Scope) {
+fn set(arguments: &[Argument], environment: &mut Environment) {
     let mut rest = arguments;
     while let Some((first, others)) = rest.split_first() {
         let text = first.text.as_str();
         if matches!(text, "--" | "-") {
             if text == "--" || !others.is_empty() {
-                scope.set_positional(Some(others));
+                environment.set_positional(Some(others));
             }
             return;
         }
         if text.len() < 2 || !text.starts_with(['-', '+']) {
-            return scope.set_positional(Some(rest));
+            return environment.set_positional(Some(rest));
         }
         rest = others;
         let is_on = text.starts_with('-');
-        scope.strict |= is_on && text.contains('u');
+        environment.strict |= is_on && text.contains('u');
         if text.ends_with('o')
             && let Some((option, after)) = rest.split_first()
         {
-            scope.strict |= is_on && option.text == "nounset";
+            environment.strict |= is_on && option.text == "nounset";
             rest = after;
         }
     }
 }
 
 /// Whether a function of this name and body starts itself twice, side by side, whatever happens.
-pub(super) fn multiplies(name: &str, body: &Command) -> bool {
+pub(super) fn multiplies(name: &str, body: &ShellCommand) -> bool {
     let (mut all, mut aside) = (0, 0);
     count(name, body, false, &mut all, &mut aside);
     all >= 2 && aside >= 1
 }
 
-fn count(name: &str, command: &Command, beside: bool, all: &mut usize, aside: &mut usize) {
-    let lists = |list: &List, all: &mut usize, aside: &mut usize| {
-        for item in list {
-            let beside = beside || item.background || item.commands.len() > 1;
-            for command in &item.commands {
+fn count(name: &str, command: &ShellCommand, beside: bool, all: &mut usize, aside: &mut usize) {
+    let lists = |list: &CommandList, all: &mut usize, aside: &mut usize| {
+        for pipeline in list {
+            let beside = beside || pipeline.background || pipeline.commands.len() > 1;
+            for command in &pipeline.commands {
                 count(name, command, beside, all, aside);
             }
         }
     };
     match &command.kind {
-        Kind::Simple { words, .. } => {
+        CommandKind::Simple { words, .. } => {
             let own = words.first().and_then(|word| bare(word));
             if own.as_deref() == Some(name) {
                 *all += 1;
                 *aside += usize::from(beside);
             }
         }
-        Kind::Group(list) | Kind::Subshell(list) => lists(list, all, aside),
+        CommandKind::Group(list) | CommandKind::Subshell(list) => lists(list, all, aside),
         // What is behind a condition may end.
         _ => {}
     }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::environment::Mount;
 use super::path;
-use super::scope::Mount;
-use super::text::{Argument, HOME, MANY, ONE, UNKNOWN, emptied, is_unknown};
+use crate::shell::argument::{Argument, HOME, MANY, ONE, UNKNOWN, emptied, is_unknown};
 
 /// Directories whose programs are what their names say.
 const PROGRAMS: &[&str] = &[
@@ -19,7 +19,7 @@ const PROGRAMS: &[&str] = &[
 ];
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Call {
+pub(super) struct Invocation {
     /// The program and its arguments; empty if there are only redirections.
     pub(super) words: Vec<Argument>,
     /// Files that are written to by redirection.
@@ -42,7 +42,7 @@ pub(super) struct Call {
     pub(super) part: Rc<str>,
 }
 
-impl Call {
+impl Invocation {
     /// The same with other words.
     pub(super) fn with(&self, words: Vec<Argument>) -> Self {
         Self {
@@ -109,7 +109,7 @@ impl Call {
 }
 
 /// Under which names a call's program is looked up.
-pub(super) struct Called {
+pub(super) struct ProgramNames {
     pub(super) name: String,
     /// The name without a version.
     pub(super) plain: String,
@@ -118,8 +118,8 @@ pub(super) struct Called {
     pub(super) is_open: bool,
 }
 
-impl Called {
-    pub(super) fn of(call: &Call) -> Self {
+impl ProgramNames {
+    pub(super) fn of(call: &Invocation) -> Self {
         let name = call.name();
         Self {
             plain: version_less(&name).to_owned(),

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::call::Call;
+use super::call::Invocation;
 use super::default::LONG_OPTIONS;
-use super::glob::{Glob, Letter};
+use super::glob::{Glob, RuleChar};
 use super::path;
-use super::text::{Argument, HOME, MANY, ONE, emptied, is_name, is_unknown};
+use crate::shell::argument::{Argument, HOME, MANY, ONE, emptied, is_name, is_unknown};
 
 /// One of the texts that a word may be.
 #[derive(Clone, Debug)]
@@ -21,12 +21,12 @@ pub(super) struct Choice {
 }
 
 /// The choices that a word's spellings are.
-pub(super) fn choices_of(words: &[Vec<Letter>]) -> Vec<Choice> {
+pub(super) fn choices_of(words: &[Vec<RuleChar>]) -> Vec<Choice> {
     words.iter().map(|word| Choice::of(word)).collect()
 }
 
 impl Choice {
-    fn of(word: &[Letter]) -> Self {
+    fn of(word: &[RuleChar]) -> Self {
         let text: String = word.iter().map(|letter| letter.0).collect();
         let key = match text.split_once('=') {
             Some((key, value)) if value.starts_with(['/', '~']) && is_key(key) => key.len() + 1,
@@ -93,7 +93,7 @@ impl Choice {
         value || LONG_OPTIONS.iter().find(is_letter).is_some()
     }
 
-    pub(super) fn must_take(&self, argument: &Argument, call: &Call) -> bool {
+    pub(super) fn must_take(&self, argument: &Argument, call: &Invocation) -> bool {
         let text = &argument.text;
         if argument.loose || text.contains(is_unknown) || has_hidden_glob(text) {
             return false;
@@ -116,7 +116,7 @@ impl Choice {
 }
 
 /// Whether some reading of the argument is one of the choices.
-pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Call) -> bool {
+pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Invocation) -> bool {
     let text = emptied(&argument.text);
     if text.is_empty() {
         return false;
@@ -142,7 +142,7 @@ pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Call) -> 
 
 /// Whether some reading of a file that is written is one of the choices. Where nothing is known of the
 /// directory, it is the one in which a login begins.
-pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Call) -> bool {
+pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Invocation) -> bool {
     let is_known = !call.directories.is_empty() || path::is_absolute(&file.text);
     if is_known && call.mounts.is_empty() {
         return may_take(choices, file, call);
@@ -159,10 +159,10 @@ pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Call) -> boo
     } else {
         vec![HOME.into()]
     };
-    let call = Call {
+    let call = Invocation {
         directories,
         mounts,
-        ..Call::default()
+        ..Invocation::default()
     };
     may_take(choices, file, &call)
 }

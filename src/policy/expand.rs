@@ -1,13 +1,13 @@
 //! Words as the arguments that a shell makes of them.
 
 use super::Refusal;
-use super::draft::{Draft, class_length, each, letter_to_all, range_length, spread};
+use super::environment::Environment;
+use super::expansion::{Expansion, class_length, each, letter_to_all, range_length, spread};
 use super::judge::Judge;
-use super::letters::braces;
 use super::path;
-use super::scope::Scope;
-use super::syntax::{Piece, Word};
-use super::text::{Argument, MANY, ONE, SOMETHING, UNKNOWN};
+use super::rule_text::braces;
+use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, UNKNOWN};
+use crate::shell::syntax::{Word, WordPart};
 
 /// Readings of one word that are followed; past it, a variable's value counts as not known.
 pub(super) const MOST_READINGS: usize = 64;
@@ -15,26 +15,26 @@ pub(super) const MOST_READINGS: usize = 64;
 const MOST_CHOICES: usize = 512;
 
 /// The arguments that one reading of a word makes.
-pub(super) type Reading = Vec<Argument>;
+pub(super) type WordReading = Vec<Argument>;
 
 impl Judge<'_> {
     /// The readings of a word; several if a variable in it may have several values.
     pub(super) fn readings(
         &mut self,
-        word: &[Piece],
-        scope: &Scope,
+        word: &[WordPart],
+        environment: &Environment,
         splits: bool,
-    ) -> Result<Vec<Reading>, Refusal> {
-        let mut chosen: Vec<Vec<&Piece>> = vec![word.iter().collect()];
-        let mut readings = vec![Reading::new()];
+    ) -> Result<Vec<WordReading>, Refusal> {
+        let mut chosen: Vec<Vec<&WordPart>> = vec![word.iter().collect()];
+        let mut readings = vec![WordReading::new()];
         if splits {
             chosen = self.choices(chosen)?;
         }
-        for pieces in chosen {
+        for parts in chosen {
             let mut all = Vec::new();
-            for draft in self.drafts(&pieces, scope, splits)? {
+            for expansion in self.expansions(&parts, environment, splits)? {
                 for reading in &readings {
-                    all.push([&reading[..], &draft[..]].concat());
+                    all.push([&reading[..], &expansion[..]].concat());
                 }
             }
             self.spend(all.len())?;
@@ -49,27 +49,31 @@ impl Judge<'_> {
     }
 
     /// The word's text where it is one argument.
-    pub(super) fn texts(&mut self, word: &[Piece], scope: &Scope) -> Result<Vec<String>, Refusal> {
-        let readings = self.readings(word, scope, false)?;
+    pub(super) fn texts(
+        &mut self,
+        word: &[WordPart],
+        environment: &Environment,
+    ) -> Result<Vec<String>, Refusal> {
+        let readings = self.readings(word, environment, false)?;
         Ok(readings
             .iter()
-            .map(|reading| super::text::joined(reading))
+            .map(|reading| crate::shell::argument::joined(reading))
             .collect())
     }
 
     /// The words that braces make of one.
     fn choices<'p>(
         &mut self,
-        mut open: Vec<Vec<&'p Piece>>,
-    ) -> Result<Vec<Vec<&'p Piece>>, Refusal> {
+        mut open: Vec<Vec<&'p WordPart>>,
+    ) -> Result<Vec<Vec<&'p WordPart>>, Refusal> {
         let mut done = Vec::new();
         while let Some(word) = open.pop() {
             self.spend(1 + word.len() / 16)?;
             if done.len() + open.len() > MOST_CHOICES {
                 return Err(Refusal::beyond("braces in it stand for too many words"));
             }
-            let special = |piece: &&Piece| match piece {
-                Piece::Bare(one) => Some(*one),
+            let special = |part: &&WordPart| match part {
+                WordPart::Bare(one) => Some(*one),
                 _ => None,
             };
             match braces(&word, special) {
@@ -84,109 +88,122 @@ impl Judge<'_> {
         Ok(done)
     }
 
-    fn drafts(
+    fn expansions(
         &mut self,
-        word: &[&Piece],
-        scope: &Scope,
+        word: &[&WordPart],
+        environment: &Environment,
         splits: bool,
-    ) -> Result<Vec<Reading>, Refusal> {
-        let mut drafts = vec![Draft::default()];
-        let separators = splits.then(|| scope.separators());
+    ) -> Result<Vec<WordReading>, Refusal> {
+        let mut expansions = vec![Expansion::default()];
+        let separators = splits.then(|| environment.separators());
         let mut rest = word.iter().enumerate();
-        while let Some((at, piece)) = rest.next() {
-            self.spend(drafts.len() / 8)?;
-            match piece {
-                Piece::Bare('[') if splits && class_length(&word[at..]).is_some() => {
+        while let Some((at, part)) = rest.next() {
+            self.spend(expansions.len() / 8)?;
+            match part {
+                WordPart::Bare('[') if splits && class_length(&word[at..]).is_some() => {
                     let length = class_length(&word[at..]).unwrap_or(1);
                     rest.nth(length - 2);
-                    letter_to_all(&mut drafts, ONE);
+                    letter_to_all(&mut expansions, ONE);
                 }
-                Piece::Bare('{') if splits && range_length(&word[at..]).is_some() => {
+                WordPart::Bare('{') if splits && range_length(&word[at..]).is_some() => {
                     let length = range_length(&word[at..]).unwrap_or(1);
                     rest.nth(length - 2);
                     // `{a..z}` is one letter.
                     let is_letter =
-                        matches!(word[at + 1], Piece::Bare(one) if one.is_ascii_alphabetic());
-                    letter_to_all(&mut drafts, if is_letter { ONE } else { SOMETHING });
+                        matches!(word[at + 1], WordPart::Bare(one) if one.is_ascii_alphabetic());
+                    letter_to_all(&mut expansions, if is_letter { ONE } else { SOMETHING });
                 }
-                Piece::Bare(letter) => {
+                WordPart::Bare(letter) => {
                     let letter = match letter {
                         '*' if splits => MANY,
                         '?' if splits => ONE,
                         other => *other,
                     };
-                    letter_to_all(&mut drafts, letter);
+                    letter_to_all(&mut expansions, letter);
                 }
-                Piece::Quoted(letter) => letter_to_all(&mut drafts, *letter),
-                Piece::Nothing => each(&mut drafts, |draft| draft.fixed = true),
-                Piece::Tilde(user) => {
-                    let home = home(user, scope);
-                    each(&mut drafts, |draft| draft.push(&home));
+                WordPart::Quoted(letter) => letter_to_all(&mut expansions, *letter),
+                WordPart::Empty => each(&mut expansions, |expansion| expansion.fixed = true),
+                WordPart::Tilde(user) => {
+                    let home = home(user, environment);
+                    each(&mut expansions, |expansion| expansion.push(&home));
                 }
-                Piece::Number(word) => {
+                WordPart::Arithmetic(word) => {
                     let known = self.allow.is_empty();
                     let number = if known {
-                        self.number(word, scope)?
+                        self.number(word, environment)?
                     } else {
                         None
                     };
                     let text = number.map_or(SOMETHING.into(), |number| number.to_string());
-                    each(&mut drafts, |draft| draft.push(&text));
+                    each(&mut expansions, |expansion| expansion.push(&text));
                 }
-                Piece::Pattern(_) => {
-                    letter_to_all(&mut drafts, MANY);
+                WordPart::ExtendedGlob(_) => {
+                    letter_to_all(&mut expansions, MANY);
                 }
-                Piece::Process(list) => {
-                    let printed = self.printed(list, scope)?;
-                    each(&mut drafts, |draft| {
-                        draft.push(&format!("/dev/fd/{SOMETHING}"));
-                        draft.printed.clone_from(&printed);
+                WordPart::ProcessSubstitution(list) => {
+                    let printed = self.printed(list, environment)?;
+                    each(&mut expansions, |expansion| {
+                        expansion.push(&format!("/dev/fd/{SOMETHING}"));
+                        expansion.printed.clone_from(&printed);
                     });
                 }
-                Piece::Output(list, quoted) => {
-                    let value = self.printed(list, scope)?.unwrap_or(UNKNOWN.into());
+                WordPart::Substitution(list, quoted) => {
+                    let value = self.printed(list, environment)?.unwrap_or(UNKNOWN.into());
                     let value = value.trim_end_matches('\n');
                     let separators = separators.as_deref().filter(|_| !quoted);
-                    each(&mut drafts, |draft| draft.add(value, separators));
+                    each(&mut expansions, |expansion| {
+                        expansion.add(value, separators)
+                    });
                 }
-                Piece::Array(words) => {
-                    let value = self.flat(words, scope)?;
-                    let value = super::text::joined(&value);
-                    each(&mut drafts, |draft| draft.push(&value));
+                WordPart::Array(words) => {
+                    let value = self.flat(words, environment)?;
+                    let value = crate::shell::argument::joined(&value);
+                    each(&mut expansions, |expansion| expansion.push(&value));
                 }
-                Piece::Variable(variable) => {
-                    let mut alternatives = self.alternatives(variable, scope)?;
+                WordPart::Variable(variable) => {
+                    let mut alternatives = self.alternatives(variable, environment)?;
                     if !splits {
                         for words in &mut alternatives {
-                            *words = vec![Argument::of(super::text::joined(words))];
+                            *words = vec![Argument::of(crate::shell::argument::joined(words))];
                         }
                     }
                     let separators = separators.as_deref().filter(|_| !variable.quoted);
-                    drafts = spread(drafts, &alternatives, separators);
+                    expansions = spread(expansions, &alternatives, separators);
                 }
             }
         }
-        each(&mut drafts, Draft::cut);
-        Ok(drafts.into_iter().map(|draft| draft.done).collect())
+        each(&mut expansions, Expansion::cut);
+        Ok(expansions
+            .into_iter()
+            .map(|expansion| expansion.done)
+            .collect())
     }
 
     /// The arguments of several words, whichever reading they come from.
-    pub(super) fn flat(&mut self, words: &[Word], scope: &Scope) -> Result<Reading, Refusal> {
-        let mut all = Reading::new();
+    pub(super) fn flat(
+        &mut self,
+        words: &[Word],
+        environment: &Environment,
+    ) -> Result<WordReading, Refusal> {
+        let mut all = WordReading::new();
         for word in words {
-            all.extend(self.readings(word, scope, true)?.into_iter().flatten());
+            all.extend(
+                self.readings(word, environment, true)?
+                    .into_iter()
+                    .flatten(),
+            );
         }
         self.spend(all.len())?;
         Ok(all)
     }
 }
 
-fn home(user: &str, scope: &Scope) -> String {
+fn home(user: &str, environment: &Environment) -> String {
     match user {
-        "" => scope.values("HOME").swap_remove(0),
+        "" => environment.values("HOME").swap_remove(0),
         "root" => "/root".into(),
-        "+" => scope.values("PWD").swap_remove(0),
-        "-" => scope.values("OLDPWD").swap_remove(0),
+        "+" => environment.values("PWD").swap_remove(0),
+        "-" => environment.values("OLDPWD").swap_remove(0),
         user => path::normal(&format!("/home/{user}")),
     }
 }

@@ -1,6 +1,6 @@
 //! `find`: where it starts, what it leaves out, and what it does.
 
-use super::text::{Argument, MANY, SOMETHING};
+use crate::shell::argument::{Argument, MANY, SOMETHING};
 
 /// Tests that leave files out. One for types leaves out too little to count.
 const TESTS: &[&str] = &[
@@ -130,7 +130,7 @@ pub(super) fn fill(words: &[Argument], files: &[Argument], mark: &str) -> Vec<Ar
             let more = (files.len() > MOST).then(|| Argument::of(SOMETHING));
             for file in files.iter().take(MOST).chain(&more) {
                 filled.push(Argument {
-                    text: super::text::bounded(word.text.replace(mark, &file.text)),
+                    text: crate::shell::argument::bounded(word.text.replace(mark, &file.text)),
                     ..file.clone()
                 });
             }

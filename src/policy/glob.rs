@@ -1,10 +1,10 @@
 //! Patterns for texts that are themselves not fully known.
 
-use super::text::{HOME, MANY, ONE, SOMETHING};
+use crate::shell::argument::{HOME, MANY, ONE, SOMETHING};
 
 /// One character's place in a pattern.
 #[derive(Clone, Debug, PartialEq)]
-enum Token {
+enum GlobToken {
     Is(char),
     /// `?`.
     One,
@@ -18,23 +18,23 @@ enum Token {
 
 /// A pattern.
 #[derive(Clone, Debug)]
-pub(super) struct Glob(Vec<Token>);
+pub(super) struct Glob(Vec<GlobToken>);
 
 /// A character of a pattern, and whether it stands for itself alone.
-pub(super) type Letter = (char, bool);
+pub(super) type RuleChar = (char, bool);
 
 impl Glob {
-    pub(super) fn new(letters: &[Letter]) -> Self {
+    pub(super) fn new(letters: &[RuleChar]) -> Self {
         let mut tokens = Vec::new();
         let mut at = 0;
         while let Some(&(letter, literal)) = letters.get(at) {
             at += 1;
             tokens.push(match letter {
-                '?' if !literal => Token::One,
+                '?' if !literal => GlobToken::One,
                 '*' if !literal => {
-                    let mut token = Token::Many;
+                    let mut token = GlobToken::Many;
                     while letters.get(at) == Some(&('*', false)) {
-                        token = Token::All;
+                        token = GlobToken::All;
                         at += 1;
                     }
                     token
@@ -44,9 +44,9 @@ impl Glob {
                         at += length;
                         token
                     }
-                    None => Token::Is('['),
+                    None => GlobToken::Is('['),
                 },
-                other => Token::Is(other),
+                other => GlobToken::Is(other),
             });
         }
         Self(tokens)
@@ -54,11 +54,11 @@ impl Glob {
 
     /// Whether it stands for several texts.
     pub(super) fn is_open(&self) -> bool {
-        !self.0.iter().all(|token| matches!(token, Token::Is(_)))
+        !self.0.iter().all(|token| matches!(token, GlobToken::Is(_)))
     }
 
     pub(super) fn starts_open(&self) -> bool {
-        !matches!(self.0.first(), Some(Token::Is(_)))
+        !matches!(self.0.first(), Some(GlobToken::Is(_)))
     }
 
     /// Whether some reading of the text matches.
@@ -85,7 +85,7 @@ impl Glob {
             self.skip_empty(&mut places);
             let mut next = vec![false; places.len()];
             for (place, token) in self.0.iter().enumerate() {
-                let hides = is_first && letter == ONE && *token == Token::Is('.');
+                let hides = is_first && letter == ONE && *token == GlobToken::Is('.');
                 if places[place] && !hides {
                     let (stays, moves) = token.takes(letter, every);
                     next[place] |= stays;
@@ -96,7 +96,7 @@ impl Glob {
                 // It may be empty, or take what any number of tokens would.
                 let mut within = vec![false; places.len()];
                 for (place, token) in self.0.iter().enumerate() {
-                    let hides = is_first && *token == Token::Is('.');
+                    let hides = is_first && *token == GlobToken::Is('.');
                     let comes = within[place] || places[place] && !hides;
                     within[place + 1] |= comes && token.takes(ONE, false).1;
                 }
@@ -117,9 +117,9 @@ impl Glob {
     fn may_begin(&self, text: &str) -> bool {
         for (token, letter) in self.0.iter().zip(text.chars()) {
             match token {
-                Token::Is(_) if matches!(letter, ONE | MANY | SOMETHING) => return true,
-                Token::Is(own) if *own != letter => return false,
-                Token::Is(_) => {}
+                GlobToken::Is(_) if matches!(letter, ONE | MANY | SOMETHING) => return true,
+                GlobToken::Is(own) if *own != letter => return false,
+                GlobToken::Is(_) => {}
                 _ => return true,
             }
         }
@@ -128,14 +128,14 @@ impl Glob {
 
     fn skip_empty(&self, places: &mut [bool]) {
         for (place, token) in self.0.iter().enumerate() {
-            if matches!(token, Token::Many | Token::All) {
+            if matches!(token, GlobToken::Many | GlobToken::All) {
                 places[place + 1] |= places[place];
             }
         }
     }
 }
 
-impl Token {
+impl GlobToken {
     /// Whether the character is taken and the token still there, and whether it is taken and the token done.
     fn takes(&self, letter: char, every: bool) -> (bool, bool) {
         match (self, letter) {
@@ -157,7 +157,7 @@ impl Token {
 }
 
 /// The class that begins after a `[`, and how long it is.
-fn class(letters: &[Letter]) -> Option<(Token, usize)> {
+fn class(letters: &[RuleChar]) -> Option<(GlobToken, usize)> {
     let inverted = matches!(letters.first(), Some(('!' | '^', _)));
     let start = usize::from(inverted);
     let length = letters
@@ -177,7 +177,7 @@ fn class(letters: &[Letter]) -> Option<(Token, usize)> {
             at += 1;
         }
     }
-    Some((Token::Class(ranges, inverted), end + 1))
+    Some((GlobToken::Class(ranges, inverted), end + 1))
 }
 
 #[cfg(test)]

@@ -3,27 +3,28 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::call::{Call, Called};
-use super::parse::{Fault, parse};
+use super::call::{Invocation, ProgramNames};
+use super::environment::Environment;
 use super::pattern::Pattern;
-use super::scope::Scope;
-use super::text::{Argument, SOMETHING, UNKNOWN, is_name};
-use super::{MAX_DEPTH, MAX_STEPS, MAX_TEXT, MAX_WORD, Refusal, crude, default};
+use super::{MAX_STEPS, MAX_WORD, Refusal, default, text_fallback};
+use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, is_name};
+use crate::shell::parse::{ParseError, parse};
+use crate::shell::{MAX_DEPTH, MAX_TEXT};
 
 /// Where a command stands.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct CommandContext {
     pub(super) depth: usize,
     /// Whether an allow rule covers it already.
     pub(super) free: bool,
     /// Whether it is run on everything below what it is given.
     pub(super) recursive: bool,
-    pub(super) input: Input,
+    pub(super) input: CommandInput,
 }
 
 /// What a command reads, where that is known.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Input {
+pub(super) struct CommandInput {
     pub(super) text: Option<Rc<str>>,
     /// Where the files lie of which it is the list.
     pub(super) found: Option<Rc<[Argument]>>,
@@ -32,7 +33,7 @@ pub(super) struct Input {
     pub(super) is_pipe: bool,
 }
 
-impl Place {
+impl CommandContext {
     /// The place of what is run in this one.
     pub(super) fn inner(&self) -> Self {
         Self {
@@ -44,7 +45,7 @@ impl Place {
     /// The same with nothing to read.
     pub(super) fn silent(&self) -> Self {
         Self {
-            input: Input::default(),
+            input: CommandInput::default(),
             ..self.clone()
         }
     }
@@ -79,46 +80,46 @@ impl<'p> Judge<'p> {
                 "it holds a NUL, where every shell reads something else",
             ));
         }
-        let place = Place {
-            input: Input {
+        let context = CommandContext {
+            input: CommandInput {
                 text: input.map(Into::into),
-                ..Input::default()
+                ..CommandInput::default()
             },
-            ..Place::default()
+            ..CommandContext::default()
         };
-        self.script(text, &mut Scope::default(), &place)
+        self.script(text, &mut Environment::default(), &context)
     }
 
     /// Judges a text that a shell is given.
     pub(super) fn script(
         &mut self,
         text: &str,
-        scope: &mut Scope,
-        place: &Place,
+        environment: &mut Environment,
+        context: &CommandContext,
     ) -> Result<(), Refusal> {
         self.spend(1 + text.len() / 64)?;
         let has_endless_word = || text.split_whitespace().any(|word| word.len() > MAX_WORD);
         if text.len() > MAX_TEXT || has_endless_word() {
             return Err(Refusal::beyond("it is too long to judge"));
         }
-        match parse(text, place.depth) {
-            Ok(list) => self.list(&list, scope, place),
-            Err(Fault::Beyond) => Err(Refusal::beyond("it is nested too deep to judge")),
-            Err(Fault::Syntax) => {
-                for words in crude::pieces(text) {
-                    let call = Call {
-                        part: super::text::joined(&words).into(),
+        match parse(text, context.depth) {
+            Ok(list) => self.list(&list, environment, context),
+            Err(ParseError::TooComplex) => Err(Refusal::beyond("it is nested too deep to judge")),
+            Err(ParseError::Syntax) => {
+                for words in text_fallback::commands(text) {
+                    let call = Invocation {
+                        part: crate::shell::argument::joined(&words).into(),
                         words,
-                        ..Call::default()
+                        ..Invocation::default()
                     };
                     // What it allows is decided below, for the whole.
-                    let place = Place {
+                    let context = CommandContext {
                         free: true,
-                        ..place.inner()
+                        ..context.inner()
                     };
-                    self.call(call, &mut Scope::default(), &place)?;
+                    self.call(call, &mut Environment::default(), &context)?;
                 }
-                if self.allow.is_empty() || place.free {
+                if self.allow.is_empty() || context.free {
                     return Ok(());
                 }
                 Err(Refusal {
@@ -140,23 +141,23 @@ impl<'p> Judge<'p> {
         Ok(())
     }
 
-    pub(super) fn check_depth(place: &Place) -> Result<(), Refusal> {
-        if place.depth > MAX_DEPTH {
+    pub(super) fn check_depth(context: &CommandContext) -> Result<(), Refusal> {
+        if context.depth > MAX_DEPTH {
             return Err(Refusal::beyond("it is nested too deep to judge"));
         }
         Ok(())
     }
 
     /// Whether a block rule holds for the call.
-    pub(super) fn blocked(&mut self, call: &Call) -> Result<(), Refusal> {
+    pub(super) fn blocked(&mut self, call: &Invocation) -> Result<(), Refusal> {
         let length: usize = call.words.iter().map(|word| 16 + word.text.len()).sum();
         let places = (1 + call.directories.len()) * (1 + call.mounts.len());
         self.spend(1 + length / 256 + call.words.len() * (places - 1) / 4)?;
-        let called = Called::of(call);
+        let names = ProgramNames::of(call);
         let (asks, tries) = (call.is_question(), call.is_trial());
         let spared = |rule: &Pattern| (asks || tries && rule.is_complete()) && !rule.is_about_any();
         let mut rules = self.block.iter().filter(|rule| !spared(rule));
-        let Some(rule) = rules.find(|rule| rule.blocks(call, &called)) else {
+        let Some(rule) = rules.find(|rule| rule.blocks(call, &names)) else {
             return Ok(());
         };
         Err(Refusal {
@@ -169,12 +170,12 @@ impl<'p> Judge<'p> {
 }
 
 /// What would pass in place of a call that the rule forbids.
-fn hint(rule: &Pattern, call: &Call) -> String {
+fn hint(rule: &Pattern, call: &Invocation) -> String {
     let full = |argument: &Argument| Argument {
         text: argument.text.replace(UNKNOWN, &SOMETHING.to_string()),
         ..argument.clone()
     };
-    let set = Call {
+    let set = Invocation {
         words: call.words.iter().map(full).collect(),
         outputs: call.outputs.iter().map(full).collect(),
         writes: call.writes.iter().map(full).collect(),
@@ -185,7 +186,7 @@ fn hint(rule: &Pattern, call: &Call) -> String {
             .collect(),
         ..call.clone()
     };
-    if rule.blocks(&set, &Called::of(&set)) {
+    if rule.blocks(&set, &ProgramNames::of(&set)) {
         return default::hint(rule.text()).to_owned();
     }
     let name = variable(&call.part).unwrap_or("NAME");

@@ -40,54 +40,44 @@
 
 mod builtin;
 mod call;
-mod change;
 mod choice;
-mod clause;
-mod crude;
 mod default;
-mod draft;
+mod dry_run;
+mod environment;
 mod expand;
+mod expansion;
 mod find;
 mod glob;
-mod input;
 mod judge;
-mod letters;
+mod modifier;
 mod number;
-mod options;
 mod output;
-mod parse;
 mod path;
 mod pattern;
 mod permit;
 mod printing;
-mod reading;
+mod read_builtins;
 mod redirect;
+mod redundant;
+mod rule_text;
+mod rule_word;
 mod runner;
-mod scope;
 mod script;
-mod simple;
-mod syntax;
-mod text;
-mod trial;
-mod usual;
+mod simple_command;
+mod terminal_input;
+mod text_fallback;
+mod upload;
 mod utility;
 mod value;
 mod walk;
 mod wrapper;
-mod write;
 mod writes;
 
 pub use default::DEFAULT_BLOCKLIST;
 pub use pattern::Pattern;
 
-/// Bytes of a text that is judged.
-const MAX_TEXT: usize = 1024 * 1024;
 /// Bytes of it without a space.
 const MAX_WORD: usize = 256 * 1024;
-/// Commands within commands.
-const MAX_DEPTH: usize = 48;
-/// Bytes of a variable's value that are kept.
-const MAX_VALUE: usize = 4096;
 /// Steps that judging one text may take.
 const MAX_STEPS: usize = 50_000;
 

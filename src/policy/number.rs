@@ -5,7 +5,7 @@ const DEEPEST: usize = 32;
 
 /// The value of an expression; `value` says what a name stands for. `None` if it is not known.
 pub(super) fn evaluate(text: &str, value: &dyn Fn(&str) -> Option<i64>) -> Option<i64> {
-    let mut reader = Reader {
+    let mut reader = ArithmeticReader {
         rest: text.trim(),
         value,
         depth: 0,
@@ -29,7 +29,7 @@ pub(super) fn assigned(text: &str) -> Option<(&str, String)> {
     let plain = name.trim_end_matches(['+', '-', '*', '/', '%']);
     let operator = &name[plain.len()..];
     let plain = plain.trim();
-    if !super::text::is_name(plain) || expression.starts_with('=') {
+    if !crate::shell::argument::is_name(plain) || expression.starts_with('=') {
         return None;
     }
     Some(match operator {
@@ -38,13 +38,13 @@ pub(super) fn assigned(text: &str) -> Option<(&str, String)> {
     })
 }
 
-struct Reader<'a> {
+struct ArithmeticReader<'a> {
     rest: &'a str,
     value: &'a dyn Fn(&str) -> Option<i64>,
     depth: usize,
 }
 
-impl Reader<'_> {
+impl ArithmeticReader<'_> {
     fn take(&mut self, signs: &[char]) -> Option<char> {
         let next = self.rest.chars().next().filter(|one| signs.contains(one))?;
         self.rest = self.rest[next.len_utf8()..].trim_start();

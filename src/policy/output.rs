@@ -1,16 +1,17 @@
 //! What commands print, where the text itself says it.
 
 use super::Refusal;
-use super::call::Call;
+use super::call::Invocation;
+use super::environment::Environment;
 use super::find::Find;
-use super::judge::{Input, Judge};
-use super::parse::parse;
+use super::judge::{CommandInput, Judge};
 use super::printing::{echo, format};
-use super::scope::Scope;
-use super::syntax::{Command, Flow, Kind, List, Redirect};
-use super::text::{Argument, MANY, SOMETHING};
 use super::utility::{self, basename, directory, listed, one_known, passed, resolved};
-use super::wrapper::{self, What, stripped};
+use super::wrapper::{self, InnerText};
+use crate::shell::argument::{Argument, MANY, SOMETHING};
+use crate::shell::parse::parse;
+use crate::shell::syntax::{CommandKind, CommandList, Join, Redirect, RedirectKind, ShellCommand};
+use crate::shell::wrapper::stripped;
 
 /// Programs that print something unless they fail.
 const NEVER_EMPTY: &[&str] = &[
@@ -26,125 +27,132 @@ impl Judge<'_> {
     /// What a list prints, where that is known.
     pub(super) fn printed(
         &mut self,
-        list: &List,
-        scope: &Scope,
+        list: &CommandList,
+        environment: &Environment,
     ) -> Result<Option<String>, Refusal> {
-        self.printed_from(list, &mut scope.clone(), &Input::default())
+        self.printed_from(list, &mut environment.clone(), &CommandInput::default())
     }
 
     fn printed_from(
         &mut self,
-        list: &List,
-        scope: &mut Scope,
-        input: &Input,
+        list: &CommandList,
+        environment: &mut Environment,
+        input: &CommandInput,
     ) -> Result<Option<String>, Refusal> {
         if self.printing >= DEEPEST {
             return Ok(None);
         }
         self.printing += 1;
-        let printed = self.all_printed(list, scope, input);
+        let printed = self.all_printed(list, environment, input);
         self.printing -= 1;
         printed
     }
 
     fn all_printed(
         &mut self,
-        list: &List,
-        scope: &mut Scope,
-        input: &Input,
+        list: &CommandList,
+        environment: &mut Environment,
+        input: &CommandInput,
     ) -> Result<Option<String>, Refusal> {
         if list.len() > 1 && !self.allow.is_empty() {
             // What is only likely is enough to refuse a command, not to let one through.
             return Ok(None);
         }
         let mut text = String::new();
-        for item in list {
+        for pipeline in list {
             self.spend(1)?;
             let mut read = input.clone();
             let mut printed = None;
-            for command in &item.commands {
-                printed = self.output(command, scope, &read)?;
-                read = Input {
+            for command in &pipeline.commands {
+                printed = self.output(command, environment, &read)?;
+                read = CommandInput {
                     text: printed.as_deref().map(Into::into),
-                    ..Input::default()
+                    ..CommandInput::default()
                 };
             }
             let Some(printed) = printed else {
                 return Ok(None);
             };
             // Of two ways to print something, the first is taken.
-            if !item.otherwise || text.is_empty() {
+            if pipeline.join != Join::Or || text.is_empty() {
                 text.push_str(&printed);
             }
-            if text.len() > super::MAX_VALUE {
+            if text.len() > crate::shell::MAX_VALUE {
                 return Ok(None);
             }
-            if let ([command], false) = (&item.commands[..], item.background) {
-                self.follow(command, scope)?;
+            if let ([command], false) = (&pipeline.commands[..], pipeline.background) {
+                self.follow(command, environment)?;
             }
         }
         Ok(Some(text))
     }
 
     /// Notes what a command changes for those after it.
-    fn follow(&mut self, command: &Command, scope: &mut Scope) -> Result<(), Refusal> {
-        let Kind::Simple { assignments, words } = &command.kind else {
+    fn follow(
+        &mut self,
+        command: &ShellCommand,
+        environment: &mut Environment,
+    ) -> Result<(), Refusal> {
+        let CommandKind::Simple { assignments, words } = &command.kind else {
             return Ok(());
         };
         if words.is_empty() {
             for assignment in assignments {
-                self.assign_one(assignment, scope)?;
+                self.assign_one(assignment, environment)?;
             }
             return Ok(());
         }
-        let call = Call {
-            words: self.flat(words, scope)?,
-            ..Call::default()
+        let call = Invocation {
+            words: self.flat(words, environment)?,
+            ..Invocation::default()
         };
-        self.note(&call.name(), &call, scope, &Input::default())
+        self.note(&call.name(), &call, environment, &CommandInput::default())
     }
 
     /// What the command prints; `None` if that is not known.
     pub(super) fn output(
         &mut self,
-        command: &Command,
-        scope: &Scope,
-        input: &Input,
+        command: &ShellCommand,
+        environment: &Environment,
+        input: &CommandInput,
     ) -> Result<Option<String>, Refusal> {
         self.spend(1)?;
-        let read = self.read_from(&command.redirects, scope)?;
-        self.output_reading(command, scope, read.as_ref().unwrap_or(input))
+        let read = self.read_from(&command.redirects, environment)?;
+        self.output_reading(command, environment, read.as_ref().unwrap_or(input))
     }
 
     /// What the command prints that reads this.
     pub(super) fn output_reading(
         &mut self,
-        command: &Command,
-        scope: &Scope,
-        input: &Input,
+        command: &ShellCommand,
+        environment: &Environment,
+        input: &CommandInput,
     ) -> Result<Option<String>, Refusal> {
-        let goes_elsewhere = |one: &Redirect| matches!(one.flow, Flow::Output | Flow::Duplicate);
+        let goes_elsewhere =
+            |one: &Redirect| matches!(one.kind, RedirectKind::Output | RedirectKind::Duplicate);
         if !self.allow.is_empty() && command.redirects.iter().any(goes_elsewhere) {
             return Ok(None);
         }
         match &command.kind {
             // `$(<file)` is what stands in the file.
-            Kind::Simple { words, .. } if words.is_empty() => {
+            CommandKind::Simple { words, .. } if words.is_empty() => {
                 let is_plain = command.redirects.is_empty();
                 Ok(is_plain.then(String::new))
             }
-            Kind::Simple { words, .. } => {
-                let mut words = self.flat(words, scope)?;
+            CommandKind::Simple { words, .. } => {
+                let mut words = self.flat(words, environment)?;
                 for word in &mut words {
-                    self.recall(word, scope);
+                    self.recall(word, environment);
                 }
-                self.output_of(&words, scope, input)
+                self.output_of(&words, environment, input)
             }
             // Where what follows is not known to be the same, nothing new is believed.
-            Kind::Group(list) | Kind::Subshell(list) if self.allow.is_empty() => {
-                self.printed_from(list, &mut scope.clone(), input)
+            CommandKind::Group(list) | CommandKind::Subshell(list) if self.allow.is_empty() => {
+                self.printed_from(list, &mut environment.clone(), input)
             }
-            Kind::Test(_) | Kind::Number(_) | Kind::Function(..) => Ok(Some(String::new())),
+            CommandKind::Test(_) | CommandKind::Arithmetic(_) | CommandKind::Function(..) => {
+                Ok(Some(String::new()))
+            }
             _ => Ok(None),
         }
     }
@@ -153,23 +161,23 @@ impl Judge<'_> {
     fn read_from(
         &mut self,
         redirects: &[Redirect],
-        scope: &Scope,
-    ) -> Result<Option<Input>, Refusal> {
+        environment: &Environment,
+    ) -> Result<Option<CommandInput>, Refusal> {
         let mut input = None;
         for redirect in redirects {
-            let word = match redirect.flow {
-                Flow::Document => redirect.body.get(),
-                Flow::Text => Some(&redirect.word),
-                Flow::Input => None,
+            let word = match redirect.kind {
+                RedirectKind::HereDocument => redirect.body.get(),
+                RedirectKind::HereString => Some(&redirect.word),
+                RedirectKind::Input => None,
                 _ => continue,
             };
             let text = match word {
-                Some(word) => Some(self.lines(word, scope)?.into()),
+                Some(word) => Some(self.lines(word, environment)?.into()),
                 None => None,
             };
-            input = Some(Input {
+            input = Some(CommandInput {
                 text,
-                ..Input::default()
+                ..CommandInput::default()
             });
         }
         Ok(input)
@@ -178,18 +186,18 @@ impl Judge<'_> {
     fn output_of(
         &mut self,
         words: &[Argument],
-        scope: &Scope,
-        input: &Input,
+        environment: &Environment,
+        input: &CommandInput,
     ) -> Result<Option<String>, Refusal> {
         let Some((program, arguments)) = words.split_first() else {
             return Ok(None);
         };
         let name = program.text.rsplit('/').next().unwrap_or_default();
-        if let Some(body) = scope.function(&program.text) {
+        if let Some(body) = environment.function(&program.text) {
             if !self.allow.is_empty() || self.printing >= DEEPEST {
                 return Ok(None);
             }
-            let mut inner = scope.clone();
+            let mut inner = environment.clone();
             inner.set_positional(Some(arguments));
             self.printing += 1;
             let printed = self.output(&body, &inner, input);
@@ -202,7 +210,7 @@ impl Judge<'_> {
             "printf" => Some(format(arguments)),
             "which" if !arguments.is_empty() => last(),
             "command" | "type" if arguments.len() > 1 && arguments[0].is_option() => last(),
-            "pwd" => match &scope.directories[..] {
+            "pwd" => match &environment.directories[..] {
                 [directory] => Some(directory.clone()),
                 _ => Some(SOMETHING.into()),
             },
@@ -234,7 +242,7 @@ impl Judge<'_> {
                     .iter()
                     .map(|one| one.text.replace(MANY, "*"))
                     .collect();
-                let sum = super::value::evaluate(&sum.join(" "), scope);
+                let sum = super::value::evaluate(&sum.join(" "), environment);
                 Some(sum.map_or(SOMETHING.into(), |sum| sum.to_string()))
             }
             "seq" => Some(utility::counted(arguments)),
@@ -246,15 +254,15 @@ impl Judge<'_> {
             }
             "dirname" => Some(one_known(arguments, |one| directory(&one.text))),
             "basename" => Some(basename(arguments)),
-            "realpath" => Some(one_known(arguments, |one| resolved(&one.text, scope))),
+            "realpath" => Some(one_known(arguments, |one| resolved(&one.text, environment))),
             "readlink" if arguments.len() > 1 => {
-                Some(one_known(arguments, |one| resolved(&one.text, scope)))
+                Some(one_known(arguments, |one| resolved(&one.text, environment)))
             }
             "printenv" if arguments.len() == 1 => {
-                Some(scope.values(&arguments[0].text).swap_remove(0))
+                Some(environment.values(&arguments[0].text).swap_remove(0))
             }
             name if NEVER_EMPTY.contains(&name) => Some(SOMETHING.into()),
-            _ => return self.output_within(name, words, scope, input),
+            _ => return self.output_within(name, words, environment, input),
         })
     }
 
@@ -263,39 +271,39 @@ impl Judge<'_> {
         &mut self,
         name: &str,
         words: &[Argument],
-        scope: &Scope,
-        input: &Input,
+        environment: &Environment,
+        input: &CommandInput,
     ) -> Result<Option<String>, Refusal> {
         if self.printing >= DEEPEST {
             return Ok(None);
         }
-        let call = Call {
+        let call = Invocation {
             words: words.to_vec(),
-            ..Call::default()
+            ..Invocation::default()
         };
         let mut inner = wrapper::unwrap(name, &call, input).inner;
         let (Some(one), true) = (inner.pop(), inner.is_empty()) else {
             return Ok(None);
         };
-        let mut scope = scope.clone();
+        let mut environment = environment.clone();
         if let Some(directory) = &one.directory {
-            scope.enter(Some(directory));
+            environment.enter(Some(directory));
         }
         match one.what {
-            What::Words(words) => {
+            InnerText::Words(words) => {
                 self.printing += 1;
-                let printed = self.output_of(&words, &scope, input);
+                let printed = self.output_of(&words, &environment, input);
                 self.printing -= 1;
                 printed
             }
-            What::Script { text, arguments } => {
+            InnerText::Script { text, arguments } => {
                 self.spend(1 + text.len() / 64)?;
                 if let Some((zero, arguments)) = arguments {
-                    scope.set("0", vec![zero.unwrap_or(SOMETHING.into())]);
-                    scope.set_positional(Some(&arguments));
+                    environment.set("0", vec![zero.unwrap_or(SOMETHING.into())]);
+                    environment.set_positional(Some(&arguments));
                 }
-                match parse(&text, super::MAX_DEPTH / 2) {
-                    Ok(list) => self.printed_from(&list, &mut scope, input),
+                match parse(&text, crate::shell::MAX_DEPTH / 2) {
+                    Ok(list) => self.printed_from(&list, &mut environment, input),
                     Err(_) => Ok(None),
                 }
             }
@@ -305,14 +313,14 @@ impl Judge<'_> {
     /// Where everything lies that the command lists, if it leaves nothing out.
     pub(super) fn found(
         &mut self,
-        command: &Command,
-        scope: &Scope,
-        input: &Input,
+        command: &ShellCommand,
+        environment: &Environment,
+        input: &CommandInput,
     ) -> Result<Option<Vec<Argument>>, Refusal> {
-        let Kind::Simple { words, .. } = &command.kind else {
+        let CommandKind::Simple { words, .. } = &command.kind else {
             return Ok(None);
         };
-        let words = self.flat(words, scope)?;
+        let words = self.flat(words, environment)?;
         Ok(match stripped(&words).split_first() {
             Some((first, arguments)) if first.text == "find" => {
                 let find = Find::of(arguments);
@@ -328,14 +336,14 @@ impl Judge<'_> {
     /// The program whose own listing the command prints, at most with lines left out.
     pub(super) fn listing(
         &mut self,
-        command: &Command,
-        scope: &Scope,
-        input: &Input,
+        command: &ShellCommand,
+        environment: &Environment,
+        input: &CommandInput,
     ) -> Result<Option<&'static str>, Refusal> {
-        let Kind::Simple { words, .. } = &command.kind else {
+        let CommandKind::Simple { words, .. } = &command.kind else {
             return Ok(None);
         };
-        let words = self.flat(words, scope)?;
+        let words = self.flat(words, environment)?;
         let Some((first, arguments)) = stripped(&words).split_first() else {
             return Ok(None);
         };

@@ -1,7 +1,7 @@
 //! Paths as they are once `.`, `..` and the working directory are resolved.
 
-use super::scope::Mount;
-use super::text::{HOME, MANY, ONE, emptied, is_unknown};
+use super::environment::Mount;
+use crate::shell::argument::{HOME, MANY, ONE, emptied, is_unknown};
 
 /// The path without `//`, `.` and `..`; it may stay relative.
 pub(super) fn normal(path: &str) -> String {

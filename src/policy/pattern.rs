@@ -1,11 +1,11 @@
 //! One rule.
 
-use super::call::{Call, Called};
+use super::call::{Invocation, ProgramNames};
 use super::choice::{Choice, choices_of};
-use super::clause::{Clause, Need};
-use super::letters::{choices, split};
 use super::path;
-use super::text::Argument;
+use super::rule_text::{choices, split};
+use super::rule_word::{Requirement, RuleWord};
+use crate::shell::argument::Argument;
 
 /// The rule that stands for every function that starts itself twice.
 const BOMB: &str = ":(){ :|:& };:";
@@ -16,7 +16,7 @@ const LONGEST: usize = 4096;
 pub struct Pattern {
     text: String,
     program: Vec<Choice>,
-    clauses: Vec<Clause>,
+    words: Vec<RuleWord>,
 }
 
 impl Pattern {
@@ -28,7 +28,7 @@ impl Pattern {
         let mut rule = Self {
             text: text.trim().to_owned(),
             program: Vec::new(),
-            clauses: Vec::new(),
+            words: Vec::new(),
         };
         if rule.is_bomb() {
             return Ok(rule);
@@ -44,18 +44,18 @@ impl Pattern {
         let mut operand_before = false;
         for word in rest {
             if word[..] == [('.', false); 3] {
-                if let Some(clause) = rule.clauses.last_mut() {
-                    clause.before_operand = Some(true);
+                if let Some(word) = rule.words.last_mut() {
+                    word.before_operand = Some(true);
                 }
                 operand_before = true;
                 continue;
             }
-            let mut clause = Clause::of(word)?;
-            clause.after_operand = std::mem::take(&mut operand_before);
-            rule.clauses.push(clause);
+            let mut word = RuleWord::of(word)?;
+            word.after_operand = std::mem::take(&mut operand_before);
+            rule.words.push(word);
         }
         // What stands behind all others is the target.
-        if let Some(last) = rule.clauses.last_mut()
+        if let Some(last) = rule.words.last_mut()
             && last.after_operand
         {
             last.before_operand.get_or_insert(false);
@@ -77,9 +77,9 @@ impl Pattern {
     /// Whether it says all that a command it matches does: no lone `*` in it.
     pub(super) fn is_complete(&self) -> bool {
         !self
-            .clauses
+            .words
             .iter()
-            .any(|clause| matches!(clause.need, Need::Any))
+            .any(|word| matches!(word.requirement, Requirement::Any))
     }
 
     /// Whether the rule is about every program.
@@ -93,41 +93,41 @@ impl Pattern {
     }
 
     /// Whether the call is one that the rule forbids, in some reading.
-    pub(super) fn blocks(&self, call: &Call, called: &Called) -> bool {
-        let named = self.is_called(called);
-        (named || self.is_telling(call)) && self.clauses.iter().all(|one| one.is_met(call))
+    pub(super) fn blocks(&self, call: &Invocation, names: &ProgramNames) -> bool {
+        let named = self.is_called(names);
+        (named || self.is_telling(call)) && self.words.iter().all(|one| one.is_met(call))
     }
 
-    fn is_called(&self, called: &Called) -> bool {
+    fn is_called(&self, names: &ProgramNames) -> bool {
         self.program.iter().any(|choice| {
             if choice.has_slash {
-                choice.may_be(&called.path)
-            } else if called.is_open {
+                choice.may_be(&names.path)
+            } else if names.is_open {
                 choice.is_any()
             } else {
-                choice.may_be(&called.name)
-                    || called.plain != called.name && choice.may_be(&called.plain)
+                choice.may_be(&names.name)
+                    || names.plain != names.name && choice.may_be(&names.plain)
             }
         })
     }
 
     /// Whether an unknown program with these arguments is most likely the rule's: every operand is the rule's.
-    fn is_telling(&self, call: &Call) -> bool {
-        let options = |clause: &Clause| matches!(clause.need, Need::Letters(_));
+    fn is_telling(&self, call: &Invocation) -> bool {
+        let options = |word: &RuleWord| matches!(word.requirement, Requirement::ShortOptions(_));
         let arguments = call.arguments();
         let mut operands = (0..arguments.len()).filter(|&place| call.is_operand(place));
         call.is_unknown()
-            && self.clauses.iter().any(options)
+            && self.words.iter().any(options)
             && operands.clone().next().is_some()
             && operands.all(|place| {
-                let clauses = self.clauses.iter().filter(|clause| !options(clause));
-                let mut clauses = clauses.filter(|clause| !clause.is_negative);
-                clauses.any(|clause| clause.takes(&arguments[place], call))
+                let words = self.words.iter().filter(|word| !options(word));
+                let mut words = words.filter(|word| !word.is_negative);
+                words.any(|word| word.takes(&arguments[place], call))
             })
     }
 
     /// Whether every reading of the call is one that the rule describes from end to end.
-    pub(super) fn allows(&self, call: &Call) -> bool {
+    pub(super) fn allows(&self, call: &Invocation) -> bool {
         let is_called = if call.program().contains('/') && !call.is_trusted() {
             let slashed = || self.program.iter().filter(|choice| choice.has_slash);
             let own = path::normal(call.program());
@@ -149,34 +149,33 @@ impl Pattern {
         is_called && self.describes(call)
     }
 
-    fn describes(&self, call: &Call) -> bool {
+    fn describes(&self, call: &Invocation) -> bool {
         let outputs = |file: &Argument| {
-            let mut clauses = self.clauses.iter();
-            clauses.any(|clause| clause.permits_output(file, call))
+            let mut words = self.words.iter();
+            words.any(|word| word.permits_output(file, call))
         };
-        if !call.outputs.iter().all(outputs) || !self.negatives().all(|clause| clause.is_met(call))
-        {
+        if !call.outputs.iter().all(outputs) || !self.negatives().all(|word| word.is_met(call)) {
             return false;
         }
         let steps: Vec<_> = self
-            .clauses
+            .words
             .iter()
-            .filter(|clause| !clause.is_negative && !matches!(clause.need, Need::Output(_)))
+            .filter(|word| !word.is_negative && !matches!(word.requirement, Requirement::Output(_)))
             .collect();
         // At which clauses the arguments so far may have arrived.
         let mut places = vec![false; steps.len() + 1];
         places[0] = true;
         let skip = |places: &mut [bool]| {
-            for (place, clause) in steps.iter().enumerate() {
-                places[place + 1] |= places[place] && matches!(clause.need, Need::Any);
+            for (place, word) in steps.iter().enumerate() {
+                places[place + 1] |= places[place] && matches!(word.requirement, Requirement::Any);
             }
         };
         for argument in call.arguments().iter().chain(&call.inputs) {
             skip(&mut places);
             let mut next = vec![false; places.len()];
-            for (place, clause) in steps.iter().enumerate() {
-                let again = places[place + 1] && clause.repeats();
-                next[place + 1] = (places[place] || again) && clause.must_take(argument, call);
+            for (place, word) in steps.iter().enumerate() {
+                let again = places[place + 1] && word.repeats();
+                next[place + 1] = (places[place] || again) && word.must_take(argument, call);
             }
             places = next;
         }
@@ -184,8 +183,8 @@ impl Pattern {
         places[steps.len()]
     }
 
-    fn negatives(&self) -> impl Iterator<Item = &Clause> {
-        self.clauses.iter().filter(|clause| clause.is_negative)
+    fn negatives(&self) -> impl Iterator<Item = &RuleWord> {
+        self.words.iter().filter(|word| word.is_negative)
     }
 }
 

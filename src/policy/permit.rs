@@ -1,9 +1,9 @@
 //! What the allow rules let through.
 
 use super::Refusal;
-use super::call::Call;
-use super::judge::{Judge, Place};
-use super::text::Argument;
+use super::call::Invocation;
+use super::judge::{CommandContext, Judge};
+use crate::shell::argument::Argument;
 
 /// Variables that change only how a program writes.
 const HARMLESS_VARIABLES: &[&str] = &[
@@ -22,11 +22,11 @@ impl Judge<'_> {
     /// Whether a rule lets the call through; if so, whether it covers what the call runs, too.
     pub(super) fn permit(
         &mut self,
-        call: &Call,
+        call: &Invocation,
         is_transparent: bool,
-        place: &Place,
+        context: &CommandContext,
     ) -> Result<bool, Refusal> {
-        if self.allow.is_empty() || place.free {
+        if self.allow.is_empty() || context.free {
             return Ok(true);
         }
         let mut call = call.clone();
@@ -65,8 +65,8 @@ impl Judge<'_> {
         })
     }
 
-    fn is_allowed_unwritten(&self, call: &Call) -> bool {
-        let call = Call {
+    fn is_allowed_unwritten(&self, call: &Invocation) -> bool {
+        let call = Invocation {
             outputs: Vec::new(),
             ..call.clone()
         };
@@ -78,14 +78,14 @@ impl Judge<'_> {
         &self,
         name: &str,
         for_command: bool,
-        call: &Call,
-        place: &Place,
+        call: &Invocation,
+        context: &CommandContext,
     ) -> Result<(), Refusal> {
         let is_own = !for_command
             && name.contains(|one: char| one.is_ascii_lowercase())
             && !name.ends_with("_proxy");
         let is_harmless = HARMLESS_VARIABLES.contains(&name) || name.starts_with("LC_");
-        if self.allow.is_empty() || place.free || is_own || is_harmless {
+        if self.allow.is_empty() || context.free || is_own || is_harmless {
             return Ok(());
         }
         Err(Refusal {

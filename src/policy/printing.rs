@@ -1,7 +1,7 @@
 //! What `echo` and `printf` print.
 
-use super::MAX_VALUE;
-use super::text::{Argument, SOMETHING, bounded, joined};
+use crate::shell::MAX_VALUE;
+use crate::shell::argument::{Argument, SOMETHING, bounded, joined};
 
 /// Padding that is written out.
 const WIDEST: usize = 64;
@@ -144,8 +144,8 @@ pub(super) fn unescaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::words;
     use super::*;
+    use crate::shell::argument::words;
 
     #[test]
     fn printed_as_by_a_shell() {

@@ -1,11 +1,11 @@
 //! What stands around a simple command's words: redirections, and what is run for a word's value.
 
 use super::Refusal;
-use super::call::Call;
-use super::judge::{Input, Judge, Place};
-use super::scope::Scope;
-use super::syntax::{Flow, Part, Piece, Redirect, Word};
-use super::text::Argument;
+use super::call::Invocation;
+use super::environment::Environment;
+use super::judge::{CommandContext, CommandInput, Judge};
+use crate::shell::argument::Argument;
+use crate::shell::syntax::{Redirect, RedirectKind, Word, WordPart};
 
 type Verdict = Result<(), Refusal>;
 
@@ -14,84 +14,94 @@ impl Judge<'_> {
     pub(super) fn redirect(
         &mut self,
         redirect: &Redirect,
-        call: &mut Call,
-        scope: &Scope,
-        place: &mut Place,
+        call: &mut Invocation,
+        environment: &Environment,
+        context: &mut CommandContext,
     ) -> Verdict {
-        self.visit(&redirect.word, scope, place)?;
-        match redirect.flow {
-            Flow::Output => call.outputs.extend(self.files(&redirect.word, scope)?),
-            Flow::Input => {
-                let files = self.files(&redirect.word, scope)?;
-                place.input = Input {
+        self.visit(&redirect.word, environment, context)?;
+        match redirect.kind {
+            RedirectKind::Output => call
+                .outputs
+                .extend(self.files(&redirect.word, environment)?),
+            RedirectKind::Input => {
+                let files = self.files(&redirect.word, environment)?;
+                context.input = CommandInput {
                     text: files
                         .iter()
                         .find_map(|file| file.printed.as_deref().map(Into::into)),
-                    ..Input::default()
+                    ..CommandInput::default()
                 };
                 call.inputs.extend(files);
             }
-            Flow::Document => {
+            RedirectKind::HereDocument => {
                 if let Some(body) = redirect.body.get() {
-                    self.visit(body, scope, place)?;
-                    place.input = Input {
-                        text: Some(self.lines(body, scope)?.into()),
-                        ..Input::default()
+                    self.visit(body, environment, context)?;
+                    context.input = CommandInput {
+                        text: Some(self.lines(body, environment)?.into()),
+                        ..CommandInput::default()
                     };
                 }
             }
-            Flow::Text => {
-                place.input = Input {
-                    text: Some(self.lines(&redirect.word, scope)?.into()),
-                    ..Input::default()
+            RedirectKind::HereString => {
+                context.input = CommandInput {
+                    text: Some(self.lines(&redirect.word, environment)?.into()),
+                    ..CommandInput::default()
                 };
             }
-            Flow::Duplicate => {}
+            RedirectKind::Duplicate => {}
         }
         Ok(())
     }
 
     /// Every reading of a text, one after the other.
-    pub(super) fn lines(&mut self, word: &Word, scope: &Scope) -> Result<String, Refusal> {
-        Ok(self.texts(word, scope)?.join("\n"))
+    pub(super) fn lines(
+        &mut self,
+        word: &Word,
+        environment: &Environment,
+    ) -> Result<String, Refusal> {
+        Ok(self.texts(word, environment)?.join("\n"))
     }
 
-    fn files(&mut self, word: &Word, scope: &Scope) -> Result<Vec<Argument>, Refusal> {
+    fn files(&mut self, word: &Word, environment: &Environment) -> Result<Vec<Argument>, Refusal> {
         let mut files: Vec<_> = self
-            .readings(word, scope, true)?
+            .readings(word, environment, true)?
             .into_iter()
             .flatten()
             .collect();
         for file in &mut files {
-            self.recall(file, scope);
+            self.recall(file, environment);
         }
         Ok(files)
     }
 
-    pub(super) fn visit_all(&mut self, words: &[Word], scope: &Scope, place: &Place) -> Verdict {
+    pub(super) fn visit_all(
+        &mut self,
+        words: &[Word],
+        environment: &Environment,
+        context: &CommandContext,
+    ) -> Verdict {
         words
             .iter()
-            .try_for_each(|word| self.visit(word, scope, place))
+            .try_for_each(|word| self.visit(word, environment, context))
     }
 
     /// Judges what is run for a word's value.
-    pub(super) fn visit(&mut self, word: &[Piece], scope: &Scope, place: &Place) -> Verdict {
-        for piece in word {
-            match piece {
-                Piece::Output(list, _) | Piece::Process(list) => {
-                    self.list(list, &mut scope.clone(), &place.inner().silent())?;
+    pub(super) fn visit(
+        &mut self,
+        word: &[WordPart],
+        environment: &Environment,
+        context: &CommandContext,
+    ) -> Verdict {
+        for part in word {
+            match part {
+                WordPart::Substitution(list, _) | WordPart::ProcessSubstitution(list) => {
+                    self.list(list, &mut environment.clone(), &context.inner().silent())?;
                 }
-                Piece::Number(word) | Piece::Pattern(word) => self.visit(word, scope, place)?,
-                Piece::Array(words) => self.visit_all(words, scope, place)?,
-                Piece::Variable(variable) => {
-                    if let Part::Element(index) = &variable.part {
-                        self.visit(index, scope, place)?;
-                    }
-                    for word in variable.change.words() {
-                        self.visit(word, scope, place)?;
+                other => {
+                    for word in other.words() {
+                        self.visit(word, environment, context)?;
                     }
                 }
-                Piece::Bare(_) | Piece::Quoted(_) | Piece::Nothing | Piece::Tilde(_) => {}
             }
         }
         Ok(())

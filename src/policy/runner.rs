@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use super::Refusal;
-use super::call::Call;
-use super::judge::{Judge, Place};
-use super::scope::Scope;
-use super::syntax::Command;
-use super::text::{SOMETHING, words};
-use super::wrapper::{self, Inner, Shell, Unwrapped, What};
-use super::{script, usual, writes};
+use super::call::Invocation;
+use super::environment::Environment;
+use super::judge::{CommandContext, Judge};
+use super::wrapper::{self, InnerCommand, InnerText, Unwrapped};
+use super::{redundant, script, writes};
+use crate::shell::argument::{SOMETHING, words};
+use crate::shell::syntax::ShellCommand;
+use crate::shell::wrapper::RunsIn;
 
 /// Functions that are followed into each other.
 const MOST_ACTIVE: usize = 5;
@@ -17,118 +18,131 @@ const MOST_ACTIVE: usize = 5;
 type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
-    pub(super) fn call(&mut self, mut call: Call, scope: &mut Scope, place: &Place) -> Verdict {
-        Self::check_depth(place)?;
-        call.directories.clone_from(&scope.directories);
-        call.mounts = Rc::clone(&scope.mounts);
+    pub(super) fn call(
+        &mut self,
+        mut call: Invocation,
+        environment: &mut Environment,
+        context: &CommandContext,
+    ) -> Verdict {
+        Self::check_depth(context)?;
+        call.directories.clone_from(&environment.directories);
+        call.mounts = Rc::clone(&environment.mounts);
         self.spend(1 + call.words.len() / 4)?;
         let name = call.name();
         call.writes = writes::of(&name, &call);
-        call.reads_own = place.input.listing.is_some_and(|program| program == name);
+        call.reads_own = context.input.listing.is_some_and(|program| program == name);
         self.spend(call.writes.len() / 4)?;
-        let plain = usual::plain(&name, &call, &place.input);
+        let plain = redundant::plain(&name, &call, &context.input);
         self.blocked(plain.as_ref().unwrap_or(&call))?;
         if call.words.len() > 1 && call.words[0].loose {
             // A variable that is empty leaves the next word to be the program.
-            let place = Place {
+            let context = CommandContext {
                 free: true,
-                ..place.inner()
+                ..context.inner()
             };
             let rest = call.with(call.words[1..].to_vec());
-            self.call(rest, &mut scope.clone(), &place)?;
+            self.call(rest, &mut environment.clone(), &context)?;
         }
-        if let Some(text) = scope.clone().take_alias(&name) {
+        if let Some(text) = environment.clone().take_alias(&name) {
             let call = call.with([&words(&text), call.arguments()].concat());
-            let mut inner = scope.clone();
+            let mut inner = environment.clone();
             inner.take_alias(&name);
-            return self.call(call, &mut inner, &place.inner());
+            return self.call(call, &mut inner, &context.inner());
         }
-        let function = scope.function(call.program());
+        let function = environment.function(call.program());
         let Unwrapped {
             mut inner,
             is_transparent,
             assigned,
-        } = wrapper::unwrap(&name, &call, &place.input);
+        } = wrapper::unwrap(&name, &call, &context.input);
         inner.extend(script::run(&call));
         for (variable, _) in &assigned {
-            self.permit_assignment(variable, true, &call, place)?;
+            self.permit_assignment(variable, true, &call, context)?;
         }
-        let passes_on = inner.iter().all(|one| matches!(one.what, What::Words(_)));
+        let passes_on = inner
+            .iter()
+            .all(|one| matches!(one.what, InnerText::Words(_)));
         let starts = function.is_some() || is_transparent && !inner.is_empty();
         let is_written = function.is_some() || !passes_on;
         let is_transparent = starts && (call.outputs.is_empty() || !is_written);
-        let covers = self.permit(&call, is_transparent, place)?;
-        let place = Place {
-            free: place.free || covers,
-            ..place.inner()
+        let covers = self.permit(&call, is_transparent, context)?;
+        let context = CommandContext {
+            free: context.free || covers,
+            ..context.inner()
         };
         if let Some(body) = function {
-            return self.enter(&call, &body, scope, &place);
+            return self.enter(&call, &body, environment, &context);
         }
-        self.note(&name, &call, scope, &place.input)?;
+        self.note(&name, &call, environment, &context.input)?;
         if assigned.is_empty() {
-            return self.all_inner(inner, &call, scope, &place);
+            return self.all_inner(inner, &call, environment, &context);
         }
-        let mut own = scope.clone();
+        let mut own = environment.clone();
         for (variable, value) in assigned {
             self.set(&mut own, &variable, vec![value])?;
         }
-        self.all_inner(inner, &call, &mut own, &place)
+        self.all_inner(inner, &call, &mut own, &context)
     }
 
     fn all_inner(
         &mut self,
-        inner: Vec<Inner>,
-        call: &Call,
-        scope: &mut Scope,
-        place: &Place,
+        inner: Vec<InnerCommand>,
+        call: &Invocation,
+        environment: &mut Environment,
+        context: &CommandContext,
     ) -> Verdict {
         for one in inner {
             self.spend(1)?;
-            self.inner(one, call, scope, place)?;
+            self.inner(one, call, environment, context)?;
         }
         Ok(())
     }
 
-    fn inner(&mut self, inner: Inner, call: &Call, scope: &mut Scope, place: &Place) -> Verdict {
-        let mut place = if inner.reads {
-            place.clone()
+    fn inner(
+        &mut self,
+        inner: InnerCommand,
+        call: &Invocation,
+        environment: &mut Environment,
+        context: &CommandContext,
+    ) -> Verdict {
+        let mut context = if inner.reads {
+            context.clone()
         } else {
-            place.silent()
+            context.silent()
         };
-        place.recursive = call.recursive || inner.recursive;
-        place.free |= inner.is_implied;
+        context.recursive = call.recursive || inner.recursive;
+        context.free |= inner.is_implied;
         let mut other = match inner.shell {
-            Shell::Same => None,
-            Shell::Child => Some(scope.clone()),
-            Shell::Elsewhere => Some(Scope::default()),
+            RunsIn::Same => None,
+            RunsIn::Child => Some(environment.clone()),
+            RunsIn::Elsewhere => Some(Environment::default()),
         };
-        let scope = other.as_mut().unwrap_or(scope);
+        let environment = other.as_mut().unwrap_or(environment);
         if inner.directory.is_some() {
-            scope.enter(inner.directory.as_ref());
+            environment.enter(inner.directory.as_ref());
         }
         for mount in inner.mounts {
-            scope.mount(mount);
+            environment.mount(mount);
         }
         match inner.what {
-            What::Words(words) => {
-                let call = Call {
-                    recursive: place.recursive,
+            InnerText::Words(words) => {
+                let call = Invocation {
+                    recursive: context.recursive,
                     is_declared: false,
                     ..call.with(words)
                 };
-                self.call(call, scope, &place)
+                self.call(call, environment, &context)
             }
-            What::Script { text, arguments } => {
+            InnerText::Script { text, arguments } => {
                 if let Some((zero, arguments)) = arguments {
-                    self.set(scope, "0", vec![zero.unwrap_or(SOMETHING.into())])?;
-                    scope.set_positional(Some(&arguments));
+                    self.set(environment, "0", vec![zero.unwrap_or(SOMETHING.into())])?;
+                    environment.set_positional(Some(&arguments));
                 }
                 // A script that was read is not read again; any other leaves what there is to read.
-                if place.input.text.as_deref() == Some(&*text) {
-                    place = place.silent();
+                if context.input.text.as_deref() == Some(&*text) {
+                    context = context.silent();
                 }
-                self.script(&text, scope, &place)
+                self.script(&text, environment, &context)
             }
         }
     }
@@ -136,16 +150,16 @@ impl Judge<'_> {
     /// Follows a function, unless it is being followed already.
     fn enter(
         &mut self,
-        call: &Call,
-        body: &Rc<Command>,
-        scope: &mut Scope,
-        place: &Place,
+        call: &Invocation,
+        body: &Rc<ShellCommand>,
+        environment: &mut Environment,
+        context: &CommandContext,
     ) -> Verdict {
         let name = call.program().to_owned();
-        if scope.active.contains(&name) {
+        if environment.active.contains(&name) {
             return Ok(());
         }
-        if scope.active.len() >= MOST_ACTIVE {
+        if environment.active.len() >= MOST_ACTIVE {
             // Its body was judged where it is defined; only its arguments are left out.
             return match self.allow[..] {
                 [] => Ok(()),
@@ -154,12 +168,12 @@ impl Judge<'_> {
                 )),
             };
         }
-        let before = scope.positional();
-        scope.set_positional(Some(call.arguments()));
-        scope.active.push(name);
-        let verdict = self.command(body, scope, place);
-        scope.active.pop();
-        scope.restore_positional(before);
+        let before = environment.positional();
+        environment.set_positional(Some(call.arguments()));
+        environment.active.push(name);
+        let verdict = self.command(body, environment, context);
+        environment.active.pop();
+        environment.restore_positional(before);
         verdict
     }
 }

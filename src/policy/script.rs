@@ -1,14 +1,14 @@
 //! Scripts that a text writes to a file before it runs them.
 
 use super::Refusal;
-use super::call::Call;
-use super::judge::{Judge, Place};
+use super::call::Invocation;
+use super::environment::Environment;
+use super::judge::{CommandContext, Judge};
 use super::path;
-use super::scope::Scope;
-use super::syntax::{Command, Kind};
-use super::text::{Argument, is_unknown};
-use super::wrapper::Inner;
+use super::wrapper::InnerCommand;
 use super::writes;
+use crate::shell::argument::{Argument, is_unknown};
+use crate::shell::syntax::{CommandKind, ShellCommand};
 
 /// Files whose content is kept.
 const MOST_FILES: usize = 32;
@@ -19,24 +19,24 @@ impl Judge<'_> {
     /// Notes what a command writes to files, where that is known.
     pub(super) fn note_written(
         &mut self,
-        command: &Command,
-        call: &Call,
-        scope: &Scope,
-        place: &Place,
+        command: &ShellCommand,
+        call: &Invocation,
+        environment: &Environment,
+        context: &CommandContext,
     ) -> Result<(), Refusal> {
         // What may stand in a file, too, is enough to refuse a command, not to let one through.
         if !self.allow.is_empty() {
             return Ok(());
         }
         let mut files = call.outputs.clone();
-        let is_tee = |word: &super::syntax::Word| {
-            super::syntax::bare(word).is_some_and(|name| name.ends_with("tee"))
+        let is_tee = |word: &crate::shell::syntax::Word| {
+            crate::shell::syntax::bare(word).is_some_and(|name| name.ends_with("tee"))
         };
-        if let Kind::Simple { words, .. } = &command.kind
+        if let CommandKind::Simple { words, .. } = &command.kind
             && words.iter().take(8).any(is_tee)
         {
-            let words = self.flat(words, scope)?;
-            let words = super::wrapper::stripped(&words);
+            let words = self.flat(words, environment)?;
+            let words = crate::shell::wrapper::stripped(&words);
             if words.first().is_some_and(|one| one.text == "tee") {
                 files.extend(writes::of("tee", &call.with(words.to_vec())));
             }
@@ -45,12 +45,12 @@ impl Judge<'_> {
         if files.is_empty() {
             return Ok(());
         }
-        let Some(text) = self.output_reading(command, scope, &place.input)? else {
+        let Some(text) = self.output_reading(command, environment, &context.input)? else {
             return Ok(());
         };
         self.spend(1 + files.len() * text.len() / 256)?;
         for file in files {
-            let key = key(&file, scope);
+            let key = key(&file, environment);
             if self.written.len() < MOST_FILES || self.written.contains_key(&key) {
                 let kept = self.written.entry(key).or_default();
                 if kept.len() + 2 * text.len() > LONGEST {
@@ -68,22 +68,22 @@ impl Judge<'_> {
     }
 
     /// Gives an argument the content of the file that it names, where that is known.
-    pub(super) fn recall(&self, argument: &mut Argument, scope: &Scope) {
+    pub(super) fn recall(&self, argument: &mut Argument, environment: &Environment) {
         if !self.written.is_empty() && argument.printed.is_none() {
-            argument.printed = self.written.get(&key(argument, scope)).cloned();
+            argument.printed = self.written.get(&key(argument, environment)).cloned();
         }
     }
 }
 
-fn key(file: &Argument, scope: &Scope) -> String {
-    match &path::absolute(&file.text, &scope.directories)[..] {
+fn key(file: &Argument, environment: &Environment) -> String {
+    match &path::absolute(&file.text, &environment.directories)[..] {
         [path] => path::normal(path),
         _ => path::normal(&file.text),
     }
 }
 
 /// What a call runs whose program is such a file.
-pub(super) fn run(call: &Call) -> Option<Inner> {
+pub(super) fn run(call: &Invocation) -> Option<InnerCommand> {
     let program = call.words.first()?;
     let text = program.printed.as_deref()?;
     let first = text.lines().next().unwrap_or_default();
@@ -92,5 +92,5 @@ pub(super) fn run(call: &Call) -> Option<Inner> {
         None => true,
     };
     (is_shell && program.text.contains('/'))
-        .then(|| Inner::of_file(text, program, call.arguments()))
+        .then(|| InnerCommand::of_file(text, program, call.arguments()))
 }

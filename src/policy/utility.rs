@@ -1,13 +1,13 @@
 //! What usual programs print of what they are given.
 
-use super::judge::Input;
+use super::environment::Environment;
+use super::judge::CommandInput;
 use super::path;
 use super::printing::unescaped;
-use super::scope::Scope;
-use super::text::{Argument, MANY, SOMETHING, bounded, is_unknown};
+use crate::shell::argument::{Argument, MANY, SOMETHING, bounded, is_unknown};
 
 /// What a program gives that prints what it reads.
-pub(super) fn passed(name: &str, arguments: &[Argument], input: &Input) -> Option<String> {
+pub(super) fn passed(name: &str, arguments: &[Argument], input: &CommandInput) -> Option<String> {
     let text = input.text.as_deref()?;
     let mut count = 10;
     let mut rest = arguments.iter();
@@ -102,11 +102,11 @@ pub(super) fn basename(arguments: &[Argument]) -> String {
 }
 
 /// The path without detours, as `realpath` says it.
-pub(super) fn resolved(path: &str, scope: &Scope) -> String {
+pub(super) fn resolved(path: &str, environment: &Environment) -> String {
     if path.chars().any(is_unknown) {
         return SOMETHING.into();
     }
-    match &path::absolute(path, &scope.directories)[..] {
+    match &path::absolute(path, &environment.directories)[..] {
         [path] => path::normal(path),
         _ => SOMETHING.into(),
     }

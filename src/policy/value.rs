@@ -1,31 +1,31 @@
 //! What a variable's expansion stands for.
 
 use super::Refusal;
-use super::change;
-use super::glob::Letter;
+use super::environment::{Elements, Environment};
+use super::expand::WordReading;
+use super::glob::RuleChar;
 use super::judge::Judge;
+use super::modifier;
 use super::number;
-use super::scope::{Elements, Scope};
-use super::syntax::{Change, Part, Piece, Variable, Word};
-use super::text::{Argument, SOMETHING, UNKNOWN, bounded, is_name, is_unknown};
-
-/// The words of one way to read an expansion.
-type Words = Vec<Argument>;
+use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, bounded, is_name, is_unknown};
+use crate::shell::syntax::{Modifier, Subscript, Variable, Word, WordPart};
 
 impl Judge<'_> {
     /// The ways to read a variable's expansion, each in its words.
     pub(super) fn alternatives(
         &mut self,
         variable: &Variable,
-        scope: &Scope,
-    ) -> Result<Vec<Words>, Refusal> {
+        environment: &Environment,
+    ) -> Result<Vec<WordReading>, Refusal> {
         self.spend(1)?;
         let mut names = vec![variable.name.clone()];
         if variable.is_indirect {
-            if matches!(variable.part, Part::Each | Part::Joined) && variable.name != "@" {
-                return Ok(keys(&scope.elements(&variable.name)));
+            if matches!(variable.subscript, Subscript::Each | Subscript::Joined)
+                && variable.name != "@"
+            {
+                return Ok(keys(&environment.elements(&variable.name)));
             }
-            names = scope.values(&variable.name);
+            names = environment.values(&variable.name);
             names.retain(|name| is_name(name) || name.parse::<usize>().is_ok());
             if names.is_empty() {
                 return Ok(vec![vec![Argument::of(UNKNOWN)]]);
@@ -33,18 +33,20 @@ impl Judge<'_> {
         }
         let mut all = Vec::new();
         for name in &names {
-            all.extend(self.read(name, variable, scope)?);
+            all.extend(self.read(name, variable, environment)?);
         }
         let size: usize = all.iter().flatten().map(|word| word.text.len()).sum();
         self.spend(all.len() / 4 + size / 256)?;
         let is_plain = matches!(
-            variable.change,
-            Change::None | Change::Default(..) | Change::Demand(_) | Change::Instead(_)
+            variable.modifier,
+            Modifier::None | Modifier::Default(..) | Modifier::Demand(_) | Modifier::Instead(_)
         );
-        let is_computed =
-            !is_plain || variable.is_indirect || matches!(variable.part, Part::Element(_));
+        let is_computed = !is_plain
+            || variable.is_indirect
+            || matches!(variable.subscript, Subscript::Element(_));
         // One shell takes an array's name for its first element, another for all.
-        let is_array = matches!(variable.part, Part::Whole) && scope.is_array(&variable.name);
+        let is_array =
+            matches!(variable.subscript, Subscript::None) && environment.is_array(&variable.name);
         if (is_computed || is_array) && !self.allow.is_empty() {
             // Shells differ in it: enough to refuse a command, not to let one through.
             all.push(vec![Argument::of(SOMETHING)]);
@@ -56,16 +58,16 @@ impl Judge<'_> {
         &mut self,
         name: &str,
         variable: &Variable,
-        scope: &Scope,
-    ) -> Result<Vec<Words>, Refusal> {
-        let change = &variable.change;
-        match &variable.part {
-            Part::Each | Part::Joined => {
-                let joins = matches!(variable.part, Part::Joined) && variable.quoted;
-                let between = scope.separators().chars().next();
+        environment: &Environment,
+    ) -> Result<Vec<WordReading>, Refusal> {
+        let change = &variable.modifier;
+        match &variable.subscript {
+            Subscript::Each | Subscript::Joined => {
+                let joins = matches!(variable.subscript, Subscript::Joined) && variable.quoted;
+                let between = environment.separators().chars().next();
                 let mut all = Vec::new();
-                for elements in scope.elements(name) {
-                    let words = self.several(name, &elements, change, scope)?;
+                for elements in environment.elements(name) {
+                    let words = self.several(name, &elements, change, environment)?;
                     for mut words in words {
                         if joins {
                             let texts: Vec<_> = words.iter().map(|one| &*one.text).collect();
@@ -77,21 +79,21 @@ impl Judge<'_> {
                 }
                 Ok(all)
             }
-            Part::Element(index) => {
-                let values = self.elements_at(name, index, scope)?;
-                self.single(values, change, scope)
+            Subscript::Element(index) => {
+                let values = self.elements_at(name, index, environment)?;
+                self.single(values, change, environment)
             }
-            Part::Whole => self.single(scope.values(name), change, scope),
+            Subscript::None => self.single(environment.values(name), change, environment),
         }
     }
 
     fn single(
         &mut self,
         values: Vec<String>,
-        change: &Change,
-        scope: &Scope,
-    ) -> Result<Vec<Words>, Refusal> {
-        let values = self.changed(values, change, scope)?;
+        change: &Modifier,
+        environment: &Environment,
+    ) -> Result<Vec<WordReading>, Refusal> {
+        let values = self.changed(values, change, environment)?;
         let word = |value| vec![Argument::of(value)];
         Ok(values.into_iter().map(word).collect())
     }
@@ -101,23 +103,23 @@ impl Judge<'_> {
         &mut self,
         name: &str,
         elements: &Elements,
-        change: &Change,
-        scope: &Scope,
-    ) -> Result<Vec<Words>, Refusal> {
-        let words: Words = elements.iter().map(|(_, one)| one.clone()).collect();
+        change: &Modifier,
+        environment: &Environment,
+    ) -> Result<Vec<WordReading>, Refusal> {
+        let words: WordReading = elements.iter().map(|(_, one)| one.clone()).collect();
         let is_unknown = words.iter().all(Argument::is_unknown) && !words.is_empty();
         match change {
-            Change::Length if is_unknown => Ok(vec![vec![Argument::of(SOMETHING)]]),
-            Change::Length => Ok(vec![vec![Argument::of(words.len().to_string())]]),
-            Change::Slice(start, length) if !is_unknown => {
-                let Some((start, length)) = self.range(start, length.as_ref(), scope)? else {
+            Modifier::Length if is_unknown => Ok(vec![vec![Argument::of(SOMETHING)]]),
+            Modifier::Length => Ok(vec![vec![Argument::of(words.len().to_string())]]),
+            Modifier::Slice(start, length) if !is_unknown => {
+                let Some((start, length)) = self.range(start, length.as_ref(), environment)? else {
                     return Ok(vec![vec![Argument::of(UNKNOWN)]]);
                 };
                 // The arguments of a text are counted from 1.
                 let skipped = i64::from(name == "@" && start > 0);
-                Ok(vec![change::slice(&words, start - skipped, length)])
+                Ok(vec![modifier::slice(&words, start - skipped, length)])
             }
-            Change::Default(..) | Change::Demand(_) | Change::Instead(_)
+            Modifier::Default(..) | Modifier::Demand(_) | Modifier::Instead(_)
                 if words.is_empty() || is_unknown =>
             {
                 let own = if is_unknown {
@@ -125,13 +127,13 @@ impl Judge<'_> {
                 } else {
                     String::new()
                 };
-                self.single(vec![own], change, scope)
+                self.single(vec![own], change, environment)
             }
-            Change::None | Change::Default(..) | Change::Demand(_) => Ok(vec![words]),
+            Modifier::None | Modifier::Default(..) | Modifier::Demand(_) => Ok(vec![words]),
             _ => {
-                let mut changed = Words::new();
+                let mut changed = WordReading::new();
                 for word in words {
-                    let values = self.changed(vec![word.text], change, scope)?;
+                    let values = self.changed(vec![word.text], change, environment)?;
                     changed.extend(values.into_iter().map(Argument::of));
                 }
                 Ok(vec![changed])
@@ -144,11 +146,11 @@ impl Judge<'_> {
         &mut self,
         name: &str,
         index: &Word,
-        scope: &Scope,
+        environment: &Environment,
     ) -> Result<Vec<String>, Refusal> {
         let mut values = Vec::new();
-        let keys = self.keys(index, scope)?;
-        for elements in scope.elements(name) {
+        let keys = self.keys(index, environment)?;
+        for elements in environment.elements(name) {
             let known = |key: &String| !key.contains(is_unknown);
             let texts = |(_, one): &(String, Argument)| one.text.clone();
             if !keys.iter().all(known) {
@@ -162,7 +164,7 @@ impl Judge<'_> {
                 values.extend(found);
                 let back = key.parse::<i64>().ok().filter(|at| *at < 0);
                 if let Some(back) = back {
-                    let last = change::slice(&elements[..], back, Some(1));
+                    let last = modifier::slice(&elements[..], back, Some(1));
                     values.extend(last.iter().map(texts));
                 }
                 if values.len() == before {
@@ -178,9 +180,13 @@ impl Judge<'_> {
     }
 
     /// The keys that an index may be: its text, and the number that it is.
-    pub(super) fn keys(&mut self, index: &[Piece], scope: &Scope) -> Result<Vec<String>, Refusal> {
-        let mut keys = self.texts(index, scope)?;
-        if let Some(number) = self.number(index, scope)? {
+    pub(super) fn keys(
+        &mut self,
+        index: &[WordPart],
+        environment: &Environment,
+    ) -> Result<Vec<String>, Refusal> {
+        let mut keys = self.texts(index, environment)?;
+        if let Some(number) = self.number(index, environment)? {
             let number = number.to_string();
             if !keys.contains(&number) {
                 keys.push(number);
@@ -190,9 +196,13 @@ impl Judge<'_> {
     }
 
     /// The number that an expression is, where it is known.
-    pub(super) fn number(&mut self, word: &[Piece], scope: &Scope) -> Result<Option<i64>, Refusal> {
-        Ok(match &self.texts(word, scope)?[..] {
-            [text] => evaluate(text, scope),
+    pub(super) fn number(
+        &mut self,
+        word: &[WordPart],
+        environment: &Environment,
+    ) -> Result<Option<i64>, Refusal> {
+        Ok(match &self.texts(word, environment)?[..] {
+            [text] => evaluate(text, environment),
             _ => None,
         })
     }
@@ -201,14 +211,14 @@ impl Judge<'_> {
         &mut self,
         start: &Word,
         length: Option<&Word>,
-        scope: &Scope,
+        environment: &Environment,
     ) -> Result<Option<(i64, Option<i64>)>, Refusal> {
-        let Some(start) = self.number(start, scope)? else {
+        let Some(start) = self.number(start, environment)? else {
             return Ok(None);
         };
         Ok(match length {
             Some(length) => self
-                .number(length, scope)?
+                .number(length, environment)?
                 .map(|length| (start, Some(length))),
             None => Some((start, None)),
         })
@@ -218,20 +228,20 @@ impl Judge<'_> {
     fn changed(
         &mut self,
         own: Vec<String>,
-        change: &Change,
-        scope: &Scope,
+        change: &Modifier,
+        environment: &Environment,
     ) -> Result<Vec<String>, Refusal> {
         let mut values = Vec::new();
         match change {
-            Change::None => return Ok(own),
-            Change::Demand(_) => values.extend(own.into_iter().map(|value| {
+            Modifier::None => return Ok(own),
+            Modifier::Demand(_) => values.extend(own.into_iter().map(|value| {
                 if is_set(&value) {
                     value
                 } else {
                     SOMETHING.into()
                 }
             })),
-            Change::Default(word, _) => {
+            Modifier::Default(word, _) => {
                 for value in own {
                     if is_set(&value) {
                         values.push(value);
@@ -239,12 +249,12 @@ impl Judge<'_> {
                         if !value.is_empty() {
                             values.push(SOMETHING.into());
                         }
-                        values.extend(self.texts(word, scope)?);
+                        values.extend(self.texts(word, environment)?);
                     }
                 }
             }
-            Change::Instead(word) => {
-                values.extend(self.texts(word, scope)?);
+            Modifier::Instead(word) => {
+                values.extend(self.texts(word, environment)?);
                 if !own.iter().all(is_set) {
                     values.push(String::new());
                 }
@@ -252,7 +262,7 @@ impl Judge<'_> {
             change => {
                 for value in own {
                     self.spend(1 + value.len() / 256)?;
-                    let changed = self.computed(&value, change, scope)?;
+                    let changed = self.computed(&value, change, environment)?;
                     values.extend(changed.into_iter().map(bounded));
                 }
             }
@@ -264,51 +274,55 @@ impl Judge<'_> {
     fn computed(
         &mut self,
         value: &str,
-        change: &Change,
-        scope: &Scope,
+        change: &Modifier,
+        environment: &Environment,
     ) -> Result<Vec<String>, Refusal> {
         let lost = || vec![if is_set(value) { SOMETHING } else { UNKNOWN }.into()];
         // Of a value that is not known at all, a part is not either.
         if !value.is_empty() && value.chars().all(is_unknown) {
             return Ok(match change {
-                Change::Length => vec![SOMETHING.into()],
+                Modifier::Length => vec![SOMETHING.into()],
                 _ => vec![UNKNOWN.into()],
             });
         }
         let is_known = !value.chars().any(is_unknown);
         Ok(match change {
-            Change::Length if is_known => vec![value.chars().count().to_string()],
-            Change::Case(case) => vec![change::cased(value, *case)],
-            Change::Trim {
+            Modifier::Length if is_known => vec![value.chars().count().to_string()],
+            Modifier::Case(case) => vec![modifier::cased(value, *case)],
+            Modifier::Trim {
                 pattern,
                 at_end,
                 longest,
             } => {
                 let mut values = Vec::new();
-                for pattern in self.patterns(pattern, scope)? {
+                for pattern in self.patterns(pattern, environment)? {
                     self.spend(pattern.len().saturating_mul(value.len()) / 256)?;
-                    values.push(change::trimmed(value, &pattern, *at_end, *longest));
+                    values.push(modifier::trimmed(value, &pattern, *at_end, *longest));
                 }
                 values
             }
-            Change::Replace { pattern, with, how } => {
+            Modifier::Replace { pattern, with, how } => {
                 let mut values = Vec::new();
-                let with = self.texts(with, scope)?;
-                for pattern in self.patterns(pattern, scope)? {
-                    let search = change::steps(value.len(), pattern.len()) / 1024;
+                let with = self.texts(with, environment)?;
+                for pattern in self.patterns(pattern, environment)? {
+                    let search = modifier::steps(value.len(), pattern.len()) / 1024;
                     self.spend(with.len() * (1 + search.min(1024)))?;
                     let all = with
                         .iter()
-                        .map(|with| change::replaced(value, &pattern, with, *how));
+                        .map(|with| modifier::replaced(value, &pattern, with, *how));
                     values.extend(all.map(|value| value.unwrap_or_else(|| SOMETHING.into())));
                 }
                 values
             }
-            Change::Slice(start, length) if is_known => {
+            Modifier::Slice(start, length) if is_known => {
                 let letters: Vec<char> = value.chars().collect();
-                match self.range(start, length.as_ref(), scope)? {
+                match self.range(start, length.as_ref(), environment)? {
                     Some((start, length)) => {
-                        vec![change::slice(&letters, start, length).into_iter().collect()]
+                        vec![
+                            modifier::slice(&letters, start, length)
+                                .into_iter()
+                                .collect(),
+                        ]
                     }
                     None => lost(),
                 }
@@ -318,18 +332,22 @@ impl Judge<'_> {
     }
 
     /// The patterns that a word may be.
-    fn patterns(&mut self, word: &Word, scope: &Scope) -> Result<Vec<Vec<Letter>>, Refusal> {
+    fn patterns(
+        &mut self,
+        word: &Word,
+        environment: &Environment,
+    ) -> Result<Vec<Vec<RuleChar>>, Refusal> {
         /// Patterns that are followed.
         const MOST: usize = 8;
         let mut patterns = vec![Vec::new()];
-        for piece in word {
+        for part in word {
             let mut ends = Vec::new();
-            match piece {
-                Piece::Bare(letter) => ends.push(vec![(*letter, false)]),
-                Piece::Quoted(letter) => ends.push(vec![(*letter, true)]),
+            match part {
+                WordPart::Bare(letter) => ends.push(vec![(*letter, false)]),
+                WordPart::Quoted(letter) => ends.push(vec![(*letter, true)]),
                 other => {
-                    let quoted = matches!(other, Piece::Variable(one) if one.quoted);
-                    for text in self.texts(std::slice::from_ref(other), scope)? {
+                    let quoted = matches!(other, WordPart::Variable(one) if one.quoted);
+                    for text in self.texts(std::slice::from_ref(other), environment)? {
                         ends.push(text.chars().map(|one| (one, quoted)).collect());
                     }
                 }
@@ -355,15 +373,15 @@ impl Judge<'_> {
     pub(super) fn set_defaults(
         &mut self,
         words: &[Word],
-        scope: &mut Scope,
+        environment: &mut Environment,
     ) -> Result<(), Refusal> {
-        for piece in words.iter().flatten() {
-            if let Piece::Variable(variable) = piece
-                && matches!(variable.change, Change::Default(_, true))
+        for part in words.iter().flatten() {
+            if let WordPart::Variable(variable) = part
+                && matches!(variable.modifier, Modifier::Default(_, true))
                 && is_name(&variable.name)
             {
-                let values = self.texts(std::slice::from_ref(piece), scope)?;
-                self.set(scope, &variable.name, values)?;
+                let values = self.texts(std::slice::from_ref(part), environment)?;
+                self.set(environment, &variable.name, values)?;
             }
         }
         Ok(())
@@ -371,8 +389,8 @@ impl Judge<'_> {
 }
 
 /// The number that a text is as an expression, where it is known.
-pub(super) fn evaluate(text: &str, scope: &Scope) -> Option<i64> {
-    let value = |name: &str| match &scope.values(name)[..] {
+pub(super) fn evaluate(text: &str, environment: &Environment) -> Option<i64> {
+    let value = |name: &str| match &environment.values(name)[..] {
         [value] => value.trim().parse().ok(),
         _ => None,
     };
@@ -388,7 +406,7 @@ fn is_set(value: impl AsRef<str>) -> bool {
 }
 
 /// The keys of arrays, as words.
-fn keys(alternatives: &[Elements]) -> Vec<Words> {
+fn keys(alternatives: &[Elements]) -> Vec<WordReading> {
     let key = |(key, _): &(String, Argument)| Argument::of(key.clone());
     alternatives
         .iter()

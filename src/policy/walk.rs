@@ -3,57 +3,76 @@
 use std::rc::Rc;
 
 use super::Refusal;
-use super::call::Call;
-use super::judge::{Input, Judge, Place};
-use super::scope::Scope;
-use super::syntax::{Command, Kind, List, Piece, Word};
+use super::call::Invocation;
+use super::environment::Environment;
+use super::judge::{CommandContext, CommandInput, Judge};
+use crate::shell::syntax::{CommandKind, CommandList, Join, ShellCommand, Word, WordPart};
 
 type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
-    pub(super) fn list(&mut self, list: &List, scope: &mut Scope, place: &Place) -> Verdict {
-        let mut before: Option<Scope> = None;
-        for item in list {
+    pub(super) fn list(
+        &mut self,
+        list: &CommandList,
+        environment: &mut Environment,
+        context: &CommandContext,
+    ) -> Verdict {
+        let mut before: Option<Environment> = None;
+        for pipeline in list {
             self.spend(1)?;
-            let start = scope.clone();
-            if item.otherwise || item.background {
+            let start = environment.clone();
+            let is_alternative = pipeline.join == Join::Or;
+            if is_alternative || pipeline.background {
                 // A `cd` that fails goes nowhere.
-                let stays = before.filter(|before| before.directories != scope.directories);
-                if let Some(mut stays) = stays.filter(|_| item.otherwise) {
-                    self.pipeline(&item.commands, &mut stays, place)?;
+                let stays = before.filter(|before| before.directories != environment.directories);
+                if let Some(mut stays) = stays.filter(|_| is_alternative) {
+                    self.pipeline(&pipeline.commands, &mut stays, context)?;
                 }
-                let mut other = scope.clone();
-                self.pipeline(&item.commands, &mut other, place)?;
-                if !item.background {
-                    self.merge(scope, &[other])?;
+                let mut other = environment.clone();
+                self.pipeline(&pipeline.commands, &mut other, context)?;
+                if !pipeline.background {
+                    self.merge(environment, &[other])?;
                 }
             } else {
-                self.pipeline(&item.commands, scope, place)?;
+                self.pipeline(&pipeline.commands, environment, context)?;
             }
             before = Some(start);
         }
         Ok(())
     }
 
-    pub(super) fn merge(&mut self, scope: &mut Scope, others: &[Scope]) -> Verdict {
+    pub(super) fn merge(
+        &mut self,
+        environment: &mut Environment,
+        others: &[Environment],
+    ) -> Verdict {
         for other in others {
-            self.spend(scope.weight() / 4 + other.weight() / 4)?;
-            scope.merge(other);
+            self.spend(environment.weight() / 4 + other.weight() / 4)?;
+            environment.merge(other);
         }
         Ok(())
     }
 
-    fn pipeline(&mut self, commands: &[Command], scope: &mut Scope, place: &Place) -> Verdict {
+    fn pipeline(
+        &mut self,
+        commands: &[ShellCommand],
+        environment: &mut Environment,
+        context: &CommandContext,
+    ) -> Verdict {
         if let [command] = commands {
-            return self.command(command, scope, place);
+            return self.command(command, environment, context);
         }
-        let mut place = place.clone();
+        let mut context = context.clone();
         for command in commands {
-            self.command(command, &mut scope.clone(), &place)?;
-            place.input = Input {
-                text: self.output(command, scope, &place.input)?.map(Into::into),
-                found: self.found(command, scope, &place.input)?.map(Into::into),
-                listing: self.listing(command, scope, &place.input)?,
+            self.command(command, &mut environment.clone(), &context)?;
+            context.input = CommandInput {
+                text: self
+                    .output(command, environment, &context.input)?
+                    .map(Into::into),
+                found: self
+                    .found(command, environment, &context.input)?
+                    .map(Into::into),
+                listing: self.listing(command, environment, &context.input)?,
                 is_pipe: true,
             };
         }
@@ -62,135 +81,137 @@ impl Judge<'_> {
 
     pub(super) fn command(
         &mut self,
-        command: &Command,
-        scope: &mut Scope,
-        place: &Place,
+        command: &ShellCommand,
+        environment: &mut Environment,
+        context: &CommandContext,
     ) -> Verdict {
-        Self::check_depth(place)?;
-        let mut call = Call {
+        Self::check_depth(context)?;
+        let mut call = Invocation {
             part: Rc::clone(&command.part),
-            recursive: place.recursive,
-            ..Call::default()
+            recursive: context.recursive,
+            ..Invocation::default()
         };
-        let mut place = place.inner();
+        let mut context = context.inner();
         for redirect in &command.redirects {
-            self.redirect(redirect, &mut call, scope, &mut place)?;
+            self.redirect(redirect, &mut call, environment, &mut context)?;
         }
-        let place = &place;
-        self.note_written(command, &call, scope, place)?;
-        if let Kind::Simple { assignments, words } = &command.kind {
-            return self.simple(assignments, words, call, scope, place);
+        let context = &context;
+        self.note_written(command, &call, environment, context)?;
+        if let CommandKind::Simple { assignments, words } = &command.kind {
+            return self.simple(assignments, words, call, environment, context);
         }
         if !call.outputs.is_empty() {
-            self.call(call, scope, place)?;
+            self.call(call, environment, context)?;
         }
         match &command.kind {
-            Kind::Group(list) => self.list(list, scope, place),
-            Kind::Subshell(list) => self.list(list, &mut scope.clone(), place),
-            Kind::If(branches, otherwise) => {
+            CommandKind::Group(list) => self.list(list, environment, context),
+            CommandKind::Subshell(list) => self.list(list, &mut environment.clone(), context),
+            CommandKind::If(branches, otherwise) => {
                 let mut ends = Vec::new();
                 for (condition, body) in branches {
-                    self.list(condition, scope, place)?;
-                    ends.push(self.aside(body, scope, place)?);
+                    self.list(condition, environment, context)?;
+                    ends.push(self.aside(body, environment, context)?);
                 }
-                ends.push(self.aside(otherwise, scope, place)?);
-                self.merge(scope, &ends)
+                ends.push(self.aside(otherwise, environment, context)?);
+                self.merge(environment, &ends)
             }
-            Kind::While(condition, body) => self.again(scope, |judge, scope| {
-                judge.list(condition, scope, place)?;
-                let end = judge.aside(body, scope, place)?;
-                judge.merge(scope, &[end])
+            CommandKind::While(condition, body) => self.again(environment, |judge, environment| {
+                judge.list(condition, environment, context)?;
+                let end = judge.aside(body, environment, context)?;
+                judge.merge(environment, &[end])
             }),
-            Kind::For(name, words, body) => {
+            CommandKind::For(name, words, body) => {
                 let values = if let Some(words) = words {
-                    self.visit_all(words, scope, place)?;
-                    self.set_defaults(words, scope)?;
-                    self.flat(words, scope)?
+                    self.visit_all(words, environment, context)?;
+                    self.set_defaults(words, environment)?;
+                    self.flat(words, environment)?
                 } else {
-                    let alternatives = scope.elements("@");
+                    let alternatives = environment.elements("@");
                     let all = alternatives.iter().flat_map(|one| one.iter());
                     all.map(|(_, one)| one.clone()).collect()
                 };
                 let values: Vec<_> = values.into_iter().map(|value| value.text).collect();
-                let mut inner = scope.clone();
+                let mut inner = environment.clone();
                 if name.is_empty() {
                     self.begin_count(words.iter().flatten(), &mut inner)?;
                 }
-                self.again(&mut inner, |judge, scope| {
-                    judge.set(scope, name, values.clone())?;
-                    judge.list(body, scope, place)
+                self.again(&mut inner, |judge, environment| {
+                    judge.set(environment, name, values.clone())?;
+                    judge.list(body, environment, context)
                 })?;
-                self.merge(scope, &[inner])
+                self.merge(environment, &[inner])
             }
-            Kind::Case(subject, arms) => {
-                self.visit(subject, scope, place)?;
-                self.set_defaults(std::slice::from_ref(subject), scope)?;
+            CommandKind::Case(subject, arms) => {
+                self.visit(subject, environment, context)?;
+                self.set_defaults(std::slice::from_ref(subject), environment)?;
                 let mut ends = Vec::new();
                 for (patterns, body) in arms {
-                    self.visit_all(patterns, scope, place)?;
-                    ends.push(self.aside(body, scope, place)?);
+                    self.visit_all(patterns, environment, context)?;
+                    ends.push(self.aside(body, environment, context)?);
                 }
-                self.merge(scope, &ends)
+                self.merge(environment, &ends)
             }
-            Kind::Function(name, body) => self.function(name, body, command, scope, place),
-            Kind::Test(words) => {
-                self.visit_all(words, scope, place)?;
-                self.set_defaults(words, scope)?;
-                guard(words, scope);
+            CommandKind::Function(name, body) => {
+                self.function(name, body, command, environment, context)
+            }
+            CommandKind::Test(words) => {
+                self.visit_all(words, environment, context)?;
+                self.set_defaults(words, environment)?;
+                guard(words, environment);
                 Ok(())
             }
-            Kind::Number(word) => {
-                self.visit(word, scope, place)?;
-                guard(std::slice::from_ref(word), scope);
-                for text in self.texts(word, scope)? {
-                    self.compute(&text, scope)?;
+            CommandKind::Arithmetic(word) => {
+                self.visit(word, environment, context)?;
+                guard(std::slice::from_ref(word), environment);
+                for text in self.texts(word, environment)? {
+                    self.compute(&text, environment)?;
                 }
                 Ok(())
             }
-            Kind::Simple { .. } => Ok(()),
+            CommandKind::Simple { .. } => Ok(()),
         }
     }
 
     /// Judges a loop's round, and another one if the first changes what the second sees.
     fn again(
         &mut self,
-        scope: &mut Scope,
-        mut round: impl FnMut(&mut Self, &mut Scope) -> Verdict,
+        environment: &mut Environment,
+        mut round: impl FnMut(&mut Self, &mut Environment) -> Verdict,
     ) -> Verdict {
-        let mut before = scope.clone();
-        let within = std::mem::replace(&mut scope.loops, true);
-        let verdict = self.rounds(scope, &mut before, &mut round);
-        scope.loops = within;
+        let mut before = environment.clone();
+        let within = std::mem::replace(&mut environment.loops, true);
+        let verdict = self.rounds(environment, &mut before, &mut round);
+        environment.loops = within;
         verdict
     }
 
     fn rounds(
         &mut self,
-        scope: &mut Scope,
-        before: &mut Scope,
-        round: &mut impl FnMut(&mut Self, &mut Scope) -> Verdict,
+        environment: &mut Environment,
+        before: &mut Environment,
+        round: &mut impl FnMut(&mut Self, &mut Environment) -> Verdict,
     ) -> Verdict {
-        round(self, scope)?;
-        self.spend(scope.weight() / 4)?;
-        if scope.is_like(before) {
+        round(self, environment)?;
+        self.spend(environment.weight() / 4)?;
+        if environment.is_like(before) {
             return Ok(());
         }
         before.loops = true;
-        self.merge(before, std::slice::from_ref(scope))?;
+        self.merge(before, std::slice::from_ref(environment))?;
         round(self, before)?;
-        self.merge(scope, std::slice::from_ref(before))
+        self.merge(environment, std::slice::from_ref(before))
     }
 
     /// What `for ((i = 6; …))` sets at first.
     fn begin_count<'w>(
         &mut self,
         words: impl Iterator<Item = &'w Word>,
-        scope: &mut Scope,
+        environment: &mut Environment,
     ) -> Verdict {
-        for piece in words.flatten() {
-            if let Piece::Number(word) = piece {
-                for text in self.texts(word, scope)? {
-                    self.compute(text.split(';').next().unwrap_or_default(), scope)?;
+        for part in words.flatten() {
+            if let WordPart::Arithmetic(word) = part {
+                for text in self.texts(word, environment)? {
+                    self.compute(text.split(';').next().unwrap_or_default(), environment)?;
                 }
             }
         }
@@ -198,25 +219,35 @@ impl Judge<'_> {
     }
 
     /// Judges a list that may not be run, and gives the scope it would leave.
-    fn aside(&mut self, list: &List, scope: &Scope, place: &Place) -> Result<Scope, Refusal> {
-        let mut inner = scope.clone();
-        self.list(list, &mut inner, place)?;
+    fn aside(
+        &mut self,
+        list: &CommandList,
+        environment: &Environment,
+        context: &CommandContext,
+    ) -> Result<Environment, Refusal> {
+        let mut inner = environment.clone();
+        self.list(list, &mut inner, context)?;
         Ok(inner)
     }
 
-    pub(super) fn set(&mut self, scope: &mut Scope, name: &str, values: Vec<String>) -> Verdict {
-        self.spend(1 + scope.weight() / 4)?;
-        scope.set(name, values);
+    pub(super) fn set(
+        &mut self,
+        environment: &mut Environment,
+        name: &str,
+        values: Vec<String>,
+    ) -> Verdict {
+        self.spend(1 + environment.weight() / 4)?;
+        environment.set(name, values);
         Ok(())
     }
 
     fn function(
         &mut self,
         name: &str,
-        body: &Rc<Command>,
-        command: &Command,
-        scope: &mut Scope,
-        place: &Place,
+        body: &Rc<ShellCommand>,
+        command: &ShellCommand,
+        environment: &mut Environment,
+        context: &CommandContext,
     ) -> Verdict {
         if super::builtin::multiplies(name, body)
             && let Some(rule) = self.block.iter().find(|rule| rule.is_bomb())
@@ -230,21 +261,21 @@ impl Judge<'_> {
                 hint: "Call the function no more than once in itself.".into(),
             });
         }
-        let mut inner = scope.clone();
+        let mut inner = environment.clone();
         inner.active.push(name.to_owned());
         inner.set_positional(None);
-        self.command(body, &mut inner, &place.silent())?;
-        self.spend(1 + scope.weight() / 4)?;
-        scope.define(name, body);
+        self.command(body, &mut inner, &context.silent())?;
+        self.spend(1 + environment.weight() / 4)?;
+        environment.define(name, body);
         Ok(())
     }
 }
 
 /// Notes which variables a test looks at.
-pub(super) fn guard(words: &[Word], scope: &mut Scope) {
-    for piece in words.iter().flatten() {
-        if let Piece::Variable(variable) = piece {
-            scope.guard(&variable.name);
+pub(super) fn guard(words: &[Word], environment: &mut Environment) {
+    for part in words.iter().flatten() {
+        if let WordPart::Variable(variable) = part {
+            environment.guard(&variable.name);
         }
     }
 }

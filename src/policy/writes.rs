@@ -1,15 +1,15 @@
 //! The files that usual programs write, beside those of a shell's redirections.
 
-use super::call::Call;
-use super::options::{self, Given, Grammar};
-use super::scope::Mount;
-use super::text::{Argument, SOMETHING, emptied, is_unknown};
+use super::call::Invocation;
+use super::environment::Mount;
 use super::{path, wrapper};
+use crate::shell::argument::{Argument, SOMETHING, emptied, is_unknown};
+use crate::shell::options::{self, OptionSpec, ParsedOption};
 
 /// Files of one call that are looked at.
 const MOST: usize = 64;
 
-const COPYING: Grammar<'static> = Grammar {
+const COPYING: OptionSpec<'static> = OptionSpec {
     letters: "tSmogZ?",
     long: &[
         "target-directory",
@@ -20,7 +20,7 @@ const COPYING: Grammar<'static> = Grammar {
         "reflink",
     ],
 };
-const SYNCING: Grammar<'static> = Grammar {
+const SYNCING: OptionSpec<'static> = OptionSpec {
     letters: "eBTfM@cFiJloPSX",
     long: &[
         "!backup",
@@ -42,7 +42,7 @@ const SYNCING: Grammar<'static> = Grammar {
         "timeout",
     ],
 };
-const CURL: Grammar<'static> = Grammar {
+const CURL: OptionSpec<'static> = OptionSpec {
     letters: "oHdXuAebTCFmxrKwcEDYyQtPz",
     long: &[
         "output",
@@ -54,18 +54,18 @@ const CURL: Grammar<'static> = Grammar {
         "user-agent",
     ],
 };
-const WGET: Grammar<'static> = Grammar {
+const WGET: OptionSpec<'static> = OptionSpec {
     letters: "OoPeaitTwQUBAR",
     long: &["output-document", "directory-prefix", "header"],
 };
 /// Programs that name with `-o` or a long option what they write.
-const NAMING: Grammar<'static> = Grammar {
+const NAMING: OptionSpec<'static> = OptionSpec {
     letters: "okCd",
     long: &["output", "out", "key", "directory"],
 };
 
 /// The files that a call writes itself.
-pub(super) fn of(name: &str, call: &Call) -> Vec<Argument> {
+pub(super) fn of(name: &str, call: &Invocation) -> Vec<Argument> {
     let arguments = call.arguments();
     let mut files = match name {
         "tee" | "truncate" | "sponge" | "ed" | "ex" => operands(arguments),
@@ -100,11 +100,11 @@ pub(super) fn of(name: &str, call: &Call) -> Vec<Argument> {
 }
 
 fn operands(arguments: &[Argument]) -> Vec<Argument> {
-    let grammar = Grammar {
+    let spec = OptionSpec {
         letters: "sr",
         long: &["size", "reference"],
     };
-    options::everywhere(arguments, grammar).1
+    options::everywhere(arguments, spec).1
 }
 
 /// The target, and what it becomes if it is a directory.
@@ -160,12 +160,12 @@ fn after(arguments: &[Argument], option: &str) -> Vec<Argument> {
 
 /// What is edited in place: any operand, for a script is no path.
 fn edited(arguments: &[Argument]) -> Vec<Argument> {
-    let grammar = Grammar {
+    let spec = OptionSpec {
         letters: "efElIi?",
         long: &["expression", "file"],
     };
-    let (given, operands) = options::everywhere(arguments, grammar);
-    let is_in_place = |one: &Given| one.name == "i" || is_beginning(&one.name, "in-place");
+    let (given, operands) = options::everywhere(arguments, spec);
+    let is_in_place = |one: &ParsedOption| one.name == "i" || is_beginning(&one.name, "in-place");
     // `perl -pi -e`, where letters before it take nothing.
     if given.iter().any(is_in_place) {
         operands
@@ -178,8 +178,8 @@ fn is_beginning(given: &str, name: &str) -> bool {
     given.len() > 1 && name.starts_with(given)
 }
 
-fn fetched(arguments: &[Argument], grammar: Grammar<'_>, file: &str) -> Vec<Argument> {
-    let (given, operands) = options::everywhere(arguments, grammar);
+fn fetched(arguments: &[Argument], spec: OptionSpec<'_>, file: &str) -> Vec<Argument> {
+    let (given, operands) = options::everywhere(arguments, spec);
     let mut files = values(&given, &[file, "output", "output-document"]);
     let prefix = if file == "O" { "P" } else { "output-dir" };
     let directories = values(&given, &[prefix, "directory-prefix"]);
@@ -195,11 +195,11 @@ fn named(arguments: &[Argument], names: &[&str]) -> Vec<Argument> {
 
 /// What `visudo` writes, unless it only checks it.
 fn checked(arguments: &[Argument]) -> Vec<Argument> {
-    let grammar = Grammar {
+    let spec = OptionSpec {
         letters: "fx",
         long: &["file", "export"],
     };
-    let (given, operands) = options::everywhere(arguments, grammar);
+    let (given, operands) = options::everywhere(arguments, spec);
     if options::has(
         &given,
         &["c", "check", "V", "h", "x", "export", "help", "version"],
@@ -210,7 +210,7 @@ fn checked(arguments: &[Argument]) -> Vec<Argument> {
     vec![file.cloned().unwrap_or(Argument::of("/etc/sudoers"))]
 }
 
-fn values(given: &[Given], names: &[&str]) -> Vec<Argument> {
+fn values(given: &[ParsedOption], names: &[&str]) -> Vec<Argument> {
     let given = given.iter().filter(|one| names.contains(&&*one.name));
     given.filter_map(|one| one.value.clone()).collect()
 }
@@ -228,13 +228,13 @@ fn unpacked(arguments: &[Argument]) -> Vec<Argument> {
 }
 
 /// Directories that the call shows in another place: `mount --bind` and `ln -s`.
-pub(super) fn mounts(call: &Call) -> Vec<Mount> {
-    let grammar = Grammar {
+pub(super) fn mounts(call: &Invocation) -> Vec<Mount> {
+    let spec = OptionSpec {
         letters: "toLUOSm",
         long: &["types", "options", "target-directory"],
     };
     let is_link = call.name() == "ln";
-    let (given, operands) = options::everywhere(call.arguments(), grammar);
+    let (given, operands) = options::everywhere(call.arguments(), spec);
     let binds = options::has(&given, &["bind", "rbind", "B", "R"])
         || values(&given, &["o", "options"])
             .iter()

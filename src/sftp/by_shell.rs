@@ -13,7 +13,8 @@ use russh_sftp::server::{Handler, StatusReply};
 use tokio::time::{Duration, timeout};
 
 use crate::random;
-use crate::ssh::{OpenChannel, quote};
+use crate::shell::quote;
+use crate::ssh::OpenChannel;
 
 const FUNCTIONS: &str = include_str!("by_shell.sh");
 

@@ -3,7 +3,6 @@
 pub mod access;
 mod addresses;
 mod authenticate;
-pub mod background;
 mod bound;
 mod capture;
 
@@ -21,14 +20,12 @@ mod failure;
 pub mod home;
 pub mod host_key;
 mod jump;
-mod line;
 mod marker;
 mod notices;
 mod offer;
 pub mod output;
 mod overheard;
 mod pool;
-mod quote;
 mod route;
 mod script;
 pub mod secrecy;
@@ -39,7 +36,6 @@ mod shell;
 mod step;
 mod stop;
 mod stream;
-pub mod streaming;
 mod tap;
 mod target;
 pub mod user_config;
@@ -58,7 +54,6 @@ pub use pool::{
     Check, ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel,
     Use, patience,
 };
-pub use quote::quote;
 pub use script::Failure;
 pub use shell::Shell;
 pub(crate) use stream::Stream;

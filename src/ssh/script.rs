@@ -9,9 +9,9 @@ use russh::ChannelMsg;
 use tokio::time::timeout;
 
 use super::pool::{OpenChannel, Pool, Use};
-use super::quote::quote;
 use crate::error::Error;
 use crate::random;
+use crate::shell::quote;
 
 /// The longest answer that is taken; a script that prints more is not one of ours.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;

@@ -9,12 +9,12 @@ use super::capture::Captured;
 use super::ended::Ended;
 use super::output::Output;
 use super::pool::{Pool, patience};
-use super::quote::quote;
 use super::session::{Input, Session, open};
 use super::shell::Nature;
 use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
+use crate::shell::quote;
 
 /// A shell starts at once; one that has not said a word by then never will.
 const START_LIMIT: Duration = Duration::from_secs(30);

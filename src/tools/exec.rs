@@ -14,8 +14,8 @@ use crate::guard::Access;
 use crate::job::{Operation, Step, answers};
 use crate::reply::Reply;
 use crate::secret::Secret;
+use crate::shell::is_streaming;
 use crate::ssh::Bound;
-use crate::ssh::streaming::is_streaming;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -13,7 +13,8 @@ use crate::guard::Access;
 use crate::job::{Job, Operation, Options, Stream};
 use crate::monitor::{fail2ban, resources, services};
 use crate::reply::Reply;
-use crate::ssh::{Bound, quote};
+use crate::shell::quote;
+use crate::ssh::Bound;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

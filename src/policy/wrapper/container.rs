@@ -1,10 +1,11 @@
 //! Commands that are run in containers.
 
-use super::super::options::{self, Grammar};
-use super::super::scope::Mount;
-use super::super::text::{Argument, HOME};
+use super::super::environment::Mount;
 use super::sandbox::mount;
-use super::{Inner, Shell, all_at};
+use super::{InnerCommand, RunsIn, all_at};
+use crate::shell::argument::{Argument, HOME};
+use crate::shell::options::{self, OptionSpec};
+use crate::shell::wrapper::CONTAINER_OPTIONS;
 
 /// Letters of `run` and `exec` that take a value.
 const VALUED: &str = "acehlmpuvw";
@@ -35,31 +36,17 @@ const SWITCHES: &[&str] = &[
 ];
 
 /// `docker exec …`, `docker run …`, and the same of `compose`.
-pub(super) fn container(arguments: &[Argument]) -> Vec<Inner> {
-    let global = Grammar {
-        letters: "Hclfp",
-        long: &[
-            "host",
-            "context",
-            "config",
-            "log-level",
-            "file",
-            "project-name",
-            "profile",
-            "project-directory",
-            "env-file",
-        ],
-    };
+pub(super) fn container(arguments: &[Argument]) -> Vec<InnerCommand> {
     let mut rest = arguments;
     loop {
-        (_, rest) = options::leading(rest, global);
+        (_, rest) = options::leading(rest, CONTAINER_OPTIONS);
         match rest.split_first() {
             Some((verb, others)) => {
                 rest = others;
                 match &*verb.text {
                     "compose" | "container" => {}
                     "exec" | "run" | "create" => break,
-                    "unshare" => return Inner::words(others, Shell::Child),
+                    "unshare" => return InnerCommand::words(others, RunsIn::Child),
                     _ => return Vec::new(),
                 }
             }
@@ -92,7 +79,10 @@ pub(super) fn container(arguments: &[Argument]) -> Vec<Inner> {
     // The container's or image's name.
     let command = options.get(1..).unwrap_or_default();
     let words: Vec<_> = entry.into_iter().chain(command.iter().cloned()).collect();
-    let mut inner = all_at(Inner::words(&words, Shell::Elsewhere), directory.as_ref());
+    let mut inner = all_at(
+        InnerCommand::words(&words, RunsIn::Elsewhere),
+        directory.as_ref(),
+    );
     for one in &mut inner {
         one.mounts.clone_from(&mounts);
     }
@@ -161,22 +151,22 @@ fn mounted(text: &str) -> Option<Mount> {
 }
 
 /// `kubectl exec … -- command`.
-pub(super) fn behind_dashes(arguments: &[Argument]) -> Vec<Inner> {
+pub(super) fn behind_dashes(arguments: &[Argument]) -> Vec<InnerCommand> {
     let verb = arguments
         .iter()
         .any(|one| matches!(&*one.text, "exec" | "run" | "debug"));
     let dashes = arguments.iter().position(|one| one.text == "--");
     if let Some(at) = dashes.filter(|_| verb) {
-        return Inner::words(&arguments[at + 1..], Shell::Elsewhere);
+        return InnerCommand::words(&arguments[at + 1..], RunsIn::Elsewhere);
     }
-    let grammar = Grammar {
+    let spec = OptionSpec {
         letters: "nc",
         long: &["namespace", "container", "context", "kubeconfig"],
     };
     let exec = arguments.iter().position(|one| one.text == "exec");
     let rest = exec.map_or(&[][..], |at| &arguments[at + 1..]);
     // The container's name, and options behind it.
-    let (_, rest) = options::leading(rest, grammar);
-    let (_, rest) = options::leading(rest.get(1..).unwrap_or_default(), grammar);
-    Inner::words(rest, Shell::Elsewhere)
+    let (_, rest) = options::leading(rest, spec);
+    let (_, rest) = options::leading(rest.get(1..).unwrap_or_default(), spec);
+    InnerCommand::words(rest, RunsIn::Elsewhere)
 }

@@ -5,34 +5,21 @@ mod sandbox;
 mod session;
 mod shell;
 mod supply;
-mod table;
 
-use super::call::Call;
+use super::call::Invocation;
+use super::environment::Mount;
 use super::find::Find;
-use super::judge::Input;
-use super::options::{self, Grammar};
-use super::scope::Mount;
-use super::text::{Argument, SOMETHING, assignment, joined, words};
-pub(super) use shell::is_input;
+use super::judge::CommandInput;
+use crate::shell::argument::{Argument, joined, words};
+use crate::shell::options;
+use crate::shell::wrapper::{EnvCall, RunsIn, Wrapper, is_shell};
 pub(super) use supply::TAR;
-pub(super) use table::stripped;
-use table::{WRAPPERS, Wrapper};
-
-/// In which shell something is run.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Shell {
-    Same,
-    /// One that knows what this one knows.
-    Child,
-    /// On another machine or in another file system.
-    Elsewhere,
-}
 
 /// What a command runs.
 #[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) what: What,
-    pub(super) shell: Shell,
+pub(super) struct InnerCommand {
+    pub(super) what: InnerText,
+    pub(super) shell: RunsIn,
     /// Whether it is run on everything below its arguments.
     pub(super) recursive: bool,
     /// Whether it reads what its caller would.
@@ -46,7 +33,7 @@ pub(super) struct Inner {
 }
 
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum InnerText {
     Words(Vec<Argument>),
     Script {
         text: String,
@@ -58,15 +45,15 @@ pub(super) enum What {
 /// What a call is beside itself.
 #[derive(Debug, Default)]
 pub(super) struct Unwrapped {
-    pub(super) inner: Vec<Inner>,
+    pub(super) inner: Vec<InnerCommand>,
     /// Whether it does nothing but run that.
     pub(super) is_transparent: bool,
     /// The variables that it sets for it.
     pub(super) assigned: Vec<(String, String)>,
 }
 
-impl Inner {
-    fn of(what: What, shell: Shell) -> Self {
+impl InnerCommand {
+    fn of(what: InnerText, shell: RunsIn) -> Self {
         Self {
             what,
             shell,
@@ -78,32 +65,32 @@ impl Inner {
         }
     }
 
-    fn words(words: &[Argument], shell: Shell) -> Vec<Self> {
+    fn words(words: &[Argument], shell: RunsIn) -> Vec<Self> {
         if words.is_empty() {
             return Vec::new();
         }
-        vec![Self::of(What::Words(words.to_vec()), shell)]
+        vec![Self::of(InnerText::Words(words.to_vec()), shell)]
     }
 
     /// A script that has the arguments of its caller if it runs in the same shell, else none that are known.
-    fn script(text: impl Into<String>, shell: Shell) -> Vec<Self> {
+    fn script(text: impl Into<String>, shell: RunsIn) -> Vec<Self> {
         let arguments = match shell {
-            Shell::Same => None,
-            Shell::Child | Shell::Elsewhere => Some((None, Vec::new())),
+            RunsIn::Same => None,
+            RunsIn::Child | RunsIn::Elsewhere => Some((None, Vec::new())),
         };
         let text = text.into();
-        vec![Self::of(What::Script { text, arguments }, shell)]
+        vec![Self::of(InnerText::Script { text, arguments }, shell)]
     }
 
     /// A file that is run.
     pub(super) fn of_file(text: &str, file: &Argument, rest: &[Argument]) -> Self {
         let arguments = Some((Some(file.text.clone()), rest.to_vec()));
         let text = text.to_owned();
-        Self::of(What::Script { text, arguments }, Shell::Child)
+        Self::of(InnerText::Script { text, arguments }, RunsIn::Child)
     }
 
     /// The script that is read, where it is known.
-    fn read(input: &Input, shell: Shell) -> Vec<Self> {
+    fn read(input: &CommandInput, shell: RunsIn) -> Vec<Self> {
         let text = input.text.as_deref();
         let mut inner = text.map_or(Vec::new(), |text| Self::script(text, shell));
         for one in &mut inner {
@@ -114,7 +101,7 @@ impl Inner {
 
     /// The same with these arguments.
     fn given(mut self, zero: Option<&Argument>, rest: &[Argument]) -> Self {
-        if let What::Script { arguments, .. } = &mut self.what {
+        if let InnerText::Script { arguments, .. } = &mut self.what {
             *arguments = Some((zero.map(|zero| zero.text.clone()), rest.to_vec()));
         }
         self
@@ -130,12 +117,12 @@ impl Inner {
 }
 
 /// All of them in another directory.
-fn all_at(inner: Vec<Inner>, directory: Option<&Argument>) -> Vec<Inner> {
+fn all_at(inner: Vec<InnerCommand>, directory: Option<&Argument>) -> Vec<InnerCommand> {
     inner.into_iter().map(|one| one.at(directory)).collect()
 }
 
 /// What the call of a program of this name runs.
-pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
+pub(super) fn unwrap(name: &str, call: &Invocation, input: &CommandInput) -> Unwrapped {
     let arguments = call.arguments();
     let seen = |inner| Unwrapped {
         inner,
@@ -147,12 +134,11 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         ..Unwrapped::default()
     };
     match name {
-        "sh" | "bash" | "dash" | "zsh" | "ksh" | "mksh" | "ash" | "rbash" | "fish" | "csh"
-        | "tcsh" | "yash" | "posh" | "lksh" => through(shell::shell(arguments, input)),
+        name if is_shell(name) => through(shell::shell(arguments, input)),
         "eval" => {
             let dashes = arguments.first().is_some_and(|one| one.text == "--");
             let text = joined(&arguments[usize::from(dashes)..]);
-            through(Inner::script(text, Shell::Same))
+            through(InnerCommand::script(text, RunsIn::Same))
         }
         "." | "source" => through(shell::source(arguments, input)),
         "trap" => through(shell::trap(arguments)),
@@ -165,14 +151,14 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         "at" | "batch" => seen(shell::later(arguments, input)),
         "watch" => {
             let (_, rest) = options::leading(arguments, session::WATCH);
-            through(Inner::script(joined(rest), Shell::Child))
+            through(InnerCommand::script(joined(rest), RunsIn::Child))
         }
-        "env" => environment(arguments),
+        "env" => through_env(EnvCall::of(arguments)),
         "find" => seen(find(arguments)),
         // It joins its arguments and reads them as words of its own.
         "nft" if arguments.iter().any(|one| one.text.contains(' ')) => {
             let words = [&call.words[..1], &words(&joined(arguments))].concat();
-            seen(Inner::words(&words, Shell::Child))
+            seen(InnerCommand::words(&words, RunsIn::Child))
         }
         "xargs" => seen(supply::xargs(arguments, input)),
         "parallel" | "env_parallel" | "sem" => seen(supply::parallel(arguments, input)),
@@ -191,7 +177,7 @@ pub(super) fn unwrap(name: &str, call: &Call, input: &Input) -> Unwrapped {
         "bwrap" => seen(sandbox::bubblewrap(arguments)),
         "capsh" => seen(sandbox::capabilities(arguments, input)),
         "start-stop-daemon" => seen(sandbox::daemon(arguments)),
-        _ => match WRAPPERS.iter().find(|wrapper| wrapper.is(name)) {
+        _ => match Wrapper::named(name) {
             Some(wrapper) => plain(wrapper, call, input),
             None => Unwrapped::default(),
         },
@@ -207,33 +193,29 @@ fn is_user(option: &str) -> bool {
 }
 
 /// A wrapper with nothing special about it.
-fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
-    let (given, rest, assigned) = wrapper.command(call.arguments());
-    let mut unwrapped = Unwrapped {
-        is_transparent: wrapper.is_transparent,
-        assigned,
-        ..Unwrapped::default()
+fn plain(wrapper: &Wrapper, call: &Invocation, input: &CommandInput) -> Unwrapped {
+    let arguments = call.arguments();
+    let call = wrapper.call(arguments);
+    let shell = wrapper.runs_in;
+    let inner = match (wrapper.script(&call), call.command) {
+        (Some(script), _) => InnerCommand::script(&*script.text, shell),
+        (None, []) if wrapper.starts_shell => InnerCommand::read(input, RunsIn::Child),
+        // `sudo su`, and `sudo -s` with nothing after it.
+        (None, rest) => InnerCommand::words(rest, shell),
     };
-    let first = call.arguments().first();
-    if first.is_some_and(|first| wrapper.asks.contains(&&*first.text)) {
+    let directory = wrapper.directory(&call.options);
+    let mut unwrapped = Unwrapped {
+        inner: all_at(inner, directory.as_ref()),
+        is_transparent: wrapper.is_transparent,
+        assigned: call.assigned,
+    };
+    if wrapper.only_asks(arguments) {
+        unwrapped.inner.clear();
         return unwrapped;
     }
-    let shell = wrapper.shell;
-    let script = options::value(&given, wrapper.scripts);
-    let inner = match (script, rest) {
-        (Some(script), _) => Inner::script(&*script.text, shell),
-        // `flock /tmp/lock -c 'script'`.
-        (None, [option, script, ..]) if wrapper.is_script(&option.text) => {
-            Inner::script(&*script.text, shell)
-        }
-        (None, []) if wrapper.starts_shell => Inner::read(input, Shell::Child),
-        // `sudo su`, and `sudo -s` with nothing after it.
-        (None, rest) => Inner::words(rest, shell),
-    };
-    let directory = wrapper.directory(&given);
-    unwrapped.inner = all_at(inner, directory.as_ref());
     // A unit's commands before and after its own.
-    let properties = given
+    let properties = call
+        .options
         .iter()
         .filter(|one| matches!(&*one.name, "p" | "property"));
     for value in properties.filter_map(|one| one.value.as_ref()) {
@@ -242,68 +224,32 @@ fn plain(wrapper: &Wrapper, call: &Call, input: &Input) -> Unwrapped {
             .split_once('=')
             .filter(|(key, _)| key.starts_with("Exec"))
         {
-            unwrapped.inner.extend(Inner::script(script, Shell::Child));
+            unwrapped
+                .inner
+                .extend(InnerCommand::script(script, RunsIn::Child));
         }
     }
     unwrapped
 }
 
-fn environment(arguments: &[Argument]) -> Unwrapped {
-    const GRAMMAR: Grammar<'static> = Grammar {
-        letters: "uCSa",
-        long: &["unset", "chdir", "split-string", "argv0"],
-    };
-    const MOST_SPLITS: usize = 4;
-    let mut rest = arguments.to_vec();
-    let mut given = Vec::new();
-    let mut splits = 0;
-    while let Some(after) = options::first(&rest, GRAMMAR, &mut given) {
-        // `-S` holds several arguments in one, and options among them.
-        let last = given
-            .last()
-            .filter(|one| matches!(&*one.name, "S" | "split-string"));
-        rest = match last.and_then(|one| one.value.as_ref()) {
-            Some(text) if splits < MOST_SPLITS => {
-                splits += 1;
-                let split = [&words(&text.text), after].concat();
-                given.pop();
-                split
-            }
-            _ => after.to_vec(),
-        };
-    }
-    if rest.first().is_some_and(|one| one.text == "--") {
-        rest.remove(0);
-    }
-    let mut rest = &rest[..];
-    if rest.first().is_some_and(|one| one.text == "-") {
-        rest = &rest[1..];
-    }
-    let mut assigned = Vec::new();
-    while let Some((name, value)) = rest.first().and_then(|one| assignment(&one.text)) {
-        assigned.push((name.to_owned(), value.to_owned()));
-        rest = &rest[1..];
-    }
-    let directory = options::value(&given, &["C", "chdir"]);
+fn through_env(call: EnvCall) -> Unwrapped {
     Unwrapped {
-        inner: all_at(Inner::words(rest, Shell::Child), directory),
+        inner: all_at(
+            InnerCommand::words(&call.command, RunsIn::Child),
+            call.directory.as_ref(),
+        ),
         is_transparent: true,
-        assigned,
+        assigned: call.assigned,
     }
 }
 
-fn find(arguments: &[Argument]) -> Vec<Inner> {
+fn find(arguments: &[Argument]) -> Vec<InnerCommand> {
     let runs = Find::of(arguments).runs().into_iter();
     runs.filter(|(words, _)| !words.is_empty())
-        .map(|(words, recursive)| Inner {
+        .map(|(words, recursive)| InnerCommand {
             recursive,
             reads: false,
-            ..Inner::of(What::Words(words), Shell::Child)
+            ..InnerCommand::of(InnerText::Words(words), RunsIn::Child)
         })
         .collect()
-}
-
-/// A directory of which nothing is known.
-fn somewhere() -> Argument {
-    Argument::of(SOMETHING)
 }

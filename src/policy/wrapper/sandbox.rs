@@ -1,10 +1,10 @@
 //! What runs commands with other rights, or with another view of the file system.
 
-use super::super::judge::Input;
-use super::super::options::{self, Grammar};
-use super::super::scope::Mount;
-use super::super::text::Argument;
-use super::{Inner, Shell, all_at, shell};
+use super::super::environment::Mount;
+use super::super::judge::CommandInput;
+use super::{InnerCommand, RunsIn, all_at, shell};
+use crate::shell::argument::Argument;
+use crate::shell::options::{self, OptionSpec};
 
 /// bubblewrap's options with two values.
 const TWO: &[&str] = &[
@@ -53,7 +53,7 @@ const ONE: &[&str] = &[
     "tmp-overlay",
 ];
 
-pub(super) fn bubblewrap(arguments: &[Argument]) -> Vec<Inner> {
+pub(super) fn bubblewrap(arguments: &[Argument]) -> Vec<InnerCommand> {
     let mut rest = arguments;
     let (mut mounts, mut directory) = (Vec::new(), None);
     while let Some((option, others)) = rest.split_first() {
@@ -77,7 +77,7 @@ pub(super) fn bubblewrap(arguments: &[Argument]) -> Vec<Inner> {
             _ => {}
         }
     }
-    let mut inner = all_at(Inner::words(rest, Shell::Child), directory);
+    let mut inner = all_at(InnerCommand::words(rest, RunsIn::Child), directory);
     for one in &mut inner {
         one.mounts.clone_from(&mounts);
     }
@@ -87,7 +87,7 @@ pub(super) fn bubblewrap(arguments: &[Argument]) -> Vec<Inner> {
 /// A directory that is seen in another place.
 pub(super) fn mount(at: &str, of: &str) -> Mount {
     use super::super::path::normal;
-    use super::super::text::emptied;
+    use crate::shell::argument::emptied;
     Mount {
         at: normal(&emptied(at)),
         of: normal(&emptied(of)),
@@ -96,7 +96,7 @@ pub(super) fn mount(at: &str, of: &str) -> Mount {
 }
 
 /// `capsh -- -c 'script'`: what follows the dashes are a shell's arguments.
-pub(super) fn capabilities(arguments: &[Argument], input: &Input) -> Vec<Inner> {
+pub(super) fn capabilities(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
     let dashes = arguments
         .iter()
         .position(|one| matches!(&*one.text, "--" | "=="));
@@ -107,8 +107,8 @@ pub(super) fn capabilities(arguments: &[Argument], input: &Input) -> Vec<Inner> 
 }
 
 /// `start-stop-daemon --start --exec program -- arguments`.
-pub(super) fn daemon(arguments: &[Argument]) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn daemon(arguments: &[Argument]) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "xapnucgsdrNPIkRO",
         long: &[
             "!start",
@@ -130,7 +130,7 @@ pub(super) fn daemon(arguments: &[Argument]) -> Vec<Inner> {
             "output",
         ],
     };
-    let (given, operands) = options::everywhere(arguments, GRAMMAR);
+    let (given, operands) = options::everywhere(arguments, OPTIONS);
     if !options::has(&given, &["S", "start"]) {
         return Vec::new();
     }
@@ -139,5 +139,5 @@ pub(super) fn daemon(arguments: &[Argument]) -> Vec<Inner> {
     let words: Vec<_> = program.into_iter().cloned().chain(operands).collect();
     let root = Argument::of("/");
     let directory = options::value(&given, &["d", "chdir"]).unwrap_or(&root);
-    all_at(Inner::words(&words, Shell::Child), Some(directory))
+    all_at(InnerCommand::words(&words, RunsIn::Child), Some(directory))
 }

@@ -1,10 +1,10 @@
 //! What runs commands at terminals of its own, or in other programs.
 
-use super::super::options::{self, Grammar};
-use super::super::text::{Argument, joined, words};
-use super::{Inner, Shell};
+use super::{InnerCommand, RunsIn};
+use crate::shell::argument::{Argument, joined, words};
+use crate::shell::options::{self, OptionSpec};
 
-pub(super) const WATCH: Grammar<'static> = Grammar {
+pub(super) const WATCH: OptionSpec<'static> = OptionSpec {
     letters: "nq",
     long: &["interval", "equexit"],
 };
@@ -27,26 +27,26 @@ const TMUX: &[(&str, &str)] = &[
     ("send-keys", "cNt"),
 ];
 
-pub(super) fn screen(arguments: &[Argument]) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn screen(arguments: &[Argument]) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "cehpsStT",
         long: &[],
     };
     let Some(place) = arguments.iter().position(|one| one.text == "-X") else {
-        let (_, rest) = options::leading(arguments, GRAMMAR);
-        return Inner::words(rest, Shell::Child);
+        let (_, rest) = options::leading(arguments, OPTIONS);
+        return InnerCommand::words(rest, RunsIn::Child);
     };
     match arguments[place + 1..].split_first() {
         Some((verb, rest)) if verb.text == "stuff" => typed(rest),
         Some((verb, rest)) if matches!(&*verb.text, "exec" | "screen") => {
-            Inner::words(rest, Shell::Child)
+            InnerCommand::words(rest, RunsIn::Child)
         }
         _ => Vec::new(),
     }
 }
 
 /// What is typed into a shell, with the names of keys as what they do there.
-fn typed(keys: &[Argument]) -> Vec<Inner> {
+fn typed(keys: &[Argument]) -> Vec<InnerCommand> {
     let texts = keys.iter().map(|key| match &*key.text {
         "Enter" | "C-m" | "C-j" | "KPEnter" => "\n".to_owned(),
         "Space" => " ".to_owned(),
@@ -61,17 +61,17 @@ fn typed(keys: &[Argument]) -> Vec<Inner> {
     if keys.iter().all(|key| is_key(&key.text)) {
         return Vec::new();
     }
-    Inner::script(text, Shell::Elsewhere)
+    InnerCommand::script(text, RunsIn::Elsewhere)
 }
 
-pub(super) fn tmux(arguments: &[Argument]) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn tmux(arguments: &[Argument]) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "cfLST",
         long: &[],
     };
-    let (given, rest) = options::leading(arguments, GRAMMAR);
+    let (given, rest) = options::leading(arguments, OPTIONS);
     let mut inner = match options::value(&given, &["c"]) {
-        Some(script) => Inner::script(&*script.text, Shell::Child),
+        Some(script) => InnerCommand::script(&*script.text, RunsIn::Child),
         None => Vec::new(),
     };
     for command in rest.split(|one| one.text == ";") {
@@ -85,19 +85,19 @@ pub(super) fn tmux(arguments: &[Argument]) -> Vec<Inner> {
         let Some((name, letters)) = known else {
             continue;
         };
-        let (given, rest) = options::leading(rest, Grammar { letters, long: &[] });
+        let (given, rest) = options::leading(rest, OptionSpec { letters, long: &[] });
         let directory = options::value(&given, &["c", "d"]);
         let runs = match rest {
             [] => Vec::new(),
             keys if *name == "send-keys" => typed(keys),
-            [script] => Inner::script(&*script.text, Shell::Child),
+            [script] => InnerCommand::script(&*script.text, RunsIn::Child),
             [first, second, ..] if *name == "if-shell" => {
-                let mut runs = Inner::script(&*first.text, Shell::Child);
+                let mut runs = InnerCommand::script(&*first.text, RunsIn::Child);
                 let own = [&[Argument::of("tmux")][..], &words(&second.text)].concat();
-                runs.extend(Inner::words(&own, Shell::Child));
+                runs.extend(InnerCommand::words(&own, RunsIn::Child));
                 runs
             }
-            words => Inner::words(words, Shell::Child),
+            words => InnerCommand::words(words, RunsIn::Child),
         };
         inner.extend(super::all_at(runs, directory));
     }
@@ -105,8 +105,8 @@ pub(super) fn tmux(arguments: &[Argument]) -> Vec<Inner> {
 }
 
 /// `script -c 'command' file`, and `script file command …`.
-pub(super) fn script(arguments: &[Argument]) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn script(arguments: &[Argument]) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "cEmoBIOTt?",
         long: &[
             "command",
@@ -119,20 +119,22 @@ pub(super) fn script(arguments: &[Argument]) -> Vec<Inner> {
             "log-timing",
         ],
     };
-    let (given, operands) = options::everywhere(arguments, GRAMMAR);
+    let (given, operands) = options::everywhere(arguments, OPTIONS);
     if let Some(script) = options::value(&given, &["c", "command"]) {
-        return Inner::script(&*script.text, Shell::Child);
+        return InnerCommand::script(&*script.text, RunsIn::Child);
     }
-    let (_, rest) = options::leading(arguments, GRAMMAR);
+    let (_, rest) = options::leading(arguments, OPTIONS);
     let rest = if operands.len() > 1 { rest } else { &[] };
     match rest.get(1..) {
-        Some([dashes, words @ ..]) if dashes.text == "--" => Inner::words(words, Shell::Child),
-        words => Inner::words(words.unwrap_or_default(), Shell::Child),
+        Some([dashes, words @ ..]) if dashes.text == "--" => {
+            InnerCommand::words(words, RunsIn::Child)
+        }
+        words => InnerCommand::words(words.unwrap_or_default(), RunsIn::Child),
     }
 }
 
 /// `gdb --args program …`, and commands of gdb that start a shell.
-pub(super) fn gdb(arguments: &[Argument]) -> Vec<Inner> {
+pub(super) fn gdb(arguments: &[Argument]) -> Vec<InnerCommand> {
     let mut inner = Vec::new();
     let mut rest = arguments.iter().enumerate();
     while let Some((at, argument)) = rest.next() {
@@ -141,7 +143,7 @@ pub(super) fn gdb(arguments: &[Argument]) -> Vec<Inner> {
         match name {
             _ if !argument.is_option() => {}
             "args" => {
-                inner.extend(Inner::words(&arguments[at + 1..], Shell::Child));
+                inner.extend(InnerCommand::words(&arguments[at + 1..], RunsIn::Child));
                 break;
             }
             "ex" | "iex" | "eval-command" | "init-eval-command" => {
@@ -153,7 +155,7 @@ pub(super) fn gdb(arguments: &[Argument]) -> Vec<Inner> {
                     .strip_prefix('!')
                     .or_else(|| value.strip_prefix("shell "));
                 if let Some(script) = script {
-                    inner.extend(Inner::script(script, Shell::Child));
+                    inner.extend(InnerCommand::script(script, RunsIn::Child));
                 }
             }
             _ => {}
@@ -163,14 +165,14 @@ pub(super) fn gdb(arguments: &[Argument]) -> Vec<Inner> {
 }
 
 /// Every operand is a script.
-pub(super) fn hyperfine(arguments: &[Argument]) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn hyperfine(arguments: &[Argument]) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "wmMrspcSPLDunN?",
         long: &[
             "warmup", "min-runs", "max-runs", "runs", "prepare", "setup", "cleanup", "shell",
         ],
     };
-    let (given, operands) = options::everywhere(arguments, GRAMMAR);
+    let (given, operands) = options::everywhere(arguments, OPTIONS);
     let asides = given
         .iter()
         .filter(|one| {
@@ -182,13 +184,13 @@ pub(super) fn hyperfine(arguments: &[Argument]) -> Vec<Inner> {
         .filter_map(|one| one.value.as_ref());
     let scripts = operands.iter().chain(asides);
     scripts
-        .flat_map(|one| Inner::script(&*one.text, Shell::Child))
+        .flat_map(|one| InnerCommand::script(&*one.text, RunsIn::Child))
         .collect()
 }
 
 /// `ansible hosts -m shell -a 'command'`.
-pub(super) fn ansible(arguments: &[Argument]) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn ansible(arguments: &[Argument]) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "amiulefMtBPc",
         long: &[
             "args",
@@ -200,14 +202,16 @@ pub(super) fn ansible(arguments: &[Argument]) -> Vec<Inner> {
             "forks",
         ],
     };
-    let (given, _) = options::everywhere(arguments, GRAMMAR);
+    let (given, _) = options::everywhere(arguments, OPTIONS);
     let module = options::value(&given, &["m", "module-name"]);
     let runs = |name: &str| matches!(name.rsplit('.').next(), Some("shell" | "command" | "raw"));
     if !module.is_none_or(|module| runs(&module.text)) {
         return Vec::new();
     }
     match options::value(&given, &["a", "args"]) {
-        Some(script) => Inner::script(joined(std::slice::from_ref(script)), Shell::Elsewhere),
+        Some(script) => {
+            InnerCommand::script(joined(std::slice::from_ref(script)), RunsIn::Elsewhere)
+        }
         None => Vec::new(),
     }
 }

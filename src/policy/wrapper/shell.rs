@@ -1,81 +1,33 @@
 //! Shells, and what hands a text to one.
 
-use super::super::judge::Input;
-use super::super::options::{self, Grammar};
-use super::super::text::{Argument, emptied, joined};
-use super::{Inner, Shell, What};
+use super::super::judge::CommandInput;
+use super::{InnerCommand, InnerText};
+use crate::shell::argument::{Argument, joined};
+use crate::shell::options::{self, OptionSpec};
+use crate::shell::wrapper::{RunsIn, ShellCall, is_standard_input};
 
 /// `sh -c 'script' name arguments`, or a script that is read.
-pub(super) fn shell(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    let (mut rest, mut has_script, mut reads) = (arguments, false, false);
-    while let Some((first, others)) = rest.split_first() {
-        let text = emptied(&first.text);
-        if matches!(&*text, "--" | "-") {
-            rest = others;
-            break;
+pub(super) fn shell(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
+    let (inner, zero, rest) = match ShellCall::of(arguments) {
+        ShellCall::Script(text, zero, rest) => {
+            (InnerCommand::script(text, RunsIn::Child), zero, rest)
         }
-        if text.len() < 2 || !text.starts_with(['-', '+']) {
-            break;
-        }
-        if let Some(script) = text.strip_prefix("--command=") {
-            return Inner::script(script, Shell::Child);
-        }
-        rest = others;
-        let takes_next = match text.strip_prefix("--") {
-            Some(long) => matches!(long, "rcfile" | "init-file"),
-            None => text.contains(['o', 'O']),
-        };
-        if text == "--command" {
-            has_script = true;
-        } else if !text.starts_with("--") {
-            has_script |= text.starts_with('-') && text.contains('c');
-            reads |= text.contains('s');
-        }
-        if takes_next {
-            rest = rest.get(1..).unwrap_or_default();
-        }
-    }
-    let given = |inner: Vec<Inner>, rest: &[Argument]| -> Vec<Inner> {
-        let mut inner = inner.into_iter();
-        inner
-            .next()
-            .map(|one| one.given(None, rest))
-            .into_iter()
-            .collect()
+        ShellCall::Input(rest) => (InnerCommand::read(input, RunsIn::Child), None, rest),
+        ShellCall::File(file, rest) => match &file.printed {
+            Some(printed) => (InnerCommand::script(&**printed, RunsIn::Child), None, rest),
+            None => return Vec::new(),
+        },
     };
-    match rest {
-        [script, others @ ..] if has_script => {
-            let (zero, others) = (others.first(), others.get(1..).unwrap_or_default());
-            let script = Inner::script(&*script.text, Shell::Child);
-            script
-                .into_iter()
-                .map(|one| one.given(zero, others))
-                .collect()
-        }
-        rest if reads => given(Inner::read(input, Shell::Child), rest),
-        [file, others @ ..] if file.printed.is_some() => {
-            let printed = file.printed.clone().unwrap_or_default();
-            given(Inner::script(printed, Shell::Child), others)
-        }
-        [] => Inner::read(input, Shell::Child),
-        [file, others @ ..] if is_input(&file.text) => {
-            given(Inner::read(input, Shell::Child), others)
-        }
-        _ => Vec::new(),
-    }
+    inner.into_iter().map(|one| one.given(zero, rest)).collect()
 }
 
-pub(in super::super) fn is_input(file: &str) -> bool {
-    matches!(file, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
-}
-
-pub(super) fn source(arguments: &[Argument], input: &Input) -> Vec<Inner> {
+pub(super) fn source(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
     let Some((file, others)) = arguments.split_first() else {
         return Vec::new();
     };
     let mut inner = match &file.printed {
-        Some(printed) => Inner::script(printed, Shell::Same),
-        None if is_input(&file.text) => Inner::read(input, Shell::Same),
+        Some(printed) => InnerCommand::script(printed, RunsIn::Same),
+        None if is_standard_input(&file.text) => InnerCommand::read(input, RunsIn::Same),
         None => Vec::new(),
     };
     if !others.is_empty() {
@@ -87,23 +39,23 @@ pub(super) fn source(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     inner
 }
 
-pub(super) fn trap(arguments: &[Argument]) -> Vec<Inner> {
+pub(super) fn trap(arguments: &[Argument]) -> Vec<InnerCommand> {
     let mut operands = arguments.iter().filter(|one| one.text != "--");
     match operands.next() {
         // It has the arguments of the shell that runs it.
-        Some(script) if !script.is_option() => vec![Inner::of(
-            What::Script {
+        Some(script) if !script.is_option() => vec![InnerCommand::of(
+            InnerText::Script {
                 text: script.text.clone(),
                 arguments: None,
             },
-            Shell::Child,
+            RunsIn::Child,
         )],
         _ => Vec::new(),
     }
 }
 
-pub(super) fn su(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn su(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "cCgGsTwu",
         long: &[
             "command",
@@ -114,7 +66,7 @@ pub(super) fn su(arguments: &[Argument], input: &Input) -> Vec<Inner> {
             "whitelist-environment",
         ],
     };
-    let (given, mut operands) = options::everywhere(arguments, GRAMMAR);
+    let (given, mut operands) = options::everywhere(arguments, OPTIONS);
     if operands.first().is_some_and(|one| one.text == "-") {
         operands.remove(0);
     }
@@ -122,7 +74,7 @@ pub(super) fn su(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     match options::value(&given, &["c", "C", "command", "session-command"]) {
         Some(script) => {
             let (zero, others) = (rest.first(), rest.get(1..).unwrap_or_default());
-            let script = Inner::script(&*script.text, Shell::Child);
+            let script = InnerCommand::script(&*script.text, RunsIn::Child);
             script
                 .into_iter()
                 .map(|one| one.given(zero, others))
@@ -130,64 +82,64 @@ pub(super) fn su(arguments: &[Argument], input: &Input) -> Vec<Inner> {
         }
         // The user's shell gets what follows the name.
         None if !rest.is_empty() => shell(rest, input),
-        None => Inner::read(input, Shell::Elsewhere),
+        None => InnerCommand::read(input, RunsIn::Elsewhere),
     }
 }
 
 /// `sg group 'command'` and `sg group -c 'command'`.
-pub(super) fn sg(arguments: &[Argument]) -> Vec<Inner> {
+pub(super) fn sg(arguments: &[Argument]) -> Vec<InnerCommand> {
     let mut words = arguments
         .iter()
         .filter(|one| !matches!(&*one.text, "-" | "-c"));
     words.next();
     match words.next() {
-        Some(script) => Inner::script(&*script.text, Shell::Child),
+        Some(script) => InnerCommand::script(&*script.text, RunsIn::Child),
         None => Vec::new(),
     }
 }
 
 /// `at`, whose script is read from a file or from standard input.
-pub(super) fn later(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn later(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "fqt",
         long: &[],
     };
-    let (given, _) = options::everywhere(arguments, GRAMMAR);
+    let (given, _) = options::everywhere(arguments, OPTIONS);
     match options::value(&given, &["f"]) {
         Some(file) => match &file.printed {
-            Some(printed) => Inner::script(printed, Shell::Child),
+            Some(printed) => InnerCommand::script(printed, RunsIn::Child),
             None => Vec::new(),
         },
-        None => Inner::read(input, Shell::Child),
+        None => InnerCommand::read(input, RunsIn::Child),
     }
 }
 
-pub(super) fn ssh(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn ssh(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "BbcDEeFIiJLlmOoPpQRSWw",
         long: &[],
     };
-    let (mut given, rest) = options::leading(arguments, GRAMMAR);
+    let (mut given, rest) = options::leading(arguments, OPTIONS);
     // Options may follow the host, too.
     let rest = rest.get(1..).unwrap_or_default();
-    let (more, rest) = options::leading(rest, GRAMMAR);
+    let (more, rest) = options::leading(rest, OPTIONS);
     given.extend(more);
     let mut inner = Vec::new();
     for one in given.iter().filter(|one| one.name == "o") {
         let value = one.value.as_ref().map_or("", |value| &value.text);
         let (key, script) = value.split_once(['=', ' ']).unwrap_or((value, ""));
         if matches!(&*key.to_ascii_lowercase(), "proxycommand" | "localcommand") {
-            inner.extend(Inner::script(script, Shell::Child));
+            inner.extend(InnerCommand::script(script, RunsIn::Child));
         }
     }
     if rest.is_empty() {
-        inner.extend(Inner::read(input, Shell::Elsewhere));
+        inner.extend(InnerCommand::read(input, RunsIn::Elsewhere));
         return inner;
     }
-    inner.extend(Inner::script(joined(rest), Shell::Elsewhere));
+    inner.extend(InnerCommand::script(joined(rest), RunsIn::Elsewhere));
     // `ssh host sh` reads the script here.
     if input.text.is_some() {
-        inner.extend(Inner::words(rest, Shell::Elsewhere));
+        inner.extend(InnerCommand::words(rest, RunsIn::Elsewhere));
     }
     inner
 }

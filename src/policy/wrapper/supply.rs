@@ -1,16 +1,16 @@
 //! What runs a command on arguments that come from elsewhere.
 
 use super::super::find::fill;
-use super::super::judge::Input;
-use super::super::options::{self, Grammar};
-use super::super::text::{Argument, SOMETHING, UNKNOWN, joined, words};
-use super::{Inner, Shell, What, all_at};
+use super::super::judge::CommandInput;
+use super::{InnerCommand, InnerText, RunsIn, all_at};
+use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, joined, words};
+use crate::shell::options::{self, OptionSpec};
 
 /// Arguments for which a command is followed one by one.
 const MOST: usize = 32;
 
-pub(super) fn xargs(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn xargs(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "adEILnPsi?e?l?",
         long: &[
             "arg-file",
@@ -22,7 +22,7 @@ pub(super) fn xargs(arguments: &[Argument], input: &Input) -> Vec<Inner> {
             "process-slot-var",
         ],
     };
-    let (given, rest) = options::leading(arguments, GRAMMAR);
+    let (given, rest) = options::leading(arguments, OPTIONS);
     if rest.is_empty() {
         return Vec::new();
     }
@@ -58,15 +58,15 @@ pub(super) fn xargs(arguments: &[Argument], input: &Input) -> Vec<Inner> {
         Some(mark) if !mark.is_empty() => fill(rest, &items, mark),
         _ => [rest, &items].concat(),
     };
-    vec![Inner {
+    vec![InnerCommand {
         recursive: input.found.is_some(),
         reads: false,
-        ..Inner::of(What::Words(words), Shell::Child)
+        ..InnerCommand::of(InnerText::Words(words), RunsIn::Child)
     }]
 }
 
-pub(super) fn parallel(arguments: &[Argument], input: &Input) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn parallel(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "jNSaIPLnEsUC",
         long: &[
             "jobs",
@@ -99,7 +99,7 @@ pub(super) fn parallel(arguments: &[Argument], input: &Input) -> Vec<Inner> {
             "shellquote",
         ],
     };
-    let (given, rest) = options::leading(arguments, GRAMMAR);
+    let (given, rest) = options::leading(arguments, OPTIONS);
     let is_list = |one: &Argument| one.text.starts_with(":::");
     let split = rest.iter().position(is_list).unwrap_or(rest.len());
     let (command, items) = rest.split_at(split);
@@ -133,7 +133,7 @@ pub(super) fn parallel(arguments: &[Argument], input: &Input) -> Vec<Inner> {
     }
     let scripts = scripts
         .into_iter()
-        .flat_map(|script| Inner::script(script, Shell::Child));
+        .flat_map(|script| InnerCommand::script(script, RunsIn::Child));
     all_at(
         scripts.collect(),
         options::value(&given, &["wd", "workdir"]),
@@ -169,12 +169,12 @@ fn filled(text: &str, item: &str) -> String {
 }
 
 /// What git removes, as `rm` would; and aliases that are a shell's commands.
-pub(super) fn git(arguments: &[Argument]) -> Vec<Inner> {
-    const GRAMMAR: Grammar<'static> = Grammar {
+pub(super) fn git(arguments: &[Argument]) -> Vec<InnerCommand> {
+    const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "Cc",
         long: &["git-dir", "work-tree", "namespace"],
     };
-    let (given, rest) = options::leading(arguments, GRAMMAR);
+    let (given, rest) = options::leading(arguments, OPTIONS);
     let mut inner = Vec::new();
     for one in given.iter().filter(|one| one.name == "c") {
         let value = one.value.as_ref().map_or("", |value| &value.text);
@@ -182,13 +182,13 @@ pub(super) fn git(arguments: &[Argument]) -> Vec<Inner> {
             .split_once("=!")
             .filter(|(key, _)| key.starts_with("alias."))
         {
-            inner.extend(Inner::script(script, Shell::Child));
+            inner.extend(InnerCommand::script(script, RunsIn::Child));
         }
     }
     if let Some((verb, rest)) = rest.split_first() {
         let (options, operands) = options::everywhere(
             rest,
-            Grammar {
+            OptionSpec {
                 letters: "e",
                 long: &["!force", "!dry-run", "exclude", "pathspec-from-file"],
             },
@@ -210,11 +210,11 @@ pub(super) fn git(arguments: &[Argument]) -> Vec<Inner> {
 }
 
 /// What `rm -r` of these would be, or of the working directory.
-fn removal(operands: &[Argument]) -> Vec<Inner> {
+fn removal(operands: &[Argument]) -> Vec<InnerCommand> {
     let here = [Argument::of(".")];
     let operands = if operands.is_empty() { &here } else { operands };
     let words = [Argument::of("rm"), Argument::of("-r")];
-    let mut inner = Inner::words(&[&words, operands].concat(), Shell::Child);
+    let mut inner = InnerCommand::words(&[&words, operands].concat(), RunsIn::Child);
     for one in &mut inner {
         one.reads = false;
         one.is_implied = true;
@@ -223,7 +223,7 @@ fn removal(operands: &[Argument]) -> Vec<Inner> {
 }
 
 /// What tar removes once it is packed, and the commands that it runs.
-pub(super) fn tar(arguments: &[Argument]) -> Vec<Inner> {
+pub(super) fn tar(arguments: &[Argument]) -> Vec<InnerCommand> {
     // The first word may be letters without a dash: `tar cf x y`.
     let mut arguments = arguments.to_vec();
     if let Some(first) = arguments.first_mut()
@@ -241,7 +241,7 @@ pub(super) fn tar(arguments: &[Argument]) -> Vec<Inner> {
             _ => None,
         };
         if let Some(script) = script {
-            inner.extend(Inner::script(script, Shell::Child));
+            inner.extend(InnerCommand::script(script, RunsIn::Child));
         }
     }
     if options::has(&given, &["remove-files"]) {
@@ -252,7 +252,7 @@ pub(super) fn tar(arguments: &[Argument]) -> Vec<Inner> {
 }
 
 /// tar's options that take a value.
-pub(in super::super) const TAR: Grammar<'static> = Grammar {
+pub(in super::super) const TAR: OptionSpec<'static> = OptionSpec {
     letters: "bCfFgHIKLNTVX",
     long: &[
         "!remove-files",

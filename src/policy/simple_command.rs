@@ -1,12 +1,12 @@
 //! Simple commands: what is assigned before them, and the ways to read their words.
 
 use super::Refusal;
-use super::call::Call;
-use super::judge::{Judge, Place};
-use super::scope::{Elements, Scope};
-use super::syntax::{Assignment, Piece, Word};
-use super::text::Argument;
+use super::call::Invocation;
+use super::environment::{Elements, Environment};
+use super::judge::{CommandContext, Judge};
 use super::walk::guard;
+use crate::shell::argument::Argument;
+use crate::shell::syntax::{Assignment, Word, WordPart};
 
 /// Readings of a command's words together that are followed one by one.
 const MOST_WAYS: usize = 16;
@@ -20,52 +20,52 @@ impl Judge<'_> {
         &mut self,
         assignments: &[Assignment],
         words: &[Word],
-        mut call: Call,
-        scope: &mut Scope,
-        place: &Place,
+        mut call: Invocation,
+        environment: &mut Environment,
+        context: &CommandContext,
     ) -> Verdict {
         if words.is_empty() {
-            self.assign(assignments, false, &call, scope, place)?;
+            self.assign(assignments, false, &call, environment, context)?;
             if call.outputs.is_empty() {
                 return Ok(());
             }
-            return self.call(call, scope, place);
+            return self.call(call, environment, context);
         }
         // They hold for this command alone.
-        let mut own = scope.clone();
-        self.assign(assignments, true, &call, &mut own, place)?;
-        self.visit_all(words, scope, place)?;
-        self.set_defaults(words, scope)?;
-        let name = super::syntax::bare(&words[0]).unwrap_or_default();
+        let mut own = environment.clone();
+        self.assign(assignments, true, &call, &mut own, context)?;
+        self.visit_all(words, environment, context)?;
+        self.set_defaults(words, environment)?;
+        let name = crate::shell::syntax::bare(&words[0]).unwrap_or_default();
         if matches!(&*name, "test" | "[") {
-            guard(words, scope);
+            guard(words, environment);
         }
-        let ways = self.ways(words, scope)?;
+        let ways = self.ways(words, environment)?;
         if DECLARING.contains(&&*name) {
-            call.is_declared = self.declare(&words[1..], scope)?;
+            call.is_declared = self.declare(&words[1..], environment)?;
         }
         if !assignments.is_empty() {
             let before = own;
-            own = scope.clone();
+            own = environment.clone();
             own.borrow_values(&before, assignments.iter().map(|one| &*one.name));
         }
         let target = if assignments.is_empty() {
-            &mut *scope
+            &mut *environment
         } else {
             &mut own
         };
         let mut ends = Vec::new();
         if ways.is_empty() && !call.outputs.is_empty() {
-            self.call(call.clone(), target, place)?;
+            self.call(call.clone(), target, context)?;
         }
         let mut ways = ways.into_iter().peekable();
         while let Some(way) = ways.next() {
             let call = call.with(way);
             if ends.is_empty() && ways.peek().is_none() {
-                self.call(call, target, place)?;
+                self.call(call, target, context)?;
             } else {
                 let mut end = target.clone();
-                self.call(call, &mut end, place)?;
+                self.call(call, &mut end, context)?;
                 ends.push(end);
             }
         }
@@ -74,20 +74,24 @@ impl Judge<'_> {
             *target = end;
         }
         if !assignments.is_empty() {
-            own.borrow_values(scope, assignments.iter().map(|one| &*one.name));
-            *scope = own;
+            own.borrow_values(environment, assignments.iter().map(|one| &*one.name));
+            *environment = own;
         }
         Ok(())
     }
 
     /// The arguments that a command may have, one way for each reading of its words.
-    fn ways(&mut self, words: &[Word], scope: &Scope) -> Result<Vec<Vec<Argument>>, Refusal> {
+    fn ways(
+        &mut self,
+        words: &[Word],
+        environment: &Environment,
+    ) -> Result<Vec<Vec<Argument>>, Refusal> {
         let mut all = Vec::new();
         let mut count = 1_usize;
         for word in words {
-            let mut readings = self.readings(word, scope, true)?;
+            let mut readings = self.readings(word, environment, true)?;
             for argument in readings.iter_mut().flatten() {
-                self.recall(argument, scope);
+                self.recall(argument, environment);
             }
             count = count.saturating_mul(readings.len());
             self.spend(readings.len() / 8)?;
@@ -127,22 +131,22 @@ impl Judge<'_> {
     }
 
     /// Sets the variables that arguments of `export` and its like assign, which are not split.
-    fn declare(&mut self, words: &[Word], scope: &mut Scope) -> Result<bool, Refusal> {
+    fn declare(&mut self, words: &[Word], environment: &mut Environment) -> Result<bool, Refusal> {
         let mut declared = false;
         for word in words {
-            let Some((name, split)) = super::parse::declared(word) else {
+            let Some((name, split)) = crate::shell::parse::declared(word) else {
                 continue;
             };
             declared = true;
             let value = &word[split..];
             match value {
-                [Piece::Array(elements)] => {
-                    let elements = self.array(elements, scope)?;
-                    self.set_array(scope, &name, vec![elements])?;
+                [WordPart::Array(elements)] => {
+                    let elements = self.array(elements, environment)?;
+                    self.set_array(environment, &name, vec![elements])?;
                 }
                 value => {
-                    let values = self.texts(value, scope)?;
-                    self.set(scope, &name, values)?;
+                    let values = self.texts(value, environment)?;
+                    self.set(environment, &name, values)?;
                 }
             }
         }
@@ -153,37 +157,41 @@ impl Judge<'_> {
         &mut self,
         assignments: &[Assignment],
         for_command: bool,
-        call: &Call,
-        scope: &mut Scope,
-        place: &Place,
+        call: &Invocation,
+        environment: &mut Environment,
+        context: &CommandContext,
     ) -> Verdict {
         for one in assignments {
-            self.visit(&one.value, scope, place)?;
+            self.visit(&one.value, environment, context)?;
             if let Some(index) = &one.index {
-                self.visit(index, scope, place)?;
+                self.visit(index, environment, context)?;
             }
-            self.permit_assignment(&one.name, for_command, call, place)?;
-            self.assign_one(one, scope)?;
+            self.permit_assignment(&one.name, for_command, call, context)?;
+            self.assign_one(one, environment)?;
         }
         Ok(())
     }
 
     /// Sets a variable, an array or an element.
-    pub(super) fn assign_one(&mut self, one: &Assignment, scope: &mut Scope) -> Verdict {
-        self.set_defaults(std::slice::from_ref(&one.value), scope)?;
-        if let [Piece::Array(words)] = &one.value[..] {
-            let mut elements = vec![self.array(words, scope)?];
+    pub(super) fn assign_one(
+        &mut self,
+        one: &Assignment,
+        environment: &mut Environment,
+    ) -> Verdict {
+        self.set_defaults(std::slice::from_ref(&one.value), environment)?;
+        if let [WordPart::Array(words)] = &one.value[..] {
+            let mut elements = vec![self.array(words, environment)?];
             if one.appends {
                 let added = &elements[0];
-                let known = scope.known_elements(&one.name);
+                let known = environment.known_elements(&one.name);
                 elements = known.iter().map(|before| appended(before, added)).collect();
             }
-            return self.set_array(scope, &one.name, elements);
+            return self.set_array(environment, &one.name, elements);
         }
-        let mut values = self.texts(&one.value, scope)?;
+        let mut values = self.texts(&one.value, environment)?;
         if let Some(index) = &one.index {
-            let keys = self.keys(index, scope)?;
-            let mut alternatives = scope.known_elements(&one.name);
+            let keys = self.keys(index, environment)?;
+            let mut alternatives = environment.known_elements(&one.name);
             for elements in &mut alternatives {
                 let mut changed: Vec<_> = elements.to_vec();
                 for key in &keys {
@@ -193,10 +201,10 @@ impl Judge<'_> {
                 }
                 *elements = changed.into();
             }
-            return self.set_array(scope, &one.name, alternatives);
+            return self.set_array(environment, &one.name, alternatives);
         }
         if one.appends {
-            let before = scope.values(&one.name);
+            let before = environment.values(&one.name);
             self.spend(before.len() * values.len())?;
             values = before
                 .iter()
@@ -204,24 +212,28 @@ impl Judge<'_> {
                 .flat_map(|before| values.iter().map(move |value| format!("{before}{value}")))
                 .collect();
         }
-        self.set(scope, &one.name, values)
+        self.set(environment, &one.name, values)
     }
 
     /// The elements that the words of an array make.
-    fn array(&mut self, words: &[Word], scope: &Scope) -> Result<Elements, Refusal> {
+    fn array(&mut self, words: &[Word], environment: &Environment) -> Result<Elements, Refusal> {
         let mut elements = Vec::new();
         let mut next = 0_usize;
         for word in words {
             if let Some((key, value)) = keyed(word) {
-                let value = self.texts(value, scope)?;
-                for key in self.keys(key, scope)? {
+                let value = self.texts(value, environment)?;
+                for key in self.keys(key, environment)? {
                     next = key.parse().map_or(next, |at: usize| at.saturating_add(1));
                     let values = value.iter().cloned().map(Argument::of);
                     elements.extend(values.map(|value| (key.clone(), value)));
                 }
                 continue;
             }
-            for argument in self.readings(word, scope, true)?.into_iter().flatten() {
+            for argument in self
+                .readings(word, environment, true)?
+                .into_iter()
+                .flatten()
+            {
                 elements.push((next.to_string(), argument));
                 next = next.saturating_add(1);
             }
@@ -232,22 +244,22 @@ impl Judge<'_> {
 
     pub(super) fn set_array(
         &mut self,
-        scope: &mut Scope,
+        environment: &mut Environment,
         name: &str,
         alternatives: Vec<Elements>,
     ) -> Verdict {
         let size: usize = alternatives.iter().map(|one| one.len() / 16).sum();
-        self.spend(1 + scope.weight() / 4 + size)?;
-        scope.set_array(name, alternatives);
+        self.spend(1 + environment.weight() / 4 + size)?;
+        environment.set_array(name, alternatives);
         Ok(())
     }
 }
 
 /// Key and value of an array's `[key]=value`.
-fn keyed(word: &[Piece]) -> Option<(&[Piece], &[Piece])> {
-    let is = |piece: &Piece, sign: char| matches!(piece, Piece::Bare(one) if *one == sign);
-    let close = word.iter().position(|piece| is(piece, ']'))?;
-    let equals = word.get(close + 1).is_some_and(|piece| is(piece, '='));
+fn keyed(word: &[WordPart]) -> Option<(&[WordPart], &[WordPart])> {
+    let is = |part: &WordPart, sign: char| matches!(part, WordPart::Bare(one) if *one == sign);
+    let close = word.iter().position(|part| is(part, ']'))?;
+    let equals = word.get(close + 1).is_some_and(|part| is(part, '='));
     (is(&word[0], '[') && equals).then(|| (&word[1..close], &word[close + 2..]))
 }
 

@@ -1,24 +1,24 @@
 //! Calls that only ask a program what it is, or have it say what it would do.
 
-use super::call::Call;
-use super::options::{self, Grammar};
+use super::call::Invocation;
+use crate::shell::options::{self, OptionSpec};
 
 /// Options with which programs try without doing.
-struct Trial {
+struct DryRun {
     programs: &'static [&'static str],
     /// Their options that take a value.
-    grammar: Grammar<'static>,
+    spec: OptionSpec<'static>,
     options: &'static [&'static str],
 }
 
-const fn trial(
+const fn dry_run(
     programs: &'static [&'static str],
     letters: &'static str,
     options: &'static [&'static str],
-) -> Trial {
-    Trial {
+) -> DryRun {
+    DryRun {
         programs,
-        grammar: Grammar { letters, long: &[] },
+        spec: OptionSpec { letters, long: &[] },
         options,
     }
 }
@@ -26,8 +26,8 @@ const fn trial(
 /// The options of `mkfs.ext4` and its brothers that take a value.
 const EXT: &str = "bCdEegGiIJlLmMNoOrtTUz";
 
-const TRIALS: &[Trial] = &[
-    trial(
+const DRY_RUNS: &[DryRun] = &[
+    dry_run(
         &[
             "mke2fs",
             "mkfs.ext2",
@@ -38,27 +38,27 @@ const TRIALS: &[Trial] = &[
         EXT,
         &["n", "V"],
     ),
-    trial(&["mkfs.xfs"], "bcdilLmnprs", &["N", "V"]),
-    trial(
+    dry_run(&["mkfs.xfs"], "bcdilLmnprs", &["N", "V"]),
+    dry_run(
         &["mkfs.ntfs", "mkntfs"],
         "cHLpsSz",
         &["n", "no-action", "V"],
     ),
-    trial(&["mkfs.btrfs"], "AbdlLmnOrsU", &["V"]),
-    trial(&["blkdiscard"], "lops", &["V"]),
-    Trial {
+    dry_run(&["mkfs.btrfs"], "AbdlLmnOrsU", &["V"]),
+    dry_run(&["blkdiscard"], "lops", &["V"]),
+    DryRun {
         programs: &["wipefs"],
-        grammar: Grammar {
+        spec: OptionSpec {
             letters: "toO",
             long: &["types", "offset", "output"],
         },
         options: &["n", "no-act", "V"],
     },
-    trial(&["shutdown"], "t", &["k", "show"]),
-    trial(&["reboot", "halt", "poweroff"], "", &["w", "wtmp-only"]),
-    Trial {
+    dry_run(&["shutdown"], "t", &["k", "show"]),
+    dry_run(&["reboot", "halt", "poweroff"], "", &["w", "wtmp-only"]),
+    DryRun {
         programs: &["systemctl"],
-        grammar: Grammar {
+        spec: OptionSpec {
             letters: "tpnoHMsPC",
             long: &[
                 "type",
@@ -84,9 +84,9 @@ const TRIALS: &[Trial] = &[
         },
         options: &["dry-run"],
     },
-    Trial {
+    DryRun {
         programs: &["apt", "apt-get", "aptitude"],
-        grammar: Grammar {
+        spec: OptionSpec {
             letters: "octa",
             long: &[
                 "option",
@@ -97,19 +97,19 @@ const TRIALS: &[Trial] = &[
         },
         options: &["s", "simulate", "dry-run", "just-print", "recon", "no-act"],
     },
-    trial(&["dnf", "yum"], "cdexR", &["assumeno"]),
-    Trial {
+    dry_run(&["dnf", "yum"], "cdexR", &["assumeno"]),
+    DryRun {
         programs: &["nft"],
-        grammar: Grammar {
+        spec: OptionSpec {
             letters: "fID",
             long: &["file", "includepath", "define"],
         },
         options: &["c", "check"],
     },
-    trial(&["ufw"], "", &["dry-run"]),
-    Trial {
+    dry_run(&["ufw"], "", &["dry-run"]),
+    DryRun {
         programs: &["rsync"],
-        grammar: Grammar {
+        spec: OptionSpec {
             letters: "eBTfM@",
             long: &[
                 "!partial",
@@ -143,8 +143,8 @@ const TRIALS: &[Trial] = &[
         },
         options: &["n", "dry-run", "list-only"],
     },
-    trial(&["kill", "killall", "pkill"], "sngupGPtU", &["0"]),
-    trial(&["iptables", "ip6tables"], "tWsdpijogm", &["V"]),
+    dry_run(&["kill", "killall", "pkill"], "sngupGPtU", &["0"]),
+    dry_run(&["iptables", "ip6tables"], "tWsdpijogm", &["V"]),
 ];
 
 /// Programs with commands of their own, which answer to a `--help` behind these.
@@ -159,7 +159,7 @@ const ANSWERING: &[&str] = &[
     "yum",
 ];
 
-impl Call {
+impl Invocation {
     /// Whether it only asks the program what it is.
     pub(super) fn is_question(&self) -> bool {
         let (last, before) = match self.arguments().split_last() {
@@ -179,22 +179,22 @@ impl Call {
         }
         let file_system = (name == "mkfs").then(|| self.file_system());
         let name = file_system.as_deref().unwrap_or(&name);
-        TRIALS
+        DRY_RUNS
             .iter()
-            .filter(|trial| trial.programs.contains(&name))
-            .any(|trial| {
-                let (given, _) = options::everywhere(self.arguments(), trial.grammar);
-                options::has(&given, trial.options)
+            .filter(|dry_run| dry_run.programs.contains(&name))
+            .any(|dry_run| {
+                let (given, _) = options::everywhere(self.arguments(), dry_run.spec);
+                options::has(&given, dry_run.options)
             })
     }
 
     /// The program that `mkfs` hands its options to.
     fn file_system(&self) -> String {
-        let grammar = Grammar {
+        let spec = OptionSpec {
             letters: EXT,
             long: &["type"],
         };
-        let (given, operands) = options::everywhere(self.arguments(), grammar);
+        let (given, operands) = options::everywhere(self.arguments(), spec);
         let kind = options::value(&given, &["t", "type"]).map_or("ext2", |kind| &kind.text);
         if operands.is_empty() && self.arguments().len() == 1 {
             // `mkfs -V`.

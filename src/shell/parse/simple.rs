@@ -3,12 +3,14 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::super::syntax::{Assignment, Command, Flow, Kind, Piece, Redirect, Word, bare};
-use super::super::text::is_name;
-use super::{Fault, Parsed, Parser, ends_word};
+use super::{ParseError, ParseResult, Parser, ends_word};
+use crate::shell::argument::is_name;
+use crate::shell::syntax::{
+    Assignment, CommandKind, Redirect, RedirectKind, ShellCommand, Word, WordPart, bare,
+};
 
 impl Parser {
-    pub(super) fn simple(&mut self) -> Parsed<Command> {
+    pub(super) fn simple(&mut self) -> ParseResult<ShellCommand> {
         let start = self.at;
         let (mut assignments, mut words, mut redirects) = (Vec::new(), Vec::new(), Vec::new());
         let mut end = start;
@@ -34,13 +36,13 @@ impl Parser {
             return self.definition(start, &assignments, &words);
         }
         if end == start {
-            return Err(Fault::Syntax);
+            return Err(ParseError::Syntax);
         }
         let at = std::mem::replace(&mut self.at, end);
         let part = self.part(start);
         self.at = at;
-        Ok(Command {
-            kind: Kind::Simple { assignments, words },
+        Ok(ShellCommand {
+            kind: CommandKind::Simple { assignments, words },
             redirects,
             part,
         })
@@ -52,24 +54,24 @@ impl Parser {
         start: usize,
         assignments: &[Assignment],
         words: &[Word],
-    ) -> Parsed<Command> {
+    ) -> ParseResult<ShellCommand> {
         let name = match words {
             [word] if assignments.is_empty() => bare(word),
             _ => None,
         };
-        let name = name.ok_or(Fault::Syntax)?;
+        let name = name.ok_or(ParseError::Syntax)?;
         self.expect("(")?;
         self.blanks()?;
         self.expect(")")?;
         let kind = self.function_body(name)?;
-        Ok(Command {
+        Ok(ShellCommand {
             kind,
             redirects: Vec::new(),
             part: self.part(start),
         })
     }
 
-    pub(super) fn redirect(&mut self) -> Parsed<Option<Redirect>> {
+    pub(super) fn redirect(&mut self) -> ParseResult<Option<Redirect>> {
         let start = self.at;
         self.skip_descriptor()?;
         let both = self.sees("&>") && self.take("&");
@@ -78,44 +80,47 @@ impl Parser {
             return Ok(None);
         }
         let (mut strip, mut output) = (false, false);
-        let mut flow = if self.take("<<<") {
-            Flow::Text
+        let mut kind = if self.take("<<<") {
+            RedirectKind::HereString
         } else if self.take("<<") {
             strip = self.take("-");
-            Flow::Document
+            RedirectKind::HereDocument
         } else if self.take("<&") {
-            Flow::Duplicate
+            RedirectKind::Duplicate
         } else if self.take("<>") || self.take(">>") || self.take(">|") {
-            Flow::Output
+            RedirectKind::Output
         } else if !both && self.take(">&") {
             output = true;
-            Flow::Duplicate
+            RedirectKind::Duplicate
         } else if self.take("<") {
-            Flow::Input
+            RedirectKind::Input
         } else {
             self.expect(">")?;
-            Flow::Output
+            RedirectKind::Output
         };
         self.blanks()?;
-        let word = self.word()?.ok_or(Fault::Syntax)?;
+        let word = self.word()?.ok_or(ParseError::Syntax)?;
         // `>& file` writes to the file.
         let is_open = bare(&word)
             .is_some_and(|text| text.bytes().all(|one| one.is_ascii_digit() || one == b'-'));
-        if flow == Flow::Duplicate && output && !is_open {
-            flow = Flow::Output;
+        if kind == RedirectKind::Duplicate && output && !is_open {
+            kind = RedirectKind::Output;
         }
         let body = Rc::new(OnceCell::new());
-        if flow == Flow::Document {
+        if kind == RedirectKind::HereDocument {
             self.await_document(&word, strip, &body)?;
         }
-        Ok(Some(Redirect { flow, word, body }))
+        Ok(Some(Redirect { kind, word, body }))
     }
 
     /// Skips `2` of `2>` and `{name}` of `{name}>`.
-    fn skip_descriptor(&mut self) -> Parsed<()> {
+    fn skip_descriptor(&mut self) -> ParseResult<()> {
         let rest = &self.text[self.at..];
         let length = rest.iter().take_while(|one| !ends_word(**one)).count();
-        self.left = self.left.checked_sub(length).ok_or(Fault::Beyond)?;
+        self.left = self
+            .left
+            .checked_sub(length)
+            .ok_or(ParseError::TooComplex)?;
         let descriptor = &rest[..length];
         let named = matches!(descriptor, ['{', .., '}']);
         let arrow = matches!(rest.get(length), Some('<' | '>'));
@@ -127,7 +132,7 @@ impl Parser {
 }
 
 /// The name that a word assigns to, and where its value begins.
-pub(in super::super) fn declared(word: &[Piece]) -> Option<(String, usize)> {
+pub(crate) fn declared(word: &[WordPart]) -> Option<(String, usize)> {
     let (name, _, _, split) = target(word)?;
     Some((name, split + 1))
 }
@@ -149,10 +154,9 @@ fn assignment(mut word: Word) -> Result<Assignment, Word> {
 
 /// The name, where its index stands, whether it is added to, and where the `=` is.
 #[allow(clippy::type_complexity)]
-fn target(word: &[Piece]) -> Option<(String, Option<(usize, usize)>, bool, usize)> {
-    let is =
-        |at: usize, wanted: char| matches!(word.get(at), Some(Piece::Bare(one)) if *one == wanted);
-    let ends = |piece: &Piece| matches!(piece, Piece::Bare('[' | '+' | '='));
+fn target(word: &[WordPart]) -> Option<(String, Option<(usize, usize)>, bool, usize)> {
+    let is = |at: usize, wanted: char| matches!(word.get(at), Some(WordPart::Bare(one)) if *one == wanted);
+    let ends = |part: &WordPart| matches!(part, WordPart::Bare('[' | '+' | '='));
     let end = word.iter().position(ends)?;
     let name = bare(&word[..end]).filter(|name| is_name(name))?;
     let mut at = end;
@@ -160,7 +164,7 @@ fn target(word: &[Piece]) -> Option<(String, Option<(usize, usize)>, bool, usize
     if is(at, '[') {
         let close = word[at..]
             .iter()
-            .position(|piece| matches!(piece, Piece::Bare(']')))?;
+            .position(|part| matches!(part, WordPart::Bare(']')))?;
         index = Some((at + 1, at + close));
         at += close + 1;
     }

@@ -3,30 +3,31 @@
 //! The marks lie in a private-use plane. A command line that holds one is read as if it were not known there.
 
 use super::MAX_VALUE;
+use super::syntax::WordPart;
 
 /// Any text, or none: a variable that may be unset.
-pub(super) const UNKNOWN: char = '\u{F0000}';
+pub(crate) const UNKNOWN: char = '\u{F0000}';
 /// Any text but none.
-pub(super) const SOMETHING: char = '\u{F0001}';
+pub(crate) const SOMETHING: char = '\u{F0001}';
 /// The home directory.
-pub(super) const HOME: char = '\u{F0002}';
+pub(crate) const HOME: char = '\u{F0002}';
 /// A shell's `*`.
-pub(super) const MANY: char = '\u{F0003}';
+pub(crate) const MANY: char = '\u{F0003}';
 /// A shell's `?` or `[…]`.
-pub(super) const ONE: char = '\u{F0004}';
+pub(crate) const ONE: char = '\u{F0004}';
 
 /// One argument, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Argument {
-    pub(super) text: String,
+pub(crate) struct Argument {
+    pub(crate) text: String,
     /// Whether it may be no argument at all, or several.
-    pub(super) loose: bool,
+    pub(crate) loose: bool,
     /// What a process substitution prints, where that is known.
-    pub(super) printed: Option<String>,
+    pub(crate) printed: Option<String>,
 }
 
 impl Argument {
-    pub(super) fn of(text: impl Into<String>) -> Self {
+    pub(crate) fn of(text: impl Into<String>) -> Self {
         let text = text.into();
         Self {
             text,
@@ -34,28 +35,44 @@ impl Argument {
         }
     }
 
+    /// The argument that a word makes; nothing is known of what is expanded in it.
+    pub(crate) fn unexpanded(word: &[WordPart]) -> Self {
+        let letter = |part: &WordPart| match part {
+            WordPart::Bare(letter) | WordPart::Quoted(letter) => Some(*letter),
+            WordPart::Empty => None,
+            WordPart::Tilde(_) => Some(HOME),
+            _ => Some(UNKNOWN),
+        };
+        Self::of(word.iter().filter_map(letter).collect::<String>())
+    }
+
+    /// The name of the file that it names, without its directory.
+    pub(crate) fn base_name(&self) -> &str {
+        self.text.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Whether nothing of it is known.
-    pub(super) fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         !self.text.is_empty() && self.text.chars().all(is_unknown)
     }
 
     /// Whether it reads as an option, whatever its variables are.
-    pub(super) fn is_option(&self) -> bool {
+    pub(crate) fn is_option(&self) -> bool {
         self.text.len() > 1 && self.text.starts_with('-')
     }
 }
 
-pub(super) const fn is_unknown(mark: char) -> bool {
+pub(crate) const fn is_unknown(mark: char) -> bool {
     matches!(mark, UNKNOWN | SOMETHING)
 }
 
 /// The text with every variable that may be empty taken as empty.
-pub(super) fn emptied(text: &str) -> String {
+pub(crate) fn emptied(text: &str) -> String {
     text.chars().filter(|&mark| mark != UNKNOWN).collect()
 }
 
 /// The text, or that there is some, if it is too long to follow.
-pub(super) fn bounded(text: String) -> String {
+pub(crate) fn bounded(text: String) -> String {
     if text.len() > MAX_VALUE {
         SOMETHING.into()
     } else {
@@ -64,13 +81,13 @@ pub(super) fn bounded(text: String) -> String {
 }
 
 /// The arguments as one text, as `eval` and `ssh` join them.
-pub(super) fn joined(arguments: &[Argument]) -> String {
+pub(crate) fn joined(arguments: &[Argument]) -> String {
     let texts: Vec<_> = arguments.iter().map(|one| one.text.as_str()).collect();
     texts.join(" ")
 }
 
 /// Whether the text can name a variable.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit())
         && !text.is_empty()
         && text
@@ -79,12 +96,12 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 /// Name and value of `NAME=value`.
-pub(super) fn assignment(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn assignment(text: &str) -> Option<(&str, &str)> {
     text.split_once('=').filter(|(name, _)| is_name(name))
 }
 
 /// The text in its words: quotes and backslashes as in a shell, nothing else special but marks for `*`, `?`, `~` and `$…`.
-pub(super) fn words(text: &str) -> Vec<Argument> {
+pub(crate) fn words(text: &str) -> Vec<Argument> {
     let mut words: Vec<Argument> = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

@@ -2,53 +2,60 @@
 
 use std::collections::VecDeque;
 
-use super::text::{Argument, emptied};
+use super::argument::{Argument, emptied};
 
 /// Which options of a program take a value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Grammar<'g> {
+pub(crate) struct OptionSpec<'g> {
     /// Their letters; one that is followed by `?` takes a value only from its own argument.
-    pub(super) letters: &'g str,
+    pub(crate) letters: &'g str,
     /// Their long names; with a `!`, one that takes none, where that matters.
-    pub(super) long: &'g [&'g str],
+    pub(crate) long: &'g [&'g str],
 }
 
 /// An option that is given: its letter or its long name, and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
-    pub(super) name: String,
-    pub(super) value: Option<Argument>,
+pub(crate) struct ParsedOption {
+    pub(crate) name: String,
+    pub(crate) value: Option<Argument>,
 }
 
 /// The value of the first option that has one of these names.
-pub(super) fn value<'g>(given: &'g [Given], names: &[&str]) -> Option<&'g Argument> {
+pub(crate) fn value<'g>(given: &'g [ParsedOption], names: &[&str]) -> Option<&'g Argument> {
     let mut given = given.iter().filter(|one| names.contains(&&*one.name));
     given.find_map(|one| one.value.as_ref())
 }
 
-pub(super) fn has(given: &[Given], names: &[&str]) -> bool {
+pub(crate) fn has(given: &[ParsedOption], names: &[&str]) -> bool {
     given.iter().any(|one| names.contains(&&*one.name))
 }
 
+/// Whether one of these options is given and not switched off, as in `--follow=false`.
+pub(crate) fn is_on(given: &[ParsedOption], names: &[&str]) -> bool {
+    let is_off = |value: &Argument| value.text == "false";
+    let mut given = given.iter().filter(|one| names.contains(&&*one.name));
+    given.any(|one| !one.value.as_ref().is_some_and(is_off))
+}
+
 /// The options before the first operand, and what follows them.
-pub(super) fn leading<'a>(
+pub(crate) fn leading<'a>(
     arguments: &'a [Argument],
-    grammar: Grammar<'_>,
-) -> (Vec<Given>, &'a [Argument]) {
+    spec: OptionSpec<'_>,
+) -> (Vec<ParsedOption>, &'a [Argument]) {
     let mut given = Vec::new();
-    let (rest, _) = take(arguments, grammar, &mut given);
+    let (rest, _) = take(arguments, spec, &mut given);
     (given, rest)
 }
 
 /// All options, wherever they stand, and the operands.
-pub(super) fn everywhere(
+pub(crate) fn everywhere(
     arguments: &[Argument],
-    grammar: Grammar<'_>,
-) -> (Vec<Given>, Vec<Argument>) {
+    spec: OptionSpec<'_>,
+) -> (Vec<ParsedOption>, Vec<Argument>) {
     let (mut given, mut operands) = (Vec::new(), Vec::new());
     let mut rest = arguments;
     loop {
-        let (after, ended) = take(rest, grammar, &mut given);
+        let (after, ended) = take(rest, spec, &mut given);
         match after.split_first() {
             Some((first, others)) if !ended => {
                 operands.push(first.clone());
@@ -65,11 +72,11 @@ pub(super) fn everywhere(
 /// Takes options up to an operand or behind a `--`; says which of these it was.
 fn take<'a>(
     arguments: &'a [Argument],
-    grammar: Grammar<'_>,
-    given: &mut Vec<Given>,
+    spec: OptionSpec<'_>,
+    given: &mut Vec<ParsedOption>,
 ) -> (&'a [Argument], bool) {
     let mut rest = arguments;
-    while let Some(after) = first(rest, grammar, given) {
+    while let Some(after) = first(rest, spec, given) {
         rest = after;
     }
     match rest.split_first() {
@@ -79,10 +86,10 @@ fn take<'a>(
 }
 
 /// Takes the options that the first argument holds; `None` if it holds none.
-pub(super) fn first<'a>(
+pub(crate) fn first<'a>(
     arguments: &'a [Argument],
-    grammar: Grammar<'_>,
-    given: &mut Vec<Given>,
+    spec: OptionSpec<'_>,
+    given: &mut Vec<ParsedOption>,
 ) -> Option<&'a [Argument]> {
     let (first, others) = arguments.split_first()?;
     let text = emptied(&first.text);
@@ -90,8 +97,8 @@ pub(super) fn first<'a>(
         return None;
     }
     let takes_next = match text.strip_prefix("--") {
-        Some(long) => long_option(long, grammar, given),
-        None => cluster(&text[1..], grammar, given),
+        Some(long) => long_option(long, spec, given),
+        None => cluster(&text[1..], spec, given),
     };
     if let Some(value) = given.last_mut().and_then(|last| last.value.as_mut()) {
         value.printed.clone_from(&first.printed);
@@ -108,27 +115,27 @@ pub(super) fn first<'a>(
 }
 
 /// Notes a long option; says whether its value is the next argument.
-fn long_option(text: &str, grammar: Grammar<'_>, given: &mut Vec<Given>) -> bool {
+fn long_option(text: &str, spec: OptionSpec<'_>, given: &mut Vec<ParsedOption>) -> bool {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(Argument::of(value))),
         None => (text, None),
     };
     let is_switch = |one: &&str| one.strip_prefix('!') == Some(name);
-    if grammar.long.iter().any(is_switch) {
-        given.push(Given {
+    if spec.long.iter().any(is_switch) {
+        given.push(ParsedOption {
             name: name.to_owned(),
             value,
         });
         return false;
     }
-    let known = grammar.long.iter().find(|one| **one == name);
+    let known = spec.long.iter().find(|one| **one == name);
     // A beginning is as good as the name.
-    let known = known.or_else(|| grammar.long.iter().find(|one| one.starts_with(name)));
+    let known = known.or_else(|| spec.long.iter().find(|one| one.starts_with(name)));
     let takes_next = known.is_some() && value.is_none();
-    let switches = grammar.long.iter().filter_map(|one| one.strip_prefix('!'));
+    let switches = spec.long.iter().filter_map(|one| one.strip_prefix('!'));
     let mut switches = switches.filter(|one| one.starts_with(name));
     let known = known.copied().or_else(|| switches.next());
-    given.push(Given {
+    given.push(ParsedOption {
         name: known.unwrap_or(name).to_owned(),
         value,
     });
@@ -136,19 +143,19 @@ fn long_option(text: &str, grammar: Grammar<'_>, given: &mut Vec<Given>) -> bool
 }
 
 /// Notes the options of a cluster; says whether the value of the last is the next argument.
-fn cluster(text: &str, grammar: Grammar<'_>, given: &mut Vec<Given>) -> bool {
+fn cluster(text: &str, spec: OptionSpec<'_>, given: &mut Vec<ParsedOption>) -> bool {
     let mut letters: VecDeque<char> = text.chars().collect();
     while let Some(letter) = letters.pop_front() {
         let name = letter.to_string();
-        let place = grammar.letters.find(letter).filter(|_| letter != '?');
+        let place = spec.letters.find(letter).filter(|_| letter != '?');
         let Some(place) = place else {
-            given.push(Given { name, value: None });
+            given.push(ParsedOption { name, value: None });
             continue;
         };
         let rest: String = letters.into_iter().collect();
-        let is_optional = grammar.letters[place + letter.len_utf8()..].starts_with('?');
+        let is_optional = spec.letters[place + letter.len_utf8()..].starts_with('?');
         let takes_next = rest.is_empty() && !is_optional;
-        given.push(Given {
+        given.push(ParsedOption {
             name,
             value: (!rest.is_empty()).then(|| Argument::of(rest)),
         });
@@ -162,11 +169,11 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> String {
-        let grammar = Grammar {
+        let spec = OptionSpec {
             letters: "uCw?",
             long: &["user", "chdir"],
         };
-        let (given, operands) = everywhere(&super::super::text::words(text), grammar);
+        let (given, operands) = everywhere(&super::super::argument::words(text), spec);
         let given = given.iter().map(|one| match &one.value {
             Some(value) => format!("{}={}", one.name, value.text),
             None => one.name.clone(),

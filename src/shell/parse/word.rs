@@ -1,37 +1,37 @@
 //! Words, with what is quoted in them.
 
-use super::super::syntax::{Piece, Word, bare};
-use super::super::text::{MANY, ONE, is_name};
-use super::{Fault, Parsed, Parser, ends_word};
+use super::{ParseError, ParseResult, Parser, ends_word};
+use crate::shell::argument::{MANY, ONE, is_name};
+use crate::shell::syntax::{Word, WordPart, bare};
 
 impl Parser {
     /// The word that stands here; `None` if none does.
-    pub(super) fn word(&mut self) -> Parsed<Option<Word>> {
+    pub(super) fn word(&mut self) -> ParseResult<Option<Word>> {
         let start = self.at;
         let mut word = Word::new();
         while let Some(next) = self.peek() {
             if self.sees("<(") || self.sees(">(") {
                 self.at += 2;
-                word.push(Piece::Process(self.substitution()?));
+                word.push(WordPart::ProcessSubstitution(self.substitution()?));
             } else if next == '(' && !word.is_empty() {
                 if !self.parenthesis(&mut word)? {
                     break;
                 }
             } else if ends_word(next) {
                 break;
-            } else if next == '~' && matches!(word.last(), None | Some(Piece::Bare('=' | ':'))) {
+            } else if next == '~' && matches!(word.last(), None | Some(WordPart::Bare('=' | ':'))) {
                 self.tilde(&mut word)?;
             } else {
-                self.piece(&mut word, false)?;
+                self.word_part(&mut word, false)?;
             }
         }
         Ok((self.at > start).then_some(word))
     }
 
     /// An array, or a pattern such as `@(a|b)`, after the word's beginning.
-    fn parenthesis(&mut self, word: &mut Word) -> Parsed<bool> {
+    fn parenthesis(&mut self, word: &mut Word) -> ParseResult<bool> {
         match word.last() {
-            Some(Piece::Bare('=')) => {
+            Some(WordPart::Bare('=')) => {
                 let name = bare(&word[..word.len() - 1]).unwrap_or_default();
                 if !is_name(name.strip_suffix('+').unwrap_or(&name)) {
                     return Ok(false);
@@ -47,14 +47,14 @@ impl Parser {
                         }
                     }
                 })?;
-                word.push(Piece::Array(words));
+                word.push(WordPart::Array(words));
                 Ok(true)
             }
-            Some(Piece::Bare('?' | '*' | '+' | '@' | '!')) => {
+            Some(WordPart::Bare('?' | '*' | '+' | '@' | '!')) => {
                 self.expect("(")?;
                 word.pop();
                 let inner = self.nested(Self::pattern)?;
-                word.push(Piece::Pattern(inner));
+                word.push(WordPart::ExtendedGlob(inner));
                 Ok(true)
             }
             _ => Ok(false),
@@ -62,7 +62,7 @@ impl Parser {
     }
 
     /// The rest of `@(…)`.
-    fn pattern(&mut self) -> Parsed<Word> {
+    fn pattern(&mut self) -> ParseResult<Word> {
         let mut word = Word::new();
         let mut open = 1;
         loop {
@@ -70,7 +70,7 @@ impl Parser {
                 Some('(') => open += 1,
                 Some(')') => open -= 1,
                 _ => {
-                    self.piece(&mut word, false)?;
+                    self.word_part(&mut word, false)?;
                     continue;
                 }
             }
@@ -81,7 +81,7 @@ impl Parser {
         }
     }
 
-    fn tilde(&mut self, word: &mut Word) -> Parsed<()> {
+    fn tilde(&mut self, word: &mut Word) -> ParseResult<()> {
         self.expect("~")?;
         let mut user = String::new();
         while let Some(next) = self.peek() {
@@ -91,71 +91,71 @@ impl Parser {
             user.push(next);
             self.next()?;
         }
-        word.push(Piece::Tilde(user));
+        word.push(WordPart::Tilde(user));
         Ok(())
     }
 
     /// The pieces up to an unquoted `close`, which is taken too.
-    pub(super) fn pieces(&mut self, close: char, quoted: bool) -> Parsed<Word> {
+    pub(super) fn word_parts(&mut self, close: char, quoted: bool) -> ParseResult<Word> {
         let mut word = Word::new();
         while self.peek() != Some(close) {
             if self.peek().is_none() {
-                return Err(Fault::Syntax);
+                return Err(ParseError::Syntax);
             }
             let quote = quoted && !(close == '}' && self.peek() == Some('"'));
-            self.piece(&mut word, quote)?;
+            self.word_part(&mut word, quote)?;
         }
         self.next()?;
         Ok(word)
     }
 
     /// One piece, in a quote or outside of any.
-    pub(super) fn piece(&mut self, word: &mut Word, quoted: bool) -> Parsed<()> {
+    pub(super) fn word_part(&mut self, word: &mut Word, quoted: bool) -> ParseResult<()> {
         match self.some()? {
             '\\' => self.escaped(word, quoted)?,
             '\'' if !quoted => self.single(word)?,
             '"' if !quoted => {
                 let before = word.len();
-                let inner = self.nested(|inner| inner.pieces('"', true))?;
+                let inner = self.nested(|inner| inner.word_parts('"', true))?;
                 word.extend(inner);
                 if word.len() == before {
-                    word.push(Piece::Nothing);
+                    word.push(WordPart::Empty);
                 }
             }
             '`' => {
                 let list = self.backticks()?;
-                word.push(Piece::Output(list, quoted));
+                word.push(WordPart::Substitution(list, quoted));
             }
             '$' => self.dollar(word, quoted)?,
-            mark @ (MANY | ONE) => word.push(Piece::Bare(mark)),
-            other if quoted => word.push(Piece::Quoted(other)),
-            other => word.push(Piece::Bare(other)),
+            mark @ (MANY | ONE) => word.push(WordPart::Bare(mark)),
+            other if quoted => word.push(WordPart::Quoted(other)),
+            other => word.push(WordPart::Bare(other)),
         }
         Ok(())
     }
 
-    fn escaped(&mut self, word: &mut Word, quoted: bool) -> Parsed<()> {
+    fn escaped(&mut self, word: &mut Word, quoted: bool) -> ParseResult<()> {
         match self.next()? {
-            None => word.push(Piece::Quoted('\\')),
+            None => word.push(WordPart::Quoted('\\')),
             Some('\n') => {}
             Some(next) if quoted && !"$`\"\\".contains(next) => {
-                word.extend([Piece::Quoted('\\'), Piece::Quoted(next)]);
+                word.extend([WordPart::Quoted('\\'), WordPart::Quoted(next)]);
             }
-            Some(next) => word.push(Piece::Quoted(next)),
+            Some(next) => word.push(WordPart::Quoted(next)),
         }
         Ok(())
     }
 
-    fn single(&mut self, word: &mut Word) -> Parsed<()> {
+    fn single(&mut self, word: &mut Word) -> ParseResult<()> {
         let before = word.len();
         loop {
             match self.some()? {
                 '\'' => break,
-                other => word.push(Piece::Quoted(other)),
+                other => word.push(WordPart::Quoted(other)),
             }
         }
         if word.len() == before {
-            word.push(Piece::Nothing);
+            word.push(WordPart::Empty);
         }
         Ok(())
     }

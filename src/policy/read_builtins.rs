@@ -1,10 +1,10 @@
 //! Builtins that read into variables.
 
 use super::Refusal;
-use super::judge::{Input, Judge};
-use super::options::{self, Grammar};
-use super::scope::{Scope, numbered};
-use super::text::{Argument, SOMETHING, UNKNOWN, is_name};
+use super::environment::{Environment, numbered};
+use super::judge::{CommandInput, Judge};
+use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, is_name};
+use crate::shell::options::{self, OptionSpec};
 
 /// Lines of what is read that are followed.
 const MOST_LINES: usize = 32;
@@ -14,14 +14,14 @@ impl Judge<'_> {
     pub(super) fn read_line(
         &mut self,
         arguments: &[Argument],
-        scope: &mut Scope,
-        input: &Input,
+        environment: &mut Environment,
+        input: &CommandInput,
     ) -> Result<(), Refusal> {
-        let grammar = Grammar {
+        let spec = OptionSpec {
             letters: "adinNptu",
             long: &[],
         };
-        let (given, names) = options::leading(arguments, grammar);
+        let (given, names) = options::leading(arguments, spec);
         let reply = [Argument::of("REPLY")];
         let array = options::value(&given, &["a"]);
         let names = if names.is_empty() { &reply } else { names };
@@ -35,8 +35,8 @@ impl Judge<'_> {
         };
         let Some(text) = &text else {
             for name in names.iter().chain(array).filter(|one| is_name(&one.text)) {
-                self.spend(1 + scope.weight() / 4)?;
-                scope.forget(&name.text);
+                self.spend(1 + environment.weight() / 4)?;
+                environment.forget(&name.text);
             }
             return Ok(());
         };
@@ -46,7 +46,7 @@ impl Judge<'_> {
         } else {
             text.lines().collect()
         };
-        let separators = scope.separators();
+        let separators = environment.separators();
         let fields = |line: &&str| fields(line, &separators, names.len());
         let mut fields: Vec<_> = lines.iter().take(MOST_LINES).map(fields).collect();
         if lines.len() > MOST_LINES {
@@ -58,7 +58,7 @@ impl Judge<'_> {
                 numbered(&words.into_iter().map(Argument::of).collect::<Vec<_>>(), 0)
             });
             let elements = elements.collect();
-            return self.set_array(scope, &array.text, elements);
+            return self.set_array(environment, &array.text, elements);
         }
         for (at, name) in names
             .iter()
@@ -72,7 +72,7 @@ impl Judge<'_> {
             if !self.allow.is_empty() || values.is_empty() {
                 values.push(SOMETHING.into());
             }
-            self.set(scope, &name.text, values)?;
+            self.set(environment, &name.text, values)?;
         }
         Ok(())
     }
@@ -80,14 +80,14 @@ impl Judge<'_> {
     pub(super) fn read_lines(
         &mut self,
         arguments: &[Argument],
-        scope: &mut Scope,
-        input: &Input,
+        environment: &mut Environment,
+        input: &CommandInput,
     ) -> Result<(), Refusal> {
-        let grammar = Grammar {
+        let spec = OptionSpec {
             letters: "dnOsuCc",
             long: &[],
         };
-        let (_, names) = options::leading(arguments, grammar);
+        let (_, names) = options::leading(arguments, spec);
         let name = names.first().map_or("MAPFILE", |name| &name.text);
         if !is_name(name) {
             return Ok(());
@@ -96,11 +96,11 @@ impl Judge<'_> {
             Some(text) if self.allow.is_empty() => {
                 self.spend(1 + text.len() / 64)?;
                 let lines: Vec<_> = text.lines().map(Argument::of).collect();
-                self.set_array(scope, name, vec![numbered(&lines, 0)])
+                self.set_array(environment, name, vec![numbered(&lines, 0)])
             }
             _ => {
-                self.spend(1 + scope.weight() / 4)?;
-                scope.forget(name);
+                self.spend(1 + environment.weight() / 4)?;
+                environment.forget(name);
                 Ok(())
             }
         }
@@ -110,14 +110,14 @@ impl Judge<'_> {
     pub(super) fn get_options(
         &mut self,
         arguments: &[Argument],
-        scope: &mut Scope,
+        environment: &mut Environment,
     ) -> Result<(), Refusal> {
         if let Some(name) = arguments.get(1).filter(|one| is_name(&one.text)) {
-            self.spend(1 + scope.weight() / 4)?;
-            scope.forget(&name.text);
+            self.spend(1 + environment.weight() / 4)?;
+            environment.forget(&name.text);
         }
         let mut values = vec![UNKNOWN.to_string()];
-        for elements in scope.positional().unwrap_or_default() {
+        for elements in environment.positional().unwrap_or_default() {
             for (_, one) in elements.iter() {
                 let own = one.text.strip_prefix('-').and_then(|rest| {
                     let letter = rest.chars().next()?;
@@ -127,7 +127,7 @@ impl Judge<'_> {
             }
         }
         values.retain(|value| !value.is_empty());
-        self.set(scope, "OPTARG", values)
+        self.set(environment, "OPTARG", values)
     }
 }
 

@@ -3,7 +3,7 @@
 /// `text` as one word of a POSIX shell, with nothing in it expanded.
 ///
 /// Backslashes stand outside the quotes because the fish shell treats them specially inside.
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('\'');
     for character in text.chars() {

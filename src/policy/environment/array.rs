@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::super::text::Argument;
-use super::Scope;
+use super::Environment;
+use crate::shell::argument::Argument;
 
 /// Alternatives that are kept of one array.
 const MOST_ALTERNATIVES: usize = 8;
@@ -13,7 +13,7 @@ const MOST_ELEMENTS: usize = 256;
 /// An array's elements, each with its key. A text's arguments are the array `@`, counted from 1.
 pub(in super::super) type Elements = Rc<[(String, Argument)]>;
 
-impl Scope {
+impl Environment {
     /// The alternatives of what an array holds; a plain variable is an array of one.
     pub(in super::super) fn elements(&self, name: &str) -> Vec<Elements> {
         let name = self.meant(name);

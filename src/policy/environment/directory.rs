@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::super::path;
-use super::super::text::{Argument, HOME, SOMETHING, bounded, is_unknown};
-use super::{MOST_VALUES, Scope};
+use super::{Environment, MOST_VALUES};
+use crate::shell::argument::{Argument, HOME, SOMETHING, bounded, is_unknown};
 
 /// Directories on the stack of `pushd`, and directories that are seen in other places.
 const MOST_PLACES: usize = 16;
@@ -18,7 +18,7 @@ pub(in super::super) struct Mount {
     pub(in super::super) is_link: bool,
 }
 
-impl Scope {
+impl Environment {
     /// Goes to a directory.
     pub(in super::super) fn enter(&mut self, target: Option<&Argument>) {
         let before = self.directories.clone();

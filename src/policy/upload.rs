@@ -1,10 +1,10 @@
 //! Files that are written without a command: what an upload brings.
 
-use super::call::Call;
-use super::judge::{Judge, Place};
-use super::scope::Scope;
-use super::text::{Argument, HOME};
+use super::call::Invocation;
+use super::environment::Environment;
+use super::judge::{CommandContext, Judge};
 use super::{Policy, Refusal};
+use crate::shell::argument::{Argument, HOME};
 
 impl Policy {
     /// Whether a file may be written that goes by these names: absolute paths, or such that begin at
@@ -40,12 +40,16 @@ fn write(mut judge: Judge<'_>, name: &str) -> Result<(), Refusal> {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{HOME}{rest}"),
         _ => name.to_owned(),
     };
-    let call = Call {
+    let call = Invocation {
         outputs: vec![Argument::of(place)],
         part: format!(">{name}").into(),
-        ..Call::default()
+        ..Invocation::default()
     };
-    judge.call(call, &mut Scope::default(), &Place::default())
+    judge.call(
+        call,
+        &mut Environment::default(),
+        &CommandContext::default(),
+    )
 }
 
 #[cfg(test)]

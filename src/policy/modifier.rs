@@ -1,13 +1,13 @@
 //! What `${…}` makes of a value that is known.
 
-use super::glob::Letter;
-use super::syntax::{Case, Replacing};
+use super::glob::RuleChar;
+use crate::shell::syntax::{CaseChange, Occurrence};
 
 /// Steps that one search may take; past it, the value counts as not known.
 const MOST_STEPS: usize = 1 << 20;
 
 /// The value without what the pattern matches at one of its ends.
-pub(super) fn trimmed(value: &str, pattern: &[Letter], at_end: bool, longest: bool) -> String {
+pub(super) fn trimmed(value: &str, pattern: &[RuleChar], at_end: bool, longest: bool) -> String {
     let mut text: Vec<char> = value.chars().collect();
     let mut tokens = tokens(pattern);
     if at_end {
@@ -30,18 +30,18 @@ pub(super) fn trimmed(value: &str, pattern: &[Letter], at_end: bool, longest: bo
 /// The value with another text where the pattern matches; `None` if that takes too long.
 pub(super) fn replaced(
     value: &str,
-    pattern: &[Letter],
+    pattern: &[RuleChar],
     with: &str,
-    how: Replacing,
+    how: Occurrence,
 ) -> Option<String> {
     let text: Vec<char> = value.chars().collect();
     let tokens = tokens(pattern);
     match how {
-        Replacing::AtStart if tokens.is_empty() => return Some(format!("{with}{value}")),
-        Replacing::AtEnd if tokens.is_empty() => return Some(format!("{value}{with}")),
+        Occurrence::AtStart if tokens.is_empty() => return Some(format!("{with}{value}")),
+        Occurrence::AtEnd if tokens.is_empty() => return Some(format!("{value}{with}")),
         _ => {}
     }
-    if how == Replacing::AtEnd {
+    if how == Occurrence::AtEnd {
         let rest = trimmed(value, pattern, true, true);
         let is_found = rest.len() < value.len();
         return Some(if is_found { rest + with } else { rest });
@@ -52,17 +52,17 @@ pub(super) fn replaced(
     let mut changed = String::new();
     let (mut at, mut done) = (0, false);
     while at < text.len() {
-        let tries = !done && (at == 0 || how != Replacing::AtStart);
+        let tries = !done && (at == 0 || how != Occurrence::AtStart);
         let found = tries.then(|| lengths(&tokens, &text[at..]).last().copied());
         if let Some(length) = found.flatten().filter(|length| *length > 0) {
             changed.push_str(with);
             at += length;
-            done = how != Replacing::Every;
+            done = how != Occurrence::Every;
         } else {
             changed.push(text[at]);
             at += 1;
         }
-        if changed.len() > super::MAX_VALUE {
+        if changed.len() > crate::shell::MAX_VALUE {
             return None;
         }
     }
@@ -91,18 +91,18 @@ pub(super) fn slice<T: Clone>(all: &[T], offset: i64, length: Option<i64>) -> Ve
     all.get(at(start)..at(end)).unwrap_or_default().to_vec()
 }
 
-pub(super) fn cased(value: &str, case: Case) -> String {
+pub(super) fn cased(value: &str, case: CaseChange) -> String {
     let first = |change: fn(&char) -> char| {
         let mut letters = value.chars();
         let first = letters.next().map(|one| change(&one));
         first.into_iter().chain(letters).collect()
     };
     match case {
-        Case::Upper => value.to_ascii_uppercase(),
-        Case::Lower => value.to_ascii_lowercase(),
-        Case::FirstUpper => first(char::to_ascii_uppercase),
-        Case::FirstLower => first(char::to_ascii_lowercase),
-        Case::Swapped => value
+        CaseChange::Upper => value.to_ascii_uppercase(),
+        CaseChange::Lower => value.to_ascii_lowercase(),
+        CaseChange::FirstUpper => first(char::to_ascii_uppercase),
+        CaseChange::FirstLower => first(char::to_ascii_lowercase),
+        CaseChange::Swapped => value
             .chars()
             .map(|one| {
                 if one.is_ascii_lowercase() {
@@ -116,21 +116,21 @@ pub(super) fn cased(value: &str, case: Case) -> String {
 }
 
 /// One place of a pattern, which unlike a path's may be met by a `/` too.
-enum Token {
+enum PatternToken {
     Is(char),
     One,
     Class(Vec<char>, bool),
     Many,
 }
 
-fn tokens(pattern: &[Letter]) -> Vec<Token> {
+fn tokens(pattern: &[RuleChar]) -> Vec<PatternToken> {
     let mut tokens = Vec::new();
     let mut rest = pattern;
     while let Some((&(letter, literal), others)) = rest.split_first() {
         rest = others;
         tokens.push(match letter {
-            '*' if !literal => Token::Many,
-            '?' if !literal => Token::One,
+            '*' if !literal => PatternToken::Many,
+            '?' if !literal => PatternToken::One,
             '[' if !literal => {
                 let skip = 1 + usize::from(matches!(others.first(), Some(('!' | '^', false))));
                 let close = others.iter().skip(skip).position(|one| one.0 == ']');
@@ -138,19 +138,19 @@ fn tokens(pattern: &[Letter]) -> Vec<Token> {
                     Some((class, after)) => {
                         rest = &after[1..];
                         let class = &class[skip - 1..];
-                        Token::Class(members(class), skip == 2)
+                        PatternToken::Class(members(class), skip == 2)
                     }
-                    None => Token::Is('['),
+                    None => PatternToken::Is('['),
                 }
             }
-            other => Token::Is(other),
+            other => PatternToken::Is(other),
         });
     }
     tokens
 }
 
 /// The characters of a class; a range of more than a few hundred is cut.
-fn members(class: &[Letter]) -> Vec<char> {
+fn members(class: &[RuleChar]) -> Vec<char> {
     let mut members = Vec::new();
     let mut at = 0;
     while at < class.len() {
@@ -166,7 +166,7 @@ fn members(class: &[Letter]) -> Vec<char> {
 }
 
 /// How long the beginnings of the text are that match as a whole, the shortest first.
-fn lengths(tokens: &[Token], text: &[char]) -> Vec<usize> {
+fn lengths(tokens: &[PatternToken], text: &[char]) -> Vec<usize> {
     let mut found = Vec::new();
     if tokens.len().saturating_mul(text.len()) > MOST_STEPS {
         return found;
@@ -175,7 +175,7 @@ fn lengths(tokens: &[Token], text: &[char]) -> Vec<usize> {
     places[0] = true;
     for length in 0..=text.len() {
         for (place, token) in tokens.iter().enumerate() {
-            places[place + 1] |= places[place] && matches!(token, Token::Many);
+            places[place + 1] |= places[place] && matches!(token, PatternToken::Many);
         }
         if places[tokens.len()] {
             found.push(length);
@@ -190,10 +190,10 @@ fn lengths(tokens: &[Token], text: &[char]) -> Vec<usize> {
             .filter(|(place, _)| places[*place])
         {
             match token {
-                Token::Many => next[place] = true,
-                Token::One => next[place + 1] = true,
-                Token::Is(own) => next[place + 1] |= *own == letter,
-                Token::Class(members, inverted) => {
+                PatternToken::Many => next[place] = true,
+                PatternToken::One => next[place + 1] = true,
+                PatternToken::Is(own) => next[place + 1] |= *own == letter,
+                PatternToken::Class(members, inverted) => {
                     next[place + 1] |= members.contains(&letter) != *inverted;
                 }
             }
@@ -210,7 +210,7 @@ fn lengths(tokens: &[Token], text: &[char]) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn pattern(text: &str) -> Vec<Letter> {
+    fn pattern(text: &str) -> Vec<RuleChar> {
         text.chars().map(|one| (one, false)).collect()
     }
 
@@ -239,20 +239,20 @@ mod tests {
     #[test]
     fn patterns_are_replaced_as_a_shell_does() {
         for (value, by, how, changed) in [
-            ("aXbX", "X", Replacing::First, Some("a-bX")),
-            ("aXbX", "X", Replacing::Every, Some("a-b-")),
-            ("XaX", "X", Replacing::AtStart, Some("-aX")),
-            ("XaX", "X", Replacing::AtEnd, Some("Xa-")),
-            ("aXX", "X*", Replacing::First, Some("a-")),
-            ("abc", "", Replacing::Every, Some("abc")),
-            ("abc", "", Replacing::AtStart, Some("-abc")),
-            ("abc", "", Replacing::AtEnd, Some("abc-")),
+            ("aXbX", "X", Occurrence::First, Some("a-bX")),
+            ("aXbX", "X", Occurrence::Every, Some("a-b-")),
+            ("XaX", "X", Occurrence::AtStart, Some("-aX")),
+            ("XaX", "X", Occurrence::AtEnd, Some("Xa-")),
+            ("aXX", "X*", Occurrence::First, Some("a-")),
+            ("abc", "", Occurrence::Every, Some("abc")),
+            ("abc", "", Occurrence::AtStart, Some("-abc")),
+            ("abc", "", Occurrence::AtEnd, Some("abc-")),
         ] {
             let given = replaced(value, &pattern(by), "-", how);
             assert_eq!(given.as_deref(), changed, "{value} {by} {how:?}");
         }
         assert_eq!(
-            replaced(&"x".repeat(4096), &pattern("*y"), "", Replacing::Every),
+            replaced(&"x".repeat(4096), &pattern("*y"), "", Occurrence::Every),
             None
         );
     }

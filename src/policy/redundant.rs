@@ -1,17 +1,17 @@
 //! Calls without what says only what would be anyway: a default that is named, a wait, another word for
 //! standard input.
 
-use super::call::Call;
-use super::judge::Input;
-use super::options::{self, Grammar};
-use super::text::{Argument, MANY, ONE, emptied};
-use super::wrapper::is_input;
+use super::call::Invocation;
+use super::judge::CommandInput;
+use crate::shell::argument::{Argument, MANY, ONE, emptied};
+use crate::shell::options::{self, OptionSpec};
+use crate::shell::wrapper::is_standard_input;
 
 /// Options of programs that change nothing of what a rule is about, each with the value that is its default;
 /// empty if that is any value.
 struct Usual {
     programs: &'static [&'static str],
-    grammar: Grammar<'static>,
+    spec: OptionSpec<'static>,
     defaults: &'static [(&'static str, &'static str)],
 }
 
@@ -24,7 +24,7 @@ const USUAL: &[Usual] = &[Usual {
         "iptables-nft",
         "ip6tables-nft",
     ],
-    grammar: Grammar {
+    spec: OptionSpec {
         letters: "tW",
         long: &["table", "wait-interval", "modprobe"],
     },
@@ -41,7 +41,7 @@ const USUAL: &[Usual] = &[Usual {
 const TARGETED: &[&str] = &["cp", "mv", "install", "ln"];
 
 /// The call without that; `None` if there is nothing of the kind in it.
-pub(super) fn plain(name: &str, call: &Call, input: &Input) -> Option<Call> {
+pub(super) fn plain(name: &str, call: &Invocation, input: &CommandInput) -> Option<Invocation> {
     let words = match name {
         "crontab" => table_read(call, input)?,
         // It fills in patterns itself.
@@ -55,7 +55,7 @@ pub(super) fn plain(name: &str, call: &Call, input: &Input) -> Option<Call> {
     Some(call.with(words))
 }
 
-fn without(usual: &Usual, call: &Call) -> Vec<Argument> {
+fn without(usual: &Usual, call: &Invocation) -> Vec<Argument> {
     let mut words = call.words[..1].to_vec();
     let mut rest = call.arguments();
     while let Some((word, others)) = rest.split_first() {
@@ -67,7 +67,7 @@ fn without(usual: &Usual, call: &Call) -> Vec<Argument> {
             continue;
         }
         let mut given = Vec::new();
-        let after = options::first(rest, usual.grammar, &mut given);
+        let after = options::first(rest, usual.spec, &mut given);
         let is_usual = given.first().is_some_and(|one| {
             let value = one.value.as_ref().map(|value| emptied(&value.text));
             usual.defaults.iter().any(|(name, default)| {
@@ -85,24 +85,28 @@ fn without(usual: &Usual, call: &Call) -> Vec<Argument> {
 }
 
 /// `crontab` with a `-` wherever it reads its table from standard input.
-fn table_read(call: &Call, input: &Input) -> Option<Vec<Argument>> {
+fn table_read(call: &Invocation, input: &CommandInput) -> Option<Vec<Argument>> {
     let mut words = call.words.clone();
-    for word in words.iter_mut().skip(1).filter(|word| is_input(&word.text)) {
+    for word in words
+        .iter_mut()
+        .skip(1)
+        .filter(|word| is_standard_input(&word.text))
+    {
         *word = Argument::of("-");
     }
     let reads = input.is_pipe || input.text.is_some() || !call.inputs.is_empty();
-    let grammar = Grammar {
+    let spec = OptionSpec {
         letters: "u",
         long: &[],
     };
-    let (given, operands) = options::everywhere(&words[1..], grammar);
+    let (given, operands) = options::everywhere(&words[1..], spec);
     if reads && operands.is_empty() && given.iter().all(|one| one.name == "u") {
         words.push(Argument::of("-"));
     }
     (words != call.words).then_some(words)
 }
 
-fn globbed(call: &Call) -> Option<Vec<Argument>> {
+fn globbed(call: &Invocation) -> Option<Vec<Argument>> {
     let is_open = |one: &Argument| one.text.contains(['*', '?']);
     if !call.arguments().iter().any(is_open) {
         return None;
@@ -116,8 +120,8 @@ fn globbed(call: &Call) -> Option<Vec<Argument>> {
 }
 
 /// The call with its target behind its sources.
-fn targeted(call: &Call) -> Option<Vec<Argument>> {
-    let grammar = Grammar {
+fn targeted(call: &Invocation) -> Option<Vec<Argument>> {
+    let spec = OptionSpec {
         letters: "t",
         long: &["target-directory"],
     };
@@ -126,7 +130,7 @@ fn targeted(call: &Call) -> Option<Vec<Argument>> {
     let mut rest = call.arguments();
     while let Some((word, others)) = rest.split_first() {
         let mut given = Vec::new();
-        let after = options::first(rest, grammar, &mut given);
+        let after = options::first(rest, spec, &mut given);
         let value = options::value(&given, &["t", "target-directory"]).cloned();
         if let (Some(value), Some(after)) = (value, after) {
             target = Some(value);

@@ -1,18 +1,18 @@
 //! A rule's further words, and when they are met.
 
-use super::call::Call;
+use super::call::Invocation;
 use super::choice::{Choice, choices_of, may_take, may_write};
 use super::default::LONG_OPTIONS;
-use super::glob::Letter;
-use super::letters::choices;
-use super::text::Argument;
+use super::glob::RuleChar;
+use super::rule_text::choices;
+use crate::shell::argument::Argument;
 
 /// Options of more letters than this are one long name, as `find` has them.
 const CLUSTER: usize = 3;
 
 #[derive(Clone, Debug)]
-pub(super) struct Clause {
-    pub(super) need: Need,
+pub(super) struct RuleWord {
+    pub(super) requirement: Requirement,
     /// `!` before it: no argument may meet it.
     pub(super) is_negative: bool,
     /// `...` before it: an operand has to stand there.
@@ -22,39 +22,39 @@ pub(super) struct Clause {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Need {
+pub(super) enum Requirement {
     /// A lone `*`.
     Any,
     /// `...` where it says only whether there is an operand.
     Operand,
     /// Options of one letter, in any clusters.
-    Letters(Vec<char>),
+    ShortOptions(Vec<char>),
     Word(Vec<Choice>),
     /// `>PATH`.
     Output(Vec<Choice>),
 }
 
-impl Clause {
-    pub(super) fn of(word: &[Letter]) -> Result<Self, String> {
+impl RuleWord {
+    pub(super) fn of(word: &[RuleChar]) -> Result<Self, String> {
         let is_negative = word.len() > 1 && word[0] == ('!', false);
         let word = &word[usize::from(is_negative)..];
         let text: String = word.iter().map(|letter| letter.0).collect();
         let letters = text.strip_prefix('-').unwrap_or_default();
-        let need = if word == [('*', false)] {
-            Need::Any
+        let requirement = if word == [('*', false)] {
+            Requirement::Any
         } else if word == [('.', false); 3] {
-            Need::Operand
+            Requirement::Operand
         } else if (1..=CLUSTER).contains(&letters.len())
             && letters.bytes().all(|one| one.is_ascii_alphabetic())
         {
-            Need::Letters(letters.chars().collect())
+            Requirement::ShortOptions(letters.chars().collect())
         } else if word.first() == Some(&('>', false)) {
-            Need::Output(choices_of(&choices(&word[1..])?))
+            Requirement::Output(choices_of(&choices(&word[1..])?))
         } else {
-            Need::Word(choices_of(&choices(word)?))
+            Requirement::Word(choices_of(&choices(word)?))
         };
         Ok(Self {
-            need,
+            requirement,
             is_negative,
             after_operand: false,
             before_operand: None,
@@ -62,23 +62,23 @@ impl Clause {
     }
 
     /// Whether some reading of the call meets it.
-    pub(super) fn is_met(&self, call: &Call) -> bool {
+    pub(super) fn is_met(&self, call: &Invocation) -> bool {
         self.is_given(call) != self.is_negative
     }
 
-    fn is_given(&self, call: &Call) -> bool {
+    fn is_given(&self, call: &Invocation) -> bool {
         let arguments = call.arguments();
         let operand = |place: usize| call.is_operand(place);
-        match &self.need {
-            Need::Any => true,
-            Need::Operand => (0..arguments.len()).any(operand),
-            Need::Letters(letters) => letters.iter().all(|one| has_option(call, *one)),
-            Need::Output(choices) => call
+        match &self.requirement {
+            Requirement::Any => true,
+            Requirement::Operand => (0..arguments.len()).any(operand),
+            Requirement::ShortOptions(letters) => letters.iter().all(|one| has_option(call, *one)),
+            Requirement::Output(choices) => call
                 .outputs
                 .iter()
                 .chain(&call.writes)
                 .any(|file| may_write(choices, file, call)),
-            Need::Word(_) => arguments.iter().enumerate().any(|(place, argument)| {
+            Requirement::Word(_) => arguments.iter().enumerate().any(|(place, argument)| {
                 self.takes(argument, call)
                     && (!self.after_operand || (0..place).any(operand))
                     && self
@@ -89,46 +89,46 @@ impl Clause {
     }
 
     /// Whether some reading of this argument meets it.
-    pub(super) fn takes(&self, argument: &Argument, call: &Call) -> bool {
-        match &self.need {
-            Need::Any => true,
-            Need::Word(choices) => may_take(choices, argument, call),
+    pub(super) fn takes(&self, argument: &Argument, call: &Invocation) -> bool {
+        match &self.requirement {
+            Requirement::Any => true,
+            Requirement::Word(choices) => may_take(choices, argument, call),
             _ => false,
         }
     }
 
     /// Whether every reading of this argument is what stands in the rule here.
-    pub(super) fn must_take(&self, argument: &Argument, call: &Call) -> bool {
-        match &self.need {
-            Need::Any => true,
-            Need::Letters(letters) => {
+    pub(super) fn must_take(&self, argument: &Argument, call: &Invocation) -> bool {
+        match &self.requirement {
+            Requirement::Any => true,
+            Requirement::ShortOptions(letters) => {
                 let given = argument.text.strip_prefix('-');
                 given.is_some_and(|given| given.chars().eq(letters.iter().copied()))
             }
-            Need::Word(choices) => choices.iter().any(|one| one.must_take(argument, call)),
-            Need::Operand | Need::Output(_) => false,
+            Requirement::Word(choices) => choices.iter().any(|one| one.must_take(argument, call)),
+            Requirement::Operand | Requirement::Output(_) => false,
         }
     }
 
     /// Whether it can stand for several arguments.
     pub(super) fn repeats(&self) -> bool {
-        match &self.need {
-            Need::Any => true,
-            Need::Word(choices) => choices.iter().any(|choice| choice.glob.is_open()),
+        match &self.requirement {
+            Requirement::Any => true,
+            Requirement::Word(choices) => choices.iter().any(|choice| choice.glob.is_open()),
             _ => false,
         }
     }
 
-    pub(super) fn permits_output(&self, file: &Argument, call: &Call) -> bool {
-        match &self.need {
-            Need::Output(choices) => choices.iter().any(|one| one.must_take(file, call)),
+    pub(super) fn permits_output(&self, file: &Argument, call: &Invocation) -> bool {
+        match &self.requirement {
+            Requirement::Output(choices) => choices.iter().any(|one| one.must_take(file, call)),
             _ => false,
         }
     }
 }
 
 /// Whether an option of this letter is given, by it or by its long name.
-fn has_option(call: &Call, letter: char) -> bool {
+fn has_option(call: &Invocation, letter: char) -> bool {
     let name = call.name();
     let either = matches!(letter, 'r' | 'R') && (name == "rm" || call.is_unknown());
     let same = |one: char| one == letter || either && matches!(one, 'r' | 'R');

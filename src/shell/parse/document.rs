@@ -3,11 +3,11 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::super::syntax::{Piece, Word};
-use super::{Fault, Parsed, Parser};
+use super::{ParseError, ParseResult, Parser};
+use crate::shell::syntax::{Word, WordPart};
 
 /// A here-document whose text begins at the next line.
-pub(super) struct Pending {
+pub(super) struct PendingDocument {
     end: String,
     strip: bool,
     /// Whether its text is taken as it stands.
@@ -21,19 +21,19 @@ impl Parser {
         end: &Word,
         strip: bool,
         body: &Rc<OnceCell<Word>>,
-    ) -> Parsed<()> {
-        let literal = end.iter().any(|piece| !matches!(piece, Piece::Bare(_)));
+    ) -> ParseResult<()> {
+        let literal = end.iter().any(|part| !matches!(part, WordPart::Bare(_)));
         let end: Option<String> = end
             .iter()
-            .filter(|piece| !matches!(piece, Piece::Nothing))
-            .map(|piece| match piece {
-                Piece::Bare(one) | Piece::Quoted(one) => Some(*one),
+            .filter(|part| !matches!(part, WordPart::Empty))
+            .map(|part| match part {
+                WordPart::Bare(one) | WordPart::Quoted(one) => Some(*one),
                 _ => None,
             })
             .collect();
-        self.documents.push(Pending {
+        self.documents.push(PendingDocument {
             // Nothing is expanded in it, and nobody means that.
-            end: end.ok_or(Fault::Syntax)?,
+            end: end.ok_or(ParseError::Syntax)?,
             strip,
             literal,
             body: Rc::clone(body),
@@ -42,7 +42,7 @@ impl Parser {
     }
 
     /// Reads the texts of the here-documents that the line before asked for.
-    pub(super) fn read_documents(&mut self) -> Parsed<()> {
+    pub(super) fn read_documents(&mut self) -> ParseResult<()> {
         for document in std::mem::take(&mut self.documents) {
             let mut text = Vec::new();
             while self.peek().is_some() {
@@ -61,7 +61,7 @@ impl Parser {
                 text.push('\n');
             }
             let word = if document.literal {
-                text.into_iter().map(Piece::Quoted).collect()
+                text.into_iter().map(WordPart::Quoted).collect()
             } else {
                 self.expanded_document(text)?
             };
@@ -71,7 +71,7 @@ impl Parser {
         Ok(())
     }
 
-    fn expanded_document(&mut self, text: Vec<char>) -> Parsed<Word> {
+    fn expanded_document(&mut self, text: Vec<char>) -> ParseResult<Word> {
         self.nested(|outer| {
             let mut inner = Self::new(text, outer.depth);
             inner.left = inner.left.min(outer.left);
@@ -79,9 +79,9 @@ impl Parser {
             while let Some(next) = inner.peek() {
                 if next == '"' {
                     inner.next()?;
-                    word.push(Piece::Quoted('"'));
+                    word.push(WordPart::Quoted('"'));
                 } else {
-                    inner.piece(&mut word, true)?;
+                    inner.word_part(&mut word, true)?;
                 }
             }
             Ok(word)

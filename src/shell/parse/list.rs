@@ -1,7 +1,7 @@
 //! Lists and pipelines.
 
-use super::super::syntax::{Command, Item, List};
-use super::{Fault, Parsed, Parser};
+use super::{ParseError, ParseResult, Parser};
+use crate::shell::syntax::{CommandList, Join, Pipeline, ShellCommand};
 
 impl Parser {
     /// Whether a list ends here.
@@ -14,46 +14,49 @@ impl Parser {
         }
     }
 
-    pub(super) fn list(&mut self) -> Parsed<List> {
-        let mut items = Vec::new();
+    pub(super) fn list(&mut self) -> ParseResult<CommandList> {
+        let mut pipelines = Vec::new();
         loop {
             self.lines()?;
             if self.closes() {
-                return Ok(items);
+                return Ok(pipelines);
             }
             if self.take(";") {
                 self.step()?;
                 continue;
             }
-            self.and_or(&mut items)?;
+            self.and_or(&mut pipelines)?;
             self.blanks()?;
             let ends = matches!(self.peek(), Some(';' | '\n'));
-            if !ends && !self.closes() && items.last().is_none_or(|item| !item.background) {
-                return Err(Fault::Syntax);
+            if !ends
+                && !self.closes()
+                && pipelines.last().is_none_or(|pipeline| !pipeline.background)
+            {
+                return Err(ParseError::Syntax);
             }
         }
     }
 
-    fn and_or(&mut self, items: &mut List) -> Parsed<()> {
-        let mut otherwise = false;
+    fn and_or(&mut self, pipelines: &mut CommandList) -> ParseResult<()> {
+        let mut join = Join::Then;
         loop {
             let commands = self.pipeline()?;
             self.blanks()?;
             let (and, or) = (self.take("&&"), self.take("||"));
-            items.push(Item {
-                otherwise,
+            pipelines.push(Pipeline {
+                join,
                 background: !and && !or && self.take("&"),
                 commands,
             });
             if !and && !or {
                 return Ok(());
             }
-            otherwise = or;
+            join = if or { Join::Or } else { Join::And };
             self.lines()?;
         }
     }
 
-    fn pipeline(&mut self) -> Parsed<Vec<Command>> {
+    fn pipeline(&mut self) -> ParseResult<Vec<ShellCommand>> {
         let mut commands = Vec::new();
         loop {
             self.blanks()?;

@@ -1,15 +1,15 @@
 //! The text of a rule, split into words and its choices spelt out.
 
 use super::default::SETS;
-use super::glob::Letter;
+use super::glob::RuleChar;
 
 /// Spellings of one word.
 const MOST: usize = 1024;
 
 /// The words of a rule, as a shell would split them: quoted characters stand for themselves.
-pub(super) fn split(text: &str) -> Result<Vec<Vec<Letter>>, String> {
-    let mut words: Vec<Vec<Letter>> = Vec::new();
-    let mut word: Option<Vec<Letter>> = None;
+pub(super) fn split(text: &str) -> Result<Vec<Vec<RuleChar>>, String> {
+    let mut words: Vec<Vec<RuleChar>> = Vec::new();
+    let mut word: Option<Vec<RuleChar>> = None;
     let mut quote = None;
     let mut rest = text.char_indices();
     while let Some((at, next)) = rest.next() {
@@ -45,7 +45,7 @@ pub(super) fn split(text: &str) -> Result<Vec<Vec<Letter>>, String> {
 }
 
 /// Whether a named set can stand after this.
-fn begins_value(word: &[Letter]) -> bool {
+fn begins_value(word: &[RuleChar]) -> bool {
     matches!(word.last(), None | Some(('=' | '>' | '!', false)))
 }
 
@@ -56,7 +56,7 @@ fn set(text: &str) -> Option<&'static (&'static str, &'static str)> {
 }
 
 /// Every word that the `{a,b}` in a word stand for.
-pub(super) fn choices(word: &[Letter]) -> Result<Vec<Vec<Letter>>, String> {
+pub(super) fn choices(word: &[RuleChar]) -> Result<Vec<Vec<RuleChar>>, String> {
     let mut done = Vec::new();
     let mut open = vec![word.to_vec()];
     while let Some(word) = open.pop() {

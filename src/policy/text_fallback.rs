@@ -1,6 +1,6 @@
 //! Texts in no shell's grammar that is known here: cut wherever some shell might begin a command.
 
-use super::text::{Argument, words};
+use crate::shell::argument::{Argument, words};
 
 /// Words that come before a command.
 const LEADING: &[&str] = &[
@@ -8,10 +8,10 @@ const LEADING: &[&str] = &[
 ];
 
 /// What may be commands in the text, each in its words.
-pub(super) fn pieces(text: &str) -> impl Iterator<Item = Vec<Argument>> {
+pub(super) fn commands(text: &str) -> impl Iterator<Item = Vec<Argument>> {
     text.split([';', '|', '&', '\n', '(', ')', '{', '}', '`', '<', '>'])
-        .map(|piece| {
-            let mut words = words(piece);
+        .map(|part| {
+            let mut words = words(part);
             let leading = words
                 .iter()
                 .take_while(|word| LEADING.contains(&&*word.text))

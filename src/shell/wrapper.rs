@@ -1,45 +1,58 @@
-//! Wrappers that differ only in their options.
+//! Commands that run the command behind them: what their arguments say of it.
 
-use super::super::options::{self, Given, Grammar};
-use super::super::text::{Argument, assignment};
-use super::{Shell, somewhere};
+use std::borrow::Cow;
 
-pub(super) struct Wrapper {
+use super::argument::{self, Argument, SOMETHING, assignment, emptied};
+use super::options::{self, OptionSpec, ParsedOption};
+
+/// Which shell runs a command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RunsIn {
+    Same,
+    /// A shell that knows the variables of this one.
+    Child,
+    /// A shell on another machine or in another file system.
+    Elsewhere,
+}
+
+/// A program that runs a command and differs from others only in its options.
+pub(crate) struct Wrapper {
     names: &'static [&'static str],
     /// Options that take a value.
-    grammar: Grammar<'static>,
+    spec: OptionSpec<'static>,
     /// Operands before the command.
     operands: usize,
-    /// Words that may stand there, too.
+    /// Words that may stand before the command.
     verbs: &'static [&'static str],
     /// Whether `NAME=value` may stand before the command.
     assigns: bool,
-    pub(super) is_transparent: bool,
-    pub(super) shell: Shell,
+    /// Whether it does nothing but run the command.
+    pub(crate) is_transparent: bool,
+    pub(crate) runs_in: RunsIn,
     /// Options with which it only tells something.
-    pub(super) asks: &'static [&'static str],
+    asks: &'static [&'static str],
     /// Whether it starts a shell if no command is named.
-    pub(super) starts_shell: bool,
+    pub(crate) starts_shell: bool,
     /// Options whose value is a script.
-    pub(super) scripts: &'static [&'static str],
+    scripts: &'static [&'static str],
     /// Options whose value is the directory in which the command is run.
     goes: &'static [&'static str],
-    /// Options with which it stays where it is.
+    /// Options with which the command runs in the working directory.
     stays: &'static [&'static str],
-    /// The directory in which it runs the command if nothing else is said; empty if that is not known.
+    /// The directory in which the command runs without such options; empty if that is not known.
     start: Option<&'static str>,
 }
 
-/// A transparent one with short options only.
+/// A transparent wrapper with short options only.
 const fn simple(names: &'static [&'static str], letters: &'static str, operands: usize) -> Wrapper {
     Wrapper {
         names,
-        grammar: Grammar { letters, long: &[] },
+        spec: OptionSpec { letters, long: &[] },
         operands,
         verbs: &[],
         assigns: false,
         is_transparent: true,
-        shell: Shell::Child,
+        runs_in: RunsIn::Child,
         asks: &[],
         starts_shell: false,
         scripts: &[],
@@ -49,7 +62,7 @@ const fn simple(names: &'static [&'static str], letters: &'static str, operands:
     }
 }
 
-/// One that an allow rule has to name.
+/// A wrapper that does something itself.
 const fn other(
     names: &'static [&'static str],
     letters: &'static str,
@@ -57,13 +70,13 @@ const fn other(
     operands: usize,
 ) -> Wrapper {
     Wrapper {
-        grammar: Grammar { letters, long },
+        spec: OptionSpec { letters, long },
         is_transparent: false,
         ..simple(names, letters, operands)
     }
 }
 
-/// A transparent one with long options, too.
+/// A transparent wrapper with long options.
 const fn through(
     names: &'static [&'static str],
     letters: &'static str,
@@ -76,7 +89,7 @@ const fn through(
     }
 }
 
-pub(super) const WRAPPERS: &[Wrapper] = &[
+const WRAPPERS: &[Wrapper] = &[
     Wrapper {
         assigns: true,
         asks: &["-l", "--list", "-e", "--edit", "-v", "-K", "-V"],
@@ -112,16 +125,16 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     through(&["timeout", "gtimeout"], "ks", &["signal", "kill-after"], 1),
     through(&["stdbuf"], "ioe", &["input", "output", "error"], 0),
     Wrapper {
-        shell: Shell::Same,
+        runs_in: RunsIn::Same,
         asks: &["-v", "-V"],
         ..simple(&["command"], "", 0)
     },
     Wrapper {
-        shell: Shell::Same,
+        runs_in: RunsIn::Same,
         ..simple(&["builtin"], "", 0)
     },
     Wrapper {
-        shell: Shell::Same,
+        runs_in: RunsIn::Same,
         ..simple(&["exec"], "a", 0)
     },
     Wrapper {
@@ -359,12 +372,59 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
 ];
 
 impl Wrapper {
-    pub(super) fn is(&self, name: &str) -> bool {
-        self.names.contains(&name)
+    /// The wrapper whose program has this name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        WRAPPERS
+            .iter()
+            .find(|wrapper| wrapper.names.contains(&name))
+    }
+
+    /// Whether it tells something, and runs nothing.
+    pub(crate) fn only_asks(&self, arguments: &[Argument]) -> bool {
+        let first = arguments.first();
+        first.is_some_and(|first| self.asks.contains(&&*first.text))
+    }
+
+    /// The call that has these arguments.
+    pub(crate) fn call<'a>(&self, arguments: &'a [Argument]) -> WrapperCall<'a> {
+        let (mut options, mut rest) = options::leading(arguments, self.spec);
+        let mut assigned = Vec::new();
+        let mut operands = self.operands;
+        while let Some(first) = rest.first() {
+            if let Some((name, value)) = assignment(&first.text).filter(|_| self.assigns) {
+                assigned.push((name.to_owned(), value.to_owned()));
+            } else if operands > 0 {
+                operands -= 1;
+            } else if self.verbs.contains(&&*first.text) {
+                // Its own options follow.
+                let (more, after) = options::leading(&rest[1..], self.spec);
+                options.extend(more);
+                rest = after;
+                continue;
+            } else {
+                break;
+            }
+            rest = &rest[1..];
+        }
+        WrapperCall {
+            options,
+            assigned,
+            command: rest,
+        }
+    }
+
+    /// The script that a call runs in place of a command.
+    pub(crate) fn script<'a>(&self, call: &'a WrapperCall<'_>) -> Option<&'a Argument> {
+        let own = options::value(&call.options, self.scripts);
+        own.or_else(|| match call.command {
+            // `flock /tmp/lock -c 'script'`.
+            [option, script, ..] if self.is_script(&option.text) => Some(script),
+            _ => None,
+        })
     }
 
     /// Whether the argument after this one is a script.
-    pub(super) fn is_script(&self, option: &str) -> bool {
+    fn is_script(&self, option: &str) -> bool {
         let name = option
             .strip_prefix("--")
             .or_else(|| option.strip_prefix('-'));
@@ -379,35 +439,8 @@ impl Wrapper {
         })
     }
 
-    /// The options, the command among the arguments, and the variables that are set for it.
-    pub(super) fn command<'a>(
-        &self,
-        arguments: &'a [Argument],
-    ) -> (Vec<Given>, &'a [Argument], Vec<(String, String)>) {
-        let (mut given, mut rest) = options::leading(arguments, self.grammar);
-        let mut assigned = Vec::new();
-        let mut operands = self.operands;
-        while let Some(first) = rest.first() {
-            if let Some((name, value)) = assignment(&first.text).filter(|_| self.assigns) {
-                assigned.push((name.to_owned(), value.to_owned()));
-            } else if operands > 0 {
-                operands -= 1;
-            } else if self.verbs.contains(&&*first.text) {
-                // Its own options follow.
-                let (more, after) = options::leading(&rest[1..], self.grammar);
-                given.extend(more);
-                rest = after;
-                continue;
-            } else {
-                break;
-            }
-            rest = &rest[1..];
-        }
-        (given, rest, assigned)
-    }
-
     /// The directory in which the command is run, if it is another one.
-    pub(super) fn directory(&self, given: &[Given]) -> Option<Argument> {
+    pub(crate) fn directory(&self, given: &[ParsedOption]) -> Option<Argument> {
         let mut named = given.iter().filter(|one| self.goes.contains(&&*one.name));
         let named = named.find_map(|one| {
             let value = one.value.as_ref()?;
@@ -422,7 +455,7 @@ impl Wrapper {
             }
         });
         let start = || match self.start {
-            Some("") => Some(somewhere()),
+            Some("") => Some(Argument::of(SOMETHING)),
             Some(start) => Some(Argument::of(start)),
             None => None,
         };
@@ -431,11 +464,191 @@ impl Wrapper {
     }
 }
 
-/// What a command is once the plain wrappers before it are taken off.
-pub(in super::super) fn stripped(mut words: &[Argument]) -> &[Argument] {
+/// A call of a wrapper.
+pub(crate) struct WrapperCall<'a> {
+    pub(crate) options: Vec<ParsedOption>,
+    /// The variables that are set for the command.
+    pub(crate) assigned: Vec<(String, String)>,
+    pub(crate) command: &'a [Argument],
+}
+
+/// A call of `env`.
+pub(crate) struct EnvCall {
+    /// The directory in which the command is run, if it is another one.
+    pub(crate) directory: Option<Argument>,
+    /// The variables that are set for the command.
+    pub(crate) assigned: Vec<(String, String)>,
+    pub(crate) command: Vec<Argument>,
+}
+
+impl EnvCall {
+    /// The call that has these arguments.
+    pub(crate) fn of(arguments: &[Argument]) -> Self {
+        const OPTIONS: OptionSpec<'static> = OptionSpec {
+            letters: "uCSa",
+            long: &["unset", "chdir", "split-string", "argv0"],
+        };
+        const MOST_SPLITS: usize = 4;
+        let mut words = arguments.to_vec();
+        let (mut given, mut at, mut splits) = (Vec::new(), 0, 0);
+        while let Some(rest) = options::first(&words[at..], OPTIONS, &mut given) {
+            at = words.len() - rest.len();
+            // `-S` holds several arguments in one, and options among them.
+            let last = given
+                .last()
+                .filter(|one| matches!(&*one.name, "S" | "split-string"));
+            if let Some(text) = last.and_then(|one| one.value.as_ref())
+                && splits < MOST_SPLITS
+            {
+                splits += 1;
+                words.splice(..at, argument::words(&text.text));
+                at = 0;
+                given.pop();
+            }
+        }
+        for skipped in ["--", "-"] {
+            at += usize::from(words.get(at).is_some_and(|one| one.text == skipped));
+        }
+        let assignments = words[at..].iter().map_while(|one| assignment(&one.text));
+        let assigned: Vec<_> = assignments
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        words.drain(..at + assigned.len());
+        Self {
+            directory: options::value(&given, &["C", "chdir"]).cloned(),
+            assigned,
+            command: words,
+        }
+    }
+}
+
+/// Programs that run the commands of a text.
+const SHELLS: &[&str] = &[
+    "sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "rbash", "fish", "csh", "tcsh", "yash",
+    "posh", "lksh",
+];
+
+/// The options before a container tool's subcommand, and before that of its `compose`.
+pub(crate) const CONTAINER_OPTIONS: OptionSpec<'static> = OptionSpec {
+    letters: "cHlanfp",
+    long: &[
+        "context",
+        "host",
+        "log-level",
+        "config",
+        "namespace",
+        "address",
+        "connection",
+        "url",
+        "root",
+        "file",
+        "project-name",
+        "project-directory",
+        "profile",
+        "env-file",
+        "parallel",
+        "ansi",
+        "progress",
+    ],
+};
+
+/// Whether a program of this name is a shell.
+pub(crate) fn is_shell(name: &str) -> bool {
+    SHELLS.contains(&name)
+}
+
+/// A call of a shell.
+pub(crate) enum ShellCall<'a> {
+    /// `-c`: the script, what `$0` is, and the script's arguments.
+    Script(Cow<'a, str>, Option<&'a Argument>, &'a [Argument]),
+    /// The script comes on standard input and has these arguments.
+    Input(&'a [Argument]),
+    /// The script is a file and has these arguments.
+    File(&'a Argument, &'a [Argument]),
+}
+
+impl<'a> ShellCall<'a> {
+    /// The call that has these arguments.
+    pub(crate) fn of(arguments: &'a [Argument]) -> Self {
+        let (mut rest, mut has_script, mut reads) = (arguments, false, false);
+        while let Some((first, others)) = rest.split_first() {
+            let text = emptied(&first.text);
+            if matches!(&*text, "--" | "-") {
+                rest = others;
+                break;
+            }
+            if text.len() < 2 || !text.starts_with(['-', '+']) {
+                break;
+            }
+            if let Some(script) = text.strip_prefix("--command=") {
+                return Self::Script(script.to_owned().into(), None, &[]);
+            }
+            rest = others;
+            let takes_next = match text.strip_prefix("--") {
+                Some(long) => matches!(long, "rcfile" | "init-file"),
+                None => text.contains(['o', 'O']),
+            };
+            if text == "--command" {
+                has_script = true;
+            } else if !text.starts_with("--") {
+                has_script |= text.starts_with('-') && text.contains('c');
+                reads |= text.contains('s');
+            }
+            if takes_next {
+                rest = rest.get(1..).unwrap_or_default();
+            }
+        }
+        match rest {
+            [script, others @ ..] if has_script => {
+                let arguments = others.get(1..).unwrap_or_default();
+                Self::Script(Cow::from(&*script.text), others.first(), arguments)
+            }
+            rest if reads => Self::Input(rest),
+            [] => Self::Input(&[]),
+            [file, others @ ..] if file.printed.is_none() && is_standard_input(&file.text) => {
+                Self::Input(others)
+            }
+            [file, others @ ..] => Self::File(file, others),
+        }
+    }
+}
+
+/// Whether a file of this name is standard input.
+pub(crate) fn is_standard_input(file: &str) -> bool {
+    matches!(file, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+}
+
+/// What a call of a wrapper runs in its place.
+pub(crate) enum Wrapped<'a> {
+    Words(Cow<'a, [Argument]>),
+    Script(Cow<'a, str>),
+}
+
+/// What these words run if their program is a wrapper or a shell.
+pub(crate) fn wrapped(words: &[Argument]) -> Option<Wrapped<'_>> {
+    let (program, arguments) = words.split_first()?;
+    match program.base_name() {
+        "env" => Some(Wrapped::Words(EnvCall::of(arguments).command.into())),
+        name if is_shell(name) => match ShellCall::of(arguments) {
+            ShellCall::Script(script, ..) => Some(Wrapped::Script(script)),
+            ShellCall::Input(_) | ShellCall::File(..) => None,
+        },
+        name => {
+            let wrapper = Wrapper::named(name).filter(|one| !one.only_asks(arguments))?;
+            let call = wrapper.call(arguments);
+            Some(match wrapper.script(&call) {
+                Some(script) => Wrapped::Script(script.text.clone().into()),
+                None => Wrapped::Words(call.command.into()),
+            })
+        }
+    }
+}
+
+/// The words without the plain wrappers before the command.
+pub(crate) fn stripped(mut words: &[Argument]) -> &[Argument] {
     while let Some((program, rest)) = words.split_first() {
-        match WRAPPERS.iter().find(|wrapper| wrapper.is(&program.text)) {
-            Some(wrapper) => words = wrapper.command(rest).1,
+        match Wrapper::named(&program.text) {
+            Some(wrapper) => words = wrapper.call(rest).command,
             None => break,
         }
     }

@@ -1,12 +1,12 @@
 //! Arguments while a word is being expanded.
 
 use super::expand::MOST_READINGS;
-use super::syntax::Piece;
-use super::text::{Argument, MANY, ONE, SOMETHING, is_unknown};
+use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, is_unknown};
+use crate::shell::syntax::WordPart;
 
 /// A reading that is being put together.
 #[derive(Clone, Default)]
-pub(super) struct Draft {
+pub(super) struct Expansion {
     pub(super) done: Vec<Argument>,
     text: String,
     pub(super) printed: Option<String>,
@@ -16,7 +16,7 @@ pub(super) struct Draft {
     loose: bool,
 }
 
-impl Draft {
+impl Expansion {
     pub(super) fn push(&mut self, text: &str) {
         self.text.push_str(text);
         self.fixed = true;
@@ -51,59 +51,61 @@ impl Draft {
     }
 }
 
-pub(super) fn each(drafts: &mut [Draft], change: impl Fn(&mut Draft)) {
-    drafts.iter_mut().for_each(change);
+pub(super) fn each(expansions: &mut [Expansion], change: impl Fn(&mut Expansion)) {
+    expansions.iter_mut().for_each(change);
 }
 
-pub(super) fn letter_to_all(drafts: &mut [Draft], letter: char) {
-    each(drafts, |draft| draft.push(letter.encode_utf8(&mut [0; 4])));
+pub(super) fn letter_to_all(expansions: &mut [Expansion], letter: char) {
+    each(expansions, |expansion| {
+        expansion.push(letter.encode_utf8(&mut [0; 4]))
+    });
 }
 
 /// Every draft with every alternative, each of which is several words.
 pub(super) fn spread(
-    drafts: Vec<Draft>,
+    expansions: Vec<Expansion>,
     alternatives: &[Vec<Argument>],
     separators: Option<&str>,
-) -> Vec<Draft> {
+) -> Vec<Expansion> {
     let unknown = [vec![Argument::of(SOMETHING)]];
-    let alternatives = if drafts.len() * alternatives.len() > MOST_READINGS {
+    let alternatives = if expansions.len() * alternatives.len() > MOST_READINGS {
         &unknown
     } else {
         alternatives
     };
     let mut spread = Vec::new();
-    for draft in drafts {
+    for expansion in expansions {
         for words in alternatives {
-            let mut draft = draft.clone();
+            let mut expansion = expansion.clone();
             for (at, word) in words.iter().enumerate() {
                 if at > 0 {
-                    draft.cut();
+                    expansion.cut();
                 }
-                draft.add(&word.text, separators);
-                draft.printed = draft.printed.or_else(|| word.printed.clone());
+                expansion.add(&word.text, separators);
+                expansion.printed = expansion.printed.or_else(|| word.printed.clone());
             }
-            spread.push(draft);
+            spread.push(expansion);
         }
     }
     spread
 }
 
 /// How many pieces the `[…]` here takes.
-pub(super) fn class_length(word: &[&Piece]) -> Option<usize> {
-    let skip = 2 + usize::from(matches!(word.get(1), Some(Piece::Bare('!' | '^'))));
+pub(super) fn class_length(word: &[&WordPart]) -> Option<usize> {
+    let skip = 2 + usize::from(matches!(word.get(1), Some(WordPart::Bare('!' | '^'))));
     let rest = word.get(skip..)?.iter().take(64);
-    let mut rest = rest.take_while(|piece| matches!(piece, Piece::Bare(_) | Piece::Quoted(_)));
-    let end = rest.position(|piece| matches!(piece, Piece::Bare(']')))?;
+    let mut rest = rest.take_while(|part| matches!(part, WordPart::Bare(_) | WordPart::Quoted(_)));
+    let end = rest.position(|part| matches!(part, WordPart::Bare(']')))?;
     Some(skip + end + 1)
 }
 
 /// How many pieces the `{1..9}` here takes.
-pub(super) fn range_length(word: &[&Piece]) -> Option<usize> {
+pub(super) fn range_length(word: &[&WordPart]) -> Option<usize> {
     let mut text = String::new();
-    for piece in word.iter().take(24) {
-        match piece {
-            Piece::Bare('}') if text.contains("..") => return Some(text.len() + 1),
-            Piece::Bare(one) if one.is_ascii_alphanumeric() || ".-{".contains(*one) => {
+    for part in word.iter().take(24) {
+        match part {
+            WordPart::Bare('}') if text.contains("..") => return Some(text.len() + 1),
+            WordPart::Bare(one) if one.is_ascii_alphanumeric() || ".-{".contains(*one) => {
                 text.push(*one);
             }
             _ => return None,

@@ -2,23 +2,23 @@
 
 use std::rc::Rc;
 
-use super::super::syntax::{Command, Kind, List, Word, bare};
-use super::{Fault, Parsed, Parser};
+use super::{ParseError, ParseResult, Parser};
+use crate::shell::syntax::{CommandKind, CommandList, ShellCommand, Word, bare};
 
 impl Parser {
-    pub(super) fn command(&mut self) -> Parsed<Command> {
+    pub(super) fn command(&mut self) -> ParseResult<ShellCommand> {
         let start = self.at;
         let kind = match self.keyword().as_str() {
             "" if self.peek() == Some('(') => self.parentheses()?,
             "{" => {
                 self.expect("{")?;
-                Kind::Group(self.closed("}")?)
+                CommandKind::Group(self.closed("}")?)
             }
             "if" => self.choice()?,
             "while" | "until" => {
                 self.at += "while".len();
                 let condition = self.list()?;
-                Kind::While(condition, self.body()?)
+                CommandKind::While(condition, self.body()?)
             }
             "for" => self.repetition("for")?,
             "select" => self.repetition("select")?,
@@ -31,7 +31,7 @@ impl Parser {
                 self.blanks()?;
                 return self.nested(Self::command);
             }
-            _ if self.closes() => return Err(Fault::Syntax),
+            _ if self.closes() => return Err(ParseError::Syntax),
             _ => return self.simple(),
         };
         let mut redirects = Vec::new();
@@ -43,7 +43,7 @@ impl Parser {
             }
         }
         let part = self.part(start);
-        Ok(Command {
+        Ok(ShellCommand {
             kind,
             redirects,
             part,
@@ -51,7 +51,7 @@ impl Parser {
     }
 
     /// Skips `time` before what is no simple command.
-    fn times_compound(&mut self) -> Parsed<bool> {
+    fn times_compound(&mut self) -> ParseResult<bool> {
         let start = self.at;
         self.at += "time".len();
         self.blanks()?;
@@ -67,26 +67,26 @@ impl Parser {
     }
 
     /// The list up to a keyword, and that keyword.
-    fn closed(&mut self, keyword: &str) -> Parsed<List> {
+    fn closed(&mut self, keyword: &str) -> ParseResult<CommandList> {
         let list = self.list()?;
         self.expect_keyword(keyword)?;
         Ok(list)
     }
 
-    fn parentheses(&mut self) -> Parsed<Kind> {
+    fn parentheses(&mut self) -> ParseResult<CommandKind> {
         if self.sees("((")
             && let Some(end) = self.arithmetic_end(2)?
         {
             let word = self.arithmetic(2, end)?;
-            return Ok(Kind::Number(word));
+            return Ok(CommandKind::Arithmetic(word));
         }
         self.expect("(")?;
         let list = self.list()?;
         self.expect(")")?;
-        Ok(Kind::Subshell(list))
+        Ok(CommandKind::Subshell(list))
     }
 
-    fn choice(&mut self) -> Parsed<Kind> {
+    fn choice(&mut self) -> ParseResult<CommandKind> {
         let mut branches = Vec::new();
         self.expect("if")?;
         loop {
@@ -101,11 +101,11 @@ impl Parser {
                 Vec::new()
             };
             self.expect_keyword("fi")?;
-            return Ok(Kind::If(branches, otherwise));
+            return Ok(CommandKind::If(branches, otherwise));
         }
     }
 
-    fn body(&mut self) -> Parsed<List> {
+    fn body(&mut self) -> ParseResult<CommandList> {
         self.lines()?;
         if self.take_keyword("{") {
             return self.closed("}");
@@ -114,19 +114,19 @@ impl Parser {
         self.closed("done")
     }
 
-    fn repetition(&mut self, keyword: &str) -> Parsed<Kind> {
+    fn repetition(&mut self, keyword: &str) -> ParseResult<CommandKind> {
         self.expect(keyword)?;
         self.blanks()?;
         if self.sees("((") {
-            let end = self.arithmetic_end(2)?.ok_or(Fault::Syntax)?;
+            let end = self.arithmetic_end(2)?.ok_or(ParseError::Syntax)?;
             let word = self.arithmetic(2, end)?;
             self.blanks()?;
             self.take(";");
-            let value = vec![vec![super::super::syntax::Piece::Number(word)]];
-            return Ok(Kind::For(String::new(), Some(value), self.body()?));
+            let value = vec![vec![crate::shell::syntax::WordPart::Arithmetic(word)]];
+            return Ok(CommandKind::For(String::new(), Some(value), self.body()?));
         }
         let name = self.word()?.as_deref().and_then(bare);
-        let name = name.ok_or(Fault::Syntax)?;
+        let name = name.ok_or(ParseError::Syntax)?;
         self.lines()?;
         let mut words = None;
         if self.take_keyword("in") {
@@ -142,19 +142,19 @@ impl Parser {
         }
         self.blanks()?;
         self.take(";");
-        Ok(Kind::For(name, words, self.body()?))
+        Ok(CommandKind::For(name, words, self.body()?))
     }
 
-    fn cases(&mut self) -> Parsed<Kind> {
+    fn cases(&mut self) -> ParseResult<CommandKind> {
         self.expect("case")?;
         self.blanks()?;
-        let subject = self.word()?.ok_or(Fault::Syntax)?;
+        let subject = self.word()?.ok_or(ParseError::Syntax)?;
         self.expect_keyword("in")?;
         let mut arms = Vec::new();
         loop {
             self.lines()?;
             if self.take_keyword("esac") {
-                return Ok(Kind::Case(subject, arms));
+                return Ok(CommandKind::Case(subject, arms));
             }
             self.take("(");
             let mut patterns: Vec<Word> = Vec::new();
@@ -172,12 +172,12 @@ impl Parser {
                 self.take("&");
             } else {
                 self.expect_keyword("esac")?;
-                return Ok(Kind::Case(subject, arms));
+                return Ok(CommandKind::Case(subject, arms));
             }
         }
     }
 
-    fn function(&mut self) -> Parsed<Kind> {
+    fn function(&mut self) -> ParseResult<CommandKind> {
         self.expect("function")?;
         self.blanks()?;
         let name = self.word()?.as_deref().and_then(bare);
@@ -186,22 +186,22 @@ impl Parser {
             self.blanks()?;
             self.expect(")")?;
         }
-        self.function_body(name.ok_or(Fault::Syntax)?)
+        self.function_body(name.ok_or(ParseError::Syntax)?)
     }
 
-    pub(super) fn function_body(&mut self, name: String) -> Parsed<Kind> {
+    pub(super) fn function_body(&mut self, name: String) -> ParseResult<CommandKind> {
         self.lines()?;
         let body = self.nested(Self::command)?;
-        Ok(Kind::Function(name, Rc::new(body)))
+        Ok(CommandKind::Function(name, Rc::new(body)))
     }
 
-    fn test(&mut self) -> Parsed<Kind> {
+    fn test(&mut self) -> ParseResult<CommandKind> {
         self.expect("[[")?;
         let mut words = Vec::new();
         loop {
             self.lines()?;
             if self.take_keyword("]]") {
-                return Ok(Kind::Test(words));
+                return Ok(CommandKind::Test(words));
             }
             // Operators and regular expressions need no understanding.
             match self.word()? {

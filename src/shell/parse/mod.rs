@@ -12,30 +12,30 @@ mod word;
 
 use std::rc::Rc;
 
-use super::syntax::List;
+use super::syntax::CommandList;
 use super::{MAX_DEPTH, MAX_TEXT};
-pub(super) use simple::declared;
+pub(crate) use simple::declared;
 
-/// Why a text has no reading.
+/// Why a text has no syntax tree.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Fault {
-    /// It is no command line of this grammar.
+pub(crate) enum ParseError {
+    /// It is not of this grammar.
     Syntax,
     /// It is too long or nested too deep.
-    Beyond,
+    TooComplex,
 }
 
-type Parsed<T> = Result<T, Fault>;
+type ParseResult<T> = Result<T, ParseError>;
 
 /// The commands of `text`, which itself lies `depth` deep in others.
-pub(super) fn parse(text: &str, depth: usize) -> Parsed<List> {
+pub(crate) fn parse(text: &str, depth: usize) -> ParseResult<CommandList> {
     if text.len() > MAX_TEXT {
-        return Err(Fault::Beyond);
+        return Err(ParseError::TooComplex);
     }
     let mut parser = Parser::new(text.chars().collect(), depth);
     let list = parser.list()?;
     if parser.at < parser.text.len() {
-        return Err(Fault::Syntax);
+        return Err(ParseError::Syntax);
     }
     Ok(list)
 }
@@ -47,7 +47,7 @@ struct Parser {
     depth: usize,
     /// Steps that are left.
     left: usize,
-    documents: Vec<document::Pending>,
+    documents: Vec<document::PendingDocument>,
 }
 
 impl Parser {
@@ -70,12 +70,12 @@ impl Parser {
         text.chars().all(|wanted| rest.next() == Some(&wanted))
     }
 
-    fn step(&mut self) -> Parsed<()> {
-        self.left = self.left.checked_sub(1).ok_or(Fault::Beyond)?;
+    fn step(&mut self) -> ParseResult<()> {
+        self.left = self.left.checked_sub(1).ok_or(ParseError::TooComplex)?;
         Ok(())
     }
 
-    fn next(&mut self) -> Parsed<Option<char>> {
+    fn next(&mut self) -> ParseResult<Option<char>> {
         self.step()?;
         let next = self.peek();
         self.at += usize::from(next.is_some());
@@ -83,8 +83,8 @@ impl Parser {
     }
 
     /// The next character, which has to be there.
-    fn some(&mut self) -> Parsed<char> {
-        self.next()?.ok_or(Fault::Syntax)
+    fn some(&mut self) -> ParseResult<char> {
+        self.next()?.ok_or(ParseError::Syntax)
     }
 
     fn take(&mut self, text: &str) -> bool {
@@ -95,19 +95,19 @@ impl Parser {
         sees
     }
 
-    fn expect(&mut self, text: &str) -> Parsed<()> {
+    fn expect(&mut self, text: &str) -> ParseResult<()> {
         if self.take(text) {
             Ok(())
         } else {
-            Err(Fault::Syntax)
+            Err(ParseError::Syntax)
         }
     }
 
     /// One level deeper.
-    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> ParseResult<T>) -> ParseResult<T> {
         self.step()?;
         if self.depth >= MAX_DEPTH {
-            return Err(Fault::Beyond);
+            return Err(ParseError::TooComplex);
         }
         self.depth += 1;
         let result = inner(self);
@@ -116,7 +116,7 @@ impl Parser {
     }
 
     /// The list of a substitution, whose here-documents are its own, and the parenthesis after it.
-    fn substitution(&mut self) -> Parsed<List> {
+    fn substitution(&mut self) -> ParseResult<CommandList> {
         let documents = std::mem::take(&mut self.documents);
         let list = self.nested(Self::list)?;
         self.documents = documents;
@@ -125,7 +125,7 @@ impl Parser {
     }
 
     /// Skips spaces, escaped line ends and comments.
-    fn blanks(&mut self) -> Parsed<()> {
+    fn blanks(&mut self) -> ParseResult<()> {
         loop {
             if self.take("\\\n") || self.take(" ") || self.take("\t") || self.take("\r") {
                 self.step()?;
@@ -140,7 +140,7 @@ impl Parser {
     }
 
     /// Skips blanks and line ends, and reads the here-documents that begin at these.
-    fn lines(&mut self) -> Parsed<()> {
+    fn lines(&mut self) -> ParseResult<()> {
         self.blanks()?;
         while self.take("\n") {
             self.step()?;
@@ -163,12 +163,12 @@ impl Parser {
         self.keyword() == keyword && self.take(keyword)
     }
 
-    fn expect_keyword(&mut self, keyword: &str) -> Parsed<()> {
+    fn expect_keyword(&mut self, keyword: &str) -> ParseResult<()> {
         self.lines()?;
         if self.take_keyword(keyword) {
             Ok(())
         } else {
-            Err(Fault::Syntax)
+            Err(ParseError::Syntax)
         }
     }
 
@@ -191,4 +191,80 @@ fn ends_word(next: char) -> bool {
         next,
         ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')'
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::argument::Argument;
+    use crate::shell::syntax::{CommandKind, Join, runs_commands};
+
+    /// The text's simple commands, each with what stands before it and behind it.
+    fn commands(text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        note(&parse(text, 0).unwrap(), &mut found);
+        found
+    }
+
+    fn note(list: &CommandList, found: &mut Vec<String>) {
+        for pipeline in list {
+            for (at, command) in pipeline.commands.iter().enumerate() {
+                let before = match pipeline.join {
+                    _ if at > 0 => "| ",
+                    Join::Then => "",
+                    Join::And => "&& ",
+                    Join::Or => "|| ",
+                };
+                match &command.kind {
+                    CommandKind::Simple { words, .. } => {
+                        let texts = words.iter().map(|word| Argument::unexpanded(word).text);
+                        let behind = if pipeline.background { " &" } else { "" };
+                        let texts = texts.collect::<Vec<_>>().join(",");
+                        found.push(format!("{before}{texts}{behind}"));
+                    }
+                    CommandKind::Subshell(list) => note(list, found),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn commands_are_told_apart_as_a_shell_does() {
+        let cases: [(&str, &[&str]); 8] = [
+            ("a 'b c' d\\ e;f", &["a,b c,d e", "f"]),
+            (
+                "a && b || c | d & e",
+                &["a", "&& b", "|| c &", "| d &", "e"],
+            ),
+            ("a \"x;y\" 2>&1 >/dev/null 3>&- c | b", &["a,x;y,c", "| b"]),
+            ("a &>log\nb", &["a", "b"]),
+            ("a $(b; c \")\") d", &["a,\u{F0000},d"]),
+            ("a # b; c\nd", &["a", "d"]),
+            ("a; cat <<EOF\ntail -f x\nEOF\nb", &["a", "cat", "b"]),
+            ("a; (b; c)", &["a", "b", "c"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(commands(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_runs_other_commands_for_its_words_is_marked() {
+        for (text, expected) in [
+            ("a $(b)", true),
+            ("a \"`b`\"", true),
+            ("a \"${x:-$(b)}\"", true),
+            ("a $((1 + $(b)))", true),
+            ("a <(b)", true),
+            ("a '$(b)' \\$x ${y:-z}", false),
+        ] {
+            let list = parse(text, 0).unwrap();
+            let CommandKind::Simple { words, .. } = &list[0].commands[0].kind else {
+                panic!("{text}");
+            };
+            let runs = words.iter().any(|word| runs_commands(word));
+            assert_eq!(runs, expected, "{text}");
+        }
+    }
 }

@@ -10,8 +10,8 @@ pub(super) use array::{Elements, numbered};
 use array::{element, joined_elements};
 pub(super) use directory::Mount;
 
-use super::syntax::Command;
-use super::text::{HOME, SOMETHING, UNKNOWN, bounded, is_unknown};
+use crate::shell::argument::{HOME, SOMETHING, UNKNOWN, bounded, is_unknown};
+use crate::shell::syntax::ShellCommand;
 
 /// Values that are kept of one variable.
 const MOST_VALUES: usize = 32;
@@ -47,13 +47,13 @@ const MOST_LINKS: usize = 8;
 
 /// Copies are cheap: parts are shared until one of them changes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scope {
+pub(super) struct Environment {
     variables: Rc<HashMap<String, Vec<String>>>,
     /// The alternatives of each array.
     arrays: Rc<HashMap<String, Vec<Elements>>>,
     /// Variables that stand for others.
     links: Rc<HashMap<String, String>>,
-    functions: Rc<HashMap<String, Rc<Command>>>,
+    functions: Rc<HashMap<String, Rc<ShellCommand>>>,
     aliases: Rc<HashMap<String, String>>,
     /// Functions that are being followed.
     pub(super) active: Vec<String>,
@@ -69,7 +69,7 @@ pub(super) struct Scope {
     pub(super) loops: bool,
 }
 
-impl Scope {
+impl Environment {
     /// The possible values of a variable.
     pub(super) fn values(&self, name: &str) -> Vec<String> {
         let name = self.meant(name);
@@ -195,11 +195,11 @@ impl Scope {
         self.set(name, values);
     }
 
-    pub(super) fn define(&mut self, name: &str, body: &Rc<Command>) {
+    pub(super) fn define(&mut self, name: &str, body: &Rc<ShellCommand>) {
         Rc::make_mut(&mut self.functions).insert(name.to_owned(), Rc::clone(body));
     }
 
-    pub(super) fn function(&self, name: &str) -> Option<Rc<Command>> {
+    pub(super) fn function(&self, name: &str) -> Option<Rc<ShellCommand>> {
         self.functions.get(name).cloned()
     }
 

@@ -1,20 +1,22 @@
 //! What begins with `$` or a backtick.
 
-use super::super::syntax::{Case, Change, List, Part, Piece, Replacing, Variable, Word};
-use super::{Fault, Parsed, Parser};
+use super::{ParseError, ParseResult, Parser};
+use crate::shell::syntax::{
+    CaseChange, CommandList, Modifier, Occurrence, Subscript, Variable, Word, WordPart,
+};
 
 impl Parser {
     /// What follows a `$`.
-    pub(super) fn dollar(&mut self, word: &mut Word, quoted: bool) -> Parsed<()> {
-        let piece = match self.peek() {
+    pub(super) fn dollar(&mut self, word: &mut Word, quoted: bool) -> ParseResult<()> {
+        let part = match self.peek() {
             Some('(') => {
                 if self.sees("((")
                     && let Some(end) = self.arithmetic_end(2)?
                 {
-                    Piece::Number(self.nested(|inner| inner.arithmetic(2, end))?)
+                    WordPart::Arithmetic(self.nested(|inner| inner.arithmetic(2, end))?)
                 } else {
                     self.expect("(")?;
-                    Piece::Output(self.substitution()?, quoted)
+                    WordPart::Substitution(self.substitution()?, quoted)
                 }
             }
             Some('{') => {
@@ -28,26 +30,26 @@ impl Parser {
             // What `$((…))` was once.
             Some('[') => {
                 self.expect("[")?;
-                Piece::Number(self.nested(|inner| inner.pieces(']', true))?)
+                WordPart::Arithmetic(self.nested(|inner| inner.word_parts(']', true))?)
             }
             // `$"…"` is a translated text.
             Some('"') if !quoted => return Ok(()),
             Some(next) if next.is_ascii_alphabetic() || next == '_' => {
                 let name = self.name()?;
-                Piece::Variable(Box::new(plain(name, quoted)))
+                WordPart::Variable(Box::new(plain(name, quoted)))
             }
             Some(next) if next.is_ascii_digit() || "@*#?$!-".contains(next) => {
                 self.next()?;
-                Piece::Variable(Box::new(plain(next.to_string(), quoted)))
+                WordPart::Variable(Box::new(plain(next.to_string(), quoted)))
             }
-            _ if quoted => Piece::Quoted('$'),
-            _ => Piece::Bare('$'),
+            _ if quoted => WordPart::Quoted('$'),
+            _ => WordPart::Bare('$'),
         };
-        word.push(piece);
+        word.push(part);
         Ok(())
     }
 
-    fn name(&mut self) -> Parsed<String> {
+    fn name(&mut self) -> ParseResult<String> {
         let mut name = String::new();
         while let Some(next) = self.peek() {
             if !(next.is_ascii_alphanumeric() || next == '_') {
@@ -60,7 +62,7 @@ impl Parser {
     }
 
     /// The rest of `${…}`.
-    fn parameter(&mut self, quoted: bool) -> Parsed<Piece> {
+    fn parameter(&mut self, quoted: bool) -> ParseResult<WordPart> {
         let counted = self.sees("#") && !self.sees("#}") && self.take("#");
         let is_indirect = self.sees("!") && !self.sees("!}") && self.take("!");
         let mut name = self.name()?;
@@ -70,72 +72,72 @@ impl Parser {
         let mut variable = plain(name, quoted);
         variable.is_indirect = is_indirect;
         if self.take("[") {
-            let element = self.pieces(']', false)?;
-            variable.part = match element[..] {
-                [Piece::Bare('@')] => Part::Each,
-                [Piece::Bare('*')] => Part::Joined,
-                _ => Part::Element(element),
+            let element = self.word_parts(']', false)?;
+            variable.subscript = match element[..] {
+                [WordPart::Bare('@')] => Subscript::Each,
+                [WordPart::Bare('*')] => Subscript::Joined,
+                _ => Subscript::Element(element),
             };
         }
-        variable.change = if counted {
-            self.pieces('}', quoted)?;
-            Change::Length
+        variable.modifier = if counted {
+            self.word_parts('}', quoted)?;
+            Modifier::Length
         } else {
             self.change(quoted)?
         };
-        Ok(Piece::Variable(Box::new(variable)))
+        Ok(WordPart::Variable(Box::new(variable)))
     }
 
     /// What is done to the value, up to the brace.
-    fn change(&mut self, quoted: bool) -> Parsed<Change> {
+    fn change(&mut self, quoted: bool) -> ParseResult<Modifier> {
         let colon = self.take(":");
         if let Some(next @ ('-' | '=' | '?' | '+')) = self.peek() {
             self.next()?;
-            let word = self.pieces('}', quoted)?;
+            let word = self.word_parts('}', quoted)?;
             return Ok(match next {
-                '?' => Change::Demand(word),
-                '+' => Change::Instead(word),
-                other => Change::Default(word, other == '='),
+                '?' => Modifier::Demand(word),
+                '+' => Modifier::Instead(word),
+                other => Modifier::Default(word, other == '='),
             });
         }
         if colon {
-            let (start, length) = halves(self.pieces('}', true)?, ':');
-            return Ok(Change::Slice(start, length));
+            let (start, length) = halves(self.word_parts('}', true)?, ':');
+            return Ok(Modifier::Slice(start, length));
         }
         if self.take("}") {
-            return Ok(Change::None);
+            return Ok(Modifier::None);
         }
         let start = self.at;
         match self.pattern_change(quoted) {
             // A lone quote in it, which only some shells take for one.
-            Err(Fault::Syntax) if quoted => {
+            Err(ParseError::Syntax) if quoted => {
                 self.at = start;
-                Ok(Change::Other(self.pieces('}', true)?))
+                Ok(Modifier::Other(self.word_parts('}', true)?))
             }
             change => change,
         }
     }
 
     /// A change that a pattern says; patterns are read as if they stood in no quotes.
-    fn pattern_change(&mut self, quoted: bool) -> Parsed<Change> {
+    fn pattern_change(&mut self, quoted: bool) -> ParseResult<Modifier> {
         Ok(match self.some()? {
-            sign @ ('#' | '%') => Change::Trim {
+            sign @ ('#' | '%') => Modifier::Trim {
                 at_end: sign == '%',
                 longest: self.take(if sign == '%' { "%" } else { "#" }),
-                pattern: self.pieces('}', false)?,
+                pattern: self.word_parts('}', false)?,
             },
             '/' => {
                 let how = match self.peek() {
-                    Some('/') => Replacing::Every,
-                    Some('#') => Replacing::AtStart,
-                    Some('%') => Replacing::AtEnd,
-                    _ => Replacing::First,
+                    Some('/') => Occurrence::Every,
+                    Some('#') => Occurrence::AtStart,
+                    Some('%') => Occurrence::AtEnd,
+                    _ => Occurrence::First,
                 };
-                if how != Replacing::First {
+                if how != Occurrence::First {
                     self.next()?;
                 }
-                let (pattern, with) = halves(self.pieces('}', false)?, '/');
-                Change::Replace {
+                let (pattern, with) = halves(self.word_parts('}', false)?, '/');
+                Modifier::Replace {
                     pattern,
                     with: with.unwrap_or_default(),
                     how,
@@ -143,32 +145,32 @@ impl Parser {
             }
             sign @ ('^' | ',' | '~') => {
                 let all = self.take(sign.encode_utf8(&mut [0; 4]));
-                let rest = self.pieces('}', false)?;
+                let rest = self.word_parts('}', false)?;
                 match (sign, all) {
-                    _ if !rest.is_empty() => Change::Other(rest),
-                    ('^', true) => Change::Case(Case::Upper),
-                    ('^', false) => Change::Case(Case::FirstUpper),
-                    (',', true) => Change::Case(Case::Lower),
-                    (',', false) => Change::Case(Case::FirstLower),
-                    _ => Change::Case(Case::Swapped),
+                    _ if !rest.is_empty() => Modifier::Other(rest),
+                    ('^', true) => Modifier::Case(CaseChange::Upper),
+                    ('^', false) => Modifier::Case(CaseChange::FirstUpper),
+                    (',', true) => Modifier::Case(CaseChange::Lower),
+                    (',', false) => Modifier::Case(CaseChange::FirstLower),
+                    _ => Modifier::Case(CaseChange::Swapped),
                 }
             }
-            '@' => match super::super::syntax::bare(&self.pieces('}', false)?).as_deref() {
-                Some("U") => Change::Case(Case::Upper),
-                Some("u") => Change::Case(Case::FirstUpper),
-                Some("L") => Change::Case(Case::Lower),
+            '@' => match crate::shell::syntax::bare(&self.word_parts('}', false)?).as_deref() {
+                Some("U") => Modifier::Case(CaseChange::Upper),
+                Some("u") => Modifier::Case(CaseChange::FirstUpper),
+                Some("L") => Modifier::Case(CaseChange::Lower),
                 // Quoted, or what it would be as a prompt: near enough to the value itself.
-                _ => Change::None,
+                _ => Modifier::None,
             },
-            _ => Change::Other(self.pieces('}', quoted)?),
+            _ => Modifier::Other(self.word_parts('}', quoted)?),
         })
     }
 
     /// Where the `))` stands that closes an opening of so many characters; `None` if there is none.
-    pub(super) fn arithmetic_end(&mut self, opening: usize) -> Parsed<Option<usize>> {
+    pub(super) fn arithmetic_end(&mut self, opening: usize) -> ParseResult<Option<usize>> {
         let mut open = 0_usize;
         for (offset, next) in self.text[self.at + opening..].iter().enumerate() {
-            self.left = self.left.checked_sub(1).ok_or(Fault::Beyond)?;
+            self.left = self.left.checked_sub(1).ok_or(ParseError::TooComplex)?;
             match next {
                 '(' => open += 1,
                 ')' if open > 0 => open -= 1,
@@ -183,11 +185,11 @@ impl Parser {
     }
 
     /// The expression up to `end`, for what is run in it.
-    pub(super) fn arithmetic(&mut self, opening: usize, end: usize) -> Parsed<Word> {
+    pub(super) fn arithmetic(&mut self, opening: usize, end: usize) -> ParseResult<Word> {
         self.at += opening;
         let mut word = Word::new();
         while self.at < end {
-            self.piece(&mut word, true)?;
+            self.word_part(&mut word, true)?;
         }
         self.at = self.at.max(end);
         self.expect("))")?;
@@ -195,7 +197,7 @@ impl Parser {
     }
 
     /// The commands up to a closing backtick.
-    pub(super) fn backticks(&mut self) -> Parsed<List> {
+    pub(super) fn backticks(&mut self) -> ParseResult<CommandList> {
         let mut inner = Vec::new();
         loop {
             match self.some()? {
@@ -212,14 +214,14 @@ impl Parser {
             parser.left = parser.left.min(outer.left);
             let list = parser.list()?;
             if parser.at < parser.text.len() {
-                return Err(Fault::Syntax);
+                return Err(ParseError::Syntax);
             }
             Ok(list)
         })
     }
 
     /// The rest of `$'…'`.
-    fn ansi(&mut self, word: &mut Word) -> Parsed<()> {
+    fn ansi(&mut self, word: &mut Word) -> ParseResult<()> {
         let before = word.len();
         loop {
             let next = match self.some()? {
@@ -240,15 +242,15 @@ impl Parser {
                 },
                 other => other,
             };
-            word.push(Piece::Quoted(next));
+            word.push(WordPart::Quoted(next));
         }
         if word.len() == before {
-            word.push(Piece::Nothing);
+            word.push(WordPart::Empty);
         }
         Ok(())
     }
 
-    fn code(&mut self, radix: u32, most: usize) -> Parsed<char> {
+    fn code(&mut self, radix: u32, most: usize) -> ParseResult<char> {
         let mut code = 0;
         for _ in 0..most {
             let Some(digit) = self.peek().and_then(|next| next.to_digit(radix)) else {
@@ -263,26 +265,26 @@ impl Parser {
 
 /// A variable with nothing done to it.
 fn plain(name: String, quoted: bool) -> Variable {
-    let (name, part) = match name.as_str() {
-        "@" => (name, Part::Each),
-        "*" => ("@".to_owned(), Part::Joined),
-        _ => (name, Part::Whole),
+    let (name, subscript) = match name.as_str() {
+        "@" => (name, Subscript::Each),
+        "*" => ("@".to_owned(), Subscript::Joined),
+        _ => (name, Subscript::None),
     };
     Variable {
         name,
         is_indirect: false,
-        part,
-        change: Change::None,
+        subscript,
+        modifier: Modifier::None,
         quoted,
     }
 }
 
 /// What stands before a sign that is not quoted, and what stands after it.
 fn halves(mut word: Word, sign: char) -> (Word, Option<Word>) {
-    let is_sign = |piece: &Piece| match piece {
-        Piece::Bare(one) => *one == sign,
+    let is_sign = |part: &WordPart| match part {
+        WordPart::Bare(one) => *one == sign,
         // In an offset, everything counts as quoted.
-        Piece::Quoted(one) => sign == ':' && *one == sign,
+        WordPart::Quoted(one) => sign == ':' && *one == sign,
         _ => false,
     };
     match word.iter().position(is_sign) {

@@ -1,0 +1,29 @@
+//! The language of POSIX shells: read where others have written it, and quoted where this program writes it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`syntax`], [`parse`] | the tree of a text's commands, and the parser that makes it |
+//! | [`argument`], [`options`] | what programs are given, as far as it is known, and how they read their options |
+//! | [`wrapper`] | commands that run the command behind them: `sudo`, `env`, `nice` |
+//! | [`streaming`], [`background`] | commands that never end, and processes that outlive their command |
+//! | [`quote`] | one word of a command line |
+
+pub(crate) mod argument;
+mod background;
+pub(crate) mod options;
+pub(crate) mod parse;
+mod quote;
+mod streaming;
+pub(crate) mod syntax;
+pub(crate) mod wrapper;
+
+pub(crate) use background::leaves_behind;
+pub(crate) use quote::quote;
+pub(crate) use streaming::is_streaming;
+
+/// Bytes of a text that is parsed.
+pub(crate) const MAX_TEXT: usize = 1024 * 1024;
+/// Commands within commands.
+pub(crate) const MAX_DEPTH: usize = 48;
+/// Bytes of an argument that are kept.
+pub(crate) const MAX_VALUE: usize = 4096;
