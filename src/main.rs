@@ -116,7 +116,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     let server = Orchestrator::open(config, log).map_err(|error| error.to_string())?;
     let (reader, writer) = stdio_pipes();
     let lines = Lines::new(reader, writer);
-    let input_ended = lines.ended();
+    let connection = lines.handle();
     let (jobs, calls) = (server.jobs().clone(), Arc::clone(server.calls()));
     if io::stdin().is_terminal() {
         // Without stderr there is nobody to tell.
@@ -136,7 +136,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     });
     tokio::select! {
         _ = &mut serving => {}
-        () = input_ended.cancelled() => {
+        () = connection.ended() => {
             let _ = tokio::time::timeout(LAST_ANSWERS, &mut serving).await;
         }
         () = asked_to_end() => {}
@@ -145,7 +145,11 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
         let saved = jobs.shut_down().await;
         saved.and(blocking(move || calls.interrupt()).await)
     };
-    match tokio::time::timeout(SHUTDOWN, recorded).await {
+    let (recorded, _) = tokio::join!(
+        tokio::time::timeout(SHUTDOWN, recorded),
+        tokio::time::timeout(SHUTDOWN, connection.give_up_batches())
+    );
+    match recorded {
         Ok(saved) => saved.map_err(|error| error.to_string()),
         Err(_) => Err("the jobs could not be recorded in time".to_owned()),
     }
