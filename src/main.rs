@@ -10,7 +10,7 @@ use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::logging::{self, Log};
 use mcp_sftp_orchestrator::server::Orchestrator;
 use mcp_sftp_orchestrator::store::blocking;
-use mcp_sftp_orchestrator::transport::Lines;
+use mcp_sftp_orchestrator::transport::{Ending, Lines};
 use mcp_sftp_orchestrator::{audit, demo, doctor, install};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
@@ -134,16 +134,24 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
             Err(error) => tracing::debug!("the session did not begin: {error}"),
         }
     });
-    tokio::select! {
-        _ = &mut serving => {}
-        () = connection.ended() => {
-            let _ = tokio::time::timeout(LAST_ANSWERS, &mut serving).await;
+    // One cause, for the log, the records of jobs and the audit.
+    let cause = tokio::select! {
+        ending = connection.ended() => {
+            if !matches!(ending, Ending::OutputUnwritable(_)) {
+                let _ = tokio::time::timeout(LAST_ANSWERS, &mut serving).await;
+            }
+            ending.to_string()
         }
-        () = asked_to_end() => {}
-    }
+        signal = signalled() => format!("it received {signal}"),
+        _ = &mut serving => connection
+            .ending()
+            .map_or_else(|| "no session came about".to_owned(), |ending| ending.to_string()),
+    };
+    tracing::info!("{NAME} ends: {cause}");
     let recorded = async {
-        let saved = jobs.shut_down().await;
-        saved.and(blocking(move || calls.interrupt()).await)
+        let saved = jobs.shut_down(&cause).await;
+        let cause = cause.clone();
+        saved.and(blocking(move || calls.interrupt(&cause)).await)
     };
     let (recorded, _) = tokio::join!(
         tokio::time::timeout(SHUTDOWN, recorded),
@@ -155,19 +163,21 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     }
 }
 
+/// Waits for a signal that asks for the end, and gives its name.
 #[cfg(unix)]
-async fn asked_to_end() {
+async fn signalled() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => "SIGTERM",
+        _ = tokio::signal::ctrl_c() => "SIGINT",
     }
 }
 
 #[cfg(not(unix))]
-async fn asked_to_end() {
+async fn signalled() -> &'static str {
     let _ = tokio::signal::ctrl_c().await;
+    "Ctrl+C"
 }

@@ -10,6 +10,7 @@ mod batch;
 mod head;
 mod load;
 
+use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::vec;
@@ -26,7 +27,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use crate::sync::lock;
 use batch::{Batches, MOST_MESSAGES};
@@ -63,16 +64,53 @@ struct Output<W> {
     writer: tokio::sync::Mutex<W>,
     batches: Mutex<Batches>,
     load: Arc<Load>,
-    ended: CancellationToken,
+    ending: watch::Sender<Option<Ending>>,
+}
+
+/// Why nothing more can come from the client, or go to it.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// The input has come to its end.
+    InputClosed,
+    /// A read has failed.
+    InputUnreadable(String),
+    /// A write has failed.
+    OutputUnwritable(String),
+}
+
+impl Display for Ending {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InputClosed => formatter.write_str("the client closed standard input"),
+            Self::InputUnreadable(error) => {
+                write!(formatter, "standard input cannot be read: {error}")
+            }
+            Self::OutputUnwritable(error) => {
+                write!(formatter, "standard output cannot be written: {error}")
+            }
+        }
+    }
 }
 
 /// A handle on a transport that an MCP session has taken.
 pub struct Handle<W>(Arc<Output<W>>);
 
 impl<W: AsyncWrite + Unpin> Handle<W> {
-    /// Waits until the peer has closed its end.
-    pub async fn ended(&self) {
-        self.0.ended.cancelled().await;
+    /// Waits until the connection ends, and says why it did.
+    pub async fn ended(&self) -> Ending {
+        let mut ending = self.0.ending.subscribe();
+        loop {
+            if let Some(ending) = self.ending() {
+                return ending;
+            }
+            // It cannot fail: the sender is here.
+            let _ = ending.changed().await;
+        }
+    }
+
+    /// Why the connection has ended, if it has.
+    pub fn ending(&self) -> Option<Ending> {
+        self.0.ending.borrow().clone()
     }
 
     /// Sends the answers that wait for others of their batch, which will not come any more.
@@ -95,8 +133,22 @@ impl<W: AsyncWrite + Unpin> Output<W> {
 
     async fn write(&self, (line, _held): (Vec<u8>, Held)) -> io::Result<()> {
         let mut writer = self.writer.lock().await;
-        writer.write_all(&line).await?;
-        writer.flush().await
+        let written = async {
+            writer.write_all(&line).await?;
+            writer.flush().await
+        };
+        written
+            .await
+            .inspect_err(|error| self.end(Ending::OutputUnwritable(error.to_string())))
+    }
+
+    /// Notes why the connection ends; the first reason is the one that counts.
+    fn end(&self, reason: Ending) {
+        self.ending.send_if_modified(|ending| {
+            let is_first = ending.is_none();
+            ending.get_or_insert(reason);
+            is_first
+        });
     }
 }
 
@@ -109,7 +161,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
                 writer: tokio::sync::Mutex::new(writer),
                 batches: Mutex::default(),
                 load: Arc::default(),
-                ended: CancellationToken::new(),
+                ending: watch::Sender::default(),
             }),
             line: Vec::new(),
             overlong: false,
@@ -445,17 +497,14 @@ where
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        loop {
+        let ending = loop {
             self.output.load.admit().await;
             let judged = match self.judge_next_of_batch() {
                 Some(judged) => judged,
                 None => match self.read_line().await {
                     Ok(true) => self.judge_line(),
-                    Ok(false) => break,
-                    Err(error) => {
-                        tracing::error!("cannot read from the client: {error}");
-                        break;
-                    }
+                    Ok(false) => break Ending::InputClosed,
+                    Err(error) => break Ending::InputUnreadable(error.to_string()),
                 },
             };
             match judged {
@@ -466,8 +515,8 @@ where
                     self.write_soon(text_of(&answer));
                 }
             }
-        }
-        self.output.ended.cancel();
+        };
+        self.output.end(ending);
         None
     }
 
