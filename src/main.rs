@@ -11,7 +11,7 @@ use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::fs::blocking;
 use mcp_sftp_orchestrator::logging::{self, Log};
 use mcp_sftp_orchestrator::server::Handler;
-use mcp_sftp_orchestrator::transport::Lines;
+use mcp_sftp_orchestrator::transport::{Ending, Lines};
 use mcp_sftp_orchestrator::{audit, demo, doctor, install};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
@@ -117,7 +117,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     let app = App::open(config, log).map_err(|error| error.to_string())?;
     let (reader, writer) = stdio_pipes();
     let lines = Lines::new(reader, writer);
-    let input_ended = lines.ended();
+    let connection = lines.handle();
     let (jobs, calls) = (app.jobs().clone(), Arc::clone(app.calls()));
     if io::stdin().is_terminal() {
         // Without stderr there is nobody to tell.
@@ -135,36 +135,50 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
             Err(error) => tracing::debug!("the session did not begin: {error}"),
         }
     });
-    tokio::select! {
-        _ = &mut serving => {}
-        () = input_ended.cancelled() => {
-            let _ = tokio::time::timeout(LAST_ANSWERS, &mut serving).await;
+    // One cause, for the log, the records of jobs and the audit.
+    let cause = tokio::select! {
+        ending = connection.ended() => {
+            if !matches!(ending, Ending::OutputUnwritable(_)) {
+                let _ = tokio::time::timeout(LAST_ANSWERS, &mut serving).await;
+            }
+            ending.to_string()
         }
-        () = asked_to_end() => {}
-    }
-    let recorded = async {
-        let saved = jobs.shut_down().await;
-        saved.and(blocking(move || calls.interrupt()).await)
+        signal = signalled() => format!("it received {signal}"),
+        _ = &mut serving => connection
+            .ending()
+            .map_or_else(|| "no session came about".to_owned(), |ending| ending.to_string()),
     };
-    match tokio::time::timeout(SHUTDOWN, recorded).await {
+    tracing::info!("{NAME} ends: {cause}");
+    let recorded = async {
+        let saved = jobs.shut_down(&cause).await;
+        let cause = cause.clone();
+        saved.and(blocking(move || calls.interrupt(&cause)).await)
+    };
+    let (recorded, _) = tokio::join!(
+        tokio::time::timeout(SHUTDOWN, recorded),
+        tokio::time::timeout(SHUTDOWN, connection.give_up_batches())
+    );
+    match recorded {
         Ok(saved) => saved.map_err(|error| error.to_string()),
         Err(_) => Err("the jobs could not be recorded in time".to_owned()),
     }
 }
 
+/// Waits for a signal that asks for the end, and gives its name.
 #[cfg(unix)]
-async fn asked_to_end() {
+async fn signalled() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => "SIGTERM",
+        _ = tokio::signal::ctrl_c() => "SIGINT",
     }
 }
 
 #[cfg(not(unix))]
-async fn asked_to_end() {
+async fn signalled() -> &'static str {
     let _ = tokio::signal::ctrl_c().await;
+    "Ctrl+C"
 }

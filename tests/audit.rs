@@ -517,8 +517,12 @@ async fn a_client_that_goes_away_leaves_no_call_without_an_end() {
     server.child.wait().await.unwrap();
     let told = scene.calls();
     // The task's own end may come before the call is given up.
-    let outcome = told.last().unwrap()["outcome"].as_str().unwrap();
+    let last = told.last().unwrap();
+    let outcome = last["outcome"].as_str().unwrap();
     assert!(["crashed", "interrupted"].contains(&outcome), "{outcome}");
+    if outcome == "interrupted" {
+        assert_eq!(last["cause"], "the client closed standard input");
+    }
     let (status, said) = scene.verify().await;
     assert_eq!(
         (status, said.contains("no end")),

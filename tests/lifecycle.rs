@@ -46,7 +46,12 @@ async fn help_and_version_and_a_clear_word_for_anything_unknown() {
 #[cfg(unix)]
 #[tokio::test]
 async fn it_ends_in_good_order() {
-    for how in ["end of input", "INT", "TERM"] {
+    for (how, cause) in [
+        ("end of input", "the client closed standard input"),
+        ("end of output", "standard output cannot be written: "),
+        ("INT", "it received SIGINT"),
+        ("TERM", "it received SIGTERM"),
+    ] {
         let (sshd, data, said) = (Sshd::start(), directory(), directory());
         let said = said.path().join("stderr");
         let settings = [("MCP_SYNC_TIMEOUT_S", "0.2")];
@@ -61,6 +66,11 @@ async fn it_ends_in_good_order() {
             .to_owned();
         if how == "end of input" {
             process.close_input();
+        } else if how == "end of output" {
+            process.close_output();
+            process
+                .send(r#"{"jsonrpc": "2.0", "id": 3, "method": "ping"}"#)
+                .await;
         } else {
             let pid = process.child.id().unwrap().to_string();
             let kill = std::process::Command::new("kill")
@@ -79,10 +89,17 @@ async fn it_ends_in_good_order() {
             (&json!("crashed"), &json!(true)),
             "{how}"
         );
+        let error = record["error"].as_str().unwrap();
+        assert!(
+            error.contains("was stopped at") && error.contains(cause),
+            "{how}: {error}"
+        );
         // The log tells the same story.
         let said = std::fs::read_to_string(said).unwrap();
-        assert!(!said.contains("was lost"), "{how}: {said}");
-        assert!(record["error"].as_str().unwrap().contains("was stopped at"));
+        assert!(
+            said.contains(cause) && !said.contains("was lost"),
+            "{how}: {said}"
+        );
         let log = || std::fs::read_to_string(sshd.directory.path().join("log")).unwrap();
         crate::helper::eventually("sshd sees the goodbye", || {
             log().contains("Received disconnect") || log().contains("Disconnected from")

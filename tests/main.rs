@@ -7,6 +7,7 @@ mod answers;
 mod apis;
 mod audit;
 mod background;
+mod batch;
 mod bounds;
 mod cancel;
 mod codes;

@@ -58,10 +58,11 @@ impl Calls {
     }
 
     /// Ends all that are under way, because the process does. Blocks.
-    pub fn interrupt(&self) -> Result<(), Error> {
+    pub fn interrupt(&self, cause: &str) -> Result<(), Error> {
         let open = std::mem::take(&mut *lock(&self.open));
-        let interrupted = || Outcome::named("interrupted");
-        open.values()
-            .try_for_each(|begun| self.trail.add(&begun.ended(interrupted(), None)))
+        open.values().try_for_each(|begun| {
+            let outcome = Outcome::interrupted(cause);
+            self.trail.add(&begun.ended(outcome, None))
+        })
     }
 }

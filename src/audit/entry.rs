@@ -77,6 +77,9 @@ pub struct Outcome {
     /// Its command's exit status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i64>,
+    /// Why it was interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
 }
 
 impl Begun {
@@ -125,6 +128,15 @@ impl Outcome {
             outcome: word.to_owned(),
             job: None,
             exit_code: None,
+            cause: None,
+        }
+    }
+
+    /// The outcome of a call that the end of the program has cut off.
+    pub fn interrupted(cause: &str) -> Self {
+        Self {
+            cause: Some(cause.to_owned()),
+            ..Self::named("interrupted")
         }
     }
 
@@ -142,6 +154,7 @@ impl Outcome {
             outcome: word.unwrap_or_else(|| "ok".to_owned()),
             job,
             exit_code: field("exitCode").and_then(Value::as_i64),
+            cause: None,
         }
     }
 }

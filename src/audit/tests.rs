@@ -393,8 +393,13 @@ fn calls_without_an_end_are_told() {
     assert_eq!((open, verified.running), (vec!["one", "three"], 0));
     assert!(verified.remarks().contains("2 calls have no end"));
     assert!(verified.open_calls().contains("one on `web1`"));
-    calls.interrupt().unwrap();
+    calls.interrupt("it received SIGTERM").unwrap();
     calls.end(&one, Outcome::named("ok"), None).unwrap();
     assert!(scene.assert_in_order(6).open.is_empty());
     assert_eq!(scene.text().matches("interrupted").count(), 2);
+    let causes = scene
+        .text()
+        .matches(r#""cause":"it received SIGTERM""#)
+        .count();
+    assert_eq!(causes, 2);
 }

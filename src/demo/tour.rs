@@ -87,7 +87,7 @@ pub async fn run(out: &mut impl Write) -> Result<(), Failure> {
     // However it went, nothing is left behind.
     let _ = client.cancel().await;
     let _ = running.cancel().await;
-    let _ = app.jobs().shut_down().await;
+    let _ = app.jobs().shut_down("the tour is over").await;
     drop(server);
     directory.close()?;
     outcome?;

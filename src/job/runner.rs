@@ -451,9 +451,9 @@ impl Jobs {
     }
 
     /// Records every live job as ended by the end of this process, and closes the connections.
-    pub async fn shut_down(&self) -> Result<(), Error> {
+    pub async fn shut_down(&self, cause: &str) -> Result<(), Error> {
         let reason = format!(
-            "the orchestrator was stopped at {}; the command may be running still",
+            "the orchestrator was stopped at {}: {cause}; the command may be running still",
             Timestamp::now()
         );
         self.0.queue.crash_live(&reason);

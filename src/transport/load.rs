@@ -55,6 +55,11 @@ impl Load {
         }
     }
 
+    /// Whether a request of this ID is counted.
+    pub(super) fn is_open(&self, id: &RequestId) -> bool {
+        lock(&self.state).requests.contains_key(id)
+    }
+
     /// Counts a request no more: it is answered, or will not be.
     pub(super) fn end(&self, id: &RequestId) {
         let mut state = lock(&self.state);

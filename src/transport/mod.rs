@@ -1,19 +1,24 @@
 //! JSON-RPC lines over a pair of streams (MCP specification 2025-11-25, «Transports», stdio).
 //!
+//! A line holds one message, in protocol version 2025-03-26 also a batch of them.
+//!
 //! The library's own transport drops what it cannot read without a word, and ends on a
 //! notification that comes too early. Here every malformed line gets its answer, and none ends
 //! the server.
 
+mod batch;
 mod head;
 mod load;
 
+use std::fmt::{self, Display, Formatter};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::vec;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientNotification, ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcMessage,
-    JsonRpcVersion2_0, ProtocolVersion,
+    ClientNotification, ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcError, JsonRpcMessage,
+    JsonRpcVersion2_0, ProtocolVersion, RequestId, ServerResult,
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
@@ -22,45 +27,153 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
+use crate::sync::lock;
+use batch::{Batches, MOST_MESSAGES};
 use head::{Head, Id};
 use load::{Held, Load};
 
 /// The longest line that is read: far above any call, far below what memory bears.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 
+const NO_MESSAGE: &str = "not a JSON-RPC message";
 const WRONG_ID: &str = "`id` has to be a string or a whole number of 64 bits";
 
 /// A server's end of a JSON-RPC connection.
 pub struct Lines<R, W> {
     reader: BufReader<R>,
-    writer: Arc<Mutex<W>>,
+    output: Arc<Output<W>>,
     line: Vec<u8>,
     overlong: bool,
     begun: bool,
-    ended: CancellationToken,
-    load: Arc<Load>,
+    /// The version that the handshake has agreed on.
+    version: Option<ProtocolVersion>,
+    /// The batch that is being read. Nothing else is read before its messages are handled.
+    reading: Option<Reading>,
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
+/// A batch, and its messages that are not handled yet.
+struct Reading {
+    batch: u64,
+    messages: vec::IntoIter<Box<RawValue>>,
+}
+
+/// The way to the client, and what is still to go there.
+struct Output<W> {
+    writer: tokio::sync::Mutex<W>,
+    batches: Mutex<Batches>,
+    load: Arc<Load>,
+    ending: watch::Sender<Option<Ending>>,
+}
+
+/// Why nothing more can come from the client, or go to it.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// The input has come to its end.
+    InputClosed,
+    /// A read has failed.
+    InputUnreadable(String),
+    /// A write has failed.
+    OutputUnwritable(String),
+}
+
+impl Display for Ending {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InputClosed => formatter.write_str("the client closed standard input"),
+            Self::InputUnreadable(error) => {
+                write!(formatter, "standard input cannot be read: {error}")
+            }
+            Self::OutputUnwritable(error) => {
+                write!(formatter, "standard output cannot be written: {error}")
+            }
+        }
+    }
+}
+
+/// A handle on a transport that an MCP session has taken.
+pub struct Handle<W>(Arc<Output<W>>);
+
+impl<W: AsyncWrite + Unpin> Handle<W> {
+    /// Waits until the connection ends, and says why it did.
+    pub async fn ended(&self) -> Ending {
+        let mut ending = self.0.ending.subscribe();
+        loop {
+            if let Some(ending) = self.ending() {
+                return ending;
+            }
+            // It cannot fail: the sender is here.
+            let _ = ending.changed().await;
+        }
+    }
+
+    /// Why the connection has ended, if it has.
+    pub fn ending(&self) -> Option<Ending> {
+        self.0.ending.borrow().clone()
+    }
+
+    /// Sends the answers that wait for others of their batch, which will not come any more.
+    pub async fn give_up_batches(&self) -> io::Result<()> {
+        let arrays = lock(&self.0.batches).give_up();
+        for array in arrays {
+            self.0.write(self.0.line(array)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: AsyncWrite + Unpin> Output<W> {
+    /// Prepares a line, which counts until it is written.
+    fn line(&self, mut text: Vec<u8>) -> (Vec<u8>, Held) {
+        text.push(b'\n');
+        let held = self.load.hold(text.len());
+        (text, held)
+    }
+
+    async fn write(&self, (line, _held): (Vec<u8>, Held)) -> io::Result<()> {
+        let mut writer = self.writer.lock().await;
+        let written = async {
+            writer.write_all(&line).await?;
+            writer.flush().await
+        };
+        written
+            .await
+            .inspect_err(|error| self.end(Ending::OutputUnwritable(error.to_string())))
+    }
+
+    /// Notes why the connection ends; the first reason is the one that counts.
+    fn end(&self, reason: Ending) {
+        self.ending.send_if_modified(|ending| {
+            let is_first = ending.is_none();
+            ending.get_or_insert(reason);
+            is_first
+        });
+    }
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
     /// A transport over `reader` and `writer`.
     pub fn new(reader: R, writer: W) -> Self {
         Self {
             reader: BufReader::new(reader),
-            writer: Arc::new(Mutex::new(writer)),
+            output: Arc::new(Output {
+                writer: tokio::sync::Mutex::new(writer),
+                batches: Mutex::default(),
+                load: Arc::default(),
+                ending: watch::Sender::default(),
+            }),
             line: Vec::new(),
             overlong: false,
             begun: false,
-            ended: CancellationToken::new(),
-            load: Arc::default(),
+            version: None,
+            reading: None,
         }
     }
 
-    /// Cancelled once the peer has closed its end.
-    pub fn ended(&self) -> CancellationToken {
-        self.ended.clone()
+    /// A handle on it, for when an MCP session takes it.
+    pub fn handle(&self) -> Handle<W> {
+        Handle(Arc::clone(&self.output))
     }
 
     /// Reads up to and with the next newline into `self.line`, at the end of input what is left; false
@@ -87,26 +200,96 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
         }
     }
 
-    /// The message that the line holds, or the answer that it deserves; neither for what is to be ignored.
-    fn judge(&mut self) -> Judged {
+    /// Judges the line that was read.
+    fn judge_line(&mut self) -> Judged {
         let line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.overlong) {
             let message = format!("the line is longer than {LONGEST_LINE} bytes");
             return refuse(None, ErrorCode::INVALID_REQUEST, message);
         }
         let text = line.trim_ascii_start();
-        if text.is_empty() {
-            return Judged::Ignored;
+        match text.first() {
+            None => Judged::Ignored,
+            Some(b'[') => self.begin_batch(text),
+            Some(_) => self.judge(text),
         }
+    }
+
+    /// Begins to read the batch that a line holds.
+    fn begin_batch(&mut self, text: &[u8]) -> Judged {
+        let count = match serde_json::from_slice::<Vec<IgnoredAny>>(text) {
+            Ok(messages) => messages.len(),
+            Err(error) => return no_json(None, &error),
+        };
+        let refuse = |problem: String| refuse(None, ErrorCode::INVALID_REQUEST, problem);
+        if self.version != Some(ProtocolVersion::V_2025_03_26) {
+            return refuse(
+                "batches are part of protocol version 2025-03-26 alone; \
+                 send each message on a line of its own"
+                    .to_owned(),
+            );
+        }
+        if count == 0 {
+            return refuse("the batch holds no message".to_owned());
+        }
+        if count > MOST_MESSAGES {
+            return refuse(format!("the batch has more than {MOST_MESSAGES} messages"));
+        }
+        match serde_json::from_slice::<Vec<Box<RawValue>>>(text) {
+            Ok(messages) => {
+                self.reading = Some(Reading {
+                    batch: lock(&self.output.batches).begin(),
+                    messages: messages.into_iter(),
+                });
+                Judged::Ignored
+            }
+            Err(error) => no_json(None, &error),
+        }
+    }
+
+    /// Judges the next message of the batch that is being read, if one is.
+    fn judge_next_of_batch(&mut self) -> Option<Judged> {
+        let reading = self.reading.as_mut()?;
+        let (batch, message) = (reading.batch, reading.messages.next()?);
+        let is_last = reading.messages.as_slice().is_empty();
+        let judged = match self.judge(message.get().as_bytes()) {
+            Judged::Refused(answer) => {
+                tracing::warn!("refused a malformed message of a batch");
+                let text = text_of(&answer);
+                let add = |text: Vec<u8>| lock(&self.output.batches).add_answer(batch, &text);
+                self.write_soon(text.and_then(add));
+                Judged::Ignored
+            }
+            Judged::Message(message) => {
+                if let JsonRpcMessage::Request(request) = &*message {
+                    lock(&self.output.batches).add(batch, request.id.clone());
+                }
+                Judged::Message(message)
+            }
+            Judged::Ignored => Judged::Ignored,
+        };
+        if is_last {
+            self.reading = None;
+            let array = lock(&self.output.batches).end(batch);
+            self.write_soon(array);
+        }
+        Some(judged)
+    }
+
+    /// Judges one message.
+    fn judge(&mut self, text: &[u8]) -> Judged {
         if !text.starts_with(b"{") {
-            return judge_no_object(text);
+            return match serde_json::from_slice::<IgnoredAny>(text) {
+                Ok(_) => refuse(None, ErrorCode::INVALID_REQUEST, NO_MESSAGE.to_owned()),
+                Err(error) => no_json(None, &error),
+            };
         }
         match Head::of(text) {
             Ok(head) => self.judge_message(text, &head),
             Err(error) if error.is_data() => {
                 refuse(None, ErrorCode::INVALID_REQUEST, error.to_string())
             }
-            Err(error) => refuse(None, ErrorCode::PARSE_ERROR, format!("not JSON: {error}")),
+            Err(error) => no_json(None, &error),
         }
     }
 
@@ -119,7 +302,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
             Err(error) if head.id() == Id::Foreign => {
                 return refuse(ErrorCode::INVALID_REQUEST, format!("{WRONG_ID}: {error}"));
             }
-            Err(error) => return refuse(ErrorCode::PARSE_ERROR, format!("not JSON: {error}")),
+            Err(error) => return no_json(head.id_of_answer(), &error),
         };
         let Some(method) = value
             .get("method")
@@ -127,8 +310,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
             .map(ToOwned::to_owned)
         else {
             if !head.is_answer() {
-                let problem = "not a JSON-RPC message".to_owned();
-                return refuse(ErrorCode::INVALID_REQUEST, problem);
+                return refuse(ErrorCode::INVALID_REQUEST, NO_MESSAGE.to_owned());
             }
             // To a request of ours.
             return match serde_json::from_value(value) {
@@ -148,6 +330,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
                 return refuse(ErrorCode::INVALID_REQUEST, WRONG_ID.to_owned());
             }
         };
+        if method == "initialize" && self.reading.is_some() {
+            let problem = "initialize may not be part of a batch".to_owned();
+            return refuse(ErrorCode::INVALID_REQUEST, problem);
+        }
         if method == "tools/call"
             && let Some(problem) = problem_of_call(&value)
         {
@@ -155,6 +341,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
         }
         match serde_json::from_value(value) {
             Ok(_) if id.is_none() && !self.begun => Judged::Ignored,
+            // One answer could not be told from the other.
+            Ok(JsonRpcMessage::Request(request)) if self.output.load.is_open(&request.id) => {
+                refuse(
+                    ErrorCode::INVALID_REQUEST,
+                    "a request with this `id` is still without its answer".to_owned(),
+                )
+            }
             Ok(message) => {
                 self.begun |= begins_session(&message);
                 self.count(&message, text.len());
@@ -171,45 +364,38 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Lines<R, W> {
     /// Counts a request of so many bytes until it has its answer; a cancelled one gets none.
     fn count(&self, message: &RxJsonRpcMessage<RoleServer>, bytes: usize) {
         match message {
-            JsonRpcMessage::Request(request) => self.load.begin(request.id.clone(), bytes),
+            JsonRpcMessage::Request(request) => self.output.load.begin(request.id.clone(), bytes),
             JsonRpcMessage::Notification(sent) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &sent.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    self.load.end(id);
+                    self.write_soon(self.settle(id, None));
                 }
             }
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
         }
     }
 
-    /// Prepares a line for the client, which counts until it is written.
-    fn line_of(&self, message: &impl Serialize) -> io::Result<(Vec<u8>, Held)> {
-        let mut line = serde_json::to_vec(message)?;
-        line.push(b'\n');
-        let held = self.load.hold(line.len());
-        Ok((line, held))
+    /// Counts a request no more: it is answered, or will not be. Gives what is to be written now.
+    fn settle(&self, id: &RequestId, answer: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        self.output.load.end(id);
+        lock(&self.output.batches).settle(id, answer)
+    }
+
+    /// Writes in a task of its own: the future that reads may be dropped between two bytes.
+    fn write_soon(&self, text: Option<Vec<u8>>) {
+        let Some(text) = text else {
+            return;
+        };
+        let (line, output) = (self.output.line(text), Arc::clone(&self.output));
+        tokio::spawn(async move { output.write(line).await });
     }
 }
 
-/// What is not one message.
-fn judge_no_object(text: &[u8]) -> Judged {
-    match serde_json::from_slice::<IgnoredAny>(text) {
-        Ok(_) if text.starts_with(b"[") => refuse(
-            None,
-            ErrorCode::INVALID_REQUEST,
-            "batches are not taken; send each message on a line of its own".to_owned(),
-        ),
-        Ok(_) => {
-            let problem = "not a JSON-RPC message".to_owned();
-            refuse(None, ErrorCode::INVALID_REQUEST, problem)
-        }
-        Err(error) => refuse(None, ErrorCode::PARSE_ERROR, format!("not JSON: {error}")),
-    }
-}
-
+/// What becomes of a message.
 enum Judged {
     Message(Box<RxJsonRpcMessage<RoleServer>>),
+    /// It gets this answer.
     Refused(Refusal),
     Ignored,
 }
@@ -221,6 +407,10 @@ struct Refusal {
     /// Null where none could be read (JSON-RPC 2.0, section 5).
     id: Option<Box<RawValue>>,
     error: ErrorData,
+}
+
+fn no_json(id: Option<Box<RawValue>>, error: &serde_json::Error) -> Judged {
+    refuse(id, ErrorCode::PARSE_ERROR, format!("not JSON: {error}"))
 }
 
 fn refuse(id: Option<Box<RawValue>>, code: ErrorCode, message: String) -> Judged {
@@ -265,13 +455,11 @@ fn problem_of_call(request: &Value) -> Option<&'static str> {
         .then_some("params.arguments has to be an object")
 }
 
-async fn send_line<W: AsyncWrite + Unpin>(
-    writer: &Mutex<W>,
-    (line, _held): (Vec<u8>, Held),
-) -> io::Result<()> {
-    let mut writer = writer.lock().await;
-    writer.write_all(&line).await?;
-    writer.flush().await
+/// A message's JSON.
+fn text_of(message: &impl Serialize) -> Option<Vec<u8>> {
+    serde_json::to_vec(message)
+        .inspect_err(|error| tracing::error!("cannot write a message: {error}"))
+        .ok()
 }
 
 impl<R, W> Transport<RoleServer> for Lines<R, W>
@@ -285,46 +473,54 @@ where
         &mut self,
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
-        let answers = match &message {
-            JsonRpcMessage::Response(response) => Some(&response.id),
-            JsonRpcMessage::Error(error) => error.id.as_ref(),
-            _ => None,
-        };
-        let line = self.line_of(&message);
-        if let Some(id) = answers {
-            self.load.end(id);
+        if let JsonRpcMessage::Response(response) = &message
+            && let ServerResult::InitializeResult(result) = &response.result
+        {
+            // A second handshake changes nothing.
+            let version = || result.protocol_version.clone();
+            self.version.get_or_insert_with(version);
         }
-        let writer = Arc::clone(&self.writer);
-        async move { send_line(&writer, line?).await }
+        let text = text_of(&message);
+        let text = match &message {
+            JsonRpcMessage::Response(response) => self.settle(&response.id, text),
+            JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => self.settle(id, text),
+            _ => text,
+        };
+        let line = text.map(|text| self.output.line(text));
+        let output = Arc::clone(&self.output);
+        async move {
+            match line {
+                Some(line) => output.write(line).await,
+                None => Ok(()),
+            }
+        }
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        loop {
-            self.load.admit().await;
-            match self.read_line().await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::error!("cannot read from the client: {error}");
-                    break;
-                }
-            }
-            match self.judge() {
+        let ending = loop {
+            self.output.load.admit().await;
+            let judged = match self.judge_next_of_batch() {
+                Some(judged) => judged,
+                None => match self.read_line().await {
+                    Ok(true) => self.judge_line(),
+                    Ok(false) => break Ending::InputClosed,
+                    Err(error) => break Ending::InputUnreadable(error.to_string()),
+                },
+            };
+            match judged {
                 Judged::Message(message) => return Some(*message),
                 Judged::Ignored => {}
                 Judged::Refused(answer) => {
                     tracing::warn!("refused a malformed message");
-                    let (line, writer) = (self.line_of(&answer), Arc::clone(&self.writer));
-                    // Its own task: this future may be dropped between two bytes.
-                    tokio::spawn(async move { send_line(&writer, line?).await });
+                    self.write_soon(text_of(&answer));
                 }
             }
-        }
-        self.ended.cancel();
+        };
+        self.output.end(ending);
         None
     }
 
     async fn close(&mut self) -> io::Result<()> {
-        self.writer.lock().await.shutdown().await
+        self.output.writer.lock().await.shutdown().await
     }
 }

@@ -213,7 +213,7 @@ impl Answer {
 pub struct RawProcess {
     pub child: Child,
     stdin: Option<ChildStdin>,
-    stdout: TextLines<BufReader<ChildStdout>>,
+    stdout: Option<TextLines<BufReader<ChildStdout>>>,
     /// Every line that has come over standard output.
     pub heard: String,
     calls: u64,
@@ -254,7 +254,7 @@ impl RawProcess {
         Self {
             stdin: child.stdin.take(),
             child,
-            stdout,
+            stdout: Some(stdout),
             heard: String::new(),
             calls: 0,
         }
@@ -275,7 +275,8 @@ impl RawProcess {
 
     /// The next line of standard output as it stands.
     pub async fn receive_text(&mut self) -> String {
-        let line = tokio::time::timeout(Duration::from_secs(20), self.stdout.next_line()).await;
+        let stdout = self.stdout.as_mut().unwrap();
+        let line = tokio::time::timeout(Duration::from_secs(20), stdout.next_line()).await;
         let line = line
             .expect("an answer comes")
             .unwrap()
@@ -341,5 +342,10 @@ impl RawProcess {
     /// Closes its standard input.
     pub fn close_input(&mut self) {
         self.stdin = None;
+    }
+
+    /// Closes its standard output.
+    pub fn close_output(&mut self) {
+        self.stdout = None;
     }
 }
