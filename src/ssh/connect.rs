@@ -158,8 +158,7 @@ impl Dialer {
     ) -> Result<Connection, ConnectError> {
         let judge = Judge::By(Box::new(target.rule.clone()));
         let mut connection = self.handshake(target, keys, judge, notices).await?;
-        let data_dir = &self.config.data_dir;
-        authenticate(&mut connection, target, &self.vault, notices, data_dir).await?;
+        authenticate(&mut connection, target, &self.vault, notices, &self.config).await?;
         connection.overheard.forget();
         Ok(connection)
     }

@@ -43,6 +43,7 @@ pub mod streaming;
 mod tap;
 mod target;
 pub mod user_config;
+pub mod written;
 
 pub(crate) use authenticate::EXPIRED;
 pub use authenticate::{check_prompt, check_totp, has_agent};

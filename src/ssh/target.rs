@@ -4,10 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::failure::failed;
 use super::host_key::{HostName, KnownHosts, Policy, Rule};
 use super::jump::{implied, jump_through};
 use super::user_config::{self, SshHost};
-use crate::config::{Config, expand_home};
+use super::written::{Place, key_path};
+use crate::config::Config;
 use crate::error::Error;
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
 use crate::store::servers::{Server, bounded};
@@ -85,6 +87,7 @@ impl Target {
         config: &Config,
         known_hosts: &KnownHosts,
     ) -> Result<Self, Error> {
+        let server = &as_meant(alias, server)?;
         let target = Self::as_configured(alias, server, config, known_hosts);
         match &server.ssh_config_host {
             Some(name) => {
@@ -123,11 +126,7 @@ impl Target {
                 known_hosts: known_hosts.clone(),
             },
             route: server.jump.clone().map_or(Route::Direct, Route::Jump),
-            keys: server
-                .key_path
-                .iter()
-                .map(|path| expand_home(path))
-                .collect(),
+            keys: server.key_path.iter().map(|path| key_path(path)).collect(),
             certificates: Vec::new(),
             identities: Vec::new(),
             agent,
@@ -238,4 +237,19 @@ impl Target {
             Route::Command(_) => format!("{place} through a ProxyCommand"),
         }
     }
+}
+
+/// The server with host, user and port apart, however they were written by hand.
+fn as_meant(alias: &str, server: &Server) -> Result<Server, Error> {
+    let place = Place::read(&server.host, &server.user, server.port);
+    let Place { host, user, port } = place.map_err(|error| {
+        let reason = format!("its entry is not right, correct it with server_add: {error}");
+        failed(alias, server, reason)
+    })?;
+    Ok(Server {
+        host,
+        user,
+        port,
+        ..server.clone()
+    })
 }

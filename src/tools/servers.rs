@@ -13,6 +13,7 @@ use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
+use crate::ssh::written::{KeyFile, Place, unquoted};
 use crate::ssh::{Charset, check_prompt, check_totp, has_agent};
 use crate::store::servers::{RESPONSES, Server, Shown};
 use crate::store::{Entry, blocking};
@@ -94,7 +95,11 @@ impl Add {
     fn validated(self) -> Result<(String, Server), Error> {
         named("alias", &self.alias)?;
         let is_told = self.ssh_config_host.is_some();
+        if self.port == Some(0) {
+            return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
+        }
         let [host, user] = [self.host, self.user].map(Option::unwrap_or_default);
+        let Place { host, user, port } = Place::read(&host, &user, self.port)?;
         for (name, value) in [("host", &host), ("user", &user)] {
             if !is_told || !value.is_empty() {
                 named(name, value)?;
@@ -110,20 +115,19 @@ impl Add {
         if !has_way_in && !is_told && self.agent != Some(true) && !has_agent() {
             return Err(Error::invalid(
                 "keyPath",
-                "or `password` is needed, for there is no SSH agent: one way to log in",
+                "or `password` is needed, for there is no SSH agent: one way to log in; or sshConfigHost, if ~/.ssh/config tells how",
             ));
         }
-        for (name, value) in [
-            ("keyPath", &self.key_path),
-            ("jump", &self.jump),
-            ("sshConfigHost", &self.ssh_config_host),
-        ] {
-            if let Some(value) = value {
-                named(name, value)?;
-            }
+        if let Some(jump) = &self.jump {
+            named("jump", jump)?;
         }
-        if self.port == Some(0) {
-            return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
+        let ssh_config_host = self.ssh_config_host.as_deref().map(unquoted);
+        if let Some(name) = ssh_config_host {
+            named("sshConfigHost", name)?;
+            if name.contains('@') {
+                let problem = "names a host of ~/.ssh/config alone; give the user as `user`";
+                return Err(Error::invalid("sshConfigHost", problem));
+            }
         }
         if self
             .connect_timeout
@@ -160,19 +164,31 @@ impl Add {
                 .login_responses
                 .filter(|responses| !responses.is_empty()),
             agent: self.agent,
-            port: self.port,
+            port,
             connect_timeout: self.connect_timeout,
             legacy_algorithms: self.legacy_algorithms,
             host_key_fingerprint: self.host_key_fingerprint,
             host_key_policy: self.host_key_policy,
             jump: self.jump,
-            ssh_config_host: self.ssh_config_host,
+            ssh_config_host: ssh_config_host.map(ToOwned::to_owned),
             plain: self.plain,
             readonly: self.readonly,
             encoding: self.encoding,
         };
         Ok((self.alias, server))
     }
+}
+
+/// Reads the path of the server's key, and gives what is to be said of it.
+async fn read_key(server: &mut Server) -> Result<Option<String>, Error> {
+    let Some(written) = server.key_path.take() else {
+        return Ok(None);
+    };
+    let uses_ssh_config = server.ssh_config_host.is_some();
+    let key = blocking(move || KeyFile::read(&written, uses_ssh_config)).await?;
+    named("keyPath", &key.path)?;
+    server.key_path = Some(key.path);
+    Ok(key.note)
 }
 
 fn secrets_of(server: &Server) -> Vec<(&'static str, Secret)> {
@@ -228,15 +244,16 @@ impl Orchestrator {
         )
     )]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
-        let (alias, server) = add.validated()?;
+        let (alias, mut server) = add.validated()?;
         self.servers().check_alias(&alias)?;
+        let note = read_key(&mut server).await?;
         self.guard().may_put(&alias, &server, "server_add").await?;
         self.may_give_secrets(&alias, &server).await?;
         let secrets = secrets_of(&server);
         let mut put = self.put_server(alias, server).await?;
         // Read anew, for its own names are known then.
         self.servers().list()?;
-        put.notes.extend(warnings(secrets));
+        put.notes.extend(note.into_iter().chain(warnings(secrets)));
         let mut text = format!(
             "server `{}` {}",
             put.alias,
