@@ -21,6 +21,7 @@ mod evasion;
 mod examples;
 mod exec;
 mod expired;
+mod first_login;
 mod forms;
 mod full;
 mod guard;

@@ -14,7 +14,7 @@ use super::client::{Client, Judge};
 use super::connection::Connection;
 use super::failure::{ConnectError, failed, silent, unreachable};
 use super::host_key::{Identity, KeyKind, KnownHosts, Problem, Rule};
-use super::notices::Notices;
+use super::notices::{Notices, plain};
 use super::offer::{host_keys, preferred};
 use super::overheard::Overheard;
 use super::pool::{self, Pool};
@@ -199,6 +199,8 @@ impl Dialer {
         let binding = handle.agent_session_binding();
         let session_id = binding.map(|binding| binding.session_id().to_vec());
         Ok(Connection {
+            user: target.server.user.clone(),
+            software: identification(&tap.bytes()),
             overheard: Overheard {
                 tap,
                 agreed,
@@ -256,6 +258,13 @@ impl Dialer {
             ..client::Config::default()
         })
     }
+}
+
+/// The identification string, before which a server may send other lines (RFC 4253, section 4.2).
+fn identification(bytes: &[u8]) -> String {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines.find(|line| line.starts_with(b"SSH-"));
+    plain(&String::from_utf8_lossy(line.unwrap_or_default()))
 }
 
 /// A command that has ended says nothing of the server behind it.

@@ -43,6 +43,7 @@ pub mod streaming;
 mod tap;
 mod target;
 pub mod user_config;
+pub mod verify;
 pub mod written;
 
 pub(crate) use authenticate::EXPIRED;

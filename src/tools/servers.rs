@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Nothing, Parameters};
 use crate::error::Error;
@@ -13,6 +14,7 @@ use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
+use crate::ssh::verify::{self, Login};
 use crate::ssh::written::{KeyFile, Place, unquoted};
 use crate::ssh::{Charset, check_prompt, check_totp, has_agent};
 use crate::store::servers::{RESPONSES, Server, Shown};
@@ -23,13 +25,13 @@ use crate::store::{Entry, blocking};
 struct Add {
     /// Its name in the other tools.
     alias: String,
-    /// Host name or IP address. May be empty with sshConfigHost.
+    /// Name or IP address. May be empty with sshConfigHost.
     #[schemars(required)]
     host: Option<String>,
-    /// User to log in as. May be empty with sshConfigHost.
+    /// User. May be empty with sshConfigHost.
     #[schemars(required)]
     user: Option<String>,
-    /// Private key on this machine, OpenSSH or PEM, with its certificate (-cert.pub) beside it.
+    /// Private key file on this machine; its certificate (-cert.pub) beside it.
     key_path: Option<String>,
     /// What the key is encrypted with. Secrets may be references: env:NAME, file:~/path.
     passphrase: Option<Secret>,
@@ -41,10 +43,10 @@ struct Add {
     login_responses: Option<IndexMap<String, Secret>>,
     /// Try the SSH agent's keys. Default: if nothing else is given.
     agent: Option<bool>,
-    /// 22 by default.
+    /// Default 22.
     #[schemars(range(min = 1))]
     port: Option<u16>,
-    /// Seconds for each phase of connecting. Default 20.
+    /// Seconds per phase of connecting. Default 20.
     #[schemars(range(min = 1, max = 600))]
     connect_timeout: Option<u32>,
     /// For old servers: SHA-1, CBC, ssh-rsa.
@@ -63,6 +65,8 @@ struct Add {
     readonly: Option<bool>,
     /// What it prints in, if not UTF-8: gbk, shift_jis, cp850.
     encoding: Option<String>,
+    /// Log in now, for at most 5 s. Default true.
+    verify: Option<bool>,
 }
 
 /// What was kept.
@@ -77,6 +81,9 @@ pub(super) struct Put {
     /// What that configuration says and is not followed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
+    /// What came of the login, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<Login>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -209,6 +216,36 @@ fn warnings(secrets: Vec<(&'static str, Secret)>) -> impl Iterator<Item = String
     })
 }
 
+fn text_of_login(login: &Login) -> String {
+    match login {
+        Login::Ok {
+            user,
+            system,
+            host_key,
+        } => format!("logged in as `{user}` to {system}, host key {host_key}"),
+        Login::Failed {
+            code,
+            message,
+            details,
+        } => {
+            let mut text = format!("LOGIN FAILED: {code}: {message}");
+            // The sentence and the entry have the others.
+            let said = ["alias", "host", "port", "user", "reason", "hint"];
+            let is_new = |name: &str| !said.contains(&name);
+            for (name, value) in details.iter().filter(|(name, _)| is_new(name)) {
+                text = format!("{text}\n{name}: {value}");
+            }
+            let hint = details.get("hint").and_then(Value::as_str);
+            let hint = hint.unwrap_or_default();
+            format!("{text}\nHint: {hint}. The entry is kept; server_add replaces it.")
+        }
+        Login::Waiting { waits_for } => format!(
+            "not logged in yet: {}. The login goes on; the next call to this server waits for it",
+            waits_for.as_deref().unwrap_or("no answer within 5 s")
+        ),
+    }
+}
+
 /// Refuses what is no SHA-256 fingerprint.
 pub(super) fn fingerprinted(parameter: &str, value: &str) -> Result<(), Error> {
     if host_key::is_fingerprint(value) {
@@ -233,17 +270,18 @@ pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
 
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl Orchestrator {
-    /// Add a server, or replace the one with this alias.
+    /// Add a server, or replace the one with this alias, and log in to it.
     #[tool(
         title = "Add a server",
         annotations(
             read_only_hint = false,
             destructive_hint = true,
             idempotent_hint = true,
-            open_world_hint = false
+            open_world_hint = true
         )
     )]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
+        let verify = add.verify != Some(false);
         let (alias, mut server) = add.validated()?;
         self.servers().check_alias(&alias)?;
         let note = read_key(&mut server).await?;
@@ -254,6 +292,9 @@ impl Orchestrator {
         // Read anew, for its own names are known then.
         self.servers().list()?;
         put.notes.extend(note.into_iter().chain(warnings(secrets)));
+        if verify {
+            put.login = Some(verify::log_in(self.pool(), &put.alias).await);
+        }
         let mut text = format!(
             "server `{}` {}",
             put.alias,
@@ -261,6 +302,9 @@ impl Orchestrator {
         );
         if let Some(way) = &put.way {
             text = format!("{text}: {way}");
+        }
+        if let Some(login) = &put.login {
+            text = format!("{text}; {}", text_of_login(login));
         }
         for note in &put.notes {
             text = format!("{text}\nNote: {note}");
@@ -343,6 +387,7 @@ impl Orchestrator {
             server: shown,
             way,
             notes,
+            login: None,
         })
     }
 

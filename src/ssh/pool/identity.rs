@@ -1,9 +1,11 @@
 //! Which server an alias leads to, by its place and by its host keys.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Check, Pool, Use};
+use super::{Check, LEAST_PATIENCE, Pool, Use};
 use crate::error::Error;
+use crate::ssh::connection::Connection;
 use crate::ssh::endpoint::{Endpoint, Hop, LONGEST_WAY, Place};
 use crate::ssh::host_key::{Identity, KeyKind};
 use crate::ssh::target::{Route, Target};
@@ -73,6 +75,21 @@ impl Pool {
         let server = self.reached(alias)?;
         let (_, keys) = self.0.dialer.host_keys(alias, &server).await?;
         Ok(keys.iter().map(Identity::from).collect())
+    }
+
+    /// A connection to `alias` that answers, made if need be.
+    pub(in crate::ssh) async fn live_connection(
+        &self,
+        alias: &str,
+    ) -> Result<Arc<Connection>, Error> {
+        let lease = self
+            .lease(alias, Use::Command, LEAST_PATIENCE, true)
+            .await?;
+        if !lease.connection.answers().await {
+            lease.give_up();
+            return Err(lease.line_lost().await);
+        }
+        Ok(Arc::clone(&lease.connection))
     }
 
     /// The host key that a connection to `alias` was made with, making one if need be.
