@@ -83,3 +83,4 @@ mod vanished;
 mod without_sftp;
 mod words;
 mod writes;
+mod written;
