@@ -157,13 +157,16 @@ async fn another_host_key_is_said_with_both_fingerprints() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_there_before_is_asked_whether_it_still_is() {
+async fn a_connection_that_has_died_is_not_taken_for_a_login() {
     let (sshd, data) = (Sshd::start(), directory());
     let client = Client::in_process(data.path(), |_| {}).await;
     add(&client, sshd.login("web1")).await;
     sshd.freeze();
     let again = add(&client, sshd.login("web1")).await;
-    assert_ne!(again.facts()["login"]["state"], "ok", "{}", again.text());
+    assert_eq!(again.facts()["login"]["system"], uname());
+    assert_eq!(sshd.accepted(), 2, "it has logged in again");
+    add(&client, sshd.login("web1")).await;
+    assert_eq!(sshd.accepted(), 2, "what lives is enough");
 }
 
 const URL: &str = "https://login.example/a/1234";

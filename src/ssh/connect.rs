@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
 
 use russh::client;
 use russh::keys::{Algorithm, PublicKey};
@@ -199,6 +200,7 @@ impl Dialer {
         let binding = handle.agent_session_binding();
         let session_id = binding.map(|binding| binding.session_id().to_vec());
         Ok(Connection {
+            opened: Instant::now(),
             user: target.server.user.clone(),
             software: identification(&tap.bytes()),
             overheard: Overheard {

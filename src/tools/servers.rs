@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Nothing, Parameters};
 use crate::error::Error;
@@ -232,7 +232,8 @@ fn text_of_login(login: &Login) -> String {
             // The sentence and the entry have the others.
             let said = ["alias", "host", "port", "user", "reason", "hint"];
             let is_new = |name: &str| !said.contains(&name);
-            for (name, value) in details.iter().filter(|(name, _)| is_new(name)) {
+            let more = details.iter().filter(|(name, _)| is_new(name));
+            for (name, value) in more.filter(|(_, value)| **value != json!([])) {
                 text = format!("{text}\n{name}: {value}");
             }
             let hint = details.get("hint").and_then(Value::as_str);

@@ -1,7 +1,9 @@
 //! Which server an alias leads to, by its place and by its host keys.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
 
 use super::{Check, LEAST_PATIENCE, Pool, Use};
 use crate::error::Error;
@@ -10,6 +12,9 @@ use crate::ssh::endpoint::{Endpoint, Hop, LONGEST_WAY, Place};
 use crate::ssh::host_key::{Identity, KeyKind};
 use crate::ssh::target::{Route, Target};
 use crate::store::servers::Server;
+
+/// How long an older connection may take to show that it lives: less than the whole login may.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 impl Pool {
     /// The same pool, in which commands and transfers get only connections that pass a check. Others, and
@@ -77,19 +82,23 @@ impl Pool {
         Ok(keys.iter().map(Identity::from).collect())
     }
 
-    /// A connection to `alias` that answers, made if need be.
+    /// A connection to `alias` that lives, made if need be.
     pub(in crate::ssh) async fn live_connection(
         &self,
         alias: &str,
     ) -> Result<Arc<Connection>, Error> {
-        let lease = self
-            .lease(alias, Use::Command, LEAST_PATIENCE, true)
-            .await?;
-        if !lease.connection.answers().await {
+        let since = Instant::now();
+        loop {
+            let lease = self
+                .lease(alias, Use::Command, LEAST_PATIENCE, true)
+                .await?;
+            let connection = Arc::clone(&lease.connection);
+            let is_new = connection.opened >= since;
+            if is_new || timeout(SIGN_OF_LIFE, connection.answers()).await == Ok(true) {
+                return Ok(connection);
+            }
             lease.give_up();
-            return Err(lease.line_lost().await);
         }
-        Ok(Arc::clone(&lease.connection))
     }
 
     /// The host key that a connection to `alias` was made with, making one if need be.
