@@ -108,6 +108,11 @@ async fn what_is_no_host_is_refused_with_the_form_to_use() {
     refused(&client, other, "user", "give it once").await;
     let other = spelt(&sshd, json!({"host": "127.0.0.1:1"}));
     refused(&client, other, "port", "give it once").await;
+    let trail = std::fs::read_to_string(data.path().join("audit.jsonl")).unwrap();
+    assert!(
+        trail.contains("***@web1") && !trail.contains("Zq8secret"),
+        "{trail}"
+    );
     let told = spelt(&sshd, json!({"sshConfigHost": "root@web1"}));
     refused(&client, told, "sshConfigHost", "give the user as `user`").await;
     assert!(!data.path().join("servers.json").exists());
@@ -163,6 +168,9 @@ async fn what_is_no_private_key_is_refused_with_what_to_give() {
         let server = spelt(&sshd, json!({"keyPath": path}));
         refused(&client, server, "keyPath", words).await;
     }
+    let trail = std::fs::read_to_string(data.path().join("audit.jsonl")).unwrap();
+    let is_told = |words| trail.contains(words);
+    assert!(is_told("$KEY") && !is_told("PRIVATE KEY"), "{trail}");
     // What is said helps.
     let changes = json!({"keyPath": null, "agent": true});
     let added = client.register(spelt(&sshd, changes.clone())).await;
@@ -195,7 +203,8 @@ async fn an_entry_that_was_written_by_hand_is_read_alike() {
         "host": "127.0.0.1", "port": sshd.port, "user": user(), "keyPath": format!("{key}.pub"),
     });
     let bad = json!({"host": "web1/srv", "user": "u", "password": "p"});
-    let servers = json!({"good": good, "public": public, "bad": bad});
+    let worse = json!({"host": "root:Zq8secret@web1", "user": "", "password": "p"});
+    let servers = json!({"good": good, "public": public, "bad": bad, "worse": worse});
     let file = data.path().join("servers.json");
     std::fs::write(&file, servers.to_string()).unwrap();
     let client = Client::in_process(data.path(), |_| {}).await;
@@ -206,6 +215,11 @@ async fn an_entry_that_was_written_by_hand_is_read_alike() {
     for words in ["correct it with server_add", "user@host:port"] {
         assert!(reason.contains(words), "{reason}");
     }
+    let error = client
+        .exec("worse", "true")
+        .await
+        .error("CONNECTION_FAILED");
+    assert!(!error.to_string().contains("Zq8secret"), "{error}");
     let error = client.exec("public", "true").await.error("AUTH_FAILED");
     let reason = error["details"]["reason"].as_str().unwrap();
     assert!(reason.contains("give the private one"), "{reason}");

@@ -7,6 +7,7 @@ use super::bounded::{LONGEST_NAME, bounded, shortened};
 use super::hash;
 use super::responses::Responses;
 use crate::secret::{MASK, hide_in_of, shown_address};
+use crate::ssh::written::{is_private_key, masked_host};
 use crate::time::{Timestamp, millis};
 
 /// Arguments that hold secrets, whatever they are.
@@ -163,6 +164,15 @@ pub fn redacted(arguments: Option<&Map<String, Value>>) -> Value {
         }
         if let (Value::String(url), "url" | "health_check_endpoint") = (&*value, name.as_str()) {
             *value = shown_address(url).into();
+        }
+        match (&*value, name.as_str()) {
+            (Value::String(host), "host") => {
+                if let Some(masked) = masked_host(host) {
+                    *value = masked.into();
+                }
+            }
+            (Value::String(path), "keyPath") if is_private_key(path) => *value = MASK.into(),
+            _ => {}
         }
         let is_name = NAMES.contains(&name.as_str());
         hide_in_of(alias.as_deref().filter(|_| !is_name), value);

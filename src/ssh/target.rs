@@ -8,7 +8,7 @@ use super::failure::failed;
 use super::host_key::{HostName, KnownHosts, Policy, Rule};
 use super::jump::{implied, jump_through};
 use super::user_config::{self, SshHost};
-use super::written::{Place, key_path};
+use super::written::{Place, key_path, masked_host};
 use crate::config::Config;
 use crate::error::Error;
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
@@ -244,7 +244,11 @@ fn as_meant(alias: &str, server: &Server) -> Result<Server, Error> {
     let place = Place::read(&server.host, &server.user, server.port);
     let Place { host, user, port } = place.map_err(|error| {
         let reason = format!("its entry is not right, correct it with server_add: {error}");
-        failed(alias, server, reason)
+        let mut shown = server.clone();
+        if let Some(host) = masked_host(&server.host) {
+            shown.host = host;
+        }
+        failed(alias, &shown, reason)
     })?;
     Ok(Server {
         host,

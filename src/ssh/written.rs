@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::expand_home;
 use crate::error::Error;
+use crate::secret::MASK;
 use crate::small_file;
 
 /// Schemes of addresses that lead to an SSH server.
@@ -39,7 +40,7 @@ impl Place {
             Some((login, host)) => (Some(login), host),
             None => (None, written),
         };
-        if login.is_some_and(|login| login.contains([':', ';'])) {
+        if login.is_some_and(has_secret) {
             return Err(refused_host(
                 "has more than a user before the `@`; give a secret as `password`",
             ));
@@ -120,6 +121,23 @@ pub(super) fn key_path(written: &str) -> PathBuf {
     expand_home(bare_path(written))
 }
 
+/// A host as it may be shown, if it may not be shown as it stands: for a password before it.
+pub fn masked_host(host: &str) -> Option<String> {
+    let (login, place) = host.rsplit_once('@')?;
+    let (_, login) = login.split_once("://").unwrap_or(("", login));
+    has_secret(login).then(|| format!("{MASK}@{place}"))
+}
+
+/// Whether somebody has given a private key where its path belongs.
+pub fn is_private_key(path: &str) -> bool {
+    unquoted(path).starts_with("-----BEGIN")
+}
+
+/// Whether more than a user stands before a host: a password, or parameters of an address.
+fn has_secret(login: &str) -> bool {
+    login.contains([':', ';'])
+}
+
 /// Whether a text has a public key or a certificate in it, as OpenSSH writes them.
 pub(super) fn is_public(text: &str) -> bool {
     let kinds = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
@@ -151,7 +169,7 @@ fn bare_path(written: &str) -> &str {
 }
 
 fn check_path(path: &str) -> Result<(), Error> {
-    if path.starts_with("-----BEGIN") || is_public(path) {
+    if is_private_key(path) || is_public(path) {
         return Err(refused_key(
             "is a key itself; save it in a file, and give that file's path",
         ));
@@ -379,6 +397,18 @@ mod tests {
             let error = read(host, user, 2222).unwrap_err().to_string();
             let begins = format!("parameter `{parameter}`");
             assert!(error.starts_with(&begins), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_before_a_host_is_masked() {
+        for (host, shown) in [
+            ("ssh://root:secret@web1", Some("***@web1")),
+            ("root:p@ss@web1:22", Some("***@web1:22")),
+            ("ssh://root@web1:22", None),
+            ("[::1]:22", None),
+        ] {
+            assert_eq!(masked_host(host).as_deref(), shown, "{host}");
         }
     }
 
