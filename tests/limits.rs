@@ -41,7 +41,9 @@ async fn a_limit_on_the_size_of_files_ends_nothing_and_is_told() {
     let mut refused = 0;
     for number in 0..60 {
         let alias = format!("further{number}");
-        let server = json!({"alias": alias, "host": "192.0.2.1", "user": "u", "password": "p"});
+        let server = json!({
+            "alias": alias, "host": "192.0.2.1", "user": "u", "password": "p", "verify": false,
+        });
         let answer = process.tool("server_add", server).await;
         if answer.is_error() {
             answer.error("STORAGE_ERROR");

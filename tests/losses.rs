@@ -24,7 +24,9 @@ struct Acknowledged {
 async fn load(client: &Client, name: &str, acknowledged: &mut Acknowledged) {
     for number in 0.. {
         let alias = format!("{name}-{number}");
-        let server = json!({"alias": alias, "host": "192.0.2.1", "user": "u", "password": "p"});
+        let server = json!({
+            "alias": alias, "host": "192.0.2.1", "user": "u", "password": "p", "verify": false,
+        });
         match client.try_call("server_add", server).await {
             Ok(answer) if answer.is_error != Some(true) => acknowledged.servers.push(alias),
             _ => return,

@@ -117,3 +117,24 @@ async fn a_signature_that_is_refused_is_said_and_not_asked_for_again() {
     assert!(reason.contains("the SSH agent did not sign"), "{reason}");
     assert_eq!(desk.asked(), 1);
 }
+
+#[tokio::test]
+async fn adding_a_server_says_that_its_login_waits_for_a_person() {
+    let desk = Desk::set();
+    let client = desk.client().await;
+    let server = json!({
+        "alias": "web1", "host": "127.0.0.1", "port": desk.sshd.port, "user": user(),
+        "agent": true,
+    });
+    let added = client.call("server_add", server).await.ok();
+    let first = added.text().lines().next().unwrap();
+    for words in [
+        "not logged in yet",
+        "the SSH agent has been asked to sign with",
+    ] {
+        assert!(first.contains(words), "{first}");
+    }
+    std::fs::write(desk.file("yes"), "").unwrap();
+    client.exec("web1", "true").await.ok();
+    assert_eq!(desk.asked(), 1, "the command waits for the same login");
+}

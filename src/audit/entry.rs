@@ -7,6 +7,7 @@ use super::bounded::{LONGEST_NAME, bounded, shortened};
 use super::hash;
 use super::responses::Responses;
 use crate::secret::{MASK, hide_in_of, shown_address};
+use crate::ssh::written::{is_private_key, masked_host};
 use crate::time::{Timestamp, millis};
 
 /// Arguments that name something, in which a common word is no secret.
@@ -170,6 +171,15 @@ fn redacted(arguments: &Map<String, Value>, secrets: &[String]) -> Value {
         }
         if let (Value::String(url), "url" | "health_check_endpoint") = (&*value, name.as_str()) {
             *value = shown_address(url).into();
+        }
+        match (&*value, name.as_str()) {
+            (Value::String(host), "host") => {
+                if let Some(masked) = masked_host(host) {
+                    *value = masked.into();
+                }
+            }
+            (Value::String(path), "keyPath") if is_private_key(path) => *value = MASK.into(),
+            _ => {}
         }
         let is_name = NAMES.contains(&name.as_str());
         hide_in_of(alias.as_deref().filter(|_| !is_name), value);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
 
 use russh::client;
 use russh::keys::{Algorithm, PublicKey};
@@ -14,7 +15,7 @@ use super::client::{Client, Judge};
 use super::connection::Connection;
 use super::failure::{ConnectError, failed, silent, unreachable};
 use super::host_key::{Identity, KeyKind, KnownHosts, Problem, Rule};
-use super::notices::Notices;
+use super::notices::{Notices, plain};
 use super::offer::{host_keys, preferred};
 use super::overheard::Overheard;
 use super::pool::{self, Pool};
@@ -158,8 +159,7 @@ impl Dialer {
     ) -> Result<Connection, ConnectError> {
         let judge = Judge::By(Box::new(target.rule.clone()));
         let mut connection = self.handshake(target, keys, judge, notices).await?;
-        let data_dir = &self.config.data_dir;
-        authenticate(&mut connection, target, &self.vault, notices, data_dir).await?;
+        authenticate(&mut connection, target, &self.vault, notices, &self.config).await?;
         connection.overheard.forget();
         Ok(connection)
     }
@@ -200,6 +200,9 @@ impl Dialer {
         let binding = handle.agent_session_binding();
         let session_id = binding.map(|binding| binding.session_id().to_vec());
         Ok(Connection {
+            opened: Instant::now(),
+            user: target.server.user.clone(),
+            software: identification(&tap.bytes()),
             overheard: Overheard {
                 tap,
                 agreed,
@@ -257,6 +260,13 @@ impl Dialer {
             ..client::Config::default()
         })
     }
+}
+
+/// The identification string, before which a server may send other lines (RFC 4253, section 4.2).
+fn identification(bytes: &[u8]) -> String {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines.find(|line| line.starts_with(b"SSH-"));
+    plain(&String::from_utf8_lossy(line.unwrap_or_default()))
 }
 
 /// A command that has ended says nothing of the server behind it.

@@ -39,6 +39,12 @@ pub struct Connection {
     pub(super) round_trip: Mutex<Option<Duration>>,
     /// The host key that the server has shown.
     pub(super) host_key: Identity,
+    /// When it was made.
+    pub(super) opened: std::time::Instant,
+    /// Who is logged in.
+    pub(super) user: String,
+    /// The server's identification string (RFC 4253, section 4.2).
+    pub(super) software: String,
     /// What has come before the login's end.
     pub(super) overheard: Overheard,
     // Cancelled when the connection is dropped: ends the library's task and frees the socket.

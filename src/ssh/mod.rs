@@ -39,6 +39,8 @@ mod stream;
 mod tap;
 mod target;
 pub mod user_config;
+pub mod verify;
+pub mod written;
 
 pub use authenticate::{check_prompt, check_totp, has_agent};
 pub use bound::{Bound, Reached};

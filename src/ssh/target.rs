@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::failure::failed;
 use super::host_key::{HostName, KnownHosts, Policy, Rule};
 use super::jump::{implied, jump_through};
 use super::user_config::{self, SshHost};
+use super::written::{Place, key_path, masked_host};
 use crate::config::Config;
 use crate::error::Error;
-use crate::fs::expand_home;
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
 use crate::store::servers::{Server, bounded};
 
@@ -86,6 +87,7 @@ impl Target {
         config: &Config,
         known_hosts: &KnownHosts,
     ) -> Result<Self, Error> {
+        let server = &as_meant(alias, server)?;
         let target = Self::as_configured(alias, server, config, known_hosts);
         match &server.ssh_config_host {
             Some(name) => {
@@ -124,11 +126,7 @@ impl Target {
                 known_hosts: known_hosts.clone(),
             },
             route: server.jump.clone().map_or(Route::Direct, Route::Jump),
-            keys: server
-                .key_path
-                .iter()
-                .map(|path| expand_home(path))
-                .collect(),
+            keys: server.key_path.iter().map(|path| key_path(path)).collect(),
             certificates: Vec::new(),
             identities: Vec::new(),
             agent,
@@ -239,4 +237,23 @@ impl Target {
             Route::Command(_) => format!("{place} through a ProxyCommand"),
         }
     }
+}
+
+/// The server with host, user and port apart, however they were written by hand.
+fn as_meant(alias: &str, server: &Server) -> Result<Server, Error> {
+    let place = Place::read(&server.host, &server.user, server.port);
+    let Place { host, user, port } = place.map_err(|error| {
+        let reason = format!("its entry is not right, correct it with server_add: {error}");
+        let mut shown = server.clone();
+        if let Some(host) = masked_host(&server.host) {
+            shown.host = host;
+        }
+        failed(alias, &shown, reason)
+    })?;
+    Ok(Server {
+        host,
+        user,
+        port,
+        ..server.clone()
+    })
 }

@@ -25,11 +25,33 @@ pub(super) fn read(
     } else {
         Err("host or user has a character that a shell would act on".to_owned())
     };
-    told.map_err(|reason| Error::SshConfig {
+    told.map_err(|reason| failure(alias, name, reason))
+}
+
+/// The keywords by which it says how to log in to a host, for a server that does not follow it. No
+/// command is run. Blocks.
+pub(super) fn login_keywords(
+    files: &SshFiles,
+    host: &str,
+    user: &str,
+) -> Result<Vec<&'static str>, Error> {
+    let told = ssh_config::resolve(&place(files), host, Some(user), &|_| false);
+    let told = told.map_err(|reason| failure("", host, reason))?;
+    let keywords = [
+        ("IdentityAgent", told.identity_agent.is_some()),
+        ("IdentityFile", told.identity_files.is_some()),
+        ("CertificateFile", !told.certificate_files.is_empty()),
+    ];
+    let set = keywords.into_iter().filter(|(_, is_set)| *is_set);
+    Ok(set.map(|(keyword, _)| keyword).collect())
+}
+
+fn failure(alias: &str, name: &str, reason: String) -> Error {
+    Error::SshConfig {
         alias: alias.to_owned(),
         name: name.to_owned(),
         reason,
-    })
+    }
 }
 
 /// Whether a name stays one word in a shell: commands of the configuration (`ProxyCommand`, `Match
@@ -47,11 +69,7 @@ fn is_word(name: &str, also_special: &str) -> bool {
 
 /// The hosts that it names, patterns left out. Blocks.
 pub fn hosts(files: &SshFiles) -> Result<Vec<String>, Error> {
-    ssh_config::named_hosts(&place(files)).map_err(|reason| Error::SshConfig {
-        alias: String::new(),
-        name: "*".to_owned(),
-        reason,
-    })
+    ssh_config::named_hosts(&place(files)).map_err(|reason| failure("", "*", reason))
 }
 
 /// Who is logged in here: OpenSSH's default for a user.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Nothing, Parameters};
@@ -19,6 +20,8 @@ use crate::secret::{Secret, Vault, rarity};
 use crate::ssh::host_key;
 use crate::ssh::{check_prompt, check_totp, has_agent};
 use crate::store::Entry;
+use crate::ssh::verify::{self, Login};
+use crate::ssh::written::{KeyFile, Place, unquoted};
 use crate::store::servers::{RESPONSES, Server, Shown};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -26,13 +29,13 @@ use crate::store::servers::{RESPONSES, Server, Shown};
 struct Add {
     /// Its name in the other tools.
     alias: String,
-    /// Host name or IP address. May be empty with sshConfigHost.
+    /// Name or IP address. May be empty with sshConfigHost.
     #[schemars(required)]
     host: Option<String>,
-    /// User to log in as. May be empty with sshConfigHost.
+    /// User. May be empty with sshConfigHost.
     #[schemars(required)]
     user: Option<String>,
-    /// Private key on this machine, OpenSSH or PEM, with its certificate (-cert.pub) beside it.
+    /// Private key file on this machine; its certificate (-cert.pub) beside it.
     key_path: Option<String>,
     /// What the key is encrypted with. Secrets may be references: env:NAME, file:~/path.
     passphrase: Option<Secret>,
@@ -44,10 +47,10 @@ struct Add {
     login_responses: Option<IndexMap<String, Secret>>,
     /// Try the SSH agent's keys. Default: if nothing else is given.
     agent: Option<bool>,
-    /// 22 by default.
+    /// Default 22.
     #[schemars(range(min = 1))]
     port: Option<u16>,
-    /// Seconds for each phase of connecting. Default 20.
+    /// Seconds per phase of connecting. Default 20.
     #[schemars(range(min = 1, max = 600))]
     connect_timeout: Option<u32>,
     /// For old servers: SHA-1, CBC, ssh-rsa.
@@ -66,6 +69,8 @@ struct Add {
     readonly: Option<bool>,
     /// What it prints in, if not UTF-8: gbk, shift_jis, cp850.
     encoding: Option<String>,
+    /// Log in now, for at most 5 s. Default true.
+    verify: Option<bool>,
 }
 
 /// What was kept.
@@ -80,6 +85,9 @@ pub(super) struct Put {
     /// What that configuration says and is not followed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
+    /// What came of the login, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<Login>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -98,7 +106,11 @@ impl Add {
     fn validated(self) -> Result<(String, Server), Error> {
         named("alias", &self.alias)?;
         let is_told = self.ssh_config_host.is_some();
+        if self.port == Some(0) {
+            return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
+        }
         let [host, user] = [self.host, self.user].map(Option::unwrap_or_default);
+        let Place { host, user, port } = Place::read(&host, &user, self.port)?;
         for (name, value) in [("host", &host), ("user", &user)] {
             if !is_told || !value.is_empty() {
                 named(name, value)?;
@@ -114,20 +126,19 @@ impl Add {
         if !has_way_in && !is_told && self.agent != Some(true) && !has_agent() {
             return Err(Error::invalid(
                 "keyPath",
-                "or `password` is needed, for there is no SSH agent: one way to log in",
+                "or `password` is needed, for there is no SSH agent: one way to log in; or sshConfigHost, if ~/.ssh/config tells how",
             ));
         }
-        for (name, value) in [
-            ("keyPath", &self.key_path),
-            ("jump", &self.jump),
-            ("sshConfigHost", &self.ssh_config_host),
-        ] {
-            if let Some(value) = value {
-                named(name, value)?;
-            }
+        if let Some(jump) = &self.jump {
+            named("jump", jump)?;
         }
-        if self.port == Some(0) {
-            return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
+        let ssh_config_host = self.ssh_config_host.as_deref().map(unquoted);
+        if let Some(name) = ssh_config_host {
+            named("sshConfigHost", name)?;
+            if name.contains('@') {
+                let problem = "names a host of ~/.ssh/config alone; give the user as `user`";
+                return Err(Error::invalid("sshConfigHost", problem));
+            }
         }
         if self
             .connect_timeout
@@ -164,19 +175,31 @@ impl Add {
                 .login_responses
                 .filter(|responses| !responses.is_empty()),
             agent: self.agent,
-            port: self.port,
+            port,
             connect_timeout: self.connect_timeout,
             legacy_algorithms: self.legacy_algorithms,
             host_key_fingerprint: self.host_key_fingerprint,
             host_key_policy: self.host_key_policy,
             jump: self.jump,
-            ssh_config_host: self.ssh_config_host,
+            ssh_config_host: ssh_config_host.map(ToOwned::to_owned),
             plain: self.plain,
             readonly: self.readonly,
             encoding: self.encoding,
         };
         Ok((self.alias, server))
     }
+}
+
+/// Reads the path of the server's key, and gives what is to be said of it.
+async fn read_key(server: &mut Server) -> Result<Option<String>, Error> {
+    let Some(written) = server.key_path.take() else {
+        return Ok(None);
+    };
+    let uses_ssh_config = server.ssh_config_host.is_some();
+    let key = blocking(move || KeyFile::read(&written, uses_ssh_config)).await?;
+    named("keyPath", &key.path)?;
+    server.key_path = Some(key.path);
+    Ok(key.note)
 }
 
 fn secrets_of(server: &Server) -> Vec<(&'static str, Secret)> {
@@ -195,6 +218,37 @@ fn warnings(secrets: Vec<(&'static str, Secret)>) -> impl Iterator<Item = String
         let warning = rarity(secret.expose()).warning()?;
         Some(format!("the {name} {warning}"))
     })
+}
+
+fn text_of_login(login: &Login) -> String {
+    match login {
+        Login::Ok {
+            user,
+            system,
+            host_key,
+        } => format!("logged in as `{user}` to {system}, host key {host_key}"),
+        Login::Failed {
+            code,
+            message,
+            details,
+        } => {
+            let mut text = format!("LOGIN FAILED: {code}: {message}");
+            // The sentence and the entry have the others.
+            let said = ["alias", "host", "port", "user", "reason", "hint"];
+            let is_new = |name: &str| !said.contains(&name);
+            let more = details.iter().filter(|(name, _)| is_new(name));
+            for (name, value) in more.filter(|(_, value)| **value != json!([])) {
+                text = format!("{text}\n{name}: {value}");
+            }
+            let hint = details.get("hint").and_then(Value::as_str);
+            let hint = hint.unwrap_or_default();
+            format!("{text}\nHint: {hint}. The entry is kept; server_add replaces it.")
+        }
+        Login::Waiting { waits_for } => format!(
+            "not logged in yet: {}. The login goes on; the next call to this server waits for it",
+            waits_for.as_deref().unwrap_or("no answer within 5 s")
+        ),
+    }
 }
 
 /// Refuses what is no SHA-256 fingerprint.
@@ -221,18 +275,23 @@ pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
 
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl App {
-    /// Add a server, or replace the one with this alias.
-    #[tool(title = "Add a server", meta = declare(Access::ChangesHere, Toolset::Servers))]
+    /// Add a server, or replace the one with this alias, and log in to it.
+    #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Servers))]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
-        let (alias, server) = add.validated()?;
+        let verify = add.verify != Some(false);
+        let (alias, mut server) = add.validated()?;
         self.servers().check_alias(&alias)?;
+        let note = read_key(&mut server).await?;
         self.guard().may_put(&alias, &server, "server_add").await?;
         self.may_give_secrets(&alias, &server).await?;
         let secrets = secrets_of(&server);
         let mut put = self.put_server(alias, server).await?;
         // Read anew, for its own names are known then.
         self.servers().list()?;
-        put.notes.extend(warnings(secrets));
+        put.notes.extend(note.into_iter().chain(warnings(secrets)));
+        if verify {
+            put.login = Some(verify::log_in(self.pool(), &put.alias).await);
+        }
         let mut text = format!(
             "server `{}` {}",
             put.alias,
@@ -240,6 +299,9 @@ impl App {
         );
         if let Some(way) = &put.way {
             text = format!("{text}: {way}");
+        }
+        if let Some(login) = &put.login {
+            text = format!("{text}; {}", text_of_login(login));
         }
         for note in &put.notes {
             text = format!("{text}\nNote: {note}");
@@ -306,6 +368,7 @@ impl App {
             server: shown,
             way,
             notes,
+            login: None,
         })
     }
 

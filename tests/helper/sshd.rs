@@ -89,13 +89,16 @@ impl Sshd {
         );
     }
 
-    /// The arguments that register it, with its user's key.
+    /// The arguments that register it, with its user's key and without a login.
     pub fn login(&self, alias: &str) -> Value {
         self.login_with(alias, &self.directory.path().join("user"))
     }
 
     pub fn login_with(&self, alias: &str, key: &Path) -> Value {
-        json!({"alias": alias, "host": "127.0.0.1", "port": self.port, "user": user(), "keyPath": text(key)})
+        json!({
+            "alias": alias, "host": "127.0.0.1", "port": self.port, "user": user(), "keyPath": text(key),
+            "verify": false,
+        })
     }
 
     /// Makes another key of a kind that `arguments` say, which may log in as well.

@@ -15,6 +15,7 @@ use super::{Login, Step, Stop};
 use crate::error::LEGACY;
 use crate::fs::small_file;
 use crate::secret::Secret;
+use crate::ssh::written::is_public;
 
 /// Offers a key: first with its certificate, if it has one, then by itself.
 pub(super) async fn offer(
@@ -153,6 +154,9 @@ async fn load(path: &Path, passphrase: Option<&Secret>) -> Result<PrivateKey, St
 }
 
 fn decode(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, String> {
+    if is_public(text) {
+        return Err("is the public half of a key; give the private one as keyPath".to_owned());
+    }
     let unencrypted = match decrypt(text, passphrase)? {
         Some(decrypted) => keys::decode_secret_key(&decrypted, None),
         // One that is not encrypted is not read with a passphrase.

@@ -25,7 +25,10 @@ use super::notices::{Notices, PERSON_TIME, plain};
 use super::overheard::Overheard;
 use super::target::{Agent, Target};
 use crate::error::{EXPIRED, Error};
+use super::user_config;
+use crate::config::{Config, SshFiles};
 use crate::secret::{Secret, Vault};
+use crate::fs::blocking;
 use crate::sync::lock;
 
 /// A line's end takes a moment to be known, on a busy machine a longer one.
@@ -56,6 +59,7 @@ struct Login<'a> {
     overheard: Overheard,
     notices: &'a Notices,
     data_dir: &'a Path,
+    ssh_files: &'a SshFiles,
     /// Cancelled at the line's end, when its reason is known.
     closed: CancellationToken,
     target: &'a Target,
@@ -101,10 +105,11 @@ pub(super) async fn authenticate(
     target: &Target,
     vault: &Vault,
     notices: &Notices,
-    data_dir: &Path,
+    config: &Config,
 ) -> Result<(), ConnectError> {
     let mut login = Login {
-        data_dir,
+        data_dir: &config.data_dir,
+        ssh_files: &config.ssh_files,
         notices,
         closed: connection.closed(),
         overheard: connection.overheard.clone(),
@@ -118,7 +123,7 @@ pub(super) async fn authenticate(
     };
     let error = match login.run_in_time(vault).await {
         Ok(true) => return Ok(()),
-        Ok(false) => return Err(ConnectError::Final(login.refusal())),
+        Ok(false) => return Err(ConnectError::Final(login.refusal().await)),
         Err(Stop::Late(limit)) => return Err(login.late(limit)),
         Err(Stop::Error(error)) => return Err(ConnectError::Final(error)),
         Err(Stop::Lost(error)) => error,
@@ -136,7 +141,7 @@ pub(super) async fn authenticate(
             "the server hung up after {tries} attempt{s}{}",
             words.unwrap_or_default()
         ));
-        return Err(ConnectError::Final(login.refusal()));
+        return Err(ConnectError::Final(login.refusal().await));
     }
     Err(unreachable(&target.alias, &target.server, &error))
 }
@@ -329,7 +334,7 @@ impl Login<'_> {
         ConnectError::Final(self.error(reason))
     }
 
-    fn refusal(&self) -> Error {
+    async fn refusal(&self) -> Error {
         let offered: Vec<&str> = self.offered.iter().flatten().map(<&str>::from).collect();
         let tried = self.tried();
         let is_refused = |method: &&&str| !self.accepted.contains(*method);
@@ -352,7 +357,36 @@ impl Login<'_> {
         for problem in &self.unusable {
             reason = format!("{reason}; {problem}");
         }
+        if let Some(advice) = self.unused_settings().await {
+            reason = format!("{reason}; {advice}");
+        }
         self.error(reason)
+    }
+
+    /// What the user's own configuration has for this host, where the server does not follow it.
+    async fn unused_settings(&self) -> Option<String> {
+        let server = &self.target.server;
+        if server.ssh_config_host.is_some() {
+            return None;
+        }
+        let (files, host, user) = (
+            self.ssh_files.clone(),
+            server.host.clone(),
+            server.user.clone(),
+        );
+        let reading = blocking(move || user_config::login_keywords(&files, &host, &user));
+        // A file that cannot be read has no say here.
+        let keywords = reading.await.unwrap_or_default();
+        let are = match keywords.as_slice() {
+            [] => return None,
+            [_] => "is",
+            _ => "are",
+        };
+        Some(format!(
+            "{} of ~/.ssh/config {are} not used for it: server_add with sshConfigHost: `{}` has it follow that file",
+            keywords.join(" and "),
+            server.host
+        ))
     }
 
     fn tried(&self) -> Vec<&'static str> {

@@ -1,13 +1,20 @@
 //! Which server an alias leads to, by its place and by its host keys.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::{Check, Pool, Use};
+use tokio::time::timeout;
+
+use super::{Check, LEAST_PATIENCE, Pool, Use};
 use crate::error::Error;
+use crate::ssh::connection::Connection;
 use crate::ssh::endpoint::{Endpoint, Hop, LONGEST_WAY, Place};
 use crate::ssh::host_key::{Identity, KeyKind};
 use crate::ssh::target::{Route, Target};
 use crate::store::servers::Server;
+
+/// How long an older connection may take to show that it lives: less than the whole login may.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 impl Pool {
     /// The same pool, in which commands and transfers get only connections that pass a check. Others, and
@@ -73,6 +80,25 @@ impl Pool {
         let server = self.reached(alias)?;
         let (_, keys) = self.0.dialer.host_keys(alias, &server).await?;
         Ok(keys.iter().map(Identity::from).collect())
+    }
+
+    /// A connection to `alias` that lives, made if need be.
+    pub(in crate::ssh) async fn live_connection(
+        &self,
+        alias: &str,
+    ) -> Result<Arc<Connection>, Error> {
+        let since = Instant::now();
+        loop {
+            let lease = self
+                .lease(alias, Use::Command, LEAST_PATIENCE, true)
+                .await?;
+            let connection = Arc::clone(&lease.connection);
+            let is_new = connection.opened >= since;
+            if is_new || timeout(SIGN_OF_LIFE, connection.answers()).await == Ok(true) {
+                return Ok(connection);
+            }
+            lease.give_up();
+        }
     }
 
     /// The host key that a connection to `alias` was made with, making one if need be.
