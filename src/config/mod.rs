@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use crate::login_session::LoginSession;
 use crate::secret::Secret;
 use crate::ssh::host_key::Policy;
 pub use origin::Origin;
@@ -86,6 +87,8 @@ pub struct Config {
     pub allow_cmd_secrets: bool,
     /// The user's own SSH files, where they are to be read.
     pub ssh_files: SshFiles,
+    /// Where the user's SSH agent and message bus are looked for.
+    pub login_session: LoginSession,
     /// The least severe level that is logged.
     pub log_level: Level,
     /// Settings that were not understood, for stderr and `system_diagnostics`.
@@ -156,6 +159,7 @@ impl Config {
         sources.add_data_directory(&data_dir);
         Ok(Self {
             ssh_files: SshFiles::of_user(),
+            login_session: LoginSession::of_user(),
             ..Self::resolve(sources, data_dir, overrides)
         })
     }
@@ -204,6 +208,7 @@ impl Config {
             keep_clear_secrets: raw.flag("MCP_KEEP_CLEAR_SECRETS"),
             allow_cmd_secrets: raw.flag("MCP_ALLOW_CMD_SECRETS"),
             ssh_files: SshFiles::default(),
+            login_session: LoginSession::default(),
             log_level: if debug { Level::DEBUG } else { level },
             origins: {
                 let mut origins = raw.origins();

@@ -45,7 +45,7 @@ mod target;
 pub mod user_config;
 
 pub(crate) use authenticate::EXPIRED;
-pub use authenticate::{check_prompt, check_totp, has_agent};
+pub use authenticate::{check_prompt, check_totp, describe_agent, has_agent};
 pub use bound::{Bound, Reached};
 pub use capture::{Captured, HEAD, Shown, TAIL};
 pub(crate) use capture::{KEPT, abridge, tell_loss};

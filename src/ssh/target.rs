@@ -9,6 +9,7 @@ use super::jump::{implied, jump_through};
 use super::user_config::{self, SshHost};
 use crate::config::{Config, expand_home};
 use crate::error::Error;
+use crate::login_session::LoginSession;
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
 use crate::store::servers::{Server, bounded};
 
@@ -27,6 +28,7 @@ pub(super) struct Target {
     /// ones are there.
     pub(super) identities: Vec<PathBuf>,
     pub(super) agent: Agent,
+    pub(super) login_session: LoginSession,
     pub(super) methods: Methods,
     pub(super) algorithms: Changes,
     pub(super) family: Option<AddressFamily>,
@@ -54,7 +56,7 @@ pub(super) enum Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Agent {
     None,
-    /// All that the agent at this socket has; `SSH_AUTH_SOCK` says which without one.
+    /// All that the agent at this socket has; without one it is the login session's.
     All(Option<PathBuf>),
     /// Those that [`Target::identities`] name.
     Named(Option<PathBuf>),
@@ -131,6 +133,7 @@ impl Target {
             certificates: Vec::new(),
             identities: Vec::new(),
             agent,
+            login_session: config.login_session.clone(),
             methods: Methods::default(),
             algorithms: Changes::default(),
             family: None,

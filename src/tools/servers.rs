@@ -13,6 +13,7 @@ use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
+use crate::login_session::LoginSession;
 use crate::ssh::{Charset, check_prompt, check_totp, has_agent};
 use crate::store::servers::{RESPONSES, Server, Shown};
 use crate::store::{Entry, blocking};
@@ -91,7 +92,7 @@ struct Removed {
 }
 
 impl Add {
-    fn validated(self) -> Result<(String, Server), Error> {
+    fn validated(self, session: &LoginSession) -> Result<(String, Server), Error> {
         named("alias", &self.alias)?;
         let is_told = self.ssh_config_host.is_some();
         let [host, user] = [self.host, self.user].map(Option::unwrap_or_default);
@@ -107,10 +108,10 @@ impl Add {
             || self.password.is_some()
             || self.totp_secret.is_some()
             || self.login_responses.is_some();
-        if !has_way_in && !is_told && self.agent != Some(true) && !has_agent() {
+        if !has_way_in && !is_told && self.agent != Some(true) && !has_agent(session) {
             return Err(Error::invalid(
                 "keyPath",
-                "or `password` is needed, for there is no SSH agent: one way to log in",
+                format!("or `password` is needed, for {}", session.no_agent()),
             ));
         }
         for (name, value) in [
@@ -228,7 +229,7 @@ impl Orchestrator {
         )
     )]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
-        let (alias, server) = add.validated()?;
+        let (alias, server) = add.validated(&self.config().login_session)?;
         self.servers().check_alias(&alias)?;
         self.guard().may_put(&alias, &server, "server_add").await?;
         self.may_give_secrets(&alias, &server).await?;

@@ -14,7 +14,7 @@ use russh::client::{AuthResult, Handle};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::agent::has_agent;
+pub use self::agent::{describe_agent, has_agent};
 pub use self::code::check_totp;
 pub use self::dialogue::check_prompt;
 use self::dialogue::{Answers, Response};
