@@ -48,7 +48,11 @@ pub fn variable(name: &str) -> Option<OsString> {
         format!("${{{name}}}"),
         format!("${{env:{name}}}"),
     ];
-    let is_set = |value: &OsString| !references.iter().any(|reference| value == reference.as_str());
+    let is_set = |value: &OsString| {
+        !references
+            .iter()
+            .any(|reference| value == reference.as_str())
+    };
     env::var_os(name).filter(is_set)
 }
 
@@ -136,13 +140,13 @@ fn advice(variable: &str) -> String {
 }
 
 /// Where systemd and elogind put it (`pam_systemd`).
-#[cfg(all(unix, not(target_os = "macos")))]
+#[cfg(unix)]
 fn usual_runtime_directory() -> Option<PathBuf> {
     let user = rustix::process::geteuid().as_raw();
-    Some(Path::new("/run/user").join(user.to_string()))
+    (!cfg!(target_os = "macos")).then(|| Path::new("/run/user").join(user.to_string()))
 }
 
-#[cfg(not(all(unix, not(target_os = "macos"))))]
+#[cfg(not(unix))]
 fn usual_runtime_directory() -> Option<PathBuf> {
     None
 }

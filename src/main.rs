@@ -42,6 +42,11 @@ fn main() -> ExitCode {
             .block_on(demo::run(&mut io::stdout()))
             .map_err(|failure| failure.to_string()),
         Command::Doctor(overrides) => runtime.block_on(examine(&overrides)),
+        Command::DoctorAs(request) => match doctor::run_as(&request, &mut io::stdout()) {
+            // The other process has said what is wrong.
+            Ok(is_well) => return ExitCode::from(u8::from(!is_well)),
+            Err(problem) => Err(problem),
+        },
         Command::VerifyAudit(overrides) => {
             Config::load(&overrides).and_then(|config| verify_audit(&config))
         }

@@ -1037,7 +1037,10 @@ async fn the_bus_is_set_where_it_is_found_and_wanted() {
     for (settings, expected) in [
         (&[in_it, ("MCP_KEYRING", "true")][..], Some(found.as_str())),
         (&[in_it, ("MCP_KEYRING", "false")], None),
-        (&[in_it, ("MCP_KEYRING", "true"), ("MCP_SECRET_KEY", "k")], None),
+        (
+            &[in_it, ("MCP_KEYRING", "true"), ("MCP_SECRET_KEY", "k")],
+            None,
+        ),
         (
             &[in_it, ("MCP_KEYRING", "true"), own],
             Some("DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere"),

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Nothing, Parameters};
 use crate::error::Error;
+use crate::login_session::LoginSession;
 use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::server::Orchestrator;
 use crate::ssh::host_key::{self, Policy};
-use crate::login_session::LoginSession;
 use crate::ssh::{Charset, check_prompt, check_totp, has_agent};
 use crate::store::servers::{RESPONSES, Server, Shown};
 use crate::store::{Entry, blocking};

@@ -253,13 +253,13 @@ async fn connect_to(socket: &Path) -> Result<(AnyAgent, String), String> {
 }
 
 #[cfg(windows)]
-async fn connect(
-    socket: Option<&Path>,
-    _: &LoginSession,
-) -> Result<(AnyAgent, String), String> {
+async fn connect(socket: Option<&Path>, _: &LoginSession) -> Result<(AnyAgent, String), String> {
     let pipe = socket.unwrap_or(Path::new(r"\\.\pipe\openssh-ssh-agent"));
     let agent = AgentClient::connect_named_pipe(pipe)
         .await
         .map_err(|error| format!("the SSH agent does not answer ({error})"))?;
-    Ok((agent.dynamic(), format!("the SSH agent at `{}`", pipe.display())))
+    Ok((
+        agent.dynamic(),
+        format!("the SSH agent at `{}`", pipe.display()),
+    ))
 }
