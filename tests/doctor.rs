@@ -137,6 +137,14 @@ async fn all_is_well() {
     assert!(report.is_well, "{}", report.text);
     report.assert_good("secrets", new.join("secret.key").to_str().unwrap());
     report.assert_good("secrets", "there is no keyring here");
+    report.assert_good("SSH agent", "SSH_AUTH_SOCK is not set");
+
+    // One that accepts and says nothing holds nobody up.
+    let place = directory();
+    let socket = place.path().join("hung");
+    let _hung = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let report = Report::of(&new, &[("SSH_AUTH_SOCK", socket.to_str().unwrap())]).await;
+    report.assert_good("SSH agent", "does not answer");
 }
 
 #[tokio::test]

@@ -20,6 +20,9 @@ use crate::store::blocking;
 #[cfg(unix)]
 const FOUND_AGENT_LIMIT: Duration = Duration::from_secs(2);
 
+/// Time allowed to an agent that is only to be described.
+const DESCRIPTION_LIMIT: Duration = Duration::from_secs(5);
+
 type AnyAgent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
 
 /// Offers the agent's keys, one after the other.
@@ -195,11 +198,16 @@ pub fn has_agent(session: &LoginSession) -> bool {
 
 /// Says which agent a login would use, and how many keys it has; the error says why there is none.
 pub async fn describe_agent(session: &LoginSession) -> Result<String, String> {
-    let (mut agent, place) = connect(None, session).await?;
-    match agent.request_identities().await {
-        Ok(identities) => Ok(format!("{place}, keys: {}", identities.len())),
-        Err(error) => Err(format!("{place} lists no keys ({error})")),
-    }
+    let asked = timeout(DESCRIPTION_LIMIT, async {
+        let (mut agent, place) = connect(None, session).await?;
+        match agent.request_identities().await {
+            Ok(identities) => Ok(format!("{place}, keys: {}", identities.len())),
+            Err(error) => Err(format!("{place} lists no keys ({error})")),
+        }
+    });
+    asked
+        .await
+        .unwrap_or_else(|_| Err("the SSH agent does not answer".to_owned()))
 }
 
 /// Connects to the agent at this socket, or to the login session's. Says where it is.
