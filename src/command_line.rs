@@ -21,6 +21,8 @@ pub enum Command {
     Demo,
     /// `doctor`
     Doctor(Overrides),
+    /// `doctor --as CLIENT`
+    DoctorAs(Request),
     /// `audit verify`
     VerifyAudit(Overrides),
     /// `install`
@@ -48,6 +50,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
     let mut words = Vec::new();
     // The first that only `install` and `uninstall` take.
     let mut of_install = None;
+    let mut looks_as = false;
     while let Some(argument) = parser.next()? {
         if let Long(
             name @ ("client" | "name" | "print" | "dry-run" | "take-over" | "no-take-over"),
@@ -80,6 +83,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
                 })?;
                 request.overrides.sync_timeout = Some(timeout);
             }
+            Long("as") => {
+                request.client = Some(parser.value()?.string()?);
+                looks_as = true;
+            }
             Long("client") => request.client = Some(parser.value()?.string()?),
             Long("name") => request.name = Some(parser.value()?.string()?),
             Long("print") => request.prints = true,
@@ -92,6 +99,14 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
     }
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let command = match words.as_slice() {
+        ["doctor"] if looks_as && of_install.as_ref().is_none_or(|option| option == "--name") => {
+            return Ok(Command::DoctorAs(request));
+        }
+        _ if looks_as => {
+            return Err(
+                "`--as` goes with `doctor`, and takes no option of `install` but --name".into(),
+            );
+        }
         ["install"] => return Ok(Command::Install(request)),
         ["uninstall"]
             if request.prints
@@ -124,13 +139,14 @@ pub fn help() -> String {
         "{NAME} {}: an MCP server for commands and files on SSH servers\n\n\
          Usage: {NAME} [--data-dir=DIR] [--sync-timeout=SECONDS] [--env-file=FILE]\n       \
          {NAME} install | uninstall [--client=CLIENT]\n       \
-         {NAME} demo | doctor | audit verify\n\n\
+         {NAME} demo | doctor [--as=CLIENT] | audit verify\n\n\
          Without a command it serves MCP on stdin and stdout, as an MCP client starts it.\n\n\
          Commands:\n  \
          install                   list the MCP clients here, or register it with one\n  \
          uninstall                 list them, or take it out of one again\n  \
          demo                      show the tools at work on an embedded SSH server\n  \
          doctor                    check settings, data directory and every server\n  \
+         doctor --as=CLIENT        the same with what that MCP client gives it of the environment\n  \
          audit verify              check that nobody has changed the audit trail\n\n\
          Options:\n  \
          --data-dir=DIR            data directory, before MCP_DATA_DIR\n  \

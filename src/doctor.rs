@@ -1,8 +1,10 @@
 //! `doctor`: looks at settings, data directory and every server, and says what is wrong and what to do.
 
+use std::env;
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
@@ -12,8 +14,10 @@ use crate::audit;
 use crate::config::{Config, Origin};
 use crate::error::Error;
 use crate::guard::Policies;
+use crate::install::{Request, Start};
+use crate::login_session::LoginSession;
 use crate::secret::{Vault, hide};
-use crate::ssh::Use;
+use crate::ssh::{Use, describe_agent};
 use crate::store::servers::Server;
 use crate::store::{Catalogue, Entry};
 
@@ -60,10 +64,12 @@ impl Finding {
 pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
     let mut findings = settings(&config);
     let data_dir = config.data_dir.clone();
+    let session = config.login_session.clone();
     findings.push(rights(&data_dir));
     match App::offline(config) {
         Ok(app) => {
             findings.extend(app.secrets().await);
+            findings.push(agent(&session).await);
             findings.push(app.policy());
             findings.push(trail(&data_dir));
             findings.extend(app.servers().await);
@@ -75,6 +81,29 @@ pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
     let is_well = findings.iter().all(|finding| finding.is_good);
     out.write_all(hide(&table(&findings)).as_bytes())?;
     Ok(is_well)
+}
+
+/// Has another process of this program look, with the environment and the arguments that a client starts it
+/// with. Says whether all is well there.
+pub fn run_as(request: &Request, out: &mut impl Write) -> Result<bool, String> {
+    let start = Start::of(request).map_err(|refusal| refusal.to_string())?;
+    let told = write!(out, "{start}").and_then(|()| out.flush());
+    told.map_err(|error| error.to_string())?;
+    let program = env::current_exe().map_err(|error| error.to_string())?;
+    let looked = Command::new(program)
+        .args(&start.arguments)
+        .arg("doctor")
+        .env_clear()
+        .envs(&start.environment)
+        .status();
+    let looked = looked.map_err(|error| format!("this program cannot be started: {error}"))?;
+    Ok(looked.success())
+}
+
+/// The agent that a login would ask. Whether one is needed, each server's own line says.
+async fn agent(session: &LoginSession) -> Finding {
+    let found = describe_agent(session).await;
+    Finding::good("SSH agent", found.unwrap_or_else(|reason| reason))
 }
 
 /// What is wrong with the settings, and where those come from that are set.

@@ -14,7 +14,7 @@
 //! | [`store`] | JSON files shared safely by several processes |
 //!
 //! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`fs`], [`charset`], [`terminal`], [`readable`]; and what the [`command_line`]
+//! [`logging`], [`login_session`], [`time`], [`random`], [`hex`], [`sync`], [`fs`], [`charset`], [`terminal`], [`readable`]; and what the [`command_line`]
 //! has besides serving: [`install`] (registering with clients), [`doctor`], [`audit`], and [`demo`],
 //! the embedded SSH server with its tour.
 
@@ -36,6 +36,7 @@ pub mod host_key;
 pub mod install;
 pub mod job;
 pub mod logging;
+pub mod login_session;
 pub mod monitor;
 pub mod policy;
 pub mod random;

@@ -10,6 +10,8 @@ use mcp_sftp_orchestrator::command_line::{self, Command};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::fs::blocking;
 use mcp_sftp_orchestrator::logging::{self, Log};
+#[cfg(all(unix, not(target_os = "macos")))]
+use mcp_sftp_orchestrator::login_session::BUS_VARIABLE;
 use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::{Ending, Lines};
 use mcp_sftp_orchestrator::{audit, demo, doctor, install};
@@ -41,6 +43,11 @@ fn main() -> ExitCode {
             .block_on(demo::run(&mut io::stdout()))
             .map_err(|failure| failure.to_string()),
         Command::Doctor(overrides) => runtime.block_on(examine(&overrides)),
+        Command::DoctorAs(request) => match doctor::run_as(&request, &mut io::stdout()) {
+            // The other process has said what is wrong.
+            Ok(is_well) => return ExitCode::from(u8::from(!is_well)),
+            Err(problem) => Err(problem),
+        },
         Command::VerifyAudit(overrides) => {
             Config::load(&overrides).and_then(|config| verify_audit(&config))
         }
@@ -85,13 +92,44 @@ fn fail(problem: &str, code: u8) -> ExitCode {
 }
 
 async fn examine(overrides: &Overrides) -> Result<(), String> {
-    let is_well = doctor::run(Config::load(overrides)?, &mut io::stdout()).await;
+    let config = Config::load(overrides)?;
+    reach_keyring(&config);
+    let is_well = doctor::run(config, &mut io::stdout()).await;
     match is_well {
         Ok(true) => Ok(()),
         Ok(false) => Err("not all is well".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
+
+/// Starts this program anew in this process with the address of the session's bus in its environment, if
+/// the client did not pass it on and the bus is found.
+///
+/// The library that asks the keyring takes the address from there alone, and a process with threads cannot
+/// change its environment safely. Nothing has been read or written yet. The address is set the next time,
+/// so this happens once; where it fails, the keyring is not reached, and that is said when it is needed.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn reach_keyring(config: &Config) {
+    use std::os::unix::process::CommandExt;
+
+    let needs_keyring = config.uses_keyring && config.secret_key.is_none();
+    let address = config.login_session.missing_bus_address();
+    let Some(address) = address.filter(|_| needs_keyring) else {
+        return;
+    };
+    let Ok(program) = std::env::current_exe() else {
+        return;
+    };
+    let mut arguments = std::env::args_os();
+    let mut again = std::process::Command::new(program);
+    if let Some(name) = arguments.next() {
+        again.arg0(name);
+    }
+    let _ = again.args(arguments).env(BUS_VARIABLE, address).exec();
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn reach_keyring(_: &Config) {}
 
 fn verify_audit(config: &Config) -> Result<(), String> {
     let verified = audit::verify(&config.data_dir).map_err(|error| error.to_string())?;
@@ -112,6 +150,7 @@ fn verify_audit(config: &Config) -> Result<(), String> {
 
 async fn serve(overrides: &Overrides) -> Result<(), String> {
     let config = Config::load(overrides)?;
+    reach_keyring(&config);
     let log = Log::install(config.log_level);
     logging::log_panics();
     let app = App::open(config, log).map_err(|error| error.to_string())?;

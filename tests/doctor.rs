@@ -2,13 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Output;
 
 use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD};
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Client, Folder, RawProcess, Sshd, binary, closed_port, directory, eventually_so, login,
-    read_json,
+    Agent, BINARY, Client, Desk, Folder, McpClient, RawProcess, Sshd, binary, closed_port,
+    directory, eventually_so, login, read_json, user,
 };
 
 /// What doctor says, line by line.
@@ -26,8 +27,12 @@ impl Report {
             .output()
             .await
             .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
+        Self::read(&output)
+    }
+
+    fn read(output: &Output) -> Self {
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
         for secret in [PASSWORD, "sealed:"] {
             assert!(
                 !text.contains(secret) && !stderr.contains(secret),
@@ -132,6 +137,14 @@ async fn all_is_well() {
     assert!(report.is_well, "{}", report.text);
     report.assert_good("secrets", new.join("secret.key").to_str().unwrap());
     report.assert_good("secrets", "there is no keyring here");
+    report.assert_good("SSH agent", "SSH_AUTH_SOCK is not set");
+
+    // One that accepts and says nothing holds nobody up.
+    let place = directory();
+    let socket = place.path().join("hung");
+    let _hung = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let report = Report::of(&new, &[("SSH_AUTH_SOCK", socket.to_str().unwrap())]).await;
+    report.assert_good("SSH agent", "does not answer");
 }
 
 #[tokio::test]
@@ -280,5 +293,109 @@ async fn it_leaves_everybody_s_tasks_alone() {
     for id in [&ids[2], &json!({"id": begun.facts()["id"]})] {
         let ended = next.tool("task_wait", id.clone()).await.ok();
         assert_eq!(ended.facts()["output"], "done", "{}", ended.text());
+    }
+}
+
+/// A client passes on what it likes, and what works in a terminal may not work there.
+#[tokio::test]
+async fn it_looks_as_a_client_starts_it() {
+    let (desk, sshd, place) = (Desk::set(), Sshd::start(), directory());
+    let agent = Agent::start(place.path());
+    agent.add(&sshd.directory.path().join("user"));
+    let command = |line: &str| {
+        let mut command = desk.command(line.split_whitespace());
+        command.env("SSH_AUTH_SOCK", &agent.socket);
+        command
+    };
+    let client = Client::over(command("")).await;
+    let server = json!({"alias": "web1", "host": "127.0.0.1", "port": sshd.port, "user": user(), "agent": true});
+    client.register(server).await;
+    client.exec("web1", "true").await.ok();
+    assert!(client.leave().await.success());
+    let look = async |name: &str| {
+        let output = command(&format!("doctor --as={name}")).output().await;
+        Report::read(&output.unwrap())
+    };
+    let says = |report: &Report, line: &str, variable: &str| {
+        let mut lines = report
+            .text
+            .lines()
+            .filter(|said| said.trim().starts_with(line));
+        lines.any(|said| said.contains(variable))
+    };
+
+    let report = look("codex").await;
+    assert!(report.is_well, "{}", report.text);
+    assert!(says(
+        &report,
+        "As Codex would start it",
+        "does not have it yet"
+    ));
+    report.assert_good("web1", "logged in");
+
+    // As somebody who knows nothing of it registers it by hand.
+    let env = json!({"XDG_RUNTIME_DIR": "/nowhere", "MCP_KEYRING": "false"});
+    for name in ["codex", "claude-desktop", "cursor", "gemini-cli"] {
+        let client = McpClient::named(name);
+        let entry = json!({"command": BINARY, "args": [], "env": env});
+        desk.write(client, client.only("ssh", &entry));
+        let report = look(name).await;
+        assert!(
+            says(&report, "As ", "starts it by `ssh` in"),
+            "{}",
+            report.text
+        );
+        assert!(
+            says(&report, "variables passed on", "HOME"),
+            "{}",
+            report.text
+        );
+        assert!(
+            says(&report, "set by its entry", "MCP_KEYRING"),
+            "{}",
+            report.text
+        );
+        assert!(
+            says(&report, "not passed on", "SSH_AUTH_SOCK"),
+            "{}",
+            report.text
+        );
+        report.assert_bad(
+            "web1",
+            "the client that started this program did not pass it on",
+            "",
+        );
+        assert_eq!(report.problems(), 1, "{}", report.text);
+    }
+    for name in [
+        "codex",
+        "cursor",
+        "gemini-cli",
+        "claude-code",
+        "vscode",
+        "zed",
+        "windsurf",
+    ] {
+        command(&format!("install --client {name}"))
+            .output()
+            .await
+            .unwrap();
+        let report = look(name).await;
+        assert!(report.is_well, "{}", report.text);
+        assert!(says(&report, "not passed on", "none"), "{}", report.text);
+        report.assert_good("SSH agent", agent.socket.to_str().unwrap());
+        report.assert_good("SSH agent", "keys: 1");
+        report.assert_good("web1", "logged in");
+    }
+
+    let output = command("doctor --as=nobody").output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && said.contains("it knows claude-desktop"),
+        "{said}"
+    );
+    for line in ["install --as=codex", "doctor --as=codex --print"] {
+        let output = command(line).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}");
     }
 }

@@ -173,7 +173,9 @@ async fn every_entry_starts_the_server() {
         let entry = &desk.servers(client)["orchestrator"];
         assert_eq!(
             entry["env"],
-            json!({"MCP_DATA_DIR": text(&own), "MCP_SYNC_TIMEOUT_S": "7.5"})
+            client.env_with_session(
+                &json!({"MCP_DATA_DIR": text(&own), "MCP_SYNC_TIMEOUT_S": "7.5"})
+            )
         );
         assert_eq!(desk.data_directory(entry).await, own);
         // It is kept where nothing is said of it.
@@ -194,7 +196,8 @@ async fn the_data_is_where_it_is_for_whoever_installs() {
         command.env("MCP_DATA_DIR", "~/ôwn");
         assert!(command.output().await.unwrap().status.success());
         let entry = &desk.servers(client)["orchestrator"];
-        assert_eq!(entry["env"], json!({"MCP_DATA_DIR": text(&own)}));
+        let env = client.env_with_session(&json!({"MCP_DATA_DIR": text(&own)}));
+        assert_eq!(entry["env"], env);
         uninstall(&desk, client).await;
 
         // A file of settings goes along, and what it says of it holds.
@@ -207,7 +210,8 @@ async fn the_data_is_where_it_is_for_whoever_installs() {
             json!([format!("--env-file={}", text(&named))])
         );
         let data = desk.home.join("nâmed");
-        assert_eq!(entry["env"], json!({"MCP_DATA_DIR": text(&data)}));
+        let env = client.env_with_session(&json!({"MCP_DATA_DIR": text(&data)}));
+        assert_eq!(entry["env"], env);
         assert_eq!(desk.data_directory(entry).await, data);
         assert!(desk.run(&line).await.ok().contains("has it already"));
         assert!(install(&desk, client).await.contains("has it already"));
@@ -219,7 +223,8 @@ async fn the_data_is_where_it_is_for_whoever_installs() {
         desk.write(client, client.only("orchestrator", &older));
         install(&desk, client).await;
         let entry = &desk.servers(client)["orchestrator"];
-        assert_eq!(entry["env"], json!({"MCP_DATA_DIR": text(&data)}));
+        let env = client.env_with_session(&json!({"MCP_DATA_DIR": text(&data)}));
+        assert_eq!(entry["env"], env);
         assert_eq!(entry["args"], older["args"]);
         std::fs::remove_file(&named).unwrap();
         let refusal = desk.run(&line).await.refusal();
@@ -347,7 +352,7 @@ async fn an_entry_of_another_hand_is_known_as_its_own() {
             said.contains("as `ssh`") && said.contains("/old data"),
             "{said}"
         );
-        let mut expected = by_hand.clone();
+        let mut expected = client.with_session(by_hand.clone());
         expected["command"] = BINARY.into();
         assert_eq!(desk.servers(client), json!({"ssh": expected}));
         // An argument would go before what is asked for now.
@@ -358,10 +363,49 @@ async fn an_entry_of_another_hand_is_known_as_its_own() {
         assert_eq!(servers["ssh"]["args"], json!([]));
         assert_eq!(
             servers["ssh"]["env"],
-            json!({"LOG_LEVEL": "debug", "MCP_DATA_DIR": "/new"})
+            client.env_with_session(&json!({"LOG_LEVEL": "debug", "MCP_DATA_DIR": "/new"}))
         );
         uninstall(&desk, client).await;
         assert!(desk.servers(client).get("ssh").is_none());
+    }
+}
+
+/// What the user has passed on, or set, stays, also in its form.
+#[tokio::test]
+async fn variables_that_are_passed_on_already_stay_as_they_are() {
+    let codex = McpClient::named("codex");
+    let desk = Desk::set();
+    let before = "[mcp_servers.ssh]\ncommand = \"/old/mcp-sftp-orchestrator\"\nargs = [\"--data-dir=/d\"]\n\
+        env_vars = [\n  \"OWN\", # mine\n  { name = \"XDG_RUNTIME_DIR\", source = \"local\" },\n]\n";
+    desk.write(codex, before);
+    install(&desk, codex).await;
+    let after = desk.read(codex);
+    assert_kept(
+        &before.replace("/old/mcp-sftp-orchestrator", BINARY),
+        &after,
+    );
+    let mut expected =
+        json!(["OWN", {"name": "XDG_RUNTIME_DIR", "source": "local"}, "SSH_AUTH_SOCK"]);
+    if !cfg!(target_os = "macos") {
+        let expected = expected.as_array_mut().unwrap();
+        expected.push("DBUS_SESSION_BUS_ADDRESS".into());
+    }
+    assert_eq!(desk.servers(codex)["ssh"]["env_vars"], expected);
+    assert!(install(&desk, codex).await.contains("has it already"));
+    uninstall(&desk, codex).await;
+    assert_eq!(codex.parse(&desk.read(codex)), json!({}));
+
+    for name in ["gemini-cli", "cursor"] {
+        let client = McpClient::named(name);
+        let by_hand =
+            json!({"command": BINARY, "args": ["--data-dir=/d"], "env": {"SSH_AUTH_SOCK": "/own"}});
+        desk.write(client, client.only("ssh", &by_hand));
+        install(&desk, client).await;
+        let mut expected = client.with_session(by_hand.clone());
+        expected["env"]["SSH_AUTH_SOCK"] = "/own".into();
+        assert_eq!(desk.servers(client)["ssh"], expected);
+        assert!(install(&desk, client).await.contains("has it already"));
+        uninstall(&desk, client).await;
     }
 }
 

@@ -332,6 +332,111 @@ async fn an_agent_that_is_not_there_is_said() {
     assert!(says(&details, &words), "{details}");
 }
 
+/// The binary as Codex starts it, in a login session with this runtime directory.
+fn stripped(runtime: &Path, home: &Path, data: &Path) -> tokio::process::Command {
+    let mut command = binary_of(home, data);
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("USER", user())
+        .env("LANG", "C.UTF-8")
+        .env("MCP_KEYRING", "false")
+        .env("XDG_RUNTIME_DIR", runtime);
+    command
+}
+
+#[tokio::test]
+async fn an_agent_is_found_where_the_client_does_not_pass_it_on() {
+    let (sshd, home, data) = (Sshd::start(), directory(), directory());
+    for (place, unset) in [
+        ("runtime/keyring/ssh", None),
+        ("runtime/gcr/ssh", Some("")),
+        ("runtime/ssh-agent.socket", Some("$SSH_AUTH_SOCK")),
+        ("runtime/openssh_agent", Some("${SSH_AUTH_SOCK}")),
+        (".1password/agent.sock", Some("${env:SSH_AUTH_SOCK}")),
+    ] {
+        let socket = home.path().join(place);
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        let agent = Agent::start_at(socket, &[]);
+        agent.add(&sshd.directory.path().join("user"));
+        let mut command = stripped(&home.path().join("runtime"), home.path(), data.path());
+        command.envs(unset.map(|value| ("SSH_AUTH_SOCK", value)));
+        let client = Client::over(command).await;
+        logs_in(&client, unkeyed(&sshd), place).await;
+        client.leave().await;
+        std::fs::remove_file(&agent.socket).unwrap();
+    }
+}
+
+/// Some systems start one for every session, and a dead one leaves its socket behind.
+#[tokio::test]
+async fn of_several_agents_that_are_found_the_one_with_keys_is_asked() {
+    let (sshd, home, data) = (Sshd::start(), directory(), directory());
+    let place = |name: &str| {
+        let socket = home.path().join(name);
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        socket
+    };
+    let _hung = std::os::unix::net::UnixListener::bind(place("keyring/ssh")).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(place("gcr/ssh")).unwrap());
+    let _empty = Agent::start_at(place("ssh-agent.socket"), &[]);
+    let used = Agent::start_at(place("openssh_agent"), &[]);
+    used.add(&sshd.directory.path().join("user"));
+    let client = Client::over(stripped(home.path(), home.path(), data.path())).await;
+    logs_in(&client, unkeyed(&sshd), "the last one").await;
+    client.leave().await;
+
+    // One that is named goes before them, even if it is not there.
+    let gone = home.path().join("gone");
+    let mut command = stripped(home.path(), home.path(), data.path());
+    command.env("SSH_AUTH_SOCK", &gone);
+    let client = Client::over(command).await;
+    let details = refusal(&client, unkeyed(&sshd)).await;
+    let words = format!("the SSH agent at `{}` does not answer", text(&gone));
+    assert!(says(&details, &words), "{details}");
+    assert!(says(&details, "SSH_AUTH_SOCK names it"), "{details}");
+}
+
+#[tokio::test]
+async fn an_agent_that_another_user_may_have_put_there_is_passed_over() {
+    let (sshd, home, data) = (Sshd::start(), directory(), directory());
+    let runtime = home.path().join("runtime");
+    std::fs::create_dir(&runtime).unwrap();
+    let agent = Agent::start_at(runtime.join("openssh_agent"), &[]);
+    agent.add(&sshd.directory.path().join("user"));
+    let client = Client::over(stripped(&runtime, home.path(), data.path())).await;
+    logs_in(&client, unkeyed(&sshd), "it is the user's own").await;
+    let mut server = unkeyed(&sshd);
+    server["agent"] = json!(true);
+    let refused = async |why: &str| {
+        let error = client.call("server_add", unkeyed(&sshd)).await;
+        let error = error.error("INVALID_ARGUMENT").to_string();
+        let details = refusal(&client, server.clone()).await;
+        for part in [
+            "SSH_AUTH_SOCK is not set: the client that started this program did not pass it on",
+            runtime.to_str().unwrap(),
+            "mcp-sftp-orchestrator install --client CLIENT",
+        ] {
+            assert!(error.contains(part), "{why}: {error}");
+            assert!(says(&details, part), "{why}: {details}");
+        }
+    };
+    let open = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&runtime, mode).unwrap();
+    };
+    open(0o777);
+    refused("the directory is everybody's").await;
+    open(0o700);
+    // Only the superuser may give a file away.
+    if std::os::unix::fs::chown(&agent.socket, Some(65534), None).is_ok() {
+        refused("the socket is another user's").await;
+        std::os::unix::fs::chown(&agent.socket, Some(0), None).unwrap();
+    }
+    logs_in(&client, unkeyed(&sshd), "it is the user's own again").await;
+}
+
 /// An sshd that trusts the authority beside it, and the files of that and of a key of each kind.
 fn trusting() -> (Sshd, PathBuf, [PathBuf; 2]) {
     let sshd = Sshd::prepared(|folder| {

@@ -21,7 +21,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Folder, Http, Pm2Daemon, RawProcess, Sshd, binary, closed_port, directory, eventually,
+    BINARY, Folder, Http, Pm2Daemon, RawProcess, Sshd, binary, closed_port, directory, eventually,
     eventually_so, login, program, read_json, text,
 };
 
@@ -817,7 +817,11 @@ impl Keyring {
     /// `None`, said, where it is not there.
     async fn start() -> Option<Self> {
         let programs = ["dbus-daemon", "dbus-send", "gnome-keyring-daemon"];
-        let missing = |name: &&&str| !Path::new("/usr/bin").join(name).exists();
+        let path = std::env::var_os("PATH").unwrap();
+        let missing = |name: &&&str| {
+            let mut places = std::env::split_paths(&path);
+            !places.any(|place| place.join(name).exists())
+        };
         if let Some(name) = programs.iter().find(missing) {
             eprintln!("not run: {name} is not there");
             return None;
@@ -955,6 +959,105 @@ async fn a_keyring_keeps_the_key() {
         .await;
     let lack = lacks_its_secret(&mut without, "web1").await;
     assert!(lack.contains("not in the keyring"), "{lack}");
+}
+
+#[tokio::test]
+async fn a_keyring_is_found_where_the_client_does_not_pass_the_bus_on() {
+    let Some(keyring) = Keyring::start().await else {
+        return;
+    };
+    let keep = Keep::set().await;
+    let runtime = text(keyring.place.path());
+    let stripped = [("MCP_KEYRING", "true"), ("XDG_RUNTIME_DIR", &runtime)];
+    let mut server = keep.serve(&stripped).await;
+    server
+        .tool("server_add", keep.login("web1", PASSWORD))
+        .await
+        .ok();
+    assert!(!keep.file("secret.key").exists());
+    // One that has the bus from its client reads what it has encrypted.
+    let settings = keyring.settings();
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let mut other = keep.serve(&settings).await;
+    logs_in(&mut other, "web1").await;
+    other
+        .tool("server_add", keep.login("web2", PASSWORD))
+        .await
+        .ok();
+    let mut again = keep
+        .serve(&[("DBUS_SESSION_BUS_ADDRESS", ""), stripped[0], stripped[1]])
+        .await;
+    logs_in(&mut again, "web2").await;
+    // Whoever wants no keyring has none.
+    let mut without = keep.serve(&[stripped[1]]).await;
+    lacks_its_secret(&mut without, "web1").await;
+}
+
+#[tokio::test]
+async fn a_keyring_that_could_not_be_reached_is_named_as_the_cause() {
+    let keep = Keep::set().await;
+    let mut server = keep.serve(&[]).await;
+    server
+        .tool("server_add", keep.login("web1", PASSWORD))
+        .await
+        .ok();
+    server.child.kill().await.unwrap();
+    std::fs::remove_file(keep.file("secret.key")).unwrap();
+    let mut server = keep.serve(&[("MCP_KEYRING", "true")]).await;
+    let lack = lacks_its_secret(&mut server, "web1").await;
+    for part in [
+        "not in the keyring",
+        "the keyring was not reached: DBUS_SESSION_BUS_ADDRESS is not set",
+        "the client that started this program did not pass it on",
+        "mcp-sftp-orchestrator install --client CLIENT",
+    ] {
+        assert!(lack.contains(part), "{part}: {lack}");
+    }
+    let mut server = keep.serve(&[]).await;
+    let lack = lacks_its_secret(&mut server, "web1").await;
+    assert!(!lack.contains("keyring"), "{lack}");
+}
+
+/// The library that asks the keyring has the bus from the environment alone.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_bus_is_set_where_it_is_found_and_wanted() {
+    let (runtime, keep) = (directory(), Keep::set().await);
+    let runtime = runtime.path().join("a b=ü");
+    std::fs::create_dir(&runtime).unwrap();
+    let _bus = std::os::unix::net::UnixListener::bind(runtime.join("bus")).unwrap();
+    let escaped = text(&runtime).replace("a b=ü", "a%20b%3D%C3%BC");
+    let found = format!("DBUS_SESSION_BUS_ADDRESS=unix:path={escaped}/bus");
+    let runtime = text(&runtime);
+    let in_it = ("XDG_RUNTIME_DIR", runtime.as_str());
+    let own = ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
+    for (settings, expected) in [
+        (&[in_it, ("MCP_KEYRING", "true")][..], Some(found.as_str())),
+        (&[in_it, ("MCP_KEYRING", "false")], None),
+        (
+            &[in_it, ("MCP_KEYRING", "true"), ("MCP_SECRET_KEY", "k")],
+            None,
+        ),
+        (
+            &[in_it, ("MCP_KEYRING", "true"), own],
+            Some("DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere"),
+        ),
+        (&[("MCP_KEYRING", "true")], None),
+    ] {
+        let server = keep.serve(settings).await;
+        let process = format!("/proc/{}", server.child.id().unwrap());
+        let environment = std::fs::read_to_string(format!("{process}/environ")).unwrap();
+        let mut variables = environment.split('\0');
+        let set = variables.find(|variable| variable.starts_with("DBUS_SESSION_BUS_ADDRESS="));
+        assert_eq!(set, expected, "{settings:?}");
+        let arguments = std::fs::read_to_string(format!("{process}/cmdline")).unwrap();
+        let data = format!("--data-dir={}", keep.data.path().display());
+        let arguments: Vec<_> = arguments.trim_end_matches('\0').split('\0').collect();
+        assert_eq!(arguments, [BINARY, &data]);
+    }
 }
 
 #[test]

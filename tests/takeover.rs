@@ -52,7 +52,7 @@ async fn its_place_and_its_data_are_taken_over_and_given_back() {
             said.contains("as `sftp`") && said.contains(data.to_str().unwrap()),
             "{said}"
         );
-        let mut expected = entry.clone();
+        let mut expected = client.with_session(entry.clone());
         expected["command"] = BINARY.into();
         expected["args"] = json!([]);
         assert_eq!(desk.servers(client), json!({"sftp": expected}));
@@ -150,7 +150,8 @@ async fn data_that_cannot_be_found_is_asked_for() {
         .await
         .ok();
     let env = &desk.servers(cursor)["orchestrator"]["env"];
-    assert_eq!(env, &json!({"MCP_DATA_DIR": "/mine"}));
+    let expected = json!({"MCP_DATA_DIR": "/mine"});
+    assert_eq!(env, &cursor.env_with_session(&expected));
     desk.run("uninstall --client cursor").await.ok();
     std::fs::remove_file(desk.file(cursor)).unwrap();
 
@@ -169,7 +170,8 @@ async fn data_that_cannot_be_found_is_asked_for() {
     desk.write(vscode, vscode.only("orchestrator", &entry));
     desk.run("install --client cursor --take-over").await.ok();
     let env = &desk.servers(cursor)["orchestrator"]["env"];
-    assert_eq!(env, &json!({"MCP_DATA_DIR": "/d"}));
+    let expected = json!({"MCP_DATA_DIR": "/d"});
+    assert_eq!(env, &cursor.env_with_session(&expected));
 }
 
 #[tokio::test]
@@ -195,7 +197,7 @@ async fn settings_are_found_where_the_original_keeps_them() {
         let entry = &desk.servers(client)["orchestrator"];
         let settings =
             json!({"MCP_SYNC_TIMEOUT_S": "9", "MCP_DATA_DIR": text(&data), "MAX_QUEUE_SIZE": "77"});
-        assert_eq!(entry["env"], settings);
+        assert_eq!(entry["env"], client.env_with_session(&settings));
         let process = desk.start(entry).await;
         assert_eq!(server_names(process).await, ["prod", "staging"]);
         std::fs::remove_file(desk.file(client)).unwrap();
@@ -242,7 +244,7 @@ async fn nobody_is_taken_by_surprise() {
     assert_eq!(servers["orchestrator"], by_npx(Path::new("/d")));
     // Where it has its data is said also where nothing else is.
     let env = json!({"MCP_DATA_DIR": "~/.config/mcp-orchestrator"});
-    assert_eq!(servers["rust"]["env"], env);
+    assert_eq!(servers["rust"]["env"], client.env_with_session(&env));
 }
 
 #[tokio::test]
@@ -306,7 +308,8 @@ async fn one_that_another_client_has_is_found_too() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    assert_eq!(desk.servers(cursor)["orchestrator"]["env"], entry["env"]);
+    let expected = cursor.env_with_session(&entry["env"]);
+    assert_eq!(desk.servers(cursor)["orchestrator"]["env"], expected);
     assert_eq!(desk.read(code), whole.to_string());
     // Where it is said which data it has, nothing is asked.
     desk.run("uninstall --client cursor").await.ok();
@@ -314,7 +317,8 @@ async fn one_that_another_client_has_is_found_too() {
         .await
         .ok();
     let env = &desk.servers(cursor)["orchestrator"]["env"];
-    assert_eq!(env, &json!({"MCP_DATA_DIR": "/own"}));
+    let expected = json!({"MCP_DATA_DIR": "/own"});
+    assert_eq!(env, &cursor.env_with_session(&expected));
 }
 
 /// Only the line with `command` is changed by hand; the arguments stay the original's.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use crate::fs::expand_home;
+use crate::login_session::LoginSession;
 pub use origin::Origin;
 use origin::Sources;
 pub(crate) use origin::read_env_file;
@@ -78,6 +79,7 @@ impl Config {
         sources.add_data_directory(&data_dir);
         Ok(Self {
             ssh_files: SshFiles::of_user(),
+            login_session: LoginSession::of_user(),
             ..Self::resolve(sources, data_dir, overrides)
         })
     }

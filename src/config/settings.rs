@@ -18,6 +18,7 @@ use super::kind::{
 use super::raw::Raw;
 use super::{Origin, SshFiles};
 use crate::host_key::Policy;
+use crate::login_session::LoginSession;
 use crate::secret::Secret;
 
 /// One environment variable.
@@ -74,6 +75,8 @@ macro_rules! settings {
             pub max_growth: u64,
             /// The user's own SSH files, where they are to be read.
             pub ssh_files: SshFiles,
+            /// Where the user's SSH agent and message bus are looked for.
+            pub login_session: LoginSession,
             /// Settings that were not understood, for stderr and `system_diagnostics`.
             pub warnings: Vec<String>,
             /// A file of settings in the working directory that does not count, and what to do about it.
@@ -94,6 +97,7 @@ macro_rules! settings {
                     answer_patience: ANSWER_PATIENCE,
                     max_growth: MAX_GROWTH,
                     ssh_files: SshFiles::default(),
+                    login_session: LoginSession::default(),
                     warnings: Vec::new(),
                     ignored: None,
                     origins: BTreeMap::new(),

@@ -1,12 +1,14 @@
 //! The MCP clients whose configuration is known: where it lies, and how it is written.
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::document::Format;
 use super::launch::Launch;
+use crate::login_session::VARIABLES;
 
 /// An MCP client.
 #[derive(Debug)]
@@ -21,9 +23,79 @@ pub struct Client {
     pub servers: &'static str,
     /// Whether an entry names its transport.
     names_transport: bool,
+    /// Which of its own variables it passes on to a server; all without a list.
+    passes_on: Option<&'static [&'static str]>,
+    /// How an entry has it pass on more of them.
+    asks: Asks,
     file: fn(&Places) -> PathBuf,
     /// The directory that is there where the client is.
     home: fn(&Places) -> PathBuf,
+}
+
+/// How an entry asks its client for further variables.
+#[derive(Clone, Copy, Debug)]
+enum Asks {
+    /// It need not, or cannot.
+    Never,
+    /// By their names in a list of this key.
+    ByName(&'static str),
+    /// By a reference in `env`, with this before the name and that behind it.
+    ByReference(&'static str, &'static str),
+}
+
+/// What a server gets of its client's environment on Windows: all clients that choose keep these.
+const ON_WINDOWS: &[&str] = &[
+    "APPDATA",
+    "COMSPEC",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "LOCALAPPDATA",
+    "PATH",
+    "PATHEXT",
+    "PROGRAMFILES",
+    "SYSTEMDRIVE",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "USERNAME",
+    "USERPROFILE",
+    "WINDIR",
+];
+
+/// What MCP's own libraries for TypeScript and Python pass on.
+const BY_SDK: &[&str] = choose(&["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"]);
+
+/// What Codex passes on.
+const BY_CODEX: &[&str] = choose(&[
+    "HOME",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "USER",
+    "__CF_USER_TEXT_ENCODING",
+    "LANG",
+    "LC_ALL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+]);
+
+/// What Gemini CLI passes on where it is strictest. Elsewhere it leaves out what sounds like a secret, as
+/// `SSH_AUTH_SOCK` does.
+const BY_GEMINI: &[&str] = choose(&[
+    "COLORTERM",
+    "HOME",
+    "LANG",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
+    "USER",
+]);
+
+const fn choose(on_unix: &'static [&'static str]) -> &'static [&'static str] {
+    if cfg!(windows) { ON_WINDOWS } else { on_unix }
 }
 
 /// Every client that is known.
@@ -34,6 +106,8 @@ pub const CLIENTS: &[Client] = &[
         format: Format::Json,
         servers: "mcpServers",
         names_transport: false,
+        passes_on: Some(BY_SDK),
+        asks: Asks::Never,
         file: claude_desktop,
         home: |places| directory_of(claude_desktop(places)),
     },
@@ -43,6 +117,8 @@ pub const CLIENTS: &[Client] = &[
         format: Format::Json,
         servers: "mcpServers",
         names_transport: true,
+        passes_on: None,
+        asks: Asks::Never,
         file: |places| {
             let moved = (places.variable)("CLAUDE_CONFIG_DIR");
             moved.unwrap_or(places.home.clone()).join(".claude.json")
@@ -58,6 +134,8 @@ pub const CLIENTS: &[Client] = &[
         format: Format::JsonWithComments,
         servers: "mcpServers",
         names_transport: false,
+        passes_on: Some(BY_SDK),
+        asks: Asks::ByReference("${env:", "}"),
         file: |places| places.home.join(".cursor/mcp.json"),
         home: |places| places.home.join(".cursor"),
     },
@@ -67,6 +145,8 @@ pub const CLIENTS: &[Client] = &[
         format: Format::JsonWithComments,
         servers: "servers",
         names_transport: true,
+        passes_on: None,
+        asks: Asks::Never,
         file: |places| places.config.join("Code/User/mcp.json"),
         home: |places| places.config.join("Code"),
     },
@@ -76,6 +156,8 @@ pub const CLIENTS: &[Client] = &[
         format: Format::JsonWithComments,
         servers: "mcpServers",
         names_transport: false,
+        passes_on: None,
+        asks: Asks::Never,
         file: |places| places.home.join(".codeium/windsurf/mcp_config.json"),
         home: |places| places.home.join(".codeium/windsurf"),
     },
@@ -85,6 +167,8 @@ pub const CLIENTS: &[Client] = &[
         format: Format::JsonWithComments,
         servers: "context_servers",
         names_transport: false,
+        passes_on: None,
+        asks: Asks::Never,
         file: |places| zed(places).join("settings.json"),
         home: zed,
     },
@@ -94,6 +178,8 @@ pub const CLIENTS: &[Client] = &[
         format: Format::JsonWithComments,
         servers: "mcpServers",
         names_transport: false,
+        passes_on: Some(BY_GEMINI),
+        asks: Asks::ByReference("$", ""),
         file: |places| gemini(places).join("settings.json"),
         home: gemini,
     },
@@ -103,6 +189,8 @@ pub const CLIENTS: &[Client] = &[
         format: Format::Toml,
         servers: "mcp_servers",
         names_transport: false,
+        passes_on: Some(BY_CODEX),
+        asks: Asks::ByName("env_vars"),
         file: |places| codex(places).join("config.toml"),
         home: codex,
     },
@@ -130,12 +218,103 @@ impl Client {
         (self.home)(places).is_dir() || self.file(places).exists()
     }
 
-    /// What a new entry of its file has, in the order in which it is usually written.
-    pub fn entry(&self, launch: &Launch) -> Map<String, Value> {
-        let transport = self
-            .names_transport
-            .then(|| ("type".into(), "stdio".into()));
-        transport.into_iter().chain(launch.fields()).collect()
+    /// What an entry of its file is to have, in the order in which it is usually written. What is in its
+    /// place, if anything, keeps the variables that it sets or asks for.
+    pub fn entry(&self, launch: &Launch, present: Option<&Value>) -> Map<String, Value> {
+        let mut fields = launch.fields();
+        match self.asks {
+            _ if VARIABLES.is_empty() => {}
+            Asks::Never => {}
+            Asks::ByName(key) => ask_by_name(&mut fields, key, present),
+            Asks::ByReference(before, behind) => {
+                let env = fields.entry("env").or_insert_with(|| Map::new().into());
+                for name in VARIABLES {
+                    let is_set = present.is_some_and(|entry| entry["env"].get(name).is_some());
+                    if !is_set && env.get(name).is_none() {
+                        env[name] = format!("{before}{name}{behind}").into();
+                    }
+                }
+            }
+        }
+        let is_new = present.is_none();
+        let transport = (self.names_transport && is_new).then(|| ("type".into(), "stdio".into()));
+        transport.into_iter().chain(fields).collect()
+    }
+
+    /// Whether it passes on some of its variables only.
+    pub fn chooses(&self) -> bool {
+        self.passes_on.is_some()
+    }
+
+    /// The environment of a server that it starts by this entry, where its own is `own`.
+    pub fn environment_of(
+        &self,
+        entry: &Value,
+        own: &BTreeMap<String, OsString>,
+    ) -> BTreeMap<String, OsString> {
+        let mut environment = own.clone();
+        if let Some(names) = self.passes_on {
+            let asked = match self.asks {
+                Asks::ByName(key) => entry[key].as_array(),
+                _ => None,
+            };
+            let asked: Vec<_> = asked.into_iter().flatten().filter_map(name_of).collect();
+            environment.retain(|name, _| {
+                let mut passed_on = names.iter().chain(&asked);
+                passed_on.any(|passed_on| is_same_variable(passed_on, name))
+            });
+        }
+        let expands = matches!(self.asks, Asks::ByReference(..)) || !self.chooses();
+        let launch = Launch::read(entry).unwrap_or_default();
+        for (name, value) in launch.env {
+            let meant = referred(&value).filter(|_| expands);
+            let meant = meant.and_then(|name| own.get(name).cloned());
+            environment.insert(name, meant.unwrap_or_else(|| value.into()));
+        }
+        environment
+    }
+}
+
+/// Adds the session's variables to those that an entry asks for already.
+fn ask_by_name(fields: &mut Map<String, Value>, key: &str, present: Option<&Value>) {
+    let mut asked = match present.and_then(|entry| entry.get(key)) {
+        None => Vec::new(),
+        Some(Value::Array(asked)) => asked.clone(),
+        // Whatever it is, it is not this program's to change.
+        Some(_) => return,
+    };
+    for name in VARIABLES {
+        if !asked.iter().any(|asked| name_of(asked) == Some(name)) {
+            asked.push((*name).into());
+        }
+    }
+    fields.insert(key.to_owned(), asked.into());
+}
+
+/// The name in an element of Codex's list: a text, or a table that has it and its source.
+fn name_of(asked: &Value) -> Option<&str> {
+    asked.as_str().or_else(|| asked.get("name")?.as_str())
+}
+
+/// The variable that a value stands for as a whole.
+fn referred(value: &str) -> Option<&str> {
+    let name = value.strip_prefix('$')?;
+    let braced = name
+        .strip_prefix('{')
+        .and_then(|name| name.strip_suffix('}'));
+    let name = braced.map_or(name, |name| name.strip_prefix("env:").unwrap_or(name));
+    let is_name = |name: &&str| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    Some(name).filter(is_name)
+}
+
+fn is_same_variable(one: &str, other: &str) -> bool {
+    if cfg!(windows) {
+        one.eq_ignore_ascii_case(other)
+    } else {
+        one == other
     }
 }
 

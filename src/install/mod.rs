@@ -13,6 +13,7 @@ mod plan;
 mod refusal;
 mod removal;
 mod request;
+mod start;
 
 use std::io::Write;
 
@@ -30,6 +31,7 @@ use plan::Plan;
 pub use refusal::Refusal;
 use removal::Removal;
 pub use request::{NAME, Request};
+pub use start::Start;
 
 /// Registers this program in a client's configuration, or lists the clients.
 pub fn install(request: &Request, out: &mut impl Write) -> Result<(), Refusal> {
@@ -131,7 +133,7 @@ fn snippet(
 ) -> Result<String, Refusal> {
     let launch = request.launch(IndexMap::new())?;
     let (format, key, fields) = match client {
-        Some(client) => (client.format, client.servers, client.entry(&launch)),
+        Some(client) => (client.format, client.servers, client.entry(&launch, None)),
         None => (Format::Json, "mcpServers", launch.fields()),
     };
     let empty = Document::parse(format, "").expect("nothing is an empty configuration");

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::client::Places;
+use super::client::{Client, Places};
 use super::file::Configuration;
 use super::launch::{DATA_DIR, ENV_FILE, FLAGS, Launch, data_directory};
 use super::list;
@@ -30,7 +30,7 @@ impl Plan {
     ) -> Result<Self, Refusal> {
         let client = configuration.client;
         if let Some((name, entry)) = configuration.meant(request)? {
-            return Self::renewed(request, name, entry);
+            return Self::renewed(request, client, name, entry);
         }
         let originals = original::registrations(configuration.document.value());
         let mut in_place: Vec<_> = originals
@@ -53,9 +53,10 @@ impl Plan {
             return Self::added(request, configuration, IndexMap::new());
         }
         let launch = request.launch(with_data_directory(request.settings_of(original)?))?;
+        let present = &configuration.document.value()[client.servers][original.name()];
         Ok(Self {
             name: original.name().to_owned(),
-            fields: launch.fields(),
+            fields: client.entry(&launch, Some(present)),
             launch,
         })
     }
@@ -78,13 +79,18 @@ impl Plan {
         let launch = request.launch(settings)?;
         Ok(Self {
             name,
-            fields: configuration.client.entry(&launch),
+            fields: configuration.client.entry(&launch, None),
             launch,
         })
     }
 
     /// For an entry that is there already: where this program lies now, and what was asked for.
-    fn renewed(request: &Request, name: &str, entry: &Value) -> Result<Self, Refusal> {
+    fn renewed(
+        request: &Request,
+        client: &Client,
+        name: &str,
+        entry: &Value,
+    ) -> Result<Self, Refusal> {
         let mut launch = request.own_launch(IndexMap::new())?;
         let mut old = Launch::read(entry).unwrap_or_default();
         if old.installs_first() {
@@ -104,7 +110,7 @@ impl Plan {
             let directory = request.with_env_file(&launch).usual_data_directory()?;
             launch.env.insert(DATA_DIR.to_owned(), directory);
         }
-        let fields = launch.fields();
+        let fields = client.entry(&launch, Some(entry));
         for (variable, value) in old.env {
             launch.env.entry(variable).or_insert(value);
         }

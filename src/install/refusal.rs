@@ -11,6 +11,9 @@ pub enum Refusal {
     /// No client has this name.
     #[error("`{0}` is not a client that is known; it knows {known}", known = names())]
     UnknownClient(String),
+    /// None was named.
+    #[error("name a client; it knows {known}", known = names())]
+    NoClient,
     /// The system does not say where the user's files are.
     #[error("the home directory is not known; set HOME")]
     NoHome,

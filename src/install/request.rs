@@ -1,5 +1,6 @@
 //! What is asked of `install` and `uninstall`.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -56,6 +57,29 @@ impl Request {
             format!(" {}", quoted(&format!("{ENV_FILE}={file}")))
         });
         directory.unwrap_or_default() + &timeout.unwrap_or_default() + &file.unwrap_or_default()
+    }
+
+    /// The same as arguments.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = OsString> {
+        let with = |option: &str, value: &OsStr| {
+            let mut argument = OsString::from(option);
+            argument.push(value);
+            argument
+        };
+        let Overrides {
+            data_dir,
+            sync_timeout,
+            env_file,
+        } = &self.overrides;
+        let data_dir = data_dir
+            .as_ref()
+            .map(|path| with("--data-dir=", path.as_os_str()));
+        let timeout = sync_timeout.map(|timeout| timeout.as_secs_f64().to_string());
+        let timeout = timeout.map(|seconds| with("--sync-timeout=", seconds.as_ref()));
+        let env_file = env_file
+            .as_ref()
+            .map(|path| with("--env-file=", path.as_os_str()));
+        data_dir.into_iter().chain(timeout).chain(env_file)
     }
 
     pub(super) fn checked_name(&self) -> Result<Option<&str>, Refusal> {

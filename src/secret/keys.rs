@@ -159,14 +159,18 @@ impl Keys {
             return Ok(key.clone());
         }
         let file = self.file_key().ok().flatten();
-        let key = [self.own_key(), file]
-            .into_iter()
-            .flatten()
-            .find(|key| key.name() == name)
-            .or_else(|| self.keyring(keyring::get).filter(|key| key.name() == name));
+        let is_it = |key: &Key| key.name() == name;
+        let mut key = [self.own_key(), file].into_iter().flatten().find(is_it);
+        let mut unreached = String::new();
+        if key.is_none() && self.0.has_keyring {
+            match keyring::get() {
+                Ok(kept) => key = kept.filter(is_it),
+                Err(reason) => unreached = format!("; the keyring was not reached: {reason}"),
+            }
+        }
         let key = key.ok_or_else(|| {
             format!(
-                "it was encrypted with a key that is not in {}; set the secret again, or bring that key back",
+                "it was encrypted with a key that is not in {}{unreached}; set the secret again, or bring that key back",
                 self.place()
             )
         })?;
@@ -229,66 +233,73 @@ mod keyring {
     use keyring_core::{CredentialStore, Entry, Error};
 
     use super::Key;
+    #[cfg(all(unix, not(target_os = "macos")))]
+    use crate::login_session::{BUS_VARIABLE, no_bus, variable};
 
     const SERVICE: &str = env!("CARGO_PKG_NAME");
     const USER: &str = "secrets";
 
-    pub(super) fn get() -> Option<Key> {
+    /// The key that it keeps. The error says why it was not reached.
+    pub(super) fn get() -> Result<Option<Key>, String> {
         read(&entry()?)
     }
 
     /// Whether there is one that answers.
     pub(super) fn answers() -> bool {
         let answer = entry().map(|entry| entry.get_password());
-        matches!(answer, Some(Ok(_) | Err(Error::NoEntry)))
+        matches!(answer, Ok(Ok(_) | Err(Error::NoEntry)))
     }
 
     /// The key, made where there is none; `None` without a keyring that keeps it.
     pub(super) fn get_or_make() -> Option<Key> {
-        let entry = entry()?;
-        if let Some(key) = read(&entry) {
+        let entry = entry().ok()?;
+        if let Ok(Some(key)) = read(&entry) {
             return Some(key);
         }
         entry.set_password(&Key::random().ok()?.text()).ok()?;
         // Read back: some keyrings forget.
-        read(&entry)
+        read(&entry).ok().flatten()
     }
 
-    fn read(entry: &Entry) -> Option<Key> {
+    fn read(entry: &Entry) -> Result<Option<Key>, String> {
         match entry.get_password() {
-            Ok(text) => Key::parse(text.as_bytes()),
-            Err(Error::NoEntry) => None,
+            Ok(text) => Ok(Key::parse(text.as_bytes())),
+            Err(Error::NoEntry) => Ok(None),
             Err(error) => {
                 tracing::debug!("the keyring gives nothing: {error}");
-                None
+                Err(error.to_string())
             }
         }
     }
 
-    fn entry() -> Option<Entry> {
-        let store = store()?;
-        store.build(SERVICE, USER, None).ok()
+    fn entry() -> Result<Entry, String> {
+        let entry = store()?.build(SERVICE, USER, None);
+        entry.map_err(|error| error.to_string())
     }
 
     #[cfg(target_os = "macos")]
-    fn store() -> Option<Arc<CredentialStore>> {
-        Some(apple_native_keyring_store::keychain::Store::new().ok()?)
+    fn store() -> Result<Arc<CredentialStore>, String> {
+        let store = apple_native_keyring_store::keychain::Store::new();
+        Ok(store.map_err(|error| error.to_string())?)
     }
 
     #[cfg(windows)]
-    fn store() -> Option<Arc<CredentialStore>> {
-        Some(windows_native_keyring_store::Store::new().ok()?)
+    fn store() -> Result<Arc<CredentialStore>, String> {
+        let store = windows_native_keyring_store::Store::new();
+        Ok(store.map_err(|error| error.to_string())?)
     }
 
-    /// Only where a session bus is: else the library would start one.
+    /// Only where a session bus is: else the library would start one. It takes the address from the
+    /// environment alone.
     #[cfg(all(unix, not(target_os = "macos")))]
-    fn store() -> Option<Arc<CredentialStore>> {
-        std::env::var_os("DBUS_SESSION_BUS_ADDRESS")?;
-        Some(dbus_secret_service_keyring_store::Store::new().ok()?)
+    fn store() -> Result<Arc<CredentialStore>, String> {
+        variable(BUS_VARIABLE).ok_or_else(no_bus)?;
+        let store = dbus_secret_service_keyring_store::Store::new();
+        Ok(store.map_err(|error| error.to_string())?)
     }
 
     #[cfg(not(any(unix, windows)))]
-    fn store() -> Option<Arc<CredentialStore>> {
-        None
+    fn store() -> Result<Arc<CredentialStore>, String> {
+        Err("this system has none that is known".to_owned())
     }
 }

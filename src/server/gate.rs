@@ -11,9 +11,9 @@ use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, Jso
 use crate::app::App;
 use crate::audit::Outcome;
 use crate::error::Error;
+use crate::fs::blocking;
 use crate::guard::Access;
 use crate::secret::{hide, hide_in};
-use crate::fs::blocking;
 
 /// A call at the gate.
 pub(super) struct Passage {

@@ -42,7 +42,7 @@ pub mod user_config;
 pub mod verify;
 pub mod written;
 
-pub use authenticate::{check_prompt, check_totp, has_agent};
+pub use authenticate::{check_prompt, check_totp, describe_agent, has_agent};
 pub use bound::{Bound, Reached};
 pub(crate) use capture::KEPT;
 pub use capture::{Captured, HEAD, Shown, TAIL};

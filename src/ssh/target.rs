@@ -11,6 +11,7 @@ use super::user_config::{self, SshHost};
 use super::written::{Place, key_path, masked_host};
 use crate::config::Config;
 use crate::error::Error;
+use crate::login_session::LoginSession;
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
 use crate::store::servers::{Server, bounded};
 
@@ -29,6 +30,7 @@ pub(super) struct Target {
     /// ones are there.
     pub(super) identities: Vec<PathBuf>,
     pub(super) agent: Agent,
+    pub(super) login_session: LoginSession,
     pub(super) methods: Methods,
     pub(super) algorithms: Changes,
     pub(super) family: Option<AddressFamily>,
@@ -56,7 +58,7 @@ pub(super) enum Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Agent {
     None,
-    /// All that the agent at this socket has; `SSH_AUTH_SOCK` says which without one.
+    /// All that the agent at this socket has; without one it is the login session's.
     All(Option<PathBuf>),
     /// Those that [`Target::identities`] name.
     Named(Option<PathBuf>),
@@ -130,6 +132,7 @@ impl Target {
             certificates: Vec::new(),
             identities: Vec::new(),
             agent,
+            login_session: config.login_session.clone(),
             methods: Methods::default(),
             algorithms: Changes::default(),
             family: None,

@@ -4,10 +4,10 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::fs::expand_home;
 use crate::error::Error;
-use crate::secret::MASK;
+use crate::fs::expand_home;
 use crate::fs::small_file;
+use crate::secret::MASK;
 
 /// Schemes of addresses that lead to an SSH server.
 const SCHEMES: [&str; 3] = ["ssh", "sftp", "scp"];

@@ -9,8 +9,8 @@ use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Nothing, Parameters};
 use crate::app::App;
 use crate::error::Error;
-use crate::guard::Access;
 use crate::fs::blocking;
+use crate::guard::Access;
 use crate::reply::Reply;
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -12,16 +12,17 @@ use super::{Nothing, Parameters};
 use crate::app::App;
 use crate::charset::Charset;
 use crate::error::Error;
-use crate::guard::Access;
 use crate::fs::blocking;
+use crate::guard::Access;
 use crate::host_key::Policy;
+use crate::login_session::LoginSession;
 use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::ssh::host_key;
-use crate::ssh::{check_prompt, check_totp, has_agent};
-use crate::store::Entry;
 use crate::ssh::verify::{self, Login};
 use crate::ssh::written::{KeyFile, Place, unquoted};
+use crate::ssh::{check_prompt, check_totp, has_agent};
+use crate::store::Entry;
 use crate::store::servers::{RESPONSES, Server, Shown};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -103,7 +104,7 @@ struct Removed {
 }
 
 impl Add {
-    fn validated(self) -> Result<(String, Server), Error> {
+    fn validated(self, session: &LoginSession) -> Result<(String, Server), Error> {
         named("alias", &self.alias)?;
         let is_told = self.ssh_config_host.is_some();
         if self.port == Some(0) {
@@ -123,10 +124,13 @@ impl Add {
             || self.password.is_some()
             || self.totp_secret.is_some()
             || self.login_responses.is_some();
-        if !has_way_in && !is_told && self.agent != Some(true) && !has_agent() {
+        if !has_way_in && !is_told && self.agent != Some(true) && !has_agent(session) {
             return Err(Error::invalid(
                 "keyPath",
-                "or `password` is needed, for there is no SSH agent: one way to log in; or sshConfigHost, if ~/.ssh/config tells how",
+                format!(
+                    "or `password` is needed, for {}; or sshConfigHost, if ~/.ssh/config tells how",
+                    session.no_agent()
+                ),
             ));
         }
         if let Some(jump) = &self.jump {
@@ -279,7 +283,7 @@ impl App {
     #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Servers))]
     async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
         let verify = add.verify != Some(false);
-        let (alias, mut server) = add.validated()?;
+        let (alias, mut server) = add.validated(&self.config().login_session)?;
         self.servers().check_alias(&alias)?;
         let note = read_key(&mut server).await?;
         self.guard().may_put(&alias, &server, "server_add").await?;

@@ -10,8 +10,8 @@ use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::fingerprinted;
 use crate::app::App;
 use crate::error::Error;
-use crate::guard::Access;
 use crate::fs::blocking;
+use crate::guard::Access;
 use crate::reply::Reply;
 use crate::ssh::host_key::{HostKeys, Presented, Recorded};
 

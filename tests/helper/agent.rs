@@ -18,7 +18,11 @@ impl Agent {
 
     /// The same with these variables.
     pub fn start_with(folder: &Path, variables: &[(&str, &str)]) -> Self {
-        let socket = folder.join("agent");
+        Self::start_at(folder.join("agent"), variables)
+    }
+
+    /// The same with its socket there.
+    pub fn start_at(socket: PathBuf, variables: &[(&str, &str)]) -> Self {
         let mut process = Command::new("ssh-agent")
             .arg("-D")
             .arg("-a")

@@ -32,6 +32,9 @@ pub fn apart(mut command: Command) -> Command {
     }
     command
         .env("MCP_KEYRING", "false")
+        // Where no agent and no bus of this user's are found.
+        .env("XDG_RUNTIME_DIR", "/nowhere")
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
         .env_remove("SSH_AUTH_SOCK");
     command
 }

@@ -106,7 +106,34 @@ impl McpClient {
         if self.names_transport {
             entry["type"] = "stdio".into();
         }
+        self.with_session(entry)
+    }
+
+    /// The entry with what has the client pass the login session's variables on.
+    pub fn with_session(&self, mut entry: Value) -> Value {
+        let names: &[&str] = if cfg!(target_os = "macos") {
+            &["SSH_AUTH_SOCK"]
+        } else {
+            &[
+                "SSH_AUTH_SOCK",
+                "DBUS_SESSION_BUS_ADDRESS",
+                "XDG_RUNTIME_DIR",
+            ]
+        };
+        for name in names {
+            match self.name {
+                "codex" => entry["env_vars"] = json!(names),
+                "cursor" => entry["env"][name] = format!("${{env:{name}}}").into(),
+                "gemini-cli" => entry["env"][name] = format!("${name}").into(),
+                _ => {}
+            }
+        }
         entry
+    }
+
+    /// The same of its variables alone.
+    pub fn env_with_session(&self, env: &Value) -> Value {
+        self.with_session(json!({"env": env}))["env"].clone()
     }
 
     /// The text of a file that has only this server.

@@ -84,6 +84,9 @@ fn merge(table: &mut dyn TableLike, fields: &Map<String, Value>) -> Result<(), S
                 let mut value = value.map_err(|error| error.to_string())?;
                 match present.and_then(Item::as_value_mut) {
                     Some(present) => {
+                        if extend(present, new) {
+                            continue;
+                        }
                         // The comment behind it.
                         *value.decor_mut() = present.decor().clone();
                         *present = value;
@@ -96,6 +99,44 @@ fn merge(table: &mut dyn TableLike, fields: &Map<String, Value>) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Adds what a list has more than this one, which keeps its form. Says whether it was such a list.
+fn extend(present: &mut toml_edit::Value, new: &Value) -> bool {
+    let (Some(present), Value::Array(new)) = (present.as_array_mut(), new) else {
+        return false;
+    };
+    let Some(more) = new.get(present.len()..) else {
+        return false;
+    };
+    let starts_alike = present.iter().zip(new).all(|(present, new)| {
+        let present = Value::deserialize(present.clone().into_deserializer());
+        present.is_ok_and(|present| present == *new)
+    });
+    let more = more
+        .iter()
+        .map(|more| more.serialize(ValueSerializer::new()));
+    let more: Result<Vec<_>, _> = more.collect();
+    let Some(more) = more.ok().filter(|_| starts_alike) else {
+        return false;
+    };
+    let line_break = present.iter().last().and_then(own_line);
+    for mut value in more {
+        match &line_break {
+            Some(line_break) => {
+                value.decor_mut().set_prefix(line_break);
+                present.push_formatted(value);
+            }
+            None => present.push(value),
+        }
+    }
+    true
+}
+
+/// The line break and the indentation before an element that has a line of its own.
+fn own_line(element: &toml_edit::Value) -> Option<String> {
+    let before = element.decor().prefix()?.as_str()?;
+    before.rfind('\n').map(|end| before[end..].to_owned())
 }
 
 /// Drops what is not among these fields.

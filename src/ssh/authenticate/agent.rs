@@ -10,8 +10,18 @@ use tokio::time::{Duration, timeout};
 
 use super::key::{beside, read, signature_hashes};
 use super::{Login, Step, Stop};
+#[cfg(unix)]
+use crate::fs::blocking;
+use crate::login_session::{AGENT_VARIABLE, LoginSession, variable};
 use crate::ssh::notices::{NOTICED, Notices};
 use crate::ssh::target::Agent;
+
+/// Time allowed to an agent that nobody has named: a hung one must not keep the others from being asked.
+#[cfg(unix)]
+const FOUND_AGENT_LIMIT: Duration = Duration::from_secs(2);
+
+/// Time allowed to an agent that is only to be described.
+const DESCRIPTION_LIMIT: Duration = Duration::from_secs(5);
 
 type AnyAgent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
 
@@ -23,8 +33,9 @@ pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, Stop> {
         Agent::Named(socket) => (socket, true),
     };
     let is_wanted = login.target.server.agent == Some(true);
-    let mut agent = match connect(socket.as_deref()).await {
-        Ok(agent) => agent,
+    let agent = connect(socket.as_deref(), &login.target.login_session).await;
+    let mut agent = match agent {
+        Ok((agent, _)) => agent,
         Err(reason) => {
             if is_wanted || login.tried.is_empty() {
                 login.unusable.push(reason);
@@ -180,34 +191,83 @@ async fn public_keys(paths: &[PathBuf]) -> Vec<PublicKey> {
     keys
 }
 
-/// Whether an agent is said to be there.
-pub fn has_agent() -> bool {
-    cfg!(windows) || std::env::var_os("SSH_AUTH_SOCK").is_some_and(|socket| !socket.is_empty())
+/// Whether an agent is said to be there, or may be.
+pub fn has_agent(session: &LoginSession) -> bool {
+    cfg!(windows) || variable(AGENT_VARIABLE).is_some() || !session.agent_sockets().is_empty()
+}
+
+/// Says which agent a login would use, and how many keys it has; the error says why there is none.
+pub async fn describe_agent(session: &LoginSession) -> Result<String, String> {
+    let asked = timeout(DESCRIPTION_LIMIT, async {
+        let (mut agent, place) = connect(None, session).await?;
+        match agent.request_identities().await {
+            Ok(identities) => Ok(format!("{place}, keys: {}", identities.len())),
+            Err(error) => Err(format!("{place} lists no keys ({error})")),
+        }
+    });
+    asked
+        .await
+        .unwrap_or_else(|_| Err("the SSH agent does not answer".to_owned()))
+}
+
+/// Connects to the agent at this socket, or to the login session's. Says where it is.
+///
+/// A variable goes before what is found. Of several that are found, the first with keys is taken: some
+/// systems start one that nobody uses.
+#[cfg(unix)]
+async fn connect(
+    socket: Option<&Path>,
+    session: &LoginSession,
+) -> Result<(AnyAgent, String), String> {
+    if let Some(socket) = socket {
+        return connect_to(socket).await;
+    }
+    if let Some(socket) = variable(AGENT_VARIABLE) {
+        let agent = connect_to(Path::new(&socket)).await;
+        return agent.map_err(|reason| {
+            format!("{reason}; {AGENT_VARIABLE} names it, so no other is looked for")
+        });
+    }
+    let (mut without_keys, mut problems) = (None, String::new());
+    let sockets = session.clone();
+    let sockets = blocking(move || Ok(sockets.agent_sockets())).await;
+    for socket in sockets.unwrap_or_default() {
+        match timeout(FOUND_AGENT_LIMIT, probe(&socket)).await {
+            Ok(Ok((agent, place, true))) => return Ok((agent, place)),
+            Ok(Ok((agent, place, false))) => without_keys = without_keys.or(Some((agent, place))),
+            Ok(Err(problem)) => problems = format!("; {problem}"),
+            Err(_) => problems = format!("; the one at `{}` does not answer", socket.display()),
+        }
+    }
+    without_keys.ok_or_else(|| session.no_agent() + &problems)
+}
+
+/// Connects to an agent, and says whether it has keys.
+#[cfg(unix)]
+async fn probe(socket: &Path) -> Result<(AnyAgent, String, bool), String> {
+    let (mut agent, place) = connect_to(socket).await?;
+    let identities = agent.request_identities().await;
+    let has_keys = identities.is_ok_and(|identities| !identities.is_empty());
+    Ok((agent, place, has_keys))
 }
 
 #[cfg(unix)]
-async fn connect(socket: Option<&Path>) -> Result<AnyAgent, String> {
-    let socket = match socket {
-        Some(socket) => socket.to_owned(),
-        None => std::env::var_os("SSH_AUTH_SOCK")
-            .filter(|socket| !socket.is_empty())
-            .map(PathBuf::from)
-            .ok_or("there is no SSH agent (SSH_AUTH_SOCK is not set)")?,
-    };
-    let agent = AgentClient::connect_uds(&socket).await.map_err(|error| {
-        format!(
-            "the SSH agent at `{}` does not answer ({error})",
-            socket.display()
-        )
-    })?;
-    Ok(agent.dynamic())
+async fn connect_to(socket: &Path) -> Result<(AnyAgent, String), String> {
+    let place = format!("the SSH agent at `{}`", socket.display());
+    match AgentClient::connect_uds(socket).await {
+        Ok(agent) => Ok((agent.dynamic(), place)),
+        Err(error) => Err(format!("{place} does not answer ({error})")),
+    }
 }
 
 #[cfg(windows)]
-async fn connect(socket: Option<&Path>) -> Result<AnyAgent, String> {
+async fn connect(socket: Option<&Path>, _: &LoginSession) -> Result<(AnyAgent, String), String> {
     let pipe = socket.unwrap_or(Path::new(r"\\.\pipe\openssh-ssh-agent"));
     let agent = AgentClient::connect_named_pipe(pipe)
         .await
         .map_err(|error| format!("the SSH agent does not answer ({error})"))?;
-    Ok(agent.dynamic())
+    Ok((
+        agent.dynamic(),
+        format!("the SSH agent at `{}`", pipe.display()),
+    ))
 }

@@ -14,7 +14,7 @@ use russh::client::{AuthResult, Handle};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::agent::has_agent;
+pub use self::agent::{describe_agent, has_agent};
 pub use self::code::check_totp;
 pub use self::dialogue::check_prompt;
 use self::dialogue::{Answers, Response};
@@ -24,11 +24,11 @@ use super::failure::{ConnectError, silent, unreachable};
 use super::notices::{Notices, PERSON_TIME, plain};
 use super::overheard::Overheard;
 use super::target::{Agent, Target};
-use crate::error::{EXPIRED, Error};
 use super::user_config;
 use crate::config::{Config, SshFiles};
-use crate::secret::{Secret, Vault};
+use crate::error::{EXPIRED, Error};
 use crate::fs::blocking;
+use crate::secret::{Secret, Vault};
 use crate::sync::lock;
 
 /// A line's end takes a moment to be known, on a busy machine a longer one.

@@ -1,0 +1,98 @@
+//! How a client starts this program: its arguments, and what it leaves of the environment.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::client::{Client, Places};
+use super::file::Configuration;
+use super::launch::Launch;
+use super::refusal::Refusal;
+use super::request::Request;
+use crate::login_session::VARIABLES;
+
+/// What a client starts this program with.
+#[derive(Debug)]
+pub struct Start {
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// All of its environment.
+    pub environment: BTreeMap<String, OsString>,
+    client: &'static Client,
+    /// The entry that says so, and its file.
+    registered: Option<(String, PathBuf)>,
+    /// Variables of the login session that are set here, and not there.
+    missing: Vec<&'static str>,
+    set: Vec<String>,
+}
+
+impl Start {
+    /// By the entry that the client has, or else by the one that `install` would give it.
+    pub fn of(request: &Request) -> Result<Self, Refusal> {
+        let places = Places::of_user().ok_or(Refusal::NoHome)?;
+        let client = request.client()?.ok_or(Refusal::NoClient)?;
+        let configuration = Configuration::read(client, &places)?;
+        let meant = configuration.meant(request)?;
+        let entry = match meant {
+            Some((_, entry)) => entry.clone(),
+            None => Value::Object(client.entry(&request.launch(IndexMap::new())?, None)),
+        };
+        let own = env::vars_os();
+        let own = own.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let own = own.collect();
+        let environment = client.environment_of(&entry, &own);
+        let is_missing =
+            |name: &&&str| own.contains_key(**name) && !environment.contains_key(**name);
+        let launch = Launch::read(&entry).unwrap_or_default();
+        // Those of a line that installs it first are for a shell.
+        let is_own = !launch.installs_first();
+        let own = launch.args.iter().filter(|_| is_own).map(OsString::from);
+        Ok(Self {
+            missing: VARIABLES.iter().filter(is_missing).copied().collect(),
+            set: launch.env.keys().cloned().collect(),
+            arguments: own.chain(request.arguments()).collect(),
+            environment,
+            client,
+            registered: meant.map(|(name, _)| (name.clone(), configuration.path.clone())),
+        })
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = self.client.title;
+        match &self.registered {
+            Some((name, file)) => {
+                writeln!(f, "As {title} starts it by `{name}` in {}", file.display())?;
+            }
+            None => writeln!(f, "As {title} would start it, which does not have it yet")?,
+        }
+        let is_passed = |name: &&str| !self.set.iter().any(|set| set == name);
+        let passed = self
+            .environment
+            .keys()
+            .map(String::as_str)
+            .filter(is_passed);
+        let passed = match passed.collect::<Vec<_>>() {
+            all if !self.client.chooses() => format!("all {} of this terminal", all.len()),
+            some => some.join(", "),
+        };
+        writeln!(f, "  variables passed on  {passed}")?;
+        writeln!(f, "  set by its entry     {}", list(&self.set))?;
+        writeln!(f, "  not passed on        {}\n", list(&self.missing))
+    }
+}
+
+fn list(names: &[impl AsRef<str>]) -> String {
+    let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
