@@ -20,7 +20,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Request;
 use crate::error::Error;
-use crate::ssh::{NoTunnel, Pool, Silence, curl, os_reason};
+use crate::ssh::script::curl;
+use crate::ssh::{NoTunnel, Pool, Silence, os_reason};
 
 /// How long before the deadline a server's curl has to be done.
 const CURL_AHEAD: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use super::bounded::{LONGEST_NAME, bounded, shortened};
 use super::hash;
 use super::responses::Responses;
 use crate::secret::{MASK, hide_in_of, shown_address};
-use crate::ssh::written::{is_private_key, masked_host};
+use crate::ssh::target::written::{is_private_key, masked_host};
 use crate::time::{Timestamp, millis};
 
 /// Arguments that name something, in which a common word is no secret.

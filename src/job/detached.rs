@@ -14,7 +14,7 @@ use crate::error::{Error, Stopped};
 use crate::shell::leaves_behind;
 use crate::ssh::Ended;
 use crate::ssh::Failure;
-use crate::ssh::detached::{Detached, Look, State};
+use crate::ssh::command::detached::{Detached, Look, State};
 
 /// Between two looks, at first; later a tenth of the job's age.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);

@@ -21,8 +21,8 @@ use crate::secret::LONGEST;
 use crate::sftp::transfer::{Request, Summary, Transfer};
 use crate::sftp::{Notes, Progress};
 use crate::shell::leaves_behind;
-use crate::ssh::conversation::{Answer, Conversation};
-use crate::ssh::exec::Command;
+use crate::ssh::command::Command;
+use crate::ssh::command::conversation::{Answer, Conversation};
 use crate::ssh::{Bound, Ended, Pool, patience};
 
 /// How often the record says how far a transfer has come.

@@ -12,7 +12,7 @@ use super::status::Status;
 use crate::error::Stopped;
 use crate::secret::hide_of;
 use crate::shell::is_streaming;
-use crate::ssh::sequence::{Line, Outcome, Sequence};
+use crate::ssh::command::sequence::{Line, Outcome, Sequence};
 use crate::ssh::{Bound, Ended};
 use crate::text::tell_loss;
 use crate::time::millis;

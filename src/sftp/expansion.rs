@@ -8,7 +8,7 @@ use super::spelling::{self, other_home};
 use super::transfer::{Direction, Entry, Request, Transfer};
 use super::tree::is_lost;
 use crate::error::Error;
-use crate::ssh::home;
+use crate::ssh::script::home;
 
 impl Request {
     /// Refuses paths that mean something else than they say.

@@ -21,7 +21,8 @@ use super::session::{Handle, Session};
 use super::side::blocking;
 use super::transfer::Options;
 use crate::hex::digits;
-use crate::ssh::{Pool, checksum};
+use crate::ssh::Pool;
+use crate::ssh::script::checksum;
 
 /// A file up to this length is read back rather than have the server compute its checksum.
 const READ_BACK: u64 = 1024 * 1024;

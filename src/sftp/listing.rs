@@ -8,7 +8,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use super::facts::Facts;
 use super::path::RemotePath;
 use crate::ssh::Pool;
-use crate::ssh::access::{self, Listed};
+use crate::ssh::script::access::{self, Listed};
 
 /// Files whose access lists are copied at once: each takes a channel.
 const COPIES: usize = 2;

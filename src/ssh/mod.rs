@@ -1,61 +1,44 @@
 //! SSH: connections, host keys, the pool, and commands.
+//!
+//! Each room knows only those above it:
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | `failure` | errors of connections, in words that users know |
+//! | [`output`] | what commands print: head and tail in memory, all of it in a file, within bounds |
+//! | [`host_key`] | the keys that servers prove themselves by, and those on record |
+//! | [`target`] | where a server is and how it is reached: its entry and the user's SSH configuration |
+//! | `connection` | one connection: its stream, its algorithms, what it says while it comes about |
+//! | `auth` | logging in |
+//! | `dial` | making a connection: the way there, the host key, the login |
+//! | `pool` | the connections of every alias, and channels on them |
+//! | [`script`] | small scripts of this program's own, run on a server |
+//! | [`command`] | what callers run: commands, sequences, commands at a terminal, detached ones |
 
-pub mod access;
-mod addresses;
-mod authenticate;
-mod bound;
-mod capture;
-
-pub mod checksum;
-mod client;
-mod connect;
+mod auth;
+pub mod command;
 mod connection;
-pub mod conversation;
-pub mod curl;
-pub mod detached;
-mod ended;
-mod endpoint;
-pub mod exec;
+mod dial;
 mod failure;
-pub mod home;
 pub mod host_key;
-mod jump;
-mod marker;
-mod notices;
-mod offer;
 pub mod output;
-mod overheard;
 mod pool;
-mod route;
-mod script;
-pub mod secrecy;
-mod sent;
-pub mod sequence;
-mod session;
-mod shell;
-mod step;
-mod stop;
-mod stream;
-mod tap;
-mod target;
-pub mod user_config;
-pub mod verify;
-pub mod written;
+pub mod script;
+pub mod target;
 
-pub use authenticate::{check_prompt, check_totp, describe_agent, has_agent};
-pub use bound::{Bound, Reached};
-pub(crate) use capture::KEPT;
-pub use capture::{Captured, HEAD, Shown, TAIL};
+pub use auth::{check_prompt, check_totp, describe_agent, has_agent};
+pub use command::ended::Ended;
 pub use connection::Connection;
 pub(crate) use connection::Silence;
-pub use ended::Ended;
-pub use endpoint::Endpoint;
+pub(crate) use connection::stream::Stream;
+pub use dial::NoTunnel;
 pub(crate) use failure::os_reason;
 pub use output::Output;
+pub use output::bound::{Bound, Reached};
+pub(crate) use output::capture::KEPT;
+pub use output::capture::{Captured, HEAD, Shown, TAIL};
 pub use pool::{
-    Check, ConnectionStats, Lease, NoTunnel, OpenChannel, Pool, PoolStats, ServerStats, Tunnel,
-    Use, patience,
+    Check, ConnectionStats, Lease, OpenChannel, Pool, PoolStats, ServerStats, Tunnel, Use, patience,
 };
 pub use script::Failure;
-pub use shell::Shell;
-pub(crate) use stream::Stream;
+pub use target::endpoint::Endpoint;

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Access;
 use crate::reply::Reply;
-use crate::ssh::user_config;
+use crate::ssh::target::user_config;
 use crate::store::servers::Server;
 
 #[derive(Debug, Deserialize, JsonSchema)]

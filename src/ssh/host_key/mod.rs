@@ -8,11 +8,11 @@ mod shown;
 
 use russh::keys::{HashAlg, PublicKey};
 
-pub(super) use crate::host_key::{Policy, Problem};
+pub(in crate::ssh) use crate::host_key::{Policy, Problem};
 pub use identity::{Identity, KeyKind};
 pub use known_hosts::KnownHosts;
-pub(super) use name::HostName;
-pub(super) use rule::{Rule, bare};
+pub(in crate::ssh) use name::HostName;
+pub(in crate::ssh) use rule::{Rule, bare};
 pub use shown::{HostKeys, Presented, Recorded};
 
 /// The fingerprint as `ssh-keygen -l` prints it: `SHA256:…`.

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::lease::{Lease, Use};
+use super::login_shell::LoginShell;
 use super::state::{Limit, Slot, State, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
 use crate::error::Error;
-use crate::ssh::connect::Dialer;
 use crate::ssh::connection::Connection;
-use crate::ssh::failure::ConnectError;
-use crate::ssh::notices::Notices;
-use crate::ssh::shell::Shell;
+use crate::ssh::connection::failure::ConnectError;
+use crate::ssh::connection::notices::Notices;
+use crate::ssh::dial::Dialer;
 use crate::store::servers::Server;
 use crate::sync::lock;
 use crate::time::Timestamp;
@@ -67,7 +67,7 @@ impl Host {
     }
 
     /// What is known of the login shell of the server as it is configured now.
-    pub(super) fn shell(&self) -> Shell {
+    pub(super) fn shell(&self) -> LoginShell {
         lock(&self.state).shell.clone()
     }
 

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 use super::{Check, LEAST_PATIENCE, Pool, Use};
 use crate::error::Error;
 use crate::ssh::connection::Connection;
-use crate::ssh::endpoint::{Endpoint, Hop, LONGEST_WAY, Place};
 use crate::ssh::host_key::{Identity, KeyKind};
+use crate::ssh::target::endpoint::{Endpoint, Hop, LONGEST_WAY, Place};
 use crate::ssh::target::{Route, Target};
 use crate::store::servers::Server;
 

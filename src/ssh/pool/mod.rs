@@ -3,15 +3,16 @@
 mod host;
 mod identity;
 mod lease;
+mod login_shell;
 mod state;
 mod stats;
 mod tunnel;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use russh::client::Msg;
 use russh::{Channel, ChannelOpenFailure};
 use tokio::time::error::Elapsed;
@@ -19,19 +20,21 @@ use tokio::time::timeout;
 
 use host::Host;
 pub use lease::{Lease, OpenChannel, Use};
+pub use login_shell::LoginShell;
+pub(in crate::ssh) use login_shell::{ProbeAnswer, ShellKind};
 pub use stats::{ConnectionStats, PoolStats, ServerStats};
 pub use tunnel::Tunnel;
 
-use super::connect::Dialer;
-use super::connection::Silence;
-use super::failure::failed;
-use super::host_key::{HostKeys, Identity, KnownHosts};
-use super::jump::{implied, implied_server};
-use super::shell::Shell;
 use crate::charset::Charset;
 use crate::config::Config;
 use crate::error::Error;
 use crate::secret::{Vault, hide};
+use crate::ssh::connection::Silence;
+use crate::ssh::connection::stream::Duplex;
+use crate::ssh::dial::{Dialer, NoTunnel, Tunnels};
+use crate::ssh::failure::failed;
+use crate::ssh::host_key::{HostKeys, Identity, KnownHosts};
+use crate::ssh::target::jump::{implied, implied_server};
 use crate::store::servers::{Server, Servers, bounded};
 use crate::sync::lock;
 
@@ -76,7 +79,7 @@ pub type Check = Arc<dyn Fn(&Identity) -> Result<(), Error> + Send + Sync>;
 pub struct Pool(Arc<Shared>, Option<Check>);
 
 /// What all clones of a pool share.
-pub(super) struct Shared {
+pub(in crate::ssh) struct Shared {
     config: Arc<Config>,
     servers: Arc<Servers>,
     dialer: Dialer,
@@ -91,12 +94,12 @@ impl Pool {
         known_hosts: KnownHosts,
         vault: Vault,
     ) -> Self {
-        let shared = Arc::new_cyclic(|pool| Shared {
+        let shared = Arc::new_cyclic(|pool: &Weak<Shared>| Shared {
             dialer: Dialer {
                 config: Arc::clone(&config),
                 known_hosts,
                 vault,
-                pool: pool.clone(),
+                tunnels: pool.clone(),
             },
             config,
             servers,
@@ -161,7 +164,7 @@ impl Pool {
     }
 
     /// Opens the way to a further server through `alias`, as [`Pool::tunnel`] does to a host.
-    pub(super) async fn jump(
+    async fn jump(
         &self,
         alias: &str,
         place: (&str, u16),
@@ -309,7 +312,7 @@ impl Pool {
     }
 
     /// What is known of the login shell of `alias`.
-    pub fn shell(&self, alias: &str) -> Shell {
+    pub fn shell(&self, alias: &str) -> LoginShell {
         self.host(alias).shell()
     }
 
@@ -337,11 +340,8 @@ impl Pool {
     }
 
     /// The same for one that others are reached through.
-    pub(super) fn reached(&self, alias: &str) -> Result<Server, Error> {
-        match implied_server(alias) {
-            Some(server) => Ok(server),
-            None => self.server(alias),
-        }
+    pub(in crate::ssh) fn reached(&self, alias: &str) -> Result<Server, Error> {
+        self.0.server(alias)
     }
 
     /// Where the way to a server leads, in words, and what the user's own configuration says of it
@@ -429,6 +429,27 @@ impl Pool {
     }
 }
 
+impl Tunnels for Shared {
+    fn server(&self, alias: &str) -> Result<Server, Error> {
+        match implied_server(alias) {
+            Some(server) => Ok(server),
+            None => self.servers.get(alias),
+        }
+    }
+
+    fn open(
+        self: Arc<Self>,
+        alias: String,
+        (host, port): (String, u16),
+        limit: Duration,
+    ) -> BoxFuture<'static, Result<Result<Box<dyn Duplex>, NoTunnel>, Error>> {
+        Box::pin(async move {
+            let opened = Pool::from(self).jump(&alias, (&host, port), limit).await?;
+            Ok(opened.map(|channel| Box::new(channel.into_tunnel()) as Box<dyn Duplex>))
+        })
+    }
+}
+
 impl From<Arc<Shared>> for Pool {
     fn from(shared: Arc<Shared>) -> Self {
         Self(shared, None)
@@ -448,17 +469,6 @@ enum Opened {
     Open(OpenChannel),
     Refused(Lease, ChannelOpenFailure),
     /// Nothing in the time that a tunnel has: the host beyond may be what is silent.
-    Silent,
-}
-
-/// Why there is no channel to a host in a server's network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoTunnel {
-    /// The server does not forward, or not there.
-    Forbidden,
-    /// The server cannot connect to it.
-    Unreachable,
-    /// The server did not come to an end with it in time.
     Silent,
 }
 

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::lease::{Lease, Use};
+use super::login_shell::LoginShell;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
-use crate::ssh::notices::Notices;
-use crate::ssh::shell::Shell;
+use crate::ssh::connection::notices::Notices;
 use crate::store::servers::Server;
 use crate::time::Timestamp;
 
@@ -25,7 +25,7 @@ pub(super) struct State {
     /// The configuration that connections are made with; `None` once the alias is removed.
     pub(super) server: Option<Arc<Server>>,
     /// What that server's login shell is like.
-    pub(super) shell: Shell,
+    pub(super) shell: LoginShell,
     pub(super) slots: Vec<Slot>,
     /// Dials under way, whatever the configuration.
     pub(super) dialing: usize,
@@ -139,7 +139,7 @@ impl State {
 
     pub(super) fn set_server(&mut self, server: Option<Arc<Server>>) {
         if self.server.is_some() {
-            self.shell = Shell::default();
+            self.shell = LoginShell::default();
         }
         self.server = server;
         self.no_dial_until = None;

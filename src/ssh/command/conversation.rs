@@ -1,0 +1,442 @@
+//! A command at a terminal: what it prints, made plain, and the answers to its prompts.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use regex::{Regex, RegexBuilder};
+use tokio::time::Instant;
+
+use crate::charset::Charset;
+use crate::secret::remember;
+use crate::ssh::command::secrecy::{Redactor, asks_for_secret};
+use crate::terminal::Screen;
+
+/// A prompt has been printed whole after so long.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Lines that a prompt may have.
+const PROMPT_LINES: usize = 3;
+
+/// Bytes that are kept to look for a prompt in; twice as many before they are cut.
+const KEPT: usize = 4096;
+
+/// Bytes in which the prompt of a pager is looked for.
+const LONGEST_END: usize = 512;
+
+/// Bytes of a prompt that an error quotes.
+const QUOTED: usize = 1000;
+
+/// Prompts that somebody who wants the command done says yes to.
+static USUAL: LazyLock<Regex> = LazyLock::new(|| {
+    known(
+        r"(?i)\[y(es)?/n(o)?\]|\(y(es)?/n(o)?(/[^)]*)?\)|\by/n\b|do you want to (continue|proceed)|continue\?|proceed\?|are you sure|overwrite\b.*\?|replace .*\?|save (changes|modified|it)|is this ok",
+    )
+});
+/// Prompts that want the whole word.
+static WANTS_WORD: LazyLock<Regex> = LazyLock::new(|| known(r"(?i)yes/no|type 'yes'|type yes"));
+/// Prompts that want something of the caller's own.
+static WANTS_TEXT: LazyLock<Regex> =
+    LazyLock::new(|| known(r"(?i)\b(type|enter|retype|re-enter) (in )?(the|your|a|an)\b"));
+/// The end of a prompt whose words stand on the line before.
+static BARE: LazyLock<Regex> =
+    LazyLock::new(|| known(r"(?i)^[^\p{L}\p{N}]*(y(es)?/n(o)?)?[^\p{L}\p{N}]*$"));
+
+/// The prompts of pagers, as they are drawn.
+static PAGER: LazyLock<Regex> = LazyLock::new(|| {
+    known(
+        r"(?:[\r\n]|^):\x1b\[K$|\x1b\[7m[^\x1b\r\n]+\x1b\[(?:27|0)?m\x1b\[K$|\x1b\[K\x1b\[7m[^\x1b\r\n]+\x1b\[(?:27|0)?m$|--More--[^\r\n]*$|(?i)\bq(?: key)? to quit\b[^\r\n]*$",
+    )
+});
+
+/// What is said to a command, and when.
+#[derive(Debug)]
+pub struct Conversation {
+    answers: Vec<Answer>,
+    usual: bool,
+    screen: Screen,
+    redactor: Redactor,
+    /// The end of what came since the last answer.
+    pending: String,
+    /// Where in it begins what came since the last silence, with the line that it goes on with.
+    burst: usize,
+    /// The last answer, which the terminal shows as if it had been printed.
+    echo: String,
+    changed: Instant,
+    looked: bool,
+    /// The last bytes as they came.
+    end: Vec<u8>,
+    has_quit_pager: bool,
+}
+
+/// What is said where a prompt asks for it.
+#[derive(Debug)]
+pub struct Answer {
+    pattern: Regex,
+    text: String,
+    is_secret: bool,
+}
+
+/// A prompt that waits.
+struct Prompt<'p> {
+    /// The line that waits for its end.
+    last: &'p str,
+    /// That, with the line before where it has no words of its own.
+    line: String,
+    /// That, with the lines that came with it.
+    lines: String,
+}
+
+fn known(expression: &str) -> Regex {
+    Regex::new(expression).expect("the expression is correct")
+}
+
+impl Answer {
+    /// The answer to `prompt`: a text in upper or lower case, or a regular expression between slashes.
+    pub fn new(prompt: &str, text: &str) -> Result<Self, regex::Error> {
+        let expression = prompt
+            .strip_prefix('/')
+            .and_then(|rest| rest.strip_suffix('/'))
+            .filter(|expression| !expression.is_empty());
+        let pattern = match expression {
+            Some(expression) => RegexBuilder::new(expression).multi_line(true).build(),
+            None => RegexBuilder::new(&regex::escape(prompt))
+                .case_insensitive(true)
+                .build(),
+        };
+        Ok(Self {
+            pattern: pattern?,
+            text: text.to_owned(),
+            is_secret: asks_for_secret(prompt),
+        })
+    }
+
+    /// Whether this text asks for this answer.
+    pub(in crate::ssh) fn fits(&self, text: &str) -> bool {
+        self.pattern.is_match(text)
+    }
+
+    /// What of a prompt asks for this answer, if anything does.
+    fn asked<'p>(&self, prompt: &'p Prompt) -> Option<&'p str> {
+        if self.pattern.is_match(&prompt.line) {
+            return Some(&prompt.line);
+        }
+        // What is secret is given to the line that waits, whatever was said before.
+        let end = prompt.lines.len() - prompt.last.len();
+        let mut found = self.pattern.find_iter(&prompt.lines);
+        found
+            .any(|found| !self.is_secret || found.end() > end)
+            .then_some(prompt.lines.as_str())
+    }
+}
+
+impl<'p> Prompt<'p> {
+    /// The prompt at the end of `text`: a line that has not ended.
+    fn at_end(text: &'p str) -> Option<Self> {
+        let has_words = |line: &&str| !line.trim().is_empty();
+        let last = text.rsplit('\n').next().filter(has_words)?;
+        let lines: Vec<_> = text.lines().filter(has_words).collect();
+        let from = |count: usize| lines[lines.len().saturating_sub(count)..].join("\n");
+        Some(Self {
+            last,
+            line: from(if BARE.is_match(last) { 2 } else { 1 }),
+            lines: from(PROMPT_LINES),
+        })
+    }
+
+    /// What somebody who wants the command done says to it.
+    fn usual_answer(&self) -> Option<&'static str> {
+        let is_usual = USUAL.is_match(self.last)
+            && !asks_for_secret(self.last)
+            && !WANTS_TEXT.is_match(self.last);
+        let answer = if WANTS_WORD.is_match(self.last) {
+            "yes"
+        } else {
+            "y"
+        };
+        is_usual.then_some(answer)
+    }
+}
+
+impl Conversation {
+    /// A conversation with these answers; with `usual`, also with a yes to the usual questions.
+    pub fn new(answers: Vec<Answer>, usual: bool) -> Self {
+        let mut redactor = Redactor::default();
+        for answer in answers.iter().filter(|answer| answer.is_secret) {
+            redactor.add(&answer.text);
+            remember(&answer.text);
+        }
+        Self {
+            answers,
+            usual,
+            screen: Screen::default(),
+            redactor,
+            pending: String::new(),
+            burst: 0,
+            echo: String::new(),
+            changed: Instant::now(),
+            looked: true,
+            end: Vec::new(),
+            has_quit_pager: false,
+        }
+    }
+
+    /// Has the other side speak this encoding.
+    pub(in crate::ssh) fn speak(&mut self, charset: Charset) {
+        self.screen = Screen::of(charset);
+    }
+
+    /// Takes what the terminal shows next, and gives it without secrets.
+    pub(in crate::ssh) fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let text = self.screen.take(bytes);
+        self.pending.push_str(&text);
+        if let Some(rest) = self.pending.strip_prefix(&self.echo) {
+            if !self.echo.is_empty() {
+                self.pending = rest.to_owned();
+                self.echo.clear();
+            }
+        } else if !self.echo.starts_with(&self.pending) {
+            // It is not shown, as a password is not.
+            self.echo.clear();
+        }
+        if self.echo.is_empty() && self.pending.len() > 2 * KEPT {
+            let surplus = self.pending.len() - end_of(&self.pending, KEPT).len();
+            self.pending.drain(..surplus);
+            self.burst = self.burst.saturating_sub(surplus);
+        }
+        self.end
+            .extend_from_slice(&bytes[bytes.len().saturating_sub(LONGEST_END)..]);
+        let surplus = self.end.len().saturating_sub(LONGEST_END);
+        self.end.drain(..surplus);
+        (self.changed, self.looked) = (Instant::now(), false);
+        self.redactor.take(bytes)
+    }
+
+    /// What was held back for an end that did not come.
+    pub(in crate::ssh) fn rest(&mut self) -> Vec<u8> {
+        self.redactor.rest()
+    }
+
+    /// When to look for a prompt.
+    pub(in crate::ssh) fn due(&self) -> Option<Instant> {
+        (!self.looked).then(|| self.changed + PATIENCE)
+    }
+
+    /// The answer to the prompt that waits, if one does.
+    pub(in crate::ssh) fn answer(&mut self) -> Option<String> {
+        self.looked = true;
+        let line = self.pending.rfind('\n').map_or(0, |end| end + 1);
+        let burst = std::mem::replace(&mut self.burst, line);
+        if !self.echo.is_empty() {
+            // The rest of it is still to come.
+            return None;
+        }
+        let prompt = Prompt::at_end(&self.pending[burst..])?;
+        let mut answers = self.answers.iter();
+        let given = answers.find_map(|answer| Some((answer, answer.asked(&prompt)?)));
+        if given.is_none() && is_pager(&self.end) {
+            // A key, which no pager shows.
+            self.has_quit_pager = true;
+            self.pending.clear();
+            self.end.clear();
+            self.burst = 0;
+            return Some("q".to_owned());
+        }
+        let answer = match given {
+            Some((answer, asked)) => {
+                if asks_for_secret(asked) {
+                    self.redactor.add(&answer.text);
+                    remember(&answer.text);
+                }
+                answer.text.as_str()
+            }
+            None if self.usual => prompt.usual_answer()?,
+            None => return None,
+        };
+        self.echo = format!("{answer}\n");
+        self.pending.clear();
+        self.burst = 0;
+        Some(self.echo.clone())
+    }
+
+    /// Whether a pager that waited for keys was quit.
+    pub(in crate::ssh) fn has_quit_pager(&self) -> bool {
+        self.has_quit_pager
+    }
+
+    /// The last lines without secrets, where a prompt would stand.
+    pub(in crate::ssh) fn prompt(&self) -> String {
+        let has_words = |line: &&str| !line.trim().is_empty();
+        let lines: Vec<_> = self.pending.lines().filter(has_words).collect();
+        let last = lines[lines.len().saturating_sub(PROMPT_LINES)..].join("\n");
+        let shown = self.redactor.redact(&last);
+        end_of(&shown, QUOTED).to_owned()
+    }
+}
+
+/// Whether these bytes end with the prompt of a pager that waits for keys. Pagers are told by how they
+/// draw it, for others may ask in the same words: `less` in reverse video or as a colon, and with the rest
+/// of its line erased, `more` by name, others by how they say to quit.
+fn is_pager(end: &[u8]) -> bool {
+    let end = String::from_utf8_lossy(end);
+    PAGER.is_match(&end) && !asks_for_secret(end.rsplit('\n').next().unwrap_or_default())
+}
+
+/// The end of a text, in at most so many bytes.
+fn end_of(text: &str, bytes: usize) -> &str {
+    let mut starts = text.len().saturating_sub(bytes)..;
+    let start = starts.find(|start| text.is_char_boundary(*start));
+    &text[start.unwrap_or(text.len())..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conversation(answers: &[(&str, &str)], usual: bool) -> Conversation {
+        let answers = answers
+            .iter()
+            .map(|(prompt, answer)| Answer::new(prompt, answer).unwrap())
+            .collect();
+        Conversation::new(answers, usual)
+    }
+
+    fn answer_to(conversation: &mut Conversation, text: &str) -> Option<String> {
+        conversation.take(text.as_bytes());
+        conversation.answer()
+    }
+
+    #[tokio::test]
+    async fn answers_come_as_often_as_their_prompts_in_any_order() {
+        let answers = [
+            ("Do you want to continue", "Y"),
+            ("/^Restart \\w+\\?/", "no"),
+        ];
+        let mut talk = conversation(&answers, false);
+        assert_eq!(answer_to(&mut talk, "Restart ssh?"), Some("no\n".into()));
+        assert_eq!(
+            answer_to(&mut talk, "no\r\ndo you WANT to continue? "),
+            Some("Y\n".into())
+        );
+        assert_eq!(
+            answer_to(&mut talk, "Y\r\nDo you want to continue? "),
+            Some("Y\n".into())
+        );
+        assert_eq!(answer_to(&mut talk, "Y\r\nworking\r\n"), None);
+    }
+
+    #[tokio::test]
+    async fn the_usual_questions_are_answered_and_secrets_never() {
+        let mut talk = conversation(&[], true);
+        assert_eq!(answer_to(&mut talk, "Proceed? [Y/n] "), Some("y\n".into()));
+        let host = "Are you sure you want to continue connecting (yes/no/[fingerprint])? ";
+        assert_eq!(answer_to(&mut talk, host), Some("yes\n".into()));
+        assert_eq!(answer_to(&mut talk, "[sudo] password for me [y/n]: "), None);
+        assert_eq!(
+            answer_to(&mut conversation(&[], false), "Proceed? [Y/n] "),
+            None
+        );
+    }
+
+    #[tokio::test]
+    async fn the_echo_of_an_answer_is_no_prompt() {
+        let mut talk = conversation(&[("yes", "yes")], false);
+        assert_eq!(answer_to(&mut talk, "type yes: "), Some("yes\n".into()));
+        assert_eq!(answer_to(&mut talk, "yes\r\n"), None);
+    }
+
+    #[tokio::test]
+    async fn only_a_line_that_waits_for_its_end_is_a_prompt() {
+        let answers = [("password", "hunter2"), ("Delete all", "no")];
+        let mut talk = conversation(&answers, true);
+        for text in ["Password accepted\n", "Password accepted\nName: "] {
+            assert_eq!(answer_to(&mut talk, text), None, "{text}");
+        }
+        for (text, answer) in [
+            ("\npassword updated\nContinue? [Y/n] ", "y\n"),
+            ("\nEnter the password\n> ", "hunter2\n"),
+            ("\nDelete all the data?\nYour choice: ", "no\n"),
+        ] {
+            assert_eq!(
+                answer_to(&mut talk, text).as_deref(),
+                Some(answer),
+                "{text}"
+            );
+        }
+        // What was there before the silence is no part of the prompt.
+        assert_eq!(answer_to(&mut talk, "\nDelete all?\n"), None);
+        assert_eq!(answer_to(&mut talk, "Your choice: "), None);
+        for text in [
+            "\nThis will overwrite nothing.\nType the name of the database to drop: ",
+            "\nAre you sure? Type the name of the database to drop: ",
+            "\nContinue? [Y/n]\n",
+        ] {
+            assert_eq!(answer_to(&mut talk, text), None, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_expression_s_line_is_one_of_the_prompt_s() {
+        let mut talk = conversation(&[("/^Choice: $/", "2")], false);
+        let text = "1) one\n2) two\nChoice: ";
+        assert_eq!(answer_to(&mut talk, text), Some("2\n".into()));
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_shown_in_no_part_of_the_output() {
+        let answers = [("name", "hunter2"), ("key", "k3y-k3y")];
+        let mut talk = conversation(&answers, false);
+        let mut shown = talk.take(b"hunter2 is shown until it is known. Password of this name: ");
+        assert!(talk.answer().is_some());
+        for part in ["hun", "ter2\r\nhunter", "2 k3y\r\n"] {
+            shown.extend(talk.take(part.as_bytes()));
+        }
+        assert!(talk.prompt().contains("*** k3y"), "{}", talk.prompt());
+        shown.extend(talk.rest());
+        let expected =
+            "hunter2 is shown until it is known. Password of this name: ***\r\n*** k3y\r\n";
+        assert_eq!(String::from_utf8(shown).unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_pager_is_quit_and_who_asks_alike_is_not() {
+        for end in [
+            "49\r\n:\x1b[K",
+            "5\r\n\x1b[7m(END)\x1b[27m\x1b[K",
+            "\r\n\x1b[7m/etc/services\x1b[27m\x1b[K",
+            "\r\n\x1b[7m Manual page bash(1) line 1 (press h for help or q to quit)\x1b[27m\x1b[K",
+            "49\r\n\x1b[7m--More--(12%)\x1b[27m",
+            "49\r\n--More-- ",
+            "\x1b[50;0H\x1b[K\x1b[7m/etc/services\x1b[m",
+            "-- MOST: *stdin*    (1,1) 4%\r\nPress `Q' to quit, `H' for help, and SPACE to scroll. Q to quit",
+        ] {
+            let mut talk = conversation(&[], true);
+            assert_eq!(answer_to(&mut talk, end).as_deref(), Some("q"), "{end:?}");
+            assert!(talk.has_quit_pager());
+        }
+        for end in [
+            ": ",
+            "\r\n:",
+            "name:\x1b[K",
+            "\x1b[7mPassword:\x1b[27m\x1b[K",
+            "\x1b[7mContinue\x1b[27m ",
+            "--More-- is done\r\nName: ",
+        ] {
+            let mut talk = conversation(&[], true);
+            assert_eq!(answer_to(&mut talk, end), None, "{end:?}");
+        }
+        let mut own = conversation(&[("--More--", " ")], false);
+        assert_eq!(answer_to(&mut own, "--More--").as_deref(), Some(" \n"));
+    }
+
+    #[tokio::test]
+    async fn little_is_kept_of_a_long_output() {
+        let mut talk = conversation(&[("é?", "yes")], false);
+        let part = "é".repeat(10_000);
+        for _ in 0..100 {
+            assert_eq!(talk.take(part.as_bytes()).len(), part.len());
+            assert!(talk.pending.len() <= 2 * KEPT);
+        }
+        assert_eq!(answer_to(&mut talk, "\né?"), Some("yes\n".into()));
+        assert!(talk.prompt().len() <= QUOTED);
+    }
+}

@@ -1,0 +1,215 @@
+//! Commands that outlive the connection: each has a session and a directory of its own on the server,
+//! where its output and exit status are found later, by whoever asks.
+
+use std::time::Duration;
+
+use crate::error::{Error, Stopped};
+use crate::ssh::output::Output;
+use crate::ssh::pool::Pool;
+use crate::ssh::script::stop;
+use crate::ssh::script::{Answer, Failure, Script};
+
+const DETACHED: &str = include_str!("../scripts/detached.sh");
+const START: &str = include_str!("../scripts/start.sh");
+const ATTEND: &str = include_str!("../scripts/attend.sh");
+const WATCH: &str = include_str!("../scripts/watch.sh");
+const LOOK: &str = include_str!("../scripts/look.sh");
+const STOP: &str = include_str!("../scripts/stop.sh");
+const REMOVE: &str = include_str!("../scripts/remove.sh");
+
+/// How long a script may take. Starting waits up to 5 s for the command's shell.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Bytes of each stream that one look brings.
+const MOST: u64 = 1024 * 1024;
+
+/// Bytes before the end that are fetched at least of a stream whose middle nobody keeps.
+const TAIL: u64 = 32 * 1024;
+
+/// A detached job on a server.
+pub struct Detached<'a> {
+    /// The connections.
+    pub pool: &'a Pool,
+    /// The server.
+    pub alias: &'a str,
+    /// The name of its directory there.
+    pub directory: &'a str,
+}
+
+/// Where a detached job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Its directory is there, and its shell has not said anything yet.
+    Starting,
+    /// It runs.
+    Running,
+    /// It has ended, with this exit status. As shells say it, 128 and the signal's number for a
+    /// command that a signal killed.
+    Exited(u32),
+    /// It ran past its timeout, and this became of it.
+    TimedOut(Stopped),
+    /// It was stopped on request, and this became of it.
+    Cancelled(Stopped),
+    /// It is gone without having left an exit status.
+    Gone,
+    /// It did not begin, and will not any more.
+    Absent,
+}
+
+/// What a look found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Where the job stands.
+    pub state: State,
+    /// Whether it has printed more than what was fetched.
+    pub more: bool,
+}
+
+impl Detached<'_> {
+    /// Starts the command. It starts once at most, however often this is tried.
+    ///
+    /// [`Failure::Lost`] leaves open whether it has started: a look decides that.
+    pub async fn start(&self, command: &str, limit: Option<Duration>) -> Result<(), Failure> {
+        // Rounded up: a shell counts whole seconds.
+        let limit = limit.map_or(0, |limit| limit.as_millis().div_ceil(1000));
+        let script = self
+            .script("start", START)
+            .with(&limit)
+            .with(command)
+            .with(&library(ATTEND))
+            .with(&library(WATCH));
+        script.run(self.pool, self.alias).await.map(|_| ())
+    }
+
+    /// Looks where it stands, and fetches what it has printed since. With `claim`, what has not begun
+    /// by then does not begin any more.
+    pub async fn look(
+        &self,
+        stdout: &mut Output,
+        stderr: &mut Output,
+        claim: bool,
+    ) -> Result<Look, Error> {
+        let known = [stdout.taken(), stderr.taken()];
+        let script = self.script("look", LOOK);
+        let script = script
+            .with(&known[0])
+            .with(&known[1])
+            .with(&MOST)
+            .with(if claim { "claim" } else { "wait" });
+        let answer = script.run(self.pool, self.alias).await?;
+        let Some(found) = Found::read(&answer) else {
+            return Err(Error::Internal {
+                reason: format!("a look gave `{}`", answer.words.join(" ")),
+            });
+        };
+        let (first, second) = answer.rest.split_at(found.sent[0]);
+        let second = &second[..found.sent[1]];
+        for (output, bytes, length) in [
+            (&mut *stdout, first, found.lengths[0]),
+            (&mut *stderr, second, found.lengths[1]),
+        ] {
+            output.push(bytes);
+            let unread = length.saturating_sub(output.taken());
+            let wanted = match output.failure() {
+                None => output.last_half().max(TAIL),
+                Some(_) => TAIL,
+            };
+            if output.is_full() && unread > wanted {
+                output.skip(unread - wanted).await;
+            }
+            output.write().await;
+        }
+        let known = [stdout.taken(), stderr.taken()];
+        Ok(Look {
+            state: found.state,
+            more: known
+                .iter()
+                .zip(found.lengths)
+                .any(|(known, length)| *known < length),
+        })
+    }
+
+    /// Ends it with all its children.
+    pub async fn stop(&self) -> Result<Stopped, Error> {
+        let text = library(STOP);
+        let script = Script::new("stop", text, stop::LIMIT).with(self.directory);
+        let script = script.with_token().urgent(stop::CHANNEL_PATIENCE);
+        let answer = script.run(self.pool, self.alias).await?;
+        Ok(stop::outcome(answer.word()))
+    }
+
+    /// Removes what it has left on the server.
+    pub async fn remove(&self) -> Result<(), Failure> {
+        let script = self.script("remove", REMOVE);
+        script.run(self.pool, self.alias).await.map(|_| ())
+    }
+
+    fn script(&self, name: &'static str, text: &str) -> Script {
+        Script::new(name, library(text), LIMIT)
+            .with(self.directory)
+            .with_token()
+    }
+}
+
+/// A script with the functions that it may call.
+fn library(text: &str) -> String {
+    format!("{}{DETACHED}{text}", stop::PROCESSES)
+}
+
+/// What the line of a look says.
+struct Found {
+    state: State,
+    lengths: [u64; 2],
+    /// Bytes of each stream that follow.
+    sent: [usize; 2],
+}
+
+impl Found {
+    fn read(answer: &Answer) -> Option<Self> {
+        let [state, code, stdout, stderr, sent_stdout, sent_stderr] = answer.words.as_slice()
+        else {
+            return None;
+        };
+        let state = match (state.as_str(), code.as_str()) {
+            ("starting", _) => State::Starting,
+            ("running", _) => State::Running,
+            ("gone", _) => State::Gone,
+            ("absent", _) => State::Absent,
+            ("late", fate) => State::TimedOut(stop::outcome(fate)),
+            ("cancelled", fate) => State::Cancelled(stop::outcome(fate)),
+            ("ended", code) => State::Exited(code.parse().ok()?),
+            _ => return None,
+        };
+        let sent: [usize; 2] = [sent_stdout.parse().ok()?, sent_stderr.parse().ok()?];
+        // Less has come than was sent if the line was cut; what is more is a start-up file's farewell.
+        (sent[0].checked_add(sent[1])? <= answer.rest.len()).then_some(Self {
+            state,
+            lengths: [stdout.parse().ok()?, stderr.parse().ok()?],
+            sent,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &str, rest: &[u8]) -> Option<State> {
+        let answer = Answer {
+            words: words.split(' ').map(ToOwned::to_owned).collect(),
+            rest: rest.to_vec(),
+        };
+        Found::read(&answer).map(|found| found.state)
+    }
+
+    #[test]
+    fn a_look_is_read_strictly() {
+        assert_eq!(read("ended 3 10 0 2 0", b"ab"), Some(State::Exited(3)));
+        let late = State::TimedOut(Stopped::Signalled);
+        assert_eq!(read("late left 0 0 0 0", b""), Some(late));
+        assert_eq!(read("running - 5 0 2 1", b"abc\n"), Some(State::Running));
+        assert_eq!(read("running - 5 0 2 1", b"ab"), None);
+        assert_eq!(read("ended - 0 0 0 0", b""), None);
+        assert_eq!(read("running", b""), None);
+    }
+}

@@ -1,0 +1,39 @@
+//! How commands end.
+
+use russh::Sig;
+
+use crate::error::{Error, Stopped};
+
+/// How a command ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// With an exit status.
+    Exited(u32),
+    /// By a signal, named as in RFC 4254, section 6.10 (without `SIG`).
+    Signalled(String),
+    /// It ran past its timeout.
+    TimedOut(Stopped),
+    /// It came to the bound of a command that would print for ever.
+    Bounded(Stopped),
+    /// It was cancelled.
+    Cancelled(Stopped),
+    /// It was cancelled before it had begun.
+    NotBegun,
+    /// The server closed the channel without saying how the command ended.
+    Unknown,
+    /// The line was lost before the command's end was known.
+    LineLost(Error),
+}
+
+impl Ended {
+    /// By this signal.
+    pub(in crate::ssh) fn by(signal: &Sig) -> Self {
+        Self::Signalled(match signal {
+            Sig::Custom(name) => name.clone(),
+            known => format!("{known:?}"),
+        })
+    }
+}
+
+/// Why a session has to be stopped, as what comes of it.
+pub(in crate::ssh) type Interruption = fn(Stopped) -> Ended;

@@ -1,0 +1,130 @@
+//! Answers that nobody else may read.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use regex::Regex;
+
+use crate::secret::{Finder, Scan, Style};
+
+/// Prompts that ask for a secret, in the languages that servers speak most.
+static PROMPTS: LazyLock<Regex> = LazyLock::new(|| {
+    let words = r"(?i)pass ?-?_?(word|phrase|code|key|wd)|\bpass\b|\bpwd\b|\bpins?\b|\b(otp|totp|mfa|2fa)\b|one-time|(verification|security|recovery|auth\w*) (code|key)|token|secret|credential|api.?key|private.?key|\[sudo\]|mot de passe|phrase (de passe|secr)|contrase(ñ|n)a|\bclave\b|passwort|kennwort|kennsatz|\bsenha\b|palavra-passe|wachtwoord|lösenord|hasł|парол|密码|密碼|パスワード|암호";
+    Regex::new(words).expect("the expression is correct")
+});
+
+/// An answer that gives nothing away: a yes or no, a choice from a list, or nothing.
+static TRIVIAL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(y|yes|n|no|o|oui|non|\d{0,3}|\p{L})$").expect("the expression is correct")
+});
+
+/// A shorter answer would make the output unreadable if it were taken out everywhere.
+const SHORTEST: usize = 4;
+
+/// Whether a prompt asks for a secret.
+pub fn asks_for_secret(prompt: &str) -> bool {
+    PROMPTS.is_match(prompt)
+}
+
+/// Whether an answer may be recorded.
+pub fn is_harmless(prompt: &str, answer: &str) -> bool {
+    TRIVIAL.is_match(answer) && !asks_for_secret(prompt)
+}
+
+/// Takes secrets out of a text that comes in parts.
+#[derive(Debug, Default)]
+pub(in crate::ssh) struct Redactor {
+    secrets: BTreeSet<String>,
+    /// `None` while there is no secret.
+    scan: Option<Scan>,
+}
+
+impl Redactor {
+    /// Takes an answer out from now on.
+    pub(in crate::ssh) fn add(&mut self, answer: &str) {
+        let known = self.secrets.len();
+        let secret = answer
+            .lines()
+            .filter(|line| line.chars().count() >= SHORTEST);
+        self.secrets.extend(secret.map(ToOwned::to_owned));
+        if self.secrets.len() > known {
+            let secrets = self.secrets.iter().map(String::as_str);
+            let finder = Arc::new(Finder::exactly(secrets));
+            match &mut self.scan {
+                Some(scan) => scan.look_for(finder),
+                scan @ None => *scan = Some(Scan::new(finder, Style::Word)),
+            }
+        }
+    }
+
+    /// A whole text without the secrets.
+    pub(in crate::ssh) fn redact(&self, text: &str) -> String {
+        let Some(scan) = &self.scan else {
+            return text.to_owned();
+        };
+        let mut scan = Scan::new(Arc::clone(scan.finder()), Style::Word);
+        let mut plain = Vec::new();
+        scan.take(text.as_bytes(), &mut plain);
+        scan.finish(&mut plain);
+        String::from_utf8_lossy(&plain).into_owned()
+    }
+
+    /// Takes the next part, and gives what can be no secret's beginning.
+    pub(in crate::ssh) fn take(&mut self, part: &[u8]) -> Vec<u8> {
+        let Some(scan) = &mut self.scan else {
+            return part.to_vec();
+        };
+        let mut plain = Vec::new();
+        scan.take(part, &mut plain);
+        plain
+    }
+
+    /// What was held back for a secret that did not come.
+    pub(in crate::ssh) fn rest(&mut self) -> Vec<u8> {
+        let mut held = Vec::new();
+        if let Some(scan) = &mut self.scan {
+            scan.finish(&mut held);
+        }
+        held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_taken_out_however_the_text_is_cut() {
+        let text = "hunter2 hunt hunter22 äöüß! hunhunter2 x hunter";
+        for size in 1..text.len() {
+            let mut redactor = Redactor::default();
+            for secret in ["hunter2", "hunter22", "äöüß!", "abc"] {
+                redactor.add(secret);
+            }
+            let parts = text.as_bytes().chunks(size);
+            let mut plain: Vec<u8> = parts.flat_map(|part| redactor.take(part)).collect();
+            plain.extend(redactor.rest());
+            let expected = "*** hunt *** *** hun*** x hunter";
+            let plain = String::from_utf8(plain).unwrap();
+            assert_eq!(plain, expected, "in parts of {size}");
+        }
+    }
+
+    #[test]
+    fn only_what_gives_nothing_away_is_harmless() {
+        for answer in [
+            "y", "Yes", "n", "no", "o", "oui", "non", "", "1", "123", "d",
+        ] {
+            assert!(is_harmless("Continue", answer), "{answer}");
+        }
+        for answer in ["hunter2", "1234", "yes please", "x1"] {
+            assert!(!is_harmless("Continue", answer), "{answer}");
+        }
+        for prompt in ["[sudo]", "Mot de passe", "PIN", "Passwort:", "Enter token"] {
+            assert!(!is_harmless(prompt, "1"), "{prompt}");
+        }
+        assert!(!asks_for_secret(
+            "Do you want to see the pinned passengers?"
+        ));
+    }
+}

@@ -1,0 +1,124 @@
+//! How a command is sent: on the command line, or, where it is too long for one, to be read by the shell
+//! that the command line starts.
+
+use crate::error::Error;
+use crate::ssh::script::{SHELL, SHELL_BELOW, on_stdin};
+
+/// A longer command is read by the login shell: some servers take no more (Dropbear: 9000 bytes).
+const LONG: usize = 8000;
+
+/// A longer one is too long for a command line of any system: Linux takes 128 KiB as one argument.
+const TOO_LONG: usize = 120 * 1024;
+
+/// Has the login shell read the command, and then run it with an input that is at its end.
+const READ: &str = "eval \" $(cat)\" </dev/null";
+
+/// Has programs print and not page, unless the user has chosen a pager: nobody turns its pages. Some have
+/// a setting of their own that goes before the others' variable.
+const PAGERS: &[&str] = &[
+    "PAGER",
+    "GIT_PAGER",
+    "MANPAGER",
+    "SYSTEMD_PAGER",
+    "PSQL_PAGER",
+    "AWS_PAGER",
+    "GH_PAGER",
+    "BAT_PAGER",
+];
+
+/// A command as it is sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::ssh) struct Sent {
+    /// The command line.
+    pub(in crate::ssh) line: String,
+    /// What it reads first.
+    pub(in crate::ssh) input: Option<String>,
+}
+
+impl Sent {
+    /// A command of the login shell's.
+    pub(in crate::ssh) fn line(prefix: String, command: &str, is_posix: bool) -> Self {
+        let (line, input) = match command.len() {
+            0..=LONG => (prefix + command, None),
+            _ if is_posix => (prefix + READ, Some(command.to_owned())),
+            // Of a shell that is not known: it is started once more, which every kind takes alike.
+            length if length > TOO_LONG => ("exec $SHELL".to_owned(), Some(format!("{command}\n"))),
+            _ => (prefix + command, None),
+        };
+        Self { line, input }
+    }
+
+    /// A command at a terminal, which is its input.
+    pub(in crate::ssh) fn at_terminal(
+        prefix: &str,
+        command: &str,
+        is_posix: bool,
+    ) -> Result<Self, Error> {
+        if command.len() > TOO_LONG {
+            return Err(Error::invalid(
+                "cmd",
+                format!(
+                    "has {} bytes, and at a terminal at most {TOO_LONG} can be sent: upload it as a script, and run that",
+                    command.len()
+                ),
+            ));
+        }
+        let pagers = if is_posix {
+            without_pagers()
+        } else {
+            String::new()
+        };
+        Ok(Self {
+            line: format!("{prefix}{pagers}{command}"),
+            input: None,
+        })
+    }
+
+    /// A script of this program's own.
+    pub(in crate::ssh) fn script(prefix: String, script: &str, is_restricted: bool) -> Self {
+        let shell = if is_restricted { SHELL_BELOW } else { SHELL };
+        Self {
+            line: shell.to_owned(),
+            input: Some(prefix + &on_stdin(script)),
+        }
+    }
+}
+
+/// Sets what is not set.
+fn without_pagers() -> String {
+    let set: Vec<_> = PAGERS
+        .iter()
+        .map(|name| format!("\"${{{name}=cat}}\""))
+        .collect();
+    format!(": {}; export {}; ", set.join(" "), PAGERS.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_command_is_read_and_a_short_one_is_as_it_is() {
+        let short = Sent::line("P; ".to_owned(), "true", true);
+        assert_eq!((short.line.as_str(), short.input), ("P; true", None));
+        let command = "x".repeat(LONG + 1);
+        let long = Sent::line("P; ".to_owned(), &command, true);
+        assert_eq!(long.line, format!("P; {READ}"));
+        assert_eq!(long.input.as_deref(), Some(command.as_str()));
+        let other = Sent::line(String::new(), &command, false);
+        assert_eq!((other.line, other.input), (command, None));
+    }
+
+    #[test]
+    fn a_terminal_has_no_pagers_and_takes_no_endless_line() {
+        let sent = Sent::at_terminal("P; ", "git log", true).unwrap();
+        assert!(
+            sent.line
+                .starts_with("P; : \"${PAGER=cat}\" \"${GIT_PAGER=cat}\"")
+        );
+        assert!(sent.line.ends_with("; git log"), "{}", sent.line);
+        let sent = Sent::at_terminal("", "git log", false).unwrap();
+        assert_eq!(sent.line, "git log");
+        assert!(Sent::at_terminal("", &"x".repeat(TOO_LONG + 1), true).is_err());
+    }
+}

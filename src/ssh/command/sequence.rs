@@ -1,0 +1,260 @@
+//! Several commands in one shell, so that directory, variables and functions last from one to the next.
+
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::charset::Charset;
+use crate::error::Error;
+use crate::random;
+use crate::shell::quote;
+use crate::ssh::command::ended::Ended;
+use crate::ssh::command::session::{Input, Session, open};
+use crate::ssh::output::Output;
+use crate::ssh::output::bound::{Bound, Reached};
+use crate::ssh::output::capture::Captured;
+use crate::ssh::pool::ShellKind;
+use crate::ssh::pool::{Pool, patience};
+
+/// A shell starts at once; one that has not said a word by then never will.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// The commands' shell. It is started anew where a command has ended it.
+pub struct Sequence<'a> {
+    pool: &'a Pool,
+    alias: &'a str,
+    cancel: &'a CancellationToken,
+    /// The directory after the last command whose end was seen.
+    directory: Option<String>,
+    /// Whether the shell may send nothing to a file.
+    is_restricted: bool,
+    /// Whether the login shell cannot do it, and `sh` does it in its place.
+    pub through_sh: bool,
+    /// Whether a process in the background holds the shell's output, which ends with the shell.
+    pub has_child: bool,
+    /// What the commands print in.
+    pub charset: Charset,
+}
+
+/// What came of one command.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Standard output.
+    pub stdout: Captured,
+    /// Standard error.
+    pub stderr: Captured,
+    /// How it ended.
+    pub ended: Ended,
+    /// Whether its bound has left out some of its output.
+    pub is_cut: bool,
+    /// The end of its bound that it came to, where it was stopped there or cut.
+    pub reached: Option<Reached>,
+    /// What it printed in.
+    pub charset: Charset,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// One command of a sequence.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// The command line.
+    pub text: &'a str,
+    /// How long it may run; `None` is without limit.
+    pub limit: Option<Duration>,
+    /// How much is taken of its output.
+    pub bound: Bound,
+}
+
+impl<'a> Sequence<'a> {
+    /// A sequence on `alias`.
+    pub fn new(pool: &'a Pool, alias: &'a str, cancel: &'a CancellationToken) -> Self {
+        Self {
+            pool,
+            alias,
+            cancel,
+            directory: None,
+            is_restricted: false,
+            through_sh: false,
+            has_child: false,
+            charset: Charset::default(),
+        }
+    }
+
+    /// Runs commands in one shell for as long as it lasts, and hands each outcome to `take`, which says
+    /// whether to go on. Gives how many were run: fewer than there are where one has ended the shell,
+    /// and the next goes on in a new one in the same directory.
+    ///
+    /// An error means that the shell did not start.
+    pub async fn run(
+        &mut self,
+        lines: &[Line<'_>],
+        stdout: &mut Output,
+        stderr: &mut Output,
+        take: &mut (dyn FnMut(Outcome) -> bool + Send),
+    ) -> Result<usize, Error> {
+        let Some(mut session) = self.begin(stdout, stderr).await? else {
+            take(Outcome::not_begun());
+            return Ok(1);
+        };
+        let charset = self.charset;
+        for (index, line) in lines.iter().enumerate() {
+            let started = Instant::now();
+            let token = format!("{}:", random::hex::<8>());
+            session.set_bound(line.bound);
+            session
+                .type_in(&self.step(line.text, &token), &token)
+                .await?;
+            let interruption = session.attend(line.limit, self.cancel).await;
+            let reached = session.reached();
+            let printed = session.take_step();
+            let (captured, report) = match printed {
+                Some(step) => {
+                    let report = step.stdout.marker.line().map(ToOwned::to_owned);
+                    (
+                        [step.stdout.into_captured(), step.stderr.into_captured()],
+                        report,
+                    )
+                }
+                None => Default::default(),
+            };
+            let [stdout, stderr] = captured;
+            let is_cut = session.is_cut();
+            let outcome = |ended| Outcome {
+                stdout,
+                stderr,
+                ended,
+                is_cut,
+                reached,
+                charset,
+                duration: started.elapsed(),
+            };
+            let report = report.as_deref().and_then(|report| report.split_once(' '));
+            if let (None, Some((status, directory))) = (interruption, report) {
+                self.directory = Some(directory.to_owned());
+                let ended = status.parse().map_or(Ended::Unknown, Ended::Exited);
+                if take(outcome(ended)) && session.goes_on() {
+                    continue;
+                }
+                self.has_child |= session.end().await;
+                return Ok(index + 1);
+            }
+            self.has_child |= session.has_child();
+            let ended = session
+                .conclude(interruption, self.pool, self.alias)
+                .await?;
+            take(outcome(ended));
+            return Ok(index + 1);
+        }
+        self.has_child |= session.end().await;
+        Ok(lines.len())
+    }
+
+    fn step(&self, command: &str, token: &str) -> String {
+        let nowhere = if self.is_restricted {
+            "2>&-"
+        } else {
+            "2>/dev/null"
+        };
+        step(command, token, nowhere)
+    }
+
+    /// Starts the shell: the login shell if it is a POSIX one, else `sh`. `None` if that was cancelled.
+    async fn begin<'o>(
+        &mut self,
+        stdout: &'o mut Output,
+        stderr: &'o mut Output,
+    ) -> Result<Option<Session<'o>>, Error> {
+        if self.pool.server(self.alias)?.is_plain() {
+            return Err(Error::NoShell {
+                alias: self.alias.to_owned(),
+                reason: "it was added with plain: true".to_owned(),
+            });
+        }
+        let patience = patience(None);
+        let opened = open(self.pool, self.alias, patience, self.cancel).await?;
+        let Some((channel, nature)) = opened else {
+            return Ok(None);
+        };
+        self.through_sh = !nature.is_posix;
+        self.charset = nature.charset;
+        self.is_restricted = nature.is_restricted;
+        let shell = match nature {
+            // It lets nothing take its place, and takes no path.
+            ShellKind {
+                is_restricted: true,
+                ..
+            } => "\"${SHELL##*/}\"",
+            ShellKind { is_posix: true, .. } => "exec \"${SHELL:-/bin/sh}\"",
+            _ => "exec sh",
+        };
+        let input = Input::Typed(shell);
+        let mut session = Session::begin(channel, input, nature, stdout, stderr).await?;
+        // What start-up files print is no command's output.
+        let token = format!("{}:", random::hex::<8>());
+        let enter = match &self.directory {
+            Some(directory) => format!("cd {}", quote(directory)),
+            None => ":".to_owned(),
+        };
+        let begin = KEEP_STREAMS.to_owned() + &self.step(&enter, &token);
+        session.type_in(&begin, &token).await?;
+        let interruption = session.attend_in_silence(START_LIMIT, self.cancel).await;
+        let report = session.take_step().and_then(|step| {
+            let report = step.stdout.marker.line().map(ToOwned::to_owned);
+            report
+                .ok_or_else(|| step.stderr.into_captured().text())
+                .ok()
+        });
+        match (interruption, report) {
+            (None, Some(report)) if report.starts_with("0 ") => Ok(Some(session)),
+            (None, Some(_)) => Err(Error::NoShell {
+                alias: self.alias.to_owned(),
+                reason: format!("the directory of the last command is gone: {enter}"),
+            }),
+            (interruption, _) => {
+                let ended = session
+                    .conclude(interruption, self.pool, self.alias)
+                    .await?;
+                match ended {
+                    Ended::Cancelled(_) | Ended::NotBegun => Ok(None),
+                    Ended::LineLost(error) => Err(error),
+                    _ => Err(Error::NoShell {
+                        alias: self.alias.to_owned(),
+                        reason: "neither the login shell nor sh answers as a POSIX shell does"
+                            .to_owned(),
+                    }),
+                }
+            }
+        }
+    }
+}
+
+impl Outcome {
+    fn not_begun() -> Self {
+        Self {
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            ended: Ended::NotBegun,
+            is_cut: false,
+            reached: None,
+            charset: Charset::default(),
+            duration: Duration::ZERO,
+        }
+    }
+}
+
+/// Keeps both streams for the markers: a command may send the shell's own elsewhere. Some shells know no
+/// descriptor above 9, and 9 is what locks are mostly held by.
+const KEEP_STREAMS: &str = "exec 7>&1 8>&2\n";
+
+/// What is typed to run a command in the shell itself, and to have its end told on both streams. What the
+/// command starts does not hold these open, and a trace of its own, which goes to `nowhere`, does not show
+/// the telling.
+fn step(command: &str, token: &str, nowhere: &str) -> String {
+    // In parts, so that a shell that sends back what it reads does not send the token.
+    let (first, second) = token.split_at(token.len() / 2);
+    format!(
+        "eval {} </dev/null 7>&- 8>&-\n{{ printf '%s%s%s %s\\n' {first} '{second}' \"$?\" \"$PWD\" >&7; printf '%s%s\\n' {first} '{second}' >&8; }} {nowhere}\n",
+        quote(command)
+    )
+}

@@ -1,0 +1,504 @@
+//! A session channel with a process on the other side: its messages, its end, and how it is stopped
+//! (RFC 4254, sections 6.5 to 6.10).
+
+use std::time::Duration;
+
+use russh::{ChannelMsg, Sig};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::charset::Charset;
+use crate::error::{Error, Stopped};
+use crate::ssh::command::conversation::Conversation;
+use crate::ssh::command::ended::{Ended, Interruption};
+use crate::ssh::command::marker::Marker;
+use crate::ssh::command::sent::Sent;
+use crate::ssh::command::step::Step;
+use crate::ssh::output::bound::{Allowance, Bound, Reached};
+use crate::ssh::output::{Output, due};
+use crate::ssh::pool::{Lease, OpenChannel, Pool, ShellKind, Use};
+use crate::ssh::script::probe::shell_kind;
+use crate::ssh::script::stop;
+
+/// After the exit status, how long a channel may stay silent before it is closed: a child that the
+/// command left in the background keeps it open for as long as it lives.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Silence may also be a server that is held up: once it has answered a ping, this much more of it
+/// means that nothing is on its way.
+const LAST_LINGER: Duration = Duration::from_millis(500);
+
+/// After the exit status, how long such a channel may stay open at all: the child may also print for ever.
+const LONGEST_LINGER: Duration = Duration::from_secs(10);
+
+/// How long a command has to end after each signal that is sent over its own channel.
+const SIGNAL_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a command that has printed its last line within a bound has to end by itself.
+const BOUND_PATIENCE: Duration = Duration::from_millis(250);
+
+/// How long a shell has to end once its input has.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A terminal that programs know, wide enough to break no line of theirs.
+const TERMINAL: &str = "xterm";
+const TERMINAL_SIZE: (u32, u32) = (250, 50);
+
+/// The data type of standard error (RFC 4254, section 5.2).
+const STDERR: u32 = 1;
+
+/// Opens a channel for a command of `alias`, waiting for one at most `patience`. Gives also what its
+/// login shell is like; `None` if that was cancelled.
+pub(in crate::ssh) async fn open(
+    pool: &Pool,
+    alias: &str,
+    patience: Duration,
+    cancel: &CancellationToken,
+) -> Result<Option<(OpenChannel, ShellKind)>, Error> {
+    let open = async {
+        let mut shell = shell_kind(pool, alias, patience).await?;
+        shell.charset = pool.charset(alias);
+        let channel = pool.open(alias, Use::Command, patience).await?;
+        Ok(Some((channel, shell)))
+    };
+    tokio::select! {
+        opened = open => opened,
+        () = cancel.cancelled() => Ok(None),
+    }
+}
+
+/// Waits until `deadline`; for ever if there is none.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A process on the other side of a channel.
+pub(in crate::ssh) struct Session<'a> {
+    channel: OpenChannel,
+    /// In it, on standard error, the shell tells the number of its process: that of its process group.
+    announcement: Option<Marker>,
+    stdout: &'a mut Output,
+    stderr: &'a mut Output,
+    charset: Charset,
+    step: Option<Step>,
+    /// What is said to a command at a terminal.
+    talk: Option<Box<Conversation>>,
+    bound: Bound,
+    allowance: Allowance,
+    began: Instant,
+    exit: Option<Ended>,
+    refused: bool,
+    closed: bool,
+    closed_by_server: bool,
+}
+
+/// What a session runs.
+pub(in crate::ssh) enum Input<'l> {
+    /// A command line whose input is at its end.
+    Nothing(&'l str),
+    /// A command line that reads what is typed to it.
+    Typed(&'l str),
+    /// A command line at a terminal, and what is said to it.
+    Talk(&'l str, Box<Conversation>),
+    /// A command line for `sh`, whatever the login shell is.
+    Script(&'l str),
+}
+
+impl<'a> Session<'a> {
+    /// Runs a command line in the login shell; a POSIX one tells its process group.
+    pub(in crate::ssh) async fn begin(
+        channel: OpenChannel,
+        input: Input<'_>,
+        shell: ShellKind,
+        stdout: &'a mut Output,
+        stderr: &'a mut Output,
+    ) -> Result<Self, Error> {
+        let is_silent = matches!(input, Input::Nothing(_) | Input::Script(_));
+        let charset = shell.charset;
+        let (line, talk, is_script) = match input {
+            Input::Nothing(line) | Input::Typed(line) => (line, None, false),
+            Input::Talk(line, mut talk) => {
+                talk.speak(charset);
+                (line, Some(talk), false)
+            }
+            Input::Script(line) => (line, None, true),
+        };
+        if talk.is_some() {
+            let (columns, rows) = TERMINAL_SIZE;
+            let asked = channel
+                .request_pty(false, TERMINAL, columns, rows, 0, 0, &[])
+                .await;
+            asked.map_err(|error| channel.lease().refusal(error.to_string()))?;
+        }
+        let announcement = (shell.is_posix || is_script).then(Marker::new);
+        // On the same line as the command: an error in it is reported as ever.
+        let prefix = announcement
+            .as_ref()
+            .map(|marker| format!("echo {}$$ >&2; ", marker.token()))
+            .unwrap_or_default();
+        let sent = if is_script {
+            Sent::script(prefix, line, shell.is_restricted)
+        } else if talk.is_some() {
+            Sent::at_terminal(&prefix, line, shell.is_posix)?
+        } else {
+            Sent::line(prefix, line, shell.is_posix)
+        };
+        let run = channel.exec(true, charset.encode(&sent.line)).await;
+        run.map_err(|error| channel.lease().refusal(error.to_string()))?;
+        if let Some(input) = sent.input {
+            // What is not taken shows in the outcome.
+            let _ = channel.data(charset.encode(&input).as_slice()).await;
+        }
+        if is_silent {
+            // A command that reads its input finds the end of it.
+            let _ = channel.eof().await;
+        }
+        Ok(Self {
+            channel,
+            announcement,
+            stdout,
+            stderr,
+            charset,
+            step: None,
+            talk,
+            bound: Bound::default(),
+            allowance: Allowance::default(),
+            began: Instant::now(),
+            exit: None,
+            refused: false,
+            closed: false,
+            closed_by_server: false,
+        })
+    }
+
+    /// Takes no more of the output than that.
+    pub(in crate::ssh) fn set_bound(&mut self, bound: Bound) {
+        self.bound = bound;
+        self.allowance = Allowance::new(bound.lines);
+    }
+
+    /// The end of its bound that the command came to, if it came to one.
+    pub(in crate::ssh) fn reached(&self) -> Option<Reached> {
+        if self.is_at_bound() {
+            self.bound.lines.map(Reached::Lines)
+        } else {
+            self.bound.time.map(Reached::Time)
+        }
+    }
+
+    /// Whether the bound has left something out.
+    pub(in crate::ssh) fn is_cut(&self) -> bool {
+        self.allowance.is_cut
+    }
+
+    fn is_at_bound(&self) -> bool {
+        let taken = match &self.step {
+            Some(step) => &step.stdout.captured,
+            None => self.stdout.captured(),
+        };
+        self.allowance.is_used(taken)
+    }
+
+    /// Types to the process, and begins a step that ends with a line of `token` on both streams.
+    pub(in crate::ssh) async fn type_in(&mut self, text: &str, token: &str) -> Result<(), Error> {
+        self.step = Some(Step::until(token, self.stdout, self.charset));
+        let text = self.charset.encode(text);
+        let sent = self.channel.data(text.as_slice()).await;
+        sent.map_err(|error| self.channel.lease().refusal(error.to_string()))
+    }
+
+    /// Gives what the step has printed.
+    pub(in crate::ssh) fn take_step(&mut self) -> Option<Step> {
+        let mut step = self.step.take()?;
+        step.take_rest(self.stdout, self.stderr);
+        Some(step)
+    }
+
+    /// Takes messages until the step is over, or the channel closes, or has lingered after the
+    /// process's end, or the process has to be stopped.
+    pub(in crate::ssh) async fn attend(
+        &mut self,
+        limit: Option<Duration>,
+        cancel: &CancellationToken,
+    ) -> Option<Interruption> {
+        let after = |time: Option<Duration>| time.and_then(|time| Instant::now().checked_add(time));
+        let (deadline, mut bound) = (after(limit), after(self.bound.time));
+        let (mut lingers_until, mut is_full) = (None, false);
+        let mut linger = LINGER;
+        while !self.closed && !self.step.as_ref().is_some_and(Step::is_over) {
+            let silent_until = self.exit.as_ref().map(|_| Instant::now() + linger);
+            if silent_until.is_some() && lingers_until.is_none() {
+                // What a child prints later than that is not this command's output.
+                lingers_until = Some(Instant::now() + LONGEST_LINGER);
+            }
+            if !is_full && self.is_at_bound() {
+                is_full = true;
+                let patience = Instant::now() + BOUND_PATIENCE;
+                bound = Some(bound.map_or(patience, |bound| bound.min(patience)));
+            }
+            tokio::select! {
+                message = self.channel.wait() => {
+                    self.take(message);
+                    linger = LINGER;
+                }
+                () = until(bound), if bound.is_some() => return Some(Ended::Bounded),
+                () = due([self.stdout, self.stderr]) => self.write().await,
+                () = until(silent_until.min(lingers_until)), if silent_until.is_some() => {
+                    let is_long = lingers_until.is_some_and(|end| Instant::now() >= end);
+                    let lease = self.channel.lease();
+                    if linger == LAST_LINGER || is_long {
+                        return None;
+                    }
+                    if !lease.connection().answers().await {
+                        self.closed = true;
+                    }
+                    linger = LAST_LINGER;
+                }
+                () = until(self.talk.as_ref().and_then(|talk| talk.due())), if self.talk.is_some() => {
+                    self.answer().await;
+                }
+                () = until(deadline) => return Some(Ended::TimedOut),
+                () = cancel.cancelled() => return Some(Ended::Cancelled),
+            }
+        }
+        None
+    }
+
+    /// Attends a step whose output is nobody's.
+    pub(in crate::ssh) async fn attend_in_silence(
+        &mut self,
+        limit: Duration,
+        cancel: &CancellationToken,
+    ) -> Option<Interruption> {
+        if let Some(step) = &mut self.step {
+            step.silent = true;
+        }
+        self.attend(Some(limit), cancel).await
+    }
+
+    /// Ends the input, and waits for a process that then ends. Gives whether a child of it holds its
+    /// output.
+    pub(in crate::ssh) async fn end(mut self) -> bool {
+        let _ = self.channel.eof().await;
+        self.await_end(END_PATIENCE).await;
+        let closing = async {
+            while !self.closed {
+                let message = self.channel.wait().await;
+                self.take(message);
+            }
+        };
+        let is_held = timeout(LINGER, closing).await.is_err() && self.exit.is_some();
+        self.finish().await;
+        is_held
+    }
+
+    /// Whether a child holds the output of a process that has ended: the channel stays open.
+    pub(in crate::ssh) fn has_child(&self) -> bool {
+        self.exit.is_some() && !self.closed
+    }
+
+    /// Answers the prompt that waits, if one does.
+    async fn answer(&mut self) {
+        if let Some(answer) = self.talk.as_mut().and_then(|talk| talk.answer()) {
+            // A line that is lost is noticed by who reads from it.
+            let answer = self.charset.encode(&answer);
+            let _ = self.channel.data(answer.as_slice()).await;
+        }
+    }
+
+    /// The last lines that a command at a terminal has shown.
+    pub(in crate::ssh) fn prompt(&self) -> Option<String> {
+        self.talk.as_ref().map(|talk| talk.prompt())
+    }
+
+    /// Whether a pager that waited for keys was quit.
+    pub(in crate::ssh) fn has_quit_pager(&self) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.has_quit_pager())
+    }
+
+    /// Whether the process takes a further step.
+    pub(in crate::ssh) fn goes_on(&self) -> bool {
+        self.exit.is_none() && !self.closed
+    }
+
+    /// Ends the session, stopping its process if it was interrupted, and gives how it ended.
+    pub(in crate::ssh) async fn conclude(
+        mut self,
+        interruption: Option<Interruption>,
+        pool: &Pool,
+        alias: &str,
+    ) -> Result<Ended, Error> {
+        // What has ended by itself was not stopped by us, even if its channel is still open.
+        let interruption = interruption.filter(|_| self.exit.is_none());
+        let lease = self.channel.lease();
+        let Some(ended) = interruption else {
+            self.finish().await;
+            return self.verdict(&lease).await;
+        };
+        let mut stopped = self.stop(pool, alias).await;
+        self.finish().await;
+        let (group, began) = (self.group().await, self.began);
+        drop(self);
+        if let (Stopped::Unknown, Some(group)) = (stopped, group)
+            && lease.is_current()
+        {
+            // No channel was to be had: the command's own connection makes room for one.
+            lease.give_up_if_alone();
+            drop(lease);
+            let ending = stop::end_group(pool, alias, group, began.elapsed()).await;
+            stopped = ending.unwrap_or(stopped);
+        }
+        Ok(ended(stopped))
+    }
+
+    /// Takes messages until the command's end is known or the channel closes, at most for `patience`.
+    async fn await_end(&mut self, patience: Duration) {
+        let _ = timeout(patience, async {
+            while self.exit.is_none() && !self.closed {
+                let message = self.channel.wait().await;
+                self.take(message);
+            }
+        })
+        .await;
+    }
+
+    fn take(&mut self, message: Option<ChannelMsg>) {
+        match message {
+            Some(ChannelMsg::Data { data }) if self.talk.is_some() => {
+                let data = match &mut self.announcement {
+                    Some(announcement) => announcement.pass(&data),
+                    None => data.to_vec(),
+                };
+                if let Some(talk) = &mut self.talk {
+                    self.stdout.push(&talk.take(&data));
+                }
+            }
+            Some(ChannelMsg::Data { data }) => {
+                if let Some(step) = &mut self.step {
+                    step.take_stdout(self.stdout, &data, &mut self.allowance);
+                } else {
+                    let first = self.allowance.first(&data, self.stdout.captured());
+                    self.stdout.push(first);
+                }
+            }
+            Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {
+                let data = match &mut self.announcement {
+                    Some(announcement) => announcement.pass(&data),
+                    None => data.to_vec(),
+                };
+                match &mut self.step {
+                    Some(step) => step.take_stderr(self.stderr, &data),
+                    None => self.stderr.push(&data),
+                }
+            }
+            Some(ChannelMsg::ExitStatus { exit_status }) => {
+                self.exit = Some(Ended::Exited(exit_status));
+            }
+            Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                self.exit = Some(Ended::by(&signal_name));
+            }
+            Some(ChannelMsg::Failure) => {
+                self.refused = true;
+                self.closed = true;
+            }
+            Some(ChannelMsg::Close) => {
+                self.closed_by_server = true;
+                self.closed = true;
+            }
+            None => self.closed = true,
+            Some(_) => {}
+        }
+    }
+
+    /// Writes what is due to be written.
+    async fn write(&mut self) {
+        let now = Instant::now();
+        for output in [&mut *self.stdout, &mut *self.stderr] {
+            if output.due().is_some_and(|due| due <= now) {
+                output.write().await;
+            }
+        }
+    }
+
+    async fn finish(&mut self) {
+        if let Some(talk) = &mut self.talk {
+            self.stdout.push(&talk.rest());
+        }
+        if let Some(announcement) = &mut self.announcement {
+            self.stderr.push(&announcement.rest());
+        }
+        self.stdout.finish().await;
+        self.stderr.finish().await;
+    }
+
+    async fn verdict(&mut self, lease: &Lease) -> Result<Ended, Error> {
+        if self.refused {
+            return Err(lease.refusal("the server refuses to run commands for this user"));
+        }
+        Ok(match self.exit.take() {
+            Some(exit) => exit,
+            None if self.closed_by_server => Ended::Unknown,
+            None => Ended::LineLost(lease.line_lost().await),
+        })
+    }
+
+    /// Ends the command with all its children, ever more firmly, and says what is known of it then.
+    async fn stop(&mut self, pool: &Pool, alias: &str) -> Stopped {
+        // Servers may drop signals in silence, so having sent one proves nothing.
+        let _ = self.channel.signal(Sig::TERM).await;
+        // The alias may name another server by now: its processes are none of this command's.
+        let group = self
+            .group()
+            .await
+            .filter(|_| self.channel.lease().is_current());
+        if let Some(group) = group {
+            let ending = stop::end_group(pool, alias, group, self.began.elapsed());
+            tokio::pin!(ending);
+            let outcome = loop {
+                // What nobody reads would hold up the connection, and with it the other channel.
+                tokio::select! {
+                    outcome = &mut ending => break outcome,
+                    message = self.channel.wait(), if !self.closed => self.take(message),
+                    () = due([self.stdout, self.stderr]) => self.write().await,
+                }
+            };
+            match outcome {
+                Some(Stopped::Stopped) => {
+                    self.await_end(SIGNAL_PATIENCE).await;
+                    return Stopped::Stopped;
+                }
+                Some(stopped) => return stopped,
+                None => {}
+            }
+        }
+        self.await_end(SIGNAL_PATIENCE).await;
+        if self.exit.is_none() && !self.closed {
+            let _ = self.channel.signal(Sig::KILL).await;
+            self.await_end(SIGNAL_PATIENCE).await;
+        }
+        if self.exit.is_some() {
+            Stopped::Stopped
+        } else {
+            Stopped::Unknown
+        }
+    }
+
+    /// The command's process group, which may be about to be announced.
+    async fn group(&mut self) -> Option<u32> {
+        let deadline = Instant::now() + SIGNAL_PATIENCE;
+        loop {
+            let line = self.announcement.as_ref()?.line();
+            let group = line.and_then(|line| line.trim().parse().ok());
+            if line.is_some() || self.closed {
+                return group;
+            }
+            tokio::select! {
+                message = self.channel.wait() => self.take(message),
+                () = sleep_until(deadline) => return None,
+            }
+        }
+    }
+}

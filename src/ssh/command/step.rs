@@ -1,0 +1,84 @@
+//! A part of what a session prints, with the lines that end it.
+
+use crate::charset::Charset;
+use crate::secret::Mask;
+use crate::ssh::command::marker::Marker;
+use crate::ssh::output::Output;
+use crate::ssh::output::bound::Allowance;
+use crate::ssh::output::capture::Captured;
+
+/// What is printed up to a line with the same token on both streams.
+pub(in crate::ssh) struct Step {
+    pub(in crate::ssh) stdout: Part,
+    pub(in crate::ssh) stderr: Part,
+    /// Whether its output is no command's.
+    pub(in crate::ssh) silent: bool,
+}
+
+/// What is printed on one stream.
+pub(in crate::ssh) struct Part {
+    mask: Mask,
+    pub(in crate::ssh) captured: Captured,
+    pub(in crate::ssh) marker: Marker,
+}
+
+impl Step {
+    /// A step that ends with lines of `token`, of a session with this output, and prints in this encoding.
+    pub(in crate::ssh) fn until(token: &str, output: &Output, charset: Charset) -> Self {
+        let part = || Part {
+            mask: output.another_mask(),
+            captured: Captured::default(),
+            marker: Marker::with_token(token, charset),
+        };
+        Self {
+            stdout: part(),
+            stderr: part(),
+            silent: false,
+        }
+    }
+
+    pub(in crate::ssh) fn is_over(&self) -> bool {
+        self.stdout.marker.line().is_some() && self.stderr.marker.line().is_some()
+    }
+
+    /// Takes what came on standard output, and puts what is its own and allowed into `output` as well.
+    pub(in crate::ssh) fn take_stdout(
+        &mut self,
+        output: &mut Output,
+        data: &[u8],
+        allowance: &mut Allowance,
+    ) {
+        let own = self.stdout.marker.pass(data);
+        let own = allowance.first(&own, &self.stdout.captured);
+        self.stdout.keep(output, own, self.silent);
+    }
+
+    /// Takes what came on standard error.
+    pub(in crate::ssh) fn take_stderr(&mut self, output: &mut Output, data: &[u8]) {
+        let own = self.stderr.marker.pass(data);
+        self.stderr.keep(output, &own, self.silent);
+    }
+
+    /// Takes what was held back while it might have been the end.
+    pub(in crate::ssh) fn take_rest(&mut self, stdout: &mut Output, stderr: &mut Output) {
+        for (part, output) in [(&mut self.stdout, stdout), (&mut self.stderr, stderr)] {
+            let rest = part.marker.rest();
+            part.keep(output, &rest, self.silent);
+        }
+    }
+}
+
+impl Part {
+    /// What was printed, secrets masked.
+    pub(in crate::ssh) fn into_captured(mut self) -> Captured {
+        self.captured.push(&self.mask.rest());
+        self.captured
+    }
+
+    fn keep(&mut self, output: &mut Output, own: &[u8], silent: bool) {
+        self.captured.push(&self.mask.take(own));
+        if !silent {
+            output.push(own);
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Making a connection: the way there, the host key, the login.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `addresses` | all addresses of a host, tried by RFC 8305 |
+//! | `route` | the way: straight, through another server, or through a command |
+
+pub(in crate::ssh) mod addresses;
+pub(in crate::ssh) mod route;
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
+
+use russh::client;
+use russh::keys::{Algorithm, PublicKey};
+use russh::{Preferred, SshId};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::fs::blocking;
+use crate::secret::Vault;
+use crate::ssh::auth::authenticate;
+use crate::ssh::connection::Connection;
+use crate::ssh::connection::algorithms::{host_keys, preferred};
+use crate::ssh::connection::client::{Client, Judge};
+use crate::ssh::connection::failure::{ConnectError, silent, unreachable};
+use crate::ssh::connection::notices::{Notices, plain};
+use crate::ssh::connection::overheard::Overheard;
+use crate::ssh::connection::tap::Tap;
+use crate::ssh::failure::failed;
+use crate::ssh::host_key::{Identity, KeyKind, KnownHosts, Problem, Rule};
+use crate::ssh::target::{Route, Target};
+use crate::store::servers::Server;
+use crate::sync::lock;
+pub use route::NoTunnel;
+pub(in crate::ssh) use route::Tunnels;
+use route::open_route;
+
+/// Unanswered keep-alives that end a connection.
+const KEEP_ALIVES: usize = 3;
+
+/// What a server may send on a channel before it is told to go on (RFC 4254, section 5.2): enough to
+/// fill 100 MiB/s over a round trip of 100 ms. What comes is taken at once, so little of it is ever held.
+const WINDOW: u32 = 16 * 1024 * 1024;
+
+/// A kind of host key, of which a server has one at most.
+type IsKind = fn(&Algorithm) -> bool;
+
+const KINDS: [IsKind; 3] = [
+    |algorithm| matches!(algorithm, Algorithm::Ed25519),
+    |algorithm| matches!(algorithm, Algorithm::Ecdsa { .. }),
+    is_rsa,
+];
+
+/// What it takes to connect to any server. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::ssh) struct Dialer {
+    pub(in crate::ssh) config: Arc<Config>,
+    pub(in crate::ssh) known_hosts: KnownHosts,
+    pub(in crate::ssh) vault: Vault,
+    /// Where the connections are that others are reached through.
+    pub(in crate::ssh) tunnels: Weak<dyn Tunnels>,
+}
+
+impl Dialer {
+    /// Dials a server once, telling apart what a further attempt may mend.
+    pub(in crate::ssh) async fn dial(
+        &self,
+        alias: &str,
+        server: &Server,
+        notices: &Arc<Notices>,
+    ) -> Result<Connection, ConnectError> {
+        let target = self
+            .target(alias, server)
+            .await
+            .map_err(ConnectError::Final)?;
+        for note in &target.notes {
+            tracing::warn!("server `{alias}`: {note}");
+        }
+        self.check_way(&target).await.map_err(ConnectError::Final)?;
+        let keys = Self::keys_to_ask_for(&target).map_err(ConnectError::Final)?;
+        let first = self.connect(&target, keys, notices).await;
+        let Err(ConnectError::Final(Error::HostKeyMismatch {
+            problem: Problem::NotPinned,
+            ..
+        })) = &first
+        else {
+            return first;
+        };
+        // The server may have the pinned key besides the one that it has shown.
+        for is_kind in KINDS {
+            let again = self
+                .connect(&target, of_kind(&target, is_kind), notices)
+                .await;
+            if again.is_ok() {
+                return again;
+            }
+        }
+        first
+    }
+
+    /// The host keys that a server shows, one of each kind that it has. Nothing else is sent to it.
+    pub(in crate::ssh) async fn host_keys(
+        &self,
+        alias: &str,
+        server: &Server,
+    ) -> Result<(Rule, Vec<PublicKey>), Error> {
+        let target = self.target(alias, server).await?;
+        self.check_way(&target).await?;
+        let mut shown = Vec::new();
+        let mut failure = None;
+        for is_kind in KINDS {
+            let collected = Arc::new(Mutex::new(None));
+            let judge = Judge::Collect(Arc::clone(&collected));
+            let notices = Arc::default();
+            let outcome = self.handshake(&target, of_kind(&target, is_kind), judge, &notices);
+            let outcome = outcome.await;
+            let key = lock(&collected).take();
+            match (key, outcome) {
+                (Some(key), _) => shown.push(key),
+                (None, Err(ConnectError::Final(error) | ConnectError::Transient(error))) => {
+                    failure = Some(error);
+                }
+                (None, Ok(_)) => {}
+            }
+        }
+        match failure {
+            Some(error) if shown.is_empty() => Err(error),
+            _ => Ok((target.rule, shown)),
+        }
+    }
+
+    pub(in crate::ssh) async fn target(
+        &self,
+        alias: &str,
+        server: &Server,
+    ) -> Result<Target, Error> {
+        let (alias, server, config) = (alias.to_owned(), server.clone(), Arc::clone(&self.config));
+        let known_hosts = self.known_hosts.clone();
+        if server.ssh_config_host.is_none() {
+            return Target::resolve(&alias, &server, &config, &known_hosts);
+        }
+        blocking(move || Target::resolve(&alias, &server, &config, &known_hosts)).await
+    }
+
+    /// Refuses a way that leads in a circle: each would wait for the other.
+    async fn check_way(&self, target: &Target) -> Result<(), Error> {
+        let mut way = vec![target.alias.clone()];
+        let mut route = target.route.clone();
+        while let Route::Jump(jump) = route {
+            way.push(jump.clone());
+            let Some(tunnels) = self.tunnels.upgrade() else {
+                return Ok(());
+            };
+            let server = tunnels.server(&jump)?;
+            if way[..way.len() - 1].contains(&jump) {
+                let reason = format!("its way leads in a circle: `{}`", way.join("` → `"));
+                return Err(failed(&target.alias, &target.server, reason));
+            }
+            route = self.target(&jump, &server).await?.route;
+        }
+        Ok(())
+    }
+
+    async fn connect(
+        &self,
+        target: &Target,
+        keys: Vec<Algorithm>,
+        notices: &Arc<Notices>,
+    ) -> Result<Connection, ConnectError> {
+        let judge = Judge::By(Box::new(target.rule.clone()));
+        let mut connection = self.handshake(target, keys, judge, notices).await?;
+        authenticate(&mut connection, target, &self.vault, notices, &self.config).await?;
+        connection.overheard.forget();
+        Ok(connection)
+    }
+
+    /// Goes there and checks the host key. Dropped early, it takes the library's task and the socket
+    /// along.
+    async fn handshake(
+        &self,
+        target: &Target,
+        keys: Vec<Algorithm>,
+        judge: Judge,
+        notices: &Arc<Notices>,
+    ) -> Result<Connection, ConnectError> {
+        let token = CancellationToken::new();
+        let cut = token.clone().drop_guard();
+        let mut stream = open_route(target, &self.tunnels, token).await?;
+        let tap = stream.tap();
+        let closed = CancellationToken::new();
+        let client = Client::new(judge, notices, closed.clone().drop_guard());
+        let (refusal, reason, shown) = (client.refusal(), client.reason(), client.shown());
+        let agreed = client.agreed();
+        let settings = self.settings(target, keys).map_err(ConnectError::Final)?;
+        let connecting = client::connect_stream(Arc::new(settings), stream, client);
+        let connected = in_phases(target, &tap, connecting).await?;
+        let handle = connected.map_err(|error| {
+            let refused = lock(&refusal).take();
+            match (refused, &target.route) {
+                (Some(refused), _) => ConnectError::Final(refused),
+                (None, Route::Command(_)) => ended_early(target, &error),
+                (None, _) => unreachable(&target.alias, &target.server, &error),
+            }
+        })?;
+        let host_key = lock(&shown).as_ref().map(Identity::from);
+        let host_key = host_key.unwrap_or_else(|| Identity {
+            fingerprint: String::new(),
+            kind: KeyKind::Other,
+        });
+        let binding = handle.agent_session_binding();
+        let session_id = binding.map(|binding| binding.session_id().to_vec());
+        Ok(Connection {
+            opened: Instant::now(),
+            user: target.server.user.clone(),
+            software: identification(&tap.bytes()),
+            overheard: Overheard {
+                tap,
+                agreed,
+                session_id: session_id.unwrap_or_default(),
+            },
+            handle,
+            closed,
+            reason,
+            round_trip: Mutex::default(),
+            host_key,
+            _cut: cut,
+        })
+    }
+
+    /// The kinds of host keys to ask for, those on record first.
+    fn keys_to_ask_for(target: &Target) -> Result<Vec<Algorithm>, Error> {
+        let rule = &target.rule;
+        let recorded = rule.known_hosts.algorithms(&rule.name)?;
+        let mut keys = host_keys(target);
+        // An RSA key is recorded without a hash and asked for with one, so compare kinds.
+        keys.sort_by_key(|key| {
+            !recorded
+                .iter()
+                .any(|known| known == key || is_rsa(known) && is_rsa(key))
+        });
+        Ok(keys)
+    }
+
+    fn settings(&self, target: &Target, keys: Vec<Algorithm>) -> Result<client::Config, Error> {
+        let rule = &target.rule;
+        let certificates = if rule.known_hosts.has_authority(&rule.name)? {
+            keys.clone()
+        } else {
+            Vec::new()
+        };
+        let (interval, count) = target.keep_alive;
+        Ok(client::Config {
+            client_id: SshId::Standard(Cow::Borrowed(concat!(
+                "SSH-2.0-mcp_sftp_orchestrator_",
+                env!("CARGO_PKG_VERSION")
+            ))),
+            window_size: WINDOW,
+            // Switched off, a dead line would never be noticed.
+            keepalive_interval: interval
+                .filter(|interval| !interval.is_zero())
+                .or(Some(self.config.keep_alive)),
+            keepalive_max: count
+                .and_then(|count| count.try_into().ok())
+                .unwrap_or(KEEP_ALIVES),
+            preferred: Preferred {
+                key: Cow::Owned(keys),
+                host_key_certificates: Cow::Owned(certificates),
+                ..preferred(target)
+            },
+            ..client::Config::default()
+        })
+    }
+}
+
+/// The identification string, before which a server may send other lines (RFC 4253, section 4.2).
+fn identification(bytes: &[u8]) -> String {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines.find(|line| line.starts_with(b"SSH-"));
+    plain(&String::from_utf8_lossy(line.unwrap_or_default()))
+}
+
+/// A command that has ended says nothing of the server behind it.
+fn ended_early(target: &Target, error: &russh::Error) -> ConnectError {
+    match unreachable(&target.alias, &target.server, error) {
+        ConnectError::Transient(_) => {
+            let reason = "its ProxyCommand ended before the handshake did";
+            ConnectError::Transient(failed(&target.alias, &target.server, reason))
+        }
+        refused @ ConnectError::Final(_) => refused,
+    }
+}
+
+/// Waits for the handshake, first for the greeting: a server that looks up names takes its time for it.
+async fn in_phases<T>(
+    target: &Target,
+    tap: &Tap,
+    handshake: impl Future<Output = T>,
+) -> Result<T, ConnectError> {
+    let limit = target.connect_timeout;
+    tokio::pin!(handshake);
+    tokio::select! {
+        done = &mut handshake => return Ok(done),
+        heard = timeout(limit, tap.heard()) => {
+            heard.map_err(|_| silent(target, "no greeting", limit))?;
+        }
+    }
+    let done = timeout(limit, handshake).await;
+    done.map_err(|_| silent(target, "no end of the key exchange", limit))
+}
+
+fn of_kind(target: &Target, is_kind: IsKind) -> Vec<Algorithm> {
+    let all = host_keys(target).into_iter();
+    all.filter(is_kind).collect()
+}
+
+fn is_rsa(algorithm: &Algorithm) -> bool {
+    matches!(algorithm, Algorithm::Rsa { .. })
+}

@@ -1,0 +1,143 @@
+//! The way to a server: straight, through another server, or through a command.
+
+use std::process::Stdio;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::io::join;
+use tokio::process::Command;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::ssh::connection::failure::ConnectError;
+use crate::ssh::connection::stream::{Duplex, Stream};
+use crate::ssh::dial::addresses::Attempts;
+use crate::ssh::failure::failed;
+use crate::ssh::target::{Route, Target};
+use crate::store::servers::Server;
+
+/// The servers that others are reached through.
+pub(in crate::ssh) trait Tunnels: Send + Sync {
+    /// A server that others are reached through.
+    fn server(&self, alias: &str) -> Result<Server, Error>;
+
+    /// Opens a tunnel through `alias` to a host and a port, which the server has `limit` to reach.
+    fn open(
+        self: Arc<Self>,
+        alias: String,
+        place: (String, u16),
+        limit: Duration,
+    ) -> BoxFuture<'static, Result<Result<Box<dyn Duplex>, NoTunnel>, Error>>;
+}
+
+/// Why there is no channel to a host in a server's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTunnel {
+    /// The server does not forward, or not there.
+    Forbidden,
+    /// The server cannot connect to it.
+    Unreachable,
+    /// The server did not come to an end with it in time.
+    Silent,
+}
+
+/// Opens the stream to a server.
+pub(in crate::ssh) async fn open_route(
+    target: &Target,
+    tunnels: &Weak<dyn Tunnels>,
+    cut: CancellationToken,
+) -> Result<Stream, ConnectError> {
+    match &target.route {
+        Route::Direct => direct(target, cut).await,
+        Route::Jump(jump) => through(jump, target, tunnels, cut).await,
+        Route::Command(command) => by_command(command, target, cut),
+    }
+}
+
+async fn direct(target: &Target, cut: CancellationToken) -> Result<Stream, ConnectError> {
+    let server = &target.server;
+    let error = |reason: String| failed(&target.alias, server, reason);
+    let place = (server.host.as_str(), server.port());
+    let mut attempts = Attempts::default();
+    let connecting = async {
+        attempts.look_up(place, target.family).await?;
+        Ok(attempts.connect(target.bind_address.as_deref()).await)
+    };
+    match timeout(target.connect_timeout, connecting).await {
+        Ok(Ok(Some(tcp))) => Ok(Stream::new(tcp, cut)),
+        Ok(Ok(None)) => Err(ConnectError::Transient(error(attempts.reason(None)))),
+        Ok(Err(unknown)) => Err(ConnectError::Final(error(unknown))),
+        Err(_) => {
+            let reason = attempts.reason(Some(target.connect_timeout));
+            Err(ConnectError::Final(error(reason)))
+        }
+    }
+}
+
+/// An error of the jump host itself names that host, and stays as it is.
+async fn through(
+    jump: &str,
+    target: &Target,
+    tunnels: &Weak<dyn Tunnels>,
+    cut: CancellationToken,
+) -> Result<Stream, ConnectError> {
+    let (server, alias) = (&target.server, &target.alias);
+    let error = |reason: String| failed(alias, server, reason);
+    let tunnels = tunnels
+        .upgrade()
+        .ok_or_else(|| ConnectError::Final(error("the pool is closed".to_owned())))?;
+    let place = (server.host.clone(), server.port());
+    let opening = tunnels.open(jump.to_owned(), place, target.connect_timeout);
+    let opened = opening.await.map_err(ConnectError::Final)?;
+    let tunnel = opened.map_err(|refusal| {
+        let reason = match refusal {
+            NoTunnel::Forbidden => "does not forward to it",
+            NoTunnel::Unreachable => "cannot reach it",
+            NoTunnel::Silent => "did not reach it in time",
+        };
+        ConnectError::Final(error(format!("its jump host `{jump}` {reason}")))
+    })?;
+    Ok(Stream::over(tunnel, cut))
+}
+
+fn by_command(
+    command: &str,
+    target: &Target,
+    cut: CancellationToken,
+) -> Result<Stream, ConnectError> {
+    let error = |reason: String| -> Error {
+        failed(
+            &target.alias,
+            &target.server,
+            format!("its ProxyCommand {reason}"),
+        )
+    };
+    let mut process = Command::new("sh")
+        .env_remove("MCP_SECRET_KEY")
+        .arg("-c")
+        .arg(format!("exec {command}"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|cause| ConnectError::Final(error(format!("cannot be run: {cause}"))))?;
+    let (Some(input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
+        return Err(ConnectError::Final(error(
+            "has no input or output".to_owned(),
+        )));
+    };
+    let ended = cut.clone();
+    // The process lives as long as its connection, and is no zombie after it.
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = process.wait() => {}
+            () = ended.cancelled() => {
+                let _ = process.kill().await;
+            }
+        }
+    });
+    Ok(Stream::over(join(output, input), cut))
+}

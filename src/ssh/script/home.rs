@@ -1,0 +1,30 @@
+//! Home directories of other users, as a server's shell knows them.
+
+use std::time::Duration;
+
+use crate::ssh::pool::Pool;
+use crate::ssh::script::Script;
+
+const SCRIPT: &str = include_str!("../scripts/home.sh");
+/// How long a directory service may take to be asked.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The home directory of `user` on `alias`; `None` where there is no such user, or no shell to ask. The
+/// name is part of what the shell reads: letters, digits, dots, dashes and underscores, no others.
+pub async fn of_user(pool: &Pool, alias: &str, user: &str) -> Option<String> {
+    let is_safe = |one: char| one.is_ascii_alphanumeric() || "._-".contains(one);
+    if user.is_empty() || !user.chars().all(is_safe) {
+        return None;
+    }
+    let script = Script::new("home", SCRIPT.to_owned(), LIMIT)
+        .with_token()
+        .with(user);
+    match script.run(pool, alias).await {
+        Ok(answer) if answer.word() == "found" => String::from_utf8(answer.rest).ok(),
+        Ok(_) => None,
+        Err(failure) => {
+            tracing::debug!("`{alias}` does not say where `{user}` is at home: {failure:?}");
+            None
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! What this program itself runs on a server: short POSIX shell scripts, with an answer that is read by it.
+//!
+//! A script goes to `sh` on standard input, with its arguments: the login shell may be of another kind,
+//! which reads quotes otherwise, and finds nothing in its command line to misread.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `probe` | what a login shell is like |
+//! | `verify` | logging in once, to see whether it works |
+//! | `stop` | ending processes |
+//! | `access`, `checksum`, `curl`, `home` | what the name says |
+
+pub mod access;
+pub mod checksum;
+pub mod curl;
+pub mod home;
+pub(in crate::ssh) mod probe;
+pub(in crate::ssh) mod stop;
+pub mod verify;
+
+use std::time::Duration;
+
+use russh::ChannelMsg;
+use tokio::time::timeout;
+
+use crate::error::Error;
+use crate::random;
+use crate::shell::quote;
+use crate::ssh::pool::{OpenChannel, Pool, Use};
+
+/// The longest answer that is taken; a script that prints more is not one of ours.
+const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
+/// What is kept of complaints.
+const LONGEST_COMPLAINT: usize = 4 * 1024;
+
+/// How long a script waits for a channel.
+const CHANNEL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The command line for a script that comes on standard input: every login shell reads it alike.
+pub(in crate::ssh) const SHELL: &str = "exec sh -s";
+
+/// The same for a restricted shell, which lets nothing take its place.
+pub(in crate::ssh) const SHELL_BELOW: &str = "sh -s";
+
+/// The text by which a shell that reads its commands runs a script whose own input is at its end. The
+/// shell has read all of it before it runs any of it.
+pub(in crate::ssh) fn on_stdin(script: &str) -> String {
+    format!("{{\n{script}\n}} </dev/null\nexit\n")
+}
+
+/// A script with its arguments.
+pub(in crate::ssh) struct Script {
+    name: &'static str,
+    text: String,
+    arguments: Vec<String>,
+    /// How long it may take once it has a channel.
+    limit: Duration,
+    purpose: Use,
+    channel_patience: Duration,
+    token: String,
+    input: String,
+}
+
+/// What a script printed.
+#[derive(Debug, Default)]
+pub(in crate::ssh) struct Printed {
+    pub(in crate::ssh) stdout: Vec<u8>,
+    pub(in crate::ssh) stderr: Vec<u8>,
+}
+
+impl Script {
+    /// The script `text`, under a name that the server's process list shows.
+    pub(in crate::ssh) fn new(name: &'static str, text: String, limit: Duration) -> Self {
+        Self {
+            name,
+            text,
+            arguments: Vec::new(),
+            limit,
+            purpose: Use::Command,
+            channel_patience: CHANNEL_PATIENCE,
+            token: random::hex::<8>(),
+            input: String::new(),
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub(in crate::ssh) fn with(mut self, argument: &(impl ToString + ?Sized)) -> Self {
+        self.arguments.push(argument.to_string());
+        self
+    }
+
+    /// Adds as an argument the word that the line of the answer has to begin with: whatever a login
+    /// shell's start-up files print comes before it.
+    #[must_use]
+    pub(in crate::ssh) fn with_token(self) -> Self {
+        let token = self.token.clone();
+        self.with(&token)
+    }
+
+    /// Gives it something to read.
+    #[must_use]
+    pub(in crate::ssh) fn with_input(mut self, input: String) -> Self {
+        self.input = input;
+        self
+    }
+
+    /// Waits for a channel at most so long.
+    #[must_use]
+    pub(in crate::ssh) fn patient_for(mut self, patience: Duration) -> Self {
+        self.channel_patience = patience;
+        self
+    }
+
+    /// Goes before all others that wait for a channel, for at most `patience`.
+    #[must_use]
+    pub(in crate::ssh) fn urgent(mut self, patience: Duration) -> Self {
+        self.purpose = Use::Stop;
+        self.patient_for(patience)
+    }
+
+    /// What `sh` reads: the script with its arguments, and what it reads itself.
+    fn whole(&self) -> String {
+        let mut whole = "set --".to_owned();
+        for argument in &self.arguments {
+            whole.push(' ');
+            whole.push_str(&quote(argument));
+        }
+        whole.push('\n');
+        if self.input.is_empty() {
+            return whole + &on_stdin(&self.text);
+        }
+        // Nobody sees it there, as everybody would on a command line.
+        let end = random::hex::<16>();
+        format!(
+            "{whole}{{\n{}\n}} <<'{end}'\n{}\n{end}\nexit\n",
+            self.text, self.input
+        )
+    }
+
+    fn command_line(&self, shell: &str) -> String {
+        format!("{shell} {}", self.name)
+    }
+
+    /// Runs it on `alias`, and gives the answer: the line that begins with the token, without it,
+    /// and the bytes that follow.
+    pub(in crate::ssh) async fn run(&self, pool: &Pool, alias: &str) -> Result<Answer, Failure> {
+        if pool.server(alias).map_err(Failure::Unsent)?.is_plain() {
+            return Err(refused(
+                alias,
+                "it was added with plain: true, for commands as they are and nothing else",
+            ));
+        }
+        let is_restricted = pool.shell(alias).known().is_restricted;
+        let shell = if is_restricted { SHELL_BELOW } else { SHELL };
+        let mut printed = self.print(pool, alias, shell).await?;
+        if !is_restricted && printed.refuses_exec() {
+            printed = self.print(pool, alias, SHELL_BELOW).await?;
+        }
+        printed.answer(&self.token).ok_or_else(|| {
+            let complaint = String::from_utf8_lossy(&printed.stderr);
+            let complaint = match complaint.trim() {
+                "" => "it does not answer as a POSIX shell does",
+                complaint => complaint,
+            };
+            refused(alias, complaint)
+        })
+    }
+
+    /// What it prints.
+    async fn print(&self, pool: &Pool, alias: &str, shell: &str) -> Result<Printed, Failure> {
+        let opened = pool.open(alias, self.purpose, self.channel_patience).await;
+        let channel = opened.map_err(Failure::Unsent)?;
+        let lease = channel.lease();
+        let (line, input) = (self.command_line(shell), self.whole());
+        match timeout(self.limit, ask(channel, &line, &input)).await {
+            Ok(Ok(printed)) => Ok(printed),
+            Ok(Err(Cut::Refused)) => Err(refused(alias, "it runs no commands for this user")),
+            Ok(Err(Cut::Lost)) => Err(Failure::Lost(lease.line_lost().await)),
+            Err(_) => {
+                let reason = "ETIMEDOUT: a script on the server does not end";
+                Err(Failure::Lost(lease.refusal(reason)))
+            }
+        }
+    }
+}
+
+fn refused(alias: &str, reason: &str) -> Failure {
+    Failure::Refused(Error::NotDetached {
+        alias: alias.to_owned(),
+        reason: reason.to_owned(),
+    })
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The script was not sent.
+    Unsent(Error),
+    /// The server would not or could not run it. The reason holds what it complained of.
+    Refused(Error),
+    /// The line was lost: nobody knows what it did.
+    Lost(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unsent(error) | Failure::Refused(error) | Failure::Lost(error) => error,
+        }
+    }
+}
+
+/// A script's answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::ssh) struct Answer {
+    /// The words after the token.
+    pub(in crate::ssh) words: Vec<String>,
+    /// What follows that line.
+    pub(in crate::ssh) rest: Vec<u8>,
+}
+
+impl Answer {
+    /// The first word after the token.
+    pub(in crate::ssh) fn word(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+}
+
+impl Printed {
+    /// Whether a shell complains of having been told to let another take its place.
+    fn refuses_exec(&self) -> bool {
+        let complaint = String::from_utf8_lossy(&self.stderr);
+        self.stdout.is_empty() && complaint.contains("exec") && complaint.contains("restrict")
+    }
+
+    fn answer(&self, token: &str) -> Option<Answer> {
+        // With a colon, which the argument has not: a device may send back the command line.
+        let token = format!("{token}:");
+        let start = find(&self.stdout, token.as_bytes())? + token.len();
+        let line = &self.stdout[start..];
+        let end = line.iter().position(|byte| *byte == b'\n')?;
+        let words = String::from_utf8_lossy(&line[..end]);
+        Some(Answer {
+            words: words.split_whitespace().map(ToOwned::to_owned).collect(),
+            rest: line[end + 1..].to_vec(),
+        })
+    }
+}
+
+/// Where `needle` begins in `hay`.
+pub(in crate::ssh) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
+    hay.windows(needle.len())
+        .position(|window| window == needle)
+}
+
+/// Why a command line has no end.
+#[derive(Debug)]
+pub(in crate::ssh) enum Cut {
+    Refused,
+    Lost,
+}
+
+/// Runs a command line through the login shell, to its end, with `input` to read.
+pub(in crate::ssh) async fn ask(
+    mut channel: OpenChannel,
+    line: &str,
+    input: &str,
+) -> Result<Printed, Cut> {
+    channel.exec(true, line).await.map_err(|_| Cut::Lost)?;
+    if !input.is_empty() {
+        // What is not taken shows in the answer.
+        let _ = channel.data(input.as_bytes()).await;
+    }
+    let _ = channel.eof().await;
+    let mut printed = Printed::default();
+    let mut ended = false;
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::Data { data } => keep(&mut printed.stdout, &data, LONGEST_ANSWER),
+            ChannelMsg::ExtendedData { data, .. } => {
+                keep(&mut printed.stderr, &data, LONGEST_COMPLAINT);
+            }
+            ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. } => ended = true,
+            ChannelMsg::Failure => return Err(Cut::Refused),
+            ChannelMsg::Close => break,
+            _ => {}
+        }
+    }
+    if ended { Ok(printed) } else { Err(Cut::Lost) }
+}
+
+fn keep(kept: &mut Vec<u8>, data: &[u8], most: usize) {
+    let room = most.saturating_sub(kept.len());
+    kept.extend_from_slice(&data[..data.len().min(room)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_found_behind_what_start_up_files_print() {
+        let printed = Printed {
+            stdout: b"% sh -c 'T0K' 'x'\nT0K: running 3\n\xFFab".to_vec(),
+            stderr: Vec::new(),
+        };
+        let answer = printed.answer("T0K").unwrap();
+        assert_eq!(answer.words, ["running", "3"]);
+        assert_eq!(answer.rest, b"\xFFab");
+        assert_eq!(printed.answer("other"), None);
+    }
+
+    #[test]
+    fn no_argument_is_on_the_command_line() {
+        let script = Script::new("look", "echo \"$1\"".to_owned(), Duration::ZERO).with("a\nb");
+        assert_eq!(script.command_line(SHELL), "exec sh -s look");
+        assert_eq!(
+            script.whole(),
+            "set -- 'a\nb'\n{\necho \"$1\"\n} </dev/null\nexit\n"
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! Ending a command with all its children, over another channel than its own.
+
+use std::time::Duration;
+
+use crate::error::{Error, Stopped};
+use crate::ssh::pool::Pool;
+use crate::ssh::script::Script;
+
+/// The shell functions that find and end the processes of a command.
+pub(in crate::ssh) const PROCESSES: &str = include_str!("../scripts/processes.sh");
+const END: &str = include_str!("../scripts/end.sh");
+
+/// How long the script may take: it gives the processes 2 s after TERM and 1 s after KILL, and
+/// where a shell can only sleep whole seconds ten times as long.
+pub(in crate::ssh) const LIMIT: Duration = Duration::from_secs(40);
+
+/// How long to wait for a channel, ahead of all others.
+pub(in crate::ssh) const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Ends the processes that `leader` leads or has begotten, of a command that began `age` ago. `None` if
+/// that could not be tried.
+pub(in crate::ssh) async fn end_group(
+    pool: &Pool,
+    alias: &str,
+    leader: u32,
+    age: Duration,
+) -> Option<Stopped> {
+    let script = Script::new("end", format!("{PROCESSES}{END}"), LIMIT)
+        .with_token()
+        .with(&leader)
+        .with(&age.as_secs())
+        .urgent(CHANNEL_PATIENCE);
+    match script.run(pool, alias).await {
+        Ok(answer) => Some(outcome(answer.word())),
+        Err(failure) => {
+            let error = Error::from(failure);
+            tracing::warn!("the processes of a command could not be ended: {error}");
+            None
+        }
+    }
+}
+
+/// What a script that ends processes says of them.
+pub(in crate::ssh) fn outcome(word: &str) -> Stopped {
+    match word {
+        "gone" => Stopped::Stopped,
+        "left" => Stopped::Signalled,
+        _ => Stopped::Unknown,
+    }
+}
