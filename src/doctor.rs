@@ -17,7 +17,7 @@ use crate::guard::Policies;
 use crate::install::{Request, Start};
 use crate::login_session::LoginSession;
 use crate::secret::{Vault, hide};
-use crate::ssh::{Use, describe_agent};
+use crate::ssh::{ChannelPurpose, describe_agent};
 use crate::store::servers::Server;
 use crate::store::{Catalogue, Entry};
 
@@ -287,7 +287,11 @@ impl Offline {
             Some(jump) => format!("{} through {jump}", server.place()),
             None => server.place(),
         };
-        match self.pool.open(&alias, Use::Command, PATIENCE).await {
+        match self
+            .pool
+            .open(&alias, ChannelPurpose::Command, PATIENCE)
+            .await
+        {
             Ok(_) => {
                 let key = self.pool.host_key(&alias).unwrap_or_default();
                 let took = began.elapsed().as_millis();

@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Request;
 use crate::error::Error;
 use crate::ssh::script::curl;
-use crate::ssh::{NoTunnel, Pool, Silence, os_reason};
+use crate::ssh::{NoTunnel, Pool, TimedOut, os_reason};
 
 /// How long before the deadline a server's curl has to be done.
 const CURL_AHEAD: Duration = Duration::from_secs(1);
@@ -149,9 +149,9 @@ impl Routes {
                         return Err(lease.line_lost().await);
                     }
                     Ok(Err(error)) => Outcome::Unreachable(reason(&*error)),
-                    Err(Silence::OfThePeer) => Outcome::Silent,
-                    Err(silence @ Silence::OfTheLine) => {
-                        lease.give_up();
+                    Err(TimedOut::OfThePeer) => Outcome::Silent,
+                    Err(silence @ TimedOut::OfTheLine) => {
+                        lease.retire();
                         return Err(lease.refusal(silence.to_string()));
                     }
                 }

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::Guard;
 use crate::error::Error;
 use crate::policy::Refusal;
-use crate::ssh::command::secrecy::{asks_for_secret, is_harmless};
+use crate::ssh::prompt::secrecy::{asks_for_secret, is_harmless};
 
 /// Answers of which each two are also judged one after the other, in either order: prompts may come in any.
 const PAIRED: usize = 12;

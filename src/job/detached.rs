@@ -12,7 +12,7 @@ use super::record::Job;
 use super::stop::StopSignal;
 use crate::error::{Error, Stopped};
 use crate::shell::leaves_behind;
-use crate::ssh::Ended;
+use crate::ssh::ExitOutcome;
 use crate::ssh::Failure;
 use crate::ssh::command::detached::{Detached, Look, State};
 
@@ -84,7 +84,7 @@ pub(super) async fn start(
     }
     if cancel.is_cancelled() {
         job.remote_directory = None;
-        enter_command(job, Ended::NotBegun, limit);
+        enter_command(job, ExitOutcome::NotBegun, limit);
         return false;
     }
     let (alias, directory) = (job.alias.clone(), job.directory().to_owned());
@@ -138,7 +138,7 @@ pub(super) async fn attend(
         let claim = job.begun.is_none() && since.elapsed() > START_PATIENCE;
         let looked = look(context, job, &detached, &mut streams, claim).await;
         let pause = match looked {
-            Ok(Step::Ended(ended)) => break ended,
+            Ok(Step::ExitOutcome(ended)) => break ended,
             Ok(Step::Looked(look)) => {
                 (backoff, misread) = (SHORTEST_PAUSE, 0);
                 reach(context, job, None);
@@ -152,21 +152,21 @@ pub(super) async fn attend(
                     State::Running => {
                         (job.created_at.elapsed() / 10).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
                     }
-                    State::Exited(code) => break Ended::Exited(code),
-                    State::TimedOut(stopped) => break Ended::TimedOut(stopped),
-                    State::Cancelled(stopped) => break Ended::Cancelled(stopped),
-                    State::Absent if job.begun.is_none() => break Ended::NotBegun,
+                    State::Exited(code) => break ExitOutcome::Exited(code),
+                    State::TimedOut(stopped) => break ExitOutcome::TimedOut(stopped),
+                    State::Cancelled(stopped) => break ExitOutcome::Cancelled(stopped),
+                    State::Absent if job.begun.is_none() => break ExitOutcome::NotBegun,
                     State::Absent | State::Gone if cancelled => {
-                        break Ended::Cancelled(Stopped::Unknown);
+                        break ExitOutcome::Cancelled(Stopped::Unknown);
                     }
-                    State::Absent | State::Gone => break Ended::Unknown,
+                    State::Absent | State::Gone => break ExitOutcome::Unknown,
                 }
             }
             Err(error) => {
                 misread += u32::from(matches!(error, Error::Internal { .. }));
                 if misread == MISREADINGS {
                     tracing::error!("task {} is given up: {error}", job.id);
-                    break Ended::Unknown;
+                    break ExitOutcome::Unknown;
                 }
                 backoff = (backoff * 2).min(LONGEST_BACKOFF);
                 reach(context, job, Some(error.to_string()));
@@ -183,7 +183,7 @@ pub(super) async fn attend(
             }
             // Asked again while the server cannot be reached: somebody wants to be rid of it.
             () = stop.insisted(), if job.unreachable.is_some() => {
-                break Ended::Cancelled(Stopped::Unknown);
+                break ExitOutcome::Cancelled(Stopped::Unknown);
             }
         }
     };
@@ -195,7 +195,7 @@ pub(super) async fn attend(
 /// What came of a step.
 enum Step {
     Looked(Look),
-    Ended(Ended),
+    ExitOutcome(ExitOutcome),
 }
 
 /// Stops the job if that was asked for, then looks at it.
@@ -224,7 +224,7 @@ async fn look(
     if job.cancel_requested == Some(true) {
         let stopped = detached.stop().await?;
         if stopped != Stopped::Stopped {
-            return Ok(Step::Ended(Ended::Cancelled(stopped)));
+            return Ok(Step::ExitOutcome(ExitOutcome::Cancelled(stopped)));
         }
     }
     let look = detached
@@ -242,7 +242,12 @@ fn reach(context: &Context<'_>, job: &mut Job, problem: Option<String>) {
 }
 
 /// Enters the end. Once all of it is durable here, it may be removed from the server.
-async fn settle(job: &mut Job, streams: Option<Streams>, ended: Ended, limit: Option<Duration>) {
+async fn settle(
+    job: &mut Job,
+    streams: Option<Streams>,
+    ended: ExitOutcome,
+    limit: Option<Duration>,
+) {
     let mut is_kept = false;
     if let Some(Streams {
         mut stdout,
@@ -257,8 +262,10 @@ async fn settle(job: &mut Job, streams: Option<Streams>, ended: Ended, limit: Op
     let cancelled = job.cancel_requested == Some(true);
     // What may still run keeps its directory, and so does what could not be kept here.
     let is_over = match &ended {
-        Ended::Exited(_) => true,
-        Ended::TimedOut(stopped) | Ended::Cancelled(stopped) => *stopped == Stopped::Stopped,
+        ExitOutcome::Exited(_) => true,
+        ExitOutcome::TimedOut(stopped) | ExitOutcome::Cancelled(stopped) => {
+            *stopped == Stopped::Stopped
+        }
         _ => false,
     };
     job.collected = (is_over && is_kept).then_some(true);
@@ -266,7 +273,7 @@ async fn settle(job: &mut Job, streams: Option<Streams>, ended: Ended, limit: Op
     let is_left = is_over && job.cmd.as_deref().is_some_and(leaves_behind);
     job.left_running = is_left.then_some(true);
     match ended {
-        Ended::NotBegun => {
+        ExitOutcome::NotBegun => {
             // What lies there now keeps it from beginning late.
             job.remote_directory = None;
             if cancelled {
@@ -275,7 +282,7 @@ async fn settle(job: &mut Job, streams: Option<Streams>, ended: Ended, limit: Op
                 job.crash("the command had not begun when the line was lost, and will not");
             }
         }
-        Ended::Unknown => job.crash(
+        ExitOutcome::Unknown => job.crash(
             "its process on the server is gone without an exit status: was the server restarted?",
         ),
         ended => enter_command(job, ended, limit),

@@ -22,8 +22,8 @@ use crate::sftp::transfer::{Request, Summary, Transfer};
 use crate::sftp::{Notes, Progress};
 use crate::shell::leaves_behind;
 use crate::ssh::command::Command;
-use crate::ssh::command::conversation::{Answer, Conversation};
-use crate::ssh::{Bound, Ended, Pool, patience};
+use crate::ssh::prompt::{Answer, PromptResponder};
+use crate::ssh::{Bound, ExitOutcome, Pool, patience};
 
 /// How often the record says how far a transfer has come.
 const PROGRESS_NOTED: Duration = Duration::from_millis(250);
@@ -108,13 +108,13 @@ impl Operation {
                 let limit = limit_of(*timeout, context.config.interactive_timeout);
                 match answers(responses) {
                     Ok(answers) => {
-                        let talk = Conversation::new(answers, *auto_respond);
+                        let responder = PromptResponder::new(answers, *auto_respond);
                         execute(
                             context,
                             job,
                             cmd,
                             limit,
-                            (Bound::default(), Some(talk)),
+                            (Bound::default(), Some(responder)),
                             cancel,
                         )
                         .await;
@@ -224,17 +224,17 @@ async fn execute(
     job: &mut Job,
     line: &str,
     limit: Option<Duration>,
-    (bound, talk): (Bound, Option<Conversation>),
+    (bound, responder): (Bound, Option<PromptResponder>),
     cancel: &CancellationToken,
 ) {
-    let (alias, is_at_terminal) = (job.alias.clone(), talk.is_some());
+    let (alias, is_at_terminal) = (job.alias.clone(), responder.is_some());
     let command = Command {
         alias: &alias,
         line,
         is_script: job.tool.is_some(),
         limit,
         bound,
-        talk,
+        responder,
         cancel,
     };
     context.note_charset(job);
@@ -279,27 +279,27 @@ pub(super) fn limit_of(seconds: Option<f64>, default: Option<Duration>) -> Optio
 }
 
 /// Enters how a command ended.
-pub(super) fn enter_command(job: &mut Job, ended: Ended, limit: Option<Duration>) {
+pub(super) fn enter_command(job: &mut Job, ended: ExitOutcome, limit: Option<Duration>) {
     match ended {
-        Ended::Exited(0) => {
+        ExitOutcome::Exited(0) => {
             job.exit_code = Some(0);
             job.enter(Status::Completed);
         }
-        Ended::Exited(code) => {
+        ExitOutcome::Exited(code) => {
             job.exit_code = Some(code);
             job.error = Some(format!("Exit code: {code}"));
             job.enter(Status::Failed);
         }
-        Ended::Signalled(signal) => {
+        ExitOutcome::Signalled(signal) => {
             job.error = Some(format!("killed by signal {signal}"));
             job.signal = Some(signal);
             job.enter(Status::Failed);
         }
-        Ended::Unknown => {
+        ExitOutcome::Unknown => {
             job.error = Some("the server closed the channel without an exit status".to_owned());
             job.enter(Status::Failed);
         }
-        Ended::TimedOut(stopped) => {
+        ExitOutcome::TimedOut(stopped) => {
             job.timed_out = Some(true);
             job.process = Some(stopped);
             job.fail(
@@ -310,16 +310,18 @@ pub(super) fn enter_command(job: &mut Job, ended: Ended, limit: Option<Duration>
                 .report(),
             );
         }
-        Ended::Bounded(stopped) => {
+        ExitOutcome::Bounded(stopped) => {
             job.bounded = Some(true);
             job.process = Some(stopped);
             job.enter(Status::Completed);
         }
-        Ended::Cancelled(stopped) => {
+        ExitOutcome::Cancelled(stopped) => {
             enter_cancelled(job, stopped, &format!("the command was {stopped}"));
         }
-        Ended::NotBegun => enter_cancelled(job, Stopped::Stopped, "the command had not begun"),
-        Ended::LineLost(error) => job.fail(error.report()),
+        ExitOutcome::NotBegun => {
+            enter_cancelled(job, Stopped::Stopped, "the command had not begun")
+        }
+        ExitOutcome::LineLost(error) => job.fail(error.report()),
     }
 }
 

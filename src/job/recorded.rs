@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::secret::{MASK, hide_of};
 use crate::sftp::transfer::{Entry, Options, Request};
 use crate::ssh::Bound;
-use crate::ssh::command::secrecy;
+use crate::ssh::prompt::secrecy;
 
 impl Operation {
     /// A new pending job of this operation. Secrets that stand in its commands are not recorded.

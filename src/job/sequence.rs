@@ -13,7 +13,7 @@ use crate::error::Stopped;
 use crate::secret::hide_of;
 use crate::shell::is_streaming;
 use crate::ssh::command::sequence::{Line, Outcome, Sequence};
-use crate::ssh::{Bound, Ended};
+use crate::ssh::{Bound, ExitOutcome};
 use crate::text::tell_loss;
 use crate::time::millis;
 
@@ -140,7 +140,7 @@ pub(super) async fn perform(
     let mut sequence = Sequence::new(context.pool, &alias, cancel);
     let mut results = Vec::new();
     // What ends the sequence, with the number of its step.
-    let mut last: Option<Ended> = None;
+    let mut last: Option<ExitOutcome> = None;
     let mut failure = None;
     while results.len() < steps.len() && last.is_none() {
         let rest = &lines[results.len()..];
@@ -153,7 +153,10 @@ pub(super) async fn perform(
                     .unwrap_or(continue_on_error);
                 may && matches!(
                     ended,
-                    Ended::Exited(_) | Ended::Signalled(_) | Ended::TimedOut(_) | Ended::Unknown
+                    ExitOutcome::Exited(_)
+                        | ExitOutcome::Signalled(_)
+                        | ExitOutcome::TimedOut(_)
+                        | ExitOutcome::Unknown
                 )
             };
             results.push(result);
@@ -170,7 +173,7 @@ pub(super) async fn perform(
             break;
         }
     }
-    job.shell = sequence.through_sh.then(|| "sh".to_owned());
+    job.shell = sequence.uses_sh_fallback.then(|| "sh".to_owned());
     job.left_running = sequence.has_child.then_some(true);
     job.encoding = sequence.charset.name();
     job.keep(&stdout, &stderr);
@@ -204,7 +207,7 @@ pub(super) async fn perform(
     }
 }
 
-fn enter(alias: &str, index: usize, step: &Step, outcome: Outcome) -> (StepResult, Ended) {
+fn enter(alias: &str, index: usize, step: &Step, outcome: Outcome) -> (StepResult, ExitOutcome) {
     let Outcome {
         stdout,
         stderr,
@@ -216,24 +219,24 @@ fn enter(alias: &str, index: usize, step: &Step, outcome: Outcome) -> (StepResul
     } = outcome;
     let mut process = None;
     let (exit_code, error) = match &ended {
-        Ended::Exited(0) => (Some(0), None),
-        Ended::Exited(code) => (Some(*code), Some(format!("Exit code: {code}"))),
-        Ended::Signalled(signal) => (None, Some(format!("killed by signal {signal}"))),
-        Ended::TimedOut(stopped) => (
+        ExitOutcome::Exited(0) => (Some(0), None),
+        ExitOutcome::Exited(code) => (Some(*code), Some(format!("Exit code: {code}"))),
+        ExitOutcome::Signalled(signal) => (None, Some(format!("killed by signal {signal}"))),
+        ExitOutcome::TimedOut(stopped) => (
             None,
             Some(format!("ran past its timeout and was {stopped}")),
         ),
-        Ended::Bounded(stopped) => {
+        ExitOutcome::Bounded(stopped) => {
             process = Some(*stopped);
             (None, None)
         }
-        Ended::Cancelled(stopped) => (None, Some(format!("cancelled: {stopped}"))),
-        Ended::NotBegun => (None, Some("cancelled before it had begun".to_owned())),
-        Ended::Unknown => (
+        ExitOutcome::Cancelled(stopped) => (None, Some(format!("cancelled: {stopped}"))),
+        ExitOutcome::NotBegun => (None, Some("cancelled before it had begun".to_owned())),
+        ExitOutcome::Unknown => (
             None,
             Some("the shell ended without an exit status".to_owned()),
         ),
-        Ended::LineLost(error) => (None, Some(error.to_string())),
+        ExitOutcome::LineLost(error) => (None, Some(error.to_string())),
     };
     let is_bounded = is_cut || process.is_some();
     let reached = reached.filter(|_| is_bounded);

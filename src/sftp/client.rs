@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::start::{Link, Started, start};
-use super::waiting::{Ended, Waiting};
+use super::waiting::{ExitOutcome, Waiting};
 use super::wire::{self, Answer, Cutter, Request};
 use crate::error::Error;
 use crate::ssh::{Lease, Pool};
@@ -88,7 +88,7 @@ impl Client {
             Ok(Ok(Answer::Version(extensions))) => return Ok((client, extensions)),
             Ok(Ok(_)) => "the server does not introduce itself",
             Ok(Err(Lost)) => match lock(&client.waiting).ended() {
-                Some(Ended::Broken(problem)) => &problem.clone(),
+                Some(ExitOutcome::Broken(problem)) => &problem.clone(),
                 _ => "the server ended it at once",
             },
             Err(_) => "the server does not answer",
@@ -124,10 +124,10 @@ impl Client {
     pub(super) fn lost(&self) -> io::Error {
         let connection = self.lease.connection();
         let problem = match lock(&self.waiting).ended() {
-            Some(Ended::Broken(problem)) => {
+            Some(ExitOutcome::Broken(problem)) => {
                 return io::Error::new(io::ErrorKind::InvalidData, problem.clone());
             }
-            Some(Ended::Silent(patience)) => format!(
+            Some(ExitOutcome::Silent(patience)) => format!(
                 "the server answered no SFTP request for {} s",
                 patience.as_secs_f64()
             ),
@@ -286,16 +286,16 @@ async fn read(
             // What has come already is no silence, however long this task was not run.
             biased;
             data = next => data,
-            patience = &mut silence => break Ended::Silent(patience),
+            patience = &mut silence => break ExitOutcome::Silent(patience),
         };
         let Some(data) = data else {
-            break Ended::Closed;
+            break ExitOutcome::Closed;
         };
         if let Err(problem) = hand_out(&mut cutter, data, &waiting) {
-            break Ended::Broken(problem.to_string());
+            break ExitOutcome::Broken(problem.to_string());
         }
     };
-    if !matches!(why, Ended::Closed) {
+    if !matches!(why, ExitOutcome::Closed) {
         tracing::warn!("an SFTP session ends: {why:?}");
     }
     lock(&waiting).end(why);

@@ -24,7 +24,7 @@ pub(super) struct Open {
 }
 
 /// What a part was ended as.
-pub(super) struct Ended {
+pub(super) struct ExitOutcome {
     /// Whether its owner, mode and access list are what they are to be.
     pub(super) is_right: bool,
     pub(super) mode: Option<u32>,
@@ -66,7 +66,7 @@ pub(super) fn resume(roots: &Roots, part: PartOf<Session>, start: u64) -> io::Re
 
 impl Open {
     /// Ends it: owner, mode, time, durability. What cannot be set does not keep it from being whole.
-    pub(super) fn finish(self) -> io::Result<Ended> {
+    pub(super) fn finish(self) -> io::Result<ExitOutcome> {
         let (file, part) = (&self.file, &self.part);
         let mut is_right = true;
         if let Some(old) = part.old.filter(|_| !part.in_place) {
@@ -84,7 +84,7 @@ impl Open {
             None => part.mode.is_none() || now.mode.is_none() || now.mode == part.mode,
         };
         file.sync_all()?;
-        Ok(Ended {
+        Ok(ExitOutcome {
             is_right,
             mode: now.mode,
         })
@@ -204,7 +204,7 @@ impl Disk {
             .ok_or_else(|| io::Error::other("an earlier write has failed"))
     }
 
-    pub(super) async fn end(mut self) -> io::Result<(Ended, u64)> {
+    pub(super) async fn end(mut self) -> io::Result<(ExitOutcome, u64)> {
         self.write().await?;
         let open = self.idle().await?;
         let length = self.written;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::client::Pending;
 use super::course::{Course, PartOf, Trip};
-use super::disk::{Disk, Ended, create, resume};
+use super::disk::{Disk, ExitOutcome, create, resume};
 use super::file::unless_cancelled;
 use super::free_space;
 use super::in_place::Instead;
@@ -167,7 +167,7 @@ fn names(_: &Path) -> io::Result<u64> {
 }
 
 /// A file that one read holds: asked for, closed, and written in one go.
-async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(Ended, u64)> {
+async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(ExitOutcome, u64)> {
     let (session, expected) = (trip.session, trip.way.facts.length);
     let handle = session.open_to_read(&trip.way.from).await?;
     let first = session.read(&handle, 0, session.limits.read);
@@ -209,7 +209,7 @@ async fn beyond(
     part: &PartOf<Session>,
     handle: &Handle,
     first: Vec<Bytes>,
-) -> io::Result<(Ended, u64)> {
+) -> io::Result<(ExitOutcome, u64)> {
     // It takes as much memory as a large one.
     let _place = trip.conditions.large.acquire().await.ok();
     let (roots, part) = (trip.conditions.roots.clone(), part.clone());
@@ -228,7 +228,7 @@ async fn large(
     trip: &Trip<'_, Session>,
     part: &PartOf<Session>,
     start: u64,
-) -> io::Result<(Ended, u64)> {
+) -> io::Result<(ExitOutcome, u64)> {
     let session = trip.session;
     let handle = session.open_to_read(&trip.way.from).await?;
     let outcome = async {
@@ -250,7 +250,7 @@ async fn pour(
     handle: &Handle,
     mut disk: Disk,
     start: u64,
-) -> io::Result<(Ended, u64)> {
+) -> io::Result<(ExitOutcome, u64)> {
     let mut reads = Reads::new(trip, handle, start, trip.way.facts.length);
     while let Some(pieces) = reads.next().await? {
         disk.take(pieces).await?;

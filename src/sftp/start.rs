@@ -13,7 +13,7 @@ use super::wire::Request;
 use crate::error::Error;
 use crate::random;
 use crate::readable::readable;
-use crate::ssh::{Lease, OpenChannel, Pool, Use};
+use crate::ssh::{ChannelPurpose, Lease, OpenChannel, Pool};
 
 /// A server that has accepted the subsystem introduces itself at once.
 const SUBSYSTEM_PATIENCE: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ enum Trouble {
 
 /// Starts a session on `alias`, waiting for a channel at most `patience`.
 pub(super) async fn start(pool: &Pool, alias: &str, patience: Duration) -> Result<Started, Error> {
-    let open = || pool.open(alias, Use::Transfer, patience);
+    let open = || pool.open(alias, ChannelPurpose::Transfer, patience);
     let mut channel = open().await?;
     let lease = channel.lease();
     let none = |reason: &str| lease.refusal(format!("no SFTP session: {reason}"));

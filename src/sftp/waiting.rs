@@ -21,7 +21,7 @@ const PROGRESS_BYTES: usize = 1024;
 
 /// Why a session gives no more answers.
 #[derive(Clone, Debug)]
-pub(super) enum Ended {
+pub(super) enum ExitOutcome {
     /// The channel was closed, or the connection lost.
     Closed,
     /// The server answered nothing for so long.
@@ -42,7 +42,7 @@ pub(super) struct Waiting {
     progressed: Instant,
     /// Bytes received since.
     received: usize,
-    ended: Option<Ended>,
+    ended: Option<ExitOutcome>,
 }
 
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Waiting {
     ) -> Option<u32> {
         if self.by_number.len() >= MOST_REQUESTS {
             let problem = broken("leaves too many requests without an answer");
-            self.end(Ended::Broken(problem.to_string()));
+            self.end(ExitOutcome::Broken(problem.to_string()));
         }
         if self.ended.is_some() {
             return None;
@@ -143,13 +143,13 @@ impl Waiting {
     }
 
     /// Ends the session; the first reason stays.
-    pub(super) fn end(&mut self, why: Ended) {
+    pub(super) fn end(&mut self, why: ExitOutcome) {
         self.ended.get_or_insert(why);
         self.by_number.clear();
     }
 
     /// Why the session has ended, if it has.
-    pub(super) fn ended(&self) -> Option<&Ended> {
+    pub(super) fn ended(&self) -> Option<&ExitOutcome> {
         self.ended.as_ref()
     }
 }
@@ -188,7 +188,7 @@ mod tests {
             assert!(ask(&mut waiting, Kind::Read, 1).is_some());
         }
         assert!(ask(&mut waiting, Kind::Read, 1).is_none());
-        assert!(matches!(waiting.ended(), Some(Ended::Broken(_))));
+        assert!(matches!(waiting.ended(), Some(ExitOutcome::Broken(_))));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `failure` | errors of connections, in words that users know |
 //! | [`output`] | what commands print: head and tail in memory, all of it in a file, within bounds |
+//! | [`prompt`] | prompts at a terminal or at login: their answers, and which ask for a secret |
 //! | [`host_key`] | the keys that servers prove themselves by, and those on record |
 //! | [`target`] | where a server is and how it is reached: its entry and the user's SSH configuration |
 //! | `connection` | one connection: its stream, its algorithms, what it says while it comes about |
@@ -23,13 +24,14 @@ mod failure;
 pub mod host_key;
 pub mod output;
 mod pool;
+pub mod prompt;
 pub mod script;
 pub mod target;
 
 pub use auth::{check_prompt, check_totp, describe_agent, has_agent};
-pub use command::ended::Ended;
+pub use command::ended::ExitOutcome;
 pub use connection::Connection;
-pub(crate) use connection::Silence;
+pub(crate) use connection::TimedOut;
 pub(crate) use connection::stream::Stream;
 pub use dial::NoTunnel;
 pub(crate) use failure::os_reason;
@@ -38,7 +40,8 @@ pub use output::bound::{Bound, Reached};
 pub(crate) use output::capture::KEPT;
 pub use output::capture::{Captured, HEAD, Shown, TAIL};
 pub use pool::{
-    Check, ConnectionStats, Lease, OpenChannel, Pool, PoolStats, ServerStats, Tunnel, Use, patience,
+    ChannelPurpose, Check, ConnectionStats, Lease, OpenChannel, Pool, PoolStats, ServerStats,
+    Tunnel, patience,
 };
 pub use script::Failure;
 pub use target::endpoint::Endpoint;

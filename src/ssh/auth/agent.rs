@@ -9,7 +9,7 @@ use russh::{AgentAuthError, Signer};
 use tokio::time::{Duration, timeout};
 
 use super::key::{beside, read, signature_hashes};
-use super::{Login, Step, Stop};
+use super::{AuthFailure, Login, Step};
 #[cfg(unix)]
 use crate::fs::blocking;
 use crate::login_session::{AGENT_VARIABLE, LoginSession, variable};
@@ -26,7 +26,7 @@ const DESCRIPTION_LIMIT: Duration = Duration::from_secs(5);
 type AnyAgent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
 
 /// Offers the agent's keys, one after the other.
-pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, Stop> {
+pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, AuthFailure> {
     let (socket, named_only) = match &login.target.agent {
         Agent::None => return Ok(Step::Refused),
         Agent::All(socket) => (socket, false),
@@ -142,7 +142,7 @@ async fn offer_one(
     identity: AgentIdentity,
     key: PublicKey,
     hash: Option<HashAlg>,
-) -> Result<Step, Stop> {
+) -> Result<Step, AuthFailure> {
     login.tried.push("publickey");
     let user = &login.target.server.user;
     let mut signing = Signing {
@@ -172,7 +172,7 @@ async fn offer_one(
                 .push(format!("the SSH agent did not sign ({error})"));
             Ok(Step::Refused)
         }
-        Err(_) => Err(Stop::Lost(russh::Error::Disconnect)),
+        Err(_) => Err(AuthFailure::Lost(russh::Error::Disconnect)),
     }
 }
 

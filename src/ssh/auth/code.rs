@@ -1,4 +1,4 @@
-//! One-time codes (RFC 6238). A server takes each once, so every login gets one of its own, whichever
+//! One-time codes (RFC 6238). A server accepts each once, so every login gets one of its own, whichever
 //! process makes it.
 
 use std::collections::BTreeMap;

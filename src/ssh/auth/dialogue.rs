@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use regex::Regex;
 use russh::client::{KeyboardInteractiveAuthResponse as Answer, Prompt};
 
-use super::{Login, Step, Stop, code};
+use super::{AuthFailure, Login, Step, code};
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::ssh::command::conversation::Answer as Prompted;
 use crate::ssh::connection::notices::plain;
+use crate::ssh::prompt::Answer as Prompted;
 
 /// A server asks a handful of times at most; one that never ends is left.
 const MOST_ROUNDS: usize = 8;
@@ -104,7 +104,10 @@ impl Answers {
 }
 
 /// Answers the server's questions.
-pub(super) async fn hold(login: &mut Login<'_>, answers: &mut Answers) -> Result<Step, Stop> {
+pub(super) async fn hold(
+    login: &mut Login<'_>,
+    answers: &mut Answers,
+) -> Result<Step, AuthFailure> {
     login.tried.push("keyboard-interactive");
     let user = login.target.server.user.clone();
     let mut answer = login
@@ -131,7 +134,7 @@ pub(super) async fn hold(login: &mut Login<'_>, answers: &mut Answers) -> Result
                 login.notices.hear(&instructions);
                 if let Some(prompt) = prompts.iter().find(|prompt| answers.is_to_change(prompt)) {
                     let words = [instructions.trim(), prompt.prompt.trim()].join(" ");
-                    return Err(Stop::Error(login.expired(words.trim())));
+                    return Err(AuthFailure::Error(login.expired(words.trim())));
                 }
                 prompts
             }

@@ -11,7 +11,7 @@ use russh::keys::{self, Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyW
 
 use super::agent::is_touched;
 use super::pem::decrypt;
-use super::{Login, Step, Stop};
+use super::{AuthFailure, Login, Step};
 use crate::error::LEGACY;
 use crate::fs::small_file;
 use crate::secret::Secret;
@@ -22,7 +22,7 @@ pub(super) async fn offer(
     login: &mut Login<'_>,
     path: &Path,
     passphrase: Option<&Secret>,
-) -> Result<Step, Stop> {
+) -> Result<Step, AuthFailure> {
     let key = match load(path, passphrase).await {
         Ok(key) if is_touched(&key.algorithm()) => {
             login.unusable.push(format!(
@@ -85,7 +85,7 @@ pub(super) async fn signature_hashes(
     if announced.flatten().is_none() && !is_old_allowed {
         hashes.retain(Option::is_some);
         let problem = match announced {
-            Some(_) => "it takes RSA keys with SHA-1 signatures alone",
+            Some(_) => "it accepts RSA keys with SHA-1 signatures alone",
             None => "if it is old, it may take RSA keys with SHA-1 signatures alone",
         };
         let problem = format!("{problem}, which {LEGACY} allows");

@@ -76,14 +76,14 @@ struct Login<'a> {
 }
 
 /// What there is to log in with, and was not refused yet.
-struct Left<'a> {
+struct RemainingMethods<'a> {
     keys: VecDeque<&'a Path>,
     passphrase: Option<Secret>,
     agent: bool,
 }
 
 /// Why a login came to nothing.
-enum Stop {
+enum AuthFailure {
     /// The line broke.
     Lost(russh::Error),
     /// It has taken longer than this.
@@ -92,7 +92,7 @@ enum Stop {
     Error(Error),
 }
 
-impl From<russh::Error> for Stop {
+impl From<russh::Error> for AuthFailure {
     fn from(error: russh::Error) -> Self {
         Self::Lost(error)
     }
@@ -124,9 +124,9 @@ pub(in crate::ssh) async fn authenticate(
     let error = match login.run_in_time(vault).await {
         Ok(true) => return Ok(()),
         Ok(false) => return Err(ConnectError::Final(login.refusal().await)),
-        Err(Stop::Late(limit)) => return Err(login.late(limit)),
-        Err(Stop::Error(error)) => return Err(ConnectError::Final(error)),
-        Err(Stop::Lost(error)) => error,
+        Err(AuthFailure::Late(limit)) => return Err(login.late(limit)),
+        Err(AuthFailure::Error(error)) => return Err(ConnectError::Final(error)),
+        Err(AuthFailure::Lost(error)) => error,
     };
     login.has_ended().await;
     // Servers hang up on whoever has guessed too often (MaxAuthTries), and mostly say so.
@@ -148,7 +148,7 @@ pub(in crate::ssh) async fn authenticate(
 
 impl Login<'_> {
     /// Once a person has something to do, there is a minute for it.
-    async fn run_in_time(&mut self, vault: &Vault) -> Result<bool, Stop> {
+    async fn run_in_time(&mut self, vault: &Vault) -> Result<bool, AuthFailure> {
         let mut limit = self.target.connect_timeout.max(LEAST_TIME);
         let mut changes = self.notices.changes();
         let notices = self.notices;
@@ -170,14 +170,14 @@ impl Login<'_> {
                     limit = limit.max(PERSON_TIME);
                     end = end.max(Instant::now() + PERSON_TIME);
                 }
-                () = sleep_until(end) => return Err(Stop::Late(limit)),
+                () = sleep_until(end) => return Err(AuthFailure::Late(limit)),
             }
         }
     }
 
-    async fn run(&mut self, vault: &Vault) -> Result<bool, Stop> {
+    async fn run(&mut self, vault: &Vault) -> Result<bool, AuthFailure> {
         let (target, server) = (self.target, &self.target.server);
-        let mut left = Left {
+        let mut left = RemainingMethods {
             keys: target.keys.iter().map(PathBuf::as_path).collect(),
             passphrase: self.reveal(vault, server.passphrase.as_ref()).await?,
             agent: target.agent != Agent::None,
@@ -197,20 +197,24 @@ impl Login<'_> {
     }
 
     /// Asks to be let in by who one is alone: some servers know that already (RFC 4252, section 5.2).
-    async fn knock(&mut self) -> Result<bool, Stop> {
+    async fn knock(&mut self) -> Result<bool, AuthFailure> {
         let user = &self.target.server.user;
         let outcome = self.handle.authenticate_none(user).await;
         Ok(self.take(outcome).await? == Step::Done)
     }
 
     /// Tries what is left until something is accepted.
-    async fn step(&mut self, left: &mut Left<'_>, vault: &Vault) -> Result<Step, Stop> {
-        while self.takes(MethodKind::PublicKey)
+    async fn step(
+        &mut self,
+        left: &mut RemainingMethods<'_>,
+        vault: &Vault,
+    ) -> Result<Step, AuthFailure> {
+        while self.accepts(MethodKind::PublicKey)
             && let Some(path) = left.keys.front()
         {
             let step = key::offer(self, path, left.passphrase.as_ref()).await?;
             // Before its turn a method is refused unseen.
-            if step == Step::Refused && !self.takes(MethodKind::PublicKey) {
+            if step == Step::Refused && !self.accepts(MethodKind::PublicKey) {
                 break;
             }
             left.keys.pop_front();
@@ -218,9 +222,9 @@ impl Login<'_> {
                 return Ok(step);
             }
         }
-        if left.agent && self.takes(MethodKind::PublicKey) {
+        if left.agent && self.accepts(MethodKind::PublicKey) {
             let step = agent::offer(self).await?;
-            left.agent = step == Step::Halfway || !self.takes(MethodKind::PublicKey);
+            left.agent = step == Step::Halfway || !self.accepts(MethodKind::PublicKey);
             if step != Step::Refused {
                 return Ok(step);
             }
@@ -228,24 +232,24 @@ impl Login<'_> {
         let server = &self.target.server;
         let password = self.reveal(vault, server.password.as_ref()).await?;
         if let Some(password) = &password
-            && self.takes(MethodKind::Password)
+            && self.accepts(MethodKind::Password)
         {
             self.tried.push("password");
             let change = self.overheard.change_request();
             let outcome = tokio::select! {
                 outcome = self.handle.authenticate_password(&server.user, password.expose()) => outcome,
-                words = change => return Err(Stop::Error(self.expired(&words))),
+                words = change => return Err(AuthFailure::Error(self.expired(&words))),
             };
             let step = self.take(outcome).await?;
             // In a dialogue it would be as wrong, and count as a further attempt.
-            let is_wrong = self.takes(MethodKind::Password) && server.totp_secret.is_none();
+            let is_wrong = self.accepts(MethodKind::Password) && server.totp_secret.is_none();
             if step != Step::Refused || is_wrong {
                 return Ok(step);
             }
         }
         let mut responses = Vec::new();
         for (prompt, answer) in server.login_responses.iter().flatten() {
-            let answer = vault.reveal(answer).await.map_err(Stop::Error)?;
+            let answer = vault.reveal(answer).await.map_err(AuthFailure::Error)?;
             responses.extend(Response::new(prompt, answer));
         }
         let mut answers = Answers {
@@ -254,14 +258,14 @@ impl Login<'_> {
             password,
             totp: self.reveal(vault, server.totp_secret.as_ref()).await?,
         };
-        if answers.are_any() && self.takes(MethodKind::KeyboardInteractive) {
+        if answers.are_any() && self.accepts(MethodKind::KeyboardInteractive) {
             return dialogue::hold(self, &mut answers).await;
         }
         Ok(Step::Refused)
     }
 
     /// Whether the server may accept a method now.
-    fn takes(&self, method: MethodKind) -> bool {
+    fn accepts(&self, method: MethodKind) -> bool {
         let methods = self.target.methods;
         let is_left_out = match method {
             MethodKind::PublicKey => methods.no_public_key,
@@ -274,7 +278,10 @@ impl Login<'_> {
     }
 
     /// Takes note of what the server says to a method.
-    async fn take(&mut self, outcome: Result<AuthResult, russh::Error>) -> Result<Step, Stop> {
+    async fn take(
+        &mut self,
+        outcome: Result<AuthResult, russh::Error>,
+    ) -> Result<Step, AuthFailure> {
         match outcome? {
             AuthResult::Success => Ok(Step::Done),
             AuthResult::Failure {
@@ -289,9 +296,13 @@ impl Login<'_> {
 
     /// Takes note of a refusal, or of what is wanted besides. The library reports a line that broke as
     /// a refusal that offers nothing.
-    async fn answer(&mut self, offered: Vec<MethodKind>, is_half: bool) -> Result<Step, Stop> {
+    async fn answer(
+        &mut self,
+        offered: Vec<MethodKind>,
+        is_half: bool,
+    ) -> Result<Step, AuthFailure> {
         if offered.is_empty() && self.has_ended().await {
-            return Err(Stop::Lost(russh::Error::Disconnect));
+            return Err(AuthFailure::Lost(russh::Error::Disconnect));
         }
         self.offered = Some(offered);
         Ok(if is_half {
@@ -301,12 +312,16 @@ impl Login<'_> {
         })
     }
 
-    async fn reveal(&self, vault: &Vault, secret: Option<&Secret>) -> Result<Option<Secret>, Stop> {
+    async fn reveal(
+        &self,
+        vault: &Vault,
+        secret: Option<&Secret>,
+    ) -> Result<Option<Secret>, AuthFailure> {
         let Some(secret) = secret else {
             return Ok(None);
         };
         let revealed = vault.reveal_of(Some(&self.target.alias), secret).await;
-        revealed.map(Some).map_err(Stop::Error)
+        revealed.map(Some).map_err(AuthFailure::Error)
     }
 
     async fn has_ended(&self) -> bool {

@@ -6,7 +6,7 @@ use crate::error::{Error, Stopped};
 
 /// How a command ended.
 #[derive(Debug)]
-pub enum Ended {
+pub enum ExitOutcome {
     /// With an exit status.
     Exited(u32),
     /// By a signal, named as in RFC 4254, section 6.10 (without `SIG`).
@@ -25,7 +25,7 @@ pub enum Ended {
     LineLost(Error),
 }
 
-impl Ended {
+impl ExitOutcome {
     /// By this signal.
     pub(in crate::ssh) fn by(signal: &Sig) -> Self {
         Self::Signalled(match signal {
@@ -36,4 +36,4 @@ impl Ended {
 }
 
 /// Why a session has to be stopped, as what comes of it.
-pub(in crate::ssh) type Interruption = fn(Stopped) -> Ended;
+pub(in crate::ssh) type StopReason = fn(Stopped) -> ExitOutcome;

@@ -5,16 +5,12 @@
 //! | `session` | one channel that runs a command, from its request to its end |
 //! | `sent` | how a command line is put to the shell |
 //! | `sequence`, `step`, `marker` | several commands in one shell, told apart |
-//! | `conversation` | prompts at a terminal, answered |
-//! | `secrecy` | which prompts ask for a secret |
 //! | `detached` | commands that outlive the connection |
 //! | `ended` | how a command has ended |
 
-pub mod conversation;
 pub mod detached;
 pub(in crate::ssh) mod ended;
 pub(in crate::ssh) mod marker;
-pub mod secrecy;
 pub(in crate::ssh) mod sent;
 pub mod sequence;
 pub(in crate::ssh) mod session;
@@ -26,12 +22,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::charset::Charset;
 use crate::error::Error;
-use crate::ssh::command::conversation::Conversation;
-use crate::ssh::command::ended::Ended;
+use crate::ssh::command::ended::ExitOutcome;
 use crate::ssh::command::session::{Input, Session, open};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::pool::{Pool, patience};
+use crate::ssh::prompt::PromptResponder;
 
 /// A command, and what bounds it.
 pub struct Command<'a> {
@@ -46,7 +42,7 @@ pub struct Command<'a> {
     /// How much is taken of its output.
     pub bound: Bound,
     /// What is said to it, where it runs at a terminal.
-    pub talk: Option<Conversation>,
+    pub responder: Option<PromptResponder>,
     /// Stops it when cancelled.
     pub cancel: &'a CancellationToken,
 }
@@ -55,7 +51,7 @@ pub struct Command<'a> {
 #[derive(Debug)]
 pub struct Outcome {
     /// How it ended.
-    pub ended: Ended,
+    pub ended: ExitOutcome,
     /// Whether its bound has left out some of its output.
     pub is_cut: bool,
     /// The end of its bound that it came to, where it was stopped there or cut.
@@ -84,7 +80,7 @@ impl Command<'_> {
         let opened = open(pool, self.alias, patience, self.cancel).await?;
         let Some((channel, shell)) = opened else {
             return Ok(Outcome {
-                ended: Ended::NotBegun,
+                ended: ExitOutcome::NotBegun,
                 is_cut: false,
                 reached: None,
                 has_child: false,
@@ -93,18 +89,18 @@ impl Command<'_> {
                 prompt: None,
             });
         };
-        let input = match self.talk {
-            Some(talk) => Input::Talk(self.line, Box::new(talk)),
+        let input = match self.responder {
+            Some(responder) => Input::Talk(self.line, Box::new(responder)),
             None if self.is_script => Input::Script(self.line),
             None => Input::Nothing(self.line),
         };
         let mut session = Session::begin(channel, input, shell, stdout, stderr).await?;
         session.set_bound(self.bound);
-        let interruption = session.attend(self.limit, self.cancel).await;
+        let interruption = session.drive(self.limit, self.cancel).await;
         let (is_cut, has_child) = (session.is_cut(), session.has_child());
         let reached = session.reached();
         let (has_quit_pager, prompt) = (session.has_quit_pager(), session.prompt());
-        let ended = session.conclude(interruption, pool, self.alias).await?;
+        let ended = session.close(interruption, pool, self.alias).await?;
         Ok(Outcome {
             ended,
             is_cut,

@@ -8,7 +8,7 @@ use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
 use crate::shell::quote;
-use crate::ssh::command::ended::Ended;
+use crate::ssh::command::ended::ExitOutcome;
 use crate::ssh::command::session::{Input, Session, open};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
@@ -29,7 +29,7 @@ pub struct Sequence<'a> {
     /// Whether the shell may send nothing to a file.
     is_restricted: bool,
     /// Whether the login shell cannot do it, and `sh` does it in its place.
-    pub through_sh: bool,
+    pub uses_sh_fallback: bool,
     /// Whether a process in the background holds the shell's output, which ends with the shell.
     pub has_child: bool,
     /// What the commands print in.
@@ -44,7 +44,7 @@ pub struct Outcome {
     /// Standard error.
     pub stderr: Captured,
     /// How it ended.
-    pub ended: Ended,
+    pub ended: ExitOutcome,
     /// Whether its bound has left out some of its output.
     pub is_cut: bool,
     /// The end of its bound that it came to, where it was stopped there or cut.
@@ -75,7 +75,7 @@ impl<'a> Sequence<'a> {
             cancel,
             directory: None,
             is_restricted: false,
-            through_sh: false,
+            uses_sh_fallback: false,
             has_child: false,
             charset: Charset::default(),
         }
@@ -105,7 +105,7 @@ impl<'a> Sequence<'a> {
             session
                 .type_in(&self.step(line.text, &token), &token)
                 .await?;
-            let interruption = session.attend(line.limit, self.cancel).await;
+            let interruption = session.drive(line.limit, self.cancel).await;
             let reached = session.reached();
             let printed = session.take_step();
             let (captured, report) = match printed {
@@ -132,7 +132,9 @@ impl<'a> Sequence<'a> {
             let report = report.as_deref().and_then(|report| report.split_once(' '));
             if let (None, Some((status, directory))) = (interruption, report) {
                 self.directory = Some(directory.to_owned());
-                let ended = status.parse().map_or(Ended::Unknown, Ended::Exited);
+                let ended = status
+                    .parse()
+                    .map_or(ExitOutcome::Unknown, ExitOutcome::Exited);
                 if take(outcome(ended)) && session.goes_on() {
                     continue;
                 }
@@ -140,9 +142,7 @@ impl<'a> Sequence<'a> {
                 return Ok(index + 1);
             }
             self.has_child |= session.has_child();
-            let ended = session
-                .conclude(interruption, self.pool, self.alias)
-                .await?;
+            let ended = session.close(interruption, self.pool, self.alias).await?;
             take(outcome(ended));
             return Ok(index + 1);
         }
@@ -176,7 +176,7 @@ impl<'a> Sequence<'a> {
         let Some((channel, nature)) = opened else {
             return Ok(None);
         };
-        self.through_sh = !nature.is_posix;
+        self.uses_sh_fallback = !nature.is_posix;
         self.charset = nature.charset;
         self.is_restricted = nature.is_restricted;
         let shell = match nature {
@@ -212,12 +212,10 @@ impl<'a> Sequence<'a> {
                 reason: format!("the directory of the last command is gone: {enter}"),
             }),
             (interruption, _) => {
-                let ended = session
-                    .conclude(interruption, self.pool, self.alias)
-                    .await?;
+                let ended = session.close(interruption, self.pool, self.alias).await?;
                 match ended {
-                    Ended::Cancelled(_) | Ended::NotBegun => Ok(None),
-                    Ended::LineLost(error) => Err(error),
+                    ExitOutcome::Cancelled(_) | ExitOutcome::NotBegun => Ok(None),
+                    ExitOutcome::LineLost(error) => Err(error),
                     _ => Err(Error::NoShell {
                         alias: self.alias.to_owned(),
                         reason: "neither the login shell nor sh answers as a POSIX shell does"
@@ -234,7 +232,7 @@ impl Outcome {
         Self {
             stdout: Captured::default(),
             stderr: Captured::default(),
-            ended: Ended::NotBegun,
+            ended: ExitOutcome::NotBegun,
             is_cut: false,
             reached: None,
             charset: Charset::default(),

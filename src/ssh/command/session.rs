@@ -9,14 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::charset::Charset;
 use crate::error::{Error, Stopped};
-use crate::ssh::command::conversation::Conversation;
-use crate::ssh::command::ended::{Ended, Interruption};
+use crate::ssh::command::ended::{ExitOutcome, StopReason};
 use crate::ssh::command::marker::Marker;
 use crate::ssh::command::sent::Sent;
 use crate::ssh::command::step::Step;
 use crate::ssh::output::bound::{Allowance, Bound, Reached};
 use crate::ssh::output::{Output, due};
-use crate::ssh::pool::{Lease, OpenChannel, Pool, ShellKind, Use};
+use crate::ssh::pool::{ChannelPurpose, Lease, OpenChannel, Pool, ShellKind};
+use crate::ssh::prompt::PromptResponder;
 use crate::ssh::script::probe::shell_kind;
 use crate::ssh::script::stop;
 
@@ -58,7 +58,7 @@ pub(in crate::ssh) async fn open(
     let open = async {
         let mut shell = shell_kind(pool, alias, patience).await?;
         shell.charset = pool.charset(alias);
-        let channel = pool.open(alias, Use::Command, patience).await?;
+        let channel = pool.open(alias, ChannelPurpose::Command, patience).await?;
         Ok(Some((channel, shell)))
     };
     tokio::select! {
@@ -85,11 +85,11 @@ pub(in crate::ssh) struct Session<'a> {
     charset: Charset,
     step: Option<Step>,
     /// What is said to a command at a terminal.
-    talk: Option<Box<Conversation>>,
+    responder: Option<Box<PromptResponder>>,
     bound: Bound,
     allowance: Allowance,
     began: Instant,
-    exit: Option<Ended>,
+    exit: Option<ExitOutcome>,
     refused: bool,
     closed: bool,
     closed_by_server: bool,
@@ -102,7 +102,7 @@ pub(in crate::ssh) enum Input<'l> {
     /// A command line that reads what is typed to it.
     Typed(&'l str),
     /// A command line at a terminal, and what is said to it.
-    Talk(&'l str, Box<Conversation>),
+    Talk(&'l str, Box<PromptResponder>),
     /// A command line for `sh`, whatever the login shell is.
     Script(&'l str),
 }
@@ -118,15 +118,15 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Error> {
         let is_silent = matches!(input, Input::Nothing(_) | Input::Script(_));
         let charset = shell.charset;
-        let (line, talk, is_script) = match input {
+        let (line, responder, is_script) = match input {
             Input::Nothing(line) | Input::Typed(line) => (line, None, false),
-            Input::Talk(line, mut talk) => {
-                talk.speak(charset);
-                (line, Some(talk), false)
+            Input::Talk(line, mut responder) => {
+                responder.speak(charset);
+                (line, Some(responder), false)
             }
             Input::Script(line) => (line, None, true),
         };
-        if talk.is_some() {
+        if responder.is_some() {
             let (columns, rows) = TERMINAL_SIZE;
             let asked = channel
                 .request_pty(false, TERMINAL, columns, rows, 0, 0, &[])
@@ -141,7 +141,7 @@ impl<'a> Session<'a> {
             .unwrap_or_default();
         let sent = if is_script {
             Sent::script(prefix, line, shell.is_restricted)
-        } else if talk.is_some() {
+        } else if responder.is_some() {
             Sent::at_terminal(&prefix, line, shell.is_posix)?
         } else {
             Sent::line(prefix, line, shell.is_posix)
@@ -163,7 +163,7 @@ impl<'a> Session<'a> {
             stderr,
             charset,
             step: None,
-            talk,
+            responder,
             bound: Bound::default(),
             allowance: Allowance::default(),
             began: Instant::now(),
@@ -219,11 +219,11 @@ impl<'a> Session<'a> {
 
     /// Takes messages until the step is over, or the channel closes, or has lingered after the
     /// process's end, or the process has to be stopped.
-    pub(in crate::ssh) async fn attend(
+    pub(in crate::ssh) async fn drive(
         &mut self,
         limit: Option<Duration>,
         cancel: &CancellationToken,
-    ) -> Option<Interruption> {
+    ) -> Option<StopReason> {
         let after = |time: Option<Duration>| time.and_then(|time| Instant::now().checked_add(time));
         let (deadline, mut bound) = (after(limit), after(self.bound.time));
         let (mut lingers_until, mut is_full) = (None, false);
@@ -244,7 +244,7 @@ impl<'a> Session<'a> {
                     self.take(message);
                     linger = LINGER;
                 }
-                () = until(bound), if bound.is_some() => return Some(Ended::Bounded),
+                () = until(bound), if bound.is_some() => return Some(ExitOutcome::Bounded),
                 () = due([self.stdout, self.stderr]) => self.write().await,
                 () = until(silent_until.min(lingers_until)), if silent_until.is_some() => {
                     let is_long = lingers_until.is_some_and(|end| Instant::now() >= end);
@@ -257,11 +257,11 @@ impl<'a> Session<'a> {
                     }
                     linger = LAST_LINGER;
                 }
-                () = until(self.talk.as_ref().and_then(|talk| talk.due())), if self.talk.is_some() => {
+                () = until(self.responder.as_ref().and_then(|responder| responder.due())), if self.responder.is_some() => {
                     self.answer().await;
                 }
-                () = until(deadline) => return Some(Ended::TimedOut),
-                () = cancel.cancelled() => return Some(Ended::Cancelled),
+                () = until(deadline) => return Some(ExitOutcome::TimedOut),
+                () = cancel.cancelled() => return Some(ExitOutcome::Cancelled),
             }
         }
         None
@@ -272,11 +272,11 @@ impl<'a> Session<'a> {
         &mut self,
         limit: Duration,
         cancel: &CancellationToken,
-    ) -> Option<Interruption> {
+    ) -> Option<StopReason> {
         if let Some(step) = &mut self.step {
             step.silent = true;
         }
-        self.attend(Some(limit), cancel).await
+        self.drive(Some(limit), cancel).await
     }
 
     /// Ends the input, and waits for a process that then ends. Gives whether a child of it holds its
@@ -302,7 +302,11 @@ impl<'a> Session<'a> {
 
     /// Answers the prompt that waits, if one does.
     async fn answer(&mut self) {
-        if let Some(answer) = self.talk.as_mut().and_then(|talk| talk.answer()) {
+        if let Some(answer) = self
+            .responder
+            .as_mut()
+            .and_then(|responder| responder.answer())
+        {
             // A line that is lost is noticed by who reads from it.
             let answer = self.charset.encode(&answer);
             let _ = self.channel.data(answer.as_slice()).await;
@@ -311,12 +315,14 @@ impl<'a> Session<'a> {
 
     /// The last lines that a command at a terminal has shown.
     pub(in crate::ssh) fn prompt(&self) -> Option<String> {
-        self.talk.as_ref().map(|talk| talk.prompt())
+        self.responder.as_ref().map(|responder| responder.prompt())
     }
 
     /// Whether a pager that waited for keys was quit.
     pub(in crate::ssh) fn has_quit_pager(&self) -> bool {
-        self.talk.as_ref().is_some_and(|talk| talk.has_quit_pager())
+        self.responder
+            .as_ref()
+            .is_some_and(|responder| responder.has_quit_pager())
     }
 
     /// Whether the process takes a further step.
@@ -325,12 +331,12 @@ impl<'a> Session<'a> {
     }
 
     /// Ends the session, stopping its process if it was interrupted, and gives how it ended.
-    pub(in crate::ssh) async fn conclude(
+    pub(in crate::ssh) async fn close(
         mut self,
-        interruption: Option<Interruption>,
+        interruption: Option<StopReason>,
         pool: &Pool,
         alias: &str,
-    ) -> Result<Ended, Error> {
+    ) -> Result<ExitOutcome, Error> {
         // What has ended by itself was not stopped by us, even if its channel is still open.
         let interruption = interruption.filter(|_| self.exit.is_none());
         let lease = self.channel.lease();
@@ -367,13 +373,13 @@ impl<'a> Session<'a> {
 
     fn take(&mut self, message: Option<ChannelMsg>) {
         match message {
-            Some(ChannelMsg::Data { data }) if self.talk.is_some() => {
+            Some(ChannelMsg::Data { data }) if self.responder.is_some() => {
                 let data = match &mut self.announcement {
                     Some(announcement) => announcement.pass(&data),
                     None => data.to_vec(),
                 };
-                if let Some(talk) = &mut self.talk {
-                    self.stdout.push(&talk.take(&data));
+                if let Some(responder) = &mut self.responder {
+                    self.stdout.push(&responder.take(&data));
                 }
             }
             Some(ChannelMsg::Data { data }) => {
@@ -395,10 +401,10 @@ impl<'a> Session<'a> {
                 }
             }
             Some(ChannelMsg::ExitStatus { exit_status }) => {
-                self.exit = Some(Ended::Exited(exit_status));
+                self.exit = Some(ExitOutcome::Exited(exit_status));
             }
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                self.exit = Some(Ended::by(&signal_name));
+                self.exit = Some(ExitOutcome::by(&signal_name));
             }
             Some(ChannelMsg::Failure) => {
                 self.refused = true;
@@ -424,8 +430,8 @@ impl<'a> Session<'a> {
     }
 
     async fn finish(&mut self) {
-        if let Some(talk) = &mut self.talk {
-            self.stdout.push(&talk.rest());
+        if let Some(responder) = &mut self.responder {
+            self.stdout.push(&responder.rest());
         }
         if let Some(announcement) = &mut self.announcement {
             self.stderr.push(&announcement.rest());
@@ -434,14 +440,14 @@ impl<'a> Session<'a> {
         self.stderr.finish().await;
     }
 
-    async fn verdict(&mut self, lease: &Lease) -> Result<Ended, Error> {
+    async fn verdict(&mut self, lease: &Lease) -> Result<ExitOutcome, Error> {
         if self.refused {
             return Err(lease.refusal("the server refuses to run commands for this user"));
         }
         Ok(match self.exit.take() {
             Some(exit) => exit,
-            None if self.closed_by_server => Ended::Unknown,
-            None => Ended::LineLost(lease.line_lost().await),
+            None if self.closed_by_server => ExitOutcome::Unknown,
+            None => ExitOutcome::LineLost(lease.line_lost().await),
         })
     }
 

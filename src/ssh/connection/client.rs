@@ -11,23 +11,23 @@ use crate::error::Error;
 use crate::ssh::connection::notices::Notices;
 use crate::ssh::connection::overheard::Agreed;
 use crate::ssh::failure::os_reason;
-use crate::ssh::host_key::{Rule, bare};
+use crate::ssh::host_key::{HostKeyVerifier, bare};
 use crate::sync::lock;
 
 /// How a reason begins that the server itself has given.
 pub(in crate::ssh) const SERVER_SAID: &str = "the server said: ";
 
 /// What becomes of the host key that a server shows.
-pub(in crate::ssh) enum Judge {
+pub(in crate::ssh) enum HostKeyCheck {
     /// The rule says whether the connection goes on.
-    By(Box<Rule>),
+    By(Box<HostKeyVerifier>),
     /// It is noted, and the connection ends.
     Collect(Arc<Mutex<Option<PublicKey>>>),
 }
 
 /// The library's view of us: judges host keys, notes why the line ended.
 pub(in crate::ssh) struct Client {
-    judge: Judge,
+    judge: HostKeyCheck,
     shown: Arc<Mutex<Option<PublicKey>>>,
     refusal: Arc<Mutex<Option<Error>>>,
     reason: Arc<Mutex<Option<String>>>,
@@ -40,7 +40,11 @@ pub(in crate::ssh) struct Client {
 }
 
 impl Client {
-    pub(in crate::ssh) fn new(judge: Judge, notices: &Arc<Notices>, closed: DropGuard) -> Self {
+    pub(in crate::ssh) fn new(
+        judge: HostKeyCheck,
+        notices: &Arc<Notices>,
+        closed: DropGuard,
+    ) -> Self {
         Self {
             judge,
             notices: Arc::downgrade(notices),
@@ -83,8 +87,8 @@ impl client::Handler for Client {
     ) -> Result<bool, Self::Error> {
         *lock(&self.shown) = Some(bare(shown));
         let judged = match &self.judge {
-            Judge::By(rule) => rule.judge(shown),
-            Judge::Collect(place) => {
+            HostKeyCheck::By(rule) => rule.judge(shown),
+            HostKeyCheck::Collect(place) => {
                 *lock(place) = Some(bare(shown));
                 return Ok(false);
             }

@@ -39,7 +39,7 @@ const LEAST_PING_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Who did not say a word in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Silence {
+pub(crate) enum TimedOut {
     /// The other side of the channel, though the server lives.
     #[error("no answer")]
     OfThePeer,
@@ -114,7 +114,7 @@ impl Connection {
         &self,
         answer: impl Future<Output = T>,
         limit: Duration,
-    ) -> Result<T, Silence> {
+    ) -> Result<T, TimedOut> {
         tokio::pin!(answer);
         let patience = PING_PATIENCE.min(limit / 2);
         if let Ok(answer) = timeout(limit.saturating_sub(patience), &mut answer).await {
@@ -126,13 +126,13 @@ impl Connection {
             pinged = timeout_at(end, self.handle.send_ping()) => {
                 // Silence of less than that proves nothing.
                 if pinged.is_err() && patience >= LEAST_PING_PATIENCE || self.is_closed() {
-                    return Err(Silence::OfTheLine);
+                    return Err(TimedOut::OfTheLine);
                 }
             }
         }
         timeout_at(end, answer)
             .await
-            .map_err(|_| Silence::OfThePeer)
+            .map_err(|_| TimedOut::OfThePeer)
     }
 
     /// Whether the server answers a ping in a reasonable time.

@@ -25,13 +25,13 @@ use crate::secret::Vault;
 use crate::ssh::auth::authenticate;
 use crate::ssh::connection::Connection;
 use crate::ssh::connection::algorithms::{host_keys, preferred};
-use crate::ssh::connection::client::{Client, Judge};
+use crate::ssh::connection::client::{Client, HostKeyCheck};
 use crate::ssh::connection::failure::{ConnectError, silent, unreachable};
 use crate::ssh::connection::notices::{Notices, plain};
 use crate::ssh::connection::overheard::Overheard;
 use crate::ssh::connection::tap::Tap;
 use crate::ssh::failure::failed;
-use crate::ssh::host_key::{Identity, KeyKind, KnownHosts, Problem, Rule};
+use crate::ssh::host_key::{HostKeyVerifier, Identity, KeyKind, KnownHosts, Problem};
 use crate::ssh::target::{Route, Target};
 use crate::store::servers::Server;
 use crate::sync::lock;
@@ -107,14 +107,14 @@ impl Dialer {
         &self,
         alias: &str,
         server: &Server,
-    ) -> Result<(Rule, Vec<PublicKey>), Error> {
+    ) -> Result<(HostKeyVerifier, Vec<PublicKey>), Error> {
         let target = self.target(alias, server).await?;
         self.check_way(&target).await?;
         let mut shown = Vec::new();
         let mut failure = None;
         for is_kind in KINDS {
             let collected = Arc::new(Mutex::new(None));
-            let judge = Judge::Collect(Arc::clone(&collected));
+            let judge = HostKeyCheck::Collect(Arc::clone(&collected));
             let notices = Arc::default();
             let outcome = self.handshake(&target, of_kind(&target, is_kind), judge, &notices);
             let outcome = outcome.await;
@@ -171,7 +171,7 @@ impl Dialer {
         keys: Vec<Algorithm>,
         notices: &Arc<Notices>,
     ) -> Result<Connection, ConnectError> {
-        let judge = Judge::By(Box::new(target.rule.clone()));
+        let judge = HostKeyCheck::By(Box::new(target.rule.clone()));
         let mut connection = self.handshake(target, keys, judge, notices).await?;
         authenticate(&mut connection, target, &self.vault, notices, &self.config).await?;
         connection.overheard.forget();
@@ -184,7 +184,7 @@ impl Dialer {
         &self,
         target: &Target,
         keys: Vec<Algorithm>,
-        judge: Judge,
+        judge: HostKeyCheck,
         notices: &Arc<Notices>,
     ) -> Result<Connection, ConnectError> {
         let token = CancellationToken::new();

@@ -12,7 +12,7 @@ pub(in crate::ssh) use crate::host_key::{Policy, Problem};
 pub use identity::{Identity, KeyKind};
 pub use known_hosts::KnownHosts;
 pub(in crate::ssh) use name::HostName;
-pub(in crate::ssh) use rule::{Rule, bare};
+pub(in crate::ssh) use rule::{HostKeyVerifier, bare};
 pub use shown::{HostKeys, Presented, Recorded};
 
 /// The fingerprint as `ssh-keygen -l` prints it: `SHA256:…`.

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// Whom a connection is meant to reach, and how that is made sure.
 #[derive(Clone, Debug)]
-pub(in crate::ssh) struct Rule {
+pub(in crate::ssh) struct HostKeyVerifier {
     pub(in crate::ssh) alias: String,
     pub(in crate::ssh) host: String,
     pub(in crate::ssh) port: u16,
@@ -20,7 +20,7 @@ pub(in crate::ssh) struct Rule {
     pub(in crate::ssh) known_hosts: KnownHosts,
 }
 
-impl Rule {
+impl HostKeyVerifier {
     /// Accepts the pinned key, or a known one, or, if the policy says so, that of a new host, which it
     /// records. Refuses any other.
     pub(in crate::ssh) fn judge(&self, shown: &PublicKeyOrCertificate) -> Result<(), Error> {

@@ -4,13 +4,13 @@ use russh::keys::PublicKey;
 use serde::Serialize;
 
 use super::fingerprint;
-use super::rule::Rule;
+use super::rule::HostKeyVerifier;
 use crate::error::Error;
 
 /// What a server shows and what is known of it.
 #[derive(Debug)]
 pub struct HostKeys {
-    rule: Rule,
+    rule: HostKeyVerifier,
     keys: Vec<PublicKey>,
     known: Vec<Recorded>,
 }
@@ -35,7 +35,7 @@ pub struct Recorded {
 }
 
 impl HostKeys {
-    pub(in crate::ssh) fn of(rule: Rule, keys: Vec<PublicKey>) -> Result<Self, Error> {
+    pub(in crate::ssh) fn of(rule: HostKeyVerifier, keys: Vec<PublicKey>) -> Result<Self, Error> {
         let known = rule.known_hosts.recorded(&rule.name)?;
         let known = known.into_iter().map(|(fingerprint, known_at)| Recorded {
             fingerprint,

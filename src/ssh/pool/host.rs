@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::lease::{Lease, Use};
+use super::lease::{ChannelPurpose, Lease};
 use super::login_shell::LoginShell;
-use super::state::{Limit, Slot, State, Waiter};
+use super::state::{Limit, PooledConnection, State, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
 use crate::error::Error;
 use crate::ssh::connection::Connection;
@@ -27,13 +27,13 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_milli
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
 /// One alias's part of the pool.
-pub(super) struct Host {
+pub(super) struct AliasPool {
     alias: String,
     dialer: Dialer,
     state: Mutex<State>,
 }
 
-impl Host {
+impl AliasPool {
     pub(super) fn new(alias: &str, dialer: Dialer) -> Self {
         Self {
             alias: alias.to_owned(),
@@ -50,7 +50,7 @@ impl Host {
     pub(super) fn ask(
         self: &Arc<Self>,
         server: Arc<Server>,
-        purpose: Use,
+        purpose: ChannelPurpose,
     ) -> oneshot::Receiver<Result<Lease, Error>> {
         let (grant, granted) = oneshot::channel();
         let mut state = lock(&self.state);
@@ -59,8 +59,10 @@ impl Host {
         }
         let waiter = Waiter { purpose, grant };
         match purpose {
-            Use::Stop => state.waiters.push_front(waiter),
-            Use::Command | Use::Transfer | Use::Jump => state.waiters.push_back(waiter),
+            ChannelPurpose::Stop => state.waiters.push_front(waiter),
+            ChannelPurpose::Command | ChannelPurpose::Transfer | ChannelPurpose::Jump => {
+                state.waiters.push_back(waiter)
+            }
         }
         self.dispatch(state);
         granted
@@ -145,7 +147,7 @@ impl Host {
 
     /// The least loaded connection that carries the same kind of use; a shared one only where no
     /// further connection may be had.
-    fn grant(self: &Arc<Self>, state: &mut State, purpose: Use) -> Option<Lease> {
+    fn grant(self: &Arc<Self>, state: &mut State, purpose: ChannelPurpose) -> Option<Lease> {
         let sharing = !self.may_dial(state) && state.dialing_now == 0;
         let slot = state
             .slots
@@ -249,11 +251,11 @@ impl Host {
         state: &mut State,
         server: Arc<Server>,
         connection: Connection,
-        leaving: bool,
+        draining: bool,
     ) {
         let id = next_id();
         let (host, closed) = (Arc::downgrade(self), connection.closed());
-        state.slots.push(Slot {
+        state.slots.push(PooledConnection {
             id,
             server,
             connection: Arc::new(connection),
@@ -261,7 +263,7 @@ impl Host {
             transfers: 0,
             jumps: 0,
             limit: state.learnt_limit,
-            leaving,
+            draining,
             last_used: Instant::now(),
             last_used_at: Timestamp::now(),
         });
@@ -270,13 +272,13 @@ impl Host {
         tokio::spawn(async move {
             closed.cancelled().await;
             if let Some(host) = host.upgrade() {
-                host.bury(id);
+                host.remove_dead(id);
             }
         });
     }
 
     /// Gives back a channel's place.
-    pub(super) fn release(self: &Arc<Self>, id: u64, purpose: Use) {
+    pub(super) fn release(self: &Arc<Self>, id: u64, purpose: ChannelPurpose) {
         let mut state = lock(&self.state);
         if let Some(slot) = state.slot(id) {
             *slot.count(purpose) -= 1;
@@ -286,10 +288,10 @@ impl Host {
     }
 
     /// Uses a connection that does not answer no more; what runs on it may still come to its end.
-    pub(super) fn give_up(self: &Arc<Self>, id: u64) {
+    pub(super) fn retire(self: &Arc<Self>, id: u64) {
         let mut state = lock(&self.state);
         if let Some(slot) = state.slot(id) {
-            slot.leaving = true;
+            slot.draining = true;
         }
         self.dispatch(state);
     }
@@ -300,12 +302,12 @@ impl Host {
             .slot(id)
             .is_some_and(|slot| slot.load() == 1 && slot.jumps == 0);
         if alone {
-            self.give_up(id);
+            self.retire(id);
         }
     }
 
     /// Takes a connection whose line is gone out of the pool. Leases on it find it closed.
-    fn bury(self: &Arc<Self>, id: u64) {
+    fn remove_dead(self: &Arc<Self>, id: u64) {
         let mut state = lock(&self.state);
         let index = state.slots.iter().position(|slot| slot.id == id);
         let dead = index.map(|index| state.slots.swap_remove(index));
@@ -367,12 +369,12 @@ impl Host {
     pub(super) fn close_idle(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         let idle = self.dialer.config.idle_timeout;
-        let mut lasting = state.slots.iter().filter(|slot| !slot.leaving).count();
+        let mut lasting = state.slots.iter().filter(|slot| !slot.draining).count();
         state.slots.sort_by_key(|slot| slot.last_used);
         for slot in &mut state.slots {
             let is_idle = slot.is_unused() && slot.last_used.elapsed() >= idle;
-            if lasting > self.dialer.config.min_connections && is_idle && !slot.leaving {
-                slot.leaving = true;
+            if lasting > self.dialer.config.min_connections && is_idle && !slot.draining {
+                slot.draining = true;
                 lasting -= 1;
             }
         }
@@ -388,7 +390,7 @@ impl Host {
             .map(|slot| ConnectionStats {
                 id: format!("{}_{}", self.alias, slot.id),
                 in_use: !slot.is_unused(),
-                ready: !slot.leaving && !slot.connection.is_closed(),
+                ready: !slot.draining && !slot.connection.is_closed(),
                 channels: slot.load() + slot.jumps,
                 max_channels: Limit::of(slot.limit),
                 last_used: slot.last_used_at.epoch_millis(),

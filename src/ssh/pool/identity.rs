@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::{Check, LEAST_PATIENCE, Pool, Use};
+use super::{ChannelPurpose, Check, LEAST_PATIENCE, Pool};
 use crate::error::Error;
 use crate::ssh::connection::Connection;
 use crate::ssh::host_key::{Identity, KeyKind};
@@ -90,20 +90,22 @@ impl Pool {
         let since = Instant::now();
         loop {
             let lease = self
-                .lease(alias, Use::Command, LEAST_PATIENCE, true)
+                .lease(alias, ChannelPurpose::Command, LEAST_PATIENCE, true)
                 .await?;
             let connection = Arc::clone(&lease.connection);
             let is_new = connection.opened >= since;
             if is_new || timeout(SIGN_OF_LIFE, connection.answers()).await == Ok(true) {
                 return Ok(connection);
             }
-            lease.give_up();
+            lease.retire();
         }
     }
 
     /// The host key that a connection to `alias` was made with, making one if need be.
     pub async fn identity(&self, alias: &str, patience: Duration) -> Result<Identity, Error> {
-        let lease = self.lease(alias, Use::Command, patience, true).await?;
+        let lease = self
+            .lease(alias, ChannelPurpose::Command, patience, true)
+            .await?;
         Ok(lease.connection.identity().clone())
     }
 }

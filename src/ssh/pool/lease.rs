@@ -9,7 +9,7 @@ use russh::{Channel, ChannelReadHalf, ChannelWriteHalf};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::host::Host;
+use super::host::AliasPool;
 use super::tunnel::Tunnel;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
@@ -21,7 +21,7 @@ const END_IS_KNOWN: Duration = Duration::from_millis(50);
 
 /// What a channel is for. Transfers would delay commands on the same connection, so the two keep apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub enum ChannelPurpose {
     /// A command: short, wants to be quick.
     Command,
     /// A transfer: fills the line.
@@ -34,10 +34,10 @@ pub enum Use {
 
 /// The right to one channel on a connection; given back when dropped.
 pub struct Lease {
-    pub(super) host: Arc<Host>,
+    pub(super) host: Arc<AliasPool>,
     pub(super) slot: u64,
     pub(super) server: Arc<Server>,
-    pub(super) purpose: Use,
+    pub(super) purpose: ChannelPurpose,
     pub(super) connection: Arc<Connection>,
 }
 
@@ -59,8 +59,8 @@ impl Lease {
     }
 
     /// Has the connection used no more, for its line is silent.
-    pub fn give_up(&self) {
-        self.host.give_up(self.slot);
+    pub fn retire(&self) {
+        self.host.retire(self.slot);
     }
 
     /// The error that this server does not do what was asked of it.

@@ -18,8 +18,8 @@ use russh::{Channel, ChannelOpenFailure};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use host::Host;
-pub use lease::{Lease, OpenChannel, Use};
+use host::AliasPool;
+pub use lease::{ChannelPurpose, Lease, OpenChannel};
 pub use login_shell::LoginShell;
 pub(in crate::ssh) use login_shell::{ProbeAnswer, ShellKind};
 pub use stats::{ConnectionStats, PoolStats, ServerStats};
@@ -29,12 +29,12 @@ use crate::charset::Charset;
 use crate::config::Config;
 use crate::error::Error;
 use crate::secret::{Vault, hide};
-use crate::ssh::connection::Silence;
+use crate::ssh::connection::TimedOut;
 use crate::ssh::connection::stream::Duplex;
 use crate::ssh::dial::{Dialer, NoTunnel, Tunnels};
 use crate::ssh::failure::failed;
 use crate::ssh::host_key::{HostKeys, Identity, KnownHosts};
-use crate::ssh::target::jump::{implied, implied_server};
+use crate::ssh::target::jump::{implied, jump_server_from_config};
 use crate::store::servers::{Server, Servers, bounded};
 use crate::sync::lock;
 
@@ -83,7 +83,7 @@ pub(in crate::ssh) struct Shared {
     config: Arc<Config>,
     servers: Arc<Servers>,
     dialer: Dialer,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    hosts: Mutex<HashMap<String, Arc<AliasPool>>>,
 }
 
 impl Pool {
@@ -122,7 +122,7 @@ impl Pool {
     pub async fn open(
         &self,
         alias: &str,
-        purpose: Use,
+        purpose: ChannelPurpose,
         patience: Duration,
     ) -> Result<OpenChannel, Error> {
         let patience = if patience < LEAST_PATIENCE {
@@ -133,7 +133,9 @@ impl Pool {
         let deadline = Instant::now().checked_add(patience);
         let mut refused = 0;
         loop {
-            let (_, opened) = self.knock(alias, purpose, deadline, &Door::Session).await?;
+            let (_, opened) = self
+                .open_on_live_connection(alias, purpose, deadline, &ChannelRequest::Session)
+                .await?;
             let (lease, refusal) = match opened {
                 Opened::Open(channel) => return Ok(channel),
                 Opened::Refused(lease, refusal) => (lease, refusal),
@@ -159,8 +161,14 @@ impl Pool {
         limit: Duration,
         deadline: Instant,
     ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
-        self.forward(alias, Use::Command, (host, port), limit, deadline)
-            .await
+        self.forward(
+            alias,
+            ChannelPurpose::Command,
+            (host, port),
+            limit,
+            deadline,
+        )
+        .await
     }
 
     /// Opens the way to a further server through `alias`, as [`Pool::tunnel`] does to a host.
@@ -171,20 +179,24 @@ impl Pool {
         limit: Duration,
     ) -> Result<Result<OpenChannel, NoTunnel>, Error> {
         let deadline = Instant::now() + self.dial_patience(alias).max(LEAST_PATIENCE);
-        let forwarded = self.forward(alias, Use::Jump, place, limit, deadline).await;
+        let forwarded = self
+            .forward(alias, ChannelPurpose::Jump, place, limit, deadline)
+            .await;
         forwarded.map(|(_, opened)| opened)
     }
 
     async fn forward(
         &self,
         alias: &str,
-        purpose: Use,
+        purpose: ChannelPurpose,
         (host, port): (&str, u16),
         limit: Duration,
         deadline: Instant,
     ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
-        let door = Door::Tunnel(host.to_owned(), port, limit);
-        let (asked, opened) = self.knock(alias, purpose, Some(deadline), &door).await?;
+        let door = ChannelRequest::Tunnel(host.to_owned(), port, limit);
+        let (asked, opened) = self
+            .open_on_live_connection(alias, purpose, Some(deadline), &door)
+            .await?;
         let opened = match opened {
             Opened::Open(channel) => Ok(channel),
             Opened::Silent => Err(NoTunnel::Silent),
@@ -195,16 +207,16 @@ impl Pool {
     }
 
     /// Asks for a channel until a connection that lives gives an answer. Tells when it was asked.
-    async fn knock(
+    async fn open_on_live_connection(
         &self,
         alias: &str,
-        purpose: Use,
+        purpose: ChannelPurpose,
         deadline: Option<Instant>,
-        door: &Door,
+        door: &ChannelRequest,
     ) -> Result<(Instant, Opened), Error> {
         let mut dead = 0;
         loop {
-            let is_session = matches!(door, Door::Session);
+            let is_session = matches!(door, ChannelRequest::Session);
             let lease = self
                 .lease(alias, purpose, left(deadline), is_session)
                 .await?;
@@ -223,12 +235,12 @@ impl Pool {
                 }
                 Ok((_, Ok(Err(error)))) => error.to_string(),
                 Ok((_, Err(_))) => "ETIMEDOUT: no answer to a channel request".to_owned(),
-                Err(Silence::OfThePeer) => return Ok((asked, Opened::Silent)),
-                Err(silence @ Silence::OfTheLine) => silence.to_string(),
+                Err(TimedOut::OfThePeer) => return Ok((asked, Opened::Silent)),
+                Err(silence @ TimedOut::OfTheLine) => silence.to_string(),
             };
             tracing::info!("a connection of `{alias}` is dead ({reason})");
             dead += 1;
-            host.give_up(slot);
+            host.retire(slot);
             if dead == DEAD_CONNECTIONS || left(deadline).is_zero() {
                 return Err(failed(alias, &server, reason));
             }
@@ -238,14 +250,16 @@ impl Pool {
     async fn lease(
         &self,
         alias: &str,
-        purpose: Use,
+        purpose: ChannelPurpose,
         patience: Duration,
         is_session: bool,
     ) -> Result<Lease, Error> {
         // Those that only the user's own configuration names are gone through and not acted on.
         let server = match purpose {
-            Use::Jump => self.reached(alias),
-            Use::Command | Use::Transfer | Use::Stop => self.server(alias),
+            ChannelPurpose::Jump => self.reached(alias),
+            ChannelPurpose::Command | ChannelPurpose::Transfer | ChannelPurpose::Stop => {
+                self.server(alias)
+            }
         };
         let server = match server {
             Ok(server) => Arc::new(server),
@@ -254,14 +268,17 @@ impl Pool {
                 return Err(error);
             }
         };
-        let waits_for_login = purpose == Use::Jump || is_session && patience > LEAST_PATIENCE / 2;
+        let waits_for_login =
+            purpose == ChannelPurpose::Jump || is_session && patience > LEAST_PATIENCE / 2;
         let mut granted = self.host(alias).ask(Arc::clone(&server), purpose);
         let mut left = patience;
         loop {
             match timeout(left, &mut granted).await {
                 Ok(Ok(answer)) => {
                     let lease = answer?;
-                    if let (Some(check), Use::Command | Use::Transfer) = (&self.1, purpose) {
+                    if let (Some(check), ChannelPurpose::Command | ChannelPurpose::Transfer) =
+                        (&self.1, purpose)
+                    {
                         check(lease.connection.identity())?;
                     }
                     return Ok(lease);
@@ -303,11 +320,11 @@ impl Pool {
         bounded(limit.unwrap_or(self.0.config.connect_timeout)) * PHASES
     }
 
-    fn host(&self, alias: &str) -> Arc<Host> {
+    fn host(&self, alias: &str) -> Arc<AliasPool> {
         let mut hosts = lock(&self.0.hosts);
         let host = hosts
             .entry(alias.to_owned())
-            .or_insert_with(|| Arc::new(Host::new(alias, self.0.dialer.clone())));
+            .or_insert_with(|| Arc::new(AliasPool::new(alias, self.0.dialer.clone())));
         Arc::clone(host)
     }
 
@@ -431,7 +448,7 @@ impl Pool {
 
 impl Tunnels for Shared {
     fn server(&self, alias: &str) -> Result<Server, Error> {
-        match implied_server(alias) {
+        match jump_server_from_config(alias) {
             Some(server) => Ok(server),
             None => self.servers.get(alias),
         }
@@ -458,7 +475,7 @@ impl From<Arc<Shared>> for Pool {
 
 /// What is asked of a connection.
 #[derive(Clone)]
-enum Door {
+enum ChannelRequest {
     Session,
     /// A channel to that host and port, for which the server has so long.
     Tunnel(String, u16, Duration),
@@ -478,19 +495,19 @@ type Outcome = Result<Result<Channel<Msg>, russh::Error>, Elapsed>;
 /// once the server has confirmed it, and its place is given back only then.
 async fn open_channel(
     lease: Lease,
-    door: Door,
+    door: ChannelRequest,
     deadline: Option<Instant>,
-) -> Result<(Lease, Outcome), Silence> {
+) -> Result<(Lease, Outcome), TimedOut> {
     let connection = Arc::clone(&lease.connection);
     let limit = match &door {
-        Door::Session => None,
-        Door::Tunnel(_, _, limit) => Some((*limit).min(left(deadline))),
+        ChannelRequest::Session => None,
+        ChannelRequest::Tunnel(_, _, limit) => Some((*limit).min(left(deadline))),
     };
     let opening = tokio::spawn(async move {
         let connection = &lease.connection;
         let outcome = match door {
-            Door::Session => timeout(OPEN_TIMEOUT, connection.open_session()).await,
-            Door::Tunnel(host, port, _) => Ok(connection.open_tunnel(&host, port).await),
+            ChannelRequest::Session => timeout(OPEN_TIMEOUT, connection.open_session()).await,
+            ChannelRequest::Tunnel(host, port, _) => Ok(connection.open_tunnel(&host, port).await),
         };
         Opening(Some((lease, outcome)))
     });

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::lease::{Lease, Use};
+use super::lease::{ChannelPurpose, Lease};
 use super::login_shell::LoginShell;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
@@ -26,7 +26,7 @@ pub(super) struct State {
     pub(super) server: Option<Arc<Server>>,
     /// What that server's login shell is like.
     pub(super) shell: LoginShell,
-    pub(super) slots: Vec<Slot>,
+    pub(super) slots: Vec<PooledConnection>,
     /// Dials under way, whatever the configuration.
     pub(super) dialing: usize,
     /// Dials under way with the present configuration.
@@ -59,7 +59,7 @@ impl Limit {
 }
 
 /// A connection and what it carries. It counts against the ceiling until it is gone.
-pub(super) struct Slot {
+pub(super) struct PooledConnection {
     pub(super) id: u64,
     pub(super) server: Arc<Server>,
     pub(super) connection: Arc<Connection>,
@@ -69,17 +69,17 @@ pub(super) struct Slot {
     pub(super) jumps: usize,
     pub(super) limit: Option<Limit>,
     /// It takes no more channels, and goes once it carries none.
-    pub(super) leaving: bool,
+    pub(super) draining: bool,
     pub(super) last_used: Instant,
     pub(super) last_used_at: Timestamp,
 }
 
 pub(super) struct Waiter {
-    pub(super) purpose: Use,
+    pub(super) purpose: ChannelPurpose,
     pub(super) grant: oneshot::Sender<Result<Lease, Error>>,
 }
 
-impl Slot {
+impl PooledConnection {
     /// How many sessions it carries: servers count those.
     pub(super) fn load(&self) -> usize {
         self.commands + self.transfers
@@ -89,24 +89,24 @@ impl Slot {
         self.load() + self.jumps == 0
     }
 
-    pub(super) fn has_room(&self, purpose: Use) -> bool {
-        let has_place = purpose == Use::Jump || self.load() < Limit::of(self.limit);
-        !self.leaving && has_place && !self.connection.is_closed()
+    pub(super) fn has_room(&self, purpose: ChannelPurpose) -> bool {
+        let has_place = purpose == ChannelPurpose::Jump || self.load() < Limit::of(self.limit);
+        !self.draining && has_place && !self.connection.is_closed()
     }
 
-    pub(super) fn count(&mut self, purpose: Use) -> &mut usize {
+    pub(super) fn count(&mut self, purpose: ChannelPurpose) -> &mut usize {
         match purpose {
-            Use::Command | Use::Stop => &mut self.commands,
-            Use::Transfer => &mut self.transfers,
-            Use::Jump => &mut self.jumps,
+            ChannelPurpose::Command | ChannelPurpose::Stop => &mut self.commands,
+            ChannelPurpose::Transfer => &mut self.transfers,
+            ChannelPurpose::Jump => &mut self.jumps,
         }
     }
 
-    pub(super) fn suits(&self, purpose: Use) -> bool {
+    pub(super) fn suits(&self, purpose: ChannelPurpose) -> bool {
         match purpose {
-            Use::Command => self.transfers == 0,
-            Use::Transfer => self.commands == 0,
-            Use::Stop | Use::Jump => true,
+            ChannelPurpose::Command => self.transfers == 0,
+            ChannelPurpose::Transfer => self.commands == 0,
+            ChannelPurpose::Stop | ChannelPurpose::Jump => true,
         }
     }
 
@@ -117,7 +117,7 @@ impl Slot {
 }
 
 impl State {
-    pub(super) fn slot(&mut self, id: u64) -> Option<&mut Slot> {
+    pub(super) fn slot(&mut self, id: u64) -> Option<&mut PooledConnection> {
         self.slots.iter_mut().find(|slot| slot.id == id)
     }
 
@@ -127,13 +127,13 @@ impl State {
     }
 
     pub(super) fn has_lasting_slots(&self) -> bool {
-        self.slots.iter().any(|slot| !slot.leaving)
+        self.slots.iter().any(|slot| !slot.draining)
     }
 
     /// Takes out the slots that have to go and carry nothing.
-    pub(super) fn take_unused(&mut self) -> Vec<Slot> {
+    pub(super) fn take_unused(&mut self) -> Vec<PooledConnection> {
         self.slots
-            .extract_if(.., |slot| slot.leaving && slot.is_unused())
+            .extract_if(.., |slot| slot.draining && slot.is_unused())
             .collect()
     }
 
@@ -146,6 +146,6 @@ impl State {
         self.learnt_limit = None;
         self.is_dear = false;
         self.dialing_now = 0;
-        self.slots.iter_mut().for_each(|slot| slot.leaving = true);
+        self.slots.iter_mut().for_each(|slot| slot.draining = true);
     }
 }

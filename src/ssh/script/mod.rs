@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::random;
 use crate::shell::quote;
-use crate::ssh::pool::{OpenChannel, Pool, Use};
+use crate::ssh::pool::{ChannelPurpose, OpenChannel, Pool};
 
 /// The longest answer that is taken; a script that prints more is not one of ours.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
@@ -55,7 +55,7 @@ pub(in crate::ssh) struct Script {
     arguments: Vec<String>,
     /// How long it may take once it has a channel.
     limit: Duration,
-    purpose: Use,
+    purpose: ChannelPurpose,
     channel_patience: Duration,
     token: String,
     input: String,
@@ -76,7 +76,7 @@ impl Script {
             text,
             arguments: Vec::new(),
             limit,
-            purpose: Use::Command,
+            purpose: ChannelPurpose::Command,
             channel_patience: CHANNEL_PATIENCE,
             token: random::hex::<8>(),
             input: String::new(),
@@ -115,7 +115,7 @@ impl Script {
     /// Goes before all others that wait for a channel, for at most `patience`.
     #[must_use]
     pub(in crate::ssh) fn urgent(mut self, patience: Duration) -> Self {
-        self.purpose = Use::Stop;
+        self.purpose = ChannelPurpose::Stop;
         self.patient_for(patience)
     }
 

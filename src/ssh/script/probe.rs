@@ -8,7 +8,7 @@ use super::{Cut, ask, find};
 use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
-use crate::ssh::pool::{Pool, ProbeAnswer, ShellKind, Use};
+use crate::ssh::pool::{ChannelPurpose, Pool, ProbeAnswer, ShellKind};
 
 /// A shell that takes longer to say who it is, is left as it is.
 const PROBE_PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +61,7 @@ async fn put(
 ) -> Result<Option<Vec<u8>>, Error> {
     // A line that is lost meanwhile says nothing about the shell.
     for _ in 0..2 {
-        let channel = pool.open(alias, Use::Command, patience).await?;
+        let channel = pool.open(alias, ChannelPurpose::Command, patience).await?;
         match timeout(PROBE_PATIENCE, ask(channel, line, "")).await {
             Ok(Ok(printed)) => return Ok(Some(printed.stdout)),
             Ok(Err(Cut::Refused)) => return Ok(Some(Vec::new())),

@@ -86,8 +86,8 @@ impl Place {
     }
 
     fn configured(server: &Server) -> Option<Self> {
-        let is_told = server.ssh_config_host.is_some();
-        (!is_told).then(|| Self::new(&server.host, server.port()))
+        let uses_ssh_config = server.ssh_config_host.is_some();
+        (!uses_ssh_config).then(|| Self::new(&server.host, server.port()))
     }
 
     /// The addresses of its host; none if it has no name that can be resolved in time.

@@ -20,7 +20,7 @@ pub(in crate::ssh) fn implied(alias: &str) -> Option<&str> {
 }
 
 /// The server that such an alias stands for.
-pub(in crate::ssh) fn implied_server(alias: &str) -> Option<Server> {
+pub(in crate::ssh) fn jump_server_from_config(alias: &str) -> Option<Server> {
     let hops = implied(alias)?;
     let (before, last) = match hops.rsplit_once(',') {
         Some((before, last)) => (Some(before), last),
@@ -64,7 +64,7 @@ mod tests {
             port,
         };
         let alias = jump_through(&[hop(None, "a", None), hop(Some("u"), "fe80::1", Some(2222))]);
-        let last = implied_server(&alias).unwrap();
+        let last = jump_server_from_config(&alias).unwrap();
         assert_eq!(
             (
                 last.ssh_config_host.as_deref(),
@@ -73,11 +73,11 @@ mod tests {
             ),
             (Some("fe80::1"), "u", Some(2222))
         );
-        let first = implied_server(&last.jump.unwrap()).unwrap();
+        let first = jump_server_from_config(&last.jump.unwrap()).unwrap();
         assert_eq!(
             (first.ssh_config_host.as_deref(), first.jump),
             (Some("a"), None)
         );
-        assert!(implied_server("web1").is_none());
+        assert!(jump_server_from_config("web1").is_none());
     }
 }

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::login_session::LoginSession;
 use crate::ssh::failure::failed;
-use crate::ssh::host_key::{HostName, KnownHosts, Policy, Rule};
+use crate::ssh::host_key::{HostKeyVerifier, HostName, KnownHosts, Policy};
 use crate::ssh::target::jump::{implied, jump_through};
 use crate::ssh::target::written::{Place, key_path, masked_host};
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
@@ -33,7 +33,7 @@ pub(in crate::ssh) struct Target {
     pub(in crate::ssh) alias: String,
     /// With host, user and port filled in.
     pub(in crate::ssh) server: Server,
-    pub(in crate::ssh) rule: Rule,
+    pub(in crate::ssh) rule: HostKeyVerifier,
     pub(in crate::ssh) route: Route,
     /// Private keys, and certificates for them that do not lie beside them.
     pub(in crate::ssh) keys: Vec<PathBuf>,
@@ -107,7 +107,7 @@ impl Target {
             Some(name) => {
                 let user = Some(server.user.as_str()).filter(|user| !user.is_empty());
                 let told = user_config::read(&config.ssh_files, alias, name, user)?;
-                Ok(target.told_by(told))
+                Ok(target.merge_ssh_config(told))
             }
             None => Ok(target),
         }
@@ -130,7 +130,7 @@ impl Target {
         };
         Self {
             alias: alias.to_owned(),
-            rule: Rule {
+            rule: HostKeyVerifier {
                 alias: alias.to_owned(),
                 host: server.host.clone(),
                 port: server.port(),
@@ -157,7 +157,7 @@ impl Target {
     }
 
     /// Fills in what the server's own entry leaves open.
-    fn told_by(mut self, told: SshHost) -> Self {
+    fn merge_ssh_config(mut self, told: SshHost) -> Self {
         let server = &mut self.server;
         if server.host.is_empty() {
             server.host.clone_from(&told.host_name);

@@ -1,5 +1,7 @@
 //! A command at a terminal: what it prints, made plain, and the answers to its prompts.
 
+pub mod secrecy;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -8,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::charset::Charset;
 use crate::secret::remember;
-use crate::ssh::command::secrecy::{Redactor, asks_for_secret};
 use crate::terminal::Screen;
+use secrecy::{Redactor, asks_for_secret};
 
 /// A prompt has been printed whole after so long.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -50,7 +52,7 @@ static PAGER: LazyLock<Regex> = LazyLock::new(|| {
 
 /// What is said to a command, and when.
 #[derive(Debug)]
-pub struct Conversation {
+pub struct PromptResponder {
     answers: Vec<Answer>,
     usual: bool,
     screen: Screen,
@@ -157,7 +159,7 @@ impl<'p> Prompt<'p> {
     }
 }
 
-impl Conversation {
+impl PromptResponder {
     /// A conversation with these answers; with `usual`, also with a yes to the usual questions.
     pub fn new(answers: Vec<Answer>, usual: bool) -> Self {
         let mut redactor = Redactor::default();
@@ -292,15 +294,15 @@ fn end_of(text: &str, bytes: usize) -> &str {
 mod tests {
     use super::*;
 
-    fn conversation(answers: &[(&str, &str)], usual: bool) -> Conversation {
+    fn conversation(answers: &[(&str, &str)], usual: bool) -> PromptResponder {
         let answers = answers
             .iter()
             .map(|(prompt, answer)| Answer::new(prompt, answer).unwrap())
             .collect();
-        Conversation::new(answers, usual)
+        PromptResponder::new(answers, usual)
     }
 
-    fn answer_to(conversation: &mut Conversation, text: &str) -> Option<String> {
+    fn answer_to(conversation: &mut PromptResponder, text: &str) -> Option<String> {
         conversation.take(text.as_bytes());
         conversation.answer()
     }
@@ -311,26 +313,35 @@ mod tests {
             ("Do you want to continue", "Y"),
             ("/^Restart \\w+\\?/", "no"),
         ];
-        let mut talk = conversation(&answers, false);
-        assert_eq!(answer_to(&mut talk, "Restart ssh?"), Some("no\n".into()));
+        let mut responder = conversation(&answers, false);
         assert_eq!(
-            answer_to(&mut talk, "no\r\ndo you WANT to continue? "),
+            answer_to(&mut responder, "Restart ssh?"),
+            Some("no\n".into())
+        );
+        assert_eq!(
+            answer_to(&mut responder, "no\r\ndo you WANT to continue? "),
             Some("Y\n".into())
         );
         assert_eq!(
-            answer_to(&mut talk, "Y\r\nDo you want to continue? "),
+            answer_to(&mut responder, "Y\r\nDo you want to continue? "),
             Some("Y\n".into())
         );
-        assert_eq!(answer_to(&mut talk, "Y\r\nworking\r\n"), None);
+        assert_eq!(answer_to(&mut responder, "Y\r\nworking\r\n"), None);
     }
 
     #[tokio::test]
     async fn the_usual_questions_are_answered_and_secrets_never() {
-        let mut talk = conversation(&[], true);
-        assert_eq!(answer_to(&mut talk, "Proceed? [Y/n] "), Some("y\n".into()));
+        let mut responder = conversation(&[], true);
+        assert_eq!(
+            answer_to(&mut responder, "Proceed? [Y/n] "),
+            Some("y\n".into())
+        );
         let host = "Are you sure you want to continue connecting (yes/no/[fingerprint])? ";
-        assert_eq!(answer_to(&mut talk, host), Some("yes\n".into()));
-        assert_eq!(answer_to(&mut talk, "[sudo] password for me [y/n]: "), None);
+        assert_eq!(answer_to(&mut responder, host), Some("yes\n".into()));
+        assert_eq!(
+            answer_to(&mut responder, "[sudo] password for me [y/n]: "),
+            None
+        );
         assert_eq!(
             answer_to(&mut conversation(&[], false), "Proceed? [Y/n] "),
             None
@@ -339,17 +350,20 @@ mod tests {
 
     #[tokio::test]
     async fn the_echo_of_an_answer_is_no_prompt() {
-        let mut talk = conversation(&[("yes", "yes")], false);
-        assert_eq!(answer_to(&mut talk, "type yes: "), Some("yes\n".into()));
-        assert_eq!(answer_to(&mut talk, "yes\r\n"), None);
+        let mut responder = conversation(&[("yes", "yes")], false);
+        assert_eq!(
+            answer_to(&mut responder, "type yes: "),
+            Some("yes\n".into())
+        );
+        assert_eq!(answer_to(&mut responder, "yes\r\n"), None);
     }
 
     #[tokio::test]
     async fn only_a_line_that_waits_for_its_end_is_a_prompt() {
         let answers = [("password", "hunter2"), ("Delete all", "no")];
-        let mut talk = conversation(&answers, true);
+        let mut responder = conversation(&answers, true);
         for text in ["Password accepted\n", "Password accepted\nName: "] {
-            assert_eq!(answer_to(&mut talk, text), None, "{text}");
+            assert_eq!(answer_to(&mut responder, text), None, "{text}");
         }
         for (text, answer) in [
             ("\npassword updated\nContinue? [Y/n] ", "y\n"),
@@ -357,41 +371,46 @@ mod tests {
             ("\nDelete all the data?\nYour choice: ", "no\n"),
         ] {
             assert_eq!(
-                answer_to(&mut talk, text).as_deref(),
+                answer_to(&mut responder, text).as_deref(),
                 Some(answer),
                 "{text}"
             );
         }
         // What was there before the silence is no part of the prompt.
-        assert_eq!(answer_to(&mut talk, "\nDelete all?\n"), None);
-        assert_eq!(answer_to(&mut talk, "Your choice: "), None);
+        assert_eq!(answer_to(&mut responder, "\nDelete all?\n"), None);
+        assert_eq!(answer_to(&mut responder, "Your choice: "), None);
         for text in [
             "\nThis will overwrite nothing.\nType the name of the database to drop: ",
             "\nAre you sure? Type the name of the database to drop: ",
             "\nContinue? [Y/n]\n",
         ] {
-            assert_eq!(answer_to(&mut talk, text), None, "{text}");
+            assert_eq!(answer_to(&mut responder, text), None, "{text}");
         }
     }
 
     #[tokio::test]
     async fn an_expression_s_line_is_one_of_the_prompt_s() {
-        let mut talk = conversation(&[("/^Choice: $/", "2")], false);
+        let mut responder = conversation(&[("/^Choice: $/", "2")], false);
         let text = "1) one\n2) two\nChoice: ";
-        assert_eq!(answer_to(&mut talk, text), Some("2\n".into()));
+        assert_eq!(answer_to(&mut responder, text), Some("2\n".into()));
     }
 
     #[tokio::test]
     async fn a_secret_is_shown_in_no_part_of_the_output() {
         let answers = [("name", "hunter2"), ("key", "k3y-k3y")];
-        let mut talk = conversation(&answers, false);
-        let mut shown = talk.take(b"hunter2 is shown until it is known. Password of this name: ");
-        assert!(talk.answer().is_some());
+        let mut responder = conversation(&answers, false);
+        let mut shown =
+            responder.take(b"hunter2 is shown until it is known. Password of this name: ");
+        assert!(responder.answer().is_some());
         for part in ["hun", "ter2\r\nhunter", "2 k3y\r\n"] {
-            shown.extend(talk.take(part.as_bytes()));
+            shown.extend(responder.take(part.as_bytes()));
         }
-        assert!(talk.prompt().contains("*** k3y"), "{}", talk.prompt());
-        shown.extend(talk.rest());
+        assert!(
+            responder.prompt().contains("*** k3y"),
+            "{}",
+            responder.prompt()
+        );
+        shown.extend(responder.rest());
         let expected =
             "hunter2 is shown until it is known. Password of this name: ***\r\n*** k3y\r\n";
         assert_eq!(String::from_utf8(shown).unwrap(), expected);
@@ -409,9 +428,13 @@ mod tests {
             "\x1b[50;0H\x1b[K\x1b[7m/etc/services\x1b[m",
             "-- MOST: *stdin*    (1,1) 4%\r\nPress `Q' to quit, `H' for help, and SPACE to scroll. Q to quit",
         ] {
-            let mut talk = conversation(&[], true);
-            assert_eq!(answer_to(&mut talk, end).as_deref(), Some("q"), "{end:?}");
-            assert!(talk.has_quit_pager());
+            let mut responder = conversation(&[], true);
+            assert_eq!(
+                answer_to(&mut responder, end).as_deref(),
+                Some("q"),
+                "{end:?}"
+            );
+            assert!(responder.has_quit_pager());
         }
         for end in [
             ": ",
@@ -421,8 +444,8 @@ mod tests {
             "\x1b[7mContinue\x1b[27m ",
             "--More-- is done\r\nName: ",
         ] {
-            let mut talk = conversation(&[], true);
-            assert_eq!(answer_to(&mut talk, end), None, "{end:?}");
+            let mut responder = conversation(&[], true);
+            assert_eq!(answer_to(&mut responder, end), None, "{end:?}");
         }
         let mut own = conversation(&[("--More--", " ")], false);
         assert_eq!(answer_to(&mut own, "--More--").as_deref(), Some(" \n"));
@@ -430,13 +453,13 @@ mod tests {
 
     #[tokio::test]
     async fn little_is_kept_of_a_long_output() {
-        let mut talk = conversation(&[("é?", "yes")], false);
+        let mut responder = conversation(&[("é?", "yes")], false);
         let part = "é".repeat(10_000);
         for _ in 0..100 {
-            assert_eq!(talk.take(part.as_bytes()).len(), part.len());
-            assert!(talk.pending.len() <= 2 * KEPT);
+            assert_eq!(responder.take(part.as_bytes()).len(), part.len());
+            assert!(responder.pending.len() <= 2 * KEPT);
         }
-        assert_eq!(answer_to(&mut talk, "\né?"), Some("yes\n".into()));
-        assert!(talk.prompt().len() <= QUOTED);
+        assert_eq!(answer_to(&mut responder, "\né?"), Some("yes\n".into()));
+        assert!(responder.prompt().len() <= QUOTED);
     }
 }
