@@ -133,8 +133,8 @@ pub fn no_bus() -> String {
 
 fn advice(variable: &str) -> String {
     format!(
-        "run `{} install --client CLIENT`, which has the client pass it on, or set {variable} in the \
-         client's entry for this program",
+        "run `{} install --client CLIENT`, which has the client pass it on if it can, or set {variable} in \
+         the client's entry for this program",
         env!("CARGO_PKG_NAME")
     )
 }
