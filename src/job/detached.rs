@@ -272,7 +272,7 @@ async fn settle(job: &mut Job, streams: Option<Streams>, ended: Ended, limit: Op
             if cancelled {
                 enter_command(job, ended, limit);
             } else {
-                job.crash("the command had not begun when the line was lost, and will not");
+                job.crash("the command had not begun when the connection was lost, and will not");
             }
         }
         Ended::Unknown => job.crash(

@@ -27,7 +27,7 @@ pub(crate) enum Silence {
     #[error("no answer")]
     OfThePeer,
     /// The server.
-    #[error("ETIMEDOUT: the line is silent")]
+    #[error("ETIMEDOUT: the connection is silent")]
     OfTheLine,
 }
 
