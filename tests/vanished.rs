@@ -41,7 +41,7 @@ impl Copying {
             json!({"alias": "web1", "direction": direction, "files": files, "background": true});
         let handed = client.call("task_transfer_multi", arguments).await.ok();
         let id = handed.facts()["id"].clone();
-        eventually("the line stands still", || proxy.holds()).await;
+        eventually("the connection stands still", || proxy.holds()).await;
         Self {
             client,
             sshd,

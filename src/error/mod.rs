@@ -73,7 +73,7 @@ pub enum Error {
         reason: String,
     },
     /// The line was lost while a command or transfer was under way.
-    #[error("the line to server `{alias}` at {host}:{port} was lost: {reason}")]
+    #[error("the connection to server `{alias}` at {host}:{port} was lost: {reason}")]
     LineLost {
         /// The server's alias.
         alias: String,

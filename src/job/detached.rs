@@ -279,7 +279,7 @@ async fn settle(
             if cancelled {
                 enter_command(job, ended, limit);
             } else {
-                job.crash("the command had not begun when the line was lost, and will not");
+                job.crash("the command had not begun when the connection was lost, and will not");
             }
         }
         ExitOutcome::Unknown => job.crash(

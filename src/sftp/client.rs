@@ -132,7 +132,7 @@ impl Client {
                 patience.as_secs_f64()
             ),
             _ if connection.is_closed() => {
-                format!("the line was lost: {}", connection.closed_because())
+                format!("the connection was lost: {}", connection.closed_because())
             }
             _ => "the server ended the SFTP session".to_owned(),
         };

@@ -175,7 +175,7 @@ async fn listen(channel: &mut OpenChannel, mut word: Option<&str>) -> Result<Byt
             }
             Some(ChannelMsg::ExitStatus { exit_status }) => heard.status = Some(exit_status),
             None if channel.lease().connection().is_closed() => {
-                return Err(Trouble::Lost("the line was lost".to_owned()));
+                return Err(Trouble::Lost("the connection was lost".to_owned()));
             }
             Some(ChannelMsg::Close) | None => return Err(Trouble::NotThere(heard.reason())),
             Some(_) => {}

@@ -247,7 +247,7 @@ impl Transfer<'_> {
                 Ok(()) if under_way.remaining() == 0 => break,
                 Ok(()) => {
                     let reason = under_way.lost_because.take();
-                    reason.unwrap_or_else(|| "the line was lost".to_owned())
+                    reason.unwrap_or_else(|| "the connection was lost".to_owned())
                 }
                 // Nothing has begun, and the pool has tried its best.
                 Err(error) if under_way.plan.is_none() => return Err(error),

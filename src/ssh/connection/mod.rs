@@ -44,7 +44,7 @@ pub(crate) enum TimedOut {
     #[error("no answer")]
     OfThePeer,
     /// The server.
-    #[error("ETIMEDOUT: the line is silent")]
+    #[error("ETIMEDOUT: the connection is silent")]
     OfTheLine,
 }
 
