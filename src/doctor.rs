@@ -192,7 +192,7 @@ impl Practice {
         let data = DataDirectory::open(&config.data_dir)?;
         let vault = Vault::open(data.path(), config.secret_key.clone(), config.uses_keyring);
         let servers = Arc::new(Servers::open(&data, vault.clone()));
-        let known_hosts = KnownHosts::open(data.path(), config.ssh_files.known_hosts.clone());
+        let known_hosts = KnownHosts::open(&data, config.ssh_files.known_hosts.clone());
         Ok(Self {
             policies: Policies::open(&data),
             apis: Apis::open(&data, vault.clone()),

@@ -80,7 +80,7 @@ impl Orchestrator {
         let pool = Pool::new(
             Arc::clone(&config),
             Arc::clone(&servers),
-            KnownHosts::open(data.path(), config.ssh_files.known_hosts.clone()),
+            KnownHosts::open(&data, config.ssh_files.known_hosts.clone()),
             vault.clone(),
         );
         let guard = Arc::new(Guard::open(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::JsonFile;
+use super::{Document, Flags, TextDocument};
 use crate::error::Error;
 use crate::fs::make_private;
 use crate::sync::lock;
@@ -43,9 +43,19 @@ impl DataDirectory {
         &self.path
     }
 
-    /// A JSON file in it.
-    pub fn file(&self, name: &str) -> JsonFile {
-        JsonFile::new(self.path.join(name), self.notices.clone())
+    /// A document in it.
+    pub fn document(&self, name: &str) -> Document {
+        Document::new(self.path.join(name), self.notices.clone())
+    }
+
+    /// A document in a format of others, of which at most so many bytes are read.
+    pub fn text_document(&self, name: &str, longest: usize) -> TextDocument {
+        TextDocument::new(self.path.join(name), longest)
+    }
+
+    /// A set of names that its processes show each other.
+    pub fn flags(&self, name: &str) -> Result<Flags, Error> {
+        Ok(Flags::new(self.subdirectory(name)?))
     }
 
     /// A directory in it, made where there is none.
