@@ -31,6 +31,7 @@ mod injection;
 mod install;
 mod interactive;
 mod kinds;
+mod layers;
 mod legacy;
 mod lifecycle;
 mod limits;

@@ -1,31 +1,17 @@
 //! The data directory, and what was found to be wrong in it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
+use super::notices::{Notices, SET_ASIDE};
 use super::{Document, Flags, TextDocument};
 use crate::error::Error;
 use crate::fs::make_private;
-use crate::sync::lock;
-
-/// What the name of a file that was set aside has in it.
-pub(super) const SET_ASIDE: &str = "broken-";
 
 /// The data directory. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DataDirectory {
     path: PathBuf,
     notices: Notices,
-}
-
-/// What a user has to be told of the data files, until an answer has taken it along.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Notices(Arc<Mutex<Vec<String>>>);
-
-impl Notices {
-    pub(super) fn add(&self, notice: String) {
-        lock(&self.0).push(notice);
-    }
 }
 
 impl DataDirectory {
@@ -72,7 +58,7 @@ impl DataDirectory {
 
     /// What a user has not been told yet.
     pub fn take_notices(&self) -> Vec<String> {
-        std::mem::take(&mut *lock(&self.notices.0))
+        self.notices.take()
     }
 
     /// The files that were found broken and set aside, by whichever process, and are still there.

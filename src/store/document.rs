@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::directory::{Notices, SET_ASIDE};
+use super::notices::{Notices, SET_ASIDE};
 use crate::error::Error;
 use crate::fs::{lock_exclusively, private, sibling, write_durably};
 use crate::time::Timestamp;

@@ -8,6 +8,7 @@ mod directory;
 mod document;
 mod flags;
 mod kept;
+mod notices;
 mod process_lock;
 pub mod servers;
 mod spool;

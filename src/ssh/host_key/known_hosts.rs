@@ -9,8 +9,7 @@ use russh::keys::ssh_key::known_hosts::{Entry, Marker};
 use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
 
 use super::name::{HostName, matches};
-use super::rule::bare;
-use super::{Problem, fingerprint};
+use super::{Problem, bare, fingerprint};
 use crate::error::Error;
 use crate::fs::small_file;
 use crate::store::{DataDirectory, TextDocument};
