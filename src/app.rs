@@ -64,7 +64,7 @@ impl Offline {
         let data = DataDirectory::open(&config.data_dir)?;
         let vault = Vault::open(data.path(), config.secret_key.clone(), config.uses_keyring);
         let servers = Arc::new(Servers::open(&data, vault.clone()));
-        let known_hosts = KnownHosts::open(data.path(), config.ssh_files.known_hosts.clone());
+        let known_hosts = KnownHosts::open(&data, config.ssh_files.known_hosts.clone());
         Ok(Self {
             apis: Arc::new(Apis::open(&data, vault.clone())),
             pool: Pool::new(

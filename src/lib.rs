@@ -1,22 +1,26 @@
 //! An MCP server that runs commands and moves files on a fleet of SSH servers.
 //!
-//! A call's way through the crate, top to bottom; each layer knows only those below it:
+//! The layers, top to bottom, down which a call goes. Each knows those below it, and none above; a test in
+//! `tests/layers.rs` holds the code to this map.
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`command_line`], [`install`], [`doctor`], [`demo`] | what the program does besides serving: registering with clients, checking a set-up, the embedded SSH server with its tour |
 //! | [`transport`] | JSON-RPC lines on stdio, with answers for the malformed ones |
 //! | [`server`] | the MCP handler: the one gate that every tool call passes |
-//! | [`tools`] | the tools, one file per family: arguments in, [`reply`] out |
+//! | [`tools`], [`reply`] | the tools, one file per family: arguments in, a reply out |
+//! | [`app`] | the state of the program, which every tool works with |
 //! | [`monitor`], [`api`] | what servers are asked of themselves, and HTTP APIs from their networks |
 //! | [`job`] | records, queue, history, and the engine that runs every job |
+//! | [`audit`] | the trail of what was done |
 //! | [`guard`], [`policy`] | what is let happen; which commands are refused |
 //! | [`sftp`], [`ssh`] | transfers and commands, over pooled connections |
-//! | [`store`] | JSON files shared safely by several processes |
-//!
-//! Beside them: [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`login_session`], [`time`], [`random`], [`hex`], [`sync`], [`fs`], [`charset`], [`terminal`], [`readable`]; and what the [`command_line`]
-//! has besides serving: [`install`] (registering with clients), [`doctor`], [`audit`], and [`demo`],
-//! the embedded SSH server with its tour.
+//! | [`ssh_config`] | the user's own SSH configuration |
+//! | [`store`] | data that several processes share safely: JSON files |
+//! | [`config`], [`logging`], [`report`] | settings, the log, and what callers are told of errors |
+//! | [`secret`] | secrets, and how they are kept out of everything else |
+//! | [`fs`], [`login_session`], [`error`] | files on this machine; the login session's agent and bus; the one error type |
+//! | [`charset`], [`hex`], [`host_key`], [`random`], [`readable`], [`shell`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | leaves |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

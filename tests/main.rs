@@ -33,6 +33,7 @@ mod injection;
 mod install;
 mod interactive;
 mod kinds;
+mod layers;
 mod legacy;
 mod lifecycle;
 mod limits;

@@ -1,7 +1,7 @@
 //! The answers of an interactive call: nobody may read them, and two calls with the same can be told to be.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
+use crate::fs::write_new;
 use crate::hex::digits;
 
 /// The key of a data directory's digests, as digits.
@@ -54,13 +55,8 @@ fn key(directory: &Path) -> io::Result<Vec<u8>> {
     let path = directory.join(KEY_FILE);
     if !path.try_exists()? {
         // It comes into being whole, and only once, whoever else makes one.
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(crate::random::hex::<32>().as_bytes())?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(&path) {
-            Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed.error);
-            }
+        match write_new(&path, crate::random::hex::<32>().as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
     }

@@ -1,10 +1,10 @@
 //! Adding lines to the trail, by several processes at once.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -12,16 +12,12 @@ use super::anchor::{Adopted, Anchor, is_regular};
 use super::lines::{Line, Lines};
 use super::{FILE, KEPT, LONGEST_LINE};
 use crate::error::Error;
-use crate::fs::private;
+use crate::fs::{lock_exclusively, private};
 use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// Bytes of a finished file.
 const LARGEST: u64 = 16 * 1024 * 1024;
-
-/// How long a line waits for other processes; each holds the lock for a moment.
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-const LOCK_RETRY: Duration = Duration::from_millis(2);
 
 /// The trail of a data directory.
 #[derive(Clone, Debug)]
@@ -100,10 +96,7 @@ impl Trail {
     fn lock(&self) -> io::Result<File> {
         let path = lock_file(&self.directory);
         is_regular(&path)?;
-        let mut options = OpenOptions::new();
-        let file = private(options.create(true).truncate(false).write(true)).open(path)?;
-        wait_for(|| file.try_lock())?;
-        Ok(file)
+        lock_exclusively(&path)
     }
 
     /// The anchor, made to fit what was written without it. A trail that has none gets one.
@@ -296,30 +289,11 @@ pub(super) fn lock_for_reading(directory: &Path) -> io::Result<Option<File>> {
     if !is_regular(&path)? {
         return Ok(None);
     }
-    let file = File::open(path)?;
-    wait_for(|| file.try_lock_shared())?;
-    Ok(Some(file))
+    crate::fs::lock_for_reading(&path).map(Some)
 }
 
 fn lock_file(directory: &Path) -> PathBuf {
     directory.join(format!("{FILE}.lock"))
-}
-
-fn wait_for(mut attempt: impl FnMut() -> Result<(), TryLockError>) -> io::Result<()> {
-    let deadline = Instant::now() + LOCK_PATIENCE;
-    loop {
-        match attempt() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(LOCK_RETRY);
-            }
-            Err(TryLockError::WouldBlock) => {
-                let reason = "another process holds its lock";
-                return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
 }
 
 fn ends_line(file: &mut File, length: u64) -> io::Result<bool> {

@@ -9,7 +9,7 @@ use super::anchor::{ANCHOR_FILE, Adopted, Anchor};
 use super::lines::{Line, Link};
 use super::trail::{files, lines_of, lock_for_reading};
 use super::{BEGINNING, FILE, KEPT};
-use crate::store::Owner;
+use crate::store::ProcessLock;
 
 /// Calls without an end that are listed one by one.
 const LISTED: usize = 20;
@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
         let mut open: Vec<_> = self.begun.into_values().collect();
         open.sort_by_key(|call| (call.time.clone(), call.place));
         let begun = open.len();
-        open.retain(|call| !Owner::lives(directory, &call.process));
+        open.retain(|call| !ProcessLock::lives(directory, &call.process));
         self.found.running = begun - open.len();
         self.found.open = open;
         self.found

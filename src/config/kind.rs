@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tracing::Level;
 
 use super::parse_seconds;
-use super::raw::{Raw, default_of};
+use super::raw::{Raw, Variable};
 use crate::fs::expand_home;
 use crate::host_key::Policy;
 use crate::secret::Secret;
@@ -25,16 +25,9 @@ pub(super) trait Kind {
     const IS_SECRET: bool = false;
 
     /// Reads it from where it is set, or takes its default.
-    fn read(raw: &mut Raw, names: &Names) -> Self::Value;
+    fn read(raw: &mut Raw, variable: &Variable) -> Self::Value;
     /// Shows it: durations in milliseconds, 0 for none. `None` for what is not shown.
     fn show(value: &Self::Value) -> Option<Value>;
-}
-
-/// The variables of a setting.
-pub(super) struct Names {
-    pub(super) name: &'static str,
-    /// The one that has it in seconds.
-    pub(super) in_seconds: Option<&'static str>,
 }
 
 /// A directory.
@@ -44,8 +37,8 @@ impl Kind for Directory {
     type Value = PathBuf;
     const FORMAT: &'static str = "filepath";
 
-    fn read(raw: &mut Raw, names: &Names) -> PathBuf {
-        raw.parse(names.name, "a directory", |text| Some(expand_home(text)))
+    fn read(raw: &mut Raw, variable: &Variable) -> PathBuf {
+        raw.parse(variable, "a directory", |text| Some(expand_home(text)))
     }
 
     fn show(value: &PathBuf) -> Option<Value> {
@@ -60,8 +53,8 @@ impl Kind for Seconds {
     type Value = Duration;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, names: &Names) -> Duration {
-        raw.parse(names.name, "a number of seconds above 0", parse_seconds)
+    fn read(raw: &mut Raw, variable: &Variable) -> Duration {
+        raw.parse(variable, "a number of seconds above 0", parse_seconds)
     }
 
     fn show(value: &Duration) -> Option<Value> {
@@ -76,8 +69,8 @@ impl<const LEAST: u64> Kind for Millis<LEAST> {
     type Value = Duration;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, names: &Names) -> Duration {
-        Duration::from_millis(Whole::<LEAST>::read(raw, names))
+    fn read(raw: &mut Raw, variable: &Variable) -> Duration {
+        Duration::from_millis(Whole::<LEAST>::read(raw, variable))
     }
 
     fn show(value: &Duration) -> Option<Value> {
@@ -93,9 +86,9 @@ impl Kind for Timeout {
     type Value = Option<Duration>;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, names: &Names) -> Option<Duration> {
-        let in_seconds = names.in_seconds.and_then(|seconds| {
-            let value = raw.nearer(seconds, names.name)?;
+    fn read(raw: &mut Raw, variable: &Variable) -> Option<Duration> {
+        let in_seconds = variable.in_seconds.and_then(|seconds| {
+            let value = raw.nearer(seconds, variable.name)?;
             Some((seconds, value))
         });
         if let Some((seconds, value)) = in_seconds {
@@ -103,10 +96,10 @@ impl Kind for Timeout {
             if let Some(duration) = number.and_then(|n| Duration::try_from_secs_f64(n).ok()) {
                 return Some(duration).filter(|duration| !duration.is_zero());
             }
-            let instead = format!("{} ms", default_of(names.name));
+            let instead = format!("{} ms", variable.default);
             raw.refuse(seconds, &value, "a number of seconds", &instead);
         }
-        let timeout = Millis::<0>::read(raw, names);
+        let timeout = Millis::<0>::read(raw, variable);
         Some(timeout).filter(|timeout| !timeout.is_zero())
     }
 
@@ -122,9 +115,9 @@ impl<const LEAST: u64> Kind for Whole<LEAST> {
     type Value = u64;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, names: &Names) -> u64 {
+    fn read(raw: &mut Raw, variable: &Variable) -> u64 {
         let expected = format!("a whole number, at least {LEAST}");
-        raw.parse(names.name, &expected, |text| {
+        raw.parse(variable, &expected, |text| {
             text.parse().ok().filter(|number| *number >= LEAST)
         })
     }
@@ -141,8 +134,8 @@ impl<const LEAST: u64> Kind for Count<LEAST> {
     type Value = usize;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, names: &Names) -> usize {
-        usize::try_from(Whole::<LEAST>::read(raw, names)).unwrap_or(usize::MAX)
+    fn read(raw: &mut Raw, variable: &Variable) -> usize {
+        usize::try_from(Whole::<LEAST>::read(raw, variable)).unwrap_or(usize::MAX)
     }
 
     fn show(value: &usize) -> Option<Value> {
@@ -157,8 +150,8 @@ impl Kind for Flag {
     type Value = bool;
     const FORMAT: &'static str = "boolean";
 
-    fn read(raw: &mut Raw, names: &Names) -> bool {
-        raw.parse(names.name, "true or false", |text| {
+    fn read(raw: &mut Raw, variable: &Variable) -> bool {
+        raw.parse(variable, "true or false", |text| {
             match text.to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" | "on" => Some(true),
                 "false" | "0" | "no" | "off" => Some(false),
@@ -180,8 +173,8 @@ impl Kind for HostKeyPolicy {
     const FORMAT: &'static str = "string";
     const CHOICES: &'static [&'static str] = &["accept-new", "strict"];
 
-    fn read(raw: &mut Raw, names: &Names) -> Policy {
-        raw.parse(names.name, "accept-new or strict", Policy::parse)
+    fn read(raw: &mut Raw, variable: &Variable) -> Policy {
+        raw.parse(variable, "accept-new or strict", Policy::parse)
     }
 
     fn show(value: &Policy) -> Option<Value> {
@@ -197,16 +190,15 @@ impl Kind for LogLevel {
     const FORMAT: &'static str = "string";
     const CHOICES: &'static [&'static str] = &["error", "warn", "info", "debug"];
 
-    fn read(raw: &mut Raw, names: &Names) -> Level {
-        raw.parse(names.name, "error, warn, info or debug", |text| match text
-            .to_ascii_lowercase()
-            .as_str()
-        {
-            "error" => Some(Level::ERROR),
-            "warn" => Some(Level::WARN),
-            "info" => Some(Level::INFO),
-            "debug" => Some(Level::DEBUG),
-            _ => None,
+    fn read(raw: &mut Raw, variable: &Variable) -> Level {
+        raw.parse(variable, "error, warn, info or debug", |text| {
+            match text.to_ascii_lowercase().as_str() {
+                "error" => Some(Level::ERROR),
+                "warn" => Some(Level::WARN),
+                "info" => Some(Level::INFO),
+                "debug" => Some(Level::DEBUG),
+                _ => None,
+            }
         })
     }
 
@@ -222,15 +214,15 @@ impl Kind for Directories {
     type Value = Vec<PathBuf>;
     const FORMAT: &'static str = "string";
 
-    fn read(raw: &mut Raw, names: &Names) -> Vec<PathBuf> {
-        let value = raw.get(names.name).unwrap_or_default();
+    fn read(raw: &mut Raw, variable: &Variable) -> Vec<PathBuf> {
+        let value = raw.get(variable.name).unwrap_or_default();
         let found: Vec<_> = separate(&value);
         for path in &found {
             let text = path.to_string_lossy();
             if text.starts_with(['~', '$', '%']) {
                 raw.warnings.push(format!(
                     "`{}` has `{text}`, which nothing expands; write the path out, for nothing lies there",
-                    names.name
+                    variable.name
                 ));
             }
         }
@@ -269,8 +261,8 @@ impl Kind for SecretText {
     const FORMAT: &'static str = "string";
     const IS_SECRET: bool = true;
 
-    fn read(raw: &mut Raw, names: &Names) -> Option<Secret> {
-        raw.get(names.name)
+    fn read(raw: &mut Raw, variable: &Variable) -> Option<Secret> {
+        raw.get(variable.name)
             .map(|value| Secret::from(value.as_str()))
     }
 

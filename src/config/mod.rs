@@ -4,7 +4,9 @@ mod kind;
 mod origin;
 mod raw;
 mod settings;
+mod sources;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,11 +15,11 @@ use tracing::Level;
 use crate::fs::expand_home;
 use crate::login_session::LoginSession;
 pub use origin::Origin;
-use origin::Sources;
-pub(crate) use origin::read_env_file;
 use raw::Raw;
-pub(crate) use raw::{data_dir_of, default_of};
 pub use settings::{Config, SETTINGS, Setting};
+pub(crate) use settings::{data_dir_of, default_of};
+use sources::Sources;
+pub(crate) use sources::read_env_file;
 
 /// What other SSH clients of this user have on record; none of it is ever written.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +90,8 @@ impl Config {
         let ignored = sources.left_out();
         let mut raw = Raw::new(sources.layers, sources.warnings);
         let read = Self::read(&mut raw);
-        let mut origins = raw.origins();
+        let names = SETTINGS.iter().map(|setting| setting.name);
+        let mut origins: BTreeMap<_, _> = names.map(|name| (name, raw.origin(name))).collect();
         origins.extend(overrides.names().map(|name| (name, Origin::CommandLine)));
         Self {
             data_dir,

@@ -1,37 +1,27 @@
 //! Raw strings of the layers, parsed with a warning and the default where they make no sense.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::collections::HashMap;
 
-use super::{Origin, SETTINGS};
-use crate::fs::expand_home;
+use super::origin::Origin;
 
 pub(crate) type Layer = HashMap<String, String>;
 
-/// A setting's default.
-pub(crate) fn default_of(name: &str) -> &'static str {
-    SETTINGS
-        .iter()
-        .find(|setting| setting.name == name)
-        .expect("every setting that is read stands in SETTINGS")
-        .default
-}
-
-/// Where the server keeps its data that has these settings.
-pub(crate) fn data_dir_of<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> PathBuf {
-    let mut layers = layers.into_iter();
-    let set = layers.find_map(|layer| set_in(layer, "MCP_DATA_DIR"));
-    expand_home(set.unwrap_or(default_of("MCP_DATA_DIR")))
-}
-
 /// A variable's value in one layer; an empty one counts as not set.
-fn set_in<'a>(layer: &'a Layer, name: &str) -> Option<&'a str> {
+pub(super) fn set_in<'a>(layer: &'a Layer, name: &str) -> Option<&'a str> {
     layer
         .get(name)
         .map(|value| value.trim())
         .filter(|value| !value.is_empty())
 }
 
+/// A variable, its default as a user would write it, and the variable that has the same in seconds.
+pub(super) struct Variable {
+    pub(super) name: &'static str,
+    pub(super) default: &'static str,
+    pub(super) in_seconds: Option<&'static str>,
+}
+
+/// The layers, the nearest first, and what was not understood of them.
 pub(super) struct Raw {
     pub(super) layers: Vec<(Origin, Layer)>,
     pub(super) warnings: Vec<String>,
@@ -55,19 +45,14 @@ impl Raw {
             .map(ToOwned::to_owned)
     }
 
-    /// Where each setting comes from.
-    pub(super) fn origins(&self) -> BTreeMap<&'static str, Origin> {
-        let names = SETTINGS.iter().map(|setting| setting.name);
-        let origins = names.map(|name| {
-            let mut layers = self.layers.iter();
-            let set = layers.find(|(_, layer)| set_in(layer, name).is_some());
-            let set = set.filter(|_| !self.refused.iter().any(|refused| refused == name));
-            (
-                name,
-                set.map(|(origin, _)| origin.clone()).unwrap_or_default(),
-            )
-        });
-        origins.collect()
+    /// Where a setting comes from.
+    pub(super) fn origin(&self, name: &str) -> Origin {
+        if self.refused.iter().any(|refused| refused == name) {
+            return Origin::Default;
+        }
+        let mut layers = self.layers.iter();
+        let set = layers.find(|(_, layer)| set_in(layer, name).is_some());
+        set.map(|(origin, _)| origin.clone()).unwrap_or_default()
     }
 
     /// The value of `name`, where no layer as near has `other`.
@@ -91,11 +76,10 @@ impl Raw {
     /// Parses a setting; one that makes no sense has its default.
     pub(super) fn parse<T>(
         &mut self,
-        name: &str,
+        Variable { name, default, .. }: &Variable,
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> T {
-        let default = default_of(name);
         if let Some(value) = self.get(name) {
             if let Some(parsed) = parse(&value) {
                 return parsed;

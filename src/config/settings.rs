@@ -11,12 +11,14 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tracing::Level;
 
+use super::SshFiles;
 use super::kind::{
-    Count, Directories, Directory, Flag, HostKeyPolicy, Kind, LogLevel, Millis, Names, Seconds,
+    Count, Directories, Directory, Flag, HostKeyPolicy, Kind, LogLevel, Millis, Seconds,
     SecretText, Timeout, Whole,
 };
-use super::raw::Raw;
-use super::{Origin, SshFiles};
+use super::origin::Origin;
+use super::raw::{Layer, Raw, Variable, set_in};
+use crate::fs::expand_home;
 use crate::host_key::Policy;
 use crate::login_session::LoginSession;
 use crate::secret::Secret;
@@ -89,8 +91,9 @@ macro_rules! settings {
             /// Reads each setting by itself.
             pub(super) fn read(raw: &mut Raw) -> Self {
                 Self {
-                    $($field: <$kind as Kind>::read(raw, &Names {
+                    $($field: <$kind as Kind>::read(raw, &Variable {
                         name: $name,
+                        default: $default,
                         in_seconds: None $(.or(Some($in_seconds)))?,
                     }),)*
                     line_patience: LINE_PATIENCE,
@@ -181,4 +184,20 @@ impl Setting {
     pub fn plain_meaning(&self) -> String {
         self.meaning.replace('`', "")
     }
+}
+
+/// A setting's default.
+pub(crate) fn default_of(name: &str) -> &'static str {
+    SETTINGS
+        .iter()
+        .find(|setting| setting.name == name)
+        .expect("every setting that is read stands in SETTINGS")
+        .default
+}
+
+/// Where the server keeps its data that has these settings.
+pub(crate) fn data_dir_of<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> PathBuf {
+    let mut layers = layers.into_iter();
+    let set = layers.find_map(|layer| set_in(layer, "MCP_DATA_DIR"));
+    expand_home(set.unwrap_or(default_of("MCP_DATA_DIR")))
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::policy::{DEFAULT_BLOCKLIST, Pattern, Policy};
-use crate::store::{DataDirectory, JsonFile, Signature};
+use crate::store::{DataDirectory, Document, Version};
 use crate::sync::lock;
 
 /// The file's shape.
@@ -41,7 +41,7 @@ impl Written {
 /// while this process runs does not let through what it refused.
 #[derive(Debug)]
 pub struct Policies {
-    file: JsonFile,
+    document: Document,
     data: DataDirectory,
     state: Mutex<State>,
     /// What holds where there is no file.
@@ -51,7 +51,7 @@ pub struct Policies {
 #[derive(Debug, Default)]
 struct State {
     /// The file's version that was looked at last, if it was looked at.
-    seen: Option<Signature>,
+    seen: Option<Version>,
     is_read: bool,
     /// The last rules that could be read from it.
     good: Option<Arc<Standing>>,
@@ -83,7 +83,7 @@ impl Policies {
     pub fn open(data: &DataDirectory) -> Self {
         let policies = Self {
             // Whoever wrote rules does not want them replaced by the default ones in silence.
-            file: data.file("policies.json").or_nothing(),
+            document: data.document("policies.json").or_nothing(),
             data: data.clone(),
             state: Mutex::default(),
             default: OnceLock::new(),
@@ -107,7 +107,7 @@ impl Policies {
                 (standing.written.clone(), problem)
             }
             // Those that are not understood are to be seen.
-            Err(error) => (self.file.read()?, Some(error.to_string())),
+            Err(error) => (self.document.read()?, Some(error.to_string())),
         };
         Ok(Rules {
             blocklist: written.blocklist(),
@@ -126,14 +126,14 @@ impl Policies {
 
     /// The rules that hold, and what is wrong with the file if they are earlier ones.
     fn stand(&self) -> Result<(Arc<Standing>, Option<Error>), Error> {
-        let signature = self.file.signature();
+        let version = self.document.version();
         let mut state = lock(&self.state);
         // What is wrong may be mended without a change of the file.
-        if !state.is_read || state.problem.is_some() || state.seen != signature {
-            // The signature is older than what is read: at worst the file is read once more.
+        if !state.is_read || state.problem.is_some() || state.seen != version {
+            // The version is older than what is read: at worst the file is read once more.
             let read = self.read();
             self.take(&mut state, read);
-            (state.seen, state.is_read) = (signature, true);
+            (state.seen, state.is_read) = (version, true);
         }
         match (&state.good, &state.problem) {
             (Some(good), problem) => Ok((Arc::clone(good), problem.clone())),
@@ -170,12 +170,12 @@ impl Policies {
     }
 
     fn gone(&self) -> Error {
-        Error::storage(self.file.path(), "read", "it is gone")
+        self.document.failure("read", "it is gone")
     }
 
     /// What the file says; `None` where there is none.
     fn read(&self) -> Result<Option<Standing>, Error> {
-        let written = self.file.read_present()?;
+        let written = self.document.read_present()?;
         written.map(|written| self.understood(written)).transpose()
     }
 
@@ -214,10 +214,10 @@ impl Policies {
 
     fn change(&self, change: impl FnOnce(&mut Vec<String>) -> bool) -> Result<bool, Error> {
         // Rules that hold and are not in the file would be lost.
-        if self.file.signature().is_none() && lock(&self.state).good.is_some() {
+        if self.document.version().is_none() && lock(&self.state).good.is_some() {
             return Err(self.gone());
         }
-        self.file.update(|written: &mut Written| {
+        self.document.update(|written: &mut Written| {
             let mut rules = written.blocklist();
             let is_changed = change(&mut rules);
             written.blocklist = Some(rules);
@@ -229,7 +229,7 @@ impl Policies {
         let parsed = rules.iter().map(|rule| {
             Pattern::parse(rule).map_err(|problem| {
                 let reason = format!("the rule `{rule}` is no rule: {problem}");
-                Error::storage(self.file.path(), "read", reason)
+                self.document.failure("read", reason)
             })
         });
         parsed.collect()

@@ -10,7 +10,7 @@ use super::id::JobId;
 use super::record::Job;
 use super::share::cut;
 use crate::error::Error;
-use crate::store::JsonFile;
+use crate::store::Document;
 use crate::sync::lock;
 use crate::time::Timestamp;
 
@@ -45,16 +45,16 @@ impl From<&Job> for HistoryEntry {
 
 /// `history.json`, and the entries that are still to be written to it.
 pub(super) struct History {
-    file: JsonFile,
+    document: Document,
     retention: Duration,
     /// Oldest first.
     unwritten: Mutex<Vec<HistoryEntry>>,
 }
 
 impl History {
-    pub(super) fn new(file: JsonFile, retention: Duration) -> Self {
+    pub(super) fn new(document: Document, retention: Duration) -> Self {
         Self {
-            file,
+            document,
             retention,
             unwritten: Mutex::default(),
         }
@@ -70,7 +70,7 @@ impl History {
 
     /// Every entry, newest first.
     pub(super) fn read(&self) -> Result<Vec<HistoryEntry>, Error> {
-        let written: Vec<Value> = self.file.read()?;
+        let written: Vec<Value> = self.document.read()?;
         let mut entries = self.unwritten().clone();
         entries.reverse();
         entries.extend(
@@ -87,7 +87,7 @@ impl History {
         if new.is_empty() {
             return Ok(());
         }
-        self.file.update(|written: &mut Vec<Value>| {
+        self.document.update(|written: &mut Vec<Value>| {
             written.retain(|entry| {
                 let entry = HistoryEntry::deserialize(entry);
                 entry.map_or(true, |entry| entry.timestamp.elapsed() < self.retention)

@@ -16,7 +16,7 @@ use super::stats::QueueStats;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fs::blocking;
-use crate::store::{DataDirectory, JsonFile, Owner, Signature};
+use crate::store::{DataDirectory, Document, ProcessLock, Version};
 use crate::sync::lock;
 
 const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have run, or be running still. \
@@ -31,12 +31,12 @@ const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// The queue: a view of `queue.json` in memory, with the changes that are still to be written.
 pub struct Queue {
     config: Arc<Config>,
-    owner: Owner,
-    file: JsonFile,
+    owner: ProcessLock,
+    document: Document,
     history: History,
-    /// Held while the file is read or written and the outcome taken over: one at a time, so that an
+    /// Held while the document is read or written and the outcome taken over: one at a time, so that an
     /// older version never replaces a newer one in memory.
-    file_in_use: Mutex<()>,
+    document_in_use: Mutex<()>,
     state: Mutex<State>,
     saver: Saver,
     adopted: mpsc::UnboundedSender<Arc<Job>>,
@@ -45,8 +45,8 @@ pub struct Queue {
 #[derive(Default)]
 struct State {
     entries: Entries,
-    /// The file's version that `entries` is based on.
-    signature: Option<Signature>,
+    /// The version of the document that `entries` is based on.
+    version: Option<Version>,
     /// Jobs to be written, with the number of their last change.
     changed: HashMap<JobId, u64>,
     removed: HashSet<JobId>,
@@ -59,10 +59,10 @@ impl Queue {
     pub fn open(config: Arc<Config>, data: &DataDirectory) -> Result<(Arc<Self>, Adopted), Error> {
         let (adopted, adoptions) = mpsc::unbounded_channel();
         let queue = Arc::new(Self {
-            owner: Owner::claim(data)?,
-            file: data.file("queue.json").with_backup("queue.backup.json"),
-            history: History::new(data.file("history.json"), config.history_retention),
-            file_in_use: Mutex::default(),
+            owner: ProcessLock::claim(data)?,
+            document: data.document("queue.json").with_backup("queue.backup.json"),
+            history: History::new(data.document("history.json"), config.history_retention),
+            document_in_use: Mutex::default(),
             state: Mutex::default(),
             saver: Saver::default(),
             adopted,
@@ -188,14 +188,14 @@ impl Queue {
 
     /// Takes in what other processes have written, and marks the jobs of dead ones.
     fn refresh(&self) -> Result<(), Error> {
-        let in_use = lock(&self.file_in_use);
-        let signature = self.file.signature();
-        let changed = self.state().signature != signature;
+        let in_use = lock(&self.document_in_use);
+        let version = self.document.version();
+        let changed = self.state().version != version;
         if changed {
-            let entries: Entries = self.file.read()?;
+            let entries: Entries = self.document.read()?;
             let mut state = self.state();
             state.entries = state.merged_into(entries, self.owner.id());
-            state.signature = signature;
+            state.version = version;
         }
         drop(in_use);
         // Whether a process lives is asked of the disk, so not with the state locked.
@@ -222,28 +222,26 @@ impl Queue {
 
     /// Writes every change, onto whatever other processes have written meanwhile.
     pub(super) fn save(&self) -> Result<(), Error> {
-        let _in_use = lock(&self.file_in_use);
-        let locked = self.file.lock()?;
-        let signature = self.file.signature();
-        let theirs = if self.state().signature == signature {
-            None
-        } else {
-            Some(locked.read()?)
-        };
-        let (mut entries, changes) = {
-            let state = self.state();
-            let base = theirs.unwrap_or_else(|| state.entries.clone());
-            (state.merged_into(base, self.owner.id()), state.changes)
-        };
-        let adopted = self.tidy(&mut entries);
-        let signature = locked.replace(&entries)?;
-        drop(locked);
+        let _in_use = lock(&self.document_in_use);
+        let (known, mut changes, mut adopted) = (self.state().version, 0, Vec::new());
+        let (entries, version) = self
+            .document
+            .update_from(known, |theirs: Option<Entries>| {
+                let mut entries = {
+                    let state = self.state();
+                    changes = state.changes;
+                    let base = theirs.unwrap_or_else(|| state.entries.clone());
+                    state.merged_into(base, self.owner.id())
+                };
+                adopted = self.tidy(&mut entries);
+                entries
+            })?;
         let mut state = self.state();
         state.changed.retain(|_, change| *change > changes);
         // What was removed meanwhile is not in `entries` as removed: it goes with the next save.
         state.removed.retain(|id| entries.contains_key(id));
         state.entries = state.merged_into(entries, self.owner.id());
-        state.signature = signature;
+        state.version = version;
         drop(state);
         for job in adopted {
             // Nobody takes them where the engine has ended; the next process will.

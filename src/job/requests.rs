@@ -1,45 +1,32 @@
-//! Requests to stop a job of another process: a file for each, named after the job.
-
-use std::path::PathBuf;
+//! Requests to stop a job of another process.
 
 use super::id::JobId;
 use crate::error::Error;
-use crate::store::DataDirectory;
+use crate::store::{DataDirectory, Flag, Flags};
 
-/// The directory of such requests, shared by the processes of a data directory.
+/// Such requests, shared by the processes of a data directory: the job's ID is a flag.
 #[derive(Debug)]
-pub(super) struct Requests {
-    directory: PathBuf,
-}
+pub(super) struct Requests(Flags);
 
 /// A request that is withdrawn when dropped.
-pub(super) struct Request(PathBuf);
+pub(super) struct Request {
+    _flag: Flag,
+}
 
 impl Requests {
     pub(super) fn open(data: &DataDirectory) -> Result<Self, Error> {
-        let directory = data.subdirectory("cancel")?;
-        Ok(Self { directory })
+        data.flags("cancel").map(Self)
     }
 
     /// Asks whichever process runs the job to stop it.
     pub(super) fn make(&self, id: &JobId) -> Result<Request, Error> {
-        let path = self.directory.join(id.as_str());
-        std::fs::write(&path, b"").map_err(|error| Error::storage(&path, "write", error))?;
-        Ok(Request(path))
+        let flag = self.0.raise(id.as_str())?;
+        Ok(Request { _flag: flag })
     }
 
     /// The jobs that are to be stopped.
     pub(super) fn pending(&self) -> Vec<JobId> {
-        let entries = std::fs::read_dir(&self.directory).into_iter().flatten();
-        entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str().map(JobId::from))
-            .collect()
-    }
-}
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let raised = self.0.raised().into_iter();
+        raised.map(|name| JobId::from(name.as_str())).collect()
     }
 }

@@ -1,14 +1,14 @@
-//! What was made of a file, for as long as the file stays the same.
+//! A value made of a document, for as long as the document stays the same.
 
 use std::sync::{Arc, Mutex};
 
-use super::{JsonFile, Signature};
+use super::{Document, Version};
 use crate::error::Error;
 use crate::sync::lock;
 
-/// A value made of a [`JsonFile`], made again when another process has changed the file.
+/// A value made of a [`Document`], made again when another process has changed that.
 #[derive(Debug)]
-pub struct Cached<T>(Mutex<Option<(Option<Signature>, Arc<T>)>>);
+pub struct Cached<T>(Mutex<Option<(Option<Version>, Arc<T>)>>);
 
 impl<T> Default for Cached<T> {
     fn default() -> Self {
@@ -17,20 +17,20 @@ impl<T> Default for Cached<T> {
 }
 
 impl<T> Cached<T> {
-    /// The value of the file's present version, by `make` if it is not at hand.
+    /// The value of the document's present version, by `make` if it is not at hand.
     pub fn of(
         &self,
-        file: &JsonFile,
+        document: &Document,
         make: impl FnOnce() -> Result<T, Error>,
     ) -> Result<Arc<T>, Error> {
-        let signature = file.signature();
+        let version = document.version();
         let mut cached = lock(&self.0);
         match &*cached {
-            Some((known, value)) if *known == signature => Ok(Arc::clone(value)),
+            Some((known, value)) if *known == version => Ok(Arc::clone(value)),
             _ => {
-                // The signature is older than what is read: at worst the file is read once more.
+                // The version is older than what is read: at worst the document is read once more.
                 let value = Arc::new(make()?);
-                *cached = Some((signature, Arc::clone(&value)));
+                *cached = Some((version, Arc::clone(&value)));
                 Ok(value)
             }
         }

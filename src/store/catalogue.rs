@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Cached, DataDirectory, JsonFile};
+use super::{Cached, DataDirectory, Document};
 use crate::error::Error;
 use crate::secret::{Secret, Vault, note_names, remember_of};
 
@@ -35,7 +35,7 @@ type Entries = Map<String, Value>;
 /// The entries of one data directory, re-read when another process changes them.
 #[derive(Debug)]
 pub struct Catalogue<E> {
-    file: JsonFile,
+    document: Document,
     vault: Vault,
     cache: Cached<Entries>,
     entry: PhantomData<fn() -> E>,
@@ -45,7 +45,7 @@ impl<E: Entry> Catalogue<E> {
     /// The catalogue of a data directory.
     pub fn open(data: &DataDirectory, vault: Vault) -> Self {
         Self {
-            file: data.file(E::FILE),
+            document: data.document(E::FILE),
             vault,
             cache: Cached::default(),
             entry: PhantomData,
@@ -64,9 +64,9 @@ impl<E: Entry> Catalogue<E> {
         Ok(self.entries()?.contains_key(alias))
     }
 
-    /// Whether there is a file.
+    /// Whether anything was ever kept here.
     pub fn is_there(&self) -> bool {
-        self.file.signature().is_some()
+        self.document.version().is_some()
     }
 
     /// Refuses to call something new what it may not be called. What has its name already keeps it.
@@ -121,7 +121,7 @@ impl<E: Entry> Catalogue<E> {
             }
         }
         let new = fields(&self.sealed(clear)?.0)?;
-        self.file.update(|entries: &mut Entries| {
+        self.document.update(|entries: &mut Entries| {
             let added = !entries.contains_key(alias);
             let entry = entries.entry(alias).or_insert_with(|| Map::new().into());
             if !entry.is_object() {
@@ -151,9 +151,9 @@ impl<E: Entry> Catalogue<E> {
             return Ok(0);
         }
         if keeps_old {
-            self.file.keep_copy("clear")?;
+            self.document.keep_copy("clear")?;
         }
-        self.file.update(|entries: &mut Entries| {
+        self.document.update(|entries: &mut Entries| {
             let mut changed = 0;
             for entry in entries.values_mut() {
                 let Ok(read) = E::deserialize(&*entry) else {
@@ -205,22 +205,22 @@ impl<E: Entry> Catalogue<E> {
     /// Removes an entry.
     pub fn remove(&self, alias: &str) -> Result<(), Error> {
         let removed = self
-            .file
+            .document
             .update(|entries: &mut Entries| entries.shift_remove(alias))?;
         removed.map(|_| ()).ok_or_else(|| E::unknown(alias))
     }
 
     fn entries(&self) -> Result<Arc<Entries>, Error> {
-        self.cache.of(&self.file, || {
-            let entries: Entries = self.file.read()?;
-            note_names(self.file.path(), names::<E>(&entries));
+        self.cache.of(&self.document, || {
+            let entries: Entries = self.document.read()?;
+            note_names(self.document.path(), names::<E>(&entries));
             Ok(entries)
         })
     }
 
     fn unreadable(&self, alias: &str, error: &serde_json::Error) -> Error {
         let reason = format!("the entry `{alias}` is not a {}: {error}", E::NOUN);
-        Error::storage(self.file.path(), "read", reason)
+        self.document.failure("read", reason)
     }
 }
 

@@ -1,31 +1,17 @@
 //! The data directory, and what was found to be wrong in it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
-use super::JsonFile;
+use super::notices::{Notices, SET_ASIDE};
+use super::{Document, Flags, TextDocument};
 use crate::error::Error;
 use crate::fs::make_private;
-use crate::sync::lock;
-
-/// What the name of a file that was set aside has in it.
-pub(super) const SET_ASIDE: &str = "broken-";
 
 /// The data directory. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DataDirectory {
     path: PathBuf,
     notices: Notices,
-}
-
-/// What a user has to be told of the data files, until an answer has taken it along.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Notices(Arc<Mutex<Vec<String>>>);
-
-impl Notices {
-    pub(super) fn add(&self, notice: String) {
-        lock(&self.0).push(notice);
-    }
 }
 
 impl DataDirectory {
@@ -43,9 +29,19 @@ impl DataDirectory {
         &self.path
     }
 
-    /// A JSON file in it.
-    pub fn file(&self, name: &str) -> JsonFile {
-        JsonFile::new(self.path.join(name), self.notices.clone())
+    /// A document in it.
+    pub fn document(&self, name: &str) -> Document {
+        Document::new(self.path.join(name), self.notices.clone())
+    }
+
+    /// A document in a format of others, of which at most so many bytes are read.
+    pub fn text_document(&self, name: &str, longest: usize) -> TextDocument {
+        TextDocument::new(self.path.join(name), longest)
+    }
+
+    /// A set of names that its processes show each other.
+    pub fn flags(&self, name: &str) -> Result<Flags, Error> {
+        Ok(Flags::new(self.subdirectory(name)?))
     }
 
     /// A directory in it, made where there is none.
@@ -62,7 +58,7 @@ impl DataDirectory {
 
     /// What a user has not been told yet.
     pub fn take_notices(&self) -> Vec<String> {
-        std::mem::take(&mut *lock(&self.notices.0))
+        self.notices.take()
     }
 
     /// The files that were found broken and set aside, by whichever process, and are still there.

@@ -17,7 +17,7 @@ use crate::ssh::connection::notices::Notices;
 use crate::store::DataDirectory;
 
 /// Which steps were used, by what tells one secret from another without telling it.
-const FILE: &str = "totp.json";
+const DOCUMENT: &str = "totp.json";
 
 /// Steps that a code may lie ahead: a clock that has been set back must not hold up logins.
 const MOST_AHEAD: u64 = 3;
@@ -40,8 +40,8 @@ pub(super) async fn fresh(
     let now = since_epoch()?.as_secs() / period;
     let (name, data_dir) = (name(&totp), data_dir.to_owned());
     let reserved = blocking(move || {
-        let file = DataDirectory::open(&data_dir)?.file(FILE);
-        file.update(|used: &mut Used| reserve(used, name, now))
+        let steps = DataDirectory::open(&data_dir)?.document(DOCUMENT);
+        steps.update(|used: &mut Used| reserve(used, name, now))
     });
     let step = match reserved.await {
         Ok(step) => step.ok_or("too many logins want a one-time code at the same time")?,

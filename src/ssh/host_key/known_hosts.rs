@@ -1,8 +1,7 @@
 //! The host keys on record: `known_hosts` in the data directory and, only read, those of other
 //! SSH clients, all in OpenSSH's format.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use russh::keys::ssh_key::certificate::CertType;
@@ -10,10 +9,10 @@ use russh::keys::ssh_key::known_hosts::{Entry, Marker};
 use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
 
 use super::name::{HostName, matches};
-use super::rule::bare;
-use super::{Problem, fingerprint};
+use super::{Problem, bare, fingerprint};
 use crate::error::Error;
-use crate::fs::{private, replace_file, small_file};
+use crate::fs::small_file;
+use crate::store::{DataDirectory, TextDocument};
 
 /// No such file has more bytes, some hundred thousand hosts.
 const LONGEST: usize = 64 * 1024 * 1024;
@@ -21,7 +20,7 @@ const LONGEST: usize = 64 * 1024 * 1024;
 /// The files of known host keys.
 #[derive(Clone, Debug)]
 pub struct KnownHosts {
-    own: PathBuf,
+    own: TextDocument,
     others: Vec<PathBuf>,
 }
 
@@ -53,9 +52,9 @@ struct Line {
 
 impl KnownHosts {
     /// The record of a data directory, and those that are only read, the nearest first.
-    pub fn open(data_dir: &Path, others: Vec<PathBuf>) -> Self {
+    pub fn open(data: &DataDirectory, others: Vec<PathBuf>) -> Self {
         Self {
-            own: data_dir.join("known_hosts"),
+            own: data.text_document("known_hosts", LONGEST),
             others,
         }
     }
@@ -140,79 +139,68 @@ impl KnownHosts {
 
     /// Records a key, durably.
     pub(in crate::ssh) fn learn(&self, name: &HostName, key: &PublicKey) -> Result<(), Error> {
-        let append = || -> io::Result<()> {
-            let begun = fs::read(&self.own)
-                .is_ok_and(|bytes| bytes.last().is_some_and(|byte| *byte != b'\n'));
-            let separator = if begun { "\n" } else { "" };
-            let mut file = private(OpenOptions::new().create(true).append(true)).open(&self.own)?;
-            // One write: lines of several processes do not mix.
-            file.write_all(format!("{separator}{}", line_of(name, key)?).as_bytes())?;
-            file.sync_all()
-        };
-        append().map_err(|error| Error::storage(&self.own, "write", &error))
+        self.own.add_line(&line_of(name, key)?)
     }
 
     /// Records a key in the place of what the data directory's own file has for that very name.
     pub(in crate::ssh) fn replace(&self, name: &HostName, key: &PublicKey) -> Result<(), Error> {
-        let replace = || -> io::Result<()> {
-            let text = match fs::read_to_string(&self.own) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-                read => read?,
-            };
-            let is_other = |line: &&str| {
-                parse(line).is_none_or(|entry| {
-                    entry.marker().is_some() || !name.is_among(entry.host_patterns())
-                })
-            };
-            let mut kept = String::new();
-            for line in text.lines().filter(is_other) {
-                kept.extend([line, "\n"]);
-            }
-            kept.push_str(&line_of(name, key)?);
-            replace_file(&self.own, kept.as_bytes(), None)
+        let new = line_of(name, key)?;
+        let is_other = |line: &&str| {
+            parse(line).is_none_or(|entry| {
+                entry.marker().is_some() || !name.is_among(entry.host_patterns())
+            })
         };
-        replace().map_err(|error| Error::storage(&self.own, "write", &error))
+        self.own.update(|text| {
+            let kept = text.lines().filter(is_other);
+            kept.chain([new.as_str()])
+                .flat_map(|line| [line, "\n"])
+                .collect()
+        })
     }
 
     /// The lines that concern a host, the data directory's own first.
     fn lines(&self, name: &HostName) -> Result<Vec<Line>, Error> {
-        let mut found = Vec::new();
-        for path in std::iter::once(&self.own).chain(&self.others) {
-            let is_own = *path == self.own;
+        let mut found = lines_in(&self.own.read()?, &self.own.location(), name, true);
+        for path in &self.others {
             // As OpenSSH's users name a file that is to hold nothing.
             if path == Path::new("/dev/null") {
                 continue;
             }
-            let text = match small_file::read_up_to(path, LONGEST) {
-                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) if is_own => return Err(Error::storage(path, "read", &error)),
-                Err(error) => {
-                    tracing::warn!("{}", Error::storage(path, "read", &error));
-                    continue;
+            match small_file::read_up_to(path, LONGEST) {
+                Ok(bytes) => {
+                    let (text, location) = (String::from_utf8_lossy(&bytes), path.display());
+                    found.extend(lines_in(&text, &location.to_string(), name, false));
                 }
-            };
-            for (index, line) in text.lines().enumerate() {
-                let place = || format!("{}:{}", path.display(), index + 1);
-                let Some(entry) = parse(line) else {
-                    // A key that was to be refused must not be let in for a slip of the pen.
-                    if line.trim_start().starts_with('@') {
-                        tracing::warn!("{} is not understood and does not count", place());
-                    }
-                    continue;
-                };
-                if name.is_among(entry.host_patterns()) {
-                    found.push(Line {
-                        place: place(),
-                        marker: entry.marker().copied(),
-                        key: entry.public_key().clone(),
-                        is_own,
-                    });
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => tracing::warn!("{}", Error::storage(path, "read", &error)),
             }
         }
         Ok(found)
     }
+}
+
+/// The lines of one text that concern a host.
+fn lines_in(text: &str, location: &str, name: &HostName, is_own: bool) -> Vec<Line> {
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let place = || format!("{location}:{}", index + 1);
+        let Some(entry) = parse(line) else {
+            // A key that was to be refused must not be let in for a slip of the pen.
+            if line.trim_start().starts_with('@') {
+                tracing::warn!("{} is not understood and does not count", place());
+            }
+            continue;
+        };
+        if name.is_among(entry.host_patterns()) {
+            found.push(Line {
+                place: place(),
+                marker: entry.marker().copied(),
+                key: entry.public_key().clone(),
+                is_own,
+            });
+        }
+    }
+    found
 }
 
 fn judge(name: &HostName, shown: &PublicKeyOrCertificate, lines: &[Line]) -> Verdict {
@@ -277,14 +265,18 @@ fn parse(line: &str) -> Option<Entry> {
     words.join(" ").parse().ok()
 }
 
-fn line_of(name: &HostName, key: &PublicKey) -> io::Result<String> {
+fn line_of(name: &HostName, key: &PublicKey) -> Result<String, Error> {
     let key = PublicKey::new(key.key_data().clone(), "");
-    let text = key.to_openssh().map_err(io::Error::other)?;
-    Ok(format!("{} {}\n", name.on_record(), text.trim_end()))
+    let text = key.to_openssh().map_err(|error| Error::Internal {
+        reason: format!("a host key cannot be written: {error}"),
+    })?;
+    Ok(format!("{} {}", name.on_record(), text.trim_end()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const FIRST: &str =
@@ -302,7 +294,8 @@ mod tests {
         fs::write(directory.path().join("known_hosts"), own).unwrap();
         let elsewhere = directory.path().join("elsewhere");
         fs::write(&elsewhere, other).unwrap();
-        let hosts = KnownHosts::open(directory.path(), vec![elsewhere]);
+        let data = DataDirectory::open(directory.path()).unwrap();
+        let hosts = KnownHosts::open(&data, vec![elsewhere]);
         (directory, hosts)
     }
 

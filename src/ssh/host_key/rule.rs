@@ -3,7 +3,7 @@
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 
 use super::known_hosts::Verdict;
-use super::{HostName, KnownHosts, Policy, Problem, fingerprint};
+use super::{HostName, KnownHosts, Policy, Problem, bare, fingerprint};
 use crate::error::Error;
 
 /// Whom a connection is meant to reach, and how that is made sure.
@@ -81,16 +81,6 @@ impl HostKeyVerifier {
             known,
             known_at: (!known_at.is_empty()).then(|| known_at.into()),
             problem,
-        }
-    }
-}
-
-/// The key itself: a certificate contains one.
-pub(in crate::ssh) fn bare(shown: &PublicKeyOrCertificate) -> PublicKey {
-    match shown {
-        PublicKeyOrCertificate::PublicKey { key, .. } => key.clone(),
-        PublicKeyOrCertificate::Certificate(certificate) => {
-            PublicKey::new(certificate.public_key().clone(), "")
         }
     }
 }

@@ -1,27 +1,24 @@
-//! One JSON file that several processes read and change without losing each other's changes.
+//! A document that several processes read and change without losing each other's changes: a JSON file.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fmt::Display;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
-use super::directory::{Notices, SET_ASIDE};
+use super::notices::{Notices, SET_ASIDE};
 use crate::error::Error;
-use crate::fs::{private, sibling, write_durably};
+use crate::fs::{lock_exclusively, private, sibling, write_durably};
 use crate::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// How long a change waits for other processes; each holds the lock for milliseconds.
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-const LOCK_RETRY: Duration = Duration::from_millis(2);
-
-/// A JSON file in the data directory.
+/// A JSON document in the data directory.
 ///
 /// A change takes the lock (a sibling file, since the data file itself is replaced), reads, writes
 /// a sibling, makes it durable, and renames it over the old one. Readers need no lock.
 #[derive(Clone, Debug)]
-pub struct JsonFile {
+pub struct Document {
     path: PathBuf,
     backup: Option<PathBuf>,
     /// Whether one that does not parse is an error, and stays where it is.
@@ -29,22 +26,22 @@ pub struct JsonFile {
     notices: Notices,
 }
 
-/// What tells one version of a file from the next, without reading it.
+/// Tells one version of a document from the next, without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signature {
+pub struct Version {
     modified: Option<SystemTime>,
     length: u64,
     inode: u64,
 }
 
-/// The exclusive right to change a file; released when dropped.
+/// The exclusive right to change a document; released when dropped.
 #[derive(Debug)]
-pub struct Locked<'a> {
-    file: &'a JsonFile,
+struct Locked<'a> {
+    file: &'a Document,
     _lock: File,
 }
 
-impl JsonFile {
+impl Document {
     /// The file at `path`, without a backup. What is wrong with it goes to `notices`.
     pub(super) fn new(path: PathBuf, notices: Notices) -> Self {
         Self {
@@ -69,14 +66,20 @@ impl JsonFile {
         self
     }
 
-    /// Where the file lies.
-    pub fn path(&self) -> &Path {
+    /// Tells this document from others.
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The present version's signature; `None` where there is no file.
-    pub fn signature(&self) -> Option<Signature> {
-        fs::metadata(&self.path).ok().map(|metadata| Signature {
+    /// A `STORAGE_ERROR` that names the document.
+    pub fn failure(&self, action: &'static str, reason: impl Display) -> Error {
+        Error::storage(&self.path, action, reason)
+    }
+
+    /// The present version; `None` where there is no document. Another process has changed the document
+    /// if it is another one than before.
+    pub fn version(&self) -> Option<Version> {
+        fs::metadata(&self.path).ok().map(|metadata| Version {
             modified: metadata.modified().ok(),
             length: metadata.len(),
             inode: inode(&metadata),
@@ -130,34 +133,35 @@ impl JsonFile {
         kept.map_err(|error| Error::storage(&copy, "write", &error))
     }
 
-    /// Takes the lock, waiting for other processes at most 10 s.
-    pub fn lock(&self) -> Result<Locked<'_>, Error> {
+    /// Changes and replaces the document as one step, as [`Self::update`] does. The change gets what stands
+    /// there, or `None` if that is still the version `known`. Gives what stands there now, and its version.
+    pub fn update_from<T>(
+        &self,
+        known: Option<Version>,
+        change: impl FnOnce(Option<T>) -> T,
+    ) -> Result<(T, Option<Version>), Error>
+    where
+        T: DeserializeOwned + Serialize + Default,
+    {
+        let locked = self.lock()?;
+        let theirs = if self.version() == known {
+            None
+        } else {
+            Some(locked.read()?)
+        };
+        let value = change(theirs);
+        let version = locked.replace(&value)?;
+        Ok((value, version))
+    }
+
+    fn lock(&self) -> Result<Locked<'_>, Error> {
         let path = self.sibling("lock");
-        let lock = private(OpenOptions::new().create(true).truncate(false).write(true))
-            .open(&path)
-            .map_err(|error| Error::storage(&path, "open", &error))?;
-        let deadline = Instant::now() + LOCK_PATIENCE;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => {
-                    return Ok(Locked {
-                        file: self,
-                        _lock: lock,
-                    });
-                }
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(LOCK_RETRY);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let error =
-                        io::Error::new(io::ErrorKind::TimedOut, "another process holds its lock");
-                    return Err(Error::storage(&path, "lock", &error));
-                }
-                Err(TryLockError::Error(error)) => {
-                    return Err(Error::storage(&path, "lock", &error));
-                }
-            }
-        }
+        let lock =
+            lock_exclusively(&path).map_err(|error| Error::storage(&path, "lock", &error))?;
+        Ok(Locked {
+            file: self,
+            _lock: lock,
+        })
     }
 
     fn sibling(&self, extension: &str) -> PathBuf {
@@ -188,8 +192,8 @@ enum Parsed<T> {
 }
 
 impl Locked<'_> {
-    /// As [`JsonFile::read`], with the certainty that nobody changes the file meanwhile.
-    pub fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
+    /// As [`Document::read`], with the certainty that nobody changes it meanwhile.
+    fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
         let file = self.file;
         let problem = match parse(&file.path)? {
             Parsed::Good(value) => return Ok(value),
@@ -232,7 +236,7 @@ impl Locked<'_> {
     }
 
     /// Replaces the file durably, keeping the previous version as the backup where there is one.
-    pub fn replace<T: Serialize>(&self, value: &T) -> Result<Option<Signature>, Error> {
+    fn replace<T: Serialize>(&self, value: &T) -> Result<Option<Version>, Error> {
         let file = self.file;
         let write = || -> io::Result<()> {
             let mut bytes = serde_json::to_vec_pretty(value)?;
@@ -243,7 +247,7 @@ impl Locked<'_> {
             write_durably(&file.path, &bytes)
         };
         write().map_err(|error| Error::storage(&file.path, "write", &error))?;
-        Ok(file.signature())
+        Ok(file.version())
     }
 }
 
@@ -279,10 +283,10 @@ mod tests {
 
     type Numbers = BTreeMap<String, u32>;
 
-    fn file(directory: &tempfile::TempDir) -> JsonFile {
+    fn file(directory: &tempfile::TempDir) -> Document {
         let directory = DataDirectory::open(directory.path()).unwrap();
         directory
-            .file("numbers.json")
+            .document("numbers.json")
             .with_backup("numbers.backup.json")
     }
 
@@ -335,7 +339,7 @@ mod tests {
     fn a_broken_file_without_backup_begins_anew() {
         let directory = tempfile::tempdir().unwrap();
         let data = DataDirectory::open(directory.path()).unwrap();
-        let file = data.file("numbers.json");
+        let file = data.document("numbers.json");
         fs::write(file.path(), "[]").unwrap();
         assert!(file.read::<Numbers>().unwrap().is_empty());
         assert!(!file.path().exists());
@@ -352,14 +356,14 @@ mod tests {
     fn a_change_is_seen_in_the_signature() {
         let directory = tempfile::tempdir().unwrap();
         let file = file(&directory);
-        let before = file.signature();
+        let before = file.version();
         file.update(|numbers: &mut Numbers| numbers.insert("a".into(), 1))
             .unwrap();
-        let between = file.signature();
+        let between = file.version();
         file.update(|numbers: &mut Numbers| numbers.insert("a".into(), 2))
             .unwrap();
         assert_eq!(before, None);
-        assert_ne!(between, file.signature());
+        assert_ne!(between, file.version());
     }
 
     #[cfg(unix)]

@@ -8,16 +8,16 @@ use super::DataDirectory;
 use crate::error::Error;
 use crate::fs::private;
 
-/// This process, as the owner of its jobs. The operating system releases the lock when the
+/// This process, as the owner of its jobs and calls. The operating system releases the lock when the
 /// process ends, however it ends.
 #[derive(Debug)]
-pub struct Owner {
+pub struct ProcessLock {
     id: String,
     directory: PathBuf,
     _lock: File,
 }
 
-impl Owner {
+impl ProcessLock {
     /// Registers this process in the data directory.
     pub fn claim(data: &DataDirectory) -> Result<Self, Error> {
         let directory = data.subdirectory(DIRECTORY)?;
@@ -97,7 +97,7 @@ fn seize(directory: &Path, id: &str) -> Result<Option<File>, Alive> {
 /// The process is not gone, as far as can be told.
 struct Alive;
 
-impl Drop for Owner {
+impl Drop for ProcessLock {
     fn drop(&mut self) {
         let _ = fs::remove_file(path_of(&self.directory, &self.id));
     }
@@ -118,8 +118,8 @@ mod tests {
     fn lives_while_held_and_is_swept_after() {
         let directory = tempfile::tempdir().unwrap();
         let data = DataDirectory::open(directory.path()).unwrap();
-        let here = Owner::claim(&data).unwrap();
-        let there = Owner::claim(&data).unwrap();
+        let here = ProcessLock::claim(&data).unwrap();
+        let there = ProcessLock::claim(&data).unwrap();
         let id = there.id().to_owned();
         assert!(here.is_alive(&id));
         drop(there);

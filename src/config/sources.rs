@@ -1,0 +1,198 @@
+//! Where settings come from, the first that has one before the others: the command line, the
+//! environment, a file that the command line names, `.env` where this program was built, and `.env` in
+//! the data directory.
+
+use std::collections::HashMap;
+use std::env;
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::origin::Origin;
+use super::raw::Layer;
+use super::{Overrides, SETTINGS};
+use crate::fs::expand_home;
+use crate::fs::small_file;
+
+/// What is set, the nearest first.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    pub(super) layers: Vec<(Origin, Layer)>,
+    pub(super) warnings: Vec<String>,
+    pub(super) ignored: Option<Ignored>,
+}
+
+/// A file in the working directory that is not read.
+#[derive(Debug)]
+pub(super) struct Ignored {
+    file: PathBuf,
+    /// The settings in it.
+    names: Vec<&'static str>,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not read, for it may be a stranger's; if it is yours, start with --env-file=FILE, or put {} into the client's env block",
+            self.file.display(),
+            self.names.join(", ")
+        )
+    }
+}
+
+/// A setting that many other programs have as well.
+const USUAL: &str = "LOG_LEVEL";
+
+impl Sources {
+    /// All but the data directory's own. An error is a sentence about the file that was named.
+    pub(super) fn read(overrides: &Overrides) -> Result<Self, String> {
+        let mut sources = Self::default();
+        let environment = env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        sources
+            .layers
+            .push((Origin::Environment, environment.collect()));
+        if let Some(path) = &overrides.env_file {
+            sources.add_named(path)?;
+        }
+        sources.add_working_directory();
+        Ok(sources)
+    }
+
+    fn add_named(&mut self, path: &Path) -> Result<(), String> {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let bytes = small_file::read(&path)
+            .map_err(|error| format!("--env-file `{}` cannot be read: {error}", path.display()))?;
+        let layer = parse(&path, &bytes, &mut self.warnings);
+        self.layers.push((Origin::File(path), layer));
+        Ok(())
+    }
+
+    /// Clients start servers in the user's project, whose files come from anybody: they count only
+    /// where this program lies in it itself, as in its checkout.
+    fn add_working_directory(&mut self) {
+        let Ok(directory) = env::current_dir() else {
+            return;
+        };
+        let file = directory.join(".env");
+        let program = env::current_exe();
+        if program.is_ok_and(|program| holds(&directory, &program, dirs::home_dir().as_deref())) {
+            let layer = read_env_file(&file, &mut self.warnings);
+            self.layers.push((Origin::File(file), layer));
+            return;
+        }
+        let layer = read_env_file(&file, &mut Vec::new());
+        let names = SETTINGS.iter().map(|setting| setting.name);
+        let names: Vec<_> = names.filter(|name| layer.contains_key(*name)).collect();
+        if names.iter().any(|name| *name != USUAL) {
+            self.ignored = Some(Ignored { file, names });
+        }
+    }
+
+    /// What is not read after all: the same file may be read by another name.
+    pub(super) fn left_out(&mut self) -> Option<String> {
+        let ignored = self.ignored.take()?;
+        let file = ignored.file.canonicalize().ok()?;
+        let is_it = |(origin, _): &(Origin, _)| match origin {
+            Origin::File(path) => path.canonicalize().is_ok_and(|path| path == file),
+            _ => false,
+        };
+        (!self.layers.iter().any(is_it)).then(|| ignored.to_string())
+    }
+
+    /// The data directory's own, which says nothing of where that lies.
+    pub(super) fn add_data_directory(&mut self, data_dir: &Path) {
+        let file = data_dir.join(".env");
+        let mut layer = read_env_file(&file, &mut self.warnings);
+        let named = layer.remove("MCP_DATA_DIR");
+        if named.is_some_and(|named| expand_home(named.trim()) != data_dir) {
+            self.warnings.push(format!(
+                "`MCP_DATA_DIR` in `{}` has no effect, for the file is found by it",
+                file.display()
+            ));
+        }
+        self.layers.push((Origin::File(file), layer));
+    }
+}
+
+/// Whether a program lies below a directory, links resolved. The home directory, and what is above it,
+/// holds all that a user has, and says nothing of whose its files are.
+fn holds(directory: &Path, program: &Path, home: Option<&Path>) -> bool {
+    let (Ok(directory), Ok(program)) = (directory.canonicalize(), program.canonicalize()) else {
+        return false;
+    };
+    let home = home.and_then(|home| home.canonicalize().ok());
+    let holds_home = home.is_some_and(|home| home.starts_with(&directory));
+    program.starts_with(&directory) && directory.parent().is_some() && !holds_home
+}
+
+/// What a `.env` file sets. A line that is not understood is a warning; no file sets nothing.
+pub(crate) fn read_env_file(path: &Path, warnings: &mut Vec<String>) -> Layer {
+    match small_file::read(path) {
+        Ok(bytes) => parse(path, &bytes, warnings),
+        Err(error) if error.kind() == ErrorKind::NotFound => Layer::new(),
+        Err(error) => {
+            warnings.push(format!("`{}` cannot be read: {error}", path.display()));
+            Layer::new()
+        }
+    }
+}
+
+fn parse(path: &Path, bytes: &[u8], warnings: &mut Vec<String>) -> Layer {
+    let mut layer = HashMap::new();
+    for line in dotenvy::from_read_iter(bytes) {
+        match line {
+            Ok((name, value)) => {
+                layer.insert(name, value);
+            }
+            // The message would quote the line, which may hold somebody's secret.
+            Err(_) => warnings.push(format!(
+                "`{}` has a line that is not NAME=value; it was skipped",
+                path.display()
+            )),
+        }
+    }
+    layer
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_checkout_holds_its_program_and_a_home_directory_does_not() {
+        let place = tempfile::tempdir().unwrap();
+        let home = place.path().join("home/me");
+        let checkout = home.join("src/checkout");
+        let program = checkout.join("target/debug/program");
+        let installed = home.join(".cargo/bin/program");
+        for program in [&program, &installed] {
+            fs::create_dir_all(program.parent().unwrap()).unwrap();
+            fs::write(program, "").unwrap();
+        }
+        let project = home.join("project");
+        fs::create_dir(&project).unwrap();
+        symlink(&program, project.join("program")).unwrap();
+        symlink(&checkout, home.join("link")).unwrap();
+        let holds = |directory: &Path, program: &Path| holds(directory, program, Some(&home));
+        assert!(holds(&checkout, &program) && holds(&home.join("link"), &program));
+        assert!(holds(&checkout.join("target"), &program));
+        for directory in [&project, &place.path().join("none")] {
+            assert!(
+                !holds(directory, &project.join("program")),
+                "{}",
+                directory.display()
+            );
+        }
+        for directory in [Path::new("/"), place.path(), &home, &home.join("src/..")] {
+            for program in [&program, &installed] {
+                assert!(!holds(directory, program), "{}", directory.display());
+            }
+        }
+    }
+}

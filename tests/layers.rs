@@ -1,0 +1,296 @@
+//! The layers of the crate, as the map in `src/lib.rs` names them, and what its files import.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Imports from a lower layer to a higher one that are still there. An entry that is none goes.
+const UPWARD: &[(&str, &str)] = &[("tools", "server")];
+
+/// Files that still import one another in a circle. One that is in none goes.
+const IN_CIRCLES: &[&str] = &[
+    "demo/server",
+    "demo/sftp",
+    "job/detached",
+    "job/entries",
+    "job/history",
+    "job/operation",
+    "job/outputs",
+    "job/queue",
+    "job/record",
+    "job/saver",
+    "job/sequence",
+    "job/share",
+    "job/stats",
+    "policy/draft",
+    "policy/expand",
+    "policy/path",
+    "policy/scope/directory",
+    "server",
+    "sftp/course",
+    "sftp/file",
+    "sftp/in_place",
+    "sftp/kept",
+    "sftp/link",
+    "sftp/planner",
+    "sftp/stream",
+    "sftp/transfer",
+    "sftp/upload",
+    "ssh/authenticate/agent",
+    "ssh/authenticate/key",
+    "ssh/connect",
+    "ssh/pool",
+    "ssh/pool/host",
+    "ssh/pool/lease",
+    "ssh/pool/state",
+    "ssh/pool/tunnel",
+    "ssh/route",
+    "ssh/script",
+    "ssh/shell",
+    "tools",
+];
+
+/// A module's path, without `crate`.
+type Module = Vec<String>;
+
+/// The files of `src`, by module.
+struct Sources(BTreeMap<Module, Source>);
+
+#[derive(Default)]
+struct Source {
+    /// What it imports or names, from the crate's root.
+    paths: Vec<Module>,
+    /// What names in it stand for, from the crate's root.
+    names: BTreeMap<String, Module>,
+}
+
+static TESTS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?ms)^#\[cfg\([^\n]*\btest\b[^\n]*\]\nmod tests \{.*").unwrap());
+static COMMENT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^\s*//.*$|\s// .*$").unwrap());
+static VISIBILITY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"pub\([^)]*\) ").unwrap());
+static USE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?m)^\s*(?:pub )?use ([\w:{},*\s]+);").unwrap());
+static PATH: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b(?:crate|super)(?:::[A-Za-z_]\w*)+").unwrap());
+
+impl Sources {
+    fn read() -> Self {
+        let mut texts = BTreeMap::new();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        collect(&root, &mut Vec::new(), &mut texts);
+        let modules: BTreeSet<_> = texts.keys().cloned().collect();
+        let sources = texts.iter().map(|(module, text)| {
+            let source = Source::parse(text, module, &modules);
+            (module.clone(), source)
+        });
+        Self(sources.collect())
+    }
+
+    /// The module that has what a path names, through the imports of others.
+    fn resolve(&self, path: &[String], steps: usize) -> Module {
+        let mut module = Vec::new();
+        for (index, segment) in path.iter().enumerate() {
+            let next = [module.as_slice(), std::slice::from_ref(segment)].concat();
+            if self.0.contains_key(&next) {
+                module = next;
+                continue;
+            }
+            let meant = self
+                .0
+                .get(&module)
+                .and_then(|source| source.names.get(segment));
+            if let Some(meant) = meant.filter(|meant| steps > 0 && *meant != path) {
+                return self.resolve(&[meant, &path[index + 1..]].concat(), steps - 1);
+            }
+            break;
+        }
+        module
+    }
+
+    /// Which files import which, but for parents and children.
+    fn imports(&self) -> BTreeMap<Module, BTreeSet<Module>> {
+        let imports = self.0.iter().map(|(module, source)| {
+            let named = source.paths.iter().map(|path| self.resolve(path, 10));
+            let others = named.filter(|other| {
+                !other.is_empty() && !other.starts_with(module) && !module.starts_with(other)
+            });
+            (module.clone(), others.collect())
+        });
+        imports.collect()
+    }
+}
+
+impl Source {
+    fn parse(text: &str, module: &Module, modules: &BTreeSet<Module>) -> Self {
+        let text = TESTS.replace(text, "");
+        let text = COMMENT.replace_all(&text, "");
+        let text = VISIBILITY.replace_all(&text, "");
+        let mut source = Self::default();
+        let from_root = |path: &str| from_root(path, module, modules);
+        for found in USE.captures_iter(&text) {
+            for (path, name) in leaves(&found[1]) {
+                if let Some(path) = from_root(&path) {
+                    source.names.insert(name, path.clone());
+                    source.paths.push(path);
+                }
+            }
+        }
+        let rest = USE.replace_all(&text, "");
+        let inline = PATH.find_iter(&rest);
+        source
+            .paths
+            .extend(inline.filter_map(|path| from_root(path.as_str())));
+        source
+    }
+}
+
+fn collect(directory: &Path, module: &mut Module, texts: &mut BTreeMap<Module, String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            module.push(stem);
+            collect(&path, module, texts);
+            module.pop();
+        } else if !["main", "lib", "tests"].contains(&stem.as_str()) {
+            let mut of_file = module.clone();
+            of_file.extend((stem != "mod").then_some(stem));
+            texts.insert(of_file, std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// The paths of a tree of imports, each with the name that it gets.
+fn leaves(tree: &str) -> Vec<(String, String)> {
+    let tree = tree.trim();
+    if let Some((prefix, inner)) = tree.split_once('{') {
+        let inner = inner.strip_suffix('}').unwrap();
+        let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
+        for (index, character) in inner.char_indices() {
+            match character {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    parts.push(&inner[start..index]);
+                    start = index + 1;
+                }
+                _ => {}
+            }
+        }
+        parts.push(&inner[start..]);
+        let parts = parts.into_iter().filter(|part| !part.trim().is_empty());
+        return parts
+            .flat_map(|part| leaves(&format!("{prefix}{}", part.trim())))
+            .collect();
+    }
+    let (path, name) = tree.split_once(" as ").unwrap_or((tree, ""));
+    let path = path.strip_suffix("::self").unwrap_or(path);
+    let own = path.rsplit("::").next().unwrap();
+    let name = if name.is_empty() { own } else { name };
+    vec![(path.to_owned(), name.to_owned())]
+}
+
+/// A path from the crate's root; `None` for what is not of this crate.
+fn from_root(path: &str, module: &Module, modules: &BTreeSet<Module>) -> Option<Module> {
+    let mut segments = path.split("::").peekable();
+    let mut from = module.clone();
+    match segments.peek().copied()? {
+        "crate" => {
+            from.clear();
+            segments.next();
+        }
+        "self" => drop(segments.next()),
+        "super" => {
+            while segments.next_if_eq(&"super").is_some() {
+                from.pop();
+            }
+        }
+        child => {
+            let child = [from.as_slice(), &[child.to_owned()]].concat();
+            modules.contains(&child).then_some(())?;
+        }
+    }
+    from.extend(segments.map(ToOwned::to_owned));
+    Some(from)
+}
+
+/// The layers that the map names, top to bottom, by module.
+fn layers() -> BTreeMap<String, usize> {
+    let map = include_str!("../src/lib.rs");
+    let rows = map.lines().filter(|line| line.starts_with("//! | [`"));
+    let module = Regex::new(r"\[`(\w+)`\]").unwrap();
+    let mut layers = BTreeMap::new();
+    for (layer, row) in rows.enumerate() {
+        let modules = row.split('|').nth(1).unwrap();
+        for found in module.captures_iter(modules) {
+            let before = layers.insert(found[1].to_owned(), layer);
+            assert_eq!(before, None, "the map names {} twice", &found[1]);
+        }
+    }
+    layers
+}
+
+/// The files from which a way along the imports leads back.
+fn in_circles(imports: &BTreeMap<Module, BTreeSet<Module>>) -> BTreeSet<String> {
+    let leads_back = |start: &Module| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![start]);
+        while let Some(module) = next.pop() {
+            for other in &imports[module] {
+                if other == start {
+                    return true;
+                }
+                if seen.insert(other) {
+                    next.push(other);
+                }
+            }
+        }
+        false
+    };
+    let found = imports.keys().filter(|module| leads_back(module));
+    found.map(|module| module.join("/")).collect()
+}
+
+#[test]
+fn no_layer_imports_from_a_higher_one() {
+    let (sources, layers) = (Sources::read(), layers());
+    let modules: BTreeSet<_> = sources.0.keys().map(|module| &module[0]).collect();
+    assert_eq!(modules, layers.keys().collect(), "modules, and the map's");
+    let mut upward = BTreeMap::new();
+    for (module, others) in sources.imports() {
+        for other in others
+            .iter()
+            .filter(|other| layers[&other[0]] < layers[&module[0]])
+        {
+            let files: &mut Vec<_> = upward
+                .entry((module[0].clone(), other[0].clone()))
+                .or_default();
+            files.push((module.join("/"), other.join("/")));
+        }
+    }
+    let known: BTreeSet<_> = UPWARD
+        .iter()
+        .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+        .collect();
+    let new: Vec<_> = upward
+        .iter()
+        .filter(|(pair, _)| !known.contains(pair))
+        .collect();
+    assert!(new.is_empty(), "imports from a higher layer: {new:#?}");
+    let gone: Vec<_> = known
+        .iter()
+        .filter(|pair| !upward.contains_key(pair))
+        .collect();
+    assert!(gone.is_empty(), "no exceptions any more: {gone:?}");
+}
+
+#[test]
+fn no_files_import_one_another_in_a_circle() {
+    let found = in_circles(&Sources::read().imports());
+    let known: BTreeSet<_> = IN_CIRCLES.iter().map(|file| (*file).to_owned()).collect();
+    let new: Vec<_> = found.difference(&known).collect();
+    assert!(new.is_empty(), "files in a circle of imports: {new:#?}");
+    let gone: Vec<_> = known.difference(&found).collect();
+    assert!(gone.is_empty(), "no exceptions any more: {gone:?}");
+}
