@@ -1,4 +1,4 @@
-//! What a shell's own commands change for those after them.
+//! Built-in utilities that change the environment of the commands after them.
 
 use super::Refusal;
 use super::call::Invocation;

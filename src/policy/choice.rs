@@ -1,4 +1,4 @@
-//! The texts that a word of a rule stands for.
+//! The alternatives of a rule's word.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::glob::{Glob, RuleChar};
 use super::path;
 use crate::shell::argument::{Argument, HOME, MANY, ONE, emptied, is_name, is_unknown};
 
-/// One of the texts that a word may be.
+/// One alternative.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
     /// `of=` of `of=/dev/sda`.

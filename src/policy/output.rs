@@ -1,4 +1,4 @@
-//! What commands print, where the text itself says it.
+//! The output of commands, where the text itself says what it is.
 
 use super::Refusal;
 use super::call::Invocation;
@@ -20,11 +20,11 @@ const NEVER_EMPTY: &[&str] = &[
 ];
 /// Programs that print what they read, whole or in part.
 const PASSING: &[&str] = &["cat", "head", "sort", "tac", "tail", "tee", "uniq"];
-/// Substitutions and functions within each other whose output is followed.
+/// Nested substitutions and functions whose output is followed.
 const DEEPEST: usize = 12;
 
 impl Judge<'_> {
-    /// What a list prints, where that is known.
+    /// The output of a list; `None` if it is not known.
     pub(super) fn printed(
         &mut self,
         list: &CommandList,
@@ -87,7 +87,7 @@ impl Judge<'_> {
         Ok(Some(text))
     }
 
-    /// Notes what a command changes for those after it.
+    /// Applies the variables that a command sets for those after it.
     fn follow(
         &mut self,
         command: &ShellCommand,
@@ -109,7 +109,7 @@ impl Judge<'_> {
         self.note(&call.name(), &call, environment, &CommandInput::default())
     }
 
-    /// What the command prints; `None` if that is not known.
+    /// The output of a command; `None` if it is not known.
     pub(super) fn output(
         &mut self,
         command: &ShellCommand,
@@ -121,7 +121,7 @@ impl Judge<'_> {
         self.output_reading(command, environment, read.as_ref().unwrap_or(input))
     }
 
-    /// What the command prints that reads this.
+    /// The output of a command that reads this input.
     pub(super) fn output_reading(
         &mut self,
         command: &ShellCommand,
@@ -157,7 +157,7 @@ impl Judge<'_> {
         }
     }
 
-    /// What is read by redirection, if it says that it is known.
+    /// The text that the redirections give the command to read, where it is known.
     fn read_from(
         &mut self,
         redirects: &[Redirect],
@@ -266,7 +266,7 @@ impl Judge<'_> {
         })
     }
 
-    /// What a command prints that runs another one.
+    /// The output of a command that runs another one.
     fn output_within(
         &mut self,
         name: &str,

@@ -70,7 +70,7 @@ pub(super) fn candidates(argument: &str, directories: &[String], mounts: &[Mount
     candidates
 }
 
-/// What `/proc/1/root/…` is.
+/// The path that `/proc/1/root/…` stands for.
 fn behind_root(path: &str) -> Option<String> {
     let (_, rest) = path.strip_prefix("/proc/")?.split_once('/')?;
     let rest = rest.strip_prefix("root")?;

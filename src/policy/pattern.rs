@@ -7,7 +7,7 @@ use super::rule_text::{choices, split};
 use super::rule_word::{Requirement, RuleWord};
 use crate::shell::argument::Argument;
 
-/// The rule that stands for every function that starts itself twice.
+/// The rule against every function that starts itself twice.
 const BOMB: &str = ":(){ :|:& };:";
 const LONGEST: usize = 4096;
 
@@ -74,7 +74,7 @@ impl Pattern {
         signs(&self.text) == signs(BOMB)
     }
 
-    /// Whether it says all that a command it matches does: no lone `*` in it.
+    /// Whether it describes a command from end to end: it has no lone `*`.
     pub(super) fn is_complete(&self) -> bool {
         !self
             .words
@@ -94,8 +94,8 @@ impl Pattern {
 
     /// Whether the call is one that the rule forbids, in some reading.
     pub(super) fn blocks(&self, call: &Invocation, names: &ProgramNames) -> bool {
-        let named = self.is_called(names);
-        (named || self.is_telling(call)) && self.words.iter().all(|one| one.is_met(call))
+        let is_called = self.is_called(names);
+        (is_called || self.is_telling(call)) && self.words.iter().all(|one| one.is_met(call))
     }
 
     fn is_called(&self, names: &ProgramNames) -> bool {

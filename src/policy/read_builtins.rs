@@ -1,4 +1,4 @@
-//! Builtins that read into variables.
+//! Built-in utilities that read into variables: `read`, `mapfile`, `getopts`.
 
 use super::Refusal;
 use super::environment::{Environment, numbered};
@@ -6,11 +6,11 @@ use super::judge::{CommandInput, Judge};
 use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, is_name};
 use crate::shell::options::{self, OptionSpec};
 
-/// Lines of what is read that are followed.
+/// Most lines of the input that are followed.
 const MOST_LINES: usize = 32;
 
 impl Judge<'_> {
-    /// `read`: any line of what is read may be the one.
+    /// Applies `read`. Any line of the input may be the one that is read.
     pub(super) fn read_line(
         &mut self,
         arguments: &[Argument],
@@ -106,7 +106,7 @@ impl Judge<'_> {
         }
     }
 
-    /// `getopts`: every argument may be an option's value.
+    /// Applies `getopts`. Every argument may be an option's value.
     pub(super) fn get_options(
         &mut self,
         arguments: &[Argument],
@@ -131,7 +131,7 @@ impl Judge<'_> {
     }
 }
 
-/// A line in its fields, the last of which is all that is left.
+/// The fields of a line; the last one holds the rest.
 fn fields(line: &str, separators: &str, most: usize) -> Vec<String> {
     let is_between = |one: char| separators.contains(one);
     let blank = |one: char| separators.contains(one) && one.is_whitespace();

@@ -1,21 +1,19 @@
-//! One call: judged itself, then followed into what it runs and changes.
+//! Judges one call, then the commands that it runs, and applies its changes.
 
 use std::rc::Rc;
 
-use super::Refusal;
 use super::call::Invocation;
 use super::environment::Environment;
 use super::judge::{CommandContext, Judge};
 use super::wrapper::{self, InnerCommand, InnerText, Unwrapped};
+use super::{Judgement, Refusal};
 use super::{redundant, script, writes};
 use crate::shell::argument::{SOMETHING, words};
 use crate::shell::syntax::ShellCommand;
 use crate::shell::wrapper::RunsIn;
 
-/// Functions that are followed into each other.
+/// Most nested calls of functions that are followed.
 const MOST_ACTIVE: usize = 5;
-
-type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
     pub(super) fn call(
@@ -23,7 +21,7 @@ impl Judge<'_> {
         mut call: Invocation,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         Self::check_depth(context)?;
         call.directories.clone_from(&environment.directories);
         call.mounts = Rc::clone(&environment.mounts);
@@ -90,7 +88,7 @@ impl Judge<'_> {
         call: &Invocation,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         for one in inner {
             self.spend(1)?;
             self.inner(one, call, environment, context)?;
@@ -104,7 +102,7 @@ impl Judge<'_> {
         call: &Invocation,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         let mut context = if inner.reads {
             context.clone()
         } else {
@@ -154,7 +152,7 @@ impl Judge<'_> {
         body: &Rc<ShellCommand>,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         let name = call.program().to_owned();
         if environment.active.contains(&name) {
             return Ok(());

@@ -8,11 +8,12 @@ use super::path;
 use super::wrapper::InnerCommand;
 use super::writes;
 use crate::shell::argument::{Argument, is_unknown};
-use crate::shell::syntax::{CommandKind, ShellCommand};
+use crate::shell::syntax::{CommandKind, ShellCommand, Word, bare};
+use crate::shell::wrapper::stripped;
 
-/// Files whose content is kept.
+/// Most files whose content is kept.
 const MOST_FILES: usize = 32;
-/// Bytes of one that are kept.
+/// Most bytes that are kept of one file.
 const LONGEST: usize = 64 * 1024;
 
 impl Judge<'_> {
@@ -29,14 +30,12 @@ impl Judge<'_> {
             return Ok(());
         }
         let mut files = call.outputs.clone();
-        let is_tee = |word: &crate::shell::syntax::Word| {
-            crate::shell::syntax::bare(word).is_some_and(|name| name.ends_with("tee"))
-        };
+        let is_tee = |word: &Word| bare(word).is_some_and(|name| name.ends_with("tee"));
         if let CommandKind::Simple { words, .. } = &command.kind
             && words.iter().take(8).any(is_tee)
         {
             let words = self.flat(words, environment)?;
-            let words = crate::shell::wrapper::stripped(&words);
+            let words = stripped(&words);
             if words.first().is_some_and(|one| one.text == "tee") {
                 files.extend(writes::of("tee", &call.with(words.to_vec())));
             }
@@ -82,7 +81,7 @@ fn key(file: &Argument, environment: &Environment) -> String {
     }
 }
 
-/// What a call runs whose program is such a file.
+/// The script that a call runs whose program is such a file.
 pub(super) fn run(call: &Invocation) -> Option<InnerCommand> {
     let program = call.words.first()?;
     let text = program.printed.as_deref()?;

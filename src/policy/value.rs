@@ -1,4 +1,4 @@
-//! What a variable's expansion stands for.
+//! The values of a parameter expansion.
 
 use super::Refusal;
 use super::environment::{Elements, Environment};
@@ -11,7 +11,7 @@ use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, bounded, is_name, is_
 use crate::shell::syntax::{Modifier, Subscript, Variable, Word, WordPart};
 
 impl Judge<'_> {
-    /// The ways to read a variable's expansion, each in its words.
+    /// The readings of a parameter expansion, each in its words.
     pub(super) fn alternatives(
         &mut self,
         variable: &Variable,
@@ -98,7 +98,7 @@ impl Judge<'_> {
         Ok(values.into_iter().map(word).collect())
     }
 
-    /// All elements of an array with a change.
+    /// All elements of an array with a modifier applied.
     fn several(
         &mut self,
         name: &str,
@@ -270,7 +270,7 @@ impl Judge<'_> {
         Ok(values)
     }
 
-    /// What a change computes of one value.
+    /// The values that a modifier makes of one value.
     fn computed(
         &mut self,
         value: &str,
@@ -337,7 +337,7 @@ impl Judge<'_> {
         word: &Word,
         environment: &Environment,
     ) -> Result<Vec<Vec<RuleChar>>, Refusal> {
-        /// Patterns that are followed.
+        /// Most patterns that are followed.
         const MOST: usize = 8;
         let mut patterns = vec![Vec::new()];
         for part in word {

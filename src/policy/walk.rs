@@ -1,14 +1,12 @@
-//! The way through a text's commands, in the order in which a shell would run them.
+//! Walks the syntax tree in the order in which a shell would run its commands.
 
 use std::rc::Rc;
 
-use super::Refusal;
 use super::call::Invocation;
 use super::environment::Environment;
 use super::judge::{CommandContext, CommandInput, Judge};
+use super::{Judgement, Refusal};
 use crate::shell::syntax::{CommandKind, CommandList, Join, ShellCommand, Word, WordPart};
-
-type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
     pub(super) fn list(
@@ -16,7 +14,7 @@ impl Judge<'_> {
         list: &CommandList,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         let mut before: Option<Environment> = None;
         for pipeline in list {
             self.spend(1)?;
@@ -45,7 +43,7 @@ impl Judge<'_> {
         &mut self,
         environment: &mut Environment,
         others: &[Environment],
-    ) -> Verdict {
+    ) -> Judgement {
         for other in others {
             self.spend(environment.weight() / 4 + other.weight() / 4)?;
             environment.merge(other);
@@ -58,7 +56,7 @@ impl Judge<'_> {
         commands: &[ShellCommand],
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         if let [command] = commands {
             return self.command(command, environment, context);
         }
@@ -84,7 +82,7 @@ impl Judge<'_> {
         command: &ShellCommand,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         Self::check_depth(context)?;
         let mut call = Invocation {
             part: Rc::clone(&command.part),
@@ -172,12 +170,12 @@ impl Judge<'_> {
         }
     }
 
-    /// Judges a loop's round, and another one if the first changes what the second sees.
+    /// Judges a loop's body, and once more if the first round changes the environment of the second.
     fn again(
         &mut self,
         environment: &mut Environment,
-        mut round: impl FnMut(&mut Self, &mut Environment) -> Verdict,
-    ) -> Verdict {
+        mut round: impl FnMut(&mut Self, &mut Environment) -> Judgement,
+    ) -> Judgement {
         let mut before = environment.clone();
         let within = std::mem::replace(&mut environment.loops, true);
         let verdict = self.rounds(environment, &mut before, &mut round);
@@ -189,8 +187,8 @@ impl Judge<'_> {
         &mut self,
         environment: &mut Environment,
         before: &mut Environment,
-        round: &mut impl FnMut(&mut Self, &mut Environment) -> Verdict,
-    ) -> Verdict {
+        round: &mut impl FnMut(&mut Self, &mut Environment) -> Judgement,
+    ) -> Judgement {
         round(self, environment)?;
         self.spend(environment.weight() / 4)?;
         if environment.is_like(before) {
@@ -202,12 +200,12 @@ impl Judge<'_> {
         self.merge(environment, std::slice::from_ref(before))
     }
 
-    /// What `for ((i = 6; …))` sets at first.
+    /// Applies the first expression of `for ((i = 6; …))`.
     fn begin_count<'w>(
         &mut self,
         words: impl Iterator<Item = &'w Word>,
         environment: &mut Environment,
-    ) -> Verdict {
+    ) -> Judgement {
         for part in words.flatten() {
             if let WordPart::Arithmetic(word) = part {
                 for text in self.texts(word, environment)? {
@@ -218,7 +216,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Judges a list that may not be run, and gives the scope it would leave.
+    /// Judges a list that may not be run. Gives the environment that it would leave.
     fn aside(
         &mut self,
         list: &CommandList,
@@ -235,7 +233,7 @@ impl Judge<'_> {
         environment: &mut Environment,
         name: &str,
         values: Vec<String>,
-    ) -> Verdict {
+    ) -> Judgement {
         self.spend(1 + environment.weight() / 4)?;
         environment.set(name, values);
         Ok(())
@@ -248,7 +246,7 @@ impl Judge<'_> {
         command: &ShellCommand,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         if super::builtin::multiplies(name, body)
             && let Some(rule) = self.block.iter().find(|rule| rule.is_bomb())
         {
@@ -271,7 +269,7 @@ impl Judge<'_> {
     }
 }
 
-/// Notes which variables a test looks at.
+/// Notes which variables a test checks.
 pub(super) fn guard(words: &[Word], environment: &mut Environment) {
     for part in words.iter().flatten() {
         if let WordPart::Variable(variable) = part {

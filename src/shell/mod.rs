@@ -18,7 +18,7 @@ pub(crate) mod syntax;
 pub(crate) mod wrapper;
 
 pub(crate) use background::leaves_behind;
-pub(crate) use quote::quote;
+pub(crate) use quote::{quote, quote_to_type};
 pub(crate) use streaming::is_streaming;
 
 /// Bytes of a text that is parsed.

@@ -1,4 +1,4 @@
-//! What runs commands at terminals of its own, or in other programs.
+//! Commands that run others at terminals of their own, or from within other programs.
 
 use super::{InnerCommand, RunsIn};
 use crate::shell::argument::{Argument, joined, words};
@@ -45,7 +45,7 @@ pub(super) fn screen(arguments: &[Argument]) -> Vec<InnerCommand> {
     }
 }
 
-/// What is typed into a shell, with the names of keys as what they do there.
+/// The text that these keys type into a shell.
 fn typed(keys: &[Argument]) -> Vec<InnerCommand> {
     let texts = keys.iter().map(|key| match &*key.text {
         "Enter" | "C-m" | "C-j" | "KPEnter" => "\n".to_owned(),
