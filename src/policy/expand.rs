@@ -153,7 +153,7 @@ impl Judge<'_> {
                     });
                 }
                 WordPart::Array(words) => {
-                    let value = self.flat(words, environment)?;
+                    let value = self.arguments_of(words, environment)?;
                     let value = joined(&value);
                     each(&mut expansions, |expansion| expansion.push(&value));
                 }
@@ -177,7 +177,7 @@ impl Judge<'_> {
     }
 
     /// The arguments of several words, whichever reading they come from.
-    pub(super) fn flat(
+    pub(super) fn arguments_of(
         &mut self,
         words: &[Word],
         environment: &Environment,

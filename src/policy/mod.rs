@@ -42,16 +42,16 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`judge`], [`walk`], [`runner`] | the judge, its walk through the syntax tree, and what it does with one call |
-//! | [`environment`], [`expand`], [`expansion`], [`value`], [`modifier`], [`number`] | variables, and the words that are expanded by them |
-//! | [`simple_command`], [`redirect`], [`builtin`], [`read_builtins`] | the parts of the language that change the environment |
-//! | [`call`], [`redundant`], [`dry_run`], [`path`] | a program with its arguments, as rules see it |
-//! | [`wrapper`], [`find`], [`script`] | the commands that a call runs |
-//! | [`output`], [`printing`], [`utility`] | the output of commands, where the text says what it is |
-//! | [`writes`], [`upload`], [`terminal_input`] | files that are written, and input that is typed |
-//! | [`pattern`], [`rule_word`], [`rule_text`], [`choice`], [`glob`] | rules, and when they hold |
-//! | [`permit`], [`default`] | allow rules, and the default block rules |
-//! | [`text_fallback`] | texts that the parser cannot read |
+//! | `judge`, `walk`, `runner` | the judge, its walk through the syntax tree, and what it does with one call |
+//! | `environment`, `expand`, `expansion`, `value`, `modifier`, `number` | variables, and the words that are expanded by them |
+//! | `simple_command`, `redirect`, `builtin`, `read_builtins` | the parts of the language that change the environment |
+//! | `call`, `redundant`, `dry_run`, `path` | a program with its arguments, as rules see it |
+//! | `wrapper`, `find`, `script` | the commands that a call runs |
+//! | `output`, `printing`, `utility` | the output of commands, where the text says what it is |
+//! | `writes`, `upload`, `terminal_input` | files that are written, and input that is typed |
+//! | `pattern`, `rule_word`, `rule_text`, `choice`, `glob` | rules, and when they hold |
+//! | `permit`, `default` | allow rules, and the default block rules |
+//! | `text_fallback` | texts that the parser cannot read |
 
 mod builtin;
 mod call;

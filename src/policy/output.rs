@@ -103,10 +103,10 @@ impl Judge<'_> {
             return Ok(());
         }
         let call = Invocation {
-            words: self.flat(words, environment)?,
+            words: self.arguments_of(words, environment)?,
             ..Invocation::default()
         };
-        self.note(&call.name(), &call, environment, &CommandInput::default())
+        self.apply_builtin(&call.name(), &call, environment, &CommandInput::default())
     }
 
     /// The output of a command; `None` if it is not known.
@@ -140,7 +140,7 @@ impl Judge<'_> {
                 Ok(is_plain.then(String::new))
             }
             CommandKind::Simple { words, .. } => {
-                let mut words = self.flat(words, environment)?;
+                let mut words = self.arguments_of(words, environment)?;
                 for word in &mut words {
                     self.recall(word, environment);
                 }
@@ -287,7 +287,7 @@ impl Judge<'_> {
         };
         let mut environment = environment.clone();
         if let Some(directory) = &one.directory {
-            environment.enter(Some(directory));
+            environment.change_directory(Some(directory));
         }
         match one.what {
             InnerText::Words(words) => {
@@ -320,7 +320,7 @@ impl Judge<'_> {
         let CommandKind::Simple { words, .. } = &command.kind else {
             return Ok(None);
         };
-        let words = self.flat(words, environment)?;
+        let words = self.arguments_of(words, environment)?;
         Ok(match stripped(&words).split_first() {
             Some((first, arguments)) if first.text == "find" => {
                 let find = Find::of(arguments);
@@ -343,7 +343,7 @@ impl Judge<'_> {
         let CommandKind::Simple { words, .. } = &command.kind else {
             return Ok(None);
         };
-        let words = self.flat(words, environment)?;
+        let words = self.arguments_of(words, environment)?;
         let Some((first, arguments)) = stripped(&words).split_first() else {
             return Ok(None);
         };

@@ -35,8 +35,8 @@ impl Judge<'_> {
         };
         let Some(text) = &text else {
             for name in names.iter().chain(array).filter(|one| is_name(&one.text)) {
-                self.spend(1 + environment.weight() / 4)?;
-                environment.forget(&name.text);
+                self.spend(1 + environment.copy_cost() / 4)?;
+                environment.set_unknown(&name.text);
             }
             return Ok(());
         };
@@ -99,8 +99,8 @@ impl Judge<'_> {
                 self.set_array(environment, name, vec![numbered(&lines, 0)])
             }
             _ => {
-                self.spend(1 + environment.weight() / 4)?;
-                environment.forget(name);
+                self.spend(1 + environment.copy_cost() / 4)?;
+                environment.set_unknown(name);
                 Ok(())
             }
         }
@@ -113,8 +113,8 @@ impl Judge<'_> {
         environment: &mut Environment,
     ) -> Result<(), Refusal> {
         if let Some(name) = arguments.get(1).filter(|one| is_name(&one.text)) {
-            self.spend(1 + environment.weight() / 4)?;
-            environment.forget(&name.text);
+            self.spend(1 + environment.copy_cost() / 4)?;
+            environment.set_unknown(&name.text);
         }
         let mut values = vec![UNKNOWN.to_string()];
         for elements in environment.positional().unwrap_or_default() {

@@ -69,9 +69,9 @@ impl Judge<'_> {
             ..context.inner()
         };
         if let Some(body) = function {
-            return self.enter(&call, &body, environment, &context);
+            return self.call_function(&call, &body, environment, &context);
         }
-        self.note(&name, &call, environment, &context.input)?;
+        self.apply_builtin(&name, &call, environment, &context.input)?;
         if assigned.is_empty() {
             return self.all_inner(inner, &call, environment, &context);
         }
@@ -117,7 +117,7 @@ impl Judge<'_> {
         };
         let environment = other.as_mut().unwrap_or(environment);
         if inner.directory.is_some() {
-            environment.enter(inner.directory.as_ref());
+            environment.change_directory(inner.directory.as_ref());
         }
         for mount in inner.mounts {
             environment.mount(mount);
@@ -146,7 +146,7 @@ impl Judge<'_> {
     }
 
     /// Follows a function, unless it is being followed already.
-    fn enter(
+    fn call_function(
         &mut self,
         call: &Invocation,
         body: &Rc<ShellCommand>,

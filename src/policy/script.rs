@@ -34,7 +34,7 @@ impl Judge<'_> {
         if let CommandKind::Simple { words, .. } = &command.kind
             && words.iter().take(8).any(is_tee)
         {
-            let words = self.flat(words, environment)?;
+            let words = self.arguments_of(words, environment)?;
             let words = stripped(&words);
             if words.first().is_some_and(|one| one.text == "tee") {
                 files.extend(writes::of("tee", &call.with(words.to_vec())));

@@ -3,14 +3,14 @@
 use super::call::Invocation;
 use super::environment::{Elements, Environment};
 use super::judge::{CommandContext, Judge};
-use super::walk::guard;
+use super::walk::note_tested;
 use super::{Judgement, Refusal};
 use crate::shell::argument::Argument;
 use crate::shell::parse::declared;
 use crate::shell::syntax::{Assignment, Word, WordPart, bare};
 
 /// Most readings of a command's words together that are followed one by one.
-const MOST_WAYS: usize = 16;
+const MOST_COMMAND_READINGS: usize = 16;
 /// Built-in utilities whose arguments are assignments.
 const DECLARING: &[&str] = &["export", "declare", "typeset", "local", "readonly"];
 
@@ -37,9 +37,9 @@ impl Judge<'_> {
         self.set_defaults(words, environment)?;
         let name = bare(&words[0]).unwrap_or_default();
         if matches!(&*name, "test" | "[") {
-            guard(words, environment);
+            note_tested(words, environment);
         }
-        let ways = self.ways(words, environment)?;
+        let ways = self.command_readings(words, environment)?;
         if DECLARING.contains(&&*name) {
             call.is_declared = self.declare(&words[1..], environment)?;
         }
@@ -80,7 +80,7 @@ impl Judge<'_> {
     }
 
     /// The arguments that a command may have, one way for each reading of its words.
-    fn ways(
+    fn command_readings(
         &mut self,
         words: &[Word],
         environment: &Environment,
@@ -97,7 +97,7 @@ impl Judge<'_> {
             all.push(readings);
         }
         let mut ways = vec![Vec::new()];
-        if count > MOST_WAYS {
+        if count > MOST_COMMAND_READINGS {
             // Each reading of the first word may be another program; the others count together.
             let mut rest = all.into_iter();
             let mut programs = Vec::new();
@@ -248,7 +248,7 @@ impl Judge<'_> {
         alternatives: Vec<Elements>,
     ) -> Judgement {
         let size: usize = alternatives.iter().map(|one| one.len() / 16).sum();
-        self.spend(1 + environment.weight() / 4 + size)?;
+        self.spend(1 + environment.copy_cost() / 4 + size)?;
         environment.set_array(name, alternatives);
         Ok(())
     }

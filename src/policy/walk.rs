@@ -45,7 +45,7 @@ impl Judge<'_> {
         others: &[Environment],
     ) -> Judgement {
         for other in others {
-            self.spend(environment.weight() / 4 + other.weight() / 4)?;
+            self.spend(environment.copy_cost() / 4 + other.copy_cost() / 4)?;
             environment.merge(other);
         }
         Ok(())
@@ -108,21 +108,23 @@ impl Judge<'_> {
                 let mut ends = Vec::new();
                 for (condition, body) in branches {
                     self.list(condition, environment, context)?;
-                    ends.push(self.aside(body, environment, context)?);
+                    ends.push(self.branch(body, environment, context)?);
                 }
-                ends.push(self.aside(otherwise, environment, context)?);
+                ends.push(self.branch(otherwise, environment, context)?);
                 self.merge(environment, &ends)
             }
-            CommandKind::While(condition, body) => self.again(environment, |judge, environment| {
-                judge.list(condition, environment, context)?;
-                let end = judge.aside(body, environment, context)?;
-                judge.merge(environment, &[end])
-            }),
+            CommandKind::While(condition, body) => {
+                self.loop_body(environment, |judge, environment| {
+                    judge.list(condition, environment, context)?;
+                    let end = judge.branch(body, environment, context)?;
+                    judge.merge(environment, &[end])
+                })
+            }
             CommandKind::For(name, words, body) => {
                 let values = if let Some(words) = words {
                     self.visit_all(words, environment, context)?;
                     self.set_defaults(words, environment)?;
-                    self.flat(words, environment)?
+                    self.arguments_of(words, environment)?
                 } else {
                     let alternatives = environment.elements("@");
                     let all = alternatives.iter().flat_map(|one| one.iter());
@@ -133,7 +135,7 @@ impl Judge<'_> {
                 if name.is_empty() {
                     self.begin_count(words.iter().flatten(), &mut inner)?;
                 }
-                self.again(&mut inner, |judge, environment| {
+                self.loop_body(&mut inner, |judge, environment| {
                     judge.set(environment, name, values.clone())?;
                     judge.list(body, environment, context)
                 })?;
@@ -145,7 +147,7 @@ impl Judge<'_> {
                 let mut ends = Vec::new();
                 for (patterns, body) in arms {
                     self.visit_all(patterns, environment, context)?;
-                    ends.push(self.aside(body, environment, context)?);
+                    ends.push(self.branch(body, environment, context)?);
                 }
                 self.merge(environment, &ends)
             }
@@ -155,12 +157,12 @@ impl Judge<'_> {
             CommandKind::Test(words) => {
                 self.visit_all(words, environment, context)?;
                 self.set_defaults(words, environment)?;
-                guard(words, environment);
+                note_tested(words, environment);
                 Ok(())
             }
             CommandKind::Arithmetic(word) => {
                 self.visit(word, environment, context)?;
-                guard(std::slice::from_ref(word), environment);
+                note_tested(std::slice::from_ref(word), environment);
                 for text in self.texts(word, environment)? {
                     self.compute(&text, environment)?;
                 }
@@ -171,7 +173,7 @@ impl Judge<'_> {
     }
 
     /// Judges a loop's body, and once more if the first round changes the environment of the second.
-    fn again(
+    fn loop_body(
         &mut self,
         environment: &mut Environment,
         mut round: impl FnMut(&mut Self, &mut Environment) -> Judgement,
@@ -190,8 +192,8 @@ impl Judge<'_> {
         round: &mut impl FnMut(&mut Self, &mut Environment) -> Judgement,
     ) -> Judgement {
         round(self, environment)?;
-        self.spend(environment.weight() / 4)?;
-        if environment.is_like(before) {
+        self.spend(environment.copy_cost() / 4)?;
+        if environment.has_values_of(before) {
             return Ok(());
         }
         before.loops = true;
@@ -217,7 +219,7 @@ impl Judge<'_> {
     }
 
     /// Judges a list that may not be run. Gives the environment that it would leave.
-    fn aside(
+    fn branch(
         &mut self,
         list: &CommandList,
         environment: &Environment,
@@ -234,7 +236,7 @@ impl Judge<'_> {
         name: &str,
         values: Vec<String>,
     ) -> Judgement {
-        self.spend(1 + environment.weight() / 4)?;
+        self.spend(1 + environment.copy_cost() / 4)?;
         environment.set(name, values);
         Ok(())
     }
@@ -263,17 +265,17 @@ impl Judge<'_> {
         inner.active.push(name.to_owned());
         inner.set_positional(None);
         self.command(body, &mut inner, &context.silent())?;
-        self.spend(1 + environment.weight() / 4)?;
+        self.spend(1 + environment.copy_cost() / 4)?;
         environment.define(name, body);
         Ok(())
     }
 }
 
 /// Notes which variables a test checks.
-pub(super) fn guard(words: &[Word], environment: &mut Environment) {
+pub(super) fn note_tested(words: &[Word], environment: &mut Environment) {
     for part in words.iter().flatten() {
         if let WordPart::Variable(variable) = part {
-            environment.guard(&variable.name);
+            environment.note_tested(&variable.name);
         }
     }
 }

@@ -16,7 +16,7 @@ pub(in crate::policy) type Elements = Rc<[(String, Argument)]>;
 impl Environment {
     /// The alternatives of what an array holds; a plain variable is an array of one.
     pub(in crate::policy) fn elements(&self, name: &str) -> Vec<Elements> {
-        let name = self.meant(name);
+        let name = self.resolved_name(name);
         if let Some(alternatives) = self.arrays.get(name) {
             return alternatives.clone();
         }
@@ -25,13 +25,13 @@ impl Environment {
     }
 
     pub(in crate::policy) fn is_array(&self, name: &str) -> bool {
-        self.arrays.contains_key(self.meant(name))
+        self.arrays.contains_key(self.resolved_name(name))
     }
 
     /// The alternatives of an array to which something is added: an empty one if it is no array yet.
     pub(in crate::policy) fn known_elements(&self, name: &str) -> Vec<Elements> {
-        let is_known = self.arrays.contains_key(self.meant(name))
-            || self.variables.contains_key(self.meant(name));
+        let is_known = self.arrays.contains_key(self.resolved_name(name))
+            || self.variables.contains_key(self.resolved_name(name));
         if is_known {
             self.elements(name)
         } else {
@@ -83,7 +83,7 @@ impl Environment {
 
     /// Sets an array to one of these.
     pub(in crate::policy) fn set_array(&mut self, name: &str, mut alternatives: Vec<Elements>) {
-        let name = self.meant(name).to_owned();
+        let name = self.resolved_name(name).to_owned();
         alternatives.truncate(MOST_ALTERNATIVES);
         for elements in &mut alternatives {
             if elements.len() > MOST_ELEMENTS {

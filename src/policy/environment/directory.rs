@@ -20,7 +20,7 @@ pub(in crate::policy) struct Mount {
 
 impl Environment {
     /// Changes the working directory, as `cd` does.
-    pub(in crate::policy) fn enter(&mut self, target: Option<&Argument>) {
+    pub(in crate::policy) fn change_directory(&mut self, target: Option<&Argument>) {
         let before = self.directories.clone();
         let Some(target) = target else {
             self.directories = vec![HOME.into()];
@@ -65,7 +65,7 @@ impl Environment {
         let from = self.directories.clone();
         match target {
             Some(target) if target.text.starts_with('+') => self.directories = Vec::new(),
-            Some(target) => self.enter(Some(target)),
+            Some(target) => self.change_directory(Some(target)),
             None => self.directories = Rc::make_mut(&mut self.stack).pop().unwrap_or_default(),
         }
         let stack = Rc::make_mut(&mut self.stack);

@@ -74,7 +74,7 @@ pub(super) struct Environment {
 impl Environment {
     /// The possible values of a variable.
     pub(super) fn values(&self, name: &str) -> Vec<String> {
-        let name = self.meant(name);
+        let name = self.resolved_name(name);
         if let Some(values) = self.variables.get(name) {
             return values.clone();
         }
@@ -141,7 +141,7 @@ impl Environment {
     }
 
     /// How many entries a change would copy.
-    pub(super) fn weight(&self) -> usize {
+    pub(super) fn copy_cost(&self) -> usize {
         let shared = |count: usize, entries: usize| if count > 1 { entries } else { 1 };
         shared(Rc::strong_count(&self.variables), self.variables.len())
             + shared(Rc::strong_count(&self.arrays), self.arrays.len())
@@ -156,7 +156,7 @@ impl Environment {
             // It is said, not gone to.
             return;
         }
-        let name = self.meant(name).to_owned();
+        let name = self.resolved_name(name).to_owned();
         if self.arrays.contains_key(&name) {
             Rc::make_mut(&mut self.arrays).remove(&name);
         }
@@ -171,7 +171,7 @@ impl Environment {
         }
     }
 
-    fn meant<'n>(&'n self, mut name: &'n str) -> &'n str {
+    fn resolved_name<'n>(&'n self, mut name: &'n str) -> &'n str {
         for _ in 0..MOST_LINKS {
             match self.links.get(name) {
                 Some(other) => name = other,
@@ -181,12 +181,12 @@ impl Environment {
         name
     }
 
-    pub(super) fn forget(&mut self, name: &str) {
+    pub(super) fn set_unknown(&mut self, name: &str) {
         self.set(name, vec![UNKNOWN.into()]);
     }
 
     /// Notes that the text tests whether the variable is empty.
-    pub(super) fn guard(&mut self, name: &str) {
+    pub(super) fn note_tested(&mut self, name: &str) {
         if self.is_array(name) || is_number(name) && self.is_array("@") {
             return;
         }
@@ -218,7 +218,7 @@ impl Environment {
     }
 
     /// Whether both have the same variables and directories.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    pub(super) fn has_values_of(&self, other: &Self) -> bool {
         self.directories == other.directories
             && (Rc::ptr_eq(&self.variables, &other.variables) || self.variables == other.variables)
             && (Rc::ptr_eq(&self.arrays, &other.arrays) || self.arrays == other.arrays)
