@@ -189,7 +189,7 @@ fn count(name: &str, command: &ShellCommand, beside: bool, all: &mut usize, asid
             }
         }
         CommandKind::Group(list) | CommandKind::Subshell(list) => lists(list, all, aside),
-        // What is behind a condition may end.
+        // A call behind a condition may come to an end.
         _ => {}
     }
 }

@@ -133,7 +133,7 @@ impl ProgramNames {
 
 /// `python` of `python3.11`.
 fn version_less(name: &str) -> &str {
-    // Which of two implementations it is says no more than a version.
+    // The name of an implementation counts as a version.
     let name = ["-legacy", "-nft"]
         .iter()
         .find_map(|end| name.strip_suffix(end))

@@ -84,7 +84,7 @@ impl Choice {
         else {
             return false;
         };
-        // A beginning is as good as the name.
+        // Programs take abbreviations of long options.
         let given = text.split('=').next().unwrap_or(text);
         let value = given.len() > 2 && own.starts_with(given);
         let is_letter = |&&(letter, long, _): &&(char, &str, &[&str])| {

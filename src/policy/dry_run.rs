@@ -166,7 +166,7 @@ impl Invocation {
             Some((last, before)) if matches!(&*last.text, "--help" | "--version") => (last, before),
             _ => return false,
         };
-        // Behind an option, it may be that option's value.
+        // Behind an option it may be that option's value.
         let is_free = before.iter().all(|one| !one.text.starts_with('-'));
         before.is_empty() || last.text == "--help" && is_free && ANSWERING.contains(&&*self.name())
     }
@@ -200,7 +200,7 @@ impl Invocation {
             // `mkfs -V`.
             return "mkfs.ext2".into();
         }
-        // For `mkfs` itself, it is no question.
+        // For `mkfs` itself, `-V` is no dry run.
         if options::has(&given, &["V"]) {
             return "mkfs".into();
         }

@@ -78,7 +78,7 @@ impl Find {
                     negated = true;
                     continue;
                 }
-                // What follows is about other files.
+                // The tests so far do not hold for the files of the next branch.
                 "-o" | "-or" | "," => find.is_narrow = false,
                 "-delete" => find.actions.push((None, find.is_narrow)),
                 "-maxdepth" => find.is_shallow = true,

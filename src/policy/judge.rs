@@ -112,7 +112,7 @@ impl<'p> Judge<'p> {
                         words,
                         ..Invocation::default()
                     };
-                    // What it allows is decided below, for the whole.
+                    // Allow rules are held against the whole, below.
                     let context = CommandContext {
                         free: true,
                         ..context.inner()

@@ -130,7 +130,7 @@ impl Policy {
         let judged = judge::Judge::new(&self.block, &self.allow).text(text, None);
         judged.map_err(|mut refusal| {
             if refusal.part.is_empty() {
-                // It is about the whole.
+                // It is about the whole text.
                 refusal.part = text.chars().take(80).chain(['…']).collect();
             }
             refusal

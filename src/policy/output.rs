@@ -55,7 +55,7 @@ impl Judge<'_> {
         input: &CommandInput,
     ) -> Result<Option<String>, Refusal> {
         if list.len() > 1 && !self.allow.is_empty() {
-            // What is only likely is enough to refuse a command, not to let one through.
+            // A likely output is enough to refuse a command, not to allow one.
             return Ok(None);
         }
         let mut text = String::new();
@@ -73,7 +73,7 @@ impl Judge<'_> {
             let Some(printed) = printed else {
                 return Ok(None);
             };
-            // Of two ways to print something, the first is taken.
+            // Behind `||`, only the first output counts.
             if pipeline.join != Join::Or || text.is_empty() {
                 text.push_str(&printed);
             }
@@ -134,7 +134,7 @@ impl Judge<'_> {
             return Ok(None);
         }
         match &command.kind {
-            // `$(<file)` is what stands in the file.
+            // `$(<file)` is the file's content.
             CommandKind::Simple { words, .. } if words.is_empty() => {
                 let is_plain = command.redirects.is_empty();
                 Ok(is_plain.then(String::new))
@@ -146,7 +146,7 @@ impl Judge<'_> {
                 }
                 self.output_of(&words, environment, input)
             }
-            // Where what follows is not known to be the same, nothing new is believed.
+            // With allow rules, the output of a list counts as not known.
             CommandKind::Group(list) | CommandKind::Subshell(list) if self.allow.is_empty() => {
                 self.printed_from(list, &mut environment.clone(), input)
             }

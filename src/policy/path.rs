@@ -13,7 +13,7 @@ pub(super) fn normal(path: &str) -> String {
         match component {
             "" | "." => {}
             ".." if components.last() == Some(&home.as_str()) && !is_absolute => {
-                // Most homes lie there.
+                // Most home directories lie there.
                 let rest: Vec<_> = rest.collect();
                 return normal(&format!("/home/{}", rest.join("/")));
             }

@@ -54,7 +54,7 @@ impl Pattern {
             word.after_operand = std::mem::take(&mut operand_before);
             rule.words.push(word);
         }
-        // What stands behind all others is the target.
+        // A last word behind `...` is the target.
         if let Some(last) = rule.words.last_mut()
             && last.after_operand
         {
@@ -162,7 +162,7 @@ impl Pattern {
             .iter()
             .filter(|word| !word.is_negative && !matches!(word.requirement, Requirement::Output(_)))
             .collect();
-        // At which clauses the arguments so far may have arrived.
+        // The words of the rule at which the arguments so far may have arrived.
         let mut places = vec![false; steps.len() + 1];
         places[0] = true;
         let skip = |places: &mut [bool]| {

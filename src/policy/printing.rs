@@ -134,7 +134,7 @@ pub(super) fn unescaped(text: &str) -> String {
             Some('U') => code(16, 8, 0),
             Some('0') => code(8, 3, 0),
             Some(digit @ '1'..='7') => code(8, 2, u32::from(digit) - u32::from('0')),
-            // Nothing behind it is printed.
+            // `\c` ends the output.
             Some('c') => return plain,
             Some(other) => other,
         });

@@ -42,7 +42,7 @@ const TARGETED: &[&str] = &["cp", "mv", "install", "ln"];
 pub(super) fn plain(name: &str, call: &Invocation, input: &CommandInput) -> Option<Invocation> {
     let words = match name {
         "crontab" => table_read(call, input)?,
-        // It fills in patterns itself.
+        // It expands globs itself.
         "systemctl" => globbed(call)?,
         name if TARGETED.contains(&name) => targeted(call)?,
         name => {
@@ -57,7 +57,7 @@ fn without(usual: &Usual, call: &Invocation) -> Vec<Argument> {
     let mut words = call.words[..1].to_vec();
     let mut rest = call.arguments();
     while let Some((word, others)) = rest.split_first() {
-        // A wait has its seconds behind it, or none.
+        // The option may have its seconds behind it.
         if matches!(&*word.text, "-w" | "--wait") {
             let is_number = |one: &Argument| one.text.parse::<f64>().is_ok();
             let skips = usize::from(others.first().is_some_and(is_number));

@@ -140,7 +140,7 @@ fn has_option(call: &Invocation, letter: char) -> bool {
             Some(long) => LONG_OPTIONS.iter().any(|(short, full, programs)| {
                 let applies = programs.is_empty() || programs.contains(&name.as_str());
                 let given = long.split('=').next().unwrap_or(long);
-                // GNU programs take a long name's beginning for the whole.
+                // GNU programs take abbreviations of long options.
                 same(*short) && applies && !given.is_empty() && full[2..].starts_with(given)
             }),
             None => option.chars().skip(1).any(same),

@@ -33,7 +33,7 @@ impl Judge<'_> {
         let plain = redundant::plain(&name, &call, &context.input);
         self.blocked(plain.as_ref().unwrap_or(&call))?;
         if call.words.len() > 1 && call.words[0].loose {
-            // A variable that is empty leaves the next word to be the program.
+            // If the variable is empty, the next word is the program.
             let context = CommandContext {
                 free: true,
                 ..context.inner()
@@ -136,7 +136,7 @@ impl Judge<'_> {
                     self.set(environment, "0", vec![zero.unwrap_or(SOMETHING.into())])?;
                     environment.set_positional(Some(&arguments));
                 }
-                // A script that was read is not read again; any other leaves what there is to read.
+                // A script that came on standard input leaves nothing to read there.
                 if context.input.text.as_deref() == Some(&*text) {
                     context = context.silent();
                 }

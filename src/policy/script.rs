@@ -25,7 +25,7 @@ impl Judge<'_> {
         environment: &Environment,
         context: &CommandContext,
     ) -> Result<(), Refusal> {
-        // What may stand in a file, too, is enough to refuse a command, not to let one through.
+        // The likely content of a file is enough to refuse a command, not to allow one.
         if !self.allow.is_empty() {
             return Ok(());
         }
@@ -55,7 +55,7 @@ impl Judge<'_> {
                 if kept.len() + 2 * text.len() > LONGEST {
                     continue;
                 }
-                // It stands behind what was there, or in its place.
+                // It may be appended to the content, or replace it.
                 if !kept.is_empty() && !kept.ends_with('\n') {
                     kept.push_str(&text);
                     kept.push('\n');

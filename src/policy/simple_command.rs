@@ -30,7 +30,7 @@ impl Judge<'_> {
             }
             return self.call(call, environment, context);
         }
-        // They hold for this command alone.
+        // Assignments before a command hold for it alone.
         let mut own = environment.clone();
         self.assign(assignments, true, &call, &mut own, context)?;
         self.visit_all(words, environment, context)?;

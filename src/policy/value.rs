@@ -48,7 +48,7 @@ impl Judge<'_> {
         let is_array =
             matches!(variable.subscript, Subscript::None) && environment.is_array(&variable.name);
         if (is_computed || is_array) && !self.allow.is_empty() {
-            // Shells differ in it: enough to refuse a command, not to let one through.
+            // Shells differ in it, which is enough to refuse a command, not to allow one.
             all.push(vec![Argument::of(SOMETHING)]);
         }
         Ok(all)
@@ -115,7 +115,7 @@ impl Judge<'_> {
                 let Some((start, length)) = self.range(start, length.as_ref(), environment)? else {
                     return Ok(vec![vec![Argument::of(UNKNOWN)]]);
                 };
-                // The arguments of a text are counted from 1.
+                // Positional parameters are counted from 1.
                 let skipped = i64::from(name == "@" && start > 0);
                 Ok(vec![modifier::slice(&words, start - skipped, length)])
             }
@@ -278,7 +278,7 @@ impl Judge<'_> {
         environment: &Environment,
     ) -> Result<Vec<String>, Refusal> {
         let lost = || vec![if is_set(value) { SOMETHING } else { UNKNOWN }.into()];
-        // Of a value that is not known at all, a part is not either.
+        // A part of a value that is not known is not known either.
         if !value.is_empty() && value.chars().all(is_unknown) {
             return Ok(match change {
                 Modifier::Length => vec![SOMETHING.into()],

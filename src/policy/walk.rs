@@ -21,7 +21,7 @@ impl Judge<'_> {
             let start = environment.clone();
             let is_alternative = pipeline.join == Join::Or;
             if is_alternative || pipeline.background {
-                // A `cd` that fails goes nowhere.
+                // The command behind `||` runs where a `cd` has failed.
                 let stays = before.filter(|before| before.directories != environment.directories);
                 if let Some(mut stays) = stays.filter(|_| is_alternative) {
                     self.pipeline(&pipeline.commands, &mut stays, context)?;

@@ -129,7 +129,7 @@ fn long_option(text: &str, spec: OptionSpec<'_>, given: &mut Vec<ParsedOption>) 
         return false;
     }
     let known = spec.long.iter().find(|one| **one == name);
-    // A beginning is as good as the name.
+    // Programs take abbreviations of long options.
     let known = known.or_else(|| spec.long.iter().find(|one| one.starts_with(name)));
     let takes_next = known.is_some() && value.is_none();
     let switches = spec.long.iter().filter_map(|one| one.strip_prefix('!'));

@@ -25,7 +25,7 @@ pub(crate) fn quote_to_type(text: &str) -> String {
     if !text.is_empty() && text.chars().all(is_plain) {
         text.to_owned()
     } else if cfg!(windows) {
-        // Its shells take single quotes for letters. No path there has a double quote in it.
+        // `cmd.exe` knows double quotes only, and no path there contains one.
         format!("\"{text}\"")
     } else {
         quote(text)

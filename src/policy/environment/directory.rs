@@ -36,7 +36,7 @@ impl Environment {
             self.directories = vec![bounded(text.to_owned())];
         } else {
             let mut directories = std::mem::take(&mut self.directories);
-            // Where a relative name is looked for first.
+            // `cd` looks for a relative name there first.
             if !text.starts_with('.') {
                 let places = self.variables.get("CDPATH").into_iter().flatten();
                 let places = places.flat_map(|place| place.split(':'));

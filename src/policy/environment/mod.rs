@@ -153,7 +153,7 @@ impl Environment {
             values.push(SOMETHING.into());
         }
         if name == "PWD" {
-            // It is said, not gone to.
+            // An assignment to it does not change the working directory.
             return;
         }
         let name = self.resolved_name(name).to_owned();
@@ -227,7 +227,7 @@ impl Environment {
     /// Adds the values that another branch of the text may have set.
     pub(super) fn merge(&mut self, other: &Self) {
         if self.directories.is_empty() != other.directories.is_empty() {
-            // One of the possible ones is not known.
+            // On one of the branches the directory is not known.
             self.directories.push(SOMETHING.into());
         }
         for directory in &other.directories {

@@ -56,7 +56,7 @@ fn typed(keys: &[Argument]) -> Vec<InnerCommand> {
             .replace("\\n", "\n"),
     });
     let text: String = texts.collect();
-    // Without a key for it, someone may press it later.
+    // A text without a final Enter may be run by a later one.
     let is_key = |text: &str| text.len() == 3 && text.starts_with("C-");
     if keys.iter().all(|key| is_key(&key.text)) {
         return Vec::new();
@@ -78,7 +78,7 @@ pub(super) fn tmux(arguments: &[Argument]) -> Vec<InnerCommand> {
         let Some((verb, rest)) = command.split_first() else {
             continue;
         };
-        // A beginning is as good as the name.
+        // tmux takes abbreviations of its commands.
         let known = TMUX
             .iter()
             .find(|(name, _)| !verb.text.is_empty() && name.starts_with(&verb.text));

@@ -109,7 +109,7 @@ impl Parser {
         }
         let start = self.at;
         match self.pattern_change(quoted) {
-            // A lone quote in it, which only some shells take for one.
+            // A lone quote in it is a quote to some shells only.
             Err(ParseError::Syntax) if quoted => {
                 self.at = start;
                 Ok(Modifier::Other(self.word_parts('}', true)?))
@@ -159,7 +159,7 @@ impl Parser {
                 Some("U") => Modifier::Case(CaseChange::Upper),
                 Some("u") => Modifier::Case(CaseChange::FirstUpper),
                 Some("L") => Modifier::Case(CaseChange::Lower),
-                // Quoted, or what it would be as a prompt: near enough to the value itself.
+                // Other operators quote the value or expand it as a prompt: the value itself is near enough.
                 _ => Modifier::None,
             },
             _ => Modifier::Other(self.word_parts('}', quoted)?),
