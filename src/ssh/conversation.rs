@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 use tokio::time::Instant;
 
 use super::charset::Charset;
-use super::secrecy::{Redactor, asks_for_secret};
+use super::secrecy::{AnswerRedactor, asks_for_secret};
 use crate::secret::remember;
 use crate::terminal::Screen;
 
@@ -54,7 +54,7 @@ pub struct Conversation {
     answers: Vec<Answer>,
     usual: bool,
     screen: Screen,
-    redactor: Redactor,
+    redactor: AnswerRedactor,
     /// The end of what came since the last answer.
     pending: String,
     /// Where in it begins what came since the last silence, with the line that it goes on with.
@@ -160,7 +160,7 @@ impl<'p> Prompt<'p> {
 impl Conversation {
     /// A conversation with these answers; with `usual`, also with a yes to the usual questions.
     pub fn new(answers: Vec<Answer>, usual: bool) -> Self {
-        let mut redactor = Redactor::default();
+        let mut redactor = AnswerRedactor::default();
         for answer in answers.iter().filter(|answer| answer.is_secret) {
             redactor.add(&answer.text);
             remember(&answer.text);
