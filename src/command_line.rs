@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::config::{Overrides, SETTINGS, parse_seconds};
 use crate::fs::expand_home;
 use crate::install::{self, Request, this_program};
+use crate::shell::quote_to_type;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
@@ -191,7 +192,7 @@ pub fn welcome(data_dir: &Path) -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let options = arguments
         .iter()
-        .map(|argument| format!(" {}", install::quoted(argument)));
+        .map(|argument| format!(" {}", quote_to_type(argument)));
     format!(
         "{NAME} {} is an MCP server: through it a language model runs commands and moves files \
          on your SSH servers.\nAn MCP client starts it; you need not.\n\n\

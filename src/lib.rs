@@ -20,7 +20,8 @@
 //! | [`config`], [`logging`], [`report`] | settings, the log, and what callers are told of errors |
 //! | [`secret`] | secrets, and how they are kept out of everything else |
 //! | [`fs`], [`login_session`], [`error`] | files on this machine; the login session's agent and bus; the one error type |
-//! | [`charset`], [`hex`], [`host_key`], [`random`], [`readable`], [`shell`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | leaves |
+//! | [`shell`] | the language of POSIX shells: parser, wrappers, quoting |
+//! | [`charset`], [`hex`], [`host_key`], [`random`], [`readable`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | leaves |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -489,7 +489,12 @@ async fn without_a_client_it_lists_those_that_are_here() {
     }
     // What is asked for is repeated in the lines that one may copy.
     let said = desk.run_with(["install", "--data-dir=/d e"]).await.ok();
-    let hints = said.matches(" \"--data-dir=/d e\"");
+    let hint = if cfg!(windows) {
+        " \"--data-dir=/d e\""
+    } else {
+        " '--data-dir=/d e'"
+    };
+    let hints = said.matches(hint);
     assert_eq!(hints.count(), 3, "{said}");
     assert_eq!(desk.files(), files);
 }

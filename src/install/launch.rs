@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::config::data_dir_of;
 use crate::fs::expand_home;
+use crate::shell::quote_to_type;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
@@ -133,16 +134,7 @@ pub fn this_program() -> PathBuf {
 pub fn typed() -> String {
     match in_path() {
         Some(_) => NAME.to_owned(),
-        None => quoted(&running().to_string_lossy()),
-    }
-}
-
-/// An argument as one types it, where a shell would take it apart.
-pub fn quoted(argument: &str) -> String {
-    if argument.contains(char::is_whitespace) {
-        format!("\"{argument}\"")
-    } else {
-        argument.to_owned()
+        None => quote_to_type(&running().to_string_lossy()),
     }
 }
 

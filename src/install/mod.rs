@@ -25,7 +25,7 @@ pub use client::names as client_names;
 use client::{Client, Places};
 use document::{Document, Edit, Format};
 use file::Configuration;
-pub use launch::{quoted, this_program, typed};
+pub use launch::{this_program, typed};
 pub use original::is_left_over;
 use plan::Plan;
 pub use refusal::Refusal;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::client::Client;
-use super::launch::{DATA_DIR, ENV_FILE, Launch, quoted, this_program};
+use super::launch::{DATA_DIR, ENV_FILE, Launch, this_program};
 use super::refusal::Refusal;
 use crate::config::{Config, Origin, Overrides, default_of};
+use crate::shell::quote_to_type;
 
 /// The name of a registration where nothing else is said, and in every example.
 pub const NAME: &str = "orchestrator";
@@ -48,13 +49,13 @@ impl Request {
     pub(super) fn typed_settings(&self) -> String {
         let directory = self.overrides.data_dir.as_ref().map(|directory| {
             let directory = directory.to_string_lossy();
-            format!(" {}", quoted(&format!("--data-dir={directory}")))
+            format!(" {}", quote_to_type(&format!("--data-dir={directory}")))
         });
         let timeout = self.overrides.sync_timeout;
         let timeout = timeout.map(|timeout| format!(" --sync-timeout={}", timeout.as_secs_f64()));
         let file = self.overrides.env_file.as_ref().map(|file| {
             let file = file.to_string_lossy();
-            format!(" {}", quoted(&format!("{ENV_FILE}={file}")))
+            format!(" {}", quote_to_type(&format!("{ENV_FILE}={file}")))
         });
         directory.unwrap_or_default() + &timeout.unwrap_or_default() + &file.unwrap_or_default()
     }

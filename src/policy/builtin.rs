@@ -1,4 +1,4 @@
-//! What a shell's own commands change for those after them.
+//! Built-in utilities that change the environment of the commands after them.
 
 use super::Refusal;
 use super::call::Invocation;
@@ -11,7 +11,7 @@ use crate::shell::syntax::{CaseChange, CommandKind, CommandList, ShellCommand, b
 
 impl Judge<'_> {
     /// Notes what a call changes in its shell.
-    pub(super) fn note(
+    pub(super) fn apply_builtin(
         &mut self,
         name: &str,
         call: &Invocation,
@@ -23,7 +23,7 @@ impl Judge<'_> {
         match name {
             "cd" | "chdir" => {
                 let back = arguments.iter().find(|one| one.text == "-");
-                environment.enter(back.or_else(|| operands.next()));
+                environment.change_directory(back.or_else(|| operands.next()));
             }
             "pushd" => environment.push_directory(operands.next()),
             "popd" => environment.pop_directory(),
@@ -51,8 +51,8 @@ impl Judge<'_> {
             }
             "unset" => {
                 for variable in operands.filter(|one| is_name(&one.text)) {
-                    self.spend(1 + environment.weight() / 4)?;
-                    environment.forget(&variable.text);
+                    self.spend(1 + environment.copy_cost() / 4)?;
+                    environment.set_unknown(&variable.text);
                 }
             }
             "read" => self.read_line(arguments, environment, input)?,
@@ -189,7 +189,7 @@ fn count(name: &str, command: &ShellCommand, beside: bool, all: &mut usize, asid
             }
         }
         CommandKind::Group(list) | CommandKind::Subshell(list) => lists(list, all, aside),
-        // What is behind a condition may end.
+        // A call behind a condition may come to an end.
         _ => {}
     }
 }

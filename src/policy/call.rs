@@ -1,4 +1,4 @@
-//! A command as it would be run, which rules are held against.
+//! A program with its arguments and files, against which the rules are held.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use super::environment::Mount;
 use super::path;
 use crate::shell::argument::{Argument, HOME, MANY, ONE, UNKNOWN, emptied, is_unknown};
 
-/// Directories whose programs are what their names say.
+/// The directories in which programs are what their names say.
 const PROGRAMS: &[&str] = &[
     "/bin",
     "/sbin",
@@ -22,21 +22,21 @@ const PROGRAMS: &[&str] = &[
 pub(super) struct Invocation {
     /// The program and its arguments; empty if there are only redirections.
     pub(super) words: Vec<Argument>,
-    /// Files that are written to by redirection.
+    /// The files that redirections write.
     pub(super) outputs: Vec<Argument>,
-    /// Files that are read by redirection.
+    /// The files that redirections read.
     pub(super) inputs: Vec<Argument>,
-    /// Files that it writes itself, in a program's usual way.
+    /// The files that the program itself writes.
     pub(super) writes: Vec<Argument>,
-    /// Whether it is run on everything below its arguments.
+    /// Whether the program is run on everything below its arguments.
     pub(super) recursive: bool,
     /// The possible working directories; none if that is not known.
     pub(super) directories: Vec<String>,
-    /// Directories that are seen in other places, too.
+    /// The directories that are seen in a second place.
     pub(super) mounts: Rc<Vec<Mount>>,
-    /// Whether what its arguments assign is noted already.
+    /// Whether the assignments among its arguments are applied already.
     pub(super) is_declared: bool,
-    /// Whether it reads back what it listed itself, with lines left out at most.
+    /// Whether it reads its own listing, at most with lines left out.
     pub(super) reads_own: bool,
     /// The simple command as it is written.
     pub(super) part: Rc<str>,
@@ -108,13 +108,13 @@ impl Invocation {
     }
 }
 
-/// Under which names a call's program is looked up.
+/// The names under which a program is looked up in the rules.
 pub(super) struct ProgramNames {
     pub(super) name: String,
     /// The name without a version.
     pub(super) plain: String,
     pub(super) path: String,
-    /// Whether the name is to be filled in with files that nobody would mean to name: `*.sh`, `/opt/*`.
+    /// Whether a glob stands for the name: `*.sh`, `/opt/*`.
     pub(super) is_open: bool,
 }
 
@@ -133,7 +133,7 @@ impl ProgramNames {
 
 /// `python` of `python3.11`.
 fn version_less(name: &str) -> &str {
-    // Which of two implementations it is says no more than a version.
+    // The name of an implementation counts as a version.
     let name = ["-legacy", "-nft"]
         .iter()
         .find_map(|end| name.strip_suffix(end))

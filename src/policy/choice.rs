@@ -1,4 +1,4 @@
-//! The texts that a word of a rule stands for.
+//! The alternatives of a rule's word.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::glob::{Glob, RuleChar};
 use super::path;
 use crate::shell::argument::{Argument, HOME, MANY, ONE, emptied, is_name, is_unknown};
 
-/// One of the texts that a word may be.
+/// One alternative.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
     /// `of=` of `of=/dev/sda`.
@@ -84,7 +84,7 @@ impl Choice {
         else {
             return false;
         };
-        // A beginning is as good as the name.
+        // Programs take abbreviations of long options.
         let given = text.split('=').next().unwrap_or(text);
         let value = given.len() > 2 && own.starts_with(given);
         let is_letter = |&&(letter, long, _): &&(char, &str, &[&str])| {

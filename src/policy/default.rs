@@ -182,10 +182,10 @@ const ALL: [&str; COUNT] = {
 
 /// The default block list: what makes a server unusable or unreachable at one stroke, or opens it for good.
 ///
-/// What is dangerous only in some places (`rm -rf` in general, `ufw enable`, `passwd -l root`) is not on it.
+/// Commands that are dangerous only in some places (`rm -rf` in general, `ufw enable`, `passwd -l root`) are not on it.
 pub const DEFAULT_BLOCKLIST: &[&str] = &ALL;
 
-/// What to do instead of what a rule forbids.
+/// The suggestion that goes with a default rule.
 pub(super) fn hint(rule: &str) -> &'static str {
     let mut groups = GROUPS.iter();
     let group = groups.find(|group| group.rules.contains(&rule));

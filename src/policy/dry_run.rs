@@ -1,12 +1,12 @@
-//! Calls that only ask a program what it is, or have it say what it would do.
+//! Calls that change nothing: `--help`, `--version` and dry runs.
 
 use super::call::Invocation;
 use crate::shell::options::{self, OptionSpec};
 
-/// Options with which programs try without doing.
+/// The options of programs for a dry run.
 struct DryRun {
     programs: &'static [&'static str],
-    /// Their options that take a value.
+    /// The options that take a value.
     spec: OptionSpec<'static>,
     options: &'static [&'static str],
 }
@@ -147,7 +147,7 @@ const DRY_RUNS: &[DryRun] = &[
     dry_run(&["iptables", "ip6tables"], "tWsdpijogm", &["V"]),
 ];
 
-/// Programs with commands of their own, which answer to a `--help` behind these.
+/// Programs that answer to a `--help` behind their subcommand.
 const ANSWERING: &[&str] = &[
     "apt",
     "apt-get",
@@ -160,18 +160,18 @@ const ANSWERING: &[&str] = &[
 ];
 
 impl Invocation {
-    /// Whether it only asks the program what it is.
+    /// Whether it only asks for help or the version.
     pub(super) fn is_question(&self) -> bool {
         let (last, before) = match self.arguments().split_last() {
             Some((last, before)) if matches!(&*last.text, "--help" | "--version") => (last, before),
             _ => return false,
         };
-        // Behind an option, it may be that option's value.
+        // Behind an option it may be that option's value.
         let is_free = before.iter().all(|one| !one.text.starts_with('-'));
         before.is_empty() || last.text == "--help" && is_free && ANSWERING.contains(&&*self.name())
     }
 
-    /// Whether the program only says what it would do, or changes no more than lines of its own.
+    /// Whether it is a dry run, or a `crontab` that changes lines of its own listing.
     pub(super) fn is_trial(&self) -> bool {
         let name = self.name();
         if self.reads_own && name == "crontab" {
@@ -188,7 +188,7 @@ impl Invocation {
             })
     }
 
-    /// The program that `mkfs` hands its options to.
+    /// The program to which `mkfs` hands its options.
     fn file_system(&self) -> String {
         let spec = OptionSpec {
             letters: EXT,
@@ -200,7 +200,7 @@ impl Invocation {
             // `mkfs -V`.
             return "mkfs.ext2".into();
         }
-        // For `mkfs` itself, it is no question.
+        // For `mkfs` itself, `-V` is no dry run.
         if options::has(&given, &["V"]) {
             return "mkfs".into();
         }

@@ -1,4 +1,4 @@
-//! Words as the arguments that a shell makes of them.
+//! Word expansion (POSIX, XCU 2.6): the arguments that a shell makes of a word.
 
 use super::Refusal;
 use super::environment::Environment;
@@ -6,15 +6,15 @@ use super::expansion::{Expansion, class_length, each, letter_to_all, range_lengt
 use super::judge::Judge;
 use super::path;
 use super::rule_text::braces;
-use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, UNKNOWN};
+use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, UNKNOWN, joined};
 use crate::shell::syntax::{Word, WordPart};
 
-/// Readings of one word that are followed; past it, a variable's value counts as not known.
+/// Most readings of one word; past them, a variable's value counts as not known.
 pub(super) const MOST_READINGS: usize = 64;
-/// Words that braces may make of one.
+/// Most words that braces make of one.
 const MOST_CHOICES: usize = 512;
 
-/// The arguments that one reading of a word makes.
+/// The arguments of one reading of a word.
 pub(super) type WordReading = Vec<Argument>;
 
 impl Judge<'_> {
@@ -55,13 +55,10 @@ impl Judge<'_> {
         environment: &Environment,
     ) -> Result<Vec<String>, Refusal> {
         let readings = self.readings(word, environment, false)?;
-        Ok(readings
-            .iter()
-            .map(|reading| crate::shell::argument::joined(reading))
-            .collect())
+        Ok(readings.iter().map(|reading| joined(reading)).collect())
     }
 
-    /// The words that braces make of one.
+    /// Expands the braces of a word.
     fn choices<'p>(
         &mut self,
         mut open: Vec<Vec<&'p WordPart>>,
@@ -152,19 +149,19 @@ impl Judge<'_> {
                     let value = value.trim_end_matches('\n');
                     let separators = separators.as_deref().filter(|_| !quoted);
                     each(&mut expansions, |expansion| {
-                        expansion.add(value, separators)
+                        expansion.add(value, separators);
                     });
                 }
                 WordPart::Array(words) => {
-                    let value = self.flat(words, environment)?;
-                    let value = crate::shell::argument::joined(&value);
+                    let value = self.arguments_of(words, environment)?;
+                    let value = joined(&value);
                     each(&mut expansions, |expansion| expansion.push(&value));
                 }
                 WordPart::Variable(variable) => {
                     let mut alternatives = self.alternatives(variable, environment)?;
                     if !splits {
                         for words in &mut alternatives {
-                            *words = vec![Argument::of(crate::shell::argument::joined(words))];
+                            *words = vec![Argument::of(joined(words))];
                         }
                     }
                     let separators = separators.as_deref().filter(|_| !variable.quoted);
@@ -180,7 +177,7 @@ impl Judge<'_> {
     }
 
     /// The arguments of several words, whichever reading they come from.
-    pub(super) fn flat(
+    pub(super) fn arguments_of(
         &mut self,
         words: &[Word],
         environment: &Environment,

@@ -1,18 +1,18 @@
-//! Arguments while a word is being expanded.
+//! The arguments of a word while it is being expanded.
 
 use super::expand::MOST_READINGS;
 use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, is_unknown};
 use crate::shell::syntax::WordPart;
 
-/// A reading that is being put together.
+/// The arguments that one reading of a word has made so far.
 #[derive(Clone, Default)]
 pub(super) struct Expansion {
     pub(super) done: Vec<Argument>,
     text: String,
     pub(super) printed: Option<String>,
-    /// Whether anything in it is quoted or fixed: then it is an argument even if it is empty.
+    /// Whether any of it is quoted or fixed, which makes even an empty text an argument.
     pub(super) fixed: bool,
-    /// Whether the argument so far is only what unquoted variables gave.
+    /// Whether the argument so far comes from unquoted variables alone.
     loose: bool,
 }
 
@@ -57,11 +57,11 @@ pub(super) fn each(expansions: &mut [Expansion], change: impl Fn(&mut Expansion)
 
 pub(super) fn letter_to_all(expansions: &mut [Expansion], letter: char) {
     each(expansions, |expansion| {
-        expansion.push(letter.encode_utf8(&mut [0; 4]))
+        expansion.push(letter.encode_utf8(&mut [0; 4]));
     });
 }
 
-/// Every draft with every alternative, each of which is several words.
+/// Every expansion with every alternative, each of which is several words.
 pub(super) fn spread(
     expansions: Vec<Expansion>,
     alternatives: &[Vec<Argument>],
@@ -90,7 +90,7 @@ pub(super) fn spread(
     spread
 }
 
-/// How many pieces the `[…]` here takes.
+/// How many parts the `[…]` here takes.
 pub(super) fn class_length(word: &[&WordPart]) -> Option<usize> {
     let skip = 2 + usize::from(matches!(word.get(1), Some(WordPart::Bare('!' | '^'))));
     let rest = word.get(skip..)?.iter().take(64);
@@ -99,7 +99,7 @@ pub(super) fn class_length(word: &[&WordPart]) -> Option<usize> {
     Some(skip + end + 1)
 }
 
-/// How many pieces the `{1..9}` here takes.
+/// How many parts the `{1..9}` here takes.
 pub(super) fn range_length(word: &[&WordPart]) -> Option<usize> {
     let mut text = String::new();
     for part in word.iter().take(24) {

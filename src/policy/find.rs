@@ -1,8 +1,8 @@
 //! `find`: where it starts, what it leaves out, and what it does.
 
-use crate::shell::argument::{Argument, MANY, SOMETHING};
+use crate::shell::argument::{Argument, MANY, SOMETHING, bounded};
 
-/// Tests that leave files out. One for types leaves out too little to count.
+/// Tests that leave files out. `-type` leaves out too little to count.
 const TESTS: &[&str] = &[
     "-name",
     "-iname",
@@ -43,7 +43,7 @@ pub(super) struct Find {
     pub(super) is_narrow: bool,
     /// Whether it looks only so far down.
     is_shallow: bool,
-    /// What it does, each with whether it leaves files out: a command, or nothing for `-delete`.
+    /// Its actions, each with whether it leaves files out: a command, or nothing for `-delete`.
     actions: Vec<(Option<Vec<Argument>>, bool)>,
 }
 
@@ -78,7 +78,7 @@ impl Find {
                     negated = true;
                     continue;
                 }
-                // What follows is about other files.
+                // The tests so far do not hold for the files of the next branch.
                 "-o" | "-or" | "," => find.is_narrow = false,
                 "-delete" => find.actions.push((None, find.is_narrow)),
                 "-maxdepth" => find.is_shallow = true,
@@ -120,9 +120,9 @@ impl Find {
     }
 }
 
-/// The words with each of the files in the place of a mark.
+/// Replaces a mark in the words by each of the files.
 pub(super) fn fill(words: &[Argument], files: &[Argument], mark: &str) -> Vec<Argument> {
-    /// Files that are filled in; a guard rail need not see more.
+    /// Most files that are filled in.
     const MOST: usize = 32;
     let mut filled = Vec::new();
     for word in words {
@@ -130,7 +130,7 @@ pub(super) fn fill(words: &[Argument], files: &[Argument], mark: &str) -> Vec<Ar
             let more = (files.len() > MOST).then(|| Argument::of(SOMETHING));
             for file in files.iter().take(MOST).chain(&more) {
                 filled.push(Argument {
-                    text: crate::shell::argument::bounded(word.text.replace(mark, &file.text)),
+                    text: bounded(word.text.replace(mark, &file.text)),
                     ..file.clone()
                 });
             }

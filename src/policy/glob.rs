@@ -2,7 +2,7 @@
 
 use crate::shell::argument::{HOME, MANY, ONE, SOMETHING};
 
-/// One character's place in a pattern.
+/// One element of a pattern.
 #[derive(Clone, Debug, PartialEq)]
 enum GlobToken {
     Is(char),

@@ -1,4 +1,4 @@
-//! Holding calls against the rules.
+//! The judge of one text: its limits, and block rules.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -7,34 +7,34 @@ use super::call::{Invocation, ProgramNames};
 use super::environment::Environment;
 use super::pattern::Pattern;
 use super::{MAX_STEPS, MAX_WORD, Refusal, default, text_fallback};
-use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, is_name};
+use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, is_name, joined};
 use crate::shell::parse::{ParseError, parse};
 use crate::shell::{MAX_DEPTH, MAX_TEXT};
 
-/// Where a command stands.
+/// The context in which a command runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CommandContext {
     pub(super) depth: usize,
-    /// Whether an allow rule covers it already.
+    /// Whether an allow rule covers the command already.
     pub(super) free: bool,
-    /// Whether it is run on everything below what it is given.
+    /// Whether the command is run on everything below its arguments.
     pub(super) recursive: bool,
     pub(super) input: CommandInput,
 }
 
-/// What a command reads, where that is known.
+/// The standard input of a command, where it is known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CommandInput {
     pub(super) text: Option<Rc<str>>,
-    /// Where the files lie of which it is the list.
+    /// The start directories of `find`, where the input is its whole list.
     pub(super) found: Option<Rc<[Argument]>>,
-    /// The program that listed it, if lines were at most left out since.
+    /// The program whose listing it is, at most with lines left out.
     pub(super) listing: Option<&'static str>,
     pub(super) is_pipe: bool,
 }
 
 impl CommandContext {
-    /// The place of what is run in this one.
+    /// The context of a command that is run by this one.
     pub(super) fn inner(&self) -> Self {
         Self {
             depth: self.depth + 1,
@@ -51,14 +51,14 @@ impl CommandContext {
     }
 }
 
-/// One text's judge.
+/// Judges one text.
 pub(super) struct Judge<'p> {
     pub(super) block: &'p [Pattern],
     pub(super) allow: &'p [Pattern],
     left: usize,
-    /// Substitutions within each other whose output is being worked out.
+    /// The depth of substitutions whose output is being computed.
     pub(super) printing: usize,
-    /// What the text itself has written to files.
+    /// The content of files that the text itself has written.
     pub(super) written: HashMap<String, String>,
 }
 
@@ -73,7 +73,7 @@ impl<'p> Judge<'p> {
         }
     }
 
-    /// Judges a whole text, whose commands read `input`.
+    /// Judges a whole text whose commands read `input`.
     pub(super) fn text(&mut self, text: &str, input: Option<&str>) -> Result<(), Refusal> {
         if text.contains('\0') {
             return Err(Refusal::beyond(
@@ -108,11 +108,11 @@ impl<'p> Judge<'p> {
             Err(ParseError::Syntax) => {
                 for words in text_fallback::commands(text) {
                     let call = Invocation {
-                        part: crate::shell::argument::joined(&words).into(),
+                        part: joined(&words).into(),
                         words,
                         ..Invocation::default()
                     };
-                    // What it allows is decided below, for the whole.
+                    // Allow rules are held against the whole, below.
                     let context = CommandContext {
                         free: true,
                         ..context.inner()
@@ -169,7 +169,7 @@ impl<'p> Judge<'p> {
     }
 }
 
-/// What would pass in place of a call that the rule forbids.
+/// The suggestion for a call that the rule forbids.
 fn hint(rule: &Pattern, call: &Invocation) -> String {
     let full = |argument: &Argument| Argument {
         text: argument.text.replace(UNKNOWN, &SOMETHING.to_string()),

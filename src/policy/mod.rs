@@ -37,6 +37,21 @@
 //! lone `*` spells out both. What is no shell's syntax is refused.
 //!
 //! A file that is uploaded is judged as `* >PATH`, with no program.
+//!
+//! # Modules
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `judge`, `walk`, `runner` | the judge, its walk through the syntax tree, and what it does with one call |
+//! | `environment`, `expand`, `expansion`, `value`, `modifier`, `number` | variables, and the words that are expanded by them |
+//! | `simple_command`, `redirect`, `builtin`, `read_builtins` | the parts of the language that change the environment |
+//! | `call`, `redundant`, `dry_run`, `path` | a program with its arguments, as rules see it |
+//! | `wrapper`, `find`, `script` | the commands that a call runs |
+//! | `output`, `printing`, `utility` | the output of commands, where the text says what it is |
+//! | `writes`, `upload`, `terminal_input` | files that are written, and input that is typed |
+//! | `pattern`, `rule_word`, `rule_text`, `choice`, `glob` | rules, and when they hold |
+//! | `permit`, `default` | allow rules, and the default block rules |
+//! | `text_fallback` | texts that the parser cannot read |
 
 mod builtin;
 mod call;
@@ -76,28 +91,31 @@ mod writes;
 pub use default::DEFAULT_BLOCKLIST;
 pub use pattern::Pattern;
 
-/// Bytes of it without a space.
+/// Most bytes of a text without a space.
 const MAX_WORD: usize = 256 * 1024;
-/// Steps that judging one text may take.
+/// Most steps for judging one text.
 const MAX_STEPS: usize = 50_000;
 
-/// What is forbidden, and what alone is allowed.
+/// Whether something may be run.
+type Judgement = Result<(), Refusal>;
+
+/// Block rules and allow rules.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     block: Vec<Pattern>,
     allow: Vec<Pattern>,
 }
 
-/// Why a text is not run.
+/// The reason why a text is not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The block rule that holds; `None` if no allow rule does, or the text cannot be judged.
     pub rule: Option<String>,
     /// The command that it is about, as it is written.
     pub part: String,
-    /// What is wrong with it.
+    /// The fault in it.
     pub reason: String,
-    /// What would pass.
+    /// A suggestion that would pass.
     pub hint: String,
 }
 
@@ -112,7 +130,7 @@ impl Policy {
         let judged = judge::Judge::new(&self.block, &self.allow).text(text, None);
         judged.map_err(|mut refusal| {
             if refusal.part.is_empty() {
-                // It is about the whole.
+                // It is about the whole text.
                 refusal.part = text.chars().take(80).chain(['…']).collect();
             }
             refusal

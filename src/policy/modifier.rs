@@ -1,9 +1,9 @@
-//! What `${…}` makes of a value that is known.
+//! The modifiers of parameter expansions, applied to values that are known.
 
 use super::glob::RuleChar;
 use crate::shell::syntax::{CaseChange, Occurrence};
 
-/// Steps that one search may take; past it, the value counts as not known.
+/// Most steps of one search; past them, the value counts as not known.
 const MOST_STEPS: usize = 1 << 20;
 
 /// The value without what the pattern matches at one of its ends.
@@ -115,7 +115,7 @@ pub(super) fn cased(value: &str, case: CaseChange) -> String {
     }
 }
 
-/// One place of a pattern, which unlike a path's may be met by a `/` too.
+/// One element of a pattern. Unlike in a path, each may match a `/`.
 enum PatternToken {
     Is(char),
     One,

@@ -1,6 +1,8 @@
-//! Whole numbers that a shell would compute.
+//! Arithmetic expansion with whole numbers.
 
-/// Parentheses and signs within each other that are followed.
+use crate::shell::argument::is_name;
+
+/// Most nested parentheses and signs that are followed.
 const DEEPEST: usize = 32;
 
 /// The value of an expression; `value` says what a name stands for. `None` if it is not known.
@@ -17,7 +19,7 @@ pub(super) fn evaluate(text: &str, value: &dyn Fn(&str) -> Option<i64>) -> Optio
     reader.rest.is_empty().then_some(sum)
 }
 
-/// Name, value and whether it is added, of an expression that sets a variable.
+/// The name and the value of an expression that sets a variable.
 pub(super) fn assigned(text: &str) -> Option<(&str, String)> {
     let text = text.trim();
     for (sign, step) in [("++", "+ 1"), ("--", "- 1")] {
@@ -29,7 +31,7 @@ pub(super) fn assigned(text: &str) -> Option<(&str, String)> {
     let plain = name.trim_end_matches(['+', '-', '*', '/', '%']);
     let operator = &name[plain.len()..];
     let plain = plain.trim();
-    if !crate::shell::argument::is_name(plain) || expression.starts_with('=') {
+    if !is_name(plain) || expression.starts_with('=') {
         return None;
     }
     Some(match operator {

@@ -1,4 +1,4 @@
-//! What commands print, where the text itself says it.
+//! The output of commands, where the text itself says what it is.
 
 use super::Refusal;
 use super::call::Invocation;
@@ -20,11 +20,11 @@ const NEVER_EMPTY: &[&str] = &[
 ];
 /// Programs that print what they read, whole or in part.
 const PASSING: &[&str] = &["cat", "head", "sort", "tac", "tail", "tee", "uniq"];
-/// Substitutions and functions within each other whose output is followed.
+/// Nested substitutions and functions whose output is followed.
 const DEEPEST: usize = 12;
 
 impl Judge<'_> {
-    /// What a list prints, where that is known.
+    /// The output of a list; `None` if it is not known.
     pub(super) fn printed(
         &mut self,
         list: &CommandList,
@@ -55,7 +55,7 @@ impl Judge<'_> {
         input: &CommandInput,
     ) -> Result<Option<String>, Refusal> {
         if list.len() > 1 && !self.allow.is_empty() {
-            // What is only likely is enough to refuse a command, not to let one through.
+            // A likely output is enough to refuse a command, not to allow one.
             return Ok(None);
         }
         let mut text = String::new();
@@ -73,7 +73,7 @@ impl Judge<'_> {
             let Some(printed) = printed else {
                 return Ok(None);
             };
-            // Of two ways to print something, the first is taken.
+            // Behind `||`, only the first output counts.
             if pipeline.join != Join::Or || text.is_empty() {
                 text.push_str(&printed);
             }
@@ -87,7 +87,7 @@ impl Judge<'_> {
         Ok(Some(text))
     }
 
-    /// Notes what a command changes for those after it.
+    /// Applies the variables that a command sets for those after it.
     fn follow(
         &mut self,
         command: &ShellCommand,
@@ -103,13 +103,13 @@ impl Judge<'_> {
             return Ok(());
         }
         let call = Invocation {
-            words: self.flat(words, environment)?,
+            words: self.arguments_of(words, environment)?,
             ..Invocation::default()
         };
-        self.note(&call.name(), &call, environment, &CommandInput::default())
+        self.apply_builtin(&call.name(), &call, environment, &CommandInput::default())
     }
 
-    /// What the command prints; `None` if that is not known.
+    /// The output of a command; `None` if it is not known.
     pub(super) fn output(
         &mut self,
         command: &ShellCommand,
@@ -121,7 +121,7 @@ impl Judge<'_> {
         self.output_reading(command, environment, read.as_ref().unwrap_or(input))
     }
 
-    /// What the command prints that reads this.
+    /// The output of a command that reads this input.
     pub(super) fn output_reading(
         &mut self,
         command: &ShellCommand,
@@ -134,19 +134,19 @@ impl Judge<'_> {
             return Ok(None);
         }
         match &command.kind {
-            // `$(<file)` is what stands in the file.
+            // `$(<file)` is the file's content.
             CommandKind::Simple { words, .. } if words.is_empty() => {
                 let is_plain = command.redirects.is_empty();
                 Ok(is_plain.then(String::new))
             }
             CommandKind::Simple { words, .. } => {
-                let mut words = self.flat(words, environment)?;
+                let mut words = self.arguments_of(words, environment)?;
                 for word in &mut words {
                     self.recall(word, environment);
                 }
                 self.output_of(&words, environment, input)
             }
-            // Where what follows is not known to be the same, nothing new is believed.
+            // With allow rules, the output of a list counts as not known.
             CommandKind::Group(list) | CommandKind::Subshell(list) if self.allow.is_empty() => {
                 self.printed_from(list, &mut environment.clone(), input)
             }
@@ -157,7 +157,7 @@ impl Judge<'_> {
         }
     }
 
-    /// What is read by redirection, if it says that it is known.
+    /// The text that the redirections give the command to read, where it is known.
     fn read_from(
         &mut self,
         redirects: &[Redirect],
@@ -266,7 +266,7 @@ impl Judge<'_> {
         })
     }
 
-    /// What a command prints that runs another one.
+    /// The output of a command that runs another one.
     fn output_within(
         &mut self,
         name: &str,
@@ -287,7 +287,7 @@ impl Judge<'_> {
         };
         let mut environment = environment.clone();
         if let Some(directory) = &one.directory {
-            environment.enter(Some(directory));
+            environment.change_directory(Some(directory));
         }
         match one.what {
             InnerText::Words(words) => {
@@ -320,7 +320,7 @@ impl Judge<'_> {
         let CommandKind::Simple { words, .. } = &command.kind else {
             return Ok(None);
         };
-        let words = self.flat(words, environment)?;
+        let words = self.arguments_of(words, environment)?;
         Ok(match stripped(&words).split_first() {
             Some((first, arguments)) if first.text == "find" => {
                 let find = Find::of(arguments);
@@ -343,7 +343,7 @@ impl Judge<'_> {
         let CommandKind::Simple { words, .. } = &command.kind else {
             return Ok(None);
         };
-        let words = self.flat(words, environment)?;
+        let words = self.arguments_of(words, environment)?;
         let Some((first, arguments)) = stripped(&words).split_first() else {
             return Ok(None);
         };

@@ -13,7 +13,7 @@ pub(super) fn normal(path: &str) -> String {
         match component {
             "" | "." => {}
             ".." if components.last() == Some(&home.as_str()) && !is_absolute => {
-                // Most homes lie there.
+                // Most home directories lie there.
                 let rest: Vec<_> = rest.collect();
                 return normal(&format!("/home/{}", rest.join("/")));
             }
@@ -70,7 +70,7 @@ pub(super) fn candidates(argument: &str, directories: &[String], mounts: &[Mount
     candidates
 }
 
-/// What `/proc/1/root/…` is.
+/// The path that `/proc/1/root/…` stands for.
 fn behind_root(path: &str) -> Option<String> {
     let (_, rest) = path.strip_prefix("/proc/")?.split_once('/')?;
     let rest = rest.strip_prefix("root")?;

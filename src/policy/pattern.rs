@@ -7,7 +7,7 @@ use super::rule_text::{choices, split};
 use super::rule_word::{Requirement, RuleWord};
 use crate::shell::argument::Argument;
 
-/// The rule that stands for every function that starts itself twice.
+/// The rule against every function that starts itself twice.
 const BOMB: &str = ":(){ :|:& };:";
 const LONGEST: usize = 4096;
 
@@ -54,7 +54,7 @@ impl Pattern {
             word.after_operand = std::mem::take(&mut operand_before);
             rule.words.push(word);
         }
-        // What stands behind all others is the target.
+        // A last word behind `...` is the target.
         if let Some(last) = rule.words.last_mut()
             && last.after_operand
         {
@@ -74,7 +74,7 @@ impl Pattern {
         signs(&self.text) == signs(BOMB)
     }
 
-    /// Whether it says all that a command it matches does: no lone `*` in it.
+    /// Whether it describes a command from end to end: it has no lone `*`.
     pub(super) fn is_complete(&self) -> bool {
         !self
             .words
@@ -94,8 +94,8 @@ impl Pattern {
 
     /// Whether the call is one that the rule forbids, in some reading.
     pub(super) fn blocks(&self, call: &Invocation, names: &ProgramNames) -> bool {
-        let named = self.is_called(names);
-        (named || self.is_telling(call)) && self.words.iter().all(|one| one.is_met(call))
+        let is_called = self.is_called(names);
+        (is_called || self.is_telling(call)) && self.words.iter().all(|one| one.is_met(call))
     }
 
     fn is_called(&self, names: &ProgramNames) -> bool {
@@ -162,7 +162,7 @@ impl Pattern {
             .iter()
             .filter(|word| !word.is_negative && !matches!(word.requirement, Requirement::Output(_)))
             .collect();
-        // At which clauses the arguments so far may have arrived.
+        // The words of the rule at which the arguments so far may have arrived.
         let mut places = vec![false; steps.len() + 1];
         places[0] = true;
         let skip = |places: &mut [bool]| {

@@ -1,4 +1,4 @@
-//! What the allow rules let through.
+//! Allow rules.
 
 use super::Refusal;
 use super::call::Invocation;
@@ -15,7 +15,7 @@ const HARMLESS_BUILTINS: &[&str] = &[
     "wait", "shift", "set",
 ];
 const HARMLESS_FILES: &[&str] = &["/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"];
-/// Rules that a hint names.
+/// Most rules that a hint names.
 const MOST_NAMED: usize = 12;
 
 impl Judge<'_> {

@@ -1,9 +1,9 @@
-//! What `echo` and `printf` print.
+//! The output of `echo` and `printf`.
 
 use crate::shell::MAX_VALUE;
 use crate::shell::argument::{Argument, SOMETHING, bounded, joined};
 
-/// Padding that is written out.
+/// The widest padding that is written out.
 const WIDEST: usize = 64;
 
 pub(super) fn echo(arguments: &[Argument]) -> String {
@@ -24,7 +24,7 @@ pub(super) fn echo(arguments: &[Argument]) -> String {
     if has('n') { text } else { text + "\n" }
 }
 
-/// What `printf` prints for these arguments.
+/// The output of `printf` for these arguments.
 pub(super) fn format(arguments: &[Argument]) -> String {
     let mut arguments = arguments;
     if arguments.first().is_some_and(|one| one.text == "--") {
@@ -134,7 +134,7 @@ pub(super) fn unescaped(text: &str) -> String {
             Some('U') => code(16, 8, 0),
             Some('0') => code(8, 3, 0),
             Some(digit @ '1'..='7') => code(8, 2, u32::from(digit) - u32::from('0')),
-            // Nothing behind it is printed.
+            // `\c` ends the output.
             Some('c') => return plain,
             Some(other) => other,
         });

@@ -1,4 +1,4 @@
-//! Builtins that read into variables.
+//! Built-in utilities that read into variables: `read`, `mapfile`, `getopts`.
 
 use super::Refusal;
 use super::environment::{Environment, numbered};
@@ -6,11 +6,11 @@ use super::judge::{CommandInput, Judge};
 use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, is_name};
 use crate::shell::options::{self, OptionSpec};
 
-/// Lines of what is read that are followed.
+/// Most lines of the input that are followed.
 const MOST_LINES: usize = 32;
 
 impl Judge<'_> {
-    /// `read`: any line of what is read may be the one.
+    /// Applies `read`. Any line of the input may be the one that is read.
     pub(super) fn read_line(
         &mut self,
         arguments: &[Argument],
@@ -35,8 +35,8 @@ impl Judge<'_> {
         };
         let Some(text) = &text else {
             for name in names.iter().chain(array).filter(|one| is_name(&one.text)) {
-                self.spend(1 + environment.weight() / 4)?;
-                environment.forget(&name.text);
+                self.spend(1 + environment.copy_cost() / 4)?;
+                environment.set_unknown(&name.text);
             }
             return Ok(());
         };
@@ -99,22 +99,22 @@ impl Judge<'_> {
                 self.set_array(environment, name, vec![numbered(&lines, 0)])
             }
             _ => {
-                self.spend(1 + environment.weight() / 4)?;
-                environment.forget(name);
+                self.spend(1 + environment.copy_cost() / 4)?;
+                environment.set_unknown(name);
                 Ok(())
             }
         }
     }
 
-    /// `getopts`: every argument may be an option's value.
+    /// Applies `getopts`. Every argument may be an option's value.
     pub(super) fn get_options(
         &mut self,
         arguments: &[Argument],
         environment: &mut Environment,
     ) -> Result<(), Refusal> {
         if let Some(name) = arguments.get(1).filter(|one| is_name(&one.text)) {
-            self.spend(1 + environment.weight() / 4)?;
-            environment.forget(&name.text);
+            self.spend(1 + environment.copy_cost() / 4)?;
+            environment.set_unknown(&name.text);
         }
         let mut values = vec![UNKNOWN.to_string()];
         for elements in environment.positional().unwrap_or_default() {
@@ -131,7 +131,7 @@ impl Judge<'_> {
     }
 }
 
-/// A line in its fields, the last of which is all that is left.
+/// The fields of a line; the last one holds the rest.
 fn fields(line: &str, separators: &str, most: usize) -> Vec<String> {
     let is_between = |one: char| separators.contains(one);
     let blank = |one: char| separators.contains(one) && one.is_whitespace();

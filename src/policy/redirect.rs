@@ -1,23 +1,21 @@
-//! What stands around a simple command's words: redirections, and what is run for a word's value.
+//! Redirections, and the substitutions in a command's words.
 
-use super::Refusal;
 use super::call::Invocation;
 use super::environment::Environment;
 use super::judge::{CommandContext, CommandInput, Judge};
+use super::{Judgement, Refusal};
 use crate::shell::argument::Argument;
 use crate::shell::syntax::{Redirect, RedirectKind, Word, WordPart};
 
-type Verdict = Result<(), Refusal>;
-
 impl Judge<'_> {
-    /// Notes in the call and its place where it writes and what it reads.
+    /// Notes which files the command writes and reads, and its input.
     pub(super) fn redirect(
         &mut self,
         redirect: &Redirect,
         call: &mut Invocation,
         environment: &Environment,
         context: &mut CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         self.visit(&redirect.word, environment, context)?;
         match redirect.kind {
             RedirectKind::Output => call
@@ -53,7 +51,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Every reading of a text, one after the other.
+    /// Every reading of a text, one on each line.
     pub(super) fn lines(
         &mut self,
         word: &Word,
@@ -79,19 +77,19 @@ impl Judge<'_> {
         words: &[Word],
         environment: &Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         words
             .iter()
             .try_for_each(|word| self.visit(word, environment, context))
     }
 
-    /// Judges what is run for a word's value.
+    /// Judges the commands that are run for a word's value.
     pub(super) fn visit(
         &mut self,
         word: &[WordPart],
         environment: &Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         for part in word {
             match part {
                 WordPart::Substitution(list, _) | WordPart::ProcessSubstitution(list) => {

@@ -1,5 +1,4 @@
-//! Calls without what says only what would be anyway: a default that is named, a wait, another word for
-//! standard input.
+//! Removes redundant arguments: defaults that are named, waits, and other names of standard input.
 
 use super::call::Invocation;
 use super::judge::CommandInput;
@@ -7,8 +6,7 @@ use crate::shell::argument::{Argument, MANY, ONE, emptied};
 use crate::shell::options::{self, OptionSpec};
 use crate::shell::wrapper::is_standard_input;
 
-/// Options of programs that change nothing of what a rule is about, each with the value that is its default;
-/// empty if that is any value.
+/// Options that change nothing that rules are about, each with its default value; empty for any value.
 struct Usual {
     programs: &'static [&'static str],
     spec: OptionSpec<'static>,
@@ -37,14 +35,14 @@ const USUAL: &[Usual] = &[Usual {
     ],
 }];
 
-/// Programs whose target may stand before its sources, in `-t DIRECTORY`.
+/// Programs whose target may stand before the sources, in `-t DIRECTORY`.
 const TARGETED: &[&str] = &["cp", "mv", "install", "ln"];
 
 /// The call without that; `None` if there is nothing of the kind in it.
 pub(super) fn plain(name: &str, call: &Invocation, input: &CommandInput) -> Option<Invocation> {
     let words = match name {
         "crontab" => table_read(call, input)?,
-        // It fills in patterns itself.
+        // It expands globs itself.
         "systemctl" => globbed(call)?,
         name if TARGETED.contains(&name) => targeted(call)?,
         name => {
@@ -59,7 +57,7 @@ fn without(usual: &Usual, call: &Invocation) -> Vec<Argument> {
     let mut words = call.words[..1].to_vec();
     let mut rest = call.arguments();
     while let Some((word, others)) = rest.split_first() {
-        // A wait has its seconds behind it, or none.
+        // The option may have its seconds behind it.
         if matches!(&*word.text, "-w" | "--wait") {
             let is_number = |one: &Argument| one.text.parse::<f64>().is_ok();
             let skips = usize::from(others.first().is_some_and(is_number));

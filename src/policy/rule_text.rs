@@ -1,9 +1,9 @@
-//! The text of a rule, split into words and its choices spelt out.
+//! The text of a rule: split into words, with its braces expanded.
 
 use super::default::SETS;
 use super::glob::RuleChar;
 
-/// Spellings of one word.
+/// Most alternatives of one word.
 const MOST: usize = 1024;
 
 /// The words of a rule, as a shell would split them: quoted characters stand for themselves.
@@ -78,7 +78,7 @@ pub(super) fn choices(word: &[RuleChar]) -> Result<Vec<Vec<RuleChar>>, String> {
     Ok(done)
 }
 
-/// What a pair of braces with a comma encloses.
+/// The place of an opening brace, of its alternatives, and behind the closing one.
 type Braces = (usize, Vec<(usize, usize)>, usize);
 
 /// The first pair of braces with a comma in it: where it starts, what it has to choose from, where it ends.

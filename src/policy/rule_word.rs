@@ -1,4 +1,4 @@
-//! A rule's further words, and when they are met.
+//! The words of a rule behind its program, and when they are met.
 
 use super::call::Invocation;
 use super::choice::{Choice, choices_of, may_take, may_write};
@@ -7,7 +7,7 @@ use super::glob::RuleChar;
 use super::rule_text::choices;
 use crate::shell::argument::Argument;
 
-/// Options of more letters than this are one long name, as `find` has them.
+/// Most letters of a cluster; more are one long name, as `find` has them.
 const CLUSTER: usize = 3;
 
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub(super) struct RuleWord {
     pub(super) is_negative: bool,
     /// `...` before it: an operand has to stand there.
     pub(super) after_operand: bool,
-    /// Whether an operand has to stand behind it, or none may; `None` if either is well.
+    /// Whether an operand has to stand behind it, or none may; `None` if both are allowed.
     pub(super) before_operand: Option<bool>,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Requirement {
     Any,
     /// `...` where it says only whether there is an operand.
     Operand,
-    /// Options of one letter, in any clusters.
+    /// Options of one letter each, in any clusters.
     ShortOptions(Vec<char>),
     Word(Vec<Choice>),
     /// `>PATH`.
@@ -110,7 +110,7 @@ impl RuleWord {
         }
     }
 
-    /// Whether it can stand for several arguments.
+    /// Whether it can be met by several arguments.
     pub(super) fn repeats(&self) -> bool {
         match &self.requirement {
             Requirement::Any => true,
@@ -140,7 +140,7 @@ fn has_option(call: &Invocation, letter: char) -> bool {
             Some(long) => LONG_OPTIONS.iter().any(|(short, full, programs)| {
                 let applies = programs.is_empty() || programs.contains(&name.as_str());
                 let given = long.split('=').next().unwrap_or(long);
-                // GNU programs take a long name's beginning for the whole.
+                // GNU programs take abbreviations of long options.
                 same(*short) && applies && !given.is_empty() && full[2..].starts_with(given)
             }),
             None => option.chars().skip(1).any(same),

@@ -1,21 +1,19 @@
-//! One call: judged itself, then followed into what it runs and changes.
+//! Judges one call, then the commands that it runs, and applies its changes.
 
 use std::rc::Rc;
 
-use super::Refusal;
 use super::call::Invocation;
 use super::environment::Environment;
 use super::judge::{CommandContext, Judge};
 use super::wrapper::{self, InnerCommand, InnerText, Unwrapped};
+use super::{Judgement, Refusal};
 use super::{redundant, script, writes};
 use crate::shell::argument::{SOMETHING, words};
 use crate::shell::syntax::ShellCommand;
 use crate::shell::wrapper::RunsIn;
 
-/// Functions that are followed into each other.
+/// Most nested calls of functions that are followed.
 const MOST_ACTIVE: usize = 5;
-
-type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
     pub(super) fn call(
@@ -23,7 +21,7 @@ impl Judge<'_> {
         mut call: Invocation,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         Self::check_depth(context)?;
         call.directories.clone_from(&environment.directories);
         call.mounts = Rc::clone(&environment.mounts);
@@ -35,7 +33,7 @@ impl Judge<'_> {
         let plain = redundant::plain(&name, &call, &context.input);
         self.blocked(plain.as_ref().unwrap_or(&call))?;
         if call.words.len() > 1 && call.words[0].loose {
-            // A variable that is empty leaves the next word to be the program.
+            // If the variable is empty, the next word is the program.
             let context = CommandContext {
                 free: true,
                 ..context.inner()
@@ -71,9 +69,9 @@ impl Judge<'_> {
             ..context.inner()
         };
         if let Some(body) = function {
-            return self.enter(&call, &body, environment, &context);
+            return self.call_function(&call, &body, environment, &context);
         }
-        self.note(&name, &call, environment, &context.input)?;
+        self.apply_builtin(&name, &call, environment, &context.input)?;
         if assigned.is_empty() {
             return self.all_inner(inner, &call, environment, &context);
         }
@@ -90,7 +88,7 @@ impl Judge<'_> {
         call: &Invocation,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         for one in inner {
             self.spend(1)?;
             self.inner(one, call, environment, context)?;
@@ -104,7 +102,7 @@ impl Judge<'_> {
         call: &Invocation,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         let mut context = if inner.reads {
             context.clone()
         } else {
@@ -119,7 +117,7 @@ impl Judge<'_> {
         };
         let environment = other.as_mut().unwrap_or(environment);
         if inner.directory.is_some() {
-            environment.enter(inner.directory.as_ref());
+            environment.change_directory(inner.directory.as_ref());
         }
         for mount in inner.mounts {
             environment.mount(mount);
@@ -138,7 +136,7 @@ impl Judge<'_> {
                     self.set(environment, "0", vec![zero.unwrap_or(SOMETHING.into())])?;
                     environment.set_positional(Some(&arguments));
                 }
-                // A script that was read is not read again; any other leaves what there is to read.
+                // A script that came on standard input leaves nothing to read there.
                 if context.input.text.as_deref() == Some(&*text) {
                     context = context.silent();
                 }
@@ -148,13 +146,13 @@ impl Judge<'_> {
     }
 
     /// Follows a function, unless it is being followed already.
-    fn enter(
+    fn call_function(
         &mut self,
         call: &Invocation,
         body: &Rc<ShellCommand>,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         let name = call.program().to_owned();
         if environment.active.contains(&name) {
             return Ok(());

@@ -8,11 +8,12 @@ use super::path;
 use super::wrapper::InnerCommand;
 use super::writes;
 use crate::shell::argument::{Argument, is_unknown};
-use crate::shell::syntax::{CommandKind, ShellCommand};
+use crate::shell::syntax::{CommandKind, ShellCommand, Word, bare};
+use crate::shell::wrapper::stripped;
 
-/// Files whose content is kept.
+/// Most files whose content is kept.
 const MOST_FILES: usize = 32;
-/// Bytes of one that are kept.
+/// Most bytes that are kept of one file.
 const LONGEST: usize = 64 * 1024;
 
 impl Judge<'_> {
@@ -24,19 +25,17 @@ impl Judge<'_> {
         environment: &Environment,
         context: &CommandContext,
     ) -> Result<(), Refusal> {
-        // What may stand in a file, too, is enough to refuse a command, not to let one through.
+        // The likely content of a file is enough to refuse a command, not to allow one.
         if !self.allow.is_empty() {
             return Ok(());
         }
         let mut files = call.outputs.clone();
-        let is_tee = |word: &crate::shell::syntax::Word| {
-            crate::shell::syntax::bare(word).is_some_and(|name| name.ends_with("tee"))
-        };
+        let is_tee = |word: &Word| bare(word).is_some_and(|name| name.ends_with("tee"));
         if let CommandKind::Simple { words, .. } = &command.kind
             && words.iter().take(8).any(is_tee)
         {
-            let words = self.flat(words, environment)?;
-            let words = crate::shell::wrapper::stripped(&words);
+            let words = self.arguments_of(words, environment)?;
+            let words = stripped(&words);
             if words.first().is_some_and(|one| one.text == "tee") {
                 files.extend(writes::of("tee", &call.with(words.to_vec())));
             }
@@ -56,7 +55,7 @@ impl Judge<'_> {
                 if kept.len() + 2 * text.len() > LONGEST {
                     continue;
                 }
-                // It stands behind what was there, or in its place.
+                // It may be appended to the content, or replace it.
                 if !kept.is_empty() && !kept.ends_with('\n') {
                     kept.push_str(&text);
                     kept.push('\n');
@@ -82,7 +81,7 @@ fn key(file: &Argument, environment: &Environment) -> String {
     }
 }
 
-/// What a call runs whose program is such a file.
+/// The script that a call runs whose program is such a file.
 pub(super) fn run(call: &Invocation) -> Option<InnerCommand> {
     let program = call.words.first()?;
     let text = program.printed.as_deref()?;

@@ -1,19 +1,18 @@
-//! Simple commands: what is assigned before them, and the ways to read their words.
+//! Simple commands: their assignments, and the readings of their words.
 
-use super::Refusal;
 use super::call::Invocation;
 use super::environment::{Elements, Environment};
 use super::judge::{CommandContext, Judge};
-use super::walk::guard;
+use super::walk::note_tested;
+use super::{Judgement, Refusal};
 use crate::shell::argument::Argument;
-use crate::shell::syntax::{Assignment, Word, WordPart};
+use crate::shell::parse::declared;
+use crate::shell::syntax::{Assignment, Word, WordPart, bare};
 
-/// Readings of a command's words together that are followed one by one.
-const MOST_WAYS: usize = 16;
-/// Builtins whose arguments assign as what stands before a command does.
+/// Most readings of a command's words together that are followed one by one.
+const MOST_COMMAND_READINGS: usize = 16;
+/// Built-in utilities whose arguments are assignments.
 const DECLARING: &[&str] = &["export", "declare", "typeset", "local", "readonly"];
-
-type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
     pub(super) fn simple(
@@ -23,7 +22,7 @@ impl Judge<'_> {
         mut call: Invocation,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         if words.is_empty() {
             self.assign(assignments, false, &call, environment, context)?;
             if call.outputs.is_empty() {
@@ -31,16 +30,16 @@ impl Judge<'_> {
             }
             return self.call(call, environment, context);
         }
-        // They hold for this command alone.
+        // Assignments before a command hold for it alone.
         let mut own = environment.clone();
         self.assign(assignments, true, &call, &mut own, context)?;
         self.visit_all(words, environment, context)?;
         self.set_defaults(words, environment)?;
-        let name = crate::shell::syntax::bare(&words[0]).unwrap_or_default();
+        let name = bare(&words[0]).unwrap_or_default();
         if matches!(&*name, "test" | "[") {
-            guard(words, environment);
+            note_tested(words, environment);
         }
-        let ways = self.ways(words, environment)?;
+        let ways = self.command_readings(words, environment)?;
         if DECLARING.contains(&&*name) {
             call.is_declared = self.declare(&words[1..], environment)?;
         }
@@ -81,7 +80,7 @@ impl Judge<'_> {
     }
 
     /// The arguments that a command may have, one way for each reading of its words.
-    fn ways(
+    fn command_readings(
         &mut self,
         words: &[Word],
         environment: &Environment,
@@ -98,7 +97,7 @@ impl Judge<'_> {
             all.push(readings);
         }
         let mut ways = vec![Vec::new()];
-        if count > MOST_WAYS {
+        if count > MOST_COMMAND_READINGS {
             // Each reading of the first word may be another program; the others count together.
             let mut rest = all.into_iter();
             let mut programs = Vec::new();
@@ -130,14 +129,14 @@ impl Judge<'_> {
         Ok(ways)
     }
 
-    /// Sets the variables that arguments of `export` and its like assign, which are not split.
+    /// Sets the variables that the arguments of `export` and its like assign. Their values are not split.
     fn declare(&mut self, words: &[Word], environment: &mut Environment) -> Result<bool, Refusal> {
-        let mut declared = false;
+        let mut is_any = false;
         for word in words {
-            let Some((name, split)) = crate::shell::parse::declared(word) else {
+            let Some((name, split)) = declared(word) else {
                 continue;
             };
-            declared = true;
+            is_any = true;
             let value = &word[split..];
             match value {
                 [WordPart::Array(elements)] => {
@@ -150,7 +149,7 @@ impl Judge<'_> {
                 }
             }
         }
-        Ok(declared)
+        Ok(is_any)
     }
 
     pub(super) fn assign(
@@ -160,7 +159,7 @@ impl Judge<'_> {
         call: &Invocation,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         for one in assignments {
             self.visit(&one.value, environment, context)?;
             if let Some(index) = &one.index {
@@ -177,7 +176,7 @@ impl Judge<'_> {
         &mut self,
         one: &Assignment,
         environment: &mut Environment,
-    ) -> Verdict {
+    ) -> Judgement {
         self.set_defaults(std::slice::from_ref(&one.value), environment)?;
         if let [WordPart::Array(words)] = &one.value[..] {
             let mut elements = vec![self.array(words, environment)?];
@@ -215,7 +214,7 @@ impl Judge<'_> {
         self.set(environment, &one.name, values)
     }
 
-    /// The elements that the words of an array make.
+    /// The elements of an array.
     fn array(&mut self, words: &[Word], environment: &Environment) -> Result<Elements, Refusal> {
         let mut elements = Vec::new();
         let mut next = 0_usize;
@@ -247,15 +246,15 @@ impl Judge<'_> {
         environment: &mut Environment,
         name: &str,
         alternatives: Vec<Elements>,
-    ) -> Verdict {
+    ) -> Judgement {
         let size: usize = alternatives.iter().map(|one| one.len() / 16).sum();
-        self.spend(1 + environment.weight() / 4 + size)?;
+        self.spend(1 + environment.copy_cost() / 4 + size)?;
         environment.set_array(name, alternatives);
         Ok(())
     }
 }
 
-/// Key and value of an array's `[key]=value`.
+/// The key and the value of an array's `[key]=value`.
 fn keyed(word: &[WordPart]) -> Option<(&[WordPart], &[WordPart])> {
     let is = |part: &WordPart, sign: char| matches!(part, WordPart::Bare(one) if *one == sign);
     let close = word.iter().position(|part| is(part, ']'))?;
@@ -263,7 +262,7 @@ fn keyed(word: &[WordPart]) -> Option<(&[WordPart], &[WordPart])> {
     (is(&word[0], '[') && equals).then(|| (&word[1..close], &word[close + 2..]))
 }
 
-/// One array behind another.
+/// One array appended to another.
 fn appended(before: &Elements, added: &Elements) -> Elements {
     let after = before
         .iter()

@@ -1,4 +1,4 @@
-//! What a command is given to read, at a terminal: a shell and its like run it.
+//! Input that is typed at a terminal: a shell and its like run it.
 
 use super::judge::Judge;
 use super::{Pattern, Policy, Refusal};
@@ -42,7 +42,7 @@ fn returned(input: &str) -> String {
     input.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// What may become of a text at a terminal: as it is, with what its keys erase taken out, without keys.
+/// The texts that a terminal may make of its input: as it is, with the erased characters taken out, and without keys.
 fn readings(input: &str) -> Vec<String> {
     let text = returned(input);
     if !has_keys(&text) {

@@ -1,13 +1,13 @@
-//! Texts in no shell's grammar that is known here: cut wherever some shell might begin a command.
+//! The fallback for texts that the parser cannot read: they are cut wherever some shell might begin a command.
 
 use crate::shell::argument::{Argument, words};
 
-/// Words that come before a command.
+/// Keywords that come before a command.
 const LEADING: &[&str] = &[
     "and", "or", "not", "begin", "then", "else", "do", "if", "elif", "while", "until", "builtin",
 ];
 
-/// What may be commands in the text, each in its words.
+/// The pieces of the text that may be commands, each in its words.
 pub(super) fn commands(text: &str) -> impl Iterator<Item = Vec<Argument>> {
     text.split([';', '|', '&', '\n', '(', ')', '{', '}', '`', '<', '>'])
         .map(|part| {

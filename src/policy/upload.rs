@@ -1,4 +1,4 @@
-//! Files that are written without a command: what an upload brings.
+//! Files that an upload writes, without a command.
 
 use super::call::Invocation;
 use super::environment::Environment;

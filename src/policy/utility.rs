@@ -1,4 +1,4 @@
-//! What usual programs print of what they are given.
+//! The output of common utilities for the arguments and input that they are given.
 
 use super::environment::Environment;
 use super::judge::CommandInput;
@@ -6,7 +6,7 @@ use super::path;
 use super::printing::unescaped;
 use crate::shell::argument::{Argument, MANY, SOMETHING, bounded, is_unknown};
 
-/// What a program gives that prints what it reads.
+/// The output of a program that prints its input, whole or in part.
 pub(super) fn passed(name: &str, arguments: &[Argument], input: &CommandInput) -> Option<String> {
     let text = input.text.as_deref()?;
     let mut count = 10;
@@ -29,7 +29,7 @@ pub(super) fn passed(name: &str, arguments: &[Argument], input: &CommandInput) -
     })
 }
 
-/// What `ls` lists: all that is in a directory, or with `-d` what is named.
+/// The output of `ls`: all files of a directory, or with `-d` those that are named.
 pub(super) fn listed(arguments: &[Argument]) -> String {
     let letters = |one: &&Argument| one.is_option() && !one.text.starts_with("--");
     let names = arguments
@@ -47,7 +47,7 @@ pub(super) fn listed(arguments: &[Argument]) -> String {
     MANY.into()
 }
 
-/// One line for each operand that is known, or that there is something.
+/// One line for each operand, or the mark for an unknown text.
 pub(super) fn one_known(arguments: &[Argument], change: impl Fn(&Argument) -> String) -> String {
     let operands = arguments.iter().filter(|one| !one.is_option());
     let lines: Vec<String> = operands.map(change).collect();
@@ -112,7 +112,7 @@ pub(super) fn resolved(path: &str, environment: &Environment) -> String {
     }
 }
 
-/// What `tr` makes of a text; `None` where it is asked for more than to replace or leave out.
+/// The output of `tr`; `None` where it does more than replace or delete.
 pub(super) fn translated(text: &str, arguments: &[Argument]) -> Option<String> {
     Some(match arguments {
         [option, from] if option.text == "-d" => {
@@ -159,7 +159,7 @@ fn letters(set: &str) -> Option<Vec<char>> {
     Some(letters)
 }
 
-/// What `seq` prints, if that is little.
+/// The output of `seq`, if that is short.
 pub(super) fn counted(arguments: &[Argument]) -> String {
     const MOST: i64 = 32;
     let numbers: Option<Vec<i64>> = arguments.iter().map(|one| one.text.parse().ok()).collect();

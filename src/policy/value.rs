@@ -1,4 +1,4 @@
-//! What a variable's expansion stands for.
+//! The values of a parameter expansion.
 
 use super::Refusal;
 use super::environment::{Elements, Environment};
@@ -11,7 +11,7 @@ use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, bounded, is_name, is_
 use crate::shell::syntax::{Modifier, Subscript, Variable, Word, WordPart};
 
 impl Judge<'_> {
-    /// The ways to read a variable's expansion, each in its words.
+    /// The readings of a parameter expansion, each in its words.
     pub(super) fn alternatives(
         &mut self,
         variable: &Variable,
@@ -48,7 +48,7 @@ impl Judge<'_> {
         let is_array =
             matches!(variable.subscript, Subscript::None) && environment.is_array(&variable.name);
         if (is_computed || is_array) && !self.allow.is_empty() {
-            // Shells differ in it: enough to refuse a command, not to let one through.
+            // Shells differ in it, which is enough to refuse a command, not to allow one.
             all.push(vec![Argument::of(SOMETHING)]);
         }
         Ok(all)
@@ -98,7 +98,7 @@ impl Judge<'_> {
         Ok(values.into_iter().map(word).collect())
     }
 
-    /// All elements of an array with a change.
+    /// All elements of an array with a modifier applied.
     fn several(
         &mut self,
         name: &str,
@@ -115,7 +115,7 @@ impl Judge<'_> {
                 let Some((start, length)) = self.range(start, length.as_ref(), environment)? else {
                     return Ok(vec![vec![Argument::of(UNKNOWN)]]);
                 };
-                // The arguments of a text are counted from 1.
+                // Positional parameters are counted from 1.
                 let skipped = i64::from(name == "@" && start > 0);
                 Ok(vec![modifier::slice(&words, start - skipped, length)])
             }
@@ -270,7 +270,7 @@ impl Judge<'_> {
         Ok(values)
     }
 
-    /// What a change computes of one value.
+    /// The values that a modifier makes of one value.
     fn computed(
         &mut self,
         value: &str,
@@ -278,7 +278,7 @@ impl Judge<'_> {
         environment: &Environment,
     ) -> Result<Vec<String>, Refusal> {
         let lost = || vec![if is_set(value) { SOMETHING } else { UNKNOWN }.into()];
-        // Of a value that is not known at all, a part is not either.
+        // A part of a value that is not known is not known either.
         if !value.is_empty() && value.chars().all(is_unknown) {
             return Ok(match change {
                 Modifier::Length => vec![SOMETHING.into()],
@@ -337,7 +337,7 @@ impl Judge<'_> {
         word: &Word,
         environment: &Environment,
     ) -> Result<Vec<Vec<RuleChar>>, Refusal> {
-        /// Patterns that are followed.
+        /// Most patterns that are followed.
         const MOST: usize = 8;
         let mut patterns = vec![Vec::new()];
         for part in word {

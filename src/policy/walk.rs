@@ -1,14 +1,12 @@
-//! The way through a text's commands, in the order in which a shell would run them.
+//! Walks the syntax tree in the order in which a shell would run its commands.
 
 use std::rc::Rc;
 
-use super::Refusal;
 use super::call::Invocation;
 use super::environment::Environment;
 use super::judge::{CommandContext, CommandInput, Judge};
+use super::{Judgement, Refusal};
 use crate::shell::syntax::{CommandKind, CommandList, Join, ShellCommand, Word, WordPart};
-
-type Verdict = Result<(), Refusal>;
 
 impl Judge<'_> {
     pub(super) fn list(
@@ -16,14 +14,14 @@ impl Judge<'_> {
         list: &CommandList,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         let mut before: Option<Environment> = None;
         for pipeline in list {
             self.spend(1)?;
             let start = environment.clone();
             let is_alternative = pipeline.join == Join::Or;
             if is_alternative || pipeline.background {
-                // A `cd` that fails goes nowhere.
+                // The command behind `||` runs where a `cd` has failed.
                 let stays = before.filter(|before| before.directories != environment.directories);
                 if let Some(mut stays) = stays.filter(|_| is_alternative) {
                     self.pipeline(&pipeline.commands, &mut stays, context)?;
@@ -45,9 +43,9 @@ impl Judge<'_> {
         &mut self,
         environment: &mut Environment,
         others: &[Environment],
-    ) -> Verdict {
+    ) -> Judgement {
         for other in others {
-            self.spend(environment.weight() / 4 + other.weight() / 4)?;
+            self.spend(environment.copy_cost() / 4 + other.copy_cost() / 4)?;
             environment.merge(other);
         }
         Ok(())
@@ -58,7 +56,7 @@ impl Judge<'_> {
         commands: &[ShellCommand],
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         if let [command] = commands {
             return self.command(command, environment, context);
         }
@@ -84,7 +82,7 @@ impl Judge<'_> {
         command: &ShellCommand,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         Self::check_depth(context)?;
         let mut call = Invocation {
             part: Rc::clone(&command.part),
@@ -110,21 +108,23 @@ impl Judge<'_> {
                 let mut ends = Vec::new();
                 for (condition, body) in branches {
                     self.list(condition, environment, context)?;
-                    ends.push(self.aside(body, environment, context)?);
+                    ends.push(self.branch(body, environment, context)?);
                 }
-                ends.push(self.aside(otherwise, environment, context)?);
+                ends.push(self.branch(otherwise, environment, context)?);
                 self.merge(environment, &ends)
             }
-            CommandKind::While(condition, body) => self.again(environment, |judge, environment| {
-                judge.list(condition, environment, context)?;
-                let end = judge.aside(body, environment, context)?;
-                judge.merge(environment, &[end])
-            }),
+            CommandKind::While(condition, body) => {
+                self.loop_body(environment, |judge, environment| {
+                    judge.list(condition, environment, context)?;
+                    let end = judge.branch(body, environment, context)?;
+                    judge.merge(environment, &[end])
+                })
+            }
             CommandKind::For(name, words, body) => {
                 let values = if let Some(words) = words {
                     self.visit_all(words, environment, context)?;
                     self.set_defaults(words, environment)?;
-                    self.flat(words, environment)?
+                    self.arguments_of(words, environment)?
                 } else {
                     let alternatives = environment.elements("@");
                     let all = alternatives.iter().flat_map(|one| one.iter());
@@ -135,7 +135,7 @@ impl Judge<'_> {
                 if name.is_empty() {
                     self.begin_count(words.iter().flatten(), &mut inner)?;
                 }
-                self.again(&mut inner, |judge, environment| {
+                self.loop_body(&mut inner, |judge, environment| {
                     judge.set(environment, name, values.clone())?;
                     judge.list(body, environment, context)
                 })?;
@@ -147,7 +147,7 @@ impl Judge<'_> {
                 let mut ends = Vec::new();
                 for (patterns, body) in arms {
                     self.visit_all(patterns, environment, context)?;
-                    ends.push(self.aside(body, environment, context)?);
+                    ends.push(self.branch(body, environment, context)?);
                 }
                 self.merge(environment, &ends)
             }
@@ -157,12 +157,12 @@ impl Judge<'_> {
             CommandKind::Test(words) => {
                 self.visit_all(words, environment, context)?;
                 self.set_defaults(words, environment)?;
-                guard(words, environment);
+                note_tested(words, environment);
                 Ok(())
             }
             CommandKind::Arithmetic(word) => {
                 self.visit(word, environment, context)?;
-                guard(std::slice::from_ref(word), environment);
+                note_tested(std::slice::from_ref(word), environment);
                 for text in self.texts(word, environment)? {
                     self.compute(&text, environment)?;
                 }
@@ -172,12 +172,12 @@ impl Judge<'_> {
         }
     }
 
-    /// Judges a loop's round, and another one if the first changes what the second sees.
-    fn again(
+    /// Judges a loop's body, and once more if the first round changes the environment of the second.
+    fn loop_body(
         &mut self,
         environment: &mut Environment,
-        mut round: impl FnMut(&mut Self, &mut Environment) -> Verdict,
-    ) -> Verdict {
+        mut round: impl FnMut(&mut Self, &mut Environment) -> Judgement,
+    ) -> Judgement {
         let mut before = environment.clone();
         let within = std::mem::replace(&mut environment.loops, true);
         let verdict = self.rounds(environment, &mut before, &mut round);
@@ -189,11 +189,11 @@ impl Judge<'_> {
         &mut self,
         environment: &mut Environment,
         before: &mut Environment,
-        round: &mut impl FnMut(&mut Self, &mut Environment) -> Verdict,
-    ) -> Verdict {
+        round: &mut impl FnMut(&mut Self, &mut Environment) -> Judgement,
+    ) -> Judgement {
         round(self, environment)?;
-        self.spend(environment.weight() / 4)?;
-        if environment.is_like(before) {
+        self.spend(environment.copy_cost() / 4)?;
+        if environment.has_values_of(before) {
             return Ok(());
         }
         before.loops = true;
@@ -202,12 +202,12 @@ impl Judge<'_> {
         self.merge(environment, std::slice::from_ref(before))
     }
 
-    /// What `for ((i = 6; …))` sets at first.
+    /// Applies the first expression of `for ((i = 6; …))`.
     fn begin_count<'w>(
         &mut self,
         words: impl Iterator<Item = &'w Word>,
         environment: &mut Environment,
-    ) -> Verdict {
+    ) -> Judgement {
         for part in words.flatten() {
             if let WordPart::Arithmetic(word) = part {
                 for text in self.texts(word, environment)? {
@@ -218,8 +218,8 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Judges a list that may not be run, and gives the scope it would leave.
-    fn aside(
+    /// Judges a list that may not be run. Gives the environment that it would leave.
+    fn branch(
         &mut self,
         list: &CommandList,
         environment: &Environment,
@@ -235,8 +235,8 @@ impl Judge<'_> {
         environment: &mut Environment,
         name: &str,
         values: Vec<String>,
-    ) -> Verdict {
-        self.spend(1 + environment.weight() / 4)?;
+    ) -> Judgement {
+        self.spend(1 + environment.copy_cost() / 4)?;
         environment.set(name, values);
         Ok(())
     }
@@ -248,7 +248,7 @@ impl Judge<'_> {
         command: &ShellCommand,
         environment: &mut Environment,
         context: &CommandContext,
-    ) -> Verdict {
+    ) -> Judgement {
         if super::builtin::multiplies(name, body)
             && let Some(rule) = self.block.iter().find(|rule| rule.is_bomb())
         {
@@ -265,17 +265,17 @@ impl Judge<'_> {
         inner.active.push(name.to_owned());
         inner.set_positional(None);
         self.command(body, &mut inner, &context.silent())?;
-        self.spend(1 + environment.weight() / 4)?;
+        self.spend(1 + environment.copy_cost() / 4)?;
         environment.define(name, body);
         Ok(())
     }
 }
 
-/// Notes which variables a test looks at.
-pub(super) fn guard(words: &[Word], environment: &mut Environment) {
+/// Notes which variables a test checks.
+pub(super) fn note_tested(words: &[Word], environment: &mut Environment) {
     for part in words.iter().flatten() {
         if let WordPart::Variable(variable) = part {
-            environment.guard(&variable.name);
+            environment.note_tested(&variable.name);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{path, wrapper};
 use crate::shell::argument::{Argument, SOMETHING, emptied, is_unknown};
 use crate::shell::options::{self, OptionSpec, ParsedOption};
 
-/// Files of one call that are looked at.
+/// Most files of one call that are followed.
 const MOST: usize = 64;
 
 const COPYING: OptionSpec<'static> = OptionSpec {
@@ -58,7 +58,7 @@ const WGET: OptionSpec<'static> = OptionSpec {
     letters: "OoPeaitTwQUBAR",
     long: &["output-document", "directory-prefix", "header"],
 };
-/// Programs that name with `-o` or a long option what they write.
+/// Programs that name their output with `-o` or a long option.
 const NAMING: OptionSpec<'static> = OptionSpec {
     letters: "okCd",
     long: &["output", "out", "key", "directory"],
@@ -141,7 +141,7 @@ fn into(sources: &[Argument], target: Argument) -> Vec<Argument> {
     std::iter::once(target).chain(within).collect()
 }
 
-/// What is written below a directory, whose name is not known.
+/// A file below a directory, whose name is not known.
 fn below(directory: &Argument) -> Argument {
     Argument::of(format!("{}/{SOMETHING}", directory.text))
 }
@@ -158,7 +158,7 @@ fn after(arguments: &[Argument], option: &str) -> Vec<Argument> {
     pairs.map(|pair| pair[1].clone()).collect()
 }
 
-/// What is edited in place: any operand, for a script is no path.
+/// The files that are edited in place: any operand, for a script is no path.
 fn edited(arguments: &[Argument]) -> Vec<Argument> {
     let spec = OptionSpec {
         letters: "efElIi?",
@@ -193,7 +193,7 @@ fn named(arguments: &[Argument], names: &[&str]) -> Vec<Argument> {
     values(&options::everywhere(arguments, NAMING).0, names)
 }
 
-/// What `visudo` writes, unless it only checks it.
+/// The file that `visudo` writes, unless it only checks.
 fn checked(arguments: &[Argument]) -> Vec<Argument> {
     let spec = OptionSpec {
         letters: "fx",
@@ -227,7 +227,7 @@ fn unpacked(arguments: &[Argument]) -> Vec<Argument> {
     directories.iter().map(below).collect()
 }
 
-/// Directories that the call shows in another place: `mount --bind` and `ln -s`.
+/// The mounts of `mount --bind` and `ln -s`.
 pub(super) fn mounts(call: &Invocation) -> Vec<Mount> {
     let spec = OptionSpec {
         letters: "toLUOSm",

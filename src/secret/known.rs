@@ -16,7 +16,8 @@ use serde_json::Value;
 
 use super::common::is_common;
 use super::held::Style;
-use super::scan::{Finder, Scan};
+use super::redactor::{Redactor, redacted};
+use super::scan::Finder;
 
 /// A shorter secret stands in too many texts by chance.
 const SHORTEST: usize = 6;
@@ -270,30 +271,18 @@ pub fn hide_of<'t>(alias: Option<&str>, text: &'t str) -> Cow<'t, str> {
         return text.into();
     };
     let Some(names) = names else {
-        return masked(secrets, text);
+        return redacted(&secrets, text);
     };
     // The rare ones first: a name may be a part of one.
     let text = hide(text);
     let (mut hidden, mut end) = (String::new(), 0);
     for name in names.find_iter(&*text) {
-        hidden += &masked(Arc::clone(&secrets), &text[end..name.start()]);
+        hidden += &redacted(&secrets, &text[end..name.start()]);
         hidden += &text[name.range()];
         end = name.end();
     }
-    hidden += &masked(secrets, &text[end..]);
+    hidden += &redacted(&secrets, &text[end..]);
     if hidden == text { text } else { hidden.into() }
-}
-
-fn masked(finder: Arc<Finder>, text: &str) -> Cow<'_, str> {
-    let mut scan = Scan::new(finder, Style::Word);
-    let mut hidden = Vec::with_capacity(text.len());
-    scan.take(text.as_bytes(), &mut hidden);
-    scan.finish(&mut hidden);
-    if scan.has_found() {
-        String::from_utf8_lossy(&hidden).into_owned().into()
-    } else {
-        text.into()
-    }
 }
 
 /// Masks the secrets in every text of a JSON value; names of fields stay.
@@ -317,65 +306,54 @@ pub fn hide_in_of(alias: Option<&str>, value: &mut Value) {
     }
 }
 
-/// Masks secrets in bytes that come in parts. The length stays the same, so that a place in what comes
-/// out is the same place in what went in.
-#[derive(Debug, Default)]
+/// Masks the known secrets in bytes that come in parts. The length stays the same, so that a place in
+/// what comes out is the same place in what went in.
+#[derive(Debug)]
 pub struct Mask {
     alias: Option<Arc<str>>,
-    scan: Option<Scan>,
+    redactor: Redactor,
+}
+
+impl Default for Mask {
+    fn default() -> Self {
+        Self::with(None)
+    }
 }
 
 impl Mask {
     /// For what the server of an alias prints.
     pub fn of(alias: &str) -> Self {
+        Self::with(Some(alias.into()))
+    }
+
+    fn with(alias: Option<Arc<str>>) -> Self {
         Self {
-            alias: Some(alias.into()),
-            scan: None,
+            alias,
+            redactor: Redactor::new(Style::Asterisks),
         }
     }
 
     /// For something else that the same server prints.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self {
-            alias: self.alias.clone(),
-            scan: None,
-        }
+        Self::with(self.alias.clone())
     }
 
     /// Takes the next part, and gives what can be no secret's beginning.
     pub fn take<'a>(&mut self, part: &'a [u8]) -> Cow<'a, [u8]> {
+        // More may have become known.
         let found = finder(self.alias.as_deref()).map(|found| found.secrets);
-        match (found, &mut self.scan) {
-            (None, None) => return part.into(),
-            (None, Some(_)) => {
-                let held = self.rest();
-                return [&held, part].concat().into();
-            }
-            (Some(finder), Some(scan)) if Arc::ptr_eq(&finder, scan.finder()) => {}
-            // More has become known.
-            (Some(finder), Some(scan)) => scan.look_for(finder),
-            (Some(finder), scan @ None) => *scan = Some(Scan::new(finder, Style::Asterisks)),
-        }
-        let mut masked = Vec::with_capacity(part.len());
-        if let Some(scan) = &mut self.scan {
-            scan.take(part, &mut masked);
-        }
-        masked.into()
+        self.redactor.take(found.as_ref(), part)
     }
 
     /// How many bytes are held back.
     pub fn held(&self) -> u64 {
-        self.scan.as_ref().map_or(0, |scan| scan.held() as u64)
+        self.redactor.held()
     }
 
     /// What was held back for a secret that did not come.
     pub fn rest(&mut self) -> Vec<u8> {
-        let mut rest = Vec::new();
-        if let Some(mut scan) = self.scan.take() {
-            scan.finish(&mut rest);
-        }
-        rest
+        self.redactor.rest()
     }
 }
 

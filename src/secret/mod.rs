@@ -8,6 +8,7 @@ mod held;
 mod keys;
 mod known;
 mod reading;
+mod redactor;
 mod reference;
 mod scan;
 mod vault;
@@ -23,8 +24,9 @@ pub(crate) use held::Style;
 pub use known::{
     Mask, Rarity, hide, hide_in, hide_in_of, hide_of, note_names, rarity, remember, remember_of,
 };
+pub(crate) use redactor::{Redactor, redacted};
 pub use reference::{LONGEST, Reference};
-pub(crate) use scan::{Finder, Scan};
+pub(crate) use scan::Finder;
 pub use vault::Vault;
 
 /// A password or the like, as it stands in a file or was given by a caller: in clear, encrypted, or as

@@ -1,4 +1,4 @@
-//! Texts of which not every character is known: some characters stand for more than themselves.
+//! Arguments of programs, in which some characters are marks for a text that is not known.
 //!
 //! The marks lie in a private-use plane. A command line that holds one is read as if it were not known there.
 
@@ -16,13 +16,13 @@ pub(crate) const MANY: char = '\u{F0003}';
 /// A shell's `?` or `[…]`.
 pub(crate) const ONE: char = '\u{F0004}';
 
-/// One argument, as far as it is known.
+/// One argument of a program, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Argument {
     pub(crate) text: String,
-    /// Whether it may be no argument at all, or several.
+    /// Whether it may be no argument, or several.
     pub(crate) loose: bool,
-    /// What a process substitution prints, where that is known.
+    /// The content of the file that it names, where that is known: of a process substitution, or of a file that the text wrote.
     pub(crate) printed: Option<String>,
 }
 
@@ -56,7 +56,7 @@ impl Argument {
         !self.text.is_empty() && self.text.chars().all(is_unknown)
     }
 
-    /// Whether it reads as an option, whatever its variables are.
+    /// Whether it is an option, whatever its variables are.
     pub(crate) fn is_option(&self) -> bool {
         self.text.len() > 1 && self.text.starts_with('-')
     }
@@ -71,7 +71,7 @@ pub(crate) fn emptied(text: &str) -> String {
     text.chars().filter(|&mark| mark != UNKNOWN).collect()
 }
 
-/// The text, or that there is some, if it is too long to follow.
+/// The text, or [`SOMETHING`] if it is too long to follow.
 pub(crate) fn bounded(text: String) -> String {
     if text.len() > MAX_VALUE {
         SOMETHING.into()

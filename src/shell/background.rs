@@ -19,19 +19,19 @@ const KEEPERS: &[&str] = &[
 
 /// Whether a text leaves a process in the background that ends with its terminal.
 pub(crate) fn leaves_behind(text: &str) -> bool {
-    Left::by_text(text, 0).is_any()
+    LeftProcesses::by_text(text, 0).is_any()
 }
 
 /// Whether processes are left.
 #[derive(Clone, Copy, Default)]
-struct Left {
+struct LeftProcesses {
     /// Some of the shell's own, for which `wait` waits.
     own: bool,
     /// Some of shells below it.
     below: bool,
 }
 
-impl Left {
+impl LeftProcesses {
     fn is_any(self) -> bool {
         self.own || self.below
     }

@@ -6,7 +6,7 @@
 //! | [`argument`], [`options`] | what programs are given, as far as it is known, and how they read their options |
 //! | [`wrapper`] | commands that run the command behind them: `sudo`, `env`, `nice` |
 //! | [`streaming`], [`background`] | commands that never end, and processes that outlive their command |
-//! | [`quote`] | one word of a command line |
+//! | [`mod@quote`] | one word of a command line |
 
 pub(crate) mod argument;
 mod background;
@@ -18,7 +18,7 @@ pub(crate) mod syntax;
 pub(crate) mod wrapper;
 
 pub(crate) use background::leaves_behind;
-pub(crate) use quote::quote;
+pub(crate) use quote::{quote, quote_to_type};
 pub(crate) use streaming::is_streaming;
 
 /// Bytes of a text that is parsed.

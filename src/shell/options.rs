@@ -1,4 +1,4 @@
-//! Options as a program reads them: in clusters, with values, by the beginnings of their names.
+//! The options of programs: in clusters, with values, and abbreviated.
 
 use std::collections::VecDeque;
 
@@ -7,13 +7,13 @@ use super::argument::{Argument, emptied};
 /// Which options of a program take a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OptionSpec<'g> {
-    /// Their letters; one that is followed by `?` takes a value only from its own argument.
+    /// Letters. One that is followed by `?` takes a value only from its own argument.
     pub(crate) letters: &'g str,
-    /// Their long names; with a `!`, one that takes none, where that matters.
+    /// Long names. One behind a `!` takes no value; it is listed so that its abbreviations are known.
     pub(crate) long: &'g [&'g str],
 }
 
-/// An option that is given: its letter or its long name, and its value.
+/// An option among the arguments: its letter or long name, and its value.
 #[derive(Clone, Debug)]
 pub(crate) struct ParsedOption {
     pub(crate) name: String,
@@ -69,7 +69,7 @@ pub(crate) fn everywhere(
     }
 }
 
-/// Takes options up to an operand or behind a `--`; says which of these it was.
+/// Takes the options up to an operand or a `--`. Gives whether it was a `--`.
 fn take<'a>(
     arguments: &'a [Argument],
     spec: OptionSpec<'_>,
@@ -114,7 +114,7 @@ pub(crate) fn first<'a>(
     })
 }
 
-/// Notes a long option; says whether its value is the next argument.
+/// Takes a long option. Gives whether its value is the next argument.
 fn long_option(text: &str, spec: OptionSpec<'_>, given: &mut Vec<ParsedOption>) -> bool {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(Argument::of(value))),
@@ -129,7 +129,7 @@ fn long_option(text: &str, spec: OptionSpec<'_>, given: &mut Vec<ParsedOption>) 
         return false;
     }
     let known = spec.long.iter().find(|one| **one == name);
-    // A beginning is as good as the name.
+    // Programs take abbreviations of long options.
     let known = known.or_else(|| spec.long.iter().find(|one| one.starts_with(name)));
     let takes_next = known.is_some() && value.is_none();
     let switches = spec.long.iter().filter_map(|one| one.strip_prefix('!'));
@@ -142,7 +142,7 @@ fn long_option(text: &str, spec: OptionSpec<'_>, given: &mut Vec<ParsedOption>) 
     takes_next
 }
 
-/// Notes the options of a cluster; says whether the value of the last is the next argument.
+/// Takes the options of a cluster. Gives whether the value of the last is the next argument.
 fn cluster(text: &str, spec: OptionSpec<'_>, given: &mut Vec<ParsedOption>) -> bool {
     let mut letters: VecDeque<char> = text.chars().collect();
     while let Some(letter) = letters.pop_front() {

@@ -1,4 +1,4 @@
-//! The one way to put a value into a command line for a remote shell.
+//! The one way to put a value into a command line.
 
 /// `text` as one word of a POSIX shell, with nothing in it expanded.
 ///
@@ -17,6 +17,21 @@ pub(crate) fn quote(text: &str) -> String {
     quoted
 }
 
+/// `text` as a person types it as one word: quoted only where a shell would take it apart or expand it.
+pub(crate) fn quote_to_type(text: &str) -> String {
+    let is_plain = |letter: char| {
+        letter.is_alphanumeric() || "-_./=:,@%+".contains(letter) || cfg!(windows) && letter == '\\'
+    };
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else if cfg!(windows) {
+        // `cmd.exe` knows double quotes only, and no path there contains one.
+        format!("\"{text}\"")
+    } else {
+        quote(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,13 +48,21 @@ mod tests {
             "-n",
             "é",
         ] {
-            let script = format!("printf %s. {}", quote(text));
-            let output = std::process::Command::new("sh")
-                .arg("-c")
-                .arg(script)
-                .output();
-            let printed = String::from_utf8(output.unwrap().stdout).unwrap();
-            assert_eq!(printed, format!("{text}."));
+            for quoted in [quote(text), quote_to_type(text)] {
+                let output = std::process::Command::new("sh")
+                    .arg("-c")
+                    .arg(format!("printf %s. {quoted}"))
+                    .output();
+                let printed = String::from_utf8(output.unwrap().stdout).unwrap();
+                assert_eq!(printed, format!("{text}."));
+            }
         }
+    }
+
+    #[test]
+    fn what_is_typed_is_quoted_where_a_shell_would_change_it() {
+        assert_eq!(quote_to_type("--data-dir=/srv/a_b"), "--data-dir=/srv/a_b");
+        assert_ne!(quote_to_type("--data-dir=/srv/a b"), "--data-dir=/srv/a b");
+        assert_ne!(quote_to_type(""), "");
     }
 }

@@ -99,7 +99,7 @@ const KUBECTL_GET: OptionSpec<'static> = OptionSpec {
     ],
 };
 
-/// What a command does where all goes well.
+/// The effect of a command where all goes well.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
     /// It is done at once.
@@ -192,7 +192,7 @@ fn words_of(command: &ShellCommand) -> impl Iterator<Item = &Word> {
     words.iter().chain(number).chain(assigned).chain(redirected)
 }
 
-/// What a shell does that runs in another process.
+/// The effect of a shell that is another process.
 fn of_child(effect: Effect) -> Effect {
     match effect {
         Effect::Exits => Effect::Prepares,

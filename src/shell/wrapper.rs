@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::argument::{self, Argument, SOMETHING, assignment, emptied};
 use super::options::{self, OptionSpec, ParsedOption};
 
-/// Which shell runs a command.
+/// The shell that runs a command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RunsIn {
     Same,
@@ -618,13 +618,13 @@ pub(crate) fn is_standard_input(file: &str) -> bool {
     matches!(file, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
 }
 
-/// What a call of a wrapper runs in its place.
+/// The command that a wrapper runs.
 pub(crate) enum Wrapped<'a> {
     Words(Cow<'a, [Argument]>),
     Script(Cow<'a, str>),
 }
 
-/// What these words run if their program is a wrapper or a shell.
+/// The command that these words run if their program is a wrapper or a shell.
 pub(crate) fn wrapped(words: &[Argument]) -> Option<Wrapped<'_>> {
     let (program, arguments) = words.split_first()?;
     match program.base_name() {

@@ -1,22 +1,22 @@
-//! Arrays, and a text's arguments, which are one.
+//! Arrays and positional parameters, which are the array `@`.
 
 use std::rc::Rc;
 
 use super::Environment;
 use crate::shell::argument::Argument;
 
-/// Alternatives that are kept of one array.
+/// Most alternatives that are kept of one array.
 const MOST_ALTERNATIVES: usize = 8;
-/// Elements that are kept of one.
+/// Most elements that are kept of one array.
 const MOST_ELEMENTS: usize = 256;
 
 /// An array's elements, each with its key. A text's arguments are the array `@`, counted from 1.
-pub(in super::super) type Elements = Rc<[(String, Argument)]>;
+pub(in crate::policy) type Elements = Rc<[(String, Argument)]>;
 
 impl Environment {
     /// The alternatives of what an array holds; a plain variable is an array of one.
-    pub(in super::super) fn elements(&self, name: &str) -> Vec<Elements> {
-        let name = self.meant(name);
+    pub(in crate::policy) fn elements(&self, name: &str) -> Vec<Elements> {
+        let name = self.resolved_name(name);
         if let Some(alternatives) = self.arrays.get(name) {
             return alternatives.clone();
         }
@@ -24,14 +24,14 @@ impl Environment {
         self.values(name).into_iter().map(alone).collect()
     }
 
-    pub(in super::super) fn is_array(&self, name: &str) -> bool {
-        self.arrays.contains_key(self.meant(name))
+    pub(in crate::policy) fn is_array(&self, name: &str) -> bool {
+        self.arrays.contains_key(self.resolved_name(name))
     }
 
     /// The alternatives of an array to which something is added: an empty one if it is no array yet.
-    pub(in super::super) fn known_elements(&self, name: &str) -> Vec<Elements> {
-        let is_known = self.arrays.contains_key(self.meant(name))
-            || self.variables.contains_key(self.meant(name));
+    pub(in crate::policy) fn known_elements(&self, name: &str) -> Vec<Elements> {
+        let is_known = self.arrays.contains_key(self.resolved_name(name))
+            || self.variables.contains_key(self.resolved_name(name));
         if is_known {
             self.elements(name)
         } else {
@@ -40,12 +40,12 @@ impl Environment {
     }
 
     /// The text's arguments, where they are known.
-    pub(in super::super) fn positional(&self) -> Option<Vec<Elements>> {
+    pub(in crate::policy) fn positional(&self) -> Option<Vec<Elements>> {
         self.arrays.get("@").cloned()
     }
 
-    /// Sets what [`Self::positional`] gives.
-    pub(in super::super) fn restore_positional(&mut self, alternatives: Option<Vec<Elements>>) {
+    /// Sets the arguments that [`Self::positional`] gives.
+    pub(in crate::policy) fn restore_positional(&mut self, alternatives: Option<Vec<Elements>>) {
         match alternatives {
             Some(alternatives) => {
                 Rc::make_mut(&mut self.arrays).insert("@".into(), alternatives);
@@ -57,12 +57,12 @@ impl Environment {
         }
     }
 
-    pub(in super::super) fn set_positional(&mut self, arguments: Option<&[Argument]>) {
+    pub(in crate::policy) fn set_positional(&mut self, arguments: Option<&[Argument]>) {
         self.restore_positional(arguments.map(|arguments| vec![numbered(arguments, 1)]));
     }
 
-    /// Leaves out so many of the text's first arguments; in a loop, nobody knows how often.
-    pub(in super::super) fn shift(&mut self, count: usize) {
+    /// Removes so many of the first arguments. In a loop it may happen several times.
+    pub(in crate::policy) fn shift(&mut self, count: usize) {
         let Some(alternatives) = self.positional() else {
             return;
         };
@@ -82,8 +82,8 @@ impl Environment {
     }
 
     /// Sets an array to one of these.
-    pub(in super::super) fn set_array(&mut self, name: &str, mut alternatives: Vec<Elements>) {
-        let name = self.meant(name).to_owned();
+    pub(in crate::policy) fn set_array(&mut self, name: &str, mut alternatives: Vec<Elements>) {
+        let name = self.resolved_name(name).to_owned();
         alternatives.truncate(MOST_ALTERNATIVES);
         for elements in &mut alternatives {
             if elements.len() > MOST_ELEMENTS {
@@ -120,7 +120,7 @@ impl Environment {
 }
 
 /// The arguments as elements, counted from `first`.
-pub(in super::super) fn numbered(arguments: &[Argument], first: usize) -> Elements {
+pub(in crate::policy) fn numbered(arguments: &[Argument], first: usize) -> Elements {
     arguments
         .iter()
         .take(MOST_ELEMENTS)

@@ -6,21 +6,21 @@ use super::super::path;
 use super::{Environment, MOST_VALUES};
 use crate::shell::argument::{Argument, HOME, SOMETHING, bounded, is_unknown};
 
-/// Directories on the stack of `pushd`, and directories that are seen in other places.
+/// Most directories on the stack of `pushd`, and most mounts.
 const MOST_PLACES: usize = 16;
 
-/// A directory that is seen in another place, too.
+/// A directory that is seen in a second place.
 #[derive(Clone, Debug, PartialEq)]
-pub(in super::super) struct Mount {
-    pub(in super::super) at: String,
-    pub(in super::super) of: String,
-    /// Whether the place itself is not the directory: a link, which is removed alone.
-    pub(in super::super) is_link: bool,
+pub(in crate::policy) struct Mount {
+    pub(in crate::policy) at: String,
+    pub(in crate::policy) of: String,
+    /// Whether the second place is a symbolic link, which is removed alone.
+    pub(in crate::policy) is_link: bool,
 }
 
 impl Environment {
-    /// Goes to a directory.
-    pub(in super::super) fn enter(&mut self, target: Option<&Argument>) {
+    /// Changes the working directory, as `cd` does.
+    pub(in crate::policy) fn change_directory(&mut self, target: Option<&Argument>) {
         let before = self.directories.clone();
         let Some(target) = target else {
             self.directories = vec![HOME.into()];
@@ -36,7 +36,7 @@ impl Environment {
             self.directories = vec![bounded(text.to_owned())];
         } else {
             let mut directories = std::mem::take(&mut self.directories);
-            // Where a relative name is looked for first.
+            // `cd` looks for a relative name there first.
             if !text.starts_with('.') {
                 let places = self.variables.get("CDPATH").into_iter().flatten();
                 let places = places.flat_map(|place| place.split(':'));
@@ -60,12 +60,12 @@ impl Environment {
         self.before = before;
     }
 
-    /// Goes to a directory, to come back from it.
-    pub(in super::super) fn push_directory(&mut self, target: Option<&Argument>) {
+    /// Changes the working directory, as `pushd` does.
+    pub(in crate::policy) fn push_directory(&mut self, target: Option<&Argument>) {
         let from = self.directories.clone();
         match target {
             Some(target) if target.text.starts_with('+') => self.directories = Vec::new(),
-            Some(target) => self.enter(Some(target)),
+            Some(target) => self.change_directory(Some(target)),
             None => self.directories = Rc::make_mut(&mut self.stack).pop().unwrap_or_default(),
         }
         let stack = Rc::make_mut(&mut self.stack);
@@ -75,12 +75,12 @@ impl Environment {
         }
     }
 
-    pub(in super::super) fn pop_directory(&mut self) {
+    pub(in crate::policy) fn pop_directory(&mut self) {
         self.directories = Rc::make_mut(&mut self.stack).pop().unwrap_or_default();
     }
 
-    /// Notes that a directory is seen in another place, too.
-    pub(in super::super) fn mount(&mut self, mount: Mount) {
+    /// Notes that a directory is seen in a second place.
+    pub(in crate::policy) fn mount(&mut self, mount: Mount) {
         let mounts = Rc::make_mut(&mut self.mounts);
         if mount.at != mount.of && mounts.len() < MOST_PLACES {
             mounts.push(mount);

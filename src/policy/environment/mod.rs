@@ -1,4 +1,4 @@
-//! What a text has said so far about variables, functions and the working directory.
+//! The shell's execution environment as the text has set it so far: variables, functions, aliases, and the working directory.
 
 mod array;
 mod directory;
@@ -13,7 +13,7 @@ pub(super) use directory::Mount;
 use crate::shell::argument::{HOME, SOMETHING, UNKNOWN, bounded, is_unknown};
 use crate::shell::syntax::ShellCommand;
 
-/// Values that are kept of one variable.
+/// Most values that are kept of one variable.
 const MOST_VALUES: usize = 32;
 
 /// Variables that every login sets, or the shell itself.
@@ -42,16 +42,18 @@ const ALWAYS_SET: &[&str] = &[
     "EPOCHSECONDS",
 ];
 
-/// Names that stand for each other.
+/// Most name references that are followed.
 const MOST_LINKS: usize = 8;
 
+/// A shell execution environment (POSIX, XCU 2.12), as far as it is known.
+///
 /// Copies are cheap: parts are shared until one of them changes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Environment {
     variables: Rc<HashMap<String, Vec<String>>>,
     /// The alternatives of each array.
     arrays: Rc<HashMap<String, Vec<Elements>>>,
-    /// Variables that stand for others.
+    /// Name references: variables that stand for others.
     links: Rc<HashMap<String, String>>,
     functions: Rc<HashMap<String, Rc<ShellCommand>>>,
     aliases: Rc<HashMap<String, String>>,
@@ -59,20 +61,20 @@ pub(super) struct Environment {
     pub(super) active: Vec<String>,
     /// The possible working directories; none if that is not known.
     pub(super) directories: Vec<String>,
-    /// Those before the last change.
+    /// The directories before the last change.
     before: Vec<String>,
     stack: Rc<Vec<Vec<String>>>,
     pub(super) mounts: Rc<Vec<Mount>>,
-    /// Whether an unset variable ends the shell.
+    /// Whether an unset variable ends the shell: `set -u`.
     pub(super) strict: bool,
-    /// Whether what is done now may be done again.
+    /// Whether the current commands stand in a loop.
     pub(super) loops: bool,
 }
 
 impl Environment {
     /// The possible values of a variable.
     pub(super) fn values(&self, name: &str) -> Vec<String> {
-        let name = self.meant(name);
+        let name = self.resolved_name(name);
         if let Some(values) = self.variables.get(name) {
             return values.clone();
         }
@@ -127,7 +129,7 @@ impl Environment {
         }
     }
 
-    /// Where values are split into words.
+    /// The characters at which values are split into words.
     pub(super) fn separators(&self) -> String {
         let blanks = " \t\n";
         let Some(values) = self.variables.get("IFS") else {
@@ -139,7 +141,7 @@ impl Environment {
     }
 
     /// How many entries a change would copy.
-    pub(super) fn weight(&self) -> usize {
+    pub(super) fn copy_cost(&self) -> usize {
         let shared = |count: usize, entries: usize| if count > 1 { entries } else { 1 };
         shared(Rc::strong_count(&self.variables), self.variables.len())
             + shared(Rc::strong_count(&self.arrays), self.arrays.len())
@@ -151,10 +153,10 @@ impl Environment {
             values.push(SOMETHING.into());
         }
         if name == "PWD" {
-            // It is said, not gone to.
+            // An assignment to it does not change the working directory.
             return;
         }
-        let name = self.meant(name).to_owned();
+        let name = self.resolved_name(name).to_owned();
         if self.arrays.contains_key(&name) {
             Rc::make_mut(&mut self.arrays).remove(&name);
         }
@@ -162,14 +164,14 @@ impl Environment {
         Rc::make_mut(&mut self.variables).insert(name, values);
     }
 
-    /// Makes a name stand for another.
+    /// Makes one name a reference to another.
     pub(super) fn link(&mut self, name: &str, other: &str) {
         if name != other {
             Rc::make_mut(&mut self.links).insert(name.to_owned(), other.to_owned());
         }
     }
 
-    fn meant<'n>(&'n self, mut name: &'n str) -> &'n str {
+    fn resolved_name<'n>(&'n self, mut name: &'n str) -> &'n str {
         for _ in 0..MOST_LINKS {
             match self.links.get(name) {
                 Some(other) => name = other,
@@ -179,12 +181,12 @@ impl Environment {
         name
     }
 
-    pub(super) fn forget(&mut self, name: &str) {
+    pub(super) fn set_unknown(&mut self, name: &str) {
         self.set(name, vec![UNKNOWN.into()]);
     }
 
-    /// Notes that the text looks at whether the variable is empty.
-    pub(super) fn guard(&mut self, name: &str) {
+    /// Notes that the text tests whether the variable is empty.
+    pub(super) fn note_tested(&mut self, name: &str) {
         if self.is_array(name) || is_number(name) && self.is_array("@") {
             return;
         }
@@ -207,7 +209,7 @@ impl Environment {
         Rc::make_mut(&mut self.aliases).insert(name.to_owned(), text.to_owned());
     }
 
-    /// The alias of this name, which is no longer one for what it stands for.
+    /// Removes the alias of this name: it is not expanded within its own text.
     pub(super) fn take_alias(&mut self, name: &str) -> Option<String> {
         self.aliases.contains_key(name).then(|| {
             let aliases = Rc::make_mut(&mut self.aliases);
@@ -215,17 +217,17 @@ impl Environment {
         })
     }
 
-    /// Whether both say the same of variables and directories, as far as a glance tells.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    /// Whether both have the same variables and directories.
+    pub(super) fn has_values_of(&self, other: &Self) -> bool {
         self.directories == other.directories
             && (Rc::ptr_eq(&self.variables, &other.variables) || self.variables == other.variables)
             && (Rc::ptr_eq(&self.arrays, &other.arrays) || self.arrays == other.arrays)
     }
 
-    /// Takes in what another way through the text may have changed.
+    /// Adds the values that another branch of the text may have set.
     pub(super) fn merge(&mut self, other: &Self) {
         if self.directories.is_empty() != other.directories.is_empty() {
-            // One of the possible ones is not known.
+            // On one of the branches the directory is not known.
             self.directories.push(SOMETHING.into());
         }
         for directory in &other.directories {

@@ -15,20 +15,20 @@ use crate::shell::options;
 use crate::shell::wrapper::{EnvCall, RunsIn, Wrapper, is_shell};
 pub(super) use supply::TAR;
 
-/// What a command runs.
+/// A command or script that a command runs.
 #[derive(Debug)]
 pub(super) struct InnerCommand {
     pub(super) what: InnerText,
     pub(super) shell: RunsIn,
     /// Whether it is run on everything below its arguments.
     pub(super) recursive: bool,
-    /// Whether it reads what its caller would.
+    /// Whether its standard input is that of its caller.
     pub(super) reads: bool,
-    /// Whether the command does the same itself, so that an allow rule for it is enough.
+    /// Whether an allow rule for the outer command covers it.
     pub(super) is_implied: bool,
     /// The directory that it is run in, if that is another one.
     pub(super) directory: Option<Argument>,
-    /// Where it sees directories in other places.
+    /// The directories that it sees in other places.
     pub(super) mounts: Vec<Mount>,
 }
 
@@ -37,18 +37,18 @@ pub(super) enum InnerText {
     Words(Vec<Argument>),
     Script {
         text: String,
-        /// What `$0` is, and the arguments after it; `None` if it has those of its caller.
+        /// `$0` and the arguments after it; `None` for those of the caller.
         arguments: Option<(Option<String>, Vec<Argument>)>,
     },
 }
 
-/// What a call is beside itself.
+/// The commands and scripts that a call runs.
 #[derive(Debug, Default)]
 pub(super) struct Unwrapped {
     pub(super) inner: Vec<InnerCommand>,
-    /// Whether it does nothing but run that.
+    /// Whether the call does nothing but run them.
     pub(super) is_transparent: bool,
-    /// The variables that it sets for it.
+    /// The variables that are set for them.
     pub(super) assigned: Vec<(String, String)>,
 }
 
@@ -89,7 +89,7 @@ impl InnerCommand {
         Self::of(InnerText::Script { text, arguments }, RunsIn::Child)
     }
 
-    /// The script that is read, where it is known.
+    /// The script on standard input, where it is known.
     fn read(input: &CommandInput, shell: RunsIn) -> Vec<Self> {
         let text = input.text.as_deref();
         let mut inner = text.map_or(Vec::new(), |text| Self::script(text, shell));
@@ -116,12 +116,12 @@ impl InnerCommand {
     }
 }
 
-/// All of them in another directory.
+/// The same commands in another directory.
 fn all_at(inner: Vec<InnerCommand>, directory: Option<&Argument>) -> Vec<InnerCommand> {
     inner.into_iter().map(|one| one.at(directory)).collect()
 }
 
-/// What the call of a program of this name runs.
+/// Finds the commands and scripts that the call of a program of this name runs.
 pub(super) fn unwrap(name: &str, call: &Invocation, input: &CommandInput) -> Unwrapped {
     let arguments = call.arguments();
     let seen = |inner| Unwrapped {
@@ -192,7 +192,7 @@ fn is_user(option: &str) -> bool {
     }
 }
 
-/// A wrapper with nothing special about it.
+/// The call of a wrapper of the table.
 fn plain(wrapper: &Wrapper, call: &Invocation, input: &CommandInput) -> Unwrapped {
     let arguments = call.arguments();
     let call = wrapper.call(arguments);

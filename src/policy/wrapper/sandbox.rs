@@ -1,4 +1,4 @@
-//! What runs commands with other rights, or with another view of the file system.
+//! Commands that run others with other rights, or with another view of the file system.
 
 use super::super::environment::Mount;
 use super::super::judge::CommandInput;
@@ -95,7 +95,7 @@ pub(super) fn mount(at: &str, of: &str) -> Mount {
     }
 }
 
-/// `capsh -- -c 'script'`: what follows the dashes are a shell's arguments.
+/// `capsh -- -c 'script'`: a shell gets the arguments behind the dashes.
 pub(super) fn capabilities(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
     let dashes = arguments
         .iter()

@@ -1,4 +1,4 @@
-//! What runs commands at terminals of its own, or in other programs.
+//! Commands that run others at terminals of their own, or from within other programs.
 
 use super::{InnerCommand, RunsIn};
 use crate::shell::argument::{Argument, joined, words};
@@ -45,7 +45,7 @@ pub(super) fn screen(arguments: &[Argument]) -> Vec<InnerCommand> {
     }
 }
 
-/// What is typed into a shell, with the names of keys as what they do there.
+/// The text that these keys type into a shell.
 fn typed(keys: &[Argument]) -> Vec<InnerCommand> {
     let texts = keys.iter().map(|key| match &*key.text {
         "Enter" | "C-m" | "C-j" | "KPEnter" => "\n".to_owned(),
@@ -56,7 +56,7 @@ fn typed(keys: &[Argument]) -> Vec<InnerCommand> {
             .replace("\\n", "\n"),
     });
     let text: String = texts.collect();
-    // Without a key for it, someone may press it later.
+    // A text without a final Enter may be run by a later one.
     let is_key = |text: &str| text.len() == 3 && text.starts_with("C-");
     if keys.iter().all(|key| is_key(&key.text)) {
         return Vec::new();
@@ -78,7 +78,7 @@ pub(super) fn tmux(arguments: &[Argument]) -> Vec<InnerCommand> {
         let Some((verb, rest)) = command.split_first() else {
             continue;
         };
-        // A beginning is as good as the name.
+        // tmux takes abbreviations of its commands.
         let known = TMUX
             .iter()
             .find(|(name, _)| !verb.text.is_empty() && name.starts_with(&verb.text));

@@ -42,7 +42,7 @@ pub(super) fn source(arguments: &[Argument], input: &CommandInput) -> Vec<InnerC
 pub(super) fn trap(arguments: &[Argument]) -> Vec<InnerCommand> {
     let mut operands = arguments.iter().filter(|one| one.text != "--");
     match operands.next() {
-        // It has the arguments of the shell that runs it.
+        // Its positional parameters are those of the shell that runs it.
         Some(script) if !script.is_option() => vec![InnerCommand::of(
             InnerText::Script {
                 text: script.text.clone(),

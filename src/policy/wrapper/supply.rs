@@ -1,4 +1,4 @@
-//! What runs a command on arguments that come from elsewhere.
+//! Commands that run others on arguments from elsewhere: `xargs`, `parallel`, `git`, `tar`.
 
 use super::super::find::fill;
 use super::super::judge::CommandInput;
@@ -6,7 +6,7 @@ use super::{InnerCommand, InnerText, RunsIn, all_at};
 use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, joined, words};
 use crate::shell::options::{self, OptionSpec};
 
-/// Arguments for which a command is followed one by one.
+/// Most arguments for which a command is followed one by one.
 const MOST: usize = 32;
 
 pub(super) fn xargs(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
@@ -126,7 +126,7 @@ pub(super) fn parallel(arguments: &[Argument], input: &CommandInput) -> Vec<Inne
     let all = items.join(" ");
     let mut scripts: Vec<_> = items.iter().map(|item| filled(&text, item)).collect();
     if lists > 1 || (1..10).any(|place| text.contains(&format!("{{{place}}}"))) {
-        // Which of them stand together is not followed.
+        // Which items stand together is not followed.
         let together = |text: String, place| text.replace(&format!("{{{place}}}"), &all);
         let text = (1..10).fold(text, together);
         scripts.push(filled(&text, &all));
@@ -168,7 +168,7 @@ fn filled(text: &str, item: &str) -> String {
     filled
 }
 
-/// What git removes, as `rm` would; and aliases that are a shell's commands.
+/// The removals of git as calls of `rm`, and aliases that are shell commands.
 pub(super) fn git(arguments: &[Argument]) -> Vec<InnerCommand> {
     const OPTIONS: OptionSpec<'static> = OptionSpec {
         letters: "Cc",
@@ -209,7 +209,7 @@ pub(super) fn git(arguments: &[Argument]) -> Vec<InnerCommand> {
     all_at(inner, directory)
 }
 
-/// What `rm -r` of these would be, or of the working directory.
+/// A call of `rm -r` for these, or for the working directory.
 fn removal(operands: &[Argument]) -> Vec<InnerCommand> {
     let here = [Argument::of(".")];
     let operands = if operands.is_empty() { &here } else { operands };
@@ -222,7 +222,7 @@ fn removal(operands: &[Argument]) -> Vec<InnerCommand> {
     inner
 }
 
-/// What tar removes once it is packed, and the commands that it runs.
+/// The files that tar removes once they are packed, and the commands that it runs.
 pub(super) fn tar(arguments: &[Argument]) -> Vec<InnerCommand> {
     // The first word may be letters without a dash: `tar cf x y`.
     let mut arguments = arguments.to_vec();
@@ -252,7 +252,7 @@ pub(super) fn tar(arguments: &[Argument]) -> Vec<InnerCommand> {
 }
 
 /// tar's options that take a value.
-pub(in super::super) const TAR: OptionSpec<'static> = OptionSpec {
+pub(in crate::policy) const TAR: OptionSpec<'static> = OptionSpec {
     letters: "bCfFgHIKLNTVX",
     long: &[
         "!remove-files",

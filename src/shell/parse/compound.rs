@@ -203,7 +203,7 @@ impl Parser {
             if self.take_keyword("]]") {
                 return Ok(CommandKind::Test(words));
             }
-            // Operators and regular expressions need no understanding.
+            // Operators and regular expressions are passed over.
             match self.word()? {
                 Some(word) => words.push(word),
                 None => drop(self.some()?),

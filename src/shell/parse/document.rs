@@ -32,7 +32,7 @@ impl Parser {
             })
             .collect();
         self.documents.push(PendingDocument {
-            // Nothing is expanded in it, and nobody means that.
+            // A delimiter with an expansion in it is taken literally by shells, and never meant.
             end: end.ok_or(ParseError::Syntax)?,
             strip,
             literal,

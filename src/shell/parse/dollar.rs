@@ -1,4 +1,4 @@
-//! What begins with `$` or a backtick.
+//! Expansions: parameters, arithmetic, command substitutions, and `$'…'`.
 
 use super::{ParseError, ParseResult, Parser};
 use crate::shell::syntax::{
@@ -6,7 +6,7 @@ use crate::shell::syntax::{
 };
 
 impl Parser {
-    /// What follows a `$`.
+    /// Reads what follows a `$`.
     pub(super) fn dollar(&mut self, word: &mut Word, quoted: bool) -> ParseResult<()> {
         let part = match self.peek() {
             Some('(') => {
@@ -27,7 +27,7 @@ impl Parser {
                 self.expect("'")?;
                 return self.ansi(word);
             }
-            // What `$((…))` was once.
+            // An obsolete form of `$((…))`.
             Some('[') => {
                 self.expect("[")?;
                 WordPart::Arithmetic(self.nested(|inner| inner.word_parts(']', true))?)
@@ -61,7 +61,7 @@ impl Parser {
         Ok(name)
     }
 
-    /// The rest of `${…}`.
+    /// Reads the rest of `${…}`.
     fn parameter(&mut self, quoted: bool) -> ParseResult<WordPart> {
         let counted = self.sees("#") && !self.sees("#}") && self.take("#");
         let is_indirect = self.sees("!") && !self.sees("!}") && self.take("!");
@@ -88,7 +88,7 @@ impl Parser {
         Ok(WordPart::Variable(Box::new(variable)))
     }
 
-    /// What is done to the value, up to the brace.
+    /// Reads the modifier of a parameter expansion, up to the brace.
     fn change(&mut self, quoted: bool) -> ParseResult<Modifier> {
         let colon = self.take(":");
         if let Some(next @ ('-' | '=' | '?' | '+')) = self.peek() {
@@ -109,7 +109,7 @@ impl Parser {
         }
         let start = self.at;
         match self.pattern_change(quoted) {
-            // A lone quote in it, which only some shells take for one.
+            // A lone quote in it is a quote to some shells only.
             Err(ParseError::Syntax) if quoted => {
                 self.at = start;
                 Ok(Modifier::Other(self.word_parts('}', true)?))
@@ -118,7 +118,7 @@ impl Parser {
         }
     }
 
-    /// A change that a pattern says; patterns are read as if they stood in no quotes.
+    /// Reads a modifier that has a pattern. Patterns are read as if they stood in no quotes.
     fn pattern_change(&mut self, quoted: bool) -> ParseResult<Modifier> {
         Ok(match self.some()? {
             sign @ ('#' | '%') => Modifier::Trim {
@@ -159,14 +159,14 @@ impl Parser {
                 Some("U") => Modifier::Case(CaseChange::Upper),
                 Some("u") => Modifier::Case(CaseChange::FirstUpper),
                 Some("L") => Modifier::Case(CaseChange::Lower),
-                // Quoted, or what it would be as a prompt: near enough to the value itself.
+                // Other operators quote the value or expand it as a prompt: the value itself is near enough.
                 _ => Modifier::None,
             },
             _ => Modifier::Other(self.word_parts('}', quoted)?),
         })
     }
 
-    /// Where the `))` stands that closes an opening of so many characters; `None` if there is none.
+    /// Finds the `))` that closes an opening of so many characters.
     pub(super) fn arithmetic_end(&mut self, opening: usize) -> ParseResult<Option<usize>> {
         let mut open = 0_usize;
         for (offset, next) in self.text[self.at + opening..].iter().enumerate() {
@@ -184,7 +184,7 @@ impl Parser {
         Ok(None)
     }
 
-    /// The expression up to `end`, for what is run in it.
+    /// Reads the expression up to `end`, for the substitutions in it.
     pub(super) fn arithmetic(&mut self, opening: usize, end: usize) -> ParseResult<Word> {
         self.at += opening;
         let mut word = Word::new();
@@ -196,7 +196,7 @@ impl Parser {
         Ok(word)
     }
 
-    /// The commands up to a closing backtick.
+    /// Reads the commands up to a closing backtick.
     pub(super) fn backticks(&mut self) -> ParseResult<CommandList> {
         let mut inner = Vec::new();
         loop {
@@ -220,7 +220,7 @@ impl Parser {
         })
     }
 
-    /// The rest of `$'…'`.
+    /// Reads the rest of `$'…'`.
     fn ansi(&mut self, word: &mut Word) -> ParseResult<()> {
         let before = word.len();
         loop {
@@ -263,7 +263,7 @@ impl Parser {
     }
 }
 
-/// A variable with nothing done to it.
+/// A parameter expansion without a modifier.
 fn plain(name: String, quoted: bool) -> Variable {
     let (name, subscript) = match name.as_str() {
         "@" => (name, Subscript::Each),
@@ -279,7 +279,7 @@ fn plain(name: String, quoted: bool) -> Variable {
     }
 }
 
-/// What stands before a sign that is not quoted, and what stands after it.
+/// Splits a word at a sign that is not quoted.
 fn halves(mut word: Word, sign: char) -> (Word, Option<Word>) {
     let is_sign = |part: &WordPart| match part {
         WordPart::Bare(one) => *one == sign,

@@ -40,12 +40,12 @@ pub(crate) fn parse(text: &str, depth: usize) -> ParseResult<CommandList> {
     Ok(list)
 }
 
-/// A place in a text.
+/// The parser, at a place in its text.
 struct Parser {
     text: Vec<char>,
     at: usize,
     depth: usize,
-    /// Steps that are left.
+    /// The steps that are left.
     left: usize,
     documents: Vec<document::PendingDocument>,
 }
@@ -150,7 +150,7 @@ impl Parser {
         Ok(())
     }
 
-    /// What stands here up to the next blank or operator, if it is short enough to be a keyword.
+    /// The text from here to the next blank or operator, as far as a keyword can be long.
     fn keyword(&self) -> String {
         let rest = &self.text[self.at..];
         rest.iter()
@@ -172,7 +172,7 @@ impl Parser {
         }
     }
 
-    /// What was read since `start`, as it is written.
+    /// The text that was read since `start`, as it is written.
     fn part(&self, start: usize) -> Rc<str> {
         const LONGEST: usize = 200;
         let written = &self.text[start..self.at];

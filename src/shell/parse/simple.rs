@@ -1,6 +1,7 @@
 //! Simple commands and redirections.
 
 use std::cell::OnceCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::{ParseError, ParseResult, Parser, ends_word};
@@ -133,42 +134,56 @@ impl Parser {
 
 /// The name that a word assigns to, and where its value begins.
 pub(crate) fn declared(word: &[WordPart]) -> Option<(String, usize)> {
-    let (name, _, _, split) = target(word)?;
-    Some((name, split + 1))
+    let target = AssignmentTarget::of(word)?;
+    Some((target.name, target.equals + 1))
 }
 
 /// The assignment that the word is, if it is one.
 fn assignment(mut word: Word) -> Result<Assignment, Word> {
-    let Some((name, index, appends, split)) = target(&word) else {
+    let Some(target) = AssignmentTarget::of(&word) else {
         return Err(word);
     };
-    let value = word.split_off(split + 1);
-    let index = index.map(|(first, last)| word.drain(first..last).collect());
+    let value = word.split_off(target.equals + 1);
     Ok(Assignment {
-        name,
-        index,
-        appends,
+        name: target.name,
+        index: target.index.map(|index| word.drain(index).collect()),
+        appends: target.appends,
         value,
     })
 }
 
-/// The name, where its index stands, whether it is added to, and where the `=` is.
-#[allow(clippy::type_complexity)]
-fn target(word: &[WordPart]) -> Option<(String, Option<(usize, usize)>, bool, usize)> {
-    let is = |at: usize, wanted: char| matches!(word.get(at), Some(WordPart::Bare(one)) if *one == wanted);
-    let ends = |part: &WordPart| matches!(part, WordPart::Bare('[' | '+' | '='));
-    let end = word.iter().position(ends)?;
-    let name = bare(&word[..end]).filter(|name| is_name(name))?;
-    let mut at = end;
-    let mut index = None;
-    if is(at, '[') {
-        let close = word[at..]
-            .iter()
-            .position(|part| matches!(part, WordPart::Bare(']')))?;
-        index = Some((at + 1, at + close));
-        at += close + 1;
+/// The part of an assignment before its value.
+struct AssignmentTarget {
+    name: String,
+    /// The place of the index within its brackets.
+    index: Option<Range<usize>>,
+    appends: bool,
+    /// The place of the `=`.
+    equals: usize,
+}
+
+impl AssignmentTarget {
+    fn of(word: &[WordPart]) -> Option<Self> {
+        let is = |at: usize, wanted: char| matches!(word.get(at), Some(WordPart::Bare(one)) if *one == wanted);
+        let ends = |part: &WordPart| matches!(part, WordPart::Bare('[' | '+' | '='));
+        let end = word.iter().position(ends)?;
+        let name = bare(&word[..end]).filter(|name| is_name(name))?;
+        let mut at = end;
+        let mut index = None;
+        if is(at, '[') {
+            let close = word[at..]
+                .iter()
+                .position(|part| matches!(part, WordPart::Bare(']')))?;
+            index = Some(at + 1..at + close);
+            at += close + 1;
+        }
+        let appends = is(at, '+');
+        at += usize::from(appends);
+        is(at, '=').then_some(Self {
+            name,
+            index,
+            appends,
+            equals: at,
+        })
     }
-    let appends = is(at, '+');
-    at += usize::from(appends);
-    is(at, '=').then_some((name, index, appends, at))
 }

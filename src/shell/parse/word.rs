@@ -1,11 +1,11 @@
-//! Words, with what is quoted in them.
+//! Words and their quotes.
 
 use super::{ParseError, ParseResult, Parser, ends_word};
 use crate::shell::argument::{MANY, ONE, is_name};
 use crate::shell::syntax::{Word, WordPart, bare};
 
 impl Parser {
-    /// The word that stands here; `None` if none does.
+    /// Reads the word that stands here.
     pub(super) fn word(&mut self) -> ParseResult<Option<Word>> {
         let start = self.at;
         let mut word = Word::new();
@@ -28,7 +28,7 @@ impl Parser {
         Ok((self.at > start).then_some(word))
     }
 
-    /// An array, or a pattern such as `@(a|b)`, after the word's beginning.
+    /// Reads an array, or a pattern such as `@(a|b)`, that continues a word.
     fn parenthesis(&mut self, word: &mut Word) -> ParseResult<bool> {
         match word.last() {
             Some(WordPart::Bare('=')) => {
@@ -61,7 +61,7 @@ impl Parser {
         }
     }
 
-    /// The rest of `@(…)`.
+    /// Reads the rest of `@(…)`.
     fn pattern(&mut self) -> ParseResult<Word> {
         let mut word = Word::new();
         let mut open = 1;
@@ -95,7 +95,7 @@ impl Parser {
         Ok(())
     }
 
-    /// The pieces up to an unquoted `close`, which is taken too.
+    /// Reads the parts up to an unquoted `close`, and takes that, too.
     pub(super) fn word_parts(&mut self, close: char, quoted: bool) -> ParseResult<Word> {
         let mut word = Word::new();
         while self.peek() != Some(close) {
@@ -109,7 +109,7 @@ impl Parser {
         Ok(word)
     }
 
-    /// One piece, in a quote or outside of any.
+    /// Reads one part, within quotes or outside.
     pub(super) fn word_part(&mut self, word: &mut Word, quoted: bool) -> ParseResult<()> {
         match self.some()? {
             '\\' => self.escaped(word, quoted)?,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::charset::Charset;
 use crate::secret::remember;
 use crate::terminal::Screen;
-use secrecy::{Redactor, asks_for_secret};
+use secrecy::{AnswerRedactor, asks_for_secret};
 
 /// A prompt has been printed whole after so long.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -56,7 +56,7 @@ pub struct PromptResponder {
     answers: Vec<Answer>,
     usual: bool,
     screen: Screen,
-    redactor: Redactor,
+    redactor: AnswerRedactor,
     /// The end of what came since the last answer.
     pending: String,
     /// Where in it begins what came since the last silence, with the line that it goes on with.
@@ -162,7 +162,7 @@ impl<'p> Prompt<'p> {
 impl PromptResponder {
     /// A conversation with these answers; with `usual`, also with a yes to the usual questions.
     pub fn new(answers: Vec<Answer>, usual: bool) -> Self {
-        let mut redactor = Redactor::default();
+        let mut redactor = AnswerRedactor::default();
         for answer in answers.iter().filter(|answer| answer.is_secret) {
             redactor.add(&answer.text);
             remember(&answer.text);

@@ -1,11 +1,12 @@
 //! Answers that nobody else may read.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
-use crate::secret::{Finder, Scan, Style};
+use crate::secret::{Finder, Redactor, Style, redacted};
 
 /// Prompts that ask for a secret, in the languages that servers speak most.
 static PROMPTS: LazyLock<Regex> = LazyLock::new(|| {
@@ -31,61 +32,58 @@ pub fn is_harmless(prompt: &str, answer: &str) -> bool {
     TRIVIAL.is_match(answer) && !asks_for_secret(prompt)
 }
 
-/// Takes secrets out of a text that comes in parts.
-#[derive(Debug, Default)]
-pub(in crate::ssh) struct Redactor {
-    secrets: BTreeSet<String>,
-    /// `None` while there is no secret.
-    scan: Option<Scan>,
+/// Takes a conversation's answers out of its output.
+#[derive(Debug)]
+pub(super) struct AnswerRedactor {
+    answers: BTreeSet<String>,
+    /// `None` while there is no answer.
+    finder: Option<Arc<Finder>>,
+    redactor: Redactor,
 }
 
-impl Redactor {
+impl Default for AnswerRedactor {
+    fn default() -> Self {
+        Self {
+            answers: BTreeSet::new(),
+            finder: None,
+            redactor: Redactor::new(Style::Word),
+        }
+    }
+}
+
+impl AnswerRedactor {
     /// Takes an answer out from now on.
-    pub(in crate::ssh) fn add(&mut self, answer: &str) {
-        let known = self.secrets.len();
-        let secret = answer
+    pub(super) fn add(&mut self, answer: &str) {
+        let known = self.answers.len();
+        let lines = answer
             .lines()
             .filter(|line| line.chars().count() >= SHORTEST);
-        self.secrets.extend(secret.map(ToOwned::to_owned));
-        if self.secrets.len() > known {
-            let secrets = self.secrets.iter().map(String::as_str);
-            let finder = Arc::new(Finder::exactly(secrets));
-            match &mut self.scan {
-                Some(scan) => scan.look_for(finder),
-                scan @ None => *scan = Some(Scan::new(finder, Style::Word)),
-            }
+        self.answers.extend(lines.map(ToOwned::to_owned));
+        if self.answers.len() > known {
+            let answers = self.answers.iter().map(String::as_str);
+            self.finder = Some(Arc::new(Finder::exactly(answers)));
         }
     }
 
-    /// A whole text without the secrets.
-    pub(in crate::ssh) fn redact(&self, text: &str) -> String {
-        let Some(scan) = &self.scan else {
-            return text.to_owned();
-        };
-        let mut scan = Scan::new(Arc::clone(scan.finder()), Style::Word);
-        let mut plain = Vec::new();
-        scan.take(text.as_bytes(), &mut plain);
-        scan.finish(&mut plain);
-        String::from_utf8_lossy(&plain).into_owned()
-    }
-
-    /// Takes the next part, and gives what can be no secret's beginning.
-    pub(in crate::ssh) fn take(&mut self, part: &[u8]) -> Vec<u8> {
-        let Some(scan) = &mut self.scan else {
-            return part.to_vec();
-        };
-        let mut plain = Vec::new();
-        scan.take(part, &mut plain);
-        plain
-    }
-
-    /// What was held back for a secret that did not come.
-    pub(in crate::ssh) fn rest(&mut self) -> Vec<u8> {
-        let mut held = Vec::new();
-        if let Some(scan) = &mut self.scan {
-            scan.finish(&mut held);
+    /// A whole text without the answers.
+    pub(super) fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match &self.finder {
+            Some(finder) => redacted(finder, text),
+            None => text.into(),
         }
-        held
+    }
+
+    /// Takes the next part, and gives what can be no answer's beginning.
+    pub(super) fn take(&mut self, part: &[u8]) -> Vec<u8> {
+        self.redactor.take(self.finder.as_ref(), part).into_owned()
+    }
+
+    /// Gives what was held back for an answer that did not come.
+    pub(super) fn rest(&mut self) -> Vec<u8> {
+        // An answer may have been added since.
+        let mut rest = self.take(&[]);
+        rest.extend(self.redactor.rest());
+        rest
     }
 }
 
@@ -97,7 +95,7 @@ mod tests {
     fn secrets_are_taken_out_however_the_text_is_cut() {
         let text = "hunter2 hunt hunter22 äöüß! hunhunter2 x hunter";
         for size in 1..text.len() {
-            let mut redactor = Redactor::default();
+            let mut redactor = AnswerRedactor::default();
             for secret in ["hunter2", "hunter22", "äöüß!", "abc"] {
                 redactor.add(secret);
             }

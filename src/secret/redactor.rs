@@ -1,0 +1,72 @@
+//! Takes secrets out of a whole text, or of bytes that come in parts.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::held::Style;
+use super::scan::{Finder, Scan};
+
+/// Takes secrets out of bytes that come in parts.
+#[derive(Debug)]
+pub(crate) struct Redactor {
+    style: Style,
+    /// `None` while there is no secret.
+    scan: Option<Scan>,
+}
+
+impl Redactor {
+    pub(crate) fn new(style: Style) -> Self {
+        Self { style, scan: None }
+    }
+
+    /// Takes the next part, in which `secrets` finds what is a secret by now, and gives what can be no
+    /// secret's beginning.
+    pub(crate) fn take<'a>(
+        &mut self,
+        secrets: Option<&Arc<Finder>>,
+        part: &'a [u8],
+    ) -> Cow<'a, [u8]> {
+        let Some(secrets) = secrets else {
+            if self.scan.is_none() {
+                return part.into();
+            }
+            return [&self.rest(), part].concat().into();
+        };
+        let scan = self
+            .scan
+            .get_or_insert_with(|| Scan::new(Arc::clone(secrets), self.style));
+        if !Arc::ptr_eq(secrets, scan.finder()) {
+            scan.look_for(Arc::clone(secrets));
+        }
+        let mut redacted = Vec::with_capacity(part.len());
+        scan.take(part, &mut redacted);
+        redacted.into()
+    }
+
+    /// How many bytes are held back.
+    pub(crate) fn held(&self) -> u64 {
+        self.scan.as_ref().map_or(0, |scan| scan.held() as u64)
+    }
+
+    /// Gives what was held back for a secret that did not come.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        if let Some(mut scan) = self.scan.take() {
+            scan.finish(&mut rest);
+        }
+        rest
+    }
+}
+
+/// A whole text with a word in the place of each secret.
+pub(crate) fn redacted<'t>(secrets: &Arc<Finder>, text: &'t str) -> Cow<'t, str> {
+    let mut scan = Scan::new(Arc::clone(secrets), Style::Word);
+    let mut redacted = Vec::with_capacity(text.len());
+    scan.take(text.as_bytes(), &mut redacted);
+    scan.finish(&mut redacted);
+    if scan.has_found() {
+        String::from_utf8_lossy(&redacted).into_owned().into()
+    } else {
+        text.into()
+    }
+}
