@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
-
-use crate::helper::{Client, Stage, directory};
+use crate::helper::{Client, PASSWORD, Stage, USER, directory};
 
 const ORIGINAL: &str = include_str!("data/original-inputs.json");
 

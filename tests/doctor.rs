@@ -3,12 +3,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD};
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Client, Folder, RawProcess, Sshd, binary, closed_port, directory, eventually_so, login,
-    read_json,
+    Client, EmbeddedServer, Folder, PASSWORD, RawProcess, Sshd, binary, closed_port, directory,
+    eventually_so, login, read_json,
 };
 
 /// What doctor says, line by line.

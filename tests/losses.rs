@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_sftp_orchestrator::demo::EmbeddedServer;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::helper::{
-    Client, Folder, Sshd, Stage, binary, directory, eventually, eventually_so, noise, read_json,
+    Client, EmbeddedServer, Folder, Sshd, Stage, binary, directory, eventually, eventually_so,
+    noise, read_json,
 };
 
 /// A call that has been acknowledged: what has to be found later, whatever happens.

@@ -6,11 +6,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
-use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::json;
 
 use crate::helper::{
-    Answer, Client, Folder, Sshd, Stage, binary, directory, eventually, noise, text, user,
+    Answer, Client, Fault, Folder, Sshd, Stage, binary, directory, eventually, noise, text, user,
 };
 
 const MIB: usize = 1024 * 1024;

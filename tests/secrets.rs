@@ -13,7 +13,6 @@ use std::time::Duration;
 use aho_corasick::AhoCorasick;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use mcp_sftp_orchestrator::logging::{Log, log_panics};
 use mcp_sftp_orchestrator::random;
 use mcp_sftp_orchestrator::secret::remember;
@@ -21,8 +20,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Folder, Http, Pm2Daemon, RawProcess, Sshd, binary, closed_port, directory, eventually,
-    eventually_so, login, program, read_json, text,
+    EmbeddedServer, Folder, Http, PASSWORD, Pm2Daemon, RawProcess, Sshd, USER, binary, closed_port,
+    directory, eventually, eventually_so, login, program, read_json, text,
 };
 
 /// Texts that must not be found, by the names that a failure may show.

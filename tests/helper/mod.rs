@@ -5,6 +5,7 @@ mod asyncssh;
 mod client;
 mod desk;
 mod disk;
+mod embedded;
 mod http;
 mod pm2;
 mod proxy;
@@ -14,7 +15,6 @@ mod sshd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
 
 pub use agent::Agent;
@@ -22,7 +22,9 @@ pub use asyncssh::AsyncSsh;
 pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
 pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
+pub use embedded::{Dialogue, EmbeddedServer, Fault, Question, Turn, Words};
 pub use http::Http;
+pub use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
 pub use pm2::Pm2Daemon;
 pub use proxy::Proxy;
 pub use sshd::{
