@@ -70,6 +70,7 @@ mod settings;
 mod shells;
 mod silences;
 mod slow;
+mod snapshots;
 mod special_files;
 mod takeover;
 mod touch;
