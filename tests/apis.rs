@@ -1,6 +1,5 @@
 //! The catalogue of APIs, and the ways on which they are asked, against HTTP servers on loopback.
 
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -9,7 +8,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::helper::{Client, Http, Sshd, binary, closed_port, directory, text};
+use crate::helper::{Client, Http, Sshd, binary, closed_port, directory};
 
 const KEY: &str = "key-that-nobody-sees";
 
@@ -273,15 +272,10 @@ async fn silence_is_down() {
 
 #[tokio::test]
 async fn where_forwarding_is_forbidden_curl_asks() {
-    let (data, programs) = (directory(), directory());
-    let curl = programs.path().join("curl");
-    let script = "#!/bin/sh\necho \"$@\" >\"$HOME/arguments\"\ntee \"$HOME/input\" | PATH=/usr/bin:/bin curl \"$@\"\n";
-    std::fs::write(&curl, script).unwrap();
-    std::fs::set_permissions(&curl, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let sshd = Sshd::start_with(&format!(
-        "SetEnv PATH={}:/usr/bin:/bin\nAllowTcpForwarding no",
-        text(programs.path())
-    ));
+    let data = directory();
+    let curl =
+        "echo \"$@\" >\"$HOME/arguments\"\ntee \"$HOME/input\" | PATH=/usr/bin:/bin curl \"$@\"";
+    let sshd = Sshd::with_programs(&[("curl", curl)], "AllowTcpForwarding no");
     let client = Client::in_process(data.path(), |_| {}).await;
     client.register(sshd.login("prod_vps")).await;
     let http = Http::start(None).await;
@@ -343,7 +337,7 @@ async fn where_forwarding_is_forbidden_curl_asks() {
         }
     }
 
-    std::fs::write(&curl, "").unwrap();
+    std::fs::write(sshd.home("bin/curl"), "").unwrap();
     let ask = json!({"alias": "prod_vps", "url": url});
     let error = client
         .call("check_api_health", ask)

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::helper::{Client, Folder, Sshd, directory, eventually_so, text};
+use crate::helper::{Client, Folder, Sshd, directory, eventually_so, program, text};
 
 /// Where `tests/run` puts programs for the tests alone.
 fn tools(place: &str) -> PathBuf {
@@ -175,15 +175,13 @@ async fn fail2ban_for_real() {
     let (place, programs) = (directory(), directory());
     let log = place.path().join("shop.log");
     // The server's own client, which only looks elsewhere for its configuration and socket.
-    let client = programs.path().join("fail2ban-client");
     let script = format!(
-        "#!/bin/sh\nPYTHONPATH={fail2ban}/lib/python3/dist-packages exec {fail2ban}/bin/fail2ban-client -c {conf} -s {socket} \"$@\"\n",
+        "PYTHONPATH={fail2ban}/lib/python3/dist-packages exec {fail2ban}/bin/fail2ban-client -c {conf} -s {socket} \"$@\"",
         fail2ban = text(&fail2ban),
         conf = text(&place.path().join("conf")),
         socket = text(&place.path().join("socket")),
     );
-    std::fs::write(&client, script).unwrap();
-    std::fs::set_permissions(&client, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    program(programs.path(), "fail2ban-client", &script);
     let (_sshd, client, _data) = with_path(&[programs.path()]).await;
     let _fail2ban = Fail2Ban::start(place.path(), &log);
     let state = async || {

@@ -1,5 +1,6 @@
 //! MCP clients: in this process over a duplex pipe, and over the spawned binary's stdio.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -102,13 +103,13 @@ impl Client {
     }
 
     /// Calls a tool; a protocol error fails the test.
-    pub async fn call(&self, name: &'static str, arguments: Value) -> Answer {
+    pub async fn call(&self, name: impl Into<Cow<'static, str>>, arguments: Value) -> Answer {
         Answer(self.try_call(name, arguments).await.unwrap())
     }
 
     pub async fn try_call(
         &self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         arguments: Value,
     ) -> Result<CallToolResult, ServiceError> {
         self.session.call_tool(request(name, arguments)).await
@@ -149,7 +150,7 @@ impl Client {
     }
 }
 
-pub fn request(name: &'static str, arguments: Value) -> CallToolRequestParams {
+pub fn request(name: impl Into<Cow<'static, str>>, arguments: Value) -> CallToolRequestParams {
     let Value::Object(arguments) = arguments else {
         panic!("arguments are an object")
     };

@@ -6,6 +6,7 @@ mod client;
 mod desk;
 mod disk;
 mod embedded;
+mod fixture;
 mod http;
 mod pm2;
 mod proxy;
@@ -23,6 +24,7 @@ pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, r
 pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
 pub use embedded::{Dialogue, EmbeddedServer, Fault, Question, Turn, Words};
+pub use fixture::{Fixture, SshServer};
 pub use http::Http;
 pub use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
 pub use pm2::Pm2Daemon;
