@@ -971,7 +971,7 @@ fn a_panic_is_logged_without_secrets() {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "secrets::a_panic_is_logged_without_secrets",
+            "sealed::a_panic_is_logged_without_secrets",
             "--nocapture",
         ])
         .env("PANIC_HERE", "1")
@@ -980,7 +980,7 @@ fn a_panic_is_logged_without_secrets() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     assert!(
-        said.contains("it was ***") && said.contains("secrets.rs"),
+        said.contains("it was ***") && said.contains("sealed.rs"),
         "{said}"
     );
     let stdout = String::from_utf8(output.stdout).unwrap();
