@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
+mod access;
 mod addresses;
+mod allowed_roots;
 mod answers;
 mod apis;
 mod audit;

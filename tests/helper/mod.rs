@@ -2,6 +2,7 @@
 
 mod agent;
 mod asyncssh;
+mod calls;
 mod client;
 mod desk;
 mod disk;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 
 pub use agent::Agent;
 pub use asyncssh::AsyncSsh;
+pub use calls::{Calls, Effect, PROGRAMS, may_change};
 pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
 pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
