@@ -65,6 +65,7 @@ mod resume;
 mod roots;
 mod routes;
 mod sealed;
+mod secrets;
 mod sequence;
 mod servers;
 mod services;
