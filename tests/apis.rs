@@ -8,7 +8,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::helper::{Client, Http, Sshd, binary, closed_port, directory};
+use crate::helper::{Client, Http, Sshd, assert_has, binary, closed_port, directory};
 
 const KEY: &str = "key-that-nobody-sees";
 
@@ -54,9 +54,9 @@ async fn the_catalogue_keeps_secrets_to_itself() {
         ),
         (&json!("***"), &json!("***"), &json!("ops"))
     );
-    assert_eq!(
-        (&api["notes"], &api["auth_scheme"]),
-        (&json!("of the shop"), &json!("Bearer"))
+    assert_has(
+        api,
+        &json!({"notes": "of the shop", "auth_scheme": "Bearer"}),
     );
     assert!(!listed.text().contains("nobody-sees"), "{}", listed.text());
 
@@ -129,9 +129,9 @@ async fn from_this_machine() {
     let url = format!("http://127.0.0.1:{}", http.port);
     add(&client, &url, with_key()).await;
     let health = check(&client, None).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"], &health["via"]),
-        (&json!("UP"), &json!(200), &json!("direct"))
+    assert_has(
+        &health,
+        &json!({"status": "UP", "http_code": 200, "via": "direct"}),
     );
     assert!(health["response_time_ms"].is_u64() && health.get("reason").is_none());
     let head = &http.heads()[0];
@@ -144,10 +144,7 @@ async fn from_this_machine() {
     });
     add(&client, &url, post).await;
     let health = check(&client, None).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &json!(503))
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": 503}));
     assert_eq!(health["reason"], "503 Service Unavailable");
     let head = &http.heads()[1];
     assert!(
@@ -158,10 +155,7 @@ async fn from_this_machine() {
 
     add(&client, &format!("{url}/301"), json!({})).await;
     let health = check(&client, None).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &json!(301))
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": 301}));
     assert_eq!(http.heads().len(), 3, "the redirect was not followed");
 
     add(
@@ -171,10 +165,7 @@ async fn from_this_machine() {
     )
     .await;
     let health = check(&client, None).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &Value::Null)
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": null}));
     assert_eq!(health["reason"], "ECONNREFUSED");
 }
 
@@ -187,11 +178,7 @@ async fn from_a_server_s_network() {
     let url = format!("http://127.0.0.1:{}", http.port);
     add(&client, &url, with_key()).await;
     let health = check(&client, Some("prod_vps")).await;
-    assert_eq!(
-        (&health["status"], &health["via"]),
-        (&json!("UP"), &json!("tunnel")),
-        "{health}"
-    );
+    assert_has(&health, &json!({"status": "UP", "via": "tunnel"}));
     let head = &http.heads()[0];
     assert!(head.starts_with("GET /200/health HTTP/1.1\r\n"), "{head}");
     assert!(head.contains(KEY) && head.contains(&format!("host: 127.0.0.1:{}\r\n", http.port)));
@@ -199,18 +186,12 @@ async fn from_a_server_s_network() {
     let ask =
         |url: String| client.call("check_api_health", json!({"alias": "prod_vps", "url": url}));
     let health = ask(format!("{url}/404?x=1")).await.ok();
-    assert_eq!(
-        (&health.facts()["status"], &health.facts()["http_code"]),
-        (&json!("DOWN"), &json!(404))
-    );
+    health.has(&json!({"status": "DOWN", "http_code": 404}));
     assert!(http.heads()[1].starts_with("GET /404?x=1 HTTP/1.1\r\n"));
     let health = ask(format!("http://127.0.0.1:{}", closed_port()))
         .await
         .ok();
-    assert_eq!(
-        (&health.facts()["status"], &health.facts()["http_code"]),
-        (&json!("DOWN"), &Value::Null)
-    );
+    health.has(&json!({"status": "DOWN", "http_code": null}));
     assert!(
         health.facts()["reason"]
             .as_str()
@@ -256,10 +237,7 @@ async fn silence_is_down() {
     .await;
     for server in [None, Some("prod_vps")] {
         let health = check(&client, server).await;
-        assert_eq!(
-            (&health["status"], &health["http_code"]),
-            (&json!("DOWN"), &Value::Null)
-        );
+        assert_has(&health, &json!({"status": "DOWN", "http_code": null}));
         assert!(
             health["reason"]
                 .as_str()
@@ -282,11 +260,7 @@ async fn where_forwarding_is_forbidden_curl_asks() {
     let url = format!("http://127.0.0.1:{}", http.port);
     add(&client, &url, with_key()).await;
     let health = check(&client, Some("prod_vps")).await;
-    assert_eq!(
-        (&health["status"], &health["via"]),
-        (&json!("UP"), &json!("curl")),
-        "{health}"
-    );
+    assert_has(&health, &json!({"status": "UP", "via": "curl"}));
     assert!(http.heads()[0].contains(KEY));
     let arguments = std::fs::read_to_string(sshd.home("arguments")).unwrap();
     assert!(!arguments.contains(KEY), "{arguments}");
@@ -296,10 +270,7 @@ async fn where_forwarding_is_forbidden_curl_asks() {
     let post = json!({"health_check_endpoint": "500", "health_check_method": "POST"});
     add(&client, &url, post).await;
     let health = check(&client, Some("prod_vps")).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &json!(500))
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": 500}));
     let head = &http.heads()[1];
     assert!(
         head.starts_with("POST /500 ") && !head.contains("form"),
@@ -313,10 +284,7 @@ async fn where_forwarding_is_forbidden_curl_asks() {
     )
     .await;
     let health = check(&client, Some("prod_vps")).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &Value::Null)
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": null}));
     assert!(
         health["reason"].as_str().unwrap().starts_with("curl: (7)"),
         "{health}"
@@ -383,11 +351,7 @@ async fn tls_ends_in_this_process() {
     .await;
     for server in [None, Some("prod_vps")] {
         let health = check(&client, server).await;
-        assert_eq!(
-            (&health["status"], &health["http_code"]),
-            (&json!("UP"), &json!(200)),
-            "{health}"
-        );
+        assert_has(&health, &json!({"status": "UP", "http_code": 200}));
     }
     let other = format!("https://127.0.0.1:{}", http.port);
     add(&client, &other, with_key()).await;

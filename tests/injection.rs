@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Answer, Calls, Client, Folder, LOGIN_SHELLS, Pm2Daemon, Sshd, closed_port, directory,
-    login_shell, text,
+    Answer, Calls, Client, Folder, LOGIN_SHELLS, Pm2Daemon, Sshd, assert_has, closed_port,
+    directory, login_shell, text,
 };
 
 /// `pwned` stands for a path on the server.
@@ -277,10 +277,9 @@ async fn nor_where_the_login_shell_is_no_posix_one() {
         let detached = scene.client.call("task_exec", detached).await.ok();
         let ended = scene.client.wait(&detached.facts()["id"]).await.ok();
         let ended = ended.facts();
-        assert_eq!(
-            (&ended["output"], &ended["stderr"], &ended["exitCode"]),
-            (&json!("one"), &json!("two 2"), &json!(3)),
-            "{shell}: {ended}"
+        assert_has(
+            ended,
+            &json!({"output": "one", "stderr": "two 2", "exitCode": 3}),
         );
     }
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::helper::{Client, Folder, Pm2Daemon, Sshd, apart, directory, numbers};
+use crate::helper::{Client, Folder, Pm2Daemon, Sshd, apart, assert_has, directory, numbers};
 
 /// A server whose commands are looked for in `programs` first.
 async fn with_programs(programs: &[(&str, &str)]) -> (Sshd, Client, Folder) {
@@ -132,9 +132,9 @@ async fn pm2_s_list_comes_without_what_is_secret_in_it() {
     let services = json!({"alias": "web1"});
     let shown = client.call("get_services_status", services).await.ok();
     let service = &shown.facts()["pm2"]["services"][0];
-    assert_eq!(
-        (&service["name"], &service["status"], &service["pid"]),
-        (&json!("api-server"), &json!("online"), &json!(42))
+    assert_has(
+        service,
+        &json!({"name": "api-server", "status": "online", "pid": 42}),
     );
     let queue = client.call("task_queue", json!({})).await.ok();
     let id = json!({"id": queue.facts()["tasks"][0]["id"]});
@@ -186,10 +186,7 @@ async fn a_long_log_shows_its_ends_and_says_what_it_leaves_out() {
     let tail = json!({"alias": "web1", "filepath": sshd.home("log"), "lines": 1_250_000});
     let log = client.call("tail_file", tail).await.ok();
     let (facts, text) = (log.facts(), log.text());
-    assert_eq!(
-        (&facts["lineCount"], &facts["truncated"]),
-        (&json!(1_250_000), &json!(true))
-    );
+    assert_has(facts, &json!({"lineCount": 1_250_000, "truncated": true}));
     let lines = facts["lines"].as_str().unwrap();
     assert!(lines.starts_with("50001\n") && lines.ends_with("\n1300000"));
     assert!(lines.len() < 40 * 1024 && text.len() < 40 * 1024);
@@ -251,10 +248,7 @@ async fn fail2ban_s_jails() {
     ] {
         let shown = client.call("get_fail2ban_status", arguments).await.ok();
         let jail = &shown.facts()["jails"][0];
-        assert_eq!(
-            (&jail["name"], &jail["total_banned"]),
-            (&json!("sshd"), &json!(2))
-        );
+        assert_has(jail, &json!({"name": "sshd", "total_banned": 2}));
         assert_eq!(jail["banned_addresses"], json!(["192.0.2.4"]));
     }
     let none = json!({"alias": "web1", "jail": "none"});
@@ -277,10 +271,7 @@ async fn the_end_of_a_file() {
     std::fs::write(sshd.home("a b"), "one\ntwo\nthree").unwrap();
     let arguments = json!({"alias": "web1", "filepath": sshd.home("a b"), "lines": 2});
     let shown = client.call("tail_file", arguments).await.ok();
-    assert_eq!(
-        (&shown.facts()["lines"], &shown.facts()["lineCount"]),
-        (&json!("two\nthree"), &json!(2))
-    );
+    shown.has(&json!({"lines": "two\nthree", "lineCount": 2}));
     let home = json!({"alias": "web1", "filepath": "~/a b", "lines": 1});
     assert_eq!(
         client.call("tail_file", home).await.ok().facts()["lines"],

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::helper::{Client, Folder, Sshd, directory, eventually_so, program, text};
+use crate::helper::{Client, Folder, Sshd, assert_has, directory, eventually_so, program, text};
 
 /// Where `tests/run` puts programs for the tests alone.
 fn tools(place: &str) -> PathBuf {
@@ -76,11 +76,7 @@ async fn pm2_for_real() {
         .await
         .ok();
     let service = &services.facts()["pm2"]["services"][0];
-    assert_eq!(
-        (&service["name"], &service["status"]),
-        (&json!("api-server"), &json!("online")),
-        "{service}"
-    );
+    assert_has(service, &json!({"name": "api-server", "status": "online"}));
     let errors = json!({"alias": "web1", "app": "api-server", "lines": 200, "errors": true});
     eventually_so("its error log has what it wrote", async || {
         let log = client.call("get_pm2_logs", errors.clone()).await.ok();
@@ -198,11 +194,7 @@ async fn fail2ban_for_real() {
     .await;
     let state = state().await.ok();
     let jail = &state.facts()["jails"][0];
-    assert_eq!(
-        (&jail["name"], &jail["currently_banned"]),
-        (&json!("shop"), &json!(1)),
-        "{jail}"
-    );
+    assert_has(jail, &json!({"name": "shop", "currently_banned": 1}));
     assert!(jail["total_failed"].as_u64() >= Some(2), "{jail}");
     assert!(
         state.facts()["raw"]

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines as TextLines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use super::assert_has;
+
 /// Where the binary under test lies.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator");
 
@@ -179,6 +181,12 @@ impl Answer {
 
     pub fn is_error(&self) -> bool {
         self.0.is_error == Some(true)
+    }
+
+    /// Asserts that the structured content has these fields with these values, whatever else it has.
+    #[track_caller]
+    pub fn has(&self, fields: &Value) {
+        assert_has(self.facts(), fields);
     }
 
     /// The answer of a call that has to succeed.

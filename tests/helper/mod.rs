@@ -180,6 +180,22 @@ pub fn read_json(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// Asserts that an object has these fields with these values, whatever else it has.
+#[track_caller]
+pub fn assert_has(object: &Value, fields: &Value) {
+    let named = fields.as_object().unwrap().keys();
+    let found: Value = named
+        .map(|name| (name.clone(), object[name].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    if &found != fields {
+        let [wanted, got] =
+            [fields, &found].map(|value| serde_json::to_string_pretty(value).unwrap());
+        let diff = similar::TextDiff::from_lines(&wanted, &got);
+        panic!("{}in {object}", diff.unified_diff().header("wanted", "got"));
+    }
+}
+
 /// Waits until `holds`, which a real event brings about; fails loudly if that does not happen.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     // A busy machine takes its time, Fail2Ban most of all.
