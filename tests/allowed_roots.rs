@@ -96,6 +96,7 @@ impl Scene {
     }
 }
 
+/// No path, pattern or link has an upload read a file outside the roots.
 #[tokio::test]
 async fn uploads_read_nothing_outside_their_directories() {
     let scene = Scene::set().await;
@@ -157,6 +158,7 @@ async fn uploads_read_nothing_outside_their_directories() {
     scene.assert_untouched();
 }
 
+/// No path, pattern or link has a download write a file outside the roots.
 #[tokio::test]
 async fn downloads_write_nothing_outside_their_directories() {
     let scene = Scene::set().await;
@@ -226,6 +228,7 @@ async fn downloads_write_nothing_outside_their_directories() {
     assert!(scene.inside.join("fresh/d/inner").exists());
 }
 
+/// A directory that is exchanged for a link after a transfer was let begin leads it nowhere.
 #[tokio::test]
 async fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
     let scene = Scene::set().await;

@@ -54,6 +54,7 @@ fn assert_blocked(answer: Answer, rule: &str, part: &str) {
     );
 }
 
+/// A command that a rule refuses, hidden or in parts, runs by no tool, and no connection is made for it.
 #[tokio::test]
 async fn what_the_policy_forbids_reaches_no_server() {
     let (sshd, data) = (Sshd::start(), directory());
@@ -110,6 +111,7 @@ async fn what_the_policy_forbids_reaches_no_server() {
     client.call("tail_file", tail).await.ok();
 }
 
+/// A rule that one process adds or removes holds in another at once; one that is not understood is not added.
 #[tokio::test]
 async fn rules_are_listed_added_and_taken_away_for_every_process() {
     let (sshd, data) = (Sshd::start(), directory());
@@ -156,6 +158,7 @@ async fn rules_are_listed_added_and_taken_away_for_every_process() {
     assert_eq!(listed.facts()["blocklist"], json!(rules));
 }
 
+/// With an allow list only what it has runs, and what the block list has as well does not.
 #[tokio::test]
 async fn an_allowlist_lets_nothing_else_through() {
     let (sshd, data) = (Sshd::start(), directory());
@@ -200,6 +203,7 @@ async fn an_allowlist_lets_nothing_else_through() {
     client.call("get_system_resources", one).await.ok();
 }
 
+/// A file of rules that cannot be read lets nothing run, is named, and stays as it was written.
 #[tokio::test]
 async fn rules_that_are_not_understood_let_nothing_run() {
     let (sshd, data) = (Sshd::start(), directory());
@@ -254,6 +258,7 @@ fn texts(answer: &Answer) -> String {
         .join("\n")
 }
 
+/// Rules that have been read hold until others can be read, and that is said.
 #[tokio::test]
 async fn rules_that_are_emptied_or_taken_away_hold_on() {
     let (sshd, data) = (Sshd::start(), directory());

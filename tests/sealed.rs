@@ -94,6 +94,7 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
+/// Secrets that stood in clear in the files are encrypted once, and whatever else stands there is kept.
 #[tokio::test]
 async fn what_stood_in_clear_is_encrypted_by_whichever_process_comes_first() {
     let keep = Keep::set().await;
@@ -140,6 +141,7 @@ async fn what_stood_in_clear_is_encrypted_by_whichever_process_comes_first() {
     assert!(!keep.said()[before..].contains("in clear"));
 }
 
+/// Copies of the files with secrets in clear are kept with `MCP_KEEP_CLEAR_SECRETS` alone, for their owner.
 #[tokio::test]
 async fn the_old_files_are_kept_only_where_that_is_wanted() {
     for (setting, copies) in [("true", 2), ("false", 0)] {
@@ -164,6 +166,7 @@ async fn the_old_files_are_kept_only_where_that_is_wanted() {
     }
 }
 
+/// With `MCP_SECRET_KEY` no key lies in the data directory, and without that key no secret is read.
 #[tokio::test]
 async fn a_key_of_the_user_s_own_leaves_no_key_here() {
     const KEY: (&str, &str) = ("MCP_SECRET_KEY", "correct horse battery staple");
@@ -193,6 +196,7 @@ async fn a_key_of_the_user_s_own_leaves_no_key_here() {
     logs_in(&mut server, "web1").await;
 }
 
+/// Without its key a secret is said to be lost, and those of another key are still read.
 #[tokio::test]
 async fn a_lost_key_takes_only_what_it_had_encrypted() {
     let keep = Keep::set().await;
@@ -227,6 +231,7 @@ async fn a_lost_key_takes_only_what_it_had_encrypted() {
     assert_eq!(listed.facts()["web1"]["password"], "***");
 }
 
+/// References are kept as they are and resolved at each login; one that leads nowhere says why.
 #[tokio::test]
 async fn references_are_resolved_where_they_lead() {
     let keep = Keep::set().await;
@@ -294,6 +299,7 @@ async fn references_are_resolved_where_they_lead() {
     }
 }
 
+/// Where a keyring answers, the key lies there and not in the data directory.
 #[tokio::test]
 async fn a_keyring_keeps_the_key() {
     let Some(keyring) = Keyring::start().await else {

@@ -306,6 +306,7 @@ impl Scene {
     }
 }
 
+/// After calls of all tools, a crash and retries no secret is in any file, answer, log line or process table.
 #[tokio::test]
 async fn no_secret_is_found_anywhere_after_every_tool_was_used() {
     let scene = Scene::set().await;
@@ -392,6 +393,7 @@ async fn no_secret_is_found_anywhere_after_every_tool_was_used() {
     assert!(!watch.end().is_empty());
 }
 
+/// The log of a panic is masked.
 #[test]
 fn a_panic_is_logged_without_secrets() {
     const SECRET: &str = "Zq-in-a-panic";
@@ -426,6 +428,7 @@ fn a_panic_is_logged_without_secrets() {
     );
 }
 
+/// `--help` and `doctor` name `MCP_SECRET_KEY` and do not show it.
 #[tokio::test]
 async fn settings_that_are_secrets_are_not_shown() {
     let data = directory();
