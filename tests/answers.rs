@@ -4,32 +4,17 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Folder, Sshd, directory};
+use crate::helper::{Answer, Fixture};
 
-struct Scene {
-    sshd: Sshd,
-    data: Folder,
-    client: Client,
-}
-
-impl Scene {
-    async fn set() -> Self {
-        let (sshd, data) = (Sshd::start(), directory());
-        let client = Client::in_process(data.path(), |_| {}).await;
-        client.register(sshd.login("web1")).await;
-        Self { sshd, data, client }
-    }
-
-    async fn run(&self, cmd: &str, responses: Value) -> Answer {
-        let run = json!({"alias": "web1", "cmd": cmd, "responses": responses, "timeout": 20});
-        self.client.call("task_exec_interactive", run).await
-    }
+async fn run(scene: &Fixture, cmd: &str, responses: Value) -> Answer {
+    let run = json!({"alias": "web1", "cmd": cmd, "responses": responses, "timeout": 20});
+    scene.client.call("task_exec_interactive", run).await
 }
 
 #[tokio::test]
 async fn commands_among_answers_are_refused_as_commands_are() {
-    let scene = Scene::set().await;
-    let pwned = scene.sshd.home("pwned");
+    let scene = Fixture::start().await;
+    let pwned = scene.server.home("pwned");
     let rule = json!({"pattern": format!("touch {pwned}")});
     scene.client.call("policy_blocklist_add", rule).await.ok();
     for (cmd, responses) in [
@@ -64,8 +49,7 @@ async fn commands_among_answers_are_refused_as_commands_are() {
             json!({"1>": format!("true \u{15}touch {pwned}")}),
         ),
     ] {
-        let error = scene
-            .run(cmd, responses.clone())
+        let error = run(&scene, cmd, responses.clone())
             .await
             .error("POLICY_BLOCKED");
         let part = error["details"]["part"].as_str().unwrap();
@@ -78,7 +62,7 @@ async fn commands_among_answers_are_refused_as_commands_are() {
         }
     }
     assert!(!Path::new(&pwned).exists());
-    assert_eq!(scene.sshd.accepted(), 0);
+    assert_eq!(scene.server.accepted(), 0);
     assert_eq!(
         scene.client.call("task_queue", json!({})).await.facts()["tasks"],
         json!([])
@@ -87,7 +71,7 @@ async fn commands_among_answers_are_refused_as_commands_are() {
 
 #[tokio::test]
 async fn passwords_and_choices_pass() {
-    let scene = Scene::set().await;
+    let scene = Fixture::start().await;
     let ask = "printf 'Password: '; read -r first; printf 'Go on? '; read -r second; echo \"$second\" over";
     for password in [
         "hunter2",
@@ -107,16 +91,14 @@ async fn passwords_and_choices_pass() {
         "-rf /",
         "パスワード",
     ] {
-        let answer = scene
-            .run(ask, json!({"Password:": password, "Go on?": "y"}))
+        let answer = run(&scene, ask, json!({"Password:": password, "Go on?": "y"}))
             .await
             .ok();
         let output = answer.facts()["output"].as_str().unwrap();
         assert!(output.contains("y over"), "{password}: {output}");
     }
     // A rule that is all of a password is not told.
-    let error = scene
-        .run(ask, json!({"Password:": "reboot"}))
+    let error = run(&scene, ask, json!({"Password:": "reboot"}))
         .await
         .error("POLICY_BLOCKED");
     assert!(!error.to_string().contains("reboot"), "{error}");
@@ -124,26 +106,25 @@ async fn passwords_and_choices_pass() {
 
 #[tokio::test]
 async fn an_allowlist_holds_for_what_a_shell_reads() {
-    let scene = Scene::set().await;
+    let scene = Fixture::start().await;
     let written = json!({"allowlist": ["sh -i", "read *", "echo *", "printf *", "cat /etc/*"]});
     std::fs::write(scene.data.path().join("policies.json"), written.to_string()).unwrap();
-    let pwned = scene.sshd.home("pwned");
+    let pwned = scene.server.home("pwned");
     for answer in [
         format!("touch {pwned}"),
         format!("cat /etc/hostname; touch {pwned}"),
         format!("echo > {pwned}"),
     ] {
-        scene
-            .run("sh -i", json!({"$": answer}))
+        run(&scene, "sh -i", json!({"$": answer}))
             .await
             .error("POLICY_BLOCKED");
     }
     let ask = "printf 'Password: '; read -r first; echo over";
-    let answer = scene.run(ask, json!({"Password:": "hunter2"})).await.ok();
+    let answer = run(&scene, ask, json!({"Password:": "hunter2"})).await.ok();
     assert!(answer.facts()["output"].as_str().unwrap().contains("over"));
     // Yes and no are no commands.
     let ask = "printf 'Go on? '; read -r first; printf 'Which? '; read -r second; echo over";
     let answers = json!({"Go on": "y", "Which": "12"});
-    scene.run(ask, answers).await.ok();
+    run(&scene, ask, answers).await.ok();
     assert!(!Path::new(&pwned).exists());
 }

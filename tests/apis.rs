@@ -1,6 +1,5 @@
 //! The catalogue of APIs, and the ways on which they are asked, against HTTP servers on loopback.
 
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -9,7 +8,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::helper::{Client, Http, Sshd, binary, closed_port, directory, text};
+use crate::helper::{Client, Http, Sshd, assert_has, binary, closed_port, directory};
 
 const KEY: &str = "key-that-nobody-sees";
 
@@ -55,9 +54,9 @@ async fn the_catalogue_keeps_secrets_to_itself() {
         ),
         (&json!("***"), &json!("***"), &json!("ops"))
     );
-    assert_eq!(
-        (&api["notes"], &api["auth_scheme"]),
-        (&json!("of the shop"), &json!("Bearer"))
+    assert_has(
+        api,
+        &json!({"notes": "of the shop", "auth_scheme": "Bearer"}),
     );
     assert!(!listed.text().contains("nobody-sees"), "{}", listed.text());
 
@@ -130,9 +129,9 @@ async fn from_this_machine() {
     let url = format!("http://127.0.0.1:{}", http.port);
     add(&client, &url, with_key()).await;
     let health = check(&client, None).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"], &health["via"]),
-        (&json!("UP"), &json!(200), &json!("direct"))
+    assert_has(
+        &health,
+        &json!({"status": "UP", "http_code": 200, "via": "direct"}),
     );
     assert!(health["response_time_ms"].is_u64() && health.get("reason").is_none());
     let head = &http.heads()[0];
@@ -145,10 +144,7 @@ async fn from_this_machine() {
     });
     add(&client, &url, post).await;
     let health = check(&client, None).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &json!(503))
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": 503}));
     assert_eq!(health["reason"], "503 Service Unavailable");
     let head = &http.heads()[1];
     assert!(
@@ -159,10 +155,7 @@ async fn from_this_machine() {
 
     add(&client, &format!("{url}/301"), json!({})).await;
     let health = check(&client, None).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &json!(301))
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": 301}));
     assert_eq!(http.heads().len(), 3, "the redirect was not followed");
 
     add(
@@ -172,10 +165,7 @@ async fn from_this_machine() {
     )
     .await;
     let health = check(&client, None).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &Value::Null)
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": null}));
     assert_eq!(health["reason"], "ECONNREFUSED");
 }
 
@@ -188,11 +178,7 @@ async fn from_a_server_s_network() {
     let url = format!("http://127.0.0.1:{}", http.port);
     add(&client, &url, with_key()).await;
     let health = check(&client, Some("prod_vps")).await;
-    assert_eq!(
-        (&health["status"], &health["via"]),
-        (&json!("UP"), &json!("tunnel")),
-        "{health}"
-    );
+    assert_has(&health, &json!({"status": "UP", "via": "tunnel"}));
     let head = &http.heads()[0];
     assert!(head.starts_with("GET /200/health HTTP/1.1\r\n"), "{head}");
     assert!(head.contains(KEY) && head.contains(&format!("host: 127.0.0.1:{}\r\n", http.port)));
@@ -200,18 +186,12 @@ async fn from_a_server_s_network() {
     let ask =
         |url: String| client.call("check_api_health", json!({"alias": "prod_vps", "url": url}));
     let health = ask(format!("{url}/404?x=1")).await.ok();
-    assert_eq!(
-        (&health.facts()["status"], &health.facts()["http_code"]),
-        (&json!("DOWN"), &json!(404))
-    );
+    health.has(&json!({"status": "DOWN", "http_code": 404}));
     assert!(http.heads()[1].starts_with("GET /404?x=1 HTTP/1.1\r\n"));
     let health = ask(format!("http://127.0.0.1:{}", closed_port()))
         .await
         .ok();
-    assert_eq!(
-        (&health.facts()["status"], &health.facts()["http_code"]),
-        (&json!("DOWN"), &Value::Null)
-    );
+    health.has(&json!({"status": "DOWN", "http_code": null}));
     assert!(
         health.facts()["reason"]
             .as_str()
@@ -257,10 +237,7 @@ async fn silence_is_down() {
     .await;
     for server in [None, Some("prod_vps")] {
         let health = check(&client, server).await;
-        assert_eq!(
-            (&health["status"], &health["http_code"]),
-            (&json!("DOWN"), &Value::Null)
-        );
+        assert_has(&health, &json!({"status": "DOWN", "http_code": null}));
         assert!(
             health["reason"]
                 .as_str()
@@ -273,26 +250,17 @@ async fn silence_is_down() {
 
 #[tokio::test]
 async fn where_forwarding_is_forbidden_curl_asks() {
-    let (data, programs) = (directory(), directory());
-    let curl = programs.path().join("curl");
-    let script = "#!/bin/sh\necho \"$@\" >\"$HOME/arguments\"\ntee \"$HOME/input\" | PATH=/usr/bin:/bin curl \"$@\"\n";
-    std::fs::write(&curl, script).unwrap();
-    std::fs::set_permissions(&curl, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let sshd = Sshd::start_with(&format!(
-        "SetEnv PATH={}:/usr/bin:/bin\nAllowTcpForwarding no",
-        text(programs.path())
-    ));
+    let data = directory();
+    let curl =
+        "echo \"$@\" >\"$HOME/arguments\"\ntee \"$HOME/input\" | PATH=/usr/bin:/bin curl \"$@\"";
+    let sshd = Sshd::with_programs(&[("curl", curl)], "AllowTcpForwarding no");
     let client = Client::in_process(data.path(), |_| {}).await;
     client.register(sshd.login("prod_vps")).await;
     let http = Http::start(None).await;
     let url = format!("http://127.0.0.1:{}", http.port);
     add(&client, &url, with_key()).await;
     let health = check(&client, Some("prod_vps")).await;
-    assert_eq!(
-        (&health["status"], &health["via"]),
-        (&json!("UP"), &json!("curl")),
-        "{health}"
-    );
+    assert_has(&health, &json!({"status": "UP", "via": "curl"}));
     assert!(http.heads()[0].contains(KEY));
     let arguments = std::fs::read_to_string(sshd.home("arguments")).unwrap();
     assert!(!arguments.contains(KEY), "{arguments}");
@@ -302,10 +270,7 @@ async fn where_forwarding_is_forbidden_curl_asks() {
     let post = json!({"health_check_endpoint": "500", "health_check_method": "POST"});
     add(&client, &url, post).await;
     let health = check(&client, Some("prod_vps")).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &json!(500))
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": 500}));
     let head = &http.heads()[1];
     assert!(
         head.starts_with("POST /500 ") && !head.contains("form"),
@@ -319,10 +284,7 @@ async fn where_forwarding_is_forbidden_curl_asks() {
     )
     .await;
     let health = check(&client, Some("prod_vps")).await;
-    assert_eq!(
-        (&health["status"], &health["http_code"]),
-        (&json!("DOWN"), &Value::Null)
-    );
+    assert_has(&health, &json!({"status": "DOWN", "http_code": null}));
     assert!(
         health["reason"].as_str().unwrap().starts_with("curl: (7)"),
         "{health}"
@@ -343,7 +305,7 @@ async fn where_forwarding_is_forbidden_curl_asks() {
         }
     }
 
-    std::fs::write(&curl, "").unwrap();
+    std::fs::write(sshd.home("bin/curl"), "").unwrap();
     let ask = json!({"alias": "prod_vps", "url": url});
     let error = client
         .call("check_api_health", ask)
@@ -389,11 +351,7 @@ async fn tls_ends_in_this_process() {
     .await;
     for server in [None, Some("prod_vps")] {
         let health = check(&client, server).await;
-        assert_eq!(
-            (&health["status"], &health["http_code"]),
-            (&json!("UP"), &json!(200)),
-            "{health}"
-        );
+        assert_has(&health, &json!({"status": "UP", "http_code": 200}));
     }
     let other = format!("https://127.0.0.1:{}", http.port);
     add(&client, &other, with_key()).await;

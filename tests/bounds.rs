@@ -7,59 +7,35 @@ use mcp_sftp_orchestrator::config::Config;
 use serde_json::{Value, json};
 
 use crate::helper::rogue::{Asked, DIRECTORY, FILE, LINK, Rogue, kind, packet, string};
-use crate::helper::{Answer, Client, Folder, SmallDisk, directory, login, text};
+use crate::helper::{Answer, Client, Fixture, SmallDisk, directory, login, text};
 
-/// A client in this process with such a server as `web1`, and a folder to move files from and to.
-struct Scene {
-    client: Client,
-    folder: Folder,
-    _data: Folder,
-    _server: Rogue,
+/// A client, and a server with these answers.
+async fn scripted(
+    answers: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static,
+) -> Fixture<Rogue> {
+    scripted_with(|_| {}, answers).await
 }
 
-impl Scene {
-    async fn set(answers: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
-        Self::set_with(|_| {}, answers).await
-    }
+async fn scripted_with(
+    change: impl FnOnce(&mut Config),
+    answers: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static,
+) -> Fixture<Rogue> {
+    Fixture::configured(Rogue::start(answers).await, |config| {
+        config.sync_timeout = Duration::from_secs(100);
+        change(config);
+    })
+    .await
+}
 
-    async fn set_with(
-        change: impl FnOnce(&mut Config),
-        answers: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static,
-    ) -> Self {
-        let (data, server) = (directory(), Rogue::start(answers).await);
-        let client = Client::in_process(data.path(), |config| {
-            config.sync_timeout = Duration::from_secs(100);
-            change(config);
-        })
-        .await;
-        client.register(login("web1", server.port)).await;
-        Self {
-            client,
-            folder: directory(),
-            _data: data,
-            _server: server,
-        }
-    }
+async fn download(scene: &Fixture<Rogue>, remote: &str) -> Answer {
+    scene.transfer("download", "target", remote).await
+}
 
-    async fn transfer(&self, direction: &str, name: &str, remote: &str) -> Answer {
-        let local = self.folder.path().join(name);
-        let arguments = json!({
-            "alias": "web1", "direction": direction, "local": text(&local), "remote": remote,
-            "verify": name == "verified",
-        });
-        self.client.call("task_transfer", arguments).await
-    }
-
-    async fn download(&self, remote: &str) -> Answer {
-        self.transfer("download", "target", remote).await
-    }
-
-    /// What a download that has to fail says of its first file.
-    async fn refused(&self, remote: &str) -> String {
-        let error = self.download(remote).await.error("TRANSFER_FAILED");
-        assert_eq!(entries(self.folder.path()), 0, "nothing is left: {error}");
-        reason(&error)
-    }
+/// What a download that has to fail says of its first file.
+async fn refused(scene: &Fixture<Rogue>, remote: &str) -> String {
+    let error = download(scene, remote).await.error("TRANSFER_FAILED");
+    assert_eq!(entries(scene.files.path()), 0, "nothing is left: {error}");
+    reason(&error)
 }
 
 fn entries(folder: &Path) -> usize {
@@ -80,7 +56,7 @@ fn endless(asked: &Asked) -> Option<Vec<u8>> {
 #[tokio::test]
 async fn a_file_that_never_ends_fails_whatever_length_it_said() {
     for (said, portion) in [(0, 10_000), (10, 5), (1_000_000, 10_000)] {
-        let scene = Scene::set_with(
+        let scene = scripted_with(
             |config| config.max_growth = 4 * 1024 * 1024,
             move |asked| match asked.kind {
                 kind::STAT | kind::LSTAT => Some(asked.attributes(FILE, said)),
@@ -90,7 +66,7 @@ async fn a_file_that_never_ends_fails_whatever_length_it_said() {
             },
         )
         .await;
-        let reason = scene.refused("/file").await;
+        let reason = refused(&scene, "/file").await;
         let expected = format!("said a length of {said}: it may never end");
         assert!(reason.contains(&expected), "{reason}");
     }
@@ -98,7 +74,7 @@ async fn a_file_that_never_ends_fails_whatever_length_it_said() {
 
 #[tokio::test]
 async fn a_file_that_says_no_length_is_read_to_its_end() {
-    let scene = Scene::set(|asked| match asked.kind {
+    let scene = scripted(|asked| match asked.kind {
         kind::STAT | kind::LSTAT => Some(asked.attributes(FILE, 0)),
         kind::READ => Some(match asked.range().0 {
             offset @ 0..2_000_000 => asked.data(&offset.to_be_bytes().repeat(125)),
@@ -107,12 +83,12 @@ async fn a_file_that_says_no_length_is_read_to_its_end() {
         _ => None,
     })
     .await;
-    let ended = scene.download("/proc/file").await.ok();
+    let ended = download(&scene, "/proc/file").await.ok();
     assert_eq!(ended.facts()["bytes"], 2_000_000, "{}", ended.text());
     let expected: Vec<u8> = (0..2000_u64)
         .flat_map(|number| (number * 1000).to_be_bytes().repeat(125))
         .collect();
-    assert!(std::fs::read(scene.folder.path().join("target")).unwrap() == expected);
+    assert!(std::fs::read(scene.files.path().join("target")).unwrap() == expected);
 }
 
 #[cfg(target_os = "linux")]
@@ -171,7 +147,7 @@ fn peak_memory(process: u32) -> u64 {
 
 #[tokio::test]
 async fn a_directory_that_never_ends_is_refused_and_the_setting_named() {
-    let scene = Scene::set_with(
+    let scene = scripted_with(
         |config| config.max_entries = 5000,
         |asked| {
             (asked.kind == kind::READDIR).then(|| {
@@ -184,11 +160,11 @@ async fn a_directory_that_never_ends_is_refused_and_the_setting_named() {
         },
     )
     .await;
-    let local = text(&scene.folder.path().join("all"));
+    let local = text(&scene.files.path().join("all"));
     let files = json!([{"local": local, "remote": "/dir/*.log"}]);
     let pattern = json!({"alias": "web1", "direction": "download", "files": files});
     for ended in [
-        scene.download("/dir").await,
+        download(&scene, "/dir").await,
         scene.client.call("task_transfer_multi", pattern).await,
     ] {
         let reason = reason(&ended.error("TRANSFER_FAILED"));
@@ -197,14 +173,14 @@ async fn a_directory_that_never_ends_is_refused_and_the_setting_named() {
             "{reason}"
         );
     }
-    assert_eq!(entries(scene.folder.path()), 0, "nothing is made");
+    assert_eq!(entries(scene.files.path()), 0, "nothing is made");
 }
 
 #[tokio::test]
 async fn as_many_entries_as_allowed_are_moved_and_one_more_is_not_on_either_side() {
     for (count, is_taken) in [(20, true), (21, false)] {
         for direction in ["upload", "download"] {
-            let scene = Scene::set_with(
+            let scene = scripted_with(
                 |config| config.max_entries = 20,
                 move |asked| {
                     let names: Vec<_> = (0..count).map(|name| name.to_string()).collect();
@@ -213,7 +189,7 @@ async fn as_many_entries_as_allowed_are_moved_and_one_more_is_not_on_either_side
                 },
             )
             .await;
-            let folder = scene.folder.path().join("tree");
+            let folder = scene.files.path().join("tree");
             if direction == "upload" {
                 std::fs::create_dir(&folder).unwrap();
                 for name in 0..count {
@@ -236,8 +212,8 @@ async fn as_many_entries_as_allowed_are_moved_and_one_more_is_not_on_either_side
 async fn a_listing_without_names_ends() {
     for names in [&[][..], &[(".", DIRECTORY, 0), ("..", DIRECTORY, 0)]] {
         let scene =
-            Scene::set(|asked| (asked.kind == kind::READDIR).then(|| asked.names(names))).await;
-        let reason = scene.refused("/dir").await;
+            scripted(|asked| (asked.kind == kind::READDIR).then(|| asked.names(names))).await;
+        let reason = refused(&scene, "/dir").await;
         assert!(
             reason.contains("without names and without an end"),
             "{reason}"
@@ -247,7 +223,7 @@ async fn a_listing_without_names_ends() {
 
 #[tokio::test]
 async fn a_tree_that_never_ends_is_left_where_its_paths_get_too_long() {
-    let scene = Scene::set(|asked| match asked.kind {
+    let scene = scripted(|asked| match asked.kind {
         kind::READDIR => {
             let deeper = format!("{}{}-dir", "d".repeat(90), asked.number);
             Some(asked.listing(&[(&deeper, DIRECTORY, 0), ("file", FILE, 10)]))
@@ -255,7 +231,7 @@ async fn a_tree_that_never_ends_is_left_where_its_paths_get_too_long() {
         _ => None,
     })
     .await;
-    let ended = scene.download("/dir").await.ok();
+    let ended = download(&scene, "/dir").await.ok();
     let facts = ended.facts();
     assert_eq!(facts["status"], "partial", "{facts}");
     assert!(facts["filesDone"].as_u64().unwrap() > 30, "{facts}");
@@ -274,7 +250,7 @@ async fn a_tree_that_never_ends_is_left_where_its_paths_get_too_long() {
 #[tokio::test]
 async fn names_links_and_words_without_measure_are_told_by_their_beginning() {
     let long = "n".repeat(900_000);
-    let scene = Scene::set(move |asked| match (asked.kind, asked.name()) {
+    let scene = scripted(move |asked| match (asked.kind, asked.name()) {
         (kind::READDIR, "/names-dir") => {
             Some(asked.listing(&[(&long, FILE, 10), ("fine", FILE, 10)]))
         }
@@ -288,7 +264,7 @@ async fn names_links_and_words_without_measure_are_told_by_their_beginning() {
     })
     .await;
     for remote in ["/names-dir", "/links-dir"] {
-        let ended = scene.download(remote).await.ok();
+        let ended = download(&scene, remote).await.ok();
         let facts = ended.facts();
         assert_eq!(
             (&facts["status"], &facts["filesDone"]),
@@ -304,10 +280,10 @@ async fn names_links_and_words_without_measure_are_told_by_their_beginning() {
             ended.text().len() + facts.to_string().len() < 10_000,
             "{facts}"
         );
-        std::fs::remove_dir_all(scene.folder.path().join("target")).unwrap();
+        std::fs::remove_dir_all(scene.files.path().join("target")).unwrap();
     }
     for (remote, words) in [("/words", "nnn"), ("/handle", "no SFTP packet")] {
-        let error = scene.download(remote).await.error("TRANSFER_FAILED");
+        let error = download(&scene, remote).await.error("TRANSFER_FAILED");
         assert!(reason(&error).contains(words), "{error}");
         assert!(error.to_string().len() < 10_000, "{error}");
     }
@@ -315,12 +291,12 @@ async fn names_links_and_words_without_measure_are_told_by_their_beginning() {
 
 #[tokio::test]
 async fn lengths_beyond_all_numbers_are_only_wrong() {
-    let scene = Scene::set(|asked| match asked.kind {
+    let scene = scripted(|asked| match asked.kind {
         kind::READDIR => Some(asked.listing(&[("a", FILE, u64::MAX), ("b", FILE, u64::MAX)])),
         _ => None,
     })
     .await;
-    let error = scene.download("/dir").await.error("TRANSFER_FAILED");
+    let error = download(&scene, "/dir").await.error("TRANSFER_FAILED");
     assert!(reason(&error).contains("shrank"), "{error}");
 }
 
@@ -330,20 +306,22 @@ async fn more_than_was_asked_for_is_refused_in_small_files_large_ones_and_checks
         (asked.kind == kind::READ).then(|| asked.data(&vec![7; asked.range().1 as usize + 1]))
     };
     for length in [10, 10_000_000] {
-        let scene = Scene::set(move |asked| match asked.kind {
+        let scene = scripted(move |asked| match asked.kind {
             kind::STAT | kind::LSTAT => Some(asked.attributes(FILE, length)),
             _ => more(asked),
         })
         .await;
-        let reason = scene.refused("/file").await;
+        let reason = refused(&scene, "/file").await;
         assert!(
             reason.contains("more of a file than was asked for"),
             "{reason}"
         );
     }
-    let scene = Scene::set(more).await;
-    std::fs::write(scene.folder.path().join("verified"), "ten bytes.").unwrap();
-    let error = scene.transfer("upload", "verified", "/new").await;
+    let scene = scripted(more).await;
+    std::fs::write(scene.files.path().join("verified"), "ten bytes.").unwrap();
+    let mut arguments = scene.arguments("upload", "verified", "/new");
+    arguments["verify"] = true.into();
+    let error = scene.client.call("task_transfer", arguments).await;
     let error = error.error("TRANSFER_FAILED");
     assert!(
         reason(&error).contains("more of a file than was asked for"),
@@ -386,13 +364,13 @@ async fn what_breaks_the_protocol_ends_a_transfer_at_once_and_says_how() {
         ),
     ];
     for (number, (broken, breaks, said)) in cases.into_iter().enumerate() {
-        let scene = Scene::set(move |asked| (asked.kind == broken).then(|| breaks(asked))).await;
-        let ended = scene.download("/file").await;
+        let scene = scripted(move |asked| (asked.kind == broken).then(|| breaks(asked))).await;
+        let ended = download(&scene, "/file").await;
         assert!(
             ended.is_error() && ended.text().contains(said),
             "{number}: {}",
             ended.text()
         );
-        assert_eq!(entries(scene.folder.path()), 0, "nothing is left");
+        assert_eq!(entries(scene.files.path()), 0, "nothing is left");
     }
 }

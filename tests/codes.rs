@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use mcp_sftp_orchestrator::demo::{Dialogue, EmbeddedServer, Question, Turn};
 use serde_json::{Value, json};
 
-use crate::helper::{Client, directory, login};
+use crate::helper::{Client, Dialogue, EmbeddedServer, Question, Turn, directory, login};
 
 const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
-
-use crate::helper::{Client, Stage, directory};
+use crate::helper::{Client, PASSWORD, Stage, USER, directory};
 
 const ORIGINAL: &str = include_str!("data/original-inputs.json");
 
@@ -67,22 +65,6 @@ async fn every_tool_says_what_it_is() {
         let hints = tool.annotations.as_ref().unwrap();
         assert!(hints.read_only_hint.is_some() && hints.destructive_hint.is_some());
         assert!(hints.idempotent_hint.is_some() && hints.open_world_hint.is_some());
-        let reads = [
-            "server_list",
-            "task_queue",
-            "task_status",
-            "task_history",
-            "task_wait",
-            "task_output",
-            "queue_stats",
-            "policy_blocklist_list",
-        ];
-        let reads = reads.contains(&tool.name.as_ref())
-            || ["task_logs", "pool_stats", "system_diagnostics", "tail_file"]
-                .contains(&tool.name.as_ref())
-            || ["api_list", "api_check", "check_api_health"].contains(&tool.name.as_ref())
-            || tool.name.starts_with("get_");
-        assert_eq!(hints.read_only_hint, Some(reads), "{}", tool.name);
         for (name, property) in tool.input_schema["properties"].as_object().unwrap() {
             assert!(property["description"].is_string(), "{}.{name}", tool.name);
         }

@@ -4,12 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
-use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD};
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Agent, BINARY, Client, Desk, Folder, McpClient, RawProcess, Sshd, binary, closed_port,
-    directory, eventually_so, login, read_json, user,
+    Agent, BINARY, Client, Desk, EmbeddedServer, Folder, McpClient, PASSWORD, RawProcess, Sshd,
+    binary, closed_port, directory, eventually_so, login, read_json, user,
 };
 
 /// What doctor says, line by line.

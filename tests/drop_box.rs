@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, Stage, directory, noise, text};
+use crate::helper::{Client, Fault, Sshd, Stage, directory, noise, text};
 
 fn arguments(local: &Path, remote: &Path, in_place: bool) -> Value {
     json!({

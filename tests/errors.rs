@@ -1,9 +1,8 @@
 //! Errors: each gives the contract's object, and the server goes on.
 
-use mcp_sftp_orchestrator::demo::{EmbeddedServer, Fault};
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, Stage, directory, login, text};
+use crate::helper::{Client, EmbeddedServer, Fault, Sshd, Stage, directory, login, text};
 
 async fn run(client: &Client, alias: &str) -> crate::helper::Answer {
     client

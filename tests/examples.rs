@@ -1,7 +1,6 @@
 //! Every example of the README, as it is written there, against sshd. What the example's server has
 //! and this one has not is stood in for by commands on its PATH.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -57,19 +56,13 @@ struct Scene {
     sshd: Sshd,
     home: Folder,
     _pm2: Pm2Daemon,
-    _folders: [Folder; 2],
+    _data: Folder,
 }
 
 impl Scene {
     async fn set() -> Self {
-        let (data, programs, home) = (directory(), directory(), directory());
-        for (name, script) in PROGRAMS {
-            let path = programs.path().join(name);
-            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        let path = format!("SetEnv PATH={}:/usr/bin:/bin", text(programs.path()));
-        let sshd = Sshd::start_with(&path);
+        let (data, home) = (directory(), directory());
+        let sshd = Sshd::with_programs(&PROGRAMS, "");
         for name in [
             "config.json",
             "logs/a.log",
@@ -86,7 +79,7 @@ impl Scene {
             _pm2: Pm2Daemon::start(sshd.directory.path()),
             sshd,
             home,
-            _folders: [data, programs],
+            _data: data,
         }
     }
 

@@ -1,9 +1,10 @@
 //! Passwords that are right and have expired.
 
-use mcp_sftp_orchestrator::demo::{Dialogue, PASSWORD, Question, Turn};
 use serde_json::{Value, json};
 
-use crate::helper::{AsyncSsh, Client, Stage, directory, login};
+use crate::helper::{
+    AsyncSsh, Client, Dialogue, PASSWORD, Question, Stage, Turn, directory, login,
+};
 
 /// A server that wants a right password changed. OpenSSH's never does that before somebody is in.
 const SERVER: &str = r#"

@@ -2,14 +2,13 @@
 
 use std::process::Command;
 
-use mcp_sftp_orchestrator::demo::{Dialogue, PASSWORD, Question, Turn, Words};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::helper::{
-    Answer, Client, RawProcess, Sshd, Stage, closed_port, directory, keygen, login, login_shell,
-    text, user,
+    Answer, Client, Dialogue, PASSWORD, Question, RawProcess, Sshd, Stage, Turn, Words,
+    closed_port, directory, keygen, login, login_shell, text, user,
 };
 
 /// The same arguments, with a login.

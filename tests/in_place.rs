@@ -4,10 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::{Value, json};
 
-use crate::helper::{Client, SmallDisk, Sshd, Stage, directory, eventually, noise, text};
+use crate::helper::{Client, Fault, SmallDisk, Sshd, Stage, directory, eventually, noise, text};
 
 const MIB: usize = 1024 * 1024;
 

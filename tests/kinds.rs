@@ -1,7 +1,5 @@
 //! Every kind of job is handed off, found again, cancelled, lost with its process and retried alike.
 
-use std::os::unix::fs::PermissionsExt;
-
 use serde_json::{Value, json};
 
 use crate::helper::{Client, Folder, Sshd, directory, text};
@@ -10,28 +8,16 @@ struct Scene {
     sshd: Sshd,
     data: Folder,
     local: Folder,
-    _programs: Folder,
 }
 
 impl Scene {
     fn set() -> Self {
-        let (data, local, programs) = (directory(), directory(), directory());
-        let docker = programs.path().join("docker");
-        std::fs::write(&docker, "#!/bin/sh\necho before\nsleep 120\n").unwrap();
-        std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let sshd = Sshd::start_with(&format!(
-            "SetEnv PATH={}:/usr/bin:/bin",
-            text(programs.path())
-        ));
+        let (data, local) = (directory(), directory());
+        let sshd = Sshd::with_programs(&[("docker", "echo before\nsleep 120")], "");
         // More than goes through in the test's time, and no room on disk here.
         let large = std::fs::File::create(local.path().join("large")).unwrap();
         large.set_len(8 << 30).unwrap();
-        Self {
-            sshd,
-            data,
-            local,
-            _programs: programs,
-        }
+        Self { sshd, data, local }
     }
 
     async fn client(&self) -> Client {

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually, eventually_so, noise};
+use crate::helper::{Client, Fault, Sshd, Stage, directory, eventually, eventually_so, noise};
 
 /// A server that goes silent in one phase, and what a call to it is answered.
 async fn stalled_in(fault: Fault, code: &str, reason: &str) {

@@ -1,61 +1,17 @@
 //! Symbolic links at a target: followed only where the user named them, replaced everywhere else.
 
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::helper::{Answer, Client, Folder, Sshd, directory, text};
+use crate::helper::{Answer, Fixture, text};
 
-/// A tree on each side, and a file beside them that no transfer may touch.
-struct Scene {
-    client: Client,
-    sshd: Sshd,
-    local: Folder,
-    _data: Folder,
-}
-
-impl Scene {
-    async fn set() -> Self {
-        let (sshd, data, local) = (Sshd::start(), directory(), directory());
-        let client = Client::in_process(data.path(), |_| {}).await;
-        client.register(sshd.login("web1")).await;
-        Self {
-            client,
-            sshd,
-            local,
-            _data: data,
-        }
-    }
-
-    fn here(&self, name: &str) -> PathBuf {
-        self.local.path().join(name)
-    }
-
-    fn there(&self, name: &str) -> PathBuf {
-        PathBuf::from(self.sshd.home(name))
-    }
-
-    async fn one(&self, direction: &str, local: &str, remote: &str) -> Answer {
-        self.with(direction, local, remote, &json!({})).await
-    }
-
-    async fn with(&self, direction: &str, local: &str, remote: &str, more: &Value) -> Answer {
-        let mut arguments = json!({
-            "alias": "web1", "direction": direction,
-            "local": format!("{}/{local}", text(self.local.path())), "remote": self.sshd.home(remote),
-        });
-        let more = more.as_object().unwrap().clone();
-        arguments.as_object_mut().unwrap().extend(more);
-        self.client.call("task_transfer", arguments).await
-    }
-
-    async fn several(&self, direction: &str, pairs: &[(&str, &str)]) -> Answer {
-        let pair = |(local, remote): &(&str, &str)| json!({"local": format!("{}/{local}", text(self.local.path())), "remote": self.sshd.home(remote)});
-        let files: Vec<_> = pairs.iter().map(pair).collect();
-        let arguments = json!({"alias": "web1", "direction": direction, "files": files});
-        self.client.call("task_transfer_multi", arguments).await
-    }
+/// Transfers a tree through the directory links at its target.
+async fn following(scene: &Fixture, direction: &str, local: &str, remote: &str) -> Answer {
+    let mut arguments = scene.arguments(direction, local, remote);
+    arguments["followDirectoryLinks"] = true.into();
+    scene.client.call("task_transfer", arguments).await
 }
 
 fn write(path: &Path, content: &str) {
@@ -69,7 +25,7 @@ fn read(path: &Path) -> String {
 
 #[tokio::test]
 async fn a_link_that_an_earlier_download_brought_leads_no_later_one_out() {
-    let scene = Scene::set().await;
+    let scene = Fixture::start().await;
     let victim = scene.here("bashrc");
     let ways: [(&str, &str, &str); 4] = [
         ("tree", "tree", "got"),
@@ -83,12 +39,18 @@ async fn a_link_that_an_earlier_download_brought_leads_no_later_one_out() {
         std::fs::create_dir_all(cfg.parent().unwrap()).unwrap();
         let _ = std::fs::remove_file(&cfg);
         symlink(&victim, &cfg).unwrap();
-        let brought = scene.several("download", &[(target, first)]).await.ok();
+        let brought = scene
+            .transfer_all("download", &[(target, first)])
+            .await
+            .ok();
         assert_eq!(brought.facts()["status"], "completed", "{}", brought.text());
         assert!(scene.here("got/cfg").is_symlink(), "{first}");
         std::fs::remove_file(&cfg).unwrap();
         std::fs::write(&cfg, "evil\n").unwrap();
-        let again = scene.several("download", &[(target, second)]).await.ok();
+        let again = scene
+            .transfer_all("download", &[(target, second)])
+            .await
+            .ok();
         assert_eq!(again.facts()["status"], "completed", "{}", again.text());
         assert_eq!(read(&victim), "mine\n", "{second}");
         let got = scene.here("got/cfg");
@@ -104,30 +66,30 @@ async fn a_link_that_an_earlier_download_brought_leads_no_later_one_out() {
 
 #[tokio::test]
 async fn the_path_that_the_user_named_is_followed() {
-    let scene = Scene::set().await;
+    let scene = Fixture::start().await;
     write(&scene.here("real"), "old\n");
     symlink("real", scene.here("link")).unwrap();
     write(&scene.there("new"), "new\n");
-    scene.one("download", "link", "new").await.ok();
+    scene.transfer("download", "link", "new").await.ok();
     assert!(scene.here("link").is_symlink());
     assert_eq!(read(&scene.here("real")), "new\n");
 
     write(&scene.there("dir/real"), "old\n");
     symlink("real", scene.there("dir/link")).unwrap();
-    scene.one("upload", "real", "dir/link").await.ok();
+    scene.transfer("upload", "real", "dir/link").await.ok();
     assert!(scene.there("dir/link").is_symlink());
     assert_eq!(read(&scene.there("dir/real")), "new\n");
 
     // A directory that is a link may be named as well.
     symlink("dir", scene.there("way")).unwrap();
     write(&scene.here("tree/x"), "x\n");
-    scene.one("upload", "tree", "way").await.ok();
+    scene.transfer("upload", "tree", "way").await.ok();
     assert_eq!(read(&scene.there("dir/x")), "x\n");
 }
 
 #[tokio::test]
 async fn uploads_into_directories_replace_links_too() {
-    let scene = Scene::set().await;
+    let scene = Fixture::start().await;
     write(&scene.there("victim"), "theirs\n");
     write(&scene.here("tree/cfg"), "new\n");
     let ways = [
@@ -139,7 +101,7 @@ async fn uploads_into_directories_replace_links_too() {
     for (local, remote) in ways {
         std::fs::create_dir_all(scene.there("got")).unwrap();
         symlink("../victim", scene.there("got/cfg")).unwrap();
-        let sent = scene.several("upload", &[(local, remote)]).await.ok();
+        let sent = scene.transfer_all("upload", &[(local, remote)]).await.ok();
         assert_eq!(sent.facts()["status"], "completed", "{}", sent.text());
         assert!(
             sent.text().contains("was a symbolic link"),
@@ -155,7 +117,7 @@ async fn uploads_into_directories_replace_links_too() {
 
 #[tokio::test]
 async fn nothing_is_made_behind_a_directory_that_is_a_link() {
-    let scene = Scene::set().await;
+    let scene = Fixture::start().await;
     for (direction, outside) in [
         ("download", scene.here("out")),
         ("upload", scene.there("out")),
@@ -173,7 +135,7 @@ async fn nothing_is_made_behind_a_directory_that_is_a_link() {
         symlink(&outside, target.join("a")).unwrap();
         symlink(&outside, target.join("hollow")).unwrap();
         let answer = scene
-            .one(
+            .transfer(
                 direction,
                 match direction {
                     "download" => "got",
@@ -214,13 +176,13 @@ async fn nothing_is_made_behind_a_directory_that_is_a_link() {
 
 #[tokio::test]
 async fn within_one_call_links_come_after_what_might_go_through_them() {
-    let scene = Scene::set().await;
+    let scene = Fixture::start().await;
     std::fs::create_dir(scene.here("out")).unwrap();
     std::fs::create_dir(scene.there("one")).unwrap();
     symlink(scene.here("out"), scene.there("one/a")).unwrap();
     write(&scene.there("two/a/file"), "new\n");
     let pairs = [("got", "one"), ("got", "two")];
-    let answer = scene.several("download", &pairs).await;
+    let answer = scene.transfer_all("download", &pairs).await;
     assert_eq!(
         std::fs::read_dir(scene.here("out")).unwrap().count(),
         0,
@@ -232,7 +194,7 @@ async fn within_one_call_links_come_after_what_might_go_through_them() {
 
 #[tokio::test]
 async fn an_upload_goes_through_directory_links_where_it_is_told_to() {
-    let scene = Scene::set().await;
+    let scene = Fixture::start().await;
     std::fs::create_dir_all(scene.there("app/releases/7")).unwrap();
     write(&scene.there("app/shared/keep"), "keep\n");
     symlink("releases/7", scene.there("app/current")).unwrap();
@@ -247,12 +209,11 @@ async fn an_upload_goes_through_directory_links_where_it_is_told_to() {
     ] {
         write(&scene.here("tree").join(name), "new\n");
     }
-    let refused = scene.one("upload", "tree", "app").await.ok();
+    let refused = scene.transfer("upload", "tree", "app").await.ok();
     assert_eq!(refused.facts()["status"], "partial");
     assert!(!scene.there("app/releases/7/bin").exists());
 
-    let follows = json!({"followDirectoryLinks": true});
-    let sent = scene.with("upload", "tree", "app", &follows).await.ok();
+    let sent = following(&scene, "upload", "tree", "app").await.ok();
     assert_eq!(sent.facts()["status"], "completed", "{}", sent.text());
     assert_eq!(sent.facts()["followDirectoryLinks"], true);
     for name in [
@@ -269,22 +230,21 @@ async fn an_upload_goes_through_directory_links_where_it_is_told_to() {
     // Files are still not written through links.
     assert_eq!(read(&scene.there("victim")), "theirs\n");
 
-    let down = scene.with("download", "back", "app", &follows).await;
+    let down = following(&scene, "download", "back", "app").await;
     let error = down.error("INVALID_ARGUMENT");
     assert_eq!(error["details"]["parameter"], "followDirectoryLinks");
 }
 
 #[tokio::test]
 async fn a_retry_goes_through_the_same_links() {
-    let scene = Scene::set().await;
+    let scene = Fixture::start().await;
     write(&scene.here("tree/current/new"), "new\n");
     write(&scene.here("tree/last"), "last\n");
     std::fs::create_dir_all(scene.there("app/releases/7")).unwrap();
     symlink("releases/7", scene.there("app/current")).unwrap();
     // In the way, so that the first try does not get through.
     std::fs::create_dir(scene.there("app/last")).unwrap();
-    let follows = json!({"followDirectoryLinks": true});
-    let first = scene.with("upload", "tree", "app", &follows).await.ok();
+    let first = following(&scene, "upload", "tree", "app").await.ok();
     assert_eq!(first.facts()["status"], "partial", "{}", first.text());
     std::fs::remove_dir(scene.there("app/last")).unwrap();
     std::fs::remove_file(scene.there("app/releases/7/new")).unwrap();

@@ -5,14 +5,13 @@ use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
-use mcp_sftp_orchestrator::demo::{Dialogue, EmbeddedServer, PASSWORD, Question, Turn};
 use russh::keys::PublicKey;
 use serde_json::{Value, json};
 use sha1::Sha1;
 
 use crate::helper::{
-    Agent, Client, Folder, Sshd, Stage, binary_of, certify, directory, keygen, keygen_rsa, login,
-    public, text, user,
+    Agent, Client, Dialogue, EmbeddedServer, Folder, PASSWORD, Question, Sshd, Stage, Turn,
+    binary_of, certify, directory, keygen, keygen_rsa, login, public, text, user,
 };
 
 const PHRASE: &str = "open sesame";

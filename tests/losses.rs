@@ -2,15 +2,13 @@
 //! that goes away under load.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_sftp_orchestrator::demo::EmbeddedServer;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use crate::helper::{
-    Client, Folder, Sshd, Stage, binary, directory, eventually, eventually_so, noise, read_json,
+    Client, EmbeddedServer, SmallDisk, Sshd, Stage, assert_has, binary, directory, eventually,
+    eventually_so, noise, read_json,
 };
 
 /// A call that has been acknowledged: what has to be found later, whatever happens.
@@ -213,45 +211,32 @@ async fn four_processes_add_a_hundred_entries_each_and_none_is_lost() {
     assert_eq!(history.as_array().unwrap().len(), 400);
 }
 
-/// The binary with its data directory on a file system of 1 MiB, which is its own and goes with it.
+/// The binary with its data directory on a file system of 1 MiB.
 struct Cramped {
     client: Client,
-    /// The data directory, as that process sees it.
-    data: PathBuf,
-    _folder: Folder,
+    disk: SmallDisk,
 }
 
 impl Cramped {
     async fn start() -> Self {
-        let folder = directory();
-        let program = binary();
-        let program = program.as_std().get_program().to_owned();
-        let mut command = Command::new("unshare");
+        let disk = SmallDisk::of_mebibytes(1);
+        let mut command = binary();
         command
-            .kill_on_drop(true)
-            .args(["--map-root-user", "--mount", "sh", "-c"]);
-        command.arg("mount -t tmpfs -o size=1m none \"$0\" && exec \"$1\" \"--data-dir=$0\"");
-        command
-            .arg(folder.path())
-            .arg(program)
+            .arg(format!("--data-dir={}", disk.path().display()))
             .env("SAVE_INTERVAL", "50");
-        let client = Client::over(command).await;
-        let root = PathBuf::from(format!("/proc/{}/root", client.process_id()));
-        let data = root.join(folder.path().strip_prefix("/").unwrap());
         Self {
-            client,
-            data,
-            _folder: folder,
+            client: Client::over(command).await,
+            disk,
         }
     }
 
     fn fill(&self) {
-        let mut file = std::fs::File::create(self.data.join("filling")).unwrap();
+        let mut file = std::fs::File::create(self.disk.path().join("filling")).unwrap();
         while std::io::Write::write_all(&mut file, &[0; 1024]).is_ok() {}
     }
 
     fn free(&self) {
-        std::fs::remove_file(self.data.join("filling")).unwrap();
+        std::fs::remove_file(self.disk.path().join("filling")).unwrap();
     }
 }
 
@@ -291,16 +276,13 @@ async fn a_full_disk_is_said_and_nothing_is_pretended() {
     });
     // What had begun is answered, and says what of its output is missing.
     let long = long.ok();
-    assert_eq!(
-        (&long.facts()["exitCode"], &long.facts()["truncated"]),
-        (&json!(0), &json!(true))
-    );
+    long.has(&json!({"exitCode": 0, "truncated": true}));
     let problem = long.facts()["outputProblem"].as_str().unwrap();
     assert!(problem.contains("No space"), "{}", long.text());
     assert!(long.text().contains("No space"), "{}", long.text());
-    let servers = read_json(&cramped.data.join("servers.json"));
+    let servers = read_json(&cramped.disk.path().join("servers.json"));
     assert_eq!(servers.as_object().unwrap().len(), 1);
-    let file = cramped.data.join("queue.json");
+    let file = cramped.disk.path().join("queue.json");
     assert!(read_json(&file)[before.as_str().unwrap()].is_object());
 
     cramped.free();
@@ -361,11 +343,9 @@ async fn five_hundred_tasks_over_twenty_servers_run_once_each_in_little_memory()
     for (number, id) in ids.iter().enumerate() {
         let ended = client.wait(id).await.ok();
         let facts = ended.facts();
-        assert_eq!(
-            (&facts["status"], &facts["lineCount"]),
-            (&json!("completed"), &json!(5001 - number)),
-            "{}",
-            ended.text()
+        assert_has(
+            facts,
+            &json!({"status": "completed", "lineCount": 5001 - number}),
         );
     }
     let mut ran: Vec<usize> = Vec::new();

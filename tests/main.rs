@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
+mod access;
 mod addresses;
+mod allowed_roots;
 mod answers;
 mod apis;
 mod audit;
 mod background;
 mod batch;
+mod blocklist;
 mod bounds;
 mod cancel;
 mod codes;
@@ -26,7 +29,6 @@ mod expired;
 mod first_login;
 mod forms;
 mod full;
-mod guard;
 mod helper;
 mod in_place;
 mod injection;
@@ -66,6 +68,7 @@ mod restart;
 mod resume;
 mod roots;
 mod routes;
+mod sealed;
 mod secrets;
 mod sequence;
 mod servers;
@@ -74,6 +77,7 @@ mod settings;
 mod shells;
 mod silences;
 mod slow;
+mod snapshots;
 mod special_files;
 mod takeover;
 mod touch;

@@ -1,31 +1,24 @@
 //! Monitoring and logs, against sshd; what is not on this machine is stood in for by commands that
 //! print what the real ones do.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::helper::{Client, Folder, Pm2Daemon, Sshd, directory, numbers, text};
+use crate::helper::{Client, Folder, Pm2Daemon, Sshd, apart, assert_has, directory, numbers};
 
 /// A server whose commands are looked for in `programs` first.
-async fn with_programs(programs: &[(&str, &str)]) -> (Sshd, Client, [Folder; 2]) {
-    let (data, place) = (directory(), directory());
-    for (name, script) in programs {
-        let path = place.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let path = format!("SetEnv PATH={}:/usr/bin:/bin", text(place.path()));
-    let sshd = Sshd::start_with(&path);
+async fn with_programs(programs: &[(&str, &str)]) -> (Sshd, Client, Folder) {
+    let (sshd, data) = (Sshd::with_programs(programs, ""), directory());
     let client = Client::in_process(data.path(), |_| {}).await;
     client.register(sshd.login("web1")).await;
-    (sshd, client, [data, place])
+    (sshd, client, data)
 }
 
 #[tokio::test]
 async fn resources_are_those_of_the_server() {
-    let (_sshd, client, _folders) = with_programs(&[]).await;
+    let (_sshd, client, _data) = with_programs(&[]).await;
     let shown = client
         .call("get_system_resources", json!({"alias": "web1"}))
         .await
@@ -81,7 +74,7 @@ esac"#;
 #[tokio::test]
 async fn services_and_their_logs() {
     let programs = [("systemctl", SYSTEMCTL), ("docker", DOCKER), ("pm2", PM2)];
-    let (sshd, client, _folders) = with_programs(&programs).await;
+    let (sshd, client, _data) = with_programs(&programs).await;
     let _pm2 = Pm2Daemon::start(sshd.directory.path());
     let shown = client
         .call("get_services_status", json!({"alias": "web1"}))
@@ -134,14 +127,14 @@ async fn pm2_s_list_comes_without_what_is_secret_in_it() {
         eprintln!("not run: there is no node, which PM2 runs on");
         return;
     }
-    let (sshd, client, folders) = with_programs(&[("pm2", PM2)]).await;
+    let (sshd, client, data) = with_programs(&[("pm2", PM2)]).await;
     let _pm2 = Pm2Daemon::start(sshd.directory.path());
     let services = json!({"alias": "web1"});
     let shown = client.call("get_services_status", services).await.ok();
     let service = &shown.facts()["pm2"]["services"][0];
-    assert_eq!(
-        (&service["name"], &service["status"], &service["pid"]),
-        (&json!("api-server"), &json!("online"), &json!(42))
+    assert_has(
+        service,
+        &json!({"name": "api-server", "status": "online", "pid": 42}),
     );
     let queue = client.call("task_queue", json!({})).await.ok();
     let id = json!({"id": queue.facts()["tasks"][0]["id"]});
@@ -150,20 +143,22 @@ async fn pm2_s_list_comes_without_what_is_secret_in_it() {
         assert!(shown.text().contains("api-server"), "{}", shown.text());
         assert!(!format!("{shown:?}").contains("of-the-application"));
     }
-    let data = folders[0].path();
     let found = std::process::Command::new("grep")
         .args(["-r", "of-the-application"])
-        .arg(data)
+        .arg(data.path())
         .output();
     assert!(found.unwrap().stdout.is_empty());
 }
 
 #[tokio::test]
 async fn nothing_is_started_where_pm2_does_not_run() {
-    let (sshd, client, _folders) = with_programs(&[("pm2", PM2)]).await;
-    // The number of a process that is no daemon of PM2's.
+    let (sshd, client, _data) = with_programs(&[("pm2", PM2)]).await;
     std::fs::create_dir(sshd.home(".pm2")).unwrap();
-    let number = std::process::id().to_string();
+    // The number of a process that is no daemon of PM2's. Not this one's: a runner may name the test in its
+    // command line.
+    let mut other = apart(tokio::process::Command::new("cat"));
+    let other = other.stdin(Stdio::piped()).spawn().unwrap();
+    let number = other.id().unwrap().to_string();
     for left in [None, Some(number.as_str()), Some("nonsense")] {
         if let Some(left) = left {
             std::fs::write(sshd.home(".pm2/pm2.pid"), left).unwrap();
@@ -185,16 +180,13 @@ async fn nothing_is_started_where_pm2_does_not_run() {
 
 #[tokio::test]
 async fn a_long_log_shows_its_ends_and_says_what_it_leaves_out() {
-    let (sshd, client, _folders) = with_programs(&[]).await;
+    let (sshd, client, _data) = with_programs(&[]).await;
     // More than the first 8 MiB.
     std::fs::write(sshd.home("log"), numbers(1_300_000)).unwrap();
     let tail = json!({"alias": "web1", "filepath": sshd.home("log"), "lines": 1_250_000});
     let log = client.call("tail_file", tail).await.ok();
     let (facts, text) = (log.facts(), log.text());
-    assert_eq!(
-        (&facts["lineCount"], &facts["truncated"]),
-        (&json!(1_250_000), &json!(true))
-    );
+    assert_has(facts, &json!({"lineCount": 1_250_000, "truncated": true}));
     let lines = facts["lines"].as_str().unwrap();
     assert!(lines.starts_with("50001\n") && lines.ends_with("\n1300000"));
     assert!(lines.len() < 40 * 1024 && text.len() < 40 * 1024);
@@ -211,7 +203,7 @@ async fn a_long_log_shows_its_ends_and_says_what_it_leaves_out() {
 
 #[tokio::test]
 async fn what_is_not_installed_is_absent() {
-    let (_sshd, client, _folders) = with_programs(&[]).await;
+    let (_sshd, client, _data) = with_programs(&[]).await;
     let shown = client
         .call("get_services_status", json!({"alias": "web1"}))
         .await
@@ -249,17 +241,14 @@ esac"#;
 
 #[tokio::test]
 async fn fail2ban_s_jails() {
-    let (_sshd, client, _folders) = with_programs(&[("fail2ban-client", FAIL2BAN)]).await;
+    let (_sshd, client, _data) = with_programs(&[("fail2ban-client", FAIL2BAN)]).await;
     for arguments in [
         json!({"alias": "web1"}),
         json!({"alias": "web1", "jail": "sshd"}),
     ] {
         let shown = client.call("get_fail2ban_status", arguments).await.ok();
         let jail = &shown.facts()["jails"][0];
-        assert_eq!(
-            (&jail["name"], &jail["total_banned"]),
-            (&json!("sshd"), &json!(2))
-        );
+        assert_has(jail, &json!({"name": "sshd", "total_banned": 2}));
         assert_eq!(jail["banned_addresses"], json!(["192.0.2.4"]));
     }
     let none = json!({"alias": "web1", "jail": "none"});
@@ -278,14 +267,11 @@ async fn fail2ban_s_jails() {
 
 #[tokio::test]
 async fn the_end_of_a_file() {
-    let (sshd, client, _folders) = with_programs(&[]).await;
+    let (sshd, client, _data) = with_programs(&[]).await;
     std::fs::write(sshd.home("a b"), "one\ntwo\nthree").unwrap();
     let arguments = json!({"alias": "web1", "filepath": sshd.home("a b"), "lines": 2});
     let shown = client.call("tail_file", arguments).await.ok();
-    assert_eq!(
-        (&shown.facts()["lines"], &shown.facts()["lineCount"]),
-        (&json!("two\nthree"), &json!(2))
-    );
+    shown.has(&json!({"lines": "two\nthree", "lineCount": 2}));
     let home = json!({"alias": "web1", "filepath": "~/a b", "lines": 1});
     assert_eq!(
         client.call("tail_file", home).await.ok().facts()["lines"],

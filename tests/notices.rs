@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use mcp_sftp_orchestrator::demo::{Dialogue, Fault, PASSWORD, Question, Turn, Words};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::helper::{Client, RawProcess, Sshd, Stage, directory, keygen, login, read_json, text};
+use crate::helper::{
+    Client, Dialogue, Fault, PASSWORD, Question, RawProcess, Sshd, Stage, Turn, Words, directory,
+    keygen, login, read_json, text,
+};
 
 const URL: &str = "https://login.example/a/1234";
 

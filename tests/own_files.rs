@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Stage, directory, text};
+use crate::helper::{Client, EmbeddedServer, Stage, directory, text};
 
 fn transfer(direction: &str, local: &Path, remote: &str) -> Value {
     json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
@@ -71,9 +71,7 @@ async fn a_tree_around_them_goes_without_them() {
     let data = around.path().join("data");
     std::fs::create_dir(&data).unwrap();
     std::fs::write(around.path().join("other"), "other").unwrap();
-    let server = mcp_sftp_orchestrator::demo::EmbeddedServer::start(there.path(), None)
-        .await
-        .unwrap();
+    let server = EmbeddedServer::start(there.path(), None).await.unwrap();
     let client = Client::in_process(&data, |_| {}).await;
     client.add("web1", &server).await;
     let call = transfer("upload", around.path(), "tree");

@@ -219,12 +219,11 @@ fn the_one_liner_for_powershell_needs_no_quoting_on_windows() {
 
 #[cfg(unix)]
 mod unix {
-    use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
     use std::process::Stdio;
 
     use super::{NAME, Path, directory, json, one_liner};
-    use crate::helper::{Folder, RawProcess, apart, text};
+    use crate::helper::{Folder, RawProcess, apart, program, text};
 
     /// A machine with a home of an awkward name, and no more programs than it is given.
     struct Machine {
@@ -255,15 +254,13 @@ mod unix {
 
         /// A program that notes how it was called, talks, eats its input, and installs the server.
         fn give_installer(&self, name: &str) {
-            let path = self.programs.join(name);
             let script = format!(
-                "#!/bin/sh\necho \"$*\" >> \"$HOME/{name}.calls\"\necho \"installing $*\"\n\
+                "echo \"$*\" >> \"$HOME/{name}.calls\"\necho \"installing $*\"\n\
                  while read -r line; do echo \"$line\"; done\n\
-                 mkdir -p \"$HOME/.cargo/bin\"\nln -s '{}' \"$HOME/.cargo/bin/{NAME}\"\n",
+                 mkdir -p \"$HOME/.cargo/bin\"\nln -s '{}' \"$HOME/.cargo/bin/{NAME}\"",
                 env!("CARGO_BIN_EXE_mcp-sftp-orchestrator")
             );
-            std::fs::write(&path, script).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            program(&self.programs, name, &script);
         }
 
         fn calls(&self, installer: &str) -> String {

@@ -1,11 +1,10 @@
 //! Paths as people write them: what a shell would expand is expanded, or refused with advice.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::helper::{Answer, Client, Sshd, Stage, binary, directory, text, user};
+use crate::helper::{Answer, Client, Sshd, Stage, binary, directory, program, text, user};
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().flatten();
@@ -187,13 +186,11 @@ async fn a_drive_of_windows_is_read_as_openssh_writes_it() {
     let sshd = Sshd::prepared(|folder| {
         std::fs::create_dir_all(folder.join("root")).unwrap();
         std::fs::create_dir_all(folder.join("drive/Users/me")).unwrap();
-        let script = folder.join("sftp");
         let shown = folder.display();
         let run = "exec unshare --map-root-user --mount sh -e -c";
         let arguments = format!("{shown}/root {shown}/drive");
-        std::fs::write(&script, format!("#!/bin/sh\n{run} '{ROOT}' {arguments}\n")).unwrap();
-        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-        format!("ForceCommand {}", text(&script))
+        program(folder, "sftp", &format!("{run} '{ROOT}' {arguments}"));
+        format!("ForceCommand {}/sftp", text(folder))
     });
     let data = directory();
     let client = Client::in_process(data.path(), |_| {}).await;

@@ -6,7 +6,8 @@ use mcp_sftp_orchestrator::config::SshFiles;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Answer, Client, Folder, Proxy, Sshd, closed_port, directory, fingerprint, keygen, read_json,
+    Answer, Calls, Client, Effect, Folder, Proxy, Sshd, closed_port, directory, fingerprint,
+    keygen, read_json,
 };
 
 /// A server that a person has made read-only as `seen`, and the data directory that says so.
@@ -34,40 +35,31 @@ impl Scene {
         self.sshd.home("pwned")
     }
 
-    /// What would change something there.
-    fn changes(&self, alias: &str) -> Vec<(&'static str, Value)> {
-        let touch = format!("touch {}", self.pwned());
-        let local = self.sshd.home("config");
-        let files = json!([{"local": local, "remote": self.pwned()}]);
-        vec![
-            ("task_exec", json!({"alias": alias, "cmd": touch})),
-            (
-                "task_exec",
-                json!({"alias": alias, "cmd": touch, "detach": true}),
-            ),
-            (
-                "task_exec_interactive",
-                json!({"alias": alias, "cmd": touch}),
-            ),
-            (
-                "task_exec_sequence",
-                json!({"alias": alias, "commands": [touch]}),
-            ),
-            (
-                "task_transfer",
-                json!({"alias": alias, "direction": "upload", "local": local, "remote": self.pwned()}),
-            ),
-            (
-                "task_transfer_multi",
-                json!({"alias": alias, "direction": "upload", "files": files}),
-            ),
-        ]
-    }
-
+    /// Whatever runs a command or writes a file there is refused.
     async fn assert_refused(&self, alias: &str) {
-        for (tool, arguments) in self.changes(alias) {
-            assert_read_only(self.client.call(tool, arguments).await, "seen");
+        let calls = Calls {
+            alias: alias.to_owned(),
+            login: self.sshd.login(alias),
+            command: format!("touch {}", self.pwned()),
+            upload: [self.sshd.home("config"), self.pwned()],
+            remote: self.sshd.home("config"),
+            downloads: self.sshd.home(""),
+            failed: Default::default(),
+            url: String::new(),
+        };
+        let mut refused = 0;
+        for tool in self.client.tools().await {
+            for (effect, arguments) in calls.of(&tool.name) {
+                let changes = matches!(effect, Effect::Runs | Effect::Writes);
+                // What goes to the background is refused once it begins, and nothing has failed yet.
+                if changes && arguments.get("background").is_none() && tool.name != "task_retry" {
+                    let answer = self.client.call(tool.name.clone(), arguments).await;
+                    assert_read_only(answer, "seen");
+                    refused += 1;
+                }
+            }
         }
+        assert!(refused > 5, "{refused}");
         assert!(!Path::new(&self.pwned()).exists());
     }
 

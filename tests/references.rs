@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD};
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Folder, binary_of, directory, login, read_json};
+use crate::helper::{
+    Client, EmbeddedServer, Folder, PASSWORD, binary_of, directory, login, read_json,
+};
 
 /// A home directory with a password in it, and a server that takes it.
 struct Scene {

@@ -6,11 +6,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
-use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::json;
 
 use crate::helper::{
-    Answer, Client, Folder, Sshd, Stage, binary, directory, eventually, noise, text, user,
+    Answer, Client, Fault, Folder, Sshd, Stage, binary, directory, eventually, noise, program,
+    text, user,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -389,18 +389,13 @@ async fn a_mount_point_is_written_in_place() {
     std::fs::write(&below, "the old content").unwrap();
     let from = folder.path().join("from");
     std::fs::write(&from, "new").unwrap();
+    let mounted = format!(
+        "exec unshare --map-root-user --mount sh -c 'mount --bind {} {} && exec \"$0\" \"$@\"' \"$@\"",
+        below.display(),
+        point.display()
+    );
+    program(folder.path(), "mounted", &mounted);
     let script = folder.path().join("mounted");
-    std::fs::write(
-        &script,
-        format!(
-            "#!/bin/sh\nexec unshare --map-root-user --mount sh -c \
-             'mount --bind {} {} && exec \"$0\" \"$@\"' \"$@\"\n",
-            below.display(),
-            point.display()
-        ),
-    )
-    .unwrap();
-    set_mode(&script, 0o755);
     for direction in ["upload", "download"] {
         std::fs::write(&below, "the old content").unwrap();
         let (sshd, data) = match direction {

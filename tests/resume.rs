@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Sshd, Stage, eventually, noise, part_bytes, sha256};
+use crate::helper::{Answer, Fault, Sshd, Stage, eventually, noise, part_bytes, sha256};
 
 fn write(path: &str, bytes: &[u8]) {
     std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::helper::{Client, Folder, Sshd, directory, eventually_so, text};
+use crate::helper::{Client, Folder, Sshd, assert_has, directory, eventually_so, program, text};
 
 /// Where `tests/run` puts programs for the tests alone.
 fn tools(place: &str) -> PathBuf {
@@ -76,11 +76,7 @@ async fn pm2_for_real() {
         .await
         .ok();
     let service = &services.facts()["pm2"]["services"][0];
-    assert_eq!(
-        (&service["name"], &service["status"]),
-        (&json!("api-server"), &json!("online")),
-        "{service}"
-    );
+    assert_has(service, &json!({"name": "api-server", "status": "online"}));
     let errors = json!({"alias": "web1", "app": "api-server", "lines": 200, "errors": true});
     eventually_so("its error log has what it wrote", async || {
         let log = client.call("get_pm2_logs", errors.clone()).await.ok();
@@ -175,15 +171,13 @@ async fn fail2ban_for_real() {
     let (place, programs) = (directory(), directory());
     let log = place.path().join("shop.log");
     // The server's own client, which only looks elsewhere for its configuration and socket.
-    let client = programs.path().join("fail2ban-client");
     let script = format!(
-        "#!/bin/sh\nPYTHONPATH={fail2ban}/lib/python3/dist-packages exec {fail2ban}/bin/fail2ban-client -c {conf} -s {socket} \"$@\"\n",
+        "PYTHONPATH={fail2ban}/lib/python3/dist-packages exec {fail2ban}/bin/fail2ban-client -c {conf} -s {socket} \"$@\"",
         fail2ban = text(&fail2ban),
         conf = text(&place.path().join("conf")),
         socket = text(&place.path().join("socket")),
     );
-    std::fs::write(&client, script).unwrap();
-    std::fs::set_permissions(&client, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    program(programs.path(), "fail2ban-client", &script);
     let (_sshd, client, _data) = with_path(&[programs.path()]).await;
     let _fail2ban = Fail2Ban::start(place.path(), &log);
     let state = async || {
@@ -200,11 +194,7 @@ async fn fail2ban_for_real() {
     .await;
     let state = state().await.ok();
     let jail = &state.facts()["jails"][0];
-    assert_eq!(
-        (&jail["name"], &jail["currently_banned"]),
-        (&json!("shop"), &json!(1)),
-        "{jail}"
-    );
+    assert_has(jail, &json!({"name": "shop", "currently_banned": 1}));
     assert!(jail["total_failed"].as_u64() >= Some(2), "{jail}");
     assert!(
         state.facts()["raw"]

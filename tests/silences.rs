@@ -7,48 +7,27 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::helper::rogue::{Asked, FILE, Rogue, kind};
-use crate::helper::{Client, Folder, directory, eventually_so, login, noise, text};
+use crate::helper::{Fixture, eventually_so, noise};
 
 /// How long a server may be silent here.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-struct Scene {
-    client: Client,
-    folder: Folder,
-    _data: Folder,
-    _server: Rogue,
-}
-
-impl Scene {
-    async fn set(
-        patience: Duration,
-        answers: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static,
-    ) -> Self {
-        let (data, server) = (directory(), Rogue::start(answers).await);
-        let client = Client::in_process(data.path(), |config| {
-            config.sync_timeout = Duration::from_secs(100);
-            config.answer_patience = patience;
-            config.line_patience = patience * 2;
-        })
-        .await;
-        client.register(login("web1", server.port)).await;
-        let folder = directory();
-        std::fs::write(folder.path().join("small"), "ten bytes.").unwrap();
-        std::fs::write(folder.path().join("large"), noise(3_000_000)).unwrap();
-        std::fs::create_dir(folder.path().join("tree")).unwrap();
-        std::fs::write(folder.path().join("tree/file"), "ten bytes.").unwrap();
-        Self {
-            client,
-            folder,
-            _data: data,
-            _server: server,
-        }
-    }
-
-    fn arguments(&self, direction: &str, local: &str, remote: &str) -> serde_json::Value {
-        let local = text(&self.folder.path().join(local));
-        json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
-    }
+/// A client that waits so long, a server with these answers, and files to send.
+async fn scripted(
+    patience: Duration,
+    answers: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static,
+) -> Fixture<Rogue> {
+    let scene = Fixture::configured(Rogue::start(answers).await, |config| {
+        config.sync_timeout = Duration::from_secs(100);
+        config.answer_patience = patience;
+        config.line_patience = patience * 2;
+    })
+    .await;
+    std::fs::write(scene.here("small"), "ten bytes.").unwrap();
+    std::fs::write(scene.here("large"), noise(3_000_000)).unwrap();
+    std::fs::create_dir(scene.here("tree")).unwrap();
+    std::fs::write(scene.here("tree/file"), "ten bytes.").unwrap();
+    scene
 }
 
 /// Nothing at all.
@@ -74,7 +53,7 @@ async fn no_request_may_go_without_an_answer_for_ever() {
         (kind::RENAME, "upload", "small", "/new"),
     ];
     for (silent, direction, local, remote) in cases {
-        let scene = Scene::set(PATIENCE, move |asked| match asked.kind {
+        let scene = scripted(PATIENCE, move |asked| match asked.kind {
             kind if kind == silent => SILENCE,
             kind::STAT | kind::LSTAT if asked.name() == "/large" => {
                 Some(asked.attributes(FILE, 10_000_000))
@@ -100,7 +79,7 @@ async fn a_server_that_stops_in_the_middle_is_taken_up_again_and_at_last_given_u
     // Each session gives a part of a file, which is another file and another part each time.
     let sessions = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&sessions);
-    let scene = Scene::set(PATIENCE / 3, move |asked| match asked.kind {
+    let scene = scripted(PATIENCE / 3, move |asked| match asked.kind {
         kind::INIT => {
             counted.fetch_add(1, Ordering::Relaxed);
             None
@@ -131,7 +110,7 @@ async fn a_server_that_stops_in_the_middle_is_taken_up_again_and_at_last_given_u
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_only_slow_is_waited_for() {
     // Each answer comes just in time, and all together much later than one may be waited for.
-    let scene = Scene::set(Duration::from_secs(2), |asked| {
+    let scene = scripted(Duration::from_secs(2), |asked| {
         let waits = matches!(
             asked.kind,
             kind::STAT | kind::OPEN | kind::READ | kind::CLOSE
@@ -151,7 +130,7 @@ async fn a_server_that_is_only_slow_is_waited_for() {
 
 #[tokio::test]
 async fn a_transfer_with_a_silent_server_can_be_cancelled() {
-    let scene = Scene::set(Duration::from_secs(60), |asked| {
+    let scene = scripted(Duration::from_secs(60), |asked| {
         (asked.kind == kind::READ).then(Vec::new)
     })
     .await;

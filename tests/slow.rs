@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Proxy, Stage, eventually, login};
+use crate::helper::{Answer, Client, Fault, Proxy, Stage, eventually, login};
 
 /// The arguments that register a server with so many seconds for each phase.
 fn within(port: u16, seconds: u32) -> Value {

@@ -5,10 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mcp_sftp_orchestrator::demo::Fault;
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Folder, Sshd, Stage, directory, noise, program, text};
+use crate::helper::{Client, Fault, Folder, Sshd, Stage, directory, noise, program, text};
 
 const PROGRAM: &str = "/usr/lib/openssh/sftp-server";
 

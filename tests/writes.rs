@@ -5,68 +5,44 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Folder, Sshd, Stage, closed_port, directory, login, text};
+use crate::helper::{Answer, Fixture, Stage, assert_has, closed_port, login, text};
 
 /// A server with a protected directory, and rules of the test's own.
-struct Scene {
-    client: Client,
-    sshd: Sshd,
-    local: Folder,
-    data: Folder,
+async fn protected() -> Fixture {
+    let scene = Fixture::start().await;
+    std::fs::create_dir(scene.there("protected")).unwrap();
+    let protected = real(&scene, "protected");
+    rules(
+        &scene,
+        &json!({"blocklist": [format!("* >{protected}/**"), "* >/**/cron.d/*"]}),
+    );
+    scene
 }
 
-impl Scene {
-    async fn set() -> Self {
-        let (sshd, data, local) = (Sshd::start(), directory(), directory());
-        let client = Client::in_process(data.path(), |_| {}).await;
-        client.register(sshd.login("web1")).await;
-        std::fs::create_dir(sshd.home("protected")).unwrap();
-        let scene = Self {
-            client,
-            sshd,
-            local,
-            data,
-        };
-        let protected = scene.real("protected");
-        scene.rules(&json!({"blocklist": [format!("* >{protected}/**"), "* >/**/cron.d/*"]}));
-        scene
-    }
+fn rules(scene: &Fixture, rules: &Value) {
+    std::fs::write(scene.data.path().join("policies.json"), rules.to_string()).unwrap();
+}
 
-    fn rules(&self, rules: &Value) {
-        std::fs::write(self.data.path().join("policies.json"), rules.to_string()).unwrap();
-    }
+/// A path on the server with no link in it.
+fn real(scene: &Fixture, name: &str) -> String {
+    let home = scene.server.directory.path().canonicalize().unwrap();
+    text(&home.join(name))
+}
 
-    /// A path on the server with no link in it.
-    fn real(&self, name: &str) -> String {
-        let home = self.sshd.directory.path().canonicalize().unwrap();
-        text(&home.join(name))
+fn make(scene: &Fixture, names: &[&str]) {
+    for name in names {
+        let path = scene.here(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "sent\n").unwrap();
     }
+}
 
-    fn make(&self, names: &[&str]) {
-        for name in names {
-            let path = self.local.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "sent\n").unwrap();
-        }
-    }
+async fn upload(scene: &Fixture, local: &str, remote: &str) -> Answer {
+    scene.transfer_all("upload", &[(local, remote)]).await
+}
 
-    async fn upload(&self, local: &str, remote: &str) -> Answer {
-        self.several(&[(local, remote)]).await
-    }
-
-    async fn several(&self, pairs: &[(&str, &str)]) -> Answer {
-        let pair = |(local, remote): &(&str, &str)| json!({"local": format!("{}/{local}", text(self.local.path())), "remote": remote});
-        let files: Vec<_> = pairs.iter().map(pair).collect();
-        let arguments = json!({"alias": "web1", "direction": "upload", "files": files});
-        self.client.call("task_transfer_multi", arguments).await
-    }
-
-    fn is_untouched(&self) -> bool {
-        std::fs::read_dir(self.sshd.home("protected"))
-            .unwrap()
-            .count()
-            == 0
-    }
+fn is_untouched(scene: &Fixture) -> bool {
+    std::fs::read_dir(scene.there("protected")).unwrap().count() == 0
 }
 
 #[tokio::test]
@@ -118,13 +94,13 @@ async fn the_default_rules_hold_before_anything_is_reached() {
 
 #[tokio::test]
 async fn every_way_to_a_protected_place_is_refused() {
-    let scene = Scene::set().await;
-    scene.make(&["file", "tree/file", "tree/sub/file"]);
-    symlink("file", scene.local.path().join("alias")).unwrap();
-    let home = scene.sshd.home("");
-    symlink("protected", scene.sshd.home("way")).unwrap();
-    symlink("protected/file", scene.sshd.home("named")).unwrap();
-    std::fs::create_dir(scene.sshd.home("dir")).unwrap();
+    let scene = protected().await;
+    make(&scene, &["file", "tree/file", "tree/sub/file"]);
+    symlink("file", scene.files.path().join("alias")).unwrap();
+    let home = scene.server.home("");
+    symlink("protected", scene.server.home("way")).unwrap();
+    symlink("protected/file", scene.server.home("named")).unwrap();
+    std::fs::create_dir(scene.server.home("dir")).unwrap();
     for (local, remote) in [
         ("file", "protected/file"),
         ("file", "protected/"),
@@ -142,68 +118,65 @@ async fn every_way_to_a_protected_place_is_refused() {
         ("tree/**", "protected/x"),
         ("file", "dir/cron.d/job"),
     ] {
-        let error = scene
-            .upload(local, &format!("{home}{remote}"))
+        let error = upload(&scene, local, &format!("{home}{remote}"))
             .await
             .error("POLICY_BLOCKED");
         let rule = error["details"]["rule"].as_str().unwrap();
         assert!(rule.starts_with("* >"), "{remote}: {error}");
-        assert!(scene.is_untouched(), "{local} {remote}");
+        assert!(is_untouched(&scene), "{local} {remote}");
     }
     // Where `..` leads behind a link shows once what is missing before it has been made.
-    std::fs::create_dir(scene.sshd.home("protected/sub")).unwrap();
-    symlink("protected/sub", scene.sshd.home("deep")).unwrap();
+    std::fs::create_dir(scene.server.home("protected/sub")).unwrap();
+    symlink("protected/sub", scene.server.home("deep")).unwrap();
     for (local, remote) in [
         ("file", "deep/new/../../file"),
         ("tree", "deep/other/../.."),
     ] {
-        let refused = scene.upload(local, &format!("{home}{remote}")).await;
+        let refused = upload(&scene, local, &format!("{home}{remote}")).await;
         refused.error("POLICY_BLOCKED");
         assert!(
-            !Path::new(&scene.sshd.home("protected/file")).exists(),
+            !Path::new(&scene.server.home("protected/file")).exists(),
             "{remote}"
         );
     }
-    std::fs::remove_dir_all(scene.sshd.home("protected/sub")).unwrap();
+    std::fs::remove_dir_all(scene.server.home("protected/sub")).unwrap();
 
     // A link that leads nowhere yet is replaced itself, wherever it would lead.
-    scene.upload("file", &format!("{home}named")).await.ok();
-    assert!(scene.is_untouched() && !Path::new(&scene.sshd.home("named")).is_symlink());
+    upload(&scene, "file", &format!("{home}named")).await.ok();
+    assert!(is_untouched(&scene) && !Path::new(&scene.server.home("named")).is_symlink());
 
     // One that leads to a protected file is followed, and so refused.
-    std::fs::write(scene.sshd.home("protected/file"), "theirs\n").unwrap();
-    std::fs::remove_file(scene.sshd.home("named")).unwrap();
-    symlink("protected/file", scene.sshd.home("named")).unwrap();
-    scene
-        .upload("file", &format!("{home}named"))
+    std::fs::write(scene.server.home("protected/file"), "theirs\n").unwrap();
+    std::fs::remove_file(scene.server.home("named")).unwrap();
+    symlink("protected/file", scene.server.home("named")).unwrap();
+    upload(&scene, "file", &format!("{home}named"))
         .await
         .error("POLICY_BLOCKED");
-    let theirs = std::fs::read_to_string(scene.sshd.home("protected/file")).unwrap();
+    let theirs = std::fs::read_to_string(scene.server.home("protected/file")).unwrap();
     assert_eq!(theirs, "theirs\n");
     assert!(
-        !Path::new(&scene.sshd.home("dir/cron.d")).exists(),
+        !Path::new(&scene.server.home("dir/cron.d")).exists(),
         "not even its directory"
     );
 }
 
 #[tokio::test]
 async fn in_a_tree_what_is_refused_fails_by_itself() {
-    let scene = Scene::set().await;
-    scene.make(&[
-        "tree/protected/a",
-        "tree/protected/b",
-        "tree/other/c",
-        "tree/cron.d/job",
-    ]);
-    symlink("/nowhere", scene.local.path().join("tree/cron.d/link")).unwrap();
-    let target = scene.real("");
-    let sent = scene.upload("tree", &target).await.ok();
-    let facts = sent.facts();
-    assert_eq!(
-        (&facts["status"], &facts["filesDone"]),
-        (&json!("partial"), &json!(1)),
-        "{facts}"
+    let scene = protected().await;
+    make(
+        &scene,
+        &[
+            "tree/protected/a",
+            "tree/protected/b",
+            "tree/other/c",
+            "tree/cron.d/job",
+        ],
     );
+    symlink("/nowhere", scene.files.path().join("tree/cron.d/link")).unwrap();
+    let target = real(&scene, "");
+    let sent = upload(&scene, "tree", &target).await.ok();
+    let facts = sent.facts();
+    assert_has(facts, &json!({"status": "partial", "filesDone": 1}));
     let failed = facts["failedFiles"].as_array().unwrap();
     assert_eq!(failed.len(), 4, "{failed:?}");
     for failed in failed {
@@ -213,56 +186,63 @@ async fn in_a_tree_what_is_refused_fails_by_itself() {
             "{reason}"
         );
     }
-    assert!(scene.is_untouched());
-    assert!(Path::new(&scene.sshd.home("other/c")).exists());
-    assert!(!Path::new(&scene.sshd.home("cron.d/link")).is_symlink());
+    assert!(is_untouched(&scene));
+    assert!(Path::new(&scene.server.home("other/c")).exists());
+    assert!(!Path::new(&scene.server.home("cron.d/link")).is_symlink());
 
     // What is refused for another reason as well is no refusal of the policy alone.
     let missing = scene
-        .several(&[
-            ("tree/protected/a", &format!("{target}protected/x")),
-            ("none", &format!("{target}x")),
-        ])
+        .transfer_all(
+            "upload",
+            &[
+                ("tree/protected/a", &format!("{target}protected/x")),
+                ("none", &format!("{target}x")),
+            ],
+        )
         .await;
     missing.error("TRANSFER_FAILED");
 }
 
 #[tokio::test]
 async fn a_directory_link_that_is_gone_through_is_judged_where_it_leads() {
-    let scene = Scene::set().await;
-    scene.make(&["tree/way/a", "tree/way/deep/b", "tree/free/c"]);
-    std::fs::create_dir(scene.sshd.home("app")).unwrap();
-    symlink("../protected", scene.sshd.home("app/way")).unwrap();
+    let scene = protected().await;
+    make(&scene, &["tree/way/a", "tree/way/deep/b", "tree/free/c"]);
+    std::fs::create_dir(scene.server.home("app")).unwrap();
+    symlink("../protected", scene.server.home("app/way")).unwrap();
     let arguments = json!({
         "alias": "web1", "direction": "upload", "followDirectoryLinks": true,
-        "local": text(&scene.local.path().join("tree")), "remote": scene.sshd.home("app"),
+        "local": text(&scene.files.path().join("tree")), "remote": scene.server.home("app"),
     });
     let sent = scene.client.call("task_transfer", arguments).await.ok();
-    assert_eq!(
-        (&sent.facts()["status"], &sent.facts()["filesDone"]),
-        (&json!("partial"), &json!(1))
-    );
+    sent.has(&json!({"status": "partial", "filesDone": 1}));
     for name in ["a", "deep/b"] {
-        assert!(!Path::new(&scene.sshd.home("protected")).join(name).exists());
+        assert!(
+            !Path::new(&scene.server.home("protected"))
+                .join(name)
+                .exists()
+        );
     }
 }
 
 #[tokio::test]
 async fn a_retry_heeds_the_rules_of_its_time() {
-    let scene = Scene::set().await;
-    scene.make(&["tree/file"]);
-    scene.rules(&json!({"blocklist": []}));
-    std::fs::create_dir_all(scene.sshd.home("app/file")).unwrap();
-    let failed = scene.upload("tree", &scene.sshd.home("app")).await;
+    let scene = protected().await;
+    make(&scene, &["tree/file"]);
+    rules(&scene, &json!({"blocklist": []}));
+    std::fs::create_dir_all(scene.server.home("app/file")).unwrap();
+    let failed = upload(&scene, "tree", &scene.server.home("app")).await;
     let id = json!({"id": failed.facts()["id"]});
-    std::fs::remove_dir(scene.sshd.home("app/file")).unwrap();
-    scene.rules(&json!({"blocklist": [format!("* >{}", scene.real("app/file"))]}));
+    std::fs::remove_dir(scene.server.home("app/file")).unwrap();
+    rules(
+        &scene,
+        &json!({"blocklist": [format!("* >{}", real(&scene, "app/file"))]}),
+    );
     scene
         .client
         .call("task_retry", id)
         .await
         .error("POLICY_BLOCKED");
-    assert!(!Path::new(&scene.sshd.home("app/file")).exists());
+    assert!(!Path::new(&scene.server.home("app/file")).exists());
 }
 
 #[tokio::test]
@@ -298,27 +278,29 @@ async fn the_home_directory_goes_by_each_of_its_names() {
 
 #[tokio::test]
 async fn under_an_allow_list_an_upload_needs_a_rule_for_its_target() {
-    let scene = Scene::set().await;
-    scene.make(&["file", "tree/a", "tree/sub/b"]);
-    let app = scene.real("app");
-    scene.rules(&json!({"allowlist": ["ls *", format!("* >{app}/**")]}));
-    let refused = scene.upload("file", &scene.real("file")).await;
+    let scene = protected().await;
+    make(&scene, &["file", "tree/a", "tree/sub/b"]);
+    let app = real(&scene, "app");
+    rules(
+        &scene,
+        &json!({"allowlist": ["ls *", format!("* >{app}/**")]}),
+    );
+    let refused = upload(&scene, "file", &real(&scene, "file")).await;
     let error = refused.error("POLICY_BLOCKED");
     let hint = error["details"]["hint"].as_str().unwrap();
     assert!(hint.contains("* >/srv/app/**"), "{error}");
     assert!(error["details"]["rule"].is_null());
-    assert!(!Path::new(&scene.real("file")).exists());
-    scene.upload("file", &format!("{app}/file")).await.ok();
-    let tree = scene.upload("tree", &app).await.ok();
+    assert!(!Path::new(&real(&scene, "file")).exists());
+    upload(&scene, "file", &format!("{app}/file")).await.ok();
+    let tree = upload(&scene, "tree", &app).await.ok();
     assert_eq!(tree.facts()["status"], "completed", "{}", tree.text());
-    scene
-        .upload("tree", &scene.real("other"))
+    upload(&scene, "tree", &real(&scene, "other"))
         .await
         .error("POLICY_BLOCKED");
-    assert!(!Path::new(&scene.real("other")).exists());
+    assert!(!Path::new(&real(&scene, "other")).exists());
     // A download writes nothing on the server.
     let down = json!({
-        "alias": "web1", "direction": "download", "local": text(&scene.local.path().join("got")), "remote": app,
+        "alias": "web1", "direction": "download", "local": text(&scene.files.path().join("got")), "remote": app,
     });
     scene.client.call("task_transfer", down).await.ok();
 }

@@ -11,7 +11,7 @@ use russh::{ChannelId, Sig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::seat::Seat;
+use super::permit::SessionPermit;
 
 /// Standard error's data type (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
@@ -49,7 +49,7 @@ impl Process {
         home: &Path,
         channel: ChannelId,
         handle: Handle,
-        seat: Seat,
+        permit: SessionPermit,
     ) -> io::Result<Self> {
         let mut shell = Command::new("sh");
         shell
@@ -71,10 +71,10 @@ impl Process {
         tokio::spawn({
             let ended = Arc::clone(&ended);
             async move {
-                attend(child, channel, &handle).await;
+                pass_on(child, channel, &handle).await;
                 ended.store(true, Ordering::Release);
                 // The client may ask for another session as soon as it sees this one close.
-                drop(seat);
+                drop(permit);
                 // The client may have gone.
                 let _ = handle.eof(channel).await;
                 let _ = handle.close(channel).await;
@@ -87,7 +87,7 @@ impl Process {
         })
     }
 
-    /// Passes on what the client types.
+    /// Writes what the client types into its input.
     pub(super) async fn type_in(&mut self, bytes: &[u8]) {
         if let Some(stdin) = &mut self.stdin {
             // It may have ended, or have closed its input.
@@ -111,7 +111,7 @@ impl Process {
 
 /// Passes on what the command and its children print, to the last of them, and its exit status as
 /// soon as there is one.
-async fn attend(mut child: Child, channel: ChannelId, handle: &Handle) {
+async fn pass_on(mut child: Child, channel: ChannelId, handle: &Handle) {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     tokio::join!(
         pour(stdout, |bytes| handle.data(channel, bytes)),

@@ -11,8 +11,7 @@ use russh_sftp::protocol::{
 };
 use russh_sftp::server::{Handler, StatusReply};
 
-use super::Fault;
-use super::seat::Seat;
+use super::permit::SessionPermit;
 
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 
@@ -20,14 +19,11 @@ const POSIX_RENAME: &str = "posix-rename@openssh.com";
 const LONGEST_READ: u32 = 255 * 1024;
 
 /// One SFTP session.
-pub(super) struct Files {
+pub struct Files {
     home: PathBuf,
     open: HashMap<String, Open>,
     next: u64,
-    fault: Fault,
-    /// What a drop box takes away once it is closed, by its handle.
-    taken: HashMap<String, PathBuf>,
-    _seat: Seat,
+    _permit: SessionPermit,
 }
 
 enum Open {
@@ -37,26 +33,18 @@ enum Open {
 }
 
 impl Files {
-    pub(super) fn new(home: &Path, seat: Seat, fault: Fault) -> Self {
+    /// Begins a session in which relative paths start at `home`.
+    pub fn new(home: &Path, permit: SessionPermit) -> Self {
         Self {
             home: home.to_owned(),
             open: HashMap::new(),
             next: 0,
-            fault,
-            taken: HashMap::new(),
-            _seat: seat,
+            _permit: permit,
         }
     }
 
     fn path(&self, path: &str) -> PathBuf {
         self.home.join(path)
-    }
-
-    fn tells(&self) -> Result<(), StatusReply> {
-        match self.fault {
-            Fault::DropBox => Err(StatusCode::PermissionDenied.into()),
-            _ => Ok(()),
-        }
     }
 
     fn keep(&mut self, id: u32, open: Open) -> Handle {
@@ -137,11 +125,9 @@ impl Handler for Files {
 
     async fn init(&mut self, _: u32, _: HashMap<String, String>) -> Result<Version, Self::Error> {
         let mut version = Version::new();
-        if !matches!(self.fault, Fault::PlainRename | Fault::MuteAtRename) {
-            version
-                .extensions
-                .insert(POSIX_RENAME.to_owned(), "1".to_owned());
-        }
+        version
+            .extensions
+            .insert(POSIX_RENAME.to_owned(), "1".to_owned());
         Ok(version)
     }
 
@@ -157,19 +143,11 @@ impl Handler for Files {
         if let Some(mode) = attrs.permissions {
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode & 0o7777);
         }
-        let path = self.path(&filename);
-        let file = options.open(&path).map_err(refused)?;
-        let handle = self.keep(id, Open::File(file));
-        if self.fault == Fault::DropBox {
-            self.taken.insert(handle.handle.clone(), path);
-        }
-        Ok(handle)
+        let file = options.open(self.path(&filename)).map_err(refused)?;
+        Ok(self.keep(id, Open::File(file)))
     }
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, Self::Error> {
-        if let Some(path) = self.taken.remove(&handle) {
-            fs::rename(&path, path.with_extension("taken")).map_err(refused)?;
-        }
         match self.open.remove(&handle) {
             Some(_) => Ok(done(id)),
             None => Err(StatusCode::Failure.with_message("not an open handle")),
@@ -201,11 +179,8 @@ impl Handler for Files {
         id: u32,
         handle: String,
         offset: u64,
-        mut data: Vec<u8>,
+        data: Vec<u8>,
     ) -> Result<Status, Self::Error> {
-        if let (Fault::LieInWrites, Some(first)) = (self.fault, data.first_mut()) {
-            *first ^= 1;
-        }
         let file = self.file(&handle)?;
         file.seek(SeekFrom::Start(offset)).map_err(refused)?;
         file.write_all(&data).map_err(refused)?;
@@ -213,7 +188,6 @@ impl Handler for Files {
     }
 
     async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, Self::Error> {
-        self.tells()?;
         Ok(attributes(
             id,
             &fs::symlink_metadata(self.path(&path)).map_err(refused)?,
@@ -221,7 +195,6 @@ impl Handler for Files {
     }
 
     async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, Self::Error> {
-        self.tells()?;
         Ok(attributes(
             id,
             &fs::metadata(self.path(&path)).map_err(refused)?,
@@ -256,7 +229,6 @@ impl Handler for Files {
     }
 
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, Self::Error> {
-        self.tells()?;
         let mut entries = Vec::new();
         for entry in fs::read_dir(self.path(&path)).map_err(refused)? {
             let entry = entry.map_err(refused)?;
@@ -318,9 +290,6 @@ impl Handler for Files {
             return Err(StatusCode::Failure.with_message("the new name exists"));
         }
         fs::rename(self.path(&oldpath), to).map_err(refused)?;
-        if self.fault == Fault::MuteAtRename {
-            std::future::pending::<()>().await;
-        }
         Ok(done(id))
     }
 

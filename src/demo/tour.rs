@@ -9,7 +9,8 @@ use rmcp::service::RunningService;
 use rmcp::{RoleClient, ServiceExt};
 use serde_json::{Value, json};
 
-use super::server::{EmbeddedServer, PASSWORD, USER};
+use super::connection::{PASSWORD, USER};
+use super::server::EmbeddedServer;
 use crate::app::App;
 use crate::config::Config;
 use crate::logging::Log;
@@ -55,7 +56,7 @@ pub async fn run(out: &mut impl Write) -> Result<(), Failure> {
     for name in ["server", "data"] {
         std::fs::create_dir(path.join(name))?;
     }
-    let server = EmbeddedServer::start(&path.join("server"), None).await?;
+    let server = EmbeddedServer::start(&path.join("server")).await?;
     let mut config = Config::with_defaults(path.join("data"));
     config.sync_timeout = Duration::from_secs(1);
     let unusable = |error: &dyn ToString| Failure::Surroundings(error.to_string());

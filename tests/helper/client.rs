@@ -1,5 +1,6 @@
 //! MCP clients: in this process over a duplex pipe, and over the spawned binary's stdio.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use rmcp::{RoleClient, RoleServer, ServiceExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines as TextLines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use super::assert_has;
 
 /// Where the binary under test lies.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator");
@@ -106,13 +109,13 @@ impl Client {
     }
 
     /// Calls a tool; a protocol error fails the test.
-    pub async fn call(&self, name: &'static str, arguments: Value) -> Answer {
+    pub async fn call(&self, name: impl Into<Cow<'static, str>>, arguments: Value) -> Answer {
         Answer(self.try_call(name, arguments).await.unwrap())
     }
 
     pub async fn try_call(
         &self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         arguments: Value,
     ) -> Result<CallToolResult, ServiceError> {
         self.session.call_tool(request(name, arguments)).await
@@ -153,7 +156,7 @@ impl Client {
     }
 }
 
-pub fn request(name: &'static str, arguments: Value) -> CallToolRequestParams {
+pub fn request(name: impl Into<Cow<'static, str>>, arguments: Value) -> CallToolRequestParams {
     let Value::Object(arguments) = arguments else {
         panic!("arguments are an object")
     };
@@ -182,6 +185,12 @@ impl Answer {
 
     pub fn is_error(&self) -> bool {
         self.0.is_error == Some(true)
+    }
+
+    /// Asserts that the structured content has these fields with these values, whatever else it has.
+    #[track_caller]
+    pub fn has(&self, fields: &Value) {
+        assert_has(self.facts(), fields);
     }
 
     /// The answer of a call that has to succeed.

@@ -2,27 +2,36 @@
 
 mod agent;
 mod asyncssh;
+mod calls;
 mod client;
 mod desk;
 mod disk;
+mod embedded;
+mod fixture;
 mod http;
+mod keyring;
 mod pm2;
 mod proxy;
 pub mod rogue;
+pub mod search;
 mod sshd;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mcp_sftp_orchestrator::demo::{EmbeddedServer, PASSWORD, USER};
 use serde_json::{Value, json};
 
 pub use agent::Agent;
 pub use asyncssh::AsyncSsh;
+pub use calls::{Calls, Effect, PROGRAMS, may_change};
 pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
 pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
+pub use embedded::{Dialogue, EmbeddedServer, Fault, Question, Turn, Words};
+pub use fixture::{Fixture, SshServer};
 pub use http::Http;
+pub use keyring::Keyring;
+pub use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
 pub use pm2::Pm2Daemon;
 pub use proxy::Proxy;
 pub use sshd::{
@@ -174,6 +183,22 @@ pub fn text(path: &Path) -> String {
 
 pub fn read_json(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Asserts that an object has these fields with these values, whatever else it has.
+#[track_caller]
+pub fn assert_has(object: &Value, fields: &Value) {
+    let named = fields.as_object().unwrap().keys();
+    let found: Value = named
+        .map(|name| (name.clone(), object[name].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    if &found != fields {
+        let [wanted, got] =
+            [fields, &found].map(|value| serde_json::to_string_pretty(value).unwrap());
+        let diff = similar::TextDiff::from_lines(&wanted, &got);
+        panic!("{}in {object}", diff.unified_diff().header("wanted", "got"));
+    }
 }
 
 /// Waits until `holds`, which a real event brings about; fails loudly if that does not happen.

@@ -3,11 +3,8 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
-use russh::keys::key::safe_rng;
-use russh::keys::{Algorithm, PrivateKey};
+use mcp_sftp_orchestrator::demo::{PASSWORD, USER, configuration};
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session};
 use russh::{Channel, ChannelId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -167,13 +164,7 @@ impl Rogue {
     pub async fn start(
         answers: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
-        let key = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
-        let config = Arc::new(server::Config {
-            keys: vec![key],
-            auth_rejection_time: Duration::ZERO,
-            inactivity_timeout: None,
-            ..server::Config::default()
-        });
+        let config = Arc::new(configuration().unwrap());
         let answers: Arc<Answers> = Arc::new(answers);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Folder, directory, text};
+use super::{Folder, directory, program, text};
 
 /// A running sshd. It ends, with its connections, when dropped.
 pub struct Sshd {
@@ -33,6 +33,18 @@ impl Sshd {
     /// The same where `prepare` puts files into its folder first, beside the keys, and says the lines.
     pub fn prepared(prepare: impl FnOnce(&Path) -> String) -> Self {
         Self::start_as(prepare, false)
+    }
+
+    /// Starts an sshd whose commands are looked for among these programs first: names, and shell scripts.
+    pub fn with_programs(programs: &[(&str, &str)], extra: &str) -> Self {
+        Self::prepared(|path| {
+            let folder = path.join("bin");
+            std::fs::create_dir(&folder).unwrap();
+            for (name, script) in programs {
+                program(&folder, name, script);
+            }
+            format!("SetEnv PATH={}:/usr/bin:/bin\n{extra}", text(&folder))
+        })
     }
 
     /// Starts an sshd that refuses SFTP requests of these kinds.

@@ -12,8 +12,8 @@ pub(in crate::ssh) use crate::host_key::{Policy, Problem};
 pub use identity::{Identity, KeyKind};
 pub use known_hosts::KnownHosts;
 pub(in crate::ssh) use name::HostName;
-pub use shown::{HostKeys, Presented, Recorded};
 pub(in crate::ssh) use rule::HostKeyVerifier;
+pub use shown::{HostKeys, Presented, Recorded};
 
 /// The fingerprint as `ssh-keygen -l` prints it: `SHA256:…`.
 pub fn fingerprint(key: &PublicKey) -> String {

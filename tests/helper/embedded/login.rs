@@ -48,7 +48,7 @@ pub struct Words {
 }
 
 /// How far somebody has come.
-pub(super) struct Entering {
+pub struct Entering {
     words: Words,
     dialogue: Option<Dialogue>,
     is_halfway: bool,
@@ -57,7 +57,7 @@ pub(super) struct Entering {
 }
 
 impl Entering {
-    pub(super) fn new(dialogue: Option<Dialogue>, words: Words) -> Self {
+    pub fn new(dialogue: Option<Dialogue>, words: Words) -> Self {
         Self {
             words,
             dialogue,
@@ -67,7 +67,7 @@ impl Entering {
     }
 
     /// What is said before anything else.
-    pub(super) fn banner(&self) -> Option<String> {
+    pub fn banner(&self) -> Option<String> {
         let banner = self.words.banner;
         (!banner.is_empty()).then(|| banner.to_owned())
     }
@@ -82,7 +82,7 @@ impl Entering {
     }
 
     /// A key or password was shown, which may be right.
-    pub(super) fn shown(&mut self, is_right: bool) -> Auth {
+    pub fn shown(&mut self, is_right: bool) -> Auth {
         if is_right && !self.asks_now() {
             return self.passed(Turn::Second);
         }
@@ -100,7 +100,7 @@ impl Entering {
     }
 
     /// The dialogue is begun, or its last question answered.
-    pub(super) fn answered(&mut self, is_user: bool, answer: Option<&str>) -> Auth {
+    pub fn answered(&mut self, is_user: bool, answer: Option<&str>) -> Auth {
         let asked = self.asked.take();
         let asks = is_user && self.asks_now();
         let Some(dialogue) = self.dialogue.as_ref().filter(|_| asks) else {

@@ -1,0 +1,154 @@
+//! A connection to the embedded server, with its commands and SFTP sessions.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Sig};
+
+use super::permit::SessionPermit;
+use super::process::Process;
+use super::sftp::Files;
+
+/// The one user of the embedded server.
+pub const USER: &str = "demo";
+/// That user's password.
+pub const PASSWORD: &str = "throwaway";
+
+/// A connection whose user lives in one directory. Its processes end when it is dropped.
+pub struct Connection {
+    home: PathBuf,
+    max_sessions: usize,
+    sessions: Arc<AtomicUsize>,
+    /// Sessions that have been asked for nothing yet.
+    channels: HashMap<ChannelId, (Channel<Msg>, SessionPermit)>,
+    processes: HashMap<ChannelId, Process>,
+}
+
+impl Connection {
+    /// Makes the handler of a connection that may have `max_sessions` at once.
+    pub fn new(home: &Path, max_sessions: usize) -> Self {
+        Self {
+            home: home.to_owned(),
+            max_sessions,
+            sessions: Arc::default(),
+            channels: HashMap::new(),
+            processes: HashMap::new(),
+        }
+    }
+
+    /// Takes a session that has been asked for nothing yet out of its hands.
+    pub fn take(&mut self, channel: ChannelId) -> Option<(Channel<Msg>, SessionPermit)> {
+        self.channels.remove(&channel)
+    }
+}
+
+impl server::Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        Ok(if (user, password) == (USER, PASSWORD) {
+            Auth::Accept
+        } else {
+            Auth::reject()
+        })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Some(permit) = SessionPermit::take(&self.sessions, self.max_sessions) {
+            self.channels.insert(channel.id(), (channel, permit));
+            reply.accept().await;
+        } else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+        }
+        Ok(())
+    }
+
+    async fn channel_close(
+        &mut self,
+        channel: ChannelId,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.channels.remove(&channel);
+        self.processes.remove(&channel);
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let Some((_, permit)) = self.take(channel) else {
+            return session.channel_failure(channel);
+        };
+        let command = String::from_utf8_lossy(command);
+        match Process::start(&command, &self.home, channel, session.handle(), permit) {
+            Ok(process) => {
+                self.processes.insert(channel, process);
+                session.channel_success(channel)
+            }
+            Err(_) => session.channel_failure(channel),
+        }
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match (name, self.take(channel)) {
+            ("sftp", Some((stream, permit))) => {
+                session.channel_success(channel)?;
+                let files = Files::new(&self.home, permit);
+                russh_sftp::server::run(stream.into_stream(), files).await;
+                Ok(())
+            }
+            _ => session.channel_failure(channel),
+        }
+    }
+
+    async fn data(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Some(process) = self.processes.get_mut(&channel) {
+            process.type_in(data).await;
+        }
+        Ok(())
+    }
+
+    async fn channel_eof(
+        &mut self,
+        channel: ChannelId,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Some(process) = self.processes.get_mut(&channel) {
+            process.end_input();
+        }
+        Ok(())
+    }
+
+    async fn signal(
+        &mut self,
+        channel: ChannelId,
+        signal: Sig,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Some(process) = self.processes.get(&channel) {
+            process.signal(&format!("{signal:?}")).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! Valid calls of every tool, and what each does: for the tests that walk through the server's own list.
+
+use rmcp::model::Tool;
+use serde_json::{Value, json};
+
+/// What a call does, which decides who refuses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It shows what is here or on a server.
+    Looks,
+    /// It ends what runs, and begins nothing.
+    Stops,
+    /// It changes what is configured for all servers.
+    Configures,
+    /// It changes how one server is reached.
+    Registers,
+    /// It runs the caller's command on a server.
+    Runs,
+    /// It writes a file on a server.
+    Writes,
+}
+
+/// What calls are about. The server of `alias` has the programs of [`PROGRAMS`], and PM2's daemon.
+pub struct Calls {
+    pub alias: String,
+    /// The arguments that register a server.
+    pub login: Value,
+    pub command: String,
+    /// A file on this machine, and where an upload puts it.
+    pub upload: [String; 2],
+    /// A file on the server.
+    pub remote: String,
+    /// A directory on this machine that downloads go to.
+    pub downloads: String,
+    /// A task that ran a command and failed, and one that uploaded a file and failed.
+    pub failed: [Value; 2],
+    /// The address of an API. It is registered as `api` before it is looked at.
+    pub url: String,
+}
+
+/// Programs that monitoring calls: they print their arguments.
+pub const PROGRAMS: [(&str, &str); 3] = [
+    ("docker", "printf '%s\\n' \"$@\""),
+    (
+        "pm2",
+        "[ \"$1\" = jlist ] && echo '[]'\nprintf '%s\\n' \"$@\"",
+    ),
+    ("fail2ban-client", "printf '%s\\n' \"$@\""),
+];
+
+impl Calls {
+    /// The calls of a tool, the plainest first.
+    pub fn of(&self, tool: &str) -> Vec<(Effect, Value)> {
+        let alias = &self.alias;
+        let one = json!({"alias": alias});
+        let looks = |arguments| vec![(Effect::Looks, arguments)];
+        let configures = |arguments| vec![(Effect::Configures, arguments)];
+        match tool {
+            "server_add" => vec![(Effect::Registers, self.login.clone())],
+            "server_remove" => {
+                vec![(Effect::Registers, json!({"alias": self.login["alias"]}))]
+            }
+            "server_import" => vec![
+                (Effect::Looks, json!({})),
+                (Effect::Configures, json!({"add": true})),
+            ],
+            "server_trust" => {
+                let nobody = format!("SHA256:{}", "A".repeat(43));
+                let trust = json!({"alias": alias, "fingerprint": nobody});
+                vec![(Effect::Looks, one), (Effect::Configures, trust)]
+            }
+            "policy_blocklist_add" | "policy_blocklist_remove" => {
+                configures(json!({"pattern": "halt"}))
+            }
+            "task_exec" => {
+                let run = json!({"alias": alias, "cmd": self.command});
+                vec![
+                    (Effect::Runs, run.clone()),
+                    (Effect::Runs, with(&run, "background")),
+                    (Effect::Runs, with(&run, "detach")),
+                ]
+            }
+            "task_exec_interactive" => {
+                let run = json!({
+                    "alias": alias, "cmd": self.command, "responses": {"name": "x"}, "timeout": 1,
+                });
+                vec![(Effect::Runs, run)]
+            }
+            "task_exec_sequence" => {
+                let run = json!({"alias": alias, "commands": [self.command]});
+                vec![
+                    (Effect::Runs, run.clone()),
+                    (Effect::Runs, with(&run, "background")),
+                ]
+            }
+            "task_transfer" => {
+                let [local, remote] = &self.upload;
+                let got = format!("{}/got", self.downloads);
+                let download = json!({"alias": alias, "direction": "download", "local": got, "remote": self.remote});
+                let upload = json!({"alias": alias, "direction": "upload", "local": local, "remote": remote});
+                vec![(Effect::Looks, download), (Effect::Writes, upload)]
+            }
+            "task_transfer_multi" => {
+                let [local, remote] = &self.upload;
+                let (start, _) = self.remote.split_at(self.remote.len() - 1);
+                let down = json!([{"local": format!("{}/all/", self.downloads), "remote": format!("{start}*")}]);
+                let up = json!([{"local": local, "remote": remote}]);
+                let download = json!({"alias": alias, "direction": "download", "files": down});
+                let upload = json!({"alias": alias, "direction": "upload", "files": up});
+                vec![(Effect::Looks, download), (Effect::Writes, upload)]
+            }
+            "task_retry" => {
+                let [command, upload] = &self.failed;
+                vec![
+                    (Effect::Runs, json!({"id": command})),
+                    (Effect::Writes, json!({"id": upload})),
+                ]
+            }
+            "task_cancel" => vec![(Effect::Stops, json!({"id": self.failed[0]}))],
+            "task_status" | "task_wait" => looks(json!({"id": self.failed[0]})),
+            "task_output" => looks(json!({"id": self.failed[0], "stream": "stdout", "grep": "x"})),
+            "task_queue" => looks(json!({"status": "failed"})),
+            "task_history" => looks(json!({"alias": alias, "status": "failed"})),
+            "task_logs" => looks(json!({"level": "error", "search": "x"})),
+            "server_list"
+            | "policy_blocklist_list"
+            | "queue_stats"
+            | "pool_stats"
+            | "system_diagnostics"
+            | "api_list" => looks(json!({})),
+            "get_system_resources" | "get_services_status" => looks(one),
+            "get_docker_logs" => {
+                looks(json!({"alias": alias, "container": "nginx", "since": "1h"}))
+            }
+            "get_pm2_logs" => looks(json!({"alias": alias, "app": "api"})),
+            "get_fail2ban_status" => looks(json!({"alias": alias, "jail": "sshd"})),
+            "tail_file" => looks(json!({"alias": alias, "filepath": self.remote})),
+            "api_add" => configures(json!({
+                "alias": "api", "url": self.url, "health_check_endpoint": "/x", "health_check_method": "GET",
+                "auth_method": "both", "api_key": "k", "auth_header_name": "X-Key", "auth_scheme": "S",
+                "htpasswd_user": "u", "htpasswd_pass": "p", "notes": "n",
+            })),
+            "api_remove" => configures(json!({"alias": "api"})),
+            "api_check" => looks(json!({"alias": "api", "server_alias": alias})),
+            "check_api_health" => looks(json!({"alias": alias, "url": self.url})),
+            new => panic!(
+                "{new} has no call in tests/helper/calls.rs, which every test of all tools needs"
+            ),
+        }
+    }
+
+    /// The calls of a tool that do this.
+    pub fn that(&self, effect: Effect, tool: &str) -> Vec<Value> {
+        let calls = self.of(tool).into_iter();
+        calls
+            .filter(|(does, _)| *does == effect)
+            .map(|(_, arguments)| arguments)
+            .collect()
+    }
+}
+
+/// The arguments with one more, which is `true`.
+fn with(arguments: &Value, name: &str) -> Value {
+    let mut arguments = arguments.clone();
+    arguments[name] = true.into();
+    arguments
+}
+
+/// Whether the server says of a tool that it may change something.
+pub fn may_change(tool: &Tool) -> bool {
+    let hints = tool.annotations.as_ref().expect("every tool has hints");
+    hints.read_only_hint != Some(true)
+}

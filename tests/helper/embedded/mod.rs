@@ -1,0 +1,431 @@
+//! The demo's SSH server, with what the tests want of it besides: faults, questions at login, counts.
+
+mod login;
+mod sftp;
+mod stream;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use mcp_sftp_orchestrator::demo::{self, Files, PASSWORD, USER, configuration};
+use russh::keys::PublicKey;
+use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
+use russh::{Channel, ChannelId, Sig};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use login::Entering;
+pub use login::{Dialogue, Question, Turn, Words};
+use sftp::run_with_fault;
+use stream::FreezableStream;
+
+/// How the server misbehaves towards new connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Not at all.
+    #[default]
+    None,
+    /// It closes them before the handshake.
+    HangUp,
+    /// It accepts them and says nothing.
+    Mute,
+    /// It introduces itself and goes silent in the key exchange.
+    MuteInKeyExchange,
+    /// It goes silent when they log in.
+    MuteAtLogin,
+    /// It goes silent when they open a channel.
+    MuteAtChannel,
+    /// It goes silent when they run a command, and does not run it.
+    MuteAtCommand,
+    /// It cuts them when they log in.
+    CutAtLogin,
+    /// It lets in whoever says who they are.
+    LetsAnybodyIn,
+    /// It writes other bytes than it is sent over SFTP.
+    LieInWrites,
+    /// It refuses SFTP.
+    RefuseSftp,
+    /// It takes SFTP for a program that it does not find.
+    LoseSftp,
+    /// Over SFTP it renames only to names that are free.
+    PlainRename,
+    /// The same, and it goes silent after the first.
+    MuteAtRename,
+    /// Over SFTP it tells nothing of files, and takes each away when it is closed.
+    DropBox,
+}
+
+/// An SSH server in this process; it ends, with its connections and processes, when dropped.
+pub struct EmbeddedServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: AbortHandle,
+}
+
+struct Shared {
+    home: PathBuf,
+    config: Arc<server::Config>,
+    authorized: Option<PublicKey>,
+    dialogue: Mutex<Option<Dialogue>>,
+    words: Mutex<Words>,
+    /// Logins wait until it is cancelled.
+    approval: Mutex<Option<CancellationToken>>,
+    fault: Mutex<Fault>,
+    max_sessions: AtomicUsize,
+    connections: Mutex<HashMap<usize, Switch>>,
+    /// The SFTP sessions begun so far.
+    sftp: Mutex<Vec<(server::Handle, ChannelId)>>,
+    accepted: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// What ends a connection, and what freezes it.
+#[derive(Clone, Default)]
+struct Switch {
+    cut: CancellationToken,
+    frozen: CancellationToken,
+}
+
+impl EmbeddedServer {
+    /// Starts a server whose user lives in `home`, and may log in with the demo's password or the key `authorized`.
+    pub async fn start(home: &Path, authorized: Option<PublicKey>) -> io::Result<Self> {
+        Self::start_on((Ipv4Addr::LOCALHOST, 0).into(), home, authorized).await
+    }
+
+    /// Starts a server with a new host key on the address of one that has ended.
+    pub async fn start_on(
+        address: SocketAddr,
+        home: &Path,
+        authorized: Option<PublicKey>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            home: home.to_owned(),
+            config: Arc::new(configuration()?),
+            authorized,
+            dialogue: Mutex::default(),
+            words: Mutex::default(),
+            approval: Mutex::default(),
+            fault: Mutex::default(),
+            max_sessions: AtomicUsize::new(10),
+            connections: Mutex::default(),
+            sftp: Mutex::default(),
+            accepted: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+        });
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
+        Ok(Self {
+            address,
+            shared,
+            accepting,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Misbehaves from now on.
+    pub fn set_fault(&self, fault: Fault) {
+        *self.shared.fault.lock().unwrap() = fault;
+    }
+
+    /// Asks these questions of whoever logs in from now on.
+    pub fn ask(&self, dialogue: Dialogue) {
+        *self.shared.dialogue.lock().unwrap() = Some(dialogue);
+    }
+
+    /// Says this to whoever logs in from now on.
+    pub fn say(&self, words: Words) {
+        *self.shared.words.lock().unwrap() = words;
+    }
+
+    /// Answers no right password from now on until the token is cancelled, as a server does that has
+    /// a person approve a login elsewhere.
+    pub fn wait_for_approval(&self, approval: CancellationToken) {
+        *self.shared.approval.lock().unwrap() = Some(approval);
+    }
+
+    /// Takes at most `limit` sessions on each connection made from now on.
+    pub fn set_max_sessions(&self, limit: usize) {
+        self.shared.max_sessions.store(limit, Ordering::Relaxed);
+    }
+
+    /// Cuts every connection, without a word.
+    pub fn cut(&self) {
+        for (_, connection) in self.shared.connections.lock().unwrap().drain() {
+            connection.cut.cancel();
+        }
+    }
+
+    /// Freezes every connection: they stay open, and nothing moves on them any more.
+    pub fn freeze(&self) {
+        for connection in self.shared.connections.lock().unwrap().values() {
+            connection.frozen.cancel();
+        }
+    }
+
+    /// Closes every SFTP session's channel, as when the server's SFTP process dies.
+    pub async fn end_sftp(&self) {
+        let sessions = std::mem::take(&mut *self.shared.sftp.lock().unwrap());
+        for (handle, channel) in sessions {
+            // The connection may be gone by now.
+            let _ = handle.close(channel).await;
+        }
+    }
+
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.lock().unwrap().len()
+    }
+
+    /// Connections accepted so far.
+    pub fn accepted(&self) -> usize {
+        self.shared.accepted.load(Ordering::Relaxed)
+    }
+
+    /// The most connections that were open at once.
+    pub fn most_connections(&self) -> usize {
+        self.shared.most.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for EmbeddedServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((tcp, _)) = listener.accept().await {
+        let number = shared.accepted.fetch_add(1, Ordering::Relaxed);
+        let switch = Switch::default();
+        {
+            let mut connections = shared.connections.lock().unwrap();
+            connections.insert(number, switch.clone());
+            shared.most.fetch_max(connections.len(), Ordering::Relaxed);
+        }
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            serve(tcp, &shared, switch).await;
+            shared.connections.lock().unwrap().remove(&number);
+        });
+    }
+}
+
+async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
+    match shared.fault() {
+        Fault::HangUp => return,
+        Fault::Mute => return switch.cut.cancelled().await,
+        Fault::MuteInKeyExchange => {
+            // RFC 4253, section 4.2. Whether it arrives makes no difference.
+            let _ = tcp.write_all(b"SSH-2.0-mute\r\n").await;
+            return switch.cut.cancelled().await;
+        }
+        _ => {}
+    }
+    let max_sessions = shared.max_sessions.load(Ordering::Relaxed);
+    let connection = Connection {
+        shared: Arc::clone(shared),
+        entering: Entering::new(
+            shared.dialogue.lock().unwrap().clone(),
+            *shared.words.lock().unwrap(),
+        ),
+        cut: switch.cut.clone(),
+        demo: demo::Connection::new(&shared.home, max_sessions),
+    };
+    let stream = FreezableStream::new(tcp, switch.cut, switch.frozen);
+    if let Ok(session) = server::run_stream(Arc::clone(&shared.config), stream, connection).await {
+        // However it ends, it has ended.
+        let _ = session.await;
+    }
+}
+
+impl Shared {
+    fn fault(&self) -> Fault {
+        *self.fault.lock().unwrap()
+    }
+}
+
+/// A connection to the demo's server, but for logins and faults.
+struct Connection {
+    shared: Arc<Shared>,
+    entering: Entering,
+    cut: CancellationToken,
+    demo: demo::Connection,
+}
+
+impl Connection {
+    /// Says nothing more if that is the fault of the hour.
+    async fn mute_at(&self, fault: Fault) -> Result<(), russh::Error> {
+        if self.shared.fault() == fault {
+            self.cut.cancelled().await;
+            return Err(russh::Error::Disconnect);
+        }
+        Ok(())
+    }
+
+    async fn begin_sftp(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        let fault = self.shared.fault();
+        self.shared
+            .sftp
+            .lock()
+            .unwrap()
+            .push((session.handle(), channel));
+        if !matches!(
+            fault,
+            Fault::LieInWrites | Fault::PlainRename | Fault::MuteAtRename | Fault::DropBox
+        ) {
+            return self.demo.subsystem_request(channel, "sftp", session).await;
+        }
+        let Some((stream, permit)) = self.demo.take(channel) else {
+            return session.channel_failure(channel);
+        };
+        session.channel_success(channel)?;
+        let files = Files::new(&self.shared.home, permit);
+        run_with_fault(fault, stream.into_stream(), files, self.shared.home.clone()).await;
+        Ok(())
+    }
+}
+
+impl Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        self.mute_at(Fault::MuteAtLogin).await?;
+        if self.shared.fault() == Fault::CutAtLogin {
+            return Err(russh::Error::Disconnect);
+        }
+        let is_right = user == USER && password == PASSWORD;
+        let approval = self.shared.approval.lock().unwrap().clone();
+        if let Some(approval) = approval.filter(|_| is_right) {
+            approval.cancelled().await;
+        }
+        Ok(self.entering.shown(is_right))
+    }
+
+    async fn auth_none(&mut self, user: &str) -> Result<Auth, Self::Error> {
+        let lets_in = self.shared.fault() == Fault::LetsAnybodyIn && user == USER;
+        Ok(if lets_in {
+            Auth::Accept
+        } else {
+            self.entering.shown(false)
+        })
+    }
+
+    async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
+        Ok(self.entering.banner())
+    }
+
+    async fn auth_publickey(
+        &mut self,
+        user: &str,
+        key: server::VerifiedPublicKey<'_>,
+    ) -> Result<Auth, Self::Error> {
+        let authorized = self.shared.authorized.as_ref();
+        let matches =
+            authorized.is_some_and(|authorized| authorized.key_data() == key.public_key.key_data());
+        Ok(self.entering.shown(user == USER && matches))
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _: &str,
+        response: Option<server::Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        let answer = response.and_then(|mut answers| answers.next());
+        let answer = answer.map(|answer| String::from_utf8_lossy(&answer).into_owned());
+        Ok(self.entering.answered(user == USER, answer.as_deref()))
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.mute_at(Fault::MuteAtChannel).await?;
+        self.demo
+            .channel_open_session(channel, reply, session)
+            .await
+    }
+
+    async fn channel_close(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.demo.channel_close(channel, session).await
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.mute_at(Fault::MuteAtCommand).await?;
+        self.demo.exec_request(channel, command, session).await
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match (name, self.shared.fault()) {
+            ("sftp", Fault::LoseSftp) => {
+                session.channel_success(channel)?;
+                let words = "sh: sftp-server: not found\n".as_bytes().to_vec();
+                session.extended_data(channel, 1, words)?;
+                session.exit_status_request(channel, 127)?;
+                session.close(channel)
+            }
+            ("sftp", fault) if fault != Fault::RefuseSftp => {
+                self.begin_sftp(channel, session).await
+            }
+            _ => session.channel_failure(channel),
+        }
+    }
+
+    async fn data(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.demo.data(channel, data, session).await
+    }
+
+    async fn channel_eof(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.demo.channel_eof(channel, session).await
+    }
+
+    async fn signal(
+        &mut self,
+        channel: ChannelId,
+        signal: Sig,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.demo.signal(channel, signal, session).await
+    }
+}

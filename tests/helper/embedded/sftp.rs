@@ -1,0 +1,119 @@
+//! An SFTP server with a fault: its requests and answers are changed between the channel and the demo's files.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use mcp_sftp_orchestrator::demo::Files;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+
+use super::Fault;
+use crate::helper::rogue::{kind, packet, string};
+
+/// Bytes on their way to the files, or from them.
+const PIPE: usize = 64 * 1024;
+
+const VERSION: u8 = 2;
+const STATUS: u8 = 101;
+const HANDLE: u8 = 102;
+const PERMISSION_DENIED: u32 = 3;
+
+/// Serves `files`, which are in `home`, on a channel's stream.
+pub async fn run_with_fault(
+    fault: Fault,
+    channel: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    files: Files,
+    home: PathBuf,
+) {
+    let (near, far) = tokio::io::duplex(PIPE);
+    russh_sftp::server::run(far, files).await;
+    tokio::spawn(relay(fault, channel, near, home));
+}
+
+/// Passes requests on, one at a time, until the client or the server leaves.
+async fn relay(
+    fault: Fault,
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    mut server: DuplexStream,
+    home: PathBuf,
+) -> Option<()> {
+    let mut opened = HashMap::new();
+    loop {
+        let mut request = Packet::read(&mut client).await?;
+        match (fault, request.kind()) {
+            (Fault::LieInWrites, kind::WRITE) => request.change_data(),
+            (Fault::DropBox, kind::STAT | kind::LSTAT | kind::OPENDIR) => {
+                let refusal = request.refusal(PERMISSION_DENIED);
+                client.write_all(&refusal).await.ok()?;
+                continue;
+            }
+            _ => {}
+        }
+        server.write_all(&string(&request.0)).await.ok()?;
+        let mut answer = Packet::read(&mut server).await?;
+        match (fault, request.kind()) {
+            // Without extensions (draft-ietf-secsh-filexfer-02, section 4).
+            (Fault::PlainRename | Fault::MuteAtRename, kind::INIT) => {
+                answer = Packet([&[VERSION][..], &3_u32.to_be_bytes()].concat());
+            }
+            (Fault::MuteAtRename, kind::RENAME) => std::future::pending().await,
+            (Fault::DropBox, kind::OPEN) if answer.kind() == HANDLE => {
+                let path = home.join(request.name());
+                opened.insert(answer.name().to_owned(), path);
+            }
+            (Fault::DropBox, kind::CLOSE) => {
+                if let Some(path) = opened.remove(request.name()) {
+                    take_away(&path);
+                }
+            }
+            _ => {}
+        }
+        client.write_all(&string(&answer.0)).await.ok()?;
+    }
+}
+
+fn take_away(path: &Path) {
+    std::fs::rename(path, path.with_extension("taken")).unwrap();
+}
+
+/// A packet after its length: its kind, its number, and the rest.
+struct Packet(Vec<u8>);
+
+impl Packet {
+    async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Self> {
+        let length = stream.read_u32().await.ok()?;
+        let mut bytes = vec![0; length as usize];
+        stream.read_exact(&mut bytes).await.ok()?;
+        Some(Self(bytes))
+    }
+
+    fn kind(&self) -> u8 {
+        self.0[0]
+    }
+
+    fn number(&self) -> u32 {
+        u32::from_be_bytes(self.0[1..5].try_into().unwrap())
+    }
+
+    /// Its first string: a path or a handle.
+    fn name(&self) -> &str {
+        let (length, rest) = self.0[5..].split_first_chunk().unwrap();
+        std::str::from_utf8(&rest[..u32::from_be_bytes(*length) as usize]).unwrap()
+    }
+
+    /// Changes the first byte that a write writes: it stands after the handle, the offset, and its length.
+    fn change_data(&mut self) {
+        let start = 5 + 4 + self.name().len() + 8 + 4;
+        if let Some(first) = self.0.get_mut(start) {
+            *first ^= 1;
+        }
+    }
+
+    /// The whole packet that refuses it.
+    fn refusal(&self, code: u32) -> Vec<u8> {
+        packet(
+            STATUS,
+            self.number(),
+            &[&code.to_be_bytes(), &string(b""), &string(b"")],
+        )
+    }
+}
