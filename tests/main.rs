@@ -71,6 +71,7 @@ mod shells;
 mod silences;
 mod slow;
 mod special_files;
+mod stored;
 mod takeover;
 mod touch;
 mod transfer;
