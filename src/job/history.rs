@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::answer::cut;
 use super::id::JobId;
 use super::record::Job;
-use super::share::cut;
 use crate::error::Error;
 use crate::store::JsonFile;
 use crate::sync::lock;

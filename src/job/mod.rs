@@ -1,22 +1,22 @@
 //! Jobs: their records, the queue that keeps them, and the engine that runs them.
 
 mod admission;
+mod answer;
+mod cancel_requests;
 mod detached;
-mod entries;
 mod history;
 mod id;
+mod job_map;
 mod operation;
 mod outputs;
 mod page;
+mod query;
 mod queue;
-mod reading;
 mod record;
 mod recorded;
-mod requests;
 mod runner;
 mod saver;
 mod sequence;
-mod share;
 mod stats;
 mod status;
 mod stop;

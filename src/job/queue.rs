@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::entries::{Entries, Entry, jobs, surplus};
 use super::history::{History, HistoryEntry};
 use super::id::JobId;
+use super::job_map::{Entries, Entry, jobs, surplus};
 use super::record::Job;
 use super::saver::Saver;
 use super::stats::QueueStats;

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::cancel_requests::Requests;
 use super::detached::{self, Attention};
 use super::id::JobId;
 use super::operation::{Context, Operation};
 use super::outputs::Outputs;
 use super::queue::{Adopted, Queue};
 use super::record::Job;
-use super::requests::Requests;
 use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
