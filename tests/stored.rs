@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helper::{Stage, eventually, read_json};
+use crate::helper::{Stage, eventually, login, read_json};
 
 /// Fields that a retry takes over from the job that it retries.
 const CALL: [&str; 18] = [
@@ -34,6 +34,8 @@ async fn stage_with(version: &str) -> (Stage, Value, Value) {
         let root = env!("CARGO_MANIFEST_DIR");
         let stored = std::fs::read_to_string(format!("{root}/tests/data/{version}/{name}"));
         let stored = stored.unwrap().replace("2026-11-22T", &today[..11]);
+        // Nothing of a retry is to be left behind.
+        let stored = stored.replace("sleep 600", "sleep 1");
         std::fs::write(stage.data.path().join(name), stored).unwrap();
     }
     let [queue, history] =
@@ -168,7 +170,11 @@ async fn a_retry_does_again_what_the_record_says() {
                 continue;
             }
             let again = stage.client.call("task_retry", json!({"id": id})).await;
-            if record["masked"] == true || record["responses"]["Password"] == "***" {
+            // Version 0.1 recorded the scripts of monitoring tools, not their arguments, and no script
+            // is run that stands in a file.
+            let is_probe = record.get("tool").is_some();
+            let has_secret = record["masked"] == true || record["responses"]["Password"] == "***";
+            if is_probe || has_secret {
                 again.error("NOT_RETRYABLE");
                 continue;
             }
@@ -194,4 +200,54 @@ async fn a_retry_does_again_what_the_record_says() {
         }
         assert!(retried >= 4, "{version}: {retried}");
     }
+}
+
+#[tokio::test]
+async fn what_a_stored_record_claims_to_be_opens_no_gate() {
+    let stage = Stage::set().await;
+    let mut server = login("logs", stage.server.address().port());
+    server["readonly"] = json!(true);
+    let mark = stage.remote("mark");
+    let touch = format!("touch {mark}");
+    let record = |status: &str, claims: Value| {
+        let mut record = json!({"type": "ssh", "alias": "logs", "cmd": touch, "status": status,
+            "createdAt": mcp_sftp_orchestrator::time::Timestamp::now().to_string(), "owner": "1-dead"});
+        let claims = claims.as_object().unwrap().clone();
+        record.as_object_mut().unwrap().extend(claims);
+        record
+    };
+    let directory = "~/.mcp-sftp-orchestrator/00000006-0123456789abcdef";
+    let path = format!("/none; {touch}");
+    let mut queue = json!({
+        "00000001": record("failed", json!({})),
+        "00000002": record("failed", json!({"tool": "task_exec"})),
+        "00000003": record("failed", json!({"tool": "tail_file"})),
+        "00000004": record("failed", json!({"tool": "get_system_resources"})),
+        "00000005": record("failed", json!({"tool": "tail_file", "arguments": {"filepath": path, "lines": 5}})),
+        "00000006": record("running", json!({"remoteDirectory": directory})),
+        "00000007": record("running", json!({"remoteDirectory": directory, "tool": "get_system_resources"})),
+    });
+    for (id, record) in queue.as_object_mut().unwrap() {
+        record["id"] = id.as_str().into();
+    }
+    stage.client.register(server).await;
+    std::fs::write(stage.data.path().join("queue.json"), queue.to_string()).unwrap();
+    let retry = async |id: &str| stage.client.call("task_retry", json!({"id": id})).await;
+    retry("00000001").await.error("READ_ONLY");
+    retry("00000002").await.error("NOT_RETRYABLE");
+    retry("00000003").await.error("NOT_RETRYABLE");
+    let asked = retry("00000004").await.ok();
+    assert_eq!(asked.facts()["status"], "completed", "{}", asked.text());
+    let script = asked.facts()["cmd"].as_str().unwrap();
+    assert!(
+        script.starts_with("sh -c ") && !script.contains(&mark),
+        "{script}"
+    );
+    let asked = retry("00000005").await.ok();
+    assert_eq!(asked.facts()["status"], "failed", "{}", asked.text());
+    for id in ["00000006", "00000007"] {
+        let left = stage.client.call("task_status", json!({"id": id})).await;
+        assert_eq!(left.ok().facts()["status"], "crashed");
+    }
+    assert!(!stage.home.path().join("mark").exists());
 }

@@ -8,24 +8,24 @@ use crate::store::DataDirectory;
 
 /// The directory of such requests, shared by the processes of a data directory.
 #[derive(Debug)]
-pub(super) struct Requests {
+pub(super) struct CancelRequests {
     directory: PathBuf,
 }
 
 /// A request that is withdrawn when dropped.
-pub(super) struct Request(PathBuf);
+pub(super) struct CancelRequest(PathBuf);
 
-impl Requests {
+impl CancelRequests {
     pub(super) fn open(data: &DataDirectory) -> Result<Self, Error> {
         let directory = data.subdirectory("cancel")?;
         Ok(Self { directory })
     }
 
     /// Asks whichever process runs the job to stop it.
-    pub(super) fn make(&self, id: &JobId) -> Result<Request, Error> {
+    pub(super) fn make(&self, id: &JobId) -> Result<CancelRequest, Error> {
         let path = self.directory.join(id.as_str());
         std::fs::write(&path, b"").map_err(|error| Error::storage(&path, "write", error))?;
-        Ok(Request(path))
+        Ok(CancelRequest(path))
     }
 
     /// The jobs that are to be stopped.
@@ -38,7 +38,7 @@ impl Requests {
     }
 }
 
-impl Drop for Request {
+impl Drop for CancelRequest {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }

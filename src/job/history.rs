@@ -36,7 +36,7 @@ impl From<&Job> for HistoryEntry {
         Self {
             job_id: job.id.clone(),
             timestamp: job.created_at,
-            kind: job.kind.name().to_owned(),
+            kind: job.record_type.to_owned(),
             alias: job.alias.clone(),
             command: cut(&job.summary()).into_owned(),
         }

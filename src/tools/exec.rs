@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Call, Count, Parameters, Patience, Seconds};
 use crate::error::Error;
-use crate::job::{Operation, Options, Step, answers};
+use crate::job::{self, Detached, Interactive, Options, Spec, Step, answers};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
 use crate::ssh::Bound;
@@ -186,17 +186,16 @@ impl Orchestrator {
             return Err(Error::invalid("cmd", "is empty"));
         }
         let bound = exec.bound()?;
-        let operation = Operation::Exec {
-            cmd: exec.cmd,
-            timeout: exec.timeout.map(|timeout| timeout.0),
-            detach: exec.detach,
-            bound,
+        let timeout = exec.timeout.map(|timeout| timeout.0);
+        let spec: Spec = if exec.detach {
+            Detached::new(exec.cmd, timeout).into()
+        } else {
+            job::Exec::new(exec.cmd, timeout, bound).into()
         };
         let options = Options {
             reminder: exec.rappel.map(Seconds::duration),
-            tool: None,
         };
-        let job = self.jobs().start(&exec.alias, operation, options)?;
+        let job = self.jobs().start(&exec.alias, spec, options)?;
         let patience = if exec.detach {
             Patience::ForItsBeginning
         } else {
@@ -226,26 +225,16 @@ impl Orchestrator {
         let responses = at_terminal.responses.unwrap_or_default();
         answers(&responses)?;
         let timeout = at_terminal.timeout.map(|timeout| timeout.0);
-        let operation = if at_terminal.interactive {
-            Operation::Interactive {
-                cmd: at_terminal.cmd,
-                responses,
-                auto_respond: at_terminal.auto_respond,
-                timeout,
-            }
+        let (cmd, auto_respond) = (at_terminal.cmd, at_terminal.auto_respond);
+        let spec: Spec = if at_terminal.interactive {
+            Interactive::new(cmd, timeout, responses, auto_respond).into()
         } else {
-            Operation::Exec {
-                cmd: at_terminal.cmd,
-                timeout,
-                detach: false,
-                bound: Bound::default(),
-            }
+            job::Exec::new(cmd, timeout, Bound::default()).into()
         };
         let options = Options {
             reminder: at_terminal.rappel.map(Seconds::duration),
-            tool: None,
         };
-        let job = self.jobs().start(&at_terminal.alias, operation, options)?;
+        let job = self.jobs().start(&at_terminal.alias, spec, options)?;
         let patience = Patience::of(at_terminal.background);
         Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
     }
@@ -275,16 +264,15 @@ impl Orchestrator {
         {
             return Err(Error::invalid(&format!("commands[{index}]"), "is empty"));
         }
-        let operation = Operation::Sequence {
-            steps,
+        let spec = job::Sequence {
+            commands: steps,
             continue_on_error: sequence.continue_on_error,
             timeout: sequence.timeout.map(|timeout| timeout.0),
         };
         let options = Options {
             reminder: sequence.rappel.map(Seconds::duration),
-            tool: None,
         };
-        let job = self.jobs().start(&sequence.alias, operation, options)?;
+        let job = self.jobs().start(&sequence.alias, spec, options)?;
         Ok(Reply::of_job(
             &*self
                 .attend(&call, &job, Patience::of(sequence.background))

@@ -33,7 +33,7 @@ pub(crate) use lenient::settle;
 pub use arguments::{Count, Nothing, Parameters, Seconds};
 
 use crate::error::Error;
-use crate::job::{Job, JobId, Jobs, Kind, Ticket};
+use crate::job::{Job, JobHandle, JobId, Jobs};
 use crate::server::Orchestrator;
 
 /// Clients that wait for progress want to see some every 5 s.
@@ -178,8 +178,9 @@ impl Figures {
     #[expect(clippy::cast_precision_loss, reason = "it is for people")]
     fn of_bytes(job: &Job, since: Instant) -> Self {
         const MEGABYTE: f64 = 1_000_000.0;
-        let total = job.bytes_total.map(|total| total as f64);
-        let done = job.bytes.unwrap_or_default() as f64;
+        let transferred = job.transferred().cloned().unwrap_or_default();
+        let total = transferred.bytes_total.map(|total| total as f64);
+        let done = transferred.bytes.unwrap_or_default() as f64;
         let rate = done / since.elapsed().as_secs_f64() / MEGABYTE;
         let of_all = total.map(|total| format!(" of {:.1}", total / MEGABYTE));
         Self {
@@ -189,7 +190,7 @@ impl Figures {
                 "{:.1}{} MB, {rate:.1} MB/s, {} files done",
                 done / MEGABYTE,
                 of_all.unwrap_or_default(),
-                job.files_done.unwrap_or_default()
+                transferred.files_done.unwrap_or_default()
             ),
         }
     }
@@ -221,7 +222,7 @@ impl Orchestrator {
     async fn attend(
         &self,
         call: &Call,
-        job: &Ticket,
+        job: &JobHandle,
         patience: Patience,
     ) -> Result<Arc<Job>, Error> {
         let _asked = self.asked(call.request.clone(), job.id().clone());
@@ -250,7 +251,8 @@ impl Orchestrator {
         let what = format!("task {id} has been running");
         let alias = self.jobs().queue().get(id).await?.alias.clone();
         let waits = || self.pool().login_notice(&alias);
-        let moves = call.token.is_some() && self.jobs().queue().get(id).await?.kind == Kind::Sftp;
+        let job = self.jobs().queue().get(id).await?;
+        let moves = call.token.is_some() && job.transferred().is_some();
         let watched = if moves {
             Watched::Transfer(self.jobs(), id)
         } else {

@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Call, Parameters, Patience};
 use crate::error::Error;
-use crate::job::{Job, Operation, Options, Stream};
-use crate::monitor::{fail2ban, resources, services};
+use crate::job::{Job, Options, Probe, Status, Stream};
+use crate::monitor::{Question, fail2ban, resources, services};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
-use crate::ssh::{Bound, quote};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +54,7 @@ impl Orchestrator {
         Parameters(Server { alias }): Parameters<Server>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let asked = self.ask(&call, &alias, "get_system_resources", resources::command());
+        let asked = self.ask(&call, &alias, Question::GetSystemResources);
         let read = |text: &str| {
             resources::parse(text).ok_or_else(|| Error::Monitoring {
                 alias: alias.clone(),
@@ -81,7 +80,7 @@ impl Orchestrator {
         Parameters(Server { alias }): Parameters<Server>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let asked = self.ask(&call, &alias, "get_services_status", services::command());
+        let asked = self.ask(&call, &alias, Question::GetServicesStatus);
         self.tell(asked.await?, |text| Ok(services::parse(text)))
             .await
     }
@@ -101,43 +100,31 @@ impl Orchestrator {
         Parameters(Jails { alias, jail }): Parameters<Jails>,
         call: Call,
     ) -> Result<Reply, Error> {
-        if jail.as_ref().is_some_and(|jail| jail.starts_with('-')) {
-            return Err(Error::invalid("jail", "begins with a dash, as options do"));
-        }
-        let command = fail2ban::command(jail.as_deref());
-        let asked = self.ask(&call, &alias, "get_fail2ban_status", &command);
+        let asked = self.ask(&call, &alias, Question::GetFail2banStatus { jail });
         self.tell(asked.await?, |text| Ok(fail2ban::parse(text)))
             .await
     }
 
-    /// Runs a script of a tool's own as a job, and waits for it as for any other.
+    /// Asks a server a question as a job, and waits for it as for any other.
     pub(super) async fn ask(
         &self,
         call: &Call,
         alias: &str,
-        tool: &'static str,
-        script: &str,
+        question: Question,
     ) -> Result<Asked, Error> {
-        let operation = Operation::Exec {
-            cmd: format!("sh -c {}", quote(script)),
-            timeout: None,
-            detach: false,
-            bound: Bound::default(),
-        };
-        let options = Options {
-            reminder: None,
-            tool: Some(tool),
-        };
-        let ticket = self.jobs().start(alias, operation, options)?;
-        let job = self.attend(call, &ticket, Patience::ForItsEnd).await?;
+        let tool = question.tool();
+        let probe = Probe::new(question)?;
+        let handle = self.jobs().start(alias, probe, Options::default())?;
+        let job = self.attend(call, &handle, Patience::ForItsEnd).await?;
         if job.status.is_live() || job.failure().is_some() {
             return Ok(Asked::Not(job));
         }
-        if job.exit_code == Some(0) {
+        if job.status == Status::Completed {
             return Ok(Asked::Answered(job));
         }
-        let said = [&job.stderr, &job.output].into_iter().flatten();
-        let said = said.map(|text| text.trim()).find(|text| !text.is_empty());
+        let said = [Stream::Stderr, Stream::Stdout].into_iter();
+        let mut said = said.filter_map(|stream| job.output(stream).map(str::trim));
+        let said = said.find(|text| !text.is_empty());
         Err(Error::Monitoring {
             alias: alias.to_owned(),
             tool,

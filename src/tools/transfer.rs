@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Call, Parameters, Patience, Seconds};
 use crate::error::Error;
-use crate::job::{Operation, Options};
+use crate::job::{self, Options};
 use crate::reply::Reply;
 use crate::server::Orchestrator;
 use crate::sftp::transfer::{self, Direction, Entry, Request};
@@ -105,7 +105,7 @@ impl Orchestrator {
             follow_directory_links,
         } = arguments;
         check_links(direction, follow_directory_links)?;
-        let operation = Operation::Transfer(Request {
+        let spec = job::Transfer(Request {
             direction,
             entries: vec![Entry { local, remote }],
             patterns: false,
@@ -118,9 +118,8 @@ impl Orchestrator {
         });
         let options = Options {
             reminder: rappel.map(Seconds::duration),
-            tool: None,
         };
-        let job = self.jobs().start(&alias, operation, options)?;
+        let job = self.jobs().start(&alias, spec, options)?;
         Ok(Reply::of_job(
             &*self.attend(&call, &job, Patience::of(background)).await?,
         ))
@@ -145,7 +144,7 @@ impl Orchestrator {
             return Err(Error::invalid("files", "is empty"));
         }
         check_links(transfers.direction, transfers.follow_directory_links)?;
-        let operation = Operation::Transfer(Request {
+        let spec = job::Transfer(Request {
             direction: transfers.direction,
             entries,
             patterns: true,
@@ -158,9 +157,8 @@ impl Orchestrator {
         });
         let options = Options {
             reminder: transfers.rappel.map(Seconds::duration),
-            tool: None,
         };
-        let job = self.jobs().start(&transfers.alias, operation, options)?;
+        let job = self.jobs().start(&transfers.alias, spec, options)?;
         let patience = Patience::of(transfers.background);
         Ok(Reply::of_job(&*self.attend(&call, &job, patience).await?))
     }
