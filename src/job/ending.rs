@@ -17,7 +17,7 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Well.
+    /// Of a job that did what it was to do.
     pub(super) fn completed() -> Self {
         Self {
             status: Status::Completed,
@@ -27,7 +27,7 @@ impl Ending {
         }
     }
 
-    /// Not well, for this reason.
+    /// Of a job that did not, for this reason.
     pub(super) fn of(status: Status, reason: impl Into<String>) -> Self {
         Self {
             status,
@@ -36,7 +36,7 @@ impl Ending {
         }
     }
 
-    /// Adds to the reason why it did not end well.
+    /// Puts the reason in other words.
     pub(super) fn explain(mut self, explain: impl FnOnce(&str) -> String) -> Self {
         self.error = self.error.as_deref().map(explain);
         self
@@ -44,7 +44,7 @@ impl Ending {
 }
 
 impl From<Error> for Ending {
-    /// The call failed, for a reason that is not the command's own.
+    /// Of a job whose call failed, for a reason that is not the command's own.
     fn from(error: Error) -> Self {
         let Report {
             code,

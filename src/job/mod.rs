@@ -1,6 +1,6 @@
 //! Jobs: their records, the queue that keeps them, and the engine that runs them.
 //!
-//! What a job does is a [`kind`] of its own.
+//! What a job can do is in `kind`, a file for each kind.
 
 mod answer;
 mod cancel_requests;

@@ -448,6 +448,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn progress_does_not_revive_what_has_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let queue = open(directory.path(), |_| {});
+        let [running, ended] =
+            [Status::Running, Status::Cancelled].map(|status| queue.add(job(status)).unwrap());
+        for job in [&running, &ended] {
+            queue.note_progress(&job.id, |job| job.error = Some("progress".into()));
+            queue.amend(&job.id, |job| job.masked = Some(true));
+        }
+        let found = queue.get(&running.id).await.unwrap();
+        assert_eq!(
+            (found.error.as_deref(), found.masked),
+            (Some("progress"), None)
+        );
+        let found = queue.get(&ended.id).await.unwrap();
+        assert_eq!((found.error.as_deref(), found.masked), (None, Some(true)));
+    }
+
+    #[tokio::test]
     async fn a_write_that_fails_is_reported() {
         let directory = tempfile::tempdir().unwrap();
         let queue = open(directory.path(), |_| {});

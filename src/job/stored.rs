@@ -3,6 +3,8 @@
 //! A record is one flat object. Each part of a job takes its own fields out of it; what is left is
 //! unknown to this version and kept.
 
+use std::mem;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
@@ -11,6 +13,7 @@ use super::kind::Spec;
 use super::record::Job;
 
 /// Takes the fields of `T` out of a record. `T` flattens nothing itself, or its fields would stay.
+/// An error leaves the record empty.
 pub(super) fn take<T: DeserializeOwned>(record: &mut Map<String, Value>) -> serde_json::Result<T> {
     #[derive(Deserialize)]
     struct Parted<T> {
@@ -19,7 +22,7 @@ pub(super) fn take<T: DeserializeOwned>(record: &mut Map<String, Value>) -> serd
         #[serde(flatten)]
         rest: Map<String, Value>,
     }
-    let Parted { part, rest } = Parted::deserialize(Value::Object(record.clone()))?;
+    let Parted { part, rest } = Parted::deserialize(Value::Object(mem::take(record)))?;
     *record = rest;
     Ok(part)
 }

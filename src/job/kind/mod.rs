@@ -41,7 +41,7 @@ pub trait Kind {
     where
         Self: Sized;
 
-    /// Takes the fields of this kind out of a stored record.
+    /// Takes the fields of this kind out of a stored record. An error may leave it empty.
     fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self>
     where
         Self: Sized;
@@ -100,7 +100,7 @@ pub trait Kind {
 
 /// What comes of a job, as far as all kinds have it in common.
 pub trait Results {
-    /// Takes the fields of this outcome out of a stored record.
+    /// Takes the fields of this outcome out of a stored record. An error may leave it empty.
     fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self>
     where
         Self: Sized;
@@ -173,10 +173,15 @@ macro_rules! kinds {
                 record: &mut Map<String, Value>,
             ) -> serde_json::Result<(Self, Outcome)> {
                 $($(#[cfg($cfg)])? {
-                    if <$spec>::describes(record) && let Ok(spec) = <$spec as Kind>::take(record) {
-                        record.remove(TYPE);
-                        let outcome = <$spec as Kind>::Outcome::take(record)?;
-                        return Ok((Self::$name(spec), Outcome::$name(outcome)));
+                    if <$spec>::describes(record) {
+                        // One that is not whole is left as it stands.
+                        let mut rest = record.clone();
+                        if let Ok(spec) = <$spec as Kind>::take(&mut rest) {
+                            rest.remove(TYPE);
+                            *record = rest;
+                            let outcome = <$spec as Kind>::Outcome::take(record)?;
+                            return Ok((Self::$name(spec), Outcome::$name(outcome)));
+                        }
                     }
                 })*
                 Err(de::Error::custom("the record is of no known type"))

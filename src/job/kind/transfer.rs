@@ -4,7 +4,7 @@ use std::slice;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
 use super::{Kind, Results, SFTP, is_of_type};
@@ -279,12 +279,9 @@ impl Kind for Transfer {
     }
 
     fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
-        let mut rest = record.clone();
-        let recorded: Recorded = take(&mut rest)?;
-        let request = recorded.request();
-        let request = request.ok_or_else(|| serde::de::Error::missing_field("files"))?;
-        *record = rest;
-        Ok(Self(request))
+        let recorded: Recorded = take(record)?;
+        let request = recorded.request().map(Self);
+        request.ok_or_else(|| de::Error::missing_field("files"))
     }
 
     /// A retry goes on from the parts of the first try.
