@@ -86,22 +86,61 @@ impl Kind for Sleep {
 }
 
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
+    use super::Sleep;
+    use crate::config::Config;
     use crate::job::kind::Spec;
     use crate::job::record::Job;
+    use crate::job::runner::Options;
+    use crate::job::status::Status;
+    use crate::logging::Log;
+    use crate::server::Orchestrator;
+
+    const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn a_kind_is_a_file_and_a_line_of_the_table() {
+    fn it_is_read_and_written() {
         let record = json!({"id": "00000001", "type": "sleep", "alias": "web1", "seconds": 0.5,
             "status": "completed", "createdAt": "2026-11-22T13:14:30.805Z", "retryCount": 0,
             "maxRetries": 3, "rested": true, "dreamt": "of sheep"});
         let job: Job = serde_json::from_value(record.clone()).unwrap();
         assert!(matches!(job.spec, Spec::Sleep(_)));
         assert_eq!(job.to_json(), record);
-        assert_eq!(job.summary(), "sleep 0.5");
         assert_eq!(job.text(), "Direct result (task 00000001):\nrested");
-        let again = Job::new("web1", &job.spec.again(&job.id).unwrap());
-        assert_eq!(again.to_json()["seconds"], 0.5);
+    }
+
+    #[tokio::test]
+    async fn it_is_run_cancelled_retried_and_listed() {
+        let directory = tempfile::tempdir().unwrap();
+        let servers = json!({"web1": {"host": "192.0.2.1", "user": "deploy"}});
+        std::fs::write(directory.path().join("servers.json"), servers.to_string()).unwrap();
+        let config = Config::with_defaults(directory.path().to_owned());
+        let orchestrator = Orchestrator::open(config, Log::default()).unwrap();
+        let jobs = orchestrator.jobs();
+        let sleep = |seconds| jobs.start("web1", Sleep { seconds }, Options::default());
+
+        let handle = sleep(0.0).unwrap();
+        let job = jobs.wait_on(&handle, LONG).await.unwrap();
+        assert_eq!(job.status, Status::Completed);
+        assert_eq!(job.to_json()["rested"], true);
+
+        let handle = sleep(3600.0).unwrap();
+        let job = jobs.cancel(handle.id()).await.unwrap();
+        assert_eq!(job.status, Status::Cancelled);
+        assert!(job.text().ends_with("cancelled: it was woken up"));
+        let again = jobs.retry(&job.id).await.unwrap();
+        let job = jobs.cancel(again.id()).await.unwrap();
+        assert_eq!(
+            (job.retry_count, &job.to_json()["seconds"]),
+            (1, &json!(3600.0))
+        );
+
+        let history = jobs.queue().history().await.unwrap();
+        assert_eq!(history[0].command, "sleep 3600");
+        let stats = jobs.queue().stats().await.unwrap();
+        assert_eq!(stats.by_type["sleep"], 3);
     }
 }
