@@ -79,6 +79,7 @@ mod silences;
 mod slow;
 mod snapshots;
 mod special_files;
+mod stored;
 mod takeover;
 mod touch;
 mod transfer;

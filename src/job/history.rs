@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::answer::cut;
 use super::id::JobId;
 use super::record::Job;
-use super::share::cut;
 use crate::error::Error;
 use crate::store::Document;
 use crate::sync::lock;
@@ -36,7 +36,7 @@ impl From<&Job> for HistoryEntry {
         Self {
             job_id: job.id.clone(),
             timestamp: job.created_at,
-            kind: job.kind.name().to_owned(),
+            kind: job.record_type.to_owned(),
             alias: job.alias.clone(),
             command: cut(&job.summary()).into_owned(),
         }

@@ -1,34 +1,43 @@
 //! Jobs: their records, the queue that keeps them, and the engine that runs them.
+//!
+//! What a job can do is in `kind`, a file for each kind.
 
-mod admission;
-mod detached;
-mod entries;
+mod answer;
+mod cancel_requests;
+mod command;
+mod context;
+mod ending;
 mod history;
 mod id;
-mod operation;
+mod job_map;
+mod kind;
 mod outputs;
 mod page;
+mod poll;
+mod query;
 mod queue;
-mod reading;
 mod record;
-mod recorded;
-mod requests;
 mod runner;
 mod saver;
-mod sequence;
-mod share;
 mod stats;
 mod status;
 mod stop;
+mod stored;
 
+pub use command::Printed;
 pub use history::HistoryEntry;
 pub use id::JobId;
-pub use operation::{Operation, Responses, answers};
+pub use kind::detached::Detached;
+pub use kind::exec::Exec;
+pub use kind::interactive::{Interactive, Responses, answers};
+pub use kind::probe::Probe;
+pub use kind::sequence::{Sequence, Step};
+pub use kind::transfer::{Transfer, TransferOutcome};
+pub use kind::{Outcome, Spec};
 pub use outputs::{Outputs, Stream};
 pub use page::{Page, Selection};
 pub use queue::Queue;
 pub use record::Job;
-pub use runner::{Jobs, Options, Ticket};
-pub use sequence::{Step, StepResult};
+pub use runner::{JobHandle, Jobs, Options};
 pub use stats::QueueStats;
-pub use status::{Kind, Status};
+pub use status::Status;

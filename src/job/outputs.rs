@@ -131,10 +131,13 @@ impl Outputs {
 
     /// Puts head and tail of long outputs into a record that holds less of them.
     pub(super) fn fill_in(&self, job: &mut Job) -> io::Result<()> {
-        let (mut truncated, charset) = (false, job.charset());
+        let Some(printed) = job.outcome.results_mut().printed_mut() else {
+            return Ok(());
+        };
+        let (mut truncated, charset) = (false, printed.charset());
         for (stream, text, bytes) in [
-            (Stream::Stdout, &mut job.output, job.output_bytes),
-            (Stream::Stderr, &mut job.stderr, job.stderr_bytes),
+            (Stream::Stdout, &mut printed.output, printed.output_bytes),
+            (Stream::Stderr, &mut printed.stderr, printed.stderr_bytes),
         ] {
             let Some(bytes) = bytes.filter(|bytes| *bytes > FEW) else {
                 continue;
@@ -149,7 +152,7 @@ impl Outputs {
                 None => truncated = true,
             }
         }
-        job.truncated = truncated.then_some(true);
+        printed.truncated = truncated.then_some(true);
         Ok(())
     }
 
@@ -203,7 +206,8 @@ impl Outputs {
 
 #[cfg(test)]
 mod tests {
-    use super::super::status::{Kind, Status};
+    use super::super::kind::Spec;
+    use super::super::status::Status;
     use super::*;
 
     fn outputs(directory: &Path, total: u64) -> Outputs {
@@ -214,7 +218,7 @@ mod tests {
     }
 
     fn job(status: Status) -> Arc<Job> {
-        let mut job = Job::new(Kind::Ssh, "web1");
+        let mut job = Job::new("web1", &Spec::default());
         job.enter(status);
         Arc::new(job)
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::entries::{Entries, Entry, jobs, surplus};
 use super::history::{History, HistoryEntry};
 use super::id::JobId;
+use super::job_map::{Entries, Entry, jobs, surplus};
 use super::record::Job;
 use super::saver::Saver;
 use super::stats::QueueStats;
@@ -107,18 +107,28 @@ impl Queue {
         }
     }
 
+    /// Changes a live job of this process. One that has ended stays as it is.
+    pub(super) fn note_progress(&self, id: &JobId, change: impl FnOnce(&mut Job)) {
+        self.change(id, |job| job.status.is_live(), change);
+    }
+
     /// Changes a job of this process that has ended, if it is still there.
     pub(super) fn amend(&self, id: &JobId, change: impl FnOnce(&mut Job)) {
-        if let Some(job) = self.own(id) {
+        self.change(id, |job| !job.status.is_live(), change);
+    }
+
+    fn change(&self, id: &JobId, may: impl FnOnce(&Job) -> bool, change: impl FnOnce(&mut Job)) {
+        let mut state = self.state();
+        if let Some(job) = self.own(&state, id).filter(|job| may(job)) {
             let mut job = Arc::unwrap_or_clone(job);
             change(&mut job);
-            self.state().put(job);
+            state.put(job);
         }
     }
 
     /// A job of this process as it stands, without looking at the file.
-    fn own(&self, id: &JobId) -> Option<Arc<Job>> {
-        match self.state().entries.get(id) {
+    fn own(&self, state: &State, id: &JobId) -> Option<Arc<Job>> {
+        match state.entries.get(id) {
             Some(Entry::Job(job)) if job.owner.as_deref() == Some(self.owner.id()) => {
                 Some(Arc::clone(job))
             }
@@ -128,7 +138,7 @@ impl Queue {
 
     /// A job of any process.
     pub async fn get(self: &Arc<Self>, id: &JobId) -> Result<Arc<Job>, Error> {
-        if let Some(job) = self.own(id) {
+        if let Some(job) = self.own(&self.state(), id) {
             return Ok(job);
         }
         self.refreshed().await?;
@@ -335,8 +345,10 @@ impl State {
 mod tests {
     use std::path::Path;
 
-    use super::super::status::{Kind, Status};
+    use super::super::kind::exec::Exec;
+    use super::super::status::Status;
     use super::*;
+    use crate::ssh::Bound;
 
     fn open(directory: &Path, change: impl FnOnce(&mut Config)) -> Arc<Queue> {
         let mut config = Config::with_defaults(directory.to_owned());
@@ -346,8 +358,8 @@ mod tests {
     }
 
     fn job(status: Status) -> Job {
-        let mut job = Job::new(Kind::Ssh, "web1");
-        job.cmd = Some("true".into());
+        let exec = Exec::new("true".into(), None, Bound::default());
+        let mut job = Job::new("web1", &exec.into());
         job.enter(status);
         job
     }
@@ -432,6 +444,25 @@ mod tests {
         assert!(text.contains("\"tunnel\"") && !text.contains("00000001"));
         let backup = std::fs::read_to_string(directory.path().join("queue.backup.json")).unwrap();
         assert!(backup.contains("00000001"));
+    }
+
+    #[tokio::test]
+    async fn progress_does_not_revive_what_has_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let queue = open(directory.path(), |_| {});
+        let [running, ended] =
+            [Status::Running, Status::Cancelled].map(|status| queue.add(job(status)).unwrap());
+        for job in [&running, &ended] {
+            queue.note_progress(&job.id, |job| job.error = Some("progress".into()));
+            queue.amend(&job.id, |job| job.masked = Some(true));
+        }
+        let found = queue.get(&running.id).await.unwrap();
+        assert_eq!(
+            (found.error.as_deref(), found.masked),
+            (Some("progress"), None)
+        );
+        let found = queue.get(&ended.id).await.unwrap();
+        assert_eq!((found.error.as_deref(), found.masked), (None, Some(true)));
     }
 
     #[tokio::test]

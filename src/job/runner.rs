@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
-use super::detached::{self, Attention};
+use super::cancel_requests::CancelRequests;
+use super::command::Printed;
+use super::context::{Context, Start};
 use super::id::JobId;
-use super::operation::{Context, Operation};
+use super::kind::{Spec, detached};
 use super::outputs::Outputs;
+use super::poll::PollTrigger;
 use super::queue::{Adopted, Queue};
 use super::record::Job;
-use super::requests::Requests;
 use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
@@ -46,21 +48,21 @@ struct Shared {
     pool: Pool,
     guard: Arc<Guard>,
     outputs: Arc<Outputs>,
-    requests: Requests,
-    live: Mutex<HashMap<JobId, Live>>,
+    requests: CancelRequests,
+    live: Mutex<HashMap<JobId, RunningJob>>,
     /// Told when the first job becomes live.
     busy: Arc<Notify>,
 }
 
 /// A job that this process has started: its name, and what its record will be in the end.
 #[derive(Clone)]
-pub struct Ticket {
+pub struct JobHandle {
     id: JobId,
     pub(super) ended: watch::Receiver<Option<Arc<Job>>>,
-    pub(super) attention: Arc<Attention>,
+    pub(super) trigger: Arc<PollTrigger>,
 }
 
-impl Ticket {
+impl JobHandle {
     /// The job's ID.
     pub fn id(&self) -> &JobId {
         &self.id
@@ -68,20 +70,18 @@ impl Ticket {
 }
 
 /// What belongs to a running job and never to its record.
-struct Live {
-    ticket: Ticket,
+struct RunningJob {
+    handle: JobHandle,
     /// Whether somebody was told that it goes on, and may look for its end from another process.
     handed_off: bool,
     stop: StopSignal,
 }
 
-/// What a call asks of its job besides the operation.
+/// What a call asks of its job besides what it does.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// When to remind of it, from now.
     pub reminder: Option<Duration>,
-    /// The tool whose own command it is, for lists to name.
-    pub tool: Option<&'static str>,
 }
 
 impl Drop for Shared {
@@ -102,7 +102,7 @@ impl Jobs {
     ) -> Result<Self, Error> {
         let jobs = Self(Arc::new(Shared {
             outputs: Arc::new(Outputs::open(Arc::clone(&config), data)?),
-            requests: Requests::open(data)?,
+            requests: CancelRequests::open(data)?,
             config,
             queue,
             servers,
@@ -173,17 +173,17 @@ impl Jobs {
     pub fn start(
         &self,
         alias: &str,
-        operation: Operation,
+        spec: impl Into<Spec>,
         options: Options,
-    ) -> Result<Ticket, Error> {
-        let mut job = operation.new_job(alias);
+    ) -> Result<JobHandle, Error> {
+        let spec = spec.into();
+        let mut job = Job::new(alias, &spec);
         job.reminder_at = options.reminder.map(|after| job.created_at.after(after));
-        job.tool = options.tool.map(ToOwned::to_owned);
-        self.launch(job, operation)
+        self.launch(job, spec)
     }
 
     /// Starts a new job that does again what an unsuccessful one did.
-    pub async fn retry(&self, id: &JobId) -> Result<Ticket, Error> {
+    pub async fn retry(&self, id: &JobId) -> Result<JobHandle, Error> {
         let earlier = self.0.queue.get(id).await?;
         if !earlier.status.can_retry() {
             return Err(Error::NotRetryable {
@@ -197,61 +197,65 @@ impl Jobs {
                 retries: earlier.retry_count,
             });
         }
-        let operation = Operation::again(&earlier)?;
-        let mut job = operation.new_job(&earlier.alias);
+        if earlier.masked == Some(true) {
+            return Err(Error::NotRetryable {
+                id: id.to_string(),
+                reason: "its record does not hold the secret in its command".to_owned(),
+            });
+        }
+        let spec = earlier.spec.again(id)?;
+        let mut job = Job::new(&earlier.alias, &spec);
         job.retry_count = earlier.retry_count + 1;
         job.max_retries = earlier.max_retries;
         job.retried_from = Some(id.clone());
-        job.tool.clone_from(&earlier.tool);
-        self.launch(job, operation)
+        self.launch(job, spec)
     }
 
-    fn launch(&self, job: Job, operation: Operation) -> Result<Ticket, Error> {
+    fn launch(&self, job: Job, spec: Spec) -> Result<JobHandle, Error> {
         self.0.servers.get(&job.alias)?;
-        operation.admit(&self.0.guard, &job.alias, job.tool.as_deref())?;
+        if let Some(tool) = spec.kind().changes_by() {
+            self.0.guard.may_change(&job.alias, tool)?;
+        }
+        spec.kind().authorize(&self.0.guard)?;
         let job = Arc::unwrap_or_clone(self.0.queue.add(job)?);
-        Ok(self.run(job, operation, true))
+        Ok(self.run(job, spec, Start::Fresh))
     }
 
     /// Goes on with a detached job of a process that is gone.
     fn adopt(&self, job: Arc<Job>) {
         if !job.status.is_live() {
             let jobs = self.clone();
-            tokio::spawn(async move { detached::clear(&jobs.context(), &job).await });
+            tokio::spawn(async move { jobs.clear(&job).await });
             return;
         }
-        match Operation::of_job(&job) {
-            Ok(operation) => {
-                let ticket = self.run(Arc::unwrap_or_clone(job), operation, false);
-                if let Some(live) = self.live().get_mut(&ticket.id) {
-                    live.handed_off = true;
-                }
-            }
-            Err(error) => tracing::error!("{error}"),
+        let spec = job.spec.clone();
+        let handle = self.run(Arc::unwrap_or_clone(job), spec, Start::Adopted);
+        if let Some(live) = self.live().get_mut(&handle.id) {
+            live.handed_off = true;
         }
     }
 
     /// Runs a job of this process, from its beginning or from where another process has left it.
-    fn run(&self, job: Job, operation: Operation, begins: bool) -> Ticket {
+    fn run(&self, job: Job, spec: Spec, start: Start) -> JobHandle {
         let (end, ended) = watch::channel(None);
-        let ticket = Ticket {
+        let handle = JobHandle {
             id: job.id.clone(),
             ended,
-            attention: Arc::default(),
+            trigger: Arc::default(),
         };
         let stop = StopSignal::default();
-        let live = Live {
-            ticket: ticket.clone(),
+        let live = RunningJob {
+            handle: handle.clone(),
             handed_off: false,
             stop: stop.clone(),
         };
         self.live().insert(job.id.clone(), live);
         self.0.busy.notify_one();
-        let (jobs, attention) = (self.clone(), Arc::clone(&ticket.attention));
+        let (jobs, trigger) = (self.clone(), Arc::clone(&handle.trigger));
         tokio::spawn(async move {
             let work = tokio::spawn({
                 let (jobs, job) = (jobs.clone(), job.clone());
-                async move { jobs.work(job, &operation, begins, &stop, &attention).await }
+                async move { jobs.work(job, &spec, start, &stop, &trigger).await }
             });
             // A fault in the work must not leave a job that runs for ever.
             let job = work
@@ -264,61 +268,54 @@ impl Jobs {
             // Nobody may be waiting.
             let _ = end.send(Some(Arc::clone(&job)));
             if job.is_on_server() {
-                detached::clear(&jobs.context(), &job).await;
+                jobs.clear(&job).await;
             }
-            if job.output_bytes.is_some_and(|bytes| bytes > 0) && job.truncated == Some(true) {
+            if job.is_truncated() && job.printed().is_some_and(Printed::has_output) {
                 jobs.sweep().await;
             }
         });
-        ticket
+        handle
     }
 
-    fn context(&self) -> Context<'_> {
-        let Shared {
-            config,
-            queue,
-            outputs,
-            pool,
-            guard,
-            ..
-        } = &*self.0;
-        Context {
-            config,
-            queue,
-            outputs,
-            pool,
-            guard,
-        }
+    /// Removes what a job has left on its server.
+    async fn clear(&self, job: &Job) {
+        detached::clear(&self.0.queue, &self.0.pool, job).await;
     }
 
     async fn work(
         &self,
         mut job: Job,
-        operation: &Operation,
-        begins: bool,
+        spec: &Spec,
+        start: Start,
         stop: &StopSignal,
-        attention: &Attention,
+        trigger: &PollTrigger,
     ) -> Arc<Job> {
         job.enter(Status::Running);
         let mut job = Arc::unwrap_or_clone(self.0.queue.put(job));
         let started = Instant::now();
-        match self.checked_pool(&job, operation, begins, stop).await {
+        match self.checked_pool(&job, spec, start, stop).await {
             Ok(pool) => {
                 let context = Context {
+                    job: &job,
+                    start,
+                    stop,
+                    trigger,
+                    config: &self.0.config,
+                    queue: &self.0.queue,
+                    outputs: &self.0.outputs,
                     pool: &pool,
-                    ..self.context()
+                    guard: &self.0.guard,
                 };
-                operation
-                    .perform(&context, &mut job, begins, stop, attention)
-                    .await;
+                let (ending, outcome) = spec.run(&context).await;
+                job.outcome = outcome;
+                job.close(ending);
             }
-            Err(error) => job.fail(error.report()),
+            Err(error) => job.close(error.into()),
         }
         job.hide_secrets();
-        job.took(if begins {
-            started.elapsed()
-        } else {
-            job.created_at.elapsed()
+        job.took(match start {
+            Start::Fresh => started.elapsed(),
+            Start::Adopted => job.created_at.elapsed(),
         });
         let stands = self.0.queue.put(job.shortened());
         // What stands in the queue: a job that was given up already ends by that, and not by what followed.
@@ -339,12 +336,13 @@ impl Jobs {
     async fn checked_pool(
         &self,
         job: &Job,
-        operation: &Operation,
-        begins: bool,
+        spec: &Spec,
+        start: Start,
         stop: &StopSignal,
     ) -> Result<Pool, Error> {
         let Shared { pool, guard, .. } = &*self.0;
-        let Some(tool) = operation.changes_by(job.tool.as_deref()).filter(|_| begins) else {
+        let tool = spec.kind().changes_by();
+        let Some(tool) = tool.filter(|_| start == Start::Fresh) else {
             return Ok(pool.clone());
         };
         tokio::select! {
@@ -362,38 +360,38 @@ impl Jobs {
             "task {} failed by a fault in this program: {reason}",
             job.id
         );
-        job.fail(Error::Internal { reason }.report());
+        job.close(Error::Internal { reason }.into());
         self.0.queue.put(job)
     }
 
     /// Waits for any job at most `patience`, then gives its record as it stands.
     pub async fn wait(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
-        let ticket = self.ticket(id);
-        match ticket {
-            Some(ticket) => self.wait_on(&ticket, patience).await,
+        let handle = self.handle(id);
+        match handle {
+            Some(handle) => self.wait_on(&handle, patience).await,
             None => self.wait_for_foreign(id, patience).await,
         }
     }
 
     /// Waits for a job of this process. If it is still live after `patience`, it is on disk by then,
     /// so that whoever is told of it finds it again.
-    pub async fn wait_on(&self, ticket: &Ticket, patience: Duration) -> Result<Arc<Job>, Error> {
-        let mut ended = ticket.ended.clone();
+    pub async fn wait_on(&self, handle: &JobHandle, patience: Duration) -> Result<Arc<Job>, Error> {
+        let mut ended = handle.ended.clone();
         let waiting = ended.wait_for(Option::is_some);
         if let Ok(Ok(job)) = tokio::time::timeout(patience, waiting).await
             && let Some(job) = job.as_ref()
         {
             return Ok(Arc::clone(job));
         }
-        if let Some(live) = self.live().get_mut(&ticket.id) {
+        if let Some(live) = self.live().get_mut(&handle.id) {
             live.handed_off = true;
         }
         let saved = self.0.queue.flush().await;
         saved.map_err(|error| Error::Unrecorded {
-            id: ticket.id.to_string(),
+            id: handle.id.to_string(),
             reason: error.to_string(),
         })?;
-        self.0.queue.get(&ticket.id).await
+        self.0.queue.get(&handle.id).await
     }
 
     async fn wait_for_foreign(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
@@ -408,9 +406,9 @@ impl Jobs {
         }
     }
 
-    /// The ticket of a live job of this process.
-    pub(super) fn ticket(&self, id: &JobId) -> Option<Ticket> {
-        self.live().get(id).map(|live| live.ticket.clone())
+    /// The handle of a live job of this process.
+    pub(super) fn handle(&self, id: &JobId) -> Option<JobHandle> {
+        self.live().get(id).map(|live| live.handle.clone())
     }
 
     /// The outputs.
@@ -418,19 +416,19 @@ impl Jobs {
         &self.0.outputs
     }
 
-    /// Asks a job of this process to stop, without waiting for that. Gives its ticket if it is live.
-    pub fn request_cancel(&self, id: &JobId) -> Option<Ticket> {
+    /// Asks a job of this process to stop, without waiting for that. Gives its handle if it is live.
+    pub fn request_cancel(&self, id: &JobId) -> Option<JobHandle> {
         let live = self.live();
         let live = live.get(id)?;
         live.stop.ask();
-        Some(live.ticket.clone())
+        Some(live.handle.clone())
     }
 
     /// Stops a job of any process, and gives its record once it has ended; one that does not end in time
     /// is still live in it. One that has ended already stays as it is.
     pub async fn cancel(&self, id: &JobId) -> Result<Arc<Job>, Error> {
-        if let Some(ticket) = self.request_cancel(id) {
-            return self.wait_on(&ticket, STOP_PATIENCE).await;
+        if let Some(handle) = self.request_cancel(id) {
+            return self.wait_on(&handle, STOP_PATIENCE).await;
         }
         let job = self.record(id).await?;
         if !job.status.is_live() {
@@ -441,11 +439,11 @@ impl Jobs {
     }
 
     /// Waits until a detached job has begun on its server, or has failed to, at most `patience`.
-    pub async fn begun(&self, ticket: &Ticket, patience: Duration) {
-        let mut ended = ticket.ended.clone();
+    pub async fn begun(&self, handle: &JobHandle, patience: Duration) {
+        let mut ended = handle.ended.clone();
         tokio::select! {
             _ = ended.wait_for(Option::is_some) => {}
-            () = ticket.attention.begun() => {}
+            () = handle.trigger.begun() => {}
             () = tokio::time::sleep(patience) => {}
         }
     }
@@ -461,7 +459,7 @@ impl Jobs {
         saved
     }
 
-    fn live(&self) -> MutexGuard<'_, HashMap<JobId, Live>> {
+    fn live(&self) -> MutexGuard<'_, HashMap<JobId, RunningJob>> {
         lock(&self.0.live)
     }
 }

@@ -41,7 +41,7 @@ impl QueueStats {
         let (mut durations, mut timed) = (0, 0);
         for job in jobs {
             *stats.by_status.entry(job.status.name()).or_default() += 1;
-            *stats.by_type.entry(job.kind.name()).or_default() += 1;
+            *stats.by_type.entry(job.record_type).or_default() += 1;
             if let Some(duration) = job.duration {
                 durations += duration;
                 timed += 1;

@@ -1,32 +1,8 @@
-//! What kind of work a job is, and where it stands.
+//! Where a job stands.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-/// What kind of work a job is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A command.
-    #[default]
-    Ssh,
-    /// A transfer.
-    Sftp,
-    /// A sequence of commands.
-    SshSequence,
-}
-
-impl Kind {
-    /// Its name in records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ssh => "ssh",
-            Self::Sftp => "sftp",
-            Self::SshSequence => "ssh_sequence",
-        }
-    }
-}
 
 /// Where a job stands.
 #[derive(

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Sections;
+use crate::error::Error;
 use crate::shell::quote;
 
 const SCRIPT: &str = include_str!("fail2ban.sh");
@@ -26,8 +27,12 @@ struct Jail {
 }
 
 /// The command that asks for one jail, or for all.
-pub fn command(jail: Option<&str>) -> String {
-    format!("set -- {}\n{SCRIPT}", quote(jail.unwrap_or_default()))
+pub fn command(jail: Option<&str>) -> Result<String, Error> {
+    let jail = jail.unwrap_or_default();
+    if jail.starts_with('-') {
+        return Err(Error::invalid("jail", "begins with a dash, as options do"));
+    }
+    Ok(format!("set -- {}\n{SCRIPT}", quote(jail)))
 }
 
 /// Reads what the command printed.

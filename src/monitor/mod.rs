@@ -1,11 +1,14 @@
-//! What servers are asked about themselves: for each probe a `command`, and a `parse` for what it prints.
+//! What servers are asked about themselves: for each question a `command`, and a `parse` for what it prints.
 
 pub mod fail2ban;
 pub mod logs;
+mod question;
 pub mod resources;
 pub mod services;
 
 use std::collections::HashMap;
+
+pub use question::Question;
 
 /// Begins a section in what a probe prints; the section's name follows.
 const SECTION: &str = "@@ ";

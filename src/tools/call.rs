@@ -12,7 +12,7 @@ use rmcp::service::Peer;
 use super::Seconds;
 use crate::app::App;
 use crate::error::Error;
-use crate::job::{Job, JobId, Jobs, Kind, Operation, Options, Ticket};
+use crate::job::{Job, JobHandle, JobId, Jobs, Options, Spec};
 use crate::reply::Reply;
 
 /// Clients that wait for progress want to see some every 5 s.
@@ -125,8 +125,9 @@ impl Progress {
     #[expect(clippy::cast_precision_loss, reason = "it is for people")]
     fn of_bytes(job: &Job, since: Instant) -> Self {
         const MEGABYTE: f64 = 1_000_000.0;
-        let total = job.bytes_total.map(|total| total as f64);
-        let done = job.bytes.unwrap_or_default() as f64;
+        let transferred = job.transferred().cloned().unwrap_or_default();
+        let total = transferred.bytes_total.map(|total| total as f64);
+        let done = transferred.bytes.unwrap_or_default() as f64;
         let rate = done / since.elapsed().as_secs_f64() / MEGABYTE;
         let of_all = total.map(|total| format!(" of {:.1}", total / MEGABYTE));
         Self {
@@ -136,7 +137,7 @@ impl Progress {
                 "{:.1}{} MB, {rate:.1} MB/s, {} files done",
                 done / MEGABYTE,
                 of_all.unwrap_or_default(),
-                job.files_done.unwrap_or_default()
+                transferred.files_done.unwrap_or_default()
             ),
         }
     }
@@ -170,15 +171,14 @@ impl App {
         &self,
         call: &Call,
         alias: &str,
-        operation: Operation,
+        spec: impl Into<Spec>,
         reminder: Option<Seconds>,
         wait: WaitFor,
     ) -> Result<Reply, Error> {
         let options = Options {
             reminder: reminder.map(Seconds::duration),
-            tool: None,
         };
-        let job = self.jobs().start(alias, operation, options)?;
+        let job = self.jobs().start(alias, spec, options)?;
         Ok(Reply::of_job(&*self.wait_for(call, &job, wait).await?))
     }
 
@@ -186,7 +186,7 @@ impl App {
     pub(super) async fn wait_for(
         &self,
         call: &Call,
-        job: &Ticket,
+        job: &JobHandle,
         wait: WaitFor,
     ) -> Result<Arc<Job>, Error> {
         let _pending = self.note_pending(call.request.clone(), job.id().clone());
@@ -215,7 +215,8 @@ impl App {
         let what = format!("task {id} has been running");
         let alias = self.jobs().queue().get(id).await?.alias.clone();
         let notice = || self.pool().login_notice(&alias);
-        let moves = call.token.is_some() && self.jobs().queue().get(id).await?.kind == Kind::Sftp;
+        let job = self.jobs().queue().get(id).await?;
+        let moves = call.token.is_some() && job.transferred().is_some();
         let source = if moves {
             ProgressSource::Transfer(self.jobs(), id)
         } else {

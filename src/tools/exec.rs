@@ -11,7 +11,7 @@ use super::{Call, Count, On, Parameters, Seconds, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{Operation, Step, answers};
+use crate::job::{self, Detached, Interactive, Spec, Step, answers};
 use crate::reply::Reply;
 use crate::secret::Secret;
 use crate::shell::is_streaming;
@@ -176,19 +176,18 @@ impl App {
             return Err(Error::invalid("cmd", "is empty"));
         }
         let bound = exec.bound()?;
-        let operation = Operation::Exec {
-            cmd: exec.cmd,
-            timeout: exec.timeout.map(|timeout| timeout.0),
-            detach: exec.detach,
-            bound,
+        let timeout = exec.timeout.map(|timeout| timeout.0);
+        let spec: Spec = if exec.detach {
+            Detached::new(exec.cmd, timeout).into()
+        } else {
+            job::Exec::new(exec.cmd, timeout, bound).into()
         };
         let wait = if exec.detach {
             WaitFor::Start
         } else {
             WaitFor::unless(exec.background)
         };
-        self.run(&call, &exec.alias, operation, exec.rappel, wait)
-            .await
+        self.run(&call, &exec.alias, spec, exec.rappel, wait).await
     }
 
     /// Run a command at a terminal and answer its prompts. One without an answer ends in COMMAND_TIMEOUT, which quotes it.
@@ -207,24 +206,14 @@ impl App {
             .collect();
         answers(&responses)?;
         let timeout = at_terminal.timeout.map(|timeout| timeout.0);
-        let operation = if at_terminal.interactive.0 {
-            Operation::Interactive {
-                cmd: at_terminal.cmd,
-                responses,
-                auto_respond: at_terminal.auto_respond.0,
-                timeout,
-            }
+        let (cmd, auto_respond) = (at_terminal.cmd, at_terminal.auto_respond.0);
+        let spec: Spec = if at_terminal.interactive.0 {
+            Interactive::new(cmd, timeout, responses, auto_respond).into()
         } else {
-            Operation::Exec {
-                cmd: at_terminal.cmd,
-                timeout,
-                detach: false,
-                bound: Bound::default(),
-            }
+            job::Exec::new(cmd, timeout, Bound::default()).into()
         };
         let (alias, wait) = (&at_terminal.alias, WaitFor::unless(at_terminal.background));
-        self.run(&call, alias, operation, at_terminal.rappel, wait)
-            .await
+        self.run(&call, alias, spec, at_terminal.rappel, wait).await
     }
 
     /// Run commands one after another in the same shell, so that cd and export last. Stops at the first that fails.
@@ -244,13 +233,12 @@ impl App {
         {
             return Err(Error::invalid(&format!("commands[{index}]"), "is empty"));
         }
-        let operation = Operation::Sequence {
-            steps,
+        let spec = job::Sequence {
+            commands: steps,
             continue_on_error: sequence.continue_on_error,
             timeout: sequence.timeout.map(|timeout| timeout.0),
         };
         let (alias, wait) = (&sequence.alias, WaitFor::unless(sequence.background));
-        self.run(&call, alias, operation, sequence.rappel, wait)
-            .await
+        self.run(&call, alias, spec, sequence.rappel, wait).await
     }
 }

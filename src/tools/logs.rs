@@ -9,7 +9,8 @@ use super::{Call, Count, Parameters};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::monitor::logs;
+use crate::job::Stream;
+use crate::monitor::Question;
 use crate::reply::Reply;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -74,12 +75,13 @@ impl Log {
             Asked::Not(job) => return Ok(Reply::of_job(&job)),
             Asked::Answered(job) => job,
         };
-        let lines = job.output.clone().unwrap_or_default();
+        let lines = job.output(Stream::Stdout).unwrap_or_default().to_owned();
+        let line_count = job.printed().and_then(|printed| printed.line_count);
         let log = Self {
             source,
-            line_count: job.line_count.unwrap_or(lines.lines().count() as u64),
+            line_count: line_count.unwrap_or(lines.lines().count() as u64),
             lines,
-            truncated: job.truncated,
+            truncated: job.is_truncated().then_some(true),
             task_id: job.id.to_string(),
         };
         let rest = match log.truncated {
@@ -107,10 +109,12 @@ impl App {
         Parameters(pm2): Parameters<Pm2Logs>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let command = logs::pm2(pm2.app.as_deref(), pm2.lines.0, pm2.errors)?;
-        let asked = self
-            .ask(&call, &pm2.alias, "get_pm2_logs", &command)
-            .await?;
+        let question = Question::GetPm2Logs {
+            app: pm2.app.clone(),
+            lines: pm2.lines.0,
+            errors: pm2.errors,
+        };
+        let asked = self.ask(&call, &pm2.alias, question).await?;
         let of = pm2.app.map(|app| format!(" of {app}"));
         Log::reply(format!("PM2 logs{}", of.unwrap_or_default()), asked)
     }
@@ -129,9 +133,15 @@ impl App {
             since,
             timestamps,
         } = docker;
-        let command = logs::docker(&container, lines.0, since.as_deref(), timestamps)?;
-        let asked = self.ask(&call, &alias, "get_docker_logs", &command).await?;
-        Log::reply(format!("Docker logs of {container}"), asked)
+        let source = format!("Docker logs of {container}");
+        let question = Question::GetDockerLogs {
+            container,
+            lines: lines.0,
+            since,
+            timestamps,
+        };
+        let asked = self.ask(&call, &alias, question).await?;
+        Log::reply(source, asked)
     }
 
     /// Show the last lines of a file on a server.
@@ -141,8 +151,12 @@ impl App {
         Parameters(tail): Parameters<Tail>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let command = logs::file(&tail.filepath, tail.lines.0)?;
-        let asked = self.ask(&call, &tail.alias, "tail_file", &command).await?;
-        Log::reply(format!("End of {}", tail.filepath), asked)
+        let source = format!("End of {}", tail.filepath);
+        let question = Question::TailFile {
+            filepath: tail.filepath,
+            lines: tail.lines.0,
+        };
+        let asked = self.ask(&call, &tail.alias, question).await?;
+        Log::reply(source, asked)
     }
 }

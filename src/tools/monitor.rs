@@ -10,11 +10,9 @@ use super::{Call, Parameters, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{Job, Operation, Options, Stream};
-use crate::monitor::{fail2ban, resources, services};
+use crate::job::{Job, Options, Probe, Status, Stream};
+use crate::monitor::{Question, fail2ban, resources, services};
 use crate::reply::Reply;
-use crate::shell::quote;
-use crate::ssh::Bound;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +47,7 @@ impl App {
         Parameters(Server { alias }): Parameters<Server>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let asked = self.ask(&call, &alias, "get_system_resources", resources::command());
+        let asked = self.ask(&call, &alias, Question::GetSystemResources);
         let read = |text: &str| {
             resources::parse(text).ok_or_else(|| Error::Monitoring {
                 alias: alias.clone(),
@@ -67,7 +65,7 @@ impl App {
         Parameters(Server { alias }): Parameters<Server>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let asked = self.ask(&call, &alias, "get_services_status", services::command());
+        let asked = self.ask(&call, &alias, Question::GetServicesStatus);
         self.reply_with(asked.await?, |text| Ok(services::parse(text)))
             .await
     }
@@ -79,43 +77,31 @@ impl App {
         Parameters(Jails { alias, jail }): Parameters<Jails>,
         call: Call,
     ) -> Result<Reply, Error> {
-        if jail.as_ref().is_some_and(|jail| jail.starts_with('-')) {
-            return Err(Error::invalid("jail", "begins with a dash, as options do"));
-        }
-        let command = fail2ban::command(jail.as_deref());
-        let asked = self.ask(&call, &alias, "get_fail2ban_status", &command);
+        let asked = self.ask(&call, &alias, Question::GetFail2banStatus { jail });
         self.reply_with(asked.await?, |text| Ok(fail2ban::parse(text)))
             .await
     }
 
-    /// Runs a script of a tool's own as a job, and waits for it as for any other.
+    /// Asks a server a question as a job, and waits for it as for any other.
     pub(super) async fn ask(
         &self,
         call: &Call,
         alias: &str,
-        tool: &'static str,
-        script: &str,
+        question: Question,
     ) -> Result<Asked, Error> {
-        let operation = Operation::Exec {
-            cmd: format!("sh -c {}", quote(script)),
-            timeout: None,
-            detach: false,
-            bound: Bound::default(),
-        };
-        let options = Options {
-            reminder: None,
-            tool: Some(tool),
-        };
-        let ticket = self.jobs().start(alias, operation, options)?;
-        let job = self.wait_for(call, &ticket, WaitFor::Completion).await?;
+        let tool = question.tool();
+        let probe = Probe::new(question)?;
+        let handle = self.jobs().start(alias, probe, Options::default())?;
+        let job = self.wait_for(call, &handle, WaitFor::Completion).await?;
         if job.status.is_live() || job.failure().is_some() {
             return Ok(Asked::Not(job));
         }
-        if job.exit_code == Some(0) {
+        if job.status == Status::Completed {
             return Ok(Asked::Answered(job));
         }
-        let said = [&job.stderr, &job.output].into_iter().flatten();
-        let said = said.map(|text| text.trim()).find(|text| !text.is_empty());
+        let said = [Stream::Stderr, Stream::Stdout].into_iter();
+        let mut said = said.filter_map(|stream| job.output(stream).map(str::trim));
+        let said = said.find(|text| !text.is_empty());
         Err(Error::Monitoring {
             alias: alias.to_owned(),
             tool,

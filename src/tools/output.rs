@@ -95,7 +95,7 @@ impl App {
             next_offset: page.next,
             length: readable,
             printed: printed(&job, output.stream)
-                .filter(|printed| (from_file || job.truncated == Some(true)) && *printed > readable)
+                .filter(|printed| (from_file || job.is_truncated()) && *printed > readable)
                 .or((missing > 0).then_some(page.length)),
             at_end: !job.status.is_live() && page.next >= page.length,
             note: note(&job, output.stream, &page, from_file),
@@ -107,15 +107,15 @@ impl App {
 }
 
 fn printed(job: &Job, stream: Stream) -> Option<u64> {
-    match stream {
-        Stream::Stdout => job.output_bytes,
-        Stream::Stderr => job.stderr_bytes,
-    }
+    job.printed()?.bytes(stream)
 }
 
 /// Why what can be read is not the whole, if so.
 fn note(job: &Job, stream: Stream, page: &Page, from_file: bool) -> Option<String> {
-    if let Some(problem) = &job.output_problem {
+    let problem = job
+        .printed()
+        .and_then(|printed| printed.output_problem.as_ref());
+    if let Some(problem) = problem {
         return Some(format!("the output is not whole: {problem}"));
     }
     if !page.missing.is_empty() {
@@ -130,7 +130,7 @@ fn note(job: &Job, stream: Stream, page: &Page, from_file: bool) -> Option<Strin
             "only the first {} of {printed} bytes were kept (MAX_OUTPUT_SIZE)",
             page.length
         ))
-    } else if !from_file && job.truncated == Some(true) {
+    } else if !from_file && job.is_truncated() {
         Some("the whole output was dropped to keep within MAX_OUTPUT_TOTAL; this is its head and tail".to_owned())
     } else {
         None

@@ -10,7 +10,7 @@ use super::{Call, Parameters, Seconds, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::Operation;
+use crate::job;
 use crate::reply::Reply;
 use crate::sftp::transfer::{self, Direction, Entry, Request};
 
@@ -104,7 +104,7 @@ impl App {
             follow_directory_links,
         } = arguments;
         check_links(direction, follow_directory_links)?;
-        let operation = Operation::Transfer(Request {
+        let spec = job::Transfer(Request {
             direction,
             entries: vec![Entry { local, remote }],
             patterns: false,
@@ -116,7 +116,7 @@ impl App {
             part: None,
         });
         let wait = WaitFor::unless(background);
-        self.run(&call, &alias, operation, rappel, wait).await
+        self.run(&call, &alias, spec, rappel, wait).await
     }
 
     /// Copy several files, directories or patterns. Directories below a pattern's fixed part are kept.
@@ -131,7 +131,7 @@ impl App {
             return Err(Error::invalid("files", "is empty"));
         }
         check_links(transfers.direction, transfers.follow_directory_links)?;
-        let operation = Operation::Transfer(Request {
+        let spec = job::Transfer(Request {
             direction: transfers.direction,
             entries,
             patterns: true,
@@ -143,7 +143,6 @@ impl App {
             part: None,
         });
         let (alias, wait) = (&transfers.alias, WaitFor::unless(transfers.background));
-        self.run(&call, alias, operation, transfers.rappel, wait)
-            .await
+        self.run(&call, alias, spec, transfers.rappel, wait).await
     }
 }

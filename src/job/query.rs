@@ -22,7 +22,7 @@ impl Jobs {
     /// A job's record, with as much of its output as an answer shows.
     pub(super) async fn record(&self, id: &JobId) -> Result<Arc<Job>, Error> {
         let mut job = self.queue().get(id).await?;
-        if job.truncated != Some(true) {
+        if !job.is_truncated() {
             return Ok(job);
         }
         let outputs = Arc::clone(self.outputs());
@@ -36,16 +36,16 @@ impl Jobs {
         .await
     }
 
-    /// A job as it stands now: a detached one is looked at on its server, if that does not take long.
+    /// A job as it stands now: a detached one is polled on its server, if that does not take long.
     pub async fn look(&self, id: &JobId) -> Result<Arc<Job>, Error> {
         let job = self.record(id).await?;
-        let Some(ticket) = self.ticket(id).filter(|_| job.is_on_server()) else {
+        let Some(handle) = self.handle(id).filter(|_| job.is_on_server()) else {
             return Ok(job);
         };
-        let mut ended = ticket.ended.clone();
+        let mut ended = handle.ended.clone();
         tokio::select! {
             _ = ended.wait_for(Option::is_some) => {}
-            () = ticket.attention.look() => {}
+            () = handle.trigger.poll() => {}
             () = tokio::time::sleep(LOOK_PATIENCE) => {}
         }
         self.record(id).await
@@ -71,15 +71,12 @@ impl Jobs {
         selection.grows = job.status.is_live();
         selection.charset = job.charset();
         let path = self.outputs().path(&job.id, stream);
-        let text = match stream {
-            Stream::Stdout => job.output.clone(),
-            Stream::Stderr => job.stderr.clone(),
-        };
+        let text = job.output(stream).unwrap_or_default().to_owned();
         blocking(move || {
             let read = match selection.read_file(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => selection
-                    .read_text(&text.unwrap_or_default())
-                    .map(|page| (page, false)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    selection.read_text(&text).map(|page| (page, false))
+                }
                 page => page.map(|page| (page, true)),
             };
             read.map_err(|error| Error::storage(path, "read", error))

@@ -21,7 +21,9 @@ pub(super) enum Entry {
 impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        Ok(Job::deserialize(&value).map_or(Self::Other(value), |job| Self::Job(Arc::new(job))))
+        // The trait's: the type's own function of that name reads only a part of the record.
+        let job = <Job as Deserialize>::deserialize(&value);
+        Ok(job.map_or(Self::Other(value), |job| Self::Job(Arc::new(job))))
     }
 }
 

@@ -6,22 +6,22 @@ use crate::store::{DataDirectory, Flag, Flags};
 
 /// Such requests, shared by the processes of a data directory: the job's ID is a flag.
 #[derive(Debug)]
-pub(super) struct Requests(Flags);
+pub(super) struct CancelRequests(Flags);
 
 /// A request that is withdrawn when dropped.
-pub(super) struct Request {
+pub(super) struct CancelRequest {
     _flag: Flag,
 }
 
-impl Requests {
+impl CancelRequests {
     pub(super) fn open(data: &DataDirectory) -> Result<Self, Error> {
         data.flags("cancel").map(Self)
     }
 
     /// Asks whichever process runs the job to stop it.
-    pub(super) fn make(&self, id: &JobId) -> Result<Request, Error> {
+    pub(super) fn make(&self, id: &JobId) -> Result<CancelRequest, Error> {
         let flag = self.0.raise(id.as_str())?;
-        Ok(Request { _flag: flag })
+        Ok(CancelRequest { _flag: flag })
     }
 
     /// The jobs that are to be stopped.

@@ -1,0 +1,387 @@
+//! What kinds of jobs that run a command have in common: how it is run, and what its record and answer say.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::answer::Text;
+use super::context::Context;
+use super::ending::Ending;
+use super::kind::Results;
+use super::outputs::{Stream, Streams};
+use super::record::Job;
+use super::status::Status;
+use super::stored::take;
+use crate::charset::Charset;
+use crate::error::{Error, Stopped};
+use crate::shell::leaves_behind;
+use crate::ssh::command::Command;
+use crate::ssh::output::FEW;
+use crate::ssh::prompt::PromptResponder;
+use crate::ssh::{Bound, ExitOutcome, Output};
+use crate::text::abridge;
+use crate::text::tell_loss;
+
+/// What a command has printed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Printed {
+    /// Head and tail of standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Head and tail of standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// Lines of standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_count: Option<u64>,
+    /// Bytes of standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
+    /// Bytes of standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr_bytes: Option<u64>,
+    /// Why the output's file is not whole, where a write failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_problem: Option<String>,
+    /// Whether `output` or `stderr` leave out a middle part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+    /// Whether `output` or `stderr` says only how much there is, for it is no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binary: Option<bool>,
+    /// The encoding of what was printed, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+}
+
+impl Printed {
+    /// Notes what was printed. Gives whether the whole is on disk, as far as it may be.
+    pub(super) fn keep(&mut self, stdout: &Output, stderr: &Output) -> bool {
+        let (out, err) = (stdout.captured(), stderr.captured());
+        let [shown, complaints] = [out, err].map(|stream| stream.shown(self.charset()));
+        self.line_count = out.lines();
+        self.output_bytes = Some(out.total());
+        self.stderr_bytes = Some(err.total());
+        self.truncated = (shown.is_truncated || complaints.is_truncated).then_some(true);
+        self.binary = (shown.is_binary || complaints.is_binary).then_some(true);
+        let texts = [
+            (shown.text, stdout.lost()),
+            (complaints.text, stderr.lost()),
+        ];
+        let [shown, complaints] = texts.map(|(mut text, lost)| {
+            tell_loss(&mut text, lost);
+            text
+        });
+        self.output = Some(shown);
+        self.stderr = Some(complaints);
+        let problem = stdout.failure().or(stderr.failure());
+        self.output_problem = problem.map(ToOwned::to_owned);
+        problem.is_none()
+    }
+
+    /// The encoding of what was printed.
+    pub fn charset(&self) -> Charset {
+        let name = self.encoding.as_deref();
+        name.and_then(Charset::named).unwrap_or_default()
+    }
+
+    /// Head and tail of a stream.
+    pub fn text(&self, stream: Stream) -> Option<&str> {
+        match stream {
+            Stream::Stdout => self.output.as_deref(),
+            Stream::Stderr => self.stderr.as_deref(),
+        }
+    }
+
+    /// Bytes of a stream.
+    pub fn bytes(&self, stream: Stream) -> Option<u64> {
+        match stream {
+            Stream::Stdout => self.output_bytes,
+            Stream::Stderr => self.stderr_bytes,
+        }
+    }
+
+    /// Whether there is anything on standard output.
+    pub(super) fn has_output(&self) -> bool {
+        self.output_bytes.is_some_and(|bytes| bytes > 0)
+    }
+
+    /// Cuts the texts to what the queue keeps: long outputs are in files, and a thousand jobs must not
+    /// make the queue slow.
+    pub(super) fn shorten(&mut self) {
+        for (text, bytes) in [
+            (&mut self.output, self.output_bytes),
+            (&mut self.stderr, self.stderr_bytes),
+        ] {
+            if let (Some(text), Some(bytes)) = (text, bytes)
+                && bytes > FEW
+                && text.len() as u64 > FEW
+            {
+                shorten(text);
+                self.truncated = Some(true);
+            }
+        }
+    }
+}
+
+/// Cuts a text to what the queue keeps of it.
+pub(super) fn shorten(text: &mut String) {
+    let few = usize::try_from(FEW).expect("it is small");
+    *text = abridge(text, few);
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exit {
+    /// Its exit status.
+    #[serde(rename = "exitCode", skip_serializing_if = "Option::is_none")]
+    pub code: Option<u32>,
+    /// The signal that ended it, without `SIG`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// Whether it ran past its timeout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timed_out: Option<bool>,
+    /// Whether it was stopped at its bound, or some of its output was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounded: Option<bool>,
+    /// The bound that it came to: so many lines, or seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounded_by: Option<String>,
+    /// What became of the remote process of one that was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<Stopped>,
+    /// Whether a process that it left in the background holds its output, or its terminal, which has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_running: Option<bool>,
+    /// Whether a pager that waited for keys was quit, with what it had not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pager_quit: Option<bool>,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CommandOutcome {
+    /// What it has printed.
+    #[serde(flatten)]
+    pub printed: Printed,
+    /// How it ended.
+    #[serde(flatten)]
+    pub exit: Exit,
+}
+
+impl Results for CommandOutcome {
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
+        Ok(Self {
+            printed: take(record)?,
+            exit: take(record)?,
+        })
+    }
+
+    fn printed(&self) -> Option<&Printed> {
+        Some(&self.printed)
+    }
+
+    fn printed_mut(&mut self) -> Option<&mut Printed> {
+        Some(&mut self.printed)
+    }
+
+    fn texts(&mut self) -> Vec<&mut String> {
+        self.printed.output.iter_mut().collect()
+    }
+}
+
+/// A command line, and how it is run.
+pub(super) struct Run<'a> {
+    pub(super) line: &'a str,
+    /// Whether the line is a script of this program's own, for `sh` and not the login shell.
+    pub(super) is_script: bool,
+    pub(super) limit: Option<Duration>,
+    pub(super) bound: Bound,
+    /// Answers its prompts, where it runs at a terminal.
+    pub(super) responder: Option<PromptResponder>,
+}
+
+impl Run<'_> {
+    /// Runs the command.
+    pub(super) async fn execute(self, context: &Context<'_>) -> (Ending, CommandOutcome) {
+        let is_at_terminal = self.responder.is_some();
+        let command = Command {
+            alias: &context.job.alias,
+            line: self.line,
+            is_script: self.is_script,
+            limit: self.limit,
+            bound: self.bound,
+            responder: self.responder,
+            cancel: context.cancel(),
+        };
+        let Streams {
+            mut stdout,
+            mut stderr,
+        } = context.begin_output();
+        let ran = match command.run(context.pool, &mut stdout, &mut stderr).await {
+            Ok(ran) => ran,
+            Err(error) => return (error.into(), CommandOutcome::default()),
+        };
+        let mut outcome = CommandOutcome::default();
+        let CommandOutcome { printed, exit } = &mut outcome;
+        printed.encoding = ran.charset.name();
+        printed.keep(&stdout, &stderr);
+        let mut ending = exit.close(ran.ended, self.limit);
+        // It may have ended by itself before it had to be stopped.
+        if ran.is_cut {
+            exit.bounded = Some(true);
+        }
+        let reached = ran.reached.filter(|_| exit.bounded == Some(true));
+        exit.bounded_by = reached.map(|reached| reached.to_string());
+        // A terminal takes with it what was left at it, whatever that holds.
+        let is_left =
+            ran.has_child || is_at_terminal && exit.process.is_none() && leaves_behind(self.line);
+        exit.left_running = is_left.then_some(true);
+        exit.pager_quit = ran.has_quit_pager.then_some(true);
+        let prompt = ran.prompt.filter(|prompt| !prompt.trim().is_empty());
+        if let (Some(true), Some(prompt)) = (exit.timed_out, prompt) {
+            ending = ending.explain(|error| format!("{error}; it was waiting at: {prompt}"));
+        }
+        (ending, outcome)
+    }
+}
+
+impl Exit {
+    /// Notes how a command ended, and gives how its job ends by that.
+    pub(super) fn close(&mut self, ended: ExitOutcome, limit: Option<Duration>) -> Ending {
+        match ended {
+            ExitOutcome::Exited(code) => {
+                self.code = Some(code);
+                match code {
+                    0 => Ending::completed(),
+                    _ => Ending::of(Status::Failed, format!("Exit code: {code}")),
+                }
+            }
+            ExitOutcome::Signalled(signal) => {
+                let ending = Ending::of(Status::Failed, format!("killed by signal {signal}"));
+                self.signal = Some(signal);
+                ending
+            }
+            ExitOutcome::Unknown => Ending::of(
+                Status::Failed,
+                "the server closed the channel without an exit status",
+            ),
+            ExitOutcome::TimedOut(stopped) => {
+                self.timed_out = Some(true);
+                self.process = Some(stopped);
+                let limit = limit.unwrap_or_default();
+                Error::CommandTimeout { limit, stopped }.into()
+            }
+            ExitOutcome::Bounded(stopped) => {
+                self.bounded = Some(true);
+                self.process = Some(stopped);
+                Ending::completed()
+            }
+            ExitOutcome::Cancelled(stopped) => {
+                self.process = Some(stopped);
+                Ending::of(Status::Cancelled, format!("the command was {stopped}"))
+            }
+            ExitOutcome::NotBegun => {
+                self.process = Some(Stopped::Stopped);
+                Ending::of(Status::Cancelled, "the command had not begun")
+            }
+            ExitOutcome::LineLost(error) => error.into(),
+        }
+    }
+}
+
+/// What an answer says where a process was left in the background.
+pub(super) const LEFT_RUNNING: &str = "(a process that it left in the background goes on for now; its output has ended, so the next line that it prints kills it: for what has to go on use detach: true, or give it an output of its own)";
+
+/// What an answer says of a command. `left` is for one that has left a process in the background.
+pub(super) fn render(job: &Job, printed: &Printed, exit: &Exit, left: &str) -> String {
+    // One that is recorded as completed, and did not end by itself.
+    let is_stopped = exit.bounded == Some(true) && exit.process.is_some();
+    let mut text = Text::of(job, if is_stopped { ", bounded" } else { "" });
+    if exit.left_running == Some(true) {
+        text.line(left);
+    }
+    if exit.pager_quit == Some(true) {
+        text.line(
+            "(a pager waited for keys and was quit; what it had not shown is missing: use --no-pager, or end the command with | cat)",
+        );
+    }
+    let present = |stream| printed.text(stream).filter(|text| !text.is_empty());
+    let (output, stderr) = (present(Stream::Stdout), present(Stream::Stderr));
+    if let Some(problem) = &printed.output_problem {
+        text.line(&format!("(the whole output is not kept: {problem})"));
+    }
+    if exit.bounded == Some(true) {
+        text.line(&text_of_bound(exit.process, exit.bounded_by.as_deref()));
+    }
+    if job.status == Status::Completed {
+        text.line(match output {
+            Some(output) => output,
+            // What was stopped has no exit status.
+            None if exit.process.is_some() => "(no output)",
+            None => "(no output, exit status 0)",
+        });
+        text.stderr(stderr);
+        return text.end();
+    }
+    match exit.code {
+        Some(127) if stderr.is_some_and(|said| said.contains("not found")) => text.line(
+            "exit status 127 (not on the PATH, which is shorter for a command than for a person who logs in: try its full path, or bash -lc '…')",
+        ),
+        Some(code) => text.line(&format!("exit status {code}")),
+        None => text.reason(job),
+    }
+    text.stderr(stderr);
+    if let Some(output) = output {
+        text.line(&format!("--- stdout ---\n{output}"));
+    }
+    text.end()
+}
+
+/// What an answer says of a command that came to its bound.
+pub(super) fn text_of_bound(process: Option<Stopped>, bound: Option<&str>) -> String {
+    let bound = bound.unwrap_or("what it may print");
+    match process {
+        Some(stopped) => format!(
+            "(bounded in lines or time: it was ended after {bound}; the command was {stopped} and has no exit status)"
+        ),
+        None => format!(
+            "(bounded in lines: what came after {bound} was left out; the command ended by itself)"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_keeps_the_ends_of_a_long_output() {
+        let mut printed = Printed {
+            output: Some(format!("{}{}", "é".repeat(5000), "end")),
+            output_bytes: Some(10_003),
+            stderr: Some("short".into()),
+            stderr_bytes: Some(5),
+            ..Printed::default()
+        };
+        printed.shorten();
+        let output = printed.output.unwrap();
+        assert!(
+            output.starts_with("éé") && output.ends_with("ééend"),
+            "{output}"
+        );
+        assert!(
+            output.len() < 2200 && output.contains("bytes left out"),
+            "{output}"
+        );
+        assert!(!output.contains('\u{FFFD}'), "{output}");
+        assert_eq!(
+            (printed.stderr.as_deref(), printed.truncated),
+            (Some("short"), Some(true))
+        );
+    }
+}

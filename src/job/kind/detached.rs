@@ -1,0 +1,482 @@
+//! A command that outlives the connection and this process: started once, polled now and then, collected.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Always, Kind, Outcome, Results, SSH, is_of_type, is_set};
+use crate::error::{Error, Stopped};
+use crate::guard::Guard;
+use crate::job::command::{self, CommandOutcome, Printed};
+use crate::job::context::{Context, Start, limit_of};
+use crate::job::ending::Ending;
+use crate::job::id::JobId;
+use crate::job::outputs::Streams;
+use crate::job::queue::Queue;
+use crate::job::record::Job;
+use crate::job::status::Status;
+use crate::job::stored::take;
+use crate::shell::leaves_behind;
+use crate::ssh::command::detached;
+use crate::ssh::command::detached::{Look, State};
+use crate::ssh::{ExitOutcome, Failure, Pool};
+
+/// Where detached jobs live on their servers.
+const REMOTE_BASE: &str = "~/.mcp-sftp-orchestrator";
+
+/// Between two polls, at first; later a tenth of the job's age.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+/// Between two polls of a job that runs for long. Who asks for it has it polled at once.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Between two attempts to reach a server that cannot be reached.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// A start takes seconds; what has not begun after so long is not let begin any more.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Answers that make no sense, one after another, before a job is given up.
+const MISREADINGS: u32 = 10;
+
+/// What an answer says where a process was left in the background.
+const LEFT_RUNNING: &str = "(what it left in the background is on its own: nothing that it still prints is kept, and task_cancel does not reach it: a detached command needs no &)";
+
+/// Runs a command that outlives the connection and this process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::unsafe_derive_deserialize,
+    reason = "what is unsafe is in what tokio::select! becomes"
+)]
+pub struct Detached {
+    /// The command line, for the login shell.
+    pub cmd: String,
+    /// Seconds that it may run; 0 and `None` are without limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+    #[serde(rename = "detach")]
+    flag: Always,
+}
+
+impl Detached {
+    /// A command with this timeout.
+    pub fn new(cmd: String, timeout: Option<f64>) -> Self {
+        Self {
+            cmd,
+            timeout,
+            flag: Always,
+        }
+    }
+}
+
+/// What a detached job has on its server, until that is collected.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remote {
+    /// The directory of its output and exit status there.
+    #[serde(rename = "remoteDirectory", skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// The server that it was started on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Whether it is known to have begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begun: Option<bool>,
+    /// Whether all that it has left is here, so that it may be removed there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collected: Option<bool>,
+    /// Whether it was asked to stop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_requested: Option<bool>,
+    /// Why it cannot be polled for the time being.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<String>,
+}
+
+impl Remote {
+    /// The name of the directory; nothing that leads out of the base.
+    pub(in crate::job) fn directory_name(&self) -> &str {
+        let path = self.directory.as_deref().unwrap_or_default();
+        path.rsplit('/')
+            .next()
+            .filter(|name| !name.starts_with('.'))
+            .unwrap_or_default()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel_requested == Some(true)
+    }
+}
+
+/// What came of a detached command, or has come of it so far.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DetachedOutcome {
+    /// What is on the server.
+    #[serde(flatten)]
+    pub remote: Remote,
+    /// What it has printed, and how it ended.
+    #[serde(flatten)]
+    pub command: CommandOutcome,
+}
+
+impl Results for DetachedOutcome {
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
+        Ok(Self {
+            remote: take(record)?,
+            command: Results::take(record)?,
+        })
+    }
+
+    fn printed(&self) -> Option<&Printed> {
+        self.command.printed()
+    }
+
+    fn printed_mut(&mut self) -> Option<&mut Printed> {
+        self.command.printed_mut()
+    }
+
+    fn texts(&mut self) -> Vec<&mut String> {
+        self.command.texts()
+    }
+
+    fn remote(&self) -> Option<&Remote> {
+        Some(&self.remote)
+    }
+
+    fn remote_mut(&mut self) -> Option<&mut Remote> {
+        Some(&mut self.remote)
+    }
+}
+
+impl Kind for Detached {
+    type Outcome = DetachedOutcome;
+
+    fn record_type(&self) -> &'static str {
+        SSH
+    }
+
+    fn describes(record: &Map<String, Value>) -> bool {
+        let is_at_terminal = is_set(record, "interactive");
+        is_of_type(record, SSH) && is_set(record, "detach") && !is_at_terminal
+    }
+
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
+        take(record)
+    }
+
+    /// A directory on the server that no other job has.
+    fn begin(&self, id: &JobId) -> DetachedOutcome {
+        let name = format!("{id}-{}", crate::random::hex::<8>());
+        DetachedOutcome {
+            remote: Remote {
+                directory: Some(format!("{REMOTE_BASE}/{name}")),
+                ..Remote::default()
+            },
+            ..DetachedOutcome::default()
+        }
+    }
+
+    fn changes_by(&self) -> Option<&'static str> {
+        Some("task_exec")
+    }
+
+    fn authorize(&self, guard: &Guard) -> Result<(), Error> {
+        guard.may_run(&self.cmd)
+    }
+
+    fn commands(&mut self) -> Vec<&mut String> {
+        vec![&mut self.cmd]
+    }
+
+    fn summary(&self) -> String {
+        self.cmd.clone()
+    }
+
+    async fn run(&self, context: &Context<'_>) -> (Ending, DetachedOutcome) {
+        let mut outcome = match &context.job.outcome {
+            Outcome::Detached(recorded) => recorded.clone(),
+            _ => DetachedOutcome::default(),
+        };
+        // What is to outlive everything has no timeout unless one was asked for.
+        let limit = limit_of(self.timeout, None);
+        if context.start == Start::Fresh
+            && let Err(ending) = self.start(context, &mut outcome, limit).await
+        {
+            return (ending, outcome);
+        }
+        let ending = self.drive(context, &mut outcome, limit).await;
+        (ending, outcome)
+    }
+
+    fn render(job: &Job, outcome: &DetachedOutcome) -> String {
+        let CommandOutcome { printed, exit } = &outcome.command;
+        command::render(job, printed, exit, LEFT_RUNNING)
+    }
+}
+
+impl Detached {
+    /// Starts the command on the server, once its record is on disk. An error means that it does not run.
+    async fn start(
+        &self,
+        context: &Context<'_>,
+        outcome: &mut DetachedOutcome,
+        limit: Option<Duration>,
+    ) -> Result<(), Ending> {
+        let alias = &context.job.alias;
+        let recorded = match context.pool.server(alias) {
+            Ok(server) => {
+                outcome.remote.place = Some(server.place());
+                outcome.command.printed.encoding = context.pool.charset(alias).name();
+                context.save(Outcome::Detached(outcome.clone())).await
+            }
+            Err(error) => Err(error),
+        };
+        let directory = outcome.remote.directory_name().to_owned();
+        let ending = match recorded {
+            Err(error) => error.into(),
+            Ok(()) if context.cancel().is_cancelled() => {
+                outcome.command.exit.close(ExitOutcome::NotBegun, limit)
+            }
+            Ok(()) => {
+                let job = detached(context.pool, alias, &directory);
+                match job.start(&self.cmd, limit).await {
+                    Ok(()) => {
+                        set_begun(context, outcome);
+                        return Ok(());
+                    }
+                    Err(Failure::Lost(error)) => {
+                        let id = &context.job.id;
+                        tracing::warn!("whether task {id} has begun is not known: {error}");
+                        return Ok(());
+                    }
+                    Err(Failure::Unsent(error) | Failure::Refused(error)) => error.into(),
+                }
+            }
+        };
+        outcome.remote.directory = None;
+        Err(ending)
+    }
+
+    /// Drives a job that may have begun to its end: collects what it prints, and notes how it ended.
+    async fn drive(
+        &self,
+        context: &Context<'_>,
+        outcome: &mut DetachedOutcome,
+        limit: Option<Duration>,
+    ) -> Ending {
+        let (id, alias) = (&context.job.id, &context.job.alias);
+        let directory = outcome.remote.directory_name().to_owned();
+        let job = detached(context.pool, alias, &directory);
+        let mut streams: Option<Streams> = None;
+        let (since, mut backoff, mut misread) = (Instant::now(), SHORTEST_PAUSE, 0);
+        let ended = loop {
+            let claim = outcome.remote.begun.is_none() && since.elapsed() > START_PATIENCE;
+            let polled = poll(context, &outcome.remote, &job, &mut streams, claim).await;
+            let pause = match polled {
+                Ok(Step::ExitOutcome(ended)) => break ended,
+                Ok(Step::Looked(look)) => {
+                    (backoff, misread) = (SHORTEST_PAUSE, 0);
+                    set_reachable(context, outcome, None);
+                    if look.state == State::Running {
+                        set_begun(context, outcome);
+                    }
+                    let has_begun = outcome.remote.begun.is_some();
+                    match look.state {
+                        _ if look.more => Duration::ZERO,
+                        State::Starting => SHORTEST_PAUSE,
+                        State::Running => (context.job.created_at.elapsed() / 10)
+                            .clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
+                        State::Exited(code) => break ExitOutcome::Exited(code),
+                        State::TimedOut(stopped) => break ExitOutcome::TimedOut(stopped),
+                        State::Cancelled(stopped) => break ExitOutcome::Cancelled(stopped),
+                        State::Absent if !has_begun => break ExitOutcome::NotBegun,
+                        State::Absent | State::Gone if outcome.remote.is_cancelled() => {
+                            break ExitOutcome::Cancelled(Stopped::Unknown);
+                        }
+                        State::Absent | State::Gone => break ExitOutcome::Unknown,
+                    }
+                }
+                Err(error) => {
+                    misread += u32::from(matches!(error, Error::Internal { .. }));
+                    if misread == MISREADINGS {
+                        tracing::error!("task {id} is given up: {error}");
+                        break ExitOutcome::Unknown;
+                    }
+                    backoff = (backoff * 2).min(LONGEST_BACKOFF);
+                    set_reachable(context, outcome, Some(error.to_string()));
+                    backoff
+                }
+            };
+            context.trigger.polled();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = context.trigger.asked() => {}
+                () = context.stop.asked(), if outcome.remote.cancel_requested.is_none() => {
+                    outcome.remote.cancel_requested = Some(true);
+                    context.publish(Outcome::Detached(outcome.clone()));
+                }
+                // Asked again while the server cannot be reached: somebody wants to be rid of it.
+                () = context.stop.insisted(), if outcome.remote.unreachable.is_some() => {
+                    break ExitOutcome::Cancelled(Stopped::Unknown);
+                }
+            }
+        };
+        set_reachable(context, outcome, None);
+        let ending = self.close(outcome, streams, ended, limit).await;
+        context.trigger.polled();
+        ending
+    }
+
+    /// Notes the end. Once all of it is durable here, it may be removed from the server.
+    async fn close(
+        &self,
+        outcome: &mut DetachedOutcome,
+        streams: Option<Streams>,
+        ended: ExitOutcome,
+        limit: Option<Duration>,
+    ) -> Ending {
+        let DetachedOutcome {
+            remote,
+            command: CommandOutcome { printed, exit },
+        } = outcome;
+        let mut is_kept = false;
+        if let Some(Streams {
+            mut stdout,
+            mut stderr,
+        }) = streams
+        {
+            stdout.finish().await;
+            stderr.finish().await;
+            let synced = stdout.sync().await.and(stderr.sync().await);
+            is_kept = printed.keep(&stdout, &stderr) && synced.is_ok();
+        }
+        // What may still run keeps its directory, and so does what could not be kept here.
+        let is_over = match &ended {
+            ExitOutcome::Exited(_) => true,
+            ExitOutcome::TimedOut(stopped) | ExitOutcome::Cancelled(stopped) => {
+                *stopped == Stopped::Stopped
+            }
+            _ => false,
+        };
+        remote.collected = (is_over && is_kept).then_some(true);
+        // What was left in the background goes on, and prints where nobody looks any more.
+        exit.left_running = (is_over && leaves_behind(&self.cmd)).then_some(true);
+        match ended {
+            ExitOutcome::NotBegun => {
+                // What lies there now keeps it from beginning late.
+                remote.directory = None;
+                if remote.is_cancelled() {
+                    exit.close(ended, limit)
+                } else {
+                    let what = "the command had not begun when the line was lost, and will not";
+                    Ending::of(Status::Crashed, what)
+                }
+            }
+            ExitOutcome::Unknown => Ending::of(
+                Status::Crashed,
+                "its process on the server is gone without an exit status: was the server restarted?",
+            ),
+            ended => exit.close(ended, limit),
+        }
+    }
+}
+
+fn detached<'a>(pool: &'a Pool, alias: &'a str, directory: &'a str) -> detached::Detached<'a> {
+    detached::Detached {
+        pool,
+        alias,
+        directory,
+    }
+}
+
+fn set_begun(context: &Context<'_>, outcome: &mut DetachedOutcome) {
+    if outcome.remote.begun.is_none() {
+        outcome.remote.begun = Some(true);
+        context.publish(Outcome::Detached(outcome.clone()));
+    }
+    context.trigger.set_begun();
+}
+
+/// Publishes whether the server can be reached, where that has changed.
+fn set_reachable(context: &Context<'_>, outcome: &mut DetachedOutcome, problem: Option<String>) {
+    if outcome.remote.unreachable != problem {
+        outcome.remote.unreachable = problem;
+        context.publish(Outcome::Detached(outcome.clone()));
+    }
+}
+
+/// What came of a poll.
+enum Step {
+    Looked(Look),
+    ExitOutcome(ExitOutcome),
+}
+
+/// Stops the job if that was asked for, then looks at it.
+async fn poll(
+    context: &Context<'_>,
+    remote: &Remote,
+    detached: &detached::Detached<'_>,
+    streams: &mut Option<Streams>,
+    claim: bool,
+) -> Result<Step, Error> {
+    let Job { id, alias, .. } = context.job;
+    let place = context.pool.server(alias)?.place();
+    let started_on = remote.place.as_ref();
+    if let Some(started_on) = started_on.filter(|started_on| **started_on != place) {
+        return Err(Error::NotDetached {
+            alias: alias.clone(),
+            reason: format!("it was started on {started_on}, and the alias names {place} now"),
+        });
+    }
+    let streams = match streams {
+        Some(streams) => streams,
+        None => streams.insert(context.outputs.resume(id, alias).await?),
+    };
+    if remote.is_cancelled() {
+        let stopped = detached.stop().await?;
+        if stopped != Stopped::Stopped {
+            return Ok(Step::ExitOutcome(ExitOutcome::Cancelled(stopped)));
+        }
+    }
+    let look = detached
+        .look(&mut streams.stdout, &mut streams.stderr, claim)
+        .await?;
+    Ok(Step::Looked(look))
+}
+
+/// Removes what a job has left on its server, once its end is on disk here. Tries until that is done,
+/// or for as long as this process lives; the next one goes on with it.
+pub(in crate::job) async fn clear(queue: &Arc<Queue>, pool: &Pool, job: &Job) {
+    let Some(remote) = job.outcome.results().remote() else {
+        return;
+    };
+    let amend = |change: fn(&mut Remote)| {
+        queue.amend(&job.id, |job| {
+            job.outcome.results_mut().remote_mut().map(change);
+        });
+    };
+    let detached = detached(pool, &job.alias, remote.directory_name());
+    let mut backoff = SHORTEST_PAUSE;
+    loop {
+        let is_there = pool.server(&job.alias).map(|server| server.place());
+        if is_there.ok() != remote.place {
+            tracing::warn!("what task {} has left on its server stays there", job.id);
+            return amend(|remote| remote.collected = None);
+        }
+        if queue.flush().await.is_ok() {
+            match detached.remove().await {
+                Ok(()) => break,
+                Err(Failure::Refused(error)) => {
+                    tracing::warn!("what task {} has left stays: {error}", job.id);
+                    return amend(|remote| remote.collected = None);
+                }
+                Err(Failure::Unsent(error) | Failure::Lost(error)) => {
+                    tracing::debug!("task {} is not cleared away yet: {error}", job.id);
+                }
+            }
+        }
+        tokio::time::sleep(backoff).await;
+        backoff = (backoff * 2).min(LONGEST_BACKOFF);
+    }
+    amend(|remote| remote.directory = None);
+}

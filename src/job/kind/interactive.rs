@@ -1,0 +1,154 @@
+//! A command at a terminal, whose prompts are answered.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Always, Kind, SSH, hide_text, is_of_type, is_set};
+use crate::error::Error;
+use crate::guard::Guard;
+use crate::job::command::{self, CommandOutcome, Run};
+use crate::job::context::{Context, limit_of};
+use crate::job::ending::Ending;
+use crate::job::id::JobId;
+use crate::job::record::Job;
+use crate::job::stored::take;
+use crate::secret::{LONGEST, MASK};
+use crate::ssh::Bound;
+use crate::ssh::prompt::secrecy;
+use crate::ssh::prompt::{Answer, PromptResponder};
+
+/// What an answer says where a process was left in the background.
+const LEFT_RUNNING: &str = "(what it left in the background ended with its terminal: for what has to go on use task_exec with detach: true)";
+
+/// Answers by prompt, as a call gives them.
+pub type Responses = IndexMap<String, String>;
+
+/// Runs a command at a terminal, and answers its prompts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Interactive {
+    /// The command line, for the login shell.
+    pub cmd: String,
+    /// Seconds that it may run; 0 is without limit, `None` the configured default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+    #[serde(rename = "interactive")]
+    flag: Always,
+    /// Whether the usual questions get a yes.
+    #[serde(default = "yes")]
+    pub auto_respond: bool,
+    /// Answers by prompt. A record has them masked where they might be secrets.
+    #[serde(default)]
+    pub responses: Responses,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Interactive {
+    /// A command with these answers.
+    pub fn new(
+        cmd: String,
+        timeout: Option<f64>,
+        responses: Responses,
+        auto_respond: bool,
+    ) -> Self {
+        Self {
+            cmd,
+            timeout,
+            flag: Always,
+            auto_respond,
+            responses,
+        }
+    }
+}
+
+impl Kind for Interactive {
+    type Outcome = CommandOutcome;
+
+    fn record_type(&self) -> &'static str {
+        SSH
+    }
+
+    fn describes(record: &Map<String, Value>) -> bool {
+        is_of_type(record, SSH) && is_set(record, "interactive")
+    }
+
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
+        take(record)
+    }
+
+    fn again(&self, id: &JobId) -> Result<Self, Error> {
+        if self.responses.values().any(|answer| answer == MASK) {
+            return Err(Error::NotRetryable {
+                id: id.to_string(),
+                reason: "its record does not hold its answers, which may be secrets".to_owned(),
+            });
+        }
+        Ok(self.clone())
+    }
+
+    fn changes_by(&self) -> Option<&'static str> {
+        Some("task_exec_interactive")
+    }
+
+    fn authorize(&self, guard: &Guard) -> Result<(), Error> {
+        guard.may_run(&self.cmd)?;
+        guard.may_answer(&self.cmd, &self.responses)
+    }
+
+    fn commands(&mut self) -> Vec<&mut String> {
+        vec![&mut self.cmd]
+    }
+
+    fn hide_secrets(&mut self, alias: &str) -> bool {
+        for (prompt, answer) in &mut self.responses {
+            if !secrecy::is_harmless(prompt, answer) {
+                MASK.clone_into(answer);
+            }
+        }
+        hide_text(alias, &mut self.cmd)
+    }
+
+    fn summary(&self) -> String {
+        self.cmd.clone()
+    }
+
+    async fn run(&self, context: &Context<'_>) -> (Ending, CommandOutcome) {
+        let answers = match answers(&self.responses) {
+            Ok(answers) => answers,
+            Err(error) => return (error.into(), CommandOutcome::default()),
+        };
+        let run = Run {
+            line: &self.cmd,
+            is_script: false,
+            limit: limit_of(self.timeout, context.config.interactive_timeout),
+            bound: Bound::default(),
+            responder: Some(PromptResponder::new(answers, self.auto_respond)),
+        };
+        run.execute(context).await
+    }
+
+    fn render(job: &Job, outcome: &CommandOutcome) -> String {
+        command::render(job, &outcome.printed, &outcome.exit, LEFT_RUNNING)
+    }
+}
+
+/// The answers as a prompt responder takes them.
+pub fn answers(responses: &Responses) -> Result<Vec<Answer>, Error> {
+    if responses.values().map(String::len).sum::<usize>() > LONGEST {
+        let problem = format!("has answers of more than {LONGEST} bytes together");
+        return Err(Error::invalid("responses", problem));
+    }
+    let answers = responses.iter().map(|(prompt, answer)| {
+        Answer::new(prompt, answer).map_err(|error| {
+            Error::invalid(
+                "responses",
+                format!("has `{prompt}`, which is not a regular expression: {error}"),
+            )
+        })
+    });
+    answers.collect()
+}

@@ -1,0 +1,331 @@
+//! The kinds of jobs. A kind is a file here and a line in the table below.
+
+pub mod detached;
+pub mod exec;
+mod incomplete;
+pub mod interactive;
+pub mod probe;
+pub mod sequence;
+#[cfg(test)]
+mod sleep;
+pub mod transfer;
+
+use std::borrow::Cow;
+
+use serde::{Serialize, de};
+use serde_json::{Map, Value};
+
+use super::command::{CommandOutcome, Printed};
+use super::context::Context;
+use super::ending::Ending;
+use super::id::JobId;
+use super::outputs::Stream;
+use super::record::Job;
+use crate::error::Error;
+use crate::guard::Guard;
+use crate::secret::hide_of;
+use detached::Remote;
+
+/// A kind of job: what a call asks for. Everything that a retry needs is serialised into the record.
+pub trait Kind {
+    /// What comes of such a job.
+    type Outcome: Results + Clone + Default
+    where
+        Self: Sized;
+
+    /// The record's `type`.
+    fn record_type(&self) -> &'static str;
+
+    /// Whether a stored record is of this kind.
+    fn describes(record: &Map<String, Value>) -> bool
+    where
+        Self: Sized;
+
+    /// Takes the fields of this kind out of a stored record. An error may leave it empty.
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self>
+    where
+        Self: Sized;
+
+    /// The spec that does again what the job `id` did.
+    fn again(&self, _id: &JobId) -> Result<Self, Error>
+    where
+        Self: Sized + Clone,
+    {
+        Ok(self.clone())
+    }
+
+    /// What the record has of a job before it runs.
+    fn begin(&self, _id: &JobId) -> Self::Outcome
+    where
+        Self: Sized,
+    {
+        Self::Outcome::default()
+    }
+
+    /// The tool by which it runs or changes something on its server; `None` if it only reads.
+    fn changes_by(&self) -> Option<&'static str>;
+
+    /// Refuses what the guard does not let happen, besides changes of a read-only server.
+    fn authorize(&self, guard: &Guard) -> Result<(), Error>;
+
+    /// The commands in it. Answers show the beginning of a long one.
+    fn commands(&mut self) -> Vec<&mut String> {
+        Vec::new()
+    }
+
+    /// The texts in which a secret may stand.
+    fn texts(&mut self) -> Vec<&mut String> {
+        self.commands()
+    }
+
+    /// Masks secrets, so that it can be recorded. Gives whether something is missing for a retry.
+    fn hide_secrets(&mut self, alias: &str) -> bool {
+        let hide = |is_masked, text| hide_text(alias, text) || is_masked;
+        self.texts().into_iter().fold(false, hide)
+    }
+
+    /// What the job does, in a line.
+    fn summary(&self) -> String;
+
+    /// Does it.
+    fn run(&self, context: &Context<'_>) -> impl Future<Output = (Ending, Self::Outcome)> + Send
+    where
+        Self: Sized;
+
+    /// What an answer says of a job that has ended.
+    fn render(job: &Job, outcome: &Self::Outcome) -> String
+    where
+        Self: Sized;
+}
+
+/// What comes of a job, as far as all kinds have it in common.
+pub trait Results {
+    /// Takes the fields of this outcome out of a stored record. An error may leave it empty.
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self>
+    where
+        Self: Sized;
+
+    /// What commands have printed.
+    fn printed(&self) -> Option<&Printed> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn printed_mut(&mut self) -> Option<&mut Printed> {
+        None
+    }
+
+    /// The text that the record has of a stream.
+    fn text(&self, stream: Stream) -> Option<&str> {
+        self.printed()?.text(stream)
+    }
+
+    /// Texts in which a secret may stand that something else than a command has said.
+    fn texts(&mut self) -> Vec<&mut String>;
+
+    /// Cuts texts to what the queue keeps.
+    fn shorten(&mut self) {
+        if let Some(printed) = self.printed_mut() {
+            printed.shorten();
+        }
+    }
+
+    /// Cuts texts to what an answer shows.
+    fn shorten_for_answer(&mut self) {}
+
+    /// What is on the job's server as long as it is not collected.
+    fn remote(&self) -> Option<&Remote> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn remote_mut(&mut self) -> Option<&mut Remote> {
+        None
+    }
+}
+
+/// Makes the enums of all kinds from the table. A record is of the first kind that describes it.
+macro_rules! kinds {
+    ($($(#[doc = $about:literal])+ $(#[cfg($cfg:meta)])? $name:ident($spec:ty),)*) => {
+        /// What a job does.
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(untagged)]
+        pub enum Spec {
+            $($(#[doc = $about])+ $(#[cfg($cfg)])? $name($spec),)*
+        }
+
+        /// What came of a job, by its kind.
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(untagged)]
+        pub enum Outcome {
+            $($(#[doc = $about])+ $(#[cfg($cfg)])? $name(<$spec as Kind>::Outcome),)*
+        }
+
+        $($(#[cfg($cfg)])? impl From<$spec> for Spec {
+            fn from(spec: $spec) -> Self {
+                Self::$name(spec)
+            }
+        })*
+
+        impl Spec {
+            /// Takes spec and outcome out of a stored record; the rest stays.
+            pub(super) fn take(
+                record: &mut Map<String, Value>,
+            ) -> serde_json::Result<(Self, Outcome)> {
+                $($(#[cfg($cfg)])? {
+                    if <$spec>::describes(record) {
+                        // One that is not whole is left as it stands.
+                        let mut rest = record.clone();
+                        if let Ok(spec) = <$spec as Kind>::take(&mut rest) {
+                            rest.remove(TYPE);
+                            *record = rest;
+                            let outcome = <$spec as Kind>::Outcome::take(record)?;
+                            return Ok((Self::$name(spec), Outcome::$name(outcome)));
+                        }
+                    }
+                })*
+                Err(de::Error::custom("the record is of no known type"))
+            }
+
+            /// What all kinds have in common.
+            pub(super) fn kind(&self) -> &dyn Kind {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(spec) => spec,)*
+                }
+            }
+
+            pub(super) fn kind_mut(&mut self) -> &mut dyn Kind {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(spec) => spec,)*
+                }
+            }
+
+            /// The spec that does again what the job `id` did.
+            pub(super) fn again(&self, id: &JobId) -> Result<Self, Error> {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(spec) => spec.again(id).map(Self::$name),)*
+                }
+            }
+
+            /// What the record has of a job before it runs.
+            pub(super) fn begin(&self, id: &JobId) -> Outcome {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(spec) => Outcome::$name(spec.begin(id)),)*
+                }
+            }
+
+            /// Does it.
+            pub(super) async fn run(&self, context: &Context<'_>) -> (Ending, Outcome) {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(spec) => {
+                        let (ending, outcome) = spec.run(context).await;
+                        (ending, Outcome::$name(outcome))
+                    })*
+                }
+            }
+        }
+
+        impl Outcome {
+            /// What all outcomes have in common.
+            pub(super) fn results(&self) -> &dyn Results {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(outcome) => outcome,)*
+                }
+            }
+
+            pub(super) fn results_mut(&mut self) -> &mut dyn Results {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(outcome) => outcome,)*
+                }
+            }
+
+            /// What an answer says of a job that has ended with this outcome.
+            pub(super) fn render(&self, job: &Job) -> String {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$name(outcome) => <$spec>::render(job, outcome),)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A command.
+    Exec(exec::Exec),
+    /// A command that outlives the connection and this process.
+    Detached(detached::Detached),
+    /// A command at a terminal, whose prompts are answered.
+    Interactive(interactive::Interactive),
+    /// Commands one after another in the same shell.
+    Sequence(sequence::Sequence),
+    /// Files that are moved over SFTP.
+    Transfer(transfer::Transfer),
+    /// A question of a monitoring tool.
+    Probe(probe::Probe),
+    /// For tests.
+    #[cfg(test)]
+    Sleep(sleep::Sleep),
+    /// A record that does not hold its whole call.
+    Incomplete(incomplete::Incomplete),
+}
+
+impl Default for Spec {
+    /// A record of which nothing was read yet.
+    fn default() -> Self {
+        Self::Incomplete(incomplete::Incomplete::default())
+    }
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Self::Incomplete(CommandOutcome::default())
+    }
+}
+
+/// The field that says what a record is of.
+pub(super) const TYPE: &str = "type";
+/// The `type` of commands.
+const SSH: &str = "ssh";
+/// The `type` of transfers.
+const SFTP: &str = "sftp";
+/// The `type` of sequences.
+const SSH_SEQUENCE: &str = "ssh_sequence";
+
+/// Whether a stored record has this `type`.
+fn is_of_type(record: &Map<String, Value>, name: &str) -> bool {
+    record.get(TYPE).is_some_and(|found| found == name)
+}
+
+/// Whether a flag of a stored record is set.
+fn is_set(record: &Map<String, Value>, flag: &str) -> bool {
+    record.get(flag) == Some(&Value::Bool(true))
+}
+
+/// Masks the secrets in a text. Gives whether there were any.
+pub(super) fn hide_text(alias: &str, text: &mut String) -> bool {
+    let Cow::Owned(hidden) = hide_of(Some(alias), text) else {
+        return false;
+    };
+    *text = hidden;
+    true
+}
+
+/// A flag that all records of a kind have.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Always;
+
+impl Serialize for Always {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(true)
+    }
+}
+
+impl<'de> de::Deserialize<'de> for Always {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if bool::deserialize(deserializer)? {
+            Ok(Self)
+        } else {
+            Err(de::Error::custom("the flag is not set"))
+        }
+    }
+}

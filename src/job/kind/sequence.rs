@@ -1,0 +1,463 @@
+//! Commands one after another in the same shell.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Kind, Results, SSH_SEQUENCE, is_of_type};
+use crate::error::{Error, Stopped};
+use crate::guard::Guard;
+use crate::job::answer::{Text, cut_long};
+use crate::job::command::{self, Exit, LEFT_RUNNING, Printed, shorten, text_of_bound};
+use crate::job::context::{Context, limit_of};
+use crate::job::ending::Ending;
+use crate::job::outputs::Streams;
+use crate::job::record::Job;
+use crate::job::status::Status;
+use crate::job::stored::take;
+use crate::secret::hide_of;
+use crate::shell::is_streaming;
+use crate::ssh::command::sequence::{self, Line};
+use crate::ssh::{Bound, ExitOutcome, HEAD, TAIL};
+use crate::text::abridge;
+use crate::text::tell_loss;
+use crate::time::millis;
+
+/// Bytes of all steps' outputs together that an answer shows.
+const BUDGET: usize = HEAD + TAIL;
+
+/// Runs commands one after another in the same shell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sequence {
+    /// The commands.
+    pub commands: Vec<Step>,
+    /// Whether to go on where one fails.
+    #[serde(default)]
+    pub continue_on_error: bool,
+    /// Seconds that each may run; 0 is without limit, `None` the configured default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+}
+
+/// A command of a sequence, as a call gives it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Step {
+    /// A command line.
+    Plain(String),
+    /// A command line with what holds for it alone.
+    Detailed {
+        /// The command line.
+        command: String,
+        /// Seconds that it may run; 0 is without limit.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timeout: Option<f64>,
+        /// Whether the sequence goes on if it fails.
+        #[serde(rename = "continueOnError", skip_serializing_if = "Option::is_none")]
+        continue_on_error: Option<bool>,
+    },
+}
+
+impl Step {
+    /// The command line.
+    pub fn command(&self) -> &str {
+        match self {
+            Self::Plain(command) | Self::Detailed { command, .. } => command,
+        }
+    }
+
+    fn command_mut(&mut self) -> &mut String {
+        match self {
+            Self::Plain(command) | Self::Detailed { command, .. } => command,
+        }
+    }
+
+    fn timeout(&self) -> Option<f64> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Detailed { timeout, .. } => *timeout,
+        }
+    }
+
+    fn continue_on_error(&self) -> Option<bool> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Detailed {
+                continue_on_error, ..
+            } => *continue_on_error,
+        }
+    }
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+// The original leaves out what a failed step has not.
+#[serde(rename_all = "camelCase", default)]
+pub struct StepResult {
+    /// Its number, from 1.
+    pub step: usize,
+    /// The command line.
+    pub command: String,
+    /// Whether its exit status was 0, or it was stopped at its bound.
+    pub success: bool,
+    /// Head and tail of standard output.
+    pub output: String,
+    /// Head and tail of standard error.
+    pub stderr: String,
+    /// Its exit status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u32>,
+    /// How long it took, in ms.
+    pub duration: u64,
+    /// Lines of standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_count: Option<u64>,
+    /// Whether it would have printed for ever and was stopped, or some of its output was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounded: Option<bool>,
+    /// The bound that it came to: so many lines, or seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounded_by: Option<String>,
+    /// What became of its process, where that was stopped so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<Stopped>,
+    /// Why it did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What came of a sequence.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SequenceOutcome {
+    /// What all steps have printed.
+    #[serde(flatten)]
+    pub printed: Printed,
+    /// How the last step ended.
+    #[serde(flatten)]
+    pub exit: Exit,
+    /// What came of each step.
+    #[serde(flatten)]
+    pub steps: Steps,
+}
+
+/// What came of the steps of a sequence.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Steps {
+    /// The shell that ran them, where it was not the login shell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    /// One result a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results: Option<Vec<StepResult>>,
+}
+
+impl Results for SequenceOutcome {
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
+        Ok(Self {
+            printed: take(record)?,
+            exit: take(record)?,
+            steps: take(record)?,
+        })
+    }
+
+    fn printed(&self) -> Option<&Printed> {
+        Some(&self.printed)
+    }
+
+    fn printed_mut(&mut self) -> Option<&mut Printed> {
+        Some(&mut self.printed)
+    }
+
+    fn texts(&mut self) -> Vec<&mut String> {
+        let results = self.steps.results.iter_mut().flatten();
+        let errors = results.filter_map(|result| result.error.as_mut());
+        errors.chain(&mut self.printed.output).collect()
+    }
+
+    fn shorten(&mut self) {
+        self.printed.shorten();
+        self.outputs_of_steps().into_iter().for_each(shorten);
+    }
+
+    /// Cuts long commands, and has the steps share what an answer shows of one output.
+    fn shorten_for_answer(&mut self) {
+        for result in self.steps.results.iter_mut().flatten() {
+            cut_long(&mut result.command);
+        }
+        let texts = self.outputs_of_steps();
+        let lengths: Vec<_> = texts.iter().map(|text| text.len()).collect();
+        let share = share(&lengths, BUDGET);
+        for text in texts {
+            if text.len() > share {
+                *text = abridge(text, share);
+            }
+        }
+    }
+}
+
+impl SequenceOutcome {
+    fn outputs_of_steps(&mut self) -> Vec<&mut String> {
+        let results = self.steps.results.iter_mut().flatten();
+        results
+            .flat_map(|step| [&mut step.output, &mut step.stderr])
+            .collect()
+    }
+}
+
+/// The most that each may have so that all keep within the budget: what short ones leave is for the long.
+fn share(lengths: &[usize], budget: usize) -> usize {
+    let mut sorted = lengths.to_vec();
+    sorted.sort_unstable();
+    let (mut left, mut others) = (budget, sorted.len());
+    for length in sorted {
+        if length > left / others {
+            return left / others;
+        }
+        left -= length;
+        others -= 1;
+    }
+    usize::MAX
+}
+
+impl Kind for Sequence {
+    type Outcome = SequenceOutcome;
+
+    fn record_type(&self) -> &'static str {
+        SSH_SEQUENCE
+    }
+
+    fn describes(record: &Map<String, Value>) -> bool {
+        is_of_type(record, SSH_SEQUENCE)
+    }
+
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
+        take(record)
+    }
+
+    fn changes_by(&self) -> Option<&'static str> {
+        Some("task_exec_sequence")
+    }
+
+    fn authorize(&self, guard: &Guard) -> Result<(), Error> {
+        let commands: Vec<_> = self.commands.iter().map(Step::command).collect();
+        // What one step leaves open, such as a quote, hides the next from no shell.
+        commands
+            .iter()
+            .try_for_each(|command| guard.may_run(command))?;
+        guard.may_run(&commands.join("\n"))
+    }
+
+    fn commands(&mut self) -> Vec<&mut String> {
+        self.commands.iter_mut().map(Step::command_mut).collect()
+    }
+
+    fn summary(&self) -> String {
+        let commands = self.commands.iter().map(Step::command);
+        commands.collect::<Vec<_>>().join("; ")
+    }
+
+    async fn run(&self, context: &Context<'_>) -> (Ending, SequenceOutcome) {
+        let alias = &context.job.alias;
+        let lines = self.lines(context);
+        let Streams {
+            mut stdout,
+            mut stderr,
+        } = context.begin_output();
+        let mut sequence = sequence::Sequence::new(context.pool, alias, context.cancel());
+        let mut results = Vec::new();
+        // What ends the sequence.
+        let mut last: Option<ExitOutcome> = None;
+        let mut failure = None;
+        while results.len() < self.commands.len() && last.is_none() {
+            let rest = &lines[results.len()..];
+            let mut take = |ran: sequence::Outcome| {
+                let index = results.len();
+                let step = &self.commands[index];
+                let (result, ended) = result_of(alias, index, step, ran);
+                let goes_on = result.success || {
+                    let may = step.continue_on_error().unwrap_or(self.continue_on_error);
+                    may && matches!(
+                        ended,
+                        ExitOutcome::Exited(_)
+                            | ExitOutcome::Signalled(_)
+                            | ExitOutcome::TimedOut(_)
+                            | ExitOutcome::Unknown
+                    )
+                };
+                results.push(result);
+                if !goes_on {
+                    last = Some(ended);
+                }
+                goes_on
+            };
+            if let Err(error) = sequence
+                .run(rest, &mut stdout, &mut stderr, &mut take)
+                .await
+            {
+                failure = Some(error);
+                break;
+            }
+        }
+        let mut outcome = SequenceOutcome::default();
+        let SequenceOutcome {
+            printed,
+            exit,
+            steps,
+        } = &mut outcome;
+        steps.shell = sequence.uses_sh_fallback.then(|| "sh".to_owned());
+        exit.left_running = sequence.has_child.then_some(true);
+        printed.encoding = sequence.charset.name();
+        printed.keep(&stdout, &stderr);
+        for result in &mut results {
+            tell_loss(&mut result.output, stdout.lost());
+            tell_loss(&mut result.stderr, stderr.lost());
+        }
+        let done = results.len();
+        let failed = results.iter().filter(|result| !result.success).count();
+        exit.code = results.last().and_then(|result| result.exit_code);
+        let ending = match (failure, last) {
+            (Some(error), _) => error.into(),
+            (None, Some(ended)) => exit
+                .close(ended, lines[done - 1].limit)
+                .explain(|error| format!("step {done} of {}: {error}", self.commands.len())),
+            (None, None) if failed > 0 => {
+                Ending::of(Status::Failed, format!("{failed} of {done} steps failed"))
+            }
+            (None, None) => Ending::completed(),
+        };
+        steps.results = Some(results);
+        (ending, outcome)
+    }
+
+    fn render(job: &Job, outcome: &SequenceOutcome) -> String {
+        let SequenceOutcome {
+            printed,
+            exit,
+            steps,
+        } = outcome;
+        let Some(results) = &steps.results else {
+            return command::render(job, printed, exit, LEFT_RUNNING);
+        };
+        let mut text = Text::of(job, "");
+        if let Some(shell) = &steps.shell {
+            text.line(&format!(
+                "(run by {shell}, for the login shell is not a POSIX one)"
+            ));
+        }
+        if exit.left_running == Some(true) {
+            text.line(LEFT_RUNNING);
+        }
+        for result in results {
+            text.line(&text_of_step(result));
+        }
+        if job.error.is_some() {
+            text.reason(job);
+        }
+        text.end()
+    }
+}
+
+impl Sequence {
+    fn lines(&self, context: &Context<'_>) -> Vec<Line<'_>> {
+        let default = limit_of(self.timeout, context.config.command_timeout);
+        let steps = self.commands.iter();
+        let lines = steps.map(|step| Line {
+            text: step.command(),
+            limit: limit_of(step.timeout(), default),
+            bound: if is_streaming(step.command()) {
+                Bound::STREAMING
+            } else {
+                Bound::default()
+            },
+        });
+        lines.collect()
+    }
+}
+
+fn text_of_step(result: &StepResult) -> String {
+    let mut text = format!("[{}] {}", result.step, result.command);
+    if let Some(error) = &result.error {
+        text.push_str(" -> ");
+        text.push_str(error);
+    }
+    if result.bounded == Some(true) {
+        text.push('\n');
+        text.push_str(&text_of_bound(result.process, result.bounded_by.as_deref()));
+    }
+    for (part, title) in [(&result.output, ""), (&result.stderr, "--- stderr ---\n")] {
+        if !part.is_empty() {
+            text.push('\n');
+            text.push_str(title);
+            text.push_str(part);
+        }
+    }
+    text
+}
+
+fn result_of(
+    alias: &str,
+    index: usize,
+    step: &Step,
+    ran: sequence::Outcome,
+) -> (StepResult, ExitOutcome) {
+    let sequence::Outcome {
+        stdout,
+        stderr,
+        ended,
+        is_cut,
+        reached,
+        charset,
+        duration,
+    } = ran;
+    let mut process = None;
+    let (exit_code, error) = match &ended {
+        ExitOutcome::Exited(0) => (Some(0), None),
+        ExitOutcome::Exited(code) => (Some(*code), Some(format!("Exit code: {code}"))),
+        ExitOutcome::Signalled(signal) => (None, Some(format!("killed by signal {signal}"))),
+        ExitOutcome::TimedOut(stopped) => (
+            None,
+            Some(format!("ran past its timeout and was {stopped}")),
+        ),
+        ExitOutcome::Bounded(stopped) => {
+            process = Some(*stopped);
+            (None, None)
+        }
+        ExitOutcome::Cancelled(stopped) => (None, Some(format!("cancelled: {stopped}"))),
+        ExitOutcome::NotBegun => (None, Some("cancelled before it had begun".to_owned())),
+        ExitOutcome::Unknown => (
+            None,
+            Some("the shell ended without an exit status".to_owned()),
+        ),
+        ExitOutcome::LineLost(error) => (None, Some(error.to_string())),
+    };
+    let is_bounded = is_cut || process.is_some();
+    let reached = reached.filter(|_| is_bounded);
+    let result = StepResult {
+        step: index + 1,
+        command: hide_of(Some(alias), step.command()).into_owned(),
+        success: error.is_none(),
+        output: stdout.shown(charset).text,
+        stderr: stderr.shown(charset).text,
+        exit_code,
+        duration: millis(duration),
+        line_count: stdout.lines(),
+        bounded: is_bounded.then_some(true),
+        bounded_by: reached.map(|reached| reached.to_string()),
+        process,
+        error,
+    };
+    (result, ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_ones_stay_whole_and_leave_room_for_the_long() {
+        assert_eq!(share(&[10, 20, 30], 60), usize::MAX);
+        assert_eq!(share(&[10, 90, 90], 100), 45);
+        assert_eq!(share(&[100; 4], 100), 25);
+        assert_eq!(share(&[], 100), usize::MAX);
+    }
+}

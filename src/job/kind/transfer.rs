@@ -1,0 +1,440 @@
+//! Files that are moved over SFTP.
+
+use std::slice;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize, Serializer, de};
+use serde_json::{Map, Value};
+
+use super::{Kind, Results, SFTP, is_of_type};
+use crate::error::{Error, FailedFile};
+use crate::guard::Guard;
+use crate::job::answer::Text;
+use crate::job::context::Context;
+use crate::job::ending::Ending;
+use crate::job::id::JobId;
+use crate::job::kind::Outcome;
+use crate::job::outputs::Stream;
+use crate::job::record::Job;
+use crate::job::status::Status;
+use crate::job::stored::take;
+use crate::sftp::transfer::{self, Direction, Entry, Options, Request, Summary};
+use crate::sftp::{Notes, Progress};
+use crate::ssh::patience;
+
+/// How often the record says how far a transfer has come.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Destinations that an answer names.
+const DESTINATIONS: usize = 5;
+
+/// Moves files and trees.
+#[derive(Clone, Debug)]
+pub struct Transfer(pub Request);
+
+/// A transfer as a record holds it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Recorded {
+    direction: Direction,
+    /// What a transfer of several entries moves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<Entry>>,
+    #[serde(default, skip_serializing_if = "is_unset")]
+    verify: bool,
+    #[serde(default, skip_serializing_if = "is_unset")]
+    in_place: bool,
+    #[serde(default, skip_serializing_if = "is_unset")]
+    follow_directory_links: bool,
+    /// What tells its part files from others: the first try's ID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<String>,
+    /// The path on this machine, where it is the only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local: Option<String>,
+    /// The path on the server, where it is the only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_unset(flag: &bool) -> bool {
+    !flag
+}
+
+impl From<&Request> for Recorded {
+    fn from(request: &Request) -> Self {
+        let (files, only) = match request.entries.as_slice() {
+            [only] if !request.patterns => (None, Some(only.clone())),
+            entries => (Some(entries.to_vec()), None),
+        };
+        let (local, remote) = only.map(|only| (only.local, only.remote)).unzip();
+        Self {
+            direction: request.direction,
+            files,
+            verify: request.options.verify,
+            in_place: request.options.in_place,
+            follow_directory_links: request.options.follow_directory_links,
+            part: request.part.clone(),
+            local,
+            remote,
+        }
+    }
+}
+
+impl Recorded {
+    fn request(self) -> Option<Request> {
+        let (entries, patterns) = match (self.local, self.remote, self.files) {
+            (Some(local), Some(remote), _) => (vec![Entry { local, remote }], false),
+            (_, _, Some(files)) => (files, true),
+            _ => return None,
+        };
+        Some(Request {
+            direction: self.direction,
+            entries,
+            patterns,
+            options: Options {
+                verify: self.verify,
+                in_place: self.in_place,
+                follow_directory_links: self.follow_directory_links,
+            },
+            part: self.part,
+        })
+    }
+}
+
+impl Serialize for Transfer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Recorded::from(&self.0).serialize(serializer)
+    }
+}
+
+/// What came of a transfer, or has come of it so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferOutcome {
+    /// How it went, in a few lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Files that arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_done: Option<usize>,
+    /// Files in all, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_total: Option<usize>,
+    /// Bytes that arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Bytes in all, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_total: Option<u64>,
+    /// Bytes that were there already when it went on after a lost connection or in a retry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_bytes: Option<u64>,
+    /// The first files that arrived, or the directories that things went into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destinations: Option<Vec<String>>,
+    /// Whether the checksums of both sides were the same for every file that arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
+    /// Files that did not arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_files: Option<Vec<FailedFile>>,
+}
+
+impl Results for TransferOutcome {
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
+        take(record)
+    }
+
+    fn text(&self, stream: Stream) -> Option<&str> {
+        match stream {
+            Stream::Stdout => self.output.as_deref(),
+            Stream::Stderr => None,
+        }
+    }
+
+    fn texts(&mut self) -> Vec<&mut String> {
+        let failed = self.failed_files.iter_mut().flatten();
+        failed
+            .flat_map(|failed| [&mut failed.file, &mut failed.error])
+            .chain(self.destinations.iter_mut().flatten())
+            .chain(&mut self.output)
+            .collect()
+    }
+}
+
+impl From<&Progress> for TransferOutcome {
+    fn from(progress: &Progress) -> Self {
+        let whole = progress.whole();
+        Self {
+            files_done: Some(progress.files()),
+            bytes: Some(progress.bytes()),
+            files_total: whole.map(|whole| whole.files),
+            bytes_total: whole.map(|whole| whole.bytes),
+            ..Self::default()
+        }
+    }
+}
+
+impl Transfer {
+    /// Moves the files, and publishes how far that has come.
+    async fn move_files(&self, context: &Context<'_>) -> Result<Summary, Error> {
+        let Self(request) = self;
+        let (progress, notes) = (Progress::default(), Notes::default());
+        let roots = context.guard.roots().around(&request.local_bases());
+        let transfer = transfer::Transfer {
+            pool: context.pool,
+            alias: &context.job.alias,
+            request,
+            token: request.part.as_deref().unwrap_or(context.job.id.as_str()),
+            patience: patience(context.config.command_timeout),
+            line_patience: context.config.line_patience,
+            max_entries: context.config.max_entries,
+            max_growth: context.config.max_growth,
+            roots: &roots,
+            may_write: &|names| context.guard.may_write(names),
+            data: &context.config.data_dir,
+            progress: &progress,
+            notes: &notes,
+            cancel: context.cancel(),
+        };
+        // Boxed, or the compiler does not see that it may go from thread to thread.
+        let mut moved: BoxFuture<'_, _> = Box::pin(transfer.run());
+        let mut last = (0, None);
+        loop {
+            tokio::select! {
+                summary = &mut moved => return summary,
+                () = tokio::time::sleep(PROGRESS_INTERVAL) => {
+                    let now = (progress.bytes(), progress.whole());
+                    if now != last {
+                        last = now;
+                        context.publish(Outcome::Transfer((&progress).into()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// How a transfer with this summary ends, and what its record says of it.
+    fn close(&self, summary: Summary) -> (Ending, TransferOutcome) {
+        let (done, failures) = (summary.done, summary.failures);
+        let total = done + failures;
+        let direction = self.0.direction.name();
+        let mut output = format!("{direction}: {done}/{total} files transferred");
+        if let Some(first) = summary.failed.first() {
+            let others = match failures - 1 {
+                0 => String::new(),
+                others => format!(" and {others} more"),
+            };
+            output = format!("{output}\nfailed: {}{others}", first.file);
+        }
+        for note in &summary.notes {
+            output.push_str("\nNote: ");
+            output.push_str(note);
+        }
+        let outcome = TransferOutcome {
+            output: Some(output),
+            files_done: Some(done),
+            files_total: Some(total),
+            bytes: Some(summary.bytes),
+            bytes_total: summary.whole.map(|whole| whole.bytes),
+            resumed_bytes: Some(summary.resumed).filter(|bytes| *bytes > 0),
+            destinations: Some(summary.places).filter(|places| !places.is_empty()),
+            verified: summary.verified.then_some(true),
+            failed_files: Some(summary.failed.clone()),
+        };
+        let ending = if summary.abandoned {
+            let what = "the transfer was given up on a server that does not answer; part files may have stayed";
+            Ending::of(Status::Cancelled, what)
+        } else if summary.cancelled && failures > 0 {
+            Ending::of(Status::Cancelled, "the transfer was stopped")
+        } else if failures == 0 {
+            Ending::completed()
+        } else if let (0, Some(refusal), true) =
+            (done, summary.refusal, summary.refused == failures)
+        {
+            refusal.into()
+        } else if done == 0 {
+            let failed = summary.failed;
+            Error::Transfer { failed }.into()
+        } else {
+            let what = format!("{failures} of {total} files failed");
+            Ending::of(Status::Partial, what)
+        };
+        (ending, outcome)
+    }
+}
+
+impl Kind for Transfer {
+    type Outcome = TransferOutcome;
+
+    fn record_type(&self) -> &'static str {
+        SFTP
+    }
+
+    fn describes(record: &Map<String, Value>) -> bool {
+        is_of_type(record, SFTP)
+    }
+
+    fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
+        let recorded: Recorded = take(record)?;
+        let request = recorded.request().map(Self);
+        request.ok_or_else(|| de::Error::missing_field("files"))
+    }
+
+    /// A retry goes on from the parts of the first try.
+    fn again(&self, id: &JobId) -> Result<Self, Error> {
+        let mut request = self.0.clone();
+        request.part.get_or_insert_with(|| id.to_string());
+        Ok(Self(request))
+    }
+
+    fn changes_by(&self) -> Option<&'static str> {
+        (self.0.direction == Direction::Upload).then_some("task_transfer")
+    }
+
+    fn authorize(&self, guard: &Guard) -> Result<(), Error> {
+        let Self(request) = self;
+        request.check_paths()?;
+        let mut paths = request.local_bases().into_iter();
+        paths.try_for_each(|path| guard.roots().check(&path))?;
+        let targets = request.plain_targets();
+        targets.map_or(Ok(()), |targets| refuse_blocked(guard, &targets))
+    }
+
+    fn texts(&mut self) -> Vec<&mut String> {
+        let entries = self.0.entries.iter_mut();
+        entries
+            .flat_map(|entry| [&mut entry.local, &mut entry.remote])
+            .collect()
+    }
+
+    fn summary(&self) -> String {
+        let direction = self.0.direction;
+        let entries = self.0.entries.iter();
+        let entries = entries.map(|Entry { local, remote }| match direction {
+            Direction::Upload => format!("{local} -> {remote}"),
+            Direction::Download => format!("{remote} -> {local}"),
+        });
+        let entries = entries.collect::<Vec<_>>().join(", ");
+        format!("{} {entries}", direction.name())
+    }
+
+    async fn run(&self, context: &Context<'_>) -> (Ending, TransferOutcome) {
+        match self.move_files(context).await {
+            Ok(summary) => self.close(summary),
+            Err(error) => (error.into(), TransferOutcome::default()),
+        }
+    }
+
+    fn render(job: &Job, outcome: &TransferOutcome) -> String {
+        let mut text = Text::of(job, "");
+        if job.status != Status::Completed {
+            text.reason(job);
+        }
+        for failed in outcome.failed_files.iter().flatten() {
+            text.line(&format!("`{}`: {}", failed.file, failed.error));
+        }
+        if let Some(output) = outcome.output.as_deref().filter(|text| !text.is_empty()) {
+            text.line(&outcome.text_with_figures(job, output));
+        }
+        text.end()
+    }
+}
+
+impl TransferOutcome {
+    /// The first line of `output` with its figures, where the files are now, and its other lines.
+    fn text_with_figures(&self, job: &Job, output: &str) -> String {
+        let (first, rest) = output.split_once('\n').unwrap_or((output, ""));
+        let figures = match (self.bytes, job.duration) {
+            (Some(bytes), Some(duration)) => format!(" ({bytes} bytes in {duration} ms)"),
+            _ => String::new(),
+        };
+        let verified = match self.verified {
+            Some(true) => ", verified",
+            _ => "",
+        };
+        let mut lines = vec![format!("{first}{figures}{verified}")];
+        let places = self.destinations.as_deref().unwrap_or_default();
+        let named = places.iter().take(DESTINATIONS);
+        lines.extend(named.map(|place| format!("now at {place}")));
+        if places.len() > DESTINATIONS {
+            lines.push(format!(
+                "and at {} more places",
+                places.len() - DESTINATIONS
+            ));
+        }
+        lines.extend(rest.lines().map(ToOwned::to_owned));
+        lines.join("\n")
+    }
+}
+
+/// Refuses an upload of which no file may be written, as far as a block rule says so of what was given.
+/// The rest is judged once it is known where links and directories lead.
+fn refuse_blocked(guard: &Guard, targets: &[String]) -> Result<(), Error> {
+    let mut refusal = None;
+    for target in targets {
+        match guard.may_write(slice::from_ref(target)) {
+            Err(error @ Error::Blocked { rule: Some(_), .. }) => {
+                refusal.get_or_insert(error);
+            }
+            Err(Error::Blocked { .. }) | Ok(()) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    refusal.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::kind::Spec;
+
+    #[test]
+    fn a_record_holds_what_a_retry_needs() {
+        let request = Request {
+            direction: Direction::Download,
+            entries: vec![Entry {
+                local: "a".into(),
+                remote: "b".into(),
+            }],
+            patterns: false,
+            options: Options {
+                verify: true,
+                in_place: true,
+                follow_directory_links: true,
+            },
+            part: None,
+        };
+        let job = Job::new("web1", &Transfer(request).into());
+        let stored: Job = serde_json::from_value(job.to_json()).unwrap();
+        let Spec::Transfer(Transfer(again)) = stored.spec.again(&job.id).unwrap() else {
+            panic!("a transfer stays a transfer");
+        };
+        let options = again.options;
+        assert!(options.verify && options.in_place && options.follow_directory_links);
+        let [Entry { local, remote }] = again.entries.as_slice() else {
+            panic!("it has one entry");
+        };
+        assert_eq!((local.as_str(), remote.as_str()), ("a", "b"));
+        assert_eq!(
+            (again.patterns, again.part),
+            (false, Some(job.id.to_string()))
+        );
+    }
+
+    #[test]
+    fn a_record_without_its_paths_is_kept_and_not_retried() {
+        let record = serde_json::json!({"id": "00000001", "type": "sftp", "alias": "web1",
+            "direction": "upload", "local": "a", "status": "failed",
+            "createdAt": "2026-11-22T13:14:30.805Z", "retryCount": 0, "maxRetries": 3});
+        let stored: Job = serde_json::from_value(record.clone()).unwrap();
+        assert!(matches!(
+            stored.spec.again(&stored.id),
+            Err(Error::NotRetryable { .. })
+        ));
+        assert_eq!(stored.to_json(), record);
+    }
+}

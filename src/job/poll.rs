@@ -1,0 +1,43 @@
+//! How those who ask for a detached job and the task that polls it hear of each other.
+
+use tokio::sync::{Notify, watch};
+
+/// Has a detached job polled at once, and tells when that was done.
+#[derive(Debug, Default)]
+pub(super) struct PollTrigger {
+    asked: Notify,
+    polls: watch::Sender<u64>,
+    begun: watch::Sender<bool>,
+}
+
+impl PollTrigger {
+    /// Waits until the job has begun on the server.
+    pub(super) async fn begun(&self) {
+        let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
+    }
+
+    /// Says that the job has begun on the server.
+    pub(super) fn set_begun(&self) {
+        self.begun.send_replace(true);
+    }
+
+    /// Has the job polled, and waits for that.
+    pub(super) async fn poll(&self) {
+        let mut polls = self.polls.subscribe();
+        // A poll that is under way may have missed what the caller wants to know: the next one has not.
+        for _ in 0..2 {
+            self.asked.notify_one();
+            let _ = polls.changed().await;
+        }
+    }
+
+    /// Waits until somebody asks for a poll.
+    pub(super) async fn asked(&self) {
+        self.asked.notified().await;
+    }
+
+    /// Says that the job was polled.
+    pub(super) fn polled(&self) {
+        self.polls.send_modify(|polls| *polls += 1);
+    }
+}

@@ -1,0 +1,143 @@
+//! The questions that monitoring tools ask servers, each with its script.
+
+use serde::{Deserialize, Serialize};
+
+use super::{fail2ban, logs, resources, services};
+use crate::error::Error;
+
+/// A question, by the tool that asks it. Its arguments are all that a script takes from outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "tool", content = "arguments", rename_all = "snake_case")]
+pub enum Question {
+    /// CPU, memory, disks.
+    GetSystemResources,
+    /// The services.
+    GetServicesStatus,
+    /// One jail of Fail2Ban, or all.
+    GetFail2banStatus {
+        /// The jail.
+        jail: Option<String>,
+    },
+    /// The end of PM2's logs.
+    GetPm2Logs {
+        /// One application, or all.
+        app: Option<String>,
+        /// Lines of each log.
+        lines: usize,
+        /// Whether only the error logs are shown.
+        errors: bool,
+    },
+    /// The end of a container's log.
+    GetDockerLogs {
+        /// Its name or ID.
+        container: String,
+        /// Last lines to show.
+        lines: usize,
+        /// The time from which on lines are shown.
+        since: Option<String>,
+        /// Whether each line's time is shown.
+        timestamps: bool,
+    },
+    /// The end of a file.
+    TailFile {
+        /// Its path on the server.
+        filepath: String,
+        /// Last lines to show.
+        lines: usize,
+    },
+}
+
+impl Question {
+    /// The fields of a serialised one.
+    pub const FIELDS: [&str; 2] = ["tool", "arguments"];
+
+    /// The tool that asks it.
+    pub fn tool(&self) -> &'static str {
+        match self {
+            Self::GetSystemResources => "get_system_resources",
+            Self::GetServicesStatus => "get_services_status",
+            Self::GetFail2banStatus { .. } => "get_fail2ban_status",
+            Self::GetPm2Logs { .. } => "get_pm2_logs",
+            Self::GetDockerLogs { .. } => "get_docker_logs",
+            Self::TailFile { .. } => "tail_file",
+        }
+    }
+
+    /// The script that asks it. Arguments that no script may have are refused.
+    pub fn script(&self) -> Result<String, Error> {
+        match self {
+            Self::GetSystemResources => Ok(resources::command().to_owned()),
+            Self::GetServicesStatus => Ok(services::command().to_owned()),
+            Self::GetFail2banStatus { jail } => fail2ban::command(jail.as_deref()),
+            Self::GetPm2Logs { app, lines, errors } => logs::pm2(app.as_deref(), *lines, *errors),
+            Self::GetDockerLogs {
+                container,
+                lines,
+                since,
+                timestamps,
+            } => logs::docker(container, *lines, since.as_deref(), *timestamps),
+            Self::TailFile { filepath, lines } => logs::file(filepath, *lines),
+        }
+    }
+
+    /// The arguments that are texts.
+    pub(crate) fn arguments(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::GetSystemResources | Self::GetServicesStatus => Vec::new(),
+            Self::GetFail2banStatus { jail: text } | Self::GetPm2Logs { app: text, .. } => {
+                text.iter_mut().collect()
+            }
+            Self::GetDockerLogs {
+                container, since, ..
+            } => [container].into_iter().chain(since).collect(),
+            Self::TailFile { filepath, .. } => vec![filepath],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_question_is_found_by_the_name_of_its_tool() {
+        for question in [
+            Question::GetSystemResources,
+            Question::GetServicesStatus,
+            Question::GetFail2banStatus { jail: None },
+            Question::GetPm2Logs {
+                app: Some("shop".into()),
+                lines: 5,
+                errors: true,
+            },
+            Question::GetDockerLogs {
+                container: "shop".into(),
+                lines: 5,
+                since: None,
+                timestamps: false,
+            },
+            Question::TailFile {
+                filepath: "/var/log/syslog".into(),
+                lines: 5,
+            },
+        ] {
+            let recorded = serde_json::to_value(&question).unwrap();
+            assert_eq!(recorded["tool"], question.tool());
+            assert_eq!(Question::deserialize(recorded).unwrap(), question);
+        }
+        for foreign in [
+            json!({"tool": "task_exec", "arguments": {"cmd": "true"}}),
+            json!({"tool": "tail_file"}),
+        ] {
+            assert!(Question::deserialize(&foreign).is_err(), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn no_argument_becomes_an_option() {
+        let jail = Some("--help".into());
+        assert!(Question::GetFail2banStatus { jail }.script().is_err());
+    }
+}
