@@ -13,10 +13,11 @@
 //! | [`sftp`], [`ssh`] | transfers and commands, over pooled connections |
 //! | [`store`] | JSON files shared safely by several processes |
 //!
-//! Beside them: `shell` (the language of POSIX shells: parser, wrappers, quoting), [`config`] (settings), [`error`] (the one error type), [`secret`],
-//! [`logging`], [`time`], [`random`], [`hex`], [`sync`], [`small_file`], [`terminal`], [`readable`]; and what the [`command_line`]
-//! has besides serving: [`install`] (registering with clients), [`doctor`], [`audit`], and [`demo`],
-//! the embedded SSH server with its tour.
+//! Beside them: `shell` (the language of POSIX shells: parser, wrappers, quoting), [`config`]
+//! (settings), [`error`] (the one error type), [`secret`], [`logging`], [`time`], [`random`], [`hex`],
+//! [`sync`], [`small_file`], [`terminal`], [`readable`]; and what the [`command_line`] has besides
+//! serving: [`install`] (registering with clients), [`doctor`], [`audit`], and [`demo`], the embedded
+//! SSH server with its tour.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
