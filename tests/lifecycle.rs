@@ -231,7 +231,7 @@ async fn at_a_terminal_it_explains_itself() {
     for word in [
         "is an MCP server",
         &format!("Its data lies in {}\n", data.display()),
-        &format!("mcp-sftp-orchestrator install \"{argument}\"\n"),
+        &format!("mcp-sftp-orchestrator install '{argument}'\n"),
         "waits for an MCP client",
     ] {
         assert!(told.contains(word), "{word}: {told}");

@@ -182,7 +182,8 @@ const ALL: [&str; COUNT] = {
 
 /// The default block list: what makes a server unusable or unreachable at one stroke, or opens it for good.
 ///
-/// Commands that are dangerous only in some places (`rm -rf` in general, `ufw enable`, `passwd -l root`) are not on it.
+/// Commands that are dangerous only in some places (`rm -rf` in general, `ufw enable`, `passwd -l root`)
+/// are not on it.
 pub const DEFAULT_BLOCKLIST: &[&str] = &ALL;
 
 /// The suggestion that goes with a default rule.

@@ -125,7 +125,8 @@ impl Policy {
         Self { block, allow }
     }
 
-    /// Whether the text, given to one shell, may be run. Steps of a sequence are one text, joined by newlines.
+    /// Whether the text, given to one shell, may be run. Steps of a sequence are one text, joined by
+    /// newlines.
     pub fn judge(&self, text: &str) -> Result<(), Refusal> {
         let judged = judge::Judge::new(&self.block, &self.allow).text(text, None);
         judged.map_err(|mut refusal| {

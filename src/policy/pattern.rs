@@ -111,7 +111,8 @@ impl Pattern {
         })
     }
 
-    /// Whether an unknown program with these arguments is most likely the rule's: every operand is the rule's.
+    /// Whether an unknown program with these arguments is most likely the rule's: every operand is the
+    /// rule's.
     fn is_telling(&self, call: &Invocation) -> bool {
         let options = |word: &RuleWord| matches!(word.requirement, Requirement::ShortOptions(_));
         let arguments = call.arguments();

@@ -42,7 +42,8 @@ fn returned(input: &str) -> String {
     input.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// The texts that a terminal may make of its input: as it is, with the erased characters taken out, and without keys.
+/// The texts that a terminal may make of its input: as it is, with the erased characters taken out, and
+/// without keys.
 fn readings(input: &str) -> Vec<String> {
     let text = returned(input);
     if !has_keys(&text) {

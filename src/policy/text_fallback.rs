@@ -1,4 +1,5 @@
-//! The fallback for texts that the parser cannot read: they are cut wherever some shell might begin a command.
+//! The fallback for texts that the parser cannot read: they are cut wherever some shell might begin a
+//! command.
 
 use crate::shell::argument::{Argument, words};
 

@@ -22,7 +22,8 @@ pub(crate) struct Argument {
     pub(crate) text: String,
     /// Whether it may be no argument, or several.
     pub(crate) loose: bool,
-    /// The content of the file that it names, where that is known: of a process substitution, or of a file that the text wrote.
+    /// The content of the file that it names, where that is known: of a process substitution, or of a
+    /// file that the text wrote.
     pub(crate) printed: Option<String>,
 }
 
@@ -100,7 +101,8 @@ pub(crate) fn assignment(text: &str) -> Option<(&str, &str)> {
     text.split_once('=').filter(|(name, _)| is_name(name))
 }
 
-/// The text in its words: quotes and backslashes as in a shell, nothing else special but marks for `*`, `?`, `~` and `$…`.
+/// The text in its words: quotes and backslashes as in a shell, nothing else special but marks for `*`,
+/// `?`, `~` and `$…`.
 pub(crate) fn words(text: &str) -> Vec<Argument> {
     let mut words: Vec<Argument> = Vec::new();
     let mut word: Option<String> = None;

@@ -1,4 +1,5 @@
-//! The shell's execution environment as the text has set it so far: variables, functions, aliases, and the working directory.
+//! The shell's execution environment as the text has set it so far: variables, functions, aliases, and
+//! the working directory.
 
 mod array;
 mod directory;

@@ -85,7 +85,7 @@ pub(super) async fn signature_hashes(
     if announced.flatten().is_none() && !is_old_allowed {
         hashes.retain(Option::is_some);
         let problem = match announced {
-            Some(_) => "it accepts RSA keys with SHA-1 signatures alone",
+            Some(_) => "it takes RSA keys with SHA-1 signatures alone",
             None => "if it is old, it may take RSA keys with SHA-1 signatures alone",
         };
         let problem = format!("{problem}, which {LEGACY} allows");
