@@ -287,8 +287,8 @@ impl Practice {
     async fn visit(&self, alias: String, server: Server) -> Finding {
         let began = Instant::now();
         let way = match &server.jump {
-            Some(jump) => format!("{} through {jump}", server.place()),
-            None => server.place(),
+            Some(jump) => format!("{} through {jump}", server.endpoint()),
+            None => server.endpoint(),
         };
         match self.pool.open(&alias, Use::Command, PATIENCE).await {
             Ok(_) => {

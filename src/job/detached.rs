@@ -70,7 +70,7 @@ pub(super) async fn start(
 ) -> bool {
     let recorded = match context.pool.server(&job.alias) {
         Ok(server) => {
-            job.place = Some(server.place());
+            job.place = Some(server.endpoint());
             job.encoding = context.pool.charset(&job.alias).name();
             *job = Arc::unwrap_or_clone(context.queue.put(job.clone()));
             context.queue.flush().await
@@ -206,7 +206,7 @@ async fn look(
     streams: &mut Option<Streams>,
     claim: bool,
 ) -> Result<Step, Error> {
-    let place = context.pool.server(&job.alias)?.place();
+    let place = context.pool.server(&job.alias)?.endpoint();
     if let Some(started_on) = job
         .place
         .as_ref()
@@ -288,7 +288,10 @@ pub(super) async fn clear(context: &Context<'_>, job: &Job) {
     let detached = detached(context, &job.alias, job.directory());
     let mut backoff = SHORTEST_PAUSE;
     loop {
-        let is_there = context.pool.server(&job.alias).map(|server| server.place());
+        let is_there = context
+            .pool
+            .server(&job.alias)
+            .map(|server| server.endpoint());
         if is_there.ok() != job.place {
             tracing::warn!("what task {} has left on its server stays there", job.id);
             return context.queue.amend(&job.id, |job| job.collected = None);

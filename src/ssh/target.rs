@@ -232,7 +232,7 @@ impl Target {
 
     /// Where the connection goes, in words.
     pub(super) fn way(&self) -> String {
-        let place = self.server.place();
+        let place = self.server.endpoint();
         match &self.route {
             Route::Direct => place,
             Route::Jump(jump) => format!("{place} through {}", implied(jump).unwrap_or(jump)),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::servers::named;
 use super::{Call, Nothing, Parameters, Watched};
-use crate::api::{Request, Shown};
+use crate::api::{ApiView, Request};
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::reply::Reply;
@@ -79,7 +79,7 @@ struct Ask {
 struct Put {
     alias: String,
     added: bool,
-    api: Shown,
+    api: ApiView,
 }
 
 #[derive(Serialize)]
@@ -141,7 +141,7 @@ impl Orchestrator {
         for (name, _) in unused.iter().filter(|(_, unused)| *unused) {
             text = format!("{text}; {name} is kept and not sent, for auth_method leaves it out");
         }
-        let api = Shown::from(&api);
+        let api = ApiView::from(&api);
         Reply::new(text, &Put { alias, added, api })
     }
 
@@ -159,7 +159,7 @@ impl Orchestrator {
         let apis = self.apis().list()?;
         let shown: IndexMap<_, _> = apis
             .iter()
-            .map(|(alias, api)| (alias, Shown::from(api)))
+            .map(|(alias, api)| (alias, ApiView::from(api)))
             .collect();
         Reply::json(&shown)
     }

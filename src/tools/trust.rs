@@ -72,7 +72,7 @@ impl Orchestrator {
                 .map(|key| format!("{} ({})", key.fingerprint, key.known_at))
                 .collect(),
         );
-        let place = shown.place();
+        let place = shown.endpoint();
         let mut text = format!("server `{alias}` at {place} presents {presents}; known: {knows}");
         if let Some(wanted) = &fingerprint {
             let guard = self.guard();
