@@ -60,7 +60,7 @@ pub enum Error {
         /// What to do.
         advice: String,
     },
-    /// The server could not be reached, or the line to it was lost.
+    /// The server could not be reached, or the connection to it was lost.
     #[error("cannot connect to server `{alias}` at {host}:{port}: {reason}")]
     Connection {
         /// The server's alias.
@@ -72,8 +72,8 @@ pub enum Error {
         /// The cause; the operating system's name for it where there is one.
         reason: String,
     },
-    /// The line was lost while a command or transfer was under way.
-    #[error("the line to server `{alias}` at {host}:{port} was lost: {reason}")]
+    /// The connection was lost while a command or transfer was under way.
+    #[error("the connection to server `{alias}` at {host}:{port} was lost: {reason}")]
     LineLost {
         /// The server's alias.
         alias: String,
@@ -117,7 +117,7 @@ pub enum Error {
         problem: Problem,
     },
     /// A stored secret cannot be decrypted, or is not where its reference says.
-    #[error("{secret} is not to be had: {reason}")]
+    #[error("{secret} could not be read: {reason}")]
     SecretUnavailable {
         /// Which one, without saying it.
         secret: String,
