@@ -284,8 +284,8 @@ impl Offline {
     async fn visit(&self, alias: String, server: Server) -> Finding {
         let began = Instant::now();
         let way = match &server.jump {
-            Some(jump) => format!("{} through {jump}", server.place()),
-            None => server.place(),
+            Some(jump) => format!("{} through {jump}", server.endpoint()),
+            None => server.endpoint(),
         };
         match self
             .pool

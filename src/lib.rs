@@ -23,17 +23,21 @@
 //! | [`shell`] | the language of POSIX shells: parser, wrappers, quoting |
 //! | [`charset`], [`hex`], [`host_key`], [`random`], [`readable`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | leaves |
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the map is for readers of the code"
+)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod api;
 pub mod app;
+mod api;
 pub mod audit;
-pub mod charset;
+mod charset;
 pub mod command_line;
 pub mod config;
 pub mod demo;
 pub mod doctor;
-pub mod error;
+mod error;
 pub mod fs;
 pub mod guard;
 pub mod hex;
@@ -45,19 +49,19 @@ pub mod login_session;
 pub mod monitor;
 pub mod policy;
 pub mod random;
-pub mod readable;
+mod readable;
 pub mod reply;
-pub mod report;
+mod report;
 pub mod secret;
 pub mod server;
 pub mod sftp;
 mod shell;
 pub mod ssh;
-pub mod ssh_config;
+mod ssh_config;
 mod stderr;
-pub mod store;
-pub mod sync;
-pub mod terminal;
+mod store;
+mod sync;
+mod terminal;
 mod text;
 pub mod time;
 pub mod tools;

@@ -54,9 +54,9 @@ enum Verdict {
 /// An API as it may be shown: everything that was configured, secrets masked.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub struct Shown(Value);
+pub struct ApiView(Value);
 
-impl From<&Api> for Shown {
+impl From<&Api> for ApiView {
     fn from(api: &Api) -> Self {
         let mask = |secret: &Option<Secret>| {
             let shown = secret.as_ref().map(Secret::shown);

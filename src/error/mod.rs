@@ -60,7 +60,7 @@ pub enum Error {
         /// What to do.
         advice: String,
     },
-    /// The server could not be reached, or the line to it was lost.
+    /// The server could not be reached, or the connection to it was lost.
     #[error("cannot connect to server `{alias}` at {host}:{port}: {reason}")]
     Connection {
         /// The server's alias.
@@ -72,7 +72,7 @@ pub enum Error {
         /// The cause; the operating system's name for it where there is one.
         reason: String,
     },
-    /// The line was lost while a command or transfer was under way.
+    /// The connection was lost while a command or transfer was under way.
     #[error("the connection to server `{alias}` at {host}:{port} was lost: {reason}")]
     LineLost {
         /// The server's alias.
@@ -117,7 +117,7 @@ pub enum Error {
         problem: Problem,
     },
     /// A stored secret cannot be decrypted, or is not where its reference says.
-    #[error("{secret} is not to be had: {reason}")]
+    #[error("{secret} could not be read: {reason}")]
     SecretUnavailable {
         /// Which one, without saying it.
         secret: String,
@@ -270,6 +270,10 @@ pub struct FailedFile {
 /// What is known of a remote process that was told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "records and answers have this name"
+)]
 pub enum Stopped {
     /// The server reported its end.
     Stopped,

@@ -233,7 +233,7 @@ impl<C: Course> Trip<'_, C> {
             conditions
                 .pool
                 .server(conditions.alias)
-                .map(|server| server.place())
+                .map(|server| server.endpoint())
         };
         let path = self.real(target).await;
         Place {

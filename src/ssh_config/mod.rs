@@ -26,7 +26,7 @@ mod words;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use algorithms::{Algorithms, Change};
+pub use algorithms::Algorithms;
 pub use jump::Jump;
 pub use values::{AddressFamily, IdentityAgent, StrictHostKeyChecking};
 
@@ -41,23 +41,6 @@ pub struct Files {
     pub system: PathBuf,
     /// What `~` stands for.
     pub home: PathBuf,
-}
-
-impl Files {
-    /// The files of the user whose home directory this is.
-    #[must_use]
-    pub fn of(home: PathBuf) -> Self {
-        let system = if cfg!(windows) {
-            r"C:\ProgramData\ssh\ssh_config"
-        } else {
-            "/etc/ssh/ssh_config"
-        };
-        Self {
-            user: home.join(".ssh").join("config"),
-            system: system.into(),
-            home,
-        }
-    }
 }
 
 /// What the files say of a host. `None` is what they say nothing about.

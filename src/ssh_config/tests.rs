@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::algorithms::Change;
 use super::local::STEADY;
 use super::*;
 

@@ -10,6 +10,7 @@ use crate::web_address::WebAddress;
 
 /// An API, and how to ask whether it is up. The fields are named as `api_add` names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as `api_add` has them")]
 pub struct Api {
     /// Its address, `http` or `https`.
     pub url: String,

@@ -60,7 +60,7 @@ impl Server {
     }
 
     /// Where it is and who logs in, in a word.
-    pub fn place(&self) -> String {
+    pub fn endpoint(&self) -> String {
         match &self.ssh_config_host {
             Some(name) if self.host.is_empty() => format!("{name} of the SSH configuration"),
             _ => format!("{}@{}:{}", self.user, self.host, self.port()),
@@ -92,7 +92,7 @@ pub fn bounded(limit: Duration) -> Duration {
 /// A server as it may be shown: everything that was configured, secrets masked.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Shown {
+pub struct ServerView {
     host: String,
     port: u16,
     user: String,
@@ -100,7 +100,7 @@ pub struct Shown {
     more: Map<String, Value>,
 }
 
-impl From<&Server> for Shown {
+impl From<&Server> for ServerView {
     fn from(server: &Server) -> Self {
         let mut shown = server.clone();
         for secret in shown.secrets() {
@@ -274,7 +274,7 @@ mod tests {
             password: Some(Secret::from("hunter2")),
             ..server()
         };
-        let shown = serde_json::to_string(&Shown::from(&server)).unwrap();
+        let shown = serde_json::to_string(&ServerView::from(&server)).unwrap();
         assert!(!shown.contains("hunter2"));
         assert!(shown.contains("\"password\":\"***\""));
     }

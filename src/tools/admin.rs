@@ -18,7 +18,7 @@ use crate::job::{JobId, QueueStats};
 use crate::logging::Line;
 use crate::reply::Reply;
 use crate::ssh::PoolStats;
-use crate::store::servers::Shown;
+use crate::store::servers::ServerView;
 use crate::time::millis;
 
 /// Errors and warnings that a diagnosis shows.
@@ -69,7 +69,7 @@ struct Diagnose {
 struct Diagnosis {
     queue: QueueStats,
     pool: PoolStats,
-    servers: IndexMap<String, Shown>,
+    servers: IndexMap<String, ServerView>,
     crashed_jobs: usize,
     can_retry: Vec<JobId>,
     version: &'static str,

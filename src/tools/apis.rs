@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::named;
 use super::{Call, Nothing, Parameters, ProgressSource};
-use crate::api::{Request, Shown};
 use crate::app::App;
+use crate::api::{ApiView, Request};
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Access;
@@ -80,7 +80,7 @@ struct Ask {
 struct Put {
     alias: String,
     added: bool,
-    api: Shown,
+    api: ApiView,
 }
 
 #[derive(Serialize)]
@@ -139,7 +139,7 @@ impl App {
         for name in unused(&api) {
             text = format!("{text}; {name} is kept and not sent, for auth_method leaves it out");
         }
-        let api = Shown::from(&api);
+        let api = ApiView::from(&api);
         Reply::new(text, &Put { alias, added, api })
     }
 
@@ -149,7 +149,7 @@ impl App {
         let apis = self.apis().list()?;
         let shown: IndexMap<_, _> = apis
             .iter()
-            .map(|(alias, api)| (alias, Shown::from(api)))
+            .map(|(alias, api)| (alias, ApiView::from(api)))
             .collect();
         Reply::json(&shown)
     }

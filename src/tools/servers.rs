@@ -23,7 +23,7 @@ use crate::ssh::script::verify::{self, Login};
 use crate::ssh::target::written::{KeyFile, Place, unquoted};
 use crate::ssh::{check_prompt, check_totp, has_agent};
 use crate::store::Entry;
-use crate::store::servers::{RESPONSES, Server, Shown};
+use crate::store::servers::{RESPONSES, Server, ServerView};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -79,7 +79,7 @@ struct Add {
 pub(super) struct Put {
     alias: String,
     added: bool,
-    server: Shown,
+    server: ServerView,
     /// Where it leads, if the user's own configuration tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     way: Option<String>,
@@ -341,7 +341,7 @@ impl App {
     async fn may_give_secrets(&self, alias: &str, server: &Server) -> Result<(), Error> {
         let kept = self.servers().get(alias).ok();
         let is_same = |kept: &Server| {
-            kept.place() == server.place()
+            kept.endpoint() == server.endpoint()
                 && (&kept.jump, &kept.ssh_config_host) == (&server.jump, &server.ssh_config_host)
         };
         let kept = kept.filter(is_same).map(|kept| secrets_of(&kept));
@@ -359,7 +359,7 @@ impl App {
         } else {
             (None, Vec::new())
         };
-        let shown = Shown::from(&server);
+        let shown = ServerView::from(&server);
         let added = {
             let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
             blocking(move || servers.put(&alias, &server)).await?
@@ -377,11 +377,11 @@ impl App {
     }
 
     /// Every server as it may be shown, by alias.
-    pub(super) fn shown_servers(&self) -> Result<IndexMap<String, Shown>, Error> {
+    pub(super) fn shown_servers(&self) -> Result<IndexMap<String, ServerView>, Error> {
         let servers = self.servers().list()?;
         Ok(servers
             .into_iter()
-            .map(|(alias, server)| (alias, Shown::from(&server)))
+            .map(|(alias, server)| (alias, ServerView::from(&server)))
             .collect())
     }
 }

@@ -47,7 +47,7 @@ impl App {
         }
         let keys = Arc::new(self.pool().host_keys(&alias).await?);
         let (presented, known) = (keys.presented(), keys.known().to_vec());
-        let host = keys.place();
+        let host = keys.endpoint();
         let presents = listed(presented.iter().map(|key| (&key.fingerprint, &key.kind)));
         let knows = listed(known.iter().map(|key| (&key.fingerprint, &key.known_at)));
         let mut text = format!("server `{alias}` at {host} presents {presents}; known: {knows}");

@@ -225,7 +225,7 @@ impl Detached {
         let alias = &context.job.alias;
         let recorded = match context.pool.server(alias) {
             Ok(server) => {
-                outcome.remote.place = Some(server.place());
+                outcome.remote.place = Some(server.endpoint());
                 outcome.command.printed.encoding = context.pool.charset(alias).name();
                 context.save(Outcome::Detached(outcome.clone())).await
             }
@@ -420,7 +420,7 @@ async fn poll(
     claim: bool,
 ) -> Result<Step, Error> {
     let Job { id, alias, .. } = context.job;
-    let place = context.pool.server(alias)?.place();
+    let place = context.pool.server(alias)?.endpoint();
     let started_on = remote.place.as_ref();
     if let Some(started_on) = started_on.filter(|started_on| **started_on != place) {
         return Err(Error::NotDetached {
@@ -458,7 +458,7 @@ pub(in crate::job) async fn clear(queue: &Arc<Queue>, pool: &Pool, job: &Job) {
     let detached = detached(pool, &job.alias, remote.directory_name());
     let mut backoff = SHORTEST_PAUSE;
     loop {
-        let is_there = pool.server(&job.alias).map(|server| server.place());
+        let is_there = pool.server(&job.alias).map(|server| server.endpoint());
         if is_there.ok() != remote.place {
             tracing::warn!("what task {} has left on its server stays there", job.id);
             return amend(|remote| remote.collected = None);

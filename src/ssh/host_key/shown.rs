@@ -49,7 +49,7 @@ impl HostKeys {
     }
 
     /// Where the server is.
-    pub fn place(&self) -> String {
+    pub fn endpoint(&self) -> String {
         format!("{}:{}", self.rule.host, self.rule.port)
     }
 

@@ -245,7 +245,7 @@ impl Target {
 
     /// Where the connection goes, in words.
     pub(in crate::ssh) fn way(&self) -> String {
-        let place = self.server.place();
+        let place = self.server.endpoint();
         match &self.route {
             Route::Direct => place,
             Route::Jump(jump) => format!("{place} through {}", implied(jump).unwrap_or(jump)),

@@ -21,7 +21,7 @@ pub(in crate::ssh) fn read(
 ) -> Result<SshHost, Error> {
     let is_word = is_word(name, "\\") && user.is_none_or(|user| is_word(user, ""));
     let told = if is_word {
-        ssh_config::resolve(&place(files), name, user, &succeeds)
+        ssh_config::resolve(&locations(files), name, user, &succeeds)
     } else {
         Err("host or user has a character that a shell would act on".to_owned())
     };
@@ -35,7 +35,7 @@ pub(in crate::ssh) fn login_keywords(
     host: &str,
     user: &str,
 ) -> Result<Vec<&'static str>, Error> {
-    let told = ssh_config::resolve(&place(files), host, Some(user), &|_| false);
+    let told = ssh_config::resolve(&locations(files), host, Some(user), &|_| false);
     let told = told.map_err(|reason| failure("", host, reason))?;
     let keywords = [
         ("IdentityAgent", told.identity_agent.is_some()),
@@ -69,7 +69,7 @@ fn is_word(name: &str, also_special: &str) -> bool {
 
 /// The hosts that it names, patterns left out. Blocks.
 pub fn hosts(files: &SshFiles) -> Result<Vec<String>, Error> {
-    ssh_config::named_hosts(&place(files)).map_err(|reason| failure("", "*", reason))
+    ssh_config::named_hosts(&locations(files)).map_err(|reason| failure("", "*", reason))
 }
 
 /// Who is logged in here: OpenSSH's default for a user.
@@ -83,7 +83,7 @@ pub(in crate::ssh) fn usual_keys() -> Vec<PathBuf> {
     USUAL_KEYS.iter().map(|path| expand_home(path)).collect()
 }
 
-fn place(files: &SshFiles) -> Files {
+fn locations(files: &SshFiles) -> Files {
     Files {
         user: files.user_config.clone(),
         system: files.system_config.clone(),
