@@ -21,7 +21,7 @@ impl RemotePath {
     }
 
     /// A path as a server gives it.
-    pub(super) fn of_bytes(path: &[u8]) -> Self {
+    pub(crate) fn of_bytes(path: &[u8]) -> Self {
         Self(if path.is_empty() { b"." } else { path }.to_vec())
     }
 
@@ -90,7 +90,7 @@ impl fmt::Display for RemotePath {
 }
 
 /// A local name as a server is told it.
-pub(super) fn bytes_of(name: &OsStr) -> Cow<'_, [u8]> {
+pub(crate) fn bytes_of(name: &OsStr) -> Cow<'_, [u8]> {
     #[cfg(unix)]
     return Cow::Borrowed(std::os::unix::ffi::OsStrExt::as_bytes(name));
     #[cfg(not(unix))]
@@ -98,7 +98,7 @@ pub(super) fn bytes_of(name: &OsStr) -> Cow<'_, [u8]> {
 }
 
 /// A server's name or path as this machine writes it.
-pub(super) fn local_of(name: &[u8]) -> PathBuf {
+pub(crate) fn local_of(name: &[u8]) -> PathBuf {
     #[cfg(unix)]
     return PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
     #[cfg(not(unix))]

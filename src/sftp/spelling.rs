@@ -56,7 +56,7 @@ pub fn other_home(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The drive of Windows that a path begins with.
-pub(super) fn drive(text: &str) -> Option<char> {
+pub(crate) fn drive(text: &str) -> Option<char> {
     let mut letters = text.chars();
     let letter = letters.next().filter(char::is_ascii_alphabetic)?;
     let is_drive = letters.next() == Some(':') && matches!(letters.next(), Some('\\' | '/'));
@@ -65,17 +65,17 @@ pub(super) fn drive(text: &str) -> Option<char> {
 
 /// Why a path under whose name nothing is may be miswritten.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Doubt<'t> {
+pub(crate) struct Doubt<'t> {
     /// Up to here it would have to be there, were it meant.
-    pub(super) upto: &'t str,
+    pub(crate) upto: &'t str,
     /// What is wrong, and what to write instead, as the rest of a sentence.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// Whether it is about how the whole begins and ends.
-    pub(super) is_outer: bool,
+    pub(crate) is_outer: bool,
 }
 
 /// What looks like a mistake in a path.
-pub(super) fn doubt(text: &str) -> Option<Doubt<'_>> {
+pub(crate) fn doubt(text: &str) -> Option<Doubt<'_>> {
     let outer = |reason: &str| {
         Some(Doubt {
             upto: text,

@@ -1,0 +1,118 @@
+//! An entry by its path, where the standard library knows no other way.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::sftp::filesystem::entry_limit::EntryLimit;
+use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::path::bytes_of;
+
+/// An entry by its path: the standard library knows no other way here.
+#[derive(Debug)]
+pub(crate) struct LocalEntry {
+    path: PathBuf,
+    follows: bool,
+}
+
+impl LocalEntry {
+    /// The entry of a path that may lead anywhere.
+    pub(crate) fn anywhere(path: &Path, follows: bool) -> Self {
+        Self {
+            path: path.to_owned(),
+            follows,
+        }
+    }
+
+    /// The entry `below` a directory, with no link on the way as far as one look tells.
+    pub(crate) fn beneath(root: &Path, below: &Path) -> io::Result<Self> {
+        let path = root.join(below);
+        if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+            && parent.starts_with(root)
+            && parent.canonicalize()?.join(name) != path
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "a symbolic link is in the way, which is not followed",
+            ));
+        }
+        Ok(Self {
+            path,
+            follows: false,
+        })
+    }
+
+    fn checked(&self) -> io::Result<&Path> {
+        if !self.follows && self.path.is_symlink() {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "has become a symbolic link, which is not followed",
+            ));
+        }
+        Ok(&self.path)
+    }
+
+    /// Opens a regular file for reading.
+    pub(crate) fn open_to_read(&self) -> io::Result<File> {
+        super::regular(File::open(self.checked()?)?)
+    }
+
+    /// Opens a directory.
+    pub(crate) fn open_directory(&self) -> io::Result<File> {
+        File::open(self.checked()?)
+    }
+
+    /// Opens a regular file for writing.
+    pub(crate) fn open_to_write(&self) -> io::Result<File> {
+        super::regular(OpenOptions::new().write(true).open(self.checked()?)?)
+    }
+
+    /// Makes a file that is not there.
+    pub(crate) fn create_new(&self) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&self.path)
+    }
+
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        if self.follows {
+            fs::metadata(&self.path)
+        } else {
+            fs::symlink_metadata(&self.path)
+        }
+    }
+
+    /// What a directory holds, links not followed.
+    pub(crate) fn list(&self, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Facts)>> {
+        super::listed(self.checked()?, limit)
+    }
+
+    /// Makes a directory.
+    pub(crate) fn make_directory(&self) -> io::Result<()> {
+        fs::create_dir(&self.path)
+    }
+
+    /// What a link says.
+    pub(crate) fn read_link(&self) -> io::Result<Vec<u8>> {
+        let target = fs::read_link(&self.path)?;
+        Ok(bytes_of(target.as_os_str()).into_owned())
+    }
+
+    /// Makes a link that says `target`.
+    pub(crate) fn make_link(&self, _: &Path) -> io::Result<()> {
+        Err(io::Error::other(
+            "is a symbolic link, which this system does not keep",
+        ))
+    }
+
+    /// Renames it over another.
+    pub(crate) fn rename_over(&self, to: &Self) -> io::Result<()> {
+        fs::rename(&self.path, &to.path)
+    }
+
+    /// Removes a file.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        fs::remove_file(&self.path)
+    }
+}

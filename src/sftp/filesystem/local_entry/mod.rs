@@ -1,0 +1,70 @@
+//! One entry of this machine, reached through the directory that holds it: no link that is made
+//! meanwhile leads elsewhere.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::sftp::filesystem::entry_limit::EntryLimit;
+use crate::sftp::filesystem::metadata::{Facts, Kind};
+
+#[cfg(unix)]
+mod by_handle;
+#[cfg(not(unix))]
+mod by_name;
+
+#[cfg(unix)]
+pub(crate) use by_handle::LocalEntry;
+#[cfg(not(unix))]
+pub(crate) use by_name::LocalEntry;
+
+impl LocalEntry {
+    /// What is there; `None` if nothing is.
+    pub(crate) fn facts(&self) -> io::Result<Option<Facts>> {
+        match self.metadata() {
+            Ok(metadata) => Ok(Some(Facts::from(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a file that is its owner's alone. A leftover of that name is replaced; a symbolic link is
+    /// not followed.
+    pub(crate) fn create(&self) -> io::Result<File> {
+        match self.create_new() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove()?;
+                self.create_new()
+            }
+            created => created,
+        }
+    }
+}
+
+/// Refuses what is no regular file: a device would act, and reading might never end.
+fn regular(file: File) -> io::Result<File> {
+    match Facts::from(&file.metadata()?).kind {
+        Kind::File => Ok(file),
+        kind => {
+            let what = kind.special().unwrap_or("a directory");
+            Err(io::Error::other(format!("is {what}, not a file")))
+        }
+    }
+}
+
+/// What a directory that is named by its path holds, links not followed.
+fn listed(path: &Path, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Facts)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        limit.take_entry()?;
+        limit.take_path(entry.file_name().len())?;
+        match entry.metadata() {
+            Ok(metadata) => found.push((entry.file_name().into(), Facts::from(&metadata))),
+            // One that is gone by now is no entry any more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,228 @@
+//! The local directories that transfers stay inside, and the one that they stay out of.
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::sftp::filesystem::blocking;
+use crate::sftp::filesystem::local_entry::LocalEntry;
+
+/// Directories, symbolic links resolved. Without one, every path is inside. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Roots {
+    inside: Arc<[PathBuf]>,
+    /// This program's own files: secrets and rules, which no server is to have or to give.
+    own: Option<Arc<Path>>,
+}
+
+impl Roots {
+    /// These directories. One that is not there is kept as it is: nothing can lie in it yet.
+    pub fn new(directories: &[PathBuf]) -> Self {
+        Self {
+            inside: directories.iter().map(|path| resolved(path)).collect(),
+            own: None,
+        }
+    }
+
+    /// The same, but for what lies in `own`.
+    #[must_use]
+    pub fn without(self, own: &Path) -> Self {
+        Self {
+            own: Some(resolved(own).into()),
+            ..self
+        }
+    }
+
+    /// The same for a transfer that begins at these paths: where it comes nowhere near what is this
+    /// program's own, that need not be looked for at every file.
+    #[must_use]
+    pub fn around(&self, bases: &[PathBuf]) -> Self {
+        let is_near = |own: &Path| {
+            let mut reals = bases.iter().map(|base| real(base));
+            reals.any(|real| real.is_ok_and(|real| own.starts_with(&real) || real.starts_with(own)))
+        };
+        Self {
+            inside: Arc::clone(&self.inside),
+            own: self.own.clone().filter(|own| is_near(own)),
+        }
+    }
+
+    /// Refuses a path that leads outside, wherever its links lead. What is not there yet counts as
+    /// lying where it would be made.
+    pub fn check(&self, path: &Path) -> Result<(), Error> {
+        match real(path) {
+            Ok(real) if self.is_own(&real) => Err(own(path)),
+            _ if self.inside.is_empty() => Ok(()),
+            Ok(real) if self.root_of(&real).is_some() => Ok(()),
+            _ => Err(self.outside(path)),
+        }
+    }
+
+    fn is_own(&self, real: &Path) -> bool {
+        self.own.as_ref().is_some_and(|own| real.starts_with(own))
+    }
+
+    /// The entry of a path that may lie anywhere but among what is this program's own.
+    fn anywhere(&self, path: &Path, follows: bool) -> io::Result<LocalEntry> {
+        if self.own.is_some() {
+            self.check(path).map_err(denied)?;
+        }
+        Ok(LocalEntry::anywhere(path, follows))
+    }
+
+    /// The same, for where errors of files are told.
+    pub(crate) async fn check_file(&self, path: &Path) -> io::Result<()> {
+        if self.inside.is_empty() && self.own.is_none() {
+            return Ok(());
+        }
+        let (roots, path) = (self.clone(), path.to_owned());
+        blocking(move || roots.check(&path).map_err(denied)).await
+    }
+
+    /// The entry at a path itself, be it a link.
+    pub(crate) fn entry(&self, path: &Path) -> io::Result<LocalEntry> {
+        if self.inside.is_empty() {
+            return self.anywhere(path, false);
+        }
+        let absolute = std::path::absolute(path)?;
+        match (absolute.parent(), absolute.file_name()) {
+            (Some(parent), Some(name)) => self.beneath(&real(parent)?.join(name), path),
+            _ => self.followed(path),
+        }
+    }
+
+    /// The entry that a path leads to in the end.
+    pub(crate) fn followed(&self, path: &Path) -> io::Result<LocalEntry> {
+        if self.inside.is_empty() {
+            return self.anywhere(path, true);
+        }
+        self.beneath(&real(path)?, path)
+    }
+
+    /// Makes a directory and whatever is missing above it.
+    pub(crate) fn make_directories(&self, path: &Path) -> io::Result<()> {
+        if self.inside.is_empty() {
+            self.check(path).map_err(denied)?;
+            return std::fs::create_dir_all(path);
+        }
+        let whole = real(path)?;
+        let root = self
+            .root_of(&whole)
+            .ok_or_else(|| denied(self.outside(path)))?;
+        std::fs::create_dir_all(root)?;
+        let mut at = root.clone();
+        for name in whole.strip_prefix(root).unwrap_or(Path::new("")) {
+            at.push(name);
+            match self.beneath(&at, path)?.make_directory() {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry of a path in which every link is resolved.
+    fn beneath(&self, whole: &Path, asked: &Path) -> io::Result<LocalEntry> {
+        let root = self.root_of(whole);
+        let root = root.ok_or_else(|| denied(self.outside(asked)))?;
+        if self.is_own(whole) {
+            return Err(denied(own(asked)));
+        }
+        let below = whole.strip_prefix(root).unwrap_or(Path::new(""));
+        LocalEntry::beneath(root, below)
+    }
+
+    /// The directory that holds such a path; of several the outermost, whose own way no link inside
+    /// another can bend.
+    fn root_of(&self, whole: &Path) -> Option<&PathBuf> {
+        let holding = self.inside.iter().filter(|root| whole.starts_with(root));
+        holding.min_by_key(|root| root.as_os_str().len())
+    }
+
+    fn outside(&self, path: &Path) -> Error {
+        Error::OutsideRoots {
+            path: path.display().to_string(),
+            roots: self
+                .inside
+                .iter()
+                .map(|root| root.display().to_string())
+                .collect(),
+        }
+    }
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn own(path: &Path) -> Error {
+    Error::OwnFile {
+        path: path.display().to_string(),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
+fn denied(error: Error) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, error.to_string())
+}
+
+/// The path with every link resolved, as far as it is there; the rest has to be plain names.
+fn real(path: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let mut missing = Vec::new();
+    let mut there = absolute.as_path();
+    loop {
+        match there.canonicalize() {
+            Ok(real) => {
+                return Ok(missing
+                    .iter()
+                    .rev()
+                    .fold(real, |path, name| path.join(name)));
+            }
+            // A link that leads nowhere is there, and where it leads is not known.
+            Err(error) if there.is_symlink() => return Err(error),
+            Err(error) => {
+                let (Some(Component::Normal(name)), Some(parent)) =
+                    (there.components().next_back(), there.parent())
+                else {
+                    return Err(error);
+                };
+                missing.push(name.to_owned());
+                there = parent;
+            }
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_and_dots_do_not_lead_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let (inside, outside) = (directory.path().join("in"), directory.path().join("out"));
+        std::fs::create_dir_all(inside.join("sub")).unwrap();
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("file"), "").unwrap();
+        std::os::unix::fs::symlink(&outside, inside.join("away")).unwrap();
+        std::os::unix::fs::symlink(outside.join("none"), inside.join("dangling")).unwrap();
+        let roots = Roots::new(std::slice::from_ref(&inside));
+        for good in ["", "sub", "sub/new", "new/deep/file", "sub/../x"] {
+            assert!(roots.check(&inside.join(good)).is_ok(), "{good}");
+        }
+        for bad in [
+            "..",
+            "away",
+            "away/file",
+            "away/new",
+            "dangling",
+            "../out/file",
+            "no/../../out",
+        ] {
+            assert!(roots.check(&inside.join(bad)).is_err(), "{bad}");
+        }
+        assert!(Roots::default().check(&outside).is_ok());
+    }
+}

@@ -1,0 +1,130 @@
+//! Where a file goes, under every name that it has there, and whether it may.
+
+use std::io;
+use std::path::Path;
+
+use tokio::sync::OnceCell;
+
+use crate::error::Error;
+use crate::sftp::filesystem::Side;
+use crate::sftp::path::local_of;
+use crate::sftp::plan::tree::is_lost;
+
+/// Judges whether a file may be written that goes by these names: absolute paths, or such that begin
+/// at the home directory with `~/`.
+pub type MayWrite<'a> = dyn Fn(&[String]) -> Result<(), Error> + Send + Sync + 'a;
+
+/// A path, and where it lies once links are followed.
+pub(crate) struct Destination<T: Side> {
+    path: T::Path,
+    /// `None` where the other side does not say it.
+    real: Option<T::Path>,
+}
+
+impl<T: Side> Destination<T> {
+    /// Asks where a path leads. What is not there yet lies where it would be made.
+    pub(crate) async fn of(target: &T, path: &T::Path) -> io::Result<Self> {
+        let mut missing = Vec::new();
+        let mut there = path.clone();
+        let real = loop {
+            match target.real_path(&there).await {
+                Ok(real) => break Some(real),
+                Err(error) if is_lost(&error) => return Err(error),
+                Err(_) => {}
+            }
+            let Some(name) = T::file_name(&there) else {
+                break None;
+            };
+            missing.push(local_of(&name));
+            let parent = T::parent(&there);
+            there = parent.unwrap_or_else(|| T::path("."));
+        };
+        let whole = |real| {
+            missing
+                .iter()
+                .rev()
+                .fold(real, |path, name| T::join(&path, name))
+        };
+        Ok(Self {
+            path: path.clone(),
+            real: real.map(whole),
+        })
+    }
+
+    /// What lies below it.
+    pub(crate) fn below(&self, below: &Path) -> Self {
+        Self {
+            path: T::join(&self.path, below),
+            real: self.real.as_ref().map(|real| T::join(real, below)),
+        }
+    }
+
+    /// Where it leads, where the other side says it.
+    pub(crate) fn real(&self) -> Option<&T::Path> {
+        self.real.as_ref()
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn shown(&self) -> String {
+        T::shown(self.real.as_ref().unwrap_or(&self.path))
+    }
+
+    fn names(&self, home: Option<&T::Path>) -> Vec<String> {
+        let written = T::shown(&self.path);
+        let mut names = vec![if written.starts_with('/') {
+            written
+        } else {
+            format!("~/{written}")
+        }];
+        let real = self.real.as_ref().map(T::shown);
+        let real = real.filter(|real| real.starts_with('/'));
+        let home = home.map(T::shown);
+        let in_home = real.iter().zip(home).find_map(|(real, home)| {
+            let below = real.strip_prefix(home.trim_end_matches('/'))?;
+            below.starts_with('/').then(|| format!("~{below}"))
+        });
+        for name in real.iter().chain(&in_home) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+}
+
+/// Says of a side's files which may be written.
+pub(crate) struct Writes<'a, T: Side> {
+    /// `None` where all may.
+    may_write: Option<&'a MayWrite<'a>>,
+    home: OnceCell<Option<T::Path>>,
+}
+
+impl<'a, T: Side> Writes<'a, T> {
+    pub(crate) fn new(may_write: Option<&'a MayWrite<'a>>) -> Self {
+        Self {
+            may_write,
+            home: OnceCell::new(),
+        }
+    }
+
+    /// Asks once where the home directory is, if that matters.
+    pub(crate) async fn ask_home(&self, target: &T) -> io::Result<()> {
+        if self.may_write.is_none() {
+            return Ok(());
+        }
+        let ask = async || match target.real_path(&T::path(".")).await {
+            Err(error) if is_lost(&error) => Err(error),
+            home => Ok(home.ok()),
+        };
+        self.home.get_or_try_init(ask).await.map(drop)
+    }
+
+    /// Refuses what may not be written.
+    pub(crate) fn judge(&self, destination: &Destination<T>) -> Result<(), Error> {
+        let Some(may_write) = self.may_write else {
+            return Ok(());
+        };
+        let home = self.home.get().and_then(Option::as_ref);
+        may_write(&destination.names(home))
+    }
+}

@@ -1,0 +1,108 @@
+//! The directories of a tree at its target.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::sftp::filesystem::Side;
+use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::plan::destination::Destination;
+use crate::sftp::plan::tree::is_lost;
+
+/// What came of making them. Paths are those below the tree's root.
+pub(crate) struct Made<T: Side> {
+    new: HashSet<PathBuf>,
+    /// Those new ones that keep what their sources are.
+    pub(crate) kept: Vec<(PathBuf, Facts)>,
+    refused: HashMap<PathBuf, String>,
+    /// Links to directories that are gone through.
+    linked: HashMap<PathBuf, Destination<T>>,
+}
+
+impl<T: Side> Made<T> {
+    /// Whether the directory that holds an entry was missing.
+    pub(crate) fn is_new(&self, path: &Path) -> bool {
+        path.parent()
+            .is_some_and(|parent| self.new.contains(parent))
+    }
+
+    /// Why there is no directory for an entry.
+    pub(crate) fn refusal(&self, path: &Path) -> Option<&str> {
+        let mut above = path.ancestors().skip(1);
+        above.find_map(|above| self.refused.get(above).map(String::as_str))
+    }
+
+    /// Directories that could not be made, the outermost of each, with the reason.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = (&Path, &str)> {
+        let refused = self.refused.iter();
+        refused.map(|(path, reason)| (path.as_path(), reason.as_str()))
+    }
+
+    /// The last link on the way to an entry, and what follows it.
+    pub(crate) fn linked<'p>(&self, path: &'p Path) -> Option<(&Destination<T>, &'p Path)> {
+        let mut above = path.ancestors().skip(1);
+        above.find_map(|above| Some((self.linked.get(above)?, path.strip_prefix(above).ok()?)))
+    }
+}
+
+/// Makes the directories `below` a root, those that hold others first. A link is gone through only if
+/// `follows` says so, and nothing is made behind one that is not.
+pub(crate) async fn make<T: Side>(
+    target: &T,
+    root: &T::Path,
+    below: &BTreeMap<&Path, Option<Facts>>,
+    root_is_new: bool,
+    follows: bool,
+) -> io::Result<Made<T>> {
+    let mut made = Made {
+        new: HashSet::new(),
+        kept: Vec::new(),
+        refused: HashMap::new(),
+        linked: HashMap::new(),
+    };
+    if root_is_new {
+        made.new.insert(PathBuf::new());
+    }
+    // In a new directory nothing is in the way; elsewhere it has to be seen before it is gone through.
+    let level = |path: &Path| {
+        if root_is_new {
+            0
+        } else {
+            path.components().count()
+        }
+    };
+    let mut levels: BTreeMap<usize, Vec<&Path>> = BTreeMap::new();
+    for path in below.keys() {
+        levels.entry(level(path)).or_default().push(path);
+    }
+    for mut paths in levels.into_values() {
+        paths.retain(|path| made.refusal(path).is_none());
+        let there: Vec<_> = paths.iter().map(|path| T::join(root, path)).collect();
+        let outcomes = target.make_directories(&there).await;
+        for ((path, there), outcome) in paths.into_iter().zip(there).zip(outcomes) {
+            match outcome {
+                Ok(true) => {
+                    made.new.insert(path.to_owned());
+                    let facts = below.get(path).copied().flatten();
+                    made.kept
+                        .extend(facts.map(|facts| (path.to_owned(), facts)));
+                }
+                Ok(false) => {}
+                Err(error) if is_lost(&error) => return Err(error),
+                Err(_) if follows && is_directory(target, &there).await? => {
+                    let linked = Destination::of(target, &there).await?;
+                    made.linked.insert(path.to_owned(), linked);
+                }
+                Err(error) => {
+                    made.refused.insert(path.to_owned(), error.to_string());
+                }
+            }
+        }
+    }
+    Ok(made)
+}
+
+async fn is_directory<T: Side>(target: &T, path: &T::Path) -> io::Result<bool> {
+    let facts = target.facts(path).await?;
+    Ok(facts.is_some_and(|facts| facts.is_directory()))
+}

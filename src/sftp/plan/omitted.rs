@@ -1,0 +1,132 @@
+//! What a pattern matches and does not take, so that nobody takes the rest for the whole.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Names that are told of each kind.
+const NAMED: usize = 3;
+
+/// Paths below a pattern's base that it matches and does not take.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Omitted {
+    /// Directories of which nothing is taken.
+    pub(crate) directories: BTreeSet<PathBuf>,
+    /// The outermost hidden names.
+    pub(crate) hidden: BTreeSet<PathBuf>,
+}
+
+impl Omitted {
+    /// Forgets what is taken all the same.
+    pub(crate) fn retain(&mut self, is_omitted: impl Fn(&Path) -> bool) {
+        self.directories.retain(|path| is_omitted(path));
+        self.hidden.retain(|path| is_omitted(path));
+    }
+
+    /// Says that `pattern` takes nothing, and what it might have meant.
+    pub(crate) fn nothing(&self, pattern: &str, depth: Option<usize>) -> String {
+        if pattern.ends_with('/') {
+            return format!(
+                "no file matches; a pattern takes files: what is in directories is taken with `{pattern}**`"
+            );
+        }
+        match self.told(pattern, depth) {
+            Some(told) => format!("no file matches; {told}"),
+            None => "no file matches".to_owned(),
+        }
+    }
+
+    /// Says what `pattern`, whose matches lie `depth` directories deep, leaves and how to take it; `None`
+    /// if it takes all.
+    pub(crate) fn told(&self, pattern: &str, depth: Option<usize>) -> Option<String> {
+        let (start, last) = pattern
+            .rsplit_once('/')
+            .map_or(("", pattern), |(start, last)| {
+                (&pattern[..=start.len()], last)
+            });
+        let is_plain = depth.is_some() && !pattern.contains('{');
+        let mut told = Vec::new();
+        let mut advice = Vec::new();
+        if !self.directories.is_empty() {
+            told.push(list(&self.directories, "directory", "directories"));
+            advice.push(match last {
+                "*" => format!("directories are taken with `{start}**`"),
+                _ if is_plain => {
+                    format!("what is in directories is taken with `{pattern}/**`")
+                }
+                _ => "a directory is taken whole where it is named itself".to_owned(),
+            });
+        }
+        if !self.hidden.is_empty() {
+            told.push(list(&self.hidden, "hidden name", "hidden names"));
+            let names = depth.map(|depth| depth + 1);
+            let mut hidden = self.hidden.iter();
+            let is_last = hidden.all(|path| Some(path.components().count()) == names);
+            advice.push(if is_plain && is_last {
+                format!("hidden names with `{start}.{last}`")
+            } else {
+                "hidden names come along where their directory is named itself".to_owned()
+            });
+        }
+        (!told.is_empty()).then(|| {
+            format!(
+                "`{pattern}` also matches {}, which were not taken: {}",
+                told.join(" and "),
+                advice.join(", ")
+            )
+        })
+    }
+}
+
+fn list(paths: &BTreeSet<PathBuf>, one: &str, several: &str) -> String {
+    let names = paths.iter().take(NAMED);
+    let mut names: Vec<_> = names.map(|path| format!("`{}`", path.display())).collect();
+    if paths.len() > NAMED {
+        names.push("…".to_owned());
+    }
+    let kind = if paths.len() == 1 { one } else { several };
+    format!("{} {kind} ({})", paths.len(), names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn omitted(directories: &[&str], hidden: &[&str]) -> Omitted {
+        let set = |names: &[&str]| names.iter().map(PathBuf::from).collect();
+        Omitted {
+            directories: set(directories),
+            hidden: set(hidden),
+        }
+    }
+
+    #[test]
+    fn it_says_what_is_left_and_how_to_take_it() {
+        let told = omitted(&["a", "b"], &[".env"])
+            .told("/srv/app/*", Some(0))
+            .unwrap();
+        assert_eq!(
+            told,
+            "`/srv/app/*` also matches 2 directories (`a`, `b`) and 1 hidden name (`.env`), which were not taken: \
+             directories are taken with `/srv/app/**`, hidden names with `/srv/app/.*`"
+        );
+        let told = omitted(&[], &[".a", ".b", ".c", ".d"])
+            .told("*.log", Some(0))
+            .unwrap();
+        assert!(
+            told.contains("4 hidden names (`.a`, `.b`, `.c`, …)") && told.contains("`.*.log`"),
+            "{told}"
+        );
+        let told = omitted(&["conf.d"], &[])
+            .told("/etc/conf*", Some(0))
+            .unwrap();
+        assert!(told.contains("`/etc/conf*/**`"), "{told}");
+        for (pattern, depth) in [("app/**", None), ("{a,b}/*", Some(1))] {
+            let told = omitted(&["x"], &[".git"]).told(pattern, depth).unwrap();
+            assert!(
+                told.contains("named itself") && !told.contains("/.*"),
+                "{told}"
+            );
+        }
+        assert_eq!(omitted(&[], &[]).told("*", Some(0)), None);
+    }
+}

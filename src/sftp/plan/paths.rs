@@ -1,0 +1,110 @@
+//! What the paths of a transfer mean on this machine and on its server.
+
+use std::io;
+
+use crate::error::Error;
+use crate::sftp::path::RemotePath;
+use crate::sftp::plan::tree::is_lost;
+use crate::sftp::session::Session;
+use crate::sftp::spelling::{self, other_home};
+use crate::sftp::transfer::{Direction, Entry, Request, Transfer};
+use crate::ssh::home;
+
+impl Request {
+    /// Refuses paths that mean something else than they say.
+    pub fn check_paths(&self) -> Result<(), Error> {
+        for (index, entry) in self.entries.iter().enumerate() {
+            for (name, path, checked) in [
+                (
+                    "local",
+                    &entry.local,
+                    spelling::on_this_machine(&entry.local),
+                ),
+                ("remote", &entry.remote, spelling::on_server(&entry.remote)),
+            ] {
+                let name = if self.patterns {
+                    format!("files[{index}].{name}")
+                } else {
+                    name.to_owned()
+                };
+                if path.is_empty() {
+                    return Err(Error::invalid(&name, "is empty"));
+                }
+                checked.map_err(|problem| Error::invalid(&name, problem))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What an upload writes as far as its call alone tells: for each file that is named itself, where
+    /// it goes unless that is a directory. `None` if it may write more.
+    pub fn plain_targets(&self) -> Option<Vec<String>> {
+        if self.direction == Direction::Download {
+            return None;
+        }
+        let bases = self.local_bases();
+        let targets = self.entries.iter().zip(bases).map(|(entry, base)| {
+            let remote = spelling::on_server(&entry.remote).ok()?;
+            let is_plain = base.is_file() && other_home(&remote).is_none();
+            let name = base.file_name()?.to_string_lossy();
+            let name = if remote.ends_with('/') { &name } else { "" };
+            let start = if remote.starts_with(['/', '~']) {
+                ""
+            } else {
+                "~/"
+            };
+            is_plain.then(|| format!("{start}{remote}{name}"))
+        });
+        targets.collect()
+    }
+}
+
+impl Transfer<'_> {
+    /// The entry as transfers take it, with the home directory or drive that it begins with.
+    pub(crate) async fn meant(&self, session: &Session, entry: &Entry) -> io::Result<Entry> {
+        let advise = |reason: String| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("the path {reason}"))
+        };
+        let local = spelling::on_this_machine(&entry.local).map_err(advise)?;
+        let remote = spelling::on_server(&entry.remote).map_err(advise)?;
+        let remote = match other_home(&remote) {
+            Some((user, below)) => format!("{}{below}", self.home_of(session, user).await?),
+            None => remote.into_owned(),
+        };
+        if let Some(letter) = spelling::drive(&entry.remote)
+            && session
+                .facts(&RemotePath::new(&format!("/{letter}:/")))
+                .await?
+                .is_none()
+        {
+            let reason =
+                format!("begins with the drive `{letter}:`, which this server does not have");
+            return Err(advise(reason));
+        }
+        Ok(Entry {
+            local: local.into_owned(),
+            remote,
+        })
+    }
+
+    async fn home_of(&self, session: &Session, user: &str) -> io::Result<String> {
+        let said = match session.home_of(user).await {
+            Err(error) if is_lost(&error) => return Err(error),
+            Ok(Some(home)) => String::from_utf8(home.as_bytes().to_vec()).ok(),
+            Ok(None) => home::of_user(self.pool, self.alias, user).await,
+            Err(_) => None,
+        };
+        if let Some(home) = said
+            && let Some(facts) = session.facts(&RemotePath::new(&home)).await?
+            && facts.is_directory()
+        {
+            return Ok(home);
+        }
+        Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!(
+                "the path begins with `~{user}`, and the server knows no home directory of such a user: write the path out, or `./~{user}` for a name that really begins so"
+            ),
+        ))
+    }
+}

@@ -1,0 +1,153 @@
+//! Patterns that stand for several files.
+
+use std::collections::HashSet;
+use std::path::{Component, Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::sftp::plan::omitted::Omitted;
+use crate::sftp::plan::tree::{LEADS_OUT, Tree};
+
+/// A pattern, taken apart into the directory that it starts from and what lies below.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    /// The components before the first that stands for several names; empty for the working directory.
+    pub(crate) base: String,
+    matcher: GlobMatcher,
+    /// How many directories deep a match can lie; `None` is any number.
+    pub(crate) depth: Option<usize>,
+    /// Whether names that begin with a dot are asked for.
+    hidden: bool,
+}
+
+impl Pattern {
+    /// The pattern that `text` is; `None` if it names one path. An error says what is wrong with it.
+    pub(crate) fn of(text: &str) -> Result<Option<Self>, String> {
+        if !text.contains(['*', '?', '[', '{']) {
+            return Ok(None);
+        }
+        let components: Vec<_> = text.split('/').collect();
+        let fixed = components
+            .iter()
+            .position(|component| component.contains(['*', '?', '[', '{']))
+            .unwrap_or(components.len());
+        // A choice may hold a slash, and then its first part is no component.
+        let below = components[fixed..].join("/");
+        let base = match components[..fixed].join("/") {
+            root if root.is_empty() && fixed > 0 => "/".to_owned(),
+            base => base,
+        };
+        let matcher = GlobBuilder::new(&below)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| error.kind().to_string())?
+            .compile_matcher();
+        Ok(Some(Self {
+            depth: (!below.contains("**")).then(|| below.matches('/').count()),
+            hidden: below.starts_with('.') || below.contains("/.") || below.contains("{."),
+            base,
+            matcher,
+        }))
+    }
+
+    /// Whether a path below the base is taken.
+    fn takes(&self, below: &Path) -> bool {
+        (self.hidden || hidden_part(below).is_none()) && self.matcher.is_match(below)
+    }
+
+    /// What of a tree is taken, and what matches and is not.
+    pub(crate) fn among(&self, mut tree: Tree) -> (Tree, Omitted) {
+        let mut omitted = Omitted::default();
+        if !self.hidden {
+            omitted.hidden = tree
+                .everything()
+                .filter(|path| self.matcher.is_match(path))
+                .filter_map(hidden_part)
+                .collect();
+        }
+        tree.files.retain(|(file, _)| self.takes(file));
+        tree.links.retain(|link| self.takes(link));
+        // What lies in a directory that cannot be read might match, and what lies to names is no match.
+        let unread = |path: &Path| tree.directories.iter().any(|(known, _)| known == path);
+        tree.left_out.retain(|(path, reason)| {
+            self.takes(path)
+                || unread(path) && (self.hidden || hidden_part(path).is_none())
+                || reason == LEADS_OUT
+        });
+        let taken: HashSet<&Path> = tree.paths().flat_map(Path::ancestors).collect();
+        let directories = tree.directories.iter().map(|(path, _)| path);
+        omitted.directories = directories
+            .filter(|path| self.takes(path) && !taken.contains(path.as_path()))
+            .cloned()
+            .collect();
+        tree.directories.clear();
+        (tree, omitted)
+    }
+}
+
+/// A path up to its first hidden name.
+fn hidden_part(path: &Path) -> Option<PathBuf> {
+    let mut part = PathBuf::new();
+    for component in path.components() {
+        part.push(component);
+        if let Component::Normal(name) = component
+            && name.as_encoded_bytes().starts_with(b".")
+        {
+            return Some(part);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sftp::filesystem::metadata::{Facts, Kind};
+
+    fn matching(pattern: &str, files: &[&str]) -> (String, Vec<String>) {
+        let pattern = Pattern::of(pattern).unwrap().unwrap();
+        let facts = Facts {
+            owner: None,
+            kind: Kind::File,
+            length: 0,
+            mode: None,
+            modified: None,
+        };
+        let tree = Tree {
+            files: files.iter().map(|file| (file.into(), facts)).collect(),
+            ..Tree::default()
+        };
+        let found = pattern.among(tree).0.files;
+        let found = found.iter().map(|(file, _)| file.display().to_string());
+        (pattern.base, found.collect())
+    }
+
+    #[test]
+    fn the_documented_patterns() {
+        let files = ["a.log", "b.txt", "sub/c.log", ".hidden.log"];
+        let found = matching("/home/user/logs/*.log", &files);
+        assert_eq!(found, ("/home/user/logs".into(), vec!["a.log".into()]));
+        let files = ["a.json", "x/y/b.json", "x/c.txt", ".git/d.json"];
+        let found = matching("/home/user/configs/**/*.json", &files);
+        assert_eq!(found.1, ["a.json", "x/y/b.json"]);
+    }
+
+    #[test]
+    fn choices_classes_and_single_characters() {
+        let files = ["f1.txt", "f2.md", "f10.txt", "g1.txt"];
+        assert_eq!(matching("f?.{txt,md}", &files).1, ["f1.txt", "f2.md"]);
+        assert_eq!(matching("[g-z]*", &files).1, ["g1.txt"]);
+        assert_eq!(
+            matching("/.*", &[".env", "x"]),
+            ("/".into(), vec![".env".into()])
+        );
+    }
+
+    #[test]
+    fn depth_bounds_the_walk_and_plain_paths_are_no_patterns() {
+        assert_eq!(Pattern::of("/a/*/b*").unwrap().unwrap().depth, Some(1));
+        assert_eq!(Pattern::of("/a/**").unwrap().unwrap().depth, None);
+        assert!(Pattern::of("/a/b c").unwrap().is_none());
+        assert!(Pattern::of("/a/[b").is_err());
+    }
+}

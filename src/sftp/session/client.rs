@@ -1,0 +1,326 @@
+//! An SFTP client on a channel: any number of requests outstanding, answers by their numbers.
+
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use russh::client::Msg;
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::sftp::session::outstanding::{Ended, Waiting};
+use crate::sftp::session::start::{Link, Started, start};
+use crate::sftp::wire::{self, Answer, Cutter, Request};
+use crate::ssh::{Lease, Pool};
+use crate::sync::lock;
+
+/// What fits one SSH packet (RFC 4253, section 6.1); short requests share one.
+const SSH_PACKET: usize = 32 * 1024;
+
+/// A server that has begun to introduce itself is soon through.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// One SFTP session's line. Dropping it closes the channel.
+pub(crate) struct Client {
+    queue: mpsc::UnboundedSender<Bytes>,
+    waiting: Arc<Mutex<Waiting>>,
+    lease: Arc<Lease>,
+    /// Cancelled once the channel or the whole line is gone, or nobody wants it any more.
+    ended: CancellationToken,
+    note: Option<String>,
+    /// Whether each request is put to a shell, for the server has no SFTP.
+    pub(crate) is_by_shell: bool,
+}
+
+/// The answer to a request that has been sent.
+pub(crate) struct Pending(oneshot::Receiver<Answer>);
+
+impl Pending {
+    /// The answer; an error if the session ended before it came.
+    pub(crate) async fn answer(self) -> Result<Answer, Lost> {
+        self.0.await.map_err(|_| Lost)
+    }
+}
+
+/// The session has ended; [`Client::lost`] says why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lost;
+
+impl Client {
+    /// Opens a session to `alias`, waiting for a channel at most `patience`. Gives also the extensions
+    /// that the server offers.
+    pub(crate) async fn open(
+        pool: &Pool,
+        alias: &str,
+        patience: Duration,
+    ) -> Result<(Self, Vec<(Bytes, Bytes)>), Error> {
+        let Started {
+            link,
+            lease,
+            first,
+            note,
+        } = start(pool, alias, patience).await?;
+        let is_by_shell = matches!(link, Link::Pipe(_));
+        let (reader, writer) = halves(link);
+        let ended = lease.connection().closed().child_token();
+        let waiting = Arc::new(Mutex::new(Waiting::new(pool.answer_patience())));
+        let (queue, queued) = mpsc::unbounded_channel();
+        let (greeting, greeted) = oneshot::channel();
+        lock(&waiting).greet(greeting);
+        let held = (Arc::clone(&lease), Arc::clone(&waiting));
+        tokio::spawn(write(writer, queued, ended.clone(), held));
+        tokio::spawn(read(reader, first, Arc::clone(&waiting), ended.clone()));
+        let client = Self {
+            queue,
+            waiting,
+            lease: Arc::clone(&lease),
+            ended,
+            note,
+            is_by_shell,
+        };
+        let reason = match timeout(BEGIN_TIMEOUT, Pending(greeted).answer()).await {
+            Ok(Ok(Answer::Version(extensions))) => return Ok((client, extensions)),
+            Ok(Ok(_)) => "the server does not introduce itself",
+            Ok(Err(Lost)) => match lock(&client.waiting).ended() {
+                Some(Ended::Broken(problem)) => &problem.clone(),
+                _ => "the server ended it at once",
+            },
+            Err(_) => "the server does not answer",
+        };
+        Err(lease.refusal(format!("no SFTP session: {reason}")))
+    }
+
+    /// What a user should know of how it has begun.
+    pub(crate) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Sends a request. Requests are worked on in the order in which they are sent.
+    pub(crate) fn send(&self, request: Request) -> Pending {
+        let (answer, pending) = oneshot::channel();
+        let mut waiting = lock(&self.waiting);
+        match waiting.ask(&request, answer) {
+            // Under the lock, so that numbers go out in order. A writer that is gone leaves no answers.
+            Some(number) => drop(self.queue.send(request.finish(number))),
+            None => self.ended.cancel(),
+        }
+        Pending(pending)
+    }
+
+    /// How long a request takes that has nothing to do.
+    pub(crate) fn round_trip(&self) -> Duration {
+        let known = self.lease.connection().round_trip();
+        known.unwrap_or_default()
+    }
+
+    /// Why there are no more answers. A server that broke the protocol would do so again: that is not
+    /// tried again like a lost line.
+    pub(crate) fn lost(&self) -> io::Error {
+        let connection = self.lease.connection();
+        let problem = match lock(&self.waiting).ended() {
+            Some(Ended::Broken(problem)) => {
+                return io::Error::new(io::ErrorKind::InvalidData, problem.clone());
+            }
+            Some(Ended::Silent(patience)) => format!(
+                "the server answered no SFTP request for {} s",
+                patience.as_secs_f64()
+            ),
+            _ if connection.is_closed() => {
+                format!("the line was lost: {}", connection.closed_because())
+            }
+            _ => "the server ended the SFTP session".to_owned(),
+        };
+        io::Error::new(io::ErrorKind::ConnectionAborted, problem)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+/// Where requests go.
+enum Writer {
+    Channel(ChannelWriteHalf<Msg>),
+    Pipe(WriteHalf<DuplexStream>),
+}
+
+/// Where answers come from.
+enum Reader {
+    Channel(ChannelReadHalf),
+    Pipe(ReadHalf<DuplexStream>),
+}
+
+fn halves(link: Link) -> (Reader, Writer) {
+    match link {
+        Link::Channel(channel) => {
+            let (reader, writer) = channel.into_halves();
+            (Reader::Channel(reader), Writer::Channel(writer))
+        }
+        Link::Pipe(pipe) => {
+            let (reader, writer) = tokio::io::split(pipe);
+            (Reader::Pipe(reader), Writer::Pipe(writer))
+        }
+    }
+}
+
+impl Writer {
+    async fn send(&mut self, packet: Bytes) -> io::Result<()> {
+        match self {
+            Self::Channel(channel) => channel.data_bytes(packet).await.map_err(io::Error::other),
+            Self::Pipe(pipe) => pipe.write_all(&packet).await,
+        }
+    }
+
+    async fn close(&mut self) {
+        // Whoever is gone needs no goodbye.
+        match self {
+            Self::Channel(channel) => drop(channel.close().await),
+            Self::Pipe(pipe) => drop(pipe.shutdown().await),
+        }
+    }
+}
+
+impl Reader {
+    /// The next bytes; `None` once there are no more.
+    async fn next(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Channel(channel) => loop {
+                match channel.wait().await {
+                    Some(ChannelMsg::Data { data }) => return Some(data),
+                    Some(ChannelMsg::Close | ChannelMsg::Eof) | None => return None,
+                    Some(_) => {}
+                }
+            },
+            Self::Pipe(pipe) => {
+                let mut bytes = BytesMut::with_capacity(SSH_PACKET);
+                let read = pipe.read_buf(&mut bytes).await.ok()?;
+                (read > 0).then(|| bytes.freeze())
+            }
+        }
+    }
+
+    /// Takes what still comes.
+    async fn drain(&mut self) {
+        if let Self::Channel(channel) = self {
+            while channel.wait().await.is_some() {}
+        }
+    }
+}
+
+/// Sends what is queued, and closes the channel at the end. The channel's place in the pool is given
+/// back only then.
+async fn write(
+    mut channel: Writer,
+    mut queued: mpsc::UnboundedReceiver<Bytes>,
+    ended: CancellationToken,
+    (lease, waiting): (Arc<Lease>, Arc<Mutex<Waiting>>),
+) {
+    let send = async {
+        let mut next = queued.recv().await;
+        while let Some(first) = next.take() {
+            let mut packet = first;
+            if packet.len() < SSH_PACKET / 2 {
+                let mut several = BytesMut::new();
+                while let Ok(request) = queued.try_recv() {
+                    if packet.len() + several.len() + request.len() > SSH_PACKET {
+                        next = Some(request);
+                        break;
+                    }
+                    if several.is_empty() {
+                        several.reserve(SSH_PACKET);
+                        several.extend_from_slice(&std::mem::take(&mut packet));
+                    }
+                    several.extend_from_slice(&request);
+                }
+                if !several.is_empty() {
+                    packet = several.freeze();
+                }
+            }
+            if channel.send(packet).await.is_err() {
+                return;
+            }
+            lock(&waiting).progressed();
+            if next.is_none() {
+                next = queued.recv().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = send => {}
+        () = ended.cancelled() => {}
+    }
+    channel.close().await;
+    drop(lease);
+}
+
+/// Hands out answers until there are no more. What a channel receives has to be taken for as long as
+/// it is open, or its whole connection stands still.
+async fn read(
+    mut channel: Reader,
+    first: Bytes,
+    waiting: Arc<Mutex<Waiting>>,
+    ended: CancellationToken,
+) {
+    let mut cutter = Cutter::default();
+    let mut silence = pin!(silence(&waiting));
+    let mut first = Some(first);
+    let why = loop {
+        let next = async {
+            if let Some(first) = first.take() {
+                return Some(first);
+            }
+            tokio::select! {
+                data = channel.next() => data,
+                () = ended.cancelled() => None,
+            }
+        };
+        let data = tokio::select! {
+            // What has come already is no silence, however long this task was not run.
+            biased;
+            data = next => data,
+            patience = &mut silence => break Ended::Silent(patience),
+        };
+        let Some(data) = data else {
+            break Ended::Closed;
+        };
+        if let Err(problem) = hand_out(&mut cutter, data, &waiting) {
+            break Ended::Broken(problem.to_string());
+        }
+    };
+    if !matches!(why, Ended::Closed) {
+        tracing::warn!("an SFTP session ends: {why:?}");
+    }
+    lock(&waiting).end(why);
+    ended.cancel();
+    channel.drain().await;
+}
+
+/// Waits until requests have been without an answer for too long. Says for how long.
+async fn silence(waiting: &Mutex<Waiting>) -> Duration {
+    loop {
+        let (due, patience) = lock(waiting).due();
+        match due {
+            Some(due) if due <= Instant::now() => return patience,
+            Some(due) => sleep_until(due).await,
+            None => sleep(patience).await,
+        }
+    }
+}
+
+fn hand_out(cutter: &mut Cutter, data: Bytes, waiting: &Mutex<Waiting>) -> io::Result<()> {
+    lock(waiting).received(data.len());
+    cutter.push(data);
+    while let Some(packet) = cutter.next()? {
+        let (number, answer) = wire::read(packet)?;
+        lock(waiting).answer(number, answer)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! A server's files, over a session of its.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::sftp::filesystem::entry_limit::EntryLimit;
+use crate::sftp::filesystem::metadata::{Facts, Kind};
+use crate::sftp::filesystem::{FILE_IN_THE_WAY, LINK_IN_THE_WAY, Side, in_the_way};
+use crate::sftp::path::{RemotePath, local_of};
+use crate::sftp::session::Session;
+use crate::sftp::session::rename_over::aside;
+use crate::sftp::wire::Attributes;
+
+/// Directories that are made at once.
+const MADE_AT_ONCE: usize = 1024;
+
+impl Side for Session {
+    type Path = RemotePath;
+
+    fn path(text: &str) -> RemotePath {
+        RemotePath::new(text)
+    }
+
+    fn pattern(text: &str) -> String {
+        RemotePath::new(text).to_string()
+    }
+
+    fn names_directory(text: &str) -> bool {
+        text.ends_with('/')
+    }
+
+    fn join(directory: &RemotePath, below: &Path) -> RemotePath {
+        directory.join_local(below)
+    }
+
+    fn parent(path: &RemotePath) -> Option<RemotePath> {
+        path.parent()
+    }
+
+    fn file_name(path: &RemotePath) -> Option<Cow<'_, [u8]>> {
+        path.file_name().map(Cow::Borrowed)
+    }
+
+    fn beside(path: &RemotePath, name: &[u8]) -> RemotePath {
+        path.with_file_name(name)
+    }
+
+    fn bytes(path: &RemotePath) -> Cow<'_, [u8]> {
+        Cow::Borrowed(path.as_bytes())
+    }
+
+    fn shown(path: &RemotePath) -> String {
+        path.to_string()
+    }
+
+    async fn facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
+        Session::facts(self, path).await
+    }
+
+    async fn own_facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
+        Session::own_facts(self, path).await
+    }
+
+    async fn real_path(&self, path: &RemotePath) -> io::Result<RemotePath> {
+        Session::real_path(self, path).await
+    }
+
+    async fn list(
+        &self,
+        path: &RemotePath,
+        limit: &Arc<EntryLimit>,
+    ) -> io::Result<Vec<(PathBuf, Facts)>> {
+        let entries = self.entries(path, limit).await?.into_iter();
+        Ok(entries
+            .map(|(name, facts)| (local_of(&name), facts))
+            .collect())
+    }
+
+    async fn make_root(&self, path: &RemotePath) -> io::Result<bool> {
+        let mut missing = VecDeque::new();
+        let mut next = Some(path.clone());
+        while let Some(directory) = next {
+            match Session::facts(self, &directory).await? {
+                Some(facts) if facts.is_directory() => break,
+                Some(_) => return Err(in_the_way(&directory, FILE_IN_THE_WAY)),
+                None => {
+                    next = directory.parent();
+                    missing.push_front(directory);
+                }
+            }
+        }
+        let missing = Vec::from(missing);
+        for (made, directory) in self
+            .make_directories(&missing)
+            .await
+            .into_iter()
+            .zip(&missing)
+        {
+            made.map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot make `{directory}`: {error}"))
+            })?;
+        }
+        Ok(!missing.is_empty())
+    }
+
+    async fn make_directories(&self, paths: &[RemotePath]) -> Vec<io::Result<bool>> {
+        let mut left = paths.iter();
+        let ask = |path| (path, self.make_directory(path));
+        let mut ahead: VecDeque<_> = left.by_ref().take(MADE_AT_ONCE).map(ask).collect();
+        let mut made = Vec::with_capacity(paths.len());
+        while let Some((path, asked)) = ahead.pop_front() {
+            ahead.extend(left.next().map(ask));
+            made.push(match self.done(asked).await {
+                Ok(()) => Ok(true),
+                Err(error) => match Session::own_facts(self, path).await {
+                    Ok(Some(facts)) if facts.is_directory() => Ok(false),
+                    Ok(Some(facts)) if facts.kind == Kind::Link => {
+                        Err(in_the_way(path, LINK_IN_THE_WAY))
+                    }
+                    Ok(Some(_)) => Err(in_the_way(path, FILE_IN_THE_WAY)),
+                    _ => Err(error),
+                },
+            });
+        }
+        made
+    }
+
+    async fn end_directory(&self, path: &RemotePath, facts: &Facts) {
+        let kept = Attributes {
+            permissions: facts.mode,
+            times: facts.modified.map(|modified| (modified, modified)),
+            ..Attributes::default()
+        };
+        if let Err(error) = self.done(self.set_at(path, &kept)).await {
+            tracing::debug!("cannot set what `{path}` is: {error}");
+        }
+    }
+
+    async fn read_link(&self, path: &RemotePath) -> io::Result<Vec<u8>> {
+        Ok(Session::read_link(self, path).await?.into())
+    }
+
+    async fn make_link(&self, target: &[u8], path: &RemotePath) -> io::Result<()> {
+        Session::make_link(self, target, path).await
+    }
+
+    async fn replace(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
+        Session::replace(self, from, to).await
+    }
+
+    fn aside(path: &RemotePath) -> Option<RemotePath> {
+        Some(aside(path))
+    }
+
+    async fn move_back(&self, aside: &RemotePath, path: &RemotePath) -> io::Result<()> {
+        self.rename(None, aside, path).await
+    }
+
+    async fn remove(&self, path: &RemotePath) -> io::Result<()> {
+        Session::remove(self, path).await
+    }
+}

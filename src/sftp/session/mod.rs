@@ -1,0 +1,534 @@
+//! An SFTP session with the operations that transfers are made of, and errors in words.
+
+pub(crate) mod client;
+pub(crate) mod filesystem;
+pub(crate) mod outstanding;
+pub(crate) mod rename_over;
+pub(crate) mod shell_server;
+pub(crate) mod start;
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+
+use crate::error::Error;
+use crate::sftp::filesystem::entry_limit::EntryLimit;
+use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::path::RemotePath;
+use crate::sftp::session::client::{Client, Lost, Pending};
+use crate::sftp::wire::{Answer, Attributes, Kind, LONGEST_PATH, Request, broken, flags, status};
+use crate::ssh::Pool;
+
+/// A read or write of 32 KiB is what every server takes (draft-ietf-secsh-filexfer-02, section 3).
+const CERTAIN_LENGTH: u32 = 32 * 1024;
+/// No limit of a server's is shorter: a file would take requests without number.
+const SHORTEST_LENGTH: u32 = 4 * 1024;
+/// The longest read: with its header it fits a packet of 256 KiB, OpenSSH's limit.
+const LONGEST_READ: u32 = 261_120;
+/// The longest write whose packet fits one SSH packet of 32 KiB, for a handle of 4 bytes.
+const LONGEST_WRITE: u32 = 32_739;
+
+/// Says the lengths that a server takes.
+const LIMITS: &[u8] = b"limits@openssh.com";
+/// Makes an open file durable.
+const FSYNC: &[u8] = b"fsync@openssh.com";
+/// Says where a user's home directory is.
+const EXPAND_PATH: &[u8] = b"expand-path@openssh.com";
+/// Says how much room a file system has.
+const STATVFS: &[u8] = b"statvfs@openssh.com";
+
+/// The mode of a file that is not whole yet: its owner's alone.
+pub(crate) const PRIVATE: u32 = 0o600;
+
+/// Directory reads that are asked for at once: each gives about a hundred names.
+const READS_AHEAD: usize = 4;
+/// Answers without a name that are taken in a row, for those that name only `.` and `..`.
+const MOST_EMPTY: usize = 16;
+
+/// An SFTP session.
+pub(crate) struct Session {
+    client: Client,
+    /// What the server offers beyond the draft.
+    extensions: Vec<(Bytes, Bytes)>,
+    pub(crate) limits: Limits,
+    /// How long a request takes that has nothing to do.
+    pub(crate) round_trip: Duration,
+}
+
+/// The longest requests of a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) read: u32,
+    pub(crate) write: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            read: CERTAIN_LENGTH,
+            write: LONGEST_WRITE as usize,
+        }
+    }
+}
+
+/// Whether a file that is opened to be emptied is there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Existing {
+    Is,
+    IsNot,
+    Unknown,
+}
+
+/// An open file or directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle(Bytes);
+
+/// A write that is still to be sent: its content is read straight into its place.
+pub(crate) struct Write {
+    request: Request,
+    at: usize,
+}
+
+impl Write {
+    /// A write of at most `most` bytes at `offset`.
+    pub(crate) fn new(handle: &Handle, offset: u64, most: usize) -> Self {
+        let request = Request::new(Kind::Write, handle.0.len() + 16 + most)
+            .string(&handle.0)
+            .long(offset)
+            .number(0);
+        let at = Request::HEAD + handle.0.len() + 16;
+        Self { request, at }
+    }
+
+    /// Where the content goes, at the end.
+    pub(crate) fn content(&mut self) -> &mut Vec<u8> {
+        self.request.tail()
+    }
+
+    /// The content.
+    pub(crate) fn bytes(&mut self) -> &[u8] {
+        &self.request.tail()[self.at..]
+    }
+
+    fn finished(mut self) -> Request {
+        let length = u32::try_from(self.bytes().len()).expect("a write is short");
+        let at = self.at;
+        self.request.tail()[at - 4..at].copy_from_slice(&length.to_be_bytes());
+        self.request
+    }
+}
+
+impl Session {
+    /// Opens a session to `alias`, waiting for a free connection at most `patience`.
+    pub(crate) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
+        let (client, extensions) = Client::open(pool, alias, patience).await?;
+        Ok(Self {
+            round_trip: client.round_trip(),
+            client,
+            extensions,
+            limits: Limits::default(),
+        })
+    }
+
+    /// What a user should know of how it has begun.
+    pub(crate) fn note(&self) -> Option<&str> {
+        self.client.note()
+    }
+
+    /// Whether each request is put to a shell, for the server has no SFTP.
+    pub(crate) fn is_by_shell(&self) -> bool {
+        self.client.is_by_shell
+    }
+
+    pub(crate) fn offers(&self, name: &[u8]) -> bool {
+        let mut names = self.extensions.iter().map(|(offered, _)| offered);
+        names.any(|offered| offered == name)
+    }
+
+    /// The longest read and write, as the server says them.
+    pub(crate) async fn ask_limits(&self) -> Limits {
+        if !self.offers(LIMITS) {
+            return Limits::default();
+        }
+        self.said_limits().await.unwrap_or_else(|error| {
+            tracing::debug!("an SFTP server does not say its limits: {error}");
+            Limits::default()
+        })
+    }
+
+    async fn said_limits(&self) -> io::Result<Limits> {
+        let request = Request::new(Kind::Extended, 32).string(LIMITS);
+        let Answer::Extended(mut answer) = self.ask(request).await? else {
+            return Err(unexpected());
+        };
+        if answer.remaining() < 24 {
+            return Err(unexpected());
+        }
+        let _longest_packet = answer.get_u64();
+        // 0 is no limit, and a tiny one is none that the protocol knows.
+        let mut limit = || {
+            let said = u32::try_from(answer.get_u64()).ok();
+            said.filter(|limit| *limit >= SHORTEST_LENGTH)
+                .unwrap_or(CERTAIN_LENGTH)
+        };
+        Ok(Limits {
+            read: limit().min(LONGEST_READ),
+            write: limit().min(LONGEST_WRITE) as usize,
+        })
+    }
+
+    /// An error as a user should read it: the server's words, or that the line is gone.
+    async fn answer(&self, pending: Pending) -> io::Result<Answer> {
+        match pending.answer().await {
+            Ok(Answer::Status(status::OK, _)) => Ok(Answer::Status(status::OK, String::new())),
+            Ok(Answer::Status(code, words)) => Err(explain(code, &words)),
+            Ok(answer) => Ok(answer),
+            Err(Lost) => Err(self.client.lost()),
+        }
+    }
+
+    /// The answer to a request whose only news is whether it was done.
+    pub(crate) async fn done(&self, pending: Pending) -> io::Result<()> {
+        match self.answer(pending).await? {
+            Answer::Status(..) => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn ask(&self, request: Request) -> io::Result<Answer> {
+        self.answer(self.client.send(request)).await
+    }
+
+    async fn handle(&self, request: Request) -> io::Result<Handle> {
+        match self.ask(request).await? {
+            Answer::Handle(handle) => Ok(Handle(handle)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn on_path(&self, kind: Kind, path: &RemotePath) -> Pending {
+        let bytes = path.as_bytes();
+        self.client
+            .send(Request::new(kind, bytes.len() + 4).string(bytes))
+    }
+
+    async fn attributes(&self, kind: Kind, path: &RemotePath) -> io::Result<Option<Facts>> {
+        match self.answer(self.on_path(kind, path)).await {
+            Ok(Answer::Attributes(attributes)) => Ok(Some(Facts::from(&attributes))),
+            Ok(_) => Err(unexpected()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is at `path`, links followed; `None` if nothing is.
+    pub(crate) async fn facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
+        self.attributes(Kind::Stat, path).await
+    }
+
+    /// What is at `path` itself, be it a link.
+    pub(crate) async fn own_facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
+        self.attributes(Kind::Lstat, path).await
+    }
+
+    /// The path that a link leads to in the end.
+    pub(crate) async fn real_path(&self, path: &RemotePath) -> io::Result<RemotePath> {
+        self.name(Kind::RealPath, path)
+            .await
+            .map(|name| RemotePath::of_bytes(&name))
+    }
+
+    /// The home directory of a user, where the server can say it.
+    pub(crate) async fn home_of(&self, user: &str) -> io::Result<Option<RemotePath>> {
+        if !self.offers(EXPAND_PATH) {
+            return Ok(None);
+        }
+        let request = Request::new(Kind::Extended, EXPAND_PATH.len() + user.len() + 9)
+            .string(EXPAND_PATH)
+            .string(format!("~{user}").as_bytes());
+        match self.ask(request).await? {
+            Answer::Names(names) => {
+                let (name, _) = names.into_iter().next().ok_or_else(unexpected)?;
+                Ok(Some(RemotePath::of_bytes(&name)))
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// What a link says.
+    pub(crate) async fn read_link(&self, path: &RemotePath) -> io::Result<Bytes> {
+        self.name(Kind::ReadLink, path).await
+    }
+
+    async fn name(&self, kind: Kind, path: &RemotePath) -> io::Result<Bytes> {
+        let Answer::Names(names) = self.answer(self.on_path(kind, path)).await? else {
+            return Err(unexpected());
+        };
+        match <[_; 1]>::try_from(names) {
+            Ok([(name, _)]) if name.len() <= LONGEST_PATH => Ok(name),
+            Ok(_) => {
+                let problem = format!("gave a path of more than {LONGEST_PATH} bytes");
+                Err(broken(&problem))
+            }
+            Err(_) => Err(unexpected()),
+        }
+    }
+
+    /// Makes a link that says `target`. OpenSSH takes the two the other way round than the draft has
+    /// them, and everybody follows it.
+    pub(crate) async fn make_link(&self, target: &[u8], path: &RemotePath) -> io::Result<()> {
+        let request = Request::new(Kind::Symlink, target.len() + path.as_bytes().len() + 8)
+            .string(target)
+            .string(path.as_bytes());
+        self.done(self.client.send(request)).await
+    }
+
+    /// Makes a directory.
+    pub(crate) fn make_directory(&self, path: &RemotePath) -> Pending {
+        let bytes = path.as_bytes();
+        let request = Request::new(Kind::MakeDir, bytes.len() + 8)
+            .string(bytes)
+            .attributes(&Attributes::default());
+        self.client.send(request)
+    }
+
+    /// The entries of a directory, without `.` and `..`; links are not followed.
+    pub(crate) async fn entries(
+        &self,
+        path: &RemotePath,
+        limit: &EntryLimit,
+    ) -> io::Result<Vec<(Bytes, Facts)>> {
+        let bytes = path.as_bytes();
+        let open = Request::new(Kind::OpenDir, bytes.len() + 4).string(bytes);
+        let handle = self.handle(open).await?;
+        let entries = self.entries_of(&handle, limit).await;
+        drop(self.close(&handle));
+        entries
+    }
+
+    async fn entries_of(
+        &self,
+        handle: &Handle,
+        limit: &EntryLimit,
+    ) -> io::Result<Vec<(Bytes, Facts)>> {
+        let read = || {
+            let request = Request::new(Kind::ReadDir, handle.0.len() + 4).string(&handle.0);
+            self.client.send(request)
+        };
+        let mut ahead: std::collections::VecDeque<_> = (0..READS_AHEAD).map(|_| read()).collect();
+        let mut entries = Vec::new();
+        let mut empty = 0;
+        while let Some(next) = ahead.pop_front() {
+            let names = match self.answer(next).await {
+                Ok(Answer::Names(names)) => names,
+                Ok(_) => return Err(unexpected()),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(error) => return Err(error),
+            };
+            let before = entries.len();
+            for (name, attributes) in names {
+                if !matches!(&name[..], b"." | b"..") {
+                    limit.take_entry()?;
+                    limit.take_path(name.len())?;
+                    entries.push((name, Facts::from(&attributes)));
+                }
+            }
+            empty = if entries.len() > before { 0 } else { empty + 1 };
+            if empty > MOST_EMPTY {
+                return Err(broken("lists a directory without names and without an end"));
+            }
+            ahead.push_back(read());
+        }
+        Ok(entries)
+    }
+
+    /// Opens a file for reading.
+    pub(crate) async fn open_to_read(&self, path: &RemotePath) -> io::Result<Handle> {
+        self.open_file(path, flags::READ, PRIVATE).await
+    }
+
+    /// Makes a file that is not there, with this mode. What is left under its name goes: it is not
+    /// followed, be it a link.
+    pub(crate) async fn create(&self, path: &RemotePath, mode: u32) -> io::Result<Handle> {
+        let flags = flags::WRITE | flags::CREATE | flags::EXCLUSIVE;
+        match self.open_file(path, flags, mode).await {
+            // The draft has no status of its own for it.
+            Err(error) if error.kind() == io::ErrorKind::Other => {
+                if self.remove(path).await.is_err() {
+                    return Err(error);
+                }
+                self.open_file(path, flags, mode).await
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens a file that is there for writing.
+    pub(crate) async fn open_to_write(&self, path: &RemotePath) -> io::Result<Handle> {
+        self.open_file(path, flags::WRITE, PRIVATE).await
+    }
+
+    /// Opens a file for writing, and empties it; makes it with this mode where there may be none.
+    pub(crate) async fn open_emptied(
+        &self,
+        path: &RemotePath,
+        mode: u32,
+        existing: Existing,
+    ) -> io::Result<Handle> {
+        let how = match existing {
+            // Some systems refuse to make a file that is there and another's.
+            Existing::Is => flags::TRUNCATE,
+            Existing::IsNot => flags::CREATE | flags::EXCLUSIVE,
+            Existing::Unknown => flags::CREATE | flags::TRUNCATE,
+        };
+        self.open_file(path, flags::WRITE | how, mode).await
+    }
+
+    async fn open_file(&self, path: &RemotePath, flags: u32, mode: u32) -> io::Result<Handle> {
+        let bytes = path.as_bytes();
+        let private = Attributes {
+            permissions: (flags & flags::CREATE != 0).then_some(mode),
+            ..Attributes::default()
+        };
+        let request = Request::new(Kind::Open, bytes.len() + 20)
+            .string(bytes)
+            .number(flags)
+            .attributes(&private);
+        self.handle(request).await
+    }
+
+    /// Asks for `length` bytes at `offset`.
+    pub(crate) fn read(&self, handle: &Handle, offset: u64, length: u32) -> Pending {
+        let request = Request::new(Kind::Read, handle.0.len() + 16)
+            .string(&handle.0)
+            .long(offset)
+            .number(length)
+            .answered_by(length);
+        self.client.send(request)
+    }
+
+    /// The bytes that were asked for, or some of them; none at the end of the file.
+    pub(crate) async fn content(&self, pending: Pending) -> io::Result<Vec<Bytes>> {
+        match self.answer(pending).await {
+            Ok(Answer::Data(pieces)) => Ok(pieces),
+            Ok(_) => Err(unexpected()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes.
+    pub(crate) fn write(&self, write: Write) -> Pending {
+        self.client.send(write.finished())
+    }
+
+    /// Sets what is given of an open file.
+    pub(crate) fn set(&self, handle: &Handle, attributes: &Attributes) -> Pending {
+        let request = Request::new(Kind::FsetStat, handle.0.len() + 32)
+            .string(&handle.0)
+            .attributes(attributes);
+        self.client.send(request)
+    }
+
+    /// Asks what an open file is.
+    pub(crate) fn look(&self, handle: &Handle) -> Pending {
+        let request = Request::new(Kind::Fstat, handle.0.len() + 4).string(&handle.0);
+        self.client.send(request)
+    }
+
+    /// What the file is that was asked about.
+    pub(crate) async fn seen(&self, pending: Pending) -> io::Result<Facts> {
+        match self.answer(pending).await? {
+            Answer::Attributes(attributes) => Ok(Facts::from(&attributes)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Sets what is given of a file or directory.
+    pub(crate) fn set_at(&self, path: &RemotePath, attributes: &Attributes) -> Pending {
+        let request = Request::new(Kind::SetStat, path.as_bytes().len() + 32)
+            .string(path.as_bytes())
+            .attributes(attributes);
+        self.client.send(request)
+    }
+
+    /// Makes an open file durable, where the server can.
+    pub(crate) fn sync(&self, handle: &Handle) -> Option<Pending> {
+        let request = Request::new(Kind::Extended, FSYNC.len() + handle.0.len() + 8);
+        let request = request.string(FSYNC).string(&handle.0);
+        self.offers(FSYNC).then(|| self.client.send(request))
+    }
+
+    /// Closes a file; only then is a server certain to have taken every byte.
+    pub(crate) fn close(&self, handle: &Handle) -> Pending {
+        let request = Request::new(Kind::Close, handle.0.len() + 4).string(&handle.0);
+        self.client.send(request)
+    }
+
+    /// Renames `from` to `to`: by the extension of that name, or as the draft has it, where it is
+    /// refused if `to` is there.
+    pub(crate) async fn rename(
+        &self,
+        extension: Option<&[u8]>,
+        from: &RemotePath,
+        to: &RemotePath,
+    ) -> io::Result<()> {
+        let room = from.as_bytes().len() + to.as_bytes().len() + 40;
+        let request = match extension {
+            Some(name) => Request::new(Kind::Extended, room).string(name),
+            None => Request::new(Kind::Rename, room),
+        };
+        let request = request.string(from.as_bytes()).string(to.as_bytes());
+        self.done(self.client.send(request)).await
+    }
+
+    /// Removes a file.
+    pub(crate) async fn remove(&self, path: &RemotePath) -> io::Result<()> {
+        self.done(self.on_path(Kind::Remove, path)).await
+    }
+
+    /// How many bytes a directory's file system still takes from this user, where the server says it.
+    pub(crate) async fn room(&self, directory: &RemotePath) -> Option<u64> {
+        if !self.offers(STATVFS) {
+            return None;
+        }
+        let path = directory.as_bytes();
+        let request = Request::new(Kind::Extended, STATVFS.len() + path.len() + 8)
+            .string(STATVFS)
+            .string(path);
+        let Ok(Answer::Extended(mut answer)) = self.ask(request).await else {
+            return None;
+        };
+        // OpenSSH's PROTOCOL, section 4.3: eleven numbers, as statvfs(3) has them.
+        let mut numbers = [0; 11];
+        for number in &mut numbers {
+            *number = answer.try_get_u64().ok()?;
+        }
+        let [_, unit, _, _, blocks, files, _, free_files, ..] = numbers;
+        if files > 0 && free_files == 0 {
+            return Some(0);
+        }
+        Some(unit.saturating_mul(blocks))
+    }
+}
+
+fn explain(code: u32, words: &str) -> io::Error {
+    let (kind, meaning) = match code {
+        status::EOF => (io::ErrorKind::UnexpectedEof, "End of file"),
+        status::NO_SUCH_FILE => (io::ErrorKind::NotFound, "No such file"),
+        status::PERMISSION_DENIED => (io::ErrorKind::PermissionDenied, "Permission denied"),
+        status::UNSUPPORTED => (io::ErrorKind::Unsupported, "Operation unsupported"),
+        status::FAILURE => (io::ErrorKind::Other, "Failure"),
+        _ => (io::ErrorKind::Other, "the server refuses"),
+    };
+    let words = words.trim();
+    io::Error::new(
+        kind,
+        if words.is_empty() { meaning } else { words }.to_owned(),
+    )
+}
+
+fn unexpected() -> io::Error {
+    broken("gave an answer of another kind")
+}

@@ -1,0 +1,263 @@
+//! How an SFTP session begins: as the server's subsystem, or, where that does not start, by a shell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use russh::ChannelMsg;
+use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::time::timeout;
+
+use crate::error::Error;
+use crate::random;
+use crate::readable::readable;
+use crate::sftp::session::shell_server::ShellFiles;
+use crate::sftp::wire::Request;
+use crate::ssh::{Lease, OpenChannel, Pool, Use};
+
+/// A server that has accepted the subsystem introduces itself at once.
+const SUBSYSTEM_PATIENCE: Duration = Duration::from_secs(10);
+/// A shell may have start-up files that take a while.
+const SHELL_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bytes under way to what puts requests to a shell.
+const PIPE: usize = 256 * 1024;
+
+/// What is kept of what a server says instead.
+const LONGEST_WORDS: usize = 1000;
+
+/// The first bytes of an answer by which it is told from other things: its length, and its kind.
+const TELLING: usize = 5;
+const VERSION: u8 = 2;
+
+/// Where systems keep the program.
+const PLACES: &str = "/usr/lib/openssh /usr/libexec/openssh /usr/libexec /usr/lib/ssh /usr/lib/misc /usr/lib /usr/local/libexec /usr/local/lib/openssh /opt/libexec /opt/lib";
+
+/// A session whose server has begun to introduce itself.
+pub(crate) struct Started {
+    pub(crate) link: Link,
+    pub(crate) lease: Arc<Lease>,
+    /// What it has sent of that.
+    pub(crate) first: Bytes,
+    /// What a user should know of it.
+    pub(crate) note: Option<String>,
+}
+
+/// What a session goes over.
+pub(crate) enum Link {
+    /// A channel of the server's.
+    Channel(OpenChannel),
+    /// The way to what puts each request to a shell.
+    Pipe(DuplexStream),
+}
+
+/// Why there is no session.
+enum Trouble {
+    /// The line is gone.
+    Lost(String),
+    /// There is none to be had this way.
+    NotThere(String),
+    /// Nothing is said at all.
+    Silent,
+}
+
+/// Starts a session on `alias`, waiting for a channel at most `patience`.
+pub(crate) async fn start(pool: &Pool, alias: &str, patience: Duration) -> Result<Started, Error> {
+    let open = || pool.open(alias, Use::Transfer, patience);
+    let mut channel = open().await?;
+    let lease = channel.lease();
+    let none = |reason: &str| lease.refusal(format!("no SFTP session: {reason}"));
+    let reason = match limited(SUBSYSTEM_PATIENCE, as_subsystem(&mut channel)).await {
+        Ok(first) => {
+            return Ok(Started {
+                link: Link::Channel(channel),
+                lease,
+                first,
+                note: None,
+            });
+        }
+        Err(Trouble::Lost(reason)) => return Err(none(&reason)),
+        Err(Trouble::Silent) if !lease.connection().answers().await => {
+            return Err(none("the server does not answer"));
+        }
+        Err(Trouble::Silent) => "the server says nothing".to_owned(),
+        Err(Trouble::NotThere(reason)) => reason,
+    };
+    if pool.server(alias)?.is_plain() {
+        return Err(none(&reason));
+    }
+    drop(channel);
+    let mut channel = open().await?;
+    let lease = channel.lease();
+    let other = match limited(SHELL_PATIENCE, by_shell(&mut channel)).await {
+        Ok(first) => {
+            return Ok(Started {
+                link: Link::Channel(channel),
+                lease,
+                first,
+                note: Some(format!(
+                    "SFTP did not start as the server's subsystem ({reason}); its program was started by the shell"
+                )),
+            });
+        }
+        Err(Trouble::Lost(reason)) => return Err(none(&reason)),
+        Err(Trouble::Silent) => return Err(none(&reason)),
+        Err(Trouble::NotThere(other)) => other,
+    };
+    drop(channel);
+    let channel = open().await?;
+    let lease = channel.lease();
+    let Ok(Some(files)) = timeout(SHELL_PATIENCE, ShellFiles::begin(channel)).await else {
+        return Err(none(&format!(
+            "{reason}; nor can a shell start it: {other}"
+        )));
+    };
+    let (mut near, far) = tokio::io::duplex(PIPE);
+    russh_sftp::server::run(far, files).await;
+    let introduced = near.write_all(&Request::init()).await;
+    introduced.map_err(|error| none(&error.to_string()))?;
+    Ok(Started {
+        link: Link::Pipe(near),
+        lease,
+        first: Bytes::new(),
+        note: Some(format!(
+            "there is no SFTP ({reason}; {other}): files go through the shell, slowly, and their checksums are compared"
+        )),
+    })
+}
+
+async fn limited(
+    patience: Duration,
+    beginning: impl Future<Output = Result<Bytes, Trouble>>,
+) -> Result<Bytes, Trouble> {
+    let begun = timeout(patience, beginning).await;
+    begun.unwrap_or(Err(Trouble::Silent))
+}
+
+async fn as_subsystem(channel: &mut OpenChannel) -> Result<Bytes, Trouble> {
+    let requested = channel.request_subsystem(true, "sftp").await;
+    requested.map_err(|error| Trouble::Lost(error.to_string()))?;
+    // At once: on a far line each answer that is waited for costs a round trip.
+    introduce(channel).await?;
+    listen(channel, None).await
+}
+
+/// Has a shell start the program, wherever it is, behind a word: what start-up files print comes before.
+async fn by_shell(channel: &mut OpenChannel) -> Result<Bytes, Trouble> {
+    let word = random::hex::<16>();
+    // Every login shell reads that alike, and one that is restricted as well.
+    let line = format!(
+        "sh -c 'for p in {PLACES}; do if [ -x $p/sftp-server ]; then echo {word}; exec $p/sftp-server; fi; done; \
+         if command -v sftp-server >/dev/null; then echo {word}; exec sftp-server; fi; \
+         echo there is no sftp-server >&2; exit 127'"
+    );
+    let run = channel.exec(true, line).await;
+    run.map_err(|error| Trouble::Lost(error.to_string()))?;
+    listen(channel, Some(&format!("{word}\n"))).await
+}
+
+async fn introduce(channel: &OpenChannel) -> Result<(), Trouble> {
+    let introduced = channel.data_bytes(Request::init()).await;
+    introduced.map_err(|error| Trouble::Lost(error.to_string()))
+}
+
+/// Waits until the server begins to introduce itself, after the line `word` where there is one.
+async fn listen(channel: &mut OpenChannel, mut word: Option<&str>) -> Result<Bytes, Trouble> {
+    let mut heard = Heard::default();
+    loop {
+        match channel.wait().await {
+            Some(ChannelMsg::Failure) => {
+                return Err(Trouble::NotThere("the server offers no SFTP".to_owned()));
+            }
+            Some(ChannelMsg::Data { data }) => heard.printed.extend_from_slice(&data),
+            Some(ChannelMsg::ExtendedData { data, .. }) => {
+                heard.complained.extend_from_slice(&data);
+            }
+            Some(ChannelMsg::ExitStatus { exit_status }) => heard.status = Some(exit_status),
+            None if channel.lease().connection().is_closed() => {
+                return Err(Trouble::Lost("the line was lost".to_owned()));
+            }
+            Some(ChannelMsg::Close) | None => return Err(Trouble::NotThere(heard.reason())),
+            Some(_) => {}
+        }
+        if let Some(expected) = word {
+            if !heard.pass(expected.as_bytes()) {
+                continue;
+            }
+            word = None;
+            introduce(channel).await?;
+        }
+        if heard.printed.len() >= TELLING {
+            if heard.printed.starts_with(&[0, 0]) && heard.printed[TELLING - 1] == VERSION {
+                return Ok(heard.printed.into());
+            }
+            return Err(Trouble::NotThere(format!(
+                "what comes is no SFTP packet, but what a start-up file of the login shell prints: `{}`; have it print only at a terminal",
+                words(&heard.printed)
+            )));
+        }
+    }
+}
+
+/// What a server says before there is a session.
+#[derive(Default)]
+struct Heard {
+    printed: Vec<u8>,
+    complained: Vec<u8>,
+    status: Option<u32>,
+}
+
+impl Heard {
+    /// Takes away what was printed up to the end of a line; says whether it has come.
+    fn pass(&mut self, line: &[u8]) -> bool {
+        let mut windows = self.printed.windows(line.len());
+        let Some(start) = windows.position(|window| window == line) else {
+            let surplus = self.printed.len().saturating_sub(LONGEST_WORDS);
+            self.printed.drain(..surplus);
+            return false;
+        };
+        self.printed.drain(..start + line.len());
+        true
+    }
+
+    /// Why it has ended.
+    fn reason(&self) -> String {
+        let said = [&self.complained, &self.printed].map(|bytes| words(bytes));
+        let said = said.iter().find(|said| !said.is_empty());
+        let status = self.status.map(|status| format!(" (exit status {status})"));
+        let status = status.unwrap_or_default();
+        match (said, self.status) {
+            (Some(said), _) => {
+                format!("the server's SFTP program did not start: {said}{status}")
+            }
+            // OpenSSH keeps to itself what a subsystem complains of.
+            (None, Some(127)) => format!("the server's SFTP program was not found{status}"),
+            (None, _) => format!("the server ended it at once{status}"),
+        }
+    }
+}
+
+/// What bytes say, in a line.
+fn words(bytes: &[u8]) -> String {
+    // A packet may follow what is printed: its length begins with a NUL.
+    let printed = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = String::from_utf8_lossy(&printed[..printed.len().min(LONGEST_WORDS)]);
+    let text = readable(&text);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_end_where_a_packet_begins() {
+        let together = b"Welcome to\n  web1\r\n\0\0\x01\x1f\x02\0\0\0\x03fsync@openssh.com";
+        assert_eq!(words(together), "Welcome to web1");
+        assert_eq!(words(b"\0\0\0\x05\x02"), "");
+        assert_eq!(
+            words("é".repeat(LONGEST_WORDS).as_bytes()).chars().count(),
+            LONGEST_WORDS / 2
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! What the server's shell says of the files that a transfer replaces: asked once for all of them, as
+//! soon as the first is found.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tokio::sync::{OnceCell, Semaphore};
+
+use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::path::RemotePath;
+use crate::ssh::Pool;
+use crate::ssh::access::{self, Listed};
+
+/// Files whose access lists are copied at once: each takes a channel.
+const COPIES: usize = 2;
+
+/// What a file has besides, which a new one in its place would not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extras {
+    None,
+    /// So many names (hard links).
+    Names(u64),
+    /// An access list or a label, or the directory gives new files a list that this one has not.
+    Access,
+}
+
+impl Extras {
+    /// Why no other file can take its place.
+    pub(crate) fn hindrance(self) -> Option<String> {
+        match self {
+            Self::Names(count) => Some(format!(
+                "it has {count} names (hard links), which all have the new content"
+            )),
+            Self::None | Self::Access => None,
+        }
+    }
+}
+
+fn directory(path: &RemotePath) -> RemotePath {
+    path.parent().unwrap_or_else(|| RemotePath::new("."))
+}
+
+/// The files that may be replaced, and what is known of them once it was asked for.
+pub(crate) struct Listing {
+    paths: Vec<RemotePath>,
+    listed: OnceCell<HashMap<Vec<u8>, Listed>>,
+    copies: Semaphore,
+}
+
+impl Listing {
+    pub(crate) fn new(paths: Vec<RemotePath>) -> Self {
+        Self {
+            paths,
+            listed: OnceCell::new(),
+            copies: Semaphore::new(COPIES),
+        }
+    }
+
+    async fn of(&self, pool: &Pool, alias: &str, path: &RemotePath, old: &Facts) -> Option<Listed> {
+        let listed = self.listed.get_or_init(|| async {
+            let parents = self.paths.iter().map(directory);
+            let all: BTreeSet<_> = self.paths.iter().cloned().chain(parents).collect();
+            let all: Vec<_> = all.iter().map(|path| path.as_bytes().to_vec()).collect();
+            access::list(pool, alias, &all).await.unwrap_or_default()
+        });
+        let listed = listed.await;
+        let mut found = listed.get(path.as_bytes())?.clone();
+        // A session that is confined to a directory sees other files than a shell does.
+        if found.size != old.length || old.owner.is_some_and(|owner| owner != found.owner) {
+            return None;
+        }
+        let parent = listed.get(directory(path).as_bytes());
+        found.has_list |= parent.is_some_and(|parent| parent.has_list);
+        // A new file takes over the type of its directory.
+        let inherited = parent.and_then(|parent| parent.label_type.as_ref());
+        found.has_label &= inherited.is_none() || inherited != found.label_type.as_ref();
+        Some(found)
+    }
+
+    /// What the file that was found at `path` has besides.
+    pub(crate) async fn extras(
+        &self,
+        pool: &Pool,
+        alias: &str,
+        path: &RemotePath,
+        old: &Facts,
+    ) -> Extras {
+        match self.of(pool, alias, path, old).await {
+            Some(Listed { links, .. }) if links > 1 => Extras::Names(links),
+            Some(listed) if listed.has_list || listed.has_label => Extras::Access,
+            _ => Extras::None,
+        }
+    }
+
+    /// Gives `new` the access list and label of what is at `path`. Says whether that was done.
+    pub(crate) async fn copy_access(
+        &self,
+        pool: &Pool,
+        alias: &str,
+        (path, old): (&RemotePath, &Facts),
+        (target, new): (&RemotePath, &RemotePath),
+    ) -> bool {
+        let has_list = self
+            .of(pool, alias, path, old)
+            .await
+            .is_some_and(|listed| listed.has_list);
+        let _place = self.copies.acquire().await.ok();
+        access::copy(pool, alias, target.as_bytes(), new.as_bytes(), has_list).await
+    }
+}

@@ -1,0 +1,376 @@
+//! Old contents of files that are written in place, kept here until the new ones are whole.
+//!
+//! Of each there are, in a directory of the data directory, under a name made of the file's place: the
+//! content, a record of what it is, and a lock that is held for as long as the file is being written. A
+//! record that nobody holds the lock of was left by a process that is gone, or by a line that was lost.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Seek};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::hex::digits;
+use crate::sftp::filesystem::free_space;
+use crate::sftp::transfer::context::sum;
+use crate::store::{make_private, private, write_durably};
+use crate::time::Timestamp;
+
+/// Its name in the data directory.
+const DIRECTORY: &str = "kept";
+
+/// How long a sweep holds a lock, at the most.
+const SWEPT: Duration = Duration::from_millis(200);
+
+/// What stays free on the disk here.
+const RESERVE: u64 = 16 * 1024 * 1024;
+
+/// A file that is written in place: where it is and who writes it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Place {
+    /// The server, or nothing for this machine.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) path: String,
+    /// The path's bytes, in hexadecimal digits.
+    pub(crate) path_bytes: String,
+    /// What the new content comes from.
+    pub(crate) source: String,
+    /// Tells the transfer, and its retries, from others.
+    pub(crate) transfer: String,
+}
+
+impl Place {
+    fn name(&self) -> String {
+        let digest = Sha256::new()
+            .chain_update(self.endpoint.as_deref().unwrap_or_default())
+            .chain_update([0])
+            .chain_update(&self.path_bytes)
+            .finalize();
+        digits(&digest[..10])
+    }
+}
+
+/// What is known of a kept content.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Record {
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    pub(crate) kept_at: Timestamp,
+    /// Length and SHA-256; nothing where there was no file.
+    pub(crate) size: Option<u64>,
+    pub(crate) sha256: Option<String>,
+    pub(crate) mode: Option<u32>,
+    pub(crate) modified: Option<u32>,
+}
+
+/// The directory of kept contents.
+#[derive(Clone, Debug)]
+pub(crate) struct Keeper {
+    directory: PathBuf,
+}
+
+impl Keeper {
+    pub(crate) fn new(data: &Path) -> Self {
+        Self {
+            directory: data.join(DIRECTORY),
+        }
+    }
+
+    /// Whether nothing is kept, so that nothing has to be looked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records().next().is_none()
+    }
+
+    fn records(&self) -> impl Iterator<Item = PathBuf> {
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths.filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
+    }
+
+    /// The contents that this transfer, or an earlier try of it, has kept and not needed so far, with
+    /// where they lie.
+    pub(crate) fn left_by(&self, transfer: &str) -> Vec<(Record, PathBuf)> {
+        let left = self
+            .records()
+            .filter_map(|path| Some((read(&path).ok()??, path)));
+        left.filter(|(record, _)| record.place.transfer == transfer)
+            .map(|(record, path)| (record, path.with_extension("content")))
+            .collect()
+    }
+
+    /// Removes contents that have no record: they were not whole, or are not needed any more.
+    pub(crate) fn sweep(&self) {
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
+        for path in entries.map(|entry| entry.path()) {
+            let is_lock = path
+                .extension()
+                .is_some_and(|extension| extension == "lock");
+            if is_lock
+                && let Ok(Some(lock)) = Lock::try_take(&path)
+                && !path.with_extension("json").exists()
+            {
+                let _ = fs::remove_file(path.with_extension("content"));
+                lock.end();
+            }
+        }
+    }
+
+    /// Begins to keep what is at a place. What is dropped without an end is swept.
+    pub(crate) fn begin(&self, place: Place, length: u64) -> io::Result<Keeping> {
+        make_private(&self.directory).map_err(|error| {
+            let directory = self.directory.display();
+            let reason = format!("old contents cannot be kept in `{directory}`: {error}");
+            io::Error::new(error.kind(), reason)
+        })?;
+        self.check_room(length)?;
+        let path = self.directory.join(place.name());
+        let lock = Lock::take(&path.with_extension("lock"))?;
+        let content = path.with_extension("content");
+        // What is there without a record is of no use.
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(true).read(true).write(true);
+        let file = private(options).open(&content)?;
+        Ok(Keeping {
+            path,
+            place,
+            file,
+            lock,
+        })
+    }
+
+    /// What is kept of a place, with the right to put it back.
+    pub(crate) fn find(&self, place: &Place) -> io::Result<Option<Kept>> {
+        let path = self.directory.join(place.name());
+        if !path.with_extension("json").exists() {
+            return Ok(None);
+        }
+        let lock = Lock::take(&path.with_extension("lock"))?;
+        Ok(read(&path.with_extension("json"))?.map(|record| Kept { record, path, lock }))
+    }
+
+    fn check_room(&self, length: u64) -> io::Result<()> {
+        match free_space::of(&self.directory) {
+            Some(room) if room < length.saturating_add(RESERVE) => Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                format!(
+                    "its old content ({length} bytes) has to be kept in `{}` until the new is whole, where {room} bytes are free",
+                    self.directory.display()
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<Record>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A content that is being kept.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    path: PathBuf,
+    place: Place,
+    file: File,
+    lock: Lock,
+}
+
+impl Keeping {
+    /// Where the content goes.
+    pub(crate) fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Ends it, once the content is there: only then may the file be written. Without a file that was
+    /// there, what is kept is that there was none.
+    pub(crate) fn finish(
+        mut self,
+        was_there: bool,
+        (mode, modified): (Option<u32>, Option<u32>),
+    ) -> io::Result<Kept> {
+        self.file.rewind()?;
+        let (size, sum) = sum(&mut self.file)?;
+        self.file.sync_all()?;
+        let record = Record {
+            place: self.place,
+            kept_at: Timestamp::now(),
+            size: was_there.then_some(size),
+            sha256: was_there.then_some(sum),
+            mode,
+            modified,
+        };
+        let json = self.path.with_extension("json");
+        write_durably(&json, &serde_json::to_vec_pretty(&record)?)?;
+        Ok(Kept {
+            record,
+            path: self.path,
+            lock: self.lock,
+        })
+    }
+}
+
+/// A content that is kept. Dropping it leaves it to be found.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) record: Record,
+    path: PathBuf,
+    lock: Lock,
+}
+
+impl Kept {
+    /// Where the content lies.
+    pub(crate) fn content(&self) -> PathBuf {
+        self.path.with_extension("content")
+    }
+
+    /// Refuses a content that is not what was kept.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let (_, sum) = sum(&mut File::open(self.content())?)?;
+        match &self.record.sha256 {
+            Some(kept) if *kept != sum => {
+                let what = format!("`{}` is not what was kept", self.content().display());
+                Err(io::Error::other(what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets it, once it is not needed any more.
+    pub(crate) fn discard(self) -> io::Result<()> {
+        fs::remove_file(self.path.with_extension("json"))?;
+        // A content without a record is overwritten.
+        let _ = fs::remove_file(self.content());
+        self.lock.end();
+        Ok(())
+    }
+}
+
+/// The exclusive right to write a file in place, as far as this data directory goes.
+#[derive(Debug)]
+struct Lock {
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    fn take(path: &Path) -> io::Result<Self> {
+        let deadline = Instant::now() + SWEPT;
+        loop {
+            if let Some(lock) = Self::try_take(path)? {
+                return Ok(lock);
+            }
+            if Instant::now() > deadline {
+                let reason =
+                    "another transfer is just writing it in place; try again once that has ended";
+                return Err(io::Error::other(reason));
+            }
+            std::thread::sleep(SWEPT / 20);
+        }
+    }
+
+    /// The right, unless another has it.
+    fn try_take(path: &Path) -> io::Result<Option<Self>> {
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(false).write(true);
+        let file = private(options).open(path)?;
+        match file.try_lock() {
+            // Who held it before may have removed it.
+            Ok(()) => Ok(is_at(&file, path).then(|| Self {
+                path: path.to_owned(),
+                file,
+            })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn end(self) {
+        let _ = fs::remove_file(&self.path);
+        drop(self.file);
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = |facts: fs::Metadata| (facts.dev(), facts.ino());
+    let (held, there) = (file.metadata().map(inode), fs::metadata(path).map(inode));
+    matches!((held, there), (Ok(held), Ok(there)) if held == there)
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn place(path: &str) -> Place {
+        Place {
+            endpoint: Some("demo@127.0.0.1:22".into()),
+            path: path.into(),
+            path_bytes: digits(path.as_bytes()),
+            source: "/here".into(),
+            transfer: "a1b2c3d4".into(),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_by_its_place_until_it_is_discarded() {
+        let data = tempfile::tempdir().unwrap();
+        let keeper = Keeper::new(data.path());
+        assert!(keeper.is_empty());
+        let keeping = keeper.begin(place("/a"), 3).unwrap();
+        // Without a record it counts for nothing, and it is not kept twice at once.
+        assert!(keeper.is_empty() && keeper.find(&place("/a")).unwrap().is_none());
+        let busy = keeper.begin(place("/a"), 3).unwrap_err().to_string();
+        assert!(busy.contains("another transfer"), "{busy}");
+        keeping.file().unwrap().write_all(b"old").unwrap();
+        let kept = keeping.finish(true, (Some(0o640), None)).unwrap();
+        assert_eq!(kept.record.size, Some(3));
+        assert!(keeper.find(&place("/a")).is_err(), "its writer goes on");
+        drop(kept);
+        assert!(keeper.find(&place("/b")).unwrap().is_none());
+        assert_eq!(keeper.left_by("a1b2c3d4").len(), 1);
+        let kept = keeper.find(&place("/a")).unwrap().unwrap();
+        assert_eq!(fs::read(kept.content()).unwrap(), b"old");
+        kept.check().unwrap();
+        fs::write(kept.content(), "odd").unwrap();
+        assert!(kept.check().is_err());
+        kept.discard().unwrap();
+        let left = || fs::read_dir(data.path().join(DIRECTORY)).unwrap().count();
+        assert_eq!(left(), 0);
+        drop(keeper.begin(place("/a"), 3).unwrap());
+        assert_eq!(left(), 2);
+        keeper.sweep();
+        assert_eq!(left(), 0);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_refused() {
+        let data = tempfile::tempdir().unwrap();
+        let refused = Keeper::new(data.path()).begin(place("/a"), u64::MAX / 2);
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}

@@ -1,0 +1,220 @@
+//! What a file is copied under, whichever way: conditions, checks, what is known of it so far.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::hex::digits;
+use crate::sftp::filesystem::blocking;
+use crate::sftp::filesystem::local::Local;
+use crate::sftp::filesystem::roots::Roots;
+use crate::sftp::path::RemotePath;
+use crate::sftp::plan::destination::MayWrite;
+use crate::sftp::session::{Handle, Session};
+use crate::sftp::transfer::Options;
+use crate::sftp::transfer::access::Listing;
+use crate::sftp::transfer::backup::Keeper;
+use crate::sftp::transfer::notes::Notes;
+use crate::sftp::transfer::progress::Progress;
+use crate::ssh::{Pool, checksum};
+
+/// A file up to this length is read back rather than have the server compute its checksum.
+const READ_BACK: u64 = 1024 * 1024;
+/// Read from a disk at once.
+pub(crate) const BLOCK: usize = 1024 * 1024;
+
+/// What holds for every file of a transfer.
+pub(crate) struct Conditions<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) alias: &'a str,
+    /// Tells this transfer's part files, and those of its retries, from others.
+    pub(crate) token: &'a str,
+    /// Whether parts of an earlier try may be there.
+    pub(crate) resume: bool,
+    pub(crate) options: Options,
+    /// Most entries that are listed.
+    pub(crate) max_entries: usize,
+    /// Bytes that a file may have beyond twice the length that it said.
+    pub(crate) max_growth: u64,
+    /// Where files of this machine have to lie.
+    pub(crate) roots: &'a Roots,
+    pub(crate) local: &'a Local,
+    pub(crate) may_write: &'a MayWrite<'a>,
+    pub(crate) progress: &'a Progress,
+    pub(crate) notes: &'a Notes,
+    pub(crate) cancel: &'a CancellationToken,
+    /// Keeps the number of large files under way small: each takes memory.
+    pub(crate) large: &'a Semaphore,
+    /// Whether a file was found not to fit on the server.
+    pub(crate) full: AtomicBool,
+    pub(crate) refusals: Refusals,
+    /// Old contents of files that are written in place.
+    pub(crate) keeper: &'a Keeper,
+    /// What the server's shell says of files that are replaced.
+    pub(crate) extras: &'a Listing,
+}
+
+/// What a server was found to refuse for every file.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    /// To rename: for so many in turn.
+    pub(crate) renames: AtomicUsize,
+    /// To set modes of new files.
+    pub(crate) modes: AtomicBool,
+}
+
+/// What is known of a file between two tries.
+#[derive(Debug, Default)]
+pub(crate) struct Tried {
+    /// The bytes from its beginning that have arrived for certain.
+    arrived: AtomicU64,
+    /// Whether writing it in place has begun.
+    begun: AtomicBool,
+    /// Whether the line was lost in an earlier try: what was known of the target may not hold any more.
+    pub(crate) was_lost: AtomicBool,
+    /// How often it was while the file was written in place.
+    pub(crate) losses: AtomicU32,
+    /// Whether its target is a link that it takes the place of.
+    pub(crate) replaces_link: AtomicBool,
+}
+
+impl Tried {
+    pub(crate) fn arrived(&self) -> u64 {
+        self.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Whether writing it in place has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether writing it in place has begun.
+    pub(crate) fn set_begun(&self, has_begun: bool) {
+        self.begun.store(has_begun, Ordering::Relaxed);
+    }
+
+    /// Notes how far the file has arrived without a gap.
+    pub(crate) fn set(&self, bytes: u64, progress: &Progress) {
+        let before = self.arrived.swap(bytes, Ordering::Relaxed);
+        if bytes >= before {
+            progress.add(bytes - before);
+        } else {
+            progress.take_back(before - bytes);
+        }
+    }
+}
+
+pub(crate) fn cancelled() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "cancelled")
+}
+
+/// Does what can be broken off.
+pub(crate) async fn unless_cancelled<T>(
+    conditions: &Conditions<'_>,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    tokio::select! {
+        outcome = work => outcome,
+        () = conditions.cancel.cancelled() => Err(cancelled()),
+    }
+}
+
+/// The SHA-256 of the first `length` bytes of a local file.
+pub(crate) async fn local_sum(roots: &Roots, path: &Path, length: u64) -> io::Result<String> {
+    let (roots, path) = (roots.clone(), path.to_owned());
+    blocking(move || {
+        let (_, sum) = sum(&mut open_at(&roots, &path, 0)?.take(length))?;
+        Ok(sum)
+    })
+    .await
+}
+
+/// The length and the SHA-256 of what is left to read.
+pub(crate) fn sum(content: &mut impl Read) -> io::Result<(u64, String)> {
+    let (mut length, mut sum, mut block) = (0, Sha256::new(), vec![0; BLOCK]);
+    loop {
+        let read = content.read(&mut block)?;
+        if read == 0 {
+            return Ok((length, digits(&sum.finalize())));
+        }
+        length += read as u64;
+        sum.update(&block[..read]);
+    }
+}
+
+/// The SHA-256 of the first `length` bytes of a file on the server: computed there, or else, and where
+/// `expected` is not what came of that, from its bytes read back.
+pub(crate) async fn remote_sum(
+    conditions: &Conditions<'_>,
+    session: &Session,
+    path: &RemotePath,
+    length: u64,
+    expected: &str,
+) -> io::Result<String> {
+    // Names of other bytes do not go through a command line here.
+    if length > READ_BACK
+        && let Ok(name) = std::str::from_utf8(path.as_bytes())
+        && let Some(sum) = checksum::sha256(conditions.pool, conditions.alias, name, length).await
+        // A session confined to a directory sees other files than a shell does.
+        && sum == expected
+    {
+        return Ok(sum);
+    }
+    let handle = session.open_to_read(path).await?;
+    let sum = read_sum(session, &handle, length).await;
+    drop(session.close(&handle));
+    sum
+}
+
+async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result<String> {
+    const AHEAD: usize = 8;
+    let step = u64::from(session.limits.read);
+    let mut sum = Sha256::new();
+    let mut ahead = std::collections::VecDeque::new();
+    let (mut asked, mut offset) = (0, 0);
+    while offset < length {
+        while asked < length && ahead.len() < AHEAD {
+            let part = step.min(length - asked);
+            let part_length = u32::try_from(part).expect("a read is short");
+            ahead.push_back((part, session.read(handle, asked, part_length)));
+            asked += part;
+        }
+        let Some((part, next)) = ahead.pop_front() else {
+            break;
+        };
+        let pieces = session.content(next).await?;
+        let got: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+        for piece in &pieces {
+            sum.update(piece);
+        }
+        offset += got;
+        if got == 0 {
+            break;
+        }
+        if got < part {
+            // The rest is asked for again, in order.
+            ahead.clear();
+            asked = offset;
+        }
+    }
+    Ok(digits(&sum.finalize()))
+}
+
+/// Opens a local file to read from `start` on.
+pub(crate) fn open_at(roots: &Roots, path: &Path, start: u64) -> io::Result<File> {
+    let mut file = roots.followed(path)?.open_to_read()?;
+    if start > 0 {
+        file.seek(SeekFrom::Start(start))?;
+    }
+    Ok(file)
+}
+
+/// Whether there is nothing but zeros, as in the hole of a sparse file.
+pub(crate) fn is_hole(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}

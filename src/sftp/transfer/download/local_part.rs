@@ -1,0 +1,217 @@
+//! A part on this machine's disk.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write as _};
+use std::path::Path;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use crate::sftp::filesystem::blocking;
+use crate::sftp::filesystem::free_space;
+use crate::sftp::filesystem::local::set;
+use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::filesystem::roots::Roots;
+use crate::sftp::session::Session;
+use crate::sftp::transfer::context::{BLOCK, is_hole};
+use crate::sftp::transfer::file_transfer::PartOf;
+use crate::sftp::transfer::file_transfer::in_place::{Instead, is_refusal};
+
+/// A part that is being written, or its target itself.
+pub(crate) struct Open {
+    pub(crate) file: File,
+    part: PartOf<Session>,
+}
+
+/// What a part was ended as.
+pub(crate) struct Ended {
+    /// Whether its owner, mode and access list are what they are to be.
+    pub(crate) is_right: bool,
+    pub(crate) mode: Option<u32>,
+}
+
+/// A new part is its owner's alone until it is whole and gets its own mode. What is left under its
+/// name goes: it is not followed, be it a link.
+pub(crate) fn create(roots: &Roots, part: PartOf<Session>) -> io::Result<Open> {
+    let entry = roots.entry(&part.path)?;
+    if part.in_place {
+        let file = match part.old {
+            Some(_) => entry.open_to_write()?,
+            None => entry.create_new()?,
+        };
+        file.set_len(0)?;
+        return Ok(Open { file, part });
+    }
+    match entry.create() {
+        // The directory may not be written, or the path is at its longest, yet the file itself may be
+        // written.
+        Err(error) if is_refusal(&error) || error.kind() == io::ErrorKind::InvalidFilename => Err(
+            Instead::because(format!("nothing can be made beside it ({error})")),
+        ),
+        opened => Ok(Open {
+            file: opened?,
+            part,
+        }),
+    }
+}
+
+/// Goes on with a part.
+pub(crate) fn resume(roots: &Roots, part: PartOf<Session>, start: u64) -> io::Result<Open> {
+    let mut file = roots.entry(&part.path)?.open_to_write()?;
+    // What follows may be of another version.
+    file.set_len(start)?;
+    file.seek(SeekFrom::Start(start))?;
+    Ok(Open { file, part })
+}
+
+impl Open {
+    /// Ends it: owner, mode, time, durability. What cannot be set does not keep it from being whole.
+    pub(crate) fn finish(self) -> io::Result<Ended> {
+        let (file, part) = (&self.file, &self.part);
+        let mut is_right = true;
+        if let Some(old) = part.old.filter(|_| !part.in_place) {
+            // Before the mode: a change of the owner takes bits of it away.
+            is_right = take_over(file, &part.target, &old).is_ok();
+        }
+        for set in [set(file, part.mode, None), set(file, None, part.modified)] {
+            if let Err(error) = set {
+                tracing::debug!("cannot set what `{}` is: {error}", part.path.display());
+            }
+        }
+        let now = Facts::from(&file.metadata()?);
+        is_right &= match part.old {
+            Some(_) => part.is_like_old(&now),
+            None => part.mode.is_none() || now.mode.is_none() || now.mode == part.mode,
+        };
+        file.sync_all()?;
+        Ok(Ended {
+            is_right,
+            mode: now.mode,
+        })
+    }
+}
+
+/// Gives a part the owner and the access list of the file that it replaces.
+#[cfg(unix)]
+fn take_over(file: &File, target: &Path, old: &Facts) -> io::Result<()> {
+    let now = Facts::from(&file.metadata()?);
+    if let Some((user, group)) = old.owner.filter(|_| old.owner != now.owner) {
+        std::os::unix::fs::fchown(file, Some(user), Some(group))?;
+    }
+    take_over_lists(file, target)
+}
+
+#[cfg(not(unix))]
+fn take_over(_: &File, _: &Path, _: &Facts) -> io::Result<()> {
+    Ok(())
+}
+
+/// Access lists and labels, as Linux keeps them.
+#[cfg(target_os = "linux")]
+fn take_over_lists(file: &File, target: &Path) -> io::Result<()> {
+    use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr, getxattr};
+    let mut room = vec![0; 64 * 1024];
+    let found = |length: rustix::io::Result<usize>, room: &[u8]| {
+        length.ok().map(|length| room[..length].to_vec())
+    };
+    for name in ["system.posix_acl_access", "security.selinux"] {
+        let there = getxattr(target, name, &mut room[..]);
+        let there = found(there, &room);
+        let here = fgetxattr(file, name, &mut room[..]);
+        match (there, found(here, &room)) {
+            (there, here) if there == here => {}
+            (Some(there), _) => fsetxattr(file, name, &there, XattrFlags::empty())?,
+            (None, _) => fremovexattr(file, name)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn take_over_lists(_: &File, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// A part that is written to in blocks, on a thread that may wait, while more arrives.
+pub(crate) struct Disk {
+    /// Makes durable what is written, so that little is left to do at the end.
+    syncing: Option<JoinHandle<()>>,
+    writing: Option<JoinHandle<io::Result<Open>>>,
+    open: Option<Open>,
+    block: Vec<Bytes>,
+    held: usize,
+    /// Up to here it is written.
+    pub(crate) written: u64,
+}
+
+impl Disk {
+    pub(crate) fn new(open: Open, start: u64) -> Self {
+        Self {
+            syncing: None,
+            writing: None,
+            open: Some(open),
+            block: Vec::new(),
+            held: 0,
+            written: start,
+        }
+    }
+
+    pub(crate) async fn take(&mut self, pieces: Vec<Bytes>) -> io::Result<()> {
+        self.held += pieces.iter().map(Bytes::len).sum::<usize>();
+        self.block.extend(pieces);
+        if self.held >= BLOCK {
+            self.write().await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self) -> io::Result<()> {
+        let mut open = self.idle().await?;
+        if self.syncing.as_ref().is_none_or(JoinHandle::is_finished)
+            && let Ok(same) = open.file.try_clone()
+        {
+            self.syncing = Some(tokio::task::spawn_blocking(move || {
+                // A failure shows when the whole is made durable.
+                let _ = same.sync_data();
+            }));
+        }
+        let block = std::mem::take(&mut self.block);
+        let length = std::mem::take(&mut self.held);
+        self.written += length as u64;
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            free_space::check(&open.file, length)?;
+            for piece in &block {
+                if is_hole(piece) {
+                    // Left out, as in a sparse source; the length is set at the end.
+                    open.file
+                        .seek_relative(i64::try_from(piece.len()).expect("a piece is short"))?;
+                } else {
+                    open.file.write_all(piece)?;
+                }
+            }
+            Ok(open)
+        }));
+        Ok(())
+    }
+
+    /// The file, once nothing is being written to it.
+    async fn idle(&mut self) -> io::Result<Open> {
+        if let Some(writing) = self.writing.take() {
+            return writing.await.map_err(io::Error::other)?;
+        }
+        self.open
+            .take()
+            .ok_or_else(|| io::Error::other("an earlier write has failed"))
+    }
+
+    pub(crate) async fn end(mut self) -> io::Result<(Ended, u64)> {
+        self.write().await?;
+        let open = self.idle().await?;
+        let length = self.written;
+        blocking(move || {
+            open.file.set_len(length)?;
+            Ok((open.finish()?, length))
+        })
+        .await
+    }
+}

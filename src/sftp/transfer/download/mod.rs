@@ -1,0 +1,333 @@
+//! What is a download's own: how a part here is filled and made durable.
+
+pub(crate) mod local_part;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::sftp::filesystem::blocking;
+use crate::sftp::filesystem::free_space;
+use crate::sftp::filesystem::local::Local;
+use crate::sftp::path::RemotePath;
+use crate::sftp::session::client::Pending;
+use crate::sftp::session::{Handle, Session};
+use crate::sftp::transfer::Entry;
+use crate::sftp::transfer::access::Extras;
+use crate::sftp::transfer::backup::Record;
+use crate::sftp::transfer::context::unless_cancelled;
+use crate::sftp::transfer::download::local_part::{Disk, Ended, create, resume};
+use crate::sftp::transfer::file_transfer::in_place::Instead;
+use crate::sftp::transfer::file_transfer::{Course, PartOf, Trip};
+use crate::sftp::transfer::part::Part;
+
+impl Course for Session {
+    type To = Local;
+    const IS_UPLOAD: bool = false;
+    const UNSURE: u64 = 0;
+    /// Nobody gets rights from a server that he would not have given himself.
+    const MODE: u32 = 0o777;
+
+    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Local) {
+        (session, local)
+    }
+
+    fn ends(entry: &Entry) -> (&str, &str) {
+        (&entry.remote, &entry.local)
+    }
+
+    fn here_and_there<'a>(
+        from: &'a RemotePath,
+        copy: &'a PathBuf,
+    ) -> (&'a PathBuf, &'a RemotePath) {
+        (copy, from)
+    }
+
+    fn is_large(session: &Session, length: u64) -> bool {
+        length >= u64::from(session.limits.read)
+    }
+
+    async fn fill(trip: &Trip<'_, Self>, part: &PartOf<Self>, start: u64) -> io::Result<u64> {
+        if part.in_place {
+            return in_place(trip, part).await;
+        }
+        let (ended, length) = if Self::is_large(trip.session, trip.way.facts.length) {
+            large(trip, part, start).await?
+        } else {
+            small(trip, part).await?
+        };
+        trip.arrived(length);
+        if ended.is_right {
+            return Ok(length);
+        }
+        if part.old.is_some() {
+            return Err(Instead::because(
+                "a new file beside it cannot have its owner, mode and access list",
+            ));
+        }
+        if let (Some(now), Some(mode)) = (ended.mode, part.mode) {
+            trip.conditions.notes.add(format!(
+                "`{}` has the mode {now:03o} and not {mode:03o}: it cannot be set there",
+                part.target.display()
+            ));
+        }
+        Ok(length)
+    }
+
+    async fn extras(_: &Trip<'_, Self>, part: &PartOf<Self>) -> Extras {
+        if part.old.is_none() {
+            return Extras::None;
+        }
+        let target = part.target.clone();
+        match blocking(move || names(&target)).await {
+            Ok(count) if count > 1 => Extras::Names(count),
+            _ => Extras::None,
+        }
+    }
+
+    async fn give_access(_: &Trip<'_, Self>, _: &PartOf<Self>) -> io::Result<()> {
+        // The part has it already.
+        Ok(())
+    }
+
+    async fn save(trip: &Trip<'_, Self>, part: &PartOf<Self>, mut into: File) -> io::Result<()> {
+        let (roots, target) = (trip.conditions.roots.clone(), part.target.clone());
+        blocking(move || {
+            let mut target = roots.entry(&target)?.open_to_read()?;
+            io::copy(&mut target, &mut into).map(drop)
+        })
+        .await
+    }
+
+    async fn write_back(
+        trip: &Trip<'_, Self>,
+        part: &PartOf<Self>,
+        content: &Path,
+        record: &Record,
+    ) -> io::Result<()> {
+        let mut was = Part {
+            mode: record.mode,
+            modified: record.modified,
+            ..part.clone()
+        };
+        let (roots, content) = (trip.conditions.roots.clone(), content.to_owned());
+        blocking(move || {
+            was.old = roots.entry(&was.target)?.facts()?;
+            let mut open = create(&roots, was)?;
+            io::copy(&mut File::open(content)?, &mut open.file)?;
+            open.finish().map(|_| ())
+        })
+        .await
+    }
+}
+
+/// A file of any length, written into the target itself. What is being written is never broken off: what
+/// puts the old content back must come after it.
+async fn in_place(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<u64> {
+    let (session, conditions) = (trip.session, trip.conditions);
+    let handle = unless_cancelled(conditions, session.open_to_read(&trip.way.from)).await?;
+    let outcome = async {
+        let (roots, part) = (conditions.roots.clone(), part.clone());
+        let mut open = blocking(move || create(&roots, part)).await?;
+        trip.tried.set_begun(true);
+        let mut reads = Reads::new(trip, &handle, 0, trip.way.facts.length);
+        let mut length = 0;
+        while let Some(pieces) = unless_cancelled(conditions, reads.next()).await? {
+            let more = length_of(&pieces);
+            length += more;
+            open = blocking(move || {
+                free_space::check(&open.file, usize::try_from(more).unwrap_or(usize::MAX))?;
+                for piece in &pieces {
+                    open.file.write_all(piece)?;
+                }
+                Ok(open)
+            })
+            .await?;
+            trip.arrived(length);
+        }
+        blocking(move || open.finish()).await?;
+        Ok(length)
+    };
+    let outcome = outcome.await;
+    drop(session.close(&handle));
+    outcome
+}
+
+/// How many names a file has.
+#[cfg(unix)]
+fn names(path: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map(|facts| facts.nlink())
+}
+
+#[cfg(not(unix))]
+fn names(_: &Path) -> io::Result<u64> {
+    Ok(1)
+}
+
+/// A file that one read holds: asked for, closed, and written in one go.
+async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(Ended, u64)> {
+    let (session, expected) = (trip.session, trip.way.facts.length);
+    let handle = session.open_to_read(&trip.way.from).await?;
+    let first = session.read(&handle, 0, session.limits.read);
+    let content = match session.content(first).await {
+        // What gives its content in portions, or says no length, such as a file of /proc, is read to
+        // its end.
+        Ok(first) if !is_whole(length_of(&first), expected) => {
+            let poured = beyond(trip, part, &handle, first).await;
+            drop(session.close(&handle));
+            return poured;
+        }
+        content => content,
+    };
+    let closed = session.close(&handle);
+    let content = content?;
+    let (part, length) = (part.clone(), length_of(&content));
+    let roots = trip.conditions.roots.clone();
+    let ended = blocking(move || {
+        let mut open = create(&roots, part)?;
+        free_space::check(&open.file, usize::try_from(length).unwrap_or(usize::MAX))?;
+        for piece in &content {
+            open.file.write_all(piece)?;
+        }
+        open.finish()
+    });
+    let ended = ended.await?;
+    session.done(closed).await?;
+    Ok((ended, length))
+}
+
+/// Whether the first read of a file that said a length of `expected` has all of it.
+fn is_whole(length: u64, expected: u64) -> bool {
+    length == 0 || expected > 0 && length >= expected
+}
+
+/// A file of which the first read brought a part only.
+async fn beyond(
+    trip: &Trip<'_, Session>,
+    part: &PartOf<Session>,
+    handle: &Handle,
+    first: Vec<Bytes>,
+) -> io::Result<(Ended, u64)> {
+    // It takes as much memory as a large one.
+    let _place = trip.conditions.large.acquire().await.ok();
+    let (roots, part) = (trip.conditions.roots.clone(), part.clone());
+    let length = length_of(&first);
+    let mut disk = Disk::new(blocking(move || create(&roots, part)).await?, 0);
+    disk.take(first).await?;
+    pour(trip, handle, disk, length).await
+}
+
+fn length_of(pieces: &[Bytes]) -> u64 {
+    pieces.iter().map(|piece| piece.len() as u64).sum()
+}
+
+/// A file that takes many reads, from `start` on.
+async fn large(
+    trip: &Trip<'_, Session>,
+    part: &PartOf<Session>,
+    start: u64,
+) -> io::Result<(Ended, u64)> {
+    let session = trip.session;
+    let handle = session.open_to_read(&trip.way.from).await?;
+    let outcome = async {
+        let (roots, part) = (trip.conditions.roots.clone(), part.clone());
+        let open = blocking(move || match start {
+            0 => create(&roots, part),
+            _ => resume(&roots, part, start),
+        });
+        pour(trip, &handle, Disk::new(open.await?, start), start).await
+    };
+    let outcome = outcome.await;
+    drop(session.close(&handle));
+    outcome
+}
+
+/// Reads a file from `start` on, to its end, onto the disk.
+async fn pour(
+    trip: &Trip<'_, Session>,
+    handle: &Handle,
+    mut disk: Disk,
+    start: u64,
+) -> io::Result<(Ended, u64)> {
+    let mut reads = Reads::new(trip, handle, start, trip.way.facts.length);
+    while let Some(pieces) = reads.next().await? {
+        disk.take(pieces).await?;
+        trip.arrived(disk.written);
+    }
+    disk.end().await
+}
+
+/// Reads outstanding, answered in the file's order.
+pub(crate) struct Reads<'s> {
+    session: &'s Session,
+    handle: &'s Handle,
+    ahead: VecDeque<Pending>,
+    most: usize,
+    /// Up to here it has arrived.
+    arrived: u64,
+    /// Up to here it was asked for.
+    asked: u64,
+    /// Of the file, as it was found.
+    length: u64,
+    /// Beyond this it is taken for one that never ends.
+    longest: u64,
+}
+
+impl<'s> Reads<'s> {
+    /// Reads of a file that said a length of `length`, from `start` on.
+    pub(crate) fn new<C: Course>(
+        trip: &Trip<'s, C>,
+        handle: &'s Handle,
+        start: u64,
+        length: u64,
+    ) -> Self {
+        let longest = length.saturating_mul(2);
+        Self {
+            session: trip.session,
+            handle,
+            ahead: VecDeque::new(),
+            most: trip.lanes.depth.reads,
+            arrived: start,
+            asked: start,
+            length,
+            longest: longest.saturating_add(trip.conditions.max_growth),
+        }
+    }
+
+    /// What comes next; `None` at the file's end, which may be beyond its length by now.
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
+        let step = u64::from(self.session.limits.read);
+        while self.ahead.len() < self.most && self.asked < self.length || self.ahead.is_empty() {
+            let read = self
+                .session
+                .read(self.handle, self.asked, self.session.limits.read);
+            self.ahead.push_back(read);
+            self.asked += step;
+        }
+        let Some(next) = self.ahead.pop_front() else {
+            return Ok(None);
+        };
+        let pieces = self.session.content(next).await?;
+        let got = length_of(&pieces);
+        self.arrived += got;
+        if got == 0 {
+            return Ok(None);
+        }
+        if self.arrived > self.longest {
+            return Err(io::Error::other(format!(
+                "goes on after {} bytes, though it said a length of {}: it may never end",
+                self.arrived, self.length
+            )));
+        }
+        if got < step {
+            // A server may give less than was asked for (section 6.4): the rest is asked for again.
+            self.ahead.clear();
+            self.asked = self.arrived;
+        }
+        Ok(Some(pieces))
+    }
+}

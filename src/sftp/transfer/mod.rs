@@ -1,0 +1,684 @@
+//! Transfers: files and trees, up or down, each file whole or not at all, through lines that break.
+
+pub(crate) mod access;
+pub(crate) mod backup;
+pub(crate) mod context;
+pub(crate) mod download;
+pub(crate) mod file_transfer;
+pub(crate) mod links;
+pub(crate) mod notes;
+pub(crate) mod part;
+pub(crate) mod progress;
+pub(crate) mod sessions;
+pub(crate) mod upload;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, FailedFile};
+use crate::sftp::filesystem::Side;
+use crate::sftp::filesystem::local::Local;
+use crate::sftp::filesystem::roots::Roots;
+use crate::sftp::path::RemotePath;
+use crate::sftp::plan::destination::{MayWrite, Writes};
+use crate::sftp::plan::pattern::Pattern;
+use crate::sftp::plan::planner::Planner;
+use crate::sftp::plan::tree::is_lost;
+use crate::sftp::plan::{Plan, There};
+use crate::sftp::session::Session;
+use crate::sftp::transfer::access::Listing;
+use crate::sftp::transfer::backup::Keeper;
+use crate::sftp::transfer::context::{Conditions, Refusals, Tried, cancelled};
+use crate::sftp::transfer::file_transfer::{Course, Trip};
+use crate::sftp::transfer::notes::Notes;
+use crate::sftp::transfer::progress::{Progress, Whole};
+use crate::sftp::transfer::sessions::{Lanes, Size, open_further};
+use crate::ssh::Pool;
+use crate::text::beginning;
+
+/// Failed files that a record names: enough to see the cause, too few to flood queue and model.
+const NAMED_FAILURES: usize = 100;
+/// The longest path and reason that it has of each: both may be a server's.
+const LONGEST_TOLD: usize = 1024;
+
+/// Places that a record names.
+const NAMED_PLACES: usize = 100;
+
+/// A file up to this length that found no room is tried again once the others are through.
+const SECOND_TRY: u64 = 32 * 1024 * 1024;
+
+/// How long the files under way have to be given up tidily once a transfer is cancelled: a server that
+/// does not answer must not hold it.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The first and the longest pause before a lost line is taken up again; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often in a row a lost line is taken up again without getting further than ever before: a file
+/// that begins anew each time moves bytes for ever.
+const MOST_REPEATS: usize = 30;
+
+/// Directories that are given their mode and time at once.
+const ENDED_AT_ONCE: usize = 1024;
+
+/// Which way a transfer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From this machine to the server.
+    Upload,
+    /// From the server to this machine.
+    Download,
+}
+
+impl Direction {
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+        }
+    }
+}
+
+/// What a transfer moves.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which way.
+    pub direction: Direction,
+    /// What.
+    pub entries: Vec<Entry>,
+    /// Whether the source of an entry may be a pattern.
+    pub patterns: bool,
+    /// How.
+    pub options: Options,
+    /// The token of an earlier try, whose parts are gone on from.
+    pub part: Option<String>,
+}
+
+/// How a transfer treats its files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether checksums of both sides are compared before a file is given its name.
+    pub verify: bool,
+    /// Whether an existing file is written itself rather than replaced.
+    pub in_place: bool,
+    /// Whether an uploaded tree goes through directories that are links on the server.
+    pub follow_directory_links: bool,
+}
+
+impl Request {
+    /// The local paths that it starts from: of a pattern, the part before what stands for several names.
+    pub fn local_bases(&self) -> Vec<PathBuf> {
+        let of_patterns = self.patterns && self.direction == Direction::Upload;
+        let base = |entry: &Entry| {
+            let local = Local::pattern(&entry.local);
+            match Pattern::of(&local) {
+                // A name may hold what elsewhere makes a pattern.
+                Ok(Some(pattern)) if of_patterns && !Path::new(&local).exists() => {
+                    PathBuf::from(pattern.base)
+                }
+                _ => PathBuf::from(local),
+            }
+        };
+        self.entries.iter().map(base).collect()
+    }
+}
+
+/// A file, a tree, or the files that a pattern stands for, and where they go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The path on this machine.
+    pub local: String,
+    /// The path on the server.
+    pub remote: String,
+}
+
+/// What a transfer did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Files that arrived.
+    pub done: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that did not, with the reason for each: the first of them.
+    pub failed: Vec<FailedFile>,
+    /// How many did not.
+    pub failures: usize,
+    /// Bytes that were there already when a file was gone on with.
+    pub resumed: u64,
+    /// What there was to move.
+    pub whole: Option<Whole>,
+    /// What the user should know of how it went, a sentence each.
+    pub notes: Vec<String>,
+    /// Where what arrived lies in the end: the file, or the directory that things went into.
+    pub places: Vec<String>,
+    /// Whether the checksums of both sides were compared for each file that arrived.
+    pub verified: bool,
+    /// How many of those that did not arrive may not be written there, and why the first may not.
+    pub refused: usize,
+    /// Why the first of those may not.
+    pub refusal: Option<Error>,
+    /// Whether it was cancelled before it was through.
+    pub cancelled: bool,
+    /// Whether the server did not answer then, so that part files may have stayed on it.
+    pub abandoned: bool,
+}
+
+impl Summary {
+    fn refuse(&mut self, file: String, refusal: Error) {
+        self.refused += 1;
+        let error = refusal.to_string();
+        self.refusal.get_or_insert(refusal);
+        self.fail(&FailedFile { file, error });
+    }
+
+    fn fail(&mut self, failed: &FailedFile) {
+        self.failures += 1;
+        if self.failed.len() < NAMED_FAILURES {
+            self.failed.push(FailedFile {
+                file: beginning(&failed.file, LONGEST_TOLD).into_owned(),
+                error: beginning(&failed.error, LONGEST_TOLD).into_owned(),
+            });
+        }
+    }
+}
+
+/// What a transfer works with.
+pub struct Transfer<'a> {
+    /// The connections.
+    pub pool: &'a Pool,
+    /// The server.
+    pub alias: &'a str,
+    /// What to move.
+    pub request: &'a Request,
+    /// Tells its part files from those of others.
+    pub token: &'a str,
+    /// How long it waits for a connection.
+    pub patience: Duration,
+    /// How long it takes up a lost line again, from the last byte of progress on.
+    pub line_patience: Duration,
+    /// Most entries that are listed for it.
+    pub max_entries: usize,
+    /// Bytes that a downloaded file may have beyond twice the length that it said.
+    pub max_growth: u64,
+    /// Where files of this machine have to lie.
+    pub roots: &'a Roots,
+    /// The data directory, for old contents of files that are written in place.
+    pub data: &'a Path,
+    /// Which files may be written on the server.
+    pub may_write: &'a MayWrite<'a>,
+    /// How far it has come.
+    pub progress: &'a Progress,
+    /// What the user should know of how it goes.
+    pub notes: &'a Notes,
+    /// Stops it.
+    pub cancel: &'a CancellationToken,
+}
+
+impl Transfer<'_> {
+    /// Runs it. An error means that it did not begin.
+    pub async fn run(&self) -> Result<Summary, Error> {
+        match self.request.direction {
+            Direction::Upload => self.run_course::<Local>().await,
+            Direction::Download => self.run_course::<Session>().await,
+        }
+    }
+
+    async fn run_course<C: Course>(&self) -> Result<Summary, Error> {
+        let mut summary = Summary::default();
+        let keeper = Keeper::new(self.data);
+        let mut under_way = UnderWay::<C>::default();
+        let mut pause = FIRST_PAUSE;
+        let mut progressed = Instant::now();
+        let (mut furthest, mut repeats) = ((0, usize::MAX), 0);
+        loop {
+            let before = (self.progress.bytes(), under_way.remaining());
+            let lost = tokio::select! {
+                outcome = self.attempt(&keeper, &mut under_way, &mut summary) => outcome,
+                () = self.cancelled() => {
+                    summary.abandoned = true;
+                    Ok(())
+                }
+            };
+            if self.cancel.is_cancelled() {
+                break;
+            }
+            let reason = match lost {
+                Ok(()) if under_way.remaining() == 0 => break,
+                Ok(()) => {
+                    let reason = under_way.lost_because.take();
+                    reason.unwrap_or_else(|| "the line was lost".to_owned())
+                }
+                // Nothing has begun, and the pool has tried its best.
+                Err(error) if under_way.plan.is_none() => return Err(error),
+                Err(error) => error.to_string(),
+            };
+            if (self.progress.bytes(), under_way.remaining()) != before {
+                pause = FIRST_PAUSE;
+                progressed = Instant::now();
+            }
+            let reached = (self.progress.bytes(), under_way.remaining());
+            repeats += 1;
+            if reached.0 > furthest.0 || reached.1 < furthest.1 {
+                furthest = (reached.0.max(furthest.0), reached.1.min(furthest.1));
+                repeats = 0;
+            }
+            if progressed.elapsed() + pause > self.line_patience || repeats > MOST_REPEATS {
+                if under_way.plan.is_none() {
+                    let entries = self.request.entries.iter();
+                    let failed = entries.map(|entry| FailedFile {
+                        file: C::ends(entry).0.to_owned(),
+                        error: reason.clone(),
+                    });
+                    failed.for_each(|failed| summary.fail(&failed));
+                }
+                under_way.fail_all(&reason, &mut summary);
+                break;
+            }
+            tracing::info!(
+                "a transfer with `{}` is taken up again: {reason}",
+                self.alias
+            );
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.cancel.cancelled() => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        self.tell_kept(&keeper, &mut summary);
+        summary.whole = self.progress.whole();
+        summary.places = under_way.places();
+        summary.notes = self.notes.take();
+        summary.resumed = self.progress.resumed();
+        if self.cancel.is_cancelled() {
+            summary.cancelled = true;
+            summary.failures += under_way.remaining();
+        }
+        Ok(summary)
+    }
+
+    /// Says where the old content of a file lies that could not be put back.
+    fn tell_kept(&self, keeper: &Keeper, summary: &mut Summary) {
+        keeper.sweep();
+        for (record, content) in keeper.left_by(self.token) {
+            let place = record.place;
+            let told = match record.size {
+                Some(_) => format!(
+                    "the old content of `{}` lies in `{}`, and the next transfer onto it puts it back if it fails",
+                    place.path,
+                    content.display()
+                ),
+                None => format!(
+                    "`{}` was not there before, and may not be whole",
+                    place.path
+                ),
+            };
+            let mut failed = summary.failed.iter_mut();
+            match failed.find(|failed| failed.file == place.source) {
+                Some(failed) => failed.error = format!("{}; {told}", failed.error),
+                None => self.notes.add(told),
+            }
+        }
+    }
+
+    async fn cancelled(&self) {
+        self.cancel.cancelled().await;
+        tokio::time::sleep(STOP_PATIENCE).await;
+    }
+
+    /// Does what is left to do, as far as one line holds.
+    async fn attempt<C: Course>(
+        &self,
+        keeper: &Keeper,
+        under_way: &mut UnderWay<C>,
+        summary: &mut Summary,
+    ) -> Result<(), Error> {
+        let local = Local::within(self.roots);
+        let opening = Lanes::open(self.pool, self.alias, self.patience);
+        let mut lanes = tokio::select! {
+            lanes = opening => lanes?,
+            () = self.cancel.cancelled() => return Ok(()),
+        };
+        if let Some(note) = lanes.first().note() {
+            self.notes.add(note);
+        }
+        let further = open_further(self.pool, self.alias, lanes.missing());
+        let limits = lanes.first().ask_limits();
+        let planning = async {
+            match under_way.plan {
+                None => self.plan::<C>(lanes.first(), &local).await.map(Some),
+                Some(_) => Ok(None),
+            }
+        };
+        let (planned, further, limits) = tokio::select! {
+            all = async { tokio::join!(planning, further, limits) } => all,
+            () = self.cancel.cancelled() => return Ok(()),
+        };
+        // A line that breaks before anything is known: the same from the beginning.
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                under_way.lost_because = Some(error.to_string());
+                return Ok(());
+            }
+        };
+        if let Some(mut plan) = planned {
+            for failed in std::mem::take(&mut plan.left_out) {
+                summary.fail(&failed);
+            }
+            for (file, refusal) in std::mem::take(&mut plan.refused) {
+                summary.refuse(file, refusal);
+            }
+            under_way.set(plan, self.progress);
+        }
+        lanes.limit(limits);
+        lanes.add(further);
+        let size = under_way.size(self.request.direction);
+        lanes.widen(self.pool, self.alias, size).await;
+        let mut options = self.request.options;
+        // What goes through a shell goes through many hands.
+        options.verify |= lanes.first().is_by_shell();
+        let extras = Listing::new(under_way.replaced());
+        let large = Semaphore::new(lanes.depth.large);
+        let conditions = Conditions {
+            pool: self.pool,
+            alias: self.alias,
+            token: self.token,
+            resume: self.request.part.is_some(),
+            options,
+            max_entries: self.max_entries,
+            max_growth: self.max_growth,
+            roots: self.roots,
+            local: &local,
+            may_write: self.may_write,
+            progress: self.progress,
+            notes: self.notes,
+            cancel: self.cancel,
+            large: &large,
+            full: AtomicBool::new(false),
+            refusals: Refusals::default(),
+            keeper,
+            extras: &extras,
+        };
+        under_way.copy(&lanes, &conditions, summary).await;
+        Ok(())
+    }
+
+    async fn plan<C: Course>(
+        &self,
+        session: &Session,
+        local: &Local,
+    ) -> io::Result<Plan<C, C::To>> {
+        let is_upload = self.request.direction == Direction::Upload;
+        let (source, target) = C::sides(session, local);
+        let mut planner = Planner {
+            source,
+            target,
+            patterns: self.request.patterns,
+            follows: is_upload && self.request.options.follow_directory_links,
+            writes: Writes::new(is_upload.then_some(self.may_write)),
+            plan: Plan::new(self.max_entries, self.request.options.in_place),
+        };
+        for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
+            let meant = async {
+                // It may have become a link since the job was let begin.
+                self.roots.check_file(&base).await?;
+                self.meant(session, entry).await
+            };
+            match meant.await {
+                Ok(meant) => {
+                    let (from, to) = C::ends(&meant);
+                    planner.add(from, to).await?;
+                }
+                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) => planner.plan.left_out.push(FailedFile {
+                    file: C::ends(entry).0.to_owned(),
+                    error: error.to_string(),
+                }),
+            }
+        }
+        let (plan, notes) = planner.finish();
+        for note in notes {
+            self.notes.add(note);
+        }
+        Ok(plan)
+    }
+}
+
+/// What is planned, and how far each file of it has come.
+struct UnderWay<C: Course> {
+    plan: Option<Plan<C, C::To>>,
+    /// The files that have not arrived, by their numbers.
+    files: Vec<(usize, Tried)>,
+    links: Vec<usize>,
+    /// Why the line was lost.
+    lost_because: Option<String>,
+    /// The places, by their numbers, at which something has arrived.
+    reached: BTreeSet<usize>,
+}
+
+impl<C: Course> Default for UnderWay<C> {
+    fn default() -> Self {
+        Self {
+            plan: None,
+            files: Vec::new(),
+            links: Vec::new(),
+            lost_because: None,
+            reached: BTreeSet::new(),
+        }
+    }
+}
+
+impl<C: Course> UnderWay<C> {
+    fn set(&mut self, plan: Plan<C, C::To>, progress: &Progress) {
+        self.files = (0..plan.files.len())
+            .map(|number| (number, Tried::default()))
+            .collect();
+        self.links = (0..plan.links.len()).collect();
+        progress.set_whole(Whole {
+            files: plan.files.len() + plan.links.len(),
+            // A server may say any length.
+            bytes: plan
+                .files
+                .iter()
+                .fold(0, |sum, way| sum.saturating_add(way.facts.length)),
+        });
+        self.plan = Some(plan);
+    }
+
+    /// How many are still to be copied; without a plan, that is not known.
+    fn remaining(&self) -> usize {
+        match &self.plan {
+            Some(_) => self.files.len() + self.links.len(),
+            None => 1,
+        }
+    }
+
+    /// The files on the server that may be replaced.
+    fn replaced(&self) -> Vec<RemotePath> {
+        let plan = self.plan.iter().filter(|_| C::IS_UPLOAD);
+        let files = plan.flat_map(|plan| &plan.files);
+        let there = files.filter(|way| !matches!(way.there, There::Nothing));
+        there
+            .map(|way| RemotePath::of_bytes(&C::To::bytes(&way.to)))
+            .collect()
+    }
+
+    /// Where something has arrived, each place once.
+    fn places(&self) -> Vec<String> {
+        let mut places: Vec<String> = Vec::new();
+        let all = self.plan.iter().flat_map(|plan| &plan.places).enumerate();
+        for (_, place) in all.filter(|(number, _)| self.reached.contains(number)) {
+            if places.len() < NAMED_PLACES && !places.contains(place) {
+                places.push(place.clone());
+            }
+        }
+        places
+    }
+
+    fn size(&self, direction: Direction) -> Size {
+        let files = self.plan.iter().flat_map(|plan| &plan.files);
+        let sent = files.filter(|_| direction == Direction::Upload);
+        Size {
+            files: self.files.len(),
+            largest: sent.map(|way| way.facts.length).max().unwrap_or(0),
+        }
+    }
+
+    fn fail_all(&mut self, reason: &str, summary: &mut Summary) {
+        let Some(plan) = &self.plan else { return };
+        let files = self.files.drain(..).map(|(number, _)| &plan.files[number]);
+        let links = self.links.drain(..).map(|number| &plan.links[number]);
+        for way in files.chain(links) {
+            summary.fail(&FailedFile {
+                file: C::shown(&way.from),
+                error: reason.to_owned(),
+            });
+        }
+    }
+
+    /// Copies everything that is left, many files at once. What the line's end keeps from arriving stays.
+    async fn copy(&mut self, lanes: &Lanes, conditions: &Conditions<'_>, summary: &mut Summary) {
+        let Some(plan) = &self.plan else { return };
+        let reached = &mut self.reached;
+        let copy = async |(number, tried): (usize, Tried)| {
+            let way = &plan.files[number];
+            let outcome = if conditions.cancel.is_cancelled() {
+                Err(cancelled())
+            } else {
+                let trip = Trip::<C> {
+                    lanes,
+                    session: lanes.of(number),
+                    way,
+                    tried: &tried,
+                    conditions,
+                };
+                trip.copy().await
+            };
+            (number, tried, outcome)
+        };
+        let lost_because = &mut self.lost_because;
+        let length = |number: usize| plan.files[number].facts.length;
+        let may_fit_alone = |number, error: &io::Error| {
+            is_full(error) && plan.files.len() > 1 && length(number) <= SECOND_TRY
+        };
+        let mut end = |left: &mut Vec<_>, (number, tried, outcome): (usize, Tried, _)| match outcome
+        {
+            Ok(bytes) => {
+                summary.done += 1;
+                summary.bytes += bytes;
+                summary.verified = conditions.options.verify;
+                reached.insert(plan.files[number].place);
+                if tried.replaces_link.load(Ordering::Relaxed) {
+                    let path = <C::To as Side>::shown(&plan.files[number].to);
+                    let note =
+                        format!("`{path}` was a symbolic link, and is a file of its own now");
+                    conditions.notes.add(note);
+                }
+                conditions.progress.file_arrived();
+            }
+            Err(error) if is_lost(&error) => {
+                lost_because.get_or_insert_with(|| error.to_string());
+                tried.was_lost.store(true, Ordering::Relaxed);
+                left.push((number, tried));
+            }
+            Err(error) => summary.fail(&FailedFile {
+                file: C::shown(&plan.files[number].from),
+                error: error.to_string(),
+            }),
+        };
+        let mut crowded = Vec::new();
+        let mut left = std::mem::take(&mut self.files).into_iter();
+        let first = left.by_ref().take(lanes.depth.files);
+        let mut under_way: FuturesUnordered<_> = first.map(copy).collect();
+        while let Some((number, tried, outcome)) = under_way.next().await {
+            match outcome {
+                Err(error) if may_fit_alone(number, &error) => {
+                    crowded.push((number, tried, error));
+                }
+                outcome => end(&mut self.files, (number, tried, outcome)),
+            }
+            // After a loss only what is under way is waited for.
+            if self.files.is_empty() {
+                under_way.extend(left.next().map(copy));
+            }
+        }
+        drop(under_way);
+        // Room that others had taken may be free again. The first that does not fit now ends it: the
+        // others are larger.
+        crowded.sort_by_key(|(number, ..)| length(*number));
+        conditions.full.store(false, Ordering::Relaxed);
+        let mut has_room = true;
+        for (number, tried, error) in crowded {
+            if !self.files.is_empty() {
+                self.files.push((number, tried));
+                continue;
+            }
+            let ended = if has_room {
+                copy((number, tried)).await
+            } else {
+                (number, tried, Err(error))
+            };
+            has_room &= !ended.2.as_ref().is_err_and(is_full);
+            end(&mut self.files, ended);
+        }
+        self.files.extend(left);
+        self.files.sort_by_key(|(number, _)| *number);
+        self.end(lanes, conditions, summary).await;
+    }
+
+    /// Once all files are there: links, and then what directories are to be. Links come last, so that
+    /// nothing is written through them.
+    async fn end(&mut self, lanes: &Lanes, conditions: &Conditions<'_>, summary: &mut Summary) {
+        let Some(plan) = &self.plan else { return };
+        if !self.files.is_empty() || conditions.cancel.is_cancelled() {
+            return;
+        }
+        let session = lanes.first();
+        while let Some(number) = self.links.first().copied() {
+            let way = &plan.links[number];
+            match links::copy(session, way, conditions).await {
+                Ok(()) => {
+                    summary.done += 1;
+                    self.reached.insert(way.place);
+                    conditions.progress.file_arrived();
+                }
+                Err(error) if is_lost(&error) => return,
+                Err(error) => summary.fail(&FailedFile {
+                    file: C::shown(&way.from),
+                    error: error.to_string(),
+                }),
+            }
+            self.links.remove(0);
+        }
+        // The innermost first: a directory may lose the right to be written.
+        let target = C::sides(session, conditions.local).1;
+        let innermost_first: Vec<_> = plan.directories.iter().rev().collect();
+        for some in innermost_first.chunks(ENDED_AT_ONCE) {
+            let mut ended = Vec::new();
+            for (path, facts) in some {
+                ended.push(target.end_directory(path, facts));
+            }
+            join_all(ended).await;
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    let kind = error.kind();
+    matches!(
+        kind,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}

@@ -1,0 +1,170 @@
+//! The sessions of a transfer: one on a near line, several on a far one, where a server's window for
+//! each channel holds an upload back.
+
+use std::time::Duration;
+
+use futures_util::future::{OptionFuture, join_all};
+
+use crate::error::Error;
+use crate::sftp::session::{Limits, Session};
+use crate::ssh::Pool;
+
+/// From this round trip on a line is far: what is outstanding has to fill it.
+const FAR: Duration = Duration::from_millis(5);
+
+/// Sessions on a far line. OpenSSH gives each channel a window of 2 MiB.
+const FAR_LANES: usize = 4;
+/// How long a further session may take to come about; a transfer does with fewer.
+const LANE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Sessions on a near line for many files: a server works on each in a process of its own.
+const NEAR_LANES: usize = 2;
+/// From so many files on.
+const MANY_FILES: usize = 64;
+
+/// From this length on it pays to make an uploaded file durable while it is being sent.
+const LARGE: u64 = 32 * 1024 * 1024;
+
+/// How much is under way at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Depth {
+    /// Files.
+    pub(crate) files: usize,
+    /// Of them, files that take many requests.
+    pub(crate) large: usize,
+    /// Reads of a large file: together less than a channel's window.
+    pub(crate) reads: usize,
+    /// Writes of a large file on each lane: more than fill the line only wait.
+    pub(crate) writes: usize,
+}
+
+impl Depth {
+    fn at(round_trip: Duration) -> Self {
+        let milliseconds = usize::try_from(round_trip.as_millis()).unwrap_or(usize::MAX);
+        let is_far = round_trip >= FAR;
+        Self {
+            files: if is_far { 128 } else { 24 },
+            large: if is_far { 2 } else { 1 },
+            reads: milliseconds.saturating_mul(8).clamp(16, 32),
+            // OpenSSH's window holds 64.
+            writes: milliseconds.saturating_mul(16).clamp(16, 64),
+        }
+    }
+}
+
+/// What a transfer is going to send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// Files.
+    pub(crate) files: usize,
+    /// The length of the largest, if it is sent to the server.
+    pub(crate) largest: u64,
+}
+
+/// A transfer's sessions.
+pub(crate) struct Lanes {
+    sessions: Vec<Session>,
+    /// Makes durable what the others write: a server does that on its own for each session.
+    pub(crate) keeper: Option<Session>,
+    missing: usize,
+    pub(crate) depth: Depth,
+}
+
+impl Lanes {
+    /// Opens sessions to `alias`, waiting for a connection at most `patience`: all that a far line
+    /// takes, if the line is known already.
+    pub(crate) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
+        let known = pool.round_trip(alias);
+        let further = known.map(|round_trip| open_further(pool, alias, far_lanes(round_trip)));
+        let (first, further) = tokio::join!(
+            Session::open(pool, alias, patience),
+            OptionFuture::from(further)
+        );
+        let first = first?;
+        tracing::debug!("round trip to `{alias}`: {:?}", first.round_trip);
+        // Several shells would get in each other's way.
+        let further = further.filter(|_| !first.is_by_shell());
+        let missing = match &further {
+            Some(_) => 0,
+            None if first.is_by_shell() => 0,
+            None => far_lanes(first.round_trip),
+        };
+        let mut lanes = Self {
+            depth: Depth::at(first.round_trip),
+            sessions: vec![first],
+            missing,
+            keeper: None,
+        };
+        lanes.add(further.unwrap_or_default());
+        Ok(lanes)
+    }
+
+    /// How many further sessions the line takes that could not be opened at once.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// Adds further sessions.
+    pub(crate) fn add(&mut self, sessions: Vec<Session>) {
+        self.sessions.extend(sessions);
+        self.limit(self.first().limits);
+    }
+
+    /// Sets what the server has said in one session for all of them.
+    pub(crate) fn limit(&mut self, limits: Limits) {
+        for session in &mut self.sessions {
+            session.limits = limits;
+        }
+    }
+
+    /// Opens further sessions on a near line where they help: for many files, and to make a large
+    /// file durable while it is still being sent.
+    pub(crate) async fn widen(&mut self, pool: &Pool, alias: &str, size: Size) {
+        if self.first().round_trip >= FAR || self.first().is_by_shell() {
+            return;
+        }
+        let lanes = match size.files {
+            MANY_FILES.. => NEAR_LANES,
+            _ => 1,
+        };
+        let keeps = size.largest >= LARGE;
+        let mut further = open_further(pool, alias, lanes - 1 + usize::from(keeps)).await;
+        if keeps {
+            self.keeper = further.pop();
+        }
+        self.add(further);
+    }
+
+    /// The session that was opened first.
+    pub(crate) fn first(&self) -> &Session {
+        &self.sessions[0]
+    }
+
+    /// All of them; at least one.
+    pub(crate) fn all(&self) -> &[Session] {
+        &self.sessions
+    }
+
+    /// The session for the file of that number.
+    pub(crate) fn of(&self, number: usize) -> &Session {
+        &self.sessions[number % self.sessions.len()]
+    }
+}
+
+/// How many further sessions a line takes.
+fn far_lanes(round_trip: Duration) -> usize {
+    if round_trip >= FAR { FAR_LANES - 1 } else { 0 }
+}
+
+/// Opens further sessions, as many of `count` as can be had.
+pub(crate) async fn open_further(pool: &Pool, alias: &str, count: usize) -> Vec<Session> {
+    let further = (0..count).map(|_| Session::open(pool, alias, LANE_PATIENCE));
+    let mut sessions = Vec::new();
+    for session in join_all(further).await {
+        match session {
+            Ok(session) => sessions.push(session),
+            Err(error) => tracing::debug!("a transfer does with fewer sessions: {error}"),
+        }
+    }
+    sessions
+}
