@@ -10,18 +10,18 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::config::expand_home;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::local_entry::LocalEntry;
-use crate::sftp::filesystem::metadata::{Facts, Kind};
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::roots::Roots;
-use crate::sftp::filesystem::{FILE_IN_THE_WAY, LINK_IN_THE_WAY, Side, blocking, in_the_way};
+use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, blocking, in_the_way};
 use crate::sftp::path::{bytes_of, local_of};
 
 /// This machine, as far as transfers may touch it.
 #[derive(Clone, Debug)]
-pub(crate) struct Local {
+pub(crate) struct LocalFilesystem {
     roots: Roots,
 }
 
-impl Local {
+impl LocalFilesystem {
     pub(crate) fn within(roots: &Roots) -> Self {
         Self {
             roots: roots.clone(),
@@ -49,7 +49,7 @@ impl Local {
     }
 }
 
-impl Side for Local {
+impl Filesystem for LocalFilesystem {
     type Path = PathBuf;
 
     fn path(text: &str) -> PathBuf {
@@ -89,50 +89,55 @@ impl Side for Local {
         path.display().to_string()
     }
 
-    async fn facts(&self, path: &PathBuf) -> io::Result<Option<Facts>> {
-        absent(self.behind(path, |entry| entry.facts()).await)
+    async fn stat(&self, path: &PathBuf) -> io::Result<Option<Metadata>> {
+        none_if_not_found(self.behind(path, |entry| entry.metadata()).await)
     }
 
-    async fn own_facts(&self, path: &PathBuf) -> io::Result<Option<Facts>> {
-        absent(self.at(path, |entry| entry.facts()).await)
+    async fn lstat(&self, path: &PathBuf) -> io::Result<Option<Metadata>> {
+        none_if_not_found(self.at(path, |entry| entry.metadata()).await)
     }
 
     async fn real_path(&self, path: &PathBuf) -> io::Result<PathBuf> {
         tokio::fs::canonicalize(path).await
     }
 
-    async fn list(
+    async fn read_dir(
         &self,
         path: &PathBuf,
         limit: &Arc<EntryLimit>,
-    ) -> io::Result<Vec<(PathBuf, Facts)>> {
+    ) -> io::Result<Vec<(PathBuf, Metadata)>> {
         let limit = Arc::clone(limit);
-        self.behind(path, move |entry| entry.list(&limit)).await
+        self.behind(path, move |entry| entry.read_dir(&limit)).await
     }
 
-    async fn make_root(&self, path: &PathBuf) -> io::Result<bool> {
-        if let Some(facts) = self.facts(path).await? {
-            return if facts.is_directory() {
+    async fn create_dir_all(&self, path: &PathBuf) -> io::Result<bool> {
+        if let Some(metadata) = self.stat(path).await? {
+            return if metadata.is_directory() {
                 Ok(false)
             } else {
                 Err(in_the_way(&path.display(), FILE_IN_THE_WAY))
             };
         }
         let (roots, path) = (self.roots.clone(), path.clone());
-        blocking(move || roots.make_directories(&path).map(|()| true)).await
+        blocking(move || roots.create_dir_all(&path).map(|()| true)).await
     }
 
-    async fn make_directories(&self, paths: &[PathBuf]) -> Vec<io::Result<bool>> {
+    async fn create_dirs(&self, paths: &[PathBuf]) -> Vec<io::Result<bool>> {
         let (roots, paths) = (self.roots.clone(), paths.to_vec());
-        let made = blocking(move || Ok(paths.iter().map(|path| make(&roots, path)).collect()));
+        let made = blocking(move || {
+            Ok(paths
+                .iter()
+                .map(|path| create_one_dir(&roots, path))
+                .collect())
+        });
         made.await.unwrap_or_else(|error| vec![Err(error)])
     }
 
-    async fn end_directory(&self, path: &PathBuf, facts: &Facts) {
-        let facts = *facts;
+    async fn set_directory_attributes(&self, path: &PathBuf, metadata: &Metadata) {
+        let metadata = *metadata;
         let ended = self.at(path, move |entry| {
-            let mode = facts.mode.map(|mode| mode & 0o777);
-            set(&entry.open_directory()?, mode, facts.modified)
+            let mode = metadata.mode.map(|mode| mode & 0o777);
+            set_attributes(&entry.open_directory()?, mode, metadata.modified)
         });
         if let Err(error) = ended.await {
             tracing::debug!("cannot set what `{}` is: {error}", path.display());
@@ -143,12 +148,12 @@ impl Side for Local {
         self.at(path, |entry| entry.read_link()).await
     }
 
-    async fn make_link(&self, target: &[u8], path: &PathBuf) -> io::Result<()> {
+    async fn symlink(&self, target: &[u8], path: &PathBuf) -> io::Result<()> {
         let target = local_of(target);
-        self.at(path, move |entry| entry.make_link(&target)).await
+        self.at(path, move |entry| entry.symlink(&target)).await
     }
 
-    async fn replace(&self, from: &PathBuf, to: &PathBuf) -> io::Result<()> {
+    async fn rename_over(&self, from: &PathBuf, to: &PathBuf) -> io::Result<()> {
         let (roots, to) = (self.roots.clone(), to.clone());
         self.at(from, move |from| from.rename_over(&roots.entry(&to)?))
             .await
@@ -159,14 +164,14 @@ impl Side for Local {
     }
 }
 
-fn make(roots: &Roots, path: &Path) -> io::Result<bool> {
+fn create_one_dir(roots: &Roots, path: &Path) -> io::Result<bool> {
     let entry = roots.entry(path)?;
-    let Err(error) = entry.make_directory() else {
+    let Err(error) = entry.create_dir() else {
         return Ok(true);
     };
-    match entry.facts() {
-        Ok(Some(facts)) if facts.is_directory() => Ok(false),
-        Ok(Some(facts)) if facts.kind == Kind::Link => {
+    match entry.metadata() {
+        Ok(Some(metadata)) if metadata.is_directory() => Ok(false),
+        Ok(Some(metadata)) if metadata.file_type == FileType::Link => {
             Err(in_the_way(&path.display(), LINK_IN_THE_WAY))
         }
         Ok(Some(_)) => Err(in_the_way(&path.display(), FILE_IN_THE_WAY)),
@@ -175,7 +180,11 @@ fn make(roots: &Roots, path: &Path) -> io::Result<bool> {
 }
 
 /// Sets what is given of an open file or directory.
-pub(crate) fn set(file: &File, mode: Option<u32>, modified: Option<u32>) -> io::Result<()> {
+pub(crate) fn set_attributes(
+    file: &File,
+    mode: Option<u32>,
+    modified: Option<u32>,
+) -> io::Result<()> {
     if let Some(mode) = mode {
         set_mode(file, mode)?;
     }
@@ -197,9 +206,9 @@ fn set_mode(_: &File, _: u32) -> io::Result<()> {
 }
 
 /// Nothing is where the directory is missing that would hold it.
-fn absent(facts: io::Result<Option<Facts>>) -> io::Result<Option<Facts>> {
-    match facts {
+fn none_if_not_found(metadata: io::Result<Option<Metadata>>) -> io::Result<Option<Metadata>> {
+    match metadata {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        facts => facts,
+        metadata => metadata,
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of a file, on either side.
 
-use std::fs::{FileType, Metadata};
+use std::fs;
 use std::io;
 use std::time::UNIX_EPOCH;
 
@@ -8,7 +8,7 @@ use crate::sftp::wire::Attributes;
 
 /// What a path is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FileType {
     File,
     Directory,
     Link,
@@ -18,7 +18,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-impl Kind {
+impl FileType {
     /// What it is called, where it is nothing that is copied or replaced.
     pub(crate) fn special(self) -> Option<&'static str> {
         match self {
@@ -33,8 +33,8 @@ impl Kind {
 
 /// What a path is, and what a copy of it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Facts {
-    pub(crate) kind: Kind,
+pub(crate) struct Metadata {
+    pub(crate) file_type: FileType,
     /// In bytes.
     pub(crate) length: u64,
     /// Permission bits, without the file type.
@@ -45,34 +45,34 @@ pub(crate) struct Facts {
     pub(crate) modified: Option<u32>,
 }
 
-impl Facts {
+impl Metadata {
     pub(crate) fn is_directory(&self) -> bool {
-        self.kind == Kind::Directory
+        self.file_type == FileType::Directory
     }
 
     /// Refuses what is neither file, directory nor link.
     pub(crate) fn check_kind(&self, shown: &str) -> io::Result<()> {
-        match self.kind.special() {
+        match self.file_type.special() {
             Some(what) => Err(io::Error::other(format!("`{shown}` is {what}, not a file"))),
             None => Ok(()),
         }
     }
 }
 
-impl From<&Attributes> for Facts {
+impl From<&Attributes> for Metadata {
     fn from(attributes: &Attributes) -> Self {
-        let kind = match attributes.permissions.map(|mode| mode & 0o170_000) {
+        let file_type = match attributes.permissions.map(|mode| mode & 0o170_000) {
             // A server without permissions tells no types either.
-            None | Some(0 | 0o100_000) => Kind::File,
-            Some(0o040_000) => Kind::Directory,
-            Some(0o120_000) => Kind::Link,
-            Some(0o020_000 | 0o060_000) => Kind::Device,
-            Some(0o010_000) => Kind::Pipe,
-            Some(0o140_000) => Kind::Socket,
-            Some(_) => Kind::Other,
+            None | Some(0 | 0o100_000) => FileType::File,
+            Some(0o040_000) => FileType::Directory,
+            Some(0o120_000) => FileType::Link,
+            Some(0o020_000 | 0o060_000) => FileType::Device,
+            Some(0o010_000) => FileType::Pipe,
+            Some(0o140_000) => FileType::Socket,
+            Some(_) => FileType::Other,
         };
         Self {
-            kind,
+            file_type,
             length: attributes.size.unwrap_or(0),
             mode: attributes.permissions.map(|mode| mode & 0o7777),
             owner: attributes.owner,
@@ -81,18 +81,18 @@ impl From<&Attributes> for Facts {
     }
 }
 
-impl From<&Metadata> for Facts {
-    fn from(metadata: &Metadata) -> Self {
-        let kind = match metadata.file_type() {
-            kind if kind.is_file() => Kind::File,
-            kind if kind.is_dir() => Kind::Directory,
-            kind if kind.is_symlink() => Kind::Link,
-            kind => special(kind),
+impl From<&fs::Metadata> for Metadata {
+    fn from(metadata: &fs::Metadata) -> Self {
+        let file_type = match metadata.file_type() {
+            file_type if file_type.is_file() => FileType::File,
+            file_type if file_type.is_dir() => FileType::Directory,
+            file_type if file_type.is_symlink() => FileType::Link,
+            file_type => special(file_type),
         };
         let modified = metadata.modified().ok();
         let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         Self {
-            kind,
+            file_type,
             length: metadata.len(),
             mode: mode_of(metadata),
             owner: owner_of(metadata),
@@ -102,19 +102,19 @@ impl From<&Metadata> for Facts {
 }
 
 #[cfg(unix)]
-fn special(kind: FileType) -> Kind {
+fn special(file_type: fs::FileType) -> FileType {
     use std::os::unix::fs::FileTypeExt;
-    match kind {
-        kind if kind.is_char_device() || kind.is_block_device() => Kind::Device,
-        kind if kind.is_fifo() => Kind::Pipe,
-        kind if kind.is_socket() => Kind::Socket,
-        _ => Kind::Other,
+    match file_type {
+        file_type if file_type.is_char_device() || file_type.is_block_device() => FileType::Device,
+        file_type if file_type.is_fifo() => FileType::Pipe,
+        file_type if file_type.is_socket() => FileType::Socket,
+        _ => FileType::Other,
     }
 }
 
 #[cfg(not(unix))]
-fn special(_: FileType) -> Kind {
-    Kind::Other
+fn special(_: fs::FileType) -> FileType {
+    FileType::Other
 }
 
 #[cfg(unix)]
@@ -122,13 +122,13 @@ fn special(_: FileType) -> Kind {
     clippy::unnecessary_wraps,
     reason = "elsewhere files have no numbers of owners"
 )]
-fn owner_of(metadata: &Metadata) -> Option<(u32, u32)> {
+fn owner_of(metadata: &fs::Metadata) -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.uid(), metadata.gid()))
 }
 
 #[cfg(not(unix))]
-fn owner_of(_: &Metadata) -> Option<(u32, u32)> {
+fn owner_of(_: &fs::Metadata) -> Option<(u32, u32)> {
     None
 }
 
@@ -137,12 +137,12 @@ fn owner_of(_: &Metadata) -> Option<(u32, u32)> {
     clippy::unnecessary_wraps,
     reason = "elsewhere files have no permission bits"
 )]
-fn mode_of(metadata: &Metadata) -> Option<u32> {
+fn mode_of(metadata: &fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     Some(metadata.permissions().mode() & 0o7777)
 }
 
 #[cfg(not(unix))]
-fn mode_of(_: &Metadata) -> Option<u32> {
+fn mode_of(_: &fs::Metadata) -> Option<u32> {
     None
 }

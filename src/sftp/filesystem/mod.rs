@@ -17,13 +17,13 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::filesystem::metadata::Metadata;
 
 pub(crate) const LINK_IN_THE_WAY: &str = "a symbolic link is in the way, which is not followed";
 pub(crate) const FILE_IN_THE_WAY: &str = "a file is in the way";
 
 /// Files of this machine or of a server. Paths below a root are local ones for both.
-pub(crate) trait Side: Sync {
+pub(crate) trait Filesystem: Sync {
     /// A path as this side has it.
     type Path: Clone + Eq + Hash + Send + Sync + 'static;
 
@@ -47,40 +47,42 @@ pub(crate) trait Side: Sync {
     fn shown(path: &Self::Path) -> String;
 
     /// What is there, links followed; `None` if nothing is.
-    fn facts(&self, path: &Self::Path) -> impl Future<Output = io::Result<Option<Facts>>> + Send;
+    fn stat(&self, path: &Self::Path) -> impl Future<Output = io::Result<Option<Metadata>>> + Send;
     /// What is there itself, be it a link.
-    fn own_facts(
-        &self,
-        path: &Self::Path,
-    ) -> impl Future<Output = io::Result<Option<Facts>>> + Send;
+    fn lstat(&self, path: &Self::Path)
+    -> impl Future<Output = io::Result<Option<Metadata>>> + Send;
     /// Where a link leads in the end.
     fn real_path(&self, path: &Self::Path) -> impl Future<Output = io::Result<Self::Path>> + Send;
     /// What a directory holds, links not followed, and not more than `limit` allows.
-    fn list(
+    fn read_dir(
         &self,
         path: &Self::Path,
         limit: &Arc<EntryLimit>,
-    ) -> impl Future<Output = io::Result<Vec<(PathBuf, Facts)>>> + Send;
+    ) -> impl Future<Output = io::Result<Vec<(PathBuf, Metadata)>>> + Send;
     /// Makes a directory and whatever is missing above it. Says whether it was missing.
-    fn make_root(&self, path: &Self::Path) -> impl Future<Output = io::Result<bool>> + Send;
+    fn create_dir_all(&self, path: &Self::Path) -> impl Future<Output = io::Result<bool>> + Send;
     /// Makes directories, each after the one that holds it. Says of each whether it was missing.
     /// A link is not taken for a directory: it may lead out of the tree.
-    fn make_directories(
+    fn create_dirs(
         &self,
         paths: &[Self::Path],
     ) -> impl Future<Output = Vec<io::Result<bool>>> + Send;
     /// Gives a directory its mode and time, as far as that goes.
-    fn end_directory(&self, path: &Self::Path, facts: &Facts) -> impl Future<Output = ()> + Send;
+    fn set_directory_attributes(
+        &self,
+        path: &Self::Path,
+        metadata: &Metadata,
+    ) -> impl Future<Output = ()> + Send;
     /// What a link says.
     fn read_link(&self, path: &Self::Path) -> impl Future<Output = io::Result<Vec<u8>>> + Send;
     /// Makes a link that says `target`.
-    fn make_link(
+    fn symlink(
         &self,
         target: &[u8],
         path: &Self::Path,
     ) -> impl Future<Output = io::Result<()>> + Send;
     /// Renames `from` over `to`.
-    fn replace(
+    fn rename_over(
         &self,
         from: &Self::Path,
         to: &Self::Path,

@@ -101,7 +101,7 @@ impl Roots {
     }
 
     /// Makes a directory and whatever is missing above it.
-    pub(crate) fn make_directories(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         if self.inside.is_empty() {
             self.check(path).map_err(denied)?;
             return std::fs::create_dir_all(path);
@@ -114,7 +114,7 @@ impl Roots {
         let mut at = root.clone();
         for name in whole.strip_prefix(root).unwrap_or(Path::new("")) {
             at.push(name);
-            match self.beneath(&at, path)?.make_directory() {
+            match self.beneath(&at, path)?.create_dir() {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }

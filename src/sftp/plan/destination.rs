@@ -6,7 +6,7 @@ use std::path::Path;
 use tokio::sync::OnceCell;
 
 use crate::error::Error;
-use crate::sftp::filesystem::Side;
+use crate::sftp::filesystem::Filesystem;
 use crate::sftp::path::local_of;
 use crate::sftp::plan::tree::is_lost;
 
@@ -15,13 +15,13 @@ use crate::sftp::plan::tree::is_lost;
 pub type MayWrite<'a> = dyn Fn(&[String]) -> Result<(), Error> + Send + Sync + 'a;
 
 /// A path, and where it lies once links are followed.
-pub(crate) struct Destination<T: Side> {
+pub(crate) struct Destination<T: Filesystem> {
     path: T::Path,
     /// `None` where the other side does not say it.
     real: Option<T::Path>,
 }
 
-impl<T: Side> Destination<T> {
+impl<T: Filesystem> Destination<T> {
     /// Asks where a path leads. What is not there yet lies where it would be made.
     pub(crate) async fn of(target: &T, path: &T::Path) -> io::Result<Self> {
         let mut missing = Vec::new();
@@ -93,13 +93,13 @@ impl<T: Side> Destination<T> {
 }
 
 /// Says of a side's files which may be written.
-pub(crate) struct Writes<'a, T: Side> {
+pub(crate) struct WritePolicy<'a, T: Filesystem> {
     /// `None` where all may.
     may_write: Option<&'a MayWrite<'a>>,
     home: OnceCell<Option<T::Path>>,
 }
 
-impl<'a, T: Side> Writes<'a, T> {
+impl<'a, T: Filesystem> WritePolicy<'a, T> {
     pub(crate) fn new(may_write: Option<&'a MayWrite<'a>>) -> Self {
         Self {
             may_write,
@@ -108,7 +108,7 @@ impl<'a, T: Side> Writes<'a, T> {
     }
 
     /// Asks once where the home directory is, if that matters.
-    pub(crate) async fn ask_home(&self, target: &T) -> io::Result<()> {
+    pub(crate) async fn fetch_home(&self, target: &T) -> io::Result<()> {
         if self.may_write.is_none() {
             return Ok(());
         }

@@ -4,22 +4,22 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::sftp::filesystem::Side;
-use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::filesystem::Filesystem;
+use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::plan::destination::Destination;
 use crate::sftp::plan::tree::is_lost;
 
 /// What came of making them. Paths are those below the tree's root.
-pub(crate) struct Made<T: Side> {
+pub(crate) struct CreatedDirectories<T: Filesystem> {
     new: HashSet<PathBuf>,
     /// Those new ones that keep what their sources are.
-    pub(crate) kept: Vec<(PathBuf, Facts)>,
+    pub(crate) kept: Vec<(PathBuf, Metadata)>,
     refused: HashMap<PathBuf, String>,
     /// Links to directories that are gone through.
     linked: HashMap<PathBuf, Destination<T>>,
 }
 
-impl<T: Side> Made<T> {
+impl<T: Filesystem> CreatedDirectories<T> {
     /// Whether the directory that holds an entry was missing.
     pub(crate) fn is_new(&self, path: &Path) -> bool {
         path.parent()
@@ -47,21 +47,21 @@ impl<T: Side> Made<T> {
 
 /// Makes the directories `below` a root, those that hold others first. A link is gone through only if
 /// `follows` says so, and nothing is made behind one that is not.
-pub(crate) async fn make<T: Side>(
+pub(crate) async fn create<T: Filesystem>(
     target: &T,
     root: &T::Path,
-    below: &BTreeMap<&Path, Option<Facts>>,
+    below: &BTreeMap<&Path, Option<Metadata>>,
     root_is_new: bool,
     follows: bool,
-) -> io::Result<Made<T>> {
-    let mut made = Made {
+) -> io::Result<CreatedDirectories<T>> {
+    let mut created = CreatedDirectories {
         new: HashSet::new(),
         kept: Vec::new(),
         refused: HashMap::new(),
         linked: HashMap::new(),
     };
     if root_is_new {
-        made.new.insert(PathBuf::new());
+        created.new.insert(PathBuf::new());
     }
     // In a new directory nothing is in the way; elsewhere it has to be seen before it is gone through.
     let level = |path: &Path| {
@@ -76,33 +76,34 @@ pub(crate) async fn make<T: Side>(
         levels.entry(level(path)).or_default().push(path);
     }
     for mut paths in levels.into_values() {
-        paths.retain(|path| made.refusal(path).is_none());
+        paths.retain(|path| created.refusal(path).is_none());
         let there: Vec<_> = paths.iter().map(|path| T::join(root, path)).collect();
-        let outcomes = target.make_directories(&there).await;
+        let outcomes = target.create_dirs(&there).await;
         for ((path, there), outcome) in paths.into_iter().zip(there).zip(outcomes) {
             match outcome {
                 Ok(true) => {
-                    made.new.insert(path.to_owned());
-                    let facts = below.get(path).copied().flatten();
-                    made.kept
-                        .extend(facts.map(|facts| (path.to_owned(), facts)));
+                    created.new.insert(path.to_owned());
+                    let metadata = below.get(path).copied().flatten();
+                    created
+                        .kept
+                        .extend(metadata.map(|metadata| (path.to_owned(), metadata)));
                 }
                 Ok(false) => {}
                 Err(error) if is_lost(&error) => return Err(error),
                 Err(_) if follows && is_directory(target, &there).await? => {
                     let linked = Destination::of(target, &there).await?;
-                    made.linked.insert(path.to_owned(), linked);
+                    created.linked.insert(path.to_owned(), linked);
                 }
                 Err(error) => {
-                    made.refused.insert(path.to_owned(), error.to_string());
+                    created.refused.insert(path.to_owned(), error.to_string());
                 }
             }
         }
     }
-    Ok(made)
+    Ok(created)
 }
 
-async fn is_directory<T: Side>(target: &T, path: &T::Path) -> io::Result<bool> {
-    let facts = target.facts(path).await?;
-    Ok(facts.is_some_and(|facts| facts.is_directory()))
+async fn is_directory<T: Filesystem>(target: &T, path: &T::Path) -> io::Result<bool> {
+    let metadata = target.stat(path).await?;
+    Ok(metadata.is_some_and(|metadata| metadata.is_directory()))
 }

@@ -8,14 +8,14 @@ const NAMED: usize = 3;
 
 /// Paths below a pattern's base that it matches and does not take.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Omitted {
+pub(crate) struct OmittedMatches {
     /// Directories of which nothing is taken.
     pub(crate) directories: BTreeSet<PathBuf>,
     /// The outermost hidden names.
     pub(crate) hidden: BTreeSet<PathBuf>,
 }
 
-impl Omitted {
+impl OmittedMatches {
     /// Forgets what is taken all the same.
     pub(crate) fn retain(&mut self, is_omitted: impl Fn(&Path) -> bool) {
         self.directories.retain(|path| is_omitted(path));
@@ -29,25 +29,25 @@ impl Omitted {
                 "no file matches; a pattern takes files: what is in directories is taken with `{pattern}**`"
             );
         }
-        match self.told(pattern, depth) {
-            Some(told) => format!("no file matches; {told}"),
+        match self.described(pattern, depth) {
+            Some(described) => format!("no file matches; {described}"),
             None => "no file matches".to_owned(),
         }
     }
 
     /// Says what `pattern`, whose matches lie `depth` directories deep, leaves and how to take it; `None`
     /// if it takes all.
-    pub(crate) fn told(&self, pattern: &str, depth: Option<usize>) -> Option<String> {
+    pub(crate) fn described(&self, pattern: &str, depth: Option<usize>) -> Option<String> {
         let (start, last) = pattern
             .rsplit_once('/')
             .map_or(("", pattern), |(start, last)| {
                 (&pattern[..=start.len()], last)
             });
         let is_plain = depth.is_some() && !pattern.contains('{');
-        let mut told = Vec::new();
+        let mut described = Vec::new();
         let mut advice = Vec::new();
         if !self.directories.is_empty() {
-            told.push(list(&self.directories, "directory", "directories"));
+            described.push(list(&self.directories, "directory", "directories"));
             advice.push(match last {
                 "*" => format!("directories are taken with `{start}**`"),
                 _ if is_plain => {
@@ -57,7 +57,7 @@ impl Omitted {
             });
         }
         if !self.hidden.is_empty() {
-            told.push(list(&self.hidden, "hidden name", "hidden names"));
+            described.push(list(&self.hidden, "hidden name", "hidden names"));
             let names = depth.map(|depth| depth + 1);
             let mut hidden = self.hidden.iter();
             let is_last = hidden.all(|path| Some(path.components().count()) == names);
@@ -67,10 +67,10 @@ impl Omitted {
                 "hidden names come along where their directory is named itself".to_owned()
             });
         }
-        (!told.is_empty()).then(|| {
+        (!described.is_empty()).then(|| {
             format!(
                 "`{pattern}` also matches {}, which were not taken: {}",
-                told.join(" and "),
+                described.join(" and "),
                 advice.join(", ")
             )
         })
@@ -91,9 +91,9 @@ fn list(paths: &BTreeSet<PathBuf>, one: &str, several: &str) -> String {
 mod tests {
     use super::*;
 
-    fn omitted(directories: &[&str], hidden: &[&str]) -> Omitted {
+    fn omitted(directories: &[&str], hidden: &[&str]) -> OmittedMatches {
         let set = |names: &[&str]| names.iter().map(PathBuf::from).collect();
-        Omitted {
+        OmittedMatches {
             directories: set(directories),
             hidden: set(hidden),
         }
@@ -101,32 +101,35 @@ mod tests {
 
     #[test]
     fn it_says_what_is_left_and_how_to_take_it() {
-        let told = omitted(&["a", "b"], &[".env"])
-            .told("/srv/app/*", Some(0))
+        let described = omitted(&["a", "b"], &[".env"])
+            .described("/srv/app/*", Some(0))
             .unwrap();
         assert_eq!(
-            told,
+            described,
             "`/srv/app/*` also matches 2 directories (`a`, `b`) and 1 hidden name (`.env`), which were not taken: \
              directories are taken with `/srv/app/**`, hidden names with `/srv/app/.*`"
         );
-        let told = omitted(&[], &[".a", ".b", ".c", ".d"])
-            .told("*.log", Some(0))
+        let described = omitted(&[], &[".a", ".b", ".c", ".d"])
+            .described("*.log", Some(0))
             .unwrap();
         assert!(
-            told.contains("4 hidden names (`.a`, `.b`, `.c`, …)") && told.contains("`.*.log`"),
-            "{told}"
+            described.contains("4 hidden names (`.a`, `.b`, `.c`, …)")
+                && described.contains("`.*.log`"),
+            "{described}"
         );
-        let told = omitted(&["conf.d"], &[])
-            .told("/etc/conf*", Some(0))
+        let described = omitted(&["conf.d"], &[])
+            .described("/etc/conf*", Some(0))
             .unwrap();
-        assert!(told.contains("`/etc/conf*/**`"), "{told}");
+        assert!(described.contains("`/etc/conf*/**`"), "{described}");
         for (pattern, depth) in [("app/**", None), ("{a,b}/*", Some(1))] {
-            let told = omitted(&["x"], &[".git"]).told(pattern, depth).unwrap();
+            let described = omitted(&["x"], &[".git"])
+                .described(pattern, depth)
+                .unwrap();
             assert!(
-                told.contains("named itself") && !told.contains("/.*"),
-                "{told}"
+                described.contains("named itself") && !described.contains("/.*"),
+                "{described}"
             );
         }
-        assert_eq!(omitted(&[], &[]).told("*", Some(0)), None);
+        assert_eq!(omitted(&[], &[]).described("*", Some(0)), None);
     }
 }

@@ -73,7 +73,7 @@ impl Transfer<'_> {
         };
         if let Some(letter) = spelling::drive(&entry.remote)
             && session
-                .facts(&RemotePath::new(&format!("/{letter}:/")))
+                .stat(&RemotePath::new(&format!("/{letter}:/")))
                 .await?
                 .is_none()
         {
@@ -95,8 +95,8 @@ impl Transfer<'_> {
             Err(_) => None,
         };
         if let Some(home) = said
-            && let Some(facts) = session.facts(&RemotePath::new(&home)).await?
-            && facts.is_directory()
+            && let Some(metadata) = session.stat(&RemotePath::new(&home)).await?
+            && metadata.is_directory()
         {
             return Ok(home);
         }

@@ -5,12 +5,12 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::sftp::plan::omitted::Omitted;
+use crate::sftp::plan::omitted::OmittedMatches;
 use crate::sftp::plan::tree::{LEADS_OUT, Tree};
 
 /// A pattern, taken apart into the directory that it starts from and what lies below.
 #[derive(Debug)]
-pub(crate) struct Pattern {
+pub(crate) struct PathPattern {
     /// The components before the first that stands for several names; empty for the working directory.
     pub(crate) base: String,
     matcher: GlobMatcher,
@@ -20,7 +20,7 @@ pub(crate) struct Pattern {
     hidden: bool,
 }
 
-impl Pattern {
+impl PathPattern {
     /// The pattern that `text` is; `None` if it names one path. An error says what is wrong with it.
     pub(crate) fn of(text: &str) -> Result<Option<Self>, String> {
         if !text.contains(['*', '?', '[', '{']) {
@@ -56,8 +56,8 @@ impl Pattern {
     }
 
     /// What of a tree is taken, and what matches and is not.
-    pub(crate) fn among(&self, mut tree: Tree) -> (Tree, Omitted) {
-        let mut omitted = Omitted::default();
+    pub(crate) fn among(&self, mut tree: Tree) -> (Tree, OmittedMatches) {
+        let mut omitted = OmittedMatches::default();
         if !self.hidden {
             omitted.hidden = tree
                 .everything()
@@ -102,19 +102,19 @@ fn hidden_part(path: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sftp::filesystem::metadata::{Facts, Kind};
+    use crate::sftp::filesystem::metadata::{FileType, Metadata};
 
     fn matching(pattern: &str, files: &[&str]) -> (String, Vec<String>) {
-        let pattern = Pattern::of(pattern).unwrap().unwrap();
-        let facts = Facts {
+        let pattern = PathPattern::of(pattern).unwrap().unwrap();
+        let metadata = Metadata {
             owner: None,
-            kind: Kind::File,
+            file_type: FileType::File,
             length: 0,
             mode: None,
             modified: None,
         };
         let tree = Tree {
-            files: files.iter().map(|file| (file.into(), facts)).collect(),
+            files: files.iter().map(|file| (file.into(), metadata)).collect(),
             ..Tree::default()
         };
         let found = pattern.among(tree).0.files;
@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn depth_bounds_the_walk_and_plain_paths_are_no_patterns() {
-        assert_eq!(Pattern::of("/a/*/b*").unwrap().unwrap().depth, Some(1));
-        assert_eq!(Pattern::of("/a/**").unwrap().unwrap().depth, None);
-        assert!(Pattern::of("/a/b c").unwrap().is_none());
-        assert!(Pattern::of("/a/[b").is_err());
+        assert_eq!(PathPattern::of("/a/*/b*").unwrap().unwrap().depth, Some(1));
+        assert_eq!(PathPattern::of("/a/**").unwrap().unwrap().depth, None);
+        assert!(PathPattern::of("/a/b c").unwrap().is_none());
+        assert!(PathPattern::of("/a/[b").is_err());
     }
 }

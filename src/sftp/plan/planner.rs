@@ -5,21 +5,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::FailedFile;
-use crate::sftp::filesystem::Side;
+use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::{Facts, Kind};
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::path::local_of;
-use crate::sftp::plan::destination::{Destination, Writes};
-use crate::sftp::plan::directories::make;
-use crate::sftp::plan::pattern::Pattern;
+use crate::sftp::plan::destination::{Destination, WritePolicy};
+use crate::sftp::plan::directories::create;
+use crate::sftp::plan::pattern::PathPattern;
 use crate::sftp::plan::tree::{Tree, is_lost, walk};
-use crate::sftp::plan::{Plan, There, Way};
+use crate::sftp::plan::{FilePlan, TargetState, TransferPlan};
 use crate::sftp::spelling::doubt;
 use crate::sftp::transfer::file_transfer::in_place::is_untold;
 
 /// What stands for a link, whose own facts nobody needs.
-const NOTHING: Facts = Facts {
-    kind: Kind::Link,
+const LINK_METADATA: Metadata = Metadata {
+    file_type: FileType::Link,
     length: 0,
     mode: None,
     owner: None,
@@ -27,21 +27,21 @@ const NOTHING: Facts = Facts {
 };
 
 /// Plans entry after entry.
-pub(crate) struct Planner<'a, S: Side, T: Side> {
+pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
     pub(crate) source: &'a S,
     pub(crate) target: &'a T,
     /// Whether a source may be a pattern.
     pub(crate) patterns: bool,
     /// Whether directories of a tree are gone through that are links at the target.
     pub(crate) follows: bool,
-    pub(crate) writes: Writes<'a, T>,
-    pub(crate) plan: Plan<S, T>,
+    pub(crate) writes: WritePolicy<'a, T>,
+    pub(crate) plan: TransferPlan<S, T>,
 }
 
-impl<S: Side, T: Side> Planner<'_, S, T> {
+impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
     /// What a further listing may bring beside what is planned already.
     fn entry_limit(&self) -> EntryLimit {
-        let Plan {
+        let TransferPlan {
             files,
             links,
             directories,
@@ -69,11 +69,11 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
 
     async fn plan(&mut self, from: &str, to: &str) -> io::Result<()> {
         let start = S::path(from);
-        let facts = self.source.facts(&start).await?;
+        let metadata = self.source.stat(&start).await?;
         // A name may hold what elsewhere makes a pattern.
         if self.patterns
-            && facts.is_none()
-            && let Some(pattern) = Pattern::of(&S::pattern(from))
+            && metadata.is_none()
+            && let Some(pattern) = PathPattern::of(&S::pattern(from))
                 .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?
         {
             self.check_target(from, to).await?;
@@ -90,19 +90,19 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             self.plan.omitted.push(omitted);
             return self.plan_tree(&base, tree, &T::path(to)).await;
         }
-        let Some(facts) = facts else {
+        let Some(metadata) = metadata else {
             let reason = doubt(from).map_or(String::new(), |doubt| {
                 format!("; the path {}", doubt.reason)
             });
             return Err(missing(&format!("No such file or directory{reason}")));
         };
         self.check_target(from, to).await?;
-        match facts.kind {
-            Kind::Directory => {
+        match metadata.file_type {
+            FileType::Directory => {
                 let tree = walk(self.source, &start, None, self.entry_limit()).await?;
                 self.plan_tree(&start, tree, &T::path(to)).await
             }
-            Kind::File => self.plan_file(start, facts, to).await,
+            FileType::File => self.plan_file(start, metadata, to).await,
             kind => Err(io::Error::other(format!(
                 "is {}, not a file",
                 kind.special().unwrap_or("a link")
@@ -116,98 +116,109 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             return Ok(());
         };
         let is_meant = doubt.is_outer && S::file_name(&S::path(from)) == T::file_name(&T::path(to));
-        if is_meant || self.target.own_facts(&T::path(doubt.upto)).await?.is_some() {
+        if is_meant || self.target.lstat(&T::path(doubt.upto)).await?.is_some() {
             return Ok(());
         }
         let reason = format!("the target `{}` {}", to.trim(), doubt.reason);
         Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
     }
 
-    async fn plan_file(&mut self, from: S::Path, facts: Facts, to: &str) -> io::Result<()> {
+    async fn plan_file(&mut self, from: S::Path, metadata: Metadata, to: &str) -> io::Result<()> {
         let target = self.target;
         let path = T::path(to);
         let parent = T::parent(&path);
         let above = async {
             match &parent {
-                Some(parent) => target.facts(parent).await,
+                Some(parent) => target.stat(parent).await,
                 None => Ok(None),
             }
         };
         // All at once: on a far line each answer that is waited for costs a round trip.
         let aside = async {
             match T::aside(&path) {
-                Some(aside) => target.own_facts(&aside).await.ok().flatten(),
+                Some(aside) => target.lstat(&aside).await.ok().flatten(),
                 None => None,
             }
         };
-        let (facts_there, own_facts, above, aside, destination, home) = tokio::join!(
-            target.facts(&path),
-            target.own_facts(&path),
+        let (metadata_there, lstat, above, aside, destination, home) = tokio::join!(
+            target.stat(&path),
+            target.lstat(&path),
             above,
             aside,
             Destination::<T>::of(target, &path),
-            self.writes.ask_home(target),
+            self.writes.fetch_home(target),
         );
         let mut destination = destination?;
         home?;
-        let (facts_there, own_facts) = match (facts_there, own_facts) {
+        let (metadata_there, lstat) = match (metadata_there, lstat) {
             (Err(error), _) | (_, Err(error)) if is_untold(&error) => {
                 let into = T::names_directory(to);
-                return self.plan_untold((from, facts), (path, destination), into, &error);
+                return self.plan_unknown_target(
+                    (from, metadata),
+                    (path, destination),
+                    into,
+                    &error,
+                );
             }
             (there, own) => (there?, own?),
         };
-        let is_directory = |facts: Option<Facts>| facts.is_some_and(|facts| facts.is_directory());
-        let into = T::names_directory(to) || is_directory(facts_there);
+        let is_directory =
+            |metadata: Option<Metadata>| metadata.is_some_and(|metadata| metadata.is_directory());
+        let into = T::names_directory(to) || is_directory(metadata_there);
         let name = S::file_name(&from).filter(|_| into);
         if let Some(name) = &name {
             destination = destination.below(&local_of(name));
-        } else if let (None, Some(_), Some(name)) = (facts_there, own_facts, T::file_name(&path)) {
+        } else if let (None, Some(_), Some(name)) = (metadata_there, lstat, T::file_name(&path)) {
             // A link that leads nowhere is replaced itself.
             let holder = parent.clone().unwrap_or_else(|| T::path("."));
             let holder = Destination::of(target, &holder).await?;
             destination = holder.below(&local_of(&name));
         }
-        if !self.may_go(&from, &destination) {
+        if !self.is_allowed(&from, &destination) {
             return Ok(());
         }
-        let (to, there, is_named) = if let Some(name) = name {
-            let is_new = target.make_root(&path).await?;
+        let (to, there, is_named_by_user) = if let Some(name) = name {
+            let is_new = target.create_dir_all(&path).await?;
             let to = T::join(&path, &local_of(&name));
-            (to, There::in_directory(is_new), false)
+            (to, TargetState::in_directory(is_new), false)
         } else {
             if let (Some(parent), false) = (parent, is_directory(above.ok().flatten())) {
-                target.make_root(&parent).await?;
+                target.create_dir_all(&parent).await?;
             }
-            let (to, there) = match (facts_there, own_facts.map(|own| own.kind)) {
+            let (to, there) = match (metadata_there, lstat.map(|own| own.file_type)) {
                 // A replacement that was cut may have left it aside.
-                (None, None) if aside.is_some() => (path, There::Unknown),
-                (None, _) => (path, There::Nothing),
+                (None, None) if aside.is_some() => (path, TargetState::Unknown),
+                (None, _) => (path, TargetState::Absent),
                 // What was judged is what is written: where the link leads to now.
-                (Some(facts), Some(Kind::Link)) => match destination.real() {
-                    Some(real) => (real.clone(), There::File(facts)),
-                    None => (path, There::Unknown),
+                (Some(metadata), Some(FileType::Link)) => match destination.real() {
+                    Some(real) => (real.clone(), TargetState::File(metadata)),
+                    None => (path, TargetState::Unknown),
                 },
-                (Some(facts), Some(_)) => (path, There::File(facts)),
-                (Some(_), None) => (path, There::Unknown),
+                (Some(metadata), Some(_)) => (path, TargetState::File(metadata)),
+                (Some(_), None) => (path, TargetState::Unknown),
             };
             (to, there, true)
         };
         if destination.real().is_none() {
             // What was missing is there now, and may have hidden where `..` leads.
             destination = Destination::of(target, &to).await?;
-            if !self.may_go(&from, &destination) {
+            if !self.is_allowed(&from, &destination) {
                 return Ok(());
             }
         }
-        self.push((from, facts), (to, there), is_named, &destination);
+        self.push(
+            (from, metadata),
+            (to, there),
+            is_named_by_user,
+            &destination,
+        );
         Ok(())
     }
 
     /// Plans a file whose target a server does not say anything of: it goes there only as it is asked.
-    fn plan_untold(
+    fn plan_unknown_target(
         &mut self,
-        (from, facts): (S::Path, Facts),
+        (from, metadata): (S::Path, Metadata),
         (path, mut destination): (T::Path, Destination<T>),
         into: bool,
         error: &io::Error,
@@ -228,29 +239,34 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             }
             _ => path,
         };
-        if !self.may_go(&from, &destination) {
+        if !self.is_allowed(&from, &destination) {
             return Ok(());
         }
-        self.push((from, facts), (to, There::Unknown), !into, &destination);
+        self.push(
+            (from, metadata),
+            (to, TargetState::Unknown),
+            !into,
+            &destination,
+        );
         Ok(())
     }
 
     /// Adds a file that is an entry of its own.
     fn push(
         &mut self,
-        (from, facts): (S::Path, Facts),
-        (to, there): (T::Path, There),
-        is_named: bool,
+        (from, metadata): (S::Path, Metadata),
+        (to, there): (T::Path, TargetState),
+        is_named_by_user: bool,
         destination: &Destination<T>,
     ) {
         let place = self.plan.places.len();
         self.plan.places.push(destination.shown());
-        self.plan.files.push(Way {
+        self.plan.files.push(FilePlan {
             from,
             to,
-            facts,
-            there,
-            is_named,
+            metadata,
+            target_state: there,
+            is_named_by_user,
             place,
         });
     }
@@ -259,7 +275,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         let target = self.target;
         let asked = tokio::join!(
             Destination::<T>::of(target, to),
-            self.writes.ask_home(target)
+            self.writes.fetch_home(target)
         );
         let mut destination = asked.0?;
         asked.1?;
@@ -269,25 +285,29 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
             links,
             mut left_out,
         } = tree;
-        let files = files.into_iter().map(|(path, facts)| (path, facts, true));
-        let links = links.into_iter().map(|path| (path, NOTHING, false));
+        let files = files
+            .into_iter()
+            .map(|(path, metadata)| (path, metadata, true));
+        let links = links.into_iter().map(|path| (path, LINK_METADATA, false));
         let mut matches: Vec<_> = files.chain(links).collect();
         let is_empty = matches.is_empty();
-        matches.retain(|(path, ..)| self.may_go(&S::join(base, path), &destination.below(path)));
+        matches
+            .retain(|(path, ..)| self.is_allowed(&S::join(base, path), &destination.below(path)));
         if matches.is_empty() && !is_empty {
             self.leave(base, left_out);
             return Ok(());
         }
-        let root_is_new = target.make_root(to).await?;
+        let root_is_new = target.create_dir_all(to).await?;
         if destination.real().is_none() {
             // What was missing is there now, and may have hidden where `..` leads.
             destination = Destination::of(target, to).await?;
-            matches
-                .retain(|(path, ..)| self.may_go(&S::join(base, path), &destination.below(path)));
+            matches.retain(|(path, ..)| {
+                self.is_allowed(&S::join(base, path), &destination.below(path))
+            });
         }
-        let mut below: BTreeMap<&Path, Option<Facts>> = directories
+        let mut below: BTreeMap<&Path, Option<Metadata>> = directories
             .iter()
-            .map(|(path, facts)| (path.as_path(), Some(*facts)))
+            .map(|(path, metadata)| (path.as_path(), Some(*metadata)))
             .collect();
         // A pattern's matches bring their directories along.
         let mut needed: BTreeSet<&Path> = BTreeSet::new();
@@ -300,38 +320,38 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
         for directory in &needed {
             below.entry(directory).or_insert(None);
         }
-        let made = make(target, to, &below, root_is_new, self.follows).await?;
-        for (path, facts) in &made.kept {
-            self.plan.directories.push((T::join(to, path), *facts));
+        let created = create(target, to, &below, root_is_new, self.follows).await?;
+        for (path, metadata) in &created.kept {
+            self.plan.directories.push((T::join(to, path), *metadata));
         }
         let place = self.plan.places.len();
         self.plan.places.push(destination.shown());
-        for (path, facts, is_file) in &matches {
-            if let Some(reason) = made.refusal(path) {
+        for (path, metadata, is_file) in &matches {
+            if let Some(reason) = created.refusal(path) {
                 left_out.push((path.clone(), reason.to_owned()));
                 continue;
             }
-            if let Some((linked, rest)) = made.linked(path)
-                && !self.may_go(&S::join(base, path), &linked.below(rest))
+            if let Some((linked, rest)) = created.linked(path)
+                && !self.is_allowed(&S::join(base, path), &linked.below(rest))
             {
                 continue;
             }
-            let way = Way {
+            let file = FilePlan {
                 from: S::join(base, path),
                 to: T::join(to, path),
-                facts: *facts,
-                there: There::in_directory(made.is_new(path)),
-                is_named: false,
+                metadata: *metadata,
+                target_state: TargetState::in_directory(created.is_new(path)),
+                is_named_by_user: false,
                 place,
             };
             if *is_file {
-                self.plan.files.push(way);
+                self.plan.files.push(file);
             } else {
-                self.plan.links.push(way);
+                self.plan.links.push(file);
             }
         }
         // One that holds nothing would otherwise be missing in silence.
-        for (path, reason) in made.refused() {
+        for (path, reason) in created.refused() {
             if !needed.contains(path) {
                 left_out.push((path.to_owned(), reason.to_owned()));
             }
@@ -341,7 +361,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
     }
 
     /// Whether a file of a tree may be written; if not, it is noted.
-    fn may_go(&mut self, from: &S::Path, destination: &Destination<T>) -> bool {
+    fn is_allowed(&mut self, from: &S::Path, destination: &Destination<T>) -> bool {
         let judged = self.writes.judge(destination);
         judged
             .map_err(|refusal| self.plan.refused.push((S::shown(from), refusal)))
@@ -358,7 +378,7 @@ impl<S: Side, T: Side> Planner<'_, S, T> {
 
     /// The plan, with each target that two sources would fill left to the first. Gives with it what
     /// patterns match and nothing takes, a sentence each.
-    pub(crate) fn finish(self) -> (Plan<S, T>, Vec<String>) {
+    pub(crate) fn finish(self) -> (TransferPlan<S, T>, Vec<String>) {
         let mut plan = self.plan;
         plan.keep_apart();
         let notes = plan.untaken();

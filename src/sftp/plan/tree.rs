@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use crate::sftp::filesystem::Side;
+use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::{Facts, Kind};
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::wire::LONGEST_PATH;
 use crate::text::beginning;
 
@@ -22,8 +22,8 @@ const LISTINGS: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     /// Directories, each after the one that holds it; the root itself is not among them.
-    pub(crate) directories: Vec<(PathBuf, Facts)>,
-    pub(crate) files: Vec<(PathBuf, Facts)>,
+    pub(crate) directories: Vec<(PathBuf, Metadata)>,
+    pub(crate) files: Vec<(PathBuf, Metadata)>,
     pub(crate) links: Vec<PathBuf>,
     /// What cannot be copied, with the reason.
     pub(crate) left_out: Vec<(PathBuf, String)>,
@@ -31,8 +31,8 @@ pub(crate) struct Tree {
 
 /// Walks a tree, at most `depth` directories deep; what lies deeper is left out in silence. More entries
 /// than `limit` allows are an error.
-pub(crate) async fn walk<S: Side>(
-    side: &S,
+pub(crate) async fn walk<S: Filesystem>(
+    filesystem: &S,
     root: &S::Path,
     depth: Option<usize>,
     limit: EntryLimit,
@@ -45,7 +45,7 @@ pub(crate) async fn walk<S: Side>(
         } else {
             S::join(root, &below)
         };
-        (side.list(&here, &limit).await, below)
+        (filesystem.read_dir(&here, &limit).await, below)
     };
     let mut tree = Tree::default();
     let mut waiting = vec![PathBuf::new()];
@@ -61,7 +61,7 @@ pub(crate) async fn walk<S: Side>(
         };
         match listed {
             Ok(entries) => {
-                for (name, facts) in entries {
+                for (name, metadata) in entries {
                     if root_length + 1 + below.as_os_str().len() + 1 + name.as_os_str().len()
                         > LONGEST_PATH
                     {
@@ -69,7 +69,7 @@ pub(crate) async fn walk<S: Side>(
                         continue;
                     }
                     limit.take_path(below.as_os_str().len())?;
-                    if let Some(directory) = tree.add(&below, &name, facts, depth) {
+                    if let Some(directory) = tree.add(&below, &name, metadata, depth) {
                         waiting.push(directory);
                     }
                 }
@@ -122,7 +122,7 @@ impl Tree {
         &mut self,
         directory: &Path,
         name: &Path,
-        facts: Facts,
+        metadata: Metadata,
         depth: Option<usize>,
     ) -> Option<PathBuf> {
         let path = directory.join(name);
@@ -131,14 +131,14 @@ impl Tree {
             self.left_out.push((path, LEADS_OUT.to_owned()));
             return None;
         }
-        match facts.kind {
-            Kind::Directory => {
-                self.directories.push((path.clone(), facts));
+        match metadata.file_type {
+            FileType::Directory => {
+                self.directories.push((path.clone(), metadata));
                 let may_enter = depth.is_none_or(|depth| path.components().count() <= depth);
                 return may_enter.then_some(path);
             }
-            Kind::File => self.files.push((path, facts)),
-            Kind::Link => self.links.push(path),
+            FileType::File => self.files.push((path, metadata)),
+            FileType::Link => self.links.push(path),
             kind => {
                 let what = kind.special().unwrap_or_default();
                 self.left_out.push((path, format!("is {what}, not a file")));

@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
-use crate::sftp::session::outstanding::{Ended, Waiting};
-use crate::sftp::session::start::{Link, Started, start};
-use crate::sftp::wire::{self, Answer, Cutter, Request};
+use crate::sftp::session::outstanding::{EndReason, OutstandingRequests};
+use crate::sftp::session::start::{SessionStream, StartedSession, start};
+use crate::sftp::wire::{self, PacketDecoder, RequestPacket, Response};
 use crate::ssh::{Lease, Pool};
 use crate::sync::lock;
 
@@ -27,9 +27,9 @@ const SSH_PACKET: usize = 32 * 1024;
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One SFTP session's line. Dropping it closes the channel.
-pub(crate) struct Client {
+pub(crate) struct SftpClient {
     queue: mpsc::UnboundedSender<Bytes>,
-    waiting: Arc<Mutex<Waiting>>,
+    outstanding: Arc<Mutex<OutstandingRequests>>,
     lease: Arc<Lease>,
     /// Cancelled once the channel or the whole line is gone, or nobody wants it any more.
     ended: CancellationToken,
@@ -39,20 +39,20 @@ pub(crate) struct Client {
 }
 
 /// The answer to a request that has been sent.
-pub(crate) struct Pending(oneshot::Receiver<Answer>);
+pub(crate) struct PendingResponse(oneshot::Receiver<Response>);
 
-impl Pending {
+impl PendingResponse {
     /// The answer; an error if the session ended before it came.
-    pub(crate) async fn answer(self) -> Result<Answer, Lost> {
-        self.0.await.map_err(|_| Lost)
+    pub(crate) async fn answer(self) -> Result<Response, SessionEnded> {
+        self.0.await.map_err(|_| SessionEnded)
     }
 }
 
 /// The session has ended; [`Client::lost`] says why.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lost;
+pub(crate) struct SessionEnded;
 
-impl Client {
+impl SftpClient {
     /// Opens a session to `alias`, waiting for a channel at most `patience`. Gives also the extensions
     /// that the server offers.
     pub(crate) async fn open(
@@ -60,35 +60,35 @@ impl Client {
         alias: &str,
         patience: Duration,
     ) -> Result<(Self, Vec<(Bytes, Bytes)>), Error> {
-        let Started {
-            link,
+        let StartedSession {
+            stream,
             lease,
             first,
             note,
         } = start(pool, alias, patience).await?;
-        let is_by_shell = matches!(link, Link::Pipe(_));
-        let (reader, writer) = halves(link);
+        let is_by_shell = matches!(stream, SessionStream::Pipe(_));
+        let (reader, writer) = halves(stream);
         let ended = lease.connection().closed().child_token();
-        let waiting = Arc::new(Mutex::new(Waiting::new(pool.answer_patience())));
+        let outstanding = Arc::new(Mutex::new(OutstandingRequests::new(pool.answer_patience())));
         let (queue, queued) = mpsc::unbounded_channel();
         let (greeting, greeted) = oneshot::channel();
-        lock(&waiting).greet(greeting);
-        let held = (Arc::clone(&lease), Arc::clone(&waiting));
+        lock(&outstanding).greet(greeting);
+        let held = (Arc::clone(&lease), Arc::clone(&outstanding));
         tokio::spawn(write(writer, queued, ended.clone(), held));
-        tokio::spawn(read(reader, first, Arc::clone(&waiting), ended.clone()));
+        tokio::spawn(read(reader, first, Arc::clone(&outstanding), ended.clone()));
         let client = Self {
             queue,
-            waiting,
+            outstanding,
             lease: Arc::clone(&lease),
             ended,
             note,
             is_by_shell,
         };
-        let reason = match timeout(BEGIN_TIMEOUT, Pending(greeted).answer()).await {
-            Ok(Ok(Answer::Version(extensions))) => return Ok((client, extensions)),
+        let reason = match timeout(BEGIN_TIMEOUT, PendingResponse(greeted).answer()).await {
+            Ok(Ok(Response::Version(extensions))) => return Ok((client, extensions)),
             Ok(Ok(_)) => "the server does not introduce itself",
-            Ok(Err(Lost)) => match lock(&client.waiting).ended() {
-                Some(Ended::Broken(problem)) => &problem.clone(),
+            Ok(Err(SessionEnded)) => match lock(&client.outstanding).ended() {
+                Some(EndReason::Broken(problem)) => &problem.clone(),
                 _ => "the server ended it at once",
             },
             Err(_) => "the server does not answer",
@@ -102,15 +102,15 @@ impl Client {
     }
 
     /// Sends a request. Requests are worked on in the order in which they are sent.
-    pub(crate) fn send(&self, request: Request) -> Pending {
+    pub(crate) fn send(&self, request: RequestPacket) -> PendingResponse {
         let (answer, pending) = oneshot::channel();
-        let mut waiting = lock(&self.waiting);
-        match waiting.ask(&request, answer) {
+        let mut outstanding = lock(&self.outstanding);
+        match outstanding.add(&request, answer) {
             // Under the lock, so that numbers go out in order. A writer that is gone leaves no answers.
             Some(number) => drop(self.queue.send(request.finish(number))),
             None => self.ended.cancel(),
         }
-        Pending(pending)
+        PendingResponse(pending)
     }
 
     /// How long a request takes that has nothing to do.
@@ -123,11 +123,11 @@ impl Client {
     /// tried again like a lost line.
     pub(crate) fn lost(&self) -> io::Error {
         let connection = self.lease.connection();
-        let problem = match lock(&self.waiting).ended() {
-            Some(Ended::Broken(problem)) => {
+        let problem = match lock(&self.outstanding).ended() {
+            Some(EndReason::Broken(problem)) => {
                 return io::Error::new(io::ErrorKind::InvalidData, problem.clone());
             }
-            Some(Ended::Silent(patience)) => format!(
+            Some(EndReason::Silent(patience)) => format!(
                 "the server answered no SFTP request for {} s",
                 patience.as_secs_f64()
             ),
@@ -140,38 +140,41 @@ impl Client {
     }
 }
 
-impl Drop for Client {
+impl Drop for SftpClient {
     fn drop(&mut self) {
         self.ended.cancel();
     }
 }
 
 /// Where requests go.
-enum Writer {
+enum RequestWriter {
     Channel(ChannelWriteHalf<Msg>),
     Pipe(WriteHalf<DuplexStream>),
 }
 
 /// Where answers come from.
-enum Reader {
+enum ResponseReader {
     Channel(ChannelReadHalf),
     Pipe(ReadHalf<DuplexStream>),
 }
 
-fn halves(link: Link) -> (Reader, Writer) {
-    match link {
-        Link::Channel(channel) => {
+fn halves(stream: SessionStream) -> (ResponseReader, RequestWriter) {
+    match stream {
+        SessionStream::Channel(channel) => {
             let (reader, writer) = channel.into_halves();
-            (Reader::Channel(reader), Writer::Channel(writer))
+            (
+                ResponseReader::Channel(reader),
+                RequestWriter::Channel(writer),
+            )
         }
-        Link::Pipe(pipe) => {
+        SessionStream::Pipe(pipe) => {
             let (reader, writer) = tokio::io::split(pipe);
-            (Reader::Pipe(reader), Writer::Pipe(writer))
+            (ResponseReader::Pipe(reader), RequestWriter::Pipe(writer))
         }
     }
 }
 
-impl Writer {
+impl RequestWriter {
     async fn send(&mut self, packet: Bytes) -> io::Result<()> {
         match self {
             Self::Channel(channel) => channel.data_bytes(packet).await.map_err(io::Error::other),
@@ -188,7 +191,7 @@ impl Writer {
     }
 }
 
-impl Reader {
+impl ResponseReader {
     /// The next bytes; `None` once there are no more.
     async fn next(&mut self) -> Option<Bytes> {
         match self {
@@ -218,10 +221,10 @@ impl Reader {
 /// Sends what is queued, and closes the channel at the end. The channel's place in the pool is given
 /// back only then.
 async fn write(
-    mut channel: Writer,
+    mut channel: RequestWriter,
     mut queued: mpsc::UnboundedReceiver<Bytes>,
     ended: CancellationToken,
-    (lease, waiting): (Arc<Lease>, Arc<Mutex<Waiting>>),
+    (lease, outstanding): (Arc<Lease>, Arc<Mutex<OutstandingRequests>>),
 ) {
     let send = async {
         let mut next = queued.recv().await;
@@ -247,7 +250,7 @@ async fn write(
             if channel.send(packet).await.is_err() {
                 return;
             }
-            lock(&waiting).progressed();
+            lock(&outstanding).progressed();
             if next.is_none() {
                 next = queued.recv().await;
             }
@@ -264,13 +267,13 @@ async fn write(
 /// Hands out answers until there are no more. What a channel receives has to be taken for as long as
 /// it is open, or its whole connection stands still.
 async fn read(
-    mut channel: Reader,
+    mut channel: ResponseReader,
     first: Bytes,
-    waiting: Arc<Mutex<Waiting>>,
+    outstanding: Arc<Mutex<OutstandingRequests>>,
     ended: CancellationToken,
 ) {
-    let mut cutter = Cutter::default();
-    let mut silence = pin!(silence(&waiting));
+    let mut decoder = PacketDecoder::default();
+    let mut silence = pin!(silence(&outstanding));
     let mut first = Some(first);
     let why = loop {
         let next = async {
@@ -286,27 +289,27 @@ async fn read(
             // What has come already is no silence, however long this task was not run.
             biased;
             data = next => data,
-            patience = &mut silence => break Ended::Silent(patience),
+            patience = &mut silence => break EndReason::Silent(patience),
         };
         let Some(data) = data else {
-            break Ended::Closed;
+            break EndReason::Closed;
         };
-        if let Err(problem) = hand_out(&mut cutter, data, &waiting) {
-            break Ended::Broken(problem.to_string());
+        if let Err(problem) = deliver(&mut decoder, data, &outstanding) {
+            break EndReason::Broken(problem.to_string());
         }
     };
-    if !matches!(why, Ended::Closed) {
+    if !matches!(why, EndReason::Closed) {
         tracing::warn!("an SFTP session ends: {why:?}");
     }
-    lock(&waiting).end(why);
+    lock(&outstanding).end(why);
     ended.cancel();
     channel.drain().await;
 }
 
 /// Waits until requests have been without an answer for too long. Says for how long.
-async fn silence(waiting: &Mutex<Waiting>) -> Duration {
+async fn silence(outstanding: &Mutex<OutstandingRequests>) -> Duration {
     loop {
-        let (due, patience) = lock(waiting).due();
+        let (due, patience) = lock(outstanding).due();
         match due {
             Some(due) if due <= Instant::now() => return patience,
             Some(due) => sleep_until(due).await,
@@ -315,12 +318,16 @@ async fn silence(waiting: &Mutex<Waiting>) -> Duration {
     }
 }
 
-fn hand_out(cutter: &mut Cutter, data: Bytes, waiting: &Mutex<Waiting>) -> io::Result<()> {
-    lock(waiting).received(data.len());
-    cutter.push(data);
-    while let Some(packet) = cutter.next()? {
+fn deliver(
+    decoder: &mut PacketDecoder,
+    data: Bytes,
+    outstanding: &Mutex<OutstandingRequests>,
+) -> io::Result<()> {
+    lock(outstanding).received(data.len());
+    decoder.push(data);
+    while let Some(packet) = decoder.next()? {
         let (number, answer) = wire::read(packet)?;
-        lock(waiting).answer(number, answer)?;
+        lock(outstanding).resolve(number, answer)?;
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::{Facts, Kind};
-use crate::sftp::filesystem::{FILE_IN_THE_WAY, LINK_IN_THE_WAY, Side, in_the_way};
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
+use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, in_the_way};
 use crate::sftp::path::{RemotePath, local_of};
 use crate::sftp::session::Session;
 use crate::sftp::session::rename_over::aside;
@@ -17,7 +17,7 @@ use crate::sftp::wire::Attributes;
 /// Directories that are made at once.
 const MADE_AT_ONCE: usize = 1024;
 
-impl Side for Session {
+impl Filesystem for Session {
     type Path = RemotePath;
 
     fn path(text: &str) -> RemotePath {
@@ -56,35 +56,35 @@ impl Side for Session {
         path.to_string()
     }
 
-    async fn facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
-        Session::facts(self, path).await
+    async fn stat(&self, path: &RemotePath) -> io::Result<Option<Metadata>> {
+        Session::stat(self, path).await
     }
 
-    async fn own_facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
-        Session::own_facts(self, path).await
+    async fn lstat(&self, path: &RemotePath) -> io::Result<Option<Metadata>> {
+        Session::lstat(self, path).await
     }
 
     async fn real_path(&self, path: &RemotePath) -> io::Result<RemotePath> {
         Session::real_path(self, path).await
     }
 
-    async fn list(
+    async fn read_dir(
         &self,
         path: &RemotePath,
         limit: &Arc<EntryLimit>,
-    ) -> io::Result<Vec<(PathBuf, Facts)>> {
-        let entries = self.entries(path, limit).await?.into_iter();
+    ) -> io::Result<Vec<(PathBuf, Metadata)>> {
+        let entries = Session::read_dir(self, path, limit).await?.into_iter();
         Ok(entries
-            .map(|(name, facts)| (local_of(&name), facts))
+            .map(|(name, metadata)| (local_of(&name), metadata))
             .collect())
     }
 
-    async fn make_root(&self, path: &RemotePath) -> io::Result<bool> {
+    async fn create_dir_all(&self, path: &RemotePath) -> io::Result<bool> {
         let mut missing = VecDeque::new();
         let mut next = Some(path.clone());
         while let Some(directory) = next {
-            match Session::facts(self, &directory).await? {
-                Some(facts) if facts.is_directory() => break,
+            match Session::stat(self, &directory).await? {
+                Some(metadata) if metadata.is_directory() => break,
                 Some(_) => return Err(in_the_way(&directory, FILE_IN_THE_WAY)),
                 None => {
                     next = directory.parent();
@@ -93,12 +93,7 @@ impl Side for Session {
             }
         }
         let missing = Vec::from(missing);
-        for (made, directory) in self
-            .make_directories(&missing)
-            .await
-            .into_iter()
-            .zip(&missing)
-        {
+        for (made, directory) in self.create_dirs(&missing).await.into_iter().zip(&missing) {
             made.map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot make `{directory}`: {error}"))
             })?;
@@ -106,18 +101,18 @@ impl Side for Session {
         Ok(!missing.is_empty())
     }
 
-    async fn make_directories(&self, paths: &[RemotePath]) -> Vec<io::Result<bool>> {
+    async fn create_dirs(&self, paths: &[RemotePath]) -> Vec<io::Result<bool>> {
         let mut left = paths.iter();
-        let ask = |path| (path, self.make_directory(path));
+        let ask = |path| (path, self.create_dir(path));
         let mut ahead: VecDeque<_> = left.by_ref().take(MADE_AT_ONCE).map(ask).collect();
         let mut made = Vec::with_capacity(paths.len());
         while let Some((path, asked)) = ahead.pop_front() {
             ahead.extend(left.next().map(ask));
-            made.push(match self.done(asked).await {
+            made.push(match self.wait_done(asked).await {
                 Ok(()) => Ok(true),
-                Err(error) => match Session::own_facts(self, path).await {
-                    Ok(Some(facts)) if facts.is_directory() => Ok(false),
-                    Ok(Some(facts)) if facts.kind == Kind::Link => {
+                Err(error) => match Session::lstat(self, path).await {
+                    Ok(Some(metadata)) if metadata.is_directory() => Ok(false),
+                    Ok(Some(metadata)) if metadata.file_type == FileType::Link => {
                         Err(in_the_way(path, LINK_IN_THE_WAY))
                     }
                     Ok(Some(_)) => Err(in_the_way(path, FILE_IN_THE_WAY)),
@@ -128,13 +123,13 @@ impl Side for Session {
         made
     }
 
-    async fn end_directory(&self, path: &RemotePath, facts: &Facts) {
+    async fn set_directory_attributes(&self, path: &RemotePath, metadata: &Metadata) {
         let kept = Attributes {
-            permissions: facts.mode,
-            times: facts.modified.map(|modified| (modified, modified)),
+            permissions: metadata.mode,
+            times: metadata.modified.map(|modified| (modified, modified)),
             ..Attributes::default()
         };
-        if let Err(error) = self.done(self.set_at(path, &kept)).await {
+        if let Err(error) = self.wait_done(self.setstat(path, &kept)).await {
             tracing::debug!("cannot set what `{path}` is: {error}");
         }
     }
@@ -143,12 +138,12 @@ impl Side for Session {
         Ok(Session::read_link(self, path).await?.into())
     }
 
-    async fn make_link(&self, target: &[u8], path: &RemotePath) -> io::Result<()> {
-        Session::make_link(self, target, path).await
+    async fn symlink(&self, target: &[u8], path: &RemotePath) -> io::Result<()> {
+        Session::symlink(self, target, path).await
     }
 
-    async fn replace(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
-        Session::replace(self, from, to).await
+    async fn rename_over(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
+        Session::rename_over(self, from, to).await
     }
 
     fn aside(path: &RemotePath) -> Option<RemotePath> {

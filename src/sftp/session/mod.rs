@@ -14,10 +14,12 @@ use bytes::{Buf, Bytes};
 
 use crate::error::Error;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::path::RemotePath;
-use crate::sftp::session::client::{Client, Lost, Pending};
-use crate::sftp::wire::{Answer, Attributes, Kind, LONGEST_PATH, Request, broken, flags, status};
+use crate::sftp::session::client::{PendingResponse, SessionEnded, SftpClient};
+use crate::sftp::wire::{
+    Attributes, LONGEST_PATH, PacketType, RequestPacket, Response, flags, protocol_error, status,
+};
 use crate::ssh::Pool;
 
 /// A read or write of 32 KiB is what every server takes (draft-ietf-secsh-filexfer-02, section 3).
@@ -48,7 +50,7 @@ const MOST_EMPTY: usize = 16;
 
 /// An SFTP session.
 pub(crate) struct Session {
-    client: Client,
+    client: SftpClient,
     /// What the server offers beyond the draft.
     extensions: Vec<(Bytes, Bytes)>,
     pub(crate) limits: Limits,
@@ -74,9 +76,9 @@ impl Default for Limits {
 
 /// Whether a file that is opened to be emptied is there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Existing {
-    Is,
-    IsNot,
+pub(crate) enum Presence {
+    Present,
+    Absent,
     Unknown,
 }
 
@@ -86,18 +88,18 @@ pub(crate) struct Handle(Bytes);
 
 /// A write that is still to be sent: its content is read straight into its place.
 pub(crate) struct Write {
-    request: Request,
+    request: RequestPacket,
     at: usize,
 }
 
 impl Write {
     /// A write of at most `most` bytes at `offset`.
     pub(crate) fn new(handle: &Handle, offset: u64, most: usize) -> Self {
-        let request = Request::new(Kind::Write, handle.0.len() + 16 + most)
-            .string(&handle.0)
-            .long(offset)
-            .number(0);
-        let at = Request::HEAD + handle.0.len() + 16;
+        let request = RequestPacket::new(PacketType::Write, handle.0.len() + 16 + most)
+            .put_string(&handle.0)
+            .put_u64(offset)
+            .put_u32(0);
+        let at = RequestPacket::HEAD + handle.0.len() + 16;
         Self { request, at }
     }
 
@@ -111,7 +113,7 @@ impl Write {
         &self.request.tail()[self.at..]
     }
 
-    fn finished(mut self) -> Request {
+    fn finished(mut self) -> RequestPacket {
         let length = u32::try_from(self.bytes().len()).expect("a write is short");
         let at = self.at;
         self.request.tail()[at - 4..at].copy_from_slice(&length.to_be_bytes());
@@ -122,7 +124,7 @@ impl Write {
 impl Session {
     /// Opens a session to `alias`, waiting for a free connection at most `patience`.
     pub(crate) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
-        let (client, extensions) = Client::open(pool, alias, patience).await?;
+        let (client, extensions) = SftpClient::open(pool, alias, patience).await?;
         Ok(Self {
             round_trip: client.round_trip(),
             client,
@@ -147,23 +149,23 @@ impl Session {
     }
 
     /// The longest read and write, as the server says them.
-    pub(crate) async fn ask_limits(&self) -> Limits {
+    pub(crate) async fn fetch_limits(&self) -> Limits {
         if !self.offers(LIMITS) {
             return Limits::default();
         }
-        self.said_limits().await.unwrap_or_else(|error| {
+        self.request_limits().await.unwrap_or_else(|error| {
             tracing::debug!("an SFTP server does not say its limits: {error}");
             Limits::default()
         })
     }
 
-    async fn said_limits(&self) -> io::Result<Limits> {
-        let request = Request::new(Kind::Extended, 32).string(LIMITS);
-        let Answer::Extended(mut answer) = self.ask(request).await? else {
-            return Err(unexpected());
+    async fn request_limits(&self) -> io::Result<Limits> {
+        let request = RequestPacket::new(PacketType::Extended, 32).put_string(LIMITS);
+        let Response::Extended(mut answer) = self.request(request).await? else {
+            return Err(unexpected_response());
         };
         if answer.remaining() < 24 {
-            return Err(unexpected());
+            return Err(unexpected_response());
         }
         let _longest_packet = answer.get_u64();
         // 0 is no limit, and a tiny one is none that the protocol knows.
@@ -179,62 +181,66 @@ impl Session {
     }
 
     /// An error as a user should read it: the server's words, or that the line is gone.
-    async fn answer(&self, pending: Pending) -> io::Result<Answer> {
+    async fn response(&self, pending: PendingResponse) -> io::Result<Response> {
         match pending.answer().await {
-            Ok(Answer::Status(status::OK, _)) => Ok(Answer::Status(status::OK, String::new())),
-            Ok(Answer::Status(code, words)) => Err(explain(code, &words)),
+            Ok(Response::Status(status::OK, _)) => Ok(Response::Status(status::OK, String::new())),
+            Ok(Response::Status(code, words)) => Err(status_error(code, &words)),
             Ok(answer) => Ok(answer),
-            Err(Lost) => Err(self.client.lost()),
+            Err(SessionEnded) => Err(self.client.lost()),
         }
     }
 
     /// The answer to a request whose only news is whether it was done.
-    pub(crate) async fn done(&self, pending: Pending) -> io::Result<()> {
-        match self.answer(pending).await? {
-            Answer::Status(..) => Ok(()),
-            _ => Err(unexpected()),
+    pub(crate) async fn wait_done(&self, pending: PendingResponse) -> io::Result<()> {
+        match self.response(pending).await? {
+            Response::Status(..) => Ok(()),
+            _ => Err(unexpected_response()),
         }
     }
 
-    async fn ask(&self, request: Request) -> io::Result<Answer> {
-        self.answer(self.client.send(request)).await
+    async fn request(&self, request: RequestPacket) -> io::Result<Response> {
+        self.response(self.client.send(request)).await
     }
 
-    async fn handle(&self, request: Request) -> io::Result<Handle> {
-        match self.ask(request).await? {
-            Answer::Handle(handle) => Ok(Handle(handle)),
-            _ => Err(unexpected()),
+    async fn request_handle(&self, request: RequestPacket) -> io::Result<Handle> {
+        match self.request(request).await? {
+            Response::Handle(handle) => Ok(Handle(handle)),
+            _ => Err(unexpected_response()),
         }
     }
 
-    fn on_path(&self, kind: Kind, path: &RemotePath) -> Pending {
+    fn send_path(&self, kind: PacketType, path: &RemotePath) -> PendingResponse {
         let bytes = path.as_bytes();
         self.client
-            .send(Request::new(kind, bytes.len() + 4).string(bytes))
+            .send(RequestPacket::new(kind, bytes.len() + 4).put_string(bytes))
     }
 
-    async fn attributes(&self, kind: Kind, path: &RemotePath) -> io::Result<Option<Facts>> {
-        match self.answer(self.on_path(kind, path)).await {
-            Ok(Answer::Attributes(attributes)) => Ok(Some(Facts::from(&attributes))),
-            Ok(_) => Err(unexpected()),
+    async fn attributes(
+        &self,
+        kind: PacketType,
+        path: &RemotePath,
+    ) -> io::Result<Option<Metadata>> {
+        match self.response(self.send_path(kind, path)).await {
+            Ok(Response::Attributes(attributes)) => Ok(Some(Metadata::from(&attributes))),
+            Ok(_) => Err(unexpected_response()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// What is at `path`, links followed; `None` if nothing is.
-    pub(crate) async fn facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
-        self.attributes(Kind::Stat, path).await
+    pub(crate) async fn stat(&self, path: &RemotePath) -> io::Result<Option<Metadata>> {
+        self.attributes(PacketType::Stat, path).await
     }
 
     /// What is at `path` itself, be it a link.
-    pub(crate) async fn own_facts(&self, path: &RemotePath) -> io::Result<Option<Facts>> {
-        self.attributes(Kind::Lstat, path).await
+    pub(crate) async fn lstat(&self, path: &RemotePath) -> io::Result<Option<Metadata>> {
+        self.attributes(PacketType::Lstat, path).await
     }
 
     /// The path that a link leads to in the end.
     pub(crate) async fn real_path(&self, path: &RemotePath) -> io::Result<RemotePath> {
-        self.name(Kind::RealPath, path)
+        self.request_name(PacketType::RealPath, path)
             .await
             .map(|name| RemotePath::of_bytes(&name))
     }
@@ -244,85 +250,89 @@ impl Session {
         if !self.offers(EXPAND_PATH) {
             return Ok(None);
         }
-        let request = Request::new(Kind::Extended, EXPAND_PATH.len() + user.len() + 9)
-            .string(EXPAND_PATH)
-            .string(format!("~{user}").as_bytes());
-        match self.ask(request).await? {
-            Answer::Names(names) => {
-                let (name, _) = names.into_iter().next().ok_or_else(unexpected)?;
+        let request = RequestPacket::new(PacketType::Extended, EXPAND_PATH.len() + user.len() + 9)
+            .put_string(EXPAND_PATH)
+            .put_string(format!("~{user}").as_bytes());
+        match self.request(request).await? {
+            Response::Names(names) => {
+                let (name, _) = names.into_iter().next().ok_or_else(unexpected_response)?;
                 Ok(Some(RemotePath::of_bytes(&name)))
             }
-            _ => Err(unexpected()),
+            _ => Err(unexpected_response()),
         }
     }
 
     /// What a link says.
     pub(crate) async fn read_link(&self, path: &RemotePath) -> io::Result<Bytes> {
-        self.name(Kind::ReadLink, path).await
+        self.request_name(PacketType::ReadLink, path).await
     }
 
-    async fn name(&self, kind: Kind, path: &RemotePath) -> io::Result<Bytes> {
-        let Answer::Names(names) = self.answer(self.on_path(kind, path)).await? else {
-            return Err(unexpected());
+    async fn request_name(&self, kind: PacketType, path: &RemotePath) -> io::Result<Bytes> {
+        let Response::Names(names) = self.response(self.send_path(kind, path)).await? else {
+            return Err(unexpected_response());
         };
         match <[_; 1]>::try_from(names) {
             Ok([(name, _)]) if name.len() <= LONGEST_PATH => Ok(name),
             Ok(_) => {
                 let problem = format!("gave a path of more than {LONGEST_PATH} bytes");
-                Err(broken(&problem))
+                Err(protocol_error(&problem))
             }
-            Err(_) => Err(unexpected()),
+            Err(_) => Err(unexpected_response()),
         }
     }
 
     /// Makes a link that says `target`. OpenSSH takes the two the other way round than the draft has
     /// them, and everybody follows it.
-    pub(crate) async fn make_link(&self, target: &[u8], path: &RemotePath) -> io::Result<()> {
-        let request = Request::new(Kind::Symlink, target.len() + path.as_bytes().len() + 8)
-            .string(target)
-            .string(path.as_bytes());
-        self.done(self.client.send(request)).await
+    pub(crate) async fn symlink(&self, target: &[u8], path: &RemotePath) -> io::Result<()> {
+        let request = RequestPacket::new(
+            PacketType::Symlink,
+            target.len() + path.as_bytes().len() + 8,
+        )
+        .put_string(target)
+        .put_string(path.as_bytes());
+        self.wait_done(self.client.send(request)).await
     }
 
     /// Makes a directory.
-    pub(crate) fn make_directory(&self, path: &RemotePath) -> Pending {
+    pub(crate) fn create_dir(&self, path: &RemotePath) -> PendingResponse {
         let bytes = path.as_bytes();
-        let request = Request::new(Kind::MakeDir, bytes.len() + 8)
-            .string(bytes)
-            .attributes(&Attributes::default());
+        let request = RequestPacket::new(PacketType::MakeDir, bytes.len() + 8)
+            .put_string(bytes)
+            .put_attributes(&Attributes::default());
         self.client.send(request)
     }
 
     /// The entries of a directory, without `.` and `..`; links are not followed.
-    pub(crate) async fn entries(
+    pub(crate) async fn read_dir(
         &self,
         path: &RemotePath,
         limit: &EntryLimit,
-    ) -> io::Result<Vec<(Bytes, Facts)>> {
+    ) -> io::Result<Vec<(Bytes, Metadata)>> {
         let bytes = path.as_bytes();
-        let open = Request::new(Kind::OpenDir, bytes.len() + 4).string(bytes);
-        let handle = self.handle(open).await?;
-        let entries = self.entries_of(&handle, limit).await;
+        let open = RequestPacket::new(PacketType::OpenDir, bytes.len() + 4).put_string(bytes);
+        let handle = self.request_handle(open).await?;
+        let entries = self.read_open_dir(&handle, limit).await;
         drop(self.close(&handle));
         entries
     }
 
-    async fn entries_of(
+    async fn read_open_dir(
         &self,
         handle: &Handle,
         limit: &EntryLimit,
-    ) -> io::Result<Vec<(Bytes, Facts)>> {
+    ) -> io::Result<Vec<(Bytes, Metadata)>> {
         let read = || {
-            let request = Request::new(Kind::ReadDir, handle.0.len() + 4).string(&handle.0);
+            let request =
+                RequestPacket::new(PacketType::ReadDir, handle.0.len() + 4).put_string(&handle.0);
             self.client.send(request)
         };
         let mut ahead: std::collections::VecDeque<_> = (0..READS_AHEAD).map(|_| read()).collect();
         let mut entries = Vec::new();
         let mut empty = 0;
         while let Some(next) = ahead.pop_front() {
-            let names = match self.answer(next).await {
-                Ok(Answer::Names(names)) => names,
-                Ok(_) => return Err(unexpected()),
+            let names = match self.response(next).await {
+                Ok(Response::Names(names)) => names,
+                Ok(_) => return Err(unexpected_response()),
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
                 Err(error) => return Err(error),
             };
@@ -331,12 +341,14 @@ impl Session {
                 if !matches!(&name[..], b"." | b"..") {
                     limit.take_entry()?;
                     limit.take_path(name.len())?;
-                    entries.push((name, Facts::from(&attributes)));
+                    entries.push((name, Metadata::from(&attributes)));
                 }
             }
             empty = if entries.len() > before { 0 } else { empty + 1 };
             if empty > MOST_EMPTY {
-                return Err(broken("lists a directory without names and without an end"));
+                return Err(protocol_error(
+                    "lists a directory without names and without an end",
+                ));
             }
             ahead.push_back(read());
         }
@@ -344,7 +356,7 @@ impl Session {
     }
 
     /// Opens a file for reading.
-    pub(crate) async fn open_to_read(&self, path: &RemotePath) -> io::Result<Handle> {
+    pub(crate) async fn open_read(&self, path: &RemotePath) -> io::Result<Handle> {
         self.open_file(path, flags::READ, PRIVATE).await
     }
 
@@ -365,22 +377,22 @@ impl Session {
     }
 
     /// Opens a file that is there for writing.
-    pub(crate) async fn open_to_write(&self, path: &RemotePath) -> io::Result<Handle> {
+    pub(crate) async fn open_write(&self, path: &RemotePath) -> io::Result<Handle> {
         self.open_file(path, flags::WRITE, PRIVATE).await
     }
 
     /// Opens a file for writing, and empties it; makes it with this mode where there may be none.
-    pub(crate) async fn open_emptied(
+    pub(crate) async fn open_truncated(
         &self,
         path: &RemotePath,
         mode: u32,
-        existing: Existing,
+        existing: Presence,
     ) -> io::Result<Handle> {
         let how = match existing {
             // Some systems refuse to make a file that is there and another's.
-            Existing::Is => flags::TRUNCATE,
-            Existing::IsNot => flags::CREATE | flags::EXCLUSIVE,
-            Existing::Unknown => flags::CREATE | flags::TRUNCATE,
+            Presence::Present => flags::TRUNCATE,
+            Presence::Absent => flags::CREATE | flags::EXCLUSIVE,
+            Presence::Unknown => flags::CREATE | flags::TRUNCATE,
         };
         self.open_file(path, flags::WRITE | how, mode).await
     }
@@ -391,78 +403,80 @@ impl Session {
             permissions: (flags & flags::CREATE != 0).then_some(mode),
             ..Attributes::default()
         };
-        let request = Request::new(Kind::Open, bytes.len() + 20)
-            .string(bytes)
-            .number(flags)
-            .attributes(&private);
-        self.handle(request).await
+        let request = RequestPacket::new(PacketType::Open, bytes.len() + 20)
+            .put_string(bytes)
+            .put_u32(flags)
+            .put_attributes(&private);
+        self.request_handle(request).await
     }
 
     /// Asks for `length` bytes at `offset`.
-    pub(crate) fn read(&self, handle: &Handle, offset: u64, length: u32) -> Pending {
-        let request = Request::new(Kind::Read, handle.0.len() + 16)
-            .string(&handle.0)
-            .long(offset)
-            .number(length)
+    pub(crate) fn read(&self, handle: &Handle, offset: u64, length: u32) -> PendingResponse {
+        let request = RequestPacket::new(PacketType::Read, handle.0.len() + 16)
+            .put_string(&handle.0)
+            .put_u64(offset)
+            .put_u32(length)
             .answered_by(length);
         self.client.send(request)
     }
 
     /// The bytes that were asked for, or some of them; none at the end of the file.
-    pub(crate) async fn content(&self, pending: Pending) -> io::Result<Vec<Bytes>> {
-        match self.answer(pending).await {
-            Ok(Answer::Data(pieces)) => Ok(pieces),
-            Ok(_) => Err(unexpected()),
+    pub(crate) async fn wait_data(&self, pending: PendingResponse) -> io::Result<Vec<Bytes>> {
+        match self.response(pending).await {
+            Ok(Response::Data(pieces)) => Ok(pieces),
+            Ok(_) => Err(unexpected_response()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
     /// Writes.
-    pub(crate) fn write(&self, write: Write) -> Pending {
+    pub(crate) fn write(&self, write: Write) -> PendingResponse {
         self.client.send(write.finished())
     }
 
     /// Sets what is given of an open file.
-    pub(crate) fn set(&self, handle: &Handle, attributes: &Attributes) -> Pending {
-        let request = Request::new(Kind::FsetStat, handle.0.len() + 32)
-            .string(&handle.0)
-            .attributes(attributes);
+    pub(crate) fn fsetstat(&self, handle: &Handle, attributes: &Attributes) -> PendingResponse {
+        let request = RequestPacket::new(PacketType::FsetStat, handle.0.len() + 32)
+            .put_string(&handle.0)
+            .put_attributes(attributes);
         self.client.send(request)
     }
 
     /// Asks what an open file is.
-    pub(crate) fn look(&self, handle: &Handle) -> Pending {
-        let request = Request::new(Kind::Fstat, handle.0.len() + 4).string(&handle.0);
+    pub(crate) fn fstat(&self, handle: &Handle) -> PendingResponse {
+        let request =
+            RequestPacket::new(PacketType::Fstat, handle.0.len() + 4).put_string(&handle.0);
         self.client.send(request)
     }
 
     /// What the file is that was asked about.
-    pub(crate) async fn seen(&self, pending: Pending) -> io::Result<Facts> {
-        match self.answer(pending).await? {
-            Answer::Attributes(attributes) => Ok(Facts::from(&attributes)),
-            _ => Err(unexpected()),
+    pub(crate) async fn wait_metadata(&self, pending: PendingResponse) -> io::Result<Metadata> {
+        match self.response(pending).await? {
+            Response::Attributes(attributes) => Ok(Metadata::from(&attributes)),
+            _ => Err(unexpected_response()),
         }
     }
 
     /// Sets what is given of a file or directory.
-    pub(crate) fn set_at(&self, path: &RemotePath, attributes: &Attributes) -> Pending {
-        let request = Request::new(Kind::SetStat, path.as_bytes().len() + 32)
-            .string(path.as_bytes())
-            .attributes(attributes);
+    pub(crate) fn setstat(&self, path: &RemotePath, attributes: &Attributes) -> PendingResponse {
+        let request = RequestPacket::new(PacketType::SetStat, path.as_bytes().len() + 32)
+            .put_string(path.as_bytes())
+            .put_attributes(attributes);
         self.client.send(request)
     }
 
     /// Makes an open file durable, where the server can.
-    pub(crate) fn sync(&self, handle: &Handle) -> Option<Pending> {
-        let request = Request::new(Kind::Extended, FSYNC.len() + handle.0.len() + 8);
-        let request = request.string(FSYNC).string(&handle.0);
+    pub(crate) fn fsync(&self, handle: &Handle) -> Option<PendingResponse> {
+        let request = RequestPacket::new(PacketType::Extended, FSYNC.len() + handle.0.len() + 8);
+        let request = request.put_string(FSYNC).put_string(&handle.0);
         self.offers(FSYNC).then(|| self.client.send(request))
     }
 
     /// Closes a file; only then is a server certain to have taken every byte.
-    pub(crate) fn close(&self, handle: &Handle) -> Pending {
-        let request = Request::new(Kind::Close, handle.0.len() + 4).string(&handle.0);
+    pub(crate) fn close(&self, handle: &Handle) -> PendingResponse {
+        let request =
+            RequestPacket::new(PacketType::Close, handle.0.len() + 4).put_string(&handle.0);
         self.client.send(request)
     }
 
@@ -476,28 +490,31 @@ impl Session {
     ) -> io::Result<()> {
         let room = from.as_bytes().len() + to.as_bytes().len() + 40;
         let request = match extension {
-            Some(name) => Request::new(Kind::Extended, room).string(name),
-            None => Request::new(Kind::Rename, room),
+            Some(name) => RequestPacket::new(PacketType::Extended, room).put_string(name),
+            None => RequestPacket::new(PacketType::Rename, room),
         };
-        let request = request.string(from.as_bytes()).string(to.as_bytes());
-        self.done(self.client.send(request)).await
+        let request = request
+            .put_string(from.as_bytes())
+            .put_string(to.as_bytes());
+        self.wait_done(self.client.send(request)).await
     }
 
     /// Removes a file.
     pub(crate) async fn remove(&self, path: &RemotePath) -> io::Result<()> {
-        self.done(self.on_path(Kind::Remove, path)).await
+        self.wait_done(self.send_path(PacketType::Remove, path))
+            .await
     }
 
     /// How many bytes a directory's file system still takes from this user, where the server says it.
-    pub(crate) async fn room(&self, directory: &RemotePath) -> Option<u64> {
+    pub(crate) async fn free_space(&self, directory: &RemotePath) -> Option<u64> {
         if !self.offers(STATVFS) {
             return None;
         }
         let path = directory.as_bytes();
-        let request = Request::new(Kind::Extended, STATVFS.len() + path.len() + 8)
-            .string(STATVFS)
-            .string(path);
-        let Ok(Answer::Extended(mut answer)) = self.ask(request).await else {
+        let request = RequestPacket::new(PacketType::Extended, STATVFS.len() + path.len() + 8)
+            .put_string(STATVFS)
+            .put_string(path);
+        let Ok(Response::Extended(mut answer)) = self.request(request).await else {
             return None;
         };
         // OpenSSH's PROTOCOL, section 4.3: eleven numbers, as statvfs(3) has them.
@@ -513,7 +530,7 @@ impl Session {
     }
 }
 
-fn explain(code: u32, words: &str) -> io::Error {
+fn status_error(code: u32, words: &str) -> io::Error {
     let (kind, meaning) = match code {
         status::EOF => (io::ErrorKind::UnexpectedEof, "End of file"),
         status::NO_SUCH_FILE => (io::ErrorKind::NotFound, "No such file"),
@@ -529,6 +546,6 @@ fn explain(code: u32, words: &str) -> io::Error {
     )
 }
 
-fn unexpected() -> io::Error {
-    broken("gave an answer of another kind")
+fn unexpected_response() -> io::Error {
+    protocol_error("gave an answer of another kind")
 }

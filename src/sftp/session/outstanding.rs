@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::sftp::wire::{Answer, Request, VERSION, broken};
+use crate::sftp::wire::{RequestPacket, Response, VERSION, protocol_error};
 
 /// The most requests without an answer. A transfer asks far fewer at once; a server that answers only
 /// the newest would have them pile up.
@@ -21,7 +21,7 @@ const PROGRESS_BYTES: usize = 1024;
 
 /// Why a session gives no more answers.
 #[derive(Clone, Debug)]
-pub(crate) enum Ended {
+pub(crate) enum EndReason {
     /// The channel was closed, or the connection lost.
     Closed,
     /// The server answered nothing for so long.
@@ -32,9 +32,9 @@ pub(crate) enum Ended {
 
 /// The requests that have no answer yet.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct OutstandingRequests {
     next: u32,
-    by_number: HashMap<u32, Asked>,
+    by_number: HashMap<u32, Outstanding>,
     /// How many of them are slow.
     slow: usize,
     patience: Duration,
@@ -42,18 +42,18 @@ pub(crate) struct Waiting {
     progressed: Instant,
     /// Bytes received since.
     received: usize,
-    ended: Option<Ended>,
+    ended: Option<EndReason>,
 }
 
 #[derive(Debug)]
-struct Asked {
-    answer: oneshot::Sender<Answer>,
+struct Outstanding {
+    answer: oneshot::Sender<Response>,
     /// How many bytes of content may answer it.
     content: u32,
     is_slow: bool,
 }
 
-impl Waiting {
+impl OutstandingRequests {
     /// No requests; later ones may be without an answer for `patience`.
     pub(crate) fn new(patience: Duration) -> Self {
         Self {
@@ -68,8 +68,8 @@ impl Waiting {
     }
 
     /// Waits for the server's introduction, which has the version where other answers have a number.
-    pub(crate) fn greet(&mut self, answer: oneshot::Sender<Answer>) {
-        let asked = Asked {
+    pub(crate) fn greet(&mut self, answer: oneshot::Sender<Response>) {
+        let asked = Outstanding {
             answer,
             content: 0,
             is_slow: false,
@@ -78,14 +78,14 @@ impl Waiting {
     }
 
     /// Gives a request its number; `None` once the session has ended.
-    pub(crate) fn ask(
+    pub(crate) fn add(
         &mut self,
-        request: &Request,
-        answer: oneshot::Sender<Answer>,
+        request: &RequestPacket,
+        answer: oneshot::Sender<Response>,
     ) -> Option<u32> {
         if self.by_number.len() >= MOST_REQUESTS {
-            let problem = broken("leaves too many requests without an answer");
-            self.end(Ended::Broken(problem.to_string()));
+            let problem = protocol_error("leaves too many requests without an answer");
+            self.end(EndReason::Broken(problem.to_string()));
         }
         if self.ended.is_some() {
             return None;
@@ -95,7 +95,7 @@ impl Waiting {
         }
         self.next = self.next.wrapping_add(1);
         self.slow += usize::from(request.is_slow());
-        let asked = Asked {
+        let asked = Outstanding {
             answer,
             content: request.content(),
             is_slow: request.is_slow(),
@@ -105,12 +105,12 @@ impl Waiting {
     }
 
     /// Hands out an answer. An error means that the server may not answer so.
-    pub(crate) fn answer(&mut self, number: u32, answer: Answer) -> io::Result<()> {
+    pub(crate) fn resolve(&mut self, number: u32, answer: Response) -> io::Result<()> {
         let Some(asked) = self.by_number.remove(&number) else {
-            return Err(broken("answered a request that was not made"));
+            return Err(protocol_error("answered a request that was not made"));
         };
         if answer.content() > asked.content as usize {
-            return Err(broken("sent more of a file than was asked for"));
+            return Err(protocol_error("sent more of a file than was asked for"));
         }
         self.slow -= usize::from(asked.is_slow);
         self.progressed();
@@ -143,13 +143,13 @@ impl Waiting {
     }
 
     /// Ends the session; the first reason stays.
-    pub(crate) fn end(&mut self, why: Ended) {
+    pub(crate) fn end(&mut self, why: EndReason) {
         self.ended.get_or_insert(why);
         self.by_number.clear();
     }
 
     /// Why the session has ended, if it has.
-    pub(crate) fn ended(&self) -> Option<&Ended> {
+    pub(crate) fn ended(&self) -> Option<&EndReason> {
         self.ended.as_ref()
     }
 }
@@ -159,66 +159,66 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::sftp::wire::Kind;
+    use crate::sftp::wire::PacketType;
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    fn ask(waiting: &mut Waiting, kind: Kind, content: u32) -> Option<u32> {
-        let request = Request::new(kind, 0).answered_by(content);
-        waiting.ask(&request, oneshot::channel().0)
+    fn add(outstanding: &mut OutstandingRequests, kind: PacketType, content: u32) -> Option<u32> {
+        let request = RequestPacket::new(kind, 0).answered_by(content);
+        outstanding.add(&request, oneshot::channel().0)
     }
 
     #[test]
     fn only_what_was_asked_is_taken() {
-        let mut waiting = Waiting::new(PATIENCE);
-        let data = |length| Answer::Data(vec![Bytes::from(vec![1; length])]);
+        let mut outstanding = OutstandingRequests::new(PATIENCE);
+        let data = |length| Response::Data(vec![Bytes::from(vec![1; length])]);
         for (length, is_taken) in [(0, true), (3, true), (4, false)] {
-            let number = ask(&mut waiting, Kind::Read, 3).unwrap();
-            assert_eq!(waiting.answer(number, data(length)).is_ok(), is_taken);
+            let number = add(&mut outstanding, PacketType::Read, 3).unwrap();
+            assert_eq!(outstanding.resolve(number, data(length)).is_ok(), is_taken);
         }
-        let number = ask(&mut waiting, Kind::Stat, 0).unwrap();
-        assert!(waiting.answer(number + 1, data(0)).is_err());
-        assert!(waiting.answer(number, data(1)).is_err());
+        let number = add(&mut outstanding, PacketType::Stat, 0).unwrap();
+        assert!(outstanding.resolve(number + 1, data(0)).is_err());
+        assert!(outstanding.resolve(number, data(1)).is_err());
     }
 
     #[test]
     fn requests_without_an_answer_do_not_pile_up() {
-        let mut waiting = Waiting::new(PATIENCE);
+        let mut outstanding = OutstandingRequests::new(PATIENCE);
         for _ in 0..MOST_REQUESTS {
-            assert!(ask(&mut waiting, Kind::Read, 1).is_some());
+            assert!(add(&mut outstanding, PacketType::Read, 1).is_some());
         }
-        assert!(ask(&mut waiting, Kind::Read, 1).is_none());
-        assert!(matches!(waiting.ended(), Some(Ended::Broken(_))));
+        assert!(add(&mut outstanding, PacketType::Read, 1).is_none());
+        assert!(matches!(outstanding.ended(), Some(EndReason::Broken(_))));
     }
 
     #[test]
     fn patience_begins_with_the_first_request_and_with_each_answer() {
-        let mut waiting = Waiting::new(PATIENCE);
-        assert_eq!(waiting.due(), (None, PATIENCE));
+        let mut outstanding = OutstandingRequests::new(PATIENCE);
+        assert_eq!(outstanding.due(), (None, PATIENCE));
         let long_ago = Instant::now().checked_sub(PATIENCE).unwrap();
         // Whether doing it counts as progress.
-        let mut progresses = |doing: &dyn Fn(&mut Waiting)| {
-            waiting.progressed = long_ago;
-            doing(&mut waiting);
-            let (due, patience) = waiting.due();
+        let mut progresses = |doing: &dyn Fn(&mut OutstandingRequests)| {
+            outstanding.progressed = long_ago;
+            doing(&mut outstanding);
+            let (due, patience) = outstanding.due();
             (due.map(|due| due > long_ago + patience), patience)
         };
-        let first = |waiting: &mut Waiting| {
-            assert_eq!(ask(waiting, Kind::Stat, 0), Some(1));
+        let first = |outstanding: &mut OutstandingRequests| {
+            assert_eq!(add(outstanding, PacketType::Stat, 0), Some(1));
         };
         assert_eq!(progresses(&first), (Some(true), PATIENCE));
-        let second = |waiting: &mut Waiting| {
-            assert_eq!(ask(waiting, Kind::Close, 0), Some(2));
+        let second = |outstanding: &mut OutstandingRequests| {
+            assert_eq!(add(outstanding, PacketType::Close, 0), Some(2));
         };
         assert_eq!(progresses(&second), (Some(false), 2 * PATIENCE));
-        let few = |waiting: &mut Waiting| waiting.received(1);
+        let few = |outstanding: &mut OutstandingRequests| outstanding.received(1);
         assert_eq!(progresses(&few).0, Some(false));
-        let many = |waiting: &mut Waiting| waiting.received(PROGRESS_BYTES);
+        let many = |outstanding: &mut OutstandingRequests| outstanding.received(PROGRESS_BYTES);
         assert_eq!(progresses(&many).0, Some(true));
         let done = |number| {
-            move |waiting: &mut Waiting| {
-                let status = Answer::Status(0, String::new());
-                waiting.answer(number, status).unwrap();
+            move |outstanding: &mut OutstandingRequests| {
+                let status = Response::Status(0, String::new());
+                outstanding.resolve(number, status).unwrap();
             }
         };
         assert_eq!(progresses(&done(2)), (Some(true), PATIENCE));

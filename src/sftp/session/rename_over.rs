@@ -16,18 +16,18 @@ const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
 struct Stranded(String);
 
 /// Whether a failed replacement has left the old file under its name.
-pub(crate) fn left_the_old(error: &io::Error) -> bool {
+pub(crate) fn leaves_original(error: &io::Error) -> bool {
     let inner = error.get_ref();
     inner.is_none_or(|inner| inner.downcast_ref::<Stranded>().is_none())
 }
 
 impl Session {
     /// Renames `from` over `to`. Whatever happens, the old file is there under one of two names.
-    pub(crate) async fn replace(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
+    pub(crate) async fn rename_over(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
         if self.offers(POSIX_RENAME) {
             return self.rename(Some(POSIX_RENAME), from, to).await;
         }
-        if self.own_facts(to).await?.is_none() {
+        if self.lstat(to).await?.is_none() {
             return self.rename(None, from, to).await;
         }
         let aside = aside(to);

@@ -26,30 +26,30 @@ const COMPLAINT_PATIENCE: Duration = Duration::from_millis(200);
 const LONGEST_COMPLAINT: usize = 1000;
 
 /// Files as a shell sees them.
-pub(crate) struct ShellFiles {
+pub(crate) struct ShellServer {
     channel: OpenChannel,
-    heard: Vec<u8>,
-    complained: Vec<u8>,
-    open: HashMap<String, Open>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    open: HashMap<String, OpenHandle>,
     next: u64,
 }
 
-enum Open {
+enum OpenHandle {
     File(String),
     /// A directory's entries; taken by the first read.
     Directory(Option<Vec<File>>),
 }
 
-type Told<T> = Result<T, StatusReply>;
+type HandlerResult<T> = Result<T, StatusReply>;
 
-impl ShellFiles {
+impl ShellServer {
     /// Starts a shell on the channel; `None` if there is none that answers.
     pub(crate) async fn begin(channel: OpenChannel) -> Option<Self> {
         channel.exec(true, "sh -s").await.ok()?;
         let mut files = Self {
             channel,
-            heard: Vec::new(),
-            complained: Vec::new(),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
             open: HashMap::new(),
             next: 0,
         };
@@ -60,36 +60,36 @@ impl ShellFiles {
     }
 
     /// Runs a command, and gives what it prints.
-    async fn run(&mut self, command: &str) -> Told<Vec<u8>> {
+    async fn run(&mut self, command: &str) -> HandlerResult<Vec<u8>> {
         let end = random::hex::<16>();
         // In parts, so that a shell that sends back what it reads does not send the end.
         let (first, second) = end.split_at(end.len() / 2);
         let line =
             format!("{{ {command}\n}} </dev/null; printf '\\n%s%s %s\\n' {first} {second} $?\n");
-        self.complained.clear();
+        self.stderr.clear();
         let sent = self.channel.data(line.as_bytes()).await;
         sent.map_err(|_| StatusReply::from(StatusCode::ConnectionLost))?;
         let end = format!("\n{end} ");
         let mut from = 0;
         let (start, status) = loop {
-            if let Some(found) = find(&self.heard, end.as_bytes(), from)
-                && let Some(length) = self.heard[found + 1..]
+            if let Some(found) = find(&self.stdout, end.as_bytes(), from)
+                && let Some(length) = self.stdout[found + 1..]
                     .iter()
                     .position(|byte| *byte == b'\n')
             {
-                let status = &self.heard[found + end.len()..found + 1 + length];
+                let status = &self.stdout[found + end.len()..found + 1 + length];
                 break (found, String::from_utf8_lossy(status).trim() == "0");
             }
-            from = self.heard.len().saturating_sub(2 * end.len());
+            from = self.stdout.len().saturating_sub(2 * end.len());
             self.listen().await?;
         };
-        let printed = self.heard[..start].to_vec();
-        let rest = find(&self.heard, b"\n", start + 1).map_or(self.heard.len(), |end| end + 1);
-        self.heard.drain(..rest);
+        let printed = self.stdout[..start].to_vec();
+        let rest = find(&self.stdout, b"\n", start + 1).map_or(self.stdout.len(), |end| end + 1);
+        self.stdout.drain(..rest);
         if status {
             return Ok(printed);
         }
-        while self.complained.is_empty() {
+        while self.stderr.is_empty() {
             match timeout(COMPLAINT_PATIENCE, self.listen()).await {
                 Ok(heard) => heard?,
                 Err(_) => break,
@@ -98,13 +98,12 @@ impl ShellFiles {
         Err(self.refusal())
     }
 
-    async fn listen(&mut self) -> Told<()> {
+    async fn listen(&mut self) -> HandlerResult<()> {
         match self.channel.wait().await {
-            Some(ChannelMsg::Data { data }) => self.heard.extend_from_slice(&data),
+            Some(ChannelMsg::Data { data }) => self.stdout.extend_from_slice(&data),
             Some(ChannelMsg::ExtendedData { data, .. }) => {
-                let room = LONGEST_COMPLAINT.saturating_sub(self.complained.len());
-                self.complained
-                    .extend_from_slice(&data[..data.len().min(room)]);
+                let room = LONGEST_COMPLAINT.saturating_sub(self.stderr.len());
+                self.stderr.extend_from_slice(&data[..data.len().min(room)]);
             }
             Some(ChannelMsg::Close | ChannelMsg::Failure) | None => {
                 return Err(StatusCode::ConnectionLost.into());
@@ -116,7 +115,7 @@ impl ShellFiles {
 
     /// What the shell has complained of.
     fn refusal(&self) -> StatusReply {
-        let said = String::from_utf8_lossy(&self.complained);
+        let said = String::from_utf8_lossy(&self.stderr);
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         let code = if said.contains("No such file") || said.contains("nonexistent") {
             StatusCode::NoSuchFile
@@ -128,7 +127,7 @@ impl ShellFiles {
         code.with_message(said)
     }
 
-    async fn facts(&mut self, option: &str, path: &str) -> Told<FileAttributes> {
+    async fn attributes_of(&mut self, option: &str, path: &str) -> HandlerResult<FileAttributes> {
         let printed = self
             .run(&format!("facts '{option}' {}", word(path)))
             .await?;
@@ -136,7 +135,7 @@ impl ShellFiles {
             .ok_or_else(|| StatusCode::Failure.with_message("the shell does not say what it is"))
     }
 
-    async fn set(&mut self, path: &str, attributes: &FileAttributes) -> Told<()> {
+    async fn set(&mut self, path: &str, attributes: &FileAttributes) -> HandlerResult<()> {
         if let Some(size) = attributes.size {
             let cut = format!("dd of={} bs=1 seek={size} count=0 2>/dev/null", word(path));
             self.run(&cut).await?;
@@ -154,21 +153,21 @@ impl ShellFiles {
         Ok(())
     }
 
-    fn keep(&mut self, id: u32, open: Open) -> Handle {
+    fn keep(&mut self, id: u32, open: OpenHandle) -> Handle {
         self.next += 1;
         let handle = self.next.to_string();
         self.open.insert(handle.clone(), open);
         Handle { id, handle }
     }
 
-    fn path_of(&self, handle: &str) -> Told<String> {
+    fn path_of(&self, handle: &str) -> HandlerResult<String> {
         match self.open.get(handle) {
-            Some(Open::File(path)) => Ok(path.clone()),
+            Some(OpenHandle::File(path)) => Ok(path.clone()),
             _ => Err(StatusCode::Failure.with_message("not an open file")),
         }
     }
 
-    async fn done(&mut self, id: u32, command: String) -> Told<Status> {
+    async fn done(&mut self, id: u32, command: String) -> HandlerResult<Status> {
         self.run(&command).await.map(|_| done(id))
     }
 }
@@ -236,14 +235,14 @@ fn mode(text: &str) -> Option<u32> {
     Some(kind | bits.sum::<u32>())
 }
 
-impl Handler for ShellFiles {
+impl Handler for ShellServer {
     type Error = StatusReply;
 
     fn unimplemented(&self) -> Self::Error {
         StatusCode::OpUnsupported.into()
     }
 
-    async fn init(&mut self, _: u32, _: HashMap<String, String>) -> Told<Version> {
+    async fn init(&mut self, _: u32, _: HashMap<String, String>) -> HandlerResult<Version> {
         let mut version = Version::new();
         let extensions = &mut version.extensions;
         extensions.insert(POSIX_RENAME.to_owned(), "1".to_owned());
@@ -256,7 +255,7 @@ impl Handler for ShellFiles {
         filename: String,
         flags: OpenFlags,
         attrs: FileAttributes,
-    ) -> Told<Handle> {
+    ) -> HandlerResult<Handle> {
         let path = word(&filename);
         let how = if flags.contains(OpenFlags::CREATE | OpenFlags::EXCLUDE) {
             "new"
@@ -279,17 +278,23 @@ impl Handler for ShellFiles {
             ..FileAttributes::empty()
         };
         self.set(&filename, &mode).await?;
-        Ok(self.keep(id, Open::File(filename)))
+        Ok(self.keep(id, OpenHandle::File(filename)))
     }
 
-    async fn close(&mut self, id: u32, handle: String) -> Told<Status> {
+    async fn close(&mut self, id: u32, handle: String) -> HandlerResult<Status> {
         match self.open.remove(&handle) {
             Some(_) => Ok(done(id)),
             None => Err(StatusCode::Failure.with_message("not an open handle")),
         }
     }
 
-    async fn read(&mut self, id: u32, handle: String, offset: u64, len: u32) -> Told<Data> {
+    async fn read(
+        &mut self,
+        id: u32,
+        handle: String,
+        offset: u64,
+        len: u32,
+    ) -> HandlerResult<Data> {
         let path = word(&self.path_of(&handle)?);
         let data = self.run(&format!("part {path} {offset} {len}")).await?;
         if data.is_empty() {
@@ -298,7 +303,13 @@ impl Handler for ShellFiles {
         Ok(Data { id, data })
     }
 
-    async fn write(&mut self, id: u32, handle: String, offset: u64, data: Vec<u8>) -> Told<Status> {
+    async fn write(
+        &mut self,
+        id: u32,
+        handle: String,
+        offset: u64,
+        data: Vec<u8>,
+    ) -> HandlerResult<Status> {
         let path = word(&self.path_of(&handle)?);
         let mut octal = String::with_capacity(4 * data.len());
         for byte in data {
@@ -309,43 +320,53 @@ impl Handler for ShellFiles {
             .await
     }
 
-    async fn lstat(&mut self, id: u32, path: String) -> Told<Attrs> {
-        let attrs = self.facts("", &path).await?;
+    async fn lstat(&mut self, id: u32, path: String) -> HandlerResult<Attrs> {
+        let attrs = self.attributes_of("", &path).await?;
         Ok(Attrs { id, attrs })
     }
 
-    async fn stat(&mut self, id: u32, path: String) -> Told<Attrs> {
-        let attrs = self.facts("-L", &path).await?;
+    async fn stat(&mut self, id: u32, path: String) -> HandlerResult<Attrs> {
+        let attrs = self.attributes_of("-L", &path).await?;
         Ok(Attrs { id, attrs })
     }
 
-    async fn fstat(&mut self, id: u32, handle: String) -> Told<Attrs> {
+    async fn fstat(&mut self, id: u32, handle: String) -> HandlerResult<Attrs> {
         let path = self.path_of(&handle)?;
         self.stat(id, path).await
     }
 
-    async fn setstat(&mut self, id: u32, path: String, attrs: FileAttributes) -> Told<Status> {
+    async fn setstat(
+        &mut self,
+        id: u32,
+        path: String,
+        attrs: FileAttributes,
+    ) -> HandlerResult<Status> {
         self.set(&path, &attrs).await.map(|()| done(id))
     }
 
-    async fn fsetstat(&mut self, id: u32, handle: String, attrs: FileAttributes) -> Told<Status> {
+    async fn fsetstat(
+        &mut self,
+        id: u32,
+        handle: String,
+        attrs: FileAttributes,
+    ) -> HandlerResult<Status> {
         let path = self.path_of(&handle)?;
         self.setstat(id, path, attrs).await
     }
 
-    async fn opendir(&mut self, id: u32, path: String) -> Told<Handle> {
+    async fn opendir(&mut self, id: u32, path: String) -> HandlerResult<Handle> {
         let printed = self.run(&format!("list {}", word(&path))).await?;
         let entries = printed.split(|byte| *byte == 0).filter_map(|entry| {
             let entry = String::from_utf8_lossy(entry);
             let (facts, name) = entry.trim_start_matches('\n').split_once('\n')?;
             Some(File::new(name, attributes(facts)?))
         });
-        Ok(self.keep(id, Open::Directory(Some(entries.collect()))))
+        Ok(self.keep(id, OpenHandle::Directory(Some(entries.collect()))))
     }
 
-    async fn readdir(&mut self, id: u32, handle: String) -> Told<Name> {
+    async fn readdir(&mut self, id: u32, handle: String) -> HandlerResult<Name> {
         match self.open.get_mut(&handle) {
-            Some(Open::Directory(entries)) => match entries.take() {
+            Some(OpenHandle::Directory(entries)) => match entries.take() {
                 Some(files) if !files.is_empty() => Ok(Name { id, files }),
                 _ => Err(StatusCode::Eof.into()),
             },
@@ -353,38 +374,38 @@ impl Handler for ShellFiles {
         }
     }
 
-    async fn remove(&mut self, id: u32, filename: String) -> Told<Status> {
+    async fn remove(&mut self, id: u32, filename: String) -> HandlerResult<Status> {
         self.done(id, format!("rm {}", word(&filename))).await
     }
 
-    async fn mkdir(&mut self, id: u32, path: String, _: FileAttributes) -> Told<Status> {
+    async fn mkdir(&mut self, id: u32, path: String, _: FileAttributes) -> HandlerResult<Status> {
         self.done(id, format!("mkdir {}", word(&path))).await
     }
 
-    async fn rmdir(&mut self, id: u32, path: String) -> Told<Status> {
+    async fn rmdir(&mut self, id: u32, path: String) -> HandlerResult<Status> {
         self.done(id, format!("rmdir {}", word(&path))).await
     }
 
-    async fn realpath(&mut self, id: u32, path: String) -> Told<Name> {
+    async fn realpath(&mut self, id: u32, path: String) -> HandlerResult<Name> {
         let printed = self.run(&format!("resolve {}", word(&path))).await?;
         let path = String::from_utf8_lossy(&printed);
         let files = vec![File::dummy(path.trim_end_matches('\n'))];
         Ok(Name { id, files })
     }
 
-    async fn readlink(&mut self, id: u32, path: String) -> Told<Name> {
+    async fn readlink(&mut self, id: u32, path: String) -> HandlerResult<Name> {
         let printed = self.run(&format!("readlink {}", word(&path))).await?;
         let target = String::from_utf8_lossy(&printed);
         let files = vec![File::dummy(target.trim_end_matches('\n'))];
         Ok(Name { id, files })
     }
 
-    async fn symlink(&mut self, id: u32, target: String, path: String) -> Told<Status> {
+    async fn symlink(&mut self, id: u32, target: String, path: String) -> HandlerResult<Status> {
         self.done(id, format!("ln -s {} {}", quote(&target), word(&path)))
             .await
     }
 
-    async fn rename(&mut self, id: u32, oldpath: String, newpath: String) -> Told<Status> {
+    async fn rename(&mut self, id: u32, oldpath: String, newpath: String) -> HandlerResult<Status> {
         let (from, to) = (word(&oldpath), word(&newpath));
         let command = format!(
             "if [ -e {to} ]; then echo 'the new name exists' >&2; false; else mv {from} {to}; fi"
@@ -392,7 +413,7 @@ impl Handler for ShellFiles {
         self.done(id, command).await
     }
 
-    async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> Told<Packet> {
+    async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> HandlerResult<Packet> {
         if request != POSIX_RENAME {
             return Err(self.unimplemented());
         }

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::random;
 use crate::readable::readable;
-use crate::sftp::session::shell_server::ShellFiles;
-use crate::sftp::wire::Request;
+use crate::sftp::session::shell_server::ShellServer;
+use crate::sftp::wire::RequestPacket;
 use crate::ssh::{Lease, OpenChannel, Pool, Use};
 
 /// A server that has accepted the subsystem introduces itself at once.
@@ -34,8 +34,8 @@ const VERSION: u8 = 2;
 const PLACES: &str = "/usr/lib/openssh /usr/libexec/openssh /usr/libexec /usr/lib/ssh /usr/lib/misc /usr/lib /usr/local/libexec /usr/local/lib/openssh /opt/libexec /opt/lib";
 
 /// A session whose server has begun to introduce itself.
-pub(crate) struct Started {
-    pub(crate) link: Link,
+pub(crate) struct StartedSession {
+    pub(crate) stream: SessionStream,
     pub(crate) lease: Arc<Lease>,
     /// What it has sent of that.
     pub(crate) first: Bytes,
@@ -44,7 +44,7 @@ pub(crate) struct Started {
 }
 
 /// What a session goes over.
-pub(crate) enum Link {
+pub(crate) enum SessionStream {
     /// A channel of the server's.
     Channel(OpenChannel),
     /// The way to what puts each request to a shell.
@@ -52,9 +52,9 @@ pub(crate) enum Link {
 }
 
 /// Why there is no session.
-enum Trouble {
+enum StartFailure {
     /// The line is gone.
-    Lost(String),
+    ConnectionLost(String),
     /// There is none to be had this way.
     NotThere(String),
     /// Nothing is said at all.
@@ -62,26 +62,30 @@ enum Trouble {
 }
 
 /// Starts a session on `alias`, waiting for a channel at most `patience`.
-pub(crate) async fn start(pool: &Pool, alias: &str, patience: Duration) -> Result<Started, Error> {
+pub(crate) async fn start(
+    pool: &Pool,
+    alias: &str,
+    patience: Duration,
+) -> Result<StartedSession, Error> {
     let open = || pool.open(alias, Use::Transfer, patience);
     let mut channel = open().await?;
     let lease = channel.lease();
     let none = |reason: &str| lease.refusal(format!("no SFTP session: {reason}"));
     let reason = match limited(SUBSYSTEM_PATIENCE, as_subsystem(&mut channel)).await {
         Ok(first) => {
-            return Ok(Started {
-                link: Link::Channel(channel),
+            return Ok(StartedSession {
+                stream: SessionStream::Channel(channel),
                 lease,
                 first,
                 note: None,
             });
         }
-        Err(Trouble::Lost(reason)) => return Err(none(&reason)),
-        Err(Trouble::Silent) if !lease.connection().answers().await => {
+        Err(StartFailure::ConnectionLost(reason)) => return Err(none(&reason)),
+        Err(StartFailure::Silent) if !lease.connection().answers().await => {
             return Err(none("the server does not answer"));
         }
-        Err(Trouble::Silent) => "the server says nothing".to_owned(),
-        Err(Trouble::NotThere(reason)) => reason,
+        Err(StartFailure::Silent) => "the server says nothing".to_owned(),
+        Err(StartFailure::NotThere(reason)) => reason,
     };
     if pool.server(alias)?.is_plain() {
         return Err(none(&reason));
@@ -91,8 +95,8 @@ pub(crate) async fn start(pool: &Pool, alias: &str, patience: Duration) -> Resul
     let lease = channel.lease();
     let other = match limited(SHELL_PATIENCE, by_shell(&mut channel)).await {
         Ok(first) => {
-            return Ok(Started {
-                link: Link::Channel(channel),
+            return Ok(StartedSession {
+                stream: SessionStream::Channel(channel),
                 lease,
                 first,
                 note: Some(format!(
@@ -100,24 +104,24 @@ pub(crate) async fn start(pool: &Pool, alias: &str, patience: Duration) -> Resul
                 )),
             });
         }
-        Err(Trouble::Lost(reason)) => return Err(none(&reason)),
-        Err(Trouble::Silent) => return Err(none(&reason)),
-        Err(Trouble::NotThere(other)) => other,
+        Err(StartFailure::ConnectionLost(reason)) => return Err(none(&reason)),
+        Err(StartFailure::Silent) => return Err(none(&reason)),
+        Err(StartFailure::NotThere(other)) => other,
     };
     drop(channel);
     let channel = open().await?;
     let lease = channel.lease();
-    let Ok(Some(files)) = timeout(SHELL_PATIENCE, ShellFiles::begin(channel)).await else {
+    let Ok(Some(files)) = timeout(SHELL_PATIENCE, ShellServer::begin(channel)).await else {
         return Err(none(&format!(
             "{reason}; nor can a shell start it: {other}"
         )));
     };
     let (mut near, far) = tokio::io::duplex(PIPE);
     russh_sftp::server::run(far, files).await;
-    let introduced = near.write_all(&Request::init()).await;
+    let introduced = near.write_all(&RequestPacket::init()).await;
     introduced.map_err(|error| none(&error.to_string()))?;
-    Ok(Started {
-        link: Link::Pipe(near),
+    Ok(StartedSession {
+        stream: SessionStream::Pipe(near),
         lease,
         first: Bytes::new(),
         note: Some(format!(
@@ -128,22 +132,22 @@ pub(crate) async fn start(pool: &Pool, alias: &str, patience: Duration) -> Resul
 
 async fn limited(
     patience: Duration,
-    beginning: impl Future<Output = Result<Bytes, Trouble>>,
-) -> Result<Bytes, Trouble> {
+    beginning: impl Future<Output = Result<Bytes, StartFailure>>,
+) -> Result<Bytes, StartFailure> {
     let begun = timeout(patience, beginning).await;
-    begun.unwrap_or(Err(Trouble::Silent))
+    begun.unwrap_or(Err(StartFailure::Silent))
 }
 
-async fn as_subsystem(channel: &mut OpenChannel) -> Result<Bytes, Trouble> {
+async fn as_subsystem(channel: &mut OpenChannel) -> Result<Bytes, StartFailure> {
     let requested = channel.request_subsystem(true, "sftp").await;
-    requested.map_err(|error| Trouble::Lost(error.to_string()))?;
+    requested.map_err(|error| StartFailure::ConnectionLost(error.to_string()))?;
     // At once: on a far line each answer that is waited for costs a round trip.
     introduce(channel).await?;
     listen(channel, None).await
 }
 
 /// Has a shell start the program, wherever it is, behind a word: what start-up files print comes before.
-async fn by_shell(channel: &mut OpenChannel) -> Result<Bytes, Trouble> {
+async fn by_shell(channel: &mut OpenChannel) -> Result<Bytes, StartFailure> {
     let word = random::hex::<16>();
     // Every login shell reads that alike, and one that is restricted as well.
     let line = format!(
@@ -152,48 +156,50 @@ async fn by_shell(channel: &mut OpenChannel) -> Result<Bytes, Trouble> {
          echo there is no sftp-server >&2; exit 127'"
     );
     let run = channel.exec(true, line).await;
-    run.map_err(|error| Trouble::Lost(error.to_string()))?;
+    run.map_err(|error| StartFailure::ConnectionLost(error.to_string()))?;
     listen(channel, Some(&format!("{word}\n"))).await
 }
 
-async fn introduce(channel: &OpenChannel) -> Result<(), Trouble> {
-    let introduced = channel.data_bytes(Request::init()).await;
-    introduced.map_err(|error| Trouble::Lost(error.to_string()))
+async fn introduce(channel: &OpenChannel) -> Result<(), StartFailure> {
+    let introduced = channel.data_bytes(RequestPacket::init()).await;
+    introduced.map_err(|error| StartFailure::ConnectionLost(error.to_string()))
 }
 
 /// Waits until the server begins to introduce itself, after the line `word` where there is one.
-async fn listen(channel: &mut OpenChannel, mut word: Option<&str>) -> Result<Bytes, Trouble> {
-    let mut heard = Heard::default();
+async fn listen(channel: &mut OpenChannel, mut word: Option<&str>) -> Result<Bytes, StartFailure> {
+    let mut output = StartOutput::default();
     loop {
         match channel.wait().await {
             Some(ChannelMsg::Failure) => {
-                return Err(Trouble::NotThere("the server offers no SFTP".to_owned()));
+                return Err(StartFailure::NotThere(
+                    "the server offers no SFTP".to_owned(),
+                ));
             }
-            Some(ChannelMsg::Data { data }) => heard.printed.extend_from_slice(&data),
+            Some(ChannelMsg::Data { data }) => output.stdout.extend_from_slice(&data),
             Some(ChannelMsg::ExtendedData { data, .. }) => {
-                heard.complained.extend_from_slice(&data);
+                output.stderr.extend_from_slice(&data);
             }
-            Some(ChannelMsg::ExitStatus { exit_status }) => heard.status = Some(exit_status),
+            Some(ChannelMsg::ExitStatus { exit_status }) => output.status = Some(exit_status),
             None if channel.lease().connection().is_closed() => {
-                return Err(Trouble::Lost("the line was lost".to_owned()));
+                return Err(StartFailure::ConnectionLost("the line was lost".to_owned()));
             }
-            Some(ChannelMsg::Close) | None => return Err(Trouble::NotThere(heard.reason())),
+            Some(ChannelMsg::Close) | None => return Err(StartFailure::NotThere(output.reason())),
             Some(_) => {}
         }
         if let Some(expected) = word {
-            if !heard.pass(expected.as_bytes()) {
+            if !output.pass(expected.as_bytes()) {
                 continue;
             }
             word = None;
             introduce(channel).await?;
         }
-        if heard.printed.len() >= TELLING {
-            if heard.printed.starts_with(&[0, 0]) && heard.printed[TELLING - 1] == VERSION {
-                return Ok(heard.printed.into());
+        if output.stdout.len() >= TELLING {
+            if output.stdout.starts_with(&[0, 0]) && output.stdout[TELLING - 1] == VERSION {
+                return Ok(output.stdout.into());
             }
-            return Err(Trouble::NotThere(format!(
+            return Err(StartFailure::NotThere(format!(
                 "what comes is no SFTP packet, but what a start-up file of the login shell prints: `{}`; have it print only at a terminal",
-                words(&heard.printed)
+                words(&output.stdout)
             )));
         }
     }
@@ -201,28 +207,28 @@ async fn listen(channel: &mut OpenChannel, mut word: Option<&str>) -> Result<Byt
 
 /// What a server says before there is a session.
 #[derive(Default)]
-struct Heard {
-    printed: Vec<u8>,
-    complained: Vec<u8>,
+struct StartOutput {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
     status: Option<u32>,
 }
 
-impl Heard {
+impl StartOutput {
     /// Takes away what was printed up to the end of a line; says whether it has come.
     fn pass(&mut self, line: &[u8]) -> bool {
-        let mut windows = self.printed.windows(line.len());
+        let mut windows = self.stdout.windows(line.len());
         let Some(start) = windows.position(|window| window == line) else {
-            let surplus = self.printed.len().saturating_sub(LONGEST_WORDS);
-            self.printed.drain(..surplus);
+            let surplus = self.stdout.len().saturating_sub(LONGEST_WORDS);
+            self.stdout.drain(..surplus);
             return false;
         };
-        self.printed.drain(..start + line.len());
+        self.stdout.drain(..start + line.len());
         true
     }
 
     /// Why it has ended.
     fn reason(&self) -> String {
-        let said = [&self.complained, &self.printed].map(|bytes| words(bytes));
+        let said = [&self.stderr, &self.stdout].map(|bytes| words(bytes));
         let said = said.iter().find(|said| !said.is_empty());
         let status = self.status.map(|status| format!(" (exit status {status})"));
         let status = status.unwrap_or_default();
@@ -240,8 +246,8 @@ impl Heard {
 /// What bytes say, in a line.
 fn words(bytes: &[u8]) -> String {
     // A packet may follow what is printed: its length begins with a NUL.
-    let printed = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-    let text = String::from_utf8_lossy(&printed[..printed.len().min(LONGEST_WORDS)]);
+    let stdout = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = String::from_utf8_lossy(&stdout[..stdout.len().min(LONGEST_WORDS)]);
     let text = readable(&text);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::path::RemotePath;
 use crate::ssh::Pool;
 use crate::ssh::access::{self, Listed};
@@ -15,7 +15,7 @@ const COPIES: usize = 2;
 
 /// What a file has besides, which a new one in its place would not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extras {
+pub(crate) enum FileExtras {
     None,
     /// So many names (hard links).
     Names(u64),
@@ -23,9 +23,9 @@ pub(crate) enum Extras {
     Access,
 }
 
-impl Extras {
+impl FileExtras {
     /// Why no other file can take its place.
-    pub(crate) fn hindrance(self) -> Option<String> {
+    pub(crate) fn obstacle(self) -> Option<String> {
         match self {
             Self::Names(count) => Some(format!(
                 "it has {count} names (hard links), which all have the new content"
@@ -40,13 +40,13 @@ fn directory(path: &RemotePath) -> RemotePath {
 }
 
 /// The files that may be replaced, and what is known of them once it was asked for.
-pub(crate) struct Listing {
+pub(crate) struct AccessLists {
     paths: Vec<RemotePath>,
     listed: OnceCell<HashMap<Vec<u8>, Listed>>,
     copies: Semaphore,
 }
 
-impl Listing {
+impl AccessLists {
     pub(crate) fn new(paths: Vec<RemotePath>) -> Self {
         Self {
             paths,
@@ -55,7 +55,13 @@ impl Listing {
         }
     }
 
-    async fn of(&self, pool: &Pool, alias: &str, path: &RemotePath, old: &Facts) -> Option<Listed> {
+    async fn of(
+        &self,
+        pool: &Pool,
+        alias: &str,
+        path: &RemotePath,
+        old: &Metadata,
+    ) -> Option<Listed> {
         let listed = self.listed.get_or_init(|| async {
             let parents = self.paths.iter().map(directory);
             let all: BTreeSet<_> = self.paths.iter().cloned().chain(parents).collect();
@@ -82,12 +88,12 @@ impl Listing {
         pool: &Pool,
         alias: &str,
         path: &RemotePath,
-        old: &Facts,
-    ) -> Extras {
+        old: &Metadata,
+    ) -> FileExtras {
         match self.of(pool, alias, path, old).await {
-            Some(Listed { links, .. }) if links > 1 => Extras::Names(links),
-            Some(listed) if listed.has_list || listed.has_label => Extras::Access,
-            _ => Extras::None,
+            Some(Listed { links, .. }) if links > 1 => FileExtras::Names(links),
+            Some(listed) if listed.has_list || listed.has_label => FileExtras::Access,
+            _ => FileExtras::None,
         }
     }
 
@@ -96,7 +102,7 @@ impl Listing {
         &self,
         pool: &Pool,
         alias: &str,
-        (path, old): (&RemotePath, &Facts),
+        (path, old): (&RemotePath, &Metadata),
         (target, new): (&RemotePath, &RemotePath),
     ) -> bool {
         let has_list = self

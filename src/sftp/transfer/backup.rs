@@ -30,7 +30,7 @@ const RESERVE: u64 = 16 * 1024 * 1024;
 /// A file that is written in place: where it is and who writes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Place {
+pub(crate) struct BackupKey {
     /// The server, or nothing for this machine.
     pub(crate) endpoint: Option<String>,
     pub(crate) path: String,
@@ -42,7 +42,7 @@ pub(crate) struct Place {
     pub(crate) transfer: String,
 }
 
-impl Place {
+impl BackupKey {
     fn name(&self) -> String {
         let digest = Sha256::new()
             .chain_update(self.endpoint.as_deref().unwrap_or_default())
@@ -56,9 +56,9 @@ impl Place {
 /// What is known of a kept content.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Record {
+pub(crate) struct BackupRecord {
     #[serde(flatten)]
-    pub(crate) place: Place,
+    pub(crate) key: BackupKey,
     pub(crate) kept_at: Timestamp,
     /// Length and SHA-256; nothing where there was no file.
     pub(crate) size: Option<u64>,
@@ -69,11 +69,11 @@ pub(crate) struct Record {
 
 /// The directory of kept contents.
 #[derive(Clone, Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct Backups {
     directory: PathBuf,
 }
 
-impl Keeper {
+impl Backups {
     pub(crate) fn new(data: &Path) -> Self {
         Self {
             directory: data.join(DIRECTORY),
@@ -99,11 +99,11 @@ impl Keeper {
 
     /// The contents that this transfer, or an earlier try of it, has kept and not needed so far, with
     /// where they lie.
-    pub(crate) fn left_by(&self, transfer: &str) -> Vec<(Record, PathBuf)> {
+    pub(crate) fn left_by(&self, transfer: &str) -> Vec<(BackupRecord, PathBuf)> {
         let left = self
             .records()
             .filter_map(|path| Some((read(&path).ok()??, path)));
-        left.filter(|(record, _)| record.place.transfer == transfer)
+        left.filter(|(record, _)| record.key.transfer == transfer)
             .map(|(record, path)| (record, path.with_extension("content")))
             .collect()
     }
@@ -119,7 +119,7 @@ impl Keeper {
                 .extension()
                 .is_some_and(|extension| extension == "lock");
             if is_lock
-                && let Ok(Some(lock)) = Lock::try_take(&path)
+                && let Ok(Some(lock)) = WriteLock::try_take(&path)
                 && !path.with_extension("json").exists()
             {
                 let _ = fs::remove_file(path.with_extension("content"));
@@ -129,36 +129,36 @@ impl Keeper {
     }
 
     /// Begins to keep what is at a place. What is dropped without an end is swept.
-    pub(crate) fn begin(&self, place: Place, length: u64) -> io::Result<Keeping> {
+    pub(crate) fn begin(&self, key: BackupKey, length: u64) -> io::Result<NewBackup> {
         make_private(&self.directory).map_err(|error| {
             let directory = self.directory.display();
             let reason = format!("old contents cannot be kept in `{directory}`: {error}");
             io::Error::new(error.kind(), reason)
         })?;
         self.check_room(length)?;
-        let path = self.directory.join(place.name());
-        let lock = Lock::take(&path.with_extension("lock"))?;
+        let path = self.directory.join(key.name());
+        let lock = WriteLock::take(&path.with_extension("lock"))?;
         let content = path.with_extension("content");
         // What is there without a record is of no use.
         let mut options = OpenOptions::new();
         let options = options.create(true).truncate(true).read(true).write(true);
         let file = private(options).open(&content)?;
-        Ok(Keeping {
+        Ok(NewBackup {
             path,
-            place,
+            key,
             file,
             lock,
         })
     }
 
     /// What is kept of a place, with the right to put it back.
-    pub(crate) fn find(&self, place: &Place) -> io::Result<Option<Kept>> {
-        let path = self.directory.join(place.name());
+    pub(crate) fn find(&self, key: &BackupKey) -> io::Result<Option<Backup>> {
+        let path = self.directory.join(key.name());
         if !path.with_extension("json").exists() {
             return Ok(None);
         }
-        let lock = Lock::take(&path.with_extension("lock"))?;
-        Ok(read(&path.with_extension("json"))?.map(|record| Kept { record, path, lock }))
+        let lock = WriteLock::take(&path.with_extension("lock"))?;
+        Ok(read(&path.with_extension("json"))?.map(|record| Backup { record, path, lock }))
     }
 
     fn check_room(&self, length: u64) -> io::Result<()> {
@@ -175,7 +175,7 @@ impl Keeper {
     }
 }
 
-fn read(path: &Path) -> io::Result<Option<Record>> {
+fn read(path: &Path) -> io::Result<Option<BackupRecord>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -185,14 +185,14 @@ fn read(path: &Path) -> io::Result<Option<Record>> {
 
 /// A content that is being kept.
 #[derive(Debug)]
-pub(crate) struct Keeping {
+pub(crate) struct NewBackup {
     path: PathBuf,
-    place: Place,
+    key: BackupKey,
     file: File,
-    lock: Lock,
+    lock: WriteLock,
 }
 
-impl Keeping {
+impl NewBackup {
     /// Where the content goes.
     pub(crate) fn file(&self) -> io::Result<File> {
         self.file.try_clone()
@@ -204,12 +204,12 @@ impl Keeping {
         mut self,
         was_there: bool,
         (mode, modified): (Option<u32>, Option<u32>),
-    ) -> io::Result<Kept> {
+    ) -> io::Result<Backup> {
         self.file.rewind()?;
         let (size, sum) = sum(&mut self.file)?;
         self.file.sync_all()?;
-        let record = Record {
-            place: self.place,
+        let record = BackupRecord {
+            key: self.key,
             kept_at: Timestamp::now(),
             size: was_there.then_some(size),
             sha256: was_there.then_some(sum),
@@ -218,7 +218,7 @@ impl Keeping {
         };
         let json = self.path.with_extension("json");
         write_durably(&json, &serde_json::to_vec_pretty(&record)?)?;
-        Ok(Kept {
+        Ok(Backup {
             record,
             path: self.path,
             lock: self.lock,
@@ -228,13 +228,13 @@ impl Keeping {
 
 /// A content that is kept. Dropping it leaves it to be found.
 #[derive(Debug)]
-pub(crate) struct Kept {
-    pub(crate) record: Record,
+pub(crate) struct Backup {
+    pub(crate) record: BackupRecord,
     path: PathBuf,
-    lock: Lock,
+    lock: WriteLock,
 }
 
-impl Kept {
+impl Backup {
     /// Where the content lies.
     pub(crate) fn content(&self) -> PathBuf {
         self.path.with_extension("content")
@@ -244,7 +244,7 @@ impl Kept {
     pub(crate) fn check(&self) -> io::Result<()> {
         let (_, sum) = sum(&mut File::open(self.content())?)?;
         match &self.record.sha256 {
-            Some(kept) if *kept != sum => {
+            Some(backup) if *backup != sum => {
                 let what = format!("`{}` is not what was kept", self.content().display());
                 Err(io::Error::other(what))
             }
@@ -264,12 +264,12 @@ impl Kept {
 
 /// The exclusive right to write a file in place, as far as this data directory goes.
 #[derive(Debug)]
-struct Lock {
+struct WriteLock {
     path: PathBuf,
     file: File,
 }
 
-impl Lock {
+impl WriteLock {
     fn take(path: &Path) -> io::Result<Self> {
         let deadline = Instant::now() + SWEPT;
         loop {
@@ -310,7 +310,7 @@ impl Lock {
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let inode = |facts: fs::Metadata| (facts.dev(), facts.ino());
+    let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let (held, there) = (file.metadata().map(inode), fs::metadata(path).map(inode));
     matches!((held, there), (Ok(held), Ok(there)) if held == there)
 }
@@ -326,8 +326,8 @@ mod tests {
 
     use super::*;
 
-    fn place(path: &str) -> Place {
-        Place {
+    fn key(path: &str) -> BackupKey {
+        BackupKey {
             endpoint: Some("demo@127.0.0.1:22".into()),
             path: path.into(),
             path_bytes: digits(path.as_bytes()),
@@ -339,38 +339,38 @@ mod tests {
     #[test]
     fn what_is_kept_is_found_by_its_place_until_it_is_discarded() {
         let data = tempfile::tempdir().unwrap();
-        let keeper = Keeper::new(data.path());
-        assert!(keeper.is_empty());
-        let keeping = keeper.begin(place("/a"), 3).unwrap();
+        let backups = Backups::new(data.path());
+        assert!(backups.is_empty());
+        let new_backup = backups.begin(key("/a"), 3).unwrap();
         // Without a record it counts for nothing, and it is not kept twice at once.
-        assert!(keeper.is_empty() && keeper.find(&place("/a")).unwrap().is_none());
-        let busy = keeper.begin(place("/a"), 3).unwrap_err().to_string();
+        assert!(backups.is_empty() && backups.find(&key("/a")).unwrap().is_none());
+        let busy = backups.begin(key("/a"), 3).unwrap_err().to_string();
         assert!(busy.contains("another transfer"), "{busy}");
-        keeping.file().unwrap().write_all(b"old").unwrap();
-        let kept = keeping.finish(true, (Some(0o640), None)).unwrap();
-        assert_eq!(kept.record.size, Some(3));
-        assert!(keeper.find(&place("/a")).is_err(), "its writer goes on");
-        drop(kept);
-        assert!(keeper.find(&place("/b")).unwrap().is_none());
-        assert_eq!(keeper.left_by("a1b2c3d4").len(), 1);
-        let kept = keeper.find(&place("/a")).unwrap().unwrap();
-        assert_eq!(fs::read(kept.content()).unwrap(), b"old");
-        kept.check().unwrap();
-        fs::write(kept.content(), "odd").unwrap();
-        assert!(kept.check().is_err());
-        kept.discard().unwrap();
+        new_backup.file().unwrap().write_all(b"old").unwrap();
+        let backup = new_backup.finish(true, (Some(0o640), None)).unwrap();
+        assert_eq!(backup.record.size, Some(3));
+        assert!(backups.find(&key("/a")).is_err(), "its writer goes on");
+        drop(backup);
+        assert!(backups.find(&key("/b")).unwrap().is_none());
+        assert_eq!(backups.left_by("a1b2c3d4").len(), 1);
+        let backup = backups.find(&key("/a")).unwrap().unwrap();
+        assert_eq!(fs::read(backup.content()).unwrap(), b"old");
+        backup.check().unwrap();
+        fs::write(backup.content(), "odd").unwrap();
+        assert!(backup.check().is_err());
+        backup.discard().unwrap();
         let left = || fs::read_dir(data.path().join(DIRECTORY)).unwrap().count();
         assert_eq!(left(), 0);
-        drop(keeper.begin(place("/a"), 3).unwrap());
+        drop(backups.begin(key("/a"), 3).unwrap());
         assert_eq!(left(), 2);
-        keeper.sweep();
+        backups.sweep();
         assert_eq!(left(), 0);
     }
 
     #[test]
     fn what_finds_no_room_is_refused() {
         let data = tempfile::tempdir().unwrap();
-        let refused = Keeper::new(data.path()).begin(place("/a"), u64::MAX / 2);
+        let refused = Backups::new(data.path()).begin(key("/a"), u64::MAX / 2);
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hex::digits;
 use crate::sftp::filesystem::blocking;
-use crate::sftp::filesystem::local::Local;
+use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::path::RemotePath;
 use crate::sftp::plan::destination::MayWrite;
 use crate::sftp::session::{Handle, Session};
 use crate::sftp::transfer::Options;
-use crate::sftp::transfer::access::Listing;
-use crate::sftp::transfer::backup::Keeper;
+use crate::sftp::transfer::access::AccessLists;
+use crate::sftp::transfer::backup::Backups;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::Progress;
 use crate::ssh::{Pool, checksum};
@@ -29,7 +29,7 @@ const READ_BACK: u64 = 1024 * 1024;
 pub(crate) const BLOCK: usize = 1024 * 1024;
 
 /// What holds for every file of a transfer.
-pub(crate) struct Conditions<'a> {
+pub(crate) struct TransferContext<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) alias: &'a str,
     /// Tells this transfer's part files, and those of its retries, from others.
@@ -43,7 +43,7 @@ pub(crate) struct Conditions<'a> {
     pub(crate) max_growth: u64,
     /// Where files of this machine have to lie.
     pub(crate) roots: &'a Roots,
-    pub(crate) local: &'a Local,
+    pub(crate) local: &'a LocalFilesystem,
     pub(crate) may_write: &'a MayWrite<'a>,
     pub(crate) progress: &'a Progress,
     pub(crate) notes: &'a Notes,
@@ -52,16 +52,16 @@ pub(crate) struct Conditions<'a> {
     pub(crate) large: &'a Semaphore,
     /// Whether a file was found not to fit on the server.
     pub(crate) full: AtomicBool,
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: ServerRefusals,
     /// Old contents of files that are written in place.
-    pub(crate) keeper: &'a Keeper,
+    pub(crate) backups: &'a Backups,
     /// What the server's shell says of files that are replaced.
-    pub(crate) extras: &'a Listing,
+    pub(crate) extras: &'a AccessLists,
 }
 
 /// What a server was found to refuse for every file.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals {
+pub(crate) struct ServerRefusals {
     /// To rename: for so many in turn.
     pub(crate) renames: AtomicUsize,
     /// To set modes of new files.
@@ -70,7 +70,7 @@ pub(crate) struct Refusals {
 
 /// What is known of a file between two tries.
 #[derive(Debug, Default)]
-pub(crate) struct Tried {
+pub(crate) struct ResumeState {
     /// The bytes from its beginning that have arrived for certain.
     arrived: AtomicU64,
     /// Whether writing it in place has begun.
@@ -83,23 +83,23 @@ pub(crate) struct Tried {
     pub(crate) replaces_link: AtomicBool,
 }
 
-impl Tried {
+impl ResumeState {
     pub(crate) fn arrived(&self) -> u64 {
         self.arrived.load(Ordering::Relaxed)
     }
 
     /// Whether writing it in place has begun.
-    pub(crate) fn has_begun(&self) -> bool {
+    pub(crate) fn in_place_begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
     }
 
     /// Notes whether writing it in place has begun.
-    pub(crate) fn set_begun(&self, has_begun: bool) {
-        self.begun.store(has_begun, Ordering::Relaxed);
+    pub(crate) fn set_in_place_begun(&self, in_place_begun: bool) {
+        self.begun.store(in_place_begun, Ordering::Relaxed);
     }
 
     /// Notes how far the file has arrived without a gap.
-    pub(crate) fn set(&self, bytes: u64, progress: &Progress) {
+    pub(crate) fn set_arrived(&self, bytes: u64, progress: &Progress) {
         let before = self.arrived.swap(bytes, Ordering::Relaxed);
         if bytes >= before {
             progress.add(bytes - before);
@@ -115,17 +115,17 @@ pub(crate) fn cancelled() -> io::Error {
 
 /// Does what can be broken off.
 pub(crate) async fn unless_cancelled<T>(
-    conditions: &Conditions<'_>,
+    context: &TransferContext<'_>,
     work: impl Future<Output = io::Result<T>>,
 ) -> io::Result<T> {
     tokio::select! {
         outcome = work => outcome,
-        () = conditions.cancel.cancelled() => Err(cancelled()),
+        () = context.cancel.cancelled() => Err(cancelled()),
     }
 }
 
 /// The SHA-256 of the first `length` bytes of a local file.
-pub(crate) async fn local_sum(roots: &Roots, path: &Path, length: u64) -> io::Result<String> {
+pub(crate) async fn local_sha256(roots: &Roots, path: &Path, length: u64) -> io::Result<String> {
     let (roots, path) = (roots.clone(), path.to_owned());
     blocking(move || {
         let (_, sum) = sum(&mut open_at(&roots, &path, 0)?.take(length))?;
@@ -149,8 +149,8 @@ pub(crate) fn sum(content: &mut impl Read) -> io::Result<(u64, String)> {
 
 /// The SHA-256 of the first `length` bytes of a file on the server: computed there, or else, and where
 /// `expected` is not what came of that, from its bytes read back.
-pub(crate) async fn remote_sum(
-    conditions: &Conditions<'_>,
+pub(crate) async fn remote_sha256(
+    context: &TransferContext<'_>,
     session: &Session,
     path: &RemotePath,
     length: u64,
@@ -159,13 +159,13 @@ pub(crate) async fn remote_sum(
     // Names of other bytes do not go through a command line here.
     if length > READ_BACK
         && let Ok(name) = std::str::from_utf8(path.as_bytes())
-        && let Some(sum) = checksum::sha256(conditions.pool, conditions.alias, name, length).await
+        && let Some(sum) = checksum::sha256(context.pool, context.alias, name, length).await
         // A session confined to a directory sees other files than a shell does.
         && sum == expected
     {
         return Ok(sum);
     }
-    let handle = session.open_to_read(path).await?;
+    let handle = session.open_read(path).await?;
     let sum = read_sum(session, &handle, length).await;
     drop(session.close(&handle));
     sum
@@ -187,7 +187,7 @@ async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result
         let Some((part, next)) = ahead.pop_front() else {
             break;
         };
-        let pieces = session.content(next).await?;
+        let pieces = session.wait_data(next).await?;
         let got: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
         for piece in &pieces {
             sum.update(piece);
@@ -207,7 +207,7 @@ async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result
 
 /// Opens a local file to read from `start` on.
 pub(crate) fn open_at(roots: &Roots, path: &Path, start: u64) -> io::Result<File> {
-    let mut file = roots.followed(path)?.open_to_read()?;
+    let mut file = roots.followed(path)?.open_read()?;
     if start > 0 {
         file.seek(SeekFrom::Start(start))?;
     }

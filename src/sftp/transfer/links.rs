@@ -2,44 +2,44 @@
 
 use std::io;
 
-use crate::sftp::filesystem::Side;
+use crate::sftp::filesystem::Filesystem;
 use crate::sftp::plan::tree::is_lost;
-use crate::sftp::plan::{There, Way};
+use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::session::Session;
-use crate::sftp::transfer::context::Conditions;
-use crate::sftp::transfer::file_transfer::Course;
+use crate::sftp::transfer::context::TransferContext;
+use crate::sftp::transfer::file_transfer::TransferDirection;
 use crate::sftp::transfer::part::part_name;
 
 /// Makes on the other side the link that is on this.
-pub(crate) async fn copy<C: Course>(
+pub(crate) async fn copy<D: TransferDirection>(
     session: &Session,
-    way: &Way<C, C::To>,
-    conditions: &Conditions<'_>,
+    plan: &FilePlan<D::Source, D::Target>,
+    context: &TransferContext<'_>,
 ) -> io::Result<()> {
-    let (here, _) = C::here_and_there(&way.from, &way.to);
+    let (here, _) = D::local_and_remote(&plan.from, &plan.to);
     if let Some(directory) = here.parent() {
-        conditions.roots.check_file(directory).await?;
+        context.roots.check_file(directory).await?;
     }
-    let (source, target) = C::sides(session, conditions.local);
-    let says = source.read_link(&way.from).await?;
-    let name = C::To::file_name(&way.to).ok_or_else(|| io::Error::other("has no name"))?;
-    let part = part_name(conditions.token, &name, &C::bytes(&way.from));
-    let part = C::To::beside(&way.to, &part);
-    let there = match way.there {
-        There::Nothing => None,
-        _ => target.own_facts(&way.to).await?,
+    let (source, target) = D::filesystems(session, context.local);
+    let says = source.read_link(&plan.from).await?;
+    let name = D::Target::file_name(&plan.to).ok_or_else(|| io::Error::other("has no name"))?;
+    let part = part_name(context.token, &name, &D::Source::bytes(&plan.from));
+    let part = D::Target::beside(&plan.to, &part);
+    let there = match plan.target_state {
+        TargetState::Absent => None,
+        _ => target.lstat(&plan.to).await?,
     };
     if let Some(there) = there {
-        there.check_kind(&C::To::shown(&way.to))?;
+        there.check_kind(&D::Target::shown(&plan.to))?;
     }
-    target.make_link(&says, &part).await?;
-    let Err(error) = target.replace(&part, &way.to).await else {
+    target.symlink(&says, &part).await?;
+    let Err(error) = target.rename_over(&part, &plan.to).await else {
         return Ok(());
     };
     let _ = target.remove(&part).await;
     match there {
         // Where nothing may be renamed, a free name can be taken all the same.
-        None if !is_lost(&error) => target.make_link(&says, &way.to).await,
+        None if !is_lost(&error) => target.symlink(&says, &plan.to).await,
         _ => Err(error),
     }
 }

@@ -25,23 +25,25 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, FailedFile};
-use crate::sftp::filesystem::Side;
-use crate::sftp::filesystem::local::Local;
+use crate::sftp::filesystem::Filesystem;
+use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::path::RemotePath;
-use crate::sftp::plan::destination::{MayWrite, Writes};
-use crate::sftp::plan::pattern::Pattern;
+use crate::sftp::plan::destination::{MayWrite, WritePolicy};
+use crate::sftp::plan::pattern::PathPattern;
 use crate::sftp::plan::planner::Planner;
 use crate::sftp::plan::tree::is_lost;
-use crate::sftp::plan::{Plan, There};
+use crate::sftp::plan::{TargetState, TransferPlan};
 use crate::sftp::session::Session;
-use crate::sftp::transfer::access::Listing;
-use crate::sftp::transfer::backup::Keeper;
-use crate::sftp::transfer::context::{Conditions, Refusals, Tried, cancelled};
-use crate::sftp::transfer::file_transfer::{Course, Trip};
+use crate::sftp::transfer::access::AccessLists;
+use crate::sftp::transfer::backup::Backups;
+use crate::sftp::transfer::context::{ResumeState, ServerRefusals, TransferContext, cancelled};
+use crate::sftp::transfer::download::Download;
+use crate::sftp::transfer::file_transfer::{FileTransfer, TransferDirection};
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::{Progress, Whole};
-use crate::sftp::transfer::sessions::{Lanes, Size, open_further};
+use crate::sftp::transfer::sessions::{SftpSessions, Workload, open_additional};
+use crate::sftp::transfer::upload::Upload;
 use crate::ssh::Pool;
 use crate::text::beginning;
 
@@ -121,8 +123,8 @@ impl Request {
     pub fn local_bases(&self) -> Vec<PathBuf> {
         let of_patterns = self.patterns && self.direction == Direction::Upload;
         let base = |entry: &Entry| {
-            let local = Local::pattern(&entry.local);
-            match Pattern::of(&local) {
+            let local = LocalFilesystem::pattern(&entry.local);
+            match PathPattern::of(&local) {
                 // A name may hold what elsewhere makes a pattern.
                 Ok(Some(pattern)) if of_patterns && !Path::new(&local).exists() => {
                     PathBuf::from(pattern.base)
@@ -230,22 +232,22 @@ impl Transfer<'_> {
     /// Runs it. An error means that it did not begin.
     pub async fn run(&self) -> Result<Summary, Error> {
         match self.request.direction {
-            Direction::Upload => self.run_course::<Local>().await,
-            Direction::Download => self.run_course::<Session>().await,
+            Direction::Upload => self.run_in::<Upload>().await,
+            Direction::Download => self.run_in::<Download>().await,
         }
     }
 
-    async fn run_course<C: Course>(&self) -> Result<Summary, Error> {
+    async fn run_in<D: TransferDirection>(&self) -> Result<Summary, Error> {
         let mut summary = Summary::default();
-        let keeper = Keeper::new(self.data);
-        let mut under_way = UnderWay::<C>::default();
+        let backups = Backups::new(self.data);
+        let mut active = ActiveTransfer::<D>::default();
         let mut pause = FIRST_PAUSE;
         let mut progressed = Instant::now();
         let (mut furthest, mut repeats) = ((0, usize::MAX), 0);
         loop {
-            let before = (self.progress.bytes(), under_way.remaining());
+            let before = (self.progress.bytes(), active.remaining());
             let lost = tokio::select! {
-                outcome = self.attempt(&keeper, &mut under_way, &mut summary) => outcome,
+                outcome = self.attempt(&backups, &mut active, &mut summary) => outcome,
                 () = self.cancelled() => {
                     summary.abandoned = true;
                     Ok(())
@@ -255,35 +257,35 @@ impl Transfer<'_> {
                 break;
             }
             let reason = match lost {
-                Ok(()) if under_way.remaining() == 0 => break,
+                Ok(()) if active.remaining() == 0 => break,
                 Ok(()) => {
-                    let reason = under_way.lost_because.take();
+                    let reason = active.loss_reason.take();
                     reason.unwrap_or_else(|| "the line was lost".to_owned())
                 }
                 // Nothing has begun, and the pool has tried its best.
-                Err(error) if under_way.plan.is_none() => return Err(error),
+                Err(error) if active.plan.is_none() => return Err(error),
                 Err(error) => error.to_string(),
             };
-            if (self.progress.bytes(), under_way.remaining()) != before {
+            if (self.progress.bytes(), active.remaining()) != before {
                 pause = FIRST_PAUSE;
                 progressed = Instant::now();
             }
-            let reached = (self.progress.bytes(), under_way.remaining());
+            let reached = (self.progress.bytes(), active.remaining());
             repeats += 1;
             if reached.0 > furthest.0 || reached.1 < furthest.1 {
                 furthest = (reached.0.max(furthest.0), reached.1.min(furthest.1));
                 repeats = 0;
             }
             if progressed.elapsed() + pause > self.line_patience || repeats > MOST_REPEATS {
-                if under_way.plan.is_none() {
+                if active.plan.is_none() {
                     let entries = self.request.entries.iter();
                     let failed = entries.map(|entry| FailedFile {
-                        file: C::ends(entry).0.to_owned(),
+                        file: D::source_and_target(entry).0.to_owned(),
                         error: reason.clone(),
                     });
                     failed.for_each(|failed| summary.fail(&failed));
                 }
-                under_way.fail_all(&reason, &mut summary);
+                active.fail_all(&reason, &mut summary);
                 break;
             }
             tracing::info!(
@@ -296,38 +298,35 @@ impl Transfer<'_> {
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.tell_kept(&keeper, &mut summary);
+        self.report_backups(&backups, &mut summary);
         summary.whole = self.progress.whole();
-        summary.places = under_way.places();
+        summary.places = active.places();
         summary.notes = self.notes.take();
         summary.resumed = self.progress.resumed();
         if self.cancel.is_cancelled() {
             summary.cancelled = true;
-            summary.failures += under_way.remaining();
+            summary.failures += active.remaining();
         }
         Ok(summary)
     }
 
     /// Says where the old content of a file lies that could not be put back.
-    fn tell_kept(&self, keeper: &Keeper, summary: &mut Summary) {
-        keeper.sweep();
-        for (record, content) in keeper.left_by(self.token) {
-            let place = record.place;
-            let told = match record.size {
+    fn report_backups(&self, backups: &Backups, summary: &mut Summary) {
+        backups.sweep();
+        for (record, content) in backups.left_by(self.token) {
+            let key = record.key;
+            let report = match record.size {
                 Some(_) => format!(
                     "the old content of `{}` lies in `{}`, and the next transfer onto it puts it back if it fails",
-                    place.path,
+                    key.path,
                     content.display()
                 ),
-                None => format!(
-                    "`{}` was not there before, and may not be whole",
-                    place.path
-                ),
+                None => format!("`{}` was not there before, and may not be whole", key.path),
             };
             let mut failed = summary.failed.iter_mut();
-            match failed.find(|failed| failed.file == place.source) {
-                Some(failed) => failed.error = format!("{}; {told}", failed.error),
-                None => self.notes.add(told),
+            match failed.find(|failed| failed.file == key.source) {
+                Some(failed) => failed.error = format!("{}; {report}", failed.error),
+                None => self.notes.add(report),
             }
         }
     }
@@ -338,26 +337,26 @@ impl Transfer<'_> {
     }
 
     /// Does what is left to do, as far as one line holds.
-    async fn attempt<C: Course>(
+    async fn attempt<D: TransferDirection>(
         &self,
-        keeper: &Keeper,
-        under_way: &mut UnderWay<C>,
+        backups: &Backups,
+        active: &mut ActiveTransfer<D>,
         summary: &mut Summary,
     ) -> Result<(), Error> {
-        let local = Local::within(self.roots);
-        let opening = Lanes::open(self.pool, self.alias, self.patience);
-        let mut lanes = tokio::select! {
-            lanes = opening => lanes?,
+        let local = LocalFilesystem::within(self.roots);
+        let opening = SftpSessions::open(self.pool, self.alias, self.patience);
+        let mut sessions = tokio::select! {
+            sessions = opening => sessions?,
             () = self.cancel.cancelled() => return Ok(()),
         };
-        if let Some(note) = lanes.first().note() {
+        if let Some(note) = sessions.first().note() {
             self.notes.add(note);
         }
-        let further = open_further(self.pool, self.alias, lanes.missing());
-        let limits = lanes.first().ask_limits();
+        let further = open_additional(self.pool, self.alias, sessions.missing());
+        let limits = sessions.first().fetch_limits();
         let planning = async {
-            match under_way.plan {
-                None => self.plan::<C>(lanes.first(), &local).await.map(Some),
+            match active.plan {
+                None => self.plan::<D>(sessions.first(), &local).await.map(Some),
                 Some(_) => Ok(None),
             }
         };
@@ -369,7 +368,7 @@ impl Transfer<'_> {
         let planned = match planned {
             Ok(planned) => planned,
             Err(error) => {
-                under_way.lost_because = Some(error.to_string());
+                active.loss_reason = Some(error.to_string());
                 return Ok(());
             }
         };
@@ -380,18 +379,18 @@ impl Transfer<'_> {
             for (file, refusal) in std::mem::take(&mut plan.refused) {
                 summary.refuse(file, refusal);
             }
-            under_way.set(plan, self.progress);
+            active.set(plan, self.progress);
         }
-        lanes.limit(limits);
-        lanes.add(further);
-        let size = under_way.size(self.request.direction);
-        lanes.widen(self.pool, self.alias, size).await;
+        sessions.limit(limits);
+        sessions.add(further);
+        let size = active.size(self.request.direction);
+        sessions.widen(self.pool, self.alias, size).await;
         let mut options = self.request.options;
         // What goes through a shell goes through many hands.
-        options.verify |= lanes.first().is_by_shell();
-        let extras = Listing::new(under_way.replaced());
-        let large = Semaphore::new(lanes.depth.large);
-        let conditions = Conditions {
+        options.verify |= sessions.first().is_by_shell();
+        let extras = AccessLists::new(active.replaced());
+        let large = Semaphore::new(sessions.depth.large);
+        let context = TransferContext {
             pool: self.pool,
             alias: self.alias,
             token: self.token,
@@ -407,28 +406,28 @@ impl Transfer<'_> {
             cancel: self.cancel,
             large: &large,
             full: AtomicBool::new(false),
-            refusals: Refusals::default(),
-            keeper,
+            refusals: ServerRefusals::default(),
+            backups,
             extras: &extras,
         };
-        under_way.copy(&lanes, &conditions, summary).await;
+        active.copy(&sessions, &context, summary).await;
         Ok(())
     }
 
-    async fn plan<C: Course>(
+    async fn plan<D: TransferDirection>(
         &self,
         session: &Session,
-        local: &Local,
-    ) -> io::Result<Plan<C, C::To>> {
+        local: &LocalFilesystem,
+    ) -> io::Result<TransferPlan<D::Source, D::Target>> {
         let is_upload = self.request.direction == Direction::Upload;
-        let (source, target) = C::sides(session, local);
+        let (source, target) = D::filesystems(session, local);
         let mut planner = Planner {
             source,
             target,
             patterns: self.request.patterns,
             follows: is_upload && self.request.options.follow_directory_links,
-            writes: Writes::new(is_upload.then_some(self.may_write)),
-            plan: Plan::new(self.max_entries, self.request.options.in_place),
+            writes: WritePolicy::new(is_upload.then_some(self.may_write)),
+            plan: TransferPlan::new(self.max_entries, self.request.options.in_place),
         };
         for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
             let meant = async {
@@ -438,12 +437,12 @@ impl Transfer<'_> {
             };
             match meant.await {
                 Ok(meant) => {
-                    let (from, to) = C::ends(&meant);
+                    let (from, to) = D::source_and_target(&meant);
                     planner.add(from, to).await?;
                 }
                 Err(error) if is_lost(&error) => return Err(error),
                 Err(error) => planner.plan.left_out.push(FailedFile {
-                    file: C::ends(entry).0.to_owned(),
+                    file: D::source_and_target(entry).0.to_owned(),
                     error: error.to_string(),
                 }),
             }
@@ -457,33 +456,33 @@ impl Transfer<'_> {
 }
 
 /// What is planned, and how far each file of it has come.
-struct UnderWay<C: Course> {
-    plan: Option<Plan<C, C::To>>,
+struct ActiveTransfer<D: TransferDirection> {
+    plan: Option<TransferPlan<D::Source, D::Target>>,
     /// The files that have not arrived, by their numbers.
-    files: Vec<(usize, Tried)>,
+    files: Vec<(usize, ResumeState)>,
     links: Vec<usize>,
     /// Why the line was lost.
-    lost_because: Option<String>,
+    loss_reason: Option<String>,
     /// The places, by their numbers, at which something has arrived.
     reached: BTreeSet<usize>,
 }
 
-impl<C: Course> Default for UnderWay<C> {
+impl<D: TransferDirection> Default for ActiveTransfer<D> {
     fn default() -> Self {
         Self {
             plan: None,
             files: Vec::new(),
             links: Vec::new(),
-            lost_because: None,
+            loss_reason: None,
             reached: BTreeSet::new(),
         }
     }
 }
 
-impl<C: Course> UnderWay<C> {
-    fn set(&mut self, plan: Plan<C, C::To>, progress: &Progress) {
+impl<D: TransferDirection> ActiveTransfer<D> {
+    fn set(&mut self, plan: TransferPlan<D::Source, D::Target>, progress: &Progress) {
         self.files = (0..plan.files.len())
-            .map(|number| (number, Tried::default()))
+            .map(|number| (number, ResumeState::default()))
             .collect();
         self.links = (0..plan.links.len()).collect();
         progress.set_whole(Whole {
@@ -492,7 +491,7 @@ impl<C: Course> UnderWay<C> {
             bytes: plan
                 .files
                 .iter()
-                .fold(0, |sum, way| sum.saturating_add(way.facts.length)),
+                .fold(0, |sum, file| sum.saturating_add(file.metadata.length)),
         });
         self.plan = Some(plan);
     }
@@ -507,11 +506,11 @@ impl<C: Course> UnderWay<C> {
 
     /// The files on the server that may be replaced.
     fn replaced(&self) -> Vec<RemotePath> {
-        let plan = self.plan.iter().filter(|_| C::IS_UPLOAD);
+        let plan = self.plan.iter().filter(|_| D::IS_UPLOAD);
         let files = plan.flat_map(|plan| &plan.files);
-        let there = files.filter(|way| !matches!(way.there, There::Nothing));
+        let there = files.filter(|file| !matches!(file.target_state, TargetState::Absent));
         there
-            .map(|way| RemotePath::of_bytes(&C::To::bytes(&way.to)))
+            .map(|file| RemotePath::of_bytes(&D::Target::bytes(&file.to)))
             .collect()
     }
 
@@ -527,12 +526,12 @@ impl<C: Course> UnderWay<C> {
         places
     }
 
-    fn size(&self, direction: Direction) -> Size {
+    fn size(&self, direction: Direction) -> Workload {
         let files = self.plan.iter().flat_map(|plan| &plan.files);
         let sent = files.filter(|_| direction == Direction::Upload);
-        Size {
+        Workload {
             files: self.files.len(),
-            largest: sent.map(|way| way.facts.length).max().unwrap_or(0),
+            largest: sent.map(|file| file.metadata.length).max().unwrap_or(0),
         }
     }
 
@@ -540,135 +539,145 @@ impl<C: Course> UnderWay<C> {
         let Some(plan) = &self.plan else { return };
         let files = self.files.drain(..).map(|(number, _)| &plan.files[number]);
         let links = self.links.drain(..).map(|number| &plan.links[number]);
-        for way in files.chain(links) {
+        for file in files.chain(links) {
             summary.fail(&FailedFile {
-                file: C::shown(&way.from),
+                file: D::Source::shown(&file.from),
                 error: reason.to_owned(),
             });
         }
     }
 
     /// Copies everything that is left, many files at once. What the line's end keeps from arriving stays.
-    async fn copy(&mut self, lanes: &Lanes, conditions: &Conditions<'_>, summary: &mut Summary) {
+    async fn copy(
+        &mut self,
+        sessions: &SftpSessions,
+        context: &TransferContext<'_>,
+        summary: &mut Summary,
+    ) {
         let Some(plan) = &self.plan else { return };
         let reached = &mut self.reached;
-        let copy = async |(number, tried): (usize, Tried)| {
-            let way = &plan.files[number];
-            let outcome = if conditions.cancel.is_cancelled() {
+        let copy = async |(number, state): (usize, ResumeState)| {
+            let file = &plan.files[number];
+            let outcome = if context.cancel.is_cancelled() {
                 Err(cancelled())
             } else {
-                let trip = Trip::<C> {
-                    lanes,
-                    session: lanes.of(number),
-                    way,
-                    tried: &tried,
-                    conditions,
+                let transfer = FileTransfer::<D> {
+                    sessions,
+                    session: sessions.of(number),
+                    plan: file,
+                    state: &state,
+                    context,
                 };
-                trip.copy().await
+                transfer.copy().await
             };
-            (number, tried, outcome)
+            (number, state, outcome)
         };
-        let lost_because = &mut self.lost_because;
-        let length = |number: usize| plan.files[number].facts.length;
+        let loss_reason = &mut self.loss_reason;
+        let length = |number: usize| plan.files[number].metadata.length;
         let may_fit_alone = |number, error: &io::Error| {
             is_full(error) && plan.files.len() > 1 && length(number) <= SECOND_TRY
         };
-        let mut end = |left: &mut Vec<_>, (number, tried, outcome): (usize, Tried, _)| match outcome
-        {
-            Ok(bytes) => {
-                summary.done += 1;
-                summary.bytes += bytes;
-                summary.verified = conditions.options.verify;
-                reached.insert(plan.files[number].place);
-                if tried.replaces_link.load(Ordering::Relaxed) {
-                    let path = <C::To as Side>::shown(&plan.files[number].to);
-                    let note =
-                        format!("`{path}` was a symbolic link, and is a file of its own now");
-                    conditions.notes.add(note);
+        let mut end =
+            |left: &mut Vec<_>, (number, state, outcome): (usize, ResumeState, _)| match outcome {
+                Ok(bytes) => {
+                    summary.done += 1;
+                    summary.bytes += bytes;
+                    summary.verified = context.options.verify;
+                    reached.insert(plan.files[number].place);
+                    if state.replaces_link.load(Ordering::Relaxed) {
+                        let path = D::Target::shown(&plan.files[number].to);
+                        let note =
+                            format!("`{path}` was a symbolic link, and is a file of its own now");
+                        context.notes.add(note);
+                    }
+                    context.progress.file_arrived();
                 }
-                conditions.progress.file_arrived();
-            }
-            Err(error) if is_lost(&error) => {
-                lost_because.get_or_insert_with(|| error.to_string());
-                tried.was_lost.store(true, Ordering::Relaxed);
-                left.push((number, tried));
-            }
-            Err(error) => summary.fail(&FailedFile {
-                file: C::shown(&plan.files[number].from),
-                error: error.to_string(),
-            }),
-        };
-        let mut crowded = Vec::new();
+                Err(error) if is_lost(&error) => {
+                    loss_reason.get_or_insert_with(|| error.to_string());
+                    state.was_lost.store(true, Ordering::Relaxed);
+                    left.push((number, state));
+                }
+                Err(error) => summary.fail(&FailedFile {
+                    file: D::Source::shown(&plan.files[number].from),
+                    error: error.to_string(),
+                }),
+            };
+        let mut retry_when_room = Vec::new();
         let mut left = std::mem::take(&mut self.files).into_iter();
-        let first = left.by_ref().take(lanes.depth.files);
-        let mut under_way: FuturesUnordered<_> = first.map(copy).collect();
-        while let Some((number, tried, outcome)) = under_way.next().await {
+        let first = left.by_ref().take(sessions.depth.files);
+        let mut active: FuturesUnordered<_> = first.map(copy).collect();
+        while let Some((number, state, outcome)) = active.next().await {
             match outcome {
                 Err(error) if may_fit_alone(number, &error) => {
-                    crowded.push((number, tried, error));
+                    retry_when_room.push((number, state, error));
                 }
-                outcome => end(&mut self.files, (number, tried, outcome)),
+                outcome => end(&mut self.files, (number, state, outcome)),
             }
             // After a loss only what is under way is waited for.
             if self.files.is_empty() {
-                under_way.extend(left.next().map(copy));
+                active.extend(left.next().map(copy));
             }
         }
-        drop(under_way);
+        drop(active);
         // Room that others had taken may be free again. The first that does not fit now ends it: the
         // others are larger.
-        crowded.sort_by_key(|(number, ..)| length(*number));
-        conditions.full.store(false, Ordering::Relaxed);
+        retry_when_room.sort_by_key(|(number, ..)| length(*number));
+        context.full.store(false, Ordering::Relaxed);
         let mut has_room = true;
-        for (number, tried, error) in crowded {
+        for (number, state, error) in retry_when_room {
             if !self.files.is_empty() {
-                self.files.push((number, tried));
+                self.files.push((number, state));
                 continue;
             }
             let ended = if has_room {
-                copy((number, tried)).await
+                copy((number, state)).await
             } else {
-                (number, tried, Err(error))
+                (number, state, Err(error))
             };
             has_room &= !ended.2.as_ref().is_err_and(is_full);
             end(&mut self.files, ended);
         }
         self.files.extend(left);
         self.files.sort_by_key(|(number, _)| *number);
-        self.end(lanes, conditions, summary).await;
+        self.end(sessions, context, summary).await;
     }
 
     /// Once all files are there: links, and then what directories are to be. Links come last, so that
     /// nothing is written through them.
-    async fn end(&mut self, lanes: &Lanes, conditions: &Conditions<'_>, summary: &mut Summary) {
+    async fn end(
+        &mut self,
+        sessions: &SftpSessions,
+        context: &TransferContext<'_>,
+        summary: &mut Summary,
+    ) {
         let Some(plan) = &self.plan else { return };
-        if !self.files.is_empty() || conditions.cancel.is_cancelled() {
+        if !self.files.is_empty() || context.cancel.is_cancelled() {
             return;
         }
-        let session = lanes.first();
+        let session = sessions.first();
         while let Some(number) = self.links.first().copied() {
-            let way = &plan.links[number];
-            match links::copy(session, way, conditions).await {
+            let file = &plan.links[number];
+            match links::copy::<D>(session, file, context).await {
                 Ok(()) => {
                     summary.done += 1;
-                    self.reached.insert(way.place);
-                    conditions.progress.file_arrived();
+                    self.reached.insert(file.place);
+                    context.progress.file_arrived();
                 }
                 Err(error) if is_lost(&error) => return,
                 Err(error) => summary.fail(&FailedFile {
-                    file: C::shown(&way.from),
+                    file: D::Source::shown(&file.from),
                     error: error.to_string(),
                 }),
             }
             self.links.remove(0);
         }
         // The innermost first: a directory may lose the right to be written.
-        let target = C::sides(session, conditions.local).1;
+        let target = D::filesystems(session, context.local).1;
         let innermost_first: Vec<_> = plan.directories.iter().rev().collect();
         for some in innermost_first.chunks(ENDED_AT_ONCE) {
             let mut ended = Vec::new();
-            for (path, facts) in some {
-                ended.push(target.end_directory(path, facts));
+            for (path, metadata) in some {
+                ended.push(target.set_directory_attributes(path, metadata));
             }
             join_all(ended).await;
         }

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::hex::digits;
-use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::filesystem::metadata::Metadata;
 
 /// What a name beside another has around that one: no more than so many characters.
 const AROUND: usize = 15;
@@ -12,13 +12,13 @@ const SHORT: usize = 30;
 
 /// What a transfer fills, and what is to become of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Part<P> {
+pub(crate) struct PartFile<P> {
     /// What is written: the target itself where that is done in place.
     pub(crate) path: P,
     /// The name that it gets once it is whole.
     pub(crate) target: P,
     /// The file that is there already.
-    pub(crate) old: Option<Facts>,
+    pub(crate) old: Option<Metadata>,
     pub(crate) mode: Option<u32>,
     pub(crate) modified: Option<u32>,
     /// Whether the server does not say if one is.
@@ -27,7 +27,7 @@ pub(crate) struct Part<P> {
     pub(crate) in_place: bool,
 }
 
-impl<P: Clone> Part<P> {
+impl<P: Clone> PartFile<P> {
     /// The same, written in place.
     pub(crate) fn in_place(self) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl<P: Clone> Part<P> {
     }
 
     /// Whether a copy is what the file that it replaces was; what that one did not say counts as kept.
-    pub(crate) fn is_like_old(&self, copy: &Facts) -> bool {
+    pub(crate) fn is_like_old(&self, copy: &Metadata) -> bool {
         let Some(old) = &self.old else { return true };
         let owners = old.owner.zip(copy.owner);
         let modes = old.mode.zip(copy.mode);

@@ -13,12 +13,12 @@ use crate::ssh::Pool;
 const FAR: Duration = Duration::from_millis(5);
 
 /// Sessions on a far line. OpenSSH gives each channel a window of 2 MiB.
-const FAR_LANES: usize = 4;
+const FAR_SESSIONS: usize = 4;
 /// How long a further session may take to come about; a transfer does with fewer.
-const LANE_PATIENCE: Duration = Duration::from_secs(3);
+const SESSION_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Sessions on a near line for many files: a server works on each in a process of its own.
-const NEAR_LANES: usize = 2;
+const NEAR_SESSIONS: usize = 2;
 /// From so many files on.
 const MANY_FILES: usize = 64;
 
@@ -27,7 +27,7 @@ const LARGE: u64 = 32 * 1024 * 1024;
 
 /// How much is under way at once.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Depth {
+pub(crate) struct Concurrency {
     /// Files.
     pub(crate) files: usize,
     /// Of them, files that take many requests.
@@ -38,7 +38,7 @@ pub(crate) struct Depth {
     pub(crate) writes: usize,
 }
 
-impl Depth {
+impl Concurrency {
     fn at(round_trip: Duration) -> Self {
         let milliseconds = usize::try_from(round_trip.as_millis()).unwrap_or(usize::MAX);
         let is_far = round_trip >= FAR;
@@ -54,7 +54,7 @@ impl Depth {
 
 /// What a transfer is going to send.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
+pub(crate) struct Workload {
     /// Files.
     pub(crate) files: usize,
     /// The length of the largest, if it is sent to the server.
@@ -62,20 +62,21 @@ pub(crate) struct Size {
 }
 
 /// A transfer's sessions.
-pub(crate) struct Lanes {
+pub(crate) struct SftpSessions {
     sessions: Vec<Session>,
     /// Makes durable what the others write: a server does that on its own for each session.
-    pub(crate) keeper: Option<Session>,
+    pub(crate) fsync_session: Option<Session>,
     missing: usize,
-    pub(crate) depth: Depth,
+    pub(crate) depth: Concurrency,
 }
 
-impl Lanes {
+impl SftpSessions {
     /// Opens sessions to `alias`, waiting for a connection at most `patience`: all that a far line
     /// takes, if the line is known already.
     pub(crate) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
         let known = pool.round_trip(alias);
-        let further = known.map(|round_trip| open_further(pool, alias, far_lanes(round_trip)));
+        let further =
+            known.map(|round_trip| open_additional(pool, alias, far_sessions(round_trip)));
         let (first, further) = tokio::join!(
             Session::open(pool, alias, patience),
             OptionFuture::from(further)
@@ -87,16 +88,16 @@ impl Lanes {
         let missing = match &further {
             Some(_) => 0,
             None if first.is_by_shell() => 0,
-            None => far_lanes(first.round_trip),
+            None => far_sessions(first.round_trip),
         };
-        let mut lanes = Self {
-            depth: Depth::at(first.round_trip),
+        let mut sessions = Self {
+            depth: Concurrency::at(first.round_trip),
             sessions: vec![first],
             missing,
-            keeper: None,
+            fsync_session: None,
         };
-        lanes.add(further.unwrap_or_default());
-        Ok(lanes)
+        sessions.add(further.unwrap_or_default());
+        Ok(sessions)
     }
 
     /// How many further sessions the line takes that could not be opened at once.
@@ -119,18 +120,19 @@ impl Lanes {
 
     /// Opens further sessions on a near line where they help: for many files, and to make a large
     /// file durable while it is still being sent.
-    pub(crate) async fn widen(&mut self, pool: &Pool, alias: &str, size: Size) {
+    pub(crate) async fn widen(&mut self, pool: &Pool, alias: &str, size: Workload) {
         if self.first().round_trip >= FAR || self.first().is_by_shell() {
             return;
         }
-        let lanes = match size.files {
-            MANY_FILES.. => NEAR_LANES,
+        let sessions = match size.files {
+            MANY_FILES.. => NEAR_SESSIONS,
             _ => 1,
         };
-        let keeps = size.largest >= LARGE;
-        let mut further = open_further(pool, alias, lanes - 1 + usize::from(keeps)).await;
-        if keeps {
-            self.keeper = further.pop();
+        let needs_fsync_session = size.largest >= LARGE;
+        let mut further =
+            open_additional(pool, alias, sessions - 1 + usize::from(needs_fsync_session)).await;
+        if needs_fsync_session {
+            self.fsync_session = further.pop();
         }
         self.add(further);
     }
@@ -152,13 +154,17 @@ impl Lanes {
 }
 
 /// How many further sessions a line takes.
-fn far_lanes(round_trip: Duration) -> usize {
-    if round_trip >= FAR { FAR_LANES - 1 } else { 0 }
+fn far_sessions(round_trip: Duration) -> usize {
+    if round_trip >= FAR {
+        FAR_SESSIONS - 1
+    } else {
+        0
+    }
 }
 
 /// Opens further sessions, as many of `count` as can be had.
-pub(crate) async fn open_further(pool: &Pool, alias: &str, count: usize) -> Vec<Session> {
-    let further = (0..count).map(|_| Session::open(pool, alias, LANE_PATIENCE));
+pub(crate) async fn open_additional(pool: &Pool, alias: &str, count: usize) -> Vec<Session> {
+    let further = (0..count).map(|_| Session::open(pool, alias, SESSION_PATIENCE));
     let mut sessions = Vec::new();
     for session in join_all(further).await {
         match session {

@@ -30,7 +30,7 @@ const SHORT_PIECE: usize = 1024;
 /// Request types (section 3).
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
-pub(crate) enum Kind {
+pub(crate) enum PacketType {
     Init = 1,
     Open = 3,
     Close = 4,
@@ -91,16 +91,16 @@ pub(crate) struct Attributes {
 
 /// A request on its way to the server.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct RequestPacket {
     packet: Vec<u8>,
     /// How many bytes of content may answer it.
     content: u32,
     is_slow: bool,
 }
 
-impl Request {
+impl RequestPacket {
     /// A request with room for `more` bytes of its own. Its number comes when it is sent.
-    pub(crate) fn new(kind: Kind, more: usize) -> Self {
+    pub(crate) fn new(kind: PacketType, more: usize) -> Self {
         let mut bytes = Vec::with_capacity(Self::HEAD + more);
         bytes.extend_from_slice(&[0; 4]);
         bytes.push(kind as u8);
@@ -108,7 +108,7 @@ impl Request {
         Self {
             packet: bytes,
             content: 0,
-            is_slow: matches!(kind, Kind::Close | Kind::Extended),
+            is_slow: matches!(kind, PacketType::Close | PacketType::Extended),
         }
     }
 
@@ -131,23 +131,23 @@ impl Request {
     /// Length, type and number.
     pub(crate) const HEAD: usize = 9;
 
-    pub(crate) fn number(mut self, value: u32) -> Self {
+    pub(crate) fn put_u32(mut self, value: u32) -> Self {
         self.packet.extend_from_slice(&value.to_be_bytes());
         self
     }
 
-    pub(crate) fn long(mut self, value: u64) -> Self {
+    pub(crate) fn put_u64(mut self, value: u64) -> Self {
         self.packet.extend_from_slice(&value.to_be_bytes());
         self
     }
 
-    pub(crate) fn string(self, text: &[u8]) -> Self {
-        let mut this = self.number(length(text.len()));
+    pub(crate) fn put_string(self, text: &[u8]) -> Self {
+        let mut this = self.put_u32(length(text.len()));
         this.packet.extend_from_slice(text);
         this
     }
 
-    pub(crate) fn attributes(self, attributes: &Attributes) -> Self {
+    pub(crate) fn put_attributes(self, attributes: &Attributes) -> Self {
         let mut present = 0;
         for (flag, is_there) in [
             (SIZE, attributes.size.is_some()),
@@ -159,18 +159,18 @@ impl Request {
                 present |= flag;
             }
         }
-        let mut this = self.number(present);
+        let mut this = self.put_u32(present);
         if let Some(size) = attributes.size {
-            this = this.long(size);
+            this = this.put_u64(size);
         }
         if let Some((user, group)) = attributes.owner {
-            this = this.number(user).number(group);
+            this = this.put_u32(user).put_u32(group);
         }
         if let Some(permissions) = attributes.permissions {
-            this = this.number(permissions);
+            this = this.put_u32(permissions);
         }
         if let Some((accessed, modified)) = attributes.times {
-            this = this.number(accessed).number(modified);
+            this = this.put_u32(accessed).put_u32(modified);
         }
         this
     }
@@ -190,7 +190,7 @@ impl Request {
 
     /// The first packet of a session, which has the version in the number's place.
     pub(crate) fn init() -> Bytes {
-        Self::new(Kind::Init, 0).finish(VERSION)
+        Self::new(PacketType::Init, 0).finish(VERSION)
     }
 }
 
@@ -200,7 +200,7 @@ fn length(length: usize) -> u32 {
 
 /// What a server answers.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Response {
     Version(Vec<(Bytes, Bytes)>),
     Status(u32, String),
     Handle(Bytes),
@@ -210,7 +210,7 @@ pub(crate) enum Answer {
     Extended(Bytes),
 }
 
-impl Answer {
+impl Response {
     /// The bytes of content in it.
     pub(crate) fn content(&self) -> usize {
         match self {
@@ -221,7 +221,7 @@ impl Answer {
 }
 
 /// An answer, with the number of the request that it answers.
-pub(crate) fn read(packet: Pieces) -> io::Result<(u32, Answer)> {
+pub(crate) fn read(packet: PacketBytes) -> io::Result<(u32, Response)> {
     let mut packet = packet;
     let kind = packet.byte()?;
     let number = packet.number()?;
@@ -230,7 +230,7 @@ pub(crate) fn read(packet: Pieces) -> io::Result<(u32, Answer)> {
         if length != packet.remaining() {
             return Err(malformed());
         }
-        return Ok((number, Answer::Data(packet.0)));
+        return Ok((number, Response::Data(packet.0)));
     }
     let mut rest = packet.joined();
     let rest = &mut rest;
@@ -244,21 +244,21 @@ pub(crate) fn read(packet: Pieces) -> io::Result<(u32, Answer)> {
                     extensions.push((kept(&name, name.len()), kept(&value, value.len())));
                 }
             }
-            Answer::Version(extensions)
+            Response::Version(extensions)
         }
         101 => {
             let code = rest.try_get_u32().map_err(|_| malformed())?;
             // Old servers leave the words out.
             let words = string(rest).unwrap_or_default();
             let words = &words[..words.len().min(LONGEST_WORDS)];
-            Answer::Status(code, String::from_utf8_lossy(words).into_owned())
+            Response::Status(code, String::from_utf8_lossy(words).into_owned())
         }
         102 => {
             let handle = string(rest)?;
             if handle.len() > LONGEST_HANDLE {
                 return Err(malformed());
             }
-            Answer::Handle(kept(&handle, LONGEST_HANDLE))
+            Response::Handle(kept(&handle, LONGEST_HANDLE))
         }
         104 => {
             let count = rest.try_get_u32().map_err(|_| malformed())?;
@@ -271,10 +271,10 @@ pub(crate) fn read(packet: Pieces) -> io::Result<(u32, Answer)> {
             if rest.has_remaining() {
                 return Err(malformed());
             }
-            Answer::Names(names)
+            Response::Names(names)
         }
-        105 => Answer::Attributes(attributes(rest)?),
-        201 => Answer::Extended(std::mem::take(rest)),
+        105 => Response::Attributes(attributes(rest)?),
+        201 => Response::Extended(std::mem::take(rest)),
         _ => return Err(malformed()),
     };
     Ok((number, answer))
@@ -286,11 +286,11 @@ fn kept(bytes: &[u8], most: usize) -> Bytes {
 }
 
 fn malformed() -> io::Error {
-    broken("sent what is no SFTP packet; a shell start-up file that prints does that too")
+    protocol_error("sent what is no SFTP packet; a shell start-up file that prints does that too")
 }
 
 /// An error that says how the server broke the protocol.
-pub(crate) fn broken(how: &str) -> io::Error {
+pub(crate) fn protocol_error(how: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("the server {how}"))
 }
 
@@ -329,9 +329,9 @@ fn attributes(bytes: &mut Bytes) -> io::Result<Attributes> {
 
 /// A packet's bytes as they came, so that a file's content is never copied together.
 #[derive(Debug, Default)]
-pub(crate) struct Pieces(Vec<Bytes>);
+pub(crate) struct PacketBytes(Vec<Bytes>);
 
-impl Pieces {
+impl PacketBytes {
     fn remaining(&self) -> usize {
         self.0.iter().map(Bytes::len).sum()
     }
@@ -360,7 +360,7 @@ impl Pieces {
 
 /// Cuts the stream of a channel into packets.
 #[derive(Debug, Default)]
-pub(crate) struct Cutter {
+pub(crate) struct PacketDecoder {
     pieces: std::collections::VecDeque<Bytes>,
     /// Short pieces, joined, that follow the others.
     short: BytesMut,
@@ -369,7 +369,7 @@ pub(crate) struct Cutter {
     length: Option<usize>,
 }
 
-impl Cutter {
+impl PacketDecoder {
     pub(crate) fn push(&mut self, bytes: Bytes) {
         self.held += bytes.len();
         if bytes.len() <= SHORT_PIECE {
@@ -387,7 +387,7 @@ impl Cutter {
     }
 
     /// The next whole packet, without its length.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Pieces>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<PacketBytes>> {
         let length = match self.length {
             Some(length) => length,
             None if self.held < 4 => return Ok(None),
@@ -407,7 +407,7 @@ impl Cutter {
         Ok(Some(self.take(length)))
     }
 
-    fn take(&mut self, length: usize) -> Pieces {
+    fn take(&mut self, length: usize) -> PacketBytes {
         self.join();
         let mut taken = Vec::new();
         let mut missing = length;
@@ -422,7 +422,7 @@ impl Cutter {
             taken.push(piece);
         }
         self.held -= length;
-        Pieces(taken)
+        PacketBytes(taken)
     }
 }
 
@@ -430,12 +430,12 @@ impl Cutter {
 mod tests {
     use super::*;
 
-    fn cut(stream: &[u8], step: usize) -> Vec<Answer> {
-        let mut cutter = Cutter::default();
+    fn cut(stream: &[u8], step: usize) -> Vec<Response> {
+        let mut decoder = PacketDecoder::default();
         let mut answers = Vec::new();
         for bytes in stream.chunks(step) {
-            cutter.push(Bytes::copy_from_slice(bytes));
-            while let Some(packet) = cutter.next().unwrap() {
+            decoder.push(Bytes::copy_from_slice(bytes));
+            while let Some(packet) = decoder.next().unwrap() {
                 answers.push(read(packet).unwrap().1);
             }
         }
@@ -451,9 +451,9 @@ mod tests {
         for step in 1..=stream.len() {
             let answers = cut(&stream, step);
             let [
-                Answer::Data(data),
-                Answer::Handle(handle),
-                Answer::Status(2, words),
+                Response::Data(data),
+                Response::Handle(handle),
+                Response::Status(2, words),
             ] = &answers[..]
             else {
                 panic!("{answers:?}");
@@ -474,20 +474,20 @@ mod tests {
             &[55, 0, 0, 0, 1],
             &[101],
         ] {
-            let pieces = Pieces(vec![Bytes::copy_from_slice(packet)]);
+            let pieces = PacketBytes(vec![Bytes::copy_from_slice(packet)]);
             assert!(read(pieces).is_err(), "{packet:?}");
         }
-        let mut cutter = Cutter::default();
-        cutter.push(Bytes::from_static(&[255, 255, 255, 255]));
-        assert!(cutter.next().is_err());
+        let mut decoder = PacketDecoder::default();
+        decoder.push(Bytes::from_static(&[255, 255, 255, 255]));
+        assert!(decoder.next().is_err());
     }
 
     #[test]
     fn a_request_says_how_long_it_is() {
-        let request = Request::new(Kind::Open, 64)
-            .string(b"a\xFF")
-            .number(flags::READ)
-            .attributes(&Attributes {
+        let request = RequestPacket::new(PacketType::Open, 64)
+            .put_string(b"a\xFF")
+            .put_u32(flags::READ)
+            .put_attributes(&Attributes {
                 permissions: Some(0o600),
                 ..Attributes::default()
             })
@@ -497,6 +497,6 @@ mod tests {
             0x80,
         ];
         assert_eq!(&request[..], expected);
-        assert_eq!(&Request::init()[..], [0, 0, 0, 5, 1, 0, 0, 0, 3]);
+        assert_eq!(&RequestPacket::init()[..], [0, 0, 0, 5, 1, 0, 0, 0, 3]);
     }
 }

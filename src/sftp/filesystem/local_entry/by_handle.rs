@@ -1,7 +1,7 @@
 //! An entry by its name in an open directory.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::filesystem::metadata::Metadata;
 
 /// How a directory is opened on the way.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -83,7 +83,7 @@ impl LocalEntry {
     }
 
     /// Opens a regular file for reading.
-    pub(crate) fn open_to_read(&self) -> io::Result<File> {
+    pub(crate) fn open_read(&self) -> io::Result<File> {
         // A pipe would otherwise be waited at.
         super::regular(self.open(OFlags::RDONLY | OFlags::NONBLOCK)?)
     }
@@ -94,7 +94,7 @@ impl LocalEntry {
     }
 
     /// Opens a regular file for writing.
-    pub(crate) fn open_to_write(&self) -> io::Result<File> {
+    pub(crate) fn open_write(&self) -> io::Result<File> {
         super::regular(self.open(OFlags::WRONLY | OFlags::NONBLOCK)?)
     }
 
@@ -103,7 +103,7 @@ impl LocalEntry {
         self.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
     }
 
-    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+    pub(crate) fn std_metadata(&self) -> io::Result<fs::Metadata> {
         match &self.directory {
             Some(directory) => metadata_of(directory.as_fd(), &self.name),
             None if self.follows => fs::metadata(&self.name),
@@ -112,9 +112,9 @@ impl LocalEntry {
     }
 
     /// What a directory holds, links not followed.
-    pub(crate) fn list(&self, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Facts)>> {
+    pub(crate) fn read_dir(&self, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Metadata)>> {
         if self.directory.is_none() {
-            return super::listed(&self.name, limit);
+            return super::read_dir_by_path(&self.name, limit);
         }
         let directory = self.open_directory()?;
         let mut found = Vec::new();
@@ -127,7 +127,7 @@ impl LocalEntry {
             limit.take_entry()?;
             limit.take_path(name.as_os_str().len())?;
             match metadata_of(directory.as_fd(), &name) {
-                Ok(metadata) => found.push((name, Facts::from(&metadata))),
+                Ok(metadata) => found.push((name, Metadata::from(&metadata))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -136,7 +136,7 @@ impl LocalEntry {
     }
 
     /// Makes a directory.
-    pub(crate) fn make_directory(&self) -> io::Result<()> {
+    pub(crate) fn create_dir(&self) -> io::Result<()> {
         let mode = Mode::RWXU | Mode::RWXG | Mode::RWXO;
         Ok(rustix::fs::mkdirat(self.at(), &self.name, mode)?)
     }
@@ -147,7 +147,7 @@ impl LocalEntry {
     }
 
     /// Makes a link that says `target`.
-    pub(crate) fn make_link(&self, target: &Path) -> io::Result<()> {
+    pub(crate) fn symlink(&self, target: &Path) -> io::Result<()> {
         Ok(rustix::fs::symlinkat(target, self.at(), &self.name)?)
     }
 
@@ -180,13 +180,13 @@ fn step(from: BorrowedFd<'_>, name: &Path) -> io::Result<OwnedFd> {
 
 /// What an entry of an open directory is, be it a link.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn metadata_of(directory: BorrowedFd<'_>, name: &Path) -> io::Result<Metadata> {
+fn metadata_of(directory: BorrowedFd<'_>, name: &Path) -> io::Result<fs::Metadata> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     File::from(rustix::fs::openat(directory, name, flags, Mode::empty())?).metadata()
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn metadata_of(directory: BorrowedFd<'_>, name: &Path) -> io::Result<Metadata> {
+fn metadata_of(directory: BorrowedFd<'_>, name: &Path) -> io::Result<fs::Metadata> {
     let directory = rustix::fs::getpath(directory)?.into_bytes();
     fs::symlink_metadata(PathBuf::from(OsString::from_vec(directory)).join(name))
 }

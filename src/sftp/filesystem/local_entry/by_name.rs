@@ -1,11 +1,11 @@
 //! An entry by its path, where the standard library knows no other way.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::path::bytes_of;
 
 /// An entry by its path: the standard library knows no other way here.
@@ -53,7 +53,7 @@ impl LocalEntry {
     }
 
     /// Opens a regular file for reading.
-    pub(crate) fn open_to_read(&self) -> io::Result<File> {
+    pub(crate) fn open_read(&self) -> io::Result<File> {
         super::regular(File::open(self.checked()?)?)
     }
 
@@ -63,7 +63,7 @@ impl LocalEntry {
     }
 
     /// Opens a regular file for writing.
-    pub(crate) fn open_to_write(&self) -> io::Result<File> {
+    pub(crate) fn open_write(&self) -> io::Result<File> {
         super::regular(OpenOptions::new().write(true).open(self.checked()?)?)
     }
 
@@ -75,7 +75,7 @@ impl LocalEntry {
             .open(&self.path)
     }
 
-    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+    pub(crate) fn std_metadata(&self) -> io::Result<fs::Metadata> {
         if self.follows {
             fs::metadata(&self.path)
         } else {
@@ -84,12 +84,12 @@ impl LocalEntry {
     }
 
     /// What a directory holds, links not followed.
-    pub(crate) fn list(&self, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Facts)>> {
-        super::listed(self.checked()?, limit)
+    pub(crate) fn read_dir(&self, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Metadata)>> {
+        super::read_dir_by_path(self.checked()?, limit)
     }
 
     /// Makes a directory.
-    pub(crate) fn make_directory(&self) -> io::Result<()> {
+    pub(crate) fn create_dir(&self) -> io::Result<()> {
         fs::create_dir(&self.path)
     }
 
@@ -100,7 +100,7 @@ impl LocalEntry {
     }
 
     /// Makes a link that says `target`.
-    pub(crate) fn make_link(&self, _: &Path) -> io::Result<()> {
+    pub(crate) fn symlink(&self, _: &Path) -> io::Result<()> {
         Err(io::Error::other(
             "is a symbolic link, which this system does not keep",
         ))

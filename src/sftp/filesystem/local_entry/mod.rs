@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::metadata::{Facts, Kind};
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
 
 #[cfg(unix)]
 mod by_handle;
@@ -20,9 +20,9 @@ pub(crate) use by_name::LocalEntry;
 
 impl LocalEntry {
     /// What is there; `None` if nothing is.
-    pub(crate) fn facts(&self) -> io::Result<Option<Facts>> {
-        match self.metadata() {
-            Ok(metadata) => Ok(Some(Facts::from(&metadata))),
+    pub(crate) fn metadata(&self) -> io::Result<Option<Metadata>> {
+        match self.std_metadata() {
+            Ok(metadata) => Ok(Some(Metadata::from(&metadata))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -43,8 +43,8 @@ impl LocalEntry {
 
 /// Refuses what is no regular file: a device would act, and reading might never end.
 fn regular(file: File) -> io::Result<File> {
-    match Facts::from(&file.metadata()?).kind {
-        Kind::File => Ok(file),
+    match Metadata::from(&file.metadata()?).file_type {
+        FileType::File => Ok(file),
         kind => {
             let what = kind.special().unwrap_or("a directory");
             Err(io::Error::other(format!("is {what}, not a file")))
@@ -53,14 +53,14 @@ fn regular(file: File) -> io::Result<File> {
 }
 
 /// What a directory that is named by its path holds, links not followed.
-fn listed(path: &Path, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Facts)>> {
+fn read_dir_by_path(path: &Path, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Metadata)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         limit.take_entry()?;
         limit.take_path(entry.file_name().len())?;
         match entry.metadata() {
-            Ok(metadata) => found.push((entry.file_name().into(), Facts::from(&metadata))),
+            Ok(metadata) => found.push((entry.file_name().into(), Metadata::from(&metadata))),
             // One that is gone by now is no entry any more.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

@@ -9,22 +9,22 @@ use tokio::task::JoinHandle;
 
 use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::free_space;
-use crate::sftp::filesystem::local::set;
-use crate::sftp::filesystem::metadata::Facts;
+use crate::sftp::filesystem::local::set_attributes;
+use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::filesystem::roots::Roots;
-use crate::sftp::session::Session;
 use crate::sftp::transfer::context::{BLOCK, is_hole};
-use crate::sftp::transfer::file_transfer::PartOf;
+use crate::sftp::transfer::download::Download;
+use crate::sftp::transfer::file_transfer::PartFileOf;
 use crate::sftp::transfer::file_transfer::in_place::{Instead, is_refusal};
 
 /// A part that is being written, or its target itself.
-pub(crate) struct Open {
+pub(crate) struct LocalPart {
     pub(crate) file: File,
-    part: PartOf<Session>,
+    part: PartFileOf<Download>,
 }
 
 /// What a part was ended as.
-pub(crate) struct Ended {
+pub(crate) struct FinishedPart {
     /// Whether its owner, mode and access list are what they are to be.
     pub(crate) is_right: bool,
     pub(crate) mode: Option<u32>,
@@ -32,15 +32,15 @@ pub(crate) struct Ended {
 
 /// A new part is its owner's alone until it is whole and gets its own mode. What is left under its
 /// name goes: it is not followed, be it a link.
-pub(crate) fn create(roots: &Roots, part: PartOf<Session>) -> io::Result<Open> {
+pub(crate) fn create(roots: &Roots, part: PartFileOf<Download>) -> io::Result<LocalPart> {
     let entry = roots.entry(&part.path)?;
     if part.in_place {
         let file = match part.old {
-            Some(_) => entry.open_to_write()?,
+            Some(_) => entry.open_write()?,
             None => entry.create_new()?,
         };
         file.set_len(0)?;
-        return Ok(Open { file, part });
+        return Ok(LocalPart { file, part });
     }
     match entry.create() {
         // The directory may not be written, or the path is at its longest, yet the file itself may be
@@ -48,7 +48,7 @@ pub(crate) fn create(roots: &Roots, part: PartOf<Session>) -> io::Result<Open> {
         Err(error) if is_refusal(&error) || error.kind() == io::ErrorKind::InvalidFilename => Err(
             Instead::because(format!("nothing can be made beside it ({error})")),
         ),
-        opened => Ok(Open {
+        opened => Ok(LocalPart {
             file: opened?,
             part,
         }),
@@ -56,35 +56,42 @@ pub(crate) fn create(roots: &Roots, part: PartOf<Session>) -> io::Result<Open> {
 }
 
 /// Goes on with a part.
-pub(crate) fn resume(roots: &Roots, part: PartOf<Session>, start: u64) -> io::Result<Open> {
-    let mut file = roots.entry(&part.path)?.open_to_write()?;
+pub(crate) fn resume(
+    roots: &Roots,
+    part: PartFileOf<Download>,
+    start: u64,
+) -> io::Result<LocalPart> {
+    let mut file = roots.entry(&part.path)?.open_write()?;
     // What follows may be of another version.
     file.set_len(start)?;
     file.seek(SeekFrom::Start(start))?;
-    Ok(Open { file, part })
+    Ok(LocalPart { file, part })
 }
 
-impl Open {
+impl LocalPart {
     /// Ends it: owner, mode, time, durability. What cannot be set does not keep it from being whole.
-    pub(crate) fn finish(self) -> io::Result<Ended> {
+    pub(crate) fn finish(self) -> io::Result<FinishedPart> {
         let (file, part) = (&self.file, &self.part);
         let mut is_right = true;
         if let Some(old) = part.old.filter(|_| !part.in_place) {
             // Before the mode: a change of the owner takes bits of it away.
-            is_right = take_over(file, &part.target, &old).is_ok();
+            is_right = copy_ownership(file, &part.target, &old).is_ok();
         }
-        for set in [set(file, part.mode, None), set(file, None, part.modified)] {
+        for set in [
+            set_attributes(file, part.mode, None),
+            set_attributes(file, None, part.modified),
+        ] {
             if let Err(error) = set {
                 tracing::debug!("cannot set what `{}` is: {error}", part.path.display());
             }
         }
-        let now = Facts::from(&file.metadata()?);
+        let now = Metadata::from(&file.metadata()?);
         is_right &= match part.old {
             Some(_) => part.is_like_old(&now),
             None => part.mode.is_none() || now.mode.is_none() || now.mode == part.mode,
         };
         file.sync_all()?;
-        Ok(Ended {
+        Ok(FinishedPart {
             is_right,
             mode: now.mode,
         })
@@ -93,22 +100,22 @@ impl Open {
 
 /// Gives a part the owner and the access list of the file that it replaces.
 #[cfg(unix)]
-fn take_over(file: &File, target: &Path, old: &Facts) -> io::Result<()> {
-    let now = Facts::from(&file.metadata()?);
+fn copy_ownership(file: &File, target: &Path, old: &Metadata) -> io::Result<()> {
+    let now = Metadata::from(&file.metadata()?);
     if let Some((user, group)) = old.owner.filter(|_| old.owner != now.owner) {
         std::os::unix::fs::fchown(file, Some(user), Some(group))?;
     }
-    take_over_lists(file, target)
+    copy_xattrs(file, target)
 }
 
 #[cfg(not(unix))]
-fn take_over(_: &File, _: &Path, _: &Facts) -> io::Result<()> {
+fn copy_ownership(_: &File, _: &Path, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
 /// Access lists and labels, as Linux keeps them.
 #[cfg(target_os = "linux")]
-fn take_over_lists(file: &File, target: &Path) -> io::Result<()> {
+fn copy_xattrs(file: &File, target: &Path) -> io::Result<()> {
     use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr, getxattr};
     let mut room = vec![0; 64 * 1024];
     let found = |length: rustix::io::Result<usize>, room: &[u8]| {
@@ -128,24 +135,24 @@ fn take_over_lists(file: &File, target: &Path) -> io::Result<()> {
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
-fn take_over_lists(_: &File, _: &Path) -> io::Result<()> {
+fn copy_xattrs(_: &File, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
 /// A part that is written to in blocks, on a thread that may wait, while more arrives.
-pub(crate) struct Disk {
+pub(crate) struct PartWriter {
     /// Makes durable what is written, so that little is left to do at the end.
     syncing: Option<JoinHandle<()>>,
-    writing: Option<JoinHandle<io::Result<Open>>>,
-    open: Option<Open>,
+    writing: Option<JoinHandle<io::Result<LocalPart>>>,
+    open: Option<LocalPart>,
     block: Vec<Bytes>,
     held: usize,
     /// Up to here it is written.
     pub(crate) written: u64,
 }
 
-impl Disk {
-    pub(crate) fn new(open: Open, start: u64) -> Self {
+impl PartWriter {
+    pub(crate) fn new(open: LocalPart, start: u64) -> Self {
         Self {
             syncing: None,
             writing: None,
@@ -195,7 +202,7 @@ impl Disk {
     }
 
     /// The file, once nothing is being written to it.
-    async fn idle(&mut self) -> io::Result<Open> {
+    async fn idle(&mut self) -> io::Result<LocalPart> {
         if let Some(writing) = self.writing.take() {
             return writing.await.map_err(io::Error::other)?;
         }
@@ -204,7 +211,7 @@ impl Disk {
             .ok_or_else(|| io::Error::other("an earlier write has failed"))
     }
 
-    pub(crate) async fn end(mut self) -> io::Result<(Ended, u64)> {
+    pub(crate) async fn end(mut self) -> io::Result<(FinishedPart, u64)> {
         self.write().await?;
         let open = self.idle().await?;
         let length = self.written;

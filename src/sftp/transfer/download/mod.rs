@@ -11,35 +11,42 @@ use bytes::Bytes;
 
 use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::free_space;
-use crate::sftp::filesystem::local::Local;
+use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
-use crate::sftp::session::client::Pending;
+use crate::sftp::session::client::PendingResponse;
 use crate::sftp::session::{Handle, Session};
 use crate::sftp::transfer::Entry;
-use crate::sftp::transfer::access::Extras;
-use crate::sftp::transfer::backup::Record;
+use crate::sftp::transfer::access::FileExtras;
+use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::context::unless_cancelled;
-use crate::sftp::transfer::download::local_part::{Disk, Ended, create, resume};
+use crate::sftp::transfer::download::local_part::{FinishedPart, PartWriter, create, resume};
 use crate::sftp::transfer::file_transfer::in_place::Instead;
-use crate::sftp::transfer::file_transfer::{Course, PartOf, Trip};
-use crate::sftp::transfer::part::Part;
+use crate::sftp::transfer::file_transfer::{FileTransfer, PartFileOf, TransferDirection};
+use crate::sftp::transfer::part::PartFile;
 
-impl Course for Session {
-    type To = Local;
+/// Files go from the server to this machine.
+pub(crate) enum Download {}
+
+impl TransferDirection for Download {
+    type Source = Session;
+    type Target = LocalFilesystem;
     const IS_UPLOAD: bool = false;
-    const UNSURE: u64 = 0;
+    const RESUME_MARGIN: u64 = 0;
     /// Nobody gets rights from a server that he would not have given himself.
-    const MODE: u32 = 0o777;
+    const MODE_MASK: u32 = 0o777;
 
-    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Local) {
+    fn filesystems<'a>(
+        session: &'a Session,
+        local: &'a LocalFilesystem,
+    ) -> (&'a Session, &'a LocalFilesystem) {
         (session, local)
     }
 
-    fn ends(entry: &Entry) -> (&str, &str) {
+    fn source_and_target(entry: &Entry) -> (&str, &str) {
         (&entry.remote, &entry.local)
     }
 
-    fn here_and_there<'a>(
+    fn local_and_remote<'a>(
         from: &'a RemotePath,
         copy: &'a PathBuf,
     ) -> (&'a PathBuf, &'a RemotePath) {
@@ -50,16 +57,20 @@ impl Course for Session {
         length >= u64::from(session.limits.read)
     }
 
-    async fn fill(trip: &Trip<'_, Self>, part: &PartOf<Self>, start: u64) -> io::Result<u64> {
+    async fn fill(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        start: u64,
+    ) -> io::Result<u64> {
         if part.in_place {
-            return in_place(trip, part).await;
+            return write_in_place(transfer, part).await;
         }
-        let (ended, length) = if Self::is_large(trip.session, trip.way.facts.length) {
-            large(trip, part, start).await?
+        let (ended, length) = if Self::is_large(transfer.session, transfer.plan.metadata.length) {
+            large(transfer, part, start).await?
         } else {
-            small(trip, part).await?
+            small(transfer, part).await?
         };
-        trip.arrived(length);
+        transfer.set_arrived(length);
         if ended.is_right {
             return Ok(length);
         }
@@ -69,7 +80,7 @@ impl Course for Session {
             ));
         }
         if let (Some(now), Some(mode)) = (ended.mode, part.mode) {
-            trip.conditions.notes.add(format!(
+            transfer.context.notes.add(format!(
                 "`{}` has the mode {now:03o} and not {mode:03o}: it cannot be set there",
                 part.target.display()
             ));
@@ -77,45 +88,52 @@ impl Course for Session {
         Ok(length)
     }
 
-    async fn extras(_: &Trip<'_, Self>, part: &PartOf<Self>) -> Extras {
+    async fn extras(_: &FileTransfer<'_, Self>, part: &PartFileOf<Self>) -> FileExtras {
         if part.old.is_none() {
-            return Extras::None;
+            return FileExtras::None;
         }
         let target = part.target.clone();
         match blocking(move || names(&target)).await {
-            Ok(count) if count > 1 => Extras::Names(count),
-            _ => Extras::None,
+            Ok(count) if count > 1 => FileExtras::Names(count),
+            _ => FileExtras::None,
         }
     }
 
-    async fn give_access(_: &Trip<'_, Self>, _: &PartOf<Self>) -> io::Result<()> {
+    async fn copy_access_to_part(
+        _: &FileTransfer<'_, Self>,
+        _: &PartFileOf<Self>,
+    ) -> io::Result<()> {
         // The part has it already.
         Ok(())
     }
 
-    async fn save(trip: &Trip<'_, Self>, part: &PartOf<Self>, mut into: File) -> io::Result<()> {
-        let (roots, target) = (trip.conditions.roots.clone(), part.target.clone());
+    async fn save_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        mut into: File,
+    ) -> io::Result<()> {
+        let (roots, target) = (transfer.context.roots.clone(), part.target.clone());
         blocking(move || {
-            let mut target = roots.entry(&target)?.open_to_read()?;
+            let mut target = roots.entry(&target)?.open_read()?;
             io::copy(&mut target, &mut into).map(drop)
         })
         .await
     }
 
-    async fn write_back(
-        trip: &Trip<'_, Self>,
-        part: &PartOf<Self>,
+    async fn restore_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
         content: &Path,
-        record: &Record,
+        record: &BackupRecord,
     ) -> io::Result<()> {
-        let mut was = Part {
+        let mut was = PartFile {
             mode: record.mode,
             modified: record.modified,
             ..part.clone()
         };
-        let (roots, content) = (trip.conditions.roots.clone(), content.to_owned());
+        let (roots, content) = (transfer.context.roots.clone(), content.to_owned());
         blocking(move || {
-            was.old = roots.entry(&was.target)?.facts()?;
+            was.old = roots.entry(&was.target)?.metadata()?;
             let mut open = create(&roots, was)?;
             io::copy(&mut File::open(content)?, &mut open.file)?;
             open.finish().map(|_| ())
@@ -126,16 +144,19 @@ impl Course for Session {
 
 /// A file of any length, written into the target itself. What is being written is never broken off: what
 /// puts the old content back must come after it.
-async fn in_place(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<u64> {
-    let (session, conditions) = (trip.session, trip.conditions);
-    let handle = unless_cancelled(conditions, session.open_to_read(&trip.way.from)).await?;
+async fn write_in_place(
+    transfer: &FileTransfer<'_, Download>,
+    part: &PartFileOf<Download>,
+) -> io::Result<u64> {
+    let (session, context) = (transfer.session, transfer.context);
+    let handle = unless_cancelled(context, session.open_read(&transfer.plan.from)).await?;
     let outcome = async {
-        let (roots, part) = (conditions.roots.clone(), part.clone());
+        let (roots, part) = (context.roots.clone(), part.clone());
         let mut open = blocking(move || create(&roots, part)).await?;
-        trip.tried.set_begun(true);
-        let mut reads = Reads::new(trip, &handle, 0, trip.way.facts.length);
+        transfer.state.set_in_place_begun(true);
+        let mut reads = FileReader::new(transfer, &handle, 0, transfer.plan.metadata.length);
         let mut length = 0;
-        while let Some(pieces) = unless_cancelled(conditions, reads.next()).await? {
+        while let Some(pieces) = unless_cancelled(context, reads.next()).await? {
             let more = length_of(&pieces);
             length += more;
             open = blocking(move || {
@@ -146,7 +167,7 @@ async fn in_place(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Resul
                 Ok(open)
             })
             .await?;
-            trip.arrived(length);
+            transfer.set_arrived(length);
         }
         blocking(move || open.finish()).await?;
         Ok(length)
@@ -160,7 +181,7 @@ async fn in_place(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Resul
 #[cfg(unix)]
 fn names(path: &Path) -> io::Result<u64> {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).map(|facts| facts.nlink())
+    std::fs::metadata(path).map(|metadata| metadata.nlink())
 }
 
 #[cfg(not(unix))]
@@ -169,15 +190,18 @@ fn names(_: &Path) -> io::Result<u64> {
 }
 
 /// A file that one read holds: asked for, closed, and written in one go.
-async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(Ended, u64)> {
-    let (session, expected) = (trip.session, trip.way.facts.length);
-    let handle = session.open_to_read(&trip.way.from).await?;
+async fn small(
+    transfer: &FileTransfer<'_, Download>,
+    part: &PartFileOf<Download>,
+) -> io::Result<(FinishedPart, u64)> {
+    let (session, expected) = (transfer.session, transfer.plan.metadata.length);
+    let handle = session.open_read(&transfer.plan.from).await?;
     let first = session.read(&handle, 0, session.limits.read);
-    let content = match session.content(first).await {
+    let content = match session.wait_data(first).await {
         // What gives its content in portions, or says no length, such as a file of /proc, is read to
         // its end.
         Ok(first) if !is_whole(length_of(&first), expected) => {
-            let poured = beyond(trip, part, &handle, first).await;
+            let poured = beyond(transfer, part, &handle, first).await;
             drop(session.close(&handle));
             return poured;
         }
@@ -186,7 +210,7 @@ async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(
     let closed = session.close(&handle);
     let content = content?;
     let (part, length) = (part.clone(), length_of(&content));
-    let roots = trip.conditions.roots.clone();
+    let roots = transfer.context.roots.clone();
     let ended = blocking(move || {
         let mut open = create(&roots, part)?;
         free_space::check(&open.file, usize::try_from(length).unwrap_or(usize::MAX))?;
@@ -196,7 +220,7 @@ async fn small(trip: &Trip<'_, Session>, part: &PartOf<Session>) -> io::Result<(
         open.finish()
     });
     let ended = ended.await?;
-    session.done(closed).await?;
+    session.wait_done(closed).await?;
     Ok((ended, length))
 }
 
@@ -207,18 +231,18 @@ fn is_whole(length: u64, expected: u64) -> bool {
 
 /// A file of which the first read brought a part only.
 async fn beyond(
-    trip: &Trip<'_, Session>,
-    part: &PartOf<Session>,
+    transfer: &FileTransfer<'_, Download>,
+    part: &PartFileOf<Download>,
     handle: &Handle,
     first: Vec<Bytes>,
-) -> io::Result<(Ended, u64)> {
+) -> io::Result<(FinishedPart, u64)> {
     // It takes as much memory as a large one.
-    let _place = trip.conditions.large.acquire().await.ok();
-    let (roots, part) = (trip.conditions.roots.clone(), part.clone());
+    let _place = transfer.context.large.acquire().await.ok();
+    let (roots, part) = (transfer.context.roots.clone(), part.clone());
     let length = length_of(&first);
-    let mut disk = Disk::new(blocking(move || create(&roots, part)).await?, 0);
-    disk.take(first).await?;
-    pour(trip, handle, disk, length).await
+    let mut writer = PartWriter::new(blocking(move || create(&roots, part)).await?, 0);
+    writer.take(first).await?;
+    pour(transfer, handle, writer, length).await
 }
 
 fn length_of(pieces: &[Bytes]) -> u64 {
@@ -227,19 +251,25 @@ fn length_of(pieces: &[Bytes]) -> u64 {
 
 /// A file that takes many reads, from `start` on.
 async fn large(
-    trip: &Trip<'_, Session>,
-    part: &PartOf<Session>,
+    transfer: &FileTransfer<'_, Download>,
+    part: &PartFileOf<Download>,
     start: u64,
-) -> io::Result<(Ended, u64)> {
-    let session = trip.session;
-    let handle = session.open_to_read(&trip.way.from).await?;
+) -> io::Result<(FinishedPart, u64)> {
+    let session = transfer.session;
+    let handle = session.open_read(&transfer.plan.from).await?;
     let outcome = async {
-        let (roots, part) = (trip.conditions.roots.clone(), part.clone());
+        let (roots, part) = (transfer.context.roots.clone(), part.clone());
         let open = blocking(move || match start {
             0 => create(&roots, part),
             _ => resume(&roots, part, start),
         });
-        pour(trip, &handle, Disk::new(open.await?, start), start).await
+        pour(
+            transfer,
+            &handle,
+            PartWriter::new(open.await?, start),
+            start,
+        )
+        .await
     };
     let outcome = outcome.await;
     drop(session.close(&handle));
@@ -248,24 +278,24 @@ async fn large(
 
 /// Reads a file from `start` on, to its end, onto the disk.
 async fn pour(
-    trip: &Trip<'_, Session>,
+    transfer: &FileTransfer<'_, Download>,
     handle: &Handle,
-    mut disk: Disk,
+    mut writer: PartWriter,
     start: u64,
-) -> io::Result<(Ended, u64)> {
-    let mut reads = Reads::new(trip, handle, start, trip.way.facts.length);
+) -> io::Result<(FinishedPart, u64)> {
+    let mut reads = FileReader::new(transfer, handle, start, transfer.plan.metadata.length);
     while let Some(pieces) = reads.next().await? {
-        disk.take(pieces).await?;
-        trip.arrived(disk.written);
+        writer.take(pieces).await?;
+        transfer.set_arrived(writer.written);
     }
-    disk.end().await
+    writer.end().await
 }
 
 /// Reads outstanding, answered in the file's order.
-pub(crate) struct Reads<'s> {
+pub(crate) struct FileReader<'s> {
     session: &'s Session,
     handle: &'s Handle,
-    ahead: VecDeque<Pending>,
+    ahead: VecDeque<PendingResponse>,
     most: usize,
     /// Up to here it has arrived.
     arrived: u64,
@@ -277,24 +307,24 @@ pub(crate) struct Reads<'s> {
     longest: u64,
 }
 
-impl<'s> Reads<'s> {
+impl<'s> FileReader<'s> {
     /// Reads of a file that said a length of `length`, from `start` on.
-    pub(crate) fn new<C: Course>(
-        trip: &Trip<'s, C>,
+    pub(crate) fn new<D: TransferDirection>(
+        transfer: &FileTransfer<'s, D>,
         handle: &'s Handle,
         start: u64,
         length: u64,
     ) -> Self {
         let longest = length.saturating_mul(2);
         Self {
-            session: trip.session,
+            session: transfer.session,
             handle,
             ahead: VecDeque::new(),
-            most: trip.lanes.depth.reads,
+            most: transfer.sessions.depth.reads,
             arrived: start,
             asked: start,
             length,
-            longest: longest.saturating_add(trip.conditions.max_growth),
+            longest: longest.saturating_add(transfer.context.max_growth),
         }
     }
 
@@ -311,7 +341,7 @@ impl<'s> Reads<'s> {
         let Some(next) = self.ahead.pop_front() else {
             return Ok(None);
         };
-        let pieces = self.session.content(next).await?;
+        let pieces = self.session.wait_data(next).await?;
         let got = length_of(&pieces);
         self.arrived += got;
         if got == 0 {

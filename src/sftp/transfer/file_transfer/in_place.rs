@@ -6,12 +6,14 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use crate::hex::digits;
-use crate::sftp::filesystem::{Side, blocking};
+use crate::sftp::filesystem::{Filesystem, blocking};
 use crate::sftp::path::local_of;
 use crate::sftp::plan::tree::is_lost;
-use crate::sftp::transfer::backup::{Kept, Place};
+use crate::sftp::transfer::backup::{Backup, BackupKey};
 use crate::sftp::transfer::context::unless_cancelled;
-use crate::sftp::transfer::file_transfer::{Course, PartOf, Trip};
+use crate::sftp::transfer::file_transfer::{
+    FileTransfer, PartFileOf, TargetPath, TransferDirection,
+};
 
 /// How often a lost line is taken up again for a file that then begins anew.
 const MOST_LOSSES: u32 = 5;
@@ -46,32 +48,32 @@ pub(crate) fn is_refusal(error: &io::Error) -> bool {
     )
 }
 
-impl<C: Course> Trip<'_, C> {
+impl<D: TransferDirection> FileTransfer<'_, D> {
     /// Writes the target itself. `adopted` is what an earlier try has kept of it.
     pub(crate) async fn copy_in_place(
         &self,
-        part: PartOf<C>,
-        adopted: Option<Kept>,
+        part: PartFileOf<D>,
+        adopted: Option<Backup>,
         reason: Option<String>,
     ) -> io::Result<u64> {
-        let (conditions, shown) = (self.conditions, C::To::shown(&part.target));
-        self.arrived(0);
-        self.tried.set_begun(adopted.is_some());
+        let (context, shown) = (self.context, D::Target::shown(&part.target));
+        self.set_arrived(0);
+        self.state.set_in_place_begun(adopted.is_some());
         let beside = part.path.clone();
         let part = part.in_place();
-        let kept = match adopted {
-            Some(kept) => Some(kept),
-            None => unless_cancelled(conditions, self.keep(&part)).await?,
+        let backup = match adopted {
+            Some(backup) => Some(backup),
+            None => unless_cancelled(context, self.back_up(&part)).await?,
         };
         match self.overwrite(&part).await {
             Ok(length) => {
-                self.forget(kept).await;
-                if conditions.resume {
+                self.discard(backup).await;
+                if context.resume {
                     // An earlier try may have left it.
                     let _ = self.target().remove(&beside).await;
                 }
                 if let Some(reason) = reason {
-                    conditions
+                    context
                         .notes
                         .add(format!("`{shown}` was written in place: {reason}"));
                 }
@@ -79,7 +81,7 @@ impl<C: Course> Trip<'_, C> {
             }
             // What is kept is left to the next attempt.
             Err(error) if is_lost(&error) => {
-                if self.tried.losses.fetch_add(1, Ordering::Relaxed) < MOST_LOSSES {
+                if self.state.losses.fetch_add(1, Ordering::Relaxed) < MOST_LOSSES {
                     return Err(error);
                 }
                 Err(io::Error::other(format!(
@@ -87,9 +89,9 @@ impl<C: Course> Trip<'_, C> {
                 )))
             }
             Err(error) => {
-                let error = C::explain(self, &part, error).await;
-                self.arrived(0);
-                let error = self.put_back(&part, kept, error).await;
+                let error = D::explain(self, &part, error).await;
+                self.set_arrived(0);
+                let error = self.put_back(&part, backup, error).await;
                 Err(match reason {
                     Some(reason) if error.kind() != io::ErrorKind::Interrupted => io::Error::new(
                         error.kind(),
@@ -101,20 +103,20 @@ impl<C: Course> Trip<'_, C> {
         }
     }
 
-    async fn overwrite(&self, part: &PartOf<C>) -> io::Result<u64> {
-        let filled = C::fill(self, part, 0);
+    async fn overwrite(&self, part: &PartFileOf<D>) -> io::Result<u64> {
+        let filled = D::fill(self, part, 0);
         // What is on its way to a server comes there before what is sent later.
-        let length = if C::IS_UPLOAD {
-            unless_cancelled(self.conditions, filled).await?
+        let length = if D::IS_UPLOAD {
+            unless_cancelled(self.context, filled).await?
         } else {
             filled.await?
         };
         match self.check(&part.path, length).await {
             // Some servers take a file away once it is there.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.conditions.notes.add(format!(
+                self.context.notes.add(format!(
                     "the server took `{}` away when it was closed, so that it could not be read back",
-                    C::To::shown(&part.target)
+                    D::Target::shown(&part.target)
                 ));
             }
             checked => checked?,
@@ -123,20 +125,20 @@ impl<C: Course> Trip<'_, C> {
     }
 
     /// Keeps what is there; `None` where a server does not say whether something is.
-    async fn keep(&self, part: &PartOf<C>) -> io::Result<Option<Kept>> {
-        let place = self.place(&part.target).await;
+    async fn back_up(&self, part: &PartFileOf<D>) -> io::Result<Option<Backup>> {
+        let key = self.key(&part.target).await;
         let length = part.old.map_or(0, |old| old.length);
-        let keeper = self.conditions.keeper.clone();
-        let keeping = blocking(move || keeper.begin(place, length)).await?;
+        let backups = self.context.backups.clone();
+        let new_backup = blocking(move || backups.begin(key, length)).await?;
         let was_there = if part.old.is_some() || part.is_unknown {
-            match C::save(self, part, keeping.file()?).await {
+            match D::save_old_content(self, part, new_backup.file()?).await {
                 Ok(()) => true,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => false,
                 Err(error) if is_lost(&error) => return Err(error),
                 Err(error) if part.is_unknown && is_untold(&error) => {
-                    self.conditions.notes.add(format!(
+                    self.context.notes.add(format!(
                         "the server does not tell what `{}` was before, so that nothing of it is kept",
-                        C::To::shown(&part.target)
+                        D::Target::shown(&part.target)
                     ));
                     return Ok(None);
                 }
@@ -151,27 +153,32 @@ impl<C: Course> Trip<'_, C> {
         } else {
             false
         };
-        let facts = part
+        let metadata = part
             .old
             .map_or((None, None), |old| (old.mode, old.modified));
-        blocking(move || keeping.finish(was_there, facts).map(Some)).await
+        blocking(move || new_backup.finish(was_there, metadata).map(Some)).await
     }
 
     /// Puts back what was there. Gives the error, with what became of that.
-    async fn put_back(&self, part: &PartOf<C>, kept: Option<Kept>, error: io::Error) -> io::Error {
-        let has_begun = self.tried.has_begun();
-        let Some(kept) = kept else {
-            let known = if has_begun {
+    async fn put_back(
+        &self,
+        part: &PartFileOf<D>,
+        backup: Option<Backup>,
+        error: io::Error,
+    ) -> io::Error {
+        let in_place_begun = self.state.in_place_begun();
+        let Some(backup) = backup else {
+            let known = if in_place_begun {
                 "; what it held before is not known"
             } else {
                 ""
             };
             return io::Error::new(error.kind(), format!("{error}{known}"));
         };
-        let outcome = match kept.record.size {
-            _ if !has_begun => Ok(""),
+        let outcome = match backup.record.size {
+            _ if !in_place_begun => Ok(""),
             Some(_) => self
-                .write_back(part, &kept)
+                .restore_old_content(part, &backup)
                 .await
                 .map(|()| "; its old content was put back"),
             None => match self.target().remove(&part.target).await {
@@ -181,7 +188,7 @@ impl<C: Course> Trip<'_, C> {
         };
         match outcome {
             Ok(done) => {
-                self.forget(Some(kept)).await;
+                self.discard(Some(backup)).await;
                 io::Error::new(error.kind(), format!("{error}{done}"))
             }
             Err(again) if is_lost(&again) => again,
@@ -192,66 +199,65 @@ impl<C: Course> Trip<'_, C> {
         }
     }
 
-    async fn forget(&self, kept: Option<Kept>) {
-        let Some(kept) = kept else { return };
-        let content = kept.content();
-        if let Err(error) = blocking(move || kept.discard()).await {
+    async fn discard(&self, backup: Option<Backup>) {
+        let Some(backup) = backup else { return };
+        let content = backup.content();
+        if let Err(error) = blocking(move || backup.discard()).await {
             let content = content.display();
             let note =
                 format!("`{content}` is not needed any more and could not be removed: {error}");
-            self.conditions.notes.add(note);
+            self.context.notes.add(note);
         }
     }
 
-    async fn write_back(&self, part: &PartOf<C>, kept: &Kept) -> io::Result<()> {
-        kept.check()?;
-        C::write_back(self, part, &kept.content(), &kept.record).await
+    async fn restore_old_content(&self, part: &PartFileOf<D>, backup: &Backup) -> io::Result<()> {
+        backup.check()?;
+        D::restore_old_content(self, part, &backup.content(), &backup.record).await
     }
 
     /// What an earlier attempt has kept of a target and did not come to put back.
-    pub(crate) async fn adopt(&self, part: &PartOf<C>) -> io::Result<Option<Kept>> {
-        let keeper = self.conditions.keeper;
-        if keeper.is_empty() {
+    pub(crate) async fn adopt_backup(&self, part: &PartFileOf<D>) -> io::Result<Option<Backup>> {
+        let backups = self.context.backups;
+        if backups.is_empty() {
             return Ok(None);
         }
-        let place = self.place(&part.target).await;
-        let keeper = keeper.clone();
-        let found = blocking(move || keeper.find(&place)).await?;
-        if let Some(kept) = &found {
-            self.conditions.notes.add(format!(
+        let key = self.key(&part.target).await;
+        let backups = backups.clone();
+        let found = blocking(move || backups.find(&key)).await?;
+        if let Some(backup) = &found {
+            self.context.notes.add(format!(
                 "an earlier transfer had begun to write `{}` in place and was cut; its old content was still kept in `{}`",
-                C::To::shown(&part.target),
-                kept.content().display()
+                D::Target::shown(&part.target),
+                backup.content().display()
             ));
         }
         Ok(found)
     }
 
-    async fn place(&self, target: &<C::To as Side>::Path) -> Place {
-        let conditions = self.conditions;
+    async fn key(&self, target: &TargetPath<D>) -> BackupKey {
+        let context = self.context;
         let server = || {
-            conditions
+            context
                 .pool
-                .server(conditions.alias)
+                .server(context.alias)
                 .map(|server| server.place())
         };
         let path = self.real(target).await;
-        Place {
-            endpoint: C::IS_UPLOAD
-                .then(|| server().unwrap_or_else(|_| conditions.alias.to_owned())),
-            path: C::To::shown(&path),
-            path_bytes: digits(&C::To::bytes(&path)),
-            source: C::shown(&self.way.from),
-            transfer: conditions.token.to_owned(),
+        BackupKey {
+            endpoint: D::IS_UPLOAD.then(|| server().unwrap_or_else(|_| context.alias.to_owned())),
+            path: D::Target::shown(&path),
+            path_bytes: digits(&D::Target::bytes(&path)),
+            source: D::Source::shown(&self.plan.from),
+            transfer: context.token.to_owned(),
         }
     }
 
     /// The target by a name that every transfer finds it under, as far as it can be had.
-    async fn real(&self, target: &<C::To as Side>::Path) -> <C::To as Side>::Path {
-        let directory = C::To::parent(target).unwrap_or_else(|| C::To::path("."));
+    async fn real(&self, target: &TargetPath<D>) -> TargetPath<D> {
+        let directory = D::Target::parent(target).unwrap_or_else(|| D::Target::path("."));
         let real = self.target().real_path(&directory).await;
-        match (real, C::To::file_name(target)) {
-            (Ok(real), Some(name)) => C::To::join(&real, Path::new(&local_of(&name))),
+        match (real, D::Target::file_name(target)) {
+            (Ok(real), Some(name)) => D::Target::join(&real, Path::new(&local_of(&name))),
             _ => target.clone(),
         }
     }

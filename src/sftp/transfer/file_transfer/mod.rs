@@ -8,22 +8,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::sftp::filesystem::Side;
+use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::local::Local;
-use crate::sftp::filesystem::metadata::{Facts, Kind};
+use crate::sftp::filesystem::local::LocalFilesystem;
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::path::{RemotePath, local_of};
 use crate::sftp::plan::tree::is_lost;
-use crate::sftp::plan::{There, Way};
+use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::session::Session;
-use crate::sftp::session::rename_over::left_the_old;
+use crate::sftp::session::rename_over::leaves_original;
 use crate::sftp::transfer::Entry;
-use crate::sftp::transfer::access::Extras;
-use crate::sftp::transfer::backup::Record;
-use crate::sftp::transfer::context::{Conditions, Tried, local_sum, remote_sum, unless_cancelled};
+use crate::sftp::transfer::access::FileExtras;
+use crate::sftp::transfer::backup::BackupRecord;
+use crate::sftp::transfer::context::{
+    ResumeState, TransferContext, local_sha256, remote_sha256, unless_cancelled,
+};
 use crate::sftp::transfer::file_transfer::in_place::{Instead, is_untold};
-use crate::sftp::transfer::part::{Part, part_name};
-use crate::sftp::transfer::sessions::Lanes;
+use crate::sftp::transfer::part::{PartFile, part_name};
+use crate::sftp::transfer::sessions::SftpSessions;
 
 /// Why a server that sets no modes has existing files written in place.
 pub(crate) const NO_MODES: &str = "the server does not let a new file have its owner and mode";
@@ -32,60 +34,69 @@ pub(crate) const NO_MODES: &str = "the server does not let a new file have its o
 const ENOUGH_REFUSALS: usize = 3;
 
 /// A file's part beside its target.
-pub(crate) type PartOf<C> = Part<<<C as Course>::To as Side>::Path>;
+pub(crate) type PartFileOf<D> = PartFile<TargetPath<D>>;
+/// A path on the filesystem that files are copied to.
+pub(crate) type TargetPath<D> = <<D as TransferDirection>::Target as Filesystem>::Path;
 
 /// One direction: what is its own.
-pub(crate) trait Course: Side + Sized {
-    type To: Side;
+pub(crate) trait TransferDirection: Sized + Sync {
+    type Source: Filesystem;
+    type Target: Filesystem;
     /// Whether the target is the server.
     const IS_UPLOAD: bool;
     /// How much may be missing before the end of a part that an earlier try has left.
-    const UNSURE: u64;
+    const RESUME_MARGIN: u64;
     /// The permission bits that a new file takes over.
-    const MODE: u32;
+    const MODE_MASK: u32;
 
     /// Source and target, by the session of a line.
-    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Self::To);
+    fn filesystems<'a>(
+        session: &'a Session,
+        local: &'a LocalFilesystem,
+    ) -> (&'a Self::Source, &'a Self::Target);
     /// What a user calls the source and the target of an entry.
-    fn ends(entry: &Entry) -> (&str, &str);
+    fn source_and_target(entry: &Entry) -> (&str, &str);
     /// The file here and the file there, of a source and what is copied of it.
-    fn here_and_there<'a>(
-        from: &'a Self::Path,
-        copy: &'a <Self::To as Side>::Path,
+    fn local_and_remote<'a>(
+        from: &'a <Self::Source as Filesystem>::Path,
+        copy: &'a <Self::Target as Filesystem>::Path,
     ) -> (&'a PathBuf, &'a RemotePath);
     /// Whether a file of that length takes more than one go.
     fn is_large(session: &Session, length: u64) -> bool;
     /// Fills the part from `start` on and makes it durable, with its owner, mode and time. Gives its
     /// length.
     fn fill(
-        trip: &Trip<'_, Self>,
-        part: &PartOf<Self>,
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
         start: u64,
     ) -> impl Future<Output = io::Result<u64>> + Send;
     /// What the file that is replaced has besides, which a new one would not have.
-    fn extras(trip: &Trip<'_, Self>, part: &PartOf<Self>) -> impl Future<Output = Extras> + Send;
+    fn extras(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+    ) -> impl Future<Output = FileExtras> + Send;
     /// Gives the part the access list and label of the file that it replaces.
-    fn give_access(
-        trip: &Trip<'_, Self>,
-        part: &PartOf<Self>,
+    fn copy_access_to_part(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
     ) -> impl Future<Output = io::Result<()>> + Send;
     /// Copies what a target holds into a file here.
-    fn save(
-        trip: &Trip<'_, Self>,
-        part: &PartOf<Self>,
+    fn save_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
         into: File,
     ) -> impl Future<Output = io::Result<()>> + Send;
     /// Writes into a target what it held, from a file here.
-    fn write_back(
-        trip: &Trip<'_, Self>,
-        part: &PartOf<Self>,
+    fn restore_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
         content: &Path,
-        record: &Record,
+        record: &BackupRecord,
     ) -> impl Future<Output = io::Result<()>> + Send;
     /// Says more of a failure than it says itself, while what it left is still there.
     fn explain(
-        _trip: &Trip<'_, Self>,
-        _part: &PartOf<Self>,
+        _trip: &FileTransfer<'_, Self>,
+        _part: &PartFileOf<Self>,
         error: io::Error,
     ) -> impl Future<Output = io::Error> + Send {
         std::future::ready(error)
@@ -93,45 +104,45 @@ pub(crate) trait Course: Side + Sized {
 }
 
 /// One file that is on its way.
-pub(crate) struct Trip<'a, C: Course> {
-    pub(crate) lanes: &'a Lanes,
+pub(crate) struct FileTransfer<'a, D: TransferDirection> {
+    pub(crate) sessions: &'a SftpSessions,
     /// The one of them that is its own.
     pub(crate) session: &'a Session,
-    pub(crate) way: &'a Way<C, C::To>,
-    pub(crate) tried: &'a Tried,
-    pub(crate) conditions: &'a Conditions<'a>,
+    pub(crate) plan: &'a FilePlan<D::Source, D::Target>,
+    pub(crate) state: &'a ResumeState,
+    pub(crate) context: &'a TransferContext<'a>,
 }
 
-impl<C: Course> Trip<'_, C> {
-    pub(crate) fn target(&self) -> &C::To {
-        C::sides(self.session, self.conditions.local).1
+impl<D: TransferDirection> FileTransfer<'_, D> {
+    pub(crate) fn target(&self) -> &D::Target {
+        D::filesystems(self.session, self.context.local).1
     }
 
     /// Notes how far the file has arrived without a gap.
-    pub(crate) fn arrived(&self, bytes: u64) {
-        self.tried.set(bytes, self.conditions.progress);
+    pub(crate) fn set_arrived(&self, bytes: u64) {
+        self.state.set_arrived(bytes, self.context.progress);
     }
 
     /// Copies the file, whole or not at all. Gives its length.
     pub(crate) async fn copy(&self) -> io::Result<u64> {
-        let conditions = self.conditions;
-        let _place = if C::is_large(self.session, self.way.facts.length) {
-            conditions.large.acquire().await.ok()
+        let context = self.context;
+        let _place = if D::is_large(self.session, self.plan.metadata.length) {
+            context.large.acquire().await.ok()
         } else {
             None
         };
-        let part = unless_cancelled(conditions, self.part()).await?;
-        self.stay_inside(&part).await?;
-        let adopted = self.adopt(&part).await?;
+        let part = unless_cancelled(context, self.part_file()).await?;
+        self.check_roots(&part).await?;
+        let adopted = self.adopt_backup(&part).await?;
         // A link that is replaced is nothing to write into.
         let in_place =
-            conditions.options.in_place && !self.tried.replaces_link.load(Ordering::Relaxed);
+            context.options.in_place && !self.state.replaces_link.load(Ordering::Relaxed);
         if adopted.is_some() || in_place {
             return self.copy_in_place(part, adopted, None).await;
         }
-        let copied = match unless_cancelled(conditions, self.hindrance(&part)).await? {
+        let copied = match unless_cancelled(context, self.obstacle(&part)).await? {
             Some(reason) => Err(Instead::because(reason)),
-            None => self.copy_beside(&part).await,
+            None => self.copy_via_part(&part).await,
         };
         match copied {
             Err(error) => match Instead::reason(&error) {
@@ -146,8 +157,8 @@ impl<C: Course> Trip<'_, C> {
     }
 
     /// Why nothing can be put in the target's place, as far as that is known before.
-    async fn hindrance(&self, part: &PartOf<C>) -> io::Result<Option<String>> {
-        let refusals = &self.conditions.refusals;
+    async fn obstacle(&self, part: &PartFileOf<D>) -> io::Result<Option<String>> {
+        let refusals = &self.context.refusals;
         if refusals.renames.load(Ordering::Relaxed) >= ENOUGH_REFUSALS {
             return Ok(Some("the server refuses to rename".to_owned()));
         }
@@ -155,17 +166,17 @@ impl<C: Course> Trip<'_, C> {
             return Ok(Some(NO_MODES.to_owned()));
         }
         // While a small file is sent, the server is asked.
-        if !C::IS_UPLOAD || C::is_large(self.session, self.way.facts.length) {
-            return Ok(C::extras(self, part).await.hindrance());
+        if !D::IS_UPLOAD || D::is_large(self.session, self.plan.metadata.length) {
+            return Ok(D::extras(self, part).await.obstacle());
         }
         Ok(None)
     }
 
-    async fn copy_beside(&self, part: &PartOf<C>) -> io::Result<u64> {
-        let arrived = unless_cancelled(self.conditions, self.arrive(part)).await;
+    async fn copy_via_part(&self, part: &PartFileOf<D>) -> io::Result<u64> {
+        let arrived = unless_cancelled(self.context, self.write_part(part)).await;
         // What is begun here is not broken off: the old file might be without its name.
         let arrived = match arrived {
-            Ok(length) => self.replace(part).await.map(|()| length),
+            Ok(length) => self.rename_part(part).await.map(|()| length),
             failed => failed,
         };
         match arrived {
@@ -173,10 +184,10 @@ impl<C: Course> Trip<'_, C> {
             Err(error) if !is_lost(&error) => {
                 let error = match Instead::reason(&error) {
                     Some(_) => error,
-                    None => C::explain(self, part, error).await,
+                    None => D::explain(self, part, error).await,
                 };
                 let _ = self.target().remove(&part.path).await;
-                self.arrived(0);
+                self.set_arrived(0);
                 Err(error)
             }
             arrived => arrived,
@@ -184,16 +195,16 @@ impl<C: Course> Trip<'_, C> {
     }
 
     /// Gives the part the target's name.
-    async fn replace(&self, part: &PartOf<C>) -> io::Result<()> {
-        let refusals = &self.conditions.refusals.renames;
-        let Err(error) = self.target().replace(&part.path, &part.target).await else {
+    async fn rename_part(&self, part: &PartFileOf<D>) -> io::Result<()> {
+        let refusals = &self.context.refusals.renames;
+        let Err(error) = self.target().rename_over(&part.path, &part.target).await else {
             refusals.store(0, Ordering::Relaxed);
             return Ok(());
         };
-        if is_lost(&error) || !left_the_old(&error) {
+        if is_lost(&error) || !leaves_original(&error) {
             return Err(error);
         }
-        if C::IS_UPLOAD && error.kind() == io::ErrorKind::NotFound {
+        if D::IS_UPLOAD && error.kind() == io::ErrorKind::NotFound {
             let reason = format!(
                 "{error}: what was to take its name is gone; where a server takes files away once they are closed, `inPlace: true` writes them under their own names"
             );
@@ -210,30 +221,30 @@ impl<C: Course> Trip<'_, C> {
         )))
     }
 
-    async fn arrive(&self, part: &PartOf<C>) -> io::Result<u64> {
-        let start = self.known_start(part).await?;
-        self.conditions.progress.goes_on(start);
-        self.arrived(start);
-        let (filled, extras) = tokio::join!(C::fill(self, part, start), C::extras(self, part));
+    async fn write_part(&self, part: &PartFileOf<D>) -> io::Result<u64> {
+        let start = self.resume_offset(part).await?;
+        self.context.progress.goes_on(start);
+        self.set_arrived(start);
+        let (filled, extras) = tokio::join!(D::fill(self, part, start), D::extras(self, part));
         let length = filled?;
         self.check(&part.path, length).await?;
         match extras {
-            Extras::None => {}
-            Extras::Access => C::give_access(self, part).await?,
-            Extras::Names(_) => {
-                return Err(Instead::because(extras.hindrance().unwrap_or_default()));
+            FileExtras::None => {}
+            FileExtras::Access => D::copy_access_to_part(self, part).await?,
+            FileExtras::Names(_) => {
+                return Err(Instead::because(extras.obstacle().unwrap_or_default()));
             }
         }
         Ok(length)
     }
 
     /// Refuses a copy that is not whole.
-    pub(crate) async fn check(&self, copy: &<C::To as Side>::Path, length: u64) -> io::Result<()> {
-        if length < self.way.facts.length {
+    pub(crate) async fn check(&self, copy: &TargetPath<D>, length: u64) -> io::Result<()> {
+        if length < self.plan.metadata.length {
             return Err(io::Error::other("shrank while it was copied"));
         }
-        if self.conditions.options.verify {
-            let (here, there) = self.sums(copy, length).await?;
+        if self.context.options.verify {
+            let (here, there) = self.checksums(copy, length).await?;
             if here != there {
                 let reason = format!("the checksums differ: {here} here, {there} on the server");
                 return Err(io::Error::other(reason));
@@ -244,25 +255,25 @@ impl<C: Course> Trip<'_, C> {
 
     /// Refuses a file of this machine that does not lie where it may, before anything is sent or made for
     /// it. What becomes of its name later is judged where it is opened.
-    async fn stay_inside(&self, part: &PartOf<C>) -> io::Result<()> {
-        let (here, _) = C::here_and_there(&self.way.from, &part.target);
-        self.conditions.roots.check_file(here).await
+    async fn check_roots(&self, part: &PartFileOf<D>) -> io::Result<()> {
+        let (here, _) = D::local_and_remote(&self.plan.from, &part.target);
+        self.context.roots.check_file(here).await
     }
 
     /// The part, beside where the file goes once links are followed.
-    async fn part(&self) -> io::Result<PartOf<C>> {
-        let way = self.way;
-        let there = if self.tried.was_lost.load(Ordering::Relaxed) {
-            There::Unknown
+    async fn part_file(&self) -> io::Result<PartFileOf<D>> {
+        let plan = self.plan;
+        let there = if self.state.was_lost.load(Ordering::Relaxed) {
+            TargetState::Unknown
         } else {
-            way.there
+            plan.target_state
         };
         let (to, existing, is_unknown) = match there {
-            There::Nothing => (way.to.clone(), None, false),
-            There::File(facts) => (way.to.clone(), Some(facts), false),
-            There::Unknown => match self.resolve().await {
-                Err(error) if self.conditions.options.in_place && is_untold(&error) => {
-                    (way.to.clone(), self.listed().await?, true)
+            TargetState::Absent => (plan.to.clone(), None, false),
+            TargetState::File(metadata) => (plan.to.clone(), Some(metadata), false),
+            TargetState::Unknown => match self.resolve_target().await {
+                Err(error) if self.context.options.in_place && is_untold(&error) => {
+                    (plan.to.clone(), self.stat_by_listing().await?, true)
                 }
                 resolved => {
                     let (to, existing) = resolved?;
@@ -270,67 +281,67 @@ impl<C: Course> Trip<'_, C> {
                 }
             },
         };
-        let shown = C::To::shown(&to);
-        if let Some(facts) = existing {
-            facts.check_kind(&shown)?;
+        let shown = D::Target::shown(&to);
+        if let Some(metadata) = existing {
+            metadata.check_kind(&shown)?;
         }
-        if existing.is_some_and(|facts| facts.is_directory()) {
+        if existing.is_some_and(|metadata| metadata.is_directory()) {
             return Err(io::Error::other(format!("`{shown}` is a directory")));
         }
-        let name = C::To::file_name(&to)
+        let name = D::Target::file_name(&to)
             .ok_or_else(|| io::Error::other(format!("`{shown}` does not name a file")))?;
-        let source = C::bytes(&way.from);
-        let name = part_name(self.conditions.token, &name, &source);
-        Ok(Part {
-            path: C::To::beside(&to, &name),
+        let source = D::Source::bytes(&plan.from);
+        let name = part_name(self.context.token, &name, &source);
+        Ok(PartFile {
+            path: D::Target::beside(&to, &name),
             target: to,
             old: existing,
             is_unknown: is_unknown && existing.is_none(),
             in_place: false,
             mode: existing
-                .and_then(|facts| facts.mode)
-                .or(way.facts.mode.map(|mode| mode & C::MODE)),
-            modified: way.facts.modified,
+                .and_then(|metadata| metadata.mode)
+                .or(plan.metadata.mode.map(|mode| mode & D::MODE_MASK)),
+            modified: plan.metadata.modified,
         })
     }
 
     /// Where a file written to the target goes, and what is there now. A link is followed only if the
     /// user named it: others may have been put there to lead elsewhere.
-    async fn resolve(&self) -> io::Result<(<C::To as Side>::Path, Option<Facts>)> {
-        let (target, path) = (self.target(), &self.way.to);
-        let (here, aside) = tokio::join!(target.own_facts(path), self.aside());
+    async fn resolve_target(&self) -> io::Result<(TargetPath<D>, Option<Metadata>)> {
+        let (target, path) = (self.target(), &self.plan.to);
+        let (here, aside) = tokio::join!(target.lstat(path), self.stranded_original());
         let here = here?;
         if here.is_none()
             && let Some(aside) = aside
         {
             target.move_back(&aside, path).await?;
-            self.conditions.notes.add(format!(
+            self.context.notes.add(format!(
                 "an earlier transfer had moved `{}` aside and was cut; it was moved back first",
-                C::To::shown(path)
+                D::Target::shown(path)
             ));
-            return Ok((path.clone(), target.own_facts(path).await?));
+            return Ok((path.clone(), target.lstat(path).await?));
         }
-        if here.is_none_or(|facts| facts.kind != Kind::Link) {
+        if here.is_none_or(|metadata| metadata.file_type != FileType::Link) {
             return Ok((path.clone(), here));
         }
-        if !self.way.is_named {
-            self.tried.replaces_link.store(true, Ordering::Relaxed);
+        if !self.plan.is_named_by_user {
+            self.state.replaces_link.store(true, Ordering::Relaxed);
             return Ok((path.clone(), None));
         }
-        let facts = match target.facts(path).await {
+        let metadata = match target.stat(path).await {
             Err(error) if is_untold(&error) => {
                 let real = target.real_path(path).await?;
-                self.check_real(&real)?;
-                let facts = target.own_facts(&real).await?;
-                return Ok((real, facts));
+                self.check_policy(&real)?;
+                let metadata = target.lstat(&real).await?;
+                return Ok((real, metadata));
             }
-            facts => facts?,
+            metadata => metadata?,
         };
-        match facts {
-            Some(facts) => {
+        match metadata {
+            Some(metadata) => {
                 let real = target.real_path(path).await?;
-                self.check_real(&real)?;
-                Ok((real, Some(facts)))
+                self.check_policy(&real)?;
+                Ok((real, Some(metadata)))
             }
             // A link that leads nowhere is replaced like any other name.
             None => Ok((path.clone(), None)),
@@ -338,83 +349,79 @@ impl<C: Course> Trip<'_, C> {
     }
 
     /// Where a replacement that was cut has left what was at the target.
-    async fn aside(&self) -> Option<<C::To as Side>::Path> {
-        let aside = C::To::aside(&self.way.to)?;
-        let there = self.target().own_facts(&aside).await;
-        let is_file = |facts: Facts| facts.kind == Kind::File;
+    async fn stranded_original(&self) -> Option<TargetPath<D>> {
+        let aside = D::Target::aside(&self.plan.to)?;
+        let there = self.target().lstat(&aside).await;
+        let is_file = |metadata: Metadata| metadata.file_type == FileType::File;
         there.ok().flatten().is_some_and(is_file).then_some(aside)
     }
 
     /// What the target's directory says of it, where a server does not tell what a name is.
-    async fn listed(&self) -> io::Result<Option<Facts>> {
-        let path = &self.way.to;
-        if let Ok(facts) = self.target().facts(path).await {
-            return Ok(facts);
+    async fn stat_by_listing(&self) -> io::Result<Option<Metadata>> {
+        let path = &self.plan.to;
+        if let Ok(metadata) = self.target().stat(path).await {
+            return Ok(metadata);
         }
-        let directory = C::To::parent(path).unwrap_or_else(|| C::To::path("."));
-        let limit = Arc::new(EntryLimit::new(self.conditions.max_entries, 0));
-        let entries = match self.target().list(&directory, &limit).await {
+        let directory = D::Target::parent(path).unwrap_or_else(|| D::Target::path("."));
+        let limit = Arc::new(EntryLimit::new(self.context.max_entries, 0));
+        let entries = match self.target().read_dir(&directory, &limit).await {
             Err(error) if is_lost(&error) => return Err(error),
             entries => entries.unwrap_or_default(),
         };
         let mut entries = entries.into_iter();
-        let name = C::To::file_name(path).map(|name| local_of(&name));
+        let name = D::Target::file_name(path).map(|name| local_of(&name));
         let found = entries.find(|(entry, _)| Some(entry) == name.as_ref());
         Ok(found
-            .map(|(_, facts)| facts)
-            .filter(|facts| facts.kind != Kind::Link))
+            .map(|(_, metadata)| metadata)
+            .filter(|metadata| metadata.file_type != FileType::Link))
     }
 
     /// Refuses a place on the server that may not be written: the link may lead there only by now.
-    fn check_real(&self, real: &<C::To as Side>::Path) -> io::Result<()> {
-        if !C::IS_UPLOAD {
+    fn check_policy(&self, real: &TargetPath<D>) -> io::Result<()> {
+        if !D::IS_UPLOAD {
             return Ok(());
         }
-        let judged = (self.conditions.may_write)(&[C::To::shown(real)]);
+        let judged = (self.context.may_write)(&[D::Target::shown(real)]);
         judged
             .map_err(|refusal| io::Error::new(io::ErrorKind::PermissionDenied, refusal.to_string()))
     }
 
     /// From where on the file is to be copied: what has arrived before is not moved again.
-    async fn known_start(&self, part: &PartOf<C>) -> io::Result<u64> {
-        let arrived = self.tried.arrived();
-        if !C::is_large(self.session, self.way.facts.length)
-            || arrived == 0 && !self.conditions.resume
+    async fn resume_offset(&self, part: &PartFileOf<D>) -> io::Result<u64> {
+        let arrived = self.state.arrived();
+        if !D::is_large(self.session, self.plan.metadata.length)
+            || arrived == 0 && !self.context.resume
         {
             return Ok(0);
         }
-        let (source, target) = C::sides(self.session, self.conditions.local);
-        let there = target.own_facts(&part.path).await?;
-        let Some(there) = there.filter(|facts| facts.kind == Kind::File) else {
+        let (source, target) = D::filesystems(self.session, self.context.local);
+        let there = target.lstat(&part.path).await?;
+        let Some(there) = there.filter(|metadata| metadata.file_type == FileType::File) else {
             return Ok(0);
         };
-        let now = source.facts(&self.way.from).await?;
-        let owner = self.way.facts.owner;
-        if now.map(|now| Facts { owner, ..now }) != Some(self.way.facts) {
+        let now = source.stat(&self.plan.from).await?;
+        let owner = self.plan.metadata.owner;
+        if now.map(|now| Metadata { owner, ..now }) != Some(self.plan.metadata) {
             return Ok(0);
         }
         if arrived > 0 {
             // The target has said of each of these bytes that it has them.
             return Ok(arrived.min(there.length));
         }
-        let sure = there.length.min(self.way.facts.length);
-        let sure = sure.saturating_sub(C::UNSURE);
+        let sure = there.length.min(self.plan.metadata.length);
+        let sure = sure.saturating_sub(D::RESUME_MARGIN);
         if sure == 0 {
             return Ok(0);
         }
-        let (here, there) = self.sums(&part.path, sure).await?;
+        let (here, there) = self.checksums(&part.path, sure).await?;
         Ok(if here == there { sure } else { 0 })
     }
 
     /// The checksums of the first `length` bytes, here and there.
-    async fn sums(
-        &self,
-        copy: &<C::To as Side>::Path,
-        length: u64,
-    ) -> io::Result<(String, String)> {
-        let (here, there) = C::here_and_there(&self.way.from, copy);
-        let here = local_sum(self.conditions.roots, here, length).await?;
-        let there = remote_sum(self.conditions, self.session, there, length, &here).await?;
+    async fn checksums(&self, copy: &TargetPath<D>, length: u64) -> io::Result<(String, String)> {
+        let (here, there) = D::local_and_remote(&self.plan.from, copy);
+        let here = local_sha256(self.context.roots, here, length).await?;
+        let there = remote_sha256(self.context, self.session, there, length, &here).await?;
         Ok((here, there))
     }
 }

@@ -13,20 +13,20 @@ use bytes::Bytes;
 
 use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::free_space;
-use crate::sftp::filesystem::local::Local;
+use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
 use crate::sftp::plan::tree::is_lost;
-use crate::sftp::session::client::Pending;
-use crate::sftp::session::{Existing, Handle, PRIVATE, Session, Write};
+use crate::sftp::session::client::PendingResponse;
+use crate::sftp::session::{Handle, PRIVATE, Presence, Session, Write};
 use crate::sftp::transfer::Entry;
-use crate::sftp::transfer::access::Extras;
-use crate::sftp::transfer::backup::Record;
-use crate::sftp::transfer::context::{open_at, remote_sum};
-use crate::sftp::transfer::download::Reads;
+use crate::sftp::transfer::access::FileExtras;
+use crate::sftp::transfer::backup::BackupRecord;
+use crate::sftp::transfer::context::{open_at, remote_sha256};
+use crate::sftp::transfer::download::FileReader;
 use crate::sftp::transfer::file_transfer::in_place::{Instead, is_refusal, is_untold};
-use crate::sftp::transfer::file_transfer::{Course, NO_MODES, PartOf, Trip};
-use crate::sftp::transfer::part::Part;
-use crate::sftp::transfer::upload::stripes::{keep_durable, stream};
+use crate::sftp::transfer::file_transfer::{FileTransfer, NO_MODES, PartFileOf, TransferDirection};
+use crate::sftp::transfer::part::PartFile;
+use crate::sftp::transfer::upload::stripes::{fsync_continuously, send_striped};
 use crate::sftp::wire::Attributes;
 
 /// A file up to this length goes in one go.
@@ -34,22 +34,29 @@ const SMALL: u64 = 256 * 1024;
 /// What a file that was small may have grown to meanwhile: it is held in memory.
 const LARGEST_SMALL: u64 = 16 * 1024 * 1024;
 
-impl Course for Local {
-    type To = Session;
+/// Files go from this machine to the server.
+pub(crate) enum Upload {}
+
+impl TransferDirection for Upload {
+    type Source = LocalFilesystem;
+    type Target = Session;
     const IS_UPLOAD: bool = true;
     /// As much as is under way.
-    const UNSURE: u64 = 16 * 1024 * 1024;
-    const MODE: u32 = 0o7777;
+    const RESUME_MARGIN: u64 = 16 * 1024 * 1024;
+    const MODE_MASK: u32 = 0o7777;
 
-    fn sides<'a>(session: &'a Session, local: &'a Local) -> (&'a Self, &'a Session) {
+    fn filesystems<'a>(
+        session: &'a Session,
+        local: &'a LocalFilesystem,
+    ) -> (&'a LocalFilesystem, &'a Session) {
         (local, session)
     }
 
-    fn ends(entry: &Entry) -> (&str, &str) {
+    fn source_and_target(entry: &Entry) -> (&str, &str) {
         (&entry.local, &entry.remote)
     }
 
-    fn here_and_there<'a>(
+    fn local_and_remote<'a>(
         from: &'a PathBuf,
         copy: &'a RemotePath,
     ) -> (&'a PathBuf, &'a RemotePath) {
@@ -60,28 +67,32 @@ impl Course for Local {
         length > SMALL
     }
 
-    async fn fill(trip: &Trip<'_, Self>, part: &PartOf<Self>, start: u64) -> io::Result<u64> {
-        let (mut length, is_set) = send(trip, part, start).await?;
+    async fn fill(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        start: u64,
+    ) -> io::Result<u64> {
+        let (mut length, is_set) = send(transfer, part, start).await?;
         if is_set {
             return Ok(length);
         }
         if part.old.is_some() {
             return Err(Instead::because(NO_MODES));
         }
-        let refusals = &trip.conditions.refusals.modes;
+        let refusals = &transfer.context.refusals.modes;
         if !refusals.swap(true, Ordering::Relaxed) {
             // It can have its mode only from the beginning.
-            trip.arrived(0);
-            length = send(trip, part, 0).await?.0;
+            transfer.set_arrived(0);
+            length = send(transfer, part, 0).await?.0;
         }
-        let now = match trip.session.facts(&part.path).await {
+        let now = match transfer.session.stat(&part.path).await {
             Err(error) if is_lost(&error) => return Err(error),
-            facts => facts.ok().flatten().and_then(|facts| facts.mode),
+            metadata => metadata.ok().flatten().and_then(|metadata| metadata.mode),
         };
         if let (Some(now), Some(mode)) = (now, part.mode)
             && now != mode
         {
-            trip.conditions.notes.add(format!(
+            transfer.context.notes.add(format!(
                 "`{}` has the mode {now:03o} and not {mode:03o}: the server does not let it be set",
                 part.target
             ));
@@ -89,25 +100,28 @@ impl Course for Local {
         Ok(length)
     }
 
-    async fn extras(trip: &Trip<'_, Self>, part: &PartOf<Self>) -> Extras {
-        let conditions = trip.conditions;
+    async fn extras(transfer: &FileTransfer<'_, Self>, part: &PartFileOf<Self>) -> FileExtras {
+        let context = transfer.context;
         match &part.old {
             Some(old) => {
-                let listing = conditions.extras;
-                let (pool, alias) = (conditions.pool, conditions.alias);
-                listing.extras(pool, alias, &trip.way.to, old).await
+                let listing = context.extras;
+                let (pool, alias) = (context.pool, context.alias);
+                listing.extras(pool, alias, &transfer.plan.to, old).await
             }
-            None => Extras::None,
+            None => FileExtras::None,
         }
     }
 
-    async fn give_access(trip: &Trip<'_, Self>, part: &PartOf<Self>) -> io::Result<()> {
-        let conditions = trip.conditions;
+    async fn copy_access_to_part(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+    ) -> io::Result<()> {
+        let context = transfer.context;
         let Some(old) = &part.old else { return Ok(()) };
-        let is_given = conditions.extras.copy_access(
-            conditions.pool,
-            conditions.alias,
-            (&trip.way.to, old),
+        let is_given = context.extras.copy_access(
+            context.pool,
+            context.alias,
+            (&transfer.plan.to, old),
             (&part.target, &part.path),
         );
         if is_given.await {
@@ -118,13 +132,17 @@ impl Course for Local {
         ))
     }
 
-    async fn save(trip: &Trip<'_, Self>, part: &PartOf<Self>, into: File) -> io::Result<()> {
-        let session = trip.session;
+    async fn save_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        into: File,
+    ) -> io::Result<()> {
+        let session = transfer.session;
         let length = part.old.map_or(0, |old| old.length);
-        let handle = session.open_to_read(&part.target).await?;
+        let handle = session.open_read(&part.target).await?;
         let saved = async {
             let mut into = into;
-            let mut reads = Reads::new(trip, &handle, 0, length);
+            let mut reads = FileReader::new(transfer, &handle, 0, length);
             while let Some(pieces) = reads.next().await? {
                 into = blocking(move || {
                     free_space::check(&into, pieces.iter().map(Bytes::len).sum())?;
@@ -142,23 +160,25 @@ impl Course for Local {
         saved
     }
 
-    async fn write_back(
-        trip: &Trip<'_, Self>,
-        part: &PartOf<Self>,
+    async fn restore_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
         content: &Path,
-        record: &Record,
+        record: &BackupRecord,
     ) -> io::Result<()> {
-        let session = trip.session;
+        let session = transfer.session;
         let mode = record.mode.unwrap_or(PRIVATE);
-        let opened = session.open_emptied(&part.target, mode, Existing::Is).await;
+        let opened = session
+            .open_truncated(&part.target, mode, Presence::Present)
+            .await;
         let handle = match opened {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let there = Existing::IsNot;
-                session.open_emptied(&part.target, mode, there).await?
+                let there = Presence::Absent;
+                session.open_truncated(&part.target, mode, there).await?
             }
             opened => opened?,
         };
-        let open = Open::new(session, &part.target, handle);
+        let open = RemoteFile::new(session, &part.target, handle);
         let file = Arc::new(File::open(content)?);
         let mut sent = VecDeque::new();
         let mut offset = 0;
@@ -178,13 +198,13 @@ impl Course for Local {
             }
             offset += read as u64;
             sent.push_back(session.write(write));
-            if sent.len() > trip.lanes.depth.writes
+            if sent.len() > transfer.sessions.depth.writes
                 && let Some(oldest) = sent.pop_front()
             {
-                session.done(oldest).await?;
+                session.wait_done(oldest).await?;
             }
         }
-        let was = Part {
+        let was = PartFile {
             mode: record.mode,
             modified: record.modified,
             ..part.clone()
@@ -192,7 +212,7 @@ impl Course for Local {
         finish(open, sent.into(), &was).await?;
         let (size, sum) = (record.size.unwrap_or(0), record.sha256.as_deref());
         let expected = sum.unwrap_or_default();
-        let there = remote_sum(trip.conditions, session, &part.target, size, expected).await?;
+        let there = remote_sha256(transfer.context, session, &part.target, size, expected).await?;
         if there == expected {
             return Ok(());
         }
@@ -201,15 +221,23 @@ impl Course for Local {
 
     /// Servers have no word for a full disk. It is asked for while the part is still there, and what
     /// one file found out holds for those that fail when that one's part is gone already.
-    async fn explain(trip: &Trip<'_, Self>, part: &PartOf<Self>, error: io::Error) -> io::Error {
+    async fn explain(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        error: io::Error,
+    ) -> io::Error {
         if error.kind() != io::ErrorKind::Other {
             return error;
         }
-        let full = &trip.conditions.full;
+        let full = &transfer.context.full;
         let directory = part.path.parent();
         let directory = directory.unwrap_or_else(|| RemotePath::new("."));
-        let missing = trip.way.facts.length.saturating_sub(trip.tried.arrived());
-        if let Some(room) = trip.session.room(&directory).await
+        let missing = transfer
+            .plan
+            .metadata
+            .length
+            .saturating_sub(transfer.state.arrived());
+        if let Some(room) = transfer.session.free_space(&directory).await
             && room < missing
         {
             full.store(true, Ordering::Relaxed);
@@ -223,7 +251,7 @@ impl Course for Local {
 }
 
 /// What is open on the server. It is closed when nobody wants it any more.
-pub(crate) struct Open<'a> {
+pub(crate) struct RemoteFile<'a> {
     pub(crate) session: &'a Session,
     pub(crate) path: &'a RemotePath,
     pub(crate) handle: Handle,
@@ -231,7 +259,7 @@ pub(crate) struct Open<'a> {
     is_closed: bool,
 }
 
-impl<'a> Open<'a> {
+impl<'a> RemoteFile<'a> {
     pub(crate) fn new(session: &'a Session, path: &'a RemotePath, handle: Handle) -> Self {
         Self {
             session,
@@ -242,19 +270,19 @@ impl<'a> Open<'a> {
     }
 
     /// Opens a file that is there for writing.
-    pub(crate) async fn to_write(session: &'a Session, path: &'a RemotePath) -> io::Result<Self> {
-        let handle = session.open_to_write(path).await?;
+    pub(crate) async fn open_write(session: &'a Session, path: &'a RemotePath) -> io::Result<Self> {
+        let handle = session.open_write(path).await?;
         Ok(Self::new(session, path, handle))
     }
 
     /// Closes it; only then is a server certain to have taken every byte.
-    pub(crate) fn close(&mut self) -> Pending {
+    pub(crate) fn close(&mut self) -> PendingResponse {
         self.is_closed = true;
         self.session.close(&self.handle)
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for RemoteFile<'_> {
     fn drop(&mut self) {
         if !self.is_closed {
             drop(self.close());
@@ -263,54 +291,58 @@ impl Drop for Open<'_> {
 }
 
 /// Sends the content and ends the part. Gives its length, and whether it is what it is to be.
-async fn send(trip: &Trip<'_, Local>, part: &PartOf<Local>, start: u64) -> io::Result<(u64, bool)> {
-    let open = open(trip, part, start).await?;
-    let (length, sent) = if trip.way.facts.length > SMALL {
+async fn send(
+    transfer: &FileTransfer<'_, Upload>,
+    part: &PartFileOf<Upload>,
+    start: u64,
+) -> io::Result<(u64, bool)> {
+    let open = open(transfer, part, start).await?;
+    let (length, sent) = if transfer.plan.metadata.length > SMALL {
         tokio::select! {
-            streamed = stream(trip, &open, start, part.in_place) => streamed?,
-            never = keep_durable(trip.lanes, open.path), if !part.in_place => never,
+            sent = send_striped(transfer, &open, start, part.in_place) => sent?,
+            never = fsync_continuously(transfer.sessions, open.path), if !part.in_place => never,
         }
     } else {
-        whole(trip, &open.handle).await?
+        send_small(transfer, &open.handle).await?
     };
     let is_set = finish(open, sent, part).await?;
-    trip.arrived(length);
+    transfer.set_arrived(length);
     Ok((length, is_set))
 }
 
 async fn open<'a>(
-    trip: &Trip<'a, Local>,
-    part: &'a PartOf<Local>,
+    transfer: &FileTransfer<'a, Upload>,
+    part: &'a PartFileOf<Upload>,
     start: u64,
-) -> io::Result<Open<'a>> {
-    let session = trip.session;
+) -> io::Result<RemoteFile<'a>> {
+    let session = transfer.session;
     let mode = part.mode.unwrap_or(PRIVATE);
     if part.in_place {
         // Nothing is emptied for a source that cannot be read.
-        let (roots, from) = (trip.conditions.roots.clone(), trip.way.from.clone());
+        let (roots, from) = (transfer.context.roots.clone(), transfer.plan.from.clone());
         blocking(move || open_at(&roots, &from, 0).map(drop)).await?;
         let there = match part.old {
-            Some(_) => Existing::Is,
-            None if part.is_unknown => Existing::Unknown,
-            None => Existing::IsNot,
+            Some(_) => Presence::Present,
+            None if part.is_unknown => Presence::Unknown,
+            None => Presence::Absent,
         };
         // Whoever stops waiting for the answer does not know what was done.
-        trip.tried.set_begun(true);
-        let opened = session.open_emptied(&part.path, mode, there).await;
+        transfer.state.set_in_place_begun(true);
+        let opened = session.open_truncated(&part.path, mode, there).await;
         if opened.as_ref().is_err_and(|error| !is_lost(error)) {
-            trip.tried.set_begun(false);
+            transfer.state.set_in_place_begun(false);
         }
-        return Ok(Open::new(session, &part.path, opened?));
+        return Ok(RemoteFile::new(session, &part.path, opened?));
     }
     // A new file is its owner's alone until it is whole, where it can get its mode then.
-    let mode = if trip.conditions.refusals.modes.load(Ordering::Relaxed) {
+    let mode = if transfer.context.refusals.modes.load(Ordering::Relaxed) {
         mode
     } else {
         PRIVATE
     };
     let opened = match start {
         0 => session.create(&part.path, mode).await,
-        _ => session.open_to_write(&part.path).await,
+        _ => session.open_write(&part.path).await,
     };
     match opened {
         // The directory may not be written, or takes no hidden files, or the path is at its longest,
@@ -318,7 +350,7 @@ async fn open<'a>(
         Err(error) if is_refusal(&error) || is_long(&part.path) && is_untold(&error) => Err(
             Instead::because(format!("nothing can be made beside it ({error})")),
         ),
-        opened => Ok(Open::new(session, &part.path, opened?)),
+        opened => Ok(RemoteFile::new(session, &part.path, opened?)),
     }
 }
 
@@ -328,9 +360,12 @@ fn is_long(path: &RemotePath) -> bool {
 }
 
 /// Sends a small file's content. Gives its length, and the writes that are to be answered.
-async fn whole(trip: &Trip<'_, Local>, handle: &Handle) -> io::Result<(u64, Vec<Pending>)> {
-    let (from, session) = (trip.way.from.clone(), trip.session);
-    let roots = trip.conditions.roots.clone();
+async fn send_small(
+    transfer: &FileTransfer<'_, Upload>,
+    handle: &Handle,
+) -> io::Result<(u64, Vec<PendingResponse>)> {
+    let (from, session) = (transfer.plan.from.clone(), transfer.session);
+    let roots = transfer.context.roots.clone();
     let content = blocking(move || {
         let mut content = Vec::new();
         let mut file = open_at(&roots, &from, 0)?.take(LARGEST_SMALL + 1);
@@ -353,7 +388,11 @@ async fn whole(trip: &Trip<'_, Local>, handle: &Handle) -> io::Result<(u64, Vec<
 
 /// Ends a part: owner, mode and time, durability, close. All are asked for at once and done in order.
 /// Says whether it is what it is to be.
-async fn finish(mut open: Open<'_>, sent: Vec<Pending>, part: &PartOf<Local>) -> io::Result<bool> {
+async fn finish(
+    mut open: RemoteFile<'_>,
+    sent: Vec<PendingResponse>,
+    part: &PartFileOf<Upload>,
+) -> io::Result<bool> {
     let session = open.session;
     let old = part.old.filter(|_| !part.in_place);
     // Before the mode: a change of the owner takes bits of it away.
@@ -361,36 +400,36 @@ async fn finish(mut open: Open<'_>, sent: Vec<Pending>, part: &PartOf<Local>) ->
         owner: Some(owner),
         ..Attributes::default()
     });
-    let given = owner.map(|owner| session.set(&open.handle, &owner));
+    let given = owner.map(|owner| session.fsetstat(&open.handle, &owner));
     let mode = Attributes {
         // A file that may have been there before keeps what it has.
         permissions: part.mode.filter(|_| !part.is_unknown),
         times: part.modified.map(|modified| (modified, modified)),
         ..Attributes::default()
     };
-    let changed = session.set(&open.handle, &mode);
-    let seen = old.map(|_| session.look(&open.handle));
-    let sync = session.sync(&open.handle);
+    let changed = session.fsetstat(&open.handle, &mode);
+    let seen = old.map(|_| session.fstat(&open.handle));
+    let sync = session.fsync(&open.handle);
     let closed = open.close();
     for sent in sent {
-        session.done(sent).await?;
+        session.wait_done(sent).await?;
     }
     let given = match given {
-        Some(given) => unless_lost(session.done(given).await)?,
+        Some(given) => ok_unless_lost(session.wait_done(given).await)?,
         None => true,
     };
-    let changed = unless_lost(session.done(changed).await)?;
+    let changed = ok_unless_lost(session.wait_done(changed).await)?;
     let seen = match seen {
-        Some(seen) => session.seen(seen).await.ok(),
+        Some(seen) => session.wait_metadata(seen).await.ok(),
         None => None,
     };
     if let Some(sync) = sync {
-        match session.done(sync).await {
+        match session.wait_done(sync).await {
             Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
             _ => {}
         }
     }
-    session.done(closed).await?;
+    session.wait_done(closed).await?;
     if part.in_place {
         return Ok(true);
     }
@@ -401,7 +440,7 @@ async fn finish(mut open: Open<'_>, sent: Vec<Pending>, part: &PartOf<Local>) ->
     }
 }
 
-fn unless_lost(done: io::Result<()>) -> io::Result<bool> {
+fn ok_unless_lost(done: io::Result<()>) -> io::Result<bool> {
     match done {
         Err(error) if is_lost(&error) => Err(error),
         Err(error) => {
@@ -415,18 +454,18 @@ fn unless_lost(done: io::Result<()>) -> io::Result<bool> {
 /// The same by the part's name, which some servers take.
 async fn set_by_name(
     session: &Session,
-    part: &PartOf<Local>,
+    part: &PartFileOf<Upload>,
     (owner, mode): (Option<Attributes>, Attributes),
 ) -> io::Result<bool> {
     let asked = owner.iter().chain([&mode]);
     let asked: Vec<_> = asked
-        .map(|attributes| session.set_at(&part.path, attributes))
+        .map(|attributes| session.setstat(&part.path, attributes))
         .collect();
     let mut is_done = true;
     for asked in asked {
-        is_done &= unless_lost(session.done(asked).await)?;
+        is_done &= ok_unless_lost(session.wait_done(asked).await)?;
     }
-    match (session.own_facts(&part.path).await, part.old) {
+    match (session.lstat(&part.path).await, part.old) {
         (Err(error), _) if is_lost(&error) => Err(error),
         (Ok(Some(now)), Some(_)) => Ok(part.is_like_old(&now)),
         (Ok(Some(now)), None) if now.mode.is_some() && part.mode.is_some() => {
