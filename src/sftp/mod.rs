@@ -6,9 +6,11 @@
 //! | `plan` | what a transfer copies, from where to where |
 //! | `session` | an SFTP session on a server: operations, outstanding requests, how it starts |
 //! | `filesystem` | files of this machine and of a server behind one trait |
+//! | `error` | failures as transfers tell them apart |
 //! | `wire` | packets of the protocol |
 //! | `path`, [`spelling`] | paths on a server; paths as people write them |
 
+mod error;
 mod filesystem;
 mod path;
 mod plan;

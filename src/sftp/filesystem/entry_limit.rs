@@ -1,6 +1,6 @@
 //! How much the listings of a transfer may bring: a server can go on for ever.
 
-use std::io;
+use crate::sftp::error::{Result, SftpError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of paths that are kept for each entry, on average; real trees have about a hundred.
@@ -27,13 +27,13 @@ impl EntryLimit {
     }
 
     /// Counts an entry.
-    pub(crate) fn take_entry(&self) -> io::Result<()> {
+    pub(crate) fn take_entry(&self) -> Result<()> {
         self.entries.fetch_add(1, Ordering::Relaxed);
         self.check()
     }
 
     /// Counts the bytes of a path that is kept.
-    pub(crate) fn take_path(&self, length: usize) -> io::Result<()> {
+    pub(crate) fn take_path(&self, length: usize) -> Result<()> {
         self.bytes.fetch_add(length, Ordering::Relaxed);
         self.check()
     }
@@ -43,17 +43,17 @@ impl EntryLimit {
         self.check().is_err()
     }
 
-    fn check(&self) -> io::Result<()> {
+    fn check(&self) -> Result<()> {
         let most = self.most;
         if self.entries.load(Ordering::Relaxed) > most {
-            return Err(io::Error::other(format!(
+            return Err(SftpError::failure(format!(
                 "there are more than {most} entries, the most that a transfer takes \
                  (MAX_TRANSFER_ENTRIES); name a part of the tree"
             )));
         }
         let most_bytes = most.saturating_mul(AVERAGE_PATH).max(FEW_PATHS);
         if self.bytes.load(Ordering::Relaxed) > most_bytes {
-            return Err(io::Error::other(format!(
+            return Err(SftpError::failure(format!(
                 "the paths together have more than {most_bytes} bytes, {AVERAGE_PATH} for each entry \
                  that a transfer takes (MAX_TRANSFER_ENTRIES); name a part of the tree"
             )));

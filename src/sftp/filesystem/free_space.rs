@@ -1,7 +1,7 @@
 //! Free space on this machine: a transfer leaves some to everybody else.
 
+use crate::sftp::error::{Result, SftpError};
 use std::fs::File;
-use std::io;
 use std::path::Path;
 
 /// What stays free of a file system, at most.
@@ -10,7 +10,7 @@ const RESERVE: u64 = 256 * 1024 * 1024;
 
 /// Refuses to write `more` bytes to a file whose file system would be full then.
 #[cfg(unix)]
-pub(crate) fn check(file: &File, more: usize) -> io::Result<()> {
+pub(crate) fn check(file: &File, more: usize) -> Result<()> {
     let Ok(found) = rustix::fs::fstatvfs(file) else {
         return Ok(());
     };
@@ -23,7 +23,7 @@ pub(crate) fn check(file: &File, more: usize) -> io::Result<()> {
     }
     let words =
         format!("no space left on this machine: {free} bytes are free, and {reserve} stay so");
-    Err(io::Error::new(io::ErrorKind::StorageFull, words))
+    Err(SftpError::NoSpace(words))
 }
 
 /// The bytes that a directory's file system still takes from this user, where that is known.
@@ -40,6 +40,6 @@ pub(crate) fn of(_: &Path) -> Option<u64> {
 
 /// Elsewhere the write itself tells.
 #[cfg(not(unix))]
-pub(crate) fn check(_: &File, _: usize) -> io::Result<()> {
+pub(crate) fn check(_: &File, _: usize) -> Result<()> {
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::config::expand_home;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::local_entry::LocalEntry;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
@@ -32,8 +32,8 @@ impl LocalFilesystem {
     async fn at<T: Send + 'static>(
         &self,
         path: &Path,
-        work: impl FnOnce(LocalEntry) -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
+        work: impl FnOnce(LocalEntry) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (roots, path) = (self.roots.clone(), path.to_owned());
         blocking(move || work(roots.entry(&path)?)).await
     }
@@ -42,8 +42,8 @@ impl LocalFilesystem {
     async fn behind<T: Send + 'static>(
         &self,
         path: &Path,
-        work: impl FnOnce(LocalEntry) -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
+        work: impl FnOnce(LocalEntry) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (roots, path) = (self.roots.clone(), path.to_owned());
         blocking(move || work(roots.followed(&path)?)).await
     }
@@ -89,28 +89,28 @@ impl Filesystem for LocalFilesystem {
         path.display().to_string()
     }
 
-    async fn stat(&self, path: &PathBuf) -> io::Result<Option<Metadata>> {
+    async fn stat(&self, path: &PathBuf) -> Result<Option<Metadata>> {
         none_if_not_found(self.behind(path, |entry| entry.metadata()).await)
     }
 
-    async fn lstat(&self, path: &PathBuf) -> io::Result<Option<Metadata>> {
+    async fn lstat(&self, path: &PathBuf) -> Result<Option<Metadata>> {
         none_if_not_found(self.at(path, |entry| entry.metadata()).await)
     }
 
-    async fn real_path(&self, path: &PathBuf) -> io::Result<PathBuf> {
-        tokio::fs::canonicalize(path).await
+    async fn real_path(&self, path: &PathBuf) -> Result<PathBuf> {
+        Ok(tokio::fs::canonicalize(path).await?)
     }
 
     async fn read_dir(
         &self,
         path: &PathBuf,
         limit: &Arc<EntryLimit>,
-    ) -> io::Result<Vec<(PathBuf, Metadata)>> {
+    ) -> Result<Vec<(PathBuf, Metadata)>> {
         let limit = Arc::clone(limit);
         self.behind(path, move |entry| entry.read_dir(&limit)).await
     }
 
-    async fn create_dir_all(&self, path: &PathBuf) -> io::Result<bool> {
+    async fn create_dir_all(&self, path: &PathBuf) -> Result<bool> {
         if let Some(metadata) = self.stat(path).await? {
             return if metadata.is_directory() {
                 Ok(false)
@@ -122,7 +122,7 @@ impl Filesystem for LocalFilesystem {
         blocking(move || roots.create_dir_all(&path).map(|()| true)).await
     }
 
-    async fn create_dirs(&self, paths: &[PathBuf]) -> Vec<io::Result<bool>> {
+    async fn create_dirs(&self, paths: &[PathBuf]) -> Vec<Result<bool>> {
         let (roots, paths) = (self.roots.clone(), paths.to_vec());
         let made = blocking(move || {
             Ok(paths
@@ -144,27 +144,27 @@ impl Filesystem for LocalFilesystem {
         }
     }
 
-    async fn read_link(&self, path: &PathBuf) -> io::Result<Vec<u8>> {
+    async fn read_link(&self, path: &PathBuf) -> Result<Vec<u8>> {
         self.at(path, |entry| entry.read_link()).await
     }
 
-    async fn symlink(&self, target: &[u8], path: &PathBuf) -> io::Result<()> {
+    async fn symlink(&self, target: &[u8], path: &PathBuf) -> Result<()> {
         let target = local_of(target);
         self.at(path, move |entry| entry.symlink(&target)).await
     }
 
-    async fn rename_over(&self, from: &PathBuf, to: &PathBuf) -> io::Result<()> {
+    async fn rename_over(&self, from: &PathBuf, to: &PathBuf) -> Result<()> {
         let (roots, to) = (self.roots.clone(), to.clone());
         self.at(from, move |from| from.rename_over(&roots.entry(&to)?))
             .await
     }
 
-    async fn remove(&self, path: &PathBuf) -> io::Result<()> {
+    async fn remove(&self, path: &PathBuf) -> Result<()> {
         self.at(path, |entry| entry.remove()).await
     }
 }
 
-fn create_one_dir(roots: &Roots, path: &Path) -> io::Result<bool> {
+fn create_one_dir(roots: &Roots, path: &Path) -> Result<bool> {
     let entry = roots.entry(path)?;
     let Err(error) = entry.create_dir() else {
         return Ok(true);
@@ -180,35 +180,31 @@ fn create_one_dir(roots: &Roots, path: &Path) -> io::Result<bool> {
 }
 
 /// Sets what is given of an open file or directory.
-pub(crate) fn set_attributes(
-    file: &File,
-    mode: Option<u32>,
-    modified: Option<u32>,
-) -> io::Result<()> {
+pub(crate) fn set_attributes(file: &File, mode: Option<u32>, modified: Option<u32>) -> Result<()> {
     if let Some(mode) = mode {
         set_mode(file, mode)?;
     }
     match modified {
-        Some(modified) => file.set_modified(UNIX_EPOCH + Duration::from_secs(modified.into())),
+        Some(modified) => Ok(file.set_modified(UNIX_EPOCH + Duration::from_secs(modified.into()))?),
         None => Ok(()),
     }
 }
 
 #[cfg(unix)]
-fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+fn set_mode(file: &File, mode: u32) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(mode))
+    Ok(file.set_permissions(std::fs::Permissions::from_mode(mode))?)
 }
 
 #[cfg(not(unix))]
-fn set_mode(_: &File, _: u32) -> io::Result<()> {
+fn set_mode(_: &File, _: u32) -> Result<()> {
     Ok(())
 }
 
 /// Nothing is where the directory is missing that would hold it.
-fn none_if_not_found(metadata: io::Result<Option<Metadata>>) -> io::Result<Option<Metadata>> {
+fn none_if_not_found(metadata: Result<Option<Metadata>>) -> Result<Option<Metadata>> {
     match metadata {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(SftpError::NotFound(_)) => Ok(None),
         metadata => metadata,
     }
 }

@@ -1,9 +1,9 @@
 //! What is known of a file, on either side.
 
 use std::fs;
-use std::io;
 use std::time::UNIX_EPOCH;
 
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::wire::Attributes;
 
 /// What a path is.
@@ -51,9 +51,11 @@ impl Metadata {
     }
 
     /// Refuses what is neither file, directory nor link.
-    pub(crate) fn check_kind(&self, shown: &str) -> io::Result<()> {
+    pub(crate) fn check_kind(&self, shown: &str) -> Result<()> {
         match self.file_type.special() {
-            Some(what) => Err(io::Error::other(format!("`{shown}` is {what}, not a file"))),
+            Some(what) => Err(SftpError::failure(format!(
+                "`{shown}` is {what}, not a file"
+            ))),
             None => Ok(()),
         }
     }

@@ -10,12 +10,12 @@ pub(crate) mod roots;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::hash::Hash;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::Metadata;
 
@@ -47,26 +47,22 @@ pub(crate) trait Filesystem: Sync {
     fn shown(path: &Self::Path) -> String;
 
     /// What is there, links followed; `None` if nothing is.
-    fn stat(&self, path: &Self::Path) -> impl Future<Output = io::Result<Option<Metadata>>> + Send;
+    fn stat(&self, path: &Self::Path) -> impl Future<Output = Result<Option<Metadata>>> + Send;
     /// What is there itself, be it a link.
-    fn lstat(&self, path: &Self::Path)
-    -> impl Future<Output = io::Result<Option<Metadata>>> + Send;
+    fn lstat(&self, path: &Self::Path) -> impl Future<Output = Result<Option<Metadata>>> + Send;
     /// Where a link leads in the end.
-    fn real_path(&self, path: &Self::Path) -> impl Future<Output = io::Result<Self::Path>> + Send;
+    fn real_path(&self, path: &Self::Path) -> impl Future<Output = Result<Self::Path>> + Send;
     /// What a directory holds, links not followed, and not more than `limit` allows.
     fn read_dir(
         &self,
         path: &Self::Path,
         limit: &Arc<EntryLimit>,
-    ) -> impl Future<Output = io::Result<Vec<(PathBuf, Metadata)>>> + Send;
+    ) -> impl Future<Output = Result<Vec<(PathBuf, Metadata)>>> + Send;
     /// Makes a directory and whatever is missing above it. Says whether it was missing.
-    fn create_dir_all(&self, path: &Self::Path) -> impl Future<Output = io::Result<bool>> + Send;
+    fn create_dir_all(&self, path: &Self::Path) -> impl Future<Output = Result<bool>> + Send;
     /// Makes directories, each after the one that holds it. Says of each whether it was missing.
     /// A link is not taken for a directory: it may lead out of the tree.
-    fn create_dirs(
-        &self,
-        paths: &[Self::Path],
-    ) -> impl Future<Output = Vec<io::Result<bool>>> + Send;
+    fn create_dirs(&self, paths: &[Self::Path]) -> impl Future<Output = Vec<Result<bool>>> + Send;
     /// Gives a directory its mode and time, as far as that goes.
     fn set_directory_attributes(
         &self,
@@ -74,19 +70,15 @@ pub(crate) trait Filesystem: Sync {
         metadata: &Metadata,
     ) -> impl Future<Output = ()> + Send;
     /// What a link says.
-    fn read_link(&self, path: &Self::Path) -> impl Future<Output = io::Result<Vec<u8>>> + Send;
+    fn read_link(&self, path: &Self::Path) -> impl Future<Output = Result<Vec<u8>>> + Send;
     /// Makes a link that says `target`.
-    fn symlink(
-        &self,
-        target: &[u8],
-        path: &Self::Path,
-    ) -> impl Future<Output = io::Result<()>> + Send;
+    fn symlink(&self, target: &[u8], path: &Self::Path) -> impl Future<Output = Result<()>> + Send;
     /// Renames `from` over `to`.
     fn rename_over(
         &self,
         from: &Self::Path,
         to: &Self::Path,
-    ) -> impl Future<Output = io::Result<()>> + Send;
+    ) -> impl Future<Output = Result<()>> + Send;
     /// Where a replacement that was cut may have left what was at `path`.
     fn aside(_path: &Self::Path) -> Option<Self::Path> {
         None
@@ -96,20 +88,20 @@ pub(crate) trait Filesystem: Sync {
         &self,
         _aside: &Self::Path,
         _path: &Self::Path,
-    ) -> impl Future<Output = io::Result<()>> + Send {
+    ) -> impl Future<Output = Result<()>> + Send {
         std::future::ready(Ok(()))
     }
     /// Removes a file.
-    fn remove(&self, path: &Self::Path) -> impl Future<Output = io::Result<()>> + Send;
+    fn remove(&self, path: &Self::Path) -> impl Future<Output = Result<()>> + Send;
 }
 
-pub(crate) fn in_the_way(path: &impl Display, what: &str) -> io::Error {
-    io::Error::other(format!("`{path}`: {what}"))
+pub(crate) fn in_the_way(path: &impl Display, what: &str) -> SftpError {
+    SftpError::failure(format!("`{path}`: {what}"))
 }
 
 /// Does what touches the disk on a thread that may wait.
 pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    spawn_blocking(work).await.map_err(io::Error::other)?
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    spawn_blocking(work).await?
 }

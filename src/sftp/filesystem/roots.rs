@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::local_entry::LocalEntry;
 
@@ -64,24 +65,24 @@ impl Roots {
     }
 
     /// The entry of a path that may lie anywhere but among what is this program's own.
-    fn anywhere(&self, path: &Path, follows: bool) -> io::Result<LocalEntry> {
+    fn anywhere(&self, path: &Path, follows: bool) -> Result<LocalEntry> {
         if self.own.is_some() {
-            self.check(path).map_err(denied)?;
+            self.check(path)?;
         }
         Ok(LocalEntry::anywhere(path, follows))
     }
 
     /// The same, for where errors of files are told.
-    pub(crate) async fn check_file(&self, path: &Path) -> io::Result<()> {
+    pub(crate) async fn check_file(&self, path: &Path) -> Result<()> {
         if self.inside.is_empty() && self.own.is_none() {
             return Ok(());
         }
         let (roots, path) = (self.clone(), path.to_owned());
-        blocking(move || roots.check(&path).map_err(denied)).await
+        blocking(move || Ok(roots.check(&path)?)).await
     }
 
     /// The entry at a path itself, be it a link.
-    pub(crate) fn entry(&self, path: &Path) -> io::Result<LocalEntry> {
+    pub(crate) fn entry(&self, path: &Path) -> Result<LocalEntry> {
         if self.inside.is_empty() {
             return self.anywhere(path, false);
         }
@@ -93,7 +94,7 @@ impl Roots {
     }
 
     /// The entry that a path leads to in the end.
-    pub(crate) fn followed(&self, path: &Path) -> io::Result<LocalEntry> {
+    pub(crate) fn followed(&self, path: &Path) -> Result<LocalEntry> {
         if self.inside.is_empty() {
             return self.anywhere(path, true);
         }
@@ -101,33 +102,31 @@ impl Roots {
     }
 
     /// Makes a directory and whatever is missing above it.
-    pub(crate) fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn create_dir_all(&self, path: &Path) -> Result<()> {
         if self.inside.is_empty() {
-            self.check(path).map_err(denied)?;
-            return std::fs::create_dir_all(path);
+            self.check(path)?;
+            return Ok(std::fs::create_dir_all(path)?);
         }
         let whole = real(path)?;
-        let root = self
-            .root_of(&whole)
-            .ok_or_else(|| denied(self.outside(path)))?;
+        let root = self.root_of(&whole).ok_or_else(|| self.outside(path))?;
         std::fs::create_dir_all(root)?;
         let mut at = root.clone();
         for name in whole.strip_prefix(root).unwrap_or(Path::new("")) {
             at.push(name);
             match self.beneath(&at, path)?.create_dir() {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
+                Ok(()) | Err(SftpError::AlreadyExists(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
     /// The entry of a path in which every link is resolved.
-    fn beneath(&self, whole: &Path, asked: &Path) -> io::Result<LocalEntry> {
+    fn beneath(&self, whole: &Path, asked: &Path) -> Result<LocalEntry> {
         let root = self.root_of(whole);
-        let root = root.ok_or_else(|| denied(self.outside(asked)))?;
+        let root = root.ok_or_else(|| self.outside(asked))?;
         if self.is_own(whole) {
-            return Err(denied(own(asked)));
+            return Err(own(asked).into());
         }
         let below = whole.strip_prefix(root).unwrap_or(Path::new(""));
         LocalEntry::beneath(root, below)
@@ -160,11 +159,6 @@ fn own(path: &Path) -> Error {
     Error::OwnFile {
         path: path.display().to_string(),
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
-fn denied(error: Error) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, error.to_string())
 }
 
 /// The path with every link resolved, as far as it is there; the rest has to be plain names.

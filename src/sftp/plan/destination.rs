@@ -1,14 +1,13 @@
 //! Where a file goes, under every name that it has there, and whether it may.
 
-use std::io;
 use std::path::Path;
 
 use tokio::sync::OnceCell;
 
 use crate::error::Error;
+use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::path::local_of;
-use crate::sftp::plan::tree::is_lost;
 
 /// Judges whether a file may be written that goes by these names: absolute paths, or such that begin
 /// at the home directory with `~/`.
@@ -23,13 +22,13 @@ pub(crate) struct Destination<T: Filesystem> {
 
 impl<T: Filesystem> Destination<T> {
     /// Asks where a path leads. What is not there yet lies where it would be made.
-    pub(crate) async fn of(target: &T, path: &T::Path) -> io::Result<Self> {
+    pub(crate) async fn of(target: &T, path: &T::Path) -> Result<Self> {
         let mut missing = Vec::new();
         let mut there = path.clone();
         let real = loop {
             match target.real_path(&there).await {
                 Ok(real) => break Some(real),
-                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) if error.is_connection_lost() => return Err(error),
                 Err(_) => {}
             }
             let Some(name) = T::file_name(&there) else {
@@ -108,12 +107,12 @@ impl<'a, T: Filesystem> WritePolicy<'a, T> {
     }
 
     /// Asks once where the home directory is, if that matters.
-    pub(crate) async fn fetch_home(&self, target: &T) -> io::Result<()> {
+    pub(crate) async fn fetch_home(&self, target: &T) -> Result<()> {
         if self.may_write.is_none() {
             return Ok(());
         }
         let ask = async || match target.real_path(&T::path(".")).await {
-            Err(error) if is_lost(&error) => Err(error),
+            Err(error) if error.is_connection_lost() => Err(error),
             home => Ok(home.ok()),
         };
         self.home.get_or_try_init(ask).await.map(drop)

@@ -1,13 +1,12 @@
 //! The directories of a tree at its target.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::plan::destination::Destination;
-use crate::sftp::plan::tree::is_lost;
 
 /// What came of making them. Paths are those below the tree's root.
 pub(crate) struct CreatedDirectories<T: Filesystem> {
@@ -53,7 +52,7 @@ pub(crate) async fn create<T: Filesystem>(
     below: &BTreeMap<&Path, Option<Metadata>>,
     root_is_new: bool,
     follows: bool,
-) -> io::Result<CreatedDirectories<T>> {
+) -> Result<CreatedDirectories<T>> {
     let mut created = CreatedDirectories {
         new: HashSet::new(),
         kept: Vec::new(),
@@ -89,7 +88,7 @@ pub(crate) async fn create<T: Filesystem>(
                         .extend(metadata.map(|metadata| (path.to_owned(), metadata)));
                 }
                 Ok(false) => {}
-                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) if error.is_connection_lost() => return Err(error),
                 Err(_) if follows && is_directory(target, &there).await? => {
                     let linked = Destination::of(target, &there).await?;
                     created.linked.insert(path.to_owned(), linked);
@@ -103,7 +102,7 @@ pub(crate) async fn create<T: Filesystem>(
     Ok(created)
 }
 
-async fn is_directory<T: Filesystem>(target: &T, path: &T::Path) -> io::Result<bool> {
+async fn is_directory<T: Filesystem>(target: &T, path: &T::Path) -> Result<bool> {
     let metadata = target.stat(path).await?;
     Ok(metadata.is_some_and(|metadata| metadata.is_directory()))
 }

@@ -1,10 +1,8 @@
 //! What the paths of a transfer mean on this machine and on its server.
 
-use std::io;
-
 use crate::error::Error;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::path::RemotePath;
-use crate::sftp::plan::tree::is_lost;
 use crate::sftp::session::Session;
 use crate::sftp::spelling::{self, other_home};
 use crate::sftp::transfer::{Direction, Entry, Request, Transfer};
@@ -61,10 +59,8 @@ impl Request {
 
 impl Transfer<'_> {
     /// The entry as transfers take it, with the home directory or drive that it begins with.
-    pub(crate) async fn meant(&self, session: &Session, entry: &Entry) -> io::Result<Entry> {
-        let advise = |reason: String| {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("the path {reason}"))
-        };
+    pub(crate) async fn meant(&self, session: &Session, entry: &Entry) -> Result<Entry> {
+        let advise = |reason: String| SftpError::InvalidPath(format!("the path {reason}"));
         let local = spelling::on_this_machine(&entry.local).map_err(advise)?;
         let remote = spelling::on_server(&entry.remote).map_err(advise)?;
         let remote = match other_home(&remote) {
@@ -87,9 +83,9 @@ impl Transfer<'_> {
         })
     }
 
-    async fn home_of(&self, session: &Session, user: &str) -> io::Result<String> {
+    async fn home_of(&self, session: &Session, user: &str) -> Result<String> {
         let said = match session.home_of(user).await {
-            Err(error) if is_lost(&error) => return Err(error),
+            Err(error) if error.is_connection_lost() => return Err(error),
             Ok(Some(home)) => String::from_utf8(home.as_bytes().to_vec()).ok(),
             Ok(None) => home::of_user(self.pool, self.alias, user).await,
             Err(_) => None,
@@ -100,11 +96,8 @@ impl Transfer<'_> {
         {
             return Ok(home);
         }
-        Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            format!(
-                "the path begins with `~{user}`, and the server knows no home directory of such a user: write the path out, or `./~{user}` for a name that really begins so"
-            ),
-        ))
+        Err(SftpError::NotFound(format!(
+            "the path begins with `~{user}`, and the server knows no home directory of such a user: write the path out, or `./~{user}` for a name that really begins so"
+        )))
     }
 }

@@ -1,10 +1,10 @@
 //! How a transfer's plan comes about: what each entry stands for, and what is made for it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::FailedFile;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
@@ -12,10 +12,9 @@ use crate::sftp::path::local_of;
 use crate::sftp::plan::destination::{Destination, WritePolicy};
 use crate::sftp::plan::directories::create;
 use crate::sftp::plan::pattern::PathPattern;
-use crate::sftp::plan::tree::{Tree, is_lost, walk};
+use crate::sftp::plan::tree::{Tree, walk};
 use crate::sftp::plan::{FilePlan, TargetState, TransferPlan};
 use crate::sftp::spelling::doubt;
-use crate::sftp::transfer::file_transfer::in_place::is_untold;
 
 /// What stands for a link, whose own facts nobody needs.
 const LINK_METADATA: Metadata = Metadata {
@@ -54,27 +53,25 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
 
     /// Plans one entry, and makes its directories. What cannot be done is left out by name; an error
     /// is that the line was lost.
-    pub(crate) async fn add(&mut self, from: &str, to: &str) -> io::Result<()> {
+    pub(crate) async fn add(&mut self, from: &str, to: &str) -> Result<()> {
         match self.plan(from, to).await {
-            Err(error) if !is_lost(&error) => {
-                self.plan.left_out.push(FailedFile {
-                    file: S::shown(&S::path(from)),
-                    error: error.to_string(),
-                });
+            Err(error) if !error.is_connection_lost() => {
+                let file = S::shown(&S::path(from));
+                self.plan.left_out.push(error.failed_file(file));
                 Ok(())
             }
             planned => planned,
         }
     }
 
-    async fn plan(&mut self, from: &str, to: &str) -> io::Result<()> {
+    async fn plan(&mut self, from: &str, to: &str) -> Result<()> {
         let start = S::path(from);
         let metadata = self.source.stat(&start).await?;
         // A name may hold what elsewhere makes a pattern.
         if self.patterns
             && metadata.is_none()
-            && let Some(pattern) = PathPattern::of(&S::pattern(from))
-                .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?
+            && let Some(pattern) =
+                PathPattern::of(&S::pattern(from)).map_err(SftpError::InvalidPath)?
         {
             self.check_target(from, to).await?;
             let base = S::path(match pattern.base.as_str() {
@@ -103,7 +100,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 self.plan_tree(&start, tree, &T::path(to)).await
             }
             FileType::File => self.plan_file(start, metadata, to).await,
-            kind => Err(io::Error::other(format!(
+            kind => Err(SftpError::failure(format!(
                 "is {}, not a file",
                 kind.special().unwrap_or("a link")
             ))),
@@ -111,7 +108,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
     }
 
     /// Refuses a target that looks like a mistake, unless it is there, or the source is called so too.
-    async fn check_target(&self, from: &str, to: &str) -> io::Result<()> {
+    async fn check_target(&self, from: &str, to: &str) -> Result<()> {
         let Some(doubt) = doubt(to) else {
             return Ok(());
         };
@@ -120,10 +117,10 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             return Ok(());
         }
         let reason = format!("the target `{}` {}", to.trim(), doubt.reason);
-        Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
+        Err(SftpError::InvalidPath(reason))
     }
 
-    async fn plan_file(&mut self, from: S::Path, metadata: Metadata, to: &str) -> io::Result<()> {
+    async fn plan_file(&mut self, from: S::Path, metadata: Metadata, to: &str) -> Result<()> {
         let target = self.target;
         let path = T::path(to);
         let parent = T::parent(&path);
@@ -151,7 +148,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         let mut destination = destination?;
         home?;
         let (metadata_there, lstat) = match (metadata_there, lstat) {
-            (Err(error), _) | (_, Err(error)) if is_untold(&error) => {
+            (Err(error), _) | (_, Err(error)) if error.leaves_open() => {
                 let into = T::names_directory(to);
                 return self.plan_unknown_target(
                     (from, metadata),
@@ -221,13 +218,11 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         (from, metadata): (S::Path, Metadata),
         (path, mut destination): (T::Path, Destination<T>),
         into: bool,
-        error: &io::Error,
-    ) -> io::Result<()> {
+        error: &SftpError,
+    ) -> Result<()> {
         if !self.plan.in_place {
             let shown = T::shown(&path);
-            return Err(io::Error::new(
-                error.kind(),
-                format!(
+            return Err(error.reworded(format!(
                     "cannot find out what `{shown}` is: {error}; `inPlace: true` writes it without asking"
                 ),
             ));
@@ -271,7 +266,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         });
     }
 
-    async fn plan_tree(&mut self, base: &S::Path, tree: Tree, to: &T::Path) -> io::Result<()> {
+    async fn plan_tree(&mut self, base: &S::Path, tree: Tree, to: &T::Path) -> Result<()> {
         let target = self.target;
         let asked = tokio::join!(
             Destination::<T>::of(target, to),
@@ -386,6 +381,6 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
     }
 }
 
-fn missing(reason: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, reason)
+fn missing(reason: &str) -> SftpError {
+    SftpError::NotFound(reason.to_owned())
 }

@@ -1,11 +1,11 @@
 //! What a directory tree holds, on either side.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
@@ -36,7 +36,7 @@ pub(crate) async fn walk<S: Filesystem>(
     root: &S::Path,
     depth: Option<usize>,
     limit: EntryLimit,
-) -> io::Result<Tree> {
+) -> Result<Tree> {
     let limit = Arc::new(limit);
     let root_length = S::bytes(root).len();
     let list = async |below: PathBuf| {
@@ -76,18 +76,15 @@ pub(crate) async fn walk<S: Filesystem>(
             }
             // A root that cannot be read is nothing to copy from; a lost line ends it all.
             Err(error)
-                if below.as_os_str().is_empty() || is_lost(&error) || limit.is_exceeded() =>
+                if below.as_os_str().is_empty()
+                    || error.is_connection_lost()
+                    || limit.is_exceeded() =>
             {
                 return Err(error);
             }
             Err(error) => tree.left_out.push((below, error.to_string())),
         }
     }
-}
-
-/// Whether an error says that the line is gone.
-pub(crate) fn is_lost(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::ConnectionAborted
 }
 
 /// What is told of a name in a path that is too long.

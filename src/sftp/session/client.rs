@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::session::outstanding::{EndReason, OutstandingRequests};
 use crate::sftp::session::start::{SessionStream, StartedSession, start};
 use crate::sftp::wire::{self, PacketDecoder, RequestPacket, Response};
@@ -121,11 +122,11 @@ impl SftpClient {
 
     /// Why there are no more answers. A server that broke the protocol would do so again: that is not
     /// tried again like a lost line.
-    pub(crate) fn lost(&self) -> io::Error {
+    pub(crate) fn lost(&self) -> SftpError {
         let connection = self.lease.connection();
         let problem = match lock(&self.outstanding).ended() {
             Some(EndReason::Broken(problem)) => {
-                return io::Error::new(io::ErrorKind::InvalidData, problem.clone());
+                return SftpError::Protocol(problem.clone());
             }
             Some(EndReason::Silent(patience)) => format!(
                 "the server answered no SFTP request for {} s",
@@ -136,7 +137,7 @@ impl SftpClient {
             }
             _ => "the server ended the SFTP session".to_owned(),
         };
-        io::Error::new(io::ErrorKind::ConnectionAborted, problem)
+        SftpError::ConnectionLost(problem)
     }
 }
 
@@ -322,7 +323,7 @@ fn deliver(
     decoder: &mut PacketDecoder,
     data: Bytes,
     outstanding: &Mutex<OutstandingRequests>,
-) -> io::Result<()> {
+) -> Result<()> {
     lock(outstanding).received(data.len());
     decoder.push(data);
     while let Some(packet) = decoder.next()? {

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::sftp::error::Result;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, in_the_way};
@@ -56,15 +56,15 @@ impl Filesystem for Session {
         path.to_string()
     }
 
-    async fn stat(&self, path: &RemotePath) -> io::Result<Option<Metadata>> {
+    async fn stat(&self, path: &RemotePath) -> Result<Option<Metadata>> {
         Session::stat(self, path).await
     }
 
-    async fn lstat(&self, path: &RemotePath) -> io::Result<Option<Metadata>> {
+    async fn lstat(&self, path: &RemotePath) -> Result<Option<Metadata>> {
         Session::lstat(self, path).await
     }
 
-    async fn real_path(&self, path: &RemotePath) -> io::Result<RemotePath> {
+    async fn real_path(&self, path: &RemotePath) -> Result<RemotePath> {
         Session::real_path(self, path).await
     }
 
@@ -72,14 +72,14 @@ impl Filesystem for Session {
         &self,
         path: &RemotePath,
         limit: &Arc<EntryLimit>,
-    ) -> io::Result<Vec<(PathBuf, Metadata)>> {
+    ) -> Result<Vec<(PathBuf, Metadata)>> {
         let entries = Session::read_dir(self, path, limit).await?.into_iter();
         Ok(entries
             .map(|(name, metadata)| (local_of(&name), metadata))
             .collect())
     }
 
-    async fn create_dir_all(&self, path: &RemotePath) -> io::Result<bool> {
+    async fn create_dir_all(&self, path: &RemotePath) -> Result<bool> {
         let mut missing = VecDeque::new();
         let mut next = Some(path.clone());
         while let Some(directory) = next {
@@ -94,14 +94,12 @@ impl Filesystem for Session {
         }
         let missing = Vec::from(missing);
         for (made, directory) in self.create_dirs(&missing).await.into_iter().zip(&missing) {
-            made.map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot make `{directory}`: {error}"))
-            })?;
+            made.map_err(|error| error.reworded(format!("cannot make `{directory}`: {error}")))?;
         }
         Ok(!missing.is_empty())
     }
 
-    async fn create_dirs(&self, paths: &[RemotePath]) -> Vec<io::Result<bool>> {
+    async fn create_dirs(&self, paths: &[RemotePath]) -> Vec<Result<bool>> {
         let mut left = paths.iter();
         let ask = |path| (path, self.create_dir(path));
         let mut ahead: VecDeque<_> = left.by_ref().take(MADE_AT_ONCE).map(ask).collect();
@@ -134,15 +132,15 @@ impl Filesystem for Session {
         }
     }
 
-    async fn read_link(&self, path: &RemotePath) -> io::Result<Vec<u8>> {
+    async fn read_link(&self, path: &RemotePath) -> Result<Vec<u8>> {
         Ok(Session::read_link(self, path).await?.into())
     }
 
-    async fn symlink(&self, target: &[u8], path: &RemotePath) -> io::Result<()> {
+    async fn symlink(&self, target: &[u8], path: &RemotePath) -> Result<()> {
         Session::symlink(self, target, path).await
     }
 
-    async fn rename_over(&self, from: &RemotePath, to: &RemotePath) -> io::Result<()> {
+    async fn rename_over(&self, from: &RemotePath, to: &RemotePath) -> Result<()> {
         Session::rename_over(self, from, to).await
     }
 
@@ -150,11 +148,11 @@ impl Filesystem for Session {
         Some(aside(path))
     }
 
-    async fn move_back(&self, aside: &RemotePath, path: &RemotePath) -> io::Result<()> {
+    async fn move_back(&self, aside: &RemotePath, path: &RemotePath) -> Result<()> {
         self.rename(None, aside, path).await
     }
 
-    async fn remove(&self, path: &RemotePath) -> io::Result<()> {
+    async fn remove(&self, path: &RemotePath) -> Result<()> {
         Session::remove(self, path).await
     }
 }

@@ -7,12 +7,12 @@ pub(crate) mod rename_over;
 pub(crate) mod shell_server;
 pub(crate) mod start;
 
-use std::io;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
 use crate::error::Error;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::path::RemotePath;
@@ -159,7 +159,7 @@ impl Session {
         })
     }
 
-    async fn request_limits(&self) -> io::Result<Limits> {
+    async fn request_limits(&self) -> Result<Limits> {
         let request = RequestPacket::new(PacketType::Extended, 32).put_string(LIMITS);
         let Response::Extended(mut answer) = self.request(request).await? else {
             return Err(unexpected_response());
@@ -181,7 +181,7 @@ impl Session {
     }
 
     /// An error as a user should read it: the server's words, or that the line is gone.
-    async fn response(&self, pending: PendingResponse) -> io::Result<Response> {
+    async fn response(&self, pending: PendingResponse) -> Result<Response> {
         match pending.answer().await {
             Ok(Response::Status(status::OK, _)) => Ok(Response::Status(status::OK, String::new())),
             Ok(Response::Status(code, words)) => Err(status_error(code, &words)),
@@ -191,18 +191,18 @@ impl Session {
     }
 
     /// The answer to a request whose only news is whether it was done.
-    pub(crate) async fn wait_done(&self, pending: PendingResponse) -> io::Result<()> {
+    pub(crate) async fn wait_done(&self, pending: PendingResponse) -> Result<()> {
         match self.response(pending).await? {
             Response::Status(..) => Ok(()),
             _ => Err(unexpected_response()),
         }
     }
 
-    async fn request(&self, request: RequestPacket) -> io::Result<Response> {
+    async fn request(&self, request: RequestPacket) -> Result<Response> {
         self.response(self.client.send(request)).await
     }
 
-    async fn request_handle(&self, request: RequestPacket) -> io::Result<Handle> {
+    async fn request_handle(&self, request: RequestPacket) -> Result<Handle> {
         match self.request(request).await? {
             Response::Handle(handle) => Ok(Handle(handle)),
             _ => Err(unexpected_response()),
@@ -215,38 +215,34 @@ impl Session {
             .send(RequestPacket::new(kind, bytes.len() + 4).put_string(bytes))
     }
 
-    async fn attributes(
-        &self,
-        kind: PacketType,
-        path: &RemotePath,
-    ) -> io::Result<Option<Metadata>> {
+    async fn attributes(&self, kind: PacketType, path: &RemotePath) -> Result<Option<Metadata>> {
         match self.response(self.send_path(kind, path)).await {
             Ok(Response::Attributes(attributes)) => Ok(Some(Metadata::from(&attributes))),
             Ok(_) => Err(unexpected_response()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(SftpError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// What is at `path`, links followed; `None` if nothing is.
-    pub(crate) async fn stat(&self, path: &RemotePath) -> io::Result<Option<Metadata>> {
+    pub(crate) async fn stat(&self, path: &RemotePath) -> Result<Option<Metadata>> {
         self.attributes(PacketType::Stat, path).await
     }
 
     /// What is at `path` itself, be it a link.
-    pub(crate) async fn lstat(&self, path: &RemotePath) -> io::Result<Option<Metadata>> {
+    pub(crate) async fn lstat(&self, path: &RemotePath) -> Result<Option<Metadata>> {
         self.attributes(PacketType::Lstat, path).await
     }
 
     /// The path that a link leads to in the end.
-    pub(crate) async fn real_path(&self, path: &RemotePath) -> io::Result<RemotePath> {
+    pub(crate) async fn real_path(&self, path: &RemotePath) -> Result<RemotePath> {
         self.request_name(PacketType::RealPath, path)
             .await
             .map(|name| RemotePath::of_bytes(&name))
     }
 
     /// The home directory of a user, where the server can say it.
-    pub(crate) async fn home_of(&self, user: &str) -> io::Result<Option<RemotePath>> {
+    pub(crate) async fn home_of(&self, user: &str) -> Result<Option<RemotePath>> {
         if !self.offers(EXPAND_PATH) {
             return Ok(None);
         }
@@ -263,11 +259,11 @@ impl Session {
     }
 
     /// What a link says.
-    pub(crate) async fn read_link(&self, path: &RemotePath) -> io::Result<Bytes> {
+    pub(crate) async fn read_link(&self, path: &RemotePath) -> Result<Bytes> {
         self.request_name(PacketType::ReadLink, path).await
     }
 
-    async fn request_name(&self, kind: PacketType, path: &RemotePath) -> io::Result<Bytes> {
+    async fn request_name(&self, kind: PacketType, path: &RemotePath) -> Result<Bytes> {
         let Response::Names(names) = self.response(self.send_path(kind, path)).await? else {
             return Err(unexpected_response());
         };
@@ -283,7 +279,7 @@ impl Session {
 
     /// Makes a link that says `target`. OpenSSH takes the two the other way round than the draft has
     /// them, and everybody follows it.
-    pub(crate) async fn symlink(&self, target: &[u8], path: &RemotePath) -> io::Result<()> {
+    pub(crate) async fn symlink(&self, target: &[u8], path: &RemotePath) -> Result<()> {
         let request = RequestPacket::new(
             PacketType::Symlink,
             target.len() + path.as_bytes().len() + 8,
@@ -307,7 +303,7 @@ impl Session {
         &self,
         path: &RemotePath,
         limit: &EntryLimit,
-    ) -> io::Result<Vec<(Bytes, Metadata)>> {
+    ) -> Result<Vec<(Bytes, Metadata)>> {
         let bytes = path.as_bytes();
         let open = RequestPacket::new(PacketType::OpenDir, bytes.len() + 4).put_string(bytes);
         let handle = self.request_handle(open).await?;
@@ -320,7 +316,7 @@ impl Session {
         &self,
         handle: &Handle,
         limit: &EntryLimit,
-    ) -> io::Result<Vec<(Bytes, Metadata)>> {
+    ) -> Result<Vec<(Bytes, Metadata)>> {
         let read = || {
             let request =
                 RequestPacket::new(PacketType::ReadDir, handle.0.len() + 4).put_string(&handle.0);
@@ -333,7 +329,7 @@ impl Session {
             let names = match self.response(next).await {
                 Ok(Response::Names(names)) => names,
                 Ok(_) => return Err(unexpected_response()),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(SftpError::EndOfFile(_)) => break,
                 Err(error) => return Err(error),
             };
             let before = entries.len();
@@ -356,17 +352,17 @@ impl Session {
     }
 
     /// Opens a file for reading.
-    pub(crate) async fn open_read(&self, path: &RemotePath) -> io::Result<Handle> {
+    pub(crate) async fn open_read(&self, path: &RemotePath) -> Result<Handle> {
         self.open_file(path, flags::READ, PRIVATE).await
     }
 
     /// Makes a file that is not there, with this mode. What is left under its name goes: it is not
     /// followed, be it a link.
-    pub(crate) async fn create(&self, path: &RemotePath, mode: u32) -> io::Result<Handle> {
+    pub(crate) async fn create(&self, path: &RemotePath, mode: u32) -> Result<Handle> {
         let flags = flags::WRITE | flags::CREATE | flags::EXCLUSIVE;
         match self.open_file(path, flags, mode).await {
             // The draft has no status of its own for it.
-            Err(error) if error.kind() == io::ErrorKind::Other => {
+            Err(error) if error.is_unspecific() => {
                 if self.remove(path).await.is_err() {
                     return Err(error);
                 }
@@ -377,7 +373,7 @@ impl Session {
     }
 
     /// Opens a file that is there for writing.
-    pub(crate) async fn open_write(&self, path: &RemotePath) -> io::Result<Handle> {
+    pub(crate) async fn open_write(&self, path: &RemotePath) -> Result<Handle> {
         self.open_file(path, flags::WRITE, PRIVATE).await
     }
 
@@ -387,7 +383,7 @@ impl Session {
         path: &RemotePath,
         mode: u32,
         existing: Presence,
-    ) -> io::Result<Handle> {
+    ) -> Result<Handle> {
         let how = match existing {
             // Some systems refuse to make a file that is there and another's.
             Presence::Present => flags::TRUNCATE,
@@ -397,7 +393,7 @@ impl Session {
         self.open_file(path, flags::WRITE | how, mode).await
     }
 
-    async fn open_file(&self, path: &RemotePath, flags: u32, mode: u32) -> io::Result<Handle> {
+    async fn open_file(&self, path: &RemotePath, flags: u32, mode: u32) -> Result<Handle> {
         let bytes = path.as_bytes();
         let private = Attributes {
             permissions: (flags & flags::CREATE != 0).then_some(mode),
@@ -421,11 +417,11 @@ impl Session {
     }
 
     /// The bytes that were asked for, or some of them; none at the end of the file.
-    pub(crate) async fn wait_data(&self, pending: PendingResponse) -> io::Result<Vec<Bytes>> {
+    pub(crate) async fn wait_data(&self, pending: PendingResponse) -> Result<Vec<Bytes>> {
         match self.response(pending).await {
             Ok(Response::Data(pieces)) => Ok(pieces),
             Ok(_) => Err(unexpected_response()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
+            Err(SftpError::EndOfFile(_)) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
@@ -451,7 +447,7 @@ impl Session {
     }
 
     /// What the file is that was asked about.
-    pub(crate) async fn wait_metadata(&self, pending: PendingResponse) -> io::Result<Metadata> {
+    pub(crate) async fn wait_metadata(&self, pending: PendingResponse) -> Result<Metadata> {
         match self.response(pending).await? {
             Response::Attributes(attributes) => Ok(Metadata::from(&attributes)),
             _ => Err(unexpected_response()),
@@ -487,7 +483,7 @@ impl Session {
         extension: Option<&[u8]>,
         from: &RemotePath,
         to: &RemotePath,
-    ) -> io::Result<()> {
+    ) -> Result<()> {
         let room = from.as_bytes().len() + to.as_bytes().len() + 40;
         let request = match extension {
             Some(name) => RequestPacket::new(PacketType::Extended, room).put_string(name),
@@ -500,7 +496,7 @@ impl Session {
     }
 
     /// Removes a file.
-    pub(crate) async fn remove(&self, path: &RemotePath) -> io::Result<()> {
+    pub(crate) async fn remove(&self, path: &RemotePath) -> Result<()> {
         self.wait_done(self.send_path(PacketType::Remove, path))
             .await
     }
@@ -530,22 +526,19 @@ impl Session {
     }
 }
 
-fn status_error(code: u32, words: &str) -> io::Error {
-    let (kind, meaning) = match code {
-        status::EOF => (io::ErrorKind::UnexpectedEof, "End of file"),
-        status::NO_SUCH_FILE => (io::ErrorKind::NotFound, "No such file"),
-        status::PERMISSION_DENIED => (io::ErrorKind::PermissionDenied, "Permission denied"),
-        status::UNSUPPORTED => (io::ErrorKind::Unsupported, "Operation unsupported"),
-        status::FAILURE => (io::ErrorKind::Other, "Failure"),
-        _ => (io::ErrorKind::Other, "the server refuses"),
+fn status_error(code: u32, words: &str) -> SftpError {
+    let (state, meaning): (fn(String) -> SftpError, _) = match code {
+        status::EOF => (SftpError::EndOfFile, "End of file"),
+        status::NO_SUCH_FILE => (SftpError::NotFound, "No such file"),
+        status::PERMISSION_DENIED => (SftpError::PermissionDenied, "Permission denied"),
+        status::UNSUPPORTED => (SftpError::Unsupported, "Operation unsupported"),
+        status::FAILURE => (SftpError::Failure, "Failure"),
+        _ => (SftpError::Failure, "the server refuses"),
     };
     let words = words.trim();
-    io::Error::new(
-        kind,
-        if words.is_empty() { meaning } else { words }.to_owned(),
-    )
+    state(if words.is_empty() { meaning } else { words }.to_owned())
 }
 
-fn unexpected_response() -> io::Error {
+fn unexpected_response() -> SftpError {
     protocol_error("gave an answer of another kind")
 }

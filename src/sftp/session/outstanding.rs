@@ -1,12 +1,12 @@
 //! The requests of an SFTP session that have no answer yet, and how long they may be without one.
 
 use std::collections::HashMap;
-use std::io;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::sftp::error::Result;
 use crate::sftp::wire::{RequestPacket, Response, VERSION, protocol_error};
 
 /// The most requests without an answer. A transfer asks far fewer at once; a server that answers only
@@ -105,7 +105,7 @@ impl OutstandingRequests {
     }
 
     /// Hands out an answer. An error means that the server may not answer so.
-    pub(crate) fn resolve(&mut self, number: u32, answer: Response) -> io::Result<()> {
+    pub(crate) fn resolve(&mut self, number: u32, answer: Response) -> Result<()> {
         let Some(asked) = self.by_number.remove(&number) else {
             return Err(protocol_error("answered a request that was not made"));
         };

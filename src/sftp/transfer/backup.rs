@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::hex::digits;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::free_space;
 use crate::sftp::transfer::context::sum;
 use crate::store::{make_private, private, write_durably};
@@ -129,11 +130,11 @@ impl Backups {
     }
 
     /// Begins to keep what is at a place. What is dropped without an end is swept.
-    pub(crate) fn begin(&self, key: BackupKey, length: u64) -> io::Result<NewBackup> {
+    pub(crate) fn begin(&self, key: BackupKey, length: u64) -> Result<NewBackup> {
         make_private(&self.directory).map_err(|error| {
             let directory = self.directory.display();
             let reason = format!("old contents cannot be kept in `{directory}`: {error}");
-            io::Error::new(error.kind(), reason)
+            SftpError::from(error).reworded(reason)
         })?;
         self.check_room(length)?;
         let path = self.directory.join(key.name());
@@ -152,7 +153,7 @@ impl Backups {
     }
 
     /// What is kept of a place, with the right to put it back.
-    pub(crate) fn find(&self, key: &BackupKey) -> io::Result<Option<Backup>> {
+    pub(crate) fn find(&self, key: &BackupKey) -> Result<Option<Backup>> {
         let path = self.directory.join(key.name());
         if !path.with_extension("json").exists() {
             return Ok(None);
@@ -161,15 +162,14 @@ impl Backups {
         Ok(read(&path.with_extension("json"))?.map(|record| Backup { record, path, lock }))
     }
 
-    fn check_room(&self, length: u64) -> io::Result<()> {
+    fn check_room(&self, length: u64) -> Result<()> {
         match free_space::of(&self.directory) {
-            Some(room) if room < length.saturating_add(RESERVE) => Err(io::Error::new(
-                io::ErrorKind::StorageFull,
-                format!(
+            Some(room) if room < length.saturating_add(RESERVE) => {
+                Err(SftpError::NoSpace(format!(
                     "its old content ({length} bytes) has to be kept in `{}` until the new is whole, where {room} bytes are free",
                     self.directory.display()
-                ),
-            )),
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -194,8 +194,8 @@ pub(crate) struct NewBackup {
 
 impl NewBackup {
     /// Where the content goes.
-    pub(crate) fn file(&self) -> io::Result<File> {
-        self.file.try_clone()
+    pub(crate) fn file(&self) -> Result<File> {
+        Ok(self.file.try_clone()?)
     }
 
     /// Ends it, once the content is there: only then may the file be written. Without a file that was
@@ -204,7 +204,7 @@ impl NewBackup {
         mut self,
         was_there: bool,
         (mode, modified): (Option<u32>, Option<u32>),
-    ) -> io::Result<Backup> {
+    ) -> Result<Backup> {
         self.file.rewind()?;
         let (size, sum) = sum(&mut self.file)?;
         self.file.sync_all()?;
@@ -217,7 +217,8 @@ impl NewBackup {
             modified,
         };
         let json = self.path.with_extension("json");
-        write_durably(&json, &serde_json::to_vec_pretty(&record)?)?;
+        let bytes = serde_json::to_vec_pretty(&record).map_err(io::Error::from)?;
+        write_durably(&json, &bytes)?;
         Ok(Backup {
             record,
             path: self.path,
@@ -241,19 +242,19 @@ impl Backup {
     }
 
     /// Refuses a content that is not what was kept.
-    pub(crate) fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let (_, sum) = sum(&mut File::open(self.content())?)?;
         match &self.record.sha256 {
             Some(backup) if *backup != sum => {
                 let what = format!("`{}` is not what was kept", self.content().display());
-                Err(io::Error::other(what))
+                Err(SftpError::failure(what))
             }
             _ => Ok(()),
         }
     }
 
     /// Forgets it, once it is not needed any more.
-    pub(crate) fn discard(self) -> io::Result<()> {
+    pub(crate) fn discard(self) -> Result<()> {
         fs::remove_file(self.path.with_extension("json"))?;
         // A content without a record is overwritten.
         let _ = fs::remove_file(self.content());
@@ -270,7 +271,7 @@ struct WriteLock {
 }
 
 impl WriteLock {
-    fn take(path: &Path) -> io::Result<Self> {
+    fn take(path: &Path) -> Result<Self> {
         let deadline = Instant::now() + SWEPT;
         loop {
             if let Some(lock) = Self::try_take(path)? {
@@ -279,14 +280,14 @@ impl WriteLock {
             if Instant::now() > deadline {
                 let reason =
                     "another transfer is just writing it in place; try again once that has ended";
-                return Err(io::Error::other(reason));
+                return Err(SftpError::failure(reason));
             }
             std::thread::sleep(SWEPT / 20);
         }
     }
 
     /// The right, unless another has it.
-    fn try_take(path: &Path) -> io::Result<Option<Self>> {
+    fn try_take(path: &Path) -> Result<Option<Self>> {
         let mut options = OpenOptions::new();
         let options = options.create(true).truncate(false).write(true);
         let file = private(options).open(path)?;
@@ -297,7 +298,7 @@ impl WriteLock {
                 file,
             })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::Error(error)) => Err(error.into()),
         }
     }
 
@@ -371,6 +372,6 @@ mod tests {
     fn what_finds_no_room_is_refused() {
         let data = tempfile::tempdir().unwrap();
         let refused = Backups::new(data.path()).begin(key("/a"), u64::MAX / 2);
-        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(refused.unwrap_err().is_no_space());
     }
 }

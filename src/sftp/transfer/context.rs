@@ -1,7 +1,7 @@
 //! What a file is copied under, whichever way: conditions, checks, what is known of it so far.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::hex::digits;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
@@ -109,23 +110,19 @@ impl ResumeState {
     }
 }
 
-pub(crate) fn cancelled() -> io::Error {
-    io::Error::new(io::ErrorKind::Interrupted, "cancelled")
-}
-
 /// Does what can be broken off.
 pub(crate) async fn unless_cancelled<T>(
     context: &TransferContext<'_>,
-    work: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     tokio::select! {
         outcome = work => outcome,
-        () = context.cancel.cancelled() => Err(cancelled()),
+        () = context.cancel.cancelled() => Err(SftpError::cancelled()),
     }
 }
 
 /// The SHA-256 of the first `length` bytes of a local file.
-pub(crate) async fn local_sha256(roots: &Roots, path: &Path, length: u64) -> io::Result<String> {
+pub(crate) async fn local_sha256(roots: &Roots, path: &Path, length: u64) -> Result<String> {
     let (roots, path) = (roots.clone(), path.to_owned());
     blocking(move || {
         let (_, sum) = sum(&mut open_at(&roots, &path, 0)?.take(length))?;
@@ -135,7 +132,7 @@ pub(crate) async fn local_sha256(roots: &Roots, path: &Path, length: u64) -> io:
 }
 
 /// The length and the SHA-256 of what is left to read.
-pub(crate) fn sum(content: &mut impl Read) -> io::Result<(u64, String)> {
+pub(crate) fn sum(content: &mut impl Read) -> Result<(u64, String)> {
     let (mut length, mut sum, mut block) = (0, Sha256::new(), vec![0; BLOCK]);
     loop {
         let read = content.read(&mut block)?;
@@ -155,7 +152,7 @@ pub(crate) async fn remote_sha256(
     path: &RemotePath,
     length: u64,
     expected: &str,
-) -> io::Result<String> {
+) -> Result<String> {
     // Names of other bytes do not go through a command line here.
     if length > READ_BACK
         && let Ok(name) = std::str::from_utf8(path.as_bytes())
@@ -171,7 +168,7 @@ pub(crate) async fn remote_sha256(
     sum
 }
 
-async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result<String> {
+async fn read_sum(session: &Session, handle: &Handle, length: u64) -> Result<String> {
     const AHEAD: usize = 8;
     let step = u64::from(session.limits.read);
     let mut sum = Sha256::new();
@@ -206,7 +203,7 @@ async fn read_sum(session: &Session, handle: &Handle, length: u64) -> io::Result
 }
 
 /// Opens a local file to read from `start` on.
-pub(crate) fn open_at(roots: &Roots, path: &Path, start: u64) -> io::Result<File> {
+pub(crate) fn open_at(roots: &Roots, path: &Path, start: u64) -> Result<File> {
     let mut file = roots.followed(path)?.open_read()?;
     if start > 0 {
         file.seek(SeekFrom::Start(start))?;

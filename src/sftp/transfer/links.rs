@@ -1,9 +1,7 @@
 //! Symbolic links of a tree, copied as what they say and never followed.
 
-use std::io;
-
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
-use crate::sftp::plan::tree::is_lost;
 use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::session::Session;
 use crate::sftp::transfer::context::TransferContext;
@@ -15,14 +13,14 @@ pub(crate) async fn copy<D: TransferDirection>(
     session: &Session,
     plan: &FilePlan<D::Source, D::Target>,
     context: &TransferContext<'_>,
-) -> io::Result<()> {
+) -> Result<()> {
     let (here, _) = D::local_and_remote(&plan.from, &plan.to);
     if let Some(directory) = here.parent() {
         context.roots.check_file(directory).await?;
     }
     let (source, target) = D::filesystems(session, context.local);
     let says = source.read_link(&plan.from).await?;
-    let name = D::Target::file_name(&plan.to).ok_or_else(|| io::Error::other("has no name"))?;
+    let name = D::Target::file_name(&plan.to).ok_or_else(|| SftpError::failure("has no name"))?;
     let part = part_name(context.token, &name, &D::Source::bytes(&plan.from));
     let part = D::Target::beside(&plan.to, &part);
     let there = match plan.target_state {
@@ -39,7 +37,7 @@ pub(crate) async fn copy<D: TransferDirection>(
     let _ = target.remove(&part).await;
     match there {
         // Where nothing may be renamed, a free name can be taken all the same.
-        None if !is_lost(&error) => target.symlink(&says, &plan.to).await,
+        None if !error.is_connection_lost() => target.symlink(&says, &plan.to).await,
         _ => Err(error),
     }
 }

@@ -13,7 +13,6 @@ pub(crate) mod sessions;
 pub(crate) mod upload;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,6 +24,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, FailedFile};
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
@@ -32,12 +32,11 @@ use crate::sftp::path::RemotePath;
 use crate::sftp::plan::destination::{MayWrite, WritePolicy};
 use crate::sftp::plan::pattern::PathPattern;
 use crate::sftp::plan::planner::Planner;
-use crate::sftp::plan::tree::is_lost;
 use crate::sftp::plan::{TargetState, TransferPlan};
 use crate::sftp::session::Session;
 use crate::sftp::transfer::access::AccessLists;
 use crate::sftp::transfer::backup::Backups;
-use crate::sftp::transfer::context::{ResumeState, ServerRefusals, TransferContext, cancelled};
+use crate::sftp::transfer::context::{ResumeState, ServerRefusals, TransferContext};
 use crate::sftp::transfer::download::Download;
 use crate::sftp::transfer::file_transfer::{FileTransfer, TransferDirection};
 use crate::sftp::transfer::notes::Notes;
@@ -418,7 +417,7 @@ impl Transfer<'_> {
         &self,
         session: &Session,
         local: &LocalFilesystem,
-    ) -> io::Result<TransferPlan<D::Source, D::Target>> {
+    ) -> Result<TransferPlan<D::Source, D::Target>> {
         let is_upload = self.request.direction == Direction::Upload;
         let (source, target) = D::filesystems(session, local);
         let mut planner = Planner {
@@ -440,11 +439,11 @@ impl Transfer<'_> {
                     let (from, to) = D::source_and_target(&meant);
                     planner.add(from, to).await?;
                 }
-                Err(error) if is_lost(&error) => return Err(error),
-                Err(error) => planner.plan.left_out.push(FailedFile {
-                    file: D::source_and_target(entry).0.to_owned(),
-                    error: error.to_string(),
-                }),
+                Err(error) if error.is_connection_lost() => return Err(error),
+                Err(error) => {
+                    let file = D::source_and_target(entry).0.to_owned();
+                    planner.plan.left_out.push(error.failed_file(file));
+                }
             }
         }
         let (plan, notes) = planner.finish();
@@ -559,7 +558,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         let copy = async |(number, state): (usize, ResumeState)| {
             let file = &plan.files[number];
             let outcome = if context.cancel.is_cancelled() {
-                Err(cancelled())
+                Err(SftpError::cancelled())
             } else {
                 let transfer = FileTransfer::<D> {
                     sessions,
@@ -574,33 +573,36 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         };
         let loss_reason = &mut self.loss_reason;
         let length = |number: usize| plan.files[number].metadata.length;
-        let may_fit_alone = |number, error: &io::Error| {
-            is_full(error) && plan.files.len() > 1 && length(number) <= SECOND_TRY
+        let may_fit_alone = |number, error: &SftpError| {
+            error.is_no_space() && plan.files.len() > 1 && length(number) <= SECOND_TRY
         };
         let mut end =
-            |left: &mut Vec<_>, (number, state, outcome): (usize, ResumeState, _)| match outcome {
-                Ok(bytes) => {
-                    summary.done += 1;
-                    summary.bytes += bytes;
-                    summary.verified = context.options.verify;
-                    reached.insert(plan.files[number].place);
-                    if state.replaces_link.load(Ordering::Relaxed) {
-                        let path = D::Target::shown(&plan.files[number].to);
-                        let note =
-                            format!("`{path}` was a symbolic link, and is a file of its own now");
-                        context.notes.add(note);
+            |left: &mut Vec<_>, (number, state, outcome): (usize, ResumeState, Result<u64>)| {
+                match outcome {
+                    Ok(bytes) => {
+                        summary.done += 1;
+                        summary.bytes += bytes;
+                        summary.verified = context.options.verify;
+                        reached.insert(plan.files[number].place);
+                        if state.replaces_link.load(Ordering::Relaxed) {
+                            let path = D::Target::shown(&plan.files[number].to);
+                            let note = format!(
+                                "`{path}` was a symbolic link, and is a file of its own now"
+                            );
+                            context.notes.add(note);
+                        }
+                        context.progress.file_arrived();
                     }
-                    context.progress.file_arrived();
+                    Err(error) if error.is_connection_lost() => {
+                        loss_reason.get_or_insert_with(|| error.to_string());
+                        state.was_lost.store(true, Ordering::Relaxed);
+                        left.push((number, state));
+                    }
+                    Err(error) => {
+                        let file = D::Source::shown(&plan.files[number].from);
+                        summary.fail(&error.failed_file(file));
+                    }
                 }
-                Err(error) if is_lost(&error) => {
-                    loss_reason.get_or_insert_with(|| error.to_string());
-                    state.was_lost.store(true, Ordering::Relaxed);
-                    left.push((number, state));
-                }
-                Err(error) => summary.fail(&FailedFile {
-                    file: D::Source::shown(&plan.files[number].from),
-                    error: error.to_string(),
-                }),
             };
         let mut retry_when_room = Vec::new();
         let mut left = std::mem::take(&mut self.files).into_iter();
@@ -634,7 +636,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             } else {
                 (number, state, Err(error))
             };
-            has_room &= !ended.2.as_ref().is_err_and(is_full);
+            has_room &= !ended.2.as_ref().is_err_and(SftpError::is_no_space);
             end(&mut self.files, ended);
         }
         self.files.extend(left);
@@ -663,11 +665,11 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                     self.reached.insert(file.place);
                     context.progress.file_arrived();
                 }
-                Err(error) if is_lost(&error) => return,
-                Err(error) => summary.fail(&FailedFile {
-                    file: D::Source::shown(&file.from),
-                    error: error.to_string(),
-                }),
+                Err(error) if error.is_connection_lost() => return,
+                Err(error) => {
+                    let file = D::Source::shown(&file.from);
+                    summary.fail(&error.failed_file(file));
+                }
             }
             self.links.remove(0);
         }
@@ -682,12 +684,4 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             join_all(ended).await;
         }
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    let kind = error.kind();
-    matches!(
-        kind,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
 }

@@ -1,6 +1,6 @@
 //! Packets of SFTP version 3 (draft-ietf-secsh-filexfer-02): requests written, answers read.
 
-use std::io;
+use crate::sftp::error::{Result, SftpError};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -221,7 +221,7 @@ impl Response {
 }
 
 /// An answer, with the number of the request that it answers.
-pub(crate) fn read(packet: PacketBytes) -> io::Result<(u32, Response)> {
+pub(crate) fn read(packet: PacketBytes) -> Result<(u32, Response)> {
     let mut packet = packet;
     let kind = packet.byte()?;
     let number = packet.number()?;
@@ -285,16 +285,16 @@ fn kept(bytes: &[u8], most: usize) -> Bytes {
     Bytes::copy_from_slice(&bytes[..bytes.len().min(most)])
 }
 
-fn malformed() -> io::Error {
+fn malformed() -> SftpError {
     protocol_error("sent what is no SFTP packet; a shell start-up file that prints does that too")
 }
 
 /// An error that says how the server broke the protocol.
-pub(crate) fn protocol_error(how: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the server {how}"))
+pub(crate) fn protocol_error(how: &str) -> SftpError {
+    SftpError::Protocol(format!("the server {how}"))
 }
 
-fn string(bytes: &mut Bytes) -> io::Result<Bytes> {
+fn string(bytes: &mut Bytes) -> Result<Bytes> {
     let length = bytes.try_get_u32().map_err(|_| malformed())? as usize;
     if length > bytes.remaining() {
         return Err(malformed());
@@ -302,7 +302,7 @@ fn string(bytes: &mut Bytes) -> io::Result<Bytes> {
     Ok(bytes.split_to(length))
 }
 
-fn attributes(bytes: &mut Bytes) -> io::Result<Attributes> {
+fn attributes(bytes: &mut Bytes) -> Result<Attributes> {
     let mut attributes = Attributes::default();
     let number = |bytes: &mut Bytes| bytes.try_get_u32().map_err(|_| malformed());
     let present = number(bytes)?;
@@ -336,12 +336,12 @@ impl PacketBytes {
         self.0.iter().map(Bytes::len).sum()
     }
 
-    fn byte(&mut self) -> io::Result<u8> {
+    fn byte(&mut self) -> Result<u8> {
         let piece = self.0.iter_mut().find(|piece| !piece.is_empty());
         piece.map(Buf::get_u8).ok_or_else(malformed)
     }
 
-    fn number(&mut self) -> io::Result<u32> {
+    fn number(&mut self) -> Result<u32> {
         let mut number = 0;
         for _ in 0..4 {
             number = number << 8 | u32::from(self.byte()?);
@@ -387,7 +387,7 @@ impl PacketDecoder {
     }
 
     /// The next whole packet, without its length.
-    pub(crate) fn next(&mut self) -> io::Result<Option<PacketBytes>> {
+    pub(crate) fn next(&mut self) -> Result<Option<PacketBytes>> {
         let length = match self.length {
             Some(length) => length,
             None if self.held < 4 => return Ok(None),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::Metadata;
 
@@ -41,7 +42,7 @@ impl LocalEntry {
     }
 
     /// The entry `below` a directory. None of the names between is gone through if it is a link.
-    pub(crate) fn beneath(root: &Path, below: &Path) -> io::Result<Self> {
+    pub(crate) fn beneath(root: &Path, below: &Path) -> Result<Self> {
         let mut directory = step(CWD, root)?;
         let mut names = below.iter().peekable();
         let mut name = PathBuf::from(".");
@@ -63,7 +64,7 @@ impl LocalEntry {
         self.directory.as_ref().map_or(CWD, AsFd::as_fd)
     }
 
-    fn open(&self, flags: OFlags) -> io::Result<File> {
+    fn open(&self, flags: OFlags) -> Result<File> {
         let link = if self.follows {
             OFlags::empty()
         } else {
@@ -74,32 +75,31 @@ impl LocalEntry {
             rustix::fs::openat(self.at(), &self.name, flags, Mode::RUSR | Mode::WUSR)
         });
         match opened {
-            Err(Errno::LOOP) if !self.follows => Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "has become a symbolic link, which is not followed",
+            Err(Errno::LOOP) if !self.follows => Err(SftpError::PermissionDenied(
+                "has become a symbolic link, which is not followed".to_owned(),
             )),
             opened => Ok(opened?.into()),
         }
     }
 
     /// Opens a regular file for reading.
-    pub(crate) fn open_read(&self) -> io::Result<File> {
+    pub(crate) fn open_read(&self) -> Result<File> {
         // A pipe would otherwise be waited at.
         super::regular(self.open(OFlags::RDONLY | OFlags::NONBLOCK)?)
     }
 
     /// Opens a directory.
-    pub(crate) fn open_directory(&self) -> io::Result<File> {
+    pub(crate) fn open_directory(&self) -> Result<File> {
         self.open(OFlags::RDONLY | OFlags::DIRECTORY)
     }
 
     /// Opens a regular file for writing.
-    pub(crate) fn open_write(&self) -> io::Result<File> {
+    pub(crate) fn open_write(&self) -> Result<File> {
         super::regular(self.open(OFlags::WRONLY | OFlags::NONBLOCK)?)
     }
 
     /// Makes a file that is not there.
-    pub(crate) fn create_new(&self) -> io::Result<File> {
+    pub(crate) fn create_new(&self) -> Result<File> {
         self.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
     }
 
@@ -112,7 +112,7 @@ impl LocalEntry {
     }
 
     /// What a directory holds, links not followed.
-    pub(crate) fn read_dir(&self, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Metadata)>> {
+    pub(crate) fn read_dir(&self, limit: &EntryLimit) -> Result<Vec<(PathBuf, Metadata)>> {
         if self.directory.is_none() {
             return super::read_dir_by_path(&self.name, limit);
         }
@@ -129,30 +129,30 @@ impl LocalEntry {
             match metadata_of(directory.as_fd(), &name) {
                 Ok(metadata) => found.push((name, Metadata::from(&metadata))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(found)
     }
 
     /// Makes a directory.
-    pub(crate) fn create_dir(&self) -> io::Result<()> {
+    pub(crate) fn create_dir(&self) -> Result<()> {
         let mode = Mode::RWXU | Mode::RWXG | Mode::RWXO;
         Ok(rustix::fs::mkdirat(self.at(), &self.name, mode)?)
     }
 
     /// What a link says.
-    pub(crate) fn read_link(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn read_link(&self) -> Result<Vec<u8>> {
         Ok(rustix::fs::readlinkat(self.at(), &self.name, Vec::new())?.into_bytes())
     }
 
     /// Makes a link that says `target`.
-    pub(crate) fn symlink(&self, target: &Path) -> io::Result<()> {
+    pub(crate) fn symlink(&self, target: &Path) -> Result<()> {
         Ok(rustix::fs::symlinkat(target, self.at(), &self.name)?)
     }
 
     /// Renames it over another.
-    pub(crate) fn rename_over(&self, to: &Self) -> io::Result<()> {
+    pub(crate) fn rename_over(&self, to: &Self) -> Result<()> {
         Ok(rustix::fs::renameat(
             self.at(),
             &self.name,
@@ -162,7 +162,7 @@ impl LocalEntry {
     }
 
     /// Removes a file.
-    pub(crate) fn remove(&self) -> io::Result<()> {
+    pub(crate) fn remove(&self) -> Result<()> {
         Ok(rustix::fs::unlinkat(
             self.at(),
             &self.name,
@@ -171,7 +171,7 @@ impl LocalEntry {
     }
 }
 
-fn step(from: BorrowedFd<'_>, name: &Path) -> io::Result<OwnedFd> {
+fn step(from: BorrowedFd<'_>, name: &Path) -> Result<OwnedFd> {
     let flags = STEP | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(retry_on_intr(|| {
         rustix::fs::openat(from, name, flags, Mode::empty())

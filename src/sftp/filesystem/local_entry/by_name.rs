@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::path::bytes_of;
@@ -25,15 +26,14 @@ impl LocalEntry {
     }
 
     /// The entry `below` a directory, with no link on the way as far as one look tells.
-    pub(crate) fn beneath(root: &Path, below: &Path) -> io::Result<Self> {
+    pub(crate) fn beneath(root: &Path, below: &Path) -> Result<Self> {
         let path = root.join(below);
         if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
             && parent.starts_with(root)
             && parent.canonicalize()?.join(name) != path
         {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "a symbolic link is in the way, which is not followed",
+            return Err(SftpError::PermissionDenied(
+                "a symbolic link is in the way, which is not followed".to_owned(),
             ));
         }
         Ok(Self {
@@ -42,37 +42,34 @@ impl LocalEntry {
         })
     }
 
-    fn checked(&self) -> io::Result<&Path> {
+    fn checked(&self) -> Result<&Path> {
         if !self.follows && self.path.is_symlink() {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "has become a symbolic link, which is not followed",
+            return Err(SftpError::PermissionDenied(
+                "has become a symbolic link, which is not followed".to_owned(),
             ));
         }
         Ok(&self.path)
     }
 
     /// Opens a regular file for reading.
-    pub(crate) fn open_read(&self) -> io::Result<File> {
+    pub(crate) fn open_read(&self) -> Result<File> {
         super::regular(File::open(self.checked()?)?)
     }
 
     /// Opens a directory.
-    pub(crate) fn open_directory(&self) -> io::Result<File> {
-        File::open(self.checked()?)
+    pub(crate) fn open_directory(&self) -> Result<File> {
+        Ok(File::open(self.checked()?)?)
     }
 
     /// Opens a regular file for writing.
-    pub(crate) fn open_write(&self) -> io::Result<File> {
+    pub(crate) fn open_write(&self) -> Result<File> {
         super::regular(OpenOptions::new().write(true).open(self.checked()?)?)
     }
 
     /// Makes a file that is not there.
-    pub(crate) fn create_new(&self) -> io::Result<File> {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&self.path)
+    pub(crate) fn create_new(&self) -> Result<File> {
+        let mut options = OpenOptions::new();
+        Ok(options.write(true).create_new(true).open(&self.path)?)
     }
 
     pub(crate) fn std_metadata(&self) -> io::Result<fs::Metadata> {
@@ -84,35 +81,35 @@ impl LocalEntry {
     }
 
     /// What a directory holds, links not followed.
-    pub(crate) fn read_dir(&self, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Metadata)>> {
+    pub(crate) fn read_dir(&self, limit: &EntryLimit) -> Result<Vec<(PathBuf, Metadata)>> {
         super::read_dir_by_path(self.checked()?, limit)
     }
 
     /// Makes a directory.
-    pub(crate) fn create_dir(&self) -> io::Result<()> {
-        fs::create_dir(&self.path)
+    pub(crate) fn create_dir(&self) -> Result<()> {
+        Ok(fs::create_dir(&self.path)?)
     }
 
     /// What a link says.
-    pub(crate) fn read_link(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn read_link(&self) -> Result<Vec<u8>> {
         let target = fs::read_link(&self.path)?;
         Ok(bytes_of(target.as_os_str()).into_owned())
     }
 
     /// Makes a link that says `target`.
-    pub(crate) fn symlink(&self, _: &Path) -> io::Result<()> {
-        Err(io::Error::other(
+    pub(crate) fn symlink(&self, _: &Path) -> Result<()> {
+        Err(SftpError::failure(
             "is a symbolic link, which this system does not keep",
         ))
     }
 
     /// Renames it over another.
-    pub(crate) fn rename_over(&self, to: &Self) -> io::Result<()> {
-        fs::rename(&self.path, &to.path)
+    pub(crate) fn rename_over(&self, to: &Self) -> Result<()> {
+        Ok(fs::rename(&self.path, &to.path)?)
     }
 
     /// Removes a file.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+    pub(crate) fn remove(&self) -> Result<()> {
+        Ok(fs::remove_file(&self.path)?)
     }
 }

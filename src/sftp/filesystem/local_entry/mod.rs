@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 
@@ -20,19 +21,19 @@ pub(crate) use by_name::LocalEntry;
 
 impl LocalEntry {
     /// What is there; `None` if nothing is.
-    pub(crate) fn metadata(&self) -> io::Result<Option<Metadata>> {
+    pub(crate) fn metadata(&self) -> Result<Option<Metadata>> {
         match self.std_metadata() {
             Ok(metadata) => Ok(Some(Metadata::from(&metadata))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Makes a file that is its owner's alone. A leftover of that name is replaced; a symbolic link is
     /// not followed.
-    pub(crate) fn create(&self) -> io::Result<File> {
+    pub(crate) fn create(&self) -> Result<File> {
         match self.create_new() {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(SftpError::AlreadyExists(_)) => {
                 self.remove()?;
                 self.create_new()
             }
@@ -42,18 +43,18 @@ impl LocalEntry {
 }
 
 /// Refuses what is no regular file: a device would act, and reading might never end.
-fn regular(file: File) -> io::Result<File> {
+fn regular(file: File) -> Result<File> {
     match Metadata::from(&file.metadata()?).file_type {
         FileType::File => Ok(file),
         kind => {
             let what = kind.special().unwrap_or("a directory");
-            Err(io::Error::other(format!("is {what}, not a file")))
+            Err(SftpError::failure(format!("is {what}, not a file")))
         }
     }
 }
 
 /// What a directory that is named by its path holds, links not followed.
-fn read_dir_by_path(path: &Path, limit: &EntryLimit) -> io::Result<Vec<(PathBuf, Metadata)>> {
+fn read_dir_by_path(path: &Path, limit: &EntryLimit) -> Result<Vec<(PathBuf, Metadata)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -63,7 +64,7 @@ fn read_dir_by_path(path: &Path, limit: &EntryLimit) -> io::Result<Vec<(PathBuf,
             Ok(metadata) => found.push((entry.file_name().into(), Metadata::from(&metadata))),
             // One that is gone by now is no entry any more.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(found)

@@ -1,12 +1,13 @@
 //! A part on this machine's disk.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write as _};
+use std::io::{Seek, SeekFrom, Write as _};
 use std::path::Path;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::set_attributes;
@@ -15,7 +16,6 @@ use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::transfer::context::{BLOCK, is_hole};
 use crate::sftp::transfer::download::Download;
 use crate::sftp::transfer::file_transfer::PartFileOf;
-use crate::sftp::transfer::file_transfer::in_place::{Instead, is_refusal};
 
 /// A part that is being written, or its target itself.
 pub(crate) struct LocalPart {
@@ -32,7 +32,7 @@ pub(crate) struct FinishedPart {
 
 /// A new part is its owner's alone until it is whole and gets its own mode. What is left under its
 /// name goes: it is not followed, be it a link.
-pub(crate) fn create(roots: &Roots, part: PartFileOf<Download>) -> io::Result<LocalPart> {
+pub(crate) fn create(roots: &Roots, part: PartFileOf<Download>) -> Result<LocalPart> {
     let entry = roots.entry(&part.path)?;
     if part.in_place {
         let file = match part.old {
@@ -45,8 +45,8 @@ pub(crate) fn create(roots: &Roots, part: PartFileOf<Download>) -> io::Result<Lo
     match entry.create() {
         // The directory may not be written, or the path is at its longest, yet the file itself may be
         // written.
-        Err(error) if is_refusal(&error) || error.kind() == io::ErrorKind::InvalidFilename => Err(
-            Instead::because(format!("nothing can be made beside it ({error})")),
+        Err(error) if error.is_refusal() || matches!(error, SftpError::NameTooLong(_)) => Err(
+            SftpError::not_replaceable(format!("nothing can be made beside it ({error})")),
         ),
         opened => Ok(LocalPart {
             file: opened?,
@@ -56,11 +56,7 @@ pub(crate) fn create(roots: &Roots, part: PartFileOf<Download>) -> io::Result<Lo
 }
 
 /// Goes on with a part.
-pub(crate) fn resume(
-    roots: &Roots,
-    part: PartFileOf<Download>,
-    start: u64,
-) -> io::Result<LocalPart> {
+pub(crate) fn resume(roots: &Roots, part: PartFileOf<Download>, start: u64) -> Result<LocalPart> {
     let mut file = roots.entry(&part.path)?.open_write()?;
     // What follows may be of another version.
     file.set_len(start)?;
@@ -70,7 +66,7 @@ pub(crate) fn resume(
 
 impl LocalPart {
     /// Ends it: owner, mode, time, durability. What cannot be set does not keep it from being whole.
-    pub(crate) fn finish(self) -> io::Result<FinishedPart> {
+    pub(crate) fn finish(self) -> Result<FinishedPart> {
         let (file, part) = (&self.file, &self.part);
         let mut is_right = true;
         if let Some(old) = part.old.filter(|_| !part.in_place) {
@@ -100,7 +96,7 @@ impl LocalPart {
 
 /// Gives a part the owner and the access list of the file that it replaces.
 #[cfg(unix)]
-fn copy_ownership(file: &File, target: &Path, old: &Metadata) -> io::Result<()> {
+fn copy_ownership(file: &File, target: &Path, old: &Metadata) -> Result<()> {
     let now = Metadata::from(&file.metadata()?);
     if let Some((user, group)) = old.owner.filter(|_| old.owner != now.owner) {
         std::os::unix::fs::fchown(file, Some(user), Some(group))?;
@@ -109,13 +105,13 @@ fn copy_ownership(file: &File, target: &Path, old: &Metadata) -> io::Result<()> 
 }
 
 #[cfg(not(unix))]
-fn copy_ownership(_: &File, _: &Path, _: &Metadata) -> io::Result<()> {
+fn copy_ownership(_: &File, _: &Path, _: &Metadata) -> Result<()> {
     Ok(())
 }
 
 /// Access lists and labels, as Linux keeps them.
 #[cfg(target_os = "linux")]
-fn copy_xattrs(file: &File, target: &Path) -> io::Result<()> {
+fn copy_xattrs(file: &File, target: &Path) -> Result<()> {
     use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr, getxattr};
     let mut room = vec![0; 64 * 1024];
     let found = |length: rustix::io::Result<usize>, room: &[u8]| {
@@ -135,7 +131,7 @@ fn copy_xattrs(file: &File, target: &Path) -> io::Result<()> {
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
-fn copy_xattrs(_: &File, _: &Path) -> io::Result<()> {
+fn copy_xattrs(_: &File, _: &Path) -> Result<()> {
     Ok(())
 }
 
@@ -143,7 +139,7 @@ fn copy_xattrs(_: &File, _: &Path) -> io::Result<()> {
 pub(crate) struct PartWriter {
     /// Makes durable what is written, so that little is left to do at the end.
     syncing: Option<JoinHandle<()>>,
-    writing: Option<JoinHandle<io::Result<LocalPart>>>,
+    writing: Option<JoinHandle<Result<LocalPart>>>,
     open: Option<LocalPart>,
     block: Vec<Bytes>,
     held: usize,
@@ -163,7 +159,7 @@ impl PartWriter {
         }
     }
 
-    pub(crate) async fn take(&mut self, pieces: Vec<Bytes>) -> io::Result<()> {
+    pub(crate) async fn take(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         self.held += pieces.iter().map(Bytes::len).sum::<usize>();
         self.block.extend(pieces);
         if self.held >= BLOCK {
@@ -172,7 +168,7 @@ impl PartWriter {
         Ok(())
     }
 
-    async fn write(&mut self) -> io::Result<()> {
+    async fn write(&mut self) -> Result<()> {
         let mut open = self.idle().await?;
         if self.syncing.as_ref().is_none_or(JoinHandle::is_finished)
             && let Ok(same) = open.file.try_clone()
@@ -202,16 +198,16 @@ impl PartWriter {
     }
 
     /// The file, once nothing is being written to it.
-    async fn idle(&mut self) -> io::Result<LocalPart> {
+    async fn idle(&mut self) -> Result<LocalPart> {
         if let Some(writing) = self.writing.take() {
-            return writing.await.map_err(io::Error::other)?;
+            return writing.await?;
         }
         self.open
             .take()
-            .ok_or_else(|| io::Error::other("an earlier write has failed"))
+            .ok_or_else(|| SftpError::failure("an earlier write has failed"))
     }
 
-    pub(crate) async fn end(mut self) -> io::Result<(FinishedPart, u64)> {
+    pub(crate) async fn end(mut self) -> Result<(FinishedPart, u64)> {
         self.write().await?;
         let open = self.idle().await?;
         let length = self.written;

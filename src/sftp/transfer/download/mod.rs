@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::LocalFilesystem;
@@ -20,7 +21,6 @@ use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::context::unless_cancelled;
 use crate::sftp::transfer::download::local_part::{FinishedPart, PartWriter, create, resume};
-use crate::sftp::transfer::file_transfer::in_place::Instead;
 use crate::sftp::transfer::file_transfer::{FileTransfer, PartFileOf, TransferDirection};
 use crate::sftp::transfer::part::PartFile;
 
@@ -61,7 +61,7 @@ impl TransferDirection for Download {
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         start: u64,
-    ) -> io::Result<u64> {
+    ) -> Result<u64> {
         if part.in_place {
             return write_in_place(transfer, part).await;
         }
@@ -75,7 +75,7 @@ impl TransferDirection for Download {
             return Ok(length);
         }
         if part.old.is_some() {
-            return Err(Instead::because(
+            return Err(SftpError::not_replaceable(
                 "a new file beside it cannot have its owner, mode and access list",
             ));
         }
@@ -99,10 +99,7 @@ impl TransferDirection for Download {
         }
     }
 
-    async fn copy_access_to_part(
-        _: &FileTransfer<'_, Self>,
-        _: &PartFileOf<Self>,
-    ) -> io::Result<()> {
+    async fn copy_access_to_part(_: &FileTransfer<'_, Self>, _: &PartFileOf<Self>) -> Result<()> {
         // The part has it already.
         Ok(())
     }
@@ -111,11 +108,12 @@ impl TransferDirection for Download {
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         mut into: File,
-    ) -> io::Result<()> {
+    ) -> Result<()> {
         let (roots, target) = (transfer.context.roots.clone(), part.target.clone());
         blocking(move || {
             let mut target = roots.entry(&target)?.open_read()?;
-            io::copy(&mut target, &mut into).map(drop)
+            io::copy(&mut target, &mut into)?;
+            Ok(())
         })
         .await
     }
@@ -125,7 +123,7 @@ impl TransferDirection for Download {
         part: &PartFileOf<Self>,
         content: &Path,
         record: &BackupRecord,
-    ) -> io::Result<()> {
+    ) -> Result<()> {
         let mut was = PartFile {
             mode: record.mode,
             modified: record.modified,
@@ -147,7 +145,7 @@ impl TransferDirection for Download {
 async fn write_in_place(
     transfer: &FileTransfer<'_, Download>,
     part: &PartFileOf<Download>,
-) -> io::Result<u64> {
+) -> Result<u64> {
     let (session, context) = (transfer.session, transfer.context);
     let handle = unless_cancelled(context, session.open_read(&transfer.plan.from)).await?;
     let outcome = async {
@@ -179,13 +177,13 @@ async fn write_in_place(
 
 /// How many names a file has.
 #[cfg(unix)]
-fn names(path: &Path) -> io::Result<u64> {
+fn names(path: &Path) -> Result<u64> {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).map(|metadata| metadata.nlink())
+    Ok(std::fs::metadata(path)?.nlink())
 }
 
 #[cfg(not(unix))]
-fn names(_: &Path) -> io::Result<u64> {
+fn names(_: &Path) -> Result<u64> {
     Ok(1)
 }
 
@@ -193,7 +191,7 @@ fn names(_: &Path) -> io::Result<u64> {
 async fn small(
     transfer: &FileTransfer<'_, Download>,
     part: &PartFileOf<Download>,
-) -> io::Result<(FinishedPart, u64)> {
+) -> Result<(FinishedPart, u64)> {
     let (session, expected) = (transfer.session, transfer.plan.metadata.length);
     let handle = session.open_read(&transfer.plan.from).await?;
     let first = session.read(&handle, 0, session.limits.read);
@@ -235,7 +233,7 @@ async fn beyond(
     part: &PartFileOf<Download>,
     handle: &Handle,
     first: Vec<Bytes>,
-) -> io::Result<(FinishedPart, u64)> {
+) -> Result<(FinishedPart, u64)> {
     // It takes as much memory as a large one.
     let _place = transfer.context.large.acquire().await.ok();
     let (roots, part) = (transfer.context.roots.clone(), part.clone());
@@ -254,7 +252,7 @@ async fn large(
     transfer: &FileTransfer<'_, Download>,
     part: &PartFileOf<Download>,
     start: u64,
-) -> io::Result<(FinishedPart, u64)> {
+) -> Result<(FinishedPart, u64)> {
     let session = transfer.session;
     let handle = session.open_read(&transfer.plan.from).await?;
     let outcome = async {
@@ -282,7 +280,7 @@ async fn pour(
     handle: &Handle,
     mut writer: PartWriter,
     start: u64,
-) -> io::Result<(FinishedPart, u64)> {
+) -> Result<(FinishedPart, u64)> {
     let mut reads = FileReader::new(transfer, handle, start, transfer.plan.metadata.length);
     while let Some(pieces) = reads.next().await? {
         writer.take(pieces).await?;
@@ -329,7 +327,7 @@ impl<'s> FileReader<'s> {
     }
 
     /// What comes next; `None` at the file's end, which may be beyond its length by now.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Bytes>>> {
         let step = u64::from(self.session.limits.read);
         while self.ahead.len() < self.most && self.asked < self.length || self.ahead.is_empty() {
             let read = self
@@ -348,7 +346,7 @@ impl<'s> FileReader<'s> {
             return Ok(None);
         }
         if self.arrived > self.longest {
-            return Err(io::Error::other(format!(
+            return Err(SftpError::failure(format!(
                 "goes on after {} bytes, though it said a length of {}: it may never end",
                 self.arrived, self.length
             )));

@@ -1,14 +1,13 @@
 //! Files that are written in place, where nothing can take their place: their old content is kept here
 //! until the new is whole.
 
-use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use crate::hex::digits;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::{Filesystem, blocking};
 use crate::sftp::path::local_of;
-use crate::sftp::plan::tree::is_lost;
 use crate::sftp::transfer::backup::{Backup, BackupKey};
 use crate::sftp::transfer::context::unless_cancelled;
 use crate::sftp::transfer::file_transfer::{
@@ -18,36 +17,6 @@ use crate::sftp::transfer::file_transfer::{
 /// How often a lost line is taken up again for a file that then begins anew.
 const MOST_LOSSES: u32 = 5;
 
-/// Why a file cannot be written beside its target and renamed, so that it is written in place.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Instead(String);
-
-impl Instead {
-    pub(crate) fn because(reason: impl Into<String>) -> io::Error {
-        io::Error::other(Self(reason.into()))
-    }
-
-    /// The reason, if an error is one.
-    pub(crate) fn reason(error: &io::Error) -> Option<&str> {
-        let reason = error.get_ref()?.downcast_ref::<Self>()?;
-        Some(&reason.0)
-    }
-}
-
-/// Whether an error leaves open what is at a path: some servers refuse to tell.
-pub(crate) fn is_untold(error: &io::Error) -> bool {
-    is_refusal(error) || error.kind() == io::ErrorKind::Other
-}
-
-/// Whether somebody does not want this: another way may be open.
-pub(crate) fn is_refusal(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
-    )
-}
-
 impl<D: TransferDirection> FileTransfer<'_, D> {
     /// Writes the target itself. `adopted` is what an earlier try has kept of it.
     pub(crate) async fn copy_in_place(
@@ -55,7 +24,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         part: PartFileOf<D>,
         adopted: Option<Backup>,
         reason: Option<String>,
-    ) -> io::Result<u64> {
+    ) -> Result<u64> {
         let (context, shown) = (self.context, D::Target::shown(&part.target));
         self.set_arrived(0);
         self.state.set_in_place_begun(adopted.is_some());
@@ -80,11 +49,11 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
                 Ok(length)
             }
             // What is kept is left to the next attempt.
-            Err(error) if is_lost(&error) => {
+            Err(error) if error.is_connection_lost() => {
                 if self.state.losses.fetch_add(1, Ordering::Relaxed) < MOST_LOSSES {
                     return Err(error);
                 }
-                Err(io::Error::other(format!(
+                Err(SftpError::failure(format!(
                     "{error}, again and again while it was written in place, from its beginning each time"
                 )))
             }
@@ -93,17 +62,16 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
                 self.set_arrived(0);
                 let error = self.put_back(&part, backup, error).await;
                 Err(match reason {
-                    Some(reason) if error.kind() != io::ErrorKind::Interrupted => io::Error::new(
-                        error.kind(),
-                        format!("{error} (written in place: {reason})"),
-                    ),
+                    Some(reason) if !matches!(error, SftpError::Cancelled(_)) => {
+                        error.reworded(format!("{error} (written in place: {reason})"))
+                    }
                     _ => error,
                 })
             }
         }
     }
 
-    async fn overwrite(&self, part: &PartFileOf<D>) -> io::Result<u64> {
+    async fn overwrite(&self, part: &PartFileOf<D>) -> Result<u64> {
         let filled = D::fill(self, part, 0);
         // What is on its way to a server comes there before what is sent later.
         let length = if D::IS_UPLOAD {
@@ -113,7 +81,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         };
         match self.check(&part.path, length).await {
             // Some servers take a file away once it is there.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(SftpError::NotFound(_)) => {
                 self.context.notes.add(format!(
                     "the server took `{}` away when it was closed, so that it could not be read back",
                     D::Target::shown(&part.target)
@@ -125,7 +93,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
     }
 
     /// Keeps what is there; `None` where a server does not say whether something is.
-    async fn back_up(&self, part: &PartFileOf<D>) -> io::Result<Option<Backup>> {
+    async fn back_up(&self, part: &PartFileOf<D>) -> Result<Option<Backup>> {
         let key = self.key(&part.target).await;
         let length = part.old.map_or(0, |old| old.length);
         let backups = self.context.backups.clone();
@@ -133,21 +101,21 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         let was_there = if part.old.is_some() || part.is_unknown {
             match D::save_old_content(self, part, new_backup.file()?).await {
                 Ok(()) => true,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-                Err(error) if is_lost(&error) => return Err(error),
-                Err(error) if part.is_unknown && is_untold(&error) => {
+                Err(SftpError::NotFound(_)) => false,
+                Err(error) if error.is_connection_lost() => return Err(error),
+                Err(error) if part.is_unknown && error.leaves_open() => {
                     self.context.notes.add(format!(
                         "the server does not tell what `{}` was before, so that nothing of it is kept",
                         D::Target::shown(&part.target)
                     ));
                     return Ok(None);
                 }
-                Err(error) if length == 0 && is_refusal(&error) => true,
+                Err(error) if length == 0 && error.is_refusal() => true,
                 Err(error) => {
                     let reason = format!(
                         "its old content cannot be kept until the new is whole, so that it is not written in place: {error}"
                     );
-                    return Err(io::Error::new(error.kind(), reason));
+                    return Err(error.reworded(reason));
                 }
             }
         } else {
@@ -164,8 +132,8 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         &self,
         part: &PartFileOf<D>,
         backup: Option<Backup>,
-        error: io::Error,
-    ) -> io::Error {
+        error: SftpError,
+    ) -> SftpError {
         let in_place_begun = self.state.in_place_begun();
         let Some(backup) = backup else {
             let known = if in_place_begun {
@@ -173,7 +141,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             } else {
                 ""
             };
-            return io::Error::new(error.kind(), format!("{error}{known}"));
+            return error.reworded(format!("{error}{known}"));
         };
         let outcome = match backup.record.size {
             _ if !in_place_begun => Ok(""),
@@ -182,20 +150,19 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
                 .await
                 .map(|()| "; its old content was put back"),
             None => match self.target().remove(&part.target).await {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                Err(error) if !error.is_not_found() => Err(error),
                 _ => Ok(""),
             },
         };
         match outcome {
             Ok(done) => {
                 self.discard(Some(backup)).await;
-                io::Error::new(error.kind(), format!("{error}{done}"))
+                error.reworded(format!("{error}{done}"))
             }
-            Err(again) if is_lost(&again) => again,
-            Err(again) => io::Error::new(
-                error.kind(),
-                format!("{error}; its old content could not be put back ({again})"),
-            ),
+            Err(again) if again.is_connection_lost() => again,
+            Err(again) => error.reworded(format!(
+                "{error}; its old content could not be put back ({again})"
+            )),
         }
     }
 
@@ -210,13 +177,13 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         }
     }
 
-    async fn restore_old_content(&self, part: &PartFileOf<D>, backup: &Backup) -> io::Result<()> {
+    async fn restore_old_content(&self, part: &PartFileOf<D>, backup: &Backup) -> Result<()> {
         backup.check()?;
         D::restore_old_content(self, part, &backup.content(), &backup.record).await
     }
 
     /// What an earlier attempt has kept of a target and did not come to put back.
-    pub(crate) async fn adopt_backup(&self, part: &PartFileOf<D>) -> io::Result<Option<Backup>> {
+    pub(crate) async fn adopt_backup(&self, part: &PartFileOf<D>) -> Result<Option<Backup>> {
         let backups = self.context.backups;
         if backups.is_empty() {
             return Ok(None);

@@ -3,27 +3,24 @@
 pub(crate) mod in_place;
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::path::{RemotePath, local_of};
-use crate::sftp::plan::tree::is_lost;
 use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::session::Session;
-use crate::sftp::session::rename_over::leaves_original;
 use crate::sftp::transfer::Entry;
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::context::{
     ResumeState, TransferContext, local_sha256, remote_sha256, unless_cancelled,
 };
-use crate::sftp::transfer::file_transfer::in_place::{Instead, is_untold};
 use crate::sftp::transfer::part::{PartFile, part_name};
 use crate::sftp::transfer::sessions::SftpSessions;
 
@@ -69,7 +66,7 @@ pub(crate) trait TransferDirection: Sized + Sync {
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         start: u64,
-    ) -> impl Future<Output = io::Result<u64>> + Send;
+    ) -> impl Future<Output = Result<u64>> + Send;
     /// What the file that is replaced has besides, which a new one would not have.
     fn extras(
         transfer: &FileTransfer<'_, Self>,
@@ -79,26 +76,26 @@ pub(crate) trait TransferDirection: Sized + Sync {
     fn copy_access_to_part(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
-    ) -> impl Future<Output = io::Result<()>> + Send;
+    ) -> impl Future<Output = Result<()>> + Send;
     /// Copies what a target holds into a file here.
     fn save_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         into: File,
-    ) -> impl Future<Output = io::Result<()>> + Send;
+    ) -> impl Future<Output = Result<()>> + Send;
     /// Writes into a target what it held, from a file here.
     fn restore_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         content: &Path,
         record: &BackupRecord,
-    ) -> impl Future<Output = io::Result<()>> + Send;
+    ) -> impl Future<Output = Result<()>> + Send;
     /// Says more of a failure than it says itself, while what it left is still there.
     fn explain(
         _trip: &FileTransfer<'_, Self>,
         _part: &PartFileOf<Self>,
-        error: io::Error,
-    ) -> impl Future<Output = io::Error> + Send {
+        error: SftpError,
+    ) -> impl Future<Output = SftpError> + Send {
         std::future::ready(error)
     }
 }
@@ -124,7 +121,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
     }
 
     /// Copies the file, whole or not at all. Gives its length.
-    pub(crate) async fn copy(&self) -> io::Result<u64> {
+    pub(crate) async fn copy(&self) -> Result<u64> {
         let context = self.context;
         let _place = if D::is_large(self.session, self.plan.metadata.length) {
             context.large.acquire().await.ok()
@@ -141,23 +138,19 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             return self.copy_in_place(part, adopted, None).await;
         }
         let copied = match unless_cancelled(context, self.obstacle(&part)).await? {
-            Some(reason) => Err(Instead::because(reason)),
+            Some(reason) => Err(SftpError::not_replaceable(reason)),
             None => self.copy_via_part(&part).await,
         };
         match copied {
-            Err(error) => match Instead::reason(&error) {
-                Some(reason) => {
-                    self.copy_in_place(part, None, Some(reason.to_owned()))
-                        .await
-                }
-                None => Err(error),
-            },
+            Err(SftpError::NotReplaceable(reason)) => {
+                self.copy_in_place(part, None, Some(reason)).await
+            }
             copied => copied,
         }
     }
 
     /// Why nothing can be put in the target's place, as far as that is known before.
-    async fn obstacle(&self, part: &PartFileOf<D>) -> io::Result<Option<String>> {
+    async fn obstacle(&self, part: &PartFileOf<D>) -> Result<Option<String>> {
         let refusals = &self.context.refusals;
         if refusals.renames.load(Ordering::Relaxed) >= ENOUGH_REFUSALS {
             return Ok(Some("the server refuses to rename".to_owned()));
@@ -172,7 +165,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         Ok(None)
     }
 
-    async fn copy_via_part(&self, part: &PartFileOf<D>) -> io::Result<u64> {
+    async fn copy_via_part(&self, part: &PartFileOf<D>) -> Result<u64> {
         let arrived = unless_cancelled(self.context, self.write_part(part)).await;
         // What is begun here is not broken off: the old file might be without its name.
         let arrived = match arrived {
@@ -181,10 +174,10 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         };
         match arrived {
             // A lost line leaves what a further try goes on from.
-            Err(error) if !is_lost(&error) => {
-                let error = match Instead::reason(&error) {
-                    Some(_) => error,
-                    None => D::explain(self, part, error).await,
+            Err(error) if !error.is_connection_lost() => {
+                let error = match error {
+                    SftpError::NotReplaceable(_) => error,
+                    error => D::explain(self, part, error).await,
                 };
                 let _ = self.target().remove(&part.path).await;
                 self.set_arrived(0);
@@ -195,33 +188,33 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
     }
 
     /// Gives the part the target's name.
-    async fn rename_part(&self, part: &PartFileOf<D>) -> io::Result<()> {
+    async fn rename_part(&self, part: &PartFileOf<D>) -> Result<()> {
         let refusals = &self.context.refusals.renames;
         let Err(error) = self.target().rename_over(&part.path, &part.target).await else {
             refusals.store(0, Ordering::Relaxed);
             return Ok(());
         };
-        if is_lost(&error) || !leaves_original(&error) {
+        if error.is_connection_lost() || matches!(error, SftpError::Stranded(_)) {
             return Err(error);
         }
-        if D::IS_UPLOAD && error.kind() == io::ErrorKind::NotFound {
+        if D::IS_UPLOAD && error.is_not_found() {
             let reason = format!(
                 "{error}: what was to take its name is gone; where a server takes files away once they are closed, `inPlace: true` writes them under their own names"
             );
-            return Err(io::Error::new(error.kind(), reason));
+            return Err(error.reworded(reason));
         }
-        let step = match error.kind() {
-            io::ErrorKind::Unsupported => ENOUGH_REFUSALS,
-            io::ErrorKind::PermissionDenied => 1,
+        let step = match error {
+            SftpError::Unsupported(_) => ENOUGH_REFUSALS,
+            SftpError::PermissionDenied(_) => 1,
             _ => 0,
         };
         refusals.fetch_add(step, Ordering::Relaxed);
-        Err(Instead::because(format!(
+        Err(SftpError::not_replaceable(format!(
             "no other file can take its name ({error})"
         )))
     }
 
-    async fn write_part(&self, part: &PartFileOf<D>) -> io::Result<u64> {
+    async fn write_part(&self, part: &PartFileOf<D>) -> Result<u64> {
         let start = self.resume_offset(part).await?;
         self.context.progress.goes_on(start);
         self.set_arrived(start);
@@ -232,22 +225,24 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             FileExtras::None => {}
             FileExtras::Access => D::copy_access_to_part(self, part).await?,
             FileExtras::Names(_) => {
-                return Err(Instead::because(extras.obstacle().unwrap_or_default()));
+                return Err(SftpError::not_replaceable(
+                    extras.obstacle().unwrap_or_default(),
+                ));
             }
         }
         Ok(length)
     }
 
     /// Refuses a copy that is not whole.
-    pub(crate) async fn check(&self, copy: &TargetPath<D>, length: u64) -> io::Result<()> {
+    pub(crate) async fn check(&self, copy: &TargetPath<D>, length: u64) -> Result<()> {
         if length < self.plan.metadata.length {
-            return Err(io::Error::other("shrank while it was copied"));
+            return Err(SftpError::failure("shrank while it was copied"));
         }
         if self.context.options.verify {
             let (here, there) = self.checksums(copy, length).await?;
             if here != there {
                 let reason = format!("the checksums differ: {here} here, {there} on the server");
-                return Err(io::Error::other(reason));
+                return Err(SftpError::failure(reason));
             }
         }
         Ok(())
@@ -255,13 +250,13 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
 
     /// Refuses a file of this machine that does not lie where it may, before anything is sent or made for
     /// it. What becomes of its name later is judged where it is opened.
-    async fn check_roots(&self, part: &PartFileOf<D>) -> io::Result<()> {
+    async fn check_roots(&self, part: &PartFileOf<D>) -> Result<()> {
         let (here, _) = D::local_and_remote(&self.plan.from, &part.target);
         self.context.roots.check_file(here).await
     }
 
     /// The part, beside where the file goes once links are followed.
-    async fn part_file(&self) -> io::Result<PartFileOf<D>> {
+    async fn part_file(&self) -> Result<PartFileOf<D>> {
         let plan = self.plan;
         let there = if self.state.was_lost.load(Ordering::Relaxed) {
             TargetState::Unknown
@@ -272,7 +267,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             TargetState::Absent => (plan.to.clone(), None, false),
             TargetState::File(metadata) => (plan.to.clone(), Some(metadata), false),
             TargetState::Unknown => match self.resolve_target().await {
-                Err(error) if self.context.options.in_place && is_untold(&error) => {
+                Err(error) if self.context.options.in_place && error.leaves_open() => {
                     (plan.to.clone(), self.stat_by_listing().await?, true)
                 }
                 resolved => {
@@ -286,10 +281,10 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             metadata.check_kind(&shown)?;
         }
         if existing.is_some_and(|metadata| metadata.is_directory()) {
-            return Err(io::Error::other(format!("`{shown}` is a directory")));
+            return Err(SftpError::failure(format!("`{shown}` is a directory")));
         }
         let name = D::Target::file_name(&to)
-            .ok_or_else(|| io::Error::other(format!("`{shown}` does not name a file")))?;
+            .ok_or_else(|| SftpError::failure(format!("`{shown}` does not name a file")))?;
         let source = D::Source::bytes(&plan.from);
         let name = part_name(self.context.token, &name, &source);
         Ok(PartFile {
@@ -307,7 +302,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
 
     /// Where a file written to the target goes, and what is there now. A link is followed only if the
     /// user named it: others may have been put there to lead elsewhere.
-    async fn resolve_target(&self) -> io::Result<(TargetPath<D>, Option<Metadata>)> {
+    async fn resolve_target(&self) -> Result<(TargetPath<D>, Option<Metadata>)> {
         let (target, path) = (self.target(), &self.plan.to);
         let (here, aside) = tokio::join!(target.lstat(path), self.stranded_original());
         let here = here?;
@@ -329,7 +324,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             return Ok((path.clone(), None));
         }
         let metadata = match target.stat(path).await {
-            Err(error) if is_untold(&error) => {
+            Err(error) if error.leaves_open() => {
                 let real = target.real_path(path).await?;
                 self.check_policy(&real)?;
                 let metadata = target.lstat(&real).await?;
@@ -357,7 +352,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
     }
 
     /// What the target's directory says of it, where a server does not tell what a name is.
-    async fn stat_by_listing(&self) -> io::Result<Option<Metadata>> {
+    async fn stat_by_listing(&self) -> Result<Option<Metadata>> {
         let path = &self.plan.to;
         if let Ok(metadata) = self.target().stat(path).await {
             return Ok(metadata);
@@ -365,7 +360,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         let directory = D::Target::parent(path).unwrap_or_else(|| D::Target::path("."));
         let limit = Arc::new(EntryLimit::new(self.context.max_entries, 0));
         let entries = match self.target().read_dir(&directory, &limit).await {
-            Err(error) if is_lost(&error) => return Err(error),
+            Err(error) if error.is_connection_lost() => return Err(error),
             entries => entries.unwrap_or_default(),
         };
         let mut entries = entries.into_iter();
@@ -377,17 +372,16 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
     }
 
     /// Refuses a place on the server that may not be written: the link may lead there only by now.
-    fn check_policy(&self, real: &TargetPath<D>) -> io::Result<()> {
+    fn check_policy(&self, real: &TargetPath<D>) -> Result<()> {
         if !D::IS_UPLOAD {
             return Ok(());
         }
         let judged = (self.context.may_write)(&[D::Target::shown(real)]);
-        judged
-            .map_err(|refusal| io::Error::new(io::ErrorKind::PermissionDenied, refusal.to_string()))
+        judged.map_err(|refusal| SftpError::PermissionDenied(refusal.to_string()))
     }
 
     /// From where on the file is to be copied: what has arrived before is not moved again.
-    async fn resume_offset(&self, part: &PartFileOf<D>) -> io::Result<u64> {
+    async fn resume_offset(&self, part: &PartFileOf<D>) -> Result<u64> {
         let arrived = self.state.arrived();
         if !D::is_large(self.session, self.plan.metadata.length)
             || arrived == 0 && !self.context.resume
@@ -418,7 +412,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
     }
 
     /// The checksums of the first `length` bytes, here and there.
-    async fn checksums(&self, copy: &TargetPath<D>, length: u64) -> io::Result<(String, String)> {
+    async fn checksums(&self, copy: &TargetPath<D>, length: u64) -> Result<(String, String)> {
         let (here, there) = D::local_and_remote(&self.plan.from, copy);
         let here = local_sha256(self.context.roots, here, length).await?;
         let there = remote_sha256(self.context, self.session, there, length, &here).await?;

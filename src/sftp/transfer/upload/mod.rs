@@ -4,18 +4,18 @@ pub(crate) mod stripes;
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
-use crate::sftp::plan::tree::is_lost;
 use crate::sftp::session::client::PendingResponse;
 use crate::sftp::session::{Handle, PRIVATE, Presence, Session, Write};
 use crate::sftp::transfer::Entry;
@@ -23,7 +23,6 @@ use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::context::{open_at, remote_sha256};
 use crate::sftp::transfer::download::FileReader;
-use crate::sftp::transfer::file_transfer::in_place::{Instead, is_refusal, is_untold};
 use crate::sftp::transfer::file_transfer::{FileTransfer, NO_MODES, PartFileOf, TransferDirection};
 use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::upload::stripes::{fsync_continuously, send_striped};
@@ -71,13 +70,13 @@ impl TransferDirection for Upload {
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         start: u64,
-    ) -> io::Result<u64> {
+    ) -> Result<u64> {
         let (mut length, is_set) = send(transfer, part, start).await?;
         if is_set {
             return Ok(length);
         }
         if part.old.is_some() {
-            return Err(Instead::because(NO_MODES));
+            return Err(SftpError::not_replaceable(NO_MODES));
         }
         let refusals = &transfer.context.refusals.modes;
         if !refusals.swap(true, Ordering::Relaxed) {
@@ -86,7 +85,7 @@ impl TransferDirection for Upload {
             length = send(transfer, part, 0).await?.0;
         }
         let now = match transfer.session.stat(&part.path).await {
-            Err(error) if is_lost(&error) => return Err(error),
+            Err(error) if error.is_connection_lost() => return Err(error),
             metadata => metadata.ok().flatten().and_then(|metadata| metadata.mode),
         };
         if let (Some(now), Some(mode)) = (now, part.mode)
@@ -115,7 +114,7 @@ impl TransferDirection for Upload {
     async fn copy_access_to_part(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
-    ) -> io::Result<()> {
+    ) -> Result<()> {
         let context = transfer.context;
         let Some(old) = &part.old else { return Ok(()) };
         let is_given = context.extras.copy_access(
@@ -127,7 +126,7 @@ impl TransferDirection for Upload {
         if is_given.await {
             return Ok(());
         }
-        Err(Instead::because(
+        Err(SftpError::not_replaceable(
             "its access list or label cannot be given to another file",
         ))
     }
@@ -136,7 +135,7 @@ impl TransferDirection for Upload {
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         into: File,
-    ) -> io::Result<()> {
+    ) -> Result<()> {
         let session = transfer.session;
         let length = part.old.map_or(0, |old| old.length);
         let handle = session.open_read(&part.target).await?;
@@ -165,14 +164,14 @@ impl TransferDirection for Upload {
         part: &PartFileOf<Self>,
         content: &Path,
         record: &BackupRecord,
-    ) -> io::Result<()> {
+    ) -> Result<()> {
         let session = transfer.session;
         let mode = record.mode.unwrap_or(PRIVATE);
         let opened = session
             .open_truncated(&part.target, mode, Presence::Present)
             .await;
         let handle = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(SftpError::NotFound(_)) => {
                 let there = Presence::Absent;
                 session.open_truncated(&part.target, mode, there).await?
             }
@@ -216,7 +215,7 @@ impl TransferDirection for Upload {
         if there == expected {
             return Ok(());
         }
-        Err(io::Error::other("the server holds something else"))
+        Err(SftpError::failure("the server holds something else"))
     }
 
     /// Servers have no word for a full disk. It is asked for while the part is still there, and what
@@ -224,9 +223,9 @@ impl TransferDirection for Upload {
     async fn explain(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
-        error: io::Error,
-    ) -> io::Error {
-        if error.kind() != io::ErrorKind::Other {
+        error: SftpError,
+    ) -> SftpError {
+        if !error.is_unspecific() {
             return error;
         }
         let full = &transfer.context.full;
@@ -246,7 +245,7 @@ impl TransferDirection for Upload {
             return error;
         }
         let words = format!("no space left on the server ({error})");
-        io::Error::new(io::ErrorKind::StorageFull, words)
+        SftpError::NoSpace(words)
     }
 }
 
@@ -270,7 +269,7 @@ impl<'a> RemoteFile<'a> {
     }
 
     /// Opens a file that is there for writing.
-    pub(crate) async fn open_write(session: &'a Session, path: &'a RemotePath) -> io::Result<Self> {
+    pub(crate) async fn open_write(session: &'a Session, path: &'a RemotePath) -> Result<Self> {
         let handle = session.open_write(path).await?;
         Ok(Self::new(session, path, handle))
     }
@@ -295,7 +294,7 @@ async fn send(
     transfer: &FileTransfer<'_, Upload>,
     part: &PartFileOf<Upload>,
     start: u64,
-) -> io::Result<(u64, bool)> {
+) -> Result<(u64, bool)> {
     let open = open(transfer, part, start).await?;
     let (length, sent) = if transfer.plan.metadata.length > SMALL {
         tokio::select! {
@@ -314,7 +313,7 @@ async fn open<'a>(
     transfer: &FileTransfer<'a, Upload>,
     part: &'a PartFileOf<Upload>,
     start: u64,
-) -> io::Result<RemoteFile<'a>> {
+) -> Result<RemoteFile<'a>> {
     let session = transfer.session;
     let mode = part.mode.unwrap_or(PRIVATE);
     if part.in_place {
@@ -329,7 +328,10 @@ async fn open<'a>(
         // Whoever stops waiting for the answer does not know what was done.
         transfer.state.set_in_place_begun(true);
         let opened = session.open_truncated(&part.path, mode, there).await;
-        if opened.as_ref().is_err_and(|error| !is_lost(error)) {
+        if opened
+            .as_ref()
+            .is_err_and(|error| !error.is_connection_lost())
+        {
             transfer.state.set_in_place_begun(false);
         }
         return Ok(RemoteFile::new(session, &part.path, opened?));
@@ -347,8 +349,8 @@ async fn open<'a>(
     match opened {
         // The directory may not be written, or takes no hidden files, or the path is at its longest,
         // yet the file itself may be written.
-        Err(error) if is_refusal(&error) || is_long(&part.path) && is_untold(&error) => Err(
-            Instead::because(format!("nothing can be made beside it ({error})")),
+        Err(error) if error.is_refusal() || is_long(&part.path) && error.leaves_open() => Err(
+            SftpError::not_replaceable(format!("nothing can be made beside it ({error})")),
         ),
         opened => Ok(RemoteFile::new(session, &part.path, opened?)),
     }
@@ -363,7 +365,7 @@ fn is_long(path: &RemotePath) -> bool {
 async fn send_small(
     transfer: &FileTransfer<'_, Upload>,
     handle: &Handle,
-) -> io::Result<(u64, Vec<PendingResponse>)> {
+) -> Result<(u64, Vec<PendingResponse>)> {
     let (from, session) = (transfer.plan.from.clone(), transfer.session);
     let roots = transfer.context.roots.clone();
     let content = blocking(move || {
@@ -371,7 +373,7 @@ async fn send_small(
         let mut file = open_at(&roots, &from, 0)?.take(LARGEST_SMALL + 1);
         if file.read_to_end(&mut content)? as u64 > LARGEST_SMALL {
             let problem = format!("has more than {LARGEST_SMALL} bytes, though it was small");
-            return Err(io::Error::other(problem));
+            return Err(SftpError::failure(problem));
         }
         Ok(content)
     });
@@ -392,7 +394,7 @@ async fn finish(
     mut open: RemoteFile<'_>,
     sent: Vec<PendingResponse>,
     part: &PartFileOf<Upload>,
-) -> io::Result<bool> {
+) -> Result<bool> {
     let session = open.session;
     let old = part.old.filter(|_| !part.in_place);
     // Before the mode: a change of the owner takes bits of it away.
@@ -425,7 +427,7 @@ async fn finish(
     };
     if let Some(sync) = sync {
         match session.wait_done(sync).await {
-            Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
+            Err(error) if !matches!(error, SftpError::Unsupported(_)) => return Err(error),
             _ => {}
         }
     }
@@ -440,9 +442,9 @@ async fn finish(
     }
 }
 
-fn ok_unless_lost(done: io::Result<()>) -> io::Result<bool> {
+fn ok_unless_lost(done: Result<()>) -> Result<bool> {
     match done {
-        Err(error) if is_lost(&error) => Err(error),
+        Err(error) if error.is_connection_lost() => Err(error),
         Err(error) => {
             tracing::debug!("cannot set what a file is: {error}");
             Ok(false)
@@ -456,7 +458,7 @@ async fn set_by_name(
     session: &Session,
     part: &PartFileOf<Upload>,
     (owner, mode): (Option<Attributes>, Attributes),
-) -> io::Result<bool> {
+) -> Result<bool> {
     let asked = owner.iter().chain([&mode]);
     let asked: Vec<_> = asked
         .map(|attributes| session.setstat(&part.path, attributes))
@@ -466,7 +468,7 @@ async fn set_by_name(
         is_done &= ok_unless_lost(session.wait_done(asked).await)?;
     }
     match (session.lstat(&part.path).await, part.old) {
-        (Err(error), _) if is_lost(&error) => Err(error),
+        (Err(error), _) if error.is_connection_lost() => Err(error),
         (Ok(Some(now)), Some(_)) => Ok(part.is_like_old(&now)),
         (Ok(Some(now)), None) if now.mode.is_some() && part.mode.is_some() => {
             Ok(now.mode == part.mode)

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
+use crate::sftp::error::Result;
 use crate::sftp::filesystem::blocking;
 use crate::sftp::path::RemotePath;
 use crate::sftp::session::client::PendingResponse;
@@ -28,7 +29,7 @@ pub(crate) async fn send_striped(
     first: &RemoteFile<'_>,
     start: u64,
     in_place: bool,
-) -> io::Result<(u64, Vec<PendingResponse>)> {
+) -> Result<(u64, Vec<PendingResponse>)> {
     let mut others = if in_place {
         Vec::new()
     } else {
@@ -110,7 +111,7 @@ pub(crate) async fn fsync_continuously<T>(sessions: &SftpSessions, path: &Remote
 async fn open_on_other_sessions<'a>(
     transfer: &FileTransfer<'a, Upload>,
     first: &RemoteFile<'a>,
-) -> io::Result<Vec<RemoteFile<'a>>> {
+) -> Result<Vec<RemoteFile<'a>>> {
     let sessions = transfer.sessions.all().iter();
     let others = sessions.filter(|session| !std::ptr::eq(*session, first.session));
     try_join_all(others.map(|session| RemoteFile::open_write(session, first.path))).await
@@ -137,13 +138,13 @@ impl StripeReader {
         &self,
         file: &Arc<File>,
         offset: u64,
-    ) -> impl Future<Output = io::Result<StripeBlock>> + use<> {
+    ) -> impl Future<Output = Result<StripeBlock>> + use<> {
         let (reader, file) = (self.clone(), Arc::clone(file));
         let reading = tokio::task::spawn_blocking(move || reader.block(&file, offset));
-        async { reading.await.map_err(io::Error::other)? }
+        async { reading.await? }
     }
 
-    fn block(&self, file: &File, offset: u64) -> io::Result<StripeBlock> {
+    fn block(&self, file: &File, offset: u64) -> Result<StripeBlock> {
         let mut block = StripeBlock {
             writes: Vec::new(),
             end: offset,
