@@ -1,14 +1,14 @@
-//! How much the listings of a transfer may bring: a server can go on for ever.
+//! Limit on what a transfer's listings bring: a server can go on for ever.
 
 use crate::sftp::error::{Result, SftpError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes of paths that are kept for each entry, on average; real trees have about a hundred.
+/// Bytes of paths allowed for each entry, on average; real trees have about a hundred.
 const AVERAGE_PATH: usize = 256;
-/// Bytes of paths that are kept however few entries there may be.
+/// Bytes of paths always allowed, however few the entries.
 const FEW_PATHS: usize = 1024 * 1024;
 
-/// The entries that may still be listed.
+/// Counts listed entries and the bytes of their paths against a limit.
 #[derive(Debug)]
 pub(crate) struct EntryLimit {
     most: usize,
@@ -17,7 +17,7 @@ pub(crate) struct EntryLimit {
 }
 
 impl EntryLimit {
-    /// A limit of `most` entries, of which some are `taken` already.
+    /// Allows `most` entries, of which `taken` are used up already.
     pub(crate) fn new(most: usize, taken: usize) -> Self {
         Self {
             most,
@@ -32,13 +32,13 @@ impl EntryLimit {
         self.check()
     }
 
-    /// Counts the bytes of a path that is kept.
+    /// Counts the bytes of a path.
     pub(crate) fn take_path(&self, length: usize) -> Result<()> {
         self.bytes.fetch_add(length, Ordering::Relaxed);
         self.check()
     }
 
-    /// Whether more was listed than may be.
+    /// Whether the limit is exceeded.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.check().is_err()
     }

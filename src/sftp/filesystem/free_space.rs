@@ -1,14 +1,14 @@
-//! Free space on this machine: a transfer leaves some to everybody else.
+//! Free space on this machine: a transfer leaves some for others.
 
 use crate::sftp::error::{Result, SftpError};
 use std::fs::File;
 use std::path::Path;
 
-/// What stays free of a file system, at most.
+/// The most that is left free on a file system.
 #[cfg(unix)]
 const RESERVE: u64 = 256 * 1024 * 1024;
 
-/// Refuses to write `more` bytes to a file whose file system would be full then.
+/// Refuses to write `more` bytes where that would fill the file system.
 #[cfg(unix)]
 pub(crate) fn check(file: &File, more: usize) -> Result<()> {
     let Ok(found) = rustix::fs::fstatvfs(file) else {
@@ -17,7 +17,7 @@ pub(crate) fn check(file: &File, more: usize) -> Result<()> {
     let free = found.f_bavail.saturating_mul(found.f_frsize);
     let whole = found.f_blocks.saturating_mul(found.f_frsize);
     let reserve = (whole / 100).min(RESERVE);
-    // Some file systems do not say how large they are.
+    // Some file systems report no size.
     if whole == 0 || free >= reserve.saturating_add(more as u64) {
         return Ok(());
     }
@@ -26,7 +26,7 @@ pub(crate) fn check(file: &File, more: usize) -> Result<()> {
     Err(SftpError::NoSpace(words))
 }
 
-/// The bytes that a directory's file system still takes from this user, where that is known.
+/// Bytes that this user may still write to a directory's file system, where that is known.
 #[cfg(unix)]
 pub(crate) fn of(directory: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(directory).ok()?;
@@ -38,7 +38,7 @@ pub(crate) fn of(_: &Path) -> Option<u64> {
     None
 }
 
-/// Elsewhere the write itself tells.
+/// Leaves it to the write, which fails.
 #[cfg(not(unix))]
 pub(crate) fn check(_: &File, _: usize) -> Result<()> {
     Ok(())

@@ -15,7 +15,7 @@ use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, blocking, in_the_way};
 use crate::sftp::path::{bytes_of, local_of};
 
-/// This machine, as far as transfers may touch it.
+/// The files of this machine that transfers may touch.
 #[derive(Clone, Debug)]
 pub(crate) struct LocalFilesystem {
     roots: Roots,
@@ -28,7 +28,7 @@ impl LocalFilesystem {
         }
     }
 
-    /// Does what touches the entry at a path itself on a thread that may wait.
+    /// Runs blocking work on the entry at a path; a symbolic link is not followed.
     async fn at<T: Send + 'static>(
         &self,
         path: &Path,
@@ -38,7 +38,7 @@ impl LocalFilesystem {
         blocking(move || work(roots.entry(&path)?)).await
     }
 
-    /// The same for the entry that a path leads to in the end.
+    /// Runs blocking work on the entry that a path resolves to.
     async fn behind<T: Send + 'static>(
         &self,
         path: &Path,
@@ -140,7 +140,7 @@ impl Filesystem for LocalFilesystem {
             set_attributes(&entry.open_directory()?, mode, metadata.modified)
         });
         if let Err(error) = ended.await {
-            tracing::debug!("cannot set what `{}` is: {error}", path.display());
+            tracing::debug!("cannot set mode or time of `{}`: {error}", path.display());
         }
     }
 
@@ -179,7 +179,7 @@ fn create_one_dir(roots: &Roots, path: &Path) -> Result<bool> {
     }
 }
 
-/// Sets what is given of an open file or directory.
+/// Sets mode and modification time of an open file or directory, where given.
 pub(crate) fn set_attributes(file: &File, mode: Option<u32>, modified: Option<u32>) -> Result<()> {
     if let Some(mode) = mode {
         set_mode(file, mode)?;
@@ -201,7 +201,7 @@ fn set_mode(_: &File, _: u32) -> Result<()> {
     Ok(())
 }
 
-/// Nothing is where the directory is missing that would hold it.
+/// Takes a missing parent directory for a missing entry.
 fn none_if_not_found(metadata: Result<Option<Metadata>>) -> Result<Option<Metadata>> {
     match metadata {
         Err(SftpError::NotFound(_)) => Ok(None),

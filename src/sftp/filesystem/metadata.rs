@@ -1,4 +1,4 @@
-//! What is known of a file, on either side.
+//! Metadata of a file, here or on a server.
 
 use std::fs;
 use std::time::UNIX_EPOCH;
@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::wire::Attributes;
 
-/// What a path is.
+/// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileType {
     File,
@@ -19,7 +19,7 @@ pub(crate) enum FileType {
 }
 
 impl FileType {
-    /// What it is called, where it is nothing that is copied or replaced.
+    /// What to call it, if it is neither copied nor replaced.
     pub(crate) fn special(self) -> Option<&'static str> {
         match self {
             Self::File | Self::Directory | Self::Link => None,
@@ -31,7 +31,7 @@ impl FileType {
     }
 }
 
-/// What a path is, and what a copy of it keeps.
+/// The type of a file and what a copy of it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Metadata {
     pub(crate) file_type: FileType,
@@ -41,7 +41,7 @@ pub(crate) struct Metadata {
     pub(crate) mode: Option<u32>,
     /// User and group, by their numbers.
     pub(crate) owner: Option<(u32, u32)>,
-    /// Seconds since 1970, as far as the protocol can say them.
+    /// Seconds since 1970; the protocol has 32 bits for them (section 5).
     pub(crate) modified: Option<u32>,
 }
 
@@ -50,7 +50,7 @@ impl Metadata {
         self.file_type == FileType::Directory
     }
 
-    /// Refuses what is neither file, directory nor link.
+    /// Refuses anything but a file, directory or symbolic link.
     pub(crate) fn check_kind(&self, shown: &str) -> Result<()> {
         match self.file_type.special() {
             Some(what) => Err(SftpError::failure(format!(
@@ -64,7 +64,7 @@ impl Metadata {
 impl From<&Attributes> for Metadata {
     fn from(attributes: &Attributes) -> Self {
         let file_type = match attributes.permissions.map(|mode| mode & 0o170_000) {
-            // A server without permissions tells no types either.
+            // A server that omits permissions omits the type as well.
             None | Some(0 | 0o100_000) => FileType::File,
             Some(0o040_000) => FileType::Directory,
             Some(0o120_000) => FileType::Link,

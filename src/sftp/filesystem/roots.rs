@@ -1,4 +1,4 @@
-//! The local directories that transfers stay inside, and the one that they stay out of.
+//! Local directories that transfers are confined to, and the one that is closed to them.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -9,16 +9,17 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::local_entry::LocalEntry;
 
-/// Directories, symbolic links resolved. Without one, every path is inside. Cheap to clone.
+/// Directories, symbolic links resolved. If there are none, every path is inside. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Roots {
     inside: Arc<[PathBuf]>,
-    /// This program's own files: secrets and rules, which no server is to have or to give.
+    /// This program's own files: secrets and rules, which no server may get or give.
     own: Option<Arc<Path>>,
 }
 
 impl Roots {
-    /// These directories. One that is not there is kept as it is: nothing can lie in it yet.
+    /// Confines transfers to these directories. A missing one is kept as it is: nothing can lie in it
+    /// yet.
     pub fn new(directories: &[PathBuf]) -> Self {
         Self {
             inside: directories.iter().map(|path| resolved(path)).collect(),
@@ -26,7 +27,7 @@ impl Roots {
         }
     }
 
-    /// The same, but for what lies in `own`.
+    /// Closes the directory `own`.
     #[must_use]
     pub fn without(self, own: &Path) -> Self {
         Self {
@@ -35,8 +36,8 @@ impl Roots {
         }
     }
 
-    /// The same for a transfer that begins at these paths: where it comes nowhere near what is this
-    /// program's own, that need not be looked for at every file.
+    /// Narrows it to a transfer that starts at these paths: far from this program's own files, these
+    /// need not be looked for at every file.
     #[must_use]
     pub fn around(&self, bases: &[PathBuf]) -> Self {
         let is_near = |own: &Path| {
@@ -49,8 +50,8 @@ impl Roots {
         }
     }
 
-    /// Refuses a path that leads outside, wherever its links lead. What is not there yet counts as
-    /// lying where it would be made.
+    /// Refuses a path that resolves to the outside. What does not exist yet counts as lying where it
+    /// would be created.
     pub fn check(&self, path: &Path) -> Result<(), Error> {
         match real(path) {
             Ok(real) if self.is_own(&real) => Err(own(path)),
@@ -64,7 +65,7 @@ impl Roots {
         self.own.as_ref().is_some_and(|own| real.starts_with(own))
     }
 
-    /// The entry of a path that may lie anywhere but among what is this program's own.
+    /// The entry of a path that may lie anywhere but among this program's own files.
     fn anywhere(&self, path: &Path, follows: bool) -> Result<LocalEntry> {
         if self.own.is_some() {
             self.check(path)?;
@@ -72,7 +73,7 @@ impl Roots {
         Ok(LocalEntry::anywhere(path, follows))
     }
 
-    /// The same, for where errors of files are told.
+    /// Checks a path without blocking.
     pub(crate) async fn check_file(&self, path: &Path) -> Result<()> {
         if self.inside.is_empty() && self.own.is_none() {
             return Ok(());
@@ -81,7 +82,7 @@ impl Roots {
         blocking(move || Ok(roots.check(&path)?)).await
     }
 
-    /// The entry at a path itself, be it a link.
+    /// The entry at a path itself; a symbolic link is not followed.
     pub(crate) fn entry(&self, path: &Path) -> Result<LocalEntry> {
         if self.inside.is_empty() {
             return self.anywhere(path, false);
@@ -93,7 +94,7 @@ impl Roots {
         }
     }
 
-    /// The entry that a path leads to in the end.
+    /// The entry that a path resolves to.
     pub(crate) fn followed(&self, path: &Path) -> Result<LocalEntry> {
         if self.inside.is_empty() {
             return self.anywhere(path, true);
@@ -101,7 +102,7 @@ impl Roots {
         self.beneath(&real(path)?, path)
     }
 
-    /// Makes a directory and whatever is missing above it.
+    /// Creates a directory and its missing parents.
     pub(crate) fn create_dir_all(&self, path: &Path) -> Result<()> {
         if self.inside.is_empty() {
             self.check(path)?;
@@ -121,7 +122,7 @@ impl Roots {
         Ok(())
     }
 
-    /// The entry of a path in which every link is resolved.
+    /// The entry of a path in which every symbolic link is resolved.
     fn beneath(&self, whole: &Path, asked: &Path) -> Result<LocalEntry> {
         let root = self.root_of(whole);
         let root = root.ok_or_else(|| self.outside(asked))?;
@@ -132,8 +133,8 @@ impl Roots {
         LocalEntry::beneath(root, below)
     }
 
-    /// The directory that holds such a path; of several the outermost, whose own way no link inside
-    /// another can bend.
+    /// The root that holds such a path; of several the outermost, whose own path no symbolic link
+    /// inside another can change.
     fn root_of(&self, whole: &Path) -> Option<&PathBuf> {
         let holding = self.inside.iter().filter(|root| whole.starts_with(root));
         holding.min_by_key(|root| root.as_os_str().len())
@@ -161,7 +162,7 @@ fn own(path: &Path) -> Error {
     }
 }
 
-/// The path with every link resolved, as far as it is there; the rest has to be plain names.
+/// Resolves every symbolic link of a path as far as it exists; the rest has to be plain names.
 fn real(path: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(path)?;
     let mut missing = Vec::new();
@@ -174,7 +175,7 @@ fn real(path: &Path) -> io::Result<PathBuf> {
                     .rev()
                     .fold(real, |path, name| path.join(name)));
             }
-            // A link that leads nowhere is there, and where it leads is not known.
+            // A dangling symbolic link: where a file would be created is not known.
             Err(error) if there.is_symlink() => return Err(error),
             Err(error) => {
                 let (Some(Component::Normal(name)), Some(parent)) =

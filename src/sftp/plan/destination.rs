@@ -1,4 +1,4 @@
-//! Where a file goes, under every name that it has there, and whether it may.
+//! Destinations: where a file goes, under every name that it has there, and whether it may be written.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::path::local_of;
 
-/// Judges whether a file may be written that goes by these names: absolute paths, or such that begin
-/// at the home directory with `~/`.
+/// Refuses a file that may not be written. It is given every name of the file: absolute paths, or such
+/// as begin at the home directory with `~/`.
 pub type MayWrite<'a> = dyn Fn(&[String]) -> Result<(), Error> + Send + Sync + 'a;
 
-/// A path, and where it lies once links are followed.
+/// A path and its canonical path.
 pub(crate) struct Destination<T: Filesystem> {
     path: T::Path,
-    /// `None` where the other side does not say it.
+    /// `None` where the filesystem does not say it.
     real: Option<T::Path>,
 }
 
 impl<T: Filesystem> Destination<T> {
-    /// Asks where a path leads. What is not there yet lies where it would be made.
+    /// Resolves a path. What does not exist yet lies where it would be created.
     pub(crate) async fn of(target: &T, path: &T::Path) -> Result<Self> {
         let mut missing = Vec::new();
         let mut there = path.clone();
@@ -50,7 +50,7 @@ impl<T: Filesystem> Destination<T> {
         })
     }
 
-    /// What lies below it.
+    /// The destination of a path below it.
     pub(crate) fn below(&self, below: &Path) -> Self {
         Self {
             path: T::join(&self.path, below),
@@ -58,12 +58,12 @@ impl<T: Filesystem> Destination<T> {
         }
     }
 
-    /// Where it leads, where the other side says it.
+    /// The canonical path, where the filesystem says it.
     pub(crate) fn real(&self) -> Option<&T::Path> {
         self.real.as_ref()
     }
 
-    /// Where it is, for people.
+    /// The path as messages show it.
     pub(crate) fn shown(&self) -> String {
         T::shown(self.real.as_ref().unwrap_or(&self.path))
     }
@@ -91,9 +91,9 @@ impl<T: Filesystem> Destination<T> {
     }
 }
 
-/// Says of a side's files which may be written.
+/// Policy on which files of a filesystem may be written.
 pub(crate) struct WritePolicy<'a, T: Filesystem> {
-    /// `None` where all may.
+    /// `None` if all may be written.
     may_write: Option<&'a MayWrite<'a>>,
     home: OnceCell<Option<T::Path>>,
 }
@@ -106,7 +106,7 @@ impl<'a, T: Filesystem> WritePolicy<'a, T> {
         }
     }
 
-    /// Asks once where the home directory is, if that matters.
+    /// Fetches the home directory once, if there is a policy.
     pub(crate) async fn fetch_home(&self, target: &T) -> Result<()> {
         if self.may_write.is_none() {
             return Ok(());
@@ -118,7 +118,7 @@ impl<'a, T: Filesystem> WritePolicy<'a, T> {
         self.home.get_or_try_init(ask).await.map(drop)
     }
 
-    /// Refuses what may not be written.
+    /// Refuses a destination that may not be written.
     pub(crate) fn judge(&self, destination: &Destination<T>) -> Result<(), Error> {
         let Some(may_write) = self.may_write else {
             return Ok(());

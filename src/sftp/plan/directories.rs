@@ -1,4 +1,4 @@
-//! The directories of a tree at its target.
+//! Directories of a tree, created at its target.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -8,44 +8,44 @@ use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::plan::destination::Destination;
 
-/// What came of making them. Paths are those below the tree's root.
+/// What came of creating them. Paths are relative to the tree's root.
 pub(crate) struct CreatedDirectories<T: Filesystem> {
     new: HashSet<PathBuf>,
-    /// Those new ones that keep what their sources are.
+    /// New directories, with the metadata of their sources.
     pub(crate) kept: Vec<(PathBuf, Metadata)>,
     refused: HashMap<PathBuf, String>,
-    /// Links to directories that are gone through.
+    /// Symbolic links to directories that are followed.
     linked: HashMap<PathBuf, Destination<T>>,
 }
 
 impl<T: Filesystem> CreatedDirectories<T> {
-    /// Whether the directory that holds an entry was missing.
+    /// Whether an entry's parent directory is new.
     pub(crate) fn is_new(&self, path: &Path) -> bool {
         path.parent()
             .is_some_and(|parent| self.new.contains(parent))
     }
 
-    /// Why there is no directory for an entry.
+    /// Why an entry has no parent directory.
     pub(crate) fn refusal(&self, path: &Path) -> Option<&str> {
         let mut above = path.ancestors().skip(1);
         above.find_map(|above| self.refused.get(above).map(String::as_str))
     }
 
-    /// Directories that could not be made, the outermost of each, with the reason.
+    /// Directories that could not be created, with the reason; only the outermost of each branch.
     pub(crate) fn refused(&self) -> impl Iterator<Item = (&Path, &str)> {
         let refused = self.refused.iter();
         refused.map(|(path, reason)| (path.as_path(), reason.as_str()))
     }
 
-    /// The last link on the way to an entry, and what follows it.
+    /// The last symbolic link on the way to an entry, and the rest of the path.
     pub(crate) fn linked<'p>(&self, path: &'p Path) -> Option<(&Destination<T>, &'p Path)> {
         let mut above = path.ancestors().skip(1);
         above.find_map(|above| Some((self.linked.get(above)?, path.strip_prefix(above).ok()?)))
     }
 }
 
-/// Makes the directories `below` a root, those that hold others first. A link is gone through only if
-/// `follows` says so, and nothing is made behind one that is not.
+/// Creates the directories `below` a root, parents first. A symbolic link is followed only with
+/// `follows`, and nothing is created behind one that is not.
 pub(crate) async fn create<T: Filesystem>(
     target: &T,
     root: &T::Path,
@@ -62,7 +62,7 @@ pub(crate) async fn create<T: Filesystem>(
     if root_is_new {
         created.new.insert(PathBuf::new());
     }
-    // In a new directory nothing is in the way; elsewhere it has to be seen before it is gone through.
+    // In a new directory nothing is in the way; elsewhere a level has to be looked at before the next.
     let level = |path: &Path| {
         if root_is_new {
             0

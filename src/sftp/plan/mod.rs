@@ -1,4 +1,4 @@
-//! What a transfer is going to do: every file with its way, and the directories made for them.
+//! Plans: what a transfer copies, from where to where.
 
 pub(crate) mod destination;
 pub(crate) mod directories;
@@ -16,44 +16,45 @@ use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::plan::omitted::OmittedMatches;
 
-/// The ways of one direction.
+/// Everything that a transfer copies.
 pub(crate) struct TransferPlan<S: Filesystem, T: Filesystem> {
     pub(crate) files: Vec<FilePlan<S, T>>,
     pub(crate) links: Vec<FilePlan<S, T>>,
-    /// Directories that were made, and what they are to be once nothing is written into them any more.
+    /// New directories with their final metadata, set once nothing is written into them any more.
     pub(crate) directories: Vec<(T::Path, Metadata)>,
     pub(crate) left_out: Vec<FailedFile>,
-    /// The most entries that are listed for it.
+    /// Most entries that may be listed.
     pub(crate) most_entries: usize,
-    /// Whether targets are written in place, without asking what they are where that is refused.
+    /// Whether targets are written in place, even where the server refuses to say what they are.
     pub(crate) in_place: bool,
-    /// Files that may not be written where they would go.
+    /// Files whose destination may not be written.
     pub(crate) refused: Vec<(String, Error)>,
-    /// Where what is copied lies in the end, for people: one for each entry that was planned.
+    /// Destinations as messages show them, one for each planned entry.
     pub(crate) places: Vec<String>,
-    /// What patterns match and do not take: the base, the pattern, its depth.
+    /// What patterns match and leave out: base, pattern and depth of each.
     pub(crate) omitted: Vec<(S::Path, String, Option<usize>, OmittedMatches)>,
 }
 
-/// From where to where a file goes.
+/// A file or symbolic link to copy.
 pub(crate) struct FilePlan<S: Filesystem, T: Filesystem> {
     pub(crate) from: S::Path,
     pub(crate) to: T::Path,
-    /// What the source was when it was found.
+    /// Metadata of the source when it was listed.
     pub(crate) metadata: Metadata,
     /// What was at the target then.
     pub(crate) target_state: TargetState,
-    /// Whether the target is the very path that the user named: only then is a link there followed.
+    /// Whether the target is the very path that the user named: only then is a symbolic link there
+    /// followed.
     pub(crate) is_named_by_user: bool,
-    /// The number of the place that it belongs to.
+    /// Index of its destination in [`TransferPlan::places`].
     pub(crate) place: usize,
 }
 
-/// What is known to be at a target.
+/// What is known of a target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TargetState {
     Absent,
-    /// A file itself, no link.
+    /// A file, not a symbolic link.
     File(Metadata),
     Unknown,
 }
@@ -65,7 +66,7 @@ impl TargetState {
 }
 
 impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
-    /// An empty plan.
+    /// Creates an empty plan.
     pub(crate) fn new(most_entries: usize, in_place: bool) -> Self {
         Self {
             files: Vec::new(),
@@ -82,7 +83,7 @@ impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
 }
 
 impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
-    /// Leaves each target that two sources would fill to the first.
+    /// Gives each target to the first of several sources.
     pub(crate) fn keep_apart(&mut self) {
         let mut filled: HashMap<T::Path, S::Path> = HashMap::new();
         let left_out = &mut self.left_out;
@@ -108,7 +109,7 @@ impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
         self.links.retain(&mut is_first);
     }
 
-    /// What patterns match and nothing takes, a sentence for each pattern.
+    /// Describes what patterns match and nothing copies, a sentence for each pattern.
     pub(crate) fn untaken(&mut self) -> Vec<String> {
         if self.omitted.is_empty() {
             return Vec::new();

@@ -1,28 +1,28 @@
-//! What a pattern matches and does not take, so that nobody takes the rest for the whole.
+//! Matches that a pattern leaves out, reported so that nobody takes the rest for the whole.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Names that are told of each kind.
+/// Most names reported of each kind.
 const NAMED: usize = 3;
 
-/// Paths below a pattern's base that it matches and does not take.
+/// Paths below a pattern's base that it matches and leaves out.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct OmittedMatches {
-    /// Directories of which nothing is taken.
+    /// Directories of which nothing is copied.
     pub(crate) directories: BTreeSet<PathBuf>,
     /// The outermost hidden names.
     pub(crate) hidden: BTreeSet<PathBuf>,
 }
 
 impl OmittedMatches {
-    /// Forgets what is taken all the same.
+    /// Removes those that are copied after all.
     pub(crate) fn retain(&mut self, is_omitted: impl Fn(&Path) -> bool) {
         self.directories.retain(|path| is_omitted(path));
         self.hidden.retain(|path| is_omitted(path));
     }
 
-    /// Says that `pattern` takes nothing, and what it might have meant.
+    /// Describes a pattern that takes nothing, with what may have been meant.
     pub(crate) fn nothing(&self, pattern: &str, depth: Option<usize>) -> String {
         if pattern.ends_with('/') {
             return format!(
@@ -35,8 +35,8 @@ impl OmittedMatches {
         }
     }
 
-    /// Says what `pattern`, whose matches lie `depth` directories deep, leaves and how to take it; `None`
-    /// if it takes all.
+    /// Describes what `pattern`, whose matches lie `depth` directories deep, leaves out and how to take
+    /// it; `None` if it takes everything.
     pub(crate) fn described(&self, pattern: &str, depth: Option<usize>) -> Option<String> {
         let (start, last) = pattern
             .rsplit_once('/')

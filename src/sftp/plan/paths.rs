@@ -1,4 +1,4 @@
-//! What the paths of a transfer mean on this machine and on its server.
+//! Paths of a request: checked, and resolved on this machine and its server.
 
 use crate::error::Error;
 use crate::sftp::error::{Result, SftpError};
@@ -9,7 +9,7 @@ use crate::sftp::transfer::{Direction, Entry, Request, Transfer};
 use crate::ssh::home;
 
 impl Request {
-    /// Refuses paths that mean something else than they say.
+    /// Refuses paths that nothing here expands as their writer expects.
     pub fn check_paths(&self) -> Result<(), Error> {
         for (index, entry) in self.entries.iter().enumerate() {
             for (name, path, checked) in [
@@ -34,8 +34,8 @@ impl Request {
         Ok(())
     }
 
-    /// What an upload writes as far as its call alone tells: for each file that is named itself, where
-    /// it goes unless that is a directory. `None` if it may write more.
+    /// Targets of an upload as far as the request alone tells: for each file named itself, where it
+    /// goes unless that is a directory. `None` if it may write more.
     pub fn plain_targets(&self) -> Option<Vec<String>> {
         if self.direction == Direction::Download {
             return None;
@@ -58,7 +58,7 @@ impl Request {
 }
 
 impl Transfer<'_> {
-    /// The entry as transfers take it, with the home directory or drive that it begins with.
+    /// Resolves the home directory or drive that an entry's paths begin with.
     pub(crate) async fn meant(&self, session: &Session, entry: &Entry) -> Result<Entry> {
         let advise = |reason: String| SftpError::InvalidPath(format!("the path {reason}"));
         let local = spelling::on_this_machine(&entry.local).map_err(advise)?;

@@ -8,20 +8,20 @@ use globset::{GlobBuilder, GlobMatcher};
 use crate::sftp::plan::omitted::OmittedMatches;
 use crate::sftp::plan::tree::{LEADS_OUT, Tree};
 
-/// A pattern, taken apart into the directory that it starts from and what lies below.
+/// A pattern, split into its base directory and what lies below.
 #[derive(Debug)]
 pub(crate) struct PathPattern {
-    /// The components before the first that stands for several names; empty for the working directory.
+    /// The components before the first with a wildcard; empty for the working directory.
     pub(crate) base: String,
     matcher: GlobMatcher,
-    /// How many directories deep a match can lie; `None` is any number.
+    /// Most directories between the base and a match; `None` is any number.
     pub(crate) depth: Option<usize>,
-    /// Whether names that begin with a dot are asked for.
+    /// Whether it names hidden files itself.
     hidden: bool,
 }
 
 impl PathPattern {
-    /// The pattern that `text` is; `None` if it names one path. An error says what is wrong with it.
+    /// Parses a pattern; `None` if `text` names one path. An error says what is wrong with it.
     pub(crate) fn of(text: &str) -> Result<Option<Self>, String> {
         if !text.contains(['*', '?', '[', '{']) {
             return Ok(None);
@@ -31,7 +31,7 @@ impl PathPattern {
             .iter()
             .position(|component| component.contains(['*', '?', '[', '{']))
             .unwrap_or(components.len());
-        // A choice may hold a slash, and then its first part is no component.
+        // A choice may contain a slash; its first part is then no component.
         let below = components[fixed..].join("/");
         let base = match components[..fixed].join("/") {
             root if root.is_empty() && fixed > 0 => "/".to_owned(),
@@ -50,12 +50,12 @@ impl PathPattern {
         }))
     }
 
-    /// Whether a path below the base is taken.
+    /// Whether it takes a path below the base.
     fn takes(&self, below: &Path) -> bool {
         (self.hidden || hidden_part(below).is_none()) && self.matcher.is_match(below)
     }
 
-    /// What of a tree is taken, and what matches and is not.
+    /// Splits a tree into what is taken and what matches and is left out.
     pub(crate) fn among(&self, mut tree: Tree) -> (Tree, OmittedMatches) {
         let mut omitted = OmittedMatches::default();
         if !self.hidden {
@@ -67,7 +67,7 @@ impl PathPattern {
         }
         tree.files.retain(|(file, _)| self.takes(file));
         tree.links.retain(|link| self.takes(link));
-        // What lies in a directory that cannot be read might match, and what lies to names is no match.
+        // Files in an unreadable directory might match; names that lead out never do.
         let unread = |path: &Path| tree.directories.iter().any(|(known, _)| known == path);
         tree.left_out.retain(|(path, reason)| {
             self.takes(path)
@@ -85,7 +85,7 @@ impl PathPattern {
     }
 }
 
-/// A path up to its first hidden name.
+/// The beginning of a path up to its first hidden name.
 fn hidden_part(path: &Path) -> Option<PathBuf> {
     let mut part = PathBuf::new();
     for component in path.components() {

@@ -1,4 +1,4 @@
-//! How a transfer's plan comes about: what each entry stands for, and what is made for it.
+//! Planner: what each entry of a request stands for, and the directories created for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::sftp::plan::tree::{Tree, walk};
 use crate::sftp::plan::{FilePlan, TargetState, TransferPlan};
 use crate::sftp::spelling::doubt;
 
-/// What stands for a link, whose own facts nobody needs.
+/// Placeholder for the metadata of a symbolic link, which nobody needs.
 const LINK_METADATA: Metadata = Metadata {
     file_type: FileType::Link,
     length: 0,
@@ -25,20 +25,20 @@ const LINK_METADATA: Metadata = Metadata {
     modified: None,
 };
 
-/// Plans entry after entry.
+/// Plans the entries of a request, one by one.
 pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
     pub(crate) source: &'a S,
     pub(crate) target: &'a T,
     /// Whether a source may be a pattern.
     pub(crate) patterns: bool,
-    /// Whether directories of a tree are gone through that are links at the target.
+    /// Whether symbolic links to directories are followed at the target.
     pub(crate) follows: bool,
     pub(crate) writes: WritePolicy<'a, T>,
     pub(crate) plan: TransferPlan<S, T>,
 }
 
 impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
-    /// What a further listing may bring beside what is planned already.
+    /// Limit for a further listing, given what is planned already.
     fn entry_limit(&self) -> EntryLimit {
         let TransferPlan {
             files,
@@ -51,8 +51,8 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         EntryLimit::new(self.plan.most_entries, planned)
     }
 
-    /// Plans one entry, and makes its directories. What cannot be done is left out by name; an error
-    /// is that the line was lost.
+    /// Plans one entry and creates its directories. What cannot be copied is left out by name; the only
+    /// error is a lost connection.
     pub(crate) async fn add(&mut self, from: &str, to: &str) -> Result<()> {
         match self.plan(from, to).await {
             Err(error) if !error.is_connection_lost() => {
@@ -67,7 +67,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
     async fn plan(&mut self, from: &str, to: &str) -> Result<()> {
         let start = S::path(from);
         let metadata = self.source.stat(&start).await?;
-        // A name may hold what elsewhere makes a pattern.
+        // A file's name may contain wildcards.
         if self.patterns
             && metadata.is_none()
             && let Some(pattern) =
@@ -107,7 +107,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         }
     }
 
-    /// Refuses a target that looks like a mistake, unless it is there, or the source is called so too.
+    /// Refuses a target that looks like a mistake, unless it exists or the source has the same name.
     async fn check_target(&self, from: &str, to: &str) -> Result<()> {
         let Some(doubt) = doubt(to) else {
             return Ok(());
@@ -130,7 +130,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 None => Ok(None),
             }
         };
-        // All at once: on a far line each answer that is waited for costs a round trip.
+        // All at once: on a slow connection each awaited answer costs a round trip.
         let aside = async {
             match T::aside(&path) {
                 Some(aside) => target.lstat(&aside).await.ok().flatten(),
@@ -166,7 +166,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         if let Some(name) = &name {
             destination = destination.below(&local_of(name));
         } else if let (None, Some(_), Some(name)) = (metadata_there, lstat, T::file_name(&path)) {
-            // A link that leads nowhere is replaced itself.
+            // A dangling symbolic link is replaced itself.
             let holder = parent.clone().unwrap_or_else(|| T::path("."));
             let holder = Destination::of(target, &holder).await?;
             destination = holder.below(&local_of(&name));
@@ -183,10 +183,10 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 target.create_dir_all(&parent).await?;
             }
             let (to, there) = match (metadata_there, lstat.map(|own| own.file_type)) {
-                // A replacement that was cut may have left it aside.
+                // An interrupted replacement may have left it aside.
                 (None, None) if aside.is_some() => (path, TargetState::Unknown),
                 (None, _) => (path, TargetState::Absent),
-                // What was judged is what is written: where the link leads to now.
+                // What was checked is what is written: the link's present target.
                 (Some(metadata), Some(FileType::Link)) => match destination.real() {
                     Some(real) => (real.clone(), TargetState::File(metadata)),
                     None => (path, TargetState::Unknown),
@@ -197,7 +197,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             (to, there, true)
         };
         if destination.real().is_none() {
-            // What was missing is there now, and may have hidden where `..` leads.
+            // What was missing exists now, and may have hidden where `..` leads.
             destination = Destination::of(target, &to).await?;
             if !self.is_allowed(&from, &destination) {
                 return Ok(());
@@ -212,7 +212,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         Ok(())
     }
 
-    /// Plans a file whose target a server does not say anything of: it goes there only as it is asked.
+    /// Plans a file of whose target the server says nothing: it is copied only in place.
     fn plan_unknown_target(
         &mut self,
         (from, metadata): (S::Path, Metadata),
@@ -246,7 +246,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         Ok(())
     }
 
-    /// Adds a file that is an entry of its own.
+    /// Adds a file that is a whole entry of the request.
     fn push(
         &mut self,
         (from, metadata): (S::Path, Metadata),
@@ -294,7 +294,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         }
         let root_is_new = target.create_dir_all(to).await?;
         if destination.real().is_none() {
-            // What was missing is there now, and may have hidden where `..` leads.
+            // What was missing exists now, and may have hidden where `..` leads.
             destination = Destination::of(target, to).await?;
             matches.retain(|(path, ..)| {
                 self.is_allowed(&S::join(base, path), &destination.below(path))
@@ -304,12 +304,12 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             .iter()
             .map(|(path, metadata)| (path.as_path(), Some(*metadata)))
             .collect();
-        // A pattern's matches bring their directories along.
+        // Matches of a pattern need their parent directories.
         let mut needed: BTreeSet<&Path> = BTreeSet::new();
         for (path, ..) in &matches {
             let above = path.ancestors().skip(1);
             let mut above = above.filter(|path| !path.as_os_str().is_empty());
-            // Once one is known, so are those above it.
+            // Once a directory is known, so are its parents.
             while above.next().is_some_and(|path| needed.insert(path)) {}
         }
         for directory in &needed {
@@ -345,7 +345,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 self.plan.links.push(file);
             }
         }
-        // One that holds nothing would otherwise be missing in silence.
+        // An empty one would otherwise be missing without a word.
         for (path, reason) in created.refused() {
             if !needed.contains(path) {
                 left_out.push((path.to_owned(), reason.to_owned()));
@@ -355,7 +355,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         Ok(())
     }
 
-    /// Whether a file of a tree may be written; if not, it is noted.
+    /// Whether a destination may be written; notes a refusal.
     fn is_allowed(&mut self, from: &S::Path, destination: &Destination<T>) -> bool {
         let judged = self.writes.judge(destination);
         judged
@@ -371,8 +371,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         self.plan.left_out.extend(left_out);
     }
 
-    /// The plan, with each target that two sources would fill left to the first. Gives with it what
-    /// patterns match and nothing takes, a sentence each.
+    /// Finishes the plan. Returns with it what patterns match and nothing copies, a sentence each.
     pub(crate) fn finish(self) -> (TransferPlan<S, T>, Vec<String>) {
         let mut plan = self.plan;
         plan.keep_apart();

@@ -1,4 +1,4 @@
-//! What a directory tree holds, on either side.
+//! Directory trees, of this machine or of a server.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::wire::LONGEST_PATH;
 use crate::text::beginning;
 
-/// Why an entry is not copied that a server names so that it would land elsewhere.
+/// Reason to leave out an entry whose name would land it elsewhere.
 pub(crate) const LEADS_OUT: &str = "has a name that leads out of its directory";
 
-/// Directories that are listed at once.
+/// Directories listed at once.
 const LISTINGS: usize = 16;
 
-/// A tree's contents, as paths below its root. Links are named and not followed.
+/// A tree's contents, as paths below its root. Symbolic links are listed and not followed.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    /// Directories, each after the one that holds it; the root itself is not among them.
+    /// Directories, parents first, without the root.
     pub(crate) directories: Vec<(PathBuf, Metadata)>,
     pub(crate) files: Vec<(PathBuf, Metadata)>,
     pub(crate) links: Vec<PathBuf>,
@@ -29,8 +29,7 @@ pub(crate) struct Tree {
     pub(crate) left_out: Vec<(PathBuf, String)>,
 }
 
-/// Walks a tree, at most `depth` directories deep; what lies deeper is left out in silence. More entries
-/// than `limit` allows are an error.
+/// Walks a tree, at most `depth` directories deep. More entries than `limit` allows are an error.
 pub(crate) async fn walk<S: Filesystem>(
     filesystem: &S,
     root: &S::Path,
@@ -74,7 +73,7 @@ pub(crate) async fn walk<S: Filesystem>(
                     }
                 }
             }
-            // A root that cannot be read is nothing to copy from; a lost line ends it all.
+            // Without a readable root there is nothing to copy; a lost connection ends everything.
             Err(error)
                 if below.as_os_str().is_empty()
                     || error.is_connection_lost()
@@ -87,24 +86,25 @@ pub(crate) async fn walk<S: Filesystem>(
     }
 }
 
-/// What is told of a name in a path that is too long.
+/// Bytes reported of a name in a path that is too long.
 const TOLD_NAME: usize = 64;
 
 impl Tree {
-    /// Leaves out an entry whose path no system would take, and tells the beginning of its name.
+    /// Leaves out an entry whose path is too long for any system, and reports the beginning of its
+    /// name.
     fn leave_out_long(&mut self, directory: &Path, name: &Path) {
         let name = beginning(&name.to_string_lossy(), TOLD_NAME).into_owned();
         let reason = format!("has a path of more than {LONGEST_PATH} bytes");
         self.left_out.push((directory.join(name), reason));
     }
 
-    /// All that is not a directory, and the directories.
+    /// Every path, directories last.
     pub(crate) fn everything(&self) -> impl Iterator<Item = &Path> {
         let directories = self.directories.iter().map(|(path, _)| path.as_path());
         self.paths().chain(directories)
     }
 
-    /// All that is not a directory.
+    /// Every path that is not a directory.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         let files = self.files.iter().map(|(path, _)| path);
         let left_out = self.left_out.iter().map(|(path, _)| path);
@@ -114,7 +114,7 @@ impl Tree {
             .map(PathBuf::as_path)
     }
 
-    /// Adds an entry. Gives a directory that is to be listed in its turn.
+    /// Adds an entry. Returns a directory that is to be listed in turn.
     fn add(
         &mut self,
         directory: &Path,
@@ -123,7 +123,7 @@ impl Tree {
         depth: Option<usize>,
     ) -> Option<PathBuf> {
         let path = directory.join(name);
-        // A server may name an entry so that it would land elsewhere.
+        // A server may send a name that would land elsewhere.
         if name.file_name() != Some(name.as_os_str()) {
             self.left_out.push((path, LEADS_OUT.to_owned()));
             return None;

@@ -1,4 +1,4 @@
-//! An SFTP client on a channel: any number of requests outstanding, answers by their numbers.
+//! An SFTP client on a channel: any number of outstanding requests, answers matched by their numbers.
 
 use std::io;
 use std::pin::pin;
@@ -21,41 +21,41 @@ use crate::sftp::wire::{self, PacketDecoder, RequestPacket, Response};
 use crate::ssh::{Lease, Pool};
 use crate::sync::lock;
 
-/// What fits one SSH packet (RFC 4253, section 6.1); short requests share one.
+/// Bytes that fit one SSH packet (RFC 4253, section 6.1); short requests share one.
 const SSH_PACKET: usize = 32 * 1024;
 
-/// A server that has begun to introduce itself is soon through.
+/// Time for the rest of a server's version packet.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One SFTP session's line. Dropping it closes the channel.
+/// The connection of one SFTP session. Dropping it closes the channel.
 pub(crate) struct SftpClient {
     queue: mpsc::UnboundedSender<Bytes>,
     outstanding: Arc<Mutex<OutstandingRequests>>,
     lease: Arc<Lease>,
-    /// Cancelled once the channel or the whole line is gone, or nobody wants it any more.
+    /// Cancelled once the channel or connection is closed, or nobody wants it any more.
     ended: CancellationToken,
     note: Option<String>,
-    /// Whether each request is put to a shell, for the server has no SFTP.
+    /// Whether requests go through a shell, for lack of SFTP.
     pub(crate) is_by_shell: bool,
 }
 
-/// The answer to a request that has been sent.
+/// The pending answer to a sent request.
 pub(crate) struct PendingResponse(oneshot::Receiver<Response>);
 
 impl PendingResponse {
-    /// The answer; an error if the session ended before it came.
+    /// Waits for the answer; an error if the session ends first.
     pub(crate) async fn answer(self) -> Result<Response, SessionEnded> {
         self.0.await.map_err(|_| SessionEnded)
     }
 }
 
-/// The session has ended; [`Client::lost`] says why.
+/// The session has ended; [`SftpClient::lost`] says why.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionEnded;
 
 impl SftpClient {
-    /// Opens a session to `alias`, waiting for a channel at most `patience`. Gives also the extensions
-    /// that the server offers.
+    /// Opens a session to `alias`, waiting for a channel at most `patience`. Returns also the
+    /// extensions that the server offers.
     pub(crate) async fn open(
         pool: &Pool,
         alias: &str,
@@ -97,31 +97,32 @@ impl SftpClient {
         Err(lease.refusal(format!("no SFTP session: {reason}")))
     }
 
-    /// What a user should know of how it has begun.
+    /// A note for the user on how it started.
     pub(crate) fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    /// Sends a request. Requests are worked on in the order in which they are sent.
+    /// Sends a request. The server handles requests in the order in which they are sent.
     pub(crate) fn send(&self, request: RequestPacket) -> PendingResponse {
         let (answer, pending) = oneshot::channel();
         let mut outstanding = lock(&self.outstanding);
         match outstanding.add(&request, answer) {
-            // Under the lock, so that numbers go out in order. A writer that is gone leaves no answers.
+            // Under the lock, so that numbers are sent in order. If the writer is gone, so are the
+            // answers.
             Some(number) => drop(self.queue.send(request.finish(number))),
             None => self.ended.cancel(),
         }
         PendingResponse(pending)
     }
 
-    /// How long a request takes that has nothing to do.
+    /// Round trip time.
     pub(crate) fn round_trip(&self) -> Duration {
         let known = self.lease.connection().round_trip();
         known.unwrap_or_default()
     }
 
-    /// Why there are no more answers. A server that broke the protocol would do so again: that is not
-    /// tried again like a lost line.
+    /// Why there are no more answers. A server that broke the protocol would do so again, so that is
+    /// not repeated like a lost connection.
     pub(crate) fn lost(&self) -> SftpError {
         let connection = self.lease.connection();
         let problem = match lock(&self.outstanding).ended() {
@@ -147,13 +148,13 @@ impl Drop for SftpClient {
     }
 }
 
-/// Where requests go.
+/// Sending half.
 enum RequestWriter {
     Channel(ChannelWriteHalf<Msg>),
     Pipe(WriteHalf<DuplexStream>),
 }
 
-/// Where answers come from.
+/// Receiving half.
 enum ResponseReader {
     Channel(ChannelReadHalf),
     Pipe(ReadHalf<DuplexStream>),
@@ -184,7 +185,7 @@ impl RequestWriter {
     }
 
     async fn close(&mut self) {
-        // Whoever is gone needs no goodbye.
+        // The other end may be gone already.
         match self {
             Self::Channel(channel) => drop(channel.close().await),
             Self::Pipe(pipe) => drop(pipe.shutdown().await),
@@ -211,7 +212,7 @@ impl ResponseReader {
         }
     }
 
-    /// Takes what still comes.
+    /// Discards what still arrives.
     async fn drain(&mut self) {
         if let Self::Channel(channel) = self {
             while channel.wait().await.is_some() {}
@@ -219,8 +220,7 @@ impl ResponseReader {
     }
 }
 
-/// Sends what is queued, and closes the channel at the end. The channel's place in the pool is given
-/// back only then.
+/// Sends queued requests and finally closes the channel. Only then is its place in the pool given back.
 async fn write(
     mut channel: RequestWriter,
     mut queued: mpsc::UnboundedReceiver<Bytes>,
@@ -265,8 +265,8 @@ async fn write(
     drop(lease);
 }
 
-/// Hands out answers until there are no more. What a channel receives has to be taken for as long as
-/// it is open, or its whole connection stands still.
+/// Delivers answers until the session ends. What a channel receives has to be read for as long as it is
+/// open, or its whole connection stalls.
 async fn read(
     mut channel: ResponseReader,
     first: Bytes,
@@ -287,7 +287,7 @@ async fn read(
             }
         };
         let data = tokio::select! {
-            // What has come already is no silence, however long this task was not run.
+            // Data that has arrived counts, however late this task is run.
             biased;
             data = next => data,
             patience = &mut silence => break EndReason::Silent(patience),
@@ -307,7 +307,7 @@ async fn read(
     channel.drain().await;
 }
 
-/// Waits until requests have been without an answer for too long. Says for how long.
+/// Waits until requests have been unanswered for too long. Returns that time.
 async fn silence(outstanding: &Mutex<OutstandingRequests>) -> Duration {
     loop {
         let (due, patience) = lock(outstanding).due();

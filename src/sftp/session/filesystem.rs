@@ -1,4 +1,4 @@
-//! A server's files, over a session of its.
+//! A server's filesystem, over an SFTP session.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use crate::sftp::session::Session;
 use crate::sftp::session::rename_over::aside;
 use crate::sftp::wire::Attributes;
 
-/// Directories that are made at once.
+/// Requests to create directories outstanding at once.
 const MADE_AT_ONCE: usize = 1024;
 
 impl Filesystem for Session {
@@ -128,7 +128,7 @@ impl Filesystem for Session {
             ..Attributes::default()
         };
         if let Err(error) = self.wait_done(self.setstat(path, &kept)).await {
-            tracing::debug!("cannot set what `{path}` is: {error}");
+            tracing::debug!("cannot set mode or time of `{path}`: {error}");
         }
     }
 

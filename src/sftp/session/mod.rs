@@ -1,4 +1,4 @@
-//! An SFTP session with the operations that transfers are made of, and errors in words.
+//! SFTP sessions: the operations of the protocol, with errors in words.
 
 pub(crate) mod client;
 pub(crate) mod filesystem;
@@ -22,43 +22,43 @@ use crate::sftp::wire::{
 };
 use crate::ssh::Pool;
 
-/// A read or write of 32 KiB is what every server takes (draft-ietf-secsh-filexfer-02, section 3).
+/// Length of a read or write that every server takes (draft-ietf-secsh-filexfer-02, section 3).
 const CERTAIN_LENGTH: u32 = 32 * 1024;
-/// No limit of a server's is shorter: a file would take requests without number.
+/// Shortest limit taken from a server: a file would take requests without number.
 const SHORTEST_LENGTH: u32 = 4 * 1024;
 /// The longest read: with its header it fits a packet of 256 KiB, OpenSSH's limit.
 const LONGEST_READ: u32 = 261_120;
 /// The longest write whose packet fits one SSH packet of 32 KiB, for a handle of 4 bytes.
 const LONGEST_WRITE: u32 = 32_739;
 
-/// Says the lengths that a server takes.
+/// Extension that tells the longest requests.
 const LIMITS: &[u8] = b"limits@openssh.com";
-/// Makes an open file durable.
+/// Extension that syncs an open file to disk.
 const FSYNC: &[u8] = b"fsync@openssh.com";
-/// Says where a user's home directory is.
+/// Extension that tells a user's home directory.
 const EXPAND_PATH: &[u8] = b"expand-path@openssh.com";
-/// Says how much room a file system has.
+/// Extension that tells the free space of a file system.
 const STATVFS: &[u8] = b"statvfs@openssh.com";
 
-/// The mode of a file that is not whole yet: its owner's alone.
+/// Mode of a file that is not whole yet: only its owner may access it.
 pub(crate) const PRIVATE: u32 = 0o600;
 
-/// Directory reads that are asked for at once: each gives about a hundred names.
+/// Outstanding reads of a directory; each brings about a hundred names.
 const READS_AHEAD: usize = 4;
-/// Answers without a name that are taken in a row, for those that name only `.` and `..`.
+/// Most answers in a row without a new name; some name only `.` and `..`.
 const MOST_EMPTY: usize = 16;
 
 /// An SFTP session.
 pub(crate) struct Session {
     client: SftpClient,
-    /// What the server offers beyond the draft.
+    /// Extensions that the server offers.
     extensions: Vec<(Bytes, Bytes)>,
     pub(crate) limits: Limits,
-    /// How long a request takes that has nothing to do.
+    /// Round trip time.
     pub(crate) round_trip: Duration,
 }
 
-/// The longest requests of a session.
+/// Longest reads and writes of a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) read: u32,
@@ -74,7 +74,7 @@ impl Default for Limits {
     }
 }
 
-/// Whether a file that is opened to be emptied is there.
+/// Whether a file that is to be truncated exists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Presence {
     Present,
@@ -86,14 +86,14 @@ pub(crate) enum Presence {
 #[derive(Clone, Debug)]
 pub(crate) struct Handle(Bytes);
 
-/// A write that is still to be sent: its content is read straight into its place.
+/// A write request that is filled in place, so that content is not copied.
 pub(crate) struct Write {
     request: RequestPacket,
     at: usize,
 }
 
 impl Write {
-    /// A write of at most `most` bytes at `offset`.
+    /// Creates a write of at most `most` bytes at `offset`.
     pub(crate) fn new(handle: &Handle, offset: u64, most: usize) -> Self {
         let request = RequestPacket::new(PacketType::Write, handle.0.len() + 16 + most)
             .put_string(&handle.0)
@@ -103,7 +103,7 @@ impl Write {
         Self { request, at }
     }
 
-    /// Where the content goes, at the end.
+    /// Buffer at whose end the content goes.
     pub(crate) fn content(&mut self) -> &mut Vec<u8> {
         self.request.tail()
     }
@@ -133,12 +133,12 @@ impl Session {
         })
     }
 
-    /// What a user should know of how it has begun.
+    /// A note for the user on how it started.
     pub(crate) fn note(&self) -> Option<&str> {
         self.client.note()
     }
 
-    /// Whether each request is put to a shell, for the server has no SFTP.
+    /// Whether requests go through a shell, for lack of SFTP.
     pub(crate) fn is_by_shell(&self) -> bool {
         self.client.is_by_shell
     }
@@ -148,13 +148,13 @@ impl Session {
         names.any(|offered| offered == name)
     }
 
-    /// The longest read and write, as the server says them.
+    /// Fetches the server's limits.
     pub(crate) async fn fetch_limits(&self) -> Limits {
         if !self.offers(LIMITS) {
             return Limits::default();
         }
         self.request_limits().await.unwrap_or_else(|error| {
-            tracing::debug!("an SFTP server does not say its limits: {error}");
+            tracing::debug!("an SFTP server does not tell its limits: {error}");
             Limits::default()
         })
     }
@@ -168,7 +168,7 @@ impl Session {
             return Err(unexpected_response());
         }
         let _longest_packet = answer.get_u64();
-        // 0 is no limit, and a tiny one is none that the protocol knows.
+        // 0 means no limit, and the protocol knows none as small.
         let mut limit = || {
             let said = u32::try_from(answer.get_u64()).ok();
             said.filter(|limit| *limit >= SHORTEST_LENGTH)
@@ -180,7 +180,7 @@ impl Session {
         })
     }
 
-    /// An error as a user should read it: the server's words, or that the line is gone.
+    /// Waits for an answer. An error has the server's words, or says that the connection is lost.
     async fn response(&self, pending: PendingResponse) -> Result<Response> {
         match pending.answer().await {
             Ok(Response::Status(status::OK, _)) => Ok(Response::Status(status::OK, String::new())),
@@ -190,7 +190,7 @@ impl Session {
         }
     }
 
-    /// The answer to a request whose only news is whether it was done.
+    /// Waits for the status of a request.
     pub(crate) async fn wait_done(&self, pending: PendingResponse) -> Result<()> {
         match self.response(pending).await? {
             Response::Status(..) => Ok(()),
@@ -224,24 +224,24 @@ impl Session {
         }
     }
 
-    /// What is at `path`, links followed; `None` if nothing is.
+    /// Metadata of `path`, symbolic links followed; `None` if nothing is there.
     pub(crate) async fn stat(&self, path: &RemotePath) -> Result<Option<Metadata>> {
         self.attributes(PacketType::Stat, path).await
     }
 
-    /// What is at `path` itself, be it a link.
+    /// Metadata of `path` itself; a symbolic link is not followed.
     pub(crate) async fn lstat(&self, path: &RemotePath) -> Result<Option<Metadata>> {
         self.attributes(PacketType::Lstat, path).await
     }
 
-    /// The path that a link leads to in the end.
+    /// The canonical path.
     pub(crate) async fn real_path(&self, path: &RemotePath) -> Result<RemotePath> {
         self.request_name(PacketType::RealPath, path)
             .await
             .map(|name| RemotePath::of_bytes(&name))
     }
 
-    /// The home directory of a user, where the server can say it.
+    /// The home directory of a user, where the server offers to say it.
     pub(crate) async fn home_of(&self, user: &str) -> Result<Option<RemotePath>> {
         if !self.offers(EXPAND_PATH) {
             return Ok(None);
@@ -258,7 +258,7 @@ impl Session {
         }
     }
 
-    /// What a link says.
+    /// The target of a symbolic link.
     pub(crate) async fn read_link(&self, path: &RemotePath) -> Result<Bytes> {
         self.request_name(PacketType::ReadLink, path).await
     }
@@ -277,8 +277,8 @@ impl Session {
         }
     }
 
-    /// Makes a link that says `target`. OpenSSH takes the two the other way round than the draft has
-    /// them, and everybody follows it.
+    /// Creates a symbolic link to `target`. OpenSSH takes the two paths in the reverse of the draft's
+    /// order, and so does everybody.
     pub(crate) async fn symlink(&self, target: &[u8], path: &RemotePath) -> Result<()> {
         let request = RequestPacket::new(
             PacketType::Symlink,
@@ -289,7 +289,7 @@ impl Session {
         self.wait_done(self.client.send(request)).await
     }
 
-    /// Makes a directory.
+    /// Creates a directory.
     pub(crate) fn create_dir(&self, path: &RemotePath) -> PendingResponse {
         let bytes = path.as_bytes();
         let request = RequestPacket::new(PacketType::MakeDir, bytes.len() + 8)
@@ -298,7 +298,7 @@ impl Session {
         self.client.send(request)
     }
 
-    /// The entries of a directory, without `.` and `..`; links are not followed.
+    /// Lists a directory without `.` and `..`; symbolic links are not followed.
     pub(crate) async fn read_dir(
         &self,
         path: &RemotePath,
@@ -356,12 +356,12 @@ impl Session {
         self.open_file(path, flags::READ, PRIVATE).await
     }
 
-    /// Makes a file that is not there, with this mode. What is left under its name goes: it is not
-    /// followed, be it a link.
+    /// Creates a file with this mode. Replaces a leftover of that name; a symbolic link is not
+    /// followed.
     pub(crate) async fn create(&self, path: &RemotePath, mode: u32) -> Result<Handle> {
         let flags = flags::WRITE | flags::CREATE | flags::EXCLUSIVE;
         match self.open_file(path, flags, mode).await {
-            // The draft has no status of its own for it.
+            // Version 3 has no status of its own for a file that exists.
             Err(error) if error.is_unspecific() => {
                 if self.remove(path).await.is_err() {
                     return Err(error);
@@ -372,12 +372,12 @@ impl Session {
         }
     }
 
-    /// Opens a file that is there for writing.
+    /// Opens an existing file for writing.
     pub(crate) async fn open_write(&self, path: &RemotePath) -> Result<Handle> {
         self.open_file(path, flags::WRITE, PRIVATE).await
     }
 
-    /// Opens a file for writing, and empties it; makes it with this mode where there may be none.
+    /// Opens a file for writing and truncates it; creates it with this mode where it may be missing.
     pub(crate) async fn open_truncated(
         &self,
         path: &RemotePath,
@@ -385,7 +385,7 @@ impl Session {
         existing: Presence,
     ) -> Result<Handle> {
         let how = match existing {
-            // Some systems refuse to make a file that is there and another's.
+            // Some systems refuse to create a file that exists and belongs to another.
             Presence::Present => flags::TRUNCATE,
             Presence::Absent => flags::CREATE | flags::EXCLUSIVE,
             Presence::Unknown => flags::CREATE | flags::TRUNCATE,
@@ -406,7 +406,7 @@ impl Session {
         self.request_handle(request).await
     }
 
-    /// Asks for `length` bytes at `offset`.
+    /// Sends a read of `length` bytes at `offset`.
     pub(crate) fn read(&self, handle: &Handle, offset: u64, length: u32) -> PendingResponse {
         let request = RequestPacket::new(PacketType::Read, handle.0.len() + 16)
             .put_string(&handle.0)
@@ -416,7 +416,7 @@ impl Session {
         self.client.send(request)
     }
 
-    /// The bytes that were asked for, or some of them; none at the end of the file.
+    /// Waits for the bytes of a read, which may be fewer than requested; none at the end of the file.
     pub(crate) async fn wait_data(&self, pending: PendingResponse) -> Result<Vec<Bytes>> {
         match self.response(pending).await {
             Ok(Response::Data(pieces)) => Ok(pieces),
@@ -426,12 +426,12 @@ impl Session {
         }
     }
 
-    /// Writes.
+    /// Sends a write.
     pub(crate) fn write(&self, write: Write) -> PendingResponse {
         self.client.send(write.finished())
     }
 
-    /// Sets what is given of an open file.
+    /// Sets the given attributes of an open file.
     pub(crate) fn fsetstat(&self, handle: &Handle, attributes: &Attributes) -> PendingResponse {
         let request = RequestPacket::new(PacketType::FsetStat, handle.0.len() + 32)
             .put_string(&handle.0)
@@ -439,14 +439,14 @@ impl Session {
         self.client.send(request)
     }
 
-    /// Asks what an open file is.
+    /// Requests the attributes of an open file.
     pub(crate) fn fstat(&self, handle: &Handle) -> PendingResponse {
         let request =
             RequestPacket::new(PacketType::Fstat, handle.0.len() + 4).put_string(&handle.0);
         self.client.send(request)
     }
 
-    /// What the file is that was asked about.
+    /// Waits for requested attributes.
     pub(crate) async fn wait_metadata(&self, pending: PendingResponse) -> Result<Metadata> {
         match self.response(pending).await? {
             Response::Attributes(attributes) => Ok(Metadata::from(&attributes)),
@@ -454,7 +454,7 @@ impl Session {
         }
     }
 
-    /// Sets what is given of a file or directory.
+    /// Sets the given attributes of a file or directory.
     pub(crate) fn setstat(&self, path: &RemotePath, attributes: &Attributes) -> PendingResponse {
         let request = RequestPacket::new(PacketType::SetStat, path.as_bytes().len() + 32)
             .put_string(path.as_bytes())
@@ -462,22 +462,22 @@ impl Session {
         self.client.send(request)
     }
 
-    /// Makes an open file durable, where the server can.
+    /// Syncs an open file to disk, where the server offers that.
     pub(crate) fn fsync(&self, handle: &Handle) -> Option<PendingResponse> {
         let request = RequestPacket::new(PacketType::Extended, FSYNC.len() + handle.0.len() + 8);
         let request = request.put_string(FSYNC).put_string(&handle.0);
         self.offers(FSYNC).then(|| self.client.send(request))
     }
 
-    /// Closes a file; only then is a server certain to have taken every byte.
+    /// Closes a file. Only then has a server taken every byte for certain.
     pub(crate) fn close(&self, handle: &Handle) -> PendingResponse {
         let request =
             RequestPacket::new(PacketType::Close, handle.0.len() + 4).put_string(&handle.0);
         self.client.send(request)
     }
 
-    /// Renames `from` to `to`: by the extension of that name, or as the draft has it, where it is
-    /// refused if `to` is there.
+    /// Renames `from` to `to` by the named extension, or as the draft has it, where an existing `to` is
+    /// refused.
     pub(crate) async fn rename(
         &self,
         extension: Option<&[u8]>,
@@ -501,7 +501,8 @@ impl Session {
             .await
     }
 
-    /// How many bytes a directory's file system still takes from this user, where the server says it.
+    /// Bytes that this user may still write to a directory's file system, where the server offers to
+    /// say it.
     pub(crate) async fn free_space(&self, directory: &RemotePath) -> Option<u64> {
         if !self.offers(STATVFS) {
             return None;

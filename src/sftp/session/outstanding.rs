@@ -1,4 +1,4 @@
-//! The requests of an SFTP session that have no answer yet, and how long they may be without one.
+//! Outstanding requests of an SFTP session, and how long they may go unanswered.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,36 +9,36 @@ use tokio::time::Instant;
 use crate::sftp::error::Result;
 use crate::sftp::wire::{RequestPacket, Response, VERSION, protocol_error};
 
-/// The most requests without an answer. A transfer asks far fewer at once; a server that answers only
-/// the newest would have them pile up.
+/// Most outstanding requests. A transfer has far fewer; a server that answers only the newest would
+/// have them pile up.
 const MOST_REQUESTS: usize = 16 * 1024;
 
-/// How much longer a server has that may first have to write to its disk.
+/// Factor for requests that may have to wait for the server's disk.
 const SLOW_FACTOR: u32 = 2;
 
-/// Bytes of an answer that count as progress before it is whole: on a slow line one takes its time.
+/// Bytes of an incomplete answer that count as progress: on a slow connection one takes its time.
 const PROGRESS_BYTES: usize = 1024;
 
-/// Why a session gives no more answers.
+/// Why a session has ended.
 #[derive(Clone, Debug)]
 pub(crate) enum EndReason {
     /// The channel was closed, or the connection lost.
     Closed,
-    /// The server answered nothing for so long.
+    /// The server answered nothing for this long.
     Silent(Duration),
     /// The server broke the protocol.
     Broken(String),
 }
 
-/// The requests that have no answer yet.
+/// Requests that have no answer yet.
 #[derive(Debug)]
 pub(crate) struct OutstandingRequests {
     next: u32,
     by_number: HashMap<u32, Outstanding>,
-    /// How many of them are slow.
+    /// Number of slow ones among them.
     slow: usize,
     patience: Duration,
-    /// When the server last did something about them, or the first of them was made.
+    /// When the server last made progress, or the first of them was sent.
     progressed: Instant,
     /// Bytes received since.
     received: usize,
@@ -48,13 +48,13 @@ pub(crate) struct OutstandingRequests {
 #[derive(Debug)]
 struct Outstanding {
     answer: oneshot::Sender<Response>,
-    /// How many bytes of content may answer it.
+    /// Most bytes of content in its answer.
     content: u32,
     is_slow: bool,
 }
 
 impl OutstandingRequests {
-    /// No requests; later ones may be without an answer for `patience`.
+    /// Starts without requests; later ones may go unanswered for `patience`.
     pub(crate) fn new(patience: Duration) -> Self {
         Self {
             next: 0,
@@ -67,7 +67,7 @@ impl OutstandingRequests {
         }
     }
 
-    /// Waits for the server's introduction, which has the version where other answers have a number.
+    /// Expects the server's version packet, which has the version in place of a number.
     pub(crate) fn greet(&mut self, answer: oneshot::Sender<Response>) {
         let asked = Outstanding {
             answer,
@@ -77,7 +77,7 @@ impl OutstandingRequests {
         self.by_number.insert(VERSION, asked);
     }
 
-    /// Gives a request its number; `None` once the session has ended.
+    /// Registers a request and returns its number; `None` once the session has ended.
     pub(crate) fn add(
         &mut self,
         request: &RequestPacket,
@@ -104,7 +104,7 @@ impl OutstandingRequests {
         Some(self.next)
     }
 
-    /// Hands out an answer. An error means that the server may not answer so.
+    /// Delivers an answer. An error means that the server broke the protocol.
     pub(crate) fn resolve(&mut self, number: u32, answer: Response) -> Result<()> {
         let Some(asked) = self.by_number.remove(&number) else {
             return Err(protocol_error("answered a request that was not made"));
@@ -114,12 +114,12 @@ impl OutstandingRequests {
         }
         self.slow -= usize::from(asked.is_slow);
         self.progressed();
-        // Whoever has gone away needs no answer.
+        // Nobody may be waiting any more.
         let _ = asked.answer.send(answer);
         Ok(())
     }
 
-    /// Notes bytes of an answer that is on its way.
+    /// Counts bytes of an incomplete answer.
     pub(crate) fn received(&mut self, bytes: usize) {
         self.received += bytes;
         if self.received >= PROGRESS_BYTES {
@@ -127,14 +127,14 @@ impl OutstandingRequests {
         }
     }
 
-    /// Notes that the server did something about the requests.
+    /// Records progress.
     pub(crate) fn progressed(&mut self) {
         self.progressed = Instant::now();
         self.received = 0;
     }
 
-    /// When the requests will have been without an answer for too long, and how long that is; `None`
-    /// while there are none.
+    /// When the requests will have gone unanswered for too long, and how long that is; no time while
+    /// there are none.
     pub(crate) fn due(&self) -> (Option<Instant>, Duration) {
         let factor = if self.slow > 0 { SLOW_FACTOR } else { 1 };
         let patience = self.patience * factor;
@@ -142,7 +142,7 @@ impl OutstandingRequests {
         ((!self.by_number.is_empty()).then_some(due), patience)
     }
 
-    /// Ends the session; the first reason stays.
+    /// Ends the session; the first reason is kept.
     pub(crate) fn end(&mut self, why: EndReason) {
         self.ended.get_or_insert(why);
         self.by_number.clear();

@@ -1,15 +1,15 @@
-//! A server's file in the place of another, which is not lost on servers that only rename to free names.
+//! Replacement of a file on a server, safe also where servers rename only to free names.
 
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::path::RemotePath;
 use crate::sftp::session::Session;
 use crate::sftp::transfer::part::aside_name;
 
-/// Renames over an existing file, unlike the protocol's own rename.
+/// Extension that renames over an existing file, unlike the protocol's own rename.
 const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
 
 impl Session {
-    /// Renames `from` over `to`. Whatever happens, the old file is there under one of two names.
+    /// Renames `from` over `to`. The old file exists under one of two names whatever happens.
     pub(crate) async fn rename_over(&self, from: &RemotePath, to: &RemotePath) -> Result<()> {
         if self.offers(POSIX_RENAME) {
             return self.rename(Some(POSIX_RENAME), from, to).await;
@@ -18,7 +18,7 @@ impl Session {
             return self.rename(None, from, to).await;
         }
         let aside = aside(to);
-        // Left by a replacement that was cut when the new file had its name already.
+        // Left by a replacement interrupted when the new file had its name already.
         let _ = self.remove(&aside).await;
         self.rename(None, to, &aside).await?;
         let Err(error) = self.rename(None, from, to).await else {
@@ -40,7 +40,7 @@ impl Session {
     }
 }
 
-/// Where a file waits while another takes its place.
+/// The hidden name of a file while another takes its place.
 pub(crate) fn aside(path: &RemotePath) -> RemotePath {
     path.with_file_name(&aside_name(path.file_name().unwrap_or_default()))
 }

@@ -1,4 +1,4 @@
-//! Files of a server that has no SFTP: the same requests, put to a POSIX shell.
+//! An SFTP server on top of a POSIX shell, for servers without SFTP.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,13 +19,13 @@ const FUNCTIONS: &str = include_str!("shell_server.sh");
 
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 
-/// A shell says what went wrong on another stream than that it did.
+/// Time for an error message after a failed command: it comes on another stream.
 const COMPLAINT_PATIENCE: Duration = Duration::from_millis(200);
 
-/// What is kept of a complaint.
+/// Longest error message that is kept.
 const LONGEST_COMPLAINT: usize = 1000;
 
-/// Files as a shell sees them.
+/// Handles SFTP requests with a shell.
 pub(crate) struct ShellServer {
     channel: OpenChannel,
     stdout: Vec<u8>,
@@ -43,7 +43,7 @@ enum OpenHandle {
 type HandlerResult<T> = Result<T, StatusReply>;
 
 impl ShellServer {
-    /// Starts a shell on the channel; `None` if there is none that answers.
+    /// Starts a shell on the channel; `None` if none answers.
     pub(crate) async fn begin(channel: OpenChannel) -> Option<Self> {
         channel.exec(true, "sh -s").await.ok()?;
         let mut files = Self {
@@ -59,10 +59,10 @@ impl ShellServer {
         Some(files)
     }
 
-    /// Runs a command, and gives what it prints.
+    /// Runs a command and returns its output.
     async fn run(&mut self, command: &str) -> HandlerResult<Vec<u8>> {
         let end = random::hex::<16>();
-        // In parts, so that a shell that sends back what it reads does not send the end.
+        // In two parts, so that a shell that echoes its input does not send the end marker.
         let (first, second) = end.split_at(end.len() / 2);
         let line =
             format!("{{ {command}\n}} </dev/null; printf '\\n%s%s %s\\n' {first} {second} $?\n");
@@ -113,7 +113,7 @@ impl ShellServer {
         Ok(())
     }
 
-    /// What the shell has complained of.
+    /// The shell's error message as a status.
     fn refusal(&self) -> StatusReply {
         let said = String::from_utf8_lossy(&self.stderr);
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -172,7 +172,7 @@ impl ShellServer {
     }
 }
 
-/// A path as a word that is no option.
+/// Quotes a path as a word that is no option.
 fn word(path: &str) -> String {
     match path.strip_prefix('-') {
         Some(_) => quote(&format!("./{path}")),
@@ -197,7 +197,7 @@ fn done(id: u32) -> Status {
     }
 }
 
-/// What `stat` prints as the functions ask it to, or what `ls -ldn` does.
+/// Parses a line of `stat` as the functions call it, or of `ls -ldn`.
 fn attributes(line: &str) -> Option<FileAttributes> {
     let mut words = line.split_whitespace();
     let first = words.next()?;
@@ -218,7 +218,7 @@ fn attributes(line: &str) -> Option<FileAttributes> {
     Some(attributes)
 }
 
-/// The mode that `ls` writes as `drwxr-xr-x`.
+/// Parses a mode as `ls` prints it, such as `drwxr-xr-x`.
 fn mode(text: &str) -> Option<u32> {
     let kind = match text.chars().next()? {
         '-' => 0o100_000,
@@ -313,7 +313,7 @@ impl Handler for ShellServer {
         let path = word(&self.path_of(&handle)?);
         let mut octal = String::with_capacity(4 * data.len());
         for byte in data {
-            // Every byte: none of them means anything to the shell then.
+            // Every byte is escaped, so that none has a meaning to the shell.
             let _ = write!(octal, "\\{byte:03o}");
         }
         self.done(id, format!("printf '{octal}' | put {path} {offset}"))
@@ -421,7 +421,7 @@ impl Handler for ShellServer {
         let paths: HardlinkExtension =
             russh_sftp::de::from_bytes(&mut data).map_err(|_| StatusCode::BadMessage)?;
         let (from, to) = (word(&paths.oldpath), word(&paths.newpath));
-        // Into a directory it would be moved.
+        // `mv` would move it into a directory.
         let command = format!(
             "if [ -d {to} ]; then echo 'Is a directory' >&2; false; else mv -f {from} {to}; fi"
         );

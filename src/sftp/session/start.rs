@@ -1,4 +1,4 @@
-//! How an SFTP session begins: as the server's subsystem, or, where that does not start, by a shell.
+//! Start of an SFTP session: as the server's subsystem or, where that fails, by a shell.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,49 +15,49 @@ use crate::sftp::session::shell_server::ShellServer;
 use crate::sftp::wire::RequestPacket;
 use crate::ssh::{Lease, OpenChannel, Pool, Use};
 
-/// A server that has accepted the subsystem introduces itself at once.
+/// Time for the version packet of the subsystem, which is sent at once.
 const SUBSYSTEM_PATIENCE: Duration = Duration::from_secs(10);
-/// A shell may have start-up files that take a while.
+/// Time for a shell, whose start-up files may take a while.
 const SHELL_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Bytes under way to what puts requests to a shell.
+/// Buffer of the pipe to the shell server.
 const PIPE: usize = 256 * 1024;
 
-/// What is kept of what a server says instead.
+/// Longest output that is kept of a server that does not start SFTP.
 const LONGEST_WORDS: usize = 1000;
 
-/// The first bytes of an answer by which it is told from other things: its length, and its kind.
+/// Bytes by which a packet is recognised: its length and its type.
 const TELLING: usize = 5;
 const VERSION: u8 = 2;
 
-/// Where systems keep the program.
+/// Directories where systems keep the SFTP server program.
 const PLACES: &str = "/usr/lib/openssh /usr/libexec/openssh /usr/libexec /usr/lib/ssh /usr/lib/misc /usr/lib /usr/local/libexec /usr/local/lib/openssh /opt/libexec /opt/lib";
 
-/// A session whose server has begun to introduce itself.
+/// A session whose server has begun to send its version packet.
 pub(crate) struct StartedSession {
     pub(crate) stream: SessionStream,
     pub(crate) lease: Arc<Lease>,
-    /// What it has sent of that.
+    /// The beginning of that packet.
     pub(crate) first: Bytes,
-    /// What a user should know of it.
+    /// A note for the user on how it started.
     pub(crate) note: Option<String>,
 }
 
-/// What a session goes over.
+/// The byte stream of a session.
 pub(crate) enum SessionStream {
     /// A channel of the server's.
     Channel(OpenChannel),
-    /// The way to what puts each request to a shell.
+    /// A pipe to the shell server.
     Pipe(DuplexStream),
 }
 
-/// Why there is no session.
+/// Why a session did not start.
 enum StartFailure {
-    /// The line is gone.
+    /// The connection is gone.
     ConnectionLost(String),
-    /// There is none to be had this way.
+    /// SFTP cannot be started this way.
     NotThere(String),
-    /// Nothing is said at all.
+    /// The server sends nothing.
     Silent,
 }
 
@@ -141,15 +141,16 @@ async fn limited(
 async fn as_subsystem(channel: &mut OpenChannel) -> Result<Bytes, StartFailure> {
     let requested = channel.request_subsystem(true, "sftp").await;
     requested.map_err(|error| StartFailure::ConnectionLost(error.to_string()))?;
-    // At once: on a far line each answer that is waited for costs a round trip.
+    // Without waiting for the answer: on a slow connection it costs a round trip.
     introduce(channel).await?;
     listen(channel, None).await
 }
 
-/// Has a shell start the program, wherever it is, behind a word: what start-up files print comes before.
+/// Has a shell start the program, wherever it is, after printing a marker: start-up files print before
+/// it.
 async fn by_shell(channel: &mut OpenChannel) -> Result<Bytes, StartFailure> {
     let word = random::hex::<16>();
-    // Every login shell reads that alike, and one that is restricted as well.
+    // Every login shell parses this alike, a restricted one as well.
     let line = format!(
         "sh -c 'for p in {PLACES}; do if [ -x $p/sftp-server ]; then echo {word}; exec $p/sftp-server; fi; done; \
          if command -v sftp-server >/dev/null; then echo {word}; exec sftp-server; fi; \
@@ -165,7 +166,7 @@ async fn introduce(channel: &OpenChannel) -> Result<(), StartFailure> {
     introduced.map_err(|error| StartFailure::ConnectionLost(error.to_string()))
 }
 
-/// Waits until the server begins to introduce itself, after the line `word` where there is one.
+/// Waits for the beginning of the version packet, after the line `word` where there is one.
 async fn listen(channel: &mut OpenChannel, mut word: Option<&str>) -> Result<Bytes, StartFailure> {
     let mut output = StartOutput::default();
     loop {
@@ -205,7 +206,7 @@ async fn listen(channel: &mut OpenChannel, mut word: Option<&str>) -> Result<Byt
     }
 }
 
-/// What a server says before there is a session.
+/// Output of a server before there is a session.
 #[derive(Default)]
 struct StartOutput {
     stdout: Vec<u8>,
@@ -214,7 +215,7 @@ struct StartOutput {
 }
 
 impl StartOutput {
-    /// Takes away what was printed up to the end of a line; says whether it has come.
+    /// Drops the output up to the end of a line; returns whether that was found.
     fn pass(&mut self, line: &[u8]) -> bool {
         let mut windows = self.stdout.windows(line.len());
         let Some(start) = windows.position(|window| window == line) else {
@@ -226,7 +227,7 @@ impl StartOutput {
         true
     }
 
-    /// Why it has ended.
+    /// Why the program ended.
     fn reason(&self) -> String {
         let said = [&self.stderr, &self.stdout].map(|bytes| words(bytes));
         let said = said.iter().find(|said| !said.is_empty());
@@ -236,16 +237,16 @@ impl StartOutput {
             (Some(said), _) => {
                 format!("the server's SFTP program did not start: {said}{status}")
             }
-            // OpenSSH keeps to itself what a subsystem complains of.
+            // OpenSSH does not pass on the error output of a subsystem.
             (None, Some(127)) => format!("the server's SFTP program was not found{status}"),
             (None, _) => format!("the server ended it at once{status}"),
         }
     }
 }
 
-/// What bytes say, in a line.
+/// Output as one line of text.
 fn words(bytes: &[u8]) -> String {
-    // A packet may follow what is printed: its length begins with a NUL.
+    // A packet may follow the output: its length begins with a NUL.
     let stdout = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     let text = String::from_utf8_lossy(&stdout[..stdout.len().min(LONGEST_WORDS)]);
     let text = readable(&text);

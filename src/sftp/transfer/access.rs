@@ -1,5 +1,5 @@
-//! What the server's shell says of the files that a transfer replaces: asked once for all of them, as
-//! soon as the first is found.
+//! Hard links, access lists and labels of replaced files, which SFTP does not tell. The server's shell
+//! is asked once for all of them, as soon as one is needed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,21 +10,21 @@ use crate::sftp::path::RemotePath;
 use crate::ssh::Pool;
 use crate::ssh::access::{self, Listed};
 
-/// Files whose access lists are copied at once: each takes a channel.
+/// Access lists copied at once; each takes a channel.
 const COPIES: usize = 2;
 
-/// What a file has besides, which a new one in its place would not have.
+/// What a file has that a new one in its place would lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileExtras {
     None,
-    /// So many names (hard links).
+    /// That many hard links.
     Names(u64),
-    /// An access list or a label, or the directory gives new files a list that this one has not.
+    /// An access list or label, or a default list of the directory that the file does not have.
     Access,
 }
 
 impl FileExtras {
-    /// Why no other file can take its place.
+    /// Why it cannot be replaced.
     pub(crate) fn obstacle(self) -> Option<String> {
         match self {
             Self::Names(count) => Some(format!(
@@ -39,7 +39,7 @@ fn directory(path: &RemotePath) -> RemotePath {
     path.parent().unwrap_or_else(|| RemotePath::new("."))
 }
 
-/// The files that may be replaced, and what is known of them once it was asked for.
+/// The files that may be replaced, and what the shell says of them once asked.
 pub(crate) struct AccessLists {
     paths: Vec<RemotePath>,
     listed: OnceCell<HashMap<Vec<u8>, Listed>>,
@@ -70,19 +70,19 @@ impl AccessLists {
         });
         let listed = listed.await;
         let mut found = listed.get(path.as_bytes())?.clone();
-        // A session that is confined to a directory sees other files than a shell does.
+        // A session confined to a directory sees other files than a shell does.
         if found.size != old.length || old.owner.is_some_and(|owner| owner != found.owner) {
             return None;
         }
         let parent = listed.get(directory(path).as_bytes());
         found.has_list |= parent.is_some_and(|parent| parent.has_list);
-        // A new file takes over the type of its directory.
+        // A new file inherits the label type of its directory.
         let inherited = parent.and_then(|parent| parent.label_type.as_ref());
         found.has_label &= inherited.is_none() || inherited != found.label_type.as_ref();
         Some(found)
     }
 
-    /// What the file that was found at `path` has besides.
+    /// What the file at `path` has that a new one would lack.
     pub(crate) async fn extras(
         &self,
         pool: &Pool,
@@ -97,7 +97,7 @@ impl AccessLists {
         }
     }
 
-    /// Gives `new` the access list and label of what is at `path`. Says whether that was done.
+    /// Copies access list and label of `path` to `new`. Returns whether that succeeded.
     pub(crate) async fn copy_access(
         &self,
         pool: &Pool,

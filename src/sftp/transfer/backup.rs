@@ -1,8 +1,8 @@
-//! Old contents of files that are written in place, kept here until the new ones are whole.
+//! Backups of files that are written in place, kept in the data directory until the new content is whole.
 //!
-//! Of each there are, in a directory of the data directory, under a name made of the file's place: the
-//! content, a record of what it is, and a lock that is held for as long as the file is being written. A
-//! record that nobody holds the lock of was left by a process that is gone, or by a line that was lost.
+//! Each has a name made of the file's path and server, and consists of the content, a record, and a lock
+//! that is held for as long as the file is being written. A record whose lock nobody holds was left by a
+//! process that has ended, or by a lost connection.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek};
@@ -19,27 +19,27 @@ use crate::sftp::transfer::context::sum;
 use crate::store::{make_private, private, write_durably};
 use crate::time::Timestamp;
 
-/// Its name in the data directory.
+/// Name of the backups' directory in the data directory.
 const DIRECTORY: &str = "kept";
 
-/// How long a sweep holds a lock, at the most.
+/// Longest time that a sweep holds a lock.
 const SWEPT: Duration = Duration::from_millis(200);
 
-/// What stays free on the disk here.
+/// Bytes that a backup leaves free on this machine's disk.
 const RESERVE: u64 = 16 * 1024 * 1024;
 
-/// A file that is written in place: where it is and who writes it.
+/// A file that is written in place, and the transfer that writes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BackupKey {
-    /// The server, or nothing for this machine.
+    /// The server; `None` for this machine.
     pub(crate) endpoint: Option<String>,
     pub(crate) path: String,
     /// The path's bytes, in hexadecimal digits.
     pub(crate) path_bytes: String,
-    /// What the new content comes from.
+    /// Source of the new content.
     pub(crate) source: String,
-    /// Tells the transfer, and its retries, from others.
+    /// Token of the transfer and its retries.
     pub(crate) transfer: String,
 }
 
@@ -54,21 +54,21 @@ impl BackupKey {
     }
 }
 
-/// What is known of a kept content.
+/// Record of a backup.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BackupRecord {
     #[serde(flatten)]
     pub(crate) key: BackupKey,
     pub(crate) kept_at: Timestamp,
-    /// Length and SHA-256; nothing where there was no file.
+    /// Length and SHA-256; `None` if there was no file.
     pub(crate) size: Option<u64>,
     pub(crate) sha256: Option<String>,
     pub(crate) mode: Option<u32>,
     pub(crate) modified: Option<u32>,
 }
 
-/// The directory of kept contents.
+/// The directory of backups.
 #[derive(Clone, Debug)]
 pub(crate) struct Backups {
     directory: PathBuf,
@@ -81,7 +81,7 @@ impl Backups {
         }
     }
 
-    /// Whether nothing is kept, so that nothing has to be looked for.
+    /// Whether there are no backups, so that none has to be looked for.
     pub(crate) fn is_empty(&self) -> bool {
         self.records().next().is_none()
     }
@@ -98,8 +98,7 @@ impl Backups {
         })
     }
 
-    /// The contents that this transfer, or an earlier try of it, has kept and not needed so far, with
-    /// where they lie.
+    /// Backups that this transfer or an earlier try of it has left, with their paths.
     pub(crate) fn left_by(&self, transfer: &str) -> Vec<(BackupRecord, PathBuf)> {
         let left = self
             .records()
@@ -109,7 +108,7 @@ impl Backups {
             .collect()
     }
 
-    /// Removes contents that have no record: they were not whole, or are not needed any more.
+    /// Removes contents without a record: incomplete, or not needed any more.
     pub(crate) fn sweep(&self) {
         let entries = fs::read_dir(&self.directory)
             .into_iter()
@@ -129,7 +128,7 @@ impl Backups {
         }
     }
 
-    /// Begins to keep what is at a place. What is dropped without an end is swept.
+    /// Begins a backup. One that is dropped before it is finished is swept later.
     pub(crate) fn begin(&self, key: BackupKey, length: u64) -> Result<NewBackup> {
         make_private(&self.directory).map_err(|error| {
             let directory = self.directory.display();
@@ -140,7 +139,7 @@ impl Backups {
         let path = self.directory.join(key.name());
         let lock = WriteLock::take(&path.with_extension("lock"))?;
         let content = path.with_extension("content");
-        // What is there without a record is of no use.
+        // A content without a record is useless.
         let mut options = OpenOptions::new();
         let options = options.create(true).truncate(true).read(true).write(true);
         let file = private(options).open(&content)?;
@@ -152,7 +151,7 @@ impl Backups {
         })
     }
 
-    /// What is kept of a place, with the right to put it back.
+    /// Finds the backup of a file and locks it.
     pub(crate) fn find(&self, key: &BackupKey) -> Result<Option<Backup>> {
         let path = self.directory.join(key.name());
         if !path.with_extension("json").exists() {
@@ -183,7 +182,7 @@ fn read(path: &Path) -> io::Result<Option<BackupRecord>> {
     }
 }
 
-/// A content that is being kept.
+/// A backup in the making.
 #[derive(Debug)]
 pub(crate) struct NewBackup {
     path: PathBuf,
@@ -193,13 +192,13 @@ pub(crate) struct NewBackup {
 }
 
 impl NewBackup {
-    /// Where the content goes.
+    /// The file that the content goes into.
     pub(crate) fn file(&self) -> Result<File> {
         Ok(self.file.try_clone()?)
     }
 
-    /// Ends it, once the content is there: only then may the file be written. Without a file that was
-    /// there, what is kept is that there was none.
+    /// Finishes it once the content is written; only then may the file be overwritten. If there was no
+    /// file, that is recorded.
     pub(crate) fn finish(
         mut self,
         was_there: bool,
@@ -227,7 +226,7 @@ impl NewBackup {
     }
 }
 
-/// A content that is kept. Dropping it leaves it to be found.
+/// A finished backup. Dropping it leaves it to be found.
 #[derive(Debug)]
 pub(crate) struct Backup {
     pub(crate) record: BackupRecord,
@@ -236,12 +235,12 @@ pub(crate) struct Backup {
 }
 
 impl Backup {
-    /// Where the content lies.
+    /// Path of the content.
     pub(crate) fn content(&self) -> PathBuf {
         self.path.with_extension("content")
     }
 
-    /// Refuses a content that is not what was kept.
+    /// Refuses a content that has changed.
     pub(crate) fn check(&self) -> Result<()> {
         let (_, sum) = sum(&mut File::open(self.content())?)?;
         match &self.record.sha256 {
@@ -253,7 +252,7 @@ impl Backup {
         }
     }
 
-    /// Forgets it, once it is not needed any more.
+    /// Removes it once it is not needed any more.
     pub(crate) fn discard(self) -> Result<()> {
         fs::remove_file(self.path.with_extension("json"))?;
         // A content without a record is overwritten.
@@ -263,7 +262,7 @@ impl Backup {
     }
 }
 
-/// The exclusive right to write a file in place, as far as this data directory goes.
+/// Lock on writing a file in place, among the processes that share this data directory.
 #[derive(Debug)]
 struct WriteLock {
     path: PathBuf,
@@ -286,13 +285,13 @@ impl WriteLock {
         }
     }
 
-    /// The right, unless another has it.
+    /// Takes the lock unless another holds it.
     fn try_take(path: &Path) -> Result<Option<Self>> {
         let mut options = OpenOptions::new();
         let options = options.create(true).truncate(false).write(true);
         let file = private(options).open(path)?;
         match file.try_lock() {
-            // Who held it before may have removed it.
+            // The previous holder may have removed it.
             Ok(()) => Ok(is_at(&file, path).then(|| Self {
                 path: path.to_owned(),
                 file,

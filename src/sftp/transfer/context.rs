@@ -1,4 +1,4 @@
-//! What a file is copied under, whichever way: conditions, checks, what is known of it so far.
+//! What the files of a transfer share, what is remembered between attempts, and checksums.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -24,63 +24,64 @@ use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::Progress;
 use crate::ssh::{Pool, checksum};
 
-/// A file up to this length is read back rather than have the server compute its checksum.
+/// Longest file that is read back rather than have the server compute its checksum.
 const READ_BACK: u64 = 1024 * 1024;
-/// Read from a disk at once.
+/// Bytes read from a disk at once.
 pub(crate) const BLOCK: usize = 1024 * 1024;
 
-/// What holds for every file of a transfer.
+/// What the files of a transfer share.
 pub(crate) struct TransferContext<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) alias: &'a str,
-    /// Tells this transfer's part files, and those of its retries, from others.
+    /// Token of this transfer and its retries, for the names of part files.
     pub(crate) token: &'a str,
-    /// Whether parts of an earlier try may be there.
+    /// Whether an earlier try may have left part files.
     pub(crate) resume: bool,
     pub(crate) options: Options,
-    /// Most entries that are listed.
+    /// Most entries that may be listed.
     pub(crate) max_entries: usize,
-    /// Bytes that a file may have beyond twice the length that it said.
+    /// Bytes that a file may have beyond twice its reported length.
     pub(crate) max_growth: u64,
-    /// Where files of this machine have to lie.
+    /// Local directories that files are confined to.
     pub(crate) roots: &'a Roots,
     pub(crate) local: &'a LocalFilesystem,
     pub(crate) may_write: &'a MayWrite<'a>,
     pub(crate) progress: &'a Progress,
     pub(crate) notes: &'a Notes,
     pub(crate) cancel: &'a CancellationToken,
-    /// Keeps the number of large files under way small: each takes memory.
+    /// Limits the large files under way: each takes memory.
     pub(crate) large: &'a Semaphore,
-    /// Whether a file was found not to fit on the server.
+    /// Whether a file did not fit on the server.
     pub(crate) full: AtomicBool,
     pub(crate) refusals: ServerRefusals,
-    /// Old contents of files that are written in place.
+    /// Backups of files that are written in place.
     pub(crate) backups: &'a Backups,
-    /// What the server's shell says of files that are replaced.
+    /// Hard links and access lists of files that are replaced.
     pub(crate) extras: &'a AccessLists,
 }
 
-/// What a server was found to refuse for every file.
+/// Operations that the server refuses for every file.
 #[derive(Debug, Default)]
 pub(crate) struct ServerRefusals {
-    /// To rename: for so many in turn.
+    /// Refused renames in a row.
     pub(crate) renames: AtomicUsize,
-    /// To set modes of new files.
+    /// Whether modes of new files cannot be set.
     pub(crate) modes: AtomicBool,
 }
 
-/// What is known of a file between two tries.
+/// What is remembered of a file between two attempts.
 #[derive(Debug, Default)]
 pub(crate) struct ResumeState {
-    /// The bytes from its beginning that have arrived for certain.
+    /// Bytes from its beginning that have arrived for certain.
     arrived: AtomicU64,
     /// Whether writing it in place has begun.
     begun: AtomicBool,
-    /// Whether the line was lost in an earlier try: what was known of the target may not hold any more.
+    /// Whether the connection was lost in an earlier attempt: what was known of the target may have
+    /// changed.
     pub(crate) was_lost: AtomicBool,
-    /// How often it was while the file was written in place.
+    /// How often that happened while the file was written in place.
     pub(crate) losses: AtomicU32,
-    /// Whether its target is a link that it takes the place of.
+    /// Whether it replaces a symbolic link.
     pub(crate) replaces_link: AtomicBool,
 }
 
@@ -94,12 +95,12 @@ impl ResumeState {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// Notes whether writing it in place has begun.
+    /// Records whether writing it in place has begun.
     pub(crate) fn set_in_place_begun(&self, in_place_begun: bool) {
         self.begun.store(in_place_begun, Ordering::Relaxed);
     }
 
-    /// Notes how far the file has arrived without a gap.
+    /// Records how far the file has arrived without a gap.
     pub(crate) fn set_arrived(&self, bytes: u64, progress: &Progress) {
         let before = self.arrived.swap(bytes, Ordering::Relaxed);
         if bytes >= before {
@@ -110,7 +111,7 @@ impl ResumeState {
     }
 }
 
-/// Does what can be broken off.
+/// Runs work that can be abandoned when the transfer is cancelled.
 pub(crate) async fn unless_cancelled<T>(
     context: &TransferContext<'_>,
     work: impl Future<Output = Result<T>>,
@@ -121,7 +122,7 @@ pub(crate) async fn unless_cancelled<T>(
     }
 }
 
-/// The SHA-256 of the first `length` bytes of a local file.
+/// Computes the SHA-256 of the first `length` bytes of a local file.
 pub(crate) async fn local_sha256(roots: &Roots, path: &Path, length: u64) -> Result<String> {
     let (roots, path) = (roots.clone(), path.to_owned());
     blocking(move || {
@@ -131,7 +132,7 @@ pub(crate) async fn local_sha256(roots: &Roots, path: &Path, length: u64) -> Res
     .await
 }
 
-/// The length and the SHA-256 of what is left to read.
+/// Computes length and SHA-256 of what is left to read.
 pub(crate) fn sum(content: &mut impl Read) -> Result<(u64, String)> {
     let (mut length, mut sum, mut block) = (0, Sha256::new(), vec![0; BLOCK]);
     loop {
@@ -144,8 +145,8 @@ pub(crate) fn sum(content: &mut impl Read) -> Result<(u64, String)> {
     }
 }
 
-/// The SHA-256 of the first `length` bytes of a file on the server: computed there, or else, and where
-/// `expected` is not what came of that, from its bytes read back.
+/// Computes the SHA-256 of the first `length` bytes of a file on the server: by the shell there, or
+/// else, and where the sum is not `expected`, from its bytes read back.
 pub(crate) async fn remote_sha256(
     context: &TransferContext<'_>,
     session: &Session,
@@ -153,7 +154,7 @@ pub(crate) async fn remote_sha256(
     length: u64,
     expected: &str,
 ) -> Result<String> {
-    // Names of other bytes do not go through a command line here.
+    // Names that are not UTF-8 cannot be put on a command line here.
     if length > READ_BACK
         && let Ok(name) = std::str::from_utf8(path.as_bytes())
         && let Some(sum) = checksum::sha256(context.pool, context.alias, name, length).await
@@ -194,7 +195,7 @@ async fn read_sum(session: &Session, handle: &Handle, length: u64) -> Result<Str
             break;
         }
         if got < part {
-            // The rest is asked for again, in order.
+            // The rest is requested again, in order.
             ahead.clear();
             asked = offset;
         }
@@ -211,7 +212,7 @@ pub(crate) fn open_at(roots: &Roots, path: &Path, start: u64) -> Result<File> {
     Ok(file)
 }
 
-/// Whether there is nothing but zeros, as in the hole of a sparse file.
+/// Whether there are only zeros, as in the hole of a sparse file.
 pub(crate) fn is_hole(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }

@@ -1,4 +1,4 @@
-//! Symbolic links of a tree, copied as what they say and never followed.
+//! Symbolic links of a tree, copied as such and never followed.
 
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
@@ -8,7 +8,7 @@ use crate::sftp::transfer::context::TransferContext;
 use crate::sftp::transfer::file_transfer::TransferDirection;
 use crate::sftp::transfer::part::part_name;
 
-/// Makes on the other side the link that is on this.
+/// Copies a symbolic link.
 pub(crate) async fn copy<D: TransferDirection>(
     session: &Session,
     plan: &FilePlan<D::Source, D::Target>,
@@ -36,7 +36,7 @@ pub(crate) async fn copy<D: TransferDirection>(
     };
     let _ = target.remove(&part).await;
     match there {
-        // Where nothing may be renamed, a free name can be taken all the same.
+        // Where nothing may be renamed, a free name can still be taken.
         None if !error.is_connection_lost() => target.symlink(&says, &plan.to).await,
         _ => Err(error),
     }

@@ -1,4 +1,4 @@
-//! Transfers: files and trees, up or down, each file whole or not at all, through lines that break.
+//! Transfers of files and trees, each file whole or not at all, across lost connections.
 
 pub(crate) mod access;
 pub(crate) mod backup;
@@ -46,29 +46,29 @@ use crate::sftp::transfer::upload::Upload;
 use crate::ssh::Pool;
 use crate::text::beginning;
 
-/// Failed files that a record names: enough to see the cause, too few to flood queue and model.
+/// Most failed files that a record names: enough to see the cause, too few to flood queue and model.
 const NAMED_FAILURES: usize = 100;
-/// The longest path and reason that it has of each: both may be a server's.
+/// Longest path and reason reported of each: both may come from a server.
 const LONGEST_TOLD: usize = 1024;
 
-/// Places that a record names.
+/// Most destinations that a record names.
 const NAMED_PLACES: usize = 100;
 
-/// A file up to this length that found no room is tried again once the others are through.
+/// Longest file that is tried again once the others are through if there was no room for it.
 const SECOND_TRY: u64 = 32 * 1024 * 1024;
 
-/// How long the files under way have to be given up tidily once a transfer is cancelled: a server that
-/// does not answer must not hold it.
+/// Time to give up files tidily once a transfer is cancelled: a server that does not answer must not
+/// hold it.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The first and the longest pause before a lost line is taken up again; each is twice the one before.
+/// First and longest pause before a lost connection is replaced; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How often in a row a lost line is taken up again without getting further than ever before: a file
-/// that begins anew each time moves bytes for ever.
+/// Most attempts in a row that get no further than ever before: a file that begins anew each time moves
+/// bytes for ever.
 const MOST_REPEATS: usize = 30;
 
-/// Directories that are given their mode and time at once.
+/// Directories whose attributes are set at once.
 const ENDED_AT_ONCE: usize = 1024;
 
 /// Which way a transfer goes.
@@ -91,18 +91,18 @@ impl Direction {
     }
 }
 
-/// What a transfer moves.
+/// A request to transfer files.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Which way.
+    /// Direction.
     pub direction: Direction,
-    /// What.
+    /// Files and trees to copy.
     pub entries: Vec<Entry>,
     /// Whether the source of an entry may be a pattern.
     pub patterns: bool,
-    /// How.
+    /// How to treat them.
     pub options: Options,
-    /// The token of an earlier try, whose parts are gone on from.
+    /// Token of an earlier try, whose part files are resumed.
     pub part: Option<String>,
 }
 
@@ -118,13 +118,13 @@ pub struct Options {
 }
 
 impl Request {
-    /// The local paths that it starts from: of a pattern, the part before what stands for several names.
+    /// Local paths that it starts from: of a pattern, the part before the first wildcard.
     pub fn local_bases(&self) -> Vec<PathBuf> {
         let of_patterns = self.patterns && self.direction == Direction::Upload;
         let base = |entry: &Entry| {
             let local = LocalFilesystem::pattern(&entry.local);
             match PathPattern::of(&local) {
-                // A name may hold what elsewhere makes a pattern.
+                // A file's name may contain wildcards.
                 Ok(Some(pattern)) if of_patterns && !Path::new(&local).exists() => {
                     PathBuf::from(pattern.base)
                 }
@@ -145,34 +145,34 @@ pub struct Entry {
     pub remote: String,
 }
 
-/// What a transfer did.
+/// Outcome of a transfer.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// Files that arrived.
     pub done: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// Files that did not, with the reason for each: the first of them.
+    /// The first files that did not arrive, with the reason for each.
     pub failed: Vec<FailedFile>,
-    /// How many did not.
+    /// Number of files that did not arrive.
     pub failures: usize,
-    /// Bytes that were there already when a file was gone on with.
+    /// Bytes that did not have to be sent again when files were resumed.
     pub resumed: u64,
-    /// What there was to move.
+    /// Files and bytes that were to be copied.
     pub whole: Option<Whole>,
-    /// What the user should know of how it went, a sentence each.
+    /// Notes for the user, a sentence each.
     pub notes: Vec<String>,
-    /// Where what arrived lies in the end: the file, or the directory that things went into.
+    /// Where arrived files lie: the file, or the directory that they went into.
     pub places: Vec<String>,
     /// Whether the checksums of both sides were compared for each file that arrived.
     pub verified: bool,
-    /// How many of those that did not arrive may not be written there, and why the first may not.
+    /// Number of files that may not be written there.
     pub refused: usize,
-    /// Why the first of those may not.
+    /// Why the first of those may not be written.
     pub refusal: Option<Error>,
-    /// Whether it was cancelled before it was through.
+    /// Whether it was cancelled before it was complete.
     pub cancelled: bool,
-    /// Whether the server did not answer then, so that part files may have stayed on it.
+    /// Whether the server did not answer then, so that part files may be left on it.
     pub abandoned: bool,
 }
 
@@ -195,40 +195,40 @@ impl Summary {
     }
 }
 
-/// What a transfer works with.
+/// A transfer with all that it needs.
 pub struct Transfer<'a> {
-    /// The connections.
+    /// Connections.
     pub pool: &'a Pool,
-    /// The server.
+    /// Alias of the server.
     pub alias: &'a str,
-    /// What to move.
+    /// What to copy.
     pub request: &'a Request,
-    /// Tells its part files from those of others.
+    /// Token in the names of its part files.
     pub token: &'a str,
-    /// How long it waits for a connection.
+    /// Longest wait for a connection.
     pub patience: Duration,
-    /// How long it takes up a lost line again, from the last byte of progress on.
+    /// How long lost connections are replaced, from the last byte of progress on.
     pub line_patience: Duration,
-    /// Most entries that are listed for it.
+    /// Most entries that may be listed.
     pub max_entries: usize,
-    /// Bytes that a downloaded file may have beyond twice the length that it said.
+    /// Bytes that a downloaded file may have beyond twice its reported length.
     pub max_growth: u64,
-    /// Where files of this machine have to lie.
+    /// Local directories that files are confined to.
     pub roots: &'a Roots,
-    /// The data directory, for old contents of files that are written in place.
+    /// The data directory, for backups of files that are written in place.
     pub data: &'a Path,
     /// Which files may be written on the server.
     pub may_write: &'a MayWrite<'a>,
-    /// How far it has come.
+    /// Progress.
     pub progress: &'a Progress,
-    /// What the user should know of how it goes.
+    /// Notes for the user.
     pub notes: &'a Notes,
-    /// Stops it.
+    /// Cancels it.
     pub cancel: &'a CancellationToken,
 }
 
 impl Transfer<'_> {
-    /// Runs it. An error means that it did not begin.
+    /// Runs it. An error means that it did not start.
     pub async fn run(&self) -> Result<Summary, Error> {
         match self.request.direction {
             Direction::Upload => self.run_in::<Upload>().await,
@@ -261,7 +261,7 @@ impl Transfer<'_> {
                     let reason = active.loss_reason.take();
                     reason.unwrap_or_else(|| "the line was lost".to_owned())
                 }
-                // Nothing has begun, and the pool has tried its best.
+                // Nothing has started, and the pool has tried its best.
                 Err(error) if active.plan.is_none() => return Err(error),
                 Err(error) => error.to_string(),
             };
@@ -288,7 +288,7 @@ impl Transfer<'_> {
                 break;
             }
             tracing::info!(
-                "a transfer with `{}` is taken up again: {reason}",
+                "a transfer with `{}` goes on over a new connection: {reason}",
                 self.alias
             );
             tokio::select! {
@@ -309,7 +309,7 @@ impl Transfer<'_> {
         Ok(summary)
     }
 
-    /// Says where the old content of a file lies that could not be put back.
+    /// Reports backups that could not be restored.
     fn report_backups(&self, backups: &Backups, summary: &mut Summary) {
         backups.sweep();
         for (record, content) in backups.left_by(self.token) {
@@ -335,7 +335,7 @@ impl Transfer<'_> {
         tokio::time::sleep(STOP_PATIENCE).await;
     }
 
-    /// Does what is left to do, as far as one line holds.
+    /// Copies what is left until it is done or the connection is lost.
     async fn attempt<D: TransferDirection>(
         &self,
         backups: &Backups,
@@ -363,7 +363,7 @@ impl Transfer<'_> {
             all = async { tokio::join!(planning, further, limits) } => all,
             () = self.cancel.cancelled() => return Ok(()),
         };
-        // A line that breaks before anything is known: the same from the beginning.
+        // The connection was lost while planning: start again.
         let planned = match planned {
             Ok(planned) => planned,
             Err(error) => {
@@ -385,7 +385,7 @@ impl Transfer<'_> {
         let size = active.size(self.request.direction);
         sessions.widen(self.pool, self.alias, size).await;
         let mut options = self.request.options;
-        // What goes through a shell goes through many hands.
+        // A shell's tools may change content on its way.
         options.verify |= sessions.first().is_by_shell();
         let extras = AccessLists::new(active.replaced());
         let large = Semaphore::new(sessions.depth.large);
@@ -430,7 +430,7 @@ impl Transfer<'_> {
         };
         for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
             let meant = async {
-                // It may have become a link since the job was let begin.
+                // It may have become a symbolic link since the job was authorized.
                 self.roots.check_file(&base).await?;
                 self.meant(session, entry).await
             };
@@ -454,15 +454,15 @@ impl Transfer<'_> {
     }
 }
 
-/// What is planned, and how far each file of it has come.
+/// A transfer's plan and how far each of its files has come.
 struct ActiveTransfer<D: TransferDirection> {
     plan: Option<TransferPlan<D::Source, D::Target>>,
-    /// The files that have not arrived, by their numbers.
+    /// Files that have not arrived, by their index in the plan.
     files: Vec<(usize, ResumeState)>,
     links: Vec<usize>,
-    /// Why the line was lost.
+    /// Why the connection was lost.
     loss_reason: Option<String>,
-    /// The places, by their numbers, at which something has arrived.
+    /// Indices of the destinations at which something has arrived.
     reached: BTreeSet<usize>,
 }
 
@@ -486,7 +486,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         self.links = (0..plan.links.len()).collect();
         progress.set_whole(Whole {
             files: plan.files.len() + plan.links.len(),
-            // A server may say any length.
+            // A server may report any length.
             bytes: plan
                 .files
                 .iter()
@@ -495,7 +495,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         self.plan = Some(plan);
     }
 
-    /// How many are still to be copied; without a plan, that is not known.
+    /// Number of files still to be copied; 1 without a plan.
     fn remaining(&self) -> usize {
         match &self.plan {
             Some(_) => self.files.len() + self.links.len(),
@@ -513,7 +513,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             .collect()
     }
 
-    /// Where something has arrived, each place once.
+    /// Destinations at which something has arrived, each once.
     fn places(&self) -> Vec<String> {
         let mut places: Vec<String> = Vec::new();
         let all = self.plan.iter().flat_map(|plan| &plan.places).enumerate();
@@ -546,7 +546,8 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         }
     }
 
-    /// Copies everything that is left, many files at once. What the line's end keeps from arriving stays.
+    /// Copies everything that is left, many files at once. What a lost connection keeps from arriving
+    /// stays.
     async fn copy(
         &mut self,
         sessions: &SftpSessions,
@@ -615,14 +616,14 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                 }
                 outcome => end(&mut self.files, (number, state, outcome)),
             }
-            // After a loss only what is under way is waited for.
+            // After a lost connection nothing new is started.
             if self.files.is_empty() {
                 active.extend(left.next().map(copy));
             }
         }
         drop(active);
-        // Room that others had taken may be free again. The first that does not fit now ends it: the
-        // others are larger.
+        // Others' space may be free again. The first that does not fit now ends it: the rest are
+        // larger.
         retry_when_room.sort_by_key(|(number, ..)| length(*number));
         context.full.store(false, Ordering::Relaxed);
         let mut has_room = true;
@@ -644,8 +645,8 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         self.end(sessions, context, summary).await;
     }
 
-    /// Once all files are there: links, and then what directories are to be. Links come last, so that
-    /// nothing is written through them.
+    /// Copies symbolic links and sets directories' attributes once all files have arrived. Links come
+    /// last, so that nothing is written through them.
     async fn end(
         &mut self,
         sessions: &SftpSessions,
@@ -673,7 +674,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             }
             self.links.remove(0);
         }
-        // The innermost first: a directory may lose the right to be written.
+        // Innermost first: a directory may become read-only.
         let target = D::filesystems(session, context.local).1;
         let innermost_first: Vec<_> = plan.directories.iter().rev().collect();
         for some in innermost_first.chunks(ENDED_AT_ONCE) {

@@ -1,13 +1,13 @@
-//! What a user should know of a transfer besides its figures.
+//! Notes for the user on a transfer.
 
 use std::sync::Mutex;
 
 use crate::sync::lock;
 
-/// Notes that are told one by one; of further ones only the number.
+/// Most notes reported one by one; further ones are only counted.
 const TOLD: usize = 20;
 
-/// Sentences about what a transfer did otherwise than might be expected, each once.
+/// Sentences on what a transfer did otherwise than expected, each once.
 #[derive(Debug, Default)]
 pub struct Notes(Mutex<Noted>);
 
@@ -32,7 +32,7 @@ impl Notes {
         }
     }
 
-    /// Takes them all out, in the order in which they came.
+    /// Takes them all, in the order in which they came.
     pub(crate) fn take(&self) -> Vec<String> {
         let Noted { mut told, further } = std::mem::take(&mut *lock(&self.0));
         if further > 0 {

@@ -1,34 +1,35 @@
-//! Part files: a file under way, beside its target and hidden.
+//! Part files: hidden files beside their targets, renamed once they are whole.
 
 use sha2::{Digest, Sha256};
 
 use crate::hex::digits;
 use crate::sftp::filesystem::metadata::Metadata;
 
-/// What a name beside another has around that one: no more than so many characters.
+/// Most characters that a hidden name adds to the name beside it.
 const AROUND: usize = 15;
-/// A name of up to so many characters is taken over whole: no file system takes it and no longer one.
+/// Longest name, in characters, that is taken over whole: every file system takes one longer by what is
+/// added.
 const SHORT: usize = 30;
 
-/// What a transfer fills, and what is to become of it.
+/// A part file and what it becomes.
 #[derive(Clone, Debug)]
 pub(crate) struct PartFile<P> {
-    /// What is written: the target itself where that is done in place.
+    /// The path written to: the target itself where that is written in place.
     pub(crate) path: P,
-    /// The name that it gets once it is whole.
+    /// The path that it gets once it is whole.
     pub(crate) target: P,
-    /// The file that is there already.
+    /// The file to be replaced.
     pub(crate) old: Option<Metadata>,
     pub(crate) mode: Option<u32>,
     pub(crate) modified: Option<u32>,
-    /// Whether the server does not say if one is.
+    /// Whether the server does not say if there is one.
     pub(crate) is_unknown: bool,
-    /// Whether the target is written itself.
+    /// Whether the target is written in place.
     pub(crate) in_place: bool,
 }
 
 impl<P: Clone> PartFile<P> {
-    /// The same, written in place.
+    /// Makes it a target that is written in place.
     pub(crate) fn in_place(self) -> Self {
         Self {
             path: self.target.clone(),
@@ -37,7 +38,8 @@ impl<P: Clone> PartFile<P> {
         }
     }
 
-    /// Whether a copy is what the file that it replaces was; what that one did not say counts as kept.
+    /// Whether a copy has owner and mode of the file that it replaces; what that one did not report
+    /// counts as kept.
     pub(crate) fn is_like_old(&self, copy: &Metadata) -> bool {
         let Some(old) = &self.old else { return true };
         let owners = old.owner.zip(copy.owner);
@@ -46,13 +48,13 @@ impl<P: Clone> PartFile<P> {
     }
 }
 
-/// The name of the part of a file called `name` that comes from `source`. The same transfer, and each
-/// retry of it, finds it again; no other uses it.
+/// Names the part file of a file `name` copied from `source`. The same transfer and its retries find it
+/// again; no other uses it.
 pub(crate) fn part_name(token: &str, name: &[u8], source: &[u8]) -> Vec<u8> {
     beside(name, &[token.as_bytes(), source], b".part")
 }
 
-/// The name under which a file called `name` waits while another takes its place.
+/// Names the hidden file that a file `name` is while another takes its place.
 pub(crate) fn aside_name(name: &[u8]) -> Vec<u8> {
     beside(name, &[name], b".old")
 }
@@ -67,8 +69,8 @@ fn beside(name: &[u8], told_by: &[&[u8]], ending: &[u8]) -> Vec<u8> {
     [b".", shortened(name), b".", mark.as_bytes(), ending].concat()
 }
 
-/// The name as far as it fits with what comes around it, cut between characters: file systems count
-/// bytes or characters, and a name beside a long one may have no more of either.
+/// Shortens a name to leave room for what is added, cut between characters: file systems count bytes or
+/// characters, and a name beside a long one may have no more of either.
 fn shortened(name: &[u8]) -> &[u8] {
     let begins = |byte: &u8| byte & 0xC0 != 0x80;
     if name.iter().filter(|byte| begins(byte)).count() <= SHORT {

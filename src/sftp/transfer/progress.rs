@@ -1,11 +1,11 @@
-//! How far a transfer has come.
+//! Progress of a transfer.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::sync::lock;
 
-/// Figures of a transfer that is under way.
+/// Figures of an active transfer.
 #[derive(Debug, Default)]
 pub struct Progress {
     bytes: AtomicU64,
@@ -14,7 +14,7 @@ pub struct Progress {
     whole: Mutex<Option<Whole>>,
 }
 
-/// What a transfer is about to move.
+/// What a transfer is to copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole {
     /// Files.
@@ -34,7 +34,7 @@ impl Progress {
         self.files.load(Ordering::Relaxed)
     }
 
-    /// Bytes that did not have to be moved again when a file was gone on with.
+    /// Bytes that did not have to be sent again when files were resumed.
     pub fn resumed(&self) -> u64 {
         self.resumed.load(Ordering::Relaxed)
     }
@@ -43,7 +43,7 @@ impl Progress {
         self.resumed.fetch_add(from, Ordering::Relaxed);
     }
 
-    /// All that is to arrive, once that is known.
+    /// Total to be copied, once known.
     pub fn whole(&self) -> Option<Whole> {
         *lock(&self.whole)
     }
@@ -57,7 +57,7 @@ impl Progress {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Takes back bytes of a file that begins anew.
+    /// Subtracts bytes of a file that begins anew.
     pub(crate) fn take_back(&self, bytes: u64) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }

@@ -1,5 +1,5 @@
-//! The sessions of a transfer: one on a near line, several on a far one, where a server's window for
-//! each channel holds an upload back.
+//! Sessions of a transfer: one on a fast connection, several on a slow one, where the server's window
+//! for each channel limits an upload.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::error::Error;
 use crate::sftp::session::{Limits, Session};
 use crate::ssh::Pool;
 
-/// From this round trip on a line is far: what is outstanding has to fill it.
+/// Round trip from which a connection is far: outstanding requests have to fill it.
 const FAR: Duration = Duration::from_millis(5);
 
-/// Sessions on a far line. OpenSSH gives each channel a window of 2 MiB.
+/// Sessions on a far connection. OpenSSH gives each channel a window of 2 MiB.
 const FAR_SESSIONS: usize = 4;
-/// How long a further session may take to come about; a transfer does with fewer.
+/// Time to open a further session; a transfer does with fewer.
 const SESSION_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Sessions on a near line for many files: a server works on each in a process of its own.
+/// Sessions on a near connection for many files: a server works on each in a process of its own.
 const NEAR_SESSIONS: usize = 2;
-/// From so many files on.
+/// Number of files that count as many.
 const MANY_FILES: usize = 64;
 
-/// From this length on it pays to make an uploaded file durable while it is being sent.
+/// Length from which syncing an upload while it is being sent pays.
 const LARGE: u64 = 32 * 1024 * 1024;
 
 /// How much is under way at once.
@@ -30,11 +30,11 @@ const LARGE: u64 = 32 * 1024 * 1024;
 pub(crate) struct Concurrency {
     /// Files.
     pub(crate) files: usize,
-    /// Of them, files that take many requests.
+    /// Large files among them.
     pub(crate) large: usize,
-    /// Reads of a large file: together less than a channel's window.
+    /// Outstanding reads of a large file: together less than a channel's window.
     pub(crate) reads: usize,
-    /// Writes of a large file on each lane: more than fill the line only wait.
+    /// Outstanding writes of a large file on each session: more than fill the connection only wait.
     pub(crate) writes: usize,
 }
 
@@ -52,7 +52,7 @@ impl Concurrency {
     }
 }
 
-/// What a transfer is going to send.
+/// How much a transfer is to copy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Workload {
     /// Files.
@@ -64,15 +64,15 @@ pub(crate) struct Workload {
 /// A transfer's sessions.
 pub(crate) struct SftpSessions {
     sessions: Vec<Session>,
-    /// Makes durable what the others write: a server does that on its own for each session.
+    /// Syncs what the others write: a server works on each session separately.
     pub(crate) fsync_session: Option<Session>,
     missing: usize,
     pub(crate) depth: Concurrency,
 }
 
 impl SftpSessions {
-    /// Opens sessions to `alias`, waiting for a connection at most `patience`: all that a far line
-    /// takes, if the line is known already.
+    /// Opens sessions to `alias`, waiting for a connection at most `patience`: as many as a far
+    /// connection takes, if its round trip is known already.
     pub(crate) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
         let known = pool.round_trip(alias);
         let further =
@@ -83,7 +83,7 @@ impl SftpSessions {
         );
         let first = first?;
         tracing::debug!("round trip to `{alias}`: {:?}", first.round_trip);
-        // Several shells would get in each other's way.
+        // Several shells would disturb one another.
         let further = further.filter(|_| !first.is_by_shell());
         let missing = match &further {
             Some(_) => 0,
@@ -100,7 +100,7 @@ impl SftpSessions {
         Ok(sessions)
     }
 
-    /// How many further sessions the line takes that could not be opened at once.
+    /// Number of further sessions that the connection takes.
     pub(crate) fn missing(&self) -> usize {
         self.missing
     }
@@ -111,15 +111,15 @@ impl SftpSessions {
         self.limit(self.first().limits);
     }
 
-    /// Sets what the server has said in one session for all of them.
+    /// Sets the limits of all sessions, which the server says in one.
     pub(crate) fn limit(&mut self, limits: Limits) {
         for session in &mut self.sessions {
             session.limits = limits;
         }
     }
 
-    /// Opens further sessions on a near line where they help: for many files, and to make a large
-    /// file durable while it is still being sent.
+    /// Opens further sessions on a near connection where they help: for many files, and to sync a large
+    /// file while it is being sent.
     pub(crate) async fn widen(&mut self, pool: &Pool, alias: &str, size: Workload) {
         if self.first().round_trip >= FAR || self.first().is_by_shell() {
             return;
@@ -137,23 +137,23 @@ impl SftpSessions {
         self.add(further);
     }
 
-    /// The session that was opened first.
+    /// The session opened first.
     pub(crate) fn first(&self) -> &Session {
         &self.sessions[0]
     }
 
-    /// All of them; at least one.
+    /// All sessions; at least one.
     pub(crate) fn all(&self) -> &[Session] {
         &self.sessions
     }
 
-    /// The session for the file of that number.
+    /// The session for the file of that index.
     pub(crate) fn of(&self, number: usize) -> &Session {
         &self.sessions[number % self.sessions.len()]
     }
 }
 
-/// How many further sessions a line takes.
+/// Number of further sessions that a connection takes.
 fn far_sessions(round_trip: Duration) -> usize {
     if round_trip >= FAR {
         FAR_SESSIONS - 1
@@ -162,7 +162,7 @@ fn far_sessions(round_trip: Duration) -> usize {
     }
 }
 
-/// Opens further sessions, as many of `count` as can be had.
+/// Opens up to `count` further sessions.
 pub(crate) async fn open_additional(pool: &Pool, alias: &str, count: usize) -> Vec<Session> {
     let further = (0..count).map(|_| Session::open(pool, alias, SESSION_PATIENCE));
     let mut sessions = Vec::new();

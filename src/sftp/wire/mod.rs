@@ -4,27 +4,27 @@ use crate::sftp::error::{Result, SftpError};
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// The version that is spoken; OpenSSH's own, and the most widely implemented.
+/// Protocol version: OpenSSH's own, and the most widely implemented.
 pub(crate) const VERSION: u32 = 3;
 
-/// The longest packet that is taken: OpenSSH's limit, with room for other servers.
+/// Longest packet that is accepted: OpenSSH's limit, with room for other servers.
 pub(crate) const LONGEST_PACKET: usize = 1024 * 1024;
 
-/// The longest path that is taken, as on Linux (`PATH_MAX`). Of a longer name only so much is kept
-/// that it can be told.
+/// Longest path that is accepted, as on Linux (`PATH_MAX`). A longer name is kept only so far that it
+/// can be recognised.
 pub(crate) const LONGEST_PATH: usize = 4096;
 
 /// The longest handle (draft-ietf-secsh-filexfer-02, section 6.2).
 const LONGEST_HANDLE: usize = 256;
 
-/// The longest words of a status that are kept.
+/// Longest message of a status that is kept.
 const LONGEST_WORDS: usize = 512;
 
-/// Extensions of a server that are kept, and their longest name and value: OpenSSH offers ten.
+/// Most extensions that are kept, and their longest name and value: OpenSSH offers ten.
 const MOST_EXTENSIONS: usize = 100;
 const LONGEST_EXTENSION: usize = 256;
 
-/// Pieces up to this length are joined, so that a server cannot make each byte cost an allocation.
+/// Longest piece that is joined with others, so that a server cannot make each byte cost an allocation.
 const SHORT_PIECE: usize = 1024;
 
 /// Request types (section 3).
@@ -52,7 +52,7 @@ pub(crate) enum PacketType {
     Extended = 200,
 }
 
-/// How a file is opened (section 6.3).
+/// Flags for opening a file (section 6.3).
 pub(crate) mod flags {
     pub(crate) const READ: u32 = 0x01;
     pub(crate) const WRITE: u32 = 0x02;
@@ -77,7 +77,7 @@ const PERMISSIONS: u32 = 0x04;
 const TIMES: u32 = 0x08;
 const EXTENDED: u32 = 0x8000_0000;
 
-/// What is known of a file, or is to be set (section 5).
+/// Attributes of a file, reported or to be set (section 5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attributes {
     pub(crate) size: Option<u64>,
@@ -89,17 +89,17 @@ pub(crate) struct Attributes {
     pub(crate) times: Option<(u32, u32)>,
 }
 
-/// A request on its way to the server.
+/// A request packet.
 #[derive(Debug)]
 pub(crate) struct RequestPacket {
     packet: Vec<u8>,
-    /// How many bytes of content may answer it.
+    /// Most bytes of content in its answer.
     content: u32,
     is_slow: bool,
 }
 
 impl RequestPacket {
-    /// A request with room for `more` bytes of its own. Its number comes when it is sent.
+    /// Creates a request with room for `more` bytes. Its number is set when it is sent.
     pub(crate) fn new(kind: PacketType, more: usize) -> Self {
         let mut bytes = Vec::with_capacity(Self::HEAD + more);
         bytes.extend_from_slice(&[0; 4]);
@@ -112,13 +112,13 @@ impl RequestPacket {
         }
     }
 
-    /// Allows so many bytes of content as the answer.
+    /// Allows that many bytes of content in the answer.
     pub(crate) fn answered_by(mut self, content: u32) -> Self {
         self.content = content;
         self
     }
 
-    /// How many bytes of content may answer it.
+    /// Most bytes of content in its answer.
     pub(crate) fn content(&self) -> u32 {
         self.content
     }
@@ -175,7 +175,7 @@ impl RequestPacket {
         this
     }
 
-    /// Room at the end, for a reader to fill.
+    /// Buffer at whose end content can be appended.
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.packet
     }
@@ -198,7 +198,7 @@ fn length(length: usize) -> u32 {
     u32::try_from(length).expect("a packet is far shorter than 4 GiB")
 }
 
-/// What a server answers.
+/// A response packet.
 #[derive(Debug)]
 pub(crate) enum Response {
     Version(Vec<(Bytes, Bytes)>),
@@ -211,7 +211,7 @@ pub(crate) enum Response {
 }
 
 impl Response {
-    /// The bytes of content in it.
+    /// Number of bytes of content in it.
     pub(crate) fn content(&self) -> usize {
         match self {
             Self::Data(pieces) => pieces.iter().map(Bytes::len).sum(),
@@ -220,7 +220,7 @@ impl Response {
     }
 }
 
-/// An answer, with the number of the request that it answers.
+/// Parses a response, with the number of its request.
 pub(crate) fn read(packet: PacketBytes) -> Result<(u32, Response)> {
     let mut packet = packet;
     let kind = packet.byte()?;
@@ -248,7 +248,7 @@ pub(crate) fn read(packet: PacketBytes) -> Result<(u32, Response)> {
         }
         101 => {
             let code = rest.try_get_u32().map_err(|_| malformed())?;
-            // Old servers leave the words out.
+            // Old servers omit the message.
             let words = string(rest).unwrap_or_default();
             let words = &words[..words.len().min(LONGEST_WORDS)];
             Response::Status(code, String::from_utf8_lossy(words).into_owned())
@@ -280,7 +280,7 @@ pub(crate) fn read(packet: PacketBytes) -> Result<(u32, Response)> {
     Ok((number, answer))
 }
 
-/// The first `most` bytes, apart from their packet: a slice would keep all of it in memory.
+/// Copies the first `most` bytes: a slice would keep the whole packet in memory.
 fn kept(bytes: &[u8], most: usize) -> Bytes {
     Bytes::copy_from_slice(&bytes[..bytes.len().min(most)])
 }
@@ -289,7 +289,7 @@ fn malformed() -> SftpError {
     protocol_error("sent what is no SFTP packet; a shell start-up file that prints does that too")
 }
 
-/// An error that says how the server broke the protocol.
+/// The error that says how the server broke the protocol.
 pub(crate) fn protocol_error(how: &str) -> SftpError {
     SftpError::Protocol(format!("the server {how}"))
 }
@@ -327,7 +327,7 @@ fn attributes(bytes: &mut Bytes) -> Result<Attributes> {
     Ok(attributes)
 }
 
-/// A packet's bytes as they came, so that a file's content is never copied together.
+/// A packet's bytes in pieces as received, so that a file's content is never joined.
 #[derive(Debug, Default)]
 pub(crate) struct PacketBytes(Vec<Bytes>);
 
@@ -358,14 +358,14 @@ impl PacketBytes {
     }
 }
 
-/// Cuts the stream of a channel into packets.
+/// Splits the byte stream of a channel into packets.
 #[derive(Debug, Default)]
 pub(crate) struct PacketDecoder {
     pieces: std::collections::VecDeque<Bytes>,
     /// Short pieces, joined, that follow the others.
     short: BytesMut,
     held: usize,
-    /// Of the packet that is coming in.
+    /// Length of the packet being received.
     length: Option<usize>,
 }
 

@@ -14,7 +14,7 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::Metadata;
 
-/// How a directory is opened on the way.
+/// Flags that open a directory on the way to an entry.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -23,16 +23,16 @@ const STEP: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 /// An entry by its name in an open directory.
 #[derive(Debug)]
 pub(crate) struct LocalEntry {
-    /// The directory that holds it; `None` where a path may lead anywhere.
+    /// The directory that holds it; `None` for a path that may lead anywhere.
     directory: Option<OwnedFd>,
     /// Its name there, or its path.
     name: PathBuf,
-    /// Whether a link of that name is gone through.
+    /// Whether a symbolic link of that name is followed.
     follows: bool,
 }
 
 impl LocalEntry {
-    /// The entry of a path that may lead anywhere.
+    /// The entry at a path that may lead anywhere.
     pub(crate) fn anywhere(path: &Path, follows: bool) -> Self {
         Self {
             directory: None,
@@ -41,7 +41,7 @@ impl LocalEntry {
         }
     }
 
-    /// The entry `below` a directory. None of the names between is gone through if it is a link.
+    /// The entry at `below` in a directory. No symbolic link on the way is followed.
     pub(crate) fn beneath(root: &Path, below: &Path) -> Result<Self> {
         let mut directory = step(CWD, root)?;
         let mut names = below.iter().peekable();
@@ -84,7 +84,7 @@ impl LocalEntry {
 
     /// Opens a regular file for reading.
     pub(crate) fn open_read(&self) -> Result<File> {
-        // A pipe would otherwise be waited at.
+        // Opening a pipe would block.
         super::regular(self.open(OFlags::RDONLY | OFlags::NONBLOCK)?)
     }
 
@@ -98,7 +98,7 @@ impl LocalEntry {
         super::regular(self.open(OFlags::WRONLY | OFlags::NONBLOCK)?)
     }
 
-    /// Makes a file that is not there.
+    /// Creates a file that does not exist.
     pub(crate) fn create_new(&self) -> Result<File> {
         self.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
     }
@@ -111,7 +111,7 @@ impl LocalEntry {
         }
     }
 
-    /// What a directory holds, links not followed.
+    /// Lists a directory; symbolic links are not followed.
     pub(crate) fn read_dir(&self, limit: &EntryLimit) -> Result<Vec<(PathBuf, Metadata)>> {
         if self.directory.is_none() {
             return super::read_dir_by_path(&self.name, limit);
@@ -135,23 +135,23 @@ impl LocalEntry {
         Ok(found)
     }
 
-    /// Makes a directory.
+    /// Creates a directory.
     pub(crate) fn create_dir(&self) -> Result<()> {
         let mode = Mode::RWXU | Mode::RWXG | Mode::RWXO;
         Ok(rustix::fs::mkdirat(self.at(), &self.name, mode)?)
     }
 
-    /// What a link says.
+    /// The target of a symbolic link.
     pub(crate) fn read_link(&self) -> Result<Vec<u8>> {
         Ok(rustix::fs::readlinkat(self.at(), &self.name, Vec::new())?.into_bytes())
     }
 
-    /// Makes a link that says `target`.
+    /// Creates a symbolic link to `target`.
     pub(crate) fn symlink(&self, target: &Path) -> Result<()> {
         Ok(rustix::fs::symlinkat(target, self.at(), &self.name)?)
     }
 
-    /// Renames it over another.
+    /// Renames it over another entry.
     pub(crate) fn rename_over(&self, to: &Self) -> Result<()> {
         Ok(rustix::fs::renameat(
             self.at(),
@@ -178,7 +178,7 @@ fn step(from: BorrowedFd<'_>, name: &Path) -> Result<OwnedFd> {
     })?)
 }
 
-/// What an entry of an open directory is, be it a link.
+/// Metadata of an entry in an open directory; a symbolic link is not followed.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn metadata_of(directory: BorrowedFd<'_>, name: &Path) -> io::Result<fs::Metadata> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -1,4 +1,4 @@
-//! An entry by its path, where the standard library knows no other way.
+//! An entry by its path, where the standard library offers no handles of directories.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -9,7 +9,7 @@ use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::path::bytes_of;
 
-/// An entry by its path: the standard library knows no other way here.
+/// An entry by its path.
 #[derive(Debug)]
 pub(crate) struct LocalEntry {
     path: PathBuf,
@@ -17,7 +17,7 @@ pub(crate) struct LocalEntry {
 }
 
 impl LocalEntry {
-    /// The entry of a path that may lead anywhere.
+    /// The entry at a path that may lead anywhere.
     pub(crate) fn anywhere(path: &Path, follows: bool) -> Self {
         Self {
             path: path.to_owned(),
@@ -25,7 +25,8 @@ impl LocalEntry {
         }
     }
 
-    /// The entry `below` a directory, with no link on the way as far as one look tells.
+    /// The entry at `below` in a directory. Refuses a symbolic link on the way, as far as one look can
+    /// tell.
     pub(crate) fn beneath(root: &Path, below: &Path) -> Result<Self> {
         let path = root.join(below);
         if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
@@ -66,7 +67,7 @@ impl LocalEntry {
         super::regular(OpenOptions::new().write(true).open(self.checked()?)?)
     }
 
-    /// Makes a file that is not there.
+    /// Creates a file that does not exist.
     pub(crate) fn create_new(&self) -> Result<File> {
         let mut options = OpenOptions::new();
         Ok(options.write(true).create_new(true).open(&self.path)?)
@@ -80,30 +81,30 @@ impl LocalEntry {
         }
     }
 
-    /// What a directory holds, links not followed.
+    /// Lists a directory; symbolic links are not followed.
     pub(crate) fn read_dir(&self, limit: &EntryLimit) -> Result<Vec<(PathBuf, Metadata)>> {
         super::read_dir_by_path(self.checked()?, limit)
     }
 
-    /// Makes a directory.
+    /// Creates a directory.
     pub(crate) fn create_dir(&self) -> Result<()> {
         Ok(fs::create_dir(&self.path)?)
     }
 
-    /// What a link says.
+    /// The target of a symbolic link.
     pub(crate) fn read_link(&self) -> Result<Vec<u8>> {
         let target = fs::read_link(&self.path)?;
         Ok(bytes_of(target.as_os_str()).into_owned())
     }
 
-    /// Makes a link that says `target`.
+    /// Creates a symbolic link to `target`.
     pub(crate) fn symlink(&self, _: &Path) -> Result<()> {
         Err(SftpError::failure(
             "is a symbolic link, which this system does not keep",
         ))
     }
 
-    /// Renames it over another.
+    /// Renames it over another entry.
     pub(crate) fn rename_over(&self, to: &Self) -> Result<()> {
         Ok(fs::rename(&self.path, &to.path)?)
     }

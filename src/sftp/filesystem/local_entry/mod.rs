@@ -1,5 +1,5 @@
-//! One entry of this machine, reached through the directory that holds it: no link that is made
-//! meanwhile leads elsewhere.
+//! An entry on this machine, reached through the directory that holds it, so that a symbolic link made
+//! meanwhile leads nowhere else.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) use by_handle::LocalEntry;
 pub(crate) use by_name::LocalEntry;
 
 impl LocalEntry {
-    /// What is there; `None` if nothing is.
+    /// Its metadata; `None` if it does not exist.
     pub(crate) fn metadata(&self) -> Result<Option<Metadata>> {
         match self.std_metadata() {
             Ok(metadata) => Ok(Some(Metadata::from(&metadata))),
@@ -29,8 +29,8 @@ impl LocalEntry {
         }
     }
 
-    /// Makes a file that is its owner's alone. A leftover of that name is replaced; a symbolic link is
-    /// not followed.
+    /// Creates a file that only its owner may access. Replaces a leftover of that name; a symbolic link
+    /// is not followed.
     pub(crate) fn create(&self) -> Result<File> {
         match self.create_new() {
             Err(SftpError::AlreadyExists(_)) => {
@@ -42,7 +42,7 @@ impl LocalEntry {
     }
 }
 
-/// Refuses what is no regular file: a device would act, and reading might never end.
+/// Refuses anything but a regular file: a device would act, and reading might never end.
 fn regular(file: File) -> Result<File> {
     match Metadata::from(&file.metadata()?).file_type {
         FileType::File => Ok(file),
@@ -53,7 +53,7 @@ fn regular(file: File) -> Result<File> {
     }
 }
 
-/// What a directory that is named by its path holds, links not followed.
+/// Lists a directory by its path; symbolic links are not followed.
 fn read_dir_by_path(path: &Path, limit: &EntryLimit) -> Result<Vec<(PathBuf, Metadata)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path)? {
@@ -62,7 +62,7 @@ fn read_dir_by_path(path: &Path, limit: &EntryLimit) -> Result<Vec<(PathBuf, Met
         limit.take_path(entry.file_name().len())?;
         match entry.metadata() {
             Ok(metadata) => found.push((entry.file_name().into(), Metadata::from(&metadata))),
-            // One that is gone by now is no entry any more.
+            // Removed meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }

@@ -1,4 +1,4 @@
-//! A part on this machine's disk.
+//! Part files on this machine.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write as _};
@@ -17,21 +17,21 @@ use crate::sftp::transfer::context::{BLOCK, is_hole};
 use crate::sftp::transfer::download::Download;
 use crate::sftp::transfer::file_transfer::PartFileOf;
 
-/// A part that is being written, or its target itself.
+/// An open part file, or the target itself where that is written in place.
 pub(crate) struct LocalPart {
     pub(crate) file: File,
     part: PartFileOf<Download>,
 }
 
-/// What a part was ended as.
+/// What became of a finished part file.
 pub(crate) struct FinishedPart {
-    /// Whether its owner, mode and access list are what they are to be.
+    /// Whether owner, mode and access list are as intended.
     pub(crate) is_right: bool,
     pub(crate) mode: Option<u32>,
 }
 
-/// A new part is its owner's alone until it is whole and gets its own mode. What is left under its
-/// name goes: it is not followed, be it a link.
+/// Creates a part file that only its owner may access until it is whole. Replaces a leftover of that
+/// name; a symbolic link is not followed.
 pub(crate) fn create(roots: &Roots, part: PartFileOf<Download>) -> Result<LocalPart> {
     let entry = roots.entry(&part.path)?;
     if part.in_place {
@@ -43,8 +43,8 @@ pub(crate) fn create(roots: &Roots, part: PartFileOf<Download>) -> Result<LocalP
         return Ok(LocalPart { file, part });
     }
     match entry.create() {
-        // The directory may not be written, or the path is at its longest, yet the file itself may be
-        // written.
+        // The directory may not be writable, or the path too long for a further name, yet the file
+        // itself may be writable.
         Err(error) if error.is_refusal() || matches!(error, SftpError::NameTooLong(_)) => Err(
             SftpError::not_replaceable(format!("nothing can be made beside it ({error})")),
         ),
@@ -55,22 +55,22 @@ pub(crate) fn create(roots: &Roots, part: PartFileOf<Download>) -> Result<LocalP
     }
 }
 
-/// Goes on with a part.
+/// Opens a part file of an earlier try, cut to `start` bytes.
 pub(crate) fn resume(roots: &Roots, part: PartFileOf<Download>, start: u64) -> Result<LocalPart> {
     let mut file = roots.entry(&part.path)?.open_write()?;
-    // What follows may be of another version.
+    // The rest may be of another version.
     file.set_len(start)?;
     file.seek(SeekFrom::Start(start))?;
     Ok(LocalPart { file, part })
 }
 
 impl LocalPart {
-    /// Ends it: owner, mode, time, durability. What cannot be set does not keep it from being whole.
+    /// Sets owner, mode and time and syncs it to disk. What cannot be set does not make it fail.
     pub(crate) fn finish(self) -> Result<FinishedPart> {
         let (file, part) = (&self.file, &self.part);
         let mut is_right = true;
         if let Some(old) = part.old.filter(|_| !part.in_place) {
-            // Before the mode: a change of the owner takes bits of it away.
+            // Before the mode: a change of owner clears some of its bits.
             is_right = copy_ownership(file, &part.target, &old).is_ok();
         }
         for set in [
@@ -78,7 +78,10 @@ impl LocalPart {
             set_attributes(file, None, part.modified),
         ] {
             if let Err(error) = set {
-                tracing::debug!("cannot set what `{}` is: {error}", part.path.display());
+                tracing::debug!(
+                    "cannot set mode or time of `{}`: {error}",
+                    part.path.display()
+                );
             }
         }
         let now = Metadata::from(&file.metadata()?);
@@ -94,7 +97,7 @@ impl LocalPart {
     }
 }
 
-/// Gives a part the owner and the access list of the file that it replaces.
+/// Copies owner and access list of the replaced file to a part file.
 #[cfg(unix)]
 fn copy_ownership(file: &File, target: &Path, old: &Metadata) -> Result<()> {
     let now = Metadata::from(&file.metadata()?);
@@ -109,7 +112,7 @@ fn copy_ownership(_: &File, _: &Path, _: &Metadata) -> Result<()> {
     Ok(())
 }
 
-/// Access lists and labels, as Linux keeps them.
+/// Copies access list and label, which Linux keeps as extended attributes.
 #[cfg(target_os = "linux")]
 fn copy_xattrs(file: &File, target: &Path) -> Result<()> {
     use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr, getxattr};
@@ -135,15 +138,15 @@ fn copy_xattrs(_: &File, _: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A part that is written to in blocks, on a thread that may wait, while more arrives.
+/// Writes a part file in blocks on a thread that may block, while more arrives.
 pub(crate) struct PartWriter {
-    /// Makes durable what is written, so that little is left to do at the end.
+    /// Syncs meanwhile, so that little is left to do at the end.
     syncing: Option<JoinHandle<()>>,
     writing: Option<JoinHandle<Result<LocalPart>>>,
     open: Option<LocalPart>,
     block: Vec<Bytes>,
     held: usize,
-    /// Up to here it is written.
+    /// Bytes written so far.
     pub(crate) written: u64,
 }
 
@@ -174,7 +177,7 @@ impl PartWriter {
             && let Ok(same) = open.file.try_clone()
         {
             self.syncing = Some(tokio::task::spawn_blocking(move || {
-                // A failure shows when the whole is made durable.
+                // A failure shows when the whole is synced.
                 let _ = same.sync_data();
             }));
         }
@@ -185,7 +188,7 @@ impl PartWriter {
             free_space::check(&open.file, length)?;
             for piece in &block {
                 if is_hole(piece) {
-                    // Left out, as in a sparse source; the length is set at the end.
+                    // Holes stay holes; the length is set at the end.
                     open.file
                         .seek_relative(i64::try_from(piece.len()).expect("a piece is short"))?;
                 } else {
@@ -197,7 +200,7 @@ impl PartWriter {
         Ok(())
     }
 
-    /// The file, once nothing is being written to it.
+    /// Waits until nothing is being written.
     async fn idle(&mut self) -> Result<LocalPart> {
         if let Some(writing) = self.writing.take() {
             return writing.await?;

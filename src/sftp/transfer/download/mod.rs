@@ -1,4 +1,4 @@
-//! What is a download's own: how a part here is filled and made durable.
+//! Downloads: how a part file on this machine is written.
 
 pub(crate) mod local_part;
 
@@ -24,7 +24,7 @@ use crate::sftp::transfer::download::local_part::{FinishedPart, PartWriter, crea
 use crate::sftp::transfer::file_transfer::{FileTransfer, PartFileOf, TransferDirection};
 use crate::sftp::transfer::part::PartFile;
 
-/// Files go from the server to this machine.
+/// From the server to this machine.
 pub(crate) enum Download {}
 
 impl TransferDirection for Download {
@@ -32,7 +32,7 @@ impl TransferDirection for Download {
     type Target = LocalFilesystem;
     const IS_UPLOAD: bool = false;
     const RESUME_MARGIN: u64 = 0;
-    /// Nobody gets rights from a server that he would not have given himself.
+    /// Set-user-ID and the like are not taken over from a server.
     const MODE_MASK: u32 = 0o777;
 
     fn filesystems<'a>(
@@ -100,7 +100,7 @@ impl TransferDirection for Download {
     }
 
     async fn copy_access_to_part(_: &FileTransfer<'_, Self>, _: &PartFileOf<Self>) -> Result<()> {
-        // The part has it already.
+        // The part file has it already.
         Ok(())
     }
 
@@ -140,8 +140,8 @@ impl TransferDirection for Download {
     }
 }
 
-/// A file of any length, written into the target itself. What is being written is never broken off: what
-/// puts the old content back must come after it.
+/// Writes the target itself. A write to disk is never abandoned: restoring the old content must come
+/// after it.
 async fn write_in_place(
     transfer: &FileTransfer<'_, Download>,
     part: &PartFileOf<Download>,
@@ -175,7 +175,7 @@ async fn write_in_place(
     outcome
 }
 
-/// How many names a file has.
+/// Number of hard links of a file.
 #[cfg(unix)]
 fn names(path: &Path) -> Result<u64> {
     use std::os::unix::fs::MetadataExt;
@@ -187,7 +187,7 @@ fn names(_: &Path) -> Result<u64> {
     Ok(1)
 }
 
-/// A file that one read holds: asked for, closed, and written in one go.
+/// Copies a file that fits one read: requested, closed, and written in one go.
 async fn small(
     transfer: &FileTransfer<'_, Download>,
     part: &PartFileOf<Download>,
@@ -196,8 +196,8 @@ async fn small(
     let handle = session.open_read(&transfer.plan.from).await?;
     let first = session.read(&handle, 0, session.limits.read);
     let content = match session.wait_data(first).await {
-        // What gives its content in portions, or says no length, such as a file of /proc, is read to
-        // its end.
+        // A file that comes in portions or reports no length, such as those of /proc, is read to its
+        // end.
         Ok(first) if !is_whole(length_of(&first), expected) => {
             let poured = beyond(transfer, part, &handle, first).await;
             drop(session.close(&handle));
@@ -222,19 +222,19 @@ async fn small(
     Ok((ended, length))
 }
 
-/// Whether the first read of a file that said a length of `expected` has all of it.
+/// Whether the first read of a file of reported length `expected` has all of it.
 fn is_whole(length: u64, expected: u64) -> bool {
     length == 0 || expected > 0 && length >= expected
 }
 
-/// A file of which the first read brought a part only.
+/// Copies the rest of a file of which the first read brought only a part.
 async fn beyond(
     transfer: &FileTransfer<'_, Download>,
     part: &PartFileOf<Download>,
     handle: &Handle,
     first: Vec<Bytes>,
 ) -> Result<(FinishedPart, u64)> {
-    // It takes as much memory as a large one.
+    // It may take as much memory as a large one.
     let _place = transfer.context.large.acquire().await.ok();
     let (roots, part) = (transfer.context.roots.clone(), part.clone());
     let length = length_of(&first);
@@ -247,7 +247,7 @@ fn length_of(pieces: &[Bytes]) -> u64 {
     pieces.iter().map(|piece| piece.len() as u64).sum()
 }
 
-/// A file that takes many reads, from `start` on.
+/// Copies a file that takes many reads, from `start` on.
 async fn large(
     transfer: &FileTransfer<'_, Download>,
     part: &PartFileOf<Download>,
@@ -274,7 +274,7 @@ async fn large(
     outcome
 }
 
-/// Reads a file from `start` on, to its end, onto the disk.
+/// Reads a file from `start` to its end onto the disk.
 async fn pour(
     transfer: &FileTransfer<'_, Download>,
     handle: &Handle,
@@ -289,24 +289,24 @@ async fn pour(
     writer.end().await
 }
 
-/// Reads outstanding, answered in the file's order.
+/// Reads a file with several requests outstanding, in order.
 pub(crate) struct FileReader<'s> {
     session: &'s Session,
     handle: &'s Handle,
     ahead: VecDeque<PendingResponse>,
     most: usize,
-    /// Up to here it has arrived.
+    /// Offset up to which it has arrived.
     arrived: u64,
-    /// Up to here it was asked for.
+    /// Offset up to which it was requested.
     asked: u64,
-    /// Of the file, as it was found.
+    /// Reported length of the file.
     length: u64,
-    /// Beyond this it is taken for one that never ends.
+    /// Length beyond which the file is taken for one that never ends.
     longest: u64,
 }
 
 impl<'s> FileReader<'s> {
-    /// Reads of a file that said a length of `length`, from `start` on.
+    /// Reads a file of reported length `length` from `start` on.
     pub(crate) fn new<D: TransferDirection>(
         transfer: &FileTransfer<'s, D>,
         handle: &'s Handle,
@@ -326,7 +326,7 @@ impl<'s> FileReader<'s> {
         }
     }
 
-    /// What comes next; `None` at the file's end, which may be beyond its length by now.
+    /// Returns the next bytes; `None` at the file's end, which may have moved.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Bytes>>> {
         let step = u64::from(self.session.limits.read);
         while self.ahead.len() < self.most && self.asked < self.length || self.ahead.is_empty() {
@@ -352,7 +352,7 @@ impl<'s> FileReader<'s> {
             )));
         }
         if got < step {
-            // A server may give less than was asked for (section 6.4): the rest is asked for again.
+            // A server may send less than requested (section 6.4): the rest is requested again.
             self.ahead.clear();
             self.asked = self.arrived;
         }

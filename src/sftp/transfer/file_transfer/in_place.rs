@@ -1,5 +1,5 @@
-//! Files that are written in place, where nothing can take their place: their old content is kept here
-//! until the new is whole.
+//! Files written in place, because they cannot be replaced: a backup is kept here until the new content
+//! is whole.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -14,11 +14,11 @@ use crate::sftp::transfer::file_transfer::{
     FileTransfer, PartFileOf, TargetPath, TransferDirection,
 };
 
-/// How often a lost line is taken up again for a file that then begins anew.
+/// How often a file that begins anew each time is continued over a new connection.
 const MOST_LOSSES: u32 = 5;
 
 impl<D: TransferDirection> FileTransfer<'_, D> {
-    /// Writes the target itself. `adopted` is what an earlier try has kept of it.
+    /// Writes the target itself. `adopted` is the backup of an earlier try.
     pub(crate) async fn copy_in_place(
         &self,
         part: PartFileOf<D>,
@@ -38,7 +38,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             Ok(length) => {
                 self.discard(backup).await;
                 if context.resume {
-                    // An earlier try may have left it.
+                    // An earlier try may have left one.
                     let _ = self.target().remove(&beside).await;
                 }
                 if let Some(reason) = reason {
@@ -48,7 +48,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
                 }
                 Ok(length)
             }
-            // What is kept is left to the next attempt.
+            // The backup is left to the next attempt.
             Err(error) if error.is_connection_lost() => {
                 if self.state.losses.fetch_add(1, Ordering::Relaxed) < MOST_LOSSES {
                     return Err(error);
@@ -73,14 +73,15 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
 
     async fn overwrite(&self, part: &PartFileOf<D>) -> Result<u64> {
         let filled = D::fill(self, part, 0);
-        // What is on its way to a server comes there before what is sent later.
+        // The server handles requests in order, so what is under way cannot overtake what is sent
+        // later.
         let length = if D::IS_UPLOAD {
             unless_cancelled(self.context, filled).await?
         } else {
             filled.await?
         };
         match self.check(&part.path, length).await {
-            // Some servers take a file away once it is there.
+            // Some servers take files away once they are closed.
             Err(SftpError::NotFound(_)) => {
                 self.context.notes.add(format!(
                     "the server took `{}` away when it was closed, so that it could not be read back",
@@ -92,7 +93,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         Ok(length)
     }
 
-    /// Keeps what is there; `None` where a server does not say whether something is.
+    /// Backs up the target; `None` where the server does not say whether it exists.
     async fn back_up(&self, part: &PartFileOf<D>) -> Result<Option<Backup>> {
         let key = self.key(&part.target).await;
         let length = part.old.map_or(0, |old| old.length);
@@ -127,7 +128,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         blocking(move || new_backup.finish(was_there, metadata).map(Some)).await
     }
 
-    /// Puts back what was there. Gives the error, with what became of that.
+    /// Restores the old content. Returns the error, with what became of that.
     async fn put_back(
         &self,
         part: &PartFileOf<D>,
@@ -182,7 +183,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         D::restore_old_content(self, part, &backup.content(), &backup.record).await
     }
 
-    /// What an earlier attempt has kept of a target and did not come to put back.
+    /// The backup that an earlier attempt did not come to restore.
     pub(crate) async fn adopt_backup(&self, part: &PartFileOf<D>) -> Result<Option<Backup>> {
         let backups = self.context.backups;
         if backups.is_empty() {
@@ -219,7 +220,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         }
     }
 
-    /// The target by a name that every transfer finds it under, as far as it can be had.
+    /// The target's canonical path as far as it can be had, so that every transfer finds the same.
     async fn real(&self, target: &TargetPath<D>) -> TargetPath<D> {
         let directory = D::Target::parent(target).unwrap_or_else(|| D::Target::path("."));
         let real = self.target().real_path(&directory).await;

@@ -1,4 +1,4 @@
-//! One file, whichever way: where it goes, from where on, its content, the checks, and then its name.
+//! The transfer of one file: target, resume, content, checks and the final rename.
 
 pub(crate) mod in_place;
 
@@ -24,73 +24,73 @@ use crate::sftp::transfer::context::{
 use crate::sftp::transfer::part::{PartFile, part_name};
 use crate::sftp::transfer::sessions::SftpSessions;
 
-/// Why a server that sets no modes has existing files written in place.
+/// Reason to write existing files in place on a server that sets no modes.
 pub(crate) const NO_MODES: &str = "the server does not let a new file have its owner and mode";
 
-/// So many files in turn that cannot be renamed stand for all.
+/// Files in a row that cannot be renamed before no more is tried.
 const ENOUGH_REFUSALS: usize = 3;
 
-/// A file's part beside its target.
+/// The part file of a direction.
 pub(crate) type PartFileOf<D> = PartFile<TargetPath<D>>;
 /// A path on the filesystem that files are copied to.
 pub(crate) type TargetPath<D> = <<D as TransferDirection>::Target as Filesystem>::Path;
 
-/// One direction: what is its own.
+/// What distinguishes uploads and downloads.
 pub(crate) trait TransferDirection: Sized + Sync {
     type Source: Filesystem;
     type Target: Filesystem;
     /// Whether the target is the server.
     const IS_UPLOAD: bool;
-    /// How much may be missing before the end of a part that an earlier try has left.
+    /// Bytes at the end of an earlier try's part file that may have gaps.
     const RESUME_MARGIN: u64;
-    /// The permission bits that a new file takes over.
+    /// Permission bits that a new file takes over.
     const MODE_MASK: u32;
 
-    /// Source and target, by the session of a line.
+    /// Source and target filesystem, given a session.
     fn filesystems<'a>(
         session: &'a Session,
         local: &'a LocalFilesystem,
     ) -> (&'a Self::Source, &'a Self::Target);
-    /// What a user calls the source and the target of an entry.
+    /// Source and target of an entry as the user wrote them.
     fn source_and_target(entry: &Entry) -> (&str, &str);
-    /// The file here and the file there, of a source and what is copied of it.
+    /// The local path and the server's, given a source and its copy.
     fn local_and_remote<'a>(
         from: &'a <Self::Source as Filesystem>::Path,
         copy: &'a <Self::Target as Filesystem>::Path,
     ) -> (&'a PathBuf, &'a RemotePath);
-    /// Whether a file of that length takes more than one go.
+    /// Whether a file of that length takes more than one round of requests.
     fn is_large(session: &Session, length: u64) -> bool;
-    /// Fills the part from `start` on and makes it durable, with its owner, mode and time. Gives its
+    /// Writes the part file from `start` on, sets owner, mode and time, and syncs it. Returns its
     /// length.
     fn fill(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         start: u64,
     ) -> impl Future<Output = Result<u64>> + Send;
-    /// What the file that is replaced has besides, which a new one would not have.
+    /// What the replaced file has that a new one would lack.
     fn extras(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
     ) -> impl Future<Output = FileExtras> + Send;
-    /// Gives the part the access list and label of the file that it replaces.
+    /// Copies access list and label of the replaced file to the part file.
     fn copy_access_to_part(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Copies what a target holds into a file here.
+    /// Copies a target's content into a local file.
     fn save_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         into: File,
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Writes into a target what it held, from a file here.
+    /// Writes a target's old content back from a local file.
     fn restore_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
         content: &Path,
         record: &BackupRecord,
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Says more of a failure than it says itself, while what it left is still there.
+    /// Adds the cause to a failure while its traces are still there.
     fn explain(
         _trip: &FileTransfer<'_, Self>,
         _part: &PartFileOf<Self>,
@@ -100,10 +100,10 @@ pub(crate) trait TransferDirection: Sized + Sync {
     }
 }
 
-/// One file that is on its way.
+/// One file that is being transferred.
 pub(crate) struct FileTransfer<'a, D: TransferDirection> {
     pub(crate) sessions: &'a SftpSessions,
-    /// The one of them that is its own.
+    /// The session that this file uses.
     pub(crate) session: &'a Session,
     pub(crate) plan: &'a FilePlan<D::Source, D::Target>,
     pub(crate) state: &'a ResumeState,
@@ -115,12 +115,12 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         D::filesystems(self.session, self.context.local).1
     }
 
-    /// Notes how far the file has arrived without a gap.
+    /// Records how far the file has arrived without a gap.
     pub(crate) fn set_arrived(&self, bytes: u64) {
         self.state.set_arrived(bytes, self.context.progress);
     }
 
-    /// Copies the file, whole or not at all. Gives its length.
+    /// Copies the file, whole or not at all. Returns its length.
     pub(crate) async fn copy(&self) -> Result<u64> {
         let context = self.context;
         let _place = if D::is_large(self.session, self.plan.metadata.length) {
@@ -131,7 +131,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         let part = unless_cancelled(context, self.part_file()).await?;
         self.check_roots(&part).await?;
         let adopted = self.adopt_backup(&part).await?;
-        // A link that is replaced is nothing to write into.
+        // A symbolic link that is replaced is not written through.
         let in_place =
             context.options.in_place && !self.state.replaces_link.load(Ordering::Relaxed);
         if adopted.is_some() || in_place {
@@ -149,7 +149,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         }
     }
 
-    /// Why nothing can be put in the target's place, as far as that is known before.
+    /// Why the target cannot be replaced, as far as that is known before.
     async fn obstacle(&self, part: &PartFileOf<D>) -> Result<Option<String>> {
         let refusals = &self.context.refusals;
         if refusals.renames.load(Ordering::Relaxed) >= ENOUGH_REFUSALS {
@@ -158,7 +158,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         if part.old.is_some() && refusals.modes.load(Ordering::Relaxed) {
             return Ok(Some(NO_MODES.to_owned()));
         }
-        // While a small file is sent, the server is asked.
+        // For a small file the server is asked while it is sent.
         if !D::IS_UPLOAD || D::is_large(self.session, self.plan.metadata.length) {
             return Ok(D::extras(self, part).await.obstacle());
         }
@@ -167,13 +167,13 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
 
     async fn copy_via_part(&self, part: &PartFileOf<D>) -> Result<u64> {
         let arrived = unless_cancelled(self.context, self.write_part(part)).await;
-        // What is begun here is not broken off: the old file might be without its name.
+        // A replacement is not abandoned: the old file might be without its name.
         let arrived = match arrived {
             Ok(length) => self.rename_part(part).await.map(|()| length),
             failed => failed,
         };
         match arrived {
-            // A lost line leaves what a further try goes on from.
+            // After a lost connection the part file is left to be resumed.
             Err(error) if !error.is_connection_lost() => {
                 let error = match error {
                     SftpError::NotReplaceable(_) => error,
@@ -187,7 +187,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         }
     }
 
-    /// Gives the part the target's name.
+    /// Renames the part file over the target.
     async fn rename_part(&self, part: &PartFileOf<D>) -> Result<()> {
         let refusals = &self.context.refusals.renames;
         let Err(error) = self.target().rename_over(&part.path, &part.target).await else {
@@ -233,7 +233,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         Ok(length)
     }
 
-    /// Refuses a copy that is not whole.
+    /// Refuses a copy that is not whole or, where that is wanted, has another checksum.
     pub(crate) async fn check(&self, copy: &TargetPath<D>, length: u64) -> Result<()> {
         if length < self.plan.metadata.length {
             return Err(SftpError::failure("shrank while it was copied"));
@@ -248,14 +248,14 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         Ok(())
     }
 
-    /// Refuses a file of this machine that does not lie where it may, before anything is sent or made for
-    /// it. What becomes of its name later is judged where it is opened.
+    /// Refuses a local file outside the roots before anything is sent or created for it. Later changes
+    /// are caught where it is opened.
     async fn check_roots(&self, part: &PartFileOf<D>) -> Result<()> {
         let (here, _) = D::local_and_remote(&self.plan.from, &part.target);
         self.context.roots.check_file(here).await
     }
 
-    /// The part, beside where the file goes once links are followed.
+    /// The part file, beside the resolved target.
     async fn part_file(&self) -> Result<PartFileOf<D>> {
         let plan = self.plan;
         let there = if self.state.was_lost.load(Ordering::Relaxed) {
@@ -300,8 +300,8 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         })
     }
 
-    /// Where a file written to the target goes, and what is there now. A link is followed only if the
-    /// user named it: others may have been put there to lead elsewhere.
+    /// Resolves the target, with its metadata. A symbolic link is followed only if the user named it:
+    /// others may have been put there to lead elsewhere.
     async fn resolve_target(&self) -> Result<(TargetPath<D>, Option<Metadata>)> {
         let (target, path) = (self.target(), &self.plan.to);
         let (here, aside) = tokio::join!(target.lstat(path), self.stranded_original());
@@ -338,12 +338,12 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
                 self.check_policy(&real)?;
                 Ok((real, Some(metadata)))
             }
-            // A link that leads nowhere is replaced like any other name.
+            // A dangling symbolic link is replaced.
             None => Ok((path.clone(), None)),
         }
     }
 
-    /// Where a replacement that was cut has left what was at the target.
+    /// Where an interrupted replacement has left the target's file.
     async fn stranded_original(&self) -> Option<TargetPath<D>> {
         let aside = D::Target::aside(&self.plan.to)?;
         let there = self.target().lstat(&aside).await;
@@ -351,7 +351,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         there.ok().flatten().is_some_and(is_file).then_some(aside)
     }
 
-    /// What the target's directory says of it, where a server does not tell what a name is.
+    /// The target's metadata in the listing of its directory, where the server refuses to stat it.
     async fn stat_by_listing(&self) -> Result<Option<Metadata>> {
         let path = &self.plan.to;
         if let Ok(metadata) = self.target().stat(path).await {
@@ -371,7 +371,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             .filter(|metadata| metadata.file_type != FileType::Link))
     }
 
-    /// Refuses a place on the server that may not be written: the link may lead there only by now.
+    /// Refuses a resolved target that may not be written: the link may lead there only by now.
     fn check_policy(&self, real: &TargetPath<D>) -> Result<()> {
         if !D::IS_UPLOAD {
             return Ok(());
@@ -380,7 +380,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         judged.map_err(|refusal| SftpError::PermissionDenied(refusal.to_string()))
     }
 
-    /// From where on the file is to be copied: what has arrived before is not moved again.
+    /// Offset from which to copy: what has arrived before is not sent again.
     async fn resume_offset(&self, part: &PartFileOf<D>) -> Result<u64> {
         let arrived = self.state.arrived();
         if !D::is_large(self.session, self.plan.metadata.length)
@@ -399,7 +399,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             return Ok(0);
         }
         if arrived > 0 {
-            // The target has said of each of these bytes that it has them.
+            // The target has confirmed each of these bytes.
             return Ok(arrived.min(there.length));
         }
         let sure = there.length.min(self.plan.metadata.length);
@@ -411,7 +411,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         Ok(if here == there { sure } else { 0 })
     }
 
-    /// The checksums of the first `length` bytes, here and there.
+    /// Checksums of the first `length` bytes, here and on the server.
     async fn checksums(&self, copy: &TargetPath<D>, length: u64) -> Result<(String, String)> {
         let (here, there) = D::local_and_remote(&self.plan.from, copy);
         let here = local_sha256(self.context.roots, here, length).await?;

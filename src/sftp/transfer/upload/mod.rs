@@ -1,4 +1,4 @@
-//! What is an upload's own: how a part on the server is filled and made durable.
+//! Uploads: how a part file on the server is written.
 
 pub(crate) mod stripes;
 
@@ -28,19 +28,19 @@ use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::upload::stripes::{fsync_continuously, send_striped};
 use crate::sftp::wire::Attributes;
 
-/// A file up to this length goes in one go.
+/// Longest file that is sent in one go.
 const SMALL: u64 = 256 * 1024;
-/// What a file that was small may have grown to meanwhile: it is held in memory.
+/// Most that a small file may have grown to meanwhile: it is held in memory.
 const LARGEST_SMALL: u64 = 16 * 1024 * 1024;
 
-/// Files go from this machine to the server.
+/// From this machine to the server.
 pub(crate) enum Upload {}
 
 impl TransferDirection for Upload {
     type Source = LocalFilesystem;
     type Target = Session;
     const IS_UPLOAD: bool = true;
-    /// As much as is under way.
+    /// As much as may be outstanding.
     const RESUME_MARGIN: u64 = 16 * 1024 * 1024;
     const MODE_MASK: u32 = 0o7777;
 
@@ -80,7 +80,7 @@ impl TransferDirection for Upload {
         }
         let refusals = &transfer.context.refusals.modes;
         if !refusals.swap(true, Ordering::Relaxed) {
-            // It can have its mode only from the beginning.
+            // The mode can be set only on creation.
             transfer.set_arrived(0);
             length = send(transfer, part, 0).await?.0;
         }
@@ -218,8 +218,8 @@ impl TransferDirection for Upload {
         Err(SftpError::failure("the server holds something else"))
     }
 
-    /// Servers have no word for a full disk. It is asked for while the part is still there, and what
-    /// one file found out holds for those that fail when that one's part is gone already.
+    /// Finds out whether the disk is full, for which the protocol has no status. The server is asked
+    /// while the part file is still there; the answer holds for files that fail once it is gone.
     async fn explain(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
@@ -249,12 +249,12 @@ impl TransferDirection for Upload {
     }
 }
 
-/// What is open on the server. It is closed when nobody wants it any more.
+/// An open file on the server. Dropping it closes it.
 pub(crate) struct RemoteFile<'a> {
     pub(crate) session: &'a Session,
     pub(crate) path: &'a RemotePath,
     pub(crate) handle: Handle,
-    /// A server may give a closed handle to the next file.
+    /// A server may reuse a closed handle for the next file.
     is_closed: bool,
 }
 
@@ -268,13 +268,13 @@ impl<'a> RemoteFile<'a> {
         }
     }
 
-    /// Opens a file that is there for writing.
+    /// Opens an existing file for writing.
     pub(crate) async fn open_write(session: &'a Session, path: &'a RemotePath) -> Result<Self> {
         let handle = session.open_write(path).await?;
         Ok(Self::new(session, path, handle))
     }
 
-    /// Closes it; only then is a server certain to have taken every byte.
+    /// Closes it. Only then has a server taken every byte for certain.
     pub(crate) fn close(&mut self) -> PendingResponse {
         self.is_closed = true;
         self.session.close(&self.handle)
@@ -289,7 +289,8 @@ impl Drop for RemoteFile<'_> {
     }
 }
 
-/// Sends the content and ends the part. Gives its length, and whether it is what it is to be.
+/// Sends the content and finishes the part file. Returns its length, and whether owner and mode are as
+/// intended.
 async fn send(
     transfer: &FileTransfer<'_, Upload>,
     part: &PartFileOf<Upload>,
@@ -317,7 +318,7 @@ async fn open<'a>(
     let session = transfer.session;
     let mode = part.mode.unwrap_or(PRIVATE);
     if part.in_place {
-        // Nothing is emptied for a source that cannot be read.
+        // Nothing is truncated for a source that cannot be read.
         let (roots, from) = (transfer.context.roots.clone(), transfer.plan.from.clone());
         blocking(move || open_at(&roots, &from, 0).map(drop)).await?;
         let there = match part.old {
@@ -325,7 +326,7 @@ async fn open<'a>(
             None if part.is_unknown => Presence::Unknown,
             None => Presence::Absent,
         };
-        // Whoever stops waiting for the answer does not know what was done.
+        // The file may be truncated although the answer is not awaited.
         transfer.state.set_in_place_begun(true);
         let opened = session.open_truncated(&part.path, mode, there).await;
         if opened
@@ -336,7 +337,7 @@ async fn open<'a>(
         }
         return Ok(RemoteFile::new(session, &part.path, opened?));
     }
-    // A new file is its owner's alone until it is whole, where it can get its mode then.
+    // Only its owner may access a new file until it is whole, if its mode can be set then.
     let mode = if transfer.context.refusals.modes.load(Ordering::Relaxed) {
         mode
     } else {
@@ -347,8 +348,8 @@ async fn open<'a>(
         _ => session.open_write(&part.path).await,
     };
     match opened {
-        // The directory may not be written, or takes no hidden files, or the path is at its longest,
-        // yet the file itself may be written.
+        // The directory may not be writable, or takes no hidden files, or the path is too long for a
+        // further name, yet the file itself may be writable.
         Err(error) if error.is_refusal() || is_long(&part.path) && error.leaves_open() => Err(
             SftpError::not_replaceable(format!("nothing can be made beside it ({error})")),
         ),
@@ -361,7 +362,7 @@ fn is_long(path: &RemotePath) -> bool {
     path.as_bytes().len() > 1000
 }
 
-/// Sends a small file's content. Gives its length, and the writes that are to be answered.
+/// Sends a small file's content. Returns its length and the pending writes.
 async fn send_small(
     transfer: &FileTransfer<'_, Upload>,
     handle: &Handle,
@@ -388,8 +389,8 @@ async fn send_small(
     Ok((content.len() as u64, sent))
 }
 
-/// Ends a part: owner, mode and time, durability, close. All are asked for at once and done in order.
-/// Says whether it is what it is to be.
+/// Finishes a part file: owner, mode and time, sync, close. All are sent at once and done in order.
+/// Returns whether owner and mode are as intended.
 async fn finish(
     mut open: RemoteFile<'_>,
     sent: Vec<PendingResponse>,
@@ -397,14 +398,14 @@ async fn finish(
 ) -> Result<bool> {
     let session = open.session;
     let old = part.old.filter(|_| !part.in_place);
-    // Before the mode: a change of the owner takes bits of it away.
+    // Before the mode: a change of owner clears some of its bits.
     let owner = old.and_then(|old| old.owner).map(|owner| Attributes {
         owner: Some(owner),
         ..Attributes::default()
     });
     let given = owner.map(|owner| session.fsetstat(&open.handle, &owner));
     let mode = Attributes {
-        // A file that may have been there before keeps what it has.
+        // A file that may have existed keeps its mode.
         permissions: part.mode.filter(|_| !part.is_unknown),
         times: part.modified.map(|modified| (modified, modified)),
         ..Attributes::default()
@@ -446,14 +447,14 @@ fn ok_unless_lost(done: Result<()>) -> Result<bool> {
     match done {
         Err(error) if error.is_connection_lost() => Err(error),
         Err(error) => {
-            tracing::debug!("cannot set what a file is: {error}");
+            tracing::debug!("cannot set owner, mode or time of a file: {error}");
             Ok(false)
         }
         Ok(()) => Ok(true),
     }
 }
 
-/// The same by the part's name, which some servers take.
+/// Sets owner, mode and time by path, which some servers take.
 async fn set_by_name(
     session: &Session,
     part: &PartFileOf<Upload>,

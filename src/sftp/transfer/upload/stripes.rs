@@ -1,4 +1,4 @@
-//! The content of a large file on its way up: over several sessions, and made durable meanwhile.
+//! Large uploads: sent over several sessions and synced meanwhile.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -19,11 +19,11 @@ use crate::sftp::transfer::file_transfer::FileTransfer;
 use crate::sftp::transfer::sessions::SftpSessions;
 use crate::sftp::transfer::upload::{RemoteFile, Upload};
 
-/// How soon after the last time a large file is made durable again while it is being sent.
+/// Pause between two syncs of a large file while it is being sent.
 const DURABLE_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Sends a large file from `start` on: over all lanes, unless it is written in place, in order and with
-/// one handle. Gives its length, and what is still to be answered.
+/// Sends a large file from `start` on over all sessions; in place, in order and with one handle.
+/// Returns its length and the last pending answers.
 pub(crate) async fn send_striped(
     transfer: &FileTransfer<'_, Upload>,
     first: &RemoteFile<'_>,
@@ -91,13 +91,13 @@ pub(crate) async fn send_striped(
     Ok((length, last))
 }
 
-/// Has what is written made durable all the time, so that little is left to do at the end.
+/// Syncs the file all the time, so that little is left to do at the end.
 pub(crate) async fn fsync_continuously<T>(sessions: &SftpSessions, path: &RemotePath) -> T {
     if let Some(fsync_session) = &sessions.fsync_session
         && let Ok(file) = RemoteFile::open_write(fsync_session, path).await
     {
         while let Some(sync) = fsync_session.fsync(&file.handle) {
-            // A failure shows when the whole is made durable.
+            // A failure shows when the whole is synced.
             if fsync_session.wait_done(sync).await.is_err() {
                 break;
             }
@@ -107,7 +107,7 @@ pub(crate) async fn fsync_continuously<T>(sessions: &SftpSessions, path: &Remote
     std::future::pending().await
 }
 
-/// The part, opened on the lanes that it was not opened on first.
+/// Opens the part file on the other sessions.
 async fn open_on_other_sessions<'a>(
     transfer: &FileTransfer<'a, Upload>,
     first: &RemoteFile<'a>,
@@ -117,7 +117,7 @@ async fn open_on_other_sessions<'a>(
     try_join_all(others.map(|session| RemoteFile::open_write(session, first.path))).await
 }
 
-/// How a file is divided among the lanes.
+/// Reads a file in stripes, one write after the other for each session in turn.
 #[derive(Clone)]
 struct StripeReader {
     handles: Arc<[Handle]>,
@@ -125,7 +125,7 @@ struct StripeReader {
 }
 
 struct StripeBlock {
-    /// Lane, offset and content of each write.
+    /// Index of the session, offset and content of each write.
     writes: Vec<(usize, u64, Write)>,
     /// Where the next block begins.
     end: u64,
@@ -133,7 +133,7 @@ struct StripeBlock {
 }
 
 impl StripeReader {
-    /// Begins to read about [`BLOCK`] bytes that stand at `offset`, where the file's cursor is.
+    /// Begins to read about [`BLOCK`] bytes at `offset`, where the file's cursor is.
     fn read(
         &self,
         file: &Arc<File>,
