@@ -8,12 +8,16 @@
 //! | `filesystem` | files of this machine and of a server behind one trait |
 //! | `error` | failures as transfers tell them apart |
 //! | `wire` | packets of the protocol |
+//! | `request` | what callers ask for |
+//! | `hidden_name` | names of files that wait beside others |
 //! | `path`, [`spelling`] | paths on a server; paths as people write them |
 
 mod error;
 mod filesystem;
+mod hidden_name;
 mod path;
 mod plan;
+mod request;
 mod session;
 pub mod spelling;
 pub mod transfer;

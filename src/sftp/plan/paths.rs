@@ -1,14 +1,35 @@
 //! Paths of a request: checked, and resolved on this machine and its server.
 
+use std::path::{Path, PathBuf};
+
 use crate::error::Error;
 use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::Filesystem;
+use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
+use crate::sftp::plan::pattern::PathPattern;
+use crate::sftp::request::{Direction, Entry, Request};
 use crate::sftp::session::Session;
 use crate::sftp::spelling::{self, other_home};
-use crate::sftp::transfer::{Direction, Entry, Request, Transfer};
-use crate::ssh::home;
+use crate::ssh::{Pool, home};
 
 impl Request {
+    /// Local paths that it starts from: of a pattern, the part before the first wildcard.
+    pub fn local_bases(&self) -> Vec<PathBuf> {
+        let of_patterns = self.patterns && self.direction == Direction::Upload;
+        let base = |entry: &Entry| {
+            let local = LocalFilesystem::pattern(&entry.local);
+            match PathPattern::of(&local) {
+                // A file's name may contain wildcards.
+                Ok(Some(pattern)) if of_patterns && !Path::new(&local).exists() => {
+                    PathBuf::from(pattern.base)
+                }
+                _ => PathBuf::from(local),
+            }
+        };
+        self.entries.iter().map(base).collect()
+    }
+
     /// Refuses paths that nothing here expands as their writer expects.
     pub fn check_paths(&self) -> Result<(), Error> {
         for (index, entry) in self.entries.iter().enumerate() {
@@ -57,47 +78,49 @@ impl Request {
     }
 }
 
-impl Transfer<'_> {
-    /// Resolves the home directory or drive that an entry's paths begin with.
-    pub(crate) async fn meant(&self, session: &Session, entry: &Entry) -> Result<Entry> {
-        let advise = |reason: String| SftpError::InvalidPath(format!("the path {reason}"));
-        let local = spelling::on_this_machine(&entry.local).map_err(advise)?;
-        let remote = spelling::on_server(&entry.remote).map_err(advise)?;
-        let remote = match other_home(&remote) {
-            Some((user, below)) => format!("{}{below}", self.home_of(session, user).await?),
-            None => remote.into_owned(),
-        };
-        if let Some(letter) = spelling::drive(&entry.remote)
-            && session
-                .stat(&RemotePath::new(&format!("/{letter}:/")))
-                .await?
-                .is_none()
-        {
-            let reason =
-                format!("begins with the drive `{letter}:`, which this server does not have");
-            return Err(advise(reason));
-        }
-        Ok(Entry {
-            local: local.into_owned(),
-            remote,
-        })
+/// Resolves the home directory or drive that an entry's paths begin with.
+pub(crate) async fn resolve_entry(
+    session: &Session,
+    pool: &Pool,
+    alias: &str,
+    entry: &Entry,
+) -> Result<Entry> {
+    let advise = |reason: String| SftpError::InvalidPath(format!("the path {reason}"));
+    let local = spelling::on_this_machine(&entry.local).map_err(advise)?;
+    let remote = spelling::on_server(&entry.remote).map_err(advise)?;
+    let remote = match other_home(&remote) {
+        Some((user, below)) => format!("{}{below}", home_of(session, pool, alias, user).await?),
+        None => remote.into_owned(),
+    };
+    if let Some(letter) = spelling::drive(&entry.remote)
+        && session
+            .stat(&RemotePath::new(&format!("/{letter}:/")))
+            .await?
+            .is_none()
+    {
+        let reason = format!("begins with the drive `{letter}:`, which this server does not have");
+        return Err(advise(reason));
     }
+    Ok(Entry {
+        local: local.into_owned(),
+        remote,
+    })
+}
 
-    async fn home_of(&self, session: &Session, user: &str) -> Result<String> {
-        let said = match session.home_of(user).await {
-            Err(error) if error.is_connection_lost() => return Err(error),
-            Ok(Some(home)) => String::from_utf8(home.as_bytes().to_vec()).ok(),
-            Ok(None) => home::of_user(self.pool, self.alias, user).await,
-            Err(_) => None,
-        };
-        if let Some(home) = said
-            && let Some(metadata) = session.stat(&RemotePath::new(&home)).await?
-            && metadata.is_directory()
-        {
-            return Ok(home);
-        }
-        Err(SftpError::NotFound(format!(
-            "the path begins with `~{user}`, and the server knows no home directory of such a user: write the path out, or `./~{user}` for a name that really begins so"
-        )))
+async fn home_of(session: &Session, pool: &Pool, alias: &str, user: &str) -> Result<String> {
+    let said = match session.home_of(user).await {
+        Err(error) if error.is_connection_lost() => return Err(error),
+        Ok(Some(home)) => String::from_utf8(home.as_bytes().to_vec()).ok(),
+        Ok(None) => home::of_user(pool, alias, user).await,
+        Err(_) => None,
+    };
+    if let Some(home) = said
+        && let Some(metadata) = session.stat(&RemotePath::new(&home)).await?
+        && metadata.is_directory()
+    {
+        return Ok(home);
     }
+    Err(SftpError::NotFound(format!(
+        "the path begins with `~{user}`, and the server knows no home directory of such a user: write the path out, or `./~{user}` for a name that really begins so"
+    )))
 }

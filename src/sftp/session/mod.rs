@@ -1,8 +1,10 @@
 //! SFTP sessions: the operations of the protocol, with errors in words.
 
 pub(crate) mod client;
+pub(crate) mod file_reader;
 pub(crate) mod filesystem;
 pub(crate) mod outstanding;
+pub(crate) mod remote_file;
 pub(crate) mod rename_over;
 pub(crate) mod shell_server;
 pub(crate) mod start;

@@ -1,9 +1,9 @@
 //! Replacement of a file on a server, safe also where servers rename only to free names.
 
 use crate::sftp::error::{Result, SftpError};
+use crate::sftp::hidden_name::aside_name;
 use crate::sftp::path::RemotePath;
 use crate::sftp::session::Session;
-use crate::sftp::transfer::part::aside_name;
 
 /// Extension that renames over an existing file, unlike the protocol's own rename.
 const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::hex::digits;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::free_space;
-use crate::sftp::transfer::context::sum;
+use crate::sftp::transfer::checksum::sum;
 use crate::store::{make_private, private, write_durably};
 use crate::time::Timestamp;
 

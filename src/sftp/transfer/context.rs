@@ -1,33 +1,20 @@
-//! What the files of a transfer share, what is remembered between attempts, and checksums.
+//! What the files of a transfer share, and what is remembered of each between attempts.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::hex::digits;
 use crate::sftp::error::{Result, SftpError};
-use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
-use crate::sftp::path::RemotePath;
 use crate::sftp::plan::destination::MayWrite;
-use crate::sftp::session::{Handle, Session};
-use crate::sftp::transfer::Options;
+use crate::sftp::request::Options;
 use crate::sftp::transfer::access::AccessLists;
 use crate::sftp::transfer::backup::Backups;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::Progress;
-use crate::ssh::{Pool, checksum};
-
-/// Longest file that is read back rather than have the server compute its checksum.
-const READ_BACK: u64 = 1024 * 1024;
-/// Bytes read from a disk at once.
-pub(crate) const BLOCK: usize = 1024 * 1024;
+use crate::ssh::Pool;
 
 /// What the files of a transfer share.
 pub(crate) struct TransferContext<'a> {
@@ -120,99 +107,4 @@ pub(crate) async fn unless_cancelled<T>(
         outcome = work => outcome,
         () = context.cancel.cancelled() => Err(SftpError::cancelled()),
     }
-}
-
-/// Computes the SHA-256 of the first `length` bytes of a local file.
-pub(crate) async fn local_sha256(roots: &Roots, path: &Path, length: u64) -> Result<String> {
-    let (roots, path) = (roots.clone(), path.to_owned());
-    blocking(move || {
-        let (_, sum) = sum(&mut open_at(&roots, &path, 0)?.take(length))?;
-        Ok(sum)
-    })
-    .await
-}
-
-/// Computes length and SHA-256 of what is left to read.
-pub(crate) fn sum(content: &mut impl Read) -> Result<(u64, String)> {
-    let (mut length, mut sum, mut block) = (0, Sha256::new(), vec![0; BLOCK]);
-    loop {
-        let read = content.read(&mut block)?;
-        if read == 0 {
-            return Ok((length, digits(&sum.finalize())));
-        }
-        length += read as u64;
-        sum.update(&block[..read]);
-    }
-}
-
-/// Computes the SHA-256 of the first `length` bytes of a file on the server: by the shell there, or
-/// else, and where the sum is not `expected`, from its bytes read back.
-pub(crate) async fn remote_sha256(
-    context: &TransferContext<'_>,
-    session: &Session,
-    path: &RemotePath,
-    length: u64,
-    expected: &str,
-) -> Result<String> {
-    // Names that are not UTF-8 cannot be put on a command line here.
-    if length > READ_BACK
-        && let Ok(name) = std::str::from_utf8(path.as_bytes())
-        && let Some(sum) = checksum::sha256(context.pool, context.alias, name, length).await
-        // A session confined to a directory sees other files than a shell does.
-        && sum == expected
-    {
-        return Ok(sum);
-    }
-    let handle = session.open_read(path).await?;
-    let sum = read_sum(session, &handle, length).await;
-    drop(session.close(&handle));
-    sum
-}
-
-async fn read_sum(session: &Session, handle: &Handle, length: u64) -> Result<String> {
-    const AHEAD: usize = 8;
-    let step = u64::from(session.limits.read);
-    let mut sum = Sha256::new();
-    let mut ahead = std::collections::VecDeque::new();
-    let (mut asked, mut offset) = (0, 0);
-    while offset < length {
-        while asked < length && ahead.len() < AHEAD {
-            let part = step.min(length - asked);
-            let part_length = u32::try_from(part).expect("a read is short");
-            ahead.push_back((part, session.read(handle, asked, part_length)));
-            asked += part;
-        }
-        let Some((part, next)) = ahead.pop_front() else {
-            break;
-        };
-        let pieces = session.wait_data(next).await?;
-        let got: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
-        for piece in &pieces {
-            sum.update(piece);
-        }
-        offset += got;
-        if got == 0 {
-            break;
-        }
-        if got < part {
-            // The rest is requested again, in order.
-            ahead.clear();
-            asked = offset;
-        }
-    }
-    Ok(digits(&sum.finalize()))
-}
-
-/// Opens a local file to read from `start` on.
-pub(crate) fn open_at(roots: &Roots, path: &Path, start: u64) -> Result<File> {
-    let mut file = roots.followed(path)?.open_read()?;
-    if start > 0 {
-        file.seek(SeekFrom::Start(start))?;
-    }
-    Ok(file)
-}
-
-/// Whether there are only zeros, as in the hole of a sparse file.
-pub(crate) fn is_hole(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
 }

@@ -2,11 +2,11 @@
 
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
+use crate::sftp::hidden_name::part_name;
 use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::session::Session;
 use crate::sftp::transfer::context::TransferContext;
 use crate::sftp::transfer::file_transfer::TransferDirection;
-use crate::sftp::transfer::part::part_name;
 
 /// Copies a symbolic link.
 pub(crate) async fn copy<D: TransferDirection>(

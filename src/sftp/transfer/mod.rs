@@ -1,61 +1,50 @@
 //! Transfers of files and trees, each file whole or not at all, across lost connections.
 
 pub(crate) mod access;
+mod active;
 pub(crate) mod backup;
+pub(crate) mod checksum;
 pub(crate) mod context;
 pub(crate) mod download;
 pub(crate) mod file_transfer;
 pub(crate) mod links;
+pub(crate) mod local_file;
 pub(crate) mod notes;
 pub(crate) mod part;
 pub(crate) mod progress;
 pub(crate) mod sessions;
+mod summary;
 pub(crate) mod upload;
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
-use futures_util::stream::{FuturesUnordered, StreamExt};
-use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, FailedFile};
-use crate::sftp::error::{Result, SftpError};
-use crate::sftp::filesystem::Filesystem;
+use crate::sftp::error::Result;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
-use crate::sftp::path::RemotePath;
+use crate::sftp::plan::TransferPlan;
 use crate::sftp::plan::destination::{MayWrite, WritePolicy};
-use crate::sftp::plan::pattern::PathPattern;
+use crate::sftp::plan::paths::resolve_entry;
 use crate::sftp::plan::planner::Planner;
-use crate::sftp::plan::{TargetState, TransferPlan};
+pub use crate::sftp::request::{Direction, Entry, Options, Request};
 use crate::sftp::session::Session;
 use crate::sftp::transfer::access::AccessLists;
+use crate::sftp::transfer::active::ActiveTransfer;
 use crate::sftp::transfer::backup::Backups;
-use crate::sftp::transfer::context::{ResumeState, ServerRefusals, TransferContext};
+use crate::sftp::transfer::context::{ServerRefusals, TransferContext};
 use crate::sftp::transfer::download::Download;
-use crate::sftp::transfer::file_transfer::{FileTransfer, TransferDirection};
+use crate::sftp::transfer::file_transfer::TransferDirection;
 use crate::sftp::transfer::notes::Notes;
-use crate::sftp::transfer::progress::{Progress, Whole};
-use crate::sftp::transfer::sessions::{SftpSessions, Workload, open_additional};
+use crate::sftp::transfer::progress::Progress;
+use crate::sftp::transfer::sessions::{SftpSessions, open_additional};
+pub use crate::sftp::transfer::summary::Summary;
 use crate::sftp::transfer::upload::Upload;
 use crate::ssh::Pool;
-use crate::text::beginning;
-
-/// Most failed files that a record names: enough to see the cause, too few to flood queue and model.
-const NAMED_FAILURES: usize = 100;
-/// Longest path and reason reported of each: both may come from a server.
-const LONGEST_TOLD: usize = 1024;
-
-/// Most destinations that a record names.
-const NAMED_PLACES: usize = 100;
-
-/// Longest file that is tried again once the others are through if there was no room for it.
-const SECOND_TRY: u64 = 32 * 1024 * 1024;
 
 /// Time to give up files tidily once a transfer is cancelled: a server that does not answer must not
 /// hold it.
@@ -67,133 +56,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Most attempts in a row that get no further than ever before: a file that begins anew each time moves
 /// bytes for ever.
 const MOST_REPEATS: usize = 30;
-
-/// Directories whose attributes are set at once.
-const ENDED_AT_ONCE: usize = 1024;
-
-/// Which way a transfer goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// From this machine to the server.
-    Upload,
-    /// From the server to this machine.
-    Download,
-}
-
-impl Direction {
-    /// Its name in records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Upload => "upload",
-            Self::Download => "download",
-        }
-    }
-}
-
-/// A request to transfer files.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Direction.
-    pub direction: Direction,
-    /// Files and trees to copy.
-    pub entries: Vec<Entry>,
-    /// Whether the source of an entry may be a pattern.
-    pub patterns: bool,
-    /// How to treat them.
-    pub options: Options,
-    /// Token of an earlier try, whose part files are resumed.
-    pub part: Option<String>,
-}
-
-/// How a transfer treats its files.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// Whether checksums of both sides are compared before a file is given its name.
-    pub verify: bool,
-    /// Whether an existing file is written itself rather than replaced.
-    pub in_place: bool,
-    /// Whether an uploaded tree goes through directories that are links on the server.
-    pub follow_directory_links: bool,
-}
-
-impl Request {
-    /// Local paths that it starts from: of a pattern, the part before the first wildcard.
-    pub fn local_bases(&self) -> Vec<PathBuf> {
-        let of_patterns = self.patterns && self.direction == Direction::Upload;
-        let base = |entry: &Entry| {
-            let local = LocalFilesystem::pattern(&entry.local);
-            match PathPattern::of(&local) {
-                // A file's name may contain wildcards.
-                Ok(Some(pattern)) if of_patterns && !Path::new(&local).exists() => {
-                    PathBuf::from(pattern.base)
-                }
-                _ => PathBuf::from(local),
-            }
-        };
-        self.entries.iter().map(base).collect()
-    }
-}
-
-/// A file, a tree, or the files that a pattern stands for, and where they go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// The path on this machine.
-    pub local: String,
-    /// The path on the server.
-    pub remote: String,
-}
-
-/// Outcome of a transfer.
-#[derive(Clone, Debug, Default)]
-pub struct Summary {
-    /// Files that arrived.
-    pub done: usize,
-    /// Their bytes.
-    pub bytes: u64,
-    /// The first files that did not arrive, with the reason for each.
-    pub failed: Vec<FailedFile>,
-    /// Number of files that did not arrive.
-    pub failures: usize,
-    /// Bytes that did not have to be sent again when files were resumed.
-    pub resumed: u64,
-    /// Files and bytes that were to be copied.
-    pub whole: Option<Whole>,
-    /// Notes for the user, a sentence each.
-    pub notes: Vec<String>,
-    /// Where arrived files lie: the file, or the directory that they went into.
-    pub places: Vec<String>,
-    /// Whether the checksums of both sides were compared for each file that arrived.
-    pub verified: bool,
-    /// Number of files that may not be written there.
-    pub refused: usize,
-    /// Why the first of those may not be written.
-    pub refusal: Option<Error>,
-    /// Whether it was cancelled before it was complete.
-    pub cancelled: bool,
-    /// Whether the server did not answer then, so that part files may be left on it.
-    pub abandoned: bool,
-}
-
-impl Summary {
-    fn refuse(&mut self, file: String, refusal: Error) {
-        self.refused += 1;
-        let error = refusal.to_string();
-        self.refusal.get_or_insert(refusal);
-        self.fail(&FailedFile { file, error });
-    }
-
-    fn fail(&mut self, failed: &FailedFile) {
-        self.failures += 1;
-        if self.failed.len() < NAMED_FAILURES {
-            self.failed.push(FailedFile {
-                file: beginning(&failed.file, LONGEST_TOLD).into_owned(),
-                error: beginning(&failed.error, LONGEST_TOLD).into_owned(),
-            });
-        }
-    }
-}
 
 /// A transfer with all that it needs.
 pub struct Transfer<'a> {
@@ -432,7 +294,7 @@ impl Transfer<'_> {
             let meant = async {
                 // It may have become a symbolic link since the job was authorized.
                 self.roots.check_file(&base).await?;
-                self.meant(session, entry).await
+                resolve_entry(session, self.pool, self.alias, entry).await
             };
             match meant.await {
                 Ok(meant) => {
@@ -451,238 +313,5 @@ impl Transfer<'_> {
             self.notes.add(note);
         }
         Ok(plan)
-    }
-}
-
-/// A transfer's plan and how far each of its files has come.
-struct ActiveTransfer<D: TransferDirection> {
-    plan: Option<TransferPlan<D::Source, D::Target>>,
-    /// Files that have not arrived, by their index in the plan.
-    files: Vec<(usize, ResumeState)>,
-    links: Vec<usize>,
-    /// Why the connection was lost.
-    loss_reason: Option<String>,
-    /// Indices of the destinations at which something has arrived.
-    reached: BTreeSet<usize>,
-}
-
-impl<D: TransferDirection> Default for ActiveTransfer<D> {
-    fn default() -> Self {
-        Self {
-            plan: None,
-            files: Vec::new(),
-            links: Vec::new(),
-            loss_reason: None,
-            reached: BTreeSet::new(),
-        }
-    }
-}
-
-impl<D: TransferDirection> ActiveTransfer<D> {
-    fn set(&mut self, plan: TransferPlan<D::Source, D::Target>, progress: &Progress) {
-        self.files = (0..plan.files.len())
-            .map(|number| (number, ResumeState::default()))
-            .collect();
-        self.links = (0..plan.links.len()).collect();
-        progress.set_whole(Whole {
-            files: plan.files.len() + plan.links.len(),
-            // A server may report any length.
-            bytes: plan
-                .files
-                .iter()
-                .fold(0, |sum, file| sum.saturating_add(file.metadata.length)),
-        });
-        self.plan = Some(plan);
-    }
-
-    /// Number of files still to be copied; 1 without a plan.
-    fn remaining(&self) -> usize {
-        match &self.plan {
-            Some(_) => self.files.len() + self.links.len(),
-            None => 1,
-        }
-    }
-
-    /// The files on the server that may be replaced.
-    fn replaced(&self) -> Vec<RemotePath> {
-        let plan = self.plan.iter().filter(|_| D::IS_UPLOAD);
-        let files = plan.flat_map(|plan| &plan.files);
-        let there = files.filter(|file| !matches!(file.target_state, TargetState::Absent));
-        there
-            .map(|file| RemotePath::of_bytes(&D::Target::bytes(&file.to)))
-            .collect()
-    }
-
-    /// Destinations at which something has arrived, each once.
-    fn places(&self) -> Vec<String> {
-        let mut places: Vec<String> = Vec::new();
-        let all = self.plan.iter().flat_map(|plan| &plan.places).enumerate();
-        for (_, place) in all.filter(|(number, _)| self.reached.contains(number)) {
-            if places.len() < NAMED_PLACES && !places.contains(place) {
-                places.push(place.clone());
-            }
-        }
-        places
-    }
-
-    fn size(&self, direction: Direction) -> Workload {
-        let files = self.plan.iter().flat_map(|plan| &plan.files);
-        let sent = files.filter(|_| direction == Direction::Upload);
-        Workload {
-            files: self.files.len(),
-            largest: sent.map(|file| file.metadata.length).max().unwrap_or(0),
-        }
-    }
-
-    fn fail_all(&mut self, reason: &str, summary: &mut Summary) {
-        let Some(plan) = &self.plan else { return };
-        let files = self.files.drain(..).map(|(number, _)| &plan.files[number]);
-        let links = self.links.drain(..).map(|number| &plan.links[number]);
-        for file in files.chain(links) {
-            summary.fail(&FailedFile {
-                file: D::Source::shown(&file.from),
-                error: reason.to_owned(),
-            });
-        }
-    }
-
-    /// Copies everything that is left, many files at once. What a lost connection keeps from arriving
-    /// stays.
-    async fn copy(
-        &mut self,
-        sessions: &SftpSessions,
-        context: &TransferContext<'_>,
-        summary: &mut Summary,
-    ) {
-        let Some(plan) = &self.plan else { return };
-        let reached = &mut self.reached;
-        let copy = async |(number, state): (usize, ResumeState)| {
-            let file = &plan.files[number];
-            let outcome = if context.cancel.is_cancelled() {
-                Err(SftpError::cancelled())
-            } else {
-                let transfer = FileTransfer::<D> {
-                    sessions,
-                    session: sessions.of(number),
-                    plan: file,
-                    state: &state,
-                    context,
-                };
-                transfer.copy().await
-            };
-            (number, state, outcome)
-        };
-        let loss_reason = &mut self.loss_reason;
-        let length = |number: usize| plan.files[number].metadata.length;
-        let may_fit_alone = |number, error: &SftpError| {
-            error.is_no_space() && plan.files.len() > 1 && length(number) <= SECOND_TRY
-        };
-        let mut end =
-            |left: &mut Vec<_>, (number, state, outcome): (usize, ResumeState, Result<u64>)| {
-                match outcome {
-                    Ok(bytes) => {
-                        summary.done += 1;
-                        summary.bytes += bytes;
-                        summary.verified = context.options.verify;
-                        reached.insert(plan.files[number].place);
-                        if state.replaces_link.load(Ordering::Relaxed) {
-                            let path = D::Target::shown(&plan.files[number].to);
-                            let note = format!(
-                                "`{path}` was a symbolic link, and is a file of its own now"
-                            );
-                            context.notes.add(note);
-                        }
-                        context.progress.file_arrived();
-                    }
-                    Err(error) if error.is_connection_lost() => {
-                        loss_reason.get_or_insert_with(|| error.to_string());
-                        state.was_lost.store(true, Ordering::Relaxed);
-                        left.push((number, state));
-                    }
-                    Err(error) => {
-                        let file = D::Source::shown(&plan.files[number].from);
-                        summary.fail(&error.failed_file(file));
-                    }
-                }
-            };
-        let mut retry_when_room = Vec::new();
-        let mut left = std::mem::take(&mut self.files).into_iter();
-        let first = left.by_ref().take(sessions.depth.files);
-        let mut active: FuturesUnordered<_> = first.map(copy).collect();
-        while let Some((number, state, outcome)) = active.next().await {
-            match outcome {
-                Err(error) if may_fit_alone(number, &error) => {
-                    retry_when_room.push((number, state, error));
-                }
-                outcome => end(&mut self.files, (number, state, outcome)),
-            }
-            // After a lost connection nothing new is started.
-            if self.files.is_empty() {
-                active.extend(left.next().map(copy));
-            }
-        }
-        drop(active);
-        // Others' space may be free again. The first that does not fit now ends it: the rest are
-        // larger.
-        retry_when_room.sort_by_key(|(number, ..)| length(*number));
-        context.full.store(false, Ordering::Relaxed);
-        let mut has_room = true;
-        for (number, state, error) in retry_when_room {
-            if !self.files.is_empty() {
-                self.files.push((number, state));
-                continue;
-            }
-            let ended = if has_room {
-                copy((number, state)).await
-            } else {
-                (number, state, Err(error))
-            };
-            has_room &= !ended.2.as_ref().is_err_and(SftpError::is_no_space);
-            end(&mut self.files, ended);
-        }
-        self.files.extend(left);
-        self.files.sort_by_key(|(number, _)| *number);
-        self.end(sessions, context, summary).await;
-    }
-
-    /// Copies symbolic links and sets directories' attributes once all files have arrived. Links come
-    /// last, so that nothing is written through them.
-    async fn end(
-        &mut self,
-        sessions: &SftpSessions,
-        context: &TransferContext<'_>,
-        summary: &mut Summary,
-    ) {
-        let Some(plan) = &self.plan else { return };
-        if !self.files.is_empty() || context.cancel.is_cancelled() {
-            return;
-        }
-        let session = sessions.first();
-        while let Some(number) = self.links.first().copied() {
-            let file = &plan.links[number];
-            match links::copy::<D>(session, file, context).await {
-                Ok(()) => {
-                    summary.done += 1;
-                    self.reached.insert(file.place);
-                    context.progress.file_arrived();
-                }
-                Err(error) if error.is_connection_lost() => return,
-                Err(error) => {
-                    let file = D::Source::shown(&file.from);
-                    summary.fail(&error.failed_file(file));
-                }
-            }
-            self.links.remove(0);
-        }
-        // Innermost first: a directory may become read-only.
-        let target = D::filesystems(session, context.local).1;
-        let innermost_first: Vec<_> = plan.directories.iter().rev().collect();
-        for some in innermost_first.chunks(ENDED_AT_ONCE) {
-            let mut ended = Vec::new();
-            for (path, metadata) in some {
-                ended.push(target.set_directory_attributes(path, metadata));
-            }
-            join_all(ended).await;
-        }
     }
 }

@@ -13,9 +13,10 @@ use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::set_attributes;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::filesystem::roots::Roots;
-use crate::sftp::transfer::context::{BLOCK, is_hole};
 use crate::sftp::transfer::download::Download;
 use crate::sftp::transfer::file_transfer::PartFileOf;
+use crate::sftp::transfer::local_file::BLOCK;
+use crate::sftp::transfer::local_file::is_hole;
 
 /// An open part file, or the target itself where that is written in place.
 pub(crate) struct LocalPart {

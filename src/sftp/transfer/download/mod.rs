@@ -2,7 +2,6 @@
 
 pub(crate) mod local_part;
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -14,9 +13,8 @@ use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
-use crate::sftp::session::client::PendingResponse;
+use crate::sftp::request::Entry;
 use crate::sftp::session::{Handle, Session};
-use crate::sftp::transfer::Entry;
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::context::unless_cancelled;
@@ -152,7 +150,7 @@ async fn write_in_place(
         let (roots, part) = (context.roots.clone(), part.clone());
         let mut open = blocking(move || create(&roots, part)).await?;
         transfer.state.set_in_place_begun(true);
-        let mut reads = FileReader::new(transfer, &handle, 0, transfer.plan.metadata.length);
+        let mut reads = transfer.reader(&handle, 0, transfer.plan.metadata.length);
         let mut length = 0;
         while let Some(pieces) = unless_cancelled(context, reads.next()).await? {
             let more = length_of(&pieces);
@@ -281,81 +279,10 @@ async fn pour(
     mut writer: PartWriter,
     start: u64,
 ) -> Result<(FinishedPart, u64)> {
-    let mut reads = FileReader::new(transfer, handle, start, transfer.plan.metadata.length);
+    let mut reads = transfer.reader(handle, start, transfer.plan.metadata.length);
     while let Some(pieces) = reads.next().await? {
         writer.take(pieces).await?;
         transfer.set_arrived(writer.written);
     }
     writer.end().await
-}
-
-/// Reads a file with several requests outstanding, in order.
-pub(crate) struct FileReader<'s> {
-    session: &'s Session,
-    handle: &'s Handle,
-    ahead: VecDeque<PendingResponse>,
-    most: usize,
-    /// Offset up to which it has arrived.
-    arrived: u64,
-    /// Offset up to which it was requested.
-    asked: u64,
-    /// Reported length of the file.
-    length: u64,
-    /// Length beyond which the file is taken for one that never ends.
-    longest: u64,
-}
-
-impl<'s> FileReader<'s> {
-    /// Reads a file of reported length `length` from `start` on.
-    pub(crate) fn new<D: TransferDirection>(
-        transfer: &FileTransfer<'s, D>,
-        handle: &'s Handle,
-        start: u64,
-        length: u64,
-    ) -> Self {
-        let longest = length.saturating_mul(2);
-        Self {
-            session: transfer.session,
-            handle,
-            ahead: VecDeque::new(),
-            most: transfer.sessions.depth.reads,
-            arrived: start,
-            asked: start,
-            length,
-            longest: longest.saturating_add(transfer.context.max_growth),
-        }
-    }
-
-    /// Returns the next bytes; `None` at the file's end, which may have moved.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Bytes>>> {
-        let step = u64::from(self.session.limits.read);
-        while self.ahead.len() < self.most && self.asked < self.length || self.ahead.is_empty() {
-            let read = self
-                .session
-                .read(self.handle, self.asked, self.session.limits.read);
-            self.ahead.push_back(read);
-            self.asked += step;
-        }
-        let Some(next) = self.ahead.pop_front() else {
-            return Ok(None);
-        };
-        let pieces = self.session.wait_data(next).await?;
-        let got = length_of(&pieces);
-        self.arrived += got;
-        if got == 0 {
-            return Ok(None);
-        }
-        if self.arrived > self.longest {
-            return Err(SftpError::failure(format!(
-                "goes on after {} bytes, though it said a length of {}: it may never end",
-                self.arrived, self.length
-            )));
-        }
-        if got < step {
-            // A server may send less than requested (section 6.4): the rest is requested again.
-            self.ahead.clear();
-            self.asked = self.arrived;
-        }
-        Ok(Some(pieces))
-    }
 }

@@ -12,16 +12,18 @@ use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
+use crate::sftp::hidden_name::part_name;
 use crate::sftp::path::{RemotePath, local_of};
 use crate::sftp::plan::{FilePlan, TargetState};
-use crate::sftp::session::Session;
-use crate::sftp::transfer::Entry;
+use crate::sftp::request::Entry;
+use crate::sftp::session::file_reader::FileReader;
+use crate::sftp::session::{Handle, Session};
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
-use crate::sftp::transfer::context::{
-    ResumeState, TransferContext, local_sha256, remote_sha256, unless_cancelled,
-};
-use crate::sftp::transfer::part::{PartFile, part_name};
+use crate::sftp::transfer::checksum::local_sha256;
+use crate::sftp::transfer::checksum::remote_sha256;
+use crate::sftp::transfer::context::{ResumeState, TransferContext, unless_cancelled};
+use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::sessions::SftpSessions;
 
 /// Reason to write existing files in place on a server that sets no modes.
@@ -110,9 +112,23 @@ pub(crate) struct FileTransfer<'a, D: TransferDirection> {
     pub(crate) context: &'a TransferContext<'a>,
 }
 
-impl<D: TransferDirection> FileTransfer<'_, D> {
+impl<'s, D: TransferDirection> FileTransfer<'s, D> {
     pub(crate) fn target(&self) -> &D::Target {
         D::filesystems(self.session, self.context.local).1
+    }
+
+    /// Reads a file on the server of reported length `length` from `start` to its end.
+    pub(crate) fn reader<'h>(&self, handle: &'h Handle, start: u64, length: u64) -> FileReader<'h>
+    where
+        's: 'h,
+    {
+        FileReader::to_end(
+            self.session,
+            handle,
+            (start, length),
+            self.sessions.depth.reads,
+            self.context.max_growth,
+        )
     }
 
     /// Records how far the file has arrived without a gap.
@@ -411,11 +427,22 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         Ok(if here == there { sure } else { 0 })
     }
 
+    /// Computes the checksum of the first `length` bytes of a file on the server.
+    pub(crate) async fn remote_sha256(
+        &self,
+        path: &RemotePath,
+        length: u64,
+        expected: &str,
+    ) -> Result<String> {
+        let (pool, alias) = (self.context.pool, self.context.alias);
+        remote_sha256(pool, alias, self.session, path, length, expected).await
+    }
+
     /// Checksums of the first `length` bytes, here and on the server.
     async fn checksums(&self, copy: &TargetPath<D>, length: u64) -> Result<(String, String)> {
         let (here, there) = D::local_and_remote(&self.plan.from, copy);
         let here = local_sha256(self.context.roots, here, length).await?;
-        let there = remote_sha256(self.context, self.session, there, length, &here).await?;
+        let there = self.remote_sha256(there, length, &here).await?;
         Ok((here, there))
     }
 }

@@ -16,14 +16,14 @@ use crate::sftp::filesystem::blocking;
 use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
+use crate::sftp::request::Entry;
 use crate::sftp::session::client::PendingResponse;
+use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::session::{Handle, PRIVATE, Presence, Session, Write};
-use crate::sftp::transfer::Entry;
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
-use crate::sftp::transfer::context::{open_at, remote_sha256};
-use crate::sftp::transfer::download::FileReader;
 use crate::sftp::transfer::file_transfer::{FileTransfer, NO_MODES, PartFileOf, TransferDirection};
+use crate::sftp::transfer::local_file::open_at;
 use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::upload::stripes::{fsync_continuously, send_striped};
 use crate::sftp::wire::Attributes;
@@ -141,7 +141,7 @@ impl TransferDirection for Upload {
         let handle = session.open_read(&part.target).await?;
         let saved = async {
             let mut into = into;
-            let mut reads = FileReader::new(transfer, &handle, 0, length);
+            let mut reads = transfer.reader(&handle, 0, length);
             while let Some(pieces) = reads.next().await? {
                 into = blocking(move || {
                     free_space::check(&into, pieces.iter().map(Bytes::len).sum())?;
@@ -211,7 +211,7 @@ impl TransferDirection for Upload {
         finish(open, sent.into(), &was).await?;
         let (size, sum) = (record.size.unwrap_or(0), record.sha256.as_deref());
         let expected = sum.unwrap_or_default();
-        let there = remote_sha256(transfer.context, session, &part.target, size, expected).await?;
+        let there = transfer.remote_sha256(&part.target, size, expected).await?;
         if there == expected {
             return Ok(());
         }
@@ -246,46 +246,6 @@ impl TransferDirection for Upload {
         }
         let words = format!("no space left on the server ({error})");
         SftpError::NoSpace(words)
-    }
-}
-
-/// An open file on the server. Dropping it closes it.
-pub(crate) struct RemoteFile<'a> {
-    pub(crate) session: &'a Session,
-    pub(crate) path: &'a RemotePath,
-    pub(crate) handle: Handle,
-    /// A server may reuse a closed handle for the next file.
-    is_closed: bool,
-}
-
-impl<'a> RemoteFile<'a> {
-    pub(crate) fn new(session: &'a Session, path: &'a RemotePath, handle: Handle) -> Self {
-        Self {
-            session,
-            path,
-            handle,
-            is_closed: false,
-        }
-    }
-
-    /// Opens an existing file for writing.
-    pub(crate) async fn open_write(session: &'a Session, path: &'a RemotePath) -> Result<Self> {
-        let handle = session.open_write(path).await?;
-        Ok(Self::new(session, path, handle))
-    }
-
-    /// Closes it. Only then has a server taken every byte for certain.
-    pub(crate) fn close(&mut self) -> PendingResponse {
-        self.is_closed = true;
-        self.session.close(&self.handle)
-    }
-}
-
-impl Drop for RemoteFile<'_> {
-    fn drop(&mut self) {
-        if !self.is_closed {
-            drop(self.close());
-        }
     }
 }
 

@@ -13,11 +13,14 @@ use crate::sftp::error::Result;
 use crate::sftp::filesystem::blocking;
 use crate::sftp::path::RemotePath;
 use crate::sftp::session::client::PendingResponse;
+use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::session::{Handle, Write};
-use crate::sftp::transfer::context::{BLOCK, is_hole, open_at};
 use crate::sftp::transfer::file_transfer::FileTransfer;
+use crate::sftp::transfer::local_file::BLOCK;
+use crate::sftp::transfer::local_file::is_hole;
+use crate::sftp::transfer::local_file::open_at;
 use crate::sftp::transfer::sessions::SftpSessions;
-use crate::sftp::transfer::upload::{RemoteFile, Upload};
+use crate::sftp::transfer::upload::Upload;
 
 /// Pause between two syncs of a large file while it is being sent.
 const DURABLE_INTERVAL: Duration = Duration::from_millis(5);
