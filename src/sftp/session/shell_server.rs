@@ -89,7 +89,8 @@ impl ShellServer {
         if status {
             return Ok(printed);
         }
-        while self.stderr.is_empty() {
+        // A message may come in parts, and its end tells what it is.
+        while !self.stderr.ends_with(b"\n") && self.stderr.len() < LONGEST_COMPLAINT {
             match timeout(COMPLAINT_PATIENCE, self.listen()).await {
                 Ok(heard) => heard?,
                 Err(_) => break,
