@@ -131,6 +131,15 @@ impl SftpError {
     }
 }
 
+impl SftpError {
+    /// Becomes the program's error on one file.
+    pub(crate) fn on_file(&self, path: &str) -> Error {
+        Error::Transfer {
+            failed: vec![self.failed_file(path.to_owned())],
+        }
+    }
+}
+
 impl From<io::Error> for SftpError {
     fn from(error: io::Error) -> Self {
         let state = match error.kind() {

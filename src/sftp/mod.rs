@@ -3,6 +3,7 @@
 //! | room | what it holds, from the top down |
 //! |---|---|
 //! | [`transfer`] | a transfer from its request to its summary, over as many connections as it takes |
+//! | `remote_files` | single files of a server, read and changed one at a time |
 //! | `plan` | what a transfer copies, from where to where |
 //! | `session` | an SFTP session on a server: operations, outstanding requests, how it starts |
 //! | `filesystem` | files of this machine and of a server behind one trait |
@@ -17,14 +18,17 @@ mod filesystem;
 mod hidden_name;
 mod path;
 mod plan;
+mod remote_files;
 mod request;
 mod session;
 pub mod spelling;
 pub mod transfer;
 mod wire;
 
+pub use filesystem::metadata::{FileType, Metadata};
 pub use filesystem::roots::Roots;
 pub use path::RemotePath;
 pub use plan::destination::MayWrite;
+pub use remote_files::{FileAccess, RemoteFiles};
 pub use transfer::notes::Notes;
 pub use transfer::progress::{Progress, Whole};

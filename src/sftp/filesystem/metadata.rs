@@ -8,13 +8,20 @@ use crate::sftp::wire::Attributes;
 
 /// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FileType {
+pub enum FileType {
+    /// A regular file.
     File,
+    /// A directory.
     Directory,
+    /// A symbolic link.
     Link,
+    /// A block or character device.
     Device,
+    /// A named pipe.
     Pipe,
+    /// A socket.
     Socket,
+    /// Anything else.
     Other,
 }
 
@@ -33,20 +40,22 @@ impl FileType {
 
 /// The type of a file and what a copy of it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Metadata {
-    pub(crate) file_type: FileType,
+pub struct Metadata {
+    /// Its type.
+    pub file_type: FileType,
     /// In bytes.
-    pub(crate) length: u64,
+    pub length: u64,
     /// Permission bits, without the file type.
-    pub(crate) mode: Option<u32>,
+    pub mode: Option<u32>,
     /// User and group, by their numbers.
-    pub(crate) owner: Option<(u32, u32)>,
+    pub owner: Option<(u32, u32)>,
     /// Seconds since 1970; the protocol has 32 bits for them (section 5).
-    pub(crate) modified: Option<u32>,
+    pub modified: Option<u32>,
 }
 
 impl Metadata {
-    pub(crate) fn is_directory(&self) -> bool {
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
         self.file_type == FileType::Directory
     }
 

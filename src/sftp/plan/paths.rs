@@ -85,14 +85,26 @@ pub(crate) async fn resolve_entry(
     alias: &str,
     entry: &Entry,
 ) -> Result<Entry> {
-    let advise = |reason: String| SftpError::InvalidPath(format!("the path {reason}"));
     let local = spelling::on_this_machine(&entry.local).map_err(advise)?;
-    let remote = spelling::on_server(&entry.remote).map_err(advise)?;
+    Ok(Entry {
+        local: local.into_owned(),
+        remote: resolve_remote(session, pool, alias, &entry.remote).await?,
+    })
+}
+
+/// Resolves the home directory or drive that a path on a server begins with.
+pub(crate) async fn resolve_remote(
+    session: &Session,
+    pool: &Pool,
+    alias: &str,
+    path: &str,
+) -> Result<String> {
+    let remote = spelling::on_server(path).map_err(advise)?;
     let remote = match other_home(&remote) {
         Some((user, below)) => format!("{}{below}", home_of(session, pool, alias, user).await?),
         None => remote.into_owned(),
     };
-    if let Some(letter) = spelling::drive(&entry.remote)
+    if let Some(letter) = spelling::drive(path)
         && session
             .stat(&RemotePath::new(&format!("/{letter}:/")))
             .await?
@@ -101,10 +113,12 @@ pub(crate) async fn resolve_entry(
         let reason = format!("begins with the drive `{letter}:`, which this server does not have");
         return Err(advise(reason));
     }
-    Ok(Entry {
-        local: local.into_owned(),
-        remote,
-    })
+    Ok(remote)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
+fn advise(reason: String) -> SftpError {
+    SftpError::InvalidPath(format!("the path {reason}"))
 }
 
 async fn home_of(session: &Session, pool: &Pool, alias: &str, user: &str) -> Result<String> {
