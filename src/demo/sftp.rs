@@ -13,6 +13,7 @@ use russh_sftp::server::{Handler, StatusReply};
 
 use super::Fault;
 use super::seat::Seat;
+use crate::sftp::ok_status;
 
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 
@@ -71,15 +72,6 @@ impl Files {
             Some(Open::File(file)) => Ok(file),
             _ => Err(StatusCode::Failure.with_message("not an open file")),
         }
-    }
-}
-
-fn done(id: u32) -> Status {
-    Status {
-        id,
-        status_code: StatusCode::Ok,
-        error_message: String::new(),
-        language_tag: String::new(),
     }
 }
 
@@ -171,7 +163,7 @@ impl Handler for Files {
             fs::rename(&path, path.with_extension("taken")).map_err(refused)?;
         }
         match self.open.remove(&handle) {
-            Some(_) => Ok(done(id)),
+            Some(_) => Ok(ok_status(id)),
             None => Err(StatusCode::Failure.with_message("not an open handle")),
         }
     }
@@ -209,7 +201,7 @@ impl Handler for Files {
         let file = self.file(&handle)?;
         file.seek(SeekFrom::Start(offset)).map_err(refused)?;
         file.write_all(&data).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, Self::Error> {
@@ -242,7 +234,7 @@ impl Handler for Files {
         attrs: FileAttributes,
     ) -> Result<Status, Self::Error> {
         set_mode(&self.path(&path), &attrs).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn fsetstat(
@@ -252,7 +244,7 @@ impl Handler for Files {
         attrs: FileAttributes,
     ) -> Result<Status, Self::Error> {
         set_open_mode(self.file(&handle)?, &attrs).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, Self::Error> {
@@ -281,7 +273,7 @@ impl Handler for Files {
 
     async fn remove(&mut self, id: u32, filename: String) -> Result<Status, Self::Error> {
         fs::remove_file(self.path(&filename)).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn mkdir(
@@ -291,12 +283,12 @@ impl Handler for Files {
         _: FileAttributes,
     ) -> Result<Status, Self::Error> {
         fs::create_dir(self.path(&path)).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn rmdir(&mut self, id: u32, path: String) -> Result<Status, Self::Error> {
         fs::remove_dir(self.path(&path)).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn realpath(&mut self, id: u32, path: String) -> Result<Name, Self::Error> {
@@ -321,7 +313,7 @@ impl Handler for Files {
         if self.fault == Fault::MuteAtRename {
             std::future::pending::<()>().await;
         }
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn extended(
@@ -337,6 +329,6 @@ impl Handler for Files {
         let paths: HardlinkExtension =
             russh_sftp::de::from_bytes(&mut data).map_err(|_| StatusCode::BadMessage)?;
         fs::rename(self.path(&paths.oldpath), self.path(&paths.newpath)).map_err(refused)?;
-        Ok(done(id).into())
+        Ok(ok_status(id).into())
     }
 }

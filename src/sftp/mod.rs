@@ -30,5 +30,6 @@ pub use filesystem::roots::Roots;
 pub use path::RemotePath;
 pub use plan::destination::MayWrite;
 pub use remote_files::{FileAccess, RemoteFiles};
+pub(crate) use session::shell_server::ok_status;
 pub use transfer::notes::Notes;
 pub use transfer::progress::{Progress, Whole};

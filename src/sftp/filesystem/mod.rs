@@ -1,11 +1,17 @@
 //! Filesystems: this machine's and a server's, behind one trait.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `metadata`, `entry_limit` | what is known of a file; how much listings may bring |
+//! | `local`, `local_entry`, `roots` | this machine's files, and where they have to lie |
+//! | `free_space` | free space on this machine |
 
-pub(crate) mod entry_limit;
-pub(crate) mod free_space;
-pub(crate) mod local;
-pub(crate) mod local_entry;
-pub(crate) mod metadata;
-pub(crate) mod roots;
+pub(super) mod entry_limit;
+pub(super) mod free_space;
+pub(super) mod local;
+mod local_entry;
+pub(super) mod metadata;
+pub(super) mod roots;
 
 use std::borrow::Cow;
 use std::fmt::Display;

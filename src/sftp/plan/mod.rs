@@ -1,12 +1,19 @@
 //! Plans: what a transfer copies, from where to where.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `paths` | paths of a request, checked and resolved |
+//! | `planner` | how the plan comes about |
+//! | `tree`, `pattern`, `omitted` | listed trees, wildcards, and what these leave out |
+//! | `destination`, `directories` | canonical targets under the policy; directories created for them |
 
-pub(crate) mod destination;
-pub(crate) mod directories;
-pub(crate) mod omitted;
-pub(crate) mod paths;
-pub(crate) mod pattern;
-pub(crate) mod planner;
-pub(crate) mod tree;
+pub(super) mod destination;
+mod directories;
+mod omitted;
+pub(super) mod paths;
+mod pattern;
+pub(super) mod planner;
+mod tree;
 
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};

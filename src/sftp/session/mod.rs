@@ -1,13 +1,20 @@
 //! SFTP sessions: the operations of the protocol, with errors in words.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `filesystem`, `rename_over` | a server's files as a [`Filesystem`](super::filesystem::Filesystem); safe replacement |
+//! | `file_reader`, `remote_file` | reads of an open file in order; a file that is open as long as needed |
+//! | `client`, `outstanding` | requests sent, answers matched by their numbers |
+//! | `start`, `shell_server` | start of a session; a shell in place of SFTP |
 
-pub(crate) mod client;
-pub(crate) mod file_reader;
-pub(crate) mod filesystem;
-pub(crate) mod outstanding;
-pub(crate) mod remote_file;
-pub(crate) mod rename_over;
-pub(crate) mod shell_server;
-pub(crate) mod start;
+pub(super) mod client;
+pub(super) mod file_reader;
+mod filesystem;
+mod outstanding;
+pub(super) mod remote_file;
+mod rename_over;
+pub(super) mod shell_server;
+mod start;
 
 use std::time::Duration;
 

@@ -169,7 +169,7 @@ impl ShellServer {
     }
 
     async fn done(&mut self, id: u32, command: String) -> HandlerResult<Status> {
-        self.run(&command).await.map(|_| done(id))
+        self.run(&command).await.map(|_| ok_status(id))
     }
 }
 
@@ -189,7 +189,8 @@ fn find(hay: &[u8], needle: &[u8], from: usize) -> Option<usize> {
         .map(|start| from + start)
 }
 
-fn done(id: u32) -> Status {
+/// The status of a request that was done.
+pub(crate) fn ok_status(id: u32) -> Status {
     Status {
         id,
         status_code: StatusCode::Ok,
@@ -284,7 +285,7 @@ impl Handler for ShellServer {
 
     async fn close(&mut self, id: u32, handle: String) -> HandlerResult<Status> {
         match self.open.remove(&handle) {
-            Some(_) => Ok(done(id)),
+            Some(_) => Ok(ok_status(id)),
             None => Err(StatusCode::Failure.with_message("not an open handle")),
         }
     }
@@ -342,7 +343,7 @@ impl Handler for ShellServer {
         path: String,
         attrs: FileAttributes,
     ) -> HandlerResult<Status> {
-        self.set(&path, &attrs).await.map(|()| done(id))
+        self.set(&path, &attrs).await.map(|()| ok_status(id))
     }
 
     async fn fsetstat(

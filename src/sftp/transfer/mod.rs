@@ -1,20 +1,29 @@
 //! Transfers of files and trees, each file whole or not at all, across lost connections.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `active`, `summary`, `progress`, `notes` | the files that are under way; what came of them |
+//! | `file_transfer` | one file, up or down: target, resume, checks, rename; writing in place |
+//! | `upload`, `download` | what distinguishes the directions |
+//! | `part`, `backup`, `links`, `access` | part files, backups, symbolic links, hard links and access lists |
+//! | `checksum`, `local_file` | checksums; local files as they are read and written |
+//! | `context`, `sessions` | what the files of a transfer share; its SFTP sessions |
 
-pub(crate) mod access;
+mod access;
 mod active;
-pub(crate) mod backup;
-pub(crate) mod checksum;
-pub(crate) mod context;
-pub(crate) mod download;
-pub(crate) mod file_transfer;
-pub(crate) mod links;
-pub(crate) mod local_file;
-pub(crate) mod notes;
-pub(crate) mod part;
-pub(crate) mod progress;
-pub(crate) mod sessions;
+mod backup;
+mod checksum;
+mod context;
+mod download;
+mod file_transfer;
+mod links;
+mod local_file;
+pub(super) mod notes;
+mod part;
+pub(super) mod progress;
+mod sessions;
 mod summary;
-pub(crate) mod upload;
+mod upload;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

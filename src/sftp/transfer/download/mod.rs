@@ -1,6 +1,6 @@
 //! Downloads: how a part file on this machine is written.
 
-pub(crate) mod local_part;
+mod local_part;
 
 use std::fs::File;
 use std::io::{self, Write as _};

@@ -1,6 +1,6 @@
 //! The transfer of one file: target, resume, content, checks and the final rename.
 
-pub(crate) mod in_place;
+mod in_place;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Uploads: how a part file on the server is written.
 
-pub(crate) mod stripes;
+mod stripes;
 
 use std::collections::VecDeque;
 use std::fs::File;
