@@ -107,12 +107,13 @@ impl<'a> RemoteFiles<'a> {
 
     /// Replaces a file's content, or creates it with `mode`. Afterwards the file is whole and synced, or
     /// as it was. It keeps its owner, mode and access list; a symbolic link is followed to the file.
+    /// Returns notes for the user.
     pub async fn write_atomic(
         &self,
         path: &str,
         content: &[u8],
         mode: Option<u32>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<String>, Error> {
         let target = self.stat(path).await?;
         if path.ends_with('/') || target.is_some_and(|target| target.is_directory()) {
             let error = SftpError::failure(format!("`{path}` is a directory"));
@@ -157,7 +158,7 @@ impl<'a> RemoteFiles<'a> {
         if summary.cancelled {
             return Err(SftpError::cancelled().on_file(path));
         }
-        Ok(())
+        Ok(summary.notes)
     }
 
     /// Lists a directory with at most `max_entries`; symbolic links are not followed.

@@ -104,9 +104,9 @@ impl Filesystem for Session {
         let ask = |path| (path, self.create_dir(path));
         let mut ahead: VecDeque<_> = left.by_ref().take(MADE_AT_ONCE).map(ask).collect();
         let mut made = Vec::with_capacity(paths.len());
-        while let Some((path, asked)) = ahead.pop_front() {
+        while let Some((path, pending)) = ahead.pop_front() {
             ahead.extend(left.next().map(ask));
-            made.push(match self.wait_done(asked).await {
+            made.push(match self.wait_done(pending).await {
                 Ok(()) => Ok(true),
                 Err(error) => match Session::lstat(self, path).await {
                     Ok(Some(metadata)) if metadata.is_directory() => Ok(false),

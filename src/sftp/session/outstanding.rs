@@ -69,12 +69,12 @@ impl OutstandingRequests {
 
     /// Expects the server's version packet, which has the version in place of a number.
     pub(crate) fn greet(&mut self, answer: oneshot::Sender<Response>) {
-        let asked = Outstanding {
+        let outstanding = Outstanding {
             answer,
             content: 0,
             is_slow: false,
         };
-        self.by_number.insert(VERSION, asked);
+        self.by_number.insert(VERSION, outstanding);
     }
 
     /// Registers a request and returns its number; `None` once the session has ended.
@@ -95,27 +95,27 @@ impl OutstandingRequests {
         }
         self.next = self.next.wrapping_add(1);
         self.slow += usize::from(request.is_slow());
-        let asked = Outstanding {
+        let outstanding = Outstanding {
             answer,
             content: request.content(),
             is_slow: request.is_slow(),
         };
-        self.by_number.insert(self.next, asked);
+        self.by_number.insert(self.next, outstanding);
         Some(self.next)
     }
 
     /// Delivers an answer. An error means that the server broke the protocol.
     pub(crate) fn resolve(&mut self, number: u32, answer: Response) -> Result<()> {
-        let Some(asked) = self.by_number.remove(&number) else {
+        let Some(outstanding) = self.by_number.remove(&number) else {
             return Err(protocol_error("answered a request that was not made"));
         };
-        if answer.content() > asked.content as usize {
+        if answer.content() > outstanding.content as usize {
             return Err(protocol_error("sent more of a file than was asked for"));
         }
-        self.slow -= usize::from(asked.is_slow);
+        self.slow -= usize::from(outstanding.is_slow);
         self.progressed();
         // Nobody may be waiting any more.
-        let _ = asked.answer.send(answer);
+        let _ = outstanding.answer.send(answer);
         Ok(())
     }
 

@@ -109,7 +109,7 @@ impl AccessLists {
             .of(pool, alias, path, old)
             .await
             .is_some_and(|listed| listed.has_list);
-        let _place = self.copies.acquire().await.ok();
+        let _permit = self.copies.acquire().await.ok();
         access::copy(pool, alias, target.as_bytes(), new.as_bytes(), has_list).await
     }
 }

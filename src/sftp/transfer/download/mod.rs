@@ -233,7 +233,7 @@ async fn beyond(
     first: Vec<Bytes>,
 ) -> Result<(FinishedPart, u64)> {
     // It may take as much memory as a large one.
-    let _place = transfer.context.large.acquire().await.ok();
+    let _permit = transfer.context.large.acquire().await.ok();
     let (roots, part) = (transfer.context.roots.clone(), part.clone());
     let length = length_of(&first);
     let mut writer = PartWriter::new(blocking(move || create(&roots, part)).await?, 0);

@@ -14,7 +14,7 @@ use crate::sftp::transfer::file_transfer::{
     FileTransfer, PartFileOf, TargetPath, TransferDirection,
 };
 
-/// How often a file that begins anew each time is continued over a new connection.
+/// Most lost connections while one file is written in place: it begins anew after each.
 const MOST_LOSSES: u32 = 5;
 
 impl<D: TransferDirection> FileTransfer<'_, D> {

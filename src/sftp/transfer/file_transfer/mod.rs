@@ -94,7 +94,7 @@ pub(crate) trait TransferDirection: Sized + Sync {
     ) -> impl Future<Output = Result<()>> + Send;
     /// Adds the cause to a failure while its traces are still there.
     fn explain(
-        _trip: &FileTransfer<'_, Self>,
+        _transfer: &FileTransfer<'_, Self>,
         _part: &PartFileOf<Self>,
         error: SftpError,
     ) -> impl Future<Output = SftpError> + Send {
@@ -139,7 +139,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
     /// Copies the file, whole or not at all. Returns its length.
     pub(crate) async fn copy(&self) -> Result<u64> {
         let context = self.context;
-        let _place = if D::is_large(self.session, self.plan.metadata.length) {
+        let _permit = if D::is_large(self.session, self.plan.metadata.length) {
             context.large.acquire().await.ok()
         } else {
             None

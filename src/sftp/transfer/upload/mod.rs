@@ -218,7 +218,7 @@ impl TransferDirection for Upload {
         Err(SftpError::failure("the server holds something else"))
     }
 
-    /// Finds out whether the disk is full, for which the protocol has no status. The server is asked
+    /// Finds out whether the disk is full, for which the protocol has no status. The server is pending
     /// while the part file is still there; the answer holds for files that fail once it is gone.
     async fn explain(
         transfer: &FileTransfer<'_, Self>,
@@ -420,13 +420,13 @@ async fn set_by_name(
     part: &PartFileOf<Upload>,
     (owner, mode): (Option<Attributes>, Attributes),
 ) -> Result<bool> {
-    let asked = owner.iter().chain([&mode]);
-    let asked: Vec<_> = asked
+    let pending = owner.iter().chain([&mode]);
+    let pending: Vec<_> = pending
         .map(|attributes| session.setstat(&part.path, attributes))
         .collect();
     let mut is_done = true;
-    for asked in asked {
-        is_done &= ok_unless_lost(session.wait_done(asked).await)?;
+    for pending in pending {
+        is_done &= ok_unless_lost(session.wait_done(pending).await)?;
     }
     match (session.lstat(&part.path).await, part.old) {
         (Err(error), _) if error.is_connection_lost() => Err(error),
