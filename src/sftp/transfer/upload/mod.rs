@@ -218,7 +218,7 @@ impl TransferDirection for Upload {
         Err(SftpError::failure("the server holds something else"))
     }
 
-    /// Finds out whether the disk is full, for which the protocol has no status. The server is pending
+    /// Finds out whether the disk is full, for which the protocol has no status. The server is asked
     /// while the part file is still there; the answer holds for files that fail once it is gone.
     async fn explain(
         transfer: &FileTransfer<'_, Self>,
