@@ -9,7 +9,7 @@ use mcp_sftp_orchestrator::config::Config;
 use mcp_sftp_orchestrator::error::Error;
 use mcp_sftp_orchestrator::logging::Log;
 use mcp_sftp_orchestrator::server::Orchestrator;
-use mcp_sftp_orchestrator::sftp::{FileAccess, FileType, MayWrite, RemoteFiles};
+use mcp_sftp_orchestrator::sftp::{FileAccess, FileType, MayWrite, RemoteFiles, WriteCheck};
 use tokio_util::sync::CancellationToken;
 
 use crate::helper::{Client, Folder, Sshd, Stage, directory, noise, text};
@@ -64,7 +64,7 @@ fn mode(path: &Path) -> u32 {
 async fn a_file_is_written_whole_and_read_in_ranges() {
     on_each_server(async |orchestrator, data, folder| {
         let cancel = CancellationToken::new();
-        let files = files(orchestrator, data, &|_| Ok(()), &cancel).await;
+        let files = files(orchestrator, data, &|| Box::new(|_| Ok(())), &cancel).await;
         let folder = &folder.join("written");
         fs::create_dir(folder).unwrap();
         let (path, link) = (folder.join("file"), folder.join("link"));
@@ -128,7 +128,8 @@ async fn a_write_that_fails_leaves_what_was_there() {
                 path: names[0].clone(),
             })
         };
-        let refused = files(orchestrator, data, &refuse, &cancel).await;
+        let rules = || -> WriteCheck { Box::new(refuse) };
+        let refused = files(orchestrator, data, &rules, &cancel).await;
         let error = refused.write_atomic(&text(&path), b"new", None).await;
         assert!(matches!(error, Err(Error::OwnFile { .. })), "{error:?}");
         assert!(refused.remove(&text(&path)).await.is_err());
@@ -139,7 +140,7 @@ async fn a_write_that_fails_leaves_what_was_there() {
                 .is_err()
         );
         let cancelled = CancellationToken::new();
-        let files = files(orchestrator, data, &|_| Ok(()), &cancelled).await;
+        let files = files(orchestrator, data, &|| Box::new(|_| Ok(())), &cancelled).await;
         let error = files
             .write_atomic(&text(folder), b"new", None)
             .await
@@ -164,7 +165,7 @@ async fn a_write_that_fails_leaves_what_was_there() {
 async fn entries_are_listed_renamed_and_removed_themselves() {
     on_each_server(async |orchestrator, data, folder| {
         let cancel = CancellationToken::new();
-        let files = files(orchestrator, data, &|_| Ok(()), &cancel).await;
+        let files = files(orchestrator, data, &|| Box::new(|_| Ok(())), &cancel).await;
         let folder = &folder.join("entries");
         fs::create_dir_all(folder.join("sub")).unwrap();
         fs::write(folder.join("file"), "1234").unwrap();

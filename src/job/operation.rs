@@ -196,7 +196,7 @@ async fn move_files(
         max_entries: context.config.max_entries,
         max_growth: context.config.max_growth,
         roots: &roots,
-        may_write: &|names| context.guard.may_write(names),
+        may_write: &|| context.guard.write_check(),
         data: &context.config.data_dir,
         progress: &progress,
         notes: &notes,

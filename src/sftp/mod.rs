@@ -28,7 +28,7 @@ mod wire;
 pub use filesystem::metadata::{FileType, Metadata};
 pub use filesystem::roots::Roots;
 pub use path::RemotePath;
-pub use plan::destination::MayWrite;
+pub use plan::destination::{MayWrite, WriteCheck};
 pub use remote_files::{FileAccess, RemoteFiles};
 pub(crate) use session::shell_server::ok_status;
 pub use transfer::notes::Notes;

@@ -9,9 +9,12 @@ use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::path::local_of;
 
-/// Refuses a file that may not be written. It is given every name of the file: absolute paths, or such
-/// as begin at the home directory with `~/`.
-pub type MayWrite<'a> = dyn Fn(&[String]) -> Result<(), Error> + Send + Sync + 'a;
+/// Fetches the rules on which files may be written, as they stand.
+pub type MayWrite<'a> = dyn Fn() -> WriteCheck + Send + Sync + 'a;
+
+/// Refuses a file that may not be written. It is given every name of the file: absolute paths, or such as
+/// begin at the home directory with `~/`.
+pub type WriteCheck = Box<dyn Fn(&[String]) -> Result<(), Error> + Send + Sync>;
 
 /// A path and its canonical path.
 pub(crate) struct Destination<T: Filesystem> {
@@ -92,23 +95,24 @@ impl<T: Filesystem> Destination<T> {
 }
 
 /// Policy on which files of a filesystem may be written.
-pub(crate) struct WritePolicy<'a, T: Filesystem> {
+pub(crate) struct WritePolicy<T: Filesystem> {
     /// `None` if all may be written.
-    may_write: Option<&'a MayWrite<'a>>,
+    check: Option<WriteCheck>,
     home: OnceCell<Option<T::Path>>,
 }
 
-impl<'a, T: Filesystem> WritePolicy<'a, T> {
-    pub(crate) fn new(may_write: Option<&'a MayWrite<'a>>) -> Self {
+impl<T: Filesystem> WritePolicy<T> {
+    /// Fetches the rules once for any number of files.
+    pub(crate) fn new(may_write: Option<&MayWrite<'_>>) -> Self {
         Self {
-            may_write,
+            check: may_write.map(|may_write| may_write()),
             home: OnceCell::new(),
         }
     }
 
     /// Fetches the home directory once, if there is a policy.
     pub(crate) async fn fetch_home(&self, target: &T) -> Result<()> {
-        if self.may_write.is_none() {
+        if self.check.is_none() {
             return Ok(());
         }
         let ask = async || match target.real_path(&T::path(".")).await {
@@ -120,10 +124,10 @@ impl<'a, T: Filesystem> WritePolicy<'a, T> {
 
     /// Refuses a destination that may not be written.
     pub(crate) fn judge(&self, destination: &Destination<T>) -> Result<(), Error> {
-        let Some(may_write) = self.may_write else {
+        let Some(check) = &self.check else {
             return Ok(());
         };
         let home = self.home.get().and_then(Option::as_ref);
-        may_write(&destination.names(home))
+        check(&destination.names(home))
     }
 }

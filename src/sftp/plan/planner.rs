@@ -33,7 +33,7 @@ pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
     pub(crate) patterns: bool,
     /// Whether symbolic links to directories are followed at the target.
     pub(crate) follows: bool,
-    pub(crate) writes: WritePolicy<'a, T>,
+    pub(crate) writes: WritePolicy<T>,
     pub(crate) plan: TransferPlan<S, T>,
 }
 

@@ -392,7 +392,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         if !D::IS_UPLOAD {
             return Ok(());
         }
-        let judged = (self.context.may_write)(&[D::Target::shown(real)]);
+        let judged = (self.context.may_write)()(&[D::Target::shown(real)]);
         judged.map_err(|refusal| SftpError::PermissionDenied(refusal.to_string()))
     }
 
