@@ -1,6 +1,8 @@
 //! Free space on this machine: a transfer leaves some for others.
 
-use crate::sftp::error::{Result, SftpError};
+use crate::sftp::error::Result;
+#[cfg(unix)]
+use crate::sftp::error::SftpError;
 use std::fs::File;
 use std::path::Path;
 
