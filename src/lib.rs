@@ -29,15 +29,15 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod app;
 mod api;
+pub mod app;
 pub mod audit;
 mod charset;
 pub mod command_line;
 pub mod config;
 pub mod demo;
 pub mod doctor;
-mod error;
+pub mod error;
 pub mod fs;
 pub mod guard;
 pub mod hex;

@@ -63,6 +63,7 @@ mod readable;
 mod readonly;
 mod references;
 mod refused;
+mod remote_files;
 mod replace;
 mod restart;
 mod resume;

@@ -12,6 +12,7 @@ use russh_sftp::protocol::{
 use russh_sftp::server::{Handler, StatusReply};
 
 use super::permit::SessionPermit;
+use crate::sftp::ok_status;
 
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 
@@ -59,15 +60,6 @@ impl Files {
             Some(Open::File(file)) => Ok(file),
             _ => Err(StatusCode::Failure.with_message("not an open file")),
         }
-    }
-}
-
-fn done(id: u32) -> Status {
-    Status {
-        id,
-        status_code: StatusCode::Ok,
-        error_message: String::new(),
-        language_tag: String::new(),
     }
 }
 
@@ -149,7 +141,7 @@ impl Handler for Files {
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, Self::Error> {
         match self.open.remove(&handle) {
-            Some(_) => Ok(done(id)),
+            Some(_) => Ok(ok_status(id)),
             None => Err(StatusCode::Failure.with_message("not an open handle")),
         }
     }
@@ -184,7 +176,7 @@ impl Handler for Files {
         let file = self.file(&handle)?;
         file.seek(SeekFrom::Start(offset)).map_err(refused)?;
         file.write_all(&data).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, Self::Error> {
@@ -215,7 +207,7 @@ impl Handler for Files {
         attrs: FileAttributes,
     ) -> Result<Status, Self::Error> {
         set_mode(&self.path(&path), &attrs).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn fsetstat(
@@ -225,7 +217,7 @@ impl Handler for Files {
         attrs: FileAttributes,
     ) -> Result<Status, Self::Error> {
         set_open_mode(self.file(&handle)?, &attrs).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, Self::Error> {
@@ -253,7 +245,7 @@ impl Handler for Files {
 
     async fn remove(&mut self, id: u32, filename: String) -> Result<Status, Self::Error> {
         fs::remove_file(self.path(&filename)).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn mkdir(
@@ -263,12 +255,12 @@ impl Handler for Files {
         _: FileAttributes,
     ) -> Result<Status, Self::Error> {
         fs::create_dir(self.path(&path)).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn rmdir(&mut self, id: u32, path: String) -> Result<Status, Self::Error> {
         fs::remove_dir(self.path(&path)).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn realpath(&mut self, id: u32, path: String) -> Result<Name, Self::Error> {
@@ -290,7 +282,7 @@ impl Handler for Files {
             return Err(StatusCode::Failure.with_message("the new name exists"));
         }
         fs::rename(self.path(&oldpath), to).map_err(refused)?;
-        Ok(done(id))
+        Ok(ok_status(id))
     }
 
     async fn extended(
@@ -306,6 +298,6 @@ impl Handler for Files {
         let paths: HardlinkExtension =
             russh_sftp::de::from_bytes(&mut data).map_err(|_| StatusCode::BadMessage)?;
         fs::rename(self.path(&paths.oldpath), self.path(&paths.newpath)).map_err(refused)?;
-        Ok(done(id).into())
+        Ok(ok_status(id).into())
     }
 }

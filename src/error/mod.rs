@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinError;
 
 use crate::host_key::Problem;
 
@@ -320,6 +321,14 @@ impl Error {
             parameter: parameter.to_owned(),
             problem: problem.into(),
             expected: None,
+        }
+    }
+}
+
+impl From<JoinError> for Error {
+    fn from(error: JoinError) -> Self {
+        Self::Internal {
+            reason: error.to_string(),
         }
     }
 }

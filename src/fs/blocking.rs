@@ -1,24 +1,12 @@
 //! Work that may wait for a disk, on a thread that may wait.
 
-use std::io;
-
-use tokio::task::spawn_blocking;
-
-use crate::error::Error;
+use tokio::task::{JoinError, spawn_blocking};
 
 /// Does work on a thread that may wait.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let panicked = |error: tokio::task::JoinError| Error::Internal {
-        reason: error.to_string(),
-    };
-    spawn_blocking(work).await.map_err(panicked)?
-}
-
-/// Does work on a thread that may wait, whose failures are the operating system's.
-pub(crate) async fn blocking_io<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
+pub async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<JoinError> + Send + 'static,
+{
     spawn_blocking(work).await?
 }

@@ -8,7 +8,6 @@ mod replace;
 pub(crate) mod small_file;
 
 pub use blocking::blocking;
-pub(crate) use blocking::blocking_io;
 pub(crate) use home::expand_home;
 pub(crate) use lock::{lock_exclusively, lock_for_reading};
 pub(crate) use private::{make_private, private};

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::error::Error;
 use crate::policy::Refusal;
-use crate::sftp::Roots;
+use crate::sftp::{Roots, WriteCheck};
 use crate::ssh::Pool;
 use crate::store::DataDirectory;
 use crate::store::servers::Servers;
@@ -93,8 +93,16 @@ impl Guard {
     /// Refuses to write a file on a server where the policy lets no command write it. The file goes by
     /// these names: absolute paths, or such that begin with `~/`.
     pub fn may_write(&self, names: &[String]) -> Result<(), Error> {
-        let judged = self.policies.current()?.judge_write(names);
-        judged.map_err(blocked)
+        self.write_check()(names)
+    }
+
+    /// The same for many files, by the rules as they stand.
+    pub fn write_check(&self) -> WriteCheck {
+        let policy = self.policies.current();
+        Box::new(move |names| {
+            let policy = policy.as_ref().map_err(Error::clone)?;
+            policy.judge_write(names).map_err(blocked)
+        })
     }
 }
 

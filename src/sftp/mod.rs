@@ -1,62 +1,35 @@
 //! SFTP: files and trees, both ways (draft-ietf-secsh-filexfer-02).
 //!
-//! | module | what it is |
+//! | room | what it holds, from the top down |
 //! |---|---|
-//! | [`transfer`] | a transfer from its plan to its summary, over as many lines as it takes |
-//! | `spelling`, `expansion` | paths as people write them |
-//! | `plan`, `planner`, `tree`, `pattern`, `omitted`, `entry_limit` | what goes where, how much of it, and what does not |
-//! | `destination`, `directories` | where that is in the end, and what is made for it |
-//! | `side`, `local`, `remote` | files here and on a server, alike |
-//! | `roots`, `local_entry` | where those here have to lie, and how they are reached there |
-//! | `progress`, `notes` | how far it has come, what the user should know of it |
-//! | `course`, `upload`, `stream`, `download`, `disk`, `free_space`, `link`, `file`, `part` | one file, whole or not at all: what both ways share first |
-//! | `in_place`, `kept`, `rename`, `listing` | files that are replaced: what they keep, and how nothing of them is lost |
-//! | `lanes`, `session`, `client`, `waiting`, `wire` | sessions, their operations, requests outstanding, packets |
-//! | `start`, `by_shell` | how a session begins, and what stands in for one |
+//! | [`transfer`] | a transfer from its request to its summary, over as many connections as it takes |
+//! | `remote_files` | single files of a server, read and changed one at a time |
+//! | `plan` | what a transfer copies, from where to where |
+//! | `session` | an SFTP session on a server: operations, outstanding requests, how it starts |
+//! | `filesystem` | files of this machine and of a server behind one trait |
+//! | `error` | failures as transfers tell them apart |
+//! | `wire` | packets of the protocol |
+//! | `request` | what callers ask for |
+//! | `hidden_name` | names of files that wait beside others |
+//! | `path`, [`spelling`] | paths on a server; paths as people write them |
 
-mod by_shell;
-mod client;
-mod course;
-mod destination;
-mod directories;
-mod disk;
-mod download;
-mod entry_limit;
-mod expansion;
-mod facts;
-mod file;
-mod free_space;
-mod in_place;
-mod kept;
-mod lanes;
-mod link;
-mod listing;
-mod local;
-mod local_entry;
-mod notes;
-mod omitted;
-mod part;
+mod error;
+mod filesystem;
+mod hidden_name;
 mod path;
-mod pattern;
 mod plan;
-mod planner;
-mod progress;
-mod remote;
-mod rename;
-mod roots;
+mod remote_files;
+mod request;
 mod session;
-mod side;
 pub mod spelling;
-mod start;
-mod stream;
 pub mod transfer;
-mod tree;
-mod upload;
-mod waiting;
 mod wire;
 
-pub use destination::MayWrite;
-pub use notes::Notes;
+pub use filesystem::metadata::{FileType, Metadata};
+pub use filesystem::roots::Roots;
 pub use path::RemotePath;
-pub use progress::{Progress, Whole};
-pub use roots::Roots;
+pub use plan::destination::{MayWrite, WriteCheck};
+pub use remote_files::{FileAccess, RemoteFiles};
+pub(crate) use session::shell_server::ok_status;
+pub use transfer::notes::Notes;
+pub use transfer::progress::{Progress, Whole};

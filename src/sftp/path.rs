@@ -20,12 +20,12 @@ impl RemotePath {
         Self::of_bytes(path.as_bytes())
     }
 
-    /// A path as a server gives it.
-    pub(super) fn of_bytes(path: &[u8]) -> Self {
+    /// A path as a server sends it.
+    pub(crate) fn of_bytes(path: &[u8]) -> Self {
         Self(if path.is_empty() { b"." } else { path }.to_vec())
     }
 
-    /// The path as the server is told it.
+    /// Its bytes, as sent to the server.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -89,16 +89,16 @@ impl fmt::Display for RemotePath {
     }
 }
 
-/// A local name as a server is told it.
-pub(super) fn bytes_of(name: &OsStr) -> Cow<'_, [u8]> {
+/// Bytes of a local name, as sent to a server.
+pub(crate) fn bytes_of(name: &OsStr) -> Cow<'_, [u8]> {
     #[cfg(unix)]
     return Cow::Borrowed(std::os::unix::ffi::OsStrExt::as_bytes(name));
     #[cfg(not(unix))]
     return Cow::Owned(name.to_string_lossy().into_owned().into_bytes());
 }
 
-/// A server's name or path as this machine writes it.
-pub(super) fn local_of(name: &[u8]) -> PathBuf {
+/// A server's name or path as a local one.
+pub(crate) fn local_of(name: &[u8]) -> PathBuf {
     #[cfg(unix)]
     return PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
     #[cfg(not(unix))]

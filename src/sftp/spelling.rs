@@ -1,4 +1,4 @@
-//! Paths as people write them: what a shell would expand is expanded here, or refused with advice.
+//! Paths as people write them. What a shell would expand is expanded here, or refused with advice.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -44,7 +44,7 @@ pub fn on_this_machine(text: &str) -> Result<Cow<'_, str>, String> {
     Ok(Cow::Borrowed(text))
 }
 
-/// The user of `~user/…`, and what follows his name.
+/// Splits `~user/…` into the user and the rest.
 pub fn other_home(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix('~')?;
     let (user, below) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -56,26 +56,26 @@ pub fn other_home(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The drive of Windows that a path begins with.
-pub(super) fn drive(text: &str) -> Option<char> {
+pub(crate) fn drive(text: &str) -> Option<char> {
     let mut letters = text.chars();
     let letter = letters.next().filter(char::is_ascii_alphabetic)?;
     let is_drive = letters.next() == Some(':') && matches!(letters.next(), Some('\\' | '/'));
     is_drive.then_some(letter)
 }
 
-/// Why a path under whose name nothing is may be miswritten.
+/// A likely mistake in a path that does not exist.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Doubt<'t> {
-    /// Up to here it would have to be there, were it meant.
-    pub(super) upto: &'t str,
+pub(crate) struct Doubt<'t> {
+    /// The part that would exist if the path were meant as written.
+    pub(crate) upto: &'t str,
     /// What is wrong, and what to write instead, as the rest of a sentence.
-    pub(super) reason: String,
-    /// Whether it is about how the whole begins and ends.
-    pub(super) is_outer: bool,
+    pub(crate) reason: String,
+    /// Whether it concerns the beginning and end of the whole path.
+    pub(crate) is_outer: bool,
 }
 
-/// What looks like a mistake in a path.
-pub(super) fn doubt(text: &str) -> Option<Doubt<'_>> {
+/// Finds what looks like a mistake in a path.
+pub(crate) fn doubt(text: &str) -> Option<Doubt<'_>> {
     let outer = |reason: &str| {
         Some(Doubt {
             upto: text,
@@ -107,7 +107,7 @@ pub(super) fn doubt(text: &str) -> Option<Doubt<'_>> {
     None
 }
 
-/// `~` for the home directory however it is written.
+/// Writes the home directory as `~`.
 fn own_home(text: &str) -> Option<Cow<'_, str>> {
     for spelt in ["~", "$HOME", "${HOME}"] {
         match text.strip_prefix(spelt) {
@@ -123,7 +123,7 @@ fn own_home(text: &str) -> Option<Cow<'_, str>> {
     None
 }
 
-/// Refuses what only shells and other programs understand at a path's beginning.
+/// Refuses syntax at a path's beginning that only shells and other programs understand.
 fn no_syntax(text: &str) -> Result<(), String> {
     let first = first_of(text);
     let is_shell = first.strip_prefix('$').is_some_and(|rest| {
@@ -159,7 +159,7 @@ fn unclear(first: &str, text: &str) -> String {
     )
 }
 
-/// `$NAME`, `${…}`, `$(…)` or `%NAME%` as a whole name.
+/// Whether a name is `$NAME`, `${…}`, `$(…)` or `%NAME%`.
 fn is_variable(name: &str) -> bool {
     let is_upper = |name: &str| {
         name.starts_with(|first: char| first.is_ascii_uppercase() || first == '_')

@@ -194,7 +194,7 @@ impl Transfer {
             max_entries: context.config.max_entries,
             max_growth: context.config.max_growth,
             roots: &roots,
-            may_write: &|names| context.guard.may_write(names),
+            may_write: &|| context.guard.write_check(),
             data: &context.config.data_dir,
             progress: &progress,
             notes: &notes,

@@ -11,7 +11,6 @@ use tokio::time::{Duration, timeout};
 use super::key::{beside, read, signature_hashes};
 use super::{AuthFailure, Login, Step};
 #[cfg(unix)]
-use crate::fs::blocking;
 use crate::login_session::{AGENT_VARIABLE, LoginSession, variable};
 use crate::ssh::connection::notices::{NOTICED, Notices};
 use crate::ssh::target::Agent;
@@ -230,7 +229,7 @@ async fn connect(
     }
     let (mut without_keys, mut problems) = (None, String::new());
     let sockets = session.clone();
-    let sockets = blocking(move || Ok(sockets.agent_sockets())).await;
+    let sockets = tokio::task::spawn_blocking(move || sockets.agent_sockets()).await;
     for socket in sockets.unwrap_or_default() {
         match timeout(FOUND_AGENT_LIMIT, probe(&socket)).await {
             Ok(Ok((agent, place, true))) => return Ok((agent, place)),

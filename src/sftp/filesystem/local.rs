@@ -1,0 +1,211 @@
+//! This machine's files.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::fs::blocking;
+use crate::fs::expand_home;
+use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::entry_limit::EntryLimit;
+use crate::sftp::filesystem::local_entry::LocalEntry;
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
+use crate::sftp::filesystem::roots::Roots;
+use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, in_the_way};
+use crate::sftp::path::{bytes_of, local_of};
+
+/// The files of this machine that transfers may touch.
+#[derive(Clone, Debug)]
+pub(crate) struct LocalFilesystem {
+    roots: Roots,
+}
+
+impl LocalFilesystem {
+    pub(crate) fn within(roots: &Roots) -> Self {
+        Self {
+            roots: roots.clone(),
+        }
+    }
+
+    /// Runs blocking work on the entry at a path; a symbolic link is not followed.
+    async fn at<T: Send + 'static>(
+        &self,
+        path: &Path,
+        work: impl FnOnce(LocalEntry) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (roots, path) = (self.roots.clone(), path.to_owned());
+        blocking(move || work(roots.entry(&path)?)).await
+    }
+
+    /// Runs blocking work on the entry that a path resolves to.
+    async fn behind<T: Send + 'static>(
+        &self,
+        path: &Path,
+        work: impl FnOnce(LocalEntry) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (roots, path) = (self.roots.clone(), path.to_owned());
+        blocking(move || work(roots.followed(&path)?)).await
+    }
+}
+
+impl Filesystem for LocalFilesystem {
+    type Path = PathBuf;
+
+    fn path(text: &str) -> PathBuf {
+        expand_home(text)
+    }
+
+    fn pattern(text: &str) -> String {
+        expand_home(text).to_string_lossy().into_owned()
+    }
+
+    fn names_directory(text: &str) -> bool {
+        text.ends_with(['/', std::path::MAIN_SEPARATOR])
+    }
+
+    fn join(directory: &PathBuf, below: &Path) -> PathBuf {
+        directory.join(below)
+    }
+
+    fn parent(path: &PathBuf) -> Option<PathBuf> {
+        let parent = path.parent()?;
+        (!parent.as_os_str().is_empty()).then(|| parent.to_owned())
+    }
+
+    fn file_name(path: &PathBuf) -> Option<Cow<'_, [u8]>> {
+        path.file_name().map(bytes_of)
+    }
+
+    fn beside(path: &PathBuf, name: &[u8]) -> PathBuf {
+        path.with_file_name(local_of(name))
+    }
+
+    fn bytes(path: &PathBuf) -> Cow<'_, [u8]> {
+        bytes_of(path.as_os_str())
+    }
+
+    fn shown(path: &PathBuf) -> String {
+        path.display().to_string()
+    }
+
+    async fn stat(&self, path: &PathBuf) -> Result<Option<Metadata>> {
+        none_if_not_found(self.behind(path, |entry| entry.metadata()).await)
+    }
+
+    async fn lstat(&self, path: &PathBuf) -> Result<Option<Metadata>> {
+        none_if_not_found(self.at(path, |entry| entry.metadata()).await)
+    }
+
+    async fn real_path(&self, path: &PathBuf) -> Result<PathBuf> {
+        Ok(tokio::fs::canonicalize(path).await?)
+    }
+
+    async fn read_dir(
+        &self,
+        path: &PathBuf,
+        limit: &Arc<EntryLimit>,
+    ) -> Result<Vec<(PathBuf, Metadata)>> {
+        let limit = Arc::clone(limit);
+        self.behind(path, move |entry| entry.read_dir(&limit)).await
+    }
+
+    async fn create_dir_all(&self, path: &PathBuf) -> Result<bool> {
+        if let Some(metadata) = self.stat(path).await? {
+            return if metadata.is_directory() {
+                Ok(false)
+            } else {
+                Err(in_the_way(&path.display(), FILE_IN_THE_WAY))
+            };
+        }
+        let (roots, path) = (self.roots.clone(), path.clone());
+        blocking(move || roots.create_dir_all(&path).map(|()| true)).await
+    }
+
+    async fn create_dirs(&self, paths: &[PathBuf]) -> Vec<Result<bool>> {
+        let (roots, paths) = (self.roots.clone(), paths.to_vec());
+        let made = blocking(move || {
+            Ok(paths
+                .iter()
+                .map(|path| create_one_dir(&roots, path))
+                .collect())
+        });
+        made.await.unwrap_or_else(|error| vec![Err(error)])
+    }
+
+    async fn set_directory_attributes(&self, path: &PathBuf, metadata: &Metadata) {
+        let metadata = *metadata;
+        let ended = self.at(path, move |entry| {
+            let mode = metadata.mode.map(|mode| mode & 0o777);
+            set_attributes(&entry.open_directory()?, mode, metadata.modified)
+        });
+        if let Err(error) = ended.await {
+            tracing::debug!("cannot set mode or time of `{}`: {error}", path.display());
+        }
+    }
+
+    async fn read_link(&self, path: &PathBuf) -> Result<Vec<u8>> {
+        self.at(path, |entry| entry.read_link()).await
+    }
+
+    async fn symlink(&self, target: &[u8], path: &PathBuf) -> Result<()> {
+        let target = local_of(target);
+        self.at(path, move |entry| entry.symlink(&target)).await
+    }
+
+    async fn rename_over(&self, from: &PathBuf, to: &PathBuf) -> Result<()> {
+        let (roots, to) = (self.roots.clone(), to.clone());
+        self.at(from, move |from| from.rename_over(&roots.entry(&to)?))
+            .await
+    }
+
+    async fn remove(&self, path: &PathBuf) -> Result<()> {
+        self.at(path, |entry| entry.remove()).await
+    }
+}
+
+fn create_one_dir(roots: &Roots, path: &Path) -> Result<bool> {
+    let entry = roots.entry(path)?;
+    let Err(error) = entry.create_dir() else {
+        return Ok(true);
+    };
+    match entry.metadata() {
+        Ok(Some(metadata)) if metadata.is_directory() => Ok(false),
+        Ok(Some(metadata)) if metadata.file_type == FileType::Link => {
+            Err(in_the_way(&path.display(), LINK_IN_THE_WAY))
+        }
+        Ok(Some(_)) => Err(in_the_way(&path.display(), FILE_IN_THE_WAY)),
+        _ => Err(error),
+    }
+}
+
+/// Sets mode and modification time of an open file or directory, where given.
+pub(crate) fn set_attributes(file: &File, mode: Option<u32>, modified: Option<u32>) -> Result<()> {
+    if let Some(mode) = mode {
+        set_mode(file, mode)?;
+    }
+    match modified {
+        Some(modified) => Ok(file.set_modified(UNIX_EPOCH + Duration::from_secs(modified.into()))?),
+        None => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(file.set_permissions(std::fs::Permissions::from_mode(mode))?)
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &File, _: u32) -> Result<()> {
+    Ok(())
+}
+
+/// Takes a missing parent directory for a missing entry.
+fn none_if_not_found(metadata: Result<Option<Metadata>>) -> Result<Option<Metadata>> {
+    match metadata {
+        Err(SftpError::NotFound(_)) => Ok(None),
+        metadata => metadata,
+    }
+}

@@ -1,0 +1,104 @@
+//! Filesystems: this machine's and a server's, behind one trait.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `metadata`, `entry_limit` | what is known of a file; how much listings may bring |
+//! | `local`, `local_entry`, `roots` | this machine's files, and where they have to lie |
+//! | `free_space` | free space on this machine |
+
+pub(super) mod entry_limit;
+pub(super) mod free_space;
+pub(super) mod local;
+mod local_entry;
+pub(super) mod metadata;
+pub(super) mod roots;
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::entry_limit::EntryLimit;
+use crate::sftp::filesystem::metadata::Metadata;
+
+pub(crate) const LINK_IN_THE_WAY: &str = "a symbolic link is in the way, which is not followed";
+pub(crate) const FILE_IN_THE_WAY: &str = "a file is in the way";
+
+/// A filesystem, of this machine or of a server. Paths below a root are local ones for both.
+pub(crate) trait Filesystem: Sync {
+    /// A path on it.
+    type Path: Clone + Eq + Hash + Send + Sync + 'static;
+
+    /// Parses a path as a user writes it.
+    fn path(text: &str) -> Self::Path;
+    /// Expands such a path where it is a pattern.
+    fn pattern(text: &str) -> String;
+    /// Whether the user marked it as a directory.
+    fn names_directory(text: &str) -> bool;
+    /// The path of `below` in a directory.
+    fn join(directory: &Self::Path, below: &Path) -> Self::Path;
+    /// The parent directory.
+    fn parent(path: &Self::Path) -> Option<Self::Path>;
+    /// Bytes of the last component.
+    fn file_name(path: &Self::Path) -> Option<Cow<'_, [u8]>>;
+    /// The path of a sibling of that name.
+    fn beside(path: &Self::Path, name: &[u8]) -> Self::Path;
+    /// Bytes of a path.
+    fn bytes(path: &Self::Path) -> Cow<'_, [u8]>;
+    /// The path as messages show it.
+    fn shown(path: &Self::Path) -> String;
+
+    /// Metadata of a path, symbolic links followed; `None` if nothing is there.
+    fn stat(&self, path: &Self::Path) -> impl Future<Output = Result<Option<Metadata>>> + Send;
+    /// Metadata of a path itself; a symbolic link is not followed.
+    fn lstat(&self, path: &Self::Path) -> impl Future<Output = Result<Option<Metadata>>> + Send;
+    /// The canonical path.
+    fn real_path(&self, path: &Self::Path) -> impl Future<Output = Result<Self::Path>> + Send;
+    /// Lists a directory up to `limit`; symbolic links are not followed.
+    fn read_dir(
+        &self,
+        path: &Self::Path,
+        limit: &Arc<EntryLimit>,
+    ) -> impl Future<Output = Result<Vec<(PathBuf, Metadata)>>> + Send;
+    /// Creates a directory and its missing parents. Returns whether it was missing.
+    fn create_dir_all(&self, path: &Self::Path) -> impl Future<Output = Result<bool>> + Send;
+    /// Creates directories, given with parents first. Returns for each whether it was missing. A
+    /// symbolic link does not count as a directory: it may lead out of the tree.
+    fn create_dirs(&self, paths: &[Self::Path]) -> impl Future<Output = Vec<Result<bool>>> + Send;
+    /// Sets a directory's mode and modification time as far as possible.
+    fn set_directory_attributes(
+        &self,
+        path: &Self::Path,
+        metadata: &Metadata,
+    ) -> impl Future<Output = ()> + Send;
+    /// The target of a symbolic link.
+    fn read_link(&self, path: &Self::Path) -> impl Future<Output = Result<Vec<u8>>> + Send;
+    /// Creates a symbolic link to `target`.
+    fn symlink(&self, target: &[u8], path: &Self::Path) -> impl Future<Output = Result<()>> + Send;
+    /// Renames `from` over `to`, replacing it.
+    fn rename_over(
+        &self,
+        from: &Self::Path,
+        to: &Self::Path,
+    ) -> impl Future<Output = Result<()>> + Send;
+    /// Where an interrupted replacement may have left the file of that path.
+    fn aside(_path: &Self::Path) -> Option<Self::Path> {
+        None
+    }
+    /// Moves it back to its name, which is free.
+    fn move_back(
+        &self,
+        _aside: &Self::Path,
+        _path: &Self::Path,
+    ) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+    /// Removes a file.
+    fn remove(&self, path: &Self::Path) -> impl Future<Output = Result<()>> + Send;
+}
+
+pub(crate) fn in_the_way(path: &impl Display, what: &str) -> SftpError {
+    SftpError::failure(format!("`{path}`: {what}"))
+}

@@ -1,0 +1,108 @@
+//! Directories of a tree, created at its target.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::sftp::error::Result;
+use crate::sftp::filesystem::Filesystem;
+use crate::sftp::filesystem::metadata::Metadata;
+use crate::sftp::plan::destination::Destination;
+
+/// What came of creating them. Paths are relative to the tree's root.
+pub(crate) struct CreatedDirectories<T: Filesystem> {
+    new: HashSet<PathBuf>,
+    /// New directories, with the metadata of their sources.
+    pub(crate) kept: Vec<(PathBuf, Metadata)>,
+    refused: HashMap<PathBuf, String>,
+    /// Symbolic links to directories that are followed.
+    linked: HashMap<PathBuf, Destination<T>>,
+}
+
+impl<T: Filesystem> CreatedDirectories<T> {
+    /// Whether an entry's parent directory is new.
+    pub(crate) fn is_new(&self, path: &Path) -> bool {
+        path.parent()
+            .is_some_and(|parent| self.new.contains(parent))
+    }
+
+    /// Why an entry has no parent directory.
+    pub(crate) fn refusal(&self, path: &Path) -> Option<&str> {
+        let mut above = path.ancestors().skip(1);
+        above.find_map(|above| self.refused.get(above).map(String::as_str))
+    }
+
+    /// Directories that could not be created, with the reason; only the outermost of each branch.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = (&Path, &str)> {
+        let refused = self.refused.iter();
+        refused.map(|(path, reason)| (path.as_path(), reason.as_str()))
+    }
+
+    /// The last symbolic link on the way to an entry, and the rest of the path.
+    pub(crate) fn linked<'p>(&self, path: &'p Path) -> Option<(&Destination<T>, &'p Path)> {
+        let mut above = path.ancestors().skip(1);
+        above.find_map(|above| Some((self.linked.get(above)?, path.strip_prefix(above).ok()?)))
+    }
+}
+
+/// Creates the directories `below` a root, parents first. A symbolic link is followed only with
+/// `follows`, and nothing is created behind one that is not.
+pub(crate) async fn create<T: Filesystem>(
+    target: &T,
+    root: &T::Path,
+    below: &BTreeMap<&Path, Option<Metadata>>,
+    root_is_new: bool,
+    follows: bool,
+) -> Result<CreatedDirectories<T>> {
+    let mut created = CreatedDirectories {
+        new: HashSet::new(),
+        kept: Vec::new(),
+        refused: HashMap::new(),
+        linked: HashMap::new(),
+    };
+    if root_is_new {
+        created.new.insert(PathBuf::new());
+    }
+    // In a new directory nothing is in the way; elsewhere a level has to be looked at before the next.
+    let level = |path: &Path| {
+        if root_is_new {
+            0
+        } else {
+            path.components().count()
+        }
+    };
+    let mut levels: BTreeMap<usize, Vec<&Path>> = BTreeMap::new();
+    for path in below.keys() {
+        levels.entry(level(path)).or_default().push(path);
+    }
+    for mut paths in levels.into_values() {
+        paths.retain(|path| created.refusal(path).is_none());
+        let there: Vec<_> = paths.iter().map(|path| T::join(root, path)).collect();
+        let outcomes = target.create_dirs(&there).await;
+        for ((path, there), outcome) in paths.into_iter().zip(there).zip(outcomes) {
+            match outcome {
+                Ok(true) => {
+                    created.new.insert(path.to_owned());
+                    let metadata = below.get(path).copied().flatten();
+                    created
+                        .kept
+                        .extend(metadata.map(|metadata| (path.to_owned(), metadata)));
+                }
+                Ok(false) => {}
+                Err(error) if error.is_connection_lost() => return Err(error),
+                Err(_) if follows && is_directory(target, &there).await? => {
+                    let linked = Destination::of(target, &there).await?;
+                    created.linked.insert(path.to_owned(), linked);
+                }
+                Err(error) => {
+                    created.refused.insert(path.to_owned(), error.to_string());
+                }
+            }
+        }
+    }
+    Ok(created)
+}
+
+async fn is_directory<T: Filesystem>(target: &T, path: &T::Path) -> Result<bool> {
+    let metadata = target.stat(path).await?;
+    Ok(metadata.is_some_and(|metadata| metadata.is_directory()))
+}

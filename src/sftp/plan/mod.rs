@@ -1,0 +1,139 @@
+//! Plans: what a transfer copies, from where to where.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `paths` | paths of a request, checked and resolved |
+//! | `planner` | how the plan comes about |
+//! | `tree`, `pattern`, `omitted` | listed trees, wildcards, and what these leave out |
+//! | `destination`, `directories` | canonical targets under the policy; directories created for them |
+
+pub(super) mod destination;
+mod directories;
+mod omitted;
+pub(super) mod paths;
+mod pattern;
+pub(super) mod planner;
+mod tree;
+
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
+
+use crate::error::{Error, FailedFile};
+use crate::sftp::filesystem::Filesystem;
+use crate::sftp::filesystem::metadata::Metadata;
+use crate::sftp::plan::omitted::OmittedMatches;
+
+/// Everything that a transfer copies.
+pub(crate) struct TransferPlan<S: Filesystem, T: Filesystem> {
+    pub(crate) files: Vec<FilePlan<S, T>>,
+    pub(crate) links: Vec<FilePlan<S, T>>,
+    /// New directories with their final metadata, set once nothing is written into them any more.
+    pub(crate) directories: Vec<(T::Path, Metadata)>,
+    pub(crate) left_out: Vec<FailedFile>,
+    /// Most entries that may be listed.
+    pub(crate) most_entries: usize,
+    /// Whether targets are written in place, even where the server refuses to say what they are.
+    pub(crate) in_place: bool,
+    /// Files whose destination may not be written.
+    pub(crate) refused: Vec<(String, Error)>,
+    /// Destinations as messages show them, one for each planned entry.
+    pub(crate) places: Vec<String>,
+    /// What patterns match and leave out: base, pattern and depth of each.
+    pub(crate) omitted: Vec<(S::Path, String, Option<usize>, OmittedMatches)>,
+}
+
+/// A file or symbolic link to copy.
+pub(crate) struct FilePlan<S: Filesystem, T: Filesystem> {
+    pub(crate) from: S::Path,
+    pub(crate) to: T::Path,
+    /// Metadata of the source when it was listed.
+    pub(crate) metadata: Metadata,
+    /// What was at the target then.
+    pub(crate) target_state: TargetState,
+    /// Whether the target is the very path that the user named: only then is a symbolic link there
+    /// followed.
+    pub(crate) is_named_by_user: bool,
+    /// Index of its destination in [`TransferPlan::places`].
+    pub(crate) place: usize,
+}
+
+/// What is known of a target.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TargetState {
+    Absent,
+    /// A file, not a symbolic link.
+    File(Metadata),
+    Unknown,
+}
+
+impl TargetState {
+    pub(crate) fn in_directory(is_new: bool) -> Self {
+        if is_new { Self::Absent } else { Self::Unknown }
+    }
+}
+
+impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
+    /// Creates an empty plan.
+    pub(crate) fn new(most_entries: usize, in_place: bool) -> Self {
+        Self {
+            files: Vec::new(),
+            links: Vec::new(),
+            directories: Vec::new(),
+            left_out: Vec::new(),
+            most_entries,
+            in_place,
+            refused: Vec::new(),
+            places: Vec::new(),
+            omitted: Vec::new(),
+        }
+    }
+}
+
+impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
+    /// Gives each target to the first of several sources.
+    pub(crate) fn keep_apart(&mut self) {
+        let mut filled: HashMap<T::Path, S::Path> = HashMap::new();
+        let left_out = &mut self.left_out;
+        let mut is_first = |file: &FilePlan<S, T>| match filled.entry(file.to.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(file.from.clone());
+                true
+            }
+            Entry::Occupied(taken) => {
+                if *taken.get() != file.from {
+                    left_out.push(FailedFile {
+                        file: S::shown(&file.from),
+                        error: format!(
+                            "its target is that of `{}` as well: give one of them another",
+                            S::shown(taken.get())
+                        ),
+                    });
+                }
+                false
+            }
+        };
+        self.files.retain(&mut is_first);
+        self.links.retain(&mut is_first);
+    }
+
+    /// Describes what patterns match and nothing copies, a sentence for each pattern.
+    pub(crate) fn untaken(&mut self) -> Vec<String> {
+        if self.omitted.is_empty() {
+            return Vec::new();
+        }
+        let mut taken: HashSet<Vec<u8>> = HashSet::new();
+        for file in self.files.iter().chain(&self.links) {
+            let path = S::bytes(&file.from);
+            let ends = path.iter().enumerate();
+            let ends = ends.filter(|(_, byte)| matches!(byte, b'/' | b'\\'));
+            taken.extend(ends.map(|(end, _)| path[..end].to_vec()));
+            taken.insert(path.to_vec());
+        }
+        let mut notes = Vec::new();
+        for (base, pattern, depth, mut omitted) in self.omitted.drain(..) {
+            omitted.retain(|path| !taken.contains(&*S::bytes(&S::join(&base, path))));
+            notes.extend(omitted.described(&pattern, depth));
+        }
+        notes
+    }
+}

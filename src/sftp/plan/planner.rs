@@ -1,0 +1,385 @@
+//! Planner: what each entry of a request stands for, and the directories created for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::error::FailedFile;
+use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::Filesystem;
+use crate::sftp::filesystem::entry_limit::EntryLimit;
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
+use crate::sftp::path::local_of;
+use crate::sftp::plan::destination::{Destination, WritePolicy};
+use crate::sftp::plan::directories::create;
+use crate::sftp::plan::pattern::PathPattern;
+use crate::sftp::plan::tree::{Tree, walk};
+use crate::sftp::plan::{FilePlan, TargetState, TransferPlan};
+use crate::sftp::spelling::doubt;
+
+/// Placeholder for the metadata of a symbolic link, which nobody needs.
+const LINK_METADATA: Metadata = Metadata {
+    file_type: FileType::Link,
+    length: 0,
+    mode: None,
+    owner: None,
+    modified: None,
+};
+
+/// Plans the entries of a request, one by one.
+pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
+    pub(crate) source: &'a S,
+    pub(crate) target: &'a T,
+    /// Whether a source may be a pattern.
+    pub(crate) patterns: bool,
+    /// Whether symbolic links to directories are followed at the target.
+    pub(crate) follows: bool,
+    pub(crate) writes: WritePolicy<T>,
+    pub(crate) plan: TransferPlan<S, T>,
+}
+
+impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
+    /// Limit for a further listing, given what is planned already.
+    fn entry_limit(&self) -> EntryLimit {
+        let TransferPlan {
+            files,
+            links,
+            directories,
+            left_out,
+            ..
+        } = &self.plan;
+        let planned = files.len() + links.len() + directories.len() + left_out.len();
+        EntryLimit::new(self.plan.most_entries, planned)
+    }
+
+    /// Plans one entry and creates its directories. What cannot be copied is left out by name; the only
+    /// error is a lost connection.
+    pub(crate) async fn add(&mut self, from: &str, to: &str) -> Result<()> {
+        match self.plan(from, to).await {
+            Err(error) if !error.is_connection_lost() => {
+                let file = S::shown(&S::path(from));
+                self.plan.left_out.push(error.failed_file(file));
+                Ok(())
+            }
+            planned => planned,
+        }
+    }
+
+    async fn plan(&mut self, from: &str, to: &str) -> Result<()> {
+        let start = S::path(from);
+        let metadata = self.source.stat(&start).await?;
+        // A file's name may contain wildcards.
+        if self.patterns
+            && metadata.is_none()
+            && let Some(pattern) =
+                PathPattern::of(&S::pattern(from)).map_err(SftpError::InvalidPath)?
+        {
+            self.check_target(from, to).await?;
+            let base = S::path(match pattern.base.as_str() {
+                "" => ".",
+                base => base,
+            });
+            let found = walk(self.source, &base, pattern.depth, self.entry_limit()).await?;
+            let (tree, omitted) = pattern.among(found);
+            if tree.paths().next().is_none() {
+                return Err(missing(&omitted.nothing(from, pattern.depth)));
+            }
+            let omitted = (base.clone(), from.to_owned(), pattern.depth, omitted);
+            self.plan.omitted.push(omitted);
+            return self.plan_tree(&base, tree, &T::path(to)).await;
+        }
+        let Some(metadata) = metadata else {
+            let reason = doubt(from).map_or(String::new(), |doubt| {
+                format!("; the path {}", doubt.reason)
+            });
+            return Err(missing(&format!("No such file or directory{reason}")));
+        };
+        self.check_target(from, to).await?;
+        match metadata.file_type {
+            FileType::Directory => {
+                let tree = walk(self.source, &start, None, self.entry_limit()).await?;
+                self.plan_tree(&start, tree, &T::path(to)).await
+            }
+            FileType::File => self.plan_file(start, metadata, to).await,
+            kind => Err(SftpError::failure(format!(
+                "is {}, not a file",
+                kind.special().unwrap_or("a link")
+            ))),
+        }
+    }
+
+    /// Refuses a target that looks like a mistake, unless it exists or the source has the same name.
+    async fn check_target(&self, from: &str, to: &str) -> Result<()> {
+        let Some(doubt) = doubt(to) else {
+            return Ok(());
+        };
+        let is_meant = doubt.is_outer && S::file_name(&S::path(from)) == T::file_name(&T::path(to));
+        if is_meant || self.target.lstat(&T::path(doubt.upto)).await?.is_some() {
+            return Ok(());
+        }
+        let reason = format!("the target `{}` {}", to.trim(), doubt.reason);
+        Err(SftpError::InvalidPath(reason))
+    }
+
+    async fn plan_file(&mut self, from: S::Path, metadata: Metadata, to: &str) -> Result<()> {
+        let target = self.target;
+        let path = T::path(to);
+        let parent = T::parent(&path);
+        let above = async {
+            match &parent {
+                Some(parent) => target.stat(parent).await,
+                None => Ok(None),
+            }
+        };
+        // All at once: on a slow connection each awaited answer costs a round trip.
+        let aside = async {
+            match T::aside(&path) {
+                Some(aside) => target.lstat(&aside).await.ok().flatten(),
+                None => None,
+            }
+        };
+        let (metadata_there, lstat, above, aside, destination, home) = tokio::join!(
+            target.stat(&path),
+            target.lstat(&path),
+            above,
+            aside,
+            Destination::<T>::of(target, &path),
+            self.writes.fetch_home(target),
+        );
+        let mut destination = destination?;
+        home?;
+        let (metadata_there, lstat) = match (metadata_there, lstat) {
+            (Err(error), _) | (_, Err(error)) if error.leaves_open() => {
+                let into = T::names_directory(to);
+                return self.plan_unknown_target(
+                    (from, metadata),
+                    (path, destination),
+                    into,
+                    &error,
+                );
+            }
+            (there, own) => (there?, own?),
+        };
+        let is_directory =
+            |metadata: Option<Metadata>| metadata.is_some_and(|metadata| metadata.is_directory());
+        let into = T::names_directory(to) || is_directory(metadata_there);
+        let name = S::file_name(&from).filter(|_| into);
+        if let Some(name) = &name {
+            destination = destination.below(&local_of(name));
+        } else if let (None, Some(_), Some(name)) = (metadata_there, lstat, T::file_name(&path)) {
+            // A dangling symbolic link is replaced itself.
+            let holder = parent.clone().unwrap_or_else(|| T::path("."));
+            let holder = Destination::of(target, &holder).await?;
+            destination = holder.below(&local_of(&name));
+        }
+        if !self.is_allowed(&from, &destination) {
+            return Ok(());
+        }
+        let (to, there, is_named_by_user) = if let Some(name) = name {
+            let is_new = target.create_dir_all(&path).await?;
+            let to = T::join(&path, &local_of(&name));
+            (to, TargetState::in_directory(is_new), false)
+        } else {
+            if let (Some(parent), false) = (parent, is_directory(above.ok().flatten())) {
+                target.create_dir_all(&parent).await?;
+            }
+            let (to, there) = match (metadata_there, lstat.map(|own| own.file_type)) {
+                // An interrupted replacement may have left it aside.
+                (None, None) if aside.is_some() => (path, TargetState::Unknown),
+                (None, _) => (path, TargetState::Absent),
+                // What was checked is what is written: the link's present target.
+                (Some(metadata), Some(FileType::Link)) => match destination.real() {
+                    Some(real) => (real.clone(), TargetState::File(metadata)),
+                    None => (path, TargetState::Unknown),
+                },
+                (Some(metadata), Some(_)) => (path, TargetState::File(metadata)),
+                (Some(_), None) => (path, TargetState::Unknown),
+            };
+            (to, there, true)
+        };
+        if destination.real().is_none() {
+            // What was missing exists now, and may have hidden where `..` leads.
+            destination = Destination::of(target, &to).await?;
+            if !self.is_allowed(&from, &destination) {
+                return Ok(());
+            }
+        }
+        self.push(
+            (from, metadata),
+            (to, there),
+            is_named_by_user,
+            &destination,
+        );
+        Ok(())
+    }
+
+    /// Plans a file of whose target the server says nothing: it is copied only in place.
+    fn plan_unknown_target(
+        &mut self,
+        (from, metadata): (S::Path, Metadata),
+        (path, mut destination): (T::Path, Destination<T>),
+        into: bool,
+        error: &SftpError,
+    ) -> Result<()> {
+        if !self.plan.in_place {
+            let shown = T::shown(&path);
+            return Err(error.reworded(format!(
+                    "cannot find out what `{shown}` is: {error}; `inPlace: true` writes it without asking"
+                ),
+            ));
+        }
+        let to = match S::file_name(&from) {
+            Some(name) if into => {
+                destination = destination.below(&local_of(&name));
+                T::join(&path, &local_of(&name))
+            }
+            _ => path,
+        };
+        if !self.is_allowed(&from, &destination) {
+            return Ok(());
+        }
+        self.push(
+            (from, metadata),
+            (to, TargetState::Unknown),
+            !into,
+            &destination,
+        );
+        Ok(())
+    }
+
+    /// Adds a file that is a whole entry of the request.
+    fn push(
+        &mut self,
+        (from, metadata): (S::Path, Metadata),
+        (to, there): (T::Path, TargetState),
+        is_named_by_user: bool,
+        destination: &Destination<T>,
+    ) {
+        let place = self.plan.places.len();
+        self.plan.places.push(destination.shown());
+        self.plan.files.push(FilePlan {
+            from,
+            to,
+            metadata,
+            target_state: there,
+            is_named_by_user,
+            place,
+        });
+    }
+
+    async fn plan_tree(&mut self, base: &S::Path, tree: Tree, to: &T::Path) -> Result<()> {
+        let target = self.target;
+        let asked = tokio::join!(
+            Destination::<T>::of(target, to),
+            self.writes.fetch_home(target)
+        );
+        let mut destination = asked.0?;
+        asked.1?;
+        let Tree {
+            directories,
+            files,
+            links,
+            mut left_out,
+        } = tree;
+        let files = files
+            .into_iter()
+            .map(|(path, metadata)| (path, metadata, true));
+        let links = links.into_iter().map(|path| (path, LINK_METADATA, false));
+        let mut matches: Vec<_> = files.chain(links).collect();
+        let is_empty = matches.is_empty();
+        matches
+            .retain(|(path, ..)| self.is_allowed(&S::join(base, path), &destination.below(path)));
+        if matches.is_empty() && !is_empty {
+            self.leave(base, left_out);
+            return Ok(());
+        }
+        let root_is_new = target.create_dir_all(to).await?;
+        if destination.real().is_none() {
+            // What was missing exists now, and may have hidden where `..` leads.
+            destination = Destination::of(target, to).await?;
+            matches.retain(|(path, ..)| {
+                self.is_allowed(&S::join(base, path), &destination.below(path))
+            });
+        }
+        let mut below: BTreeMap<&Path, Option<Metadata>> = directories
+            .iter()
+            .map(|(path, metadata)| (path.as_path(), Some(*metadata)))
+            .collect();
+        // Matches of a pattern need their parent directories.
+        let mut needed: BTreeSet<&Path> = BTreeSet::new();
+        for (path, ..) in &matches {
+            let above = path.ancestors().skip(1);
+            let mut above = above.filter(|path| !path.as_os_str().is_empty());
+            // Once a directory is known, so are its parents.
+            while above.next().is_some_and(|path| needed.insert(path)) {}
+        }
+        for directory in &needed {
+            below.entry(directory).or_insert(None);
+        }
+        let created = create(target, to, &below, root_is_new, self.follows).await?;
+        for (path, metadata) in &created.kept {
+            self.plan.directories.push((T::join(to, path), *metadata));
+        }
+        let place = self.plan.places.len();
+        self.plan.places.push(destination.shown());
+        for (path, metadata, is_file) in &matches {
+            if let Some(reason) = created.refusal(path) {
+                left_out.push((path.clone(), reason.to_owned()));
+                continue;
+            }
+            if let Some((linked, rest)) = created.linked(path)
+                && !self.is_allowed(&S::join(base, path), &linked.below(rest))
+            {
+                continue;
+            }
+            let file = FilePlan {
+                from: S::join(base, path),
+                to: T::join(to, path),
+                metadata: *metadata,
+                target_state: TargetState::in_directory(created.is_new(path)),
+                is_named_by_user: false,
+                place,
+            };
+            if *is_file {
+                self.plan.files.push(file);
+            } else {
+                self.plan.links.push(file);
+            }
+        }
+        // An empty one would otherwise be missing without a word.
+        for (path, reason) in created.refused() {
+            if !needed.contains(path) {
+                left_out.push((path.to_owned(), reason.to_owned()));
+            }
+        }
+        self.leave(base, left_out);
+        Ok(())
+    }
+
+    /// Whether a destination may be written; notes a refusal.
+    fn is_allowed(&mut self, from: &S::Path, destination: &Destination<T>) -> bool {
+        let judged = self.writes.judge(destination);
+        judged
+            .map_err(|refusal| self.plan.refused.push((S::shown(from), refusal)))
+            .is_ok()
+    }
+
+    fn leave(&mut self, base: &S::Path, left_out: Vec<(PathBuf, String)>) {
+        let left_out = left_out.into_iter().map(|(path, error)| FailedFile {
+            file: S::shown(&S::join(base, &path)),
+            error,
+        });
+        self.plan.left_out.extend(left_out);
+    }
+
+    /// Finishes the plan. Returns with it what patterns match and nothing copies, a sentence each.
+    pub(crate) fn finish(self) -> (TransferPlan<S, T>, Vec<String>) {
+        let mut plan = self.plan;
+        plan.keep_apart();
+        let notes = plan.untaken();
+        (plan, notes)
+    }
+}
+
+fn missing(reason: &str) -> SftpError {
+    SftpError::NotFound(reason.to_owned())
+}

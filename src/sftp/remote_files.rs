@@ -1,0 +1,256 @@
+//! Single files of a server, read and changed one at a time.
+//!
+//! Operations go over one session. Writing is an upload of its own, so that a file is replaced, written
+//! in place or left as it was by the same rules as in every transfer.
+
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::fs::blocking;
+use crate::fs::make_private;
+use crate::random;
+use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::Filesystem;
+use crate::sftp::filesystem::entry_limit::EntryLimit;
+use crate::sftp::filesystem::local::set_attributes;
+use crate::sftp::filesystem::metadata::{FileType, Metadata};
+use crate::sftp::filesystem::roots::Roots;
+use crate::sftp::path::{RemotePath, local_of};
+use crate::sftp::plan::destination::{Destination, MayWrite, WritePolicy};
+use crate::sftp::plan::paths::resolve_remote;
+use crate::sftp::request::{Direction, Entry, Options, Request};
+use crate::sftp::session::file_reader::FileReader;
+use crate::sftp::session::{Handle, Session};
+use crate::sftp::transfer::Transfer;
+use crate::sftp::transfer::notes::Notes;
+use crate::sftp::transfer::progress::Progress;
+use crate::ssh::Pool;
+
+/// Directory in the data directory for content that is about to be written to a server.
+const STAGED: &str = "staged";
+
+/// Outstanding reads of a file.
+const READS_AHEAD: usize = 16;
+
+/// What access to single files of a server needs.
+#[derive(Clone, Copy)]
+pub struct FileAccess<'a> {
+    /// Connections.
+    pub pool: &'a Pool,
+    /// Alias of the server.
+    pub alias: &'a str,
+    /// Longest wait for a connection.
+    pub patience: Duration,
+    /// How long lost connections are replaced while a file is written.
+    pub line_patience: Duration,
+    /// The data directory.
+    pub data: &'a Path,
+    /// Which files may be written on the server.
+    pub may_write: &'a MayWrite<'a>,
+    /// Cancels a write.
+    pub cancel: &'a CancellationToken,
+}
+
+/// Files of a server, over one session.
+pub struct RemoteFiles<'a> {
+    access: FileAccess<'a>,
+    session: Session,
+}
+
+impl<'a> RemoteFiles<'a> {
+    /// Opens a session.
+    pub async fn open(access: FileAccess<'a>) -> Result<Self, Error> {
+        let FileAccess {
+            pool,
+            alias,
+            patience,
+            ..
+        } = access;
+        let mut session = Session::open(pool, alias, patience).await?;
+        session.limits = session.fetch_limits().await;
+        Ok(Self { access, session })
+    }
+
+    /// Reads those bytes of a file that it has of `range`.
+    pub async fn read(&self, path: &str, range: Range<u64>) -> Result<Vec<u8>, Error> {
+        let read = async {
+            let file = self.resolve(path).await?;
+            let metadata = self.session.stat(&file).await?;
+            let metadata =
+                metadata.ok_or_else(|| SftpError::NotFound("No such file".to_owned()))?;
+            // Opening a pipe would block, and a device would act.
+            metadata.check_kind(path)?;
+            let handle = self.session.open_read(&file).await?;
+            let content = self.read_open(&handle, range).await;
+            drop(self.session.close(&handle));
+            content
+        };
+        read.await.map_err(|error| error.on_file(path))
+    }
+
+    async fn read_open(&self, handle: &Handle, range: Range<u64>) -> Result<Vec<u8>> {
+        let mut reader = FileReader::within(&self.session, handle, range, READS_AHEAD);
+        let mut content = Vec::new();
+        while let Some(pieces) = reader.next().await? {
+            for piece in &pieces {
+                content.extend_from_slice(piece);
+            }
+        }
+        Ok(content)
+    }
+
+    /// Replaces a file's content, or creates it with `mode`. Afterwards the file is whole and synced, or
+    /// as it was. It keeps its owner, mode and access list; a symbolic link is followed to the file.
+    /// Returns notes for the user.
+    pub async fn write_atomic(
+        &self,
+        path: &str,
+        content: &[u8],
+        mode: Option<u32>,
+    ) -> Result<Vec<String>, Error> {
+        let target = self.stat(path).await?;
+        if path.ends_with('/') || target.is_some_and(|target| target.is_directory()) {
+            let error = SftpError::failure(format!("`{path}` is a directory"));
+            return Err(error.on_file(path));
+        }
+        let staged = stage(self.access.data.join(STAGED), content.to_owned(), mode);
+        let staged = staged.await.map_err(|error| error.on_file(path))?;
+        let request = Request {
+            direction: Direction::Upload,
+            entries: vec![Entry {
+                local: staged.path().to_string_lossy().into_owned(),
+                remote: path.to_owned(),
+            }],
+            patterns: false,
+            options: Options::default(),
+            part: None,
+        };
+        let token = random::hex::<8>();
+        let transfer = Transfer {
+            pool: self.access.pool,
+            alias: self.access.alias,
+            request: &request,
+            token: &token,
+            patience: self.access.patience,
+            line_patience: self.access.line_patience,
+            max_entries: 1,
+            max_growth: 0,
+            roots: &Roots::default(),
+            data: self.access.data,
+            may_write: self.access.may_write,
+            progress: &Progress::default(),
+            notes: &Notes::default(),
+            cancel: self.access.cancel,
+        };
+        let summary = transfer.run().await?;
+        if let Some(refusal) = summary.refusal {
+            return Err(refusal);
+        }
+        if let Some(failed) = summary.failed.first() {
+            return Err(SftpError::failure(&failed.error).on_file(path));
+        }
+        if summary.cancelled {
+            return Err(SftpError::cancelled().on_file(path));
+        }
+        Ok(summary.notes)
+    }
+
+    /// Lists a directory with at most `max_entries`; symbolic links are not followed.
+    pub async fn list(
+        &self,
+        path: &str,
+        max_entries: usize,
+    ) -> Result<Vec<(PathBuf, Metadata)>, Error> {
+        let list = async {
+            let limit = Arc::new(EntryLimit::new(max_entries, 0));
+            let directory = self.resolve(path).await?;
+            Filesystem::read_dir(&self.session, &directory, &limit).await
+        };
+        list.await.map_err(|error| error.on_file(path))
+    }
+
+    /// Metadata of a path, symbolic links followed; `None` if nothing is there.
+    pub async fn stat(&self, path: &str) -> Result<Option<Metadata>, Error> {
+        let stat = async { self.session.stat(&self.resolve(path).await?).await };
+        stat.await.map_err(|error| error.on_file(path))
+    }
+
+    /// Metadata of a path itself; a symbolic link is not followed.
+    pub async fn lstat(&self, path: &str) -> Result<Option<Metadata>, Error> {
+        let lstat = async { self.session.lstat(&self.resolve(path).await?).await };
+        lstat.await.map_err(|error| error.on_file(path))
+    }
+
+    /// Removes a file or a symbolic link itself.
+    pub async fn remove(&self, path: &str) -> Result<(), Error> {
+        let remove = async {
+            let file = self.resolve(path).await?;
+            self.check_policy(&file).await?;
+            self.session.remove(&file).await
+        };
+        remove.await.map_err(|error| error.on_file(path))
+    }
+
+    /// Renames a file, symbolic link or directory to a name that is free.
+    pub async fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        let rename = async {
+            let (old, new) = (self.resolve(from).await?, self.resolve(to).await?);
+            self.check_policy(&old).await?;
+            self.check_policy(&new).await?;
+            // Some servers replace an existing file, against the draft.
+            if self.session.lstat(&new).await?.is_some() {
+                return Err(SftpError::AlreadyExists(format!("`{to}` exists")));
+            }
+            self.session.rename(None, &old, &new).await
+        };
+        rename.await.map_err(|error| error.on_file(from))
+    }
+
+    async fn resolve(&self, path: &str) -> Result<RemotePath> {
+        let FileAccess { pool, alias, .. } = self.access;
+        let path = resolve_remote(&self.session, pool, alias, path).await?;
+        Ok(RemotePath::new(&path))
+    }
+
+    /// Refuses to change a file under any of its names that may not be written. A symbolic link counts
+    /// as itself.
+    async fn check_policy(&self, path: &RemotePath) -> Result<()> {
+        let policy = WritePolicy::new(Some(self.access.may_write));
+        policy.fetch_home(&self.session).await?;
+        let is_link = |metadata: &Metadata| metadata.file_type == FileType::Link;
+        let is_link = self
+            .session
+            .lstat(path)
+            .await?
+            .as_ref()
+            .is_some_and(is_link);
+        let destination = match path.file_name() {
+            Some(name) if is_link => {
+                let parent = path.parent().unwrap_or_else(|| RemotePath::new("."));
+                let parent = Destination::of(&self.session, &parent).await?;
+                parent.below(&local_of(name))
+            }
+            _ => Destination::of(&self.session, path).await?,
+        };
+        Ok(policy.judge(&destination)?)
+    }
+}
+
+/// Writes content to a file of its own that only its owner may reach. Dropping it removes the file.
+async fn stage(directory: PathBuf, content: Vec<u8>, mode: Option<u32>) -> Result<NamedTempFile> {
+    blocking(move || {
+        make_private(&directory)?;
+        let mut file = NamedTempFile::new_in(&directory)?;
+        file.write_all(&content)?;
+        set_attributes(file.as_file(), mode, None)?;
+        Ok(file)
+    })
+    .await
+}

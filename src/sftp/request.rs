@@ -1,0 +1,59 @@
+//! Requests to transfer files, as callers make them and records keep them.
+
+use serde::{Deserialize, Serialize};
+
+/// Which way a transfer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From this machine to the server.
+    Upload,
+    /// From the server to this machine.
+    Download,
+}
+
+impl Direction {
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+        }
+    }
+}
+
+/// A request to transfer files.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Direction.
+    pub direction: Direction,
+    /// Files and trees to copy.
+    pub entries: Vec<Entry>,
+    /// Whether the source of an entry may be a pattern.
+    pub patterns: bool,
+    /// How to treat them.
+    pub options: Options,
+    /// Token of an earlier try, whose part files are resumed.
+    pub part: Option<String>,
+}
+
+/// How a transfer treats its files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether checksums of both sides are compared before a file is given its name.
+    pub verify: bool,
+    /// Whether an existing file is written itself rather than replaced.
+    pub in_place: bool,
+    /// Whether an uploaded tree goes through directories that are links on the server.
+    pub follow_directory_links: bool,
+}
+
+/// A file, a tree, or the files that a pattern stands for, and where they go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The path on this machine.
+    pub local: String,
+    /// The path on the server.
+    pub remote: String,
+}

@@ -1,0 +1,110 @@
+//! What the files of a transfer share, and what is remembered of each between attempts.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::local::LocalFilesystem;
+use crate::sftp::filesystem::roots::Roots;
+use crate::sftp::plan::destination::MayWrite;
+use crate::sftp::request::Options;
+use crate::sftp::transfer::access::AccessLists;
+use crate::sftp::transfer::backup::Backups;
+use crate::sftp::transfer::notes::Notes;
+use crate::sftp::transfer::progress::Progress;
+use crate::ssh::Pool;
+
+/// What the files of a transfer share.
+pub(crate) struct TransferContext<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) alias: &'a str,
+    /// Token of this transfer and its retries, for the names of part files.
+    pub(crate) token: &'a str,
+    /// Whether an earlier try may have left part files.
+    pub(crate) resume: bool,
+    pub(crate) options: Options,
+    /// Most entries that may be listed.
+    pub(crate) max_entries: usize,
+    /// Bytes that a file may have beyond twice its reported length.
+    pub(crate) max_growth: u64,
+    /// Local directories that files are confined to.
+    pub(crate) roots: &'a Roots,
+    pub(crate) local: &'a LocalFilesystem,
+    pub(crate) may_write: &'a MayWrite<'a>,
+    pub(crate) progress: &'a Progress,
+    pub(crate) notes: &'a Notes,
+    pub(crate) cancel: &'a CancellationToken,
+    /// Limits the large files under way: each takes memory.
+    pub(crate) large: &'a Semaphore,
+    /// Whether a file did not fit on the server.
+    pub(crate) full: AtomicBool,
+    pub(crate) refusals: ServerRefusals,
+    /// Backups of files that are written in place.
+    pub(crate) backups: &'a Backups,
+    /// Hard links and access lists of files that are replaced.
+    pub(crate) extras: &'a AccessLists,
+}
+
+/// Operations that the server refuses for every file.
+#[derive(Debug, Default)]
+pub(crate) struct ServerRefusals {
+    /// Refused renames in a row.
+    pub(crate) renames: AtomicUsize,
+    /// Whether modes of new files cannot be set.
+    pub(crate) modes: AtomicBool,
+}
+
+/// What is remembered of a file between two attempts.
+#[derive(Debug, Default)]
+pub(crate) struct ResumeState {
+    /// Bytes from its beginning that have arrived for certain.
+    arrived: AtomicU64,
+    /// Whether writing it in place has begun.
+    begun: AtomicBool,
+    /// Whether the connection was lost in an earlier attempt: what was known of the target may have
+    /// changed.
+    pub(crate) was_lost: AtomicBool,
+    /// How often that happened while the file was written in place.
+    pub(crate) losses: AtomicU32,
+    /// Whether it replaces a symbolic link.
+    pub(crate) replaces_link: AtomicBool,
+}
+
+impl ResumeState {
+    pub(crate) fn arrived(&self) -> u64 {
+        self.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Whether writing it in place has begun.
+    pub(crate) fn in_place_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Records whether writing it in place has begun.
+    pub(crate) fn set_in_place_begun(&self, in_place_begun: bool) {
+        self.begun.store(in_place_begun, Ordering::Relaxed);
+    }
+
+    /// Records how far the file has arrived without a gap.
+    pub(crate) fn set_arrived(&self, bytes: u64, progress: &Progress) {
+        let before = self.arrived.swap(bytes, Ordering::Relaxed);
+        if bytes >= before {
+            progress.add(bytes - before);
+        } else {
+            progress.take_back(before - bytes);
+        }
+    }
+}
+
+/// Runs work that can be abandoned when the transfer is cancelled.
+pub(crate) async fn unless_cancelled<T>(
+    context: &TransferContext<'_>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        outcome = work => outcome,
+        () = context.cancel.cancelled() => Err(SftpError::cancelled()),
+    }
+}

@@ -1,0 +1,288 @@
+//! Downloads: how a part file on this machine is written.
+
+mod local_part;
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::fs::blocking;
+use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::free_space;
+use crate::sftp::filesystem::local::LocalFilesystem;
+use crate::sftp::path::RemotePath;
+use crate::sftp::request::Entry;
+use crate::sftp::session::{Handle, Session};
+use crate::sftp::transfer::access::FileExtras;
+use crate::sftp::transfer::backup::BackupRecord;
+use crate::sftp::transfer::context::unless_cancelled;
+use crate::sftp::transfer::download::local_part::{FinishedPart, PartWriter, create, resume};
+use crate::sftp::transfer::file_transfer::{FileTransfer, PartFileOf, TransferDirection};
+use crate::sftp::transfer::part::PartFile;
+
+/// From the server to this machine.
+pub(crate) enum Download {}
+
+impl TransferDirection for Download {
+    type Source = Session;
+    type Target = LocalFilesystem;
+    const IS_UPLOAD: bool = false;
+    const RESUME_MARGIN: u64 = 0;
+    /// Set-user-ID and the like are not taken over from a server.
+    const MODE_MASK: u32 = 0o777;
+
+    fn filesystems<'a>(
+        session: &'a Session,
+        local: &'a LocalFilesystem,
+    ) -> (&'a Session, &'a LocalFilesystem) {
+        (session, local)
+    }
+
+    fn source_and_target(entry: &Entry) -> (&str, &str) {
+        (&entry.remote, &entry.local)
+    }
+
+    fn local_and_remote<'a>(
+        from: &'a RemotePath,
+        copy: &'a PathBuf,
+    ) -> (&'a PathBuf, &'a RemotePath) {
+        (copy, from)
+    }
+
+    fn is_large(session: &Session, length: u64) -> bool {
+        length >= u64::from(session.limits.read)
+    }
+
+    async fn fill(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        start: u64,
+    ) -> Result<u64> {
+        if part.in_place {
+            return write_in_place(transfer, part).await;
+        }
+        let (ended, length) = if Self::is_large(transfer.session, transfer.plan.metadata.length) {
+            large(transfer, part, start).await?
+        } else {
+            small(transfer, part).await?
+        };
+        transfer.set_arrived(length);
+        if ended.is_right {
+            return Ok(length);
+        }
+        if part.old.is_some() {
+            return Err(SftpError::not_replaceable(
+                "a new file beside it cannot have its owner, mode and access list",
+            ));
+        }
+        if let (Some(now), Some(mode)) = (ended.mode, part.mode) {
+            transfer.context.notes.add(format!(
+                "`{}` has the mode {now:03o} and not {mode:03o}: it cannot be set there",
+                part.target.display()
+            ));
+        }
+        Ok(length)
+    }
+
+    async fn extras(_: &FileTransfer<'_, Self>, part: &PartFileOf<Self>) -> FileExtras {
+        if part.old.is_none() {
+            return FileExtras::None;
+        }
+        let target = part.target.clone();
+        match blocking(move || names(&target)).await {
+            Ok(count) if count > 1 => FileExtras::Names(count),
+            _ => FileExtras::None,
+        }
+    }
+
+    async fn copy_access_to_part(_: &FileTransfer<'_, Self>, _: &PartFileOf<Self>) -> Result<()> {
+        // The part file has it already.
+        Ok(())
+    }
+
+    async fn save_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        mut into: File,
+    ) -> Result<()> {
+        let (roots, target) = (transfer.context.roots.clone(), part.target.clone());
+        blocking(move || {
+            let mut target = roots.entry(&target)?.open_read()?;
+            io::copy(&mut target, &mut into)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn restore_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        content: &Path,
+        record: &BackupRecord,
+    ) -> Result<()> {
+        let mut was = PartFile {
+            mode: record.mode,
+            modified: record.modified,
+            ..part.clone()
+        };
+        let (roots, content) = (transfer.context.roots.clone(), content.to_owned());
+        blocking(move || {
+            was.old = roots.entry(&was.target)?.metadata()?;
+            let mut open = create(&roots, was)?;
+            io::copy(&mut File::open(content)?, &mut open.file)?;
+            open.finish().map(|_| ())
+        })
+        .await
+    }
+}
+
+/// Writes the target itself. A write to disk is never abandoned: restoring the old content must come
+/// after it.
+async fn write_in_place(
+    transfer: &FileTransfer<'_, Download>,
+    part: &PartFileOf<Download>,
+) -> Result<u64> {
+    let (session, context) = (transfer.session, transfer.context);
+    let handle = unless_cancelled(context, session.open_read(&transfer.plan.from)).await?;
+    let outcome = async {
+        let (roots, part) = (context.roots.clone(), part.clone());
+        let mut open = blocking(move || create(&roots, part)).await?;
+        transfer.state.set_in_place_begun(true);
+        let mut reads = transfer.reader(&handle, 0, transfer.plan.metadata.length);
+        let mut length = 0;
+        while let Some(pieces) = unless_cancelled(context, reads.next()).await? {
+            let more = length_of(&pieces);
+            length += more;
+            open = blocking(move || {
+                free_space::check(&open.file, usize::try_from(more).unwrap_or(usize::MAX))?;
+                for piece in &pieces {
+                    open.file.write_all(piece)?;
+                }
+                Ok::<_, SftpError>(open)
+            })
+            .await?;
+            transfer.set_arrived(length);
+        }
+        blocking(move || open.finish()).await?;
+        Ok(length)
+    };
+    let outcome = outcome.await;
+    drop(session.close(&handle));
+    outcome
+}
+
+/// Number of hard links of a file.
+#[cfg(unix)]
+fn names(path: &Path) -> Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(std::fs::metadata(path)?.nlink())
+}
+
+#[cfg(not(unix))]
+fn names(_: &Path) -> Result<u64> {
+    Ok(1)
+}
+
+/// Copies a file that fits one read: requested, closed, and written in one go.
+async fn small(
+    transfer: &FileTransfer<'_, Download>,
+    part: &PartFileOf<Download>,
+) -> Result<(FinishedPart, u64)> {
+    let (session, expected) = (transfer.session, transfer.plan.metadata.length);
+    let handle = session.open_read(&transfer.plan.from).await?;
+    let first = session.read(&handle, 0, session.limits.read);
+    let content = match session.wait_data(first).await {
+        // A file that comes in portions or reports no length, such as those of /proc, is read to its
+        // end.
+        Ok(first) if !is_whole(length_of(&first), expected) => {
+            let poured = beyond(transfer, part, &handle, first).await;
+            drop(session.close(&handle));
+            return poured;
+        }
+        content => content,
+    };
+    let closed = session.close(&handle);
+    let content = content?;
+    let (part, length) = (part.clone(), length_of(&content));
+    let roots = transfer.context.roots.clone();
+    let ended = blocking(move || {
+        let mut open = create(&roots, part)?;
+        free_space::check(&open.file, usize::try_from(length).unwrap_or(usize::MAX))?;
+        for piece in &content {
+            open.file.write_all(piece)?;
+        }
+        open.finish()
+    });
+    let ended = ended.await?;
+    session.wait_done(closed).await?;
+    Ok((ended, length))
+}
+
+/// Whether the first read of a file of reported length `expected` has all of it.
+fn is_whole(length: u64, expected: u64) -> bool {
+    length == 0 || expected > 0 && length >= expected
+}
+
+/// Copies the rest of a file of which the first read brought only a part.
+async fn beyond(
+    transfer: &FileTransfer<'_, Download>,
+    part: &PartFileOf<Download>,
+    handle: &Handle,
+    first: Vec<Bytes>,
+) -> Result<(FinishedPart, u64)> {
+    // It may take as much memory as a large one.
+    let _permit = transfer.context.large.acquire().await.ok();
+    let (roots, part) = (transfer.context.roots.clone(), part.clone());
+    let length = length_of(&first);
+    let mut writer = PartWriter::new(blocking(move || create(&roots, part)).await?, 0);
+    writer.take(first).await?;
+    pour(transfer, handle, writer, length).await
+}
+
+fn length_of(pieces: &[Bytes]) -> u64 {
+    pieces.iter().map(|piece| piece.len() as u64).sum()
+}
+
+/// Copies a file that takes many reads, from `start` on.
+async fn large(
+    transfer: &FileTransfer<'_, Download>,
+    part: &PartFileOf<Download>,
+    start: u64,
+) -> Result<(FinishedPart, u64)> {
+    let session = transfer.session;
+    let handle = session.open_read(&transfer.plan.from).await?;
+    let outcome = async {
+        let (roots, part) = (transfer.context.roots.clone(), part.clone());
+        let open = blocking(move || match start {
+            0 => create(&roots, part),
+            _ => resume(&roots, part, start),
+        });
+        pour(
+            transfer,
+            &handle,
+            PartWriter::new(open.await?, start),
+            start,
+        )
+        .await
+    };
+    let outcome = outcome.await;
+    drop(session.close(&handle));
+    outcome
+}
+
+/// Reads a file from `start` to its end onto the disk.
+async fn pour(
+    transfer: &FileTransfer<'_, Download>,
+    handle: &Handle,
+    mut writer: PartWriter,
+    start: u64,
+) -> Result<(FinishedPart, u64)> {
+    let mut reads = transfer.reader(handle, start, transfer.plan.metadata.length);
+    while let Some(pieces) = reads.next().await? {
+        writer.take(pieces).await?;
+        transfer.set_arrived(writer.written);
+    }
+    writer.end().await
+}

@@ -1,0 +1,43 @@
+//! Symbolic links of a tree, copied as such and never followed.
+
+use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::Filesystem;
+use crate::sftp::hidden_name::part_name;
+use crate::sftp::plan::{FilePlan, TargetState};
+use crate::sftp::session::Session;
+use crate::sftp::transfer::context::TransferContext;
+use crate::sftp::transfer::file_transfer::TransferDirection;
+
+/// Copies a symbolic link.
+pub(crate) async fn copy<D: TransferDirection>(
+    session: &Session,
+    plan: &FilePlan<D::Source, D::Target>,
+    context: &TransferContext<'_>,
+) -> Result<()> {
+    let (here, _) = D::local_and_remote(&plan.from, &plan.to);
+    if let Some(directory) = here.parent() {
+        context.roots.check_file(directory).await?;
+    }
+    let (source, target) = D::filesystems(session, context.local);
+    let says = source.read_link(&plan.from).await?;
+    let name = D::Target::file_name(&plan.to).ok_or_else(|| SftpError::failure("has no name"))?;
+    let part = part_name(context.token, &name, &D::Source::bytes(&plan.from));
+    let part = D::Target::beside(&plan.to, &part);
+    let there = match plan.target_state {
+        TargetState::Absent => None,
+        _ => target.lstat(&plan.to).await?,
+    };
+    if let Some(there) = there {
+        there.check_kind(&D::Target::shown(&plan.to))?;
+    }
+    target.symlink(&says, &part).await?;
+    let Err(error) = target.rename_over(&part, &plan.to).await else {
+        return Ok(());
+    };
+    let _ = target.remove(&part).await;
+    match there {
+        // Where nothing may be renamed, a free name can still be taken.
+        None if !error.is_connection_lost() => target.symlink(&says, &plan.to).await,
+        _ => Err(error),
+    }
+}

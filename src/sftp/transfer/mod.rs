@@ -1,0 +1,326 @@
+//! Transfers of files and trees, each file whole or not at all, across lost connections.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `active`, `summary`, `progress`, `notes` | the files that are under way; what came of them |
+//! | `file_transfer` | one file, up or down: target, resume, checks, rename; writing in place |
+//! | `upload`, `download` | what distinguishes the directions |
+//! | `part`, `backup`, `links`, `access` | part files, backups, symbolic links, hard links and access lists |
+//! | `checksum`, `local_file` | checksums; local files as they are read and written |
+//! | `context`, `sessions` | what the files of a transfer share; its SFTP sessions |
+
+mod access;
+mod active;
+mod backup;
+mod checksum;
+mod context;
+mod download;
+mod file_transfer;
+mod links;
+mod local_file;
+pub(super) mod notes;
+mod part;
+pub(super) mod progress;
+mod sessions;
+mod summary;
+mod upload;
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, FailedFile};
+use crate::sftp::error::Result;
+use crate::sftp::filesystem::local::LocalFilesystem;
+use crate::sftp::filesystem::roots::Roots;
+use crate::sftp::plan::TransferPlan;
+use crate::sftp::plan::destination::{MayWrite, WritePolicy};
+use crate::sftp::plan::paths::resolve_entry;
+use crate::sftp::plan::planner::Planner;
+pub use crate::sftp::request::{Direction, Entry, Options, Request};
+use crate::sftp::session::Session;
+use crate::sftp::transfer::access::AccessLists;
+use crate::sftp::transfer::active::ActiveTransfer;
+use crate::sftp::transfer::backup::Backups;
+use crate::sftp::transfer::context::{ServerRefusals, TransferContext};
+use crate::sftp::transfer::download::Download;
+use crate::sftp::transfer::file_transfer::TransferDirection;
+use crate::sftp::transfer::notes::Notes;
+use crate::sftp::transfer::progress::Progress;
+use crate::sftp::transfer::sessions::{SftpSessions, open_additional};
+pub use crate::sftp::transfer::summary::Summary;
+use crate::sftp::transfer::upload::Upload;
+use crate::ssh::Pool;
+
+/// Time to give up files tidily once a transfer is cancelled: a server that does not answer must not
+/// hold it.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// First and longest pause before a lost connection is replaced; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Most attempts in a row that get no further than ever before: a file that begins anew each time moves
+/// bytes for ever.
+const MOST_REPEATS: usize = 30;
+
+/// A transfer with all that it needs.
+pub struct Transfer<'a> {
+    /// Connections.
+    pub pool: &'a Pool,
+    /// Alias of the server.
+    pub alias: &'a str,
+    /// What to copy.
+    pub request: &'a Request,
+    /// Token in the names of its part files.
+    pub token: &'a str,
+    /// Longest wait for a connection.
+    pub patience: Duration,
+    /// How long lost connections are replaced, from the last byte of progress on.
+    pub line_patience: Duration,
+    /// Most entries that may be listed.
+    pub max_entries: usize,
+    /// Bytes that a downloaded file may have beyond twice its reported length.
+    pub max_growth: u64,
+    /// Local directories that files are confined to.
+    pub roots: &'a Roots,
+    /// The data directory, for backups of files that are written in place.
+    pub data: &'a Path,
+    /// Which files may be written on the server.
+    pub may_write: &'a MayWrite<'a>,
+    /// Progress.
+    pub progress: &'a Progress,
+    /// Notes for the user.
+    pub notes: &'a Notes,
+    /// Cancels it.
+    pub cancel: &'a CancellationToken,
+}
+
+impl Transfer<'_> {
+    /// Runs it. An error means that it did not start.
+    pub async fn run(&self) -> Result<Summary, Error> {
+        match self.request.direction {
+            Direction::Upload => self.run_in::<Upload>().await,
+            Direction::Download => self.run_in::<Download>().await,
+        }
+    }
+
+    async fn run_in<D: TransferDirection>(&self) -> Result<Summary, Error> {
+        let mut summary = Summary::default();
+        let backups = Backups::new(self.data);
+        let mut active = ActiveTransfer::<D>::default();
+        let mut pause = FIRST_PAUSE;
+        let mut progressed = Instant::now();
+        let (mut furthest, mut repeats) = ((0, usize::MAX), 0);
+        loop {
+            let before = (self.progress.bytes(), active.remaining());
+            let lost = tokio::select! {
+                outcome = self.attempt(&backups, &mut active, &mut summary) => outcome,
+                () = self.cancelled() => {
+                    summary.abandoned = true;
+                    Ok(())
+                }
+            };
+            if self.cancel.is_cancelled() {
+                break;
+            }
+            let reason = match lost {
+                Ok(()) if active.remaining() == 0 => break,
+                Ok(()) => {
+                    let reason = active.loss_reason.take();
+                    reason.unwrap_or_else(|| "the connection was lost".to_owned())
+                }
+                // Nothing has started, and the pool has tried its best.
+                Err(error) if active.plan.is_none() => return Err(error),
+                Err(error) => error.to_string(),
+            };
+            if (self.progress.bytes(), active.remaining()) != before {
+                pause = FIRST_PAUSE;
+                progressed = Instant::now();
+            }
+            let reached = (self.progress.bytes(), active.remaining());
+            repeats += 1;
+            if reached.0 > furthest.0 || reached.1 < furthest.1 {
+                furthest = (reached.0.max(furthest.0), reached.1.min(furthest.1));
+                repeats = 0;
+            }
+            if progressed.elapsed() + pause > self.line_patience || repeats > MOST_REPEATS {
+                if active.plan.is_none() {
+                    let entries = self.request.entries.iter();
+                    let failed = entries.map(|entry| FailedFile {
+                        file: D::source_and_target(entry).0.to_owned(),
+                        error: reason.clone(),
+                    });
+                    failed.for_each(|failed| summary.fail(&failed));
+                }
+                active.fail_all(&reason, &mut summary);
+                break;
+            }
+            tracing::info!(
+                "a transfer with `{}` goes on over a new connection: {reason}",
+                self.alias
+            );
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.cancel.cancelled() => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        self.report_backups(&backups, &mut summary);
+        summary.whole = self.progress.whole();
+        summary.places = active.places();
+        summary.notes = self.notes.take();
+        summary.resumed = self.progress.resumed();
+        if self.cancel.is_cancelled() {
+            summary.cancelled = true;
+            summary.failures += active.remaining();
+        }
+        Ok(summary)
+    }
+
+    /// Reports backups that could not be restored.
+    fn report_backups(&self, backups: &Backups, summary: &mut Summary) {
+        backups.sweep();
+        for (record, content) in backups.left_by(self.token) {
+            let key = record.key;
+            let report = match record.size {
+                Some(_) => format!(
+                    "the old content of `{}` lies in `{}`, and the next transfer onto it puts it back if it fails",
+                    key.path,
+                    content.display()
+                ),
+                None => format!("`{}` was not there before, and may not be whole", key.path),
+            };
+            let mut failed = summary.failed.iter_mut();
+            match failed.find(|failed| failed.file == key.source) {
+                Some(failed) => failed.error = format!("{}; {report}", failed.error),
+                None => self.notes.add(report),
+            }
+        }
+    }
+
+    async fn cancelled(&self) {
+        self.cancel.cancelled().await;
+        tokio::time::sleep(STOP_PATIENCE).await;
+    }
+
+    /// Copies what is left until it is done or the connection is lost.
+    async fn attempt<D: TransferDirection>(
+        &self,
+        backups: &Backups,
+        active: &mut ActiveTransfer<D>,
+        summary: &mut Summary,
+    ) -> Result<(), Error> {
+        let local = LocalFilesystem::within(self.roots);
+        let opening = SftpSessions::open(self.pool, self.alias, self.patience);
+        let mut sessions = tokio::select! {
+            sessions = opening => sessions?,
+            () = self.cancel.cancelled() => return Ok(()),
+        };
+        if let Some(note) = sessions.first().note() {
+            self.notes.add(note);
+        }
+        let further = open_additional(self.pool, self.alias, sessions.missing());
+        let limits = sessions.first().fetch_limits();
+        let planning = async {
+            match active.plan {
+                None => self.plan::<D>(sessions.first(), &local).await.map(Some),
+                Some(_) => Ok(None),
+            }
+        };
+        let (planned, further, limits) = tokio::select! {
+            all = async { tokio::join!(planning, further, limits) } => all,
+            () = self.cancel.cancelled() => return Ok(()),
+        };
+        // The connection was lost while planning: start again.
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                active.loss_reason = Some(error.to_string());
+                return Ok(());
+            }
+        };
+        if let Some(mut plan) = planned {
+            for failed in std::mem::take(&mut plan.left_out) {
+                summary.fail(&failed);
+            }
+            for (file, refusal) in std::mem::take(&mut plan.refused) {
+                summary.refuse(file, refusal);
+            }
+            active.set(plan, self.progress);
+        }
+        sessions.limit(limits);
+        sessions.add(further);
+        let size = active.size(self.request.direction);
+        sessions.widen(self.pool, self.alias, size).await;
+        let mut options = self.request.options;
+        // A shell's tools may change content on its way.
+        options.verify |= sessions.first().is_by_shell();
+        let extras = AccessLists::new(active.replaced());
+        let large = Semaphore::new(sessions.depth.large);
+        let context = TransferContext {
+            pool: self.pool,
+            alias: self.alias,
+            token: self.token,
+            resume: self.request.part.is_some(),
+            options,
+            max_entries: self.max_entries,
+            max_growth: self.max_growth,
+            roots: self.roots,
+            local: &local,
+            may_write: self.may_write,
+            progress: self.progress,
+            notes: self.notes,
+            cancel: self.cancel,
+            large: &large,
+            full: AtomicBool::new(false),
+            refusals: ServerRefusals::default(),
+            backups,
+            extras: &extras,
+        };
+        active.copy(&sessions, &context, summary).await;
+        Ok(())
+    }
+
+    async fn plan<D: TransferDirection>(
+        &self,
+        session: &Session,
+        local: &LocalFilesystem,
+    ) -> Result<TransferPlan<D::Source, D::Target>> {
+        let is_upload = self.request.direction == Direction::Upload;
+        let (source, target) = D::filesystems(session, local);
+        let mut planner = Planner {
+            source,
+            target,
+            patterns: self.request.patterns,
+            follows: is_upload && self.request.options.follow_directory_links,
+            writes: WritePolicy::new(is_upload.then_some(self.may_write)),
+            plan: TransferPlan::new(self.max_entries, self.request.options.in_place),
+        };
+        for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
+            let meant = async {
+                // It may have become a symbolic link since the job was authorized.
+                self.roots.check_file(&base).await?;
+                resolve_entry(session, self.pool, self.alias, entry).await
+            };
+            match meant.await {
+                Ok(meant) => {
+                    let (from, to) = D::source_and_target(&meant);
+                    planner.add(from, to).await?;
+                }
+                Err(error) if error.is_connection_lost() => return Err(error),
+                Err(error) => {
+                    let file = D::source_and_target(entry).0.to_owned();
+                    planner.plan.left_out.push(error.failed_file(file));
+                }
+            }
+        }
+        let (plan, notes) = planner.finish();
+        for note in notes {
+            self.notes.add(note);
+        }
+        Ok(plan)
+    }
+}

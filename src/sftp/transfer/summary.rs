@@ -1,0 +1,60 @@
+//! The outcome of a transfer.
+
+use crate::error::{Error, FailedFile};
+use crate::sftp::transfer::progress::Whole;
+use crate::text::beginning;
+
+/// Most failed files that a record names: enough to see the cause, too few to flood queue and model.
+const NAMED_FAILURES: usize = 100;
+/// Longest path and reason reported of each: both may come from a server.
+const LONGEST_TOLD: usize = 1024;
+
+/// Outcome of a transfer.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Files that arrived.
+    pub done: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The first files that did not arrive, with the reason for each.
+    pub failed: Vec<FailedFile>,
+    /// Number of files that did not arrive.
+    pub failures: usize,
+    /// Bytes that did not have to be sent again when files were resumed.
+    pub resumed: u64,
+    /// Files and bytes that were to be copied.
+    pub whole: Option<Whole>,
+    /// Notes for the user, a sentence each.
+    pub notes: Vec<String>,
+    /// Where arrived files lie: the file, or the directory that they went into.
+    pub places: Vec<String>,
+    /// Whether the checksums of both sides were compared for each file that arrived.
+    pub verified: bool,
+    /// Number of files that may not be written there.
+    pub refused: usize,
+    /// Why the first of those may not be written.
+    pub refusal: Option<Error>,
+    /// Whether it was cancelled before it was complete.
+    pub cancelled: bool,
+    /// Whether the server did not answer then, so that part files may be left on it.
+    pub abandoned: bool,
+}
+
+impl Summary {
+    pub(super) fn refuse(&mut self, file: String, refusal: Error) {
+        self.refused += 1;
+        let error = refusal.to_string();
+        self.refusal.get_or_insert(refusal);
+        self.fail(&FailedFile { file, error });
+    }
+
+    pub(super) fn fail(&mut self, failed: &FailedFile) {
+        self.failures += 1;
+        if self.failed.len() < NAMED_FAILURES {
+            self.failed.push(FailedFile {
+                file: beginning(&failed.file, LONGEST_TOLD).into_owned(),
+                error: beginning(&failed.error, LONGEST_TOLD).into_owned(),
+            });
+        }
+    }
+}

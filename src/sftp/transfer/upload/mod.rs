@@ -1,0 +1,439 @@
+//! Uploads: how a part file on the server is written.
+
+mod stripes;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use crate::fs::blocking;
+use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::free_space;
+use crate::sftp::filesystem::local::LocalFilesystem;
+use crate::sftp::path::RemotePath;
+use crate::sftp::request::Entry;
+use crate::sftp::session::client::PendingResponse;
+use crate::sftp::session::remote_file::RemoteFile;
+use crate::sftp::session::{Handle, PRIVATE, Presence, Session, Write};
+use crate::sftp::transfer::access::FileExtras;
+use crate::sftp::transfer::backup::BackupRecord;
+use crate::sftp::transfer::file_transfer::{FileTransfer, NO_MODES, PartFileOf, TransferDirection};
+use crate::sftp::transfer::local_file::open_at;
+use crate::sftp::transfer::part::PartFile;
+use crate::sftp::transfer::upload::stripes::{fsync_continuously, send_striped};
+use crate::sftp::wire::Attributes;
+
+/// Longest file that is sent in one go.
+const SMALL: u64 = 256 * 1024;
+/// Most that a small file may have grown to meanwhile: it is held in memory.
+const LARGEST_SMALL: u64 = 16 * 1024 * 1024;
+
+/// From this machine to the server.
+pub(crate) enum Upload {}
+
+impl TransferDirection for Upload {
+    type Source = LocalFilesystem;
+    type Target = Session;
+    const IS_UPLOAD: bool = true;
+    /// As much as may be outstanding.
+    const RESUME_MARGIN: u64 = 16 * 1024 * 1024;
+    const MODE_MASK: u32 = 0o7777;
+
+    fn filesystems<'a>(
+        session: &'a Session,
+        local: &'a LocalFilesystem,
+    ) -> (&'a LocalFilesystem, &'a Session) {
+        (local, session)
+    }
+
+    fn source_and_target(entry: &Entry) -> (&str, &str) {
+        (&entry.local, &entry.remote)
+    }
+
+    fn local_and_remote<'a>(
+        from: &'a PathBuf,
+        copy: &'a RemotePath,
+    ) -> (&'a PathBuf, &'a RemotePath) {
+        (from, copy)
+    }
+
+    fn is_large(_: &Session, length: u64) -> bool {
+        length > SMALL
+    }
+
+    async fn fill(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        start: u64,
+    ) -> Result<u64> {
+        let (mut length, is_set) = send(transfer, part, start).await?;
+        if is_set {
+            return Ok(length);
+        }
+        if part.old.is_some() {
+            return Err(SftpError::not_replaceable(NO_MODES));
+        }
+        let refusals = &transfer.context.refusals.modes;
+        if !refusals.swap(true, Ordering::Relaxed) {
+            // The mode can be set only on creation.
+            transfer.set_arrived(0);
+            length = send(transfer, part, 0).await?.0;
+        }
+        let now = match transfer.session.stat(&part.path).await {
+            Err(error) if error.is_connection_lost() => return Err(error),
+            metadata => metadata.ok().flatten().and_then(|metadata| metadata.mode),
+        };
+        if let (Some(now), Some(mode)) = (now, part.mode)
+            && now != mode
+        {
+            transfer.context.notes.add(format!(
+                "`{}` has the mode {now:03o} and not {mode:03o}: the server does not let it be set",
+                part.target
+            ));
+        }
+        Ok(length)
+    }
+
+    async fn extras(transfer: &FileTransfer<'_, Self>, part: &PartFileOf<Self>) -> FileExtras {
+        let context = transfer.context;
+        match &part.old {
+            Some(old) => {
+                let listing = context.extras;
+                let (pool, alias) = (context.pool, context.alias);
+                listing.extras(pool, alias, &transfer.plan.to, old).await
+            }
+            None => FileExtras::None,
+        }
+    }
+
+    async fn copy_access_to_part(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+    ) -> Result<()> {
+        let context = transfer.context;
+        let Some(old) = &part.old else { return Ok(()) };
+        let is_given = context.extras.copy_access(
+            context.pool,
+            context.alias,
+            (&transfer.plan.to, old),
+            (&part.target, &part.path),
+        );
+        if is_given.await {
+            return Ok(());
+        }
+        Err(SftpError::not_replaceable(
+            "its access list or label cannot be given to another file",
+        ))
+    }
+
+    async fn save_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        into: File,
+    ) -> Result<()> {
+        let session = transfer.session;
+        let length = part.old.map_or(0, |old| old.length);
+        let handle = session.open_read(&part.target).await?;
+        let saved = async {
+            let mut into = into;
+            let mut reads = transfer.reader(&handle, 0, length);
+            while let Some(pieces) = reads.next().await? {
+                into = blocking(move || {
+                    free_space::check(&into, pieces.iter().map(Bytes::len).sum())?;
+                    for piece in &pieces {
+                        into.write_all(piece)?;
+                    }
+                    Ok::<_, SftpError>(into)
+                })
+                .await?;
+            }
+            Ok(())
+        };
+        let saved = saved.await;
+        drop(session.close(&handle));
+        saved
+    }
+
+    async fn restore_old_content(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        content: &Path,
+        record: &BackupRecord,
+    ) -> Result<()> {
+        let session = transfer.session;
+        let mode = record.mode.unwrap_or(PRIVATE);
+        let opened = session
+            .open_truncated(&part.target, mode, Presence::Present)
+            .await;
+        let handle = match opened {
+            Err(SftpError::NotFound(_)) => {
+                let there = Presence::Absent;
+                session.open_truncated(&part.target, mode, there).await?
+            }
+            opened => opened?,
+        };
+        let open = RemoteFile::new(session, &part.target, handle);
+        let file = Arc::new(File::open(content)?);
+        let mut sent = VecDeque::new();
+        let mut offset = 0;
+        loop {
+            let (file, mut write) = (
+                Arc::clone(&file),
+                Write::new(&open.handle, offset, session.limits.write),
+            );
+            let most = session.limits.write as u64;
+            let (write, read) = blocking(move || {
+                let read = (&*file).take(most).read_to_end(write.content())?;
+                Ok::<_, SftpError>((write, read))
+            })
+            .await?;
+            if read == 0 {
+                break;
+            }
+            offset += read as u64;
+            sent.push_back(session.write(write));
+            if sent.len() > transfer.sessions.depth.writes
+                && let Some(oldest) = sent.pop_front()
+            {
+                session.wait_done(oldest).await?;
+            }
+        }
+        let was = PartFile {
+            mode: record.mode,
+            modified: record.modified,
+            ..part.clone()
+        };
+        finish(open, sent.into(), &was).await?;
+        let (size, sum) = (record.size.unwrap_or(0), record.sha256.as_deref());
+        let expected = sum.unwrap_or_default();
+        let there = transfer.remote_sha256(&part.target, size, expected).await?;
+        if there == expected {
+            return Ok(());
+        }
+        Err(SftpError::failure("the server holds something else"))
+    }
+
+    /// Finds out whether the disk is full, for which the protocol has no status. The server is asked
+    /// while the part file is still there; the answer holds for files that fail once it is gone.
+    async fn explain(
+        transfer: &FileTransfer<'_, Self>,
+        part: &PartFileOf<Self>,
+        error: SftpError,
+    ) -> SftpError {
+        if !error.is_unspecific() {
+            return error;
+        }
+        let full = &transfer.context.full;
+        let directory = part.path.parent();
+        let directory = directory.unwrap_or_else(|| RemotePath::new("."));
+        let missing = transfer
+            .plan
+            .metadata
+            .length
+            .saturating_sub(transfer.state.arrived());
+        if let Some(room) = transfer.session.free_space(&directory).await
+            && room < missing
+        {
+            full.store(true, Ordering::Relaxed);
+        }
+        if !full.load(Ordering::Relaxed) {
+            return error;
+        }
+        let words = format!("no space left on the server ({error})");
+        SftpError::NoSpace(words)
+    }
+}
+
+/// Sends the content and finishes the part file. Returns its length, and whether owner and mode are as
+/// intended.
+async fn send(
+    transfer: &FileTransfer<'_, Upload>,
+    part: &PartFileOf<Upload>,
+    start: u64,
+) -> Result<(u64, bool)> {
+    let open = open(transfer, part, start).await?;
+    let (length, sent) = if transfer.plan.metadata.length > SMALL {
+        tokio::select! {
+            sent = send_striped(transfer, &open, start, part.in_place) => sent?,
+            never = fsync_continuously(transfer.sessions, open.path), if !part.in_place => never,
+        }
+    } else {
+        send_small(transfer, &open.handle).await?
+    };
+    let is_set = finish(open, sent, part).await?;
+    transfer.set_arrived(length);
+    Ok((length, is_set))
+}
+
+async fn open<'a>(
+    transfer: &FileTransfer<'a, Upload>,
+    part: &'a PartFileOf<Upload>,
+    start: u64,
+) -> Result<RemoteFile<'a>> {
+    let session = transfer.session;
+    let mode = part.mode.unwrap_or(PRIVATE);
+    if part.in_place {
+        // Nothing is truncated for a source that cannot be read.
+        let (roots, from) = (transfer.context.roots.clone(), transfer.plan.from.clone());
+        blocking(move || open_at(&roots, &from, 0).map(drop)).await?;
+        let there = match part.old {
+            Some(_) => Presence::Present,
+            None if part.is_unknown => Presence::Unknown,
+            None => Presence::Absent,
+        };
+        // The file may be truncated although the answer is not awaited.
+        transfer.state.set_in_place_begun(true);
+        let opened = session.open_truncated(&part.path, mode, there).await;
+        if opened
+            .as_ref()
+            .is_err_and(|error| !error.is_connection_lost())
+        {
+            transfer.state.set_in_place_begun(false);
+        }
+        return Ok(RemoteFile::new(session, &part.path, opened?));
+    }
+    // Only its owner may access a new file until it is whole, if its mode can be set then.
+    let mode = if transfer.context.refusals.modes.load(Ordering::Relaxed) {
+        mode
+    } else {
+        PRIVATE
+    };
+    let opened = match start {
+        0 => session.create(&part.path, mode).await,
+        _ => session.open_write(&part.path).await,
+    };
+    match opened {
+        // The directory may not be writable, or takes no hidden files, or the path is too long for a
+        // further name, yet the file itself may be writable.
+        Err(error) if error.is_refusal() || is_long(&part.path) && error.leaves_open() => Err(
+            SftpError::not_replaceable(format!("nothing can be made beside it ({error})")),
+        ),
+        opened => Ok(RemoteFile::new(session, &part.path, opened?)),
+    }
+}
+
+/// Whether a path may be too long for a system: the shortest limits are about 1,000 bytes.
+fn is_long(path: &RemotePath) -> bool {
+    path.as_bytes().len() > 1000
+}
+
+/// Sends a small file's content. Returns its length and the pending writes.
+async fn send_small(
+    transfer: &FileTransfer<'_, Upload>,
+    handle: &Handle,
+) -> Result<(u64, Vec<PendingResponse>)> {
+    let (from, session) = (transfer.plan.from.clone(), transfer.session);
+    let roots = transfer.context.roots.clone();
+    let content = blocking(move || {
+        let mut content = Vec::new();
+        let mut file = open_at(&roots, &from, 0)?.take(LARGEST_SMALL + 1);
+        if file.read_to_end(&mut content)? as u64 > LARGEST_SMALL {
+            let problem = format!("has more than {LARGEST_SMALL} bytes, though it was small");
+            return Err(SftpError::failure(problem));
+        }
+        Ok(content)
+    });
+    let content = content.await?;
+    let mut sent = Vec::new();
+    for (number, chunk) in content.chunks(session.limits.write).enumerate() {
+        let offset = (number * session.limits.write) as u64;
+        let mut write = Write::new(handle, offset, chunk.len());
+        write.content().extend_from_slice(chunk);
+        sent.push(session.write(write));
+    }
+    Ok((content.len() as u64, sent))
+}
+
+/// Finishes a part file: owner, mode and time, sync, close. All are sent at once and done in order.
+/// Returns whether owner and mode are as intended.
+async fn finish(
+    mut open: RemoteFile<'_>,
+    sent: Vec<PendingResponse>,
+    part: &PartFileOf<Upload>,
+) -> Result<bool> {
+    let session = open.session;
+    let old = part.old.filter(|_| !part.in_place);
+    // Before the mode: a change of owner clears some of its bits.
+    let owner = old.and_then(|old| old.owner).map(|owner| Attributes {
+        owner: Some(owner),
+        ..Attributes::default()
+    });
+    let given = owner.map(|owner| session.fsetstat(&open.handle, &owner));
+    let mode = Attributes {
+        // A file that may have existed keeps its mode.
+        permissions: part.mode.filter(|_| !part.is_unknown),
+        times: part.modified.map(|modified| (modified, modified)),
+        ..Attributes::default()
+    };
+    let changed = session.fsetstat(&open.handle, &mode);
+    let seen = old.map(|_| session.fstat(&open.handle));
+    let sync = session.fsync(&open.handle);
+    let closed = open.close();
+    for sent in sent {
+        session.wait_done(sent).await?;
+    }
+    let given = match given {
+        Some(given) => ok_unless_lost(session.wait_done(given).await)?,
+        None => true,
+    };
+    let changed = ok_unless_lost(session.wait_done(changed).await)?;
+    let seen = match seen {
+        Some(seen) => session.wait_metadata(seen).await.ok(),
+        None => None,
+    };
+    if let Some(sync) = sync {
+        match session.wait_done(sync).await {
+            Err(error) if !matches!(error, SftpError::Unsupported(_)) => return Err(error),
+            _ => {}
+        }
+    }
+    session.wait_done(closed).await?;
+    if part.in_place {
+        return Ok(true);
+    }
+    match seen {
+        Some(seen) if part.is_like_old(&seen) => Ok(true),
+        None if given && changed => Ok(true),
+        _ => set_by_name(session, part, (owner, mode)).await,
+    }
+}
+
+fn ok_unless_lost(done: Result<()>) -> Result<bool> {
+    match done {
+        Err(error) if error.is_connection_lost() => Err(error),
+        Err(error) => {
+            tracing::debug!("cannot set owner, mode or time of a file: {error}");
+            Ok(false)
+        }
+        Ok(()) => Ok(true),
+    }
+}
+
+/// Sets owner, mode and time by path, which some servers take.
+async fn set_by_name(
+    session: &Session,
+    part: &PartFileOf<Upload>,
+    (owner, mode): (Option<Attributes>, Attributes),
+) -> Result<bool> {
+    let pending = owner.iter().chain([&mode]);
+    let pending: Vec<_> = pending
+        .map(|attributes| session.setstat(&part.path, attributes))
+        .collect();
+    let mut is_done = true;
+    for pending in pending {
+        is_done &= ok_unless_lost(session.wait_done(pending).await)?;
+    }
+    match (session.lstat(&part.path).await, part.old) {
+        (Err(error), _) if error.is_connection_lost() => Err(error),
+        (Ok(Some(now)), Some(_)) => Ok(part.is_like_old(&now)),
+        (Ok(Some(now)), None) if now.mode.is_some() && part.mode.is_some() => {
+            Ok(now.mode == part.mode)
+        }
+        _ => Ok(is_done),
+    }
+}
