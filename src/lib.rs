@@ -10,8 +10,9 @@
 //! | [`server`] | the MCP handler: the one gate that every tool call passes |
 //! | [`tools`], [`reply`] | the tools, one file per family: arguments in, a reply out |
 //! | [`app`] | the state of the program, which every tool works with |
-//! | [`monitor`], [`api`] | what servers are asked of themselves, and HTTP APIs from their networks |
+//! | [`api`] | HTTP APIs, asked from here or from servers' networks |
 //! | [`job`] | records, queue, history, and the engine that runs every job |
+//! | [`monitor`] | what servers are asked of themselves |
 //! | [`audit`] | the trail of what was done |
 //! | [`guard`], [`policy`] | what is let happen; which commands are refused |
 //! | [`sftp`], [`ssh`] | transfers and commands, over pooled connections |

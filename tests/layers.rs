@@ -66,6 +66,9 @@ struct Source {
     names: BTreeMap<String, Module>,
 }
 
+/// A file that only unit tests have.
+static TEST_FILE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?m)^#\[cfg\(test\)\]\n(?:pub\([^)]*\) )?mod (\w+);").unwrap());
 static TESTS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?ms)^#\[cfg\([^\n]*\btest\b[^\n]*\]\nmod tests \{.*").unwrap());
 static COMMENT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^\s*//.*$|\s// .*$").unwrap());
@@ -80,6 +83,14 @@ impl Sources {
         let mut texts = BTreeMap::new();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         collect(&root, &mut Vec::new(), &mut texts);
+        let test_files: Vec<_> = texts
+            .iter()
+            .flat_map(|(module, text)| {
+                let names = TEST_FILE.captures_iter(text);
+                names.map(|name| [module.as_slice(), &[name[1].to_owned()]].concat())
+            })
+            .collect();
+        texts.retain(|module, _| !test_files.contains(module));
         let modules: BTreeSet<_> = texts.keys().cloned().collect();
         let sources = texts.iter().map(|(module, text)| {
             let source = Source::parse(text, module, &modules);

@@ -271,10 +271,6 @@ pub struct FailedFile {
 /// What is known of a remote process that was told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(
-    clippy::enum_variant_names,
-    reason = "records and answers have this name"
-)]
 pub enum Stopped {
     /// The server reported its end.
     Stopped,

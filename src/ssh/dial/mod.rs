@@ -36,8 +36,8 @@ use crate::ssh::target::{Route, Target};
 use crate::store::servers::Server;
 use crate::sync::lock;
 pub use route::NoTunnel;
-pub(in crate::ssh) use route::Tunnels;
 use route::open_route;
+pub(in crate::ssh) use route::{OpeningTunnel, Tunnels};
 
 /// Unanswered keep-alives that end a connection.
 const KEEP_ALIVES: usize = 3;

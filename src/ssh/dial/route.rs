@@ -18,18 +18,18 @@ use crate::ssh::failure::failed;
 use crate::ssh::target::{Route, Target};
 use crate::store::servers::Server;
 
+/// A tunnel that is being opened: it, or why there is none, or why the server itself is not reached.
+pub(in crate::ssh) type OpeningTunnel =
+    BoxFuture<'static, Result<Result<Box<dyn Duplex>, NoTunnel>, Error>>;
+
 /// The servers that others are reached through.
 pub(in crate::ssh) trait Tunnels: Send + Sync {
     /// A server that others are reached through.
     fn server(&self, alias: &str) -> Result<Server, Error>;
 
     /// Opens a tunnel through `alias` to a host and a port, which the server has `limit` to reach.
-    fn open(
-        self: Arc<Self>,
-        alias: String,
-        place: (String, u16),
-        limit: Duration,
-    ) -> BoxFuture<'static, Result<Result<Box<dyn Duplex>, NoTunnel>, Error>>;
+    fn open(self: Arc<Self>, alias: String, place: (String, u16), limit: Duration)
+    -> OpeningTunnel;
 }
 
 /// Why there is no channel to a host in a server's network.

@@ -61,7 +61,7 @@ impl AliasPool {
         match purpose {
             ChannelPurpose::Stop => state.waiters.push_front(waiter),
             ChannelPurpose::Command | ChannelPurpose::Transfer | ChannelPurpose::Jump => {
-                state.waiters.push_back(waiter)
+                state.waiters.push_back(waiter);
             }
         }
         self.dispatch(state);

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use russh::client::Msg;
 use russh::{Channel, ChannelOpenFailure};
 use tokio::time::error::Elapsed;
@@ -31,7 +31,7 @@ use crate::error::Error;
 use crate::secret::{Vault, hide};
 use crate::ssh::connection::TimedOut;
 use crate::ssh::connection::stream::Duplex;
-use crate::ssh::dial::{Dialer, NoTunnel, Tunnels};
+use crate::ssh::dial::{Dialer, NoTunnel, OpeningTunnel, Tunnels};
 use crate::ssh::failure::failed;
 use crate::ssh::host_key::{HostKeys, Identity, KnownHosts};
 use crate::ssh::target::jump::{implied, jump_server_from_config};
@@ -459,7 +459,7 @@ impl Tunnels for Shared {
         alias: String,
         (host, port): (String, u16),
         limit: Duration,
-    ) -> BoxFuture<'static, Result<Result<Box<dyn Duplex>, NoTunnel>, Error>> {
+    ) -> OpeningTunnel {
         Box::pin(async move {
             let opened = Pool::from(self).jump(&alias, (&host, port), limit).await?;
             Ok(opened.map(|channel| Box::new(channel.into_tunnel()) as Box<dyn Duplex>))
