@@ -1,7 +1,5 @@
 //! The contract: tools, their parameters and annotations, refusals, and the documents that list them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::{Value, json};
 
 use crate::helper::{Client, PASSWORD, Stage, USER, directory};
@@ -214,51 +212,4 @@ async fn what_clients_and_models_really_send_is_taken() {
         "{message}"
     );
     assert_eq!(message.matches("expected").count(), 1, "{message}");
-}
-
-#[tokio::test]
-async fn the_readme_lists_the_tools_that_there_are() {
-    let data = directory();
-    let client = Client::in_process(data.path(), |_| {}).await;
-    let row = |line: &str| {
-        let (name, rest) = line.strip_prefix("| `")?.split_once("` |")?;
-        let is_tool =
-            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
-        let parameters = rest.split('`').skip(1).step_by(2);
-        let parameters: BTreeSet<_> = parameters.map(ToOwned::to_owned).collect();
-        name.chars()
-            .all(is_tool)
-            .then(|| (name.to_owned(), parameters))
-    };
-    let readme = include_str!("../README.md");
-    let listed: BTreeMap<String, BTreeSet<String>> = readme.lines().filter_map(row).collect();
-    let served: BTreeMap<String, BTreeSet<String>> = client
-        .tools()
-        .await
-        .into_iter()
-        .map(|tool| {
-            let parameters = tool.input_schema["properties"].as_object().unwrap();
-            (tool.name.to_string(), parameters.keys().cloned().collect())
-        })
-        .collect();
-    assert_eq!(listed, served);
-}
-
-#[test]
-fn the_readme_and_the_example_name_every_setting() {
-    let (readme, example) = (
-        include_str!("../README.md"),
-        include_str!("../.env.example"),
-    );
-    for setting in mcp_sftp_orchestrator::config::SETTINGS {
-        let row = format!("| `{}` |", setting.name);
-        let line = readme.lines().find(|line| line.starts_with(&row));
-        let line = line.unwrap_or_else(|| panic!("the README lacks {}", setting.name));
-        assert!(line.contains(setting.default), "{line}");
-        assert!(
-            example.contains(&format!("{}={}", setting.name, setting.default)),
-            "{}",
-            setting.name
-        );
-    }
 }

@@ -1,8 +1,10 @@
-//! Documents that list every setting. `UPDATE=1` writes them anew.
+//! Documents that list every setting and every tool. `UPDATE=1` writes them anew.
 
 use std::path::PathBuf;
 
 use mcp_sftp_orchestrator::config::{SETTINGS, Setting};
+use mcp_sftp_orchestrator::tools::Tools;
+use rmcp::model::Tool;
 use serde_json::{Map, Value, json};
 
 /// Holds a document at the crate's root to what is made of it, or writes that.
@@ -18,7 +20,7 @@ fn hold(name: &str, write: impl Fn(&str) -> String) {
     let difference = lines.enumerate().find(|(_, (line, made))| line != made);
     assert!(
         text == made,
-        "{name} does not say what SETTINGS says; run this test with UPDATE=1: {difference:?}"
+        "{name} does not say what the program says; run this test with UPDATE=1: {difference:?}"
     );
 }
 
@@ -46,6 +48,33 @@ fn the_readme_s_table_is_the_settings() {
         let (before, rest) = text.split_once(heading).unwrap();
         let (_, after) = rest.split_once("\n\n").unwrap();
         let rows: String = SETTINGS.iter().map(row).collect();
+        format!("{before}{heading}{rows}\n{after}")
+    });
+}
+
+#[test]
+fn the_readme_s_other_table_is_the_tools() {
+    let tools = Tools::new();
+    let mut listed = tools.list_all();
+    listed.sort_by_key(|tool| tools.declaration(&tool.name).unwrap().toolset);
+    let row = |tool: &Tool| {
+        let description = tool.description.as_deref().unwrap();
+        let what = description.split(". ").next().unwrap_or(description);
+        let what = what.trim_end_matches('.');
+        let access = tools.declaration(&tool.name).unwrap().access.words();
+        let parameters = tool.input_schema["properties"].as_object().unwrap();
+        let parameters: Vec<_> = parameters.keys().map(|name| format!("`{name}`")).collect();
+        format!(
+            "| `{}` | {what} | {access} | {} |\n",
+            tool.name,
+            parameters.join(", ")
+        )
+    };
+    hold("README.md", |text| {
+        let heading = "| tool | what it does | access | parameters |\n|---|---|---|---|\n";
+        let (before, rest) = text.split_once(heading).unwrap();
+        let (_, after) = rest.split_once("\n\n").unwrap();
+        let rows: String = listed.iter().map(row).collect();
         format!("{before}{heading}{rows}\n{after}")
     });
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
 use super::{Kind, Results, SFTP, is_of_type};
-use crate::error::{Error, FailedFile};
+use crate::error::{Error, FailedFile, Stopped};
 use crate::guard::Guard;
 use crate::job::answer::Text;
 use crate::job::context::Context;
@@ -117,6 +117,9 @@ pub struct TransferOutcome {
     /// How it went, in a few lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// How it ended where it was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<Stopped>,
     /// Files that arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files_done: Option<usize>,
@@ -234,8 +237,14 @@ impl Transfer {
             output.push_str("\nNote: ");
             output.push_str(note);
         }
+        let process = match (summary.abandoned, summary.cancelled && failures > 0) {
+            (true, _) => Some(Stopped::Unknown),
+            (false, true) => Some(Stopped::Stopped),
+            (false, false) => None,
+        };
         let outcome = TransferOutcome {
             output: Some(output),
+            process,
             files_done: Some(done),
             files_total: Some(total),
             bytes: Some(summary.bytes),
