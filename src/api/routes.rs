@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Request;
 use crate::error::Error;
 use crate::ssh::script::curl;
-use crate::ssh::{NoTunnel, Pool, TimedOut, os_reason};
+use crate::ssh::{NoTunnel, Pool, TimedOut, Tunnel, os_reason};
 
 /// How long before the deadline a server's curl has to be done.
 const CURL_AHEAD: Duration = Duration::from_secs(1);
@@ -130,7 +130,7 @@ impl Routes {
             Err(NoTunnel::Silent) => Outcome::Silent,
             Ok(channel) => {
                 let lease = channel.lease();
-                let stream = channel.into_tunnel();
+                let stream = Tunnel::new(channel);
                 let answer = Box::pin(async {
                     let Some(tls) = tls else {
                         return ask(request, stream).await;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::environment::Mount;
+use super::mount::Mount;
 use super::path;
 use crate::shell::argument::{Argument, HOME, MANY, ONE, UNKNOWN, emptied, is_unknown};
 

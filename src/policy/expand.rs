@@ -2,15 +2,15 @@
 
 use super::Refusal;
 use super::environment::Environment;
-use super::expansion::{Expansion, class_length, each, letter_to_all, range_length, spread};
+use super::expansion::{
+    Expansion, MOST_READINGS, class_length, each, letter_to_all, range_length, spread,
+};
 use super::judge::Judge;
 use super::path;
 use super::rule_text::braces;
 use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, UNKNOWN, joined};
 use crate::shell::syntax::{Word, WordPart};
 
-/// Most readings of one word; past them, a variable's value counts as not known.
-pub(super) const MOST_READINGS: usize = 64;
 /// Most words that braces make of one.
 const MOST_CHOICES: usize = 512;
 

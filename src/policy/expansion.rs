@@ -1,8 +1,10 @@
 //! The arguments of a word while it is being expanded.
 
-use super::expand::MOST_READINGS;
 use crate::shell::argument::{Argument, MANY, ONE, SOMETHING, is_unknown};
 use crate::shell::syntax::WordPart;
+
+/// Most readings of one word; past them, a variable's value counts as not known.
+pub(super) const MOST_READINGS: usize = 64;
 
 /// The arguments that one reading of a word has made so far.
 #[derive(Clone, Default)]

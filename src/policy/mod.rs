@@ -65,6 +65,7 @@ mod find;
 mod glob;
 mod judge;
 mod modifier;
+mod mount;
 mod number;
 mod output;
 mod path;

@@ -1,6 +1,6 @@
 //! Paths as they are once `.`, `..` and the working directory are resolved.
 
-use super::environment::Mount;
+use super::mount::Mount;
 use crate::shell::argument::{HOME, MANY, ONE, emptied, is_unknown};
 
 /// The path without `//`, `.` and `..`; it may stay relative.

@@ -1,7 +1,7 @@
 //! The files that usual programs write, beside those of a shell's redirections.
 
 use super::call::Invocation;
-use super::environment::Mount;
+use super::mount::Mount;
 use super::{path, wrapper};
 use crate::shell::argument::{Argument, SOMETHING, emptied, is_unknown};
 use crate::shell::options::{self, OptionSpec, ParsedOption};

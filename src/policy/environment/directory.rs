@@ -2,21 +2,13 @@
 
 use std::rc::Rc;
 
+use super::super::mount::Mount;
 use super::super::path;
 use super::{Environment, MOST_VALUES};
 use crate::shell::argument::{Argument, HOME, SOMETHING, bounded, is_unknown};
 
 /// Most directories on the stack of `pushd`, and most mounts.
 const MOST_PLACES: usize = 16;
-
-/// A directory that is seen in a second place.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::policy) struct Mount {
-    pub(in crate::policy) at: String,
-    pub(in crate::policy) of: String,
-    /// Whether the second place is a symbolic link, which is removed alone.
-    pub(in crate::policy) is_link: bool,
-}
 
 impl Environment {
     /// Changes the working directory, as `cd` does.

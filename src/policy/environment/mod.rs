@@ -9,8 +9,8 @@ use std::rc::Rc;
 
 pub(super) use array::{Elements, numbered};
 use array::{element, joined_elements};
-pub(super) use directory::Mount;
 
+use super::mount::Mount;
 use crate::shell::argument::{HOME, SOMETHING, UNKNOWN, bounded, is_unknown};
 use crate::shell::syntax::ShellCommand;
 

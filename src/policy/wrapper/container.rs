@@ -1,6 +1,6 @@
 //! Commands that are run in containers.
 
-use super::super::environment::Mount;
+use super::super::mount::Mount;
 use super::sandbox::mount;
 use super::{InnerCommand, RunsIn, all_at};
 use crate::shell::argument::{Argument, HOME};

@@ -7,9 +7,9 @@ mod shell;
 mod supply;
 
 use super::call::Invocation;
-use super::environment::Mount;
 use super::find::Find;
 use super::judge::CommandInput;
+use super::mount::Mount;
 use crate::shell::argument::{Argument, joined, words};
 use crate::shell::options;
 use crate::shell::wrapper::{EnvCall, RunsIn, Wrapper, is_shell};

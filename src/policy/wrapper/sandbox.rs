@@ -1,7 +1,7 @@
 //! Commands that run others with other rights, or with another view of the file system.
 
-use super::super::environment::Mount;
 use super::super::judge::CommandInput;
+use super::super::mount::Mount;
 use super::{InnerCommand, RunsIn, all_at, shell};
 use crate::shell::argument::Argument;
 use crate::shell::options::{self, OptionSpec};

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
-use russh::keys::{Algorithm, HashAlg, PublicKey};
+use russh::keys::{HashAlg, PublicKey};
 use russh::{AgentAuthError, Signer};
 use tokio::time::{Duration, timeout};
 
-use super::key::{beside, read, signature_hashes};
+use super::key::{beside, is_touched, read, signature_hashes};
 use super::{AuthFailure, Login, Step};
 #[cfg(unix)]
 use crate::login_session::{AGENT_VARIABLE, LoginSession, variable};
@@ -125,14 +125,6 @@ impl Signer for Signing<'_> {
         self.notices.go_on();
         signed
     }
-}
-
-/// Whether a key signs only when somebody touches it.
-pub(super) fn is_touched(algorithm: &Algorithm) -> bool {
-    matches!(
-        algorithm,
-        Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256
-    )
 }
 
 async fn offer_one(

@@ -9,7 +9,6 @@ use russh::keys::signature::Signer as _;
 use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{self, Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
 
-use super::agent::is_touched;
 use super::pem::decrypt;
 use super::{AuthFailure, Login, Step};
 use crate::error::LEGACY;
@@ -65,6 +64,14 @@ pub(super) async fn offer(
         }
     }
     Ok(Step::Refused)
+}
+
+/// Whether a key signs only when somebody touches it.
+pub(super) fn is_touched(algorithm: &Algorithm) -> bool {
+    matches!(
+        algorithm,
+        Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256
+    )
 }
 
 /// The hashes to sign with, where a key leaves the choice: RSA keys do. One that announces nothing gets

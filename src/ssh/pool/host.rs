@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::lease::{ChannelPurpose, Lease};
+use super::lease::{ChannelPurpose, Lease, Lessor};
 use super::login_shell::LoginShell;
 use super::state::{Limit, PooledConnection, State, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
@@ -42,10 +42,6 @@ impl AliasPool {
         }
     }
 
-    pub(super) fn alias(&self) -> &str {
-        &self.alias
-    }
-
     /// Asks for a channel to `server`: granted at once where there is room, else in order of asking.
     pub(super) fn ask(
         self: &Arc<Self>,
@@ -78,11 +74,6 @@ impl AliasPool {
         let state = lock(&self.state);
         let slot = state.slots.first()?;
         Some(slot.connection.host_key().to_owned())
-    }
-
-    /// Whether this is the server as it is configured now.
-    pub(super) fn is_current(&self, server: &Server) -> bool {
-        lock(&self.state).server.as_deref() == Some(server)
     }
 
     /// Serves the waiters in order as far as there is room, dials for the rest, and lets go of what is unused.
@@ -157,7 +148,7 @@ impl AliasPool {
         *slot.count(purpose) += 1;
         slot.touch();
         Some(Lease {
-            host: Arc::clone(self),
+            host: Arc::<Self>::clone(self),
             slot: slot.id,
             server: Arc::clone(&slot.server),
             purpose,
@@ -277,35 +268,6 @@ impl AliasPool {
         });
     }
 
-    /// Gives back a channel's place.
-    pub(super) fn release(self: &Arc<Self>, id: u64, purpose: ChannelPurpose) {
-        let mut state = lock(&self.state);
-        if let Some(slot) = state.slot(id) {
-            *slot.count(purpose) -= 1;
-            slot.touch();
-        }
-        self.dispatch(state);
-    }
-
-    /// Uses a connection that does not answer no more; what runs on it may still come to its end.
-    pub(super) fn retire(self: &Arc<Self>, id: u64) {
-        let mut state = lock(&self.state);
-        if let Some(slot) = state.slot(id) {
-            slot.draining = true;
-        }
-        self.dispatch(state);
-    }
-
-    /// Uses a connection that carries a single channel no more.
-    pub(super) fn give_up_if_alone(self: &Arc<Self>, id: u64) {
-        let alone = lock(&self.state)
-            .slot(id)
-            .is_some_and(|slot| slot.load() == 1 && slot.jumps == 0);
-        if alone {
-            self.retire(id);
-        }
-    }
-
     /// Takes a connection whose line is gone out of the pool. Leases on it find it closed.
     fn remove_dead(self: &Arc<Self>, id: u64) {
         let mut state = lock(&self.state);
@@ -316,20 +278,6 @@ impl AliasPool {
             tracing::debug!("connection {id} of `{}` is gone: {reason}", self.alias);
         }
         self.dispatch(state);
-    }
-
-    /// Notes that the server refused one channel more than the connection carries (`MaxSessions`).
-    pub(super) fn learn_limit(&self, id: u64) {
-        let mut state = lock(&self.state);
-        let Some(slot) = state.slot(id) else { return };
-        let channels = slot.load().saturating_sub(1).max(1);
-        let limit = Limit {
-            channels,
-            learnt: Instant::now(),
-        };
-        slot.limit = Some(limit);
-        state.learnt_limit = Some(limit);
-        tracing::debug!("`{}` takes {channels} channels on a connection", self.alias);
     }
 
     /// Lets go of every connection of another configuration. Without one the alias was removed, and
@@ -408,6 +356,55 @@ impl AliasPool {
             waiting: state.waiters.len(),
             connections,
         }
+    }
+}
+
+impl Lessor for AliasPool {
+    fn alias(&self) -> &str {
+        &self.alias
+    }
+
+    fn is_current(&self, server: &Server) -> bool {
+        lock(&self.state).server.as_deref() == Some(server)
+    }
+
+    fn release(self: Arc<Self>, id: u64, purpose: ChannelPurpose) {
+        let mut state = lock(&self.state);
+        if let Some(slot) = state.slot(id) {
+            *slot.count(purpose) -= 1;
+            slot.touch();
+        }
+        self.dispatch(state);
+    }
+
+    fn retire(self: Arc<Self>, id: u64) {
+        let mut state = lock(&self.state);
+        if let Some(slot) = state.slot(id) {
+            slot.draining = true;
+        }
+        self.dispatch(state);
+    }
+
+    fn give_up_if_alone(self: Arc<Self>, id: u64) {
+        let alone = lock(&self.state)
+            .slot(id)
+            .is_some_and(|slot| slot.load() == 1 && slot.jumps == 0);
+        if alone {
+            self.retire(id);
+        }
+    }
+
+    fn learn_limit(&self, id: u64) {
+        let mut state = lock(&self.state);
+        let Some(slot) = state.slot(id) else { return };
+        let channels = slot.load().saturating_sub(1).max(1);
+        let limit = Limit {
+            channels,
+            learnt: Instant::now(),
+        };
+        slot.limit = Some(limit);
+        state.learnt_limit = Some(limit);
+        tracing::debug!("`{}` takes {channels} channels on a connection", self.alias);
     }
 }
 

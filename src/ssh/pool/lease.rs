@@ -9,8 +9,6 @@ use russh::{Channel, ChannelReadHalf, ChannelWriteHalf};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::host::AliasPool;
-use super::tunnel::Tunnel;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
 use crate::ssh::failure::failed;
@@ -32,9 +30,30 @@ pub enum ChannelPurpose {
     Stop,
 }
 
+/// What grants leases, and takes them back.
+pub(super) trait Lessor: Send + Sync {
+    /// The alias whose connections it has.
+    fn alias(&self) -> &str;
+
+    /// Whether this is the server as it is configured now.
+    fn is_current(&self, server: &Server) -> bool;
+
+    /// Gives back a channel's place.
+    fn release(self: Arc<Self>, id: u64, purpose: ChannelPurpose);
+
+    /// Uses a connection that does not answer no more; what runs on it may still come to its end.
+    fn retire(self: Arc<Self>, id: u64);
+
+    /// Uses a connection that carries a single channel no more.
+    fn give_up_if_alone(self: Arc<Self>, id: u64);
+
+    /// Notes that the server refused one channel more than the connection carries (`MaxSessions`).
+    fn learn_limit(&self, id: u64);
+}
+
 /// The right to one channel on a connection; given back when dropped.
 pub struct Lease {
-    pub(super) host: Arc<AliasPool>,
+    pub(super) host: Arc<dyn Lessor>,
     pub(super) slot: u64,
     pub(super) server: Arc<Server>,
     pub(super) purpose: ChannelPurpose,
@@ -50,7 +69,7 @@ impl Lease {
     /// Has the connection closed once this channel is, if it carries no other: its place in the pool
     /// is needed, and the server would keep the session for as long as its command runs.
     pub(in crate::ssh) fn give_up_if_alone(&self) {
-        self.host.give_up_if_alone(self.slot);
+        Arc::clone(&self.host).give_up_if_alone(self.slot);
     }
 
     /// Whether the alias still names the server that this connection leads to.
@@ -60,7 +79,7 @@ impl Lease {
 
     /// Has the connection used no more, for its line is silent.
     pub fn retire(&self) {
-        self.host.retire(self.slot);
+        Arc::clone(&self.host).retire(self.slot);
     }
 
     /// The error that this server does not do what was asked of it.
@@ -101,14 +120,13 @@ impl OpenChannel {
     }
 
     /// The channel's two halves. Whoever takes them closes the channel, and keeps the lease until then.
-    pub fn into_halves(mut self) -> (ChannelReadHalf, ChannelWriteHalf<Msg>) {
-        self.channel.take().expect(TAKEN_ONCE).split()
+    pub fn into_halves(self) -> (ChannelReadHalf, ChannelWriteHalf<Msg>) {
+        self.into_parts().0.split()
     }
 
-    /// The channel as a stream, which closes it when it is dropped and gives its place back then.
-    pub fn into_tunnel(mut self) -> Tunnel {
-        let stream = self.channel.take().expect(TAKEN_ONCE).into_stream();
-        Tunnel::new(stream, self.lease())
+    /// The channel and its place. Whoever takes them closes the channel, and keeps the lease until then.
+    pub(super) fn into_parts(mut self) -> (Channel<Msg>, Arc<Lease>) {
+        (self.channel.take().expect(TAKEN_ONCE), self.lease())
     }
 }
 
@@ -143,6 +161,6 @@ impl Drop for OpenChannel {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.host.release(self.slot, self.purpose);
+        Arc::clone(&self.host).release(self.slot, self.purpose);
     }
 }

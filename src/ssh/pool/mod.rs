@@ -19,6 +19,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use host::AliasPool;
+use lease::Lessor as _;
 pub use lease::{ChannelPurpose, Lease, OpenChannel};
 pub use login_shell::LoginShell;
 pub(in crate::ssh) use login_shell::{ProbeAnswer, ShellKind};
@@ -462,7 +463,7 @@ impl Tunnels for Shared {
     ) -> OpeningTunnel {
         Box::pin(async move {
             let opened = Pool::from(self).jump(&alias, (&host, port), limit).await?;
-            Ok(opened.map(|channel| Box::new(channel.into_tunnel()) as Box<dyn Duplex>))
+            Ok(opened.map(|channel| Box::new(Tunnel::new(channel)) as Box<dyn Duplex>))
         })
     }
 }

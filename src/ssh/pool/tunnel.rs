@@ -9,7 +9,7 @@ use russh::ChannelStream;
 use russh::client::Msg;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::lease::Lease;
+use super::lease::{Lease, OpenChannel};
 
 /// An open channel as a stream. Its place in the pool is given back once it is dropped, and thereby
 /// closed: until then its connection is in use.
@@ -20,9 +20,11 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    pub(super) fn new(stream: ChannelStream<Msg>, lease: Arc<Lease>) -> Self {
+    /// The channel as a stream, which closes it when it is dropped and gives its place back then.
+    pub fn new(channel: OpenChannel) -> Self {
+        let (channel, lease) = channel.into_parts();
         Self {
-            stream,
+            stream: channel.into_stream(),
             _lease: lease,
         }
     }

@@ -1,0 +1,10 @@
+//! Directories that are seen in a second place.
+
+/// A directory that is seen in a second place.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mount {
+    pub(super) at: String,
+    pub(super) of: String,
+    /// Whether the second place is a symbolic link, which is removed alone.
+    pub(super) is_link: bool,
+}
