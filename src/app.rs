@@ -100,7 +100,7 @@ impl App {
         seal_clear(servers, config);
         seal_clear(apis, config);
         let queue = Queue::open(Arc::clone(config), data)?;
-        let calls = Arc::new(Calls::new(Trail::open(data.path()), queue.0.owner()));
+        let calls = Arc::new(Calls::new(Trail::open(data), queue.0.owner()));
         let guard = Arc::new(Guard::open(
             Arc::clone(config),
             data,
