@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::notices::{Notices, SET_ASIDE};
-use super::{Document, Flags, Log, TextDocument, WriteOnce};
+use super::{Blobs, Document, Flags, Log, TextDocument, WriteOnce};
 use crate::error::Error;
 use crate::fs::make_private;
 
@@ -52,6 +52,11 @@ impl DataDirectory {
     /// A few bytes that come into being once.
     pub fn write_once(&self, name: &str) -> WriteOnce {
         WriteOnce::new(self.path.join(name))
+    }
+
+    /// A set of streams of any length.
+    pub fn blobs(&self, name: &str) -> Result<Blobs, Error> {
+        Ok(Blobs::new(self.subdirectory(name)?))
     }
 
     /// A set of names that its processes show each other.

@@ -2,6 +2,7 @@
 
 mod alias;
 pub mod apis;
+mod blobs;
 mod cached;
 mod catalogue;
 mod directory;
@@ -17,12 +18,13 @@ mod text_document;
 mod write_once;
 
 pub use alias::check_alias;
+pub use blobs::{Blob, Blobs};
 pub use cached::Cached;
 pub use catalogue::{Catalogue, Entry};
 pub use directory::DataDirectory;
 pub use document::{Document, Version};
 pub use flags::{Flag, Flags};
-pub use kept::{Kept, is_beside, remove};
+pub use kept::Kept;
 #[cfg(test)]
 pub use log::ANCHOR_SIZE;
 pub use log::{Log, LogPart, LogWriter};
