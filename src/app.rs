@@ -16,7 +16,6 @@ use crate::job::{JobId, Jobs, Queue};
 use crate::logging::Log;
 use crate::secret::Vault;
 use crate::ssh::Pool;
-use crate::ssh::host_key::KnownHosts;
 use crate::store::apis::Apis;
 use crate::store::servers::Servers;
 use crate::store::{Catalogue, DataDirectory, Entry};
@@ -64,13 +63,12 @@ impl Offline {
         let data = DataDirectory::open(&config.data_dir)?;
         let vault = Vault::open(data.path(), config.secret_key.clone(), config.uses_keyring);
         let servers = Arc::new(Servers::open(&data, vault.clone()));
-        let known_hosts = KnownHosts::open(&data, config.ssh_files.known_hosts.clone());
         Ok(Self {
             apis: Arc::new(Apis::open(&data, vault.clone())),
             pool: Pool::new(
                 Arc::clone(&config),
                 Arc::clone(&servers),
-                known_hosts,
+                &data,
                 vault.clone(),
             ),
             config,
@@ -100,7 +98,7 @@ impl App {
         seal_clear(servers, config);
         seal_clear(apis, config);
         let queue = Queue::open(Arc::clone(config), data)?;
-        let calls = Arc::new(Calls::new(Trail::open(data.path()), queue.0.owner()));
+        let calls = Arc::new(Calls::new(Trail::open(data), queue.0.owner()));
         let guard = Arc::new(Guard::open(
             Arc::clone(config),
             data,

@@ -140,7 +140,7 @@ fn verify_audit(config: &Config) -> Result<(), String> {
         io::stdout(),
         "{} lines in {} files are in order{}\n{}last: {}",
         verified.lines,
-        verified.files.len(),
+        verified.files,
         verified.remarks(),
         verified.open_calls(),
         verified.last

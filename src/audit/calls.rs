@@ -41,8 +41,8 @@ impl Calls {
     ) -> Result<String, Error> {
         let mut begun = Begun::new(tool, arguments, secrets, &self.process);
         begun.host_key = host_key;
-        begun.responses = Responses::of(arguments, &self.trail.directory)
-            .map_err(|error| self.trail.failed(&error))?;
+        begun.responses =
+            Responses::of(arguments, &self.trail.key).map_err(|error| self.trail.failed(&error))?;
         self.trail.add(&begun)?;
         let call = begun.call.clone();
         lock(&self.open).insert(call.clone(), begun);

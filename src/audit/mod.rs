@@ -35,8 +35,8 @@ pub use entry::Outcome;
 pub use trail::Trail;
 pub use verify::{OpenCall, Verified, verify};
 
-/// The name of the file that lines are added to.
-const FILE: &str = "audit.jsonl";
+/// The name of the log: lines are added to `audit.jsonl`.
+const NAME: &str = "audit";
 
 /// What stands in the place of a hash in the very first line.
 const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";

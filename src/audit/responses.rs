@@ -1,19 +1,14 @@
 //! The answers of an interactive call: nobody may read them, and two calls with the same can be told to be.
 
-use std::fs;
 use std::io;
-use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-use crate::fs::write_new;
 use crate::hex::digits;
-
-/// The key of a data directory's digests, as digits.
-const KEY_FILE: &str = "audit.key";
+use crate::store::WriteOnce;
 
 /// How many answers a call had, and their digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +21,7 @@ pub struct Responses {
 
 impl Responses {
     /// What is said of a call with these arguments; `None` without answers. Blocks.
-    pub(super) fn of(arguments: &Map<String, Value>, directory: &Path) -> io::Result<Option<Self>> {
+    pub(super) fn of(arguments: &Map<String, Value>, key: &WriteOnce) -> io::Result<Option<Self>> {
         let given = arguments.get("responses");
         let Some(given) = given.filter(|given| !given.is_null()) else {
             return Ok(None);
@@ -41,7 +36,7 @@ impl Responses {
             Value::Object(answers) => answers.len(),
             _ => 1,
         };
-        let keyed = Hmac::<Sha256>::new_from_slice(&key(directory)?).map_err(io::Error::other)?;
+        let keyed = Hmac::<Sha256>::new_from_slice(&key_bytes(key)?).map_err(io::Error::other)?;
         let digest = keyed.chain_update(responses.to_string().as_bytes());
         Ok(Some(Self {
             count,
@@ -50,28 +45,15 @@ impl Responses {
     }
 }
 
-/// The directory's key, made when it is first needed.
-fn key(directory: &Path) -> io::Result<Vec<u8>> {
-    let path = directory.join(KEY_FILE);
-    if !path.try_exists()? {
-        // It comes into being whole, and only once, whoever else makes one.
-        match write_new(&path, crate::random::hex::<32>().as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-    }
-    let broken = || {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("`{KEY_FILE}` is no key"),
-        )
-    };
-    let text = fs::read_to_string(path)?;
-    let key = crate::hex::bytes(text.trim()).ok_or_else(broken)?;
-    if key.len() < 16 {
-        return Err(broken());
-    }
-    Ok(key)
+/// The key, made when it is first needed.
+fn key_bytes(key: &WriteOnce) -> io::Result<Vec<u8>> {
+    let text = key.get_or_make(crate::random::hex::<32>)?;
+    let text = String::from_utf8_lossy(&text);
+    let bytes = crate::hex::bytes(text.trim()).filter(|bytes| bytes.len() >= 16);
+    bytes.ok_or_else(|| {
+        let reason = "the key of the audit trail's digests is damaged";
+        io::Error::new(io::ErrorKind::InvalidData, reason)
+    })
 }
 
 #[cfg(test)]
@@ -79,13 +61,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::store::DataDirectory;
 
     #[test]
     fn the_same_answers_are_told_by_a_digest_that_nobody_can_guess_from() {
         let directories = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let of = |responses: Value, place: usize| {
             let arguments = json!({"cmd": "x", "responses": responses});
-            Responses::of(arguments.as_object().unwrap(), directories[place].path()).unwrap()
+            let key = DataDirectory::existing(directories[place].path()).write_once("key");
+            Responses::of(arguments.as_object().unwrap(), &key).unwrap()
         };
         let (one, two) = (
             json!({"Password:": "hunter2"}),

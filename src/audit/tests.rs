@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, json};
 
-use super::anchor::ANCHOR_FILE;
 use super::entry::Begun;
 use super::*;
+use crate::store::DataDirectory;
+
+const FILE: &str = "audit.jsonl";
+const ANCHOR_FILE: &str = "audit.anchor";
 
 struct Scene {
     directory: tempfile::TempDir,
@@ -22,7 +25,7 @@ impl Scene {
 
     fn with_files_of(largest: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut trail = Trail::open(directory.path());
+        let mut trail = Trail::open(&DataDirectory::existing(directory.path()));
         trail.largest = largest;
         Self { directory, trail }
     }
@@ -101,14 +104,16 @@ fn old_lines(count: usize) -> String {
 }
 
 fn finished(directory: &Path) -> Vec<PathBuf> {
-    trail::finished(directory).unwrap()
+    let finished = DataDirectory::existing(directory).log(NAME).finished();
+    let parts = finished.unwrap().into_iter();
+    parts.map(|part| part.location().into()).collect()
 }
 
 #[test]
 fn lines_make_a_chain_over_files_and_processes() {
     let scene = Scene::set();
     let trails = [(); 3].map(|()| {
-        let mut trail = Trail::open(scene.directory.path());
+        let mut trail = Trail::open(&DataDirectory::existing(scene.directory.path()));
         trail.largest = 4000;
         trail
     });
@@ -119,7 +124,7 @@ fn lines_make_a_chain_over_files_and_processes() {
         }
     });
     let verified = scene.assert_in_order(120);
-    assert!(verified.files.len() > 2, "{verified:?}");
+    assert!(verified.files > 2, "{verified:?}");
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::anchor::{ANCHOR_FILE, Adopted, Anchor};
+use super::anchor::{Adopted, Anchor};
 use super::lines::{Line, Link};
-use super::trail::{files, lines_of, lock_for_reading};
-use super::{BEGINNING, FILE, KEPT};
-use crate::store::ProcessLock;
+use super::trail::lines_of;
+use super::{BEGINNING, KEPT, NAME};
+use crate::store::{DataDirectory, Log, LogPart, ProcessLock};
 
 /// Calls without an end that are listed one by one.
 const LISTED: usize = 20;
@@ -17,8 +17,10 @@ const LISTED: usize = 20;
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Verified {
-    /// The files, the oldest first.
-    pub files: Vec<PathBuf>,
+    /// The number of files.
+    pub files: usize,
+    /// Name of the anchor.
+    anchor_name: String,
     /// How many lines there are, up to the first that is not in order.
     pub lines: u64,
     /// The last line's hash: whoever keeps it elsewhere can tell whether the whole was made anew.
@@ -55,7 +57,10 @@ impl Verified {
             .is_shortened
             .then(|| "older files were removed".to_owned());
         let adopted = self.adopted.as_ref().map(|Adopted { time, lines }| {
-            format!("the first {lines} are older than `{ANCHOR_FILE}`, which was made at {time}")
+            format!(
+                "the first {lines} are older than `{}`, which was made at {time}",
+                self.anchor_name
+            )
         });
         let running = match self.running {
             0 => None,
@@ -96,17 +101,20 @@ impl Verified {
 /// Follows the chain through every file of a data directory, from end to end. Waits a little for whoever
 /// adds to it.
 pub fn verify(directory: &Path) -> io::Result<Verified> {
-    let _lock = lock_for_reading(directory)?;
-    let anchor = Anchor::read(directory)?;
-    let mut walk = Walk::new(anchor.as_ref());
-    for path in files(directory)? {
-        walk.file(&path)?;
+    let data = DataDirectory::existing(directory);
+    let log = data.log(NAME);
+    let _lock = log.lock_for_reading()?;
+    let anchor = log.anchor()?;
+    let mut walk = Walk::new(&log, anchor.as_ref());
+    for part in log.parts()? {
+        walk.part(&part)?;
     }
-    Ok(walk.end(directory))
+    Ok(walk.end(&data))
 }
 
 /// The way along the chain.
 struct Walk<'a> {
+    log: &'a Log,
     anchor: Option<&'a Anchor>,
     found: Verified,
     begun: HashMap<String, OpenCall>,
@@ -122,11 +130,13 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(anchor: Option<&'a Anchor>) -> Self {
+    fn new(log: &'a Log, anchor: Option<&'a Anchor>) -> Self {
         Self {
+            log,
             anchor,
             found: Verified {
                 last: BEGINNING.to_owned(),
+                anchor_name: log.anchor_name(),
                 ..Verified::default()
             },
             begun: HashMap::new(),
@@ -138,22 +148,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn file(&mut self, path: &Path) -> io::Result<()> {
+    fn part(&mut self, part: &LogPart) -> io::Result<()> {
         let before = self.found.lines;
-        for line in lines_of(path)? {
+        for line in lines_of(part)? {
             if self.found.problem.is_none() {
-                self.line(line?, path);
+                self.line(line?, part);
             }
         }
         self.begun_files += usize::from(self.found.lines > before);
-        self.found.files.push(path.to_owned());
+        self.found.files += 1;
         Ok(())
     }
 
-    fn line(&mut self, line: Line, path: &Path) {
-        let place = format!("{}:{}", path.display(), line.number);
+    fn line(&mut self, line: Line, part: &LogPart) {
+        let place = format!("{}:{}", part.location(), line.number);
         // The process was ended in it. The next one takes it out.
-        if line.is_torn() && path.ends_with(FILE) {
+        if line.is_torn() && part.is_current {
             return;
         }
         let follows = line.follows(&self.found.last);
@@ -204,9 +214,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn end(mut self, directory: &Path) -> Verified {
+    fn end(mut self, data: &DataDirectory) -> Verified {
         if self.found.problem.is_none() {
-            self.found.problem = self.beginning().or_else(|| self.loss(directory));
+            self.found.problem = self.beginning().or_else(|| self.loss());
         }
         self.found.is_shortened |= self
             .anchor
@@ -215,7 +225,7 @@ impl<'a> Walk<'a> {
         let mut open: Vec<_> = self.begun.into_values().collect();
         open.sort_by_key(|call| (call.time.clone(), call.place));
         let begun = open.len();
-        open.retain(|call| !ProcessLock::lives(directory, &call.process));
+        open.retain(|call| !ProcessLock::lives(data, &call.process));
         self.found.running = begun - open.len();
         self.found.open = open;
         self.found
@@ -238,18 +248,16 @@ impl<'a> Walk<'a> {
     }
 
     /// What is wrong as a whole.
-    fn loss(&self, directory: &Path) -> Option<String> {
-        let anchor_file = directory.join(ANCHOR_FILE);
+    fn loss(&self) -> Option<String> {
+        let anchor_location = self.log.anchor_location();
         match self.anchor {
             Some(anchor) if !self.has_last => Some(format!(
                 "{} lines were written, by `{}`, and the last of them is gone: lines were taken off at the end, \
                  or the machine stopped before they were on its disk",
-                anchor.lines,
-                anchor_file.display()
+                anchor.lines, anchor_location
             )),
             _ if self.unanchored > 0 => Some(format!(
-                "`{}` was taken away after these lines were written, so that nothing tells whether others are gone",
-                anchor_file.display()
+                "`{anchor_location}` was taken away after these lines were written, so that nothing tells whether others are gone"
             )),
             _ => None,
         }

@@ -2,11 +2,9 @@
 //! more than its record keeps, or that took a while.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +16,7 @@ use crate::fs::blocking;
 use crate::secret::Mask;
 use crate::ssh::output::FEW;
 use crate::ssh::{Captured, KEPT, Output};
-use crate::store::{DataDirectory, Kept, is_beside, remove};
+use crate::store::{Blob, Blobs, DataDirectory};
 use crate::text::tell_loss;
 
 /// A job that another process has just started is in no file yet; its output is left alone for
@@ -55,34 +53,29 @@ pub(super) struct Streams {
     pub(super) stderr: Output,
 }
 
-/// The directory of output files.
+/// The outputs of all jobs.
 #[derive(Debug)]
 pub struct Outputs {
-    directory: PathBuf,
+    blobs: Blobs,
     config: Arc<Config>,
 }
 
 impl Outputs {
     /// Opens the data directory's outputs.
     pub fn open(config: Arc<Config>, data: &DataDirectory) -> Result<Self, Error> {
-        let directory = data.subdirectory("output")?;
-        Ok(Self { directory, config })
+        let blobs = data.blobs("output")?;
+        Ok(Self { blobs, config })
     }
 
-    /// Where a job's stream lies, if it has a file.
-    pub fn path(&self, id: &JobId, stream: Stream) -> PathBuf {
-        // An ID from a file must not lead out of the directory.
-        let id = Path::new(id.as_str()).file_name().unwrap_or_default();
-        let mut name = id.to_owned();
-        name.push(".");
-        name.push(stream.name());
-        self.directory.join(name)
+    /// A job's stream, or the place for it.
+    pub fn blob(&self, id: &JobId, stream: Stream) -> Blob {
+        self.blobs.blob(&format!("{id}.{}", stream.name()))
     }
 
     /// The streams of a job that begins.
     pub(super) fn begin(&self, id: &JobId, alias: &str) -> Streams {
         let limit = self.config.max_output;
-        let stream = |stream| Output::new(self.path(id, stream), limit, Mask::of(alias));
+        let stream = |stream| Output::new(self.blob(id, stream), limit, Mask::of(alias));
         Streams {
             stdout: stream(Stream::Stdout),
             stderr: stream(Stream::Stderr),
@@ -92,12 +85,12 @@ impl Outputs {
     /// The streams of a job of which another process may have written the beginning.
     pub(super) async fn resume(&self, id: &JobId, alias: &str) -> Result<Streams, Error> {
         let alias = alias.to_owned();
-        let [stdout, stderr] = [Stream::Stdout, Stream::Stderr].map(|stream| self.path(id, stream));
+        let [stdout, stderr] = [Stream::Stdout, Stream::Stderr].map(|stream| self.blob(id, stream));
         let limit = self.config.max_output;
         blocking(move || {
-            let stream = |path: PathBuf| {
-                Output::resume(path.clone(), limit, Mask::of(&alias))
-                    .map_err(|error| Error::storage(path, "read", error))
+            let stream = |blob: Blob| {
+                Output::resume(blob.clone(), limit, Mask::of(&alias))
+                    .map_err(|error| blob.failure("read", &error))
             };
             Ok(Streams {
                 stdout: stream(stdout)?,
@@ -110,7 +103,7 @@ impl Outputs {
     /// The head and tail of a job's stream, if its file is of `length` bytes, and how many of them it has
     /// not.
     fn ends(&self, id: &JobId, stream: Stream, length: u64) -> io::Result<Option<(Captured, u64)>> {
-        let mut file = match Kept::open(&self.path(id, stream)) {
+        let mut file = match self.blob(id, stream).open() {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -160,43 +153,32 @@ impl Outputs {
     /// jobs until the rest keeps within `MAX_OUTPUT_TOTAL`.
     pub(super) fn sweep(&self, jobs: &[Arc<Job>]) -> Result<(), Error> {
         let jobs: HashMap<_, _> = jobs.iter().map(|job| (job.id.as_str(), job)).collect();
-        let failed = |error: io::Error| Error::storage(&self.directory, "tidy", error);
         let unrecorded_kept = UNRECORDED_KEPT.max(self.config.save_interval * 2);
         let (mut total, mut finished) = (0, Vec::new());
-        for entry in fs::read_dir(&self.directory).map_err(failed)?.flatten() {
-            // Another process may have removed it meanwhile.
-            let Ok(metadata) = entry.metadata() else {
-                continue;
-            };
-            if is_beside(&entry.path()) {
-                // It goes with the file that it stands beside.
-                continue;
-            }
-            let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.split('.').next());
-            let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        for found in self.blobs.list()? {
+            let length = found.length;
+            let id = found.name.split('.').next();
             match id.and_then(|id| jobs.get(id)) {
-                None if modified.elapsed().unwrap_or_default() > unrecorded_kept => {
-                    let _ = remove(&entry.path());
+                None if found.modified.elapsed().unwrap_or_default() > unrecorded_kept => {
+                    let _ = self.blobs.blob(&found.name).remove();
                     continue;
                 }
-                Some(job) if !job.status.is_live() => {
-                    finished.push((modified, entry.path(), metadata.len()));
-                }
+                Some(job) if !job.status.is_live() => finished.push(found),
                 _ => {}
             }
-            total += metadata.len();
+            total += length;
         }
         finished.sort();
-        for (_, path, length) in finished {
+        for oldest in finished {
             if total <= self.config.max_output_total {
                 break;
             }
-            if remove(&path).is_ok() {
-                total -= length;
+            let blob = self.blobs.blob(&oldest.name);
+            if blob.remove().is_ok() {
+                total -= oldest.length;
                 tracing::warn!(
                     "`{}` was dropped: all outputs together were more than MAX_OUTPUT_TOTAL",
-                    path.display()
+                    blob.location()
                 );
             }
         }
@@ -206,6 +188,10 @@ impl Outputs {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+    use std::time::SystemTime;
+
     use super::super::kind::Spec;
     use super::super::status::Status;
     use super::*;
@@ -224,7 +210,7 @@ mod tests {
     }
 
     fn write(outputs: &Outputs, id: &JobId, age: u64) -> PathBuf {
-        let path = outputs.path(id, Stream::Stdout);
+        let path = PathBuf::from(outputs.blob(id, Stream::Stdout).location());
         fs::write(&path, [0; 100]).unwrap();
         let file = fs::File::options().write(true).open(&path).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(age))
@@ -261,7 +247,8 @@ mod tests {
     fn no_id_leads_out_of_the_directory() {
         let directory = tempfile::tempdir().unwrap();
         let outputs = outputs(directory.path(), 0);
-        let path = outputs.path(&JobId::from("../../etc/passwd"), Stream::Stderr);
-        assert_eq!(path, directory.path().join("output/passwd.stderr"));
+        let blob = outputs.blob(&JobId::from("../../etc/passwd"), Stream::Stderr);
+        let inside = directory.path().join("output/passwd.stderr");
+        assert_eq!(blob.location(), inside.display().to_string());
     }
 }

@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::path::Path;
 
 use regex::bytes::Regex;
 
 use crate::charset::Charset;
 use crate::readable::{is_binary, readable, sample, whole_sequences};
-use crate::store::Kept;
+use crate::store::Blob;
 
 /// A longer line is taken in parts.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -49,9 +48,9 @@ pub struct Page {
 }
 
 impl Selection {
-    /// Reads the selected part of a file.
-    pub fn read_file(&self, path: &Path) -> io::Result<Page> {
-        let kept = Kept::open(path)?;
+    /// Reads the selected part of a stream.
+    pub fn read_blob(&self, blob: &Blob) -> io::Result<Page> {
+        let kept = blob.open()?;
         let (length, missing) = (kept.length(), kept.gap());
         self.read(kept, length, missing)
     }

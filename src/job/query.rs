@@ -70,16 +70,16 @@ impl Jobs {
     ) -> Result<(Page, bool), Error> {
         selection.grows = job.status.is_live();
         selection.charset = job.charset();
-        let path = self.outputs().path(&job.id, stream);
+        let blob = self.outputs().blob(&job.id, stream);
         let text = job.output(stream).unwrap_or_default().to_owned();
         blocking(move || {
-            let read = match selection.read_file(&path) {
+            let read = match selection.read_blob(&blob) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     selection.read_text(&text).map(|page| (page, false))
                 }
                 page => page.map(|page| (page, true)),
             };
-            read.map_err(|error| Error::storage(path, "read", error))
+            read.map_err(|error| blob.failure("read", &error))
         })
         .await
     }

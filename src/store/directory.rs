@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::notices::{Notices, SET_ASIDE};
-use super::{Document, Flags, TextDocument};
+use super::{Blobs, Document, Flags, Log, TextDocument, WriteOnce};
 use crate::error::Error;
 use crate::fs::make_private;
 
@@ -18,10 +18,15 @@ impl DataDirectory {
     /// Opens the directory, making it where there is none.
     pub fn open(path: &Path) -> Result<Self, Error> {
         prepare(path)?;
-        Ok(Self {
+        Ok(Self::existing(path))
+    }
+
+    /// The directory as it is: for those who only read, it is not made.
+    pub fn existing(path: &Path) -> Self {
+        Self {
             path: path.to_owned(),
             notices: Notices::default(),
-        })
+        }
     }
 
     /// Where it lies.
@@ -37,6 +42,21 @@ impl DataDirectory {
     /// A document in a format of others, of which at most so many bytes are read.
     pub fn text_document(&self, name: &str, longest: usize) -> TextDocument {
         TextDocument::new(self.path.join(name), longest)
+    }
+
+    /// A log of lines.
+    pub fn log(&self, name: &'static str) -> Log {
+        Log::new(self.path.clone(), name)
+    }
+
+    /// A few bytes that come into being once.
+    pub fn write_once(&self, name: &str) -> WriteOnce {
+        WriteOnce::new(self.path.join(name))
+    }
+
+    /// A set of streams of any length.
+    pub fn blobs(&self, name: &str) -> Result<Blobs, Error> {
+        Ok(Blobs::new(self.subdirectory(name)?))
     }
 
     /// A set of names that its processes show each other.

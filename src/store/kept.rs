@@ -91,7 +91,7 @@ pub(super) fn beside(path: &Path) -> PathBuf {
 }
 
 /// Removes a stream's file, with what stands beside it.
-pub fn remove(path: &Path) -> io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)?;
     match fs::remove_file(beside(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -100,7 +100,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Whether this is the name of a file that only says where the parts of another lie.
-pub fn is_beside(path: &Path) -> bool {
+pub(super) fn is_beside(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "parts")
 }
 
@@ -115,7 +115,7 @@ pub struct Kept {
 
 impl Kept {
     /// Opens the file.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let layout = Layout::read(path)?;
         let length = match layout {

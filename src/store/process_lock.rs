@@ -52,8 +52,8 @@ impl ProcessLock {
     }
 
     /// The same for somebody who has not registered in that data directory.
-    pub fn lives(data_dir: &Path, id: &str) -> bool {
-        is_held(&data_dir.join(DIRECTORY), id)
+    pub fn lives(data: &DataDirectory, id: &str) -> bool {
+        is_held(&data.path().join(DIRECTORY), id)
     }
 
     /// Removes the files of processes that are gone. Their names stay dead: a missing file is no proof of life.

@@ -34,7 +34,7 @@ pub struct Spool {
 
 impl Spool {
     /// A spool that writes at most `limit` bytes to a new file at `path`.
-    pub fn new(path: PathBuf, limit: u64) -> Self {
+    pub(super) fn new(path: PathBuf, limit: u64) -> Self {
         Self {
             path,
             limit,
@@ -47,7 +47,7 @@ impl Spool {
     }
 
     /// Goes on with the file that an earlier process has left of a stream of `length` bytes.
-    pub fn resume(path: PathBuf, limit: u64, length: u64) -> Self {
+    pub(super) fn resume(path: PathBuf, limit: u64, length: u64) -> Self {
         // Where the parts lie, if anything is left out.
         let layout = Layout::read(&path).ok().flatten();
         let layout = layout.filter(|layout| layout.end == length);

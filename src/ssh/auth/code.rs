@@ -2,7 +2,6 @@
 //! process makes it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
@@ -14,10 +13,10 @@ use crate::fs::blocking;
 use crate::hex::digits;
 use crate::secret::Secret;
 use crate::ssh::connection::notices::Notices;
-use crate::store::DataDirectory;
+use crate::store::Document;
 
-/// Which steps were used, by what tells one secret from another without telling it.
-const DOCUMENT: &str = "totp.json";
+/// Name of the document of used steps, by what tells one secret from another without telling it.
+pub(in crate::ssh) const TOTP_STEPS: &str = "totp.json";
 
 /// Steps that a code may lie ahead: a clock that has been set back must not hold up logins.
 const MOST_AHEAD: u64 = 3;
@@ -30,7 +29,7 @@ type Used = BTreeMap<String, u64>;
 /// A code that nobody has been given, waiting for its time; the error is the rest of a sentence.
 pub(super) async fn fresh(
     secret: &Secret,
-    data_dir: &Path,
+    steps: &Document,
     notices: &Notices,
 ) -> Result<String, String> {
     let totp =
@@ -38,11 +37,8 @@ pub(super) async fn fresh(
     notices.cost();
     let period = totp.step().max(1);
     let now = since_epoch()?.as_secs() / period;
-    let (name, data_dir) = (name(&totp), data_dir.to_owned());
-    let reserved = blocking(move || {
-        let steps = DataDirectory::open(&data_dir)?.document(DOCUMENT);
-        steps.update(|used: &mut Used| reserve(used, name, now))
-    });
+    let (name, steps) = (name(&totp), steps.clone());
+    let reserved = blocking(move || steps.update(|used: &mut Used| reserve(used, name, now)));
     let step = match reserved.await {
         Ok(step) => step.ok_or("too many logins want a one-time code at the same time")?,
         Err(error) => {

@@ -142,7 +142,7 @@ pub(super) async fn hold(
         let wants_code = prompts.iter().any(|prompt| answers.wants_code(prompt));
         let mut responses = Ok(Vec::new());
         if let Some(totp) = answers.totp.as_ref().filter(|_| wants_code) {
-            match code::fresh(totp, login.data_dir, login.notices).await {
+            match code::fresh(totp, login.totp_steps, login.notices).await {
                 Ok(code) => answers.code = Some(code),
                 Err(problem) => responses = Err(problem),
             }

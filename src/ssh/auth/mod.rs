@@ -1,7 +1,7 @@
 //! Logging in (RFC 4252): keys and their certificates, the agent's keys, the password, a dialogue.
 
 mod agent;
-mod code;
+pub(in crate::ssh) mod code;
 mod dialogue;
 mod key;
 mod pem;
@@ -18,7 +18,7 @@ pub use self::agent::{describe_agent, has_agent};
 pub use self::code::check_totp;
 pub use self::dialogue::check_prompt;
 use self::dialogue::{Answers, Response};
-use crate::config::{Config, SshFiles};
+use crate::config::SshFiles;
 use crate::error::{EXPIRED, Error};
 use crate::fs::blocking;
 use crate::secret::{Secret, Vault};
@@ -29,6 +29,7 @@ use crate::ssh::connection::notices::{Notices, PERSON_TIME, plain};
 use crate::ssh::connection::overheard::Overheard;
 use crate::ssh::target::user_config;
 use crate::ssh::target::{Agent, Target};
+use crate::store::Document;
 use crate::sync::lock;
 
 /// A line's end takes a moment to be known, on a busy machine a longer one.
@@ -58,7 +59,8 @@ struct Login<'a> {
     handle: &'a mut Handle<Client>,
     overheard: Overheard,
     notices: &'a Notices,
-    data_dir: &'a Path,
+    /// The steps of one-time codes that were used.
+    totp_steps: &'a Document,
     ssh_files: &'a SshFiles,
     /// Cancelled at the line's end, when its reason is known.
     closed: CancellationToken,
@@ -105,11 +107,12 @@ pub(in crate::ssh) async fn authenticate(
     target: &Target,
     vault: &Vault,
     notices: &Notices,
-    config: &Config,
+    ssh_files: &SshFiles,
+    totp_steps: &Document,
 ) -> Result<(), ConnectError> {
     let mut login = Login {
-        data_dir: &config.data_dir,
-        ssh_files: &config.ssh_files,
+        totp_steps,
+        ssh_files,
         notices,
         closed: connection.closed(),
         overheard: connection.overheard.clone(),

@@ -33,6 +33,7 @@ use crate::ssh::connection::tap::Tap;
 use crate::ssh::failure::failed;
 use crate::ssh::host_key::{HostKeyVerifier, Identity, KeyKind, KnownHosts, Problem};
 use crate::ssh::target::{Route, Target};
+use crate::store::Document;
 use crate::store::servers::Server;
 use crate::sync::lock;
 pub use route::NoTunnel;
@@ -60,6 +61,8 @@ const KINDS: [IsKind; 3] = [
 pub(in crate::ssh) struct Dialer {
     pub(in crate::ssh) config: Arc<Config>,
     pub(in crate::ssh) known_hosts: KnownHosts,
+    /// The steps of one-time codes that were used.
+    pub(in crate::ssh) totp_steps: Document,
     pub(in crate::ssh) vault: Vault,
     /// Where the connections are that others are reached through.
     pub(in crate::ssh) tunnels: Weak<dyn Tunnels>,
@@ -173,7 +176,15 @@ impl Dialer {
     ) -> Result<Connection, ConnectError> {
         let judge = HostKeyCheck::By(Box::new(target.rule.clone()));
         let mut connection = self.handshake(target, keys, judge, notices).await?;
-        authenticate(&mut connection, target, &self.vault, notices, &self.config).await?;
+        authenticate(
+            &mut connection,
+            target,
+            &self.vault,
+            notices,
+            &self.config.ssh_files,
+            &self.totp_steps,
+        )
+        .await?;
         connection.overheard.forget();
         Ok(connection)
     }

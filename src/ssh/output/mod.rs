@@ -9,13 +9,12 @@ pub(in crate::ssh) mod bound;
 pub(in crate::ssh) mod capture;
 
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
 
 use tokio::time::{Instant, sleep_until};
 
 use crate::secret::Mask;
 use crate::ssh::output::capture::Captured;
-use crate::store::{Kept, Spool};
+use crate::store::{Blob, Kept, Spool};
 
 /// A stream of so many bytes needs no file: a record holds it whole.
 pub const FEW: u64 = 2048;
@@ -32,20 +31,20 @@ pub struct Output {
 }
 
 impl Output {
-    /// An empty stream of which a new file at `path` takes at most `limit` bytes, the first and the last,
+    /// An empty stream of which `blob` takes at most `limit` bytes, the first and the last,
     /// unless it ends so soon that memory holds it whole.
-    pub fn new(path: PathBuf, limit: u64, mask: Mask) -> Self {
+    pub fn new(blob: Blob, limit: u64, mask: Mask) -> Self {
         Self {
             mask,
             captured: Captured::default(),
-            spool: Spool::new(path, limit),
+            spool: blob.create(limit),
         }
     }
 
     /// A stream of which an earlier process has written the beginning.
-    pub fn resume(path: PathBuf, limit: u64, mask: Mask) -> io::Result<Self> {
+    pub fn resume(blob: Blob, limit: u64, mask: Mask) -> io::Result<Self> {
         let mut captured = Captured::default();
-        match Kept::open(&path) {
+        match blob.open() {
             Ok(mut file) => {
                 let gap = file.gap();
                 read_into(&mut captured, &mut file)?;
@@ -62,7 +61,7 @@ impl Output {
         Ok(Self {
             mask,
             captured,
-            spool: Spool::resume(path, limit, length),
+            spool: blob.resume(limit, length),
         })
     }
 

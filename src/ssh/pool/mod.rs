@@ -30,12 +30,14 @@ use crate::charset::Charset;
 use crate::config::Config;
 use crate::error::Error;
 use crate::secret::{Vault, hide};
+use crate::ssh::auth::code::TOTP_STEPS;
 use crate::ssh::connection::TimedOut;
 use crate::ssh::connection::stream::Duplex;
 use crate::ssh::dial::{Dialer, NoTunnel, OpeningTunnel, Tunnels};
 use crate::ssh::failure::failed;
 use crate::ssh::host_key::{HostKeys, Identity, KnownHosts};
 use crate::ssh::target::jump::{implied, jump_server_from_config};
+use crate::store::DataDirectory;
 use crate::store::servers::{Server, Servers, bounded};
 use crate::sync::lock;
 
@@ -92,13 +94,15 @@ impl Pool {
     pub fn new(
         config: Arc<Config>,
         servers: Arc<Servers>,
-        known_hosts: KnownHosts,
+        data: &DataDirectory,
         vault: Vault,
     ) -> Self {
+        let known_hosts = KnownHosts::open(data, config.ssh_files.known_hosts.clone());
         let shared = Arc::new_cyclic(|pool: &Weak<Shared>| Shared {
             dialer: Dialer {
                 config: Arc::clone(&config),
                 known_hosts,
+                totp_steps: data.document(TOTP_STEPS),
                 vault,
                 tunnels: pool.clone(),
             },

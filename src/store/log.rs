@@ -1,0 +1,266 @@
+//! A log of lines, added to by several processes at once: a file that grows, finished ones of which the
+//! oldest may go, and an anchor beside them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::fs::{lock_exclusively, lock_for_reading, private};
+use crate::time::Timestamp;
+
+/// Bytes of the anchor. It is written over in place by one write, which the end of a process does not cut
+/// in two, and which needs no further room on the disk.
+pub const ANCHOR_SIZE: usize = 768;
+
+/// A log. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Log {
+    directory: PathBuf,
+    name: &'static str,
+}
+
+/// A part of a log: the one that grows, or a finished one.
+#[derive(Debug)]
+pub struct LogPart {
+    path: PathBuf,
+    /// Whether it is the part that grows.
+    pub is_current: bool,
+}
+
+/// The exclusive right to change a log; released when dropped.
+#[derive(Debug)]
+pub struct LogWriter<'a> {
+    log: &'a Log,
+    current: File,
+    _lock: File,
+}
+
+/// The right to read a log while nobody changes it; released when dropped.
+#[derive(Debug)]
+pub struct LogReader {
+    _lock: Option<File>,
+}
+
+impl Log {
+    pub(super) fn new(directory: PathBuf, name: &'static str) -> Self {
+        Self { directory, name }
+    }
+
+    /// A `STORAGE_ERROR` that names the log.
+    pub fn failure(&self, action: &'static str, error: &io::Error) -> Error {
+        Error::storage(self.current(), action, error)
+    }
+
+    /// Where a person finds the anchor.
+    pub fn anchor_location(&self) -> String {
+        self.anchor_path().display().to_string()
+    }
+
+    /// Name of the anchor.
+    pub fn anchor_name(&self) -> String {
+        format!("{}.anchor", self.name)
+    }
+
+    /// The anchor; `None` where there is none that can be understood.
+    pub fn anchor<A: DeserializeOwned>(&self) -> io::Result<Option<A>> {
+        let path = self.anchor_path();
+        if !is_regular(&path)? {
+            return Ok(None);
+        }
+        Ok(serde_json::from_slice(&fs::read(path)?).ok())
+    }
+
+    /// The finished parts, the oldest first.
+    pub fn finished(&self) -> io::Result<Vec<LogPart>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let prefix = format!("{}-", self.name);
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(&prefix) && name.ends_with(".jsonl") {
+                found.push(path);
+            }
+        }
+        found.sort();
+        let part = |path| LogPart {
+            path,
+            is_current: false,
+        };
+        Ok(found.into_iter().map(part).collect())
+    }
+
+    /// All parts, the oldest first.
+    pub fn parts(&self) -> io::Result<Vec<LogPart>> {
+        let mut parts = self.finished()?;
+        let path = self.current();
+        if is_regular(&path)? {
+            parts.push(LogPart {
+                path,
+                is_current: true,
+            });
+        }
+        Ok(parts)
+    }
+
+    /// Waits a little for others who change the log or read it as a whole.
+    pub fn lock(&self) -> io::Result<LogWriter<'_>> {
+        let lock = self.lock_path();
+        is_regular(&lock)?;
+        let lock = lock_exclusively(&lock)?;
+        let path = self.current();
+        is_regular(&path)?;
+        let mut options = OpenOptions::new();
+        // Not for appending: on Windows such a file cannot be cut back.
+        options.create(true).truncate(false).read(true).write(true);
+        Ok(LogWriter {
+            log: self,
+            current: private(&mut options).open(path)?,
+            _lock: lock,
+        })
+    }
+
+    /// Waits a little for whoever changes the log. Where nobody ever did, there is nothing to lock.
+    pub fn lock_for_reading(&self) -> io::Result<LogReader> {
+        let path = self.lock_path();
+        let lock = is_regular(&path)?.then(|| lock_for_reading(&path));
+        Ok(LogReader {
+            _lock: lock.transpose()?,
+        })
+    }
+
+    fn current(&self) -> PathBuf {
+        self.directory.join(format!("{}.jsonl", self.name))
+    }
+
+    fn anchor_path(&self) -> PathBuf {
+        self.directory.join(self.anchor_name())
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.directory.join(format!("{}.jsonl.lock", self.name))
+    }
+}
+
+impl LogPart {
+    /// Where a person finds it.
+    pub fn location(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Opens it at its beginning.
+    pub fn read(&self) -> io::Result<impl BufRead + use<>> {
+        is_regular(&self.path)?;
+        Ok(BufReader::new(File::open(&self.path)?))
+    }
+
+    /// Removes it. Only while the log's writer is held.
+    pub fn remove(&self) -> io::Result<()> {
+        fs::remove_file(&self.path)
+    }
+}
+
+impl LogWriter<'_> {
+    /// Bytes of the part that grows.
+    pub fn length(&self) -> io::Result<u64> {
+        Ok(self.current.metadata()?.len())
+    }
+
+    /// Opens the part that grows at an offset.
+    pub fn read_from(&mut self, offset: u64) -> io::Result<impl BufRead + '_> {
+        self.current.seek(SeekFrom::Start(offset))?;
+        Ok(BufReader::new(&mut self.current))
+    }
+
+    /// Adds a line, and returns the length with it. A failure may leave a piece of the line.
+    pub fn append(&mut self, line: &[u8]) -> io::Result<u64> {
+        let length = self.length()?;
+        // Somebody else's line may lack its end.
+        let separator = if length > 0 && !self.ends_line(length)? {
+            "\n"
+        } else {
+            ""
+        };
+        let bytes = [separator.as_bytes(), line, b"\n"].concat();
+        self.current.seek(SeekFrom::End(0))?;
+        self.current.write_all(&bytes)?;
+        Ok(length + bytes.len() as u64)
+    }
+
+    /// Cuts the part that grows back to a length.
+    pub fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.current.set_len(length)
+    }
+
+    /// Replaces the anchor.
+    pub fn write_anchor(&self, anchor: &impl Serialize) -> io::Result<()> {
+        let path = self.log.anchor_path();
+        is_regular(&path)?;
+        let mut bytes = serde_json::to_vec(anchor)?;
+        bytes.resize(bytes.len().max(ANCHOR_SIZE - 1), b' ');
+        bytes.push(b'\n');
+        let mut options = OpenOptions::new();
+        let mut file = private(options.create(true).truncate(false).write(true)).open(path)?;
+        file.write_all(&bytes)
+    }
+
+    /// Finishes the part that grows: the next writer begins a new one.
+    pub fn finish(&self) -> io::Result<()> {
+        let directory = &self.log.directory;
+        let name = || {
+            let time = Timestamp::now().for_file_name();
+            directory.join(format!("{}-{time}.jsonl", self.log.name))
+        };
+        let mut finished_as = name();
+        // Names have milliseconds.
+        while finished_as.exists() {
+            std::thread::sleep(Duration::from_millis(1));
+            finished_as = name();
+        }
+        fs::rename(self.log.current(), finished_as)
+    }
+
+    fn ends_line(&mut self, length: u64) -> io::Result<bool> {
+        let mut last = [0];
+        self.current.seek(SeekFrom::Start(length - 1))?;
+        self.current.read_exact(&mut last)?;
+        Ok(last == *b"\n")
+    }
+}
+
+/// Tells whether a regular file is there. Anything else, such as a device, is an error.
+fn is_regular(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(true),
+        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => Err(io::Error::other("it is no regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shorter_anchor_leaves_nothing_of_a_longer_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = Log::new(directory.path().to_owned(), "log");
+        assert_eq!(log.anchor::<String>().unwrap(), None);
+        for anchor in ["x".repeat(ANCHOR_SIZE - 3), "y".to_owned()] {
+            log.lock().unwrap().write_anchor(&anchor).unwrap();
+            assert_eq!(log.anchor().unwrap(), Some(anchor));
+        }
+        fs::write(log.anchor_path(), "nonsense").unwrap();
+        assert_eq!(log.anchor::<String>().unwrap(), None);
+    }
+}
