@@ -2,8 +2,8 @@
 
 mod agent;
 mod code;
-mod dialogue;
 mod key;
+mod keyboard_interactive;
 mod pem;
 
 use std::collections::VecDeque;
@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::agent::{describe_agent, has_agent};
 pub use self::code::check_totp;
-pub use self::dialogue::check_prompt;
-use self::dialogue::{Answers, Response};
+pub use self::keyboard_interactive::check_prompt;
+use self::keyboard_interactive::{Answers, Response};
 use crate::config::{Config, SshFiles};
 use crate::error::{EXPIRED, Error};
 use crate::fs::blocking;
@@ -259,7 +259,7 @@ impl Login<'_> {
             totp: self.reveal(vault, server.totp_secret.as_ref()).await?,
         };
         if answers.are_any() && self.accepts(MethodKind::KeyboardInteractive) {
-            return dialogue::hold(self, &mut answers).await;
+            return keyboard_interactive::hold(self, &mut answers).await;
         }
         Ok(Step::Refused)
     }

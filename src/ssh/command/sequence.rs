@@ -8,7 +8,7 @@ use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
 use crate::shell::quote;
-use crate::ssh::command::ended::ExitOutcome;
+use crate::ssh::command::exit_outcome::ExitOutcome;
 use crate::ssh::command::session::{Input, Session, open};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::charset::Charset;
 use crate::error::{Error, Stopped};
-use crate::ssh::command::ended::{ExitOutcome, StopReason};
+use crate::ssh::command::command_line::Sent;
+use crate::ssh::command::exit_outcome::{ExitOutcome, StopReason};
 use crate::ssh::command::marker::Marker;
-use crate::ssh::command::sent::Sent;
 use crate::ssh::command::step::Step;
 use crate::ssh::output::bound::{Allowance, Bound, Reached};
 use crate::ssh::output::{Output, due};
