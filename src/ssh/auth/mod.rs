@@ -31,7 +31,7 @@ use crate::ssh::target::user_config;
 use crate::ssh::target::{Agent, Target};
 use crate::sync::lock;
 
-/// A line's end takes a moment to be known, on a busy machine a longer one.
+/// Time until the end of a connection is known: a moment, longer on a busy machine.
 const END_IS_KNOWN: Duration = Duration::from_millis(500);
 
 /// How long a login may take at the least; a slow but honest server takes a few seconds.
@@ -60,7 +60,7 @@ struct Login<'a> {
     notices: &'a Notices,
     data_dir: &'a Path,
     ssh_files: &'a SshFiles,
-    /// Cancelled at the line's end, when its reason is known.
+    /// Cancelled at the connection's end, when its reason is known.
     closed: CancellationToken,
     target: &'a Target,
     /// The methods that were tried, by their names in RFC 4252.
@@ -84,11 +84,11 @@ struct RemainingMethods<'a> {
 
 /// Why a login came to nothing.
 enum AuthFailure {
-    /// The line broke.
+    /// The connection was lost.
     Lost(russh::Error),
     /// It has taken longer than this.
     Late(Duration),
-    /// A secret is not to be had, or something alike.
+    /// The secret could not be read, or another step failed.
     Error(Error),
 }
 

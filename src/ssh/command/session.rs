@@ -307,7 +307,7 @@ impl<'a> Session<'a> {
             .as_mut()
             .and_then(|responder| responder.answer())
         {
-            // A line that is lost is noticed by who reads from it.
+            // A connection that is lost is noticed by who reads from it.
             let answer = self.charset.encode(&answer);
             let _ = self.channel.data(answer.as_slice()).await;
         }
@@ -447,7 +447,7 @@ impl<'a> Session<'a> {
         Ok(match self.exit.take() {
             Some(exit) => exit,
             None if self.closed_by_server => ExitOutcome::Unknown,
-            None => ExitOutcome::LineLost(lease.line_lost().await),
+            None => ExitOutcome::ConnectionLost(lease.connection_lost().await),
         })
     }
 
