@@ -146,11 +146,11 @@ impl Routes {
                     Ok(Ok(status)) => Outcome::Answered(status, None),
                     // The API has not been heard.
                     Ok(Err(_)) if lease.connection().is_closed() => {
-                        return Err(lease.line_lost().await);
+                        return Err(lease.connection_lost().await);
                     }
                     Ok(Err(error)) => Outcome::Unreachable(reason(&*error)),
-                    Err(TimedOut::OfThePeer) => Outcome::Silent,
-                    Err(silence @ TimedOut::OfTheLine) => {
+                    Err(TimedOut::Peer) => Outcome::Silent,
+                    Err(silence @ TimedOut::Connection) => {
                         lease.retire();
                         return Err(lease.refusal(silence.to_string()));
                     }

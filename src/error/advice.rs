@@ -11,7 +11,7 @@ impl Error {
             Self::UnknownAlias { .. } | Self::UnknownApi { .. } => "UNKNOWN_ALIAS",
             Self::UnknownTask { .. } => "UNKNOWN_TASK",
             Self::InvalidArgument { .. } | Self::OnlyByHand { .. } => "INVALID_ARGUMENT",
-            Self::Connection { .. } | Self::LineLost { .. } => "CONNECTION_FAILED",
+            Self::Connection { .. } | Self::ConnectionLost { .. } => "CONNECTION_FAILED",
             Self::Auth { .. } => "AUTH_FAILED",
             Self::HostKeyMismatch { .. } => "HOST_KEY_MISMATCH",
             Self::SecretUnavailable { .. } => "SECRET_UNAVAILABLE",
@@ -52,7 +52,7 @@ impl Error {
                 "a slow server, such as one that looks up names first, needs a longer connectTimeout (server_add); else check host, port and network"
             }
             Self::Connection { .. } => "check host, port and network, then call again",
-            Self::LineLost { .. } => {
+            Self::ConnectionLost { .. } => {
                 "look on the server what was done before calling again: it may have run, or be running"
             }
             Self::Auth { reason, .. } if reason.starts_with(EXPIRED) => {
@@ -125,7 +125,7 @@ impl Error {
                 port,
                 reason,
             }
-            | Self::LineLost {
+            | Self::ConnectionLost {
                 alias,
                 host,
                 port,

@@ -75,7 +75,7 @@ pub enum Error {
     },
     /// The connection was lost while a command or transfer was under way.
     #[error("the connection to server `{alias}` at {host}:{port} was lost: {reason}")]
-    LineLost {
+    ConnectionLost {
         /// The server's alias.
         alias: String,
         /// Its host.

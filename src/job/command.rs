@@ -289,7 +289,7 @@ impl Exit {
                 self.process = Some(Stopped::Stopped);
                 Ending::of(Status::Cancelled, "the command had not begun")
             }
-            ExitOutcome::LineLost(error) => error.into(),
+            ExitOutcome::ConnectionLost(error) => error.into(),
         }
     }
 }

@@ -29,7 +29,7 @@ pub mod script;
 pub mod target;
 
 pub use auth::{check_prompt, check_totp, describe_agent, has_agent};
-pub use command::ended::ExitOutcome;
+pub use command::exit_outcome::ExitOutcome;
 pub use connection::Connection;
 pub(crate) use connection::TimedOut;
 pub(crate) use connection::stream::Stream;

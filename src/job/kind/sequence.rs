@@ -428,7 +428,7 @@ fn result_of(
             None,
             Some("the shell ended without an exit status".to_owned()),
         ),
-        ExitOutcome::LineLost(error) => (None, Some(error.to_string())),
+        ExitOutcome::ConnectionLost(error) => (None, Some(error.to_string())),
     };
     let is_bounded = is_cut || process.is_some();
     let reached = reached.filter(|_| is_bounded);

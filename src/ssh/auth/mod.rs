@@ -2,8 +2,8 @@
 
 mod agent;
 pub(in crate::ssh) mod code;
-mod dialogue;
 mod key;
+mod keyboard_interactive;
 mod pem;
 
 use std::collections::VecDeque;
@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::agent::{describe_agent, has_agent};
 pub use self::code::check_totp;
-pub use self::dialogue::check_prompt;
-use self::dialogue::{Answers, Response};
 use crate::config::SshFiles;
+pub use self::keyboard_interactive::check_prompt;
+use self::keyboard_interactive::{Answers, Response};
 use crate::error::{EXPIRED, Error};
 use crate::fs::blocking;
 use crate::secret::{Secret, Vault};
@@ -32,7 +32,7 @@ use crate::ssh::target::{Agent, Target};
 use crate::store::Document;
 use crate::sync::lock;
 
-/// A line's end takes a moment to be known, on a busy machine a longer one.
+/// Time until the end of a connection is known: a moment, longer on a busy machine.
 const END_IS_KNOWN: Duration = Duration::from_millis(500);
 
 /// How long a login may take at the least; a slow but honest server takes a few seconds.
@@ -62,7 +62,7 @@ struct Login<'a> {
     /// The steps of one-time codes that were used.
     totp_steps: &'a Document,
     ssh_files: &'a SshFiles,
-    /// Cancelled at the line's end, when its reason is known.
+    /// Cancelled at the connection's end, when its reason is known.
     closed: CancellationToken,
     target: &'a Target,
     /// The methods that were tried, by their names in RFC 4252.
@@ -86,11 +86,11 @@ struct RemainingMethods<'a> {
 
 /// Why a login came to nothing.
 enum AuthFailure {
-    /// The line broke.
+    /// The connection was lost.
     Lost(russh::Error),
     /// It has taken longer than this.
     Late(Duration),
-    /// A secret is not to be had, or something alike.
+    /// The secret could not be read, or another step failed.
     Error(Error),
 }
 
@@ -262,7 +262,7 @@ impl Login<'_> {
             totp: self.reveal(vault, server.totp_secret.as_ref()).await?,
         };
         if answers.are_any() && self.accepts(MethodKind::KeyboardInteractive) {
-            return dialogue::hold(self, &mut answers).await;
+            return keyboard_interactive::hold(self, &mut answers).await;
         }
         Ok(Step::Refused)
     }

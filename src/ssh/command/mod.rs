@@ -3,15 +3,15 @@
 //! | module | what it is |
 //! |---|---|
 //! | `session` | one channel that runs a command, from its request to its end |
-//! | `sent` | how a command line is put to the shell |
+//! | `command_line` | how a command line is put to the shell |
 //! | `sequence`, `step`, `marker` | several commands in one shell, told apart |
 //! | `detached` | commands that outlive the connection |
-//! | `ended` | how a command has ended |
+//! | `exit_outcome` | how a command has ended |
 
+pub(in crate::ssh) mod command_line;
 pub mod detached;
-pub(in crate::ssh) mod ended;
+pub(in crate::ssh) mod exit_outcome;
 pub(in crate::ssh) mod marker;
-pub(in crate::ssh) mod sent;
 pub mod sequence;
 pub(in crate::ssh) mod session;
 pub(in crate::ssh) mod step;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::charset::Charset;
 use crate::error::Error;
-use crate::ssh::command::ended::ExitOutcome;
+use crate::ssh::command::exit_outcome::ExitOutcome;
 use crate::ssh::command::session::{Input, Session, open};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};

@@ -8,7 +8,7 @@ use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
 use crate::shell::quote;
-use crate::ssh::command::ended::ExitOutcome;
+use crate::ssh::command::exit_outcome::ExitOutcome;
 use crate::ssh::command::session::{Input, Session, open};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
@@ -215,7 +215,7 @@ impl<'a> Sequence<'a> {
                 let ended = session.close(interruption, self.pool, self.alias).await?;
                 match ended {
                     ExitOutcome::Cancelled(_) | ExitOutcome::NotBegun => Ok(None),
-                    ExitOutcome::LineLost(error) => Err(error),
+                    ExitOutcome::ConnectionLost(error) => Err(error),
                     _ => Err(Error::NoShell {
                         alias: self.alias.to_owned(),
                         reason: "neither the login shell nor sh answers as a POSIX shell does"

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::charset::Charset;
 use crate::error::{Error, Stopped};
-use crate::ssh::command::ended::{ExitOutcome, StopReason};
+use crate::ssh::command::command_line::Sent;
+use crate::ssh::command::exit_outcome::{ExitOutcome, StopReason};
 use crate::ssh::command::marker::Marker;
-use crate::ssh::command::sent::Sent;
 use crate::ssh::command::step::Step;
 use crate::ssh::output::bound::{Allowance, Bound, Reached};
 use crate::ssh::output::{Output, due};
@@ -307,7 +307,7 @@ impl<'a> Session<'a> {
             .as_mut()
             .and_then(|responder| responder.answer())
         {
-            // A line that is lost is noticed by who reads from it.
+            // A connection that is lost is noticed by who reads from it.
             let answer = self.charset.encode(&answer);
             let _ = self.channel.data(answer.as_slice()).await;
         }
@@ -447,7 +447,7 @@ impl<'a> Session<'a> {
         Ok(match self.exit.take() {
             Some(exit) => exit,
             None if self.closed_by_server => ExitOutcome::Unknown,
-            None => ExitOutcome::LineLost(lease.line_lost().await),
+            None => ExitOutcome::ConnectionLost(lease.connection_lost().await),
         })
     }
 

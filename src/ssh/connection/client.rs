@@ -1,4 +1,4 @@
-//! What the SSH library asks of us: to judge a host key, and to take note of a line's end.
+//! What the SSH library asks of us: to judge a host key, and to take note of a connection's end.
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -25,7 +25,7 @@ pub(in crate::ssh) enum HostKeyCheck {
     Collect(Arc<Mutex<Option<PublicKey>>>),
 }
 
-/// The library's view of us: judges host keys, notes why the line ended.
+/// The library's view of us: judges host keys, notes why the connection ended.
 pub(in crate::ssh) struct Client {
     judge: HostKeyCheck,
     shown: Arc<Mutex<Option<PublicKey>>>,
@@ -72,7 +72,7 @@ impl Client {
         Arc::clone(&self.agreed)
     }
 
-    /// Where it says why the line ended.
+    /// The reason why the connection ended, once there is one.
     pub(in crate::ssh) fn reason(&self) -> Arc<Mutex<Option<String>>> {
         Arc::clone(&self.reason)
     }

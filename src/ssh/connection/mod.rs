@@ -30,22 +30,22 @@ use crate::ssh::connection::overheard::Overheard;
 use crate::ssh::host_key::Identity;
 use crate::sync::lock;
 
-/// A dead line takes no goodbye.
+/// Time allowed for a clean disconnect.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a server that is alive may take to say so.
+/// Time allowed for the answer to a ping.
 const PING_PATIENCE: Duration = Duration::from_secs(5);
 const LEAST_PING_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Who did not say a word in time.
+/// The side that did not answer in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TimedOut {
     /// The other side of the channel, though the server lives.
     #[error("no answer")]
-    OfThePeer,
+    Peer,
     /// The server.
     #[error("ETIMEDOUT: the connection is silent")]
-    OfTheLine,
+    Connection,
 }
 
 /// A connection that is logged in. Dropping it ends it.
@@ -126,13 +126,11 @@ impl Connection {
             pinged = timeout_at(end, self.handle.send_ping()) => {
                 // Silence of less than that proves nothing.
                 if pinged.is_err() && patience >= LEAST_PING_PATIENCE || self.is_closed() {
-                    return Err(TimedOut::OfTheLine);
+                    return Err(TimedOut::Connection);
                 }
             }
         }
-        timeout_at(end, answer)
-            .await
-            .map_err(|_| TimedOut::OfThePeer)
+        timeout_at(end, answer).await.map_err(|_| TimedOut::Peer)
     }
 
     /// Whether the server answers a ping in a reasonable time.
@@ -141,17 +139,17 @@ impl Connection {
         pinged.is_ok_and(|answer| answer.is_ok())
     }
 
-    /// Whether the line is gone.
+    /// Whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.closed.is_cancelled() || self.handle.is_closed()
     }
 
-    /// Cancelled once the line is gone.
+    /// Cancelled once the connection has ended.
     pub(crate) fn closed(&self) -> CancellationToken {
         self.closed.clone()
     }
 
-    /// Why the line is gone, as far as it is known.
+    /// The reason why the connection ended, as far as it is known.
     pub fn closed_because(&self) -> String {
         let reason = lock(&self.reason);
         reason

@@ -270,7 +270,7 @@ impl Dialer {
                 env!("CARGO_PKG_VERSION")
             ))),
             window_size: WINDOW,
-            // Switched off, a dead line would never be noticed.
+            // Switched off, a dead connection would never be noticed.
             keepalive_interval: interval
                 .filter(|interval| !interval.is_zero())
                 .or(Some(self.config.keep_alive)),

@@ -1,19 +1,19 @@
 //! Whether a server is the one it was before, or the one that somebody vouches for.
 
+mod host_keys;
 mod identity;
 mod known_hosts;
 mod name;
-mod rule;
-mod shown;
+mod verifier;
 
 use russh::keys::{HashAlg, PublicKey, PublicKeyOrCertificate};
 
 pub(in crate::ssh) use crate::host_key::{Policy, Problem};
+pub use host_keys::{HostKeys, Presented, Recorded};
 pub use identity::{Identity, KeyKind};
 pub use known_hosts::KnownHosts;
 pub(in crate::ssh) use name::HostName;
-pub(in crate::ssh) use rule::HostKeyVerifier;
-pub use shown::{HostKeys, Presented, Recorded};
+pub(in crate::ssh) use verifier::HostKeyVerifier;
 
 /// The fingerprint as `ssh-keygen -l` prints it: `SHA256:…`.
 pub fn fingerprint(key: &PublicKey) -> String {

@@ -268,7 +268,7 @@ impl AliasPool {
         });
     }
 
-    /// Takes a connection whose line is gone out of the pool. Leases on it find it closed.
+    /// Takes a connection that has broken off out of the pool. Leases on it find it closed.
     fn remove_dead(self: &Arc<Self>, id: u64) {
         let mut state = lock(&self.state);
         let index = state.slots.iter().position(|slot| slot.id == id);

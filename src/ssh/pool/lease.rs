@@ -22,7 +22,7 @@ const END_IS_KNOWN: Duration = Duration::from_millis(50);
 pub enum ChannelPurpose {
     /// A command: short, wants to be quick.
     Command,
-    /// A transfer: fills the line.
+    /// A transfer: fills the connection.
     Transfer,
     /// The way to a further server: no session, so servers do not count it.
     Jump,
@@ -77,7 +77,7 @@ impl Lease {
         self.host.is_current(&self.server)
     }
 
-    /// Has the connection used no more, for its line is silent.
+    /// Retires the connection, for it is silent.
     pub fn retire(&self) {
         Arc::clone(&self.host).retire(self.slot);
     }
@@ -87,10 +87,10 @@ impl Lease {
         failed(self.host.alias(), &self.server, reason)
     }
 
-    /// The error that the line was lost after work had begun.
-    pub async fn line_lost(&self) -> Error {
+    /// The error that the connection was lost after work had begun.
+    pub async fn connection_lost(&self) -> Error {
         let _ = timeout(END_IS_KNOWN, self.connection.closed().cancelled()).await;
-        Error::LineLost {
+        Error::ConnectionLost {
             alias: self.host.alias().to_owned(),
             host: self.server.host.clone(),
             port: self.server.port(),

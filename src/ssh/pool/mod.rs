@@ -41,7 +41,7 @@ use crate::store::DataDirectory;
 use crate::store::servers::{Server, Servers, bounded};
 use crate::sync::lock;
 
-/// A live server answers a channel request at once; without an answer the line is dead.
+/// A live server answers a channel request at once; without an answer the connection is dead.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections that die under a call before it gives up: each further one is a login, and servers
@@ -240,8 +240,8 @@ impl Pool {
                 }
                 Ok((_, Ok(Err(error)))) => error.to_string(),
                 Ok((_, Err(_))) => "ETIMEDOUT: no answer to a channel request".to_owned(),
-                Err(TimedOut::OfThePeer) => return Ok((asked, Opened::Silent)),
-                Err(silence @ TimedOut::OfTheLine) => silence.to_string(),
+                Err(TimedOut::Peer) => return Ok((asked, Opened::Silent)),
+                Err(silence @ TimedOut::Connection) => silence.to_string(),
             };
             tracing::info!("a connection of `{alias}` is dead ({reason})");
             dead += 1;

@@ -41,7 +41,7 @@ pub struct ConnectionStats {
     pub id: String,
     /// Whether it carries a channel.
     pub in_use: bool,
-    /// Whether its line is up.
+    /// Whether it is alive.
     pub ready: bool,
     /// Channels open on it.
     pub channels: usize,

@@ -176,7 +176,7 @@ impl Script {
         match timeout(self.limit, ask(channel, &line, &input)).await {
             Ok(Ok(printed)) => Ok(printed),
             Ok(Err(Cut::Refused)) => Err(refused(alias, "it runs no commands for this user")),
-            Ok(Err(Cut::Lost)) => Err(Failure::Lost(lease.line_lost().await)),
+            Ok(Err(Cut::Lost)) => Err(Failure::Lost(lease.connection_lost().await)),
             Err(_) => {
                 let reason = "ETIMEDOUT: a script on the server does not end";
                 Err(Failure::Lost(lease.refusal(reason)))
@@ -199,7 +199,7 @@ pub enum Failure {
     Unsent(Error),
     /// The server would not or could not run it. The reason holds what it complained of.
     Refused(Error),
-    /// The line was lost: nobody knows what it did.
+    /// The connection was lost: nobody knows what it did.
     Lost(Error),
 }
 

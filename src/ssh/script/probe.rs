@@ -59,7 +59,7 @@ async fn put(
     line: &str,
     patience: Duration,
 ) -> Result<Option<Vec<u8>>, Error> {
-    // A line that is lost meanwhile says nothing about the shell.
+    // A connection that is lost meanwhile says nothing about the shell.
     for _ in 0..2 {
         let channel = pool.open(alias, ChannelPurpose::Command, patience).await?;
         match timeout(PROBE_PATIENCE, ask(channel, line, "")).await {

@@ -17,7 +17,7 @@ pub(in crate::ssh) const LIMIT: Duration = Duration::from_secs(40);
 /// How long to wait for a channel, ahead of all others.
 pub(in crate::ssh) const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Ends the processes that `leader` leads or has begotten, of a command that began `age` ago. `None` if
+/// Kills the process group of `leader` and its descendants, of a command that began `age` ago. `None` if
 /// that could not be tried.
 pub(in crate::ssh) async fn end_group(
     pool: &Pool,

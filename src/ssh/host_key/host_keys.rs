@@ -4,7 +4,7 @@ use russh::keys::PublicKey;
 use serde::Serialize;
 
 use super::fingerprint;
-use super::rule::HostKeyVerifier;
+use super::verifier::HostKeyVerifier;
 use crate::error::Error;
 
 /// What a server shows and what is known of it.

@@ -21,8 +21,8 @@ pub enum ExitOutcome {
     NotBegun,
     /// The server closed the channel without saying how the command ended.
     Unknown,
-    /// The line was lost before the command's end was known.
-    LineLost(Error),
+    /// The connection was lost before the command's end was known.
+    ConnectionLost(Error),
 }
 
 impl ExitOutcome {
