@@ -95,3 +95,32 @@ async fn a_tree_around_them_goes_without_them() {
     let other = std::fs::read(around.path().join("other")).unwrap();
     assert_eq!(other, b"from the server");
 }
+
+/// A hard link to one of them is neither read nor written.
+#[tokio::test]
+async fn they_stay_out_of_transfers_by_hard_links() {
+    let stage = Stage::set().await;
+    let (data, names) = (stage.data.path(), directory());
+    let link = names.path().join("link");
+    std::fs::hard_link(data.join("servers.json"), &link).unwrap();
+    std::fs::write(stage.home.path().join("evil"), "{}").unwrap();
+    let before = decisive(data);
+    for (direction, remote, in_place) in [
+        ("upload", "stolen", false),
+        ("download", "evil", false),
+        ("download", "evil", true),
+    ] {
+        let mut call = transfer(direction, &link, remote);
+        call["inPlace"] = in_place.into();
+        let error = stage.client.call("task_transfer", call).await;
+        let error = error.error("TRANSFER_FAILED").to_string();
+        assert!(error.contains("own files"), "{direction}: {error}");
+    }
+    assert_eq!(decisive(data), before);
+    assert!(!stage.home.path().join("stolen").exists());
+    // A file of the user's own may have two names.
+    std::fs::write(names.path().join("one"), "mine").unwrap();
+    std::fs::hard_link(names.path().join("one"), names.path().join("two")).unwrap();
+    let call = transfer("upload", &names.path().join("two"), "mine");
+    stage.client.call("task_transfer", call).await.ok();
+}

@@ -14,6 +14,9 @@ use crate::reply::Reply;
 use crate::ssh::target::user_config;
 use crate::store::servers::Server;
 
+/// Bytes of a pattern.
+const LONGEST_PATTERN: usize = 1024;
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Import {
@@ -74,6 +77,11 @@ impl App {
         Parameters(Import { pattern, add }): Parameters<Import>,
     ) -> Result<Reply, Error> {
         let pattern = pattern.as_deref().unwrap_or("*");
+        // A longer one could not be compiled, and no name is as long.
+        if pattern.len() > LONGEST_PATTERN {
+            let problem = format!("has more than {LONGEST_PATTERN} bytes");
+            return Err(Error::invalid("pattern", problem));
+        }
         let pattern = Glob::new(pattern)
             .map_err(|error| Error::invalid("pattern", format!("is no pattern: {}", error.kind())))?
             .compile_matcher();

@@ -15,6 +15,8 @@ pub struct Roots {
     inside: Arc<[PathBuf]>,
     /// This program's own files: secrets and rules, which no server may get or give.
     own: Option<Arc<Path>>,
+    /// The same, also for transfers that start far from them: a hard link may lie anywhere.
+    linked: Option<Arc<Path>>,
 }
 
 impl Roots {
@@ -24,14 +26,17 @@ impl Roots {
         Self {
             inside: directories.iter().map(|path| resolved(path)).collect(),
             own: None,
+            linked: None,
         }
     }
 
     /// Closes the directory `own`.
     #[must_use]
     pub fn without(self, own: &Path) -> Self {
+        let own: Arc<Path> = resolved(own).into();
         Self {
-            own: Some(resolved(own).into()),
+            own: Some(Arc::clone(&own)),
+            linked: Some(own),
             ..self
         }
     }
@@ -47,6 +52,7 @@ impl Roots {
         Self {
             inside: Arc::clone(&self.inside),
             own: self.own.clone().filter(|own| is_near(own)),
+            linked: self.linked.clone(),
         }
     }
 
@@ -70,7 +76,7 @@ impl Roots {
         if self.own.is_some() {
             self.check(path)?;
         }
-        Ok(LocalEntry::anywhere(path, follows))
+        Ok(LocalEntry::anywhere(path, follows).closed_to(self.linked.clone()))
     }
 
     /// Checks a path without blocking.
@@ -130,7 +136,7 @@ impl Roots {
             return Err(own(asked).into());
         }
         let below = whole.strip_prefix(root).unwrap_or(Path::new(""));
-        LocalEntry::beneath(root, below)
+        Ok(LocalEntry::beneath(root, below)?.closed_to(self.linked.clone()))
     }
 
     /// The root that holds such a path; of several the outermost, whose own path no symbolic link

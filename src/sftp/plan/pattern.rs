@@ -7,6 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use crate::sftp::plan::omitted::OmittedMatches;
 use crate::sftp::plan::tree::{LEADS_OUT, Tree};
+use crate::sftp::wire::LONGEST_PATH;
 
 /// A pattern, split into its base directory and what lies below.
 #[derive(Debug)]
@@ -25,6 +26,10 @@ impl PathPattern {
     pub(crate) fn of(text: &str) -> Result<Option<Self>, String> {
         if !text.contains(['*', '?', '[', '{']) {
             return Ok(None);
+        }
+        // A longer one could not be compiled, and matches nothing.
+        if text.len() > LONGEST_PATH {
+            return Err(format!("it has more than {LONGEST_PATH} bytes"));
         }
         let components: Vec<_> = text.split('/').collect();
         let fixed = components

@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::agent::{describe_agent, has_agent};
 pub use self::code::check_totp;
-use crate::config::SshFiles;
 pub use self::keyboard_interactive::check_prompt;
 use self::keyboard_interactive::{Answers, Response};
+use crate::config::SshFiles;
 use crate::error::{EXPIRED, Error};
 use crate::fs::blocking;
 use crate::secret::{Secret, Vault};

@@ -5,7 +5,9 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -20,6 +22,23 @@ const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const STEP: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 
+/// Whether a directory or one below it has the file of this device and inode.
+fn holds(directory: &Path, file: (u64, u64)) -> io::Result<bool> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let found = match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => holds(&entry.path(), file)?,
+            Ok(metadata) => (metadata.dev(), metadata.ino()) == file,
+            // Removed meanwhile.
+            Err(_) => false,
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// An entry by its name in an open directory.
 #[derive(Debug)]
 pub(crate) struct LocalEntry {
@@ -29,6 +48,8 @@ pub(crate) struct LocalEntry {
     name: PathBuf,
     /// Whether a symbolic link of that name is followed.
     follows: bool,
+    /// The directory whose files it must not be.
+    closed: Option<Arc<Path>>,
 }
 
 impl LocalEntry {
@@ -38,7 +59,13 @@ impl LocalEntry {
             directory: None,
             name: path.to_owned(),
             follows,
+            closed: None,
         }
+    }
+
+    /// The same entry, unless it is a file of this directory by another name.
+    pub(crate) fn closed_to(self, closed: Option<Arc<Path>>) -> Self {
+        Self { closed, ..self }
     }
 
     /// The entry at `below` in a directory. No symbolic link on the way is followed.
@@ -57,6 +84,7 @@ impl LocalEntry {
             directory: Some(directory),
             name,
             follows: false,
+            closed: None,
         })
     }
 
@@ -85,7 +113,22 @@ impl LocalEntry {
     /// Opens a regular file for reading.
     pub(crate) fn open_read(&self) -> Result<File> {
         // Opening a pipe would block.
-        super::regular(self.open(OFlags::RDONLY | OFlags::NONBLOCK)?)
+        let file = super::regular(self.open(OFlags::RDONLY | OFlags::NONBLOCK)?)?;
+        self.open_to_all(file)
+    }
+
+    /// Refuses a hard link to a file of the closed directory.
+    fn open_to_all(&self, file: File) -> Result<File> {
+        let metadata = file.metadata()?;
+        if let Some(closed) = &self.closed
+            && metadata.nlink() > 1
+            && holds(closed, (metadata.dev(), metadata.ino()))?
+        {
+            return Err(SftpError::PermissionDenied(
+                "is one of this program's own files, by another name".to_owned(),
+            ));
+        }
+        Ok(file)
     }
 
     /// Opens a directory.
@@ -95,7 +138,8 @@ impl LocalEntry {
 
     /// Opens a regular file for writing.
     pub(crate) fn open_write(&self) -> Result<File> {
-        super::regular(self.open(OFlags::WRONLY | OFlags::NONBLOCK)?)
+        let file = super::regular(self.open(OFlags::WRONLY | OFlags::NONBLOCK)?)?;
+        self.open_to_all(file)
     }
 
     /// Creates a file that does not exist.

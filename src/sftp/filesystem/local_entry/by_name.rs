@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
@@ -23,6 +24,11 @@ impl LocalEntry {
             path: path.to_owned(),
             follows,
         }
+    }
+
+    /// The same entry: hard links are not looked for here.
+    pub(crate) fn closed_to(self, _: Option<Arc<Path>>) -> Self {
+        self
     }
 
     /// The entry at `below` in a directory. Refuses a symbolic link on the way, as far as one look can
