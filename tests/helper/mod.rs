@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 pub use agent::Agent;
 pub use asyncssh::AsyncSsh;
-pub use calls::{Calls, Effect, PROGRAMS, may_change};
+pub use calls::{Calls, Effect, PROGRAMS, access};
 pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
 pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
