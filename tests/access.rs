@@ -4,11 +4,12 @@
 use std::path::Path;
 
 use mcp_sftp_orchestrator::config::Config;
+use mcp_sftp_orchestrator::guard::Access;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Answer, Calls, Client, Effect, Folder, PROGRAMS, Pm2Daemon, Sshd, closed_port, directory,
-    may_change, text,
+    Answer, Calls, Client, Effect, Folder, PROGRAMS, Pm2Daemon, Sshd, access, closed_port,
+    directory, text,
 };
 
 /// Two servers, a data directory, and an earlier session's failed tasks.
@@ -125,8 +126,8 @@ fn assert_read_only(answer: Answer, subject: &str) {
     assert!(hint.contains("MCP_READONLY"), "{error}");
 }
 
-/// A tool says that it may change something exactly where one of its calls does more than look, and one
-/// that takes a command runs it.
+/// A tool is declared to change something exactly where one of its calls does more than look, its listed
+/// annotations are those of its access class, and one that takes a command runs it.
 #[tokio::test]
 async fn each_tool_says_whether_it_changes_anything() {
     let scene = Scene::set().await;
@@ -138,7 +139,12 @@ async fn each_tool_says_whether_it_changes_anything() {
             .map(|(does, _)| does)
             .collect();
         let changes = effects.iter().any(|does| *does != Effect::Looks);
-        assert_eq!(may_change(&tool), changes, "{}", tool.name);
+        let class = access(&tool.name);
+        let reads = matches!(class, Access::ReadsHere | Access::ReadsServer);
+        assert_eq!(reads, !changes, "{}", tool.name);
+        let hints = tool.annotations.expect("every tool has hints");
+        assert_eq!(hints.read_only_hint, Some(!changes), "{}", tool.name);
+        assert_eq!(hints, class.annotations(), "{}", tool.name);
         let parameters = tool.input_schema["properties"].as_object().unwrap();
         let runs = ["cmd", "commands"]
             .iter()

@@ -6,17 +6,16 @@ use indexmap::IndexMap;
 use mcp_sftp_orchestrator::audit;
 use mcp_sftp_orchestrator::guard::Access;
 use mcp_sftp_orchestrator::hex::digits;
-use mcp_sftp_orchestrator::tools::Tools;
 use rmcp::model::Tool;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Folder, RawProcess, SmallDisk, Sshd, binary, directory, eventually, sha256, text,
+    Folder, RawProcess, SmallDisk, Sshd, access, binary, directory, eventually, sha256, text,
 };
 
 /// Whether a tool's calls stand in the trail.
 fn acts(tool: &Tool) -> bool {
-    Tools::new().declaration(&tool.name).unwrap().access != Access::ReadsHere
+    access(&tool.name) != Access::ReadsHere
 }
 
 struct Scene {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually};
+use crate::helper::{Client, Fixture, Sshd, directory, eventually};
 
 #[tokio::test]
 async fn a_child_whose_output_ends_with_the_call_is_said_and_the_advice_holds() {
@@ -63,10 +63,10 @@ async fn a_child_whose_output_ends_with_the_call_is_said_and_the_advice_holds() 
 
 #[tokio::test]
 async fn a_step_that_leaves_a_child_says_so_as_well() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let sequence = async |commands: serde_json::Value| {
         let arguments = json!({"alias": "web1", "commands": commands});
-        stage
+        fixture
             .client
             .call("task_exec_sequence", arguments)
             .await

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use crate::helper::{Folder, RawProcess, Stage, binary, directory, login};
+use crate::helper::{EmbeddedHost, Fixture, Folder, RawProcess, binary, directory, login};
 
 async fn begun(data: &Folder, version: &str) -> RawProcess {
     let mut command = binary();
@@ -16,9 +16,9 @@ async fn begun(data: &Folder, version: &str) -> RawProcess {
 
 /// A process that speaks the version with batches, has the server `web1`, and runs a command there
 /// whose end is not to be seen. Gives the task's ID.
-async fn with_endless_task(stage: &Stage, data: &Folder) -> (RawProcess, Value) {
+async fn with_endless_task(fixture: &Fixture<EmbeddedHost>, data: &Folder) -> (RawProcess, Value) {
     let mut process = begun(data, "2025-03-26").await;
-    let server = login("web1", stage.server.address().port());
+    let server = login("web1", fixture.server.address().port());
     process.call(1, "server_add", server).await;
     let arguments = json!({"alias": "web1", "cmd": "sleep 1000", "background": true});
     let mut started = process.call(2, "task_exec", arguments).await;
@@ -164,8 +164,8 @@ async fn another_version_refuses_a_batch_with_one_error() {
 
 #[tokio::test]
 async fn it_waits_for_the_last_answer_while_other_messages_come_and_go() {
-    let (stage, data) = (Stage::set().await, directory());
-    let (mut process, id) = with_endless_task(&stage, &data).await;
+    let (fixture, data) = (Fixture::embedded().await, directory());
+    let (mut process, id) = with_endless_task(&fixture, &data).await;
     let mut wait = call(10, "task_wait", &json!({"id": id, "timeout": 500}));
     wait["params"]["_meta"] = json!({"progressToken": "p"});
     process.send_batch(&[ping(11), wait]).await;
@@ -197,8 +197,8 @@ async fn it_waits_for_the_last_answer_while_other_messages_come_and_go() {
 
 #[tokio::test]
 async fn a_cancelled_request_is_not_waited_for() {
-    let (stage, data) = (Stage::set().await, directory());
-    let (mut process, id) = with_endless_task(&stage, &data).await;
+    let (fixture, data) = (Fixture::embedded().await, directory());
+    let (mut process, id) = with_endless_task(&fixture, &data).await;
     let wait = |number| call(number, "task_wait", &json!({"id": id, "timeout": 500}));
     process.send_batch(&[wait(10), ping(11), wait(12)]).await;
     process.send(&cancel(10).to_string()).await;
@@ -219,8 +219,8 @@ async fn a_cancelled_request_is_not_waited_for() {
 
 #[tokio::test]
 async fn an_id_that_waits_for_its_answer_is_not_taken_again() {
-    let (stage, data) = (Stage::set().await, directory());
-    let (mut process, id) = with_endless_task(&stage, &data).await;
+    let (fixture, data) = (Fixture::embedded().await, directory());
+    let (mut process, id) = with_endless_task(&fixture, &data).await;
     let wait = |number| call(number, "task_wait", &json!({"id": id, "timeout": 500}));
     process.send(&wait(10).to_string()).await;
     process.send_batch(&[ping(10), ping(11), ping(12)]).await;
@@ -242,8 +242,8 @@ async fn an_id_that_waits_for_its_answer_is_not_taken_again() {
 
 #[tokio::test]
 async fn at_the_end_of_the_input_what_is_answered_still_comes() {
-    let (stage, data) = (Stage::set().await, directory());
-    let (mut process, id) = with_endless_task(&stage, &data).await;
+    let (fixture, data) = (Fixture::embedded().await, directory());
+    let (mut process, id) = with_endless_task(&fixture, &data).await;
     let messages: Vec<_> = (10..110).map(ping).collect();
     process.send_batch(&messages).await;
     let wait = call(110, "task_wait", &json!({"id": id, "timeout": 500}));

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually, eventually_so, text};
+use crate::helper::{Client, Fixture, Sshd, directory, eventually, eventually_so, text};
 
 #[tokio::test]
 async fn a_cancelled_task_is_stopped_and_can_be_retried() {
-    let stage = Stage::set().await;
-    let file = stage.remote("survived");
+    let fixture = Fixture::embedded().await;
+    let file = fixture.remote("survived");
     let cmd = format!("echo begun; sleep 1; touch {file}");
-    let handed = stage.background(&cmd).await;
+    let handed = fixture.background(&cmd).await;
     let id = &handed.facts()["id"];
     let running = async || {
-        stage
+        fixture
             .client
             .call("task_status", json!({"id": id}))
             .await
@@ -24,9 +24,9 @@ async fn a_cancelled_task_is_stopped_and_can_be_retried() {
         running().await.facts()["status"] == "running"
     })
     .await;
-    eventually("it has connected", || stage.server.accepted() > 0).await;
+    eventually("it has connected", || fixture.server.accepted() > 0).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let cancelled = stage
+    let cancelled = fixture
         .client
         .call("task_cancel", json!({"id": id}))
         .await
@@ -49,7 +49,7 @@ async fn a_cancelled_task_is_stopped_and_can_be_retried() {
         "{}",
         cancelled.text()
     );
-    let again = stage
+    let again = fixture
         .client
         .call("task_cancel", json!({"id": id}))
         .await
@@ -57,13 +57,13 @@ async fn a_cancelled_task_is_stopped_and_can_be_retried() {
     assert_eq!(again.facts(), cancelled.facts(), "it stays as it is");
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert!(!std::path::Path::new(&file).exists(), "the command went on");
-    let retried = stage
+    let retried = fixture
         .client
         .call("task_retry", json!({"id": id}))
         .await
         .ok();
     assert_eq!(retried.facts()["status"], "completed");
-    stage
+    fixture
         .client
         .call("task_cancel", json!({"id": "zz"}))
         .await
@@ -72,17 +72,23 @@ async fn a_cancelled_task_is_stopped_and_can_be_retried() {
 
 #[tokio::test]
 async fn a_task_that_waits_for_a_channel_is_cancelled_before_it_begins() {
-    let stage = Stage::set_with(|config| config.max_connections = 1).await;
-    stage.server.set_max_sessions(1);
-    stage.exec("true").await.ok();
+    let fixture = Fixture::embedded_with(|config| config.max_connections = 1).await;
+    fixture.server.set_max_sessions(1);
+    fixture.exec("true").await.ok();
     let exec = async |cmd: &str| {
         let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
-        stage.client.call("task_exec", arguments).await.ok().facts()["id"].clone()
+        fixture
+            .client
+            .call("task_exec", arguments)
+            .await
+            .ok()
+            .facts()["id"]
+            .clone()
     };
     let long = exec("sleep 2; echo through").await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let waiting = exec("touch begun").await;
-    let cancelled = stage
+    let cancelled = fixture
         .client
         .call("task_cancel", json!({"id": waiting}))
         .await
@@ -93,27 +99,30 @@ async fn a_task_that_waits_for_a_channel_is_cancelled_before_it_begins() {
         cancelled.text()
     );
     assert_eq!(
-        stage.client.wait(&long).await.ok().facts()["output"],
+        fixture.client.wait(&long).await.ok().facts()["output"],
         "through"
     );
-    assert!(!std::path::Path::new(&stage.remote("begun")).exists());
+    assert!(!std::path::Path::new(&fixture.remote("begun")).exists());
 }
 
 #[tokio::test]
 async fn a_cancelled_transfer_leaves_the_old_file_and_no_litter() {
-    let stage = Stage::set().await;
-    let big = stage.files.path().join("big");
+    let fixture = Fixture::embedded().await;
+    let big = fixture.files.path().join("big");
     std::fs::write(&big, crate::helper::noise(64 * 1024 * 1024)).unwrap();
-    std::fs::write(stage.remote("target"), b"old").unwrap();
+    std::fs::write(fixture.remote("target"), b"old").unwrap();
     let arguments = json!({
         "alias": "web1", "direction": "upload", "local": big, "remote": "target", "background": true,
     });
-    let handed = stage.client.call("task_transfer", arguments).await.ok();
+    let handed = fixture.client.call("task_transfer", arguments).await.ok();
     eventually("the transfer is under way", || {
-        std::fs::read_dir(stage.home.path()).unwrap().count() == 2
+        std::fs::read_dir(fixture.server.home.path())
+            .unwrap()
+            .count()
+            == 2
     })
     .await;
-    let cancelled = stage
+    let cancelled = fixture
         .client
         .call("task_cancel", json!({"id": handed.facts()["id"]}))
         .await
@@ -124,9 +133,11 @@ async fn a_cancelled_transfer_leaves_the_old_file_and_no_litter() {
         "{}",
         cancelled.text()
     );
-    assert_eq!(std::fs::read(stage.remote("target")).unwrap(), b"old");
+    assert_eq!(std::fs::read(fixture.remote("target")).unwrap(), b"old");
     assert_eq!(
-        std::fs::read_dir(stage.home.path()).unwrap().count(),
+        std::fs::read_dir(fixture.server.home.path())
+            .unwrap()
+            .count(),
         1,
         "no part file is left"
     );

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, PASSWORD, Stage, USER, directory};
+use crate::helper::{Client, Fixture, PASSWORD, USER, directory};
 
 const ORIGINAL: &str = include_str!("data/original-inputs.json");
 
@@ -84,7 +84,7 @@ async fn the_tools_take_little_of_a_model_s_room() {
 
 #[tokio::test]
 async fn arguments_are_refused_before_anything_runs() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let cases = [
         ("task_exec", json!({"alias": "web1"}), "cmd"),
         ("task_exec", json!({"alias": "web1", "cmd": 5}), "cmd"),
@@ -127,7 +127,7 @@ async fn arguments_are_refused_before_anything_runs() {
     ];
     for (tool, arguments, parameter) in cases {
         let shown = format!("{tool} {arguments}");
-        let error = stage
+        let error = fixture
             .client
             .call(tool, arguments)
             .await
@@ -139,7 +139,7 @@ async fn arguments_are_refused_before_anything_runs() {
             "{message}"
         );
     }
-    let error = stage
+    let error = fixture
         .client
         .call("task_exec", json!({"alias": "web1", "cmd": 5}))
         .await
@@ -151,7 +151,7 @@ async fn arguments_are_refused_before_anything_runs() {
             .contains("string")
     );
     for name in ["comand", "command", "cmdd"] {
-        let error = stage
+        let error = fixture
             .client
             .call("task_exec", json!({"alias": "web1", name: "true"}))
             .await
@@ -159,9 +159,9 @@ async fn arguments_are_refused_before_anything_runs() {
         let message = error["message"].as_str().unwrap();
         assert!(message.contains("did you mean `cmd`?"), "{message}");
     }
-    assert_eq!(stage.server.accepted(), 0, "nothing was run");
+    assert_eq!(fixture.server.accepted(), 0, "nothing was run");
     assert_eq!(
-        stage
+        fixture
             .client
             .call("queue_stats", json!({}))
             .await
@@ -173,36 +173,40 @@ async fn arguments_are_refused_before_anything_runs() {
 
 #[tokio::test]
 async fn what_clients_and_models_really_send_is_taken() {
-    let stage = Stage::set().await;
-    let port = stage.server.address().port().to_string();
+    let fixture = Fixture::embedded().await;
+    let port = fixture.server.address().port().to_string();
     let again = json!({
         "alias": "web2", "host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD,
         "keyPath": "", "passphrase": null, "jump": "", "agent": null, "readonly": "false",
         "toolCallId": "t1", "sessionId": 7, "action": "call", "chatInput": "add it", "_meta": {"x": 1},
     });
-    stage.client.register(again).await;
+    fixture.client.register(again).await;
     let run = json!({
         "alias": "web2", "cmd": "echo there", "timeout": "20", "background": "False", "rappel": null,
     });
-    let answer = stage.client.call("task_exec", run).await.ok();
+    let answer = fixture.client.call("task_exec", run).await.ok();
     assert!(answer.text().contains("there"), "{}", answer.text());
     let sequence = json!({
         "alias": "web2", "commands": "[\"echo one\", {\"command\": \"echo two\", \"timeout\": \"9\"}]",
     });
-    let answer = stage.client.call("task_exec_sequence", sequence).await.ok();
+    let answer = fixture
+        .client
+        .call("task_exec_sequence", sequence)
+        .await
+        .ok();
     assert_eq!(answer.facts()["results"][1]["success"], true);
     let page = json!({"status": "", "limit": "1", "offset": "1"});
-    let queue = stage.client.call("task_queue", page).await.ok();
+    let queue = fixture.client.call("task_queue", page).await.ok();
     assert_eq!(queue.facts()["tasks"].as_array().unwrap().len(), 1);
     // A near miss of an own name is still no field of a client's.
     for (name, meant) in [("_cmd", None), ("commmand", Some("cmd"))] {
         let arguments = json!({"alias": "web2", name: "true"});
-        let error = stage.client.call("task_exec", arguments).await;
+        let error = fixture.client.call("task_exec", arguments).await;
         let error = error.error("INVALID_ARGUMENT");
         let parameter = if meant.is_some() { name } else { "cmd" };
         assert_eq!(error["details"]["parameter"], parameter, "{error}");
     }
-    let error = stage
+    let error = fixture
         .client
         .call("server_add", json!({"alias": "x", "port": "ssh"}));
     let error = error.await.error("INVALID_ARGUMENT");

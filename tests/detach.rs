@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Sshd, Stage, closed_port, directory, eventually, numbers};
+use crate::helper::{Answer, Client, Fixture, Sshd, closed_port, directory, eventually, numbers};
 
 async fn detach(client: &Client, cmd: &str) -> Answer {
     client
@@ -80,12 +80,12 @@ async fn a_detached_task_survives_kill_9_and_a_restart_of_sshd() {
 #[tokio::test]
 async fn a_detached_task_is_private_and_followed_while_it_runs() {
     use std::os::unix::fs::PermissionsExt;
-    let stage = Stage::set().await;
-    let go = stage.remote("go");
+    let fixture = Fixture::embedded().await;
+    let go = fixture.remote("go");
     let cmd = format!("echo one; until [ -e {go} ]; do sleep 0.1; done; echo two");
-    let begun = detach(&stage.client, &cmd).await;
+    let begun = detach(&fixture.client, &cmd).await;
     let id = begun.facts()["id"].clone();
-    let left = left_in(stage.home.path());
+    let left = left_in(fixture.server.home.path());
     let mode = std::fs::metadata(&left[0]).unwrap().permissions().mode();
     assert_eq!((left.len(), mode & 0o777), (1, 0o700));
     let name = left[0].file_name().unwrap().to_str().unwrap();
@@ -94,21 +94,21 @@ async fn a_detached_task_is_private_and_followed_while_it_runs() {
         format!("~/.mcp-sftp-orchestrator/{name}")
     );
     // The connection may go: it is not what the command lives on.
-    stage.server.cut();
-    let status = stage
+    fixture.server.cut();
+    let status = fixture
         .client
         .call("task_status", json!({"id": id}))
         .await
         .ok();
     assert_eq!(status.facts()["status"], "running");
     std::fs::write(go, "").unwrap();
-    let done = stage.client.wait(&id).await.ok();
+    let done = fixture.client.wait(&id).await.ok();
     assert_eq!(
         (&done.facts()["status"], &done.facts()["output"]),
         (&json!("completed"), &json!("one\ntwo"))
     );
     eventually("it is cleared away", || {
-        left_in(stage.home.path()).is_empty()
+        left_in(fixture.server.home.path()).is_empty()
     })
     .await;
 }
@@ -176,9 +176,12 @@ async fn a_detached_task_ends_at_its_own_timeout_without_anybody_watching() {
 
 #[tokio::test]
 async fn a_detached_task_whose_process_is_gone_is_not_called_done() {
-    let stage = Stage::set().await;
-    let id = detach(&stage.client, "echo begun; sleep 600").await.facts()["id"].clone();
-    let place = left_in(stage.home.path()).remove(0);
+    let fixture = Fixture::embedded().await;
+    let id = detach(&fixture.client, "echo begun; sleep 600")
+        .await
+        .facts()["id"]
+        .clone();
+    let place = left_in(fixture.server.home.path()).remove(0);
     let process = std::fs::read_to_string(place.join("process")).unwrap();
     let session = process.split(' ').next().unwrap();
     let group = format!("-{session}");
@@ -186,7 +189,7 @@ async fn a_detached_task_whose_process_is_gone_is_not_called_done() {
         .args(["-KILL", "--", &group])
         .status();
     assert!(killed.unwrap().success());
-    let gone = stage.client.wait(&id).await.ok();
+    let gone = fixture.client.wait(&id).await.ok();
     assert_eq!(
         (
             &gone.facts()["status"],
@@ -201,24 +204,24 @@ async fn a_detached_task_whose_process_is_gone_is_not_called_done() {
 
 #[tokio::test]
 async fn what_a_command_does_to_its_process_group_does_not_hide_its_end() {
-    let stage = Stage::set().await;
-    let id = detach(&stage.client, "trap 'kill 0' EXIT; echo done; exit 3")
+    let fixture = Fixture::embedded().await;
+    let id = detach(&fixture.client, "trap 'kill 0' EXIT; echo done; exit 3")
         .await
         .facts()["id"]
         .clone();
-    let ended = stage.client.wait(&id).await.ok();
+    let ended = fixture.client.wait(&id).await.ok();
     assert_eq!(ended.facts()["status"], "failed", "{}", ended.text());
     assert_eq!(ended.facts()["output"], "done");
 }
 
 #[tokio::test]
 async fn a_detached_task_is_not_looked_for_on_another_server() {
-    let (stage, other) = (Stage::set().await, Stage::set().await);
-    let go = stage.remote("go");
+    let (fixture, other) = (Fixture::embedded().await, Fixture::embedded().await);
+    let go = fixture.remote("go");
     let cmd = format!("until [ -e {go} ]; do sleep 0.1; done; echo here");
-    let id = detach(&stage.client, &cmd).await.facts()["id"].clone();
-    stage.client.add("web1", &other.server).await;
-    let status = stage
+    let id = detach(&fixture.client, &cmd).await.facts()["id"].clone();
+    fixture.client.add("web1", &other.server).await;
+    let status = fixture
         .client
         .call("task_status", json!({"id": id}))
         .await
@@ -226,21 +229,24 @@ async fn a_detached_task_is_not_looked_for_on_another_server() {
     assert_eq!(status.facts()["status"], "running");
     let unreachable = status.facts()["unreachable"].as_str().unwrap();
     assert!(unreachable.contains("the alias names"), "{unreachable}");
-    assert!(left_in(other.home.path()).is_empty());
+    assert!(left_in(other.server.home.path()).is_empty());
     std::fs::write(go, "").unwrap();
-    stage.client.add("web1", &stage.server).await;
-    assert_eq!(stage.client.wait(&id).await.ok().facts()["output"], "here");
+    fixture.client.add("web1", &fixture.server).await;
+    assert_eq!(
+        fixture.client.wait(&id).await.ok().facts()["output"],
+        "here"
+    );
 }
 
 #[tokio::test]
 async fn a_detached_task_begins_once_or_not_at_all() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let unreachable = json!({
         "alias": "gone", "host": "127.0.0.1", "port": closed_port(), "user": "x", "password": "x",
     });
-    stage.client.register(unreachable).await;
+    fixture.client.register(unreachable).await;
     let arguments = json!({"alias": "gone", "cmd": "true", "detach": true});
-    stage
+    fixture
         .client
         .call("task_exec", arguments)
         .await
@@ -248,12 +254,12 @@ async fn a_detached_task_begins_once_or_not_at_all() {
 
     // No home that can be written: nothing begins, and that is said.
     std::fs::write(
-        stage.home.path().join(".mcp-sftp-orchestrator"),
+        fixture.server.home.path().join(".mcp-sftp-orchestrator"),
         "in the way",
     )
     .unwrap();
     let arguments = json!({"alias": "web1", "cmd": "touch begun", "detach": true});
-    let error = stage
+    let error = fixture
         .client
         .call("task_exec", arguments)
         .await
@@ -265,7 +271,7 @@ async fn a_detached_task_begins_once_or_not_at_all() {
             .contains("mcp-sftp-orchestrator"),
         "{error}"
     );
-    assert!(!stage.home.path().join("begun").exists());
+    assert!(!fixture.server.home.path().join("begun").exists());
 }
 
 #[tokio::test]

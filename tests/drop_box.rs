@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Fault, Sshd, Stage, directory, noise, text};
+use crate::helper::{Client, Fault, Fixture, Sshd, directory, noise, text};
 
 fn arguments(local: &Path, remote: &Path, in_place: bool) -> Value {
     json!({
@@ -68,15 +68,14 @@ async fn what_a_server_does_not_tell_is_not_needed_in_place() {
 
 #[tokio::test]
 async fn a_drop_box_gets_files_under_their_own_names() {
-    let stage = Stage::set().await;
-    std::fs::create_dir_all(stage.local("")).unwrap();
-    stage.server.set_fault(Fault::DropBox);
-    let (from, folder) = (stage.local("from"), stage.home.path());
+    let fixture = Fixture::embedded().await;
+    fixture.server.set_fault(Fault::DropBox);
+    let (from, folder) = (fixture.local("from"), fixture.server.home.path());
     for (length, verify) in [(5, false), (3 * 1024 * 1024, false), (5, true)] {
         std::fs::write(&from, noise(length)).unwrap();
         let mut arguments = arguments(Path::new(&from), &folder.join("to"), true);
         arguments["verify"] = json!(verify);
-        let ended = stage.client.call("task_transfer", arguments).await.ok();
+        let ended = fixture.client.call("task_transfer", arguments).await.ok();
         assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
         let output = ended.facts()["output"].as_str().unwrap();
         assert_eq!(

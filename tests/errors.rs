@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, EmbeddedServer, Fault, Sshd, Stage, directory, login, text};
+use crate::helper::{Client, EmbeddedServer, Fault, Fixture, Sshd, directory, login, text};
 
 async fn run(client: &Client, alias: &str) -> crate::helper::Answer {
     client
@@ -23,16 +23,18 @@ async fn recorded(client: &Client, error: &Value) -> Value {
 
 #[tokio::test]
 async fn a_refused_connection() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let gone = crate::helper::closed_port();
-    stage.client.register(login("gone", gone)).await;
-    let error = run(&stage.client, "gone").await.error("CONNECTION_FAILED");
+    fixture.client.register(login("gone", gone)).await;
+    let error = run(&fixture.client, "gone")
+        .await
+        .error("CONNECTION_FAILED");
     assert_eq!(error["details"]["reason"], "ECONNREFUSED");
     assert_eq!(error["details"]["host"], "127.0.0.1");
     assert_eq!(error["details"]["port"], gone);
-    let record = recorded(&stage.client, &error).await;
+    let record = recorded(&fixture.client, &error).await;
     assert_eq!(record["canRetry"], true);
-    run(&stage.client, "web1").await.ok();
+    run(&fixture.client, "web1").await.ok();
 }
 
 /// In a network namespace of its own even the loopback interface is down.
@@ -54,11 +56,11 @@ async fn a_network_that_cannot_be_reached() {
 
 #[tokio::test]
 async fn a_name_that_does_not_resolve() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let mut server = login("nowhere", 22);
     server["host"] = json!("no-such-host.invalid");
-    stage.client.register(server).await;
-    let error = run(&stage.client, "nowhere")
+    fixture.client.register(server).await;
+    let error = run(&fixture.client, "nowhere")
         .await
         .error("CONNECTION_FAILED");
     assert!(
@@ -71,25 +73,25 @@ async fn a_name_that_does_not_resolve() {
 
 #[tokio::test]
 async fn a_wrong_password() {
-    let stage = Stage::set().await;
-    let mut server = login("web2", stage.server.address().port());
+    let fixture = Fixture::embedded().await;
+    let mut server = login("web2", fixture.server.address().port());
     server["password"] = json!("hunter2");
-    stage.client.register(server).await;
-    let before = stage.server.accepted();
-    let error = run(&stage.client, "web2").await.error("AUTH_FAILED");
+    fixture.client.register(server).await;
+    let before = fixture.server.accepted();
+    let error = run(&fixture.client, "web2").await.error("AUTH_FAILED");
     assert_eq!(error["details"]["tried"], json!(["password"]));
     assert!(!error.to_string().contains("hunter2"));
     assert_eq!(
-        stage.server.accepted(),
+        fixture.server.accepted(),
         before + 1,
         "a refused login is not tried again"
     );
-    recorded(&stage.client, &error).await;
+    recorded(&fixture.client, &error).await;
 }
 
 #[tokio::test]
 async fn keys_that_cannot_be_used() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let sshd = Sshd::start();
     let folder = directory();
     let missing = folder.path().join("missing");
@@ -109,45 +111,49 @@ async fn keys_that_cannot_be_used() {
     ] {
         let mut server = sshd.login("keyed");
         server["keyPath"] = json!(text(&path));
-        stage.client.register(server).await;
-        let error = run(&stage.client, "keyed").await.error("AUTH_FAILED");
+        fixture.client.register(server).await;
+        let error = run(&fixture.client, "keyed").await.error("AUTH_FAILED");
         let reason = error["details"]["reason"].as_str().unwrap();
         assert!(
             reason.contains(words) && reason.contains(&text(&path)),
             "{reason}"
         );
     }
-    run(&stage.client, "web1").await.ok();
+    run(&fixture.client, "web1").await.ok();
 }
 
 #[tokio::test]
 async fn a_server_that_hangs_up_before_the_handshake() {
-    let stage = Stage::set().await;
-    stage.server.set_fault(Fault::HangUp);
-    let before = stage.server.accepted();
-    let error = run(&stage.client, "web1").await.error("CONNECTION_FAILED");
+    let fixture = Fixture::embedded().await;
+    fixture.server.set_fault(Fault::HangUp);
+    let before = fixture.server.accepted();
+    let error = run(&fixture.client, "web1")
+        .await
+        .error("CONNECTION_FAILED");
     assert_eq!(error["details"]["alias"], "web1");
     assert!(
-        stage.server.accepted() > before + 1,
+        fixture.server.accepted() > before + 1,
         "a busy server is tried again"
     );
-    stage.server.set_fault(Fault::None);
-    run(&stage.client, "web1").await.ok();
+    fixture.server.set_fault(Fault::None);
+    run(&fixture.client, "web1").await.ok();
 }
 
 #[tokio::test]
 async fn a_line_that_breaks_at_login_is_no_refusal() {
-    let stage = Stage::set().await;
-    stage.server.set_fault(Fault::CutAtLogin);
-    let before = stage.server.accepted();
-    run(&stage.client, "web1").await.error("CONNECTION_FAILED");
-    assert!(stage.server.accepted() > before + 1, "it is tried again");
+    let fixture = Fixture::embedded().await;
+    fixture.server.set_fault(Fault::CutAtLogin);
+    let before = fixture.server.accepted();
+    run(&fixture.client, "web1")
+        .await
+        .error("CONNECTION_FAILED");
+    assert!(fixture.server.accepted() > before + 1, "it is tried again");
 }
 
 #[tokio::test]
 async fn an_unknown_alias_and_an_unknown_task() {
-    let stage = Stage::set().await;
-    let error = run(&stage.client, "nope").await.error("UNKNOWN_ALIAS");
+    let fixture = Fixture::embedded().await;
+    let error = run(&fixture.client, "nope").await.error("UNKNOWN_ALIAS");
     assert!(
         error["details"]["hint"]
             .as_str()
@@ -155,7 +161,7 @@ async fn an_unknown_alias_and_an_unknown_task() {
             .contains("server_list")
     );
     for tool in ["task_status", "task_wait", "task_retry"] {
-        let error = stage
+        let error = fixture
             .client
             .call(tool, json!({"id": "zz"}))
             .await
@@ -166,10 +172,10 @@ async fn an_unknown_alias_and_an_unknown_task() {
 
 #[tokio::test]
 async fn a_password_of_the_wrong_type_is_not_quoted() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let mut server = login("web2", 22);
     server["password"] = json!(918_273);
-    let error = stage
+    let error = fixture
         .client
         .call("server_add", server)
         .await
@@ -181,13 +187,13 @@ async fn a_password_of_the_wrong_type_is_not_quoted() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_task_that_cannot_be_recorded_is_named_all_the_same() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     // A directory in the file's place makes the write fail for real.
-    let blocked = stage.data.path().join("queue.json");
+    let blocked = fixture.data.path().join("queue.json");
     let _ = std::fs::remove_file(&blocked);
     std::fs::create_dir(&blocked).unwrap();
     let arguments = json!({"alias": "web1", "cmd": "sleep 0.2; echo ran", "background": true});
-    let error = stage
+    let error = fixture
         .client
         .call("task_exec", arguments)
         .await
@@ -198,27 +204,26 @@ async fn a_task_that_cannot_be_recorded_is_named_all_the_same() {
     );
     let id = &error["details"]["taskId"];
     std::fs::remove_dir(&blocked).unwrap();
-    assert_eq!(stage.client.wait(id).await.ok().facts()["output"], "ran");
+    assert_eq!(fixture.client.wait(id).await.ok().facts()["output"], "ran");
 }
 
 #[tokio::test]
 async fn a_changed_host_key_is_refused() {
-    let stage = Stage::set().await;
-    run(&stage.client, "web1").await.ok();
-    let known = std::fs::read_to_string(stage.data.path().join("known_hosts")).unwrap();
+    let fixture = Fixture::embedded().await;
+    run(&fixture.client, "web1").await.ok();
+    let known = std::fs::read_to_string(fixture.data.path().join("known_hosts")).unwrap();
     assert!(known.starts_with(&format!(
         "[127.0.0.1]:{} ssh-ed25519 ",
-        stage.server.address().port()
+        fixture.server.address().port()
     )));
-    let address = stage.server.address();
-    let Stage {
+    let address = fixture.server.address();
+    let Fixture {
         client,
         server,
         data,
-        home,
         ..
-    } = stage;
-    drop(server);
+    } = fixture;
+    let home = server.stop();
     let mut impostor = EmbeddedServer::start_on(address, home.path(), None).await;
     // The port stays busy until the first server's task has really gone.
     while impostor.is_err() {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::helper::{Client, Sshd, Stage, directory};
+use crate::helper::{Client, Fixture, Sshd, directory};
 
 #[tokio::test]
 async fn the_binary_against_sshd_tells_output_status_and_signal_apart() {
@@ -48,8 +48,8 @@ async fn the_binary_against_sshd_tells_output_status_and_signal_apart() {
 
 #[tokio::test]
 async fn fifty_megabytes_of_output_keep_head_and_tail() {
-    let stage = Stage::set().await;
-    let ran = stage
+    let fixture = Fixture::embedded().await;
+    let ran = fixture
         .exec("echo first; yes 0123456789 | head -n 4500000; echo last")
         .await
         .ok();
@@ -86,37 +86,37 @@ async fn a_long_command_goes_to_the_background_and_is_found_again() {
 
 #[tokio::test]
 async fn background_hands_off_at_once() {
-    let stage = Stage::set().await;
-    let handed = stage.background("sleep 0.3; echo late").await;
+    let fixture = Fixture::embedded().await;
+    let handed = fixture.background("sleep 0.3; echo late").await;
     assert!(["pending", "running"].contains(&handed.facts()["status"].as_str().unwrap()));
-    let waited = stage.client.wait(&handed.facts()["id"]).await.ok();
+    let waited = fixture.client.wait(&handed.facts()["id"]).await.ok();
     assert_eq!(waited.facts()["output"], "late");
 }
 
 #[tokio::test]
 async fn waiting_in_vain_answers_with_the_running_task() {
-    let stage = Stage::set().await;
-    let handed = stage.background("sleep 1").await;
+    let fixture = Fixture::embedded().await;
+    let handed = fixture.background("sleep 1").await;
     let id = &handed.facts()["id"];
-    let waited = stage
+    let waited = fixture
         .client
         .call("task_wait", json!({"id": id, "timeout": 0.1}))
         .await
         .ok();
     assert_eq!(waited.facts()["status"], "running");
     assert_eq!(
-        stage.client.wait(id).await.ok().facts()["status"],
+        fixture.client.wait(id).await.ok().facts()["status"],
         "completed"
     );
 }
 
 #[tokio::test]
 async fn a_timeout_keeps_the_output_and_stops_the_command() {
-    let stage = Stage::set().await;
-    let file = stage.remote("survived");
+    let fixture = Fixture::embedded().await;
+    let file = fixture.remote("survived");
     let cmd = format!("echo begun; sleep 2; touch {file}");
     let arguments = json!({"alias": "web1", "cmd": cmd, "timeout": 0.3});
-    let answer = stage.client.call("task_exec", arguments).await;
+    let answer = fixture.client.call("task_exec", arguments).await;
     assert_eq!(answer.facts()["output"], "begun");
     assert_eq!(answer.facts()["timedOut"], true);
     assert_eq!(answer.facts()["process"], "stopped");
@@ -158,9 +158,9 @@ async fn a_child_left_in_the_background_does_not_hold_the_call() {
 
 #[tokio::test]
 async fn a_child_that_prints_for_ever_does_not_hold_the_call_either() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let cmd = "(for n in $(seq 1 200); do echo child; sleep 0.1; done) & echo parent";
-    let ran = stage.exec(cmd).await.ok();
+    let ran = fixture.exec(cmd).await.ok();
     assert_eq!(ran.facts()["status"], "completed", "{}", ran.text());
     assert!(ran.facts()["output"].as_str().unwrap().contains("parent"));
 }
@@ -168,22 +168,27 @@ async fn a_child_that_prints_for_ever_does_not_hold_the_call_either() {
 #[tokio::test]
 async fn a_command_that_reads_its_input_finds_the_end_of_it() {
     let sshd = Sshd::start();
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     for server in [None, Some(&sshd)] {
         if let Some(sshd) = server {
-            stage.client.register(sshd.login("web1")).await;
+            fixture.client.register(sshd.login("web1")).await;
         }
-        let ran = stage.exec("cat; echo read").await.ok();
+        let ran = fixture.exec("cat; echo read").await.ok();
         assert_eq!(ran.facts()["output"], "read");
     }
 }
 
 #[tokio::test]
 async fn a_timeout_beyond_all_clocks_is_none() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let arguments = json!({"alias": "web1", "cmd": "echo fine", "timeout": 1e19});
     assert_eq!(
-        stage.client.call("task_exec", arguments).await.ok().facts()["output"],
+        fixture
+            .client
+            .call("task_exec", arguments)
+            .await
+            .ok()
+            .facts()["output"],
         "fine"
     );
 }
@@ -193,7 +198,7 @@ async fn the_client_s_cancellation_stops_the_command_and_its_timeout_does_not() 
     use rmcp::model::{CancelledNotification, CancelledNotificationParam, ClientRequest, Request};
     use rmcp::service::PeerRequestOptions;
 
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     for (reason, expected) in [
         (Some("Request timed out"), "completed"),
         (Some("the user stopped it"), "cancelled"),
@@ -203,13 +208,13 @@ async fn the_client_s_cancellation_stops_the_command_and_its_timeout_does_not() 
             json!({"alias": "web1", "cmd": "sleep 1; echo through"}),
         );
         let request = ClientRequest::CallToolRequest(Request::new(params));
-        let peer = stage.client.peer();
+        let peer = fixture.client.peer();
         let sent = peer
             .send_cancellable_request(request, PeerRequestOptions::no_options())
             .await
             .unwrap();
         let running = async || {
-            let queue = stage
+            let queue = fixture
                 .client
                 .call("task_queue", json!({"status": "running"}))
                 .await
@@ -225,7 +230,7 @@ async fn the_client_s_cancellation_stops_the_command_and_its_timeout_does_not() 
         peer.send_notification(CancelledNotification::new(params).into())
             .await
             .unwrap();
-        let ended = stage.client.wait(&id).await.ok();
+        let ended = fixture.client.wait(&id).await.ok();
         assert_eq!(ended.facts()["status"], expected, "{}", ended.text());
     }
 }
@@ -282,13 +287,13 @@ async fn commands_that_would_print_for_ever_are_bounded_and_stopped() {
 
 #[tokio::test]
 async fn a_bound_that_is_given_alone_brings_no_other() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let run = |arguments: serde_json::Value| {
         let mut all = json!({"alias": "web1"});
         all.as_object_mut()
             .unwrap()
             .extend(arguments.as_object().unwrap().clone());
-        stage.client.call("task_exec", all)
+        fixture.client.call("task_exec", all)
     };
     let lines = run(json!({"cmd": "seq 1 5", "maxLines": 200})).await.ok();
     assert_eq!(lines.facts()["maxLines"], 200);
@@ -337,10 +342,10 @@ async fn a_bound_that_is_given_alone_brings_no_other() {
 
 #[tokio::test]
 async fn a_bounded_command_that_ends_by_itself_keeps_its_exit_status() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let run = async |cmd: &str| {
         let arguments = json!({"alias": "web1", "cmd": cmd, "maxLines": 3});
-        stage.client.call("task_exec", arguments).await.ok()
+        fixture.client.call("task_exec", arguments).await.ok()
     };
     let exact = run("seq 1 3").await;
     assert_eq!(
@@ -370,7 +375,7 @@ async fn a_bounded_command_that_ends_by_itself_keeps_its_exit_status() {
     );
     // A retry is bounded as the first call was.
     let id = json!({"id": cut.facts()["id"]});
-    let again = stage.client.call("task_retry", id).await.ok();
+    let again = fixture.client.call("task_retry", id).await.ok();
     assert_eq!(
         (&again.facts()["maxLines"], &again.facts()["output"]),
         (&json!(3), &json!("1\n2\n3"))
@@ -380,9 +385,9 @@ async fn a_bounded_command_that_ends_by_itself_keeps_its_exit_status() {
 
 #[tokio::test]
 async fn what_comes_before_an_endless_command_is_done_first() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let cmd = "for n in $(seq 1 150); do echo $n; done; exit 3; tail -f /dev/null";
-    let ended = stage.exec(cmd).await.ok();
+    let ended = fixture.exec(cmd).await.ok();
     assert_eq!(
         (&ended.facts()["lineCount"], &ended.facts()["exitCode"]),
         (&json!(150), &json!(3)),
@@ -390,6 +395,6 @@ async fn what_comes_before_an_endless_command_is_done_first() {
         ended.facts()
     );
     let cmd = "seq 1 150; cat <<EOF\ntail -f x\nEOF";
-    let ended = stage.exec(cmd).await.ok();
+    let ended = fixture.exec(cmd).await.ok();
     assert_eq!(ended.facts()["lineCount"], 151, "{}", ended.facts());
 }

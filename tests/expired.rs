@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::helper::{
-    AsyncSsh, Client, Dialogue, PASSWORD, Question, Stage, Turn, directory, login,
+    AsyncSsh, Client, Dialogue, Fixture, PASSWORD, Question, Turn, directory, login,
 };
 
 /// A server that wants a right password changed. OpenSSH's never does that before somebody is in.
@@ -92,30 +92,30 @@ async fn a_wrong_password_is_not_an_expired_one() {
 
 #[tokio::test]
 async fn a_dialogue_that_asks_for_a_new_password_gets_none() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let ask = |prompt| Question {
         prompt,
         echo: false,
         is_right: |answer| answer == PASSWORD,
     };
-    let port = stage.server.address().port();
+    let port = fixture.server.address().port();
     for prompt in [
         "New password: ",
         "Retype new UNIX password: ",
         "Enter new password:",
     ] {
-        stage.server.ask(Dialogue {
+        fixture.server.ask(Dialogue {
             turn: Turn::Alone,
             questions: vec![ask("Current password: "), ask(prompt)],
         });
-        let details = refusal(&stage.client, port, PASSWORD).await;
+        let details = refusal(&fixture.client, port, PASSWORD).await;
         let reason = details["reason"].as_str().unwrap();
         let words = format!(
             "the password has expired and is to be changed: `{}`",
             prompt.trim()
         );
         assert_eq!(reason, words);
-        stage
+        fixture
             .client
             .call("server_remove", json!({"alias": "web1"}))
             .await

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::helper::{
-    Answer, Client, Dialogue, PASSWORD, Question, RawProcess, Sshd, Stage, Turn, Words,
+    Answer, Client, Dialogue, Fixture, PASSWORD, Question, RawProcess, Sshd, Turn, Words,
     closed_port, directory, keygen, login, login_shell, text, user,
 };
 
@@ -172,15 +172,15 @@ const URL: &str = "https://login.example/a/1234";
 
 #[tokio::test]
 async fn a_login_that_waits_for_a_person_says_for_what_and_goes_on() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let approval = CancellationToken::new();
-    stage.server.say(Words {
+    fixture.server.say(Words {
         banner: "To authenticate, visit: https://login.example/a/1234\n",
         ..Words::default()
     });
-    stage.server.wait_for_approval(approval.clone());
-    let server = login("web1", stage.server.address().port());
-    let added = add(&stage.client, server).await;
+    fixture.server.wait_for_approval(approval.clone());
+    let server = login("web1", fixture.server.address().port());
+    let added = add(&fixture.client, server).await;
     let line = first_line(&added);
     assert!(
         line.contains("not logged in yet") && line.contains(URL),
@@ -190,8 +190,8 @@ async fn a_login_that_waits_for_a_person_says_for_what_and_goes_on() {
     assert_eq!(login["state"], "waiting");
     assert!(login["waitsFor"].as_str().unwrap().contains(URL), "{login}");
     approval.cancel();
-    stage.exec("true").await.ok();
-    assert_eq!(stage.server.accepted(), 1, "it is the same login");
+    fixture.exec("true").await.ok();
+    assert_eq!(fixture.server.accepted(), 1, "it is the same login");
 }
 
 #[tokio::test]
@@ -208,8 +208,8 @@ async fn a_server_that_says_nothing_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_question_that_nothing_answers_is_told() {
-    let stage = Stage::set().await;
-    stage.server.ask(Dialogue {
+    let fixture = Fixture::embedded().await;
+    fixture.server.ask(Dialogue {
         turn: Turn::Second,
         questions: vec![Question {
             prompt: "Verification code: ",
@@ -217,8 +217,8 @@ async fn a_question_that_nothing_answers_is_told() {
             is_right: |_| false,
         }],
     });
-    let server = login("web2", stage.server.address().port());
-    let added = add(&stage.client, server).await;
+    let server = login("web2", fixture.server.address().port());
+    let added = add(&fixture.client, server).await;
     let line = first_line(&added);
     for words in ["LOGIN FAILED: AUTH_FAILED", "it asks `Verification code:`"] {
         assert!(line.contains(words), "{line}");
@@ -238,15 +238,15 @@ async fn a_read_only_server_is_logged_in_to_as_well() {
 /// What a server says at login has no secret of the call in it, and nothing that acts on a terminal.
 #[tokio::test]
 async fn what_a_server_says_is_shown_without_secrets_and_controls() {
-    let stage = Stage::set().await;
-    stage.server.say(Words {
+    let fixture = Fixture::embedded().await;
+    fixture.server.say(Words {
         banner: "\u{1b}]0;owned\u{7}You sent Zq8-not-the-password, go away",
         ..Words::default()
     });
-    let mut server = login("web2", stage.server.address().port());
+    let mut server = login("web2", fixture.server.address().port());
     assert_eq!(server["password"], PASSWORD);
     server["password"] = json!("Zq8-not-the-password");
-    let log = stage.data.path().join("stderr");
+    let log = fixture.data.path().join("stderr");
     let data = directory();
     let mut process = RawProcess::serving(data.path(), &[], &log).await;
     let answer = process.tool("server_add", verified(server)).await.ok();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Fault, SmallDisk, Sshd, Stage, directory, eventually, noise, text};
+use crate::helper::{Client, Fault, Fixture, SmallDisk, Sshd, directory, eventually, noise, text};
 
 const MIB: usize = 1024 * 1024;
 
@@ -185,28 +185,34 @@ async fn what_a_killed_process_left_half_written_is_mended_by_the_next() {
 
 #[tokio::test]
 async fn a_line_that_is_lost_leaves_the_old_content_to_be_found() {
-    let stage = Stage::set_with(|config| config.line_patience = Duration::from_millis(300)).await;
-    std::fs::create_dir_all(stage.local("")).unwrap();
-    let from = PathBuf::from(stage.local("from"));
-    let to = stage.home.path().join("to");
+    let fixture =
+        Fixture::embedded_with(|config| config.line_patience = Duration::from_millis(300)).await;
+    let from = PathBuf::from(fixture.local("from"));
+    let to = fixture.server.home.path().join("to");
     std::fs::write(&from, noise(96 * MIB)).unwrap();
     let old = noise(MIB + 7);
     for is_given_up in [false, true] {
         std::fs::write(&to, &old).unwrap();
         let mut begun = arguments("upload", &from, &to);
         begun["background"] = json!(true);
-        let id = stage.client.call("task_transfer", begun).await.ok().facts()["id"].clone();
+        let id = fixture
+            .client
+            .call("task_transfer", begun)
+            .await
+            .ok()
+            .facts()["id"]
+            .clone();
         eventually("it is being written", || {
             to.metadata().unwrap().len() > 4 * MIB as u64
         })
         .await;
         if is_given_up {
-            stage.server.set_fault(Fault::HangUp);
+            fixture.server.set_fault(Fault::HangUp);
         }
-        stage.server.cut();
-        let ended = stage.client.wait(&id).await;
+        fixture.server.cut();
+        let ended = fixture.client.wait(&id).await;
         let ended = if is_given_up {
-            let [content] = &kept(stage.data.path())[..] else {
+            let [content] = &kept(fixture.data.path())[..] else {
                 panic!("the old content is kept");
             };
             let reason = ended.failed_file();
@@ -215,8 +221,8 @@ async fn a_line_that_is_lost_leaves_the_old_content_to_be_found() {
                 "it is said where: {reason}"
             );
             assert_eq!(std::fs::read(content).unwrap(), old);
-            stage.server.set_fault(Fault::None);
-            stage
+            fixture.server.set_fault(Fault::None);
+            fixture
                 .client
                 .call("task_retry", json!({"id": id}))
                 .await
@@ -226,32 +232,37 @@ async fn a_line_that_is_lost_leaves_the_old_content_to_be_found() {
         };
         assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
         assert_eq!(std::fs::read(&to).unwrap(), noise(96 * MIB));
-        assert!(kept(stage.data.path()).is_empty());
+        assert!(kept(fixture.data.path()).is_empty());
     }
 }
 
 #[tokio::test]
 async fn a_line_that_breaks_every_time_is_given_up_in_the_end() {
-    let stage = Stage::set().await;
-    std::fs::create_dir_all(stage.local("")).unwrap();
-    let from = PathBuf::from(stage.local("from"));
-    let to = stage.home.path().join("to");
+    let fixture = Fixture::embedded().await;
+    let from = PathBuf::from(fixture.local("from"));
+    let to = fixture.server.home.path().join("to");
     std::fs::write(&from, noise(96 * MIB)).unwrap();
     std::fs::write(&to, "the old content").unwrap();
     let mut begun = arguments("upload", &from, &to);
     begun["background"] = json!(true);
-    let id = stage.client.call("task_transfer", begun).await.ok().facts()["id"].clone();
+    let id = fixture
+        .client
+        .call("task_transfer", begun)
+        .await
+        .ok()
+        .facts()["id"]
+        .clone();
     for attempt in 1..=6 {
-        let accepted = || stage.server.accepted() >= attempt;
+        let accepted = || fixture.server.accepted() >= attempt;
         eventually("it is taken up again", accepted).await;
         let length = || to.metadata().unwrap().len();
         eventually("it begins anew", || length() < 4 * MIB as u64).await;
         eventually("it is being written", || length() > 4 * MIB as u64).await;
-        stage.server.cut();
+        fixture.server.cut();
     }
-    let reason = stage.client.wait(&id).await.failed_file();
+    let reason = fixture.client.wait(&id).await.failed_file();
     assert!(reason.contains("again and again"), "{reason}");
-    let [content] = &kept(stage.data.path())[..] else {
+    let [content] = &kept(fixture.data.path())[..] else {
         panic!("the old content is kept");
     };
     assert!(reason.contains(&text(content)), "{reason}");
@@ -260,12 +271,11 @@ async fn a_line_that_breaks_every_time_is_given_up_in_the_end() {
 
 #[tokio::test]
 async fn a_cancelled_transfer_puts_the_old_content_back() {
-    let stage = Stage::set().await;
-    std::fs::create_dir_all(stage.local("")).unwrap();
+    let fixture = Fixture::embedded().await;
     for direction in ["upload", "download"] {
         let (mut from, mut to) = (
-            PathBuf::from(stage.local("here")),
-            stage.home.path().join("there"),
+            PathBuf::from(fixture.local("here")),
+            fixture.server.home.path().join("there"),
         );
         if direction == "download" {
             std::mem::swap(&mut from, &mut to);
@@ -275,12 +285,18 @@ async fn a_cancelled_transfer_puts_the_old_content_back() {
         std::fs::write(&to, &old).unwrap();
         let mut begun = arguments(direction, &from, &to);
         begun["background"] = json!(true);
-        let id = stage.client.call("task_transfer", begun).await.ok().facts()["id"].clone();
+        let id = fixture
+            .client
+            .call("task_transfer", begun)
+            .await
+            .ok()
+            .facts()["id"]
+            .clone();
         eventually("it is being written", || {
             to.metadata().unwrap().len() > 4 * MIB as u64
         })
         .await;
-        let ended = stage
+        let ended = fixture
             .client
             .call("task_cancel", json!({"id": id}))
             .await
@@ -290,36 +306,38 @@ async fn a_cancelled_transfer_puts_the_old_content_back() {
             std::fs::read(&to).unwrap() == old,
             "{direction}: the old content is back"
         );
-        assert!(kept(stage.data.path()).is_empty());
+        assert!(kept(fixture.data.path()).is_empty());
     }
 }
 
 #[tokio::test]
 async fn what_is_not_put_back_as_it_was_is_not_said_to_be() {
-    let stage = Stage::set().await;
-    std::fs::create_dir_all(stage.local("")).unwrap();
-    let from = PathBuf::from(stage.local("from"));
-    let to = stage.home.path().join("to");
+    let fixture = Fixture::embedded().await;
+    let from = PathBuf::from(fixture.local("from"));
+    let to = fixture.server.home.path().join("to");
     for length in [5, 3 * MIB] {
         std::fs::write(&from, "new").unwrap();
         let old = noise(length);
         std::fs::write(&to, &old).unwrap();
-        stage.server.set_fault(Fault::LieInWrites);
+        fixture.server.set_fault(Fault::LieInWrites);
         let mut arguments = arguments("upload", &from, &to);
         arguments["verify"] = json!(true);
-        let failed = stage.client.call("task_transfer", arguments.clone()).await;
+        let failed = fixture
+            .client
+            .call("task_transfer", arguments.clone())
+            .await;
         let reason = failed.failed_file();
         assert!(reason.contains("could not be put back"), "{reason}");
-        let [content] = &kept(stage.data.path())[..] else {
+        let [content] = &kept(fixture.data.path())[..] else {
             panic!("the old content is kept");
         };
         assert!(reason.contains(&text(content)), "{reason}");
         assert_eq!(std::fs::read(content).unwrap(), old);
-        stage.server.set_fault(Fault::None);
-        let ended = stage.client.call("task_transfer", arguments).await.ok();
+        fixture.server.set_fault(Fault::None);
+        let ended = fixture.client.call("task_transfer", arguments).await.ok();
         assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
         assert_eq!(std::fs::read(&to).unwrap(), b"new");
-        assert!(kept(stage.data.path()).is_empty());
+        assert!(kept(fixture.data.path()).is_empty());
     }
 }
 
@@ -345,24 +363,29 @@ async fn what_cannot_be_kept_is_not_written() {
 
 #[tokio::test]
 async fn two_that_write_the_same_file_in_place_do_not_come_between_each_other() {
-    let stage = Stage::set().await;
-    std::fs::create_dir_all(stage.local("")).unwrap();
+    let fixture = Fixture::embedded().await;
     let (from, small) = (
-        PathBuf::from(stage.local("from")),
-        PathBuf::from(stage.local("small")),
+        PathBuf::from(fixture.local("from")),
+        PathBuf::from(fixture.local("small")),
     );
-    let to = stage.home.path().join("to");
+    let to = fixture.server.home.path().join("to");
     std::fs::write(&from, noise(120 * MIB)).unwrap();
     std::fs::write(&small, "small").unwrap();
     std::fs::write(&to, noise(MIB)).unwrap();
     let mut begun = arguments("upload", &from, &to);
     begun["background"] = json!(true);
-    let id = stage.client.call("task_transfer", begun).await.ok().facts()["id"].clone();
+    let id = fixture
+        .client
+        .call("task_transfer", begun)
+        .await
+        .ok()
+        .facts()["id"]
+        .clone();
     eventually("it is being written", || {
         to.metadata().unwrap().len() > 4 * MIB as u64
     })
     .await;
-    let refused = stage
+    let refused = fixture
         .client
         .call("task_transfer", arguments("upload", &small, &to))
         .await;
@@ -371,7 +394,7 @@ async fn two_that_write_the_same_file_in_place_do_not_come_between_each_other() 
         reason.contains("another transfer is just writing it"),
         "{reason}"
     );
-    let ended = stage.client.wait(&id).await.ok();
+    let ended = fixture.client.wait(&id).await.ok();
     assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
     assert_eq!(std::fs::read(&to).unwrap(), noise(120 * MIB));
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::helper::{BINARY, Http, RawProcess, Stage, apart, directory, login, numbers, text};
+use crate::helper::{BINARY, Fixture, Http, RawProcess, apart, directory, login, numbers, text};
 
 /// The binary, started by a shell after these commands.
 fn after(commands: &str, data: &Path) -> RawProcess {
@@ -19,10 +19,10 @@ fn after(commands: &str, data: &Path) -> RawProcess {
 
 #[tokio::test]
 async fn a_limit_on_the_size_of_files_ends_nothing_and_is_told() {
-    let (stage, data) = (Stage::set().await, directory());
+    let (fixture, data) = (Fixture::embedded().await, directory());
     let mut process = after("ulimit -f 8", data.path());
     process.initialize("2025-06-18").await;
-    let server = login("web1", stage.server.address().port());
+    let server = login("web1", fixture.server.address().port());
     process.tool("server_add", server).await.ok();
     // A result is given even where it cannot be recorded.
     let mut told = json!({"alias": "web1", "cmd": "seq 1 5000"});
@@ -57,11 +57,11 @@ async fn a_limit_on_the_size_of_files_ends_nothing_and_is_told() {
 
 #[tokio::test]
 async fn an_output_beyond_the_limit_is_still_given_from_memory() {
-    let (stage, data) = (Stage::set().await, directory());
+    let (fixture, data) = (Fixture::embedded().await, directory());
     // More than the records take, less than the output.
     let mut process = after("ulimit -f 256", data.path());
     process.initialize("2025-06-18").await;
-    let server = login("web1", stage.server.address().port());
+    let server = login("web1", fixture.server.address().port());
     process.tool("server_add", server).await.ok();
     let cmd = "seq 1 100000; sleep 1; seq 1 100000; echo done";
     let answer = process.tool("task_exec", json!({"alias": "web1", "cmd": cmd}));
@@ -74,14 +74,14 @@ async fn an_output_beyond_the_limit_is_still_given_from_memory() {
 
 #[tokio::test]
 async fn a_download_beyond_the_limit_fails_by_name() {
-    let (stage, data) = (Stage::set().await, directory());
-    std::fs::write(stage.home.path().join("large"), vec![1; 3_000_000]).unwrap();
+    let (fixture, data) = (Fixture::embedded().await, directory());
+    std::fs::write(fixture.server.home.path().join("large"), vec![1; 3_000_000]).unwrap();
     let mut process = after("ulimit -f 256", data.path());
     process.initialize("2025-06-18").await;
-    let server = login("web1", stage.server.address().port());
+    let server = login("web1", fixture.server.address().port());
     process.tool("server_add", server).await.ok();
     let arguments = json!({
-        "alias": "web1", "direction": "download", "local": stage.files.path().join("large"), "remote": "large",
+        "alias": "web1", "direction": "download", "local": fixture.files.path().join("large"), "remote": "large",
     });
     let error = process.tool("task_transfer", arguments).await;
     let error = error.error("TRANSFER_FAILED");
@@ -101,7 +101,7 @@ async fn a_clock_before_1970_ends_nothing() {
         eprintln!("not run: faketime is not there");
         return;
     }
-    let (stage, data) = (Stage::set().await, directory());
+    let (fixture, data) = (Fixture::embedded().await, directory());
     let mut command = apart(Command::new("faketime"));
     command
         .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
@@ -109,16 +109,16 @@ async fn a_clock_before_1970_ends_nothing() {
         .arg(format!("--data-dir={}", data.path().display()));
     let mut process = RawProcess::spawn(command);
     process.initialize("2025-06-18").await;
-    let server = login("web1", stage.server.address().port());
+    let server = login("web1", fixture.server.address().port());
     process.tool("server_add", server).await.ok();
     let arguments = json!({"alias": "web1", "cmd": "echo still here"});
     let ran = process.tool("task_exec", arguments).await.ok();
     assert!(ran.text().contains("still here"), "{}", ran.text());
     let created = ran.facts()["createdAt"].as_str().unwrap();
     assert!(created.starts_with("1969-07-20T"), "{created}");
-    std::fs::write(stage.files.path().join("file"), "content").unwrap();
+    std::fs::write(fixture.files.path().join("file"), "content").unwrap();
     let arguments = json!({
-        "alias": "web1", "direction": "upload", "local": stage.files.path().join("file"), "remote": "file",
+        "alias": "web1", "direction": "upload", "local": fixture.files.path().join("file"), "remote": "file",
     });
     process.tool("task_transfer", arguments).await.ok();
     // Certificates cannot be judged at such a time, which is said.

@@ -6,29 +6,37 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Fault, Sshd, Stage, directory, eventually, eventually_so, noise};
+use crate::helper::{Client, Fault, Fixture, Sshd, directory, eventually, eventually_so, noise};
 
 /// A server that goes silent in one phase, and what a call to it is answered.
 async fn stalled_in(fault: Fault, code: &str, reason: &str) {
-    let stage = Stage::set_with(|config| config.sync_timeout = Duration::from_secs(100)).await;
-    stage.server.set_fault(fault);
+    let fixture =
+        Fixture::embedded_with(|config| config.sync_timeout = Duration::from_secs(100)).await;
+    fixture.server.set_fault(fault);
     let arguments = json!({"alias": "web1", "cmd": "touch ran", "timeout": 1});
-    let error = stage.client.call("task_exec", arguments).await.error(code);
+    let error = fixture
+        .client
+        .call("task_exec", arguments)
+        .await
+        .error(code);
     let said = error["details"].to_string();
     assert!(said.contains(reason), "{fault:?}: {error}");
-    let pool = stage.client.call("pool_stats", json!({})).await.ok();
+    let pool = fixture.client.call("pool_stats", json!({})).await.ok();
     let web1 = &pool.facts()["byServer"]["web1"];
     assert_eq!(
         (&web1["inUse"], &web1["waiting"]),
         (&json!(0), &json!(0)),
         "{fault:?}: {web1}"
     );
-    stage.server.set_fault(Fault::None);
-    stage.server.cut();
-    stage.exec("true").await.ok();
-    assert!(!stage.home.path().join("ran").exists(), "{fault:?}");
+    fixture.server.set_fault(Fault::None);
+    fixture.server.cut();
+    fixture.exec("true").await.ok();
     assert!(
-        stage.server.connections() <= 1,
+        !fixture.server.home.path().join("ran").exists(),
+        "{fault:?}"
+    );
+    assert!(
+        fixture.server.connections() <= 1,
         "{fault:?}: a connection is left over"
     );
 }
@@ -56,22 +64,28 @@ async fn a_server_that_goes_silent_is_given_up_whatever_the_phase() {
 /// The line stays open, and nothing comes any more: keep-alives would notice, the timeout does before,
 /// and the command is ended over another line.
 async fn silent_in_the_middle_of_an_output() {
-    let stage = Stage::set().await;
-    stage.exec("true").await.ok();
+    let fixture = Fixture::embedded().await;
+    fixture.exec("true").await.ok();
     let arguments = json!({
         "alias": "web1", "cmd": "echo begun; sleep 30", "timeout": 3, "background": true,
     });
-    let id = stage.client.call("task_exec", arguments).await.ok().facts()["id"].clone();
+    let id = fixture
+        .client
+        .call("task_exec", arguments)
+        .await
+        .ok()
+        .facts()["id"]
+        .clone();
     let begun = json!({"id": id});
     eventually_so("it has begun", async || {
-        let page = stage.client.call("task_output", begun.clone()).await.ok();
+        let page = fixture.client.call("task_output", begun.clone()).await.ok();
         page.facts()["text"] == "begun\n"
     })
     .await;
-    stage.server.freeze();
-    let error = stage.client.wait(&id).await.error("COMMAND_TIMEOUT");
+    fixture.server.freeze();
+    let error = fixture.client.wait(&id).await.error("COMMAND_TIMEOUT");
     assert_eq!(error["details"]["process"], "stopped", "{error}");
-    let record = stage
+    let record = fixture
         .client
         .call("task_status", json!({"id": id}))
         .await
@@ -103,12 +117,12 @@ async fn an_sshd_without_a_place_for_logins_is_tried_again() {
 #[tokio::test]
 async fn a_server_that_keeps_closing_connections_runs_nothing_twice() {
     // Ten at a time, so that some are under way at each cut and some have not begun.
-    let stage = Stage::set_with(|config| config.max_connections = 1).await;
-    let log = stage.remote("log");
+    let fixture = Fixture::embedded_with(|config| config.max_connections = 1).await;
+    let log = fixture.remote("log");
     // All at once, or the first are over before the last are asked for.
     let ids = (0..60).map(async |number| {
         let cmd = format!("echo {number} >>{log}; sleep 0.3; echo {number}");
-        stage.background(&cmd).await.facts()["id"].clone()
+        fixture.background(&cmd).await.facts()["id"].clone()
     });
     let ids = futures_util::future::join_all(ids).await;
     let begun = || {
@@ -120,14 +134,14 @@ async fn a_server_that_keeps_closing_connections_runs_nothing_twice() {
     for _ in 0..4 {
         let before = begun();
         eventually("further commands are under way", || begun() > before).await;
-        stage.server.cut();
+        fixture.server.cut();
     }
     let mut ran: HashMap<String, usize> = HashMap::new();
     let mut ended = Vec::new();
     for id in &ids {
-        let answer = stage.client.wait(id).await;
+        let answer = fixture.client.wait(id).await;
         ended.push(
-            stage
+            fixture
                 .client
                 .call("task_status", json!({"id": id}))
                 .await
@@ -163,32 +177,35 @@ async fn a_server_that_keeps_closing_connections_runs_nothing_twice() {
             "none {status}"
         );
     }
-    let pool = stage.client.call("pool_stats", json!({})).await.ok();
+    let pool = fixture.client.call("pool_stats", json!({})).await.ok();
     assert_eq!(pool.facts()["byServer"]["web1"]["inUse"], 0);
-    stage.exec("true").await.ok();
+    fixture.exec("true").await.ok();
 }
 
 #[tokio::test]
 async fn a_transfer_is_cancelled_also_where_the_server_is_silent() {
-    let stage = Stage::set().await;
-    let big = stage.files.path().join("big");
+    let fixture = Fixture::embedded().await;
+    let big = fixture.files.path().join("big");
     std::fs::write(&big, noise(64 * 1024 * 1024)).unwrap();
     let arguments = json!({
         "alias": "web1", "direction": "upload", "local": big, "remote": "target", "background": true,
     });
-    let handed = stage.client.call("task_transfer", arguments).await.ok();
+    let handed = fixture.client.call("task_transfer", arguments).await.ok();
     eventually("the transfer is under way", || {
-        std::fs::read_dir(stage.home.path()).unwrap().count() == 1
+        std::fs::read_dir(fixture.server.home.path())
+            .unwrap()
+            .count()
+            == 1
     })
     .await;
-    stage.server.freeze();
+    fixture.server.freeze();
     let id = json!({"id": handed.facts()["id"]});
-    let cancelled = stage.client.call("task_cancel", id).await.ok();
+    let cancelled = fixture.client.call("task_cancel", id).await.ok();
     assert_eq!(
         (&cancelled.facts()["status"], &cancelled.facts()["process"]),
         (&json!("cancelled"), &json!("unknown")),
         "{}",
         cancelled.text()
     );
-    assert!(!stage.home.path().join("target").exists());
+    assert!(!fixture.server.home.path().join("target").exists());
 }

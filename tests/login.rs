@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 
 use crate::helper::{
-    Agent, Client, Dialogue, EmbeddedServer, Folder, PASSWORD, Question, Sshd, Stage, Turn,
+    Agent, Client, Dialogue, EmbeddedServer, Fixture, Folder, PASSWORD, Question, Sshd, Turn,
     binary_of, certify, directory, keygen, keygen_rsa, login, public, text, user,
 };
 
@@ -570,17 +570,17 @@ async fn a_key_and_then_a_code_log_in() {
 
 #[tokio::test]
 async fn a_code_and_then_a_password_log_in() {
-    let stage = Stage::set().await;
-    stage.server.ask(Dialogue {
+    let fixture = Fixture::embedded().await;
+    fixture.server.ask(Dialogue {
         turn: Turn::First,
         questions: vec![ASK_CODE],
     });
-    let port = stage.server.address().port();
+    let port = fixture.server.address().port();
     let ways = json!({"password": PASSWORD, "totpSecret": TOTP_SECRET});
     // The password is refused unseen before its turn.
-    logs_in(&stage.client, with(port, &ways), "with both").await;
+    logs_in(&fixture.client, with(port, &ways), "with both").await;
     let details = refusal(
-        &stage.client,
+        &fixture.client,
         with(port, &json!({"totpSecret": TOTP_SECRET})),
     )
     .await;
@@ -592,19 +592,19 @@ async fn a_code_and_then_a_password_log_in() {
 
 #[tokio::test]
 async fn a_password_and_then_a_code_log_in() {
-    let stage = Stage::set().await;
-    stage.server.ask(Dialogue {
+    let fixture = Fixture::embedded().await;
+    fixture.server.ask(Dialogue {
         turn: Turn::Second,
         questions: vec![ASK_CODE],
     });
-    let port = stage.server.address().port();
+    let port = fixture.server.address().port();
     let address = format!("otpauth://totp/demo?secret={TOTP_SECRET}");
     for secret in [TOTP_SECRET, &address] {
         let ways = json!({"password": PASSWORD, "totpSecret": secret});
-        logs_in(&stage.client, with(port, &ways), secret).await;
+        logs_in(&fixture.client, with(port, &ways), secret).await;
     }
     let ways = json!({"password": PASSWORD});
-    let details = refusal(&stage.client, with(port, &ways)).await;
+    let details = refusal(&fixture.client, with(port, &ways)).await;
     assert_eq!(
         details["tried"],
         json!(["password", "keyboard-interactive"])
@@ -613,7 +613,7 @@ async fn a_password_and_then_a_code_log_in() {
     let words = "it asks `Verification code:`, and nothing is configured for that";
     assert!(says(&details, words), "{details}");
     let ways = json!({"password": PASSWORD, "totpSecret": "GEZDGNBVGY3TQOJR"});
-    let details = refusal(&stage.client, with(port, &ways)).await;
+    let details = refusal(&fixture.client, with(port, &ways)).await;
     assert!(
         says(
             &details,
@@ -625,17 +625,17 @@ async fn a_password_and_then_a_code_log_in() {
 
 #[tokio::test]
 async fn a_server_that_only_asks_is_answered() {
-    let stage = Stage::set().await;
-    let port = stage.server.address().port();
+    let fixture = Fixture::embedded().await;
+    let port = fixture.server.address().port();
     let ask = |questions: &[Question]| {
-        stage.server.ask(Dialogue {
+        fixture.server.ask(Dialogue {
             turn: Turn::Alone,
             questions: questions.to_vec(),
         });
     };
     let password = json!({"password": PASSWORD});
     let both = json!({"password": PASSWORD, "totpSecret": TOTP_SECRET});
-    let client = &stage.client;
+    let client = &fixture.client;
     ask(&[ASK_PASSWORD]);
     logs_in(client, with(port, &password), "the password alone").await;
     ask(&[ASK_PASSWORD, ASK_CODE]);

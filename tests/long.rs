@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::helper::{Client, Sshd, Stage, directory, login_shell};
+use crate::helper::{Client, Fixture, Sshd, directory, login_shell};
 
 /// A command that writes so many bytes to a file, counts them, and ends with status 3.
 fn writing(file: &str, bytes: usize) -> String {
@@ -104,11 +104,14 @@ async fn a_long_command_is_stopped_detached_and_put_into_a_sequence_as_any_other
 
 #[tokio::test]
 async fn what_cannot_be_sent_or_judged_is_refused_in_words() {
-    let stage = Stage::set().await;
-    does_it(&stage.client, &stage.remote("file"), "sh").await;
-    let cmd = writing(&stage.remote("file"), 140_000);
+    let fixture = Fixture::embedded().await;
+    does_it(&fixture.client, &fixture.remote("file"), "sh").await;
+    let cmd = writing(&fixture.remote("file"), 140_000);
     let arguments = json!({"alias": "web1", "cmd": cmd});
-    let error = stage.client.call("task_exec_interactive", arguments).await;
+    let error = fixture
+        .client
+        .call("task_exec_interactive", arguments)
+        .await;
     let error = error.error("INVALID_ARGUMENT");
     assert!(
         error["message"]
@@ -117,8 +120,8 @@ async fn what_cannot_be_sent_or_judged_is_refused_in_words() {
             .contains("upload it as a script"),
         "{error}"
     );
-    let endless = writing(&stage.remote("file"), 3_000_000);
-    let error = stage.exec(&endless).await.error("POLICY_BLOCKED");
+    let endless = writing(&fixture.remote("file"), 3_000_000);
+    let error = fixture.exec(&endless).await.error("POLICY_BLOCKED");
     let message = error["message"].as_str().unwrap();
     assert!(
         message.contains("`cat >") && message.contains("too long to judge"),

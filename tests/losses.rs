@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Client, EmbeddedServer, SmallDisk, Sshd, Stage, assert_has, binary, directory, eventually,
-    eventually_so, noise, read_json,
+    Client, EmbeddedHost, EmbeddedServer, Fixture, SmallDisk, Sshd, assert_has, binary, directory,
+    eventually, eventually_so, noise, read_json,
 };
 
 /// A call that has been acknowledged: what has to be found later, whatever happens.
@@ -45,7 +45,7 @@ async fn load(client: &Client, name: &str, acknowledged: &mut Acknowledged) {
 
 #[tokio::test]
 async fn a_hundred_kills_at_random_moments_lose_nothing_that_was_acknowledged() {
-    let (stage, data) = (Stage::set().await, directory());
+    let (fixture, data) = (Fixture::embedded().await, directory());
     let spawned = async || {
         let mut command = binary();
         command.arg(format!("--data-dir={}", data.path().display()));
@@ -54,7 +54,7 @@ async fn a_hundred_kills_at_random_moments_lose_nothing_that_was_acknowledged() 
             .env("SAVE_INTERVAL", "20");
         Client::over(command).await
     };
-    spawned().await.add("web1", &stage.server).await;
+    spawned().await.add("web1", &fixture.server).await;
     let (mut all, moments) = (Acknowledged::default(), noise(100));
     for (round, moment) in moments.into_iter().enumerate() {
         let client = spawned().await;
@@ -110,11 +110,11 @@ async fn a_hundred_kills_at_random_moments_lose_nothing_that_was_acknowledged() 
 
 #[tokio::test]
 async fn kills_at_random_moments_leave_each_detached_task_begun_once() {
-    let (stage, data) = (Stage::set().await, directory());
-    let ran = stage.remote("ran");
+    let (fixture, data) = (Fixture::embedded().await, directory());
+    let ran = fixture.remote("ran");
     Client::spawned(data.path(), &[])
         .await
-        .add("web1", &stage.server)
+        .add("web1", &fixture.server)
         .await;
     let (mut acknowledged, mut number) = (Vec::new(), 0);
     for moment in noise(15) {
@@ -172,12 +172,12 @@ async fn kills_at_random_moments_leave_each_detached_task_begun_once() {
 
 #[tokio::test]
 async fn four_processes_add_a_hundred_entries_each_and_none_is_lost() {
-    let (stage, data) = (Stage::set().await, directory());
+    let (fixture, data) = (Fixture::embedded().await, directory());
     let mut clients = Vec::new();
     for _ in 0..4 {
         clients.push(Client::spawned(data.path(), &[]).await);
     }
-    clients[0].add("web1", &stage.server).await;
+    clients[0].add("web1", &fixture.server).await;
     let adding = clients.iter().enumerate().map(async |(process, client)| {
         let mut ids = Vec::new();
         for number in 0..100 {
@@ -242,23 +242,23 @@ impl Cramped {
 
 #[tokio::test]
 async fn a_full_disk_is_said_and_nothing_is_pretended() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let cramped = Cramped::start().await;
     let client = &cramped.client;
-    client.add("web1", &stage.server).await;
+    client.add("web1", &fixture.server).await;
     let exec = async |cmd: &str, background: bool| {
         let arguments = json!({"alias": "web1", "cmd": cmd, "background": background});
         client.call("task_exec", arguments).await
     };
     let before = exec("echo before", true).await.ok().facts()["id"].clone();
     client.wait(&before).await.ok();
-    let gate = stage.home.path().join("go");
+    let gate = fixture.server.home.path().join("go");
     let waiting = exec(
         "touch waits; until [ -e go ]; do sleep 0.01; done; seq 1 100000",
         false,
     );
     let (long, ()) = tokio::join!(waiting, async {
-        let begun = stage.home.path().join("waits");
+        let begun = fixture.server.home.path().join("waits");
         eventually_so("it runs", async || {
             tokio::time::sleep(Duration::from_millis(10)).await;
             begun.exists()
@@ -271,7 +271,7 @@ async fn a_full_disk_is_said_and_nothing_is_pretended() {
             acted += 1;
             assert!(acted < 50, "the disk is full");
         }
-        refuses_everything(client, &stage).await;
+        refuses_everything(client, &fixture).await;
         std::fs::write(gate, "").unwrap();
     });
     // What had begun is answered, and says what of its output is missing.
@@ -301,7 +301,7 @@ fn unreachable(alias: &str) -> Value {
 }
 
 /// Nothing acts that could not be told of afterwards, and what only reads goes on.
-async fn refuses_everything(client: &Client, stage: &Stage) {
+async fn refuses_everything(client: &Client, fixture: &Fixture<EmbeddedHost>) {
     for (tool, arguments) in [
         ("server_add", unreachable("web2")),
         ("server_remove", json!({"alias": "web1"})),
@@ -317,7 +317,7 @@ async fn refuses_everything(client: &Client, stage: &Stage) {
     ] {
         client.call(tool, arguments).await.error("STORAGE_ERROR");
     }
-    assert!(!stage.home.path().join("acted").exists());
+    assert!(!fixture.server.home.path().join("acted").exists());
     let servers = client.call("server_list", json!({})).await.ok();
     assert_eq!(servers.facts().as_object().unwrap().len(), 1);
 }
@@ -426,22 +426,22 @@ async fn an_sshd_that_is_killed_and_restarted_under_load_leaves_right_answers() 
 
 #[tokio::test]
 async fn a_queue_that_breaks_while_its_process_lives_brings_nothing_back() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let mut ids = Vec::new();
     for number in 0..3 {
-        let handed = stage.background(&format!("echo {number}")).await;
+        let handed = fixture.background(&format!("echo {number}")).await;
         ids.push(handed.facts()["id"].clone());
-        stage.client.wait(&ids[number]).await.ok();
+        fixture.client.wait(&ids[number]).await.ok();
     }
-    std::fs::write(stage.data.path().join("queue.json"), "{").unwrap();
+    std::fs::write(fixture.data.path().join("queue.json"), "{").unwrap();
     for (number, id) in ids.iter().enumerate() {
-        let queue = stage
+        let queue = fixture
             .client
             .call("task_queue", json!({"status": "completed"}))
             .await
             .ok();
         assert_eq!(queue.facts()["tasks"].as_array().unwrap().len(), 3);
-        let found = stage.client.wait(id).await.ok();
+        let found = fixture.client.wait(id).await.ok();
         assert_eq!(found.facts()["output"], number.to_string());
     }
 }

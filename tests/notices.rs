@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::helper::{
-    Client, Dialogue, Fault, PASSWORD, Question, RawProcess, Sshd, Stage, Turn, Words, directory,
-    keygen, login, read_json, text,
+    Client, Dialogue, EmbeddedHost, Fault, Fixture, PASSWORD, Question, RawProcess, Sshd, Turn,
+    Words, directory, keygen, login, read_json, text,
 };
 
 const URL: &str = "https://login.example/a/1234";
@@ -43,59 +43,60 @@ async fn a_banner_stands_in_the_error_of_a_login_that_fails() {
 
 #[tokio::test]
 async fn a_server_that_hangs_up_after_its_words_has_refused_the_login() {
-    let stage = Stage::set().await;
-    stage.server.say(Words {
+    let fixture = Fixture::embedded().await;
+    fixture.server.say(Words {
         banner: "Account disabled",
         ..Words::default()
     });
-    stage.server.set_fault(Fault::CutAtLogin);
-    let error = stage.exec("true").await.error("AUTH_FAILED");
+    fixture.server.set_fault(Fault::CutAtLogin);
+    let error = fixture.exec("true").await.error("AUTH_FAILED");
     let details = &error["details"];
     assert_eq!(details["serverSays"], json!(["Account disabled"]));
     assert!(
         reason(details).contains("hung up after 1 attempt"),
         "{details}"
     );
-    assert_eq!(stage.server.accepted(), 1, "it is not asked again");
+    assert_eq!(fixture.server.accepted(), 1, "it is not asked again");
 }
 
 #[tokio::test]
 async fn a_login_that_is_confirmed_elsewhere_is_waited_for_and_says_where() {
-    let stage = Stage::set_with(|config| config.sync_timeout = Duration::from_secs(2)).await;
+    let fixture =
+        Fixture::embedded_with(|config| config.sync_timeout = Duration::from_secs(2)).await;
     let approval = CancellationToken::new();
-    stage.server.say(CHECK);
-    stage.server.wait_for_approval(approval.clone());
-    let handed = stage.exec("echo in").await.ok();
+    fixture.server.say(CHECK);
+    fixture.server.wait_for_approval(approval.clone());
+    let handed = fixture.exec("echo in").await.ok();
     assert!(handed.text().contains(URL), "{}", handed.text());
     let waits = handed.facts()["waitsFor"].as_str().unwrap();
     assert!(waits.contains("the login at `web1` waits"), "{waits}");
     let id = handed.facts()["id"].clone();
     // Others wait for the same login.
-    let second = stage.exec("echo too").await.ok();
+    let second = fixture.exec("echo too").await.ok();
     assert!(second.text().contains(URL), "{}", second.text());
     // A person takes longer than a server may.
     tokio::time::sleep(Duration::from_secs(21)).await;
-    assert_eq!(stage.server.accepted(), 1, "a login at a time");
+    assert_eq!(fixture.server.accepted(), 1, "a login at a time");
     approval.cancel();
-    let ran = stage.client.wait(&id).await.ok();
+    let ran = fixture.client.wait(&id).await.ok();
     assert!(ran.text().contains("in"), "{}", ran.text());
-    let long = stage.background("sleep 60").await.facts()["id"].clone();
+    let long = fixture.background("sleep 60").await.facts()["id"].clone();
     let wait = json!({"id": long, "timeout": 1});
-    let running = stage.client.call("task_wait", wait).await.ok();
+    let running = fixture.client.call("task_wait", wait).await.ok();
     assert_eq!(running.facts()["status"], "running");
     assert_eq!(running.facts()["waitsFor"], Value::Null, "it is in");
     assert_eq!(ran.facts()["waitsFor"], Value::Null);
-    stage.client.wait(&second.facts()["id"]).await.ok();
+    fixture.client.wait(&second.facts()["id"]).await.ok();
 }
 
 #[tokio::test]
 async fn the_wait_s_progress_says_what_the_server_says() {
-    let stage = Stage::set().await;
-    stage.server.say(CHECK);
-    stage.server.wait_for_approval(CancellationToken::new());
+    let fixture = Fixture::embedded().await;
+    fixture.server.say(CHECK);
+    fixture.server.wait_for_approval(CancellationToken::new());
     let data = directory();
     let mut process = RawProcess::serving(data.path(), &[], &data.path().join("log")).await;
-    let port = stage.server.address().port();
+    let port = fixture.server.address().port();
     process.tool("server_add", login("web1", port)).await.ok();
     let call = json!({
         "jsonrpc": "2.0", "id": 70, "method": "tools/call",
@@ -113,10 +114,11 @@ async fn the_wait_s_progress_says_what_the_server_says() {
 
 #[tokio::test]
 async fn a_login_that_nobody_confirms_ends_with_the_server_s_words() {
-    let stage = Stage::set_with(|config| config.sync_timeout = Duration::from_secs(100)).await;
-    stage.server.say(CHECK);
-    stage.server.wait_for_approval(CancellationToken::new());
-    let error = stage.exec("true").await.error("AUTH_FAILED");
+    let fixture =
+        Fixture::embedded_with(|config| config.sync_timeout = Duration::from_secs(100)).await;
+    fixture.server.say(CHECK);
+    fixture.server.wait_for_approval(CancellationToken::new());
+    let error = fixture.exec("true").await.error("AUTH_FAILED");
     let details = &error["details"];
     assert!(
         reason(details).contains("was not over within 60 s"),
@@ -147,30 +149,30 @@ const PHONE: Words = Words {
     instructions: "Approve it on your phone, or enroll at https://duo.example/portal",
 };
 
-async fn asking(questions: &[Question]) -> Stage {
-    let stage = Stage::set_with(|settings| {
+async fn asking(questions: &[Question]) -> Fixture<EmbeddedHost> {
+    let fixture = Fixture::embedded_with(|settings| {
         // An answer lies in a file that is not in a home directory.
         settings.allow_cmd_secrets = true;
     })
     .await;
-    stage.server.say(PHONE);
-    stage.server.ask(Dialogue {
+    fixture.server.say(PHONE);
+    fixture.server.ask(Dialogue {
         turn: Turn::Second,
         questions: questions.to_vec(),
     });
-    stage
+    fixture
 }
 
-fn answering(stage: &Stage, responses: &Value) -> Value {
-    let mut server = login("web1", stage.server.address().port());
+fn answering(fixture: &Fixture<EmbeddedHost>, responses: &Value) -> Value {
+    let mut server = login("web1", fixture.server.address().port());
     server["loginResponses"] = responses.clone();
     server
 }
 
 #[tokio::test]
 async fn questions_that_nothing_answers_are_told_with_their_instructions() {
-    let stage = asking(&[CHOICE]).await;
-    let error = stage.exec("true").await.error("AUTH_FAILED");
+    let fixture = asking(&[CHOICE]).await;
+    let error = fixture.exec("true").await.error("AUTH_FAILED");
     let details = &error["details"];
     assert_eq!(
         details["serverSays"],
@@ -186,34 +188,34 @@ async fn questions_that_nothing_answers_are_told_with_their_instructions() {
 
 #[tokio::test]
 async fn further_prompts_are_answered_as_the_user_says() {
-    let stage = asking(&[CHOICE, PLACE]).await;
-    let file = stage.data.path().join("place");
+    let fixture = asking(&[CHOICE, PLACE]).await;
+    let file = fixture.data.path().join("place");
     std::fs::write(&file, "Ghent-upon-Lys\n").unwrap();
     let responses = json!({
         "/^passcode or option \\(1-\\d\\)/": "not this one",
         "/^Passcode or option \\(1-\\d\\)/": "1-please",
         "where were you": format!("file:{}", text(&file)),
     });
-    let server = answering(&stage, &responses);
-    stage.client.register(server).await;
-    stage.exec("true").await.ok();
-    let list = stage.client.call("server_list", json!({})).await.ok();
+    let server = answering(&fixture, &responses);
+    fixture.client.register(server).await;
+    fixture.exec("true").await.ok();
+    let list = fixture.client.call("server_list", json!({})).await.ok();
     let shown = &list.facts()["web1"]["loginResponses"];
     assert_eq!(shown["/^Passcode or option \\(1-\\d\\)/"], "***");
     assert_eq!(shown["where were you"], format!("file:{}", text(&file)));
     for name in ["servers.json", "audit.jsonl"] {
-        let path = stage.data.path().join(name);
+        let path = fixture.data.path().join(name);
         let kept = std::fs::read_to_string(path).unwrap_or_default();
         assert!(!kept.contains("1-please"), "{name}: {kept}");
     }
-    let kept = read_json(&stage.data.path().join("servers.json"));
+    let kept = read_json(&fixture.data.path().join("servers.json"));
     assert!(kept["web1"]["loginResponses"].is_object(), "{kept}");
 }
 
 #[tokio::test]
 async fn an_answer_of_the_user_s_goes_before_the_password() {
-    let stage = Stage::set().await;
-    stage.server.ask(Dialogue {
+    let fixture = Fixture::embedded().await;
+    fixture.server.ask(Dialogue {
         turn: Turn::Alone,
         questions: vec![Question {
             prompt: "Directory password: ",
@@ -221,31 +223,31 @@ async fn an_answer_of_the_user_s_goes_before_the_password() {
             is_right: |answer| answer == "another-one",
         }],
     });
-    let server = answering(&stage, &json!({"directory": "another-one"}));
+    let server = answering(&fixture, &json!({"directory": "another-one"}));
     assert_eq!(server["password"], PASSWORD);
-    stage.client.register(server).await;
-    stage.exec("true").await.ok();
+    fixture.client.register(server).await;
+    fixture.exec("true").await.ok();
 }
 
 #[tokio::test]
 async fn an_answer_may_be_the_only_way_in() {
-    let stage = asking(&[]).await;
-    stage.server.ask(Dialogue {
+    let fixture = asking(&[]).await;
+    fixture.server.ask(Dialogue {
         turn: Turn::Alone,
         questions: vec![PLACE],
     });
-    let mut server = answering(&stage, &json!({"born": "Ghent-upon-Lys"}));
+    let mut server = answering(&fixture, &json!({"born": "Ghent-upon-Lys"}));
     server["password"] = Value::Null;
-    stage.client.register(server).await;
-    stage.exec("true").await.ok();
+    fixture.client.register(server).await;
+    fixture.exec("true").await.ok();
 }
 
 #[tokio::test]
 async fn a_prompt_that_cannot_be_looked_for_is_refused() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     for prompt in ["/(/", " "] {
-        let server = answering(&stage, &json!({prompt: "x"}));
-        let error = stage.client.call("server_add", server).await;
+        let server = answering(&fixture, &json!({prompt: "x"}));
+        let error = fixture.client.call("server_add", server).await;
         let error = error.error("INVALID_ARGUMENT");
         assert_eq!(error["details"]["parameter"], "loginResponses", "{error}");
     }
@@ -253,11 +255,11 @@ async fn a_prompt_that_cannot_be_looked_for_is_refused() {
 
 #[tokio::test]
 async fn a_server_that_knows_who_comes_lets_in_without_anything() {
-    let stage = Stage::set().await;
-    stage.server.set_fault(Fault::LetsAnybodyIn);
-    let mut server = login("web1", stage.server.address().port());
+    let fixture = Fixture::embedded().await;
+    fixture.server.set_fault(Fault::LetsAnybodyIn);
+    let mut server = login("web1", fixture.server.address().port());
     server["password"] = Value::Null;
     server["agent"] = json!(true);
-    stage.client.register(server).await;
-    stage.exec("true").await.ok();
+    fixture.client.register(server).await;
+    fixture.exec("true").await.ok();
 }

@@ -4,13 +4,17 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Stage, text};
+use crate::helper::{Answer, EmbeddedHost, Fixture, text};
 
-async fn several(stage: &Stage, direction: &str, pairs: &[(String, String)]) -> Answer {
+async fn several(
+    fixture: &Fixture<EmbeddedHost>,
+    direction: &str,
+    pairs: &[(String, String)],
+) -> Answer {
     let pair = |(local, remote): &(String, String)| json!({"local": local, "remote": remote});
     let files: Vec<_> = pairs.iter().map(pair).collect();
     let arguments = json!({"alias": "web1", "direction": direction, "files": files});
-    stage.client.call("task_transfer_multi", arguments).await
+    fixture.client.call("task_transfer_multi", arguments).await
 }
 
 fn make(root: &str, names: &[&str]) {
@@ -30,21 +34,23 @@ const APP: [&str; 6] = ["a", "b", ".env", ".git/config", "src/main", "doc/index"
 
 #[tokio::test]
 async fn what_a_pattern_matches_and_leaves_is_said_both_ways() {
-    let stage = Stage::set().await;
-    make(&stage.local("app"), &APP);
-    make(&stage.remote("app"), &APP);
+    let fixture = Fixture::embedded().await;
+    make(&fixture.local("app"), &APP);
+    make(&fixture.remote("app"), &APP);
     for (direction, source) in [
-        ("upload", stage.local("app")),
-        ("download", stage.remote("app")),
+        ("upload", fixture.local("app")),
+        ("download", fixture.remote("app")),
     ] {
         let pair = |pattern: &str, target: &str| {
             let from = format!("{source}/{pattern}");
             match direction {
-                "upload" => (from, stage.remote(target)),
-                _ => (stage.local(target), from),
+                "upload" => (from, fixture.remote(target)),
+                _ => (fixture.local(target), from),
             }
         };
-        let some = several(&stage, direction, &[pair("*", "some/")]).await.ok();
+        let some = several(&fixture, direction, &[pair("*", "some/")])
+            .await
+            .ok();
         assert_eq!(
             (&some.facts()["status"], &some.facts()["filesDone"]),
             (&json!("completed"), &json!(2))
@@ -58,9 +64,11 @@ async fn what_a_pattern_matches_and_leaves_is_said_both_ways() {
         );
         // The advice is true.
         let all = [pair("**", "all/"), pair(".*", "all/")];
-        let all = several(&stage, direction, &all).await.ok();
+        let all = several(&fixture, direction, &all).await.ok();
         assert_eq!(all.facts()["filesDone"], 5, "{}", all.text());
-        let whole = several(&stage, direction, &[pair("", "whole")]).await.ok();
+        let whole = several(&fixture, direction, &[pair("", "whole")])
+            .await
+            .ok();
         assert_eq!(whole.facts()["filesDone"], 6);
         assert_eq!(notes(&whole), [""; 0]);
     }
@@ -68,48 +76,57 @@ async fn what_a_pattern_matches_and_leaves_is_said_both_ways() {
 
 #[tokio::test]
 async fn what_another_entry_takes_is_not_missing() {
-    let stage = Stage::set().await;
-    make(&stage.local("app"), &["a", ".env", "src/main"]);
-    let pair =
-        |name: &str, target: &str| (stage.local(&format!("app/{name}")), stage.remote(target));
+    let fixture = Fixture::embedded().await;
+    make(&fixture.local("app"), &["a", ".env", "src/main"]);
+    let pair = |name: &str, target: &str| {
+        (
+            fixture.local(&format!("app/{name}")),
+            fixture.remote(target),
+        )
+    };
     let pairs = [
         pair("*", "got/"),
         pair(".env", "got/"),
         pair("src", "got/src"),
     ];
-    let all = several(&stage, "upload", &pairs).await.ok();
+    let all = several(&fixture, "upload", &pairs).await.ok();
     assert_eq!(all.facts()["filesDone"], 3, "{}", all.text());
     assert_eq!(notes(&all), [""; 0], "{}", all.text());
     // The same file twice is copied once.
     let twice = [pair("*", "got/"), pair("a", "got/")];
-    let twice = several(&stage, "upload", &twice).await.ok();
+    let twice = several(&fixture, "upload", &twice).await.ok();
     assert_eq!(twice.facts()["filesDone"], 1, "{}", twice.text());
 }
 
 #[tokio::test]
 async fn a_pattern_that_only_directories_match_says_so() {
-    let stage = Stage::set().await;
-    make(&stage.local("app"), &["src/main", ".git/config"]);
-    std::fs::create_dir_all(stage.local("app/hollow")).unwrap();
-    let pair = |name: &str| (stage.local(&format!("app/{name}")), stage.remote("got/"));
-    let answer = several(&stage, "upload", &[pair("*")]).await;
+    let fixture = Fixture::embedded().await;
+    make(&fixture.local("app"), &["src/main", ".git/config"]);
+    std::fs::create_dir_all(fixture.local("app/hollow")).unwrap();
+    let pair = |name: &str| {
+        (
+            fixture.local(&format!("app/{name}")),
+            fixture.remote("got/"),
+        )
+    };
+    let answer = several(&fixture, "upload", &[pair("*")]).await;
     let reason = answer.failed_file();
     assert!(
         reason.starts_with("no file matches; ")
             && reason.contains("2 directories (`hollow`, `src`)"),
         "{reason}"
     );
-    let error = several(&stage, "upload", &[pair("*/")])
+    let error = several(&fixture, "upload", &[pair("*/")])
         .await
         .error("TRANSFER_FAILED");
     assert!(
         error["message"].as_str().unwrap().contains("app/*/**`"),
         "{error}"
     );
-    let inside = several(&stage, "upload", &[pair("*/**")]).await.ok();
+    let inside = several(&fixture, "upload", &[pair("*/**")]).await.ok();
     assert_eq!(inside.facts()["filesDone"], 1, "{}", inside.text());
     // An empty directory is no file to any pattern.
-    let all = several(&stage, "upload", &[pair("**")]).await.ok();
+    let all = several(&fixture, "upload", &[pair("**")]).await.ok();
     let told = notes(&all).join("\n");
     assert!(
         told.contains("1 directory (`hollow`)") && told.contains(".git"),
@@ -120,11 +137,11 @@ async fn a_pattern_that_only_directories_match_says_so() {
 
 #[tokio::test]
 async fn two_sources_of_one_target_are_not_both_said_to_be_there() {
-    let stage = Stage::set().await;
-    make(&stage.local("one"), &["x", "y"]);
-    make(&stage.local("two"), &["x"]);
-    let pair = |name: &str| (stage.local(name), stage.remote("got/"));
-    let both = several(&stage, "upload", &[pair("one/*"), pair("two/*")])
+    let fixture = Fixture::embedded().await;
+    make(&fixture.local("one"), &["x", "y"]);
+    make(&fixture.local("two"), &["x"]);
+    let pair = |name: &str| (fixture.local(name), fixture.remote("got/"));
+    let both = several(&fixture, "upload", &[pair("one/*"), pair("two/*")])
         .await
         .ok();
     let facts = both.facts();
@@ -132,22 +149,22 @@ async fn two_sources_of_one_target_are_not_both_said_to_be_there() {
         (&facts["status"], &facts["filesDone"]),
         (&json!("partial"), &json!(2))
     );
-    assert_eq!(facts["failedFiles"][0]["file"], stage.local("two/x"));
+    assert_eq!(facts["failedFiles"][0]["file"], fixture.local("two/x"));
     let reason = facts["failedFiles"][0]["error"].as_str().unwrap();
-    assert!(reason.contains(&stage.local("one/x")), "{reason}");
+    assert!(reason.contains(&fixture.local("one/x")), "{reason}");
 }
 
 #[tokio::test]
 async fn an_answer_says_where_things_are_now() {
-    let stage = Stage::set().await;
-    make(&stage.local("app"), &["a", "sub/b"]);
-    std::fs::create_dir(stage.remote("real")).unwrap();
-    std::os::unix::fs::symlink("real", stage.remote("way")).unwrap();
-    let home = text(&stage.home.path().canonicalize().unwrap());
-    let local = text(&stage.files.path().canonicalize().unwrap());
+    let fixture = Fixture::embedded().await;
+    make(&fixture.local("app"), &["a", "sub/b"]);
+    std::fs::create_dir(fixture.remote("real")).unwrap();
+    std::os::unix::fs::symlink("real", fixture.remote("way")).unwrap();
+    let home = text(&fixture.server.home.path().canonicalize().unwrap());
+    let local = text(&fixture.files.path().canonicalize().unwrap());
     let upload = async |from: &str, to: &str| {
-        let arguments = json!({"alias": "web1", "direction": "upload", "local": stage.local(from), "remote": to});
-        stage.client.call("task_transfer", arguments).await.ok()
+        let arguments = json!({"alias": "web1", "direction": "upload", "local": fixture.local(from), "remote": to});
+        fixture.client.call("task_transfer", arguments).await.ok()
     };
     let says = |answer: &Answer, place: &str| {
         assert_eq!(answer.facts()["destinations"], json!([place]));
@@ -167,23 +184,23 @@ async fn an_answer_says_where_things_are_now() {
     );
     says(&upload("app", "way/app").await, &format!("{home}/real/app"));
     says(&upload("app", ".").await, &home);
-    std::os::unix::fs::symlink("real/a", stage.remote("named")).unwrap();
+    std::os::unix::fs::symlink("real/a", fixture.remote("named")).unwrap();
     says(&upload("app/a", "named").await, &format!("{home}/real/a"));
-    std::os::unix::fs::symlink("nowhere", stage.remote("dangling")).unwrap();
+    std::os::unix::fs::symlink("nowhere", fixture.remote("dangling")).unwrap();
     says(
         &upload("app/a", "dangling").await,
         &format!("{home}/dangling"),
     );
-    let arguments = json!({"alias": "web1", "direction": "download", "local": stage.local("back/"), "remote": "x/a"});
-    let down = stage.client.call("task_transfer", arguments).await.ok();
-    says(&down, &format!("{local}/local/back/a"));
+    let arguments = json!({"alias": "web1", "direction": "download", "local": fixture.local("back/"), "remote": "x/a"});
+    let down = fixture.client.call("task_transfer", arguments).await.ok();
+    says(&down, &format!("{local}/back/a"));
 
     let pairs = [
-        (stage.local("app/*"), "one/".to_owned()),
-        (stage.local("none/*"), "two/".to_owned()),
-        (stage.local("app/sub"), "three".to_owned()),
+        (fixture.local("app/*"), "one/".to_owned()),
+        (fixture.local("none/*"), "two/".to_owned()),
+        (fixture.local("app/sub"), "three".to_owned()),
     ];
-    let both = several(&stage, "upload", &pairs).await.ok();
+    let both = several(&fixture, "upload", &pairs).await.ok();
     let places: Vec<Value> = ["one", "three"]
         .map(|name| format!("{home}/{name}").into())
         .into();
@@ -197,15 +214,15 @@ async fn an_answer_says_where_things_are_now() {
 
 #[tokio::test]
 async fn what_was_verified_is_said() {
-    let stage = Stage::set().await;
-    make(&stage.local("app"), &["a", "b"]);
+    let fixture = Fixture::embedded().await;
+    make(&fixture.local("app"), &["a", "b"]);
     for verify in [true, false] {
         for direction in ["upload", "download"] {
             let arguments = json!({
-                "alias": "web1", "direction": direction, "local": stage.local("app"),
-                "remote": stage.remote("app"), "verify": verify,
+                "alias": "web1", "direction": direction, "local": fixture.local("app"),
+                "remote": fixture.remote("app"), "verify": verify,
             });
-            let moved = stage.client.call("task_transfer", arguments).await.ok();
+            let moved = fixture.client.call("task_transfer", arguments).await.ok();
             assert_eq!(moved.facts()["status"], "completed");
             assert_eq!(
                 moved.facts()["verified"] == true,

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually, eventually_so, numbers};
+use crate::helper::{Client, Fixture, Sshd, directory, eventually, eventually_so, numbers};
 
 async fn output(client: &Client, arguments: Value) -> Value {
     client
@@ -17,8 +17,8 @@ async fn output(client: &Client, arguments: Value) -> Value {
 
 #[tokio::test]
 async fn the_whole_output_is_read_in_pages() {
-    let stage = Stage::set().await;
-    let long = stage.exec("seq 1 100000; echo oops >&2").await.ok();
+    let fixture = Fixture::embedded().await;
+    let long = fixture.exec("seq 1 100000; echo oops >&2").await.ok();
     let id = &long.facts()["id"];
     assert!(
         long.text().contains("bytes left out: task_output has them"),
@@ -29,7 +29,7 @@ async fn the_whole_output_is_read_in_pages() {
     let (mut whole, mut offset) = (String::new(), 0);
     loop {
         let page = output(
-            &stage.client,
+            &fixture.client,
             json!({"id": id, "offset": offset, "limit": 100_000}),
         )
         .await;
@@ -42,26 +42,26 @@ async fn the_whole_output_is_read_in_pages() {
     let expected = numbers(100_000);
     assert_eq!(whole, expected);
 
-    let tail = output(&stage.client, json!({"id": id, "tail": 2})).await;
+    let tail = output(&fixture.client, json!({"id": id, "tail": 2})).await;
     assert_eq!(tail["text"], "99999\n100000\n");
     let grep = output(
-        &stage.client,
+        &fixture.client,
         json!({"id": id, "grep": "^5000.$", "limit": 30}),
     )
     .await;
     assert_eq!(grep["text"], "50000\n50001\n50002\n50003\n50004\n");
     let more = json!({"id": id, "grep": "^5000.$", "offset": grep["nextOffset"]});
     assert_eq!(
-        output(&stage.client, more).await["text"],
+        output(&fixture.client, more).await["text"],
         "50005\n50006\n50007\n50008\n50009\n"
     );
-    let stderr = output(&stage.client, json!({"id": id, "stream": "stderr"})).await;
+    let stderr = output(&fixture.client, json!({"id": id, "stream": "stderr"})).await;
     assert_eq!(
         (&stderr["text"], &stderr["atEnd"]),
         (&json!("oops"), &json!(true))
     );
 
-    let folder = stage.data.path().join("output");
+    let folder = fixture.data.path().join("output");
     let file = folder.join(format!("{}.stdout", id.as_str().unwrap()));
     assert_eq!(
         std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777,
@@ -103,13 +103,13 @@ async fn a_running_task_s_output_is_seen_by_every_process() {
 
 #[tokio::test]
 async fn what_is_dropped_is_said() {
-    let stage = Stage::set_with(|config| {
+    let fixture = Fixture::embedded_with(|config| {
         config.max_output = 100_000;
         config.max_output_total = 150_000;
     })
     .await;
-    let first = stage.exec("seq 1 100000").await.ok().facts()["id"].clone();
-    let page = output(&stage.client, json!({"id": first, "offset": 99_990})).await;
+    let first = fixture.exec("seq 1 100000").await.ok().facts()["id"].clone();
+    let page = output(&fixture.client, json!({"id": first, "offset": 99_990})).await;
     assert_eq!(
         (&page["length"], &page["printed"]),
         (&json!(100_000), &json!(588_895))
@@ -119,30 +119,30 @@ async fn what_is_dropped_is_said() {
         "{page}"
     );
 
-    let second = stage.exec("seq 1 100000").await.ok().facts()["id"].clone();
-    let file = stage
+    let second = fixture.exec("seq 1 100000").await.ok().facts()["id"].clone();
+    let file = fixture
         .data
         .path()
         .join("output")
         .join(format!("{}.stdout", first.as_str().unwrap()));
     eventually("the older output goes", || !file.exists()).await;
-    let page = output(&stage.client, json!({"id": first, "tail": 1})).await;
+    let page = output(&fixture.client, json!({"id": first, "tail": 1})).await;
     assert_eq!(page["text"], "100000");
     assert!(
         page["note"].as_str().unwrap().contains("MAX_OUTPUT_TOTAL"),
         "{page}"
     );
-    let page = output(&stage.client, json!({"id": second})).await;
+    let page = output(&fixture.client, json!({"id": second})).await;
     assert_eq!(page["length"], 100_000);
 }
 
 #[tokio::test]
 async fn a_long_output_keeps_its_first_and_its_last_half_and_says_what_is_missing() {
-    let stage = Stage::set_with(|config| config.max_output = 100_000).await;
-    let go = stage.remote("go");
+    let fixture = Fixture::embedded_with(|config| config.max_output = 100_000).await;
+    let go = fixture.remote("go");
     let cmd =
         format!("seq 1 50000; until [ -e {go} ]; do sleep 0.1; done; seq 50001 100000; echo last");
-    let id = stage.background(&cmd).await.facts()["id"].clone();
+    let id = fixture.background(&cmd).await.facts()["id"].clone();
     let all = format!("{}last\n", numbers(100_000));
     let read = async |more: Value| {
         let mut arguments = json!({"id": id});
@@ -150,7 +150,7 @@ async fn a_long_output_keeps_its_first_and_its_last_half_and_says_what_is_missin
             .as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        output(&stage.client, arguments).await
+        output(&fixture.client, arguments).await
     };
     // While it runs, and after.
     eventually_so("what it has printed so far is there", async || {
@@ -163,10 +163,10 @@ async fn a_long_output_keeps_its_first_and_its_last_half_and_says_what_is_missin
         "{head}"
     );
     std::fs::write(&go, "").unwrap();
-    let ended = stage.client.wait(&id).await.ok();
+    let ended = fixture.client.wait(&id).await.ok();
     let lost = all.len() - 100_000;
     let said = format!("task_output has all but {lost} of them");
-    for answer in [&ended, &stage.client.wait(&id).await.ok()] {
+    for answer in [&ended, &fixture.client.wait(&id).await.ok()] {
         assert!(answer.text().contains(&said), "{}", answer.text());
         assert!(answer.text().ends_with("100000\nlast"), "{}", answer.text());
     }
@@ -225,10 +225,10 @@ async fn a_detached_command_s_long_output_keeps_both_halves_as_well() {
 
 #[tokio::test]
 async fn arguments_that_make_no_sense_are_refused() {
-    let stage = Stage::set().await;
-    let id = stage.exec("true").await.ok().facts()["id"].clone();
+    let fixture = Fixture::embedded().await;
+    let id = fixture.exec("true").await.ok().facts()["id"].clone();
     let unknown = json!({"id": "00000000"});
-    stage
+    fixture
         .client
         .call("task_output", unknown)
         .await
@@ -238,7 +238,7 @@ async fn arguments_that_make_no_sense_are_refused() {
         json!({"id": id, "stream": "both"}),
         json!({"id": id, "tail": -1}),
     ] {
-        stage
+        fixture
             .client
             .call("task_output", arguments)
             .await

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 
-use crate::helper::{Folder, RawProcess, Stage, binary, directory, login};
+use crate::helper::{Fixture, Folder, RawProcess, binary, directory, login};
 
 fn spawn(data: &Folder) -> RawProcess {
     let mut command = binary();
@@ -107,11 +107,11 @@ async fn answers_that_nobody_reads_do_not_pile_up_and_all_come_once_somebody_doe
 
 #[tokio::test]
 async fn many_calls_that_wait_do_not_keep_a_cancellation_from_being_heard() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let data = directory();
     let mut process = spawn(&data);
     process.initialize("2025-06-18").await;
-    let server = login("web1", stage.server.address().port());
+    let server = login("web1", fixture.server.address().port());
     process.call(1, "server_add", server).await;
     let arguments = json!({"alias": "web1", "cmd": "sleep 1000", "background": true});
     let handed = process.call(2, "task_exec", arguments).await;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, EmbeddedServer, Stage, directory, text};
+use crate::helper::{Client, EmbeddedServer, Fixture, directory, text};
 
 fn transfer(direction: &str, local: &Path, remote: &str) -> Value {
     json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
@@ -19,13 +19,13 @@ fn decisive(data: &Path) -> Vec<Option<Vec<u8>>> {
 
 #[tokio::test]
 async fn they_stay_out_of_transfers_under_every_name() {
-    let stage = Stage::set().await;
-    let (data, names) = (stage.data.path(), directory());
+    let fixture = Fixture::embedded().await;
+    let (data, names) = (fixture.data.path(), directory());
     let link = names.path().join("link");
     std::os::unix::fs::symlink(data, &link).unwrap();
     let key = names.path().join("key");
     std::os::unix::fs::symlink(data.join("servers.json"), &key).unwrap();
-    std::fs::write(stage.home.path().join("servers.json"), "{}").unwrap();
+    std::fs::write(fixture.server.home.path().join("servers.json"), "{}").unwrap();
     let before = decisive(data);
     for local in [
         data.join("servers.json"),
@@ -41,7 +41,7 @@ async fn they_stay_out_of_transfers_under_every_name() {
     ] {
         for direction in ["upload", "download"] {
             let call = transfer(direction, &local, "servers.json");
-            let error = stage.client.call("task_transfer", call).await;
+            let error = fixture.client.call("task_transfer", call).await;
             let error = error.error("PATH_NOT_ALLOWED");
             let message = error["message"].as_str().unwrap();
             assert!(message.contains("own files"), "{local:?}: {message}");
@@ -49,7 +49,7 @@ async fn they_stay_out_of_transfers_under_every_name() {
     }
     for name in ["policies.json", ".env", "new"] {
         let call = transfer("download", &link.join(name), "servers.json");
-        stage
+        fixture
             .client
             .call("task_transfer", call)
             .await
@@ -57,12 +57,12 @@ async fn they_stay_out_of_transfers_under_every_name() {
     }
     let files = json!([{"local": text(&data.join("*.json")), "remote": "stolen/"}]);
     let several = json!({"alias": "web1", "direction": "upload", "files": files});
-    let answer = stage.client.call("task_transfer_multi", several).await;
+    let answer = fixture.client.call("task_transfer_multi", several).await;
     answer.error("PATH_NOT_ALLOWED");
     assert_eq!(decisive(data), before);
-    let there = std::fs::read(stage.home.path().join("servers.json")).unwrap();
+    let there = std::fs::read(fixture.server.home.path().join("servers.json")).unwrap();
     assert_eq!(there, b"{}");
-    assert!(!stage.home.path().join("stolen").exists());
+    assert!(!fixture.server.home.path().join("stolen").exists());
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::helper::{Answer, Client, Sshd, Stage, binary, directory, program, text, user};
+use crate::helper::{
+    Answer, Client, EmbeddedHost, Fixture, Sshd, binary, directory, program, text, user,
+};
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().flatten();
@@ -21,16 +23,15 @@ async fn one(client: &Client, direction: &str, local: &str, remote: &str) -> Ans
     client.call("task_transfer", arguments).await
 }
 
-fn file(stage: &Stage) -> String {
-    std::fs::create_dir_all(stage.local("")).unwrap();
-    std::fs::write(stage.local("file"), "x").unwrap();
-    stage.local("file")
+fn file(fixture: &Fixture<EmbeddedHost>) -> String {
+    std::fs::write(fixture.local("file"), "x").unwrap();
+    fixture.local("file")
 }
 
 #[tokio::test]
 async fn the_home_directory_on_the_server_however_it_is_written() {
-    let stage = Stage::set().await;
-    let file = file(&stage);
+    let fixture = Fixture::embedded().await;
+    let file = file(&fixture);
     for (remote, arrives) in [
         ("~/a/1", "a/1"),
         ("$HOME/a/2", "a/2"),
@@ -41,27 +42,31 @@ async fn the_home_directory_on_the_server_however_it_is_written() {
         ("./~x", "~x"),
         ("$1", "$1"),
     ] {
-        one(&stage.client, "upload", &file, remote).await.ok();
+        one(&fixture.client, "upload", &file, remote).await.ok();
         assert_eq!(
-            std::fs::read(stage.remote(arrives)).unwrap(),
+            std::fs::read(fixture.remote(arrives)).unwrap(),
             b"x",
             "{remote}"
         );
     }
     assert_eq!(
-        names(stage.home.path()),
+        names(fixture.server.home.path()),
         ["$1", "$x", "a", "b", "file", "~x"]
     );
-    let files = json!([{"local": stage.local("got/"), "remote": "$HOME/a/*"}]);
+    let files = json!([{"local": fixture.local("got/"), "remote": "$HOME/a/*"}]);
     let several = json!({"alias": "web1", "direction": "download", "files": files});
-    let several = stage.client.call("task_transfer_multi", several).await.ok();
+    let several = fixture
+        .client
+        .call("task_transfer_multi", several)
+        .await
+        .ok();
     assert_eq!(several.facts()["filesDone"], 3);
 }
 
 #[tokio::test]
 async fn what_nothing_expands_is_refused_and_makes_nothing() {
-    let stage = Stage::set().await;
-    let file = file(&stage);
+    let fixture = Fixture::embedded().await;
+    let file = file(&fixture);
     for remote in [
         "$APP_HOME/x",
         "${APP}/x",
@@ -75,7 +80,7 @@ async fn what_nothing_expands_is_refused_and_makes_nothing() {
         "web1:/etc/x",
     ] {
         for direction in ["upload", "download"] {
-            let answer = one(&stage.client, direction, &file, remote).await;
+            let answer = one(&fixture.client, direction, &file, remote).await;
             let error = answer.error("INVALID_ARGUMENT");
             assert_eq!(error["details"]["parameter"], "remote", "{error}");
             assert!(
@@ -104,13 +109,13 @@ async fn what_nothing_expands_is_refused_and_makes_nothing() {
     ] {
         let files = json!([{"local": file, "remote": "ok"}, {"local": local, "remote": "x"}]);
         let several = json!({"alias": "web1", "direction": "upload", "files": files});
-        let answer = stage.client.call("task_transfer_multi", several).await;
+        let answer = fixture.client.call("task_transfer_multi", several).await;
         let error = answer.error("INVALID_ARGUMENT");
         assert_eq!(error["details"]["parameter"], "files[1].local", "{error}");
     }
     // A directory that a variable in the middle would have named is not made either.
     for remote in ["srv/$USER/x", "srv/${APP}/deep/x", "$HOME/%TEMP%/x"] {
-        let answer = one(&stage.client, "upload", &file, remote).await;
+        let answer = one(&fixture.client, "upload", &file, remote).await;
         let error = answer.error("TRANSFER_FAILED");
         assert!(
             error["message"]
@@ -120,24 +125,24 @@ async fn what_nothing_expands_is_refused_and_makes_nothing() {
             "{error}"
         );
     }
-    assert_eq!(names(stage.home.path()), [""; 0]);
-    std::fs::create_dir_all(stage.remote("srv/$USER")).unwrap();
-    one(&stage.client, "upload", &file, "srv/$USER/x")
+    assert_eq!(names(fixture.server.home.path()), [""; 0]);
+    std::fs::create_dir_all(fixture.remote("srv/$USER")).unwrap();
+    one(&fixture.client, "upload", &file, "srv/$USER/x")
         .await
         .ok();
-    assert!(Path::new(&stage.remote("srv/$USER/x")).exists());
+    assert!(Path::new(&fixture.remote("srv/$USER/x")).exists());
 }
 
 #[tokio::test]
 async fn the_home_directory_of_another_user_is_the_server_s_to_say() {
     let (sshd, data, local) = (Sshd::start(), directory(), directory());
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let client = Client::in_process(data.path(), |_| {}).await;
     client.register(sshd.login("web1")).await;
     std::fs::write(sshd.home("file"), "x").unwrap();
     let me = user();
     // OpenSSH says it over SFTP, and the embedded server's shell by itself.
-    for (number, client) in [&client, &stage.client].into_iter().enumerate() {
+    for (number, client) in [&client, &fixture.client].into_iter().enumerate() {
         // Nothing is touched in that home: the way leads out of it again.
         let up = "../".repeat(8);
         let there = format!("~{me}/{up}{}", sshd.home("file").trim_start_matches('/'));
@@ -159,16 +164,16 @@ async fn the_home_directory_of_another_user_is_the_server_s_to_say() {
             "{error}"
         );
     }
-    assert_eq!(names(stage.home.path()), [""; 0]);
+    assert_eq!(names(fixture.server.home.path()), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_drive_of_windows_is_read_as_openssh_writes_it() {
     // Without such a drive nothing is made.
-    let stage = Stage::set().await;
-    let here = file(&stage);
+    let fixture = Fixture::embedded().await;
+    let here = file(&fixture);
     for remote in [r"C:\Users\me\f.txt", "C:/Users/me/f.txt"] {
-        let error = one(&stage.client, "upload", &here, remote)
+        let error = one(&fixture.client, "upload", &here, remote)
             .await
             .error("TRANSFER_FAILED");
         assert!(
@@ -179,7 +184,7 @@ async fn a_drive_of_windows_is_read_as_openssh_writes_it() {
             "{error}"
         );
     }
-    assert_eq!(names(stage.home.path()), [""; 0]);
+    assert_eq!(names(fixture.server.home.path()), [""; 0]);
     assert!(!Path::new("/C:").exists());
 
     // A server whose root has one, in a mount namespace of its own.
@@ -207,7 +212,7 @@ async fn a_drive_of_windows_is_read_as_openssh_writes_it() {
         let path = sshd.home("drive/Users/me/") + arrives;
         assert_eq!(std::fs::read(&path).unwrap(), b"x", "{remote}");
     }
-    let files = json!([{"local": stage.local("got/"), "remote": r"C:\Users\me\*.txt"}]);
+    let files = json!([{"local": fixture.local("got/"), "remote": r"C:\Users\me\*.txt"}]);
     let several = json!({"alias": "web1", "direction": "download", "files": files});
     let several = client.call("task_transfer_multi", several).await.ok();
     assert_eq!(several.facts()["filesDone"], 2);
@@ -228,9 +233,9 @@ done"#;
 
 #[tokio::test]
 async fn mistakes_are_named_where_nothing_of_that_name_is() {
-    let stage = Stage::set().await;
-    let file = file(&stage);
-    std::fs::write(stage.remote("a b"), "x").unwrap();
+    let fixture = Fixture::embedded().await;
+    let file = file(&fixture);
+    std::fs::write(fixture.remote("a b"), "x").unwrap();
     for (remote, advice) in [
         ("'a b'", "in quotes"),
         ("\"a b\"", "in quotes"),
@@ -242,9 +247,9 @@ async fn mistakes_are_named_where_nothing_of_that_name_is() {
             let local = if direction == "upload" {
                 file.clone()
             } else {
-                stage.local("got")
+                fixture.local("got")
             };
-            let error = one(&stage.client, direction, &local, remote)
+            let error = one(&fixture.client, direction, &local, remote)
                 .await
                 .error("TRANSFER_FAILED");
             assert!(
@@ -253,35 +258,35 @@ async fn mistakes_are_named_where_nothing_of_that_name_is() {
             );
         }
     }
-    let error = one(&stage.client, "upload", &format!("'{file}'"), "x")
+    let error = one(&fixture.client, "upload", &format!("'{file}'"), "x")
         .await
         .error("TRANSFER_FAILED");
     assert!(
         error["message"].as_str().unwrap().contains("in quotes"),
         "{error}"
     );
-    let error = one(&stage.client, "download", &format!("{file}2 "), "a b")
+    let error = one(&fixture.client, "download", &format!("{file}2 "), "a b")
         .await
         .error("TRANSFER_FAILED");
     assert!(
         error["message"].as_str().unwrap().contains("white space"),
         "{error}"
     );
-    assert_eq!(names(stage.home.path()), ["a b"]);
+    assert_eq!(names(fixture.server.home.path()), ["a b"]);
 
     // Names that are really so go both ways.
     for name in ["'q'", "end ", "\"d\"", "$x", "$(id)", "~"] {
-        std::fs::write(stage.local(name), name).unwrap();
+        std::fs::write(fixture.local(name), name).unwrap();
         one(
-            &stage.client,
+            &fixture.client,
             "upload",
-            &stage.local(name),
-            &stage.remote(name),
+            &fixture.local(name),
+            &fixture.remote(name),
         )
         .await
         .ok();
-        let back = stage.local("back/");
-        one(&stage.client, "download", &back, &stage.remote(name))
+        let back = fixture.local("back/");
+        one(&fixture.client, "download", &back, &fixture.remote(name))
             .await
             .ok();
         assert_eq!(
@@ -294,7 +299,7 @@ async fn mistakes_are_named_where_nothing_of_that_name_is() {
 #[tokio::test]
 async fn this_machine_s_home_directory_however_it_is_written() {
     let (home, data) = (directory(), directory());
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     for name in ["in", "out"] {
         std::fs::create_dir(home.path().join(name)).unwrap();
         std::fs::write(home.path().join(name).join("file"), "x").unwrap();
@@ -305,7 +310,7 @@ async fn this_machine_s_home_directory_however_it_is_written() {
         .env("MCP_ALLOWED_ROOTS", "$HOME/in")
         .arg(format!("--data-dir={}", text(data.path())));
     let client = Client::over(command).await;
-    client.add("web1", &stage.server).await;
+    client.add("web1", &fixture.server).await;
     for (number, local) in ["~/in/file", "$HOME/in/file", "${HOME}/in/fil*"]
         .into_iter()
         .enumerate()
@@ -313,7 +318,7 @@ async fn this_machine_s_home_directory_however_it_is_written() {
         let files = json!([{"local": local, "remote": format!("{number}/")}]);
         let several = json!({"alias": "web1", "direction": "upload", "files": files});
         client.call("task_transfer_multi", several).await.ok();
-        assert!(Path::new(&stage.remote(&format!("{number}/file"))).exists());
+        assert!(Path::new(&fixture.remote(&format!("{number}/file"))).exists());
     }
     one(&client, "download", "$HOME/in/new/", "0/file")
         .await

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually, login};
+use crate::helper::{Client, Fixture, Sshd, directory, eventually, login};
 
 #[tokio::test]
 async fn two_hundred_calls_at_once_on_sshd_stay_under_the_ceiling() {
@@ -45,21 +45,21 @@ async fn two_hundred_calls_at_once_on_sshd_stay_under_the_ceiling() {
 
 #[tokio::test]
 async fn calls_at_the_same_time_share_the_first_connection() {
-    let stage = Stage::set().await;
-    join_all((0..8).map(|_| stage.exec("true"))).await;
-    assert_eq!(stage.server.accepted(), 1);
+    let fixture = Fixture::embedded().await;
+    join_all((0..8).map(|_| fixture.exec("true"))).await;
+    assert_eq!(fixture.server.accepted(), 1);
 }
 
 #[tokio::test]
 async fn the_server_s_own_session_limit_is_learnt() {
     for limit in [1, 2] {
-        let stage = Stage::set().await;
-        stage.server.set_max_sessions(limit);
-        let answers = join_all((0..30).map(|_| stage.exec("sleep 0.02; echo ok"))).await;
+        let fixture = Fixture::embedded().await;
+        fixture.server.set_max_sessions(limit);
+        let answers = join_all((0..30).map(|_| fixture.exec("sleep 0.02; echo ok"))).await;
         for answer in answers {
             assert_eq!(answer.facts()["output"], "ok", "{}", answer.text());
         }
-        assert!(stage.server.most_connections() <= 5);
+        assert!(fixture.server.most_connections() <= 5);
     }
 }
 
@@ -82,29 +82,29 @@ async fn sshd_s_session_limit_is_learnt() {
 
 #[tokio::test]
 async fn a_dead_connection_is_replaced_without_a_word() {
-    let stage = Stage::set().await;
-    stage.exec("true").await.ok();
+    let fixture = Fixture::embedded().await;
+    fixture.exec("true").await.ok();
     for round in 1..=3 {
-        stage.server.cut();
-        let ran = stage.exec("echo still here").await.ok();
+        fixture.server.cut();
+        let ran = fixture.exec("echo still here").await.ok();
         assert_eq!(ran.facts()["output"], "still here");
-        assert_eq!(stage.server.accepted(), 1 + round);
+        assert_eq!(fixture.server.accepted(), 1 + round);
     }
 }
 
 #[tokio::test]
 async fn a_command_whose_line_is_cut_is_neither_done_nor_done_twice() {
-    let stage = Stage::set().await;
-    let marker = stage.remote("runs");
+    let fixture = Fixture::embedded().await;
+    let marker = fixture.remote("runs");
     let cmd = format!("echo run >> {marker}; echo begun; sleep 5");
-    let handed = stage.background(&cmd).await;
+    let handed = fixture.background(&cmd).await;
     eventually("the command has begun", || {
         std::fs::read_to_string(&marker).is_ok_and(|text| text.contains("run"))
     })
     .await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    stage.server.cut();
-    let answer = stage.client.wait(&handed.facts()["id"]).await;
+    fixture.server.cut();
+    let answer = fixture.client.wait(&handed.facts()["id"]).await;
     assert_eq!(answer.facts()["status"], "failed");
     assert_eq!(answer.facts()["output"], "begun");
     assert!(answer.facts().get("exitCode").is_none());
@@ -115,107 +115,121 @@ async fn a_command_whose_line_is_cut_is_neither_done_nor_done_twice() {
 
 #[tokio::test]
 async fn idle_connections_close_down_to_the_minimum() {
-    let stage = Stage::set_with(|config| {
+    let fixture = Fixture::embedded_with(|config| {
         config.idle_timeout = Duration::from_millis(200);
         config.min_connections = 1;
     })
     .await;
-    stage.server.set_max_sessions(1);
-    join_all((0..12).map(|_| stage.exec("sleep 0.1"))).await;
-    assert!(stage.server.most_connections() > 1);
+    fixture.server.set_max_sessions(1);
+    join_all((0..12).map(|_| fixture.exec("sleep 0.1"))).await;
+    assert!(fixture.server.most_connections() > 1);
     eventually("the surplus connections close", || {
-        stage.server.connections() == 1
+        fixture.server.connections() == 1
     })
     .await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(stage.server.connections(), 1, "the minimum stays");
+    assert_eq!(fixture.server.connections(), 1, "the minimum stays");
 }
 
 #[tokio::test]
 async fn transfers_and_commands_keep_apart() {
-    let stage = Stage::set().await;
-    let file = stage.files.path().join("big");
+    let fixture = Fixture::embedded().await;
+    let file = fixture.files.path().join("big");
     std::fs::write(&file, crate::helper::noise(48 * 1024 * 1024)).unwrap();
     let upload = json!({
         "alias": "web1", "direction": "upload", "local": file, "remote": "big", "background": true,
     });
-    let handed = stage.client.call("task_transfer", upload).await.ok();
-    eventually("the transfer is connected", || stage.server.accepted() == 1).await;
-    stage.exec("true").await.ok();
+    let handed = fixture.client.call("task_transfer", upload).await.ok();
+    eventually("the transfer is connected", || {
+        fixture.server.accepted() == 1
+    })
+    .await;
+    fixture.exec("true").await.ok();
     assert_eq!(
-        stage.server.accepted(),
+        fixture.server.accepted(),
         2,
         "the command has a connection of its own"
     );
     assert_eq!(
-        stage.client.wait(&handed.facts()["id"]).await.ok().facts()["status"],
+        fixture
+            .client
+            .wait(&handed.facts()["id"])
+            .await
+            .ok()
+            .facts()["status"],
         "completed"
     );
 }
 
 #[tokio::test]
 async fn one_connection_serves_both_where_no_more_are_allowed() {
-    let stage = Stage::set_with(|config| config.max_connections = 1).await;
-    let file = stage.files.path().join("big");
+    let fixture = Fixture::embedded_with(|config| config.max_connections = 1).await;
+    let file = fixture.files.path().join("big");
     std::fs::write(&file, crate::helper::noise(16 * 1024 * 1024)).unwrap();
     let upload = json!({
         "alias": "web1", "direction": "upload", "local": file, "remote": "big", "background": true,
     });
-    let handed = stage.client.call("task_transfer", upload).await.ok();
-    join_all((0..20).map(|_| stage.exec("true"))).await;
+    let handed = fixture.client.call("task_transfer", upload).await.ok();
+    join_all((0..20).map(|_| fixture.exec("true"))).await;
     assert_eq!(
-        stage.client.wait(&handed.facts()["id"]).await.ok().facts()["status"],
+        fixture
+            .client
+            .wait(&handed.facts()["id"])
+            .await
+            .ok()
+            .facts()["status"],
         "completed"
     );
-    assert_eq!(stage.server.most_connections(), 1);
+    assert_eq!(fixture.server.most_connections(), 1);
 }
 
 #[tokio::test]
 async fn removing_or_changing_an_alias_drops_its_connections() {
-    let stage = Stage::set().await;
-    stage.exec("true").await.ok();
-    assert_eq!(stage.server.connections(), 1);
-    let mut changed = login("web1", stage.server.address().port());
+    let fixture = Fixture::embedded().await;
+    fixture.exec("true").await.ok();
+    assert_eq!(fixture.server.connections(), 1);
+    let mut changed = login("web1", fixture.server.address().port());
     changed["host"] = json!("localhost");
-    stage.client.register(changed).await;
+    fixture.client.register(changed).await;
     eventually("the old configuration's connection closes", || {
-        stage.server.connections() == 0
+        fixture.server.connections() == 0
     })
     .await;
-    stage.exec("true").await.ok();
-    stage
+    fixture.exec("true").await.ok();
+    fixture
         .client
         .call("server_remove", json!({"alias": "web1"}))
         .await
         .ok();
     eventually("the removed server's connection closes", || {
-        stage.server.connections() == 0
+        fixture.server.connections() == 0
     })
     .await;
-    stage.exec("true").await.error("UNKNOWN_ALIAS");
+    fixture.exec("true").await.error("UNKNOWN_ALIAS");
 }
 
 #[tokio::test]
 async fn whoever_waits_gets_the_new_configuration() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let gone = crate::helper::closed_port();
-    stage.client.register(login("web1", gone)).await;
+    fixture.client.register(login("web1", gone)).await;
     // Refused, it is tried again for a second; meanwhile the port is corrected.
-    let handed = stage.background("echo arrived").await;
-    let right = login("web1", stage.server.address().port());
-    stage.client.register(right).await;
-    let ended = stage.client.wait(&handed.facts()["id"]).await.ok();
+    let handed = fixture.background("echo arrived").await;
+    let right = login("web1", fixture.server.address().port());
+    fixture.client.register(right).await;
+    let ended = fixture.client.wait(&handed.facts()["id"]).await.ok();
     assert_eq!(ended.facts()["output"], "arrived");
 }
 
 #[tokio::test]
 async fn a_half_open_line_is_noticed_by_keep_alives() {
-    let stage = Stage::set_with(|config| config.keep_alive = Duration::from_millis(100)).await;
-    stage.exec("true").await.ok();
-    let handed = stage.background("sleep 30").await;
+    let fixture =
+        Fixture::embedded_with(|config| config.keep_alive = Duration::from_millis(100)).await;
+    fixture.exec("true").await.ok();
+    let handed = fixture.background("sleep 30").await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    stage.server.freeze();
-    let error = stage
+    fixture.server.freeze();
+    let error = fixture
         .client
         .wait(&handed.facts()["id"])
         .await
@@ -227,5 +241,5 @@ async fn a_half_open_line_is_noticed_by_keep_alives() {
             .contains("Keepalive"),
         "{error}"
     );
-    stage.exec("true").await.ok();
+    fixture.exec("true").await.ok();
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::Stage;
+use crate::helper::Fixture;
 
 #[tokio::test]
 async fn lists_filter_page_and_cut_long_outputs() {
-    let stage = Stage::set().await;
-    stage.exec("seq 1 1000").await.ok();
-    stage.exec("exit 1").await.ok();
-    stage.exec("echo last").await.ok();
-    let all = stage.client.call("task_queue", json!({})).await.ok();
+    let fixture = Fixture::embedded().await;
+    fixture.exec("seq 1 1000").await.ok();
+    fixture.exec("exit 1").await.ok();
+    fixture.exec("echo last").await.ok();
+    let all = fixture.client.call("task_queue", json!({})).await.ok();
     let tasks = all.facts()["tasks"].as_array().unwrap().clone();
     assert_eq!(
         tasks.iter().map(|task| &task["cmd"]).collect::<Vec<_>>(),
@@ -21,19 +21,19 @@ async fn lists_filter_page_and_cut_long_outputs() {
     assert!(tasks[2]["output"].as_str().unwrap().chars().count() <= 201);
     let array: Value = serde_json::from_str(all.text()).unwrap();
     assert_eq!(&array, &all.facts()["tasks"], "the text is the plain array");
-    let failed = stage
+    let failed = fixture
         .client
         .call("task_queue", json!({"status": "failed"}))
         .await
         .ok();
     assert_eq!(failed.facts()["tasks"].as_array().unwrap().len(), 1);
-    let second = stage
+    let second = fixture
         .client
         .call("task_queue", json!({"limit": 1, "offset": 1}))
         .await
         .ok();
     assert_eq!(second.facts()["tasks"][0]["cmd"], "exit 1");
-    let whole = stage
+    let whole = fixture
         .client
         .call("task_status", json!({"id": tasks[2]["id"]}))
         .await
@@ -48,12 +48,12 @@ async fn lists_filter_page_and_cut_long_outputs() {
 
 #[tokio::test]
 async fn history_names_what_was_done() {
-    let stage = Stage::set().await;
-    stage.exec("echo one").await.ok();
+    let fixture = Fixture::embedded().await;
+    fixture.exec("echo one").await.ok();
     let transfer =
         json!({"alias": "web1", "direction": "download", "local": "/nowhere/x", "remote": "none"});
-    stage.client.call("task_transfer", transfer).await;
-    let history = stage
+    fixture.client.call("task_transfer", transfer).await;
+    let history = fixture
         .client
         .call("task_history", json!({"alias": "web1"}))
         .await
@@ -65,7 +65,7 @@ async fn history_names_what_was_done() {
         (&json!("echo one"), &json!("ssh"))
     );
     assert!(entries[1]["jobId"].is_string() && entries[1]["timestamp"].is_string());
-    let other = stage
+    let other = fixture
         .client
         .call("task_history", json!({"alias": "web2"}))
         .await
@@ -75,10 +75,10 @@ async fn history_names_what_was_done() {
 
 #[tokio::test]
 async fn history_is_filtered_by_the_status_of_its_tasks() {
-    let stage = Stage::set().await;
-    stage.exec("true").await.ok();
-    stage.exec("false").await.ok();
-    let failed = stage
+    let fixture = Fixture::embedded().await;
+    fixture.exec("true").await.ok();
+    fixture.exec("false").await.ok();
+    let failed = fixture
         .client
         .call("task_history", json!({"status": "failed"}))
         .await
@@ -95,11 +95,11 @@ async fn history_is_filtered_by_the_status_of_its_tasks() {
 
 #[tokio::test]
 async fn a_retry_is_a_new_task_and_their_number_is_limited() {
-    let stage = Stage::set().await;
-    let mut failed = stage.exec("exit 7").await.ok();
+    let fixture = Fixture::embedded().await;
+    let mut failed = fixture.exec("exit 7").await.ok();
     for count in 1..=3 {
         let id = failed.facts()["id"].clone();
-        failed = stage
+        failed = fixture
             .client
             .call("task_retry", json!({"id": id}))
             .await
@@ -112,14 +112,14 @@ async fn a_retry_is_a_new_task_and_their_number_is_limited() {
         assert_eq!(failed.facts()["canRetry"], count < 3);
     }
     let id = failed.facts()["id"].clone();
-    let error = stage
+    let error = fixture
         .client
         .call("task_retry", json!({"id": id}))
         .await
         .error("RETRY_LIMIT_EXCEEDED");
     assert_eq!(error["details"]["retryCount"], 3);
-    let done = stage.exec("true").await.ok();
-    stage
+    let done = fixture.exec("true").await.ok();
+    fixture
         .client
         .call("task_retry", json!({"id": done.facts()["id"]}))
         .await
@@ -128,8 +128,8 @@ async fn a_retry_is_a_new_task_and_their_number_is_limited() {
 
 #[tokio::test]
 async fn reminders_show_once_they_are_due() {
-    let stage = Stage::set().await;
-    let soon = stage
+    let fixture = Fixture::embedded().await;
+    let soon = fixture
         .client
         .call(
             "task_exec",
@@ -137,7 +137,7 @@ async fn reminders_show_once_they_are_due() {
         )
         .await
         .ok();
-    let late = stage
+    let late = fixture
         .client
         .call(
             "task_exec",
@@ -147,7 +147,7 @@ async fn reminders_show_once_they_are_due() {
         .ok();
     assert!(soon.facts()["reminderAt"].is_string() && soon.facts().get("reminder").is_none());
     tokio::time::sleep(Duration::from_millis(600)).await;
-    let status = stage
+    let status = fixture
         .client
         .call("task_status", json!({"id": soon.facts()["id"]}))
         .await
@@ -159,7 +159,7 @@ async fn reminders_show_once_they_are_due() {
             .contains("is completed: true")
     );
     assert!(status.text().contains("due since"));
-    let queue = stage.client.call("task_queue", json!({})).await.ok();
+    let queue = fixture.client.call("task_queue", json!({})).await.ok();
     let reminded: Vec<_> = queue.facts()["tasks"]
         .as_array()
         .unwrap()
@@ -172,27 +172,27 @@ async fn reminders_show_once_they_are_due() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_and_finished_tasks_make_room() {
-    let stage = Stage::set_with(|config| config.max_queue = 2).await;
+    let fixture = Fixture::embedded_with(|config| config.max_queue = 2).await;
     let long = json!({"alias": "web1", "cmd": "sleep 1", "background": true});
-    stage.exec("true").await.ok();
-    let first = stage.client.call("task_exec", long.clone()).await.ok();
-    stage.client.call("task_exec", long.clone()).await.ok();
-    let error = stage
+    fixture.exec("true").await.ok();
+    let first = fixture.client.call("task_exec", long.clone()).await.ok();
+    fixture.client.call("task_exec", long.clone()).await.ok();
+    let error = fixture
         .client
         .call("task_exec", long.clone())
         .await
         .error("QUEUE_FULL");
     assert_eq!(error["details"]["limit"], 2);
-    stage.client.wait(&first.facts()["id"]).await.ok();
-    stage.exec("true").await.ok();
+    fixture.client.wait(&first.facts()["id"]).await.ok();
+    fixture.exec("true").await.ok();
 }
 
 #[tokio::test]
 async fn figures_have_the_documented_names() {
-    let stage = Stage::set().await;
-    stage.exec("true").await.ok();
-    stage.exec("false").await.ok();
-    let stats = stage.client.call("queue_stats", json!({})).await.ok();
+    let fixture = Fixture::embedded().await;
+    fixture.exec("true").await.ok();
+    fixture.exec("false").await.ok();
+    let stats = fixture.client.call("queue_stats", json!({})).await.ok();
     let figures = &stats.facts()["stats"];
     assert_eq!(
         (&figures["total"], &figures["successRate"]),
@@ -206,11 +206,15 @@ async fn figures_have_the_documented_names() {
 
 #[tokio::test]
 async fn sequences_flood_neither_lists_nor_answers() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let mut commands = vec![json!("echo short")];
     commands.extend((0..30).map(|_| json!("seq 1 20000")));
     let sequence = json!({"alias": "web1", "commands": commands});
-    let answer = stage.client.call("task_exec_sequence", sequence).await.ok();
+    let answer = fixture
+        .client
+        .call("task_exec_sequence", sequence)
+        .await
+        .ok();
     assert!(answer.text().len() < 50 * 1024, "{}", answer.text().len());
     let facts = answer.facts();
     let results = facts["results"].as_array().unwrap();
@@ -226,7 +230,7 @@ async fn sequences_flood_neither_lists_nor_answers() {
     assert!(results.iter().all(|result| result["success"] == true));
     assert!(facts.to_string().len() < 100 * 1024);
     for tool in ["task_queue", "task_history"] {
-        let list = stage.client.call(tool, json!({})).await.ok();
+        let list = fixture.client.call(tool, json!({})).await.ok();
         assert!(list.text().len() < 16 * 1024, "{tool}: {}", list.text());
     }
 }

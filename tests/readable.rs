@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Folder, Sshd, Stage, directory, eventually_so, program, text};
+use crate::helper::{
+    Answer, Client, Fixture, Folder, Sshd, directory, eventually_so, program, text,
+};
 
 async fn on_sshd() -> (Sshd, Client, Folder) {
     let (sshd, data) = (Sshd::start(), directory());
@@ -78,9 +80,9 @@ async fn what_a_terminal_would_not_leave_is_left_out_and_the_file_keeps_every_by
 
 #[tokio::test]
 async fn a_progress_bar_that_takes_megabytes_is_one_line() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let cmd = r"seq 1 2000 | while read -r n; do printf '\r%50s%%' $n; done; echo; echo done";
-    let ran = stage.exec(cmd).await.ok();
+    let ran = fixture.exec(cmd).await.ok();
     assert_eq!(
         ran.facts()["output"],
         format!("{:>50}%\ndone", 2000),
@@ -89,7 +91,7 @@ async fn a_progress_bar_that_takes_megabytes_is_one_line() {
     );
     assert_eq!(ran.facts().get("truncated"), None);
     let last = json!({"id": ran.facts()["id"], "tail": 2});
-    let last = stage.client.call("task_output", last).await.ok();
+    let last = fixture.client.call("task_output", last).await.ok();
     assert_eq!(last.facts()["text"], format!("{:>50}%\ndone\n", 2000));
 }
 

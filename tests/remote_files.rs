@@ -12,13 +12,13 @@ use mcp_sftp_orchestrator::logging::Log;
 use mcp_sftp_orchestrator::sftp::{FileAccess, FileType, MayWrite, RemoteFiles, WriteCheck};
 use tokio_util::sync::CancellationToken;
 
-use crate::helper::{Client, Folder, Sshd, Stage, directory, noise, text};
+use crate::helper::{Client, Fixture, Folder, Sshd, directory, noise, text};
 
 /// Runs a check on the files of the embedded server and of OpenSSH's.
 async fn on_each_server(check: impl AsyncFn(&App, &Path, &Path)) {
-    let stage = Stage::set().await;
-    let embedded = open(stage.data.path());
-    check(&embedded, stage.data.path(), stage.home.path()).await;
+    let fixture = Fixture::embedded().await;
+    let embedded = open(fixture.data.path());
+    check(&embedded, fixture.data.path(), fixture.server.home.path()).await;
     let (sshd, data, folder): (_, Folder, Folder) = (Sshd::start(), directory(), directory());
     let client = Client::in_process(data.path(), |_| {}).await;
     client.register(sshd.login("web1")).await;

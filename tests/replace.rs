@@ -9,8 +9,8 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::helper::{
-    Answer, Client, Fault, Folder, Sshd, Stage, binary, directory, eventually, noise, program,
-    text, user,
+    Answer, Client, EmbeddedHost, Fault, Fixture, Folder, Sshd, binary, directory, eventually,
+    noise, program, text, user,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -155,19 +155,18 @@ async fn a_cut_between_two_renames_is_mended_by_the_next_attempt() {
         ("another task", Fault::PlainRename),
         ("another task", Fault::None),
     ] {
-        let stage = Stage::set().await;
-        let folder = stage.home.path().join("there");
+        let fixture = Fixture::embedded().await;
+        let folder = fixture.server.home.path().join("there");
         std::fs::create_dir(&folder).unwrap();
         let to = folder.join("to");
         std::fs::write(&to, "old").unwrap();
-        std::fs::create_dir_all(stage.local("")).unwrap();
-        std::fs::write(stage.local("from"), "new").unwrap();
-        stage.server.set_fault(Fault::MuteAtRename);
+        std::fs::write(fixture.local("from"), "new").unwrap();
+        fixture.server.set_fault(Fault::MuteAtRename);
         let arguments = json!({
-            "alias": "web1", "direction": "upload", "local": stage.local("from"),
+            "alias": "web1", "direction": "upload", "local": fixture.local("from"),
             "remote": text(&to), "background": true,
         });
-        let handed = stage
+        let handed = fixture
             .client
             .call("task_transfer", arguments.clone())
             .await
@@ -178,24 +177,24 @@ async fn a_cut_between_two_renames_is_mended_by_the_next_attempt() {
             .into_iter()
             .find(|name| name.contains(".old"));
         assert_eq!(std::fs::read(folder.join(aside.unwrap())).unwrap(), b"old");
-        stage.server.set_fault(then);
+        fixture.server.set_fault(then);
         let output = if again == "the same task" {
-            stage.server.cut();
-            completed(stage.client.wait(id).await)
+            fixture.server.cut();
+            completed(fixture.client.wait(id).await)
         } else {
-            stage
+            fixture
                 .client
                 .call("task_cancel", json!({"id": id}))
                 .await
                 .ok();
-            std::fs::write(stage.local("from"), "newer").unwrap();
+            std::fs::write(fixture.local("from"), "newer").unwrap();
             completed(
-                stage
+                fixture
                     .client
                     .call("task_transfer", arguments)
                     .await
                     .ok()
-                    .finished(&stage)
+                    .finished(&fixture)
                     .await,
             )
         };
@@ -541,9 +540,9 @@ async fn downloads_arrive_where_files_have_no_modes() {
 
 #[tokio::test]
 async fn names_may_be_as_long_as_a_file_system_takes_them() {
-    let stage = Stage::set_with(|_| {}).await;
+    let fixture = Fixture::embedded().await;
     let sshd = Sshd::refusing("posix-rename");
-    stage.client.register(sshd.login("plain")).await;
+    fixture.client.register(sshd.login("plain")).await;
     let folder = directory();
     let from = folder.path().join("from");
     for name in [
@@ -565,11 +564,16 @@ async fn names_may_be_as_long_as_a_file_system_takes_them() {
                     "alias": alias, "direction": "upload", "local": text(&from),
                     "remote": text(&there.join(&name)),
                 });
-                completed(stage.client.call("task_transfer", arguments.clone()).await);
+                completed(
+                    fixture
+                        .client
+                        .call("task_transfer", arguments.clone())
+                        .await,
+                );
                 assert_eq!(std::fs::read_to_string(there.join(&name)).unwrap(), content);
                 arguments["direction"] = json!("download");
                 arguments["local"] = json!(text(&here.join(&name)));
-                completed(stage.client.call("task_transfer", arguments).await);
+                completed(fixture.client.call("task_transfer", arguments).await);
                 assert_eq!(std::fs::read_to_string(here.join(&name)).unwrap(), content);
             }
         }
@@ -662,7 +666,7 @@ async fn labels_are_kept() {
 
 impl Answer {
     /// The end of the task, if it went on in the background.
-    async fn finished(self, stage: &Stage) -> Self {
-        stage.client.wait(&self.facts()["id"].clone()).await
+    async fn finished(self, fixture: &Fixture<EmbeddedHost>) -> Self {
+        fixture.client.wait(&self.facts()["id"].clone()).await
     }
 }

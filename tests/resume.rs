@@ -5,18 +5,25 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Fault, Sshd, Stage, eventually, noise, part_bytes, sha256};
+use crate::helper::{
+    Answer, EmbeddedHost, Fault, Fixture, Sshd, eventually, noise, part_bytes, sha256,
+};
 
 fn write(path: &str, bytes: &[u8]) {
     std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
 }
 
-async fn begin(stage: &Stage, direction: &str, local: &str, remote: &str) -> Value {
+async fn begin(
+    fixture: &Fixture<EmbeddedHost>,
+    direction: &str,
+    local: &str,
+    remote: &str,
+) -> Value {
     let arguments = json!({
         "alias": "web1", "direction": direction, "local": local, "remote": remote, "background": true,
     });
-    let handed = stage.client.call("task_transfer", arguments).await.ok();
+    let handed = fixture.client.call("task_transfer", arguments).await.ok();
     handed.facts()["id"].clone()
 }
 
@@ -27,21 +34,21 @@ fn arrived(ended: &Answer, path: &str, sum: &[u8]) {
 
 #[tokio::test]
 async fn a_line_that_is_cut_again_and_again_is_taken_up_where_it_was() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let content = noise(96 * 1024 * 1024);
     let sum = sha256(&content);
     for (direction, from, to, folder) in [
         (
             "upload",
-            stage.local("big"),
-            stage.remote("there/target"),
-            stage.home.path().join("there"),
+            fixture.local("big"),
+            fixture.remote("there/target"),
+            fixture.server.home.path().join("there"),
         ),
         (
             "download",
-            stage.local("here/target"),
-            stage.remote("source"),
-            Path::new(&stage.local("here")).to_owned(),
+            fixture.local("here/target"),
+            fixture.remote("source"),
+            Path::new(&fixture.local("here")).to_owned(),
         ),
     ] {
         let (source, target) = if direction == "upload" {
@@ -51,7 +58,7 @@ async fn a_line_that_is_cut_again_and_again_is_taken_up_where_it_was() {
         };
         write(source, &content);
         write(target, b"old");
-        let id = begin(&stage, direction, &from, &to).await;
+        let id = begin(&fixture, direction, &from, &to).await;
         for share in [1_u64, 2, 3] {
             let mark = share * 16 * 1024 * 1024;
             eventually("so much of it has arrived", || {
@@ -63,9 +70,9 @@ async fn a_line_that_is_cut_again_and_again_is_taken_up_where_it_was() {
                 part_bytes(&folder) >= mark || target.len() == content.len()
             })
             .await;
-            stage.server.cut();
+            fixture.server.cut();
         }
-        let ended = stage.client.wait(&id).await.ok();
+        let ended = fixture.client.wait(&id).await.ok();
         arrived(&ended, target, &sum);
         assert_eq!(part_bytes(&folder), 0, "no litter");
         assert!(
@@ -78,48 +85,48 @@ async fn a_line_that_is_cut_again_and_again_is_taken_up_where_it_was() {
 
 #[tokio::test]
 async fn a_session_that_the_server_ends_is_opened_again_and_its_place_is_free_in_the_end() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let content = noise(64 * 1024 * 1024);
-    write(&stage.local("big"), &content);
+    write(&fixture.local("big"), &content);
     let id = begin(
-        &stage,
+        &fixture,
         "upload",
-        &stage.local("big"),
-        &stage.remote("target"),
+        &fixture.local("big"),
+        &fixture.remote("target"),
     )
     .await;
     eventually("the transfer is under way", || {
-        part_bytes(stage.home.path()) > 0
+        part_bytes(fixture.server.home.path()) > 0
     })
     .await;
-    stage.server.end_sftp().await;
-    let ended = stage.client.wait(&id).await.ok();
-    arrived(&ended, &stage.remote("target"), &sha256(&content));
+    fixture.server.end_sftp().await;
+    let ended = fixture.client.wait(&id).await.ok();
+    arrived(&ended, &fixture.remote("target"), &sha256(&content));
     let mut channels = None;
     while channels != Some(0) {
-        let stats = stage.client.call("pool_stats", json!({})).await.ok();
+        let stats = fixture.client.call("pool_stats", json!({})).await.ok();
         channels = stats.facts()["byServer"]["web1"]["connections"][0]["channels"].as_u64();
     }
 }
 
 #[tokio::test]
 async fn many_files_go_on_where_the_line_was_cut() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     for number in 0..600 {
         write(
-            &stage.local(&format!("tree/{}/{number}", number % 7)),
+            &fixture.local(&format!("tree/{}/{number}", number % 7)),
             &noise(number + 1),
         );
     }
     let id = begin(
-        &stage,
+        &fixture,
         "upload",
-        &stage.local("tree"),
-        &stage.remote("tree"),
+        &fixture.local("tree"),
+        &fixture.remote("tree"),
     )
     .await;
     let count = || {
-        let folders = std::fs::read_dir(stage.remote("tree"))
+        let folders = std::fs::read_dir(fixture.remote("tree"))
             .into_iter()
             .flatten()
             .flatten();
@@ -128,8 +135,8 @@ async fn many_files_go_on_where_the_line_was_cut() {
             .sum::<usize>()
     };
     eventually("some have arrived", || count() >= 100).await;
-    stage.server.cut();
-    let ended = stage.client.wait(&id).await.ok();
+    fixture.server.cut();
+    let ended = fixture.client.wait(&id).await.ok();
     assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
     assert_eq!(
         (&ended.facts()["filesDone"], &ended.facts()["filesTotal"]),
@@ -138,7 +145,7 @@ async fn many_files_go_on_where_the_line_was_cut() {
     for number in 0..600 {
         let name = format!("tree/{}/{number}", number % 7);
         assert_eq!(
-            std::fs::read(stage.remote(&name)).unwrap(),
+            std::fs::read(fixture.remote(&name)).unwrap(),
             noise(number + 1),
             "{name}"
         );
@@ -146,22 +153,28 @@ async fn many_files_go_on_where_the_line_was_cut() {
     assert_eq!(count(), 600, "no litter");
 }
 
-/// A stage on which a lost line is given up soon.
-async fn impatient() -> Stage {
-    Stage::set_with(|config| config.line_patience = Duration::from_millis(300)).await
+/// A fixture on which a lost line is given up soon.
+async fn impatient() -> Fixture<EmbeddedHost> {
+    Fixture::embedded_with(|config| config.line_patience = Duration::from_millis(300)).await
 }
 
 /// A transfer that has failed in its middle, because the server was gone: its ID.
-async fn failed(stage: &Stage, direction: &str, local: &str, remote: &str, folder: &Path) -> Value {
-    let id = begin(stage, direction, local, remote).await;
+async fn failed(
+    fixture: &Fixture<EmbeddedHost>,
+    direction: &str,
+    local: &str,
+    remote: &str,
+    folder: &Path,
+) -> Value {
+    let id = begin(fixture, direction, local, remote).await;
     eventually("a good part has arrived", || {
         part_bytes(folder) > 40 * 1024 * 1024
     })
     .await;
-    stage.server.set_fault(Fault::HangUp);
-    stage.server.cut();
-    let error = stage.client.wait(&id).await.error("TRANSFER_FAILED");
-    stage.server.set_fault(Fault::None);
+    fixture.server.set_fault(Fault::HangUp);
+    fixture.server.cut();
+    let error = fixture.client.wait(&id).await.error("TRANSFER_FAILED");
+    fixture.server.set_fault(Fault::None);
     assert!(
         part_bytes(folder) > 32 * 1024 * 1024,
         "what a retry needs is kept: {error}"
@@ -171,15 +184,15 @@ async fn failed(stage: &Stage, direction: &str, local: &str, remote: &str, folde
 
 #[tokio::test]
 async fn a_retry_goes_on_from_the_part_if_it_still_matches() {
-    let stage = impatient().await;
+    let fixture = impatient().await;
     let mut content = noise(96 * 1024 * 1024);
-    write(&stage.local("big"), &content);
-    write(&stage.remote("target"), b"old");
-    let home = stage.home.path();
-    let ends = (stage.local("big"), stage.remote("target"));
-    let id = failed(&stage, "upload", &ends.0, &ends.1, home).await;
-    assert_eq!(std::fs::read(stage.remote("target")).unwrap(), b"old");
-    let retry = stage
+    write(&fixture.local("big"), &content);
+    write(&fixture.remote("target"), b"old");
+    let home = fixture.server.home.path();
+    let ends = (fixture.local("big"), fixture.remote("target"));
+    let id = failed(&fixture, "upload", &ends.0, &ends.1, home).await;
+    assert_eq!(std::fs::read(fixture.remote("target")).unwrap(), b"old");
+    let retry = fixture
         .client
         .call("task_retry", json!({"id": id}))
         .await
@@ -193,10 +206,10 @@ async fn a_retry_goes_on_from_the_part_if_it_still_matches() {
     );
 
     // A source that has changed begins anew.
-    let id = failed(&stage, "upload", &ends.0, &ends.1, home).await;
+    let id = failed(&fixture, "upload", &ends.0, &ends.1, home).await;
     content[5] ^= 1;
     write(&ends.0, &content);
-    let retry = stage
+    let retry = fixture
         .client
         .call("task_retry", json!({"id": id}))
         .await
@@ -207,15 +220,22 @@ async fn a_retry_goes_on_from_the_part_if_it_still_matches() {
 
 #[tokio::test]
 async fn a_retried_download_goes_on_from_its_part() {
-    let stage = impatient().await;
+    let fixture = impatient().await;
     let content = noise(96 * 1024 * 1024);
-    write(&stage.remote("source"), &content);
-    let here = stage.local("here/target");
+    write(&fixture.remote("source"), &content);
+    let here = fixture.local("here/target");
     write(&here, b"old");
     let folder = Path::new(&here).parent().unwrap().to_owned();
-    let id = failed(&stage, "download", &here, &stage.remote("source"), &folder).await;
+    let id = failed(
+        &fixture,
+        "download",
+        &here,
+        &fixture.remote("source"),
+        &folder,
+    )
+    .await;
     assert_eq!(std::fs::read(&here).unwrap(), b"old");
-    let retry = stage
+    let retry = fixture
         .client
         .call("task_retry", json!({"id": id}))
         .await
@@ -231,45 +251,48 @@ async fn a_retried_download_goes_on_from_its_part() {
 
 #[tokio::test]
 async fn checksums_are_compared_where_that_is_asked_for() {
-    let (stage, sshd) = (Stage::set().await, Sshd::start());
-    stage.client.register(sshd.login("real")).await;
+    let (fixture, sshd) = (Fixture::embedded().await, Sshd::start());
+    fixture.client.register(sshd.login("real")).await;
     for length in [0, 1000, 5 * 1024 * 1024] {
-        write(&stage.local("file"), &noise(length));
-        for (alias, remote) in [("web1", stage.remote("file")), ("real", sshd.home("file"))] {
+        write(&fixture.local("file"), &noise(length));
+        for (alias, remote) in [
+            ("web1", fixture.remote("file")),
+            ("real", sshd.home("file")),
+        ] {
             for (direction, local) in [("upload", "file"), ("download", "back")] {
                 let arguments = json!({
-                    "alias": alias, "direction": direction, "local": stage.local(local), "remote": remote,
+                    "alias": alias, "direction": direction, "local": fixture.local(local), "remote": remote,
                     "verify": true,
                 });
-                let ended = stage.client.call("task_transfer", arguments).await.ok();
+                let ended = fixture.client.call("task_transfer", arguments).await.ok();
                 assert_eq!(
                     (&ended.facts()["status"], &ended.facts()["verify"]),
                     (&json!("completed"), &json!(true))
                 );
             }
-            assert_eq!(std::fs::read(stage.local("back")).unwrap(), noise(length));
+            assert_eq!(std::fs::read(fixture.local("back")).unwrap(), noise(length));
         }
     }
 }
 
 #[tokio::test]
 async fn a_file_whose_checksums_differ_fails_and_replaces_nothing() {
-    let stage = Stage::set().await;
-    write(&stage.remote("target"), b"old");
-    stage.server.set_fault(Fault::LieInWrites);
+    let fixture = Fixture::embedded().await;
+    write(&fixture.remote("target"), b"old");
+    fixture.server.set_fault(Fault::LieInWrites);
     for length in [1000, 3 * 1024 * 1024] {
-        write(&stage.local("file"), &noise(length));
+        write(&fixture.local("file"), &noise(length));
         let arguments = json!({
-            "alias": "web1", "direction": "upload", "local": stage.local("file"),
-            "remote": stage.remote("target"), "verify": true,
+            "alias": "web1", "direction": "upload", "local": fixture.local("file"),
+            "remote": fixture.remote("target"), "verify": true,
         });
-        let reason = stage
+        let reason = fixture
             .client
             .call("task_transfer", arguments)
             .await
             .failed_file();
         assert!(reason.contains("checksums differ"), "{reason}");
-        assert_eq!(std::fs::read(stage.remote("target")).unwrap(), b"old");
-        assert_eq!(part_bytes(stage.home.path()), 0, "no litter");
+        assert_eq!(std::fs::read(fixture.remote("target")).unwrap(), b"old");
+        assert_eq!(part_bytes(fixture.server.home.path()), 0, "no litter");
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use mcp_sftp_orchestrator::guard::Access;
 use mcp_sftp_orchestrator::logging::{Log, log_panics};
 use mcp_sftp_orchestrator::random;
 use mcp_sftp_orchestrator::secret::remember;
@@ -14,8 +15,8 @@ use serde_json::{Value, json};
 
 use crate::helper::search::{Search, Watch, processes};
 use crate::helper::{
-    Calls, Folder, Http, Pm2Daemon, RawProcess, Sshd, binary, closed_port, directory, eventually,
-    eventually_so, may_change, text,
+    Calls, Folder, Http, Pm2Daemon, RawProcess, Sshd, access, binary, closed_port, directory,
+    eventually, eventually_so, text,
 };
 
 /// Secrets that nothing else resembles.
@@ -335,10 +336,9 @@ async fn no_secret_is_found_anywhere_after_every_tool_was_used() {
     assert!(ended.text().contains("***"), "{}", ended.text());
     let tools = server.tools().await;
     // What the others have left, those that only look have to show without the secrets.
-    let lookers = tools.iter().filter(|tool| {
-        let hints = tool.annotations.as_ref().unwrap();
-        !may_change(tool) && hints.open_world_hint == Some(false)
-    });
+    let lookers = tools
+        .iter()
+        .filter(|tool| access(&tool.name) == Access::ReadsHere);
     for tool in tools.iter().chain(lookers) {
         for arguments in scene.examples(&tool.name, &failed) {
             server.tool(&tool.name, arguments).await;

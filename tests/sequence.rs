@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, Stage, directory, eventually};
+use crate::helper::{Client, Fixture, Sshd, directory, eventually};
 
 async fn run(client: &Client, commands: Value, go_on: bool) -> Value {
     let arguments = json!({"alias": "web1", "commands": commands, "continueOnError": go_on});
@@ -165,13 +165,13 @@ async fn each_step_has_its_own_timeout_and_a_late_one_is_stopped() {
 
 #[tokio::test]
 async fn a_sequence_is_a_job_like_any_other() {
-    let stage = Stage::set().await;
-    let go = stage.remote("go");
+    let fixture = Fixture::embedded().await;
+    let go = fixture.remote("go");
     let arguments = json!({
         "alias": "web1", "commands": ["seq 1 50000", format!("touch {go}; sleep 60"), "echo never"],
         "background": true,
     });
-    let handed = stage
+    let handed = fixture
         .client
         .call("task_exec_sequence", arguments)
         .await
@@ -182,7 +182,7 @@ async fn a_sequence_is_a_job_like_any_other() {
     );
     eventually("the second step runs", || Path::new(&go).exists()).await;
     let id = json!({"id": handed.facts()["id"]});
-    let cancelled = stage.client.call("task_cancel", id.clone()).await.ok();
+    let cancelled = fixture.client.call("task_cancel", id.clone()).await.ok();
     assert_eq!(
         (&cancelled.facts()["status"], &cancelled.facts()["process"]),
         (&json!("cancelled"), &json!("stopped")),
@@ -191,9 +191,9 @@ async fn a_sequence_is_a_job_like_any_other() {
     );
     assert_eq!(cancelled.facts()["results"].as_array().unwrap().len(), 2);
     let page = json!({"id": handed.facts()["id"], "tail": 1});
-    let page = stage.client.call("task_output", page).await.ok();
+    let page = fixture.client.call("task_output", page).await.ok();
     assert_eq!(page.facts()["text"], "50000\n");
-    let history = stage.client.call("task_history", json!({})).await.ok();
+    let history = fixture.client.call("task_history", json!({})).await.ok();
     assert!(
         history.text().contains("seq 1 50000; touch"),
         "{}",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helper::{Stage, eventually, login, read_json};
+use crate::helper::{EmbeddedHost, Fixture, eventually, login, read_json};
 
 /// Fields that a retry takes over from the job that it retries.
 const CALL: [&str; 18] = [
@@ -26,9 +26,9 @@ const CALL: [&str; 18] = [
     "verify",
 ];
 
-/// A stage with this queue and history, dated today: finished tasks go after a day.
-async fn stage_with(version: &str) -> (Stage, Value, Value) {
-    let stage = Stage::set().await;
+/// A fixture with this queue and history, dated today: finished tasks go after a day.
+async fn fixture_with(version: &str) -> (Fixture<EmbeddedHost>, Value, Value) {
+    let fixture = Fixture::embedded().await;
     let today = mcp_sftp_orchestrator::time::Timestamp::now().to_string();
     for name in ["queue.json", "history.json"] {
         let root = env!("CARGO_MANIFEST_DIR");
@@ -36,11 +36,11 @@ async fn stage_with(version: &str) -> (Stage, Value, Value) {
         let stored = stored.unwrap().replace("2026-11-22T", &today[..11]);
         // Nothing of a retry is to be left behind.
         let stored = stored.replace("sleep 600", "sleep 1");
-        std::fs::write(stage.data.path().join(name), stored).unwrap();
+        std::fs::write(fixture.data.path().join(name), stored).unwrap();
     }
     let [queue, history] =
-        ["queue.json", "history.json"].map(|name| read_json(&stage.data.path().join(name)));
-    (stage, queue, history)
+        ["queue.json", "history.json"].map(|name| read_json(&fixture.data.path().join(name)));
+    (fixture, queue, history)
 }
 
 fn is_live(record: &Value) -> bool {
@@ -74,9 +74,9 @@ fn names(record: &Value) -> Vec<&String> {
 #[tokio::test]
 async fn what_has_ended_is_shown_and_written_back_as_it_stands() {
     for version in ["original", "0.1"] {
-        let (stage, stored, history) = stage_with(version).await;
+        let (fixture, stored, history) = fixture_with(version).await;
         let status = async |id: &str| {
-            let shown = stage.client.call("task_status", json!({"id": id})).await;
+            let shown = fixture.client.call("task_status", json!({"id": id})).await;
             shown.ok().facts().clone()
         };
         for (id, record) in stored.as_object().unwrap() {
@@ -93,17 +93,17 @@ async fn what_has_ended_is_shown_and_written_back_as_it_stands() {
             assert_has(&shown, &expected);
             assert_eq!(names(&shown), names(&expected), "{version}");
         }
-        let listed = stage.client.call("task_queue", json!({})).await.ok();
+        let listed = fixture.client.call("task_queue", json!({})).await.ok();
         let count = listed.facts()["tasks"].as_array().unwrap().len();
         assert_eq!(count, stored.as_object().unwrap().len(), "{version}");
-        let entries = stage.client.call("task_history", json!({})).await.ok();
+        let entries = fixture.client.call("task_history", json!({})).await.ok();
         let entries = entries.facts()["entries"].as_array().unwrap().clone();
         for (shown, stored) in entries.iter().zip(history.as_array().unwrap()) {
             assert_eq!(shown["jobId"], stored["jobId"], "{version}");
         }
         // The next task has all of it written.
-        let new = stage.background("true").await;
-        let path = stage.data.path().join("queue.json");
+        let new = fixture.background("true").await;
+        let path = fixture.data.path().join("queue.json");
         let id = new.facts()["id"].as_str().unwrap();
         eventually("the queue is written", || {
             read_json(&path).get(id).is_some()
@@ -116,7 +116,7 @@ async fn what_has_ended_is_shown_and_written_back_as_it_stands() {
                 assert_eq!(names(&written[id]), names(record), "{version}");
             }
         }
-        let written = read_json(&stage.data.path().join("history.json"));
+        let written = read_json(&fixture.data.path().join("history.json"));
         let older: Vec<_> = written.as_array().unwrap().iter().skip(1).collect();
         let stored: Vec<_> = history.as_array().unwrap().iter().collect();
         assert_eq!(older, stored, "{version}");
@@ -126,12 +126,12 @@ async fn what_has_ended_is_shown_and_written_back_as_it_stands() {
 #[tokio::test]
 async fn what_was_left_behind_has_crashed_and_what_is_detached_goes_on() {
     for version in ["original", "0.1"] {
-        let (stage, stored, _) = stage_with(version).await;
+        let (fixture, stored, _) = fixture_with(version).await;
         for (id, record) in stored.as_object().unwrap() {
             if !is_live(record) {
                 continue;
             }
-            let shown = stage.client.call("task_status", json!({"id": id})).await;
+            let shown = fixture.client.call("task_status", json!({"id": id})).await;
             let mut shown = shown.ok().facts().clone();
             let mut expected = record.clone();
             if record["detach"] == true {
@@ -160,16 +160,16 @@ async fn what_was_left_behind_has_crashed_and_what_is_detached_goes_on() {
 #[tokio::test]
 async fn a_retry_does_again_what_the_record_says() {
     for (version, alias) in [("original", "prod"), ("0.1", "web1")] {
-        let (stage, stored, _) = stage_with(version).await;
-        stage.client.add(alias, &stage.server).await;
-        stage.client.add("closed", &stage.server).await;
+        let (fixture, stored, _) = fixture_with(version).await;
+        fixture.client.add(alias, &fixture.server).await;
+        fixture.client.add("closed", &fixture.server).await;
         let mut retried = 0;
         for (id, record) in stored.as_object().unwrap() {
             let is_crashed = is_live(record) && record["detach"] != true;
             if record["canRetry"] != true && record["status"] != "failed" && !is_crashed {
                 continue;
             }
-            let again = stage.client.call("task_retry", json!({"id": id})).await;
+            let again = fixture.client.call("task_retry", json!({"id": id})).await;
             // Version 0.1 recorded the scripts of monitoring tools, not their arguments, and no script
             // is run that stands in a file.
             let is_probe = record.get("tool").is_some();
@@ -178,7 +178,7 @@ async fn a_retry_does_again_what_the_record_says() {
                 again.error("NOT_RETRYABLE");
                 continue;
             }
-            let listed = stage.client.call("task_queue", json!({"limit": 1})).await;
+            let listed = fixture.client.call("task_queue", json!({"limit": 1})).await;
             let new = listed.ok().facts()["tasks"][0].clone();
             assert_eq!(new["retriedFrom"], **id, "{}", again.text());
             for field in CALL {
@@ -204,10 +204,10 @@ async fn a_retry_does_again_what_the_record_says() {
 
 #[tokio::test]
 async fn what_a_stored_record_claims_to_be_opens_no_gate() {
-    let stage = Stage::set().await;
-    let mut server = login("logs", stage.server.address().port());
+    let fixture = Fixture::embedded().await;
+    let mut server = login("logs", fixture.server.address().port());
     server["readonly"] = json!(true);
-    let mark = stage.remote("mark");
+    let mark = fixture.remote("mark");
     let touch = format!("touch {mark}");
     let record = |status: &str, claims: Value| {
         let mut record = json!({"type": "ssh", "alias": "logs", "cmd": touch, "status": status,
@@ -230,9 +230,9 @@ async fn what_a_stored_record_claims_to_be_opens_no_gate() {
     for (id, record) in queue.as_object_mut().unwrap() {
         record["id"] = id.as_str().into();
     }
-    stage.client.register(server).await;
-    std::fs::write(stage.data.path().join("queue.json"), queue.to_string()).unwrap();
-    let retry = async |id: &str| stage.client.call("task_retry", json!({"id": id})).await;
+    fixture.client.register(server).await;
+    std::fs::write(fixture.data.path().join("queue.json"), queue.to_string()).unwrap();
+    let retry = async |id: &str| fixture.client.call("task_retry", json!({"id": id})).await;
     retry("00000001").await.error("READ_ONLY");
     retry("00000002").await.error("NOT_RETRYABLE");
     retry("00000003").await.error("NOT_RETRYABLE");
@@ -246,8 +246,8 @@ async fn what_a_stored_record_claims_to_be_opens_no_gate() {
     let asked = retry("00000005").await.ok();
     assert_eq!(asked.facts()["status"], "failed", "{}", asked.text());
     for id in ["00000006", "00000007"] {
-        let left = stage.client.call("task_status", json!({"id": id})).await;
+        let left = fixture.client.call("task_status", json!({"id": id})).await;
         assert_eq!(left.ok().facts()["status"], "crashed");
     }
-    assert!(!stage.home.path().join("mark").exists());
+    assert!(!fixture.server.home.path().join("mark").exists());
 }

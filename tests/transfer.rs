@@ -4,14 +4,19 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Sshd, Stage, directory, noise, sha256, text};
+use crate::helper::{Answer, Client, EmbeddedHost, Fixture, Sshd, directory, noise, sha256, text};
 
 fn arguments(direction: &str, local: &str, remote: &str) -> Value {
     json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
 }
 
-async fn transfer(stage: &Stage, direction: &str, local: &str, remote: &str) -> Answer {
-    stage
+async fn transfer(
+    fixture: &Fixture<EmbeddedHost>,
+    direction: &str,
+    local: &str,
+    remote: &str,
+) -> Answer {
+    fixture
         .client
         .call("task_transfer", arguments(direction, local, remote))
         .await
@@ -64,10 +69,10 @@ async fn twenty_mebibytes_go_both_ways_through_the_binary_and_sshd() {
 #[tokio::test]
 async fn trees_go_whole_both_ways() {
     for with_sshd in [false, true] {
-        let stage = Stage::set().await;
+        let fixture = Fixture::embedded().await;
         let sshd = with_sshd.then(Sshd::start);
         if let Some(sshd) = &sshd {
-            stage.client.register(sshd.login("web1")).await;
+            fixture.client.register(sshd.login("web1")).await;
         }
         let tree = [
             ("a.txt", noise(10)),
@@ -76,14 +81,14 @@ async fn trees_go_whole_both_ways() {
             ("deep/c", noise(32_768)),
         ];
         for (name, bytes) in &tree {
-            write(&stage.local(&format!("tree/{name}")), bytes);
+            write(&fixture.local(&format!("tree/{name}")), bytes);
         }
-        std::fs::create_dir_all(stage.local("tree/hollow")).unwrap();
+        std::fs::create_dir_all(fixture.local("tree/hollow")).unwrap();
         let up = transfer(
-            &stage,
+            &fixture,
             "upload",
-            &stage.local("tree"),
-            &stage.remote("x/tree"),
+            &fixture.local("tree"),
+            &fixture.remote("x/tree"),
         )
         .await
         .ok();
@@ -94,65 +99,65 @@ async fn trees_go_whole_both_ways() {
             up.text()
         );
         let down = transfer(
-            &stage,
+            &fixture,
             "download",
-            &stage.local("copy"),
-            &stage.remote("x/tree"),
+            &fixture.local("copy"),
+            &fixture.remote("x/tree"),
         )
         .await
         .ok();
         assert_eq!(down.facts()["filesDone"], 4, "{}", down.text());
         for (name, bytes) in &tree {
             assert_eq!(
-                std::fs::read(stage.remote(&format!("x/tree/{name}"))).unwrap(),
+                std::fs::read(fixture.remote(&format!("x/tree/{name}"))).unwrap(),
                 *bytes,
                 "{name}"
             );
             assert_eq!(
-                std::fs::read(stage.local(&format!("copy/{name}"))).unwrap(),
+                std::fs::read(fixture.local(&format!("copy/{name}"))).unwrap(),
                 *bytes,
                 "{name}"
             );
         }
         assert!(
-            Path::new(&stage.remote("x/tree/hollow")).is_dir()
-                && Path::new(&stage.local("copy/hollow")).is_dir()
+            Path::new(&fixture.remote("x/tree/hollow")).is_dir()
+                && Path::new(&fixture.local("copy/hollow")).is_dir()
         );
     }
 }
 
 #[tokio::test]
 async fn a_file_goes_into_a_directory_or_to_the_very_path() {
-    let stage = Stage::set().await;
-    write(&stage.local("file"), b"1");
-    std::fs::create_dir(stage.remote("there")).unwrap();
+    let fixture = Fixture::embedded().await;
+    write(&fixture.local("file"), b"1");
+    std::fs::create_dir(fixture.remote("there")).unwrap();
     for (target, arrives) in [
         ("there", "there/file"),
         ("fresh/", "fresh/file"),
         ("fresh/name", "fresh/name"),
     ] {
-        let target = format!("{}{target}", stage.remote(""));
-        transfer(&stage, "upload", &stage.local("file"), &target)
+        let target = format!("{}{target}", fixture.remote(""));
+        transfer(&fixture, "upload", &fixture.local("file"), &target)
             .await
             .ok();
         assert_eq!(
-            std::fs::read(stage.remote(arrives)).unwrap(),
+            std::fs::read(fixture.remote(arrives)).unwrap(),
             b"1",
             "{target}"
         );
     }
-    std::fs::create_dir(stage.local("here")).unwrap();
+    std::fs::create_dir(fixture.local("here")).unwrap();
     for (target, arrives) in [
         ("here", "here/name"),
         ("new/", "new/name"),
         ("new/other", "new/other"),
     ] {
-        let target = format!("{}{target}", stage.local(""));
-        transfer(&stage, "download", &target, &stage.remote("fresh/name"))
+        let target = format!("{}{target}", fixture.local(""));
+        transfer(&fixture, "download", &target, &fixture.remote("fresh/name"))
             .await
             .ok();
         assert_eq!(
-            std::fs::read(stage.local(arrives)).unwrap(),
+            std::fs::read(fixture.local(arrives)).unwrap(),
             b"1",
             "{target}"
         );
@@ -161,12 +166,12 @@ async fn a_file_goes_into_a_directory_or_to_the_very_path() {
 
 #[tokio::test]
 async fn paths_may_start_at_the_home_directory() {
-    let stage = Stage::set().await;
-    write(&stage.local("file"), b"1");
-    transfer(&stage, "upload", &stage.local("file"), "~/a/b")
+    let fixture = Fixture::embedded().await;
+    write(&fixture.local("file"), b"1");
+    transfer(&fixture, "upload", &fixture.local("file"), "~/a/b")
         .await
         .ok();
-    assert_eq!(std::fs::read(stage.remote("a/b")).unwrap(), b"1");
+    assert_eq!(std::fs::read(fixture.remote("a/b")).unwrap(), b"1");
 }
 
 #[cfg(unix)]
@@ -174,28 +179,31 @@ async fn paths_may_start_at_the_home_directory() {
 async fn an_existing_file_is_replaced_and_keeps_its_mode_and_its_name() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     for with_sshd in [false, true] {
-        let stage = Stage::set().await;
+        let fixture = Fixture::embedded().await;
         let sshd = with_sshd.then(Sshd::start);
         if let Some(sshd) = &sshd {
-            stage.client.register(sshd.login("web1")).await;
+            fixture.client.register(sshd.login("web1")).await;
         }
-        write(&stage.local("file"), b"new");
-        std::fs::write(stage.remote("real"), b"old and longer").unwrap();
-        std::fs::set_permissions(stage.remote("real"), std::fs::Permissions::from_mode(0o640))
-            .unwrap();
-        symlink("real", stage.remote("link")).unwrap();
+        write(&fixture.local("file"), b"new");
+        std::fs::write(fixture.remote("real"), b"old and longer").unwrap();
+        std::fs::set_permissions(
+            fixture.remote("real"),
+            std::fs::Permissions::from_mode(0o640),
+        )
+        .unwrap();
+        symlink("real", fixture.remote("link")).unwrap();
         let up = transfer(
-            &stage,
+            &fixture,
             "upload",
-            &stage.local("file"),
-            &stage.remote("link"),
+            &fixture.local("file"),
+            &fixture.remote("link"),
         )
         .await
         .ok();
         assert_eq!(up.facts()["status"], "completed", "{}", up.text());
-        assert_eq!(std::fs::read(stage.remote("real")).unwrap(), b"new");
-        assert!(Path::new(&stage.remote("link")).is_symlink());
-        let mode = std::fs::metadata(stage.remote("real"))
+        assert_eq!(std::fs::read(fixture.remote("real")).unwrap(), b"new");
+        assert!(Path::new(&fixture.remote("link")).is_symlink());
+        let mode = std::fs::metadata(fixture.remote("real"))
             .unwrap()
             .permissions()
             .mode();
@@ -205,9 +213,9 @@ async fn an_existing_file_is_replaced_and_keeps_its_mode_and_its_name() {
 
 #[tokio::test]
 async fn what_cannot_be_moved_is_named_with_its_reason() {
-    let stage = Stage::set().await;
-    let missing = stage.local("none");
-    let error = transfer(&stage, "upload", &missing, &stage.remote("x"))
+    let fixture = Fixture::embedded().await;
+    let missing = fixture.local("none");
+    let error = transfer(&fixture, "upload", &missing, &fixture.remote("x"))
         .await
         .error("TRANSFER_FAILED");
     assert_eq!(error["details"]["failedFiles"][0]["file"], missing);
@@ -218,17 +226,17 @@ async fn what_cannot_be_moved_is_named_with_its_reason() {
             .contains("No such file")
     );
     assert!(error["details"]["taskId"].is_string());
-    let error = transfer(&stage, "download", &missing, &stage.remote("none"))
+    let error = transfer(&fixture, "download", &missing, &fixture.remote("none"))
         .await
         .error("TRANSFER_FAILED");
     assert_eq!(
         error["details"]["failedFiles"][0]["file"],
-        stage.remote("none")
+        fixture.remote("none")
     );
-    write(&stage.local("file"), b"1");
-    write(&stage.remote("plain"), b"2");
-    let beneath = stage.remote("plain/below");
-    let error = transfer(&stage, "upload", &stage.local("file"), &beneath)
+    write(&fixture.local("file"), b"1");
+    write(&fixture.remote("plain"), b"2");
+    let beneath = fixture.remote("plain/below");
+    let error = transfer(&fixture, "upload", &fixture.local("file"), &beneath)
         .await
         .error("TRANSFER_FAILED");
     assert!(error["details"]["failedFiles"][0]["error"].is_string());
@@ -238,25 +246,25 @@ async fn what_cannot_be_moved_is_named_with_its_reason() {
 #[tokio::test]
 async fn a_private_file_is_never_readable_by_others_on_its_way() {
     use std::os::unix::fs::PermissionsExt;
-    let stage = Stage::set().await;
-    write(&stage.local("key"), &noise(48 * 1024 * 1024));
-    std::fs::set_permissions(stage.local("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let fixture = Fixture::embedded().await;
+    write(&fixture.local("key"), &noise(48 * 1024 * 1024));
+    std::fs::set_permissions(fixture.local("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
     let mode = |path: &Path| {
         path.metadata()
             .map(|facts| facts.permissions().mode() & 0o777)
     };
     for (direction, folder) in [
-        ("upload", stage.remote("")),
-        ("download", stage.local("back/")),
+        ("upload", fixture.remote("")),
+        ("download", fixture.local("back/")),
     ] {
         let local = if direction == "upload" {
-            stage.local("key")
+            fixture.local("key")
         } else {
-            stage.local("back/key")
+            fixture.local("back/key")
         };
-        let mut background = arguments(direction, &local, &stage.remote("key"));
+        let mut background = arguments(direction, &local, &fixture.remote("key"));
         background["background"] = json!(true);
-        let handed = stage.client.call("task_transfer", background).await.ok();
+        let handed = fixture.client.call("task_transfer", background).await.ok();
         let mut seen = Vec::new();
         crate::helper::eventually("the file arrives", || {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -267,7 +275,7 @@ async fn a_private_file_is_never_readable_by_others_on_its_way() {
             Path::new(&folder).join("key").exists()
         })
         .await;
-        let ended = stage.client.wait(&handed.facts()["id"]).await.ok();
+        let ended = fixture.client.wait(&handed.facts()["id"]).await.ok();
         assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
         assert!(
             !seen.is_empty() && seen.iter().all(|mode| *mode == 0o600),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Fault, Folder, Sshd, Stage, directory, noise, program, text};
+use crate::helper::{Client, Fault, Fixture, Folder, Sshd, directory, noise, program, text};
 
 const PROGRAM: &str = "/usr/lib/openssh/sftp-server";
 
@@ -84,8 +84,8 @@ async fn sftp_that_does_not_start_is_started_by_the_shell_and_that_is_said() {
 
 #[tokio::test]
 async fn a_server_that_refuses_sftp_or_complains_is_quoted() {
-    let stage = Stage::set().await;
-    let local = stage.files.path().join("file");
+    let fixture = Fixture::embedded().await;
+    let local = fixture.files.path().join("file");
     std::fs::write(&local, "content").unwrap();
     for (fault, said) in [
         (Fault::RefuseSftp, "(the server offers no SFTP)"),
@@ -94,21 +94,32 @@ async fn a_server_that_refuses_sftp_or_complains_is_quoted() {
             "sh: sftp-server: not found (exit status 127)",
         ),
     ] {
-        stage.server.set_fault(fault);
-        let up = transfer(&stage.client, "upload", &local, &stage.remote("arrived"))
-            .await
-            .ok();
+        fixture.server.set_fault(fault);
+        let up = transfer(
+            &fixture.client,
+            "upload",
+            &local,
+            &fixture.remote("arrived"),
+        )
+        .await
+        .ok();
         assert!(up.text().contains(said), "{}", up.text());
         assert_eq!(
-            std::fs::read_to_string(stage.remote("arrived")).unwrap(),
+            std::fs::read_to_string(fixture.remote("arrived")).unwrap(),
             "content"
         );
     }
     // One that gets commands as they are and nothing else gets no script in its place.
-    let mut plain = crate::helper::login("web1", stage.server.address().port());
+    let mut plain = crate::helper::login("web1", fixture.server.address().port());
     plain["plain"] = json!(true);
-    stage.client.register(plain).await;
-    let refused = transfer(&stage.client, "upload", &local, &stage.remote("arrived")).await;
+    fixture.client.register(plain).await;
+    let refused = transfer(
+        &fixture.client,
+        "upload",
+        &local,
+        &fixture.remote("arrived"),
+    )
+    .await;
     let error = refused.error("CONNECTION_FAILED");
     assert!(
         error.to_string().contains("sh: sftp-server: not found"),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::helper::{Client, Sshd, Stage, closed_port, directory};
+use crate::helper::{Client, Fixture, Sshd, closed_port, directory};
 
 /// Programs of a fleet, in processes of their own: which words are secrets is known to the whole of one.
 struct Scene {
@@ -182,10 +182,10 @@ async fn what_cannot_be_masked_is_said_and_all_else_is_masked_everywhere() {
 
 #[tokio::test]
 async fn an_api_s_user_and_host_are_names_and_its_credentials_are_not() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     let api = json!({"alias": "Zq-api", "url": "http://Zq-credential-1@127.0.0.1:1/", "htpasswd_user": "Zq-htpasswd-user"});
-    stage.client.call("api_add", api).await.ok();
-    let shown = stage
+    fixture.client.call("api_add", api).await.ok();
+    let shown = fixture
         .exec("echo Zq-credential-1 Zq-htpasswd-user")
         .await
         .ok();

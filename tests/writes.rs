@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Fixture, Stage, assert_has, closed_port, login, text};
+use crate::helper::{Answer, Fixture, assert_has, closed_port, login, text};
 
 /// A server with a protected directory, and rules of the test's own.
 async fn protected() -> Fixture {
@@ -47,13 +47,12 @@ fn is_untouched(scene: &Fixture) -> bool {
 
 #[tokio::test]
 async fn the_default_rules_hold_before_anything_is_reached() {
-    let stage = Stage::set().await;
-    std::fs::create_dir_all(stage.local("")).unwrap();
+    let fixture = Fixture::embedded().await;
     for name in ["passwd", "shadow", "sda"] {
-        std::fs::write(stage.local(name), "x").unwrap();
+        std::fs::write(fixture.local(name), "x").unwrap();
     }
     // Nobody listens there.
-    stage.client.register(login("gone", closed_port())).await;
+    fixture.client.register(login("gone", closed_port())).await;
     for (local, remote, rule) in [
         ("passwd", "/etc/passwd", "* >@accounts"),
         ("passwd", "/etc/", "* >@accounts"),
@@ -62,12 +61,12 @@ async fn the_default_rules_hold_before_anything_is_reached() {
         ("sda", "/dev/sda", "* >@disk"),
         ("sda", "/dev/disk/by-id/x", "* >@disk"),
     ] {
-        let local = stage.local(local);
+        let local = fixture.local(local);
         let one = json!({"alias": "gone", "direction": "upload", "local": local, "remote": remote});
         let files = json!([{"local": local, "remote": remote}]);
         let several = json!({"alias": "gone", "direction": "upload", "files": files});
         for (tool, arguments) in [("task_transfer", one), ("task_transfer_multi", several)] {
-            let error = stage
+            let error = fixture
                 .client
                 .call(tool, arguments)
                 .await
@@ -82,9 +81,9 @@ async fn the_default_rules_hold_before_anything_is_reached() {
         }
     }
     // A server's own directory decides the rest: `/etc` is one.
-    let local = stage.local("passwd");
+    let local = fixture.local("passwd");
     let into = json!({"alias": "web1", "direction": "upload", "local": local, "remote": "/etc"});
-    let error = stage
+    let error = fixture
         .client
         .call("task_transfer", into)
         .await
@@ -247,13 +246,13 @@ async fn a_retry_heeds_the_rules_of_its_time() {
 
 #[tokio::test]
 async fn the_home_directory_goes_by_each_of_its_names() {
-    let stage = Stage::set().await;
-    std::fs::create_dir_all(stage.local("ssh")).unwrap();
-    std::fs::write(stage.local("ssh/keys"), "x").unwrap();
+    let fixture = Fixture::embedded().await;
+    std::fs::create_dir_all(fixture.local("ssh")).unwrap();
+    std::fs::write(fixture.local("ssh/keys"), "x").unwrap();
     let rules = json!({"blocklist": ["* >~/.ssh/**"]});
-    std::fs::write(stage.data.path().join("policies.json"), rules.to_string()).unwrap();
-    std::fs::create_dir(stage.remote(".ssh")).unwrap();
-    symlink(".ssh", stage.remote("way")).unwrap();
+    std::fs::write(fixture.data.path().join("policies.json"), rules.to_string()).unwrap();
+    std::fs::create_dir(fixture.remote(".ssh")).unwrap();
+    symlink(".ssh", fixture.remote("way")).unwrap();
     for (local, remote) in [
         ("ssh/keys", "~/.ssh/keys".to_owned()),
         ("ssh/keys", "$HOME/.ssh/".to_owned()),
@@ -261,19 +260,22 @@ async fn the_home_directory_goes_by_each_of_its_names() {
         ("ssh/keys", ".ssh/keys".to_owned()),
         ("ssh/keys", "./x/../.ssh/keys".to_owned()),
         ("ssh/keys", "way/keys".to_owned()),
-        ("ssh/keys", stage.remote(".ssh/keys")),
+        ("ssh/keys", fixture.remote(".ssh/keys")),
         ("ssh", "~/.ssh".to_owned()),
-        ("ssh", stage.remote("way/new")),
+        ("ssh", fixture.remote("way/new")),
     ] {
-        let arguments = json!({"alias": "web1", "direction": "upload", "local": stage.local(local), "remote": remote});
-        let error = stage
+        let arguments = json!({"alias": "web1", "direction": "upload", "local": fixture.local(local), "remote": remote});
+        let error = fixture
             .client
             .call("task_transfer", arguments)
             .await
             .error("POLICY_BLOCKED");
         assert_eq!(error["details"]["rule"], "* >~/.ssh/**", "{remote}");
     }
-    assert_eq!(std::fs::read_dir(stage.remote(".ssh")).unwrap().count(), 0);
+    assert_eq!(
+        std::fs::read_dir(fixture.remote(".ssh")).unwrap().count(),
+        0
+    );
 }
 
 #[tokio::test]

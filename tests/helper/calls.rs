@@ -1,6 +1,7 @@
 //! Valid calls of every tool, and what each does: for the tests that walk through the server's own list.
 
-use rmcp::model::Tool;
+use mcp_sftp_orchestrator::guard::Access;
+use mcp_sftp_orchestrator::tools::Tools;
 use serde_json::{Value, json};
 
 /// What a call does, which decides who refuses it.
@@ -166,8 +167,9 @@ fn with(arguments: &Value, name: &str) -> Value {
     arguments
 }
 
-/// Whether the server says of a tool that it may change something.
-pub fn may_change(tool: &Tool) -> bool {
-    let hints = tool.annotations.as_ref().expect("every tool has hints");
-    hints.read_only_hint != Some(true)
+/// What a tool is declared to do at most.
+pub fn access(tool: &str) -> Access {
+    let tools = Tools::new();
+    let declaration = tools.declaration(tool);
+    declaration.expect("every tool is declared").access
 }

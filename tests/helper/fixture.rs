@@ -1,12 +1,13 @@
 //! A client with an SSH server and folders: what most tests begin with.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use mcp_sftp_orchestrator::config::Config;
 use serde_json::{Value, json};
 
 use super::rogue::Rogue;
-use super::{Answer, Client, Folder, Sshd, directory, login, text};
+use super::{Answer, Client, EmbeddedServer, Folder, Sshd, directory, login, text};
 
 /// A server that a client can register.
 pub trait SshServer {
@@ -37,6 +38,43 @@ impl SshServer for Rogue {
     }
 }
 
+/// An embedded server whose user has a home directory of his own.
+pub struct EmbeddedHost {
+    server: EmbeddedServer,
+    pub home: Folder,
+}
+
+impl EmbeddedHost {
+    pub async fn start() -> Self {
+        let home = directory();
+        let server = EmbeddedServer::start(home.path(), None).await.unwrap();
+        Self { server, home }
+    }
+
+    /// Ends the server and leaves the home directory.
+    pub fn stop(self) -> Folder {
+        self.home
+    }
+}
+
+impl Deref for EmbeddedHost {
+    type Target = EmbeddedServer;
+
+    fn deref(&self) -> &EmbeddedServer {
+        &self.server
+    }
+}
+
+impl SshServer for EmbeddedHost {
+    fn login(&self, alias: &str) -> Value {
+        login(alias, self.server.address().port())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+}
+
 /// A client in this process, a server registered as `web1`, and folders.
 pub struct Fixture<S = Sshd> {
     pub client: Client,
@@ -51,6 +89,18 @@ impl Fixture {
     /// Starts with sshd.
     pub async fn start() -> Self {
         Self::with(Sshd::start()).await
+    }
+}
+
+impl Fixture<EmbeddedHost> {
+    /// Starts with an embedded server.
+    pub async fn embedded() -> Self {
+        Self::with(EmbeddedHost::start().await).await
+    }
+
+    /// The same where `change` alters the client's configuration.
+    pub async fn embedded_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::configured(EmbeddedHost::start().await, change).await
     }
 }
 
@@ -70,6 +120,17 @@ impl<S: SshServer> Fixture<S> {
             data,
             files: directory(),
         }
+    }
+
+    /// Runs a command on `web1`.
+    pub async fn exec(&self, cmd: &str) -> Answer {
+        self.client.exec("web1", cmd).await
+    }
+
+    /// Starts a command on `web1` in the background.
+    pub async fn background(&self, cmd: &str) -> Answer {
+        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
+        self.client.call("task_exec", arguments).await.ok()
     }
 
     /// A path below `files`.

@@ -23,12 +23,12 @@ use serde_json::{Value, json};
 
 pub use agent::Agent;
 pub use asyncssh::AsyncSsh;
-pub use calls::{Calls, Effect, PROGRAMS, may_change};
+pub use calls::{Calls, Effect, PROGRAMS, access};
 pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
 pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
 pub use embedded::{Dialogue, EmbeddedServer, Fault, Question, Turn, Words};
-pub use fixture::{Fixture, SshServer};
+pub use fixture::{EmbeddedHost, Fixture};
 pub use http::Http;
 pub use keyring::Keyring;
 pub use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
@@ -37,57 +37,6 @@ pub use proxy::Proxy;
 pub use sshd::{
     LOGIN_SHELLS, Sshd, bound, certify, fingerprint, keygen, keygen_rsa, login_shell, public, user,
 };
-
-/// A client in this process, an embedded server registered as `web1`, and the folders of both.
-pub struct Stage {
-    pub client: Client,
-    pub server: EmbeddedServer,
-    pub data: Folder,
-    pub home: Folder,
-    /// Files on this machine.
-    pub files: Folder,
-}
-
-impl Stage {
-    pub async fn set() -> Self {
-        Self::set_with(|_| {}).await
-    }
-
-    pub async fn set_with(change: impl FnOnce(&mut mcp_sftp_orchestrator::config::Config)) -> Self {
-        let (data, home, files) = (directory(), directory(), directory());
-        let server = EmbeddedServer::start(home.path(), None).await.unwrap();
-        let client = Client::in_process(data.path(), change).await;
-        client.add("web1", &server).await;
-        Self {
-            client,
-            server,
-            data,
-            home,
-            files,
-        }
-    }
-
-    /// Runs a command on `web1`.
-    pub async fn exec(&self, cmd: &str) -> Answer {
-        self.client.exec("web1", cmd).await
-    }
-
-    /// Starts a command on `web1` in the background.
-    pub async fn background(&self, cmd: &str) -> Answer {
-        let arguments = json!({"alias": "web1", "cmd": cmd, "background": true});
-        self.client.call("task_exec", arguments).await.ok()
-    }
-
-    /// A path in the server's home, as an argument.
-    pub fn remote(&self, name: &str) -> String {
-        text(&self.home.path().join(name))
-    }
-
-    /// A path on this machine, as an argument.
-    pub fn local(&self, name: &str) -> String {
-        text(&self.files.path().join("local").join(name))
-    }
-}
 
 impl Client {
     /// Registers a server with these arguments; no login unless they ask for one.
