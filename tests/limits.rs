@@ -153,15 +153,15 @@ async fn a_clock_before_1970_ends_nothing() {
 /// A pattern that is too long to be compiled is refused, and is no fault of this program.
 #[tokio::test]
 async fn patterns_have_a_bound() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::embedded().await;
     for pattern in ["A*".repeat(500_000), "[𝒳-𝒴]".repeat(100_000)] {
         let import = json!({ "pattern": pattern });
-        let refused = stage.client.call("server_import", import).await;
+        let refused = fixture.client.call("server_import", import).await;
         let error = refused.error("INVALID_ARGUMENT");
         assert_eq!(error["details"]["parameter"], "pattern", "{error}");
         let files = json!([{"local": pattern, "remote": "there/"}]);
         let upload = json!({"alias": "web1", "direction": "upload", "files": files});
-        let refused = stage.client.call("task_transfer_multi", upload).await;
+        let refused = fixture.client.call("task_transfer_multi", upload).await;
         refused.error("TRANSFER_FAILED");
     }
 }

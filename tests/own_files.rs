@@ -99,11 +99,11 @@ async fn a_tree_around_them_goes_without_them() {
 /// A hard link to one of them is neither read nor written.
 #[tokio::test]
 async fn they_stay_out_of_transfers_by_hard_links() {
-    let stage = Stage::set().await;
-    let (data, names) = (stage.data.path(), directory());
+    let fixture = Fixture::embedded().await;
+    let (data, names) = (fixture.data.path(), directory());
     let link = names.path().join("link");
     std::fs::hard_link(data.join("servers.json"), &link).unwrap();
-    std::fs::write(stage.home.path().join("evil"), "{}").unwrap();
+    std::fs::write(fixture.server.home.path().join("evil"), "{}").unwrap();
     let before = decisive(data);
     for (direction, remote, in_place) in [
         ("upload", "stolen", false),
@@ -112,15 +112,15 @@ async fn they_stay_out_of_transfers_by_hard_links() {
     ] {
         let mut call = transfer(direction, &link, remote);
         call["inPlace"] = in_place.into();
-        let error = stage.client.call("task_transfer", call).await;
+        let error = fixture.client.call("task_transfer", call).await;
         let error = error.error("TRANSFER_FAILED").to_string();
         assert!(error.contains("own files"), "{direction}: {error}");
     }
     assert_eq!(decisive(data), before);
-    assert!(!stage.home.path().join("stolen").exists());
+    assert!(!fixture.server.home.path().join("stolen").exists());
     // A file of the user's own may have two names.
     std::fs::write(names.path().join("one"), "mine").unwrap();
     std::fs::hard_link(names.path().join("one"), names.path().join("two")).unwrap();
     let call = transfer("upload", &names.path().join("two"), "mine");
-    stage.client.call("task_transfer", call).await.ok();
+    fixture.client.call("task_transfer", call).await.ok();
 }
