@@ -1,5 +1,6 @@
 //! Data directories that the original and version 0.1 wrote: read whole, retried, and written back as they stand.
 
+use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::helper::{EmbeddedHost, Fixture, eventually, login, read_json};
@@ -29,11 +30,12 @@ const CALL: [&str; 18] = [
 /// A fixture with this queue and history, dated today: finished tasks go after a day.
 async fn fixture_with(version: &str) -> (Fixture<EmbeddedHost>, Value, Value) {
     let fixture = Fixture::embedded().await;
-    let today = mcp_sftp_orchestrator::time::Timestamp::now().to_string();
+    // The day before: what is done now has to be newer at any time of the day.
+    let day = (Utc::now() - TimeDelta::days(1)).to_rfc3339();
     for name in ["queue.json", "history.json"] {
         let root = env!("CARGO_MANIFEST_DIR");
         let stored = std::fs::read_to_string(format!("{root}/tests/data/{version}/{name}"));
-        let stored = stored.unwrap().replace("2026-11-22T", &today[..11]);
+        let stored = stored.unwrap().replace("2026-11-22T", &day[..11]);
         // Nothing of a retry is to be left behind.
         let stored = stored.replace("sleep 600", "sleep 1");
         std::fs::write(fixture.data.path().join(name), stored).unwrap();
