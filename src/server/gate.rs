@@ -24,9 +24,9 @@ pub(super) struct Passage {
     /// What this call may do, by which it is guarded.
     pub(super) access_now: Access,
     /// The arguments that are known.
-    pub(super) arguments: JsonObject,
+    pub(super) arguments: Arc<JsonObject>,
     /// The names of those that hold secrets.
-    pub(super) secrets: Vec<String>,
+    pub(super) secrets: Arc<[String]>,
 }
 
 /// An answer on its way out of the gate.
@@ -85,8 +85,8 @@ impl Passage {
             return Ok(None);
         }
         let (calls, host_key) = (Arc::clone(app.calls()), self.host_key(app));
-        let (name, arguments) = (self.name.clone(), self.arguments.clone());
-        let secrets = self.secrets.clone();
+        let (name, arguments) = (self.name.clone(), Arc::clone(&self.arguments));
+        let secrets = Arc::clone(&self.secrets);
         blocking(move || calls.begin(&name, &arguments, &secrets, host_key))
             .await
             .map(Some)

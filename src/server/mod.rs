@@ -104,8 +104,8 @@ impl ServerHandler for Handler {
             name: request.name.to_string(),
             access: declaration.access,
             access_now: declaration.access_of(request.arguments.as_ref()),
-            arguments: known_arguments(tool, request.arguments.as_ref()),
-            secrets: tools::secrets(&tool.input_schema),
+            arguments: known_arguments(tool, request.arguments.as_ref()).into(),
+            secrets: self.tools.secrets(&request.name),
         };
         let (app, tools) = (self.app.clone(), Arc::clone(&self.tools));
         let call = async move {

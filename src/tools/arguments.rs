@@ -94,7 +94,7 @@ fn find_nul(value: &Value) -> Option<String> {
 }
 
 /// The names of the parameters that hold secrets, or something that has a secret in it.
-pub(crate) fn secrets(schema: &JsonObject) -> Vec<String> {
+pub(super) fn secrets(schema: &JsonObject) -> Vec<String> {
     fn holds(schema: &Value) -> bool {
         match schema {
             Value::Object(parts) => {

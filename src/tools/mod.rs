@@ -35,13 +35,13 @@ mod transfer;
 mod trust;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{CallToolResponse, Tool};
 
 use crate::app::App;
-pub(crate) use arguments::secrets;
 use arguments::{Count, Nothing, On, Parameters, Seconds};
 use call::{Call, ProgressSource, WaitFor};
 pub use declared::{Declaration, Toolset};
@@ -51,6 +51,8 @@ pub(crate) use lenient::settle;
 pub struct Tools {
     router: ToolRouter<App>,
     declared: HashMap<String, Declaration>,
+    /// The names of each tool's parameters that hold secrets.
+    secrets: HashMap<String, Arc<[String]>>,
 }
 
 impl Tools {
@@ -73,6 +75,7 @@ impl Tools {
         let mut tools = Self {
             router: ToolRouter::new(),
             declared: HashMap::new(),
+            secrets: HashMap::new(),
         };
         for family in families {
             tools.router.merge(family.router);
@@ -80,6 +83,9 @@ impl Tools {
         }
         for route in tools.router.map.values_mut() {
             arguments::tidy(&mut route.attr);
+            let secrets = arguments::secrets(&route.attr.input_schema);
+            let name = route.attr.name.to_string();
+            tools.secrets.insert(name, secrets.into());
         }
         tools
     }
@@ -97,6 +103,11 @@ impl Tools {
     /// What a tool has been declared to be.
     pub fn declaration(&self, name: &str) -> Option<&Declaration> {
         self.declared.get(name)
+    }
+
+    /// The names of a tool's parameters that hold secrets.
+    pub(crate) fn secrets(&self, name: &str) -> Arc<[String]> {
+        self.secrets.get(name).cloned().unwrap_or_default()
     }
 
     /// Calls a tool.
