@@ -1,8 +1,8 @@
-//! Work that may wait for a disk, on a thread that may wait.
+//! Blocking work, such as waiting for a disk.
 
 use tokio::task::{JoinError, spawn_blocking};
 
-/// Does work on a thread that may wait.
+/// Runs blocking work on a thread for such work.
 pub async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
 where
     T: Send + 'static,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// A leading `~` or `$HOME` replaced by the home directory, as a shell would.
+/// Replaces a leading `~` or `$HOME` by the home directory, as a shell would.
 pub(crate) fn expand_home(path: &str) -> PathBuf {
     let mut spelt = ["~", "$HOME", "${HOME}"].iter();
     let rest = spelt.find_map(|home| {

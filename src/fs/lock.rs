@@ -1,4 +1,4 @@
-//! Locks that processes hold on what they share, for milliseconds.
+//! Locks that processes hold on shared files, for milliseconds.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::private;
 
-/// How long to wait for other processes.
+/// Longest wait for other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(2);
 

@@ -1,4 +1,4 @@
-//! Files on this machine: what every part of the crate needs to read, write and replace them safely.
+//! Files on this machine: functions that read, write and replace them safely.
 
 mod blocking;
 mod home;

@@ -1,9 +1,9 @@
-//! Files and directories that are their owner's alone.
+//! Files and directories that only their owner may access.
 
 use std::fs::OpenOptions;
 use std::path::Path;
 
-/// Adds to `options` that a new file is readable by its owner alone.
+/// Adds to `options` that only its owner may access a new file.
 #[cfg(unix)]
 pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
@@ -15,7 +15,7 @@ pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Makes a directory, readable by its owner alone.
+/// Creates a directory that only its owner may access.
 pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(path)?;
     restrict(path)

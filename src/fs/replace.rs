@@ -1,4 +1,4 @@
-//! One file replaced as a whole: whoever reads it sees the old one or the new one.
+//! Atomic replacement of a file: a reader sees the old one or the new one.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -8,8 +8,8 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::private;
 
-/// Replaces a file durably. The new one has the rights and, if it can be, the owner of `like`; else it is
-/// its owner's alone.
+/// Replaces a file durably. The new one has the permissions and, if possible, the owner of `like`.
+/// Without `like`, only its owner may access it.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8], like: Option<&Metadata>) -> io::Result<()> {
     let new = NamedTempFile::new_in(directory_of(path))?;
     if let Some(like) = like {
@@ -19,7 +19,7 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8], like: Option<&Metadata>) -
 }
 
 /// Replaces a file durably whose lock this process holds. The new one is written under a name that is
-/// always the same, so that what a killed process leaves is used by the next.
+/// always the same, so that the next process overwrites a leftover of a killed one.
 pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = sibling(path, "new");
     let file = private(OpenOptions::new().create(true).truncate(true).write(true)).open(&new)?;
@@ -30,8 +30,8 @@ pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     )
 }
 
-/// Makes a file durably that is not there yet, its owner's alone. One that is there stays, and is an error
-/// of the kind [`io::ErrorKind::AlreadyExists`].
+/// Creates a file durably that only its owner may access. An existing file stays, with an error of the
+/// kind [`io::ErrorKind::AlreadyExists`].
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = directory_of(path);
     let mut new = NamedTempFile::new_in(directory)?;
@@ -41,7 +41,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_directory(directory)
 }
 
-/// The new file disappears where it cannot take its place: on a full disk it would only be in the way.
+/// Writes the new file and renames it. On failure it is removed: it would fill a full disk further.
 fn put_in_place(mut new: NamedTempFile, path: &Path, bytes: &[u8]) -> io::Result<()> {
     new.write_all(bytes)?;
     new.as_file().sync_all()?;
@@ -49,7 +49,7 @@ fn put_in_place(mut new: NamedTempFile, path: &Path, bytes: &[u8]) -> io::Result
     sync_directory(directory_of(path))
 }
 
-/// The file beside `path` that has its whole name, and after it a dot and `extension`.
+/// Returns the path with a dot and `extension` after the whole file name.
 pub(crate) fn sibling(path: &Path, extension: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");

@@ -4,21 +4,21 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// No such file has more bytes.
+/// Most bytes of such a file.
 pub const LONGEST: usize = 64 * 1024;
 
-/// What a regular file holds, wherever its links lead. Nothing else is read, for a pipe may wait for
-/// ever, and a device may have no end or act on being read.
+/// Reads a regular file; symbolic links are followed. Nothing else is read: a pipe may wait for ever,
+/// and a device may have no end or act on being read.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_up_to(path, LONGEST)
 }
 
-/// The same with another bound, for files that programs add to.
+/// Reads a regular file of at most `longest` bytes, such as one that programs add to.
 pub fn read_up_to(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
     // A device may act on being opened.
     check(&fs::metadata(path)?)?;
     let file = open(path)?;
-    // What was looked at may have been replaced.
+    // The file may have been replaced between the two calls.
     check(&file.metadata()?)?;
     let mut bytes = Vec::new();
     file.take(longest as u64 + 1).read_to_end(&mut bytes)?;
@@ -28,7 +28,7 @@ pub fn read_up_to(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same for a text.
+/// Reads a regular file that holds text.
 pub fn read_text(path: &Path) -> io::Result<String> {
     // The error would quote the bytes.
     String::from_utf8(read(path)?).map_err(|_| unfit("it is not UTF-8"))
@@ -46,7 +46,7 @@ fn unfit(problem: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, problem.into())
 }
 
-/// Without waiting for somebody who writes, were it a pipe.
+/// Opens a file. A pipe is not waited for until somebody writes to it.
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};
@@ -98,7 +98,7 @@ mod tests {
         fs::write(path("file"), "text").unwrap();
         symlink("file", path("good")).unwrap();
         assert_eq!(read_text(&path("good")).unwrap(), "text");
-        // What replaces a file between the look and the opening does not hold anybody up.
+        // A pipe that takes the file's place before it is opened does not block.
         assert!(check(&open(&path("pipe")).unwrap().metadata().unwrap()).is_err());
     }
 }

@@ -36,7 +36,7 @@ pub(crate) enum SftpError {
     /// The end of a file or of a directory's entries.
     #[error("{0}")]
     EndOfFile(String),
-    /// The path is not what the user can have meant.
+    /// The path is a likely mistake of the user.
     #[error("{0}")]
     InvalidPath(String),
     #[error("{0}")]
@@ -104,12 +104,12 @@ impl SftpError {
         matches!(self, Self::NoSpace(_))
     }
 
-    /// Whether the operation is refused as such, so that another way may be open.
+    /// Returns whether the operation is refused as such, so that another may be allowed.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::PermissionDenied(_) | Self::Unsupported(_))
     }
 
-    /// Whether its kind says nothing of the cause.
+    /// Returns whether its kind says nothing of the cause.
     pub(crate) fn is_unspecific(&self) -> bool {
         matches!(
             self,
@@ -117,7 +117,7 @@ impl SftpError {
         )
     }
 
-    /// Whether it leaves open what is at a path: some servers refuse to tell.
+    /// Returns whether it leaves open what is at a path: some servers refuse to tell.
     pub(crate) fn leaves_open(&self) -> bool {
         self.is_refusal() || self.is_unspecific()
     }
@@ -169,7 +169,7 @@ impl From<JoinError> for SftpError {
     }
 }
 
-/// What the roots or the policy refuse.
+/// A refusal by the roots or the policy.
 impl From<Error> for SftpError {
     fn from(refusal: Error) -> Self {
         Self::PermissionDenied(refusal.to_string())

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | [`transfer`] | a transfer from its request to its summary, over as many connections as it takes |
 //! | `remote_files` | single files of a server, read and changed one at a time |
-//! | `plan` | what a transfer copies, from where to where |
+//! | `plan` | the files that a transfer copies, with source and target of each |
 //! | `session` | an SFTP session on a server: operations, outstanding requests, how it starts |
 //! | `filesystem` | files of this machine and of a server behind one trait |
 //! | `error` | failures as transfers tell them apart |
 //! | `wire` | packets of the protocol |
-//! | `request` | what callers ask for |
+//! | `request` | requests of callers |
 //! | `hidden_name` | names of files that wait beside others |
 //! | `path`, [`spelling`] | paths on a server; paths as people write them |
 

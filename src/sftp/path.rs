@@ -30,7 +30,7 @@ impl RemotePath {
         &self.0
     }
 
-    /// Whether the user marked it as a directory.
+    /// Returns whether the user marked it as a directory.
     pub fn names_directory(&self) -> bool {
         self.0.ends_with(b"/")
     }

@@ -39,7 +39,7 @@ const STAGED: &str = "staged";
 /// Outstanding reads of a file.
 const READS_AHEAD: usize = 16;
 
-/// What access to single files of a server needs.
+/// The server, its limits and the rules for access to single files.
 #[derive(Clone, Copy)]
 pub struct FileAccess<'a> {
     /// Connections.
@@ -48,11 +48,11 @@ pub struct FileAccess<'a> {
     pub alias: &'a str,
     /// Longest wait for a connection.
     pub patience: Duration,
-    /// How long lost connections are replaced while a file is written.
+    /// Time for which lost connections are replaced while a file is written.
     pub line_patience: Duration,
     /// The data directory.
     pub data: &'a Path,
-    /// Which files may be written on the server.
+    /// Rules on the files that may be written on the server.
     pub may_write: &'a MayWrite<'a>,
     /// Cancels a write.
     pub cancel: &'a CancellationToken,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which way a transfer goes.
+/// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -29,26 +29,26 @@ pub struct Request {
     pub direction: Direction,
     /// Files and trees to copy.
     pub entries: Vec<Entry>,
-    /// Whether the source of an entry may be a pattern.
+    /// True if the source of an entry may be a pattern.
     pub patterns: bool,
-    /// How to treat them.
+    /// Options for all of them.
     pub options: Options,
     /// Token of an earlier try, whose part files are resumed.
     pub part: Option<String>,
 }
 
-/// How a transfer treats its files.
+/// Options of a transfer, for all of its files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Whether checksums of both sides are compared before a file is given its name.
+    /// True if checksums of both sides are compared before a file is given its name.
     pub verify: bool,
-    /// Whether an existing file is written itself rather than replaced.
+    /// True if an existing file is written itself rather than replaced.
     pub in_place: bool,
-    /// Whether an uploaded tree goes through directories that are links on the server.
+    /// True if an uploaded tree goes through directories that are links on the server.
     pub follow_directory_links: bool,
 }
 
-/// A file, a tree, or the files that a pattern stands for, and where they go.
+/// A file, a tree, or the files that a pattern stands for, and their target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {

@@ -1,4 +1,4 @@
-//! Paths as people write them. What a shell would expand is expanded here, or refused with advice.
+//! Paths as people write them. Syntax that a shell would expand is expanded here, or refused with advice.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub fn on_server(text: &str) -> Result<Cow<'_, str>, String> {
     Ok(Cow::Borrowed(text))
 }
 
-/// A path on this machine: `$HOME/x` is `~/x`. What is there by that very name is meant.
+/// A path on this machine: `$HOME/x` is `~/x`. A file that is there by that very name is meant.
 pub fn on_this_machine(text: &str) -> Result<Cow<'_, str>, String> {
     if let Some(home) = own_home(text) {
         return Ok(home);
@@ -68,13 +68,13 @@ pub(crate) fn drive(text: &str) -> Option<char> {
 pub(crate) struct Doubt<'t> {
     /// The part that would exist if the path were meant as written.
     pub(crate) upto: &'t str,
-    /// What is wrong, and what to write instead, as the rest of a sentence.
+    /// The mistake and its remedy, as the rest of a sentence.
     pub(crate) reason: String,
-    /// Whether it concerns the beginning and end of the whole path.
+    /// True if it concerns the beginning and end of the whole path.
     pub(crate) is_outer: bool,
 }
 
-/// Finds what looks like a mistake in a path.
+/// Finds a likely mistake in a path.
 pub(crate) fn doubt(text: &str) -> Option<Doubt<'_>> {
     let outer = |reason: &str| {
         Some(Doubt {
@@ -159,7 +159,7 @@ fn unclear(first: &str, text: &str) -> String {
     )
 }
 
-/// Whether a name is `$NAME`, `${…}`, `$(…)` or `%NAME%`.
+/// Returns whether a name is `$NAME`, `${…}`, `$(…)` or `%NAME%`.
 fn is_variable(name: &str) -> bool {
     let is_upper = |name: &str| {
         name.starts_with(|first: char| first.is_ascii_uppercase() || first == '_')

@@ -1,12 +1,12 @@
-//! What something new may be called.
+//! Rules for the names of new entries.
 
 use crate::error::Error;
 
-/// Bytes of a new alias.
+/// Most bytes of a new alias.
 const LONGEST: usize = 64;
 
-/// Refuses a name that would not be the same for every reader, or could be taken for an option or a path.
-/// Older ones stay as they are.
+/// Refuses a name that looks different to different readers, or could be taken for an option or a path.
+/// Existing names stay as they are.
 pub fn check_alias(alias: &str) -> Result<(), Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@:+".contains(&byte);
     let begins = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';

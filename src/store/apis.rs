@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::secret::{Secret, Vault, has_secret};
 use crate::web_address::WebAddress;
 
-/// An API, and how to ask whether it is up. The fields are named as `api_add` names them.
+/// An API and its health check. The fields are named as `api_add` names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "as `api_add` has them")]
 pub struct Api {
@@ -22,10 +22,10 @@ pub struct Api {
     pub endpoint_query: Option<Secret>,
     /// The path that is asked, after that of the address.
     pub health_check_endpoint: Option<String>,
-    /// How it is asked.
+    /// Method of the health check.
     #[serde(default)]
     pub health_check_method: Method,
-    /// What is shown to it.
+    /// Credentials that are sent.
     #[serde(default)]
     pub auth_method: AuthMethod,
     /// The key for [`AuthMethod::ApiKey`].
@@ -40,7 +40,7 @@ pub struct Api {
     pub htpasswd_user: Option<String>,
     /// That user's password.
     pub htpasswd_pass: Option<Secret>,
-    /// Whatever is to be remembered of it.
+    /// Notes of the user.
     pub notes: Option<String>,
 }
 
@@ -106,7 +106,7 @@ fn in_no_reference(credentials: &str) -> Secret {
     }
 }
 
-/// How an API is asked.
+/// Method of a health check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
@@ -117,7 +117,7 @@ pub enum Method {
     Post,
 }
 
-/// What is shown to an API that asks who is there.
+/// Credentials that are sent to an API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthMethod {
@@ -133,12 +133,12 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
-    /// Whether a key is shown.
+    /// Returns whether a key is sent.
     pub fn has_key(self) -> bool {
         matches!(self, Self::ApiKey | Self::Both)
     }
 
-    /// Whether a user and a password are shown.
+    /// Returns whether a user and a password are sent.
     pub fn has_password(self) -> bool {
         matches!(self, Self::Htpasswd | Self::Both)
     }

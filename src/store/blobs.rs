@@ -19,14 +19,14 @@ pub struct Blobs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob(PathBuf);
 
-/// What is known of a stream without reading it. The oldest sorts first.
+/// Metadata of a stream. The oldest sorts first.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlobInfo {
-    /// When it was last written to.
+    /// Time of the last write.
     pub modified: SystemTime,
     /// Its name.
     pub name: String,
-    /// Bytes that it takes up.
+    /// Its length in bytes.
     pub length: u64,
 }
 
@@ -35,7 +35,7 @@ impl Blobs {
         Self { directory }
     }
 
-    /// The stream of this name; what of it would lead elsewhere is left out.
+    /// The stream of this name. Directories in the name are left out: they would lead elsewhere.
     pub fn blob(&self, name: &str) -> Blob {
         Blob(
             self.directory
@@ -72,7 +72,7 @@ impl Blob {
         Spool::new(self.0, limit)
     }
 
-    /// Goes on with a stream of which an earlier process has written `length` bytes.
+    /// Continues a stream of which an earlier process has written `length` bytes.
     pub fn resume(self, limit: u64, length: u64) -> Spool {
         Spool::resume(self.0, limit, length)
     }
@@ -82,7 +82,7 @@ impl Blob {
         remove(&self.0)
     }
 
-    /// Where a person finds it.
+    /// Its path, to be shown.
     pub fn location(&self) -> String {
         self.0.display().to_string()
     }

@@ -6,7 +6,7 @@ use super::{Document, Version};
 use crate::error::Error;
 use crate::sync::lock;
 
-/// A value made of a [`Document`], made again when another process has changed that.
+/// A value made of a [`Document`], and made anew once another process has changed the document.
 #[derive(Debug)]
 pub struct Cached<T>(Mutex<Option<(Option<Version>, Arc<T>)>>);
 
@@ -17,7 +17,7 @@ impl<T> Default for Cached<T> {
 }
 
 impl<T> Cached<T> {
-    /// The value of the document's present version, by `make` if it is not at hand.
+    /// The value of the document's present version; `make` makes it if it is not cached.
     pub fn of(
         &self,
         document: &Document,

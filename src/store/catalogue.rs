@@ -12,11 +12,11 @@ use super::{Cached, DataDirectory, Document};
 use crate::error::Error;
 use crate::secret::{Secret, Vault, note_names, remember_of};
 
-/// What a catalogue holds. It serialises to an object; a field that is `null` is not written.
+/// A kind of entry of a catalogue. It serialises to an object; a field that is `null` is not written.
 pub trait Entry: Clone + Serialize + DeserializeOwned {
     /// The file's name in the data directory.
     const FILE: &'static str;
-    /// What an entry is called.
+    /// The noun for an entry, in messages.
     const NOUN: &'static str;
 
     /// The error that there is none under this alias.
@@ -52,24 +52,24 @@ impl<E: Entry> Catalogue<E> {
         }
     }
 
-    /// What is configured as `alias`.
+    /// The entry that is configured as `alias`.
     pub fn get(&self, alias: &str) -> Result<E, Error> {
         let entries = self.entries()?;
         let entry = entries.get(alias).ok_or_else(|| E::unknown(alias))?;
         E::deserialize(entry).map_err(|error| self.unreadable(alias, &error))
     }
 
-    /// Whether anything is configured as `alias`, be it readable or not.
+    /// Returns whether there is an entry `alias`, readable or not.
     pub fn has(&self, alias: &str) -> Result<bool, Error> {
         Ok(self.entries()?.contains_key(alias))
     }
 
-    /// Whether anything was ever kept here.
+    /// Returns whether there is a file.
     pub fn is_there(&self) -> bool {
         self.document.version().is_some()
     }
 
-    /// Refuses to call something new what it may not be called. What has its name already keeps it.
+    /// Refuses a name that a new entry may not have. An existing entry keeps its name.
     pub fn check_alias(&self, alias: &str) -> Result<(), Error> {
         if self.has(alias)? {
             return Ok(());
@@ -99,7 +99,7 @@ impl<E: Entry> Catalogue<E> {
         Ok(listed)
     }
 
-    /// What is wrong with the entries that [`Catalogue::list`] leaves out, or with the file.
+    /// Problems of the entries that [`Catalogue::list`] leaves out, or of the file.
     pub fn unreadable_entries(&self) -> Vec<Error> {
         let entries = match self.entries() {
             Ok(entries) => entries,
@@ -224,7 +224,7 @@ impl<E: Entry> Catalogue<E> {
     }
 }
 
-/// What is shown everywhere, and therefore is no secret.
+/// Names that are shown everywhere, and therefore are no secrets.
 fn names<E: Entry>(entries: &Entries) -> BTreeSet<String> {
     let mut names: BTreeSet<_> = entries.keys().cloned().collect();
     for entry in entries.values() {

@@ -1,4 +1,4 @@
-//! The data directory, and what was found to be wrong in it.
+//! The data directory.
 
 use std::path::{Path, PathBuf};
 
@@ -15,13 +15,13 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Opens the directory, making it where there is none.
+    /// Opens the directory, and creates it if it is missing.
     pub fn open(path: &Path) -> Result<Self, Error> {
         prepare(path)?;
         Ok(Self::existing(path))
     }
 
-    /// The directory as it is: for those who only read, it is not made.
+    /// The directory for reading only: it is not created.
     pub fn existing(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -29,7 +29,7 @@ impl DataDirectory {
         }
     }
 
-    /// Where it lies.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -39,7 +39,7 @@ impl DataDirectory {
         Document::new(self.path.join(name), self.notices.clone())
     }
 
-    /// A document in a format of others, of which at most so many bytes are read.
+    /// A text document in the format of other programs, of which at most `longest` bytes are read.
     pub fn text_document(&self, name: &str, longest: usize) -> TextDocument {
         TextDocument::new(self.path.join(name), longest)
     }
@@ -49,7 +49,7 @@ impl DataDirectory {
         Log::new(self.path.clone(), name)
     }
 
-    /// A few bytes that come into being once.
+    /// A few bytes that are created once.
     pub fn write_once(&self, name: &str) -> WriteOnce {
         WriteOnce::new(self.path.join(name))
     }
@@ -64,19 +64,19 @@ impl DataDirectory {
         Ok(Flags::new(self.subdirectory(name)?))
     }
 
-    /// A directory in it, made where there is none.
+    /// A directory in it, created if it is missing.
     pub fn subdirectory(&self, name: &str) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
         prepare(&path)?;
         Ok(path)
     }
 
-    /// Has a user told something by the next answer.
+    /// Adds a notice to the next answer to the user.
     pub fn add_notice(&self, notice: String) {
         self.notices.add(notice);
     }
 
-    /// What a user has not been told yet.
+    /// Takes the notices that the user has not been told yet.
     pub fn take_notices(&self) -> Vec<String> {
         self.notices.take()
     }

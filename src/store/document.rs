@@ -15,14 +15,14 @@ use serde::de::DeserializeOwned;
 
 /// A JSON document in the data directory.
 ///
-/// A change takes the lock (a sibling file, since the data file itself is replaced), reads, writes
-/// a sibling, makes it durable, and renames it over the old one. Readers need no lock.
+/// A change takes the lock (a file beside it, since the data file itself is replaced), reads, writes
+/// a new file, syncs it, and renames it over the old one. Readers need no lock.
 #[derive(Clone, Debug)]
 pub struct Document {
     path: PathBuf,
     backup: Option<PathBuf>,
-    /// Whether one that does not parse is an error, and stays where it is.
-    stays: bool,
+    /// True if one that does not parse stays and is an error.
+    keeps_broken: bool,
     notices: Notices,
 }
 
@@ -42,12 +42,12 @@ struct Locked<'a> {
 }
 
 impl Document {
-    /// The file at `path`, without a backup. What is wrong with it goes to `notices`.
+    /// The file at `path`, without a backup. Problems with it go to `notices`.
     pub(super) fn new(path: PathBuf, notices: Notices) -> Self {
         Self {
             path,
             backup: None,
-            stays: false,
+            keeps_broken: false,
             notices,
         }
     }
@@ -62,7 +62,7 @@ impl Document {
     /// Makes it an error that the file does not parse, where going on without it would not be safe.
     #[must_use]
     pub fn or_nothing(mut self) -> Self {
-        self.stays = true;
+        self.keeps_broken = true;
         self
     }
 
@@ -98,7 +98,7 @@ impl Document {
         }
     }
 
-    /// The same, telling whether the file is there.
+    /// Reads the file; `None` if it is missing.
     pub fn read_present<T: DeserializeOwned + Default>(&self) -> Result<Option<T>, Error> {
         match parse(&self.path)? {
             Parsed::Good(value) => Ok(Some(value)),
@@ -192,7 +192,7 @@ enum Parsed<T> {
 }
 
 impl Locked<'_> {
-    /// As [`Document::read`], with the certainty that nobody changes it meanwhile.
+    /// Reads the file, while nobody can change it. A broken one is set aside.
     fn read<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
         let file = self.file;
         let problem = match parse(&file.path)? {
@@ -200,7 +200,7 @@ impl Locked<'_> {
             Parsed::Missing => return Ok(T::default()),
             Parsed::Broken(problem) => problem,
         };
-        if file.stays {
+        if file.keeps_broken {
             let error = io::Error::new(io::ErrorKind::InvalidData, problem);
             return Err(Error::storage(&file.path, "read", &error));
         }

@@ -19,7 +19,7 @@ impl Flags {
         Self { directory }
     }
 
-    /// Shows a name, which has to be one of a file.
+    /// Shows a name, which has to be a file name.
     pub fn raise(&self, name: &str) -> Result<Flag, Error> {
         let path = self.directory.join(name);
         std::fs::write(&path, b"").map_err(|error| Error::storage(&path, "write", error))?;

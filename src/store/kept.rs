@@ -1,21 +1,21 @@
-//! What is kept of a stream that was longer than its file may be: the first half of the file holds its
-//! beginning, the second its end, which goes round; a small file beside it says where.
+//! Streams longer than their file may be. The first half of the file holds the beginning, the second is
+//! a ring buffer with the end; a small file beside it describes this layout.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Where the parts of a stream lie in its file.
+/// The places of a stream's parts in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// Bytes of the beginning, and where in the file the end goes round.
+    /// Length of the beginning, and offset of the ring buffer in the file.
     pub(super) head: u64,
-    /// Bytes of the end that there is room for.
+    /// Length of the ring buffer.
     pub(super) room: u64,
-    /// The place in the stream whose byte stands first in that room.
+    /// The offset in the stream whose byte is the first one of the ring buffer.
     pub(super) begin: u64,
-    /// How long the stream is.
+    /// Length of the stream.
     pub(super) end: u64,
 }
 
@@ -67,7 +67,7 @@ impl Layout {
         format!("{} {} {} {}\n", self.head, self.room, self.begin, self.end)
     }
 
-    /// Where in the file the byte at `place` of the stream stands, and how many follow it there.
+    /// The offset in the file of the byte at `place` of the stream, and how many follow it there.
     pub(super) fn find(self, place: u64) -> (u64, u64) {
         if place < self.head {
             return (place, self.head - place);
@@ -83,14 +83,14 @@ impl Layout {
     }
 }
 
-/// The file beside one, which says where the parts lie.
+/// Path of the file that describes the layout.
 pub(super) fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".parts");
     name.into()
 }
 
-/// Removes a stream's file, with what stands beside it.
+/// Removes a stream's file and the one that describes its layout.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)?;
     match fs::remove_file(beside(path)) {
@@ -99,12 +99,12 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether this is the name of a file that only says where the parts of another lie.
+/// Returns whether this is the name of a file that describes a layout.
 pub(super) fn is_beside(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "parts")
 }
 
-/// A stream's file, read by places in the stream. At a gap the reading ends as at the end.
+/// A stream's file, read by offsets in the stream. Reading ends at a gap as at the end.
 #[derive(Debug)]
 pub struct Kept {
     file: File,
@@ -130,7 +130,7 @@ impl Kept {
         })
     }
 
-    /// How long the stream is, with what is missing of it.
+    /// Length of the stream, with the bytes that are missing.
     pub fn length(&self) -> u64 {
         self.length
     }

@@ -28,7 +28,7 @@ pub struct Log {
 #[derive(Debug)]
 pub struct LogPart {
     path: PathBuf,
-    /// Whether it is the part that grows.
+    /// True if it is the part that grows.
     pub is_current: bool,
 }
 
@@ -56,7 +56,7 @@ impl Log {
         Error::storage(self.current(), action, error)
     }
 
-    /// Where a person finds the anchor.
+    /// Path of the anchor, to be shown.
     pub fn anchor_location(&self) -> String {
         self.anchor_path().display().to_string()
     }
@@ -111,7 +111,7 @@ impl Log {
         Ok(parts)
     }
 
-    /// Waits a little for others who change the log or read it as a whole.
+    /// Takes the lock for writing, waiting a little for writers and for readers of the whole log.
     pub fn lock(&self) -> io::Result<LogWriter<'_>> {
         let lock = self.lock_path();
         is_regular(&lock)?;
@@ -128,7 +128,7 @@ impl Log {
         })
     }
 
-    /// Waits a little for whoever changes the log. Where nobody ever did, there is nothing to lock.
+    /// Takes the lock for reading, waiting a little for writers. A log that was never written has no lock.
     pub fn lock_for_reading(&self) -> io::Result<LogReader> {
         let path = self.lock_path();
         let lock = is_regular(&path)?.then(|| lock_for_reading(&path));
@@ -151,7 +151,7 @@ impl Log {
 }
 
 impl LogPart {
-    /// Where a person finds it.
+    /// Its path, to be shown.
     pub fn location(&self) -> String {
         self.path.display().to_string()
     }

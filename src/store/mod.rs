@@ -1,4 +1,16 @@
-//! The data files: JSON, replaced atomically, shared by several processes.
+//! The data directory, which several processes share: documents, logs, streams and proof of life.
+//!
+//! Nothing above this module knows of files or locks.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `directory`, `notices` | the data directory; problems that are reported to the user once |
+//! | `document`, `text_document`, `cached` | documents that are changed atomically; values made of them |
+//! | `catalogue`, [`servers`], [`apis`], `alias` | configured servers and APIs, by their aliases |
+//! | `log` | lines that are only added |
+//! | `blobs`, `spool`, `kept` | streams of any length; those longer than their limit |
+//! | `write_once`, `flags` | bytes that are created once; names that processes show each other |
+//! | `process_lock` | proof that a process lives |
 
 mod alias;
 pub mod apis;

@@ -1,13 +1,13 @@
-//! What is found to be wrong with the data, and told to a user once.
+//! Problems with the data, reported to the user once.
 
 use std::sync::{Arc, Mutex};
 
 use crate::sync::lock;
 
-/// What the name of a file that was set aside has in it.
+/// Part of the name of a file that was set aside.
 pub(super) const SET_ASIDE: &str = "broken-";
 
-/// What a user has to be told of the data files, until an answer has taken it along.
+/// Problems with the data files that the user has not been told yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notices(Arc<Mutex<Vec<String>>>);
 

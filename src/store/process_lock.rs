@@ -46,12 +46,12 @@ impl ProcessLock {
         &self.id
     }
 
-    /// Whether the process that registered as `id` still runs.
+    /// Returns whether the process that registered as `id` still runs.
     pub fn is_alive(&self, id: &str) -> bool {
         id == self.id || is_held(&self.directory, id)
     }
 
-    /// The same for somebody who has not registered in that data directory.
+    /// Returns whether the process that registered as `id` in that data directory still runs.
     pub fn lives(data: &DataDirectory, id: &str) -> bool {
         is_held(&data.path().join(DIRECTORY), id)
     }

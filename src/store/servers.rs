@@ -11,55 +11,55 @@ use crate::error::Error;
 use crate::host_key::{DEFAULT_PORT, Policy};
 use crate::secret::Secret;
 
-/// How to reach a server and log in.
+/// Address and login of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Server {
-    /// Host name or address; empty if `ssh_config_host` tells.
+    /// Host name or address; empty if `ssh_config_host` gives it.
     pub host: String,
-    /// User to log in as; empty if `ssh_config_host` tells.
+    /// User to log in as; empty if `ssh_config_host` gives it.
     pub user: String,
     /// Path of the private key.
     pub key_path: Option<String>,
-    /// What the private key is encrypted with.
+    /// Passphrase of the private key.
     pub passphrase: Option<Secret>,
     /// Password.
     pub password: Option<Secret>,
     /// The secret that one-time codes are made from: base32, or an `otpauth://totp/` address.
     pub totp_secret: Option<Secret>,
-    /// What is answered to further prompts of a login, by a text of the prompt or an expression.
+    /// Answers to further prompts of a login, by a text of the prompt or an expression.
     pub login_responses: Option<IndexMap<String, Secret>>,
-    /// Whether the keys of the SSH agent are tried.
+    /// True if the keys of the SSH agent are tried.
     pub agent: Option<bool>,
     /// Port, where it is not [`DEFAULT_PORT`].
     pub port: Option<u16>,
     /// Seconds that each phase of connecting may take.
     pub connect_timeout: Option<u32>,
-    /// Whether old algorithms are offered as well, which are weak.
+    /// True if old algorithms are offered as well, which are weak.
     pub legacy_algorithms: Option<bool>,
     /// The SHA-256 fingerprint of the only host key that it may show.
     pub host_key_fingerprint: Option<String>,
-    /// What becomes of its host key if that is not known.
+    /// Policy for a host key that is not known.
     pub host_key_policy: Option<Policy>,
     /// The alias of the server through which it is reached.
     pub jump: Option<String>,
-    /// The host of the user's SSH configuration that tells the rest.
+    /// The host of the user's SSH configuration that the other settings come from.
     pub ssh_config_host: Option<String>,
-    /// Whether it gets commands exactly as they are and nothing else.
+    /// True if it gets commands exactly as they are and nothing else.
     pub plain: Option<bool>,
-    /// Whether nothing may run or change on it.
+    /// True if nothing may run or change on it.
     pub readonly: Option<bool>,
-    /// What it prints in, where that is not UTF-8.
+    /// Its character encoding, if that is not UTF-8.
     pub encoding: Option<String>,
 }
 
 impl Server {
-    /// Whether nothing but the commands themselves may be sent to it.
+    /// Returns whether nothing but the commands themselves may be sent to it.
     pub fn is_plain(&self) -> bool {
         self.plain == Some(true)
     }
 
-    /// Where it is and who logs in, in a word.
+    /// User, host and port as one word.
     pub fn endpoint(&self) -> String {
         match &self.ssh_config_host {
             Some(name) if self.host.is_empty() => format!("{name} of the SSH configuration"),
@@ -67,12 +67,12 @@ impl Server {
         }
     }
 
-    /// Whether old algorithms are offered as well.
+    /// Returns whether old algorithms are offered as well.
     pub fn allows_old_algorithms(&self) -> bool {
         self.legacy_algorithms == Some(true)
     }
 
-    /// How long each phase of connecting may take, if that is configured.
+    /// Time for each phase of connecting, if that is configured.
     pub fn connect_timeout(&self) -> Option<Duration> {
         let seconds = self.connect_timeout?;
         Some(bounded(Duration::from_secs(seconds.into())))

@@ -1,5 +1,5 @@
-//! A file that a stream of any length is written to as it comes: the whole, or where that is more than a
-//! limit its first and its last half.
+//! A file that a stream is written to as it comes. Of a stream longer than a limit, the file has the
+//! beginning and the end, half of the limit each.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use super::kept::{Layout, beside};
 use crate::fs::private;
 
-/// Bytes that are written at once: few enough hops to the thread that may block.
+/// Bytes that are written at once: fewer would take more switches to the thread that may block.
 const BATCH: usize = 64 * 1024;
 
-/// How old what is not yet written may get: what ends sooner needs no file at all.
+/// Longest delay of a write. The stream of a command that ends sooner needs no file.
 const DELAY: Duration = Duration::from_millis(250);
 
 /// A stream's file, made with the first bytes that are written to it. It is open only while it is
@@ -26,7 +26,7 @@ pub struct Spool {
     limit: u64,
     begun: bool,
     buffer: Vec<u8>,
-    /// Where what has been written lies.
+    /// The places of the written bytes in the file.
     layout: Layout,
     due: Option<Instant>,
     failure: Option<String>,
@@ -46,9 +46,9 @@ impl Spool {
         }
     }
 
-    /// Goes on with the file that an earlier process has left of a stream of `length` bytes.
+    /// Continues the file that an earlier process has left of a stream of `length` bytes.
     pub(super) fn resume(path: PathBuf, limit: u64, length: u64) -> Self {
-        // Where the parts lie, if anything is left out.
+        // There is a layout on disk only if bytes were left out.
         let layout = Layout::read(&path).ok().flatten();
         let layout = layout.filter(|layout| layout.end == length);
         Self {
@@ -72,7 +72,7 @@ impl Spool {
         }
     }
 
-    /// Takes note of bytes of the stream that nobody has read: what comes then is its end.
+    /// Records bytes of the stream that nobody has read. The bytes after them are its end.
     pub async fn skip(&mut self, bytes: u64) {
         self.write().await;
         self.layout.end += bytes;
@@ -94,12 +94,12 @@ impl Spool {
         first.saturating_sub(self.layout.head)
     }
 
-    /// When the bytes that wait are to be written; `None` while there are none.
+    /// Time at which the waiting bytes are to be written; `None` while there are none.
     pub fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Whether there is a file.
+    /// Returns whether there is a file.
     pub fn has_file(&self) -> bool {
         self.begun
     }
@@ -150,7 +150,7 @@ impl Spool {
         }
     }
 
-    /// Makes what has been written durable.
+    /// Syncs the written bytes to disk.
     pub async fn sync(&self) -> io::Result<()> {
         if !self.begun {
             return Ok(());
@@ -160,19 +160,19 @@ impl Spool {
         synced.await.map_err(io::Error::other)?
     }
 
-    /// Why bytes are missing from the file, if a write failed.
+    /// The error of a failed write, if there was one: bytes are missing from the file.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
 
-    /// Whether the file takes no more.
+    /// Returns whether the file takes no more.
     pub fn is_full(&self) -> bool {
         let length = self.layout.end + self.buffer.len() as u64;
         length >= self.layout.limit().min(self.limit) || self.failure.is_some()
     }
 }
 
-/// Opens the file: a new one, or what was written before.
+/// Opens the file: a new one, or the one that was written before.
 fn open(path: &Path, begun: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(!begun).truncate(!begun);

@@ -1,4 +1,4 @@
-//! A document that is text in a format of others, which their programs read too.
+//! A text document in the format of other programs, which read it too.
 
 use std::fmt::Display;
 use std::fs::{self, OpenOptions};
@@ -21,7 +21,7 @@ impl TextDocument {
         Self { path, longest }
     }
 
-    /// The text, empty where there is none. What is not UTF-8 in it is replaced.
+    /// The text; empty if there is none. Invalid UTF-8 in it is replaced.
     pub fn read(&self) -> Result<String, Error> {
         match small_file::read_up_to(&self.path, self.longest) {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
@@ -64,7 +64,7 @@ impl TextDocument {
         Error::storage(&self.path, action, reason)
     }
 
-    /// Where a person finds it.
+    /// Its path, to be shown.
     pub fn location(&self) -> String {
         self.path.display().to_string()
     }

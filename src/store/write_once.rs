@@ -1,11 +1,11 @@
-//! Bytes that come into being once: a file.
+//! Bytes that are created once.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::fs::{small_file, write_new};
 
-/// A few bytes that the first process that needs them makes for all.
+/// A few bytes that the first process that needs them creates for all.
 #[derive(Clone, Debug)]
 pub struct WriteOnce(PathBuf);
 
@@ -14,7 +14,7 @@ impl WriteOnce {
         Self(path)
     }
 
-    /// The bytes. Where there are none, they are made whole and only once, whoever else makes some.
+    /// Returns the bytes. If there are none, `make` gives them; of several processes, one creates them.
     pub fn get_or_make(&self, make: impl FnOnce() -> String) -> io::Result<Vec<u8>> {
         if !self.0.try_exists()? {
             match write_new(&self.0, make().as_bytes()) {

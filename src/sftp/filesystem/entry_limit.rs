@@ -1,4 +1,4 @@
-//! Limit on what a transfer's listings bring: a server can go on for ever.
+//! Limit on the listings of a transfer: a server can go on for ever.
 
 use crate::sftp::error::{Result, SftpError};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +38,7 @@ impl EntryLimit {
         self.check()
     }
 
-    /// Whether the limit is exceeded.
+    /// Returns whether the limit is exceeded.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.check().is_err()
     }

@@ -26,7 +26,7 @@ pub enum FileType {
 }
 
 impl FileType {
-    /// What to call it, if it is neither copied nor replaced.
+    /// The word for a file that is neither copied nor replaced.
     pub(crate) fn special(self) -> Option<&'static str> {
         match self {
             Self::File | Self::Directory | Self::Link => None,
@@ -38,7 +38,7 @@ impl FileType {
     }
 }
 
-/// The type of a file and what a copy of it keeps.
+/// The type of a file and the attributes that a copy of it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// Its type.
@@ -54,7 +54,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Whether it is a directory.
+    /// Returns whether it is a directory.
     pub fn is_directory(&self) -> bool {
         self.file_type == FileType::Directory
     }

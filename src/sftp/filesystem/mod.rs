@@ -2,8 +2,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `metadata`, `entry_limit` | what is known of a file; how much listings may bring |
-//! | `local`, `local_entry`, `roots` | this machine's files, and where they have to lie |
+//! | `metadata`, `entry_limit` | type and attributes of a file; limit on listings |
+//! | `local`, `local_entry`, `roots` | this machine's files, and the directories that they are confined to |
 //! | `free_space` | free space on this machine |
 
 pub(super) mod entry_limit;
@@ -35,7 +35,7 @@ pub(crate) trait Filesystem: Sync {
     fn path(text: &str) -> Self::Path;
     /// Expands such a path where it is a pattern.
     fn pattern(text: &str) -> String;
-    /// Whether the user marked it as a directory.
+    /// Returns whether the user marked it as a directory.
     fn names_directory(text: &str) -> bool;
     /// The path of `below` in a directory.
     fn join(directory: &Self::Path, below: &Path) -> Self::Path;
@@ -83,7 +83,7 @@ pub(crate) trait Filesystem: Sync {
         from: &Self::Path,
         to: &Self::Path,
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Where an interrupted replacement may have left the file of that path.
+    /// The path at which an interrupted replacement may have left the file of `path`.
     fn aside(_path: &Self::Path) -> Option<Self::Path> {
         None
     }

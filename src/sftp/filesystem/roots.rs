@@ -56,8 +56,8 @@ impl Roots {
         }
     }
 
-    /// Refuses a path that resolves to the outside. What does not exist yet counts as lying where it
-    /// would be created.
+    /// Refuses a path that resolves to the outside. A file that does not exist yet counts as lying where
+    /// it would be created.
     pub fn check(&self, path: &Path) -> Result<(), Error> {
         match real(path) {
             Ok(real) if self.is_own(&real) => Err(own(path)),

@@ -1,4 +1,4 @@
-//! Destinations: where a file goes, under every name that it has there, and whether it may be written.
+//! Destinations: the places that files go to, under every name that they have there, and the rules on them.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::path::local_of;
 
-/// Fetches the rules on which files may be written, as they stand.
+/// Fetches the rules on the files that may be written, as they stand.
 pub type MayWrite<'a> = dyn Fn() -> WriteCheck + Send + Sync + 'a;
 
 /// Refuses a file that may not be written. It is given every name of the file: absolute paths, or such as
@@ -24,7 +24,7 @@ pub(crate) struct Destination<T: Filesystem> {
 }
 
 impl<T: Filesystem> Destination<T> {
-    /// Resolves a path. What does not exist yet lies where it would be created.
+    /// Resolves a path. A file that does not exist yet counts as lying where it would be created.
     pub(crate) async fn of(target: &T, path: &T::Path) -> Result<Self> {
         let mut missing = Vec::new();
         let mut there = path.clone();
@@ -94,7 +94,7 @@ impl<T: Filesystem> Destination<T> {
     }
 }
 
-/// Policy on which files of a filesystem may be written.
+/// Rules on the files of a filesystem that may be written.
 pub(crate) struct WritePolicy<T: Filesystem> {
     /// `None` if all may be written.
     check: Option<WriteCheck>,

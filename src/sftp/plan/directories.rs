@@ -8,7 +8,7 @@ use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::plan::destination::Destination;
 
-/// What came of creating them. Paths are relative to the tree's root.
+/// Outcome of creating a tree's directories. Paths are relative to the tree's root.
 pub(crate) struct CreatedDirectories<T: Filesystem> {
     new: HashSet<PathBuf>,
     /// New directories, with the metadata of their sources.
@@ -19,13 +19,13 @@ pub(crate) struct CreatedDirectories<T: Filesystem> {
 }
 
 impl<T: Filesystem> CreatedDirectories<T> {
-    /// Whether an entry's parent directory is new.
+    /// Returns whether an entry's parent directory is new.
     pub(crate) fn is_new(&self, path: &Path) -> bool {
         path.parent()
             .is_some_and(|parent| self.new.contains(parent))
     }
 
-    /// Why an entry has no parent directory.
+    /// The reason why an entry has no parent directory.
     pub(crate) fn refusal(&self, path: &Path) -> Option<&str> {
         let mut above = path.ancestors().skip(1);
         above.find_map(|above| self.refused.get(above).map(String::as_str))

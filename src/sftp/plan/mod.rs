@@ -1,10 +1,10 @@
-//! Plans: what a transfer copies, from where to where.
+//! Plans: the files that a transfer copies, with source and target of each.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `paths` | paths of a request, checked and resolved |
-//! | `planner` | how the plan comes about |
-//! | `tree`, `pattern`, `omitted` | listed trees, wildcards, and what these leave out |
+//! | `planner` | makes the plan |
+//! | `tree`, `pattern`, `omitted` | listed trees, wildcards, and the matches that these leave out |
 //! | `destination`, `directories` | canonical targets under the policy; directories created for them |
 
 pub(super) mod destination;
@@ -32,13 +32,13 @@ pub(crate) struct TransferPlan<S: Filesystem, T: Filesystem> {
     pub(crate) left_out: Vec<FailedFile>,
     /// Most entries that may be listed.
     pub(crate) most_entries: usize,
-    /// Whether targets are written in place, even where the server refuses to say what they are.
+    /// True if targets are written in place, even where the server refuses to say what they are.
     pub(crate) in_place: bool,
     /// Files whose destination may not be written.
     pub(crate) refused: Vec<(String, Error)>,
     /// Destinations as messages show them, one for each planned entry.
     pub(crate) places: Vec<String>,
-    /// What patterns match and leave out: base, pattern and depth of each.
+    /// Matches that patterns leave out: base, pattern and depth of each.
     pub(crate) omitted: Vec<(S::Path, String, Option<usize>, OmittedMatches)>,
 }
 
@@ -48,16 +48,16 @@ pub(crate) struct FilePlan<S: Filesystem, T: Filesystem> {
     pub(crate) to: T::Path,
     /// Metadata of the source when it was listed.
     pub(crate) metadata: Metadata,
-    /// What was at the target then.
+    /// State of the target at that time.
     pub(crate) target_state: TargetState,
-    /// Whether the target is the very path that the user named: only then is a symbolic link there
+    /// True if the target is the very path that the user named: only then is a symbolic link there
     /// followed.
     pub(crate) is_named_by_user: bool,
     /// Index of its destination in [`TransferPlan::places`].
     pub(crate) place: usize,
 }
 
-/// What is known of a target.
+/// State of a target, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TargetState {
     Absent,
@@ -116,7 +116,7 @@ impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
         self.links.retain(&mut is_first);
     }
 
-    /// Describes what patterns match and nothing copies, a sentence for each pattern.
+    /// Describes the matches of patterns that nothing copies, a sentence for each pattern.
     pub(crate) fn untaken(&mut self) -> Vec<String> {
         if self.omitted.is_empty() {
             return Vec::new();

@@ -17,7 +17,7 @@ pub(crate) struct PathPattern {
     matcher: GlobMatcher,
     /// Most directories between the base and a match; `None` is any number.
     pub(crate) depth: Option<usize>,
-    /// Whether it names hidden files itself.
+    /// True if it names hidden files itself.
     hidden: bool,
 }
 
@@ -55,12 +55,12 @@ impl PathPattern {
         }))
     }
 
-    /// Whether it takes a path below the base.
+    /// Returns whether it takes a path below the base.
     fn takes(&self, below: &Path) -> bool {
         (self.hidden || hidden_part(below).is_none()) && self.matcher.is_match(below)
     }
 
-    /// Splits a tree into what is taken and what matches and is left out.
+    /// Splits a tree into the entries that are taken and those that match and are left out.
     pub(crate) fn among(&self, mut tree: Tree) -> (Tree, OmittedMatches) {
         let mut omitted = OmittedMatches::default();
         if !self.hidden {

@@ -1,4 +1,4 @@
-//! Planner: what each entry of a request stands for, and the directories created for it.
+//! Planner: the files that each entry of a request stands for, and the directories created for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,9 +29,9 @@ const LINK_METADATA: Metadata = Metadata {
 pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
     pub(crate) source: &'a S,
     pub(crate) target: &'a T,
-    /// Whether a source may be a pattern.
+    /// True if a source may be a pattern.
     pub(crate) patterns: bool,
-    /// Whether symbolic links to directories are followed at the target.
+    /// True if symbolic links to directories are followed at the target.
     pub(crate) follows: bool,
     pub(crate) writes: WritePolicy<T>,
     pub(crate) plan: TransferPlan<S, T>,
@@ -51,8 +51,8 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         EntryLimit::new(self.plan.most_entries, planned)
     }
 
-    /// Plans one entry and creates its directories. What cannot be copied is left out by name; the only
-    /// error is a lost connection.
+    /// Plans one entry and creates its directories. Files that cannot be copied are left out by name;
+    /// the only error is a lost connection.
     pub(crate) async fn add(&mut self, from: &str, to: &str) -> Result<()> {
         match self.plan(from, to).await {
             Err(error) if !error.is_connection_lost() => {
@@ -186,7 +186,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 // An interrupted replacement may have left it aside.
                 (None, None) if aside.is_some() => (path, TargetState::Unknown),
                 (None, _) => (path, TargetState::Absent),
-                // What was checked is what is written: the link's present target.
+                // The link's present target: it was checked, and is the one that is written.
                 (Some(metadata), Some(FileType::Link)) => match destination.real() {
                     Some(real) => (real.clone(), TargetState::File(metadata)),
                     None => (path, TargetState::Unknown),
@@ -197,7 +197,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             (to, there, true)
         };
         if destination.real().is_none() {
-            // What was missing exists now, and may have hidden where `..` leads.
+            // A directory that was missing exists now; until then, `..` after it led nowhere.
             destination = Destination::of(target, &to).await?;
             if !self.is_allowed(&from, &destination) {
                 return Ok(());
@@ -294,7 +294,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         }
         let root_is_new = target.create_dir_all(to).await?;
         if destination.real().is_none() {
-            // What was missing exists now, and may have hidden where `..` leads.
+            // A directory that was missing exists now; until then, `..` after it led nowhere.
             destination = Destination::of(target, to).await?;
             matches.retain(|(path, ..)| {
                 self.is_allowed(&S::join(base, path), &destination.below(path))
@@ -355,7 +355,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         Ok(())
     }
 
-    /// Whether a destination may be written; notes a refusal.
+    /// Returns whether a destination may be written, and notes a refusal.
     fn is_allowed(&mut self, from: &S::Path, destination: &Destination<T>) -> bool {
         let judged = self.writes.judge(destination);
         judged
@@ -371,7 +371,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         self.plan.left_out.extend(left_out);
     }
 
-    /// Finishes the plan. Returns with it what patterns match and nothing copies, a sentence each.
+    /// Finishes the plan. Returns with it the matches that nothing copies, a sentence for each pattern.
     pub(crate) fn finish(self) -> (TransferPlan<S, T>, Vec<String>) {
         let mut plan = self.plan;
         plan.keep_apart();

@@ -25,7 +25,7 @@ pub(crate) struct Tree {
     pub(crate) directories: Vec<(PathBuf, Metadata)>,
     pub(crate) files: Vec<(PathBuf, Metadata)>,
     pub(crate) links: Vec<PathBuf>,
-    /// What cannot be copied, with the reason.
+    /// Entries that cannot be copied, with the reason.
     pub(crate) left_out: Vec<(PathBuf, String)>,
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct SftpClient {
     /// Cancelled once the channel or connection is closed, or nobody wants it any more.
     ended: CancellationToken,
     note: Option<String>,
-    /// Whether requests go through a shell, for lack of SFTP.
+    /// True if requests go through a shell, for lack of SFTP.
     pub(crate) is_by_shell: bool,
 }
 
@@ -121,8 +121,8 @@ impl SftpClient {
         known.unwrap_or_default()
     }
 
-    /// Why there are no more answers. A server that broke the protocol would do so again, so that is
-    /// not repeated like a lost connection.
+    /// The reason for which there are no more answers. A server that broke the protocol would do so
+    /// again, so this is not retried like a lost connection.
     pub(crate) fn lost(&self) -> SftpError {
         let connection = self.lease.connection();
         let problem = match lock(&self.outstanding).ended() {
@@ -212,7 +212,7 @@ impl ResponseReader {
         }
     }
 
-    /// Discards what still arrives.
+    /// Discards everything that still arrives.
     async fn drain(&mut self) {
         if let Self::Channel(channel) = self {
             while channel.wait().await.is_some() {}
@@ -265,8 +265,8 @@ async fn write(
     drop(lease);
 }
 
-/// Delivers answers until the session ends. What a channel receives has to be read for as long as it is
-/// open, or its whole connection stalls.
+/// Delivers answers until the session ends. An open channel has to be read to its end, or its whole
+/// connection stalls.
 async fn read(
     mut channel: ResponseReader,
     first: Bytes,

@@ -83,7 +83,7 @@ impl Default for Limits {
     }
 }
 
-/// Whether a file that is to be truncated exists.
+/// Existence of a file that is to be truncated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Presence {
     Present,
@@ -147,7 +147,7 @@ impl Session {
         self.client.note()
     }
 
-    /// Whether requests go through a shell, for lack of SFTP.
+    /// Returns whether requests go through a shell, for lack of SFTP.
     pub(crate) fn is_by_shell(&self) -> bool {
         self.client.is_by_shell
     }

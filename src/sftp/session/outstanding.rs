@@ -1,4 +1,4 @@
-//! Outstanding requests of an SFTP session, and how long they may go unanswered.
+//! Outstanding requests of an SFTP session, and the time for their answers.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const SLOW_FACTOR: u32 = 2;
 /// Bytes of an incomplete answer that count as progress: on a slow connection one takes its time.
 const PROGRESS_BYTES: usize = 1024;
 
-/// Why a session has ended.
+/// The reason for the end of a session.
 #[derive(Clone, Debug)]
 pub(crate) enum EndReason {
     /// The channel was closed, or the connection lost.
@@ -133,8 +133,7 @@ impl OutstandingRequests {
         self.received = 0;
     }
 
-    /// When the requests will have gone unanswered for too long, and how long that is; no time while
-    /// there are none.
+    /// The time by which an answer is due, if there are requests, and the patience that it comes from.
     pub(crate) fn due(&self) -> (Option<Instant>, Duration) {
         let factor = if self.slow > 0 { SLOW_FACTOR } else { 1 };
         let patience = self.patience * factor;
@@ -148,7 +147,7 @@ impl OutstandingRequests {
         self.by_number.clear();
     }
 
-    /// Why the session has ended, if it has.
+    /// The reason for the end of the session; `None` while it goes on.
     pub(crate) fn ended(&self) -> Option<&EndReason> {
         self.ended.as_ref()
     }
@@ -196,7 +195,7 @@ mod tests {
         let mut outstanding = OutstandingRequests::new(PATIENCE);
         assert_eq!(outstanding.due(), (None, PATIENCE));
         let long_ago = Instant::now().checked_sub(PATIENCE).unwrap();
-        // Whether doing it counts as progress.
+        // Tells if an action counts as progress.
         let mut progresses = |doing: &dyn Fn(&mut OutstandingRequests)| {
             outstanding.progressed = long_ago;
             doing(&mut outstanding);

@@ -51,7 +51,7 @@ pub(crate) enum SessionStream {
     Pipe(DuplexStream),
 }
 
-/// Why a session did not start.
+/// The reason for which a session did not start.
 enum StartFailure {
     /// The connection is gone.
     ConnectionLost(String),
@@ -229,7 +229,7 @@ impl StartOutput {
         true
     }
 
-    /// Why the program ended.
+    /// The reason for which the program ended, in words.
     fn reason(&self) -> String {
         let said = [&self.stderr, &self.stdout].map(|bytes| words(bytes));
         let said = said.iter().find(|said| !said.is_empty());

@@ -13,7 +13,7 @@ use crate::ssh::script::access::{self, Listed};
 /// Access lists copied at once; each takes a channel.
 const COPIES: usize = 2;
 
-/// What a file has that a new one in its place would lack.
+/// Features of a file that a new one in its place would lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileExtras {
     None,
@@ -24,7 +24,7 @@ pub(crate) enum FileExtras {
 }
 
 impl FileExtras {
-    /// Why it cannot be replaced.
+    /// The reason for which it cannot be replaced.
     pub(crate) fn obstacle(self) -> Option<String> {
         match self {
             Self::Names(count) => Some(format!(
@@ -39,7 +39,7 @@ fn directory(path: &RemotePath) -> RemotePath {
     path.parent().unwrap_or_else(|| RemotePath::new("."))
 }
 
-/// The files that may be replaced, and what the shell says of them once asked.
+/// The files that may be replaced, and the shell's answer on them once it is asked.
 pub(crate) struct AccessLists {
     paths: Vec<RemotePath>,
     listed: OnceCell<HashMap<Vec<u8>, Listed>>,
@@ -82,7 +82,7 @@ impl AccessLists {
         Some(found)
     }
 
-    /// What the file at `path` has that a new one would lack.
+    /// The features of the file at `path` that a new one would lack.
     pub(crate) async fn extras(
         &self,
         pool: &Pool,

@@ -34,7 +34,7 @@ pub(super) struct ActiveTransfer<D: TransferDirection> {
     /// Files that have not arrived, by their index in the plan.
     files: Vec<(usize, ResumeState)>,
     links: VecDeque<usize>,
-    /// Why the connection was lost.
+    /// The reason for which the connection was lost.
     pub(super) loss_reason: Option<String>,
     /// Indices of the destinations at which something has arrived.
     reached: BTreeSet<usize>,
@@ -120,8 +120,8 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         }
     }
 
-    /// Copies everything that is left, many files at once. What a lost connection keeps from arriving
-    /// stays.
+    /// Copies everything that is left, many files at once. Files that a lost connection keeps from
+    /// arriving stay.
     pub(super) async fn copy(
         &mut self,
         sessions: &SftpSessions,

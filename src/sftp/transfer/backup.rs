@@ -81,7 +81,7 @@ impl Backups {
         }
     }
 
-    /// Whether there are no backups, so that none has to be looked for.
+    /// Returns whether there are no backups, so that none has to be looked for.
     pub(crate) fn is_empty(&self) -> bool {
         self.records().next().is_none()
     }

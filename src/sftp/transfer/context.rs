@@ -1,4 +1,4 @@
-//! What the files of a transfer share, and what is remembered of each between attempts.
+//! State that the files of a transfer share, and state that each keeps between attempts.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -16,13 +16,13 @@ use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::Progress;
 use crate::ssh::Pool;
 
-/// What the files of a transfer share.
+/// State and settings that the files of a transfer share.
 pub(crate) struct TransferContext<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) alias: &'a str,
     /// Token of this transfer and its retries, for the names of part files.
     pub(crate) token: &'a str,
-    /// Whether an earlier try may have left part files.
+    /// True if an earlier try may have left part files.
     pub(crate) resume: bool,
     pub(crate) options: Options,
     /// Most entries that may be listed.
@@ -38,7 +38,7 @@ pub(crate) struct TransferContext<'a> {
     pub(crate) cancel: &'a CancellationToken,
     /// Limits the large files under way: each takes memory.
     pub(crate) large: &'a Semaphore,
-    /// Whether a file did not fit on the server.
+    /// Set once a file did not fit on the server.
     pub(crate) full: AtomicBool,
     pub(crate) refusals: ServerRefusals,
     /// Backups of files that are written in place.
@@ -52,23 +52,22 @@ pub(crate) struct TransferContext<'a> {
 pub(crate) struct ServerRefusals {
     /// Refused renames in a row.
     pub(crate) renames: AtomicUsize,
-    /// Whether modes of new files cannot be set.
+    /// Set if modes of new files cannot be set.
     pub(crate) modes: AtomicBool,
 }
 
-/// What is remembered of a file between two attempts.
+/// State of a file that is kept between two attempts.
 #[derive(Debug, Default)]
 pub(crate) struct ResumeState {
     /// Bytes from its beginning that have arrived for certain.
     arrived: AtomicU64,
-    /// Whether writing it in place has begun.
-    begun: AtomicBool,
-    /// Whether the connection was lost in an earlier attempt: what was known of the target may have
-    /// changed.
+    /// Set once writing it in place has begun.
+    in_place_begun: AtomicBool,
+    /// Set if the connection was lost in an earlier attempt: the target may have changed since the plan.
     pub(crate) was_lost: AtomicBool,
-    /// How often that happened while the file was written in place.
+    /// Number of lost connections while the file was written in place.
     pub(crate) losses: AtomicU32,
-    /// Whether it replaces a symbolic link.
+    /// Set if it replaces a symbolic link.
     pub(crate) replaces_link: AtomicBool,
 }
 
@@ -77,14 +76,14 @@ impl ResumeState {
         self.arrived.load(Ordering::Relaxed)
     }
 
-    /// Whether writing it in place has begun.
+    /// Returns whether writing it in place has begun.
     pub(crate) fn in_place_begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed)
+        self.in_place_begun.load(Ordering::Relaxed)
     }
 
     /// Records whether writing it in place has begun.
     pub(crate) fn set_in_place_begun(&self, in_place_begun: bool) {
-        self.begun.store(in_place_begun, Ordering::Relaxed);
+        self.in_place_begun.store(in_place_begun, Ordering::Relaxed);
     }
 
     /// Records how far the file has arrived without a gap.

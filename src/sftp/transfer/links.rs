@@ -36,7 +36,7 @@ pub(crate) async fn copy<D: TransferDirection>(
     };
     let _ = target.remove(&part).await;
     match there {
-        // Where nothing may be renamed, a free name can still be taken.
+        // A server that refuses to rename may still create a link under a free name.
         None if !error.is_connection_lost() => target.symlink(&says, &plan.to).await,
         _ => Err(error),
     }

@@ -19,7 +19,7 @@ pub(crate) fn open_at(roots: &Roots, path: &Path, start: u64) -> Result<File> {
     Ok(file)
 }
 
-/// Whether there are only zeros, as in the hole of a sparse file.
+/// Returns whether there are only zeros, as in the hole of a sparse file.
 pub(crate) fn is_hole(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }

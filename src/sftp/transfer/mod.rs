@@ -2,12 +2,12 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `active`, `summary`, `progress`, `notes` | the files that are under way; what came of them |
+//! | `active`, `summary`, `progress`, `notes` | the files that are under way; the outcome |
 //! | `file_transfer` | one file, up or down: target, resume, checks, rename; writing in place |
-//! | `upload`, `download` | what distinguishes the directions |
+//! | `upload`, `download` | the differences between the directions |
 //! | `part`, `backup`, `links`, `access` | part files, backups, symbolic links, hard links and access lists |
 //! | `checksum`, `local_file` | checksums; local files as they are read and written |
-//! | `context`, `sessions` | what the files of a transfer share; its SFTP sessions |
+//! | `context`, `sessions` | state that the files of a transfer share; its SFTP sessions |
 
 mod access;
 mod active;
@@ -55,8 +55,8 @@ pub use crate::sftp::transfer::summary::Summary;
 use crate::sftp::transfer::upload::Upload;
 use crate::ssh::Pool;
 
-/// Time to give up files tidily once a transfer is cancelled: a server that does not answer must not
-/// hold it.
+/// Time to remove part files once a transfer is cancelled: a server that does not answer must not hold
+/// it.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
 /// First and longest pause before a lost connection is replaced; each is twice the one before.
@@ -72,13 +72,13 @@ pub struct Transfer<'a> {
     pub pool: &'a Pool,
     /// Alias of the server.
     pub alias: &'a str,
-    /// What to copy.
+    /// The files to copy.
     pub request: &'a Request,
     /// Token in the names of its part files.
     pub token: &'a str,
     /// Longest wait for a connection.
     pub patience: Duration,
-    /// How long lost connections are replaced, from the last byte of progress on.
+    /// Time for which lost connections are replaced, from the last byte of progress on.
     pub line_patience: Duration,
     /// Most entries that may be listed.
     pub max_entries: usize,
@@ -88,7 +88,7 @@ pub struct Transfer<'a> {
     pub roots: &'a Roots,
     /// The data directory, for backups of files that are written in place.
     pub data: &'a Path,
-    /// Which files may be written on the server.
+    /// Rules on the files that may be written on the server.
     pub may_write: &'a MayWrite<'a>,
     /// Progress.
     pub progress: &'a Progress,
@@ -206,7 +206,7 @@ impl Transfer<'_> {
         tokio::time::sleep(STOP_PATIENCE).await;
     }
 
-    /// Copies what is left until it is done or the connection is lost.
+    /// Copies the remaining files until they are done or the connection is lost.
     async fn attempt<D: TransferDirection>(
         &self,
         backups: &Backups,

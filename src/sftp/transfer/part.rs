@@ -13,9 +13,9 @@ pub(crate) struct PartFile<P> {
     pub(crate) old: Option<Metadata>,
     pub(crate) mode: Option<u32>,
     pub(crate) modified: Option<u32>,
-    /// Whether the server does not say if there is one.
+    /// True if the server does not say if there is one.
     pub(crate) is_unknown: bool,
-    /// Whether the target is written in place.
+    /// True if the target is written in place.
     pub(crate) in_place: bool,
 }
 
@@ -29,8 +29,8 @@ impl<P: Clone> PartFile<P> {
         }
     }
 
-    /// Whether a copy has owner and mode of the file that it replaces; what that one did not report
-    /// counts as kept.
+    /// Returns whether a copy has owner and mode of the file that it replaces. An attribute that the old
+    /// file did not report counts as kept.
     pub(crate) fn is_like_old(&self, copy: &Metadata) -> bool {
         let Some(old) = &self.old else { return true };
         let owners = old.owner.zip(copy.owner);

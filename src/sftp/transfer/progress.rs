@@ -14,7 +14,7 @@ pub struct Progress {
     whole: Mutex<Option<Whole>>,
 }
 
-/// What a transfer is to copy.
+/// Everything that a transfer is to copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole {
     /// Files.

@@ -25,7 +25,7 @@ const MANY_FILES: usize = 64;
 /// Length from which syncing an upload while it is being sent pays.
 const LARGE: u64 = 32 * 1024 * 1024;
 
-/// How much is under way at once.
+/// Numbers of files and requests under way at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Concurrency {
     /// Files.
@@ -52,7 +52,7 @@ impl Concurrency {
     }
 }
 
-/// How much a transfer is to copy.
+/// Amount of work of a transfer, as far as it decides on sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Workload {
     /// Files.

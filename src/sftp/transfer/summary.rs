@@ -26,17 +26,17 @@ pub struct Summary {
     pub whole: Option<Whole>,
     /// Notes for the user, a sentence each.
     pub notes: Vec<String>,
-    /// Where arrived files lie: the file, or the directory that they went into.
+    /// Destinations of arrived files: the file, or the directory that they went into.
     pub places: Vec<String>,
-    /// Whether the checksums of both sides were compared for each file that arrived.
+    /// True if the checksums of both sides were compared for each file that arrived.
     pub verified: bool,
     /// Number of files that may not be written there.
     pub refused: usize,
-    /// Why the first of those may not be written.
+    /// The refusal of the first of those.
     pub refusal: Option<Error>,
-    /// Whether it was cancelled before it was complete.
+    /// True if it was cancelled before it was complete.
     pub cancelled: bool,
-    /// Whether the server did not answer then, so that part files may be left on it.
+    /// True if the server did not answer then, so that part files may be left on it.
     pub abandoned: bool,
 }
 

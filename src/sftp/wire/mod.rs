@@ -123,7 +123,7 @@ impl RequestPacket {
         self.content
     }
 
-    /// Whether a server may have to write to its disk before it answers.
+    /// Returns whether a server may have to write to its disk before it answers.
     pub(crate) fn is_slow(&self) -> bool {
         self.is_slow
     }

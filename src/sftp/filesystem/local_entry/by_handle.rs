@@ -22,7 +22,7 @@ const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const STEP: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 
-/// Whether a directory or one below it has the file of this device and inode.
+/// Returns whether a directory or one below it has the file of this device and inode.
 fn holds(directory: &Path, file: (u64, u64)) -> io::Result<bool> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -46,7 +46,7 @@ pub(crate) struct LocalEntry {
     directory: Option<OwnedFd>,
     /// Its name there, or its path.
     name: PathBuf,
-    /// Whether a symbolic link of that name is followed.
+    /// True if a symbolic link of that name is followed.
     follows: bool,
     /// The directory whose files it must not be.
     closed: Option<Arc<Path>>,

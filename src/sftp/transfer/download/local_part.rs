@@ -24,9 +24,9 @@ pub(crate) struct LocalPart {
     part: PartFileOf<Download>,
 }
 
-/// What became of a finished part file.
+/// Outcome of finishing a part file.
 pub(crate) struct FinishedPart {
-    /// Whether owner, mode and access list are as intended.
+    /// True if owner, mode and access list are as intended.
     pub(crate) is_right: bool,
     pub(crate) mode: Option<u32>,
 }
@@ -66,7 +66,7 @@ pub(crate) fn resume(roots: &Roots, part: PartFileOf<Download>, start: u64) -> R
 }
 
 impl LocalPart {
-    /// Sets owner, mode and time and syncs it to disk. What cannot be set does not make it fail.
+    /// Sets owner, mode and time and syncs it to disk. Attributes that cannot be set do not make it fail.
     pub(crate) fn finish(self) -> Result<FinishedPart> {
         let (file, part) = (&self.file, &self.part);
         let mut is_right = true;

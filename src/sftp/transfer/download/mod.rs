@@ -1,4 +1,4 @@
-//! Downloads: how a part file on this machine is written.
+//! Downloads: writing a part file on this machine.
 
 mod local_part;
 
@@ -220,7 +220,7 @@ async fn small(
     Ok((ended, length))
 }
 
-/// Whether the first read of a file of reported length `expected` has all of it.
+/// Returns whether the first read of a file of reported length `expected` has all of it.
 fn is_whole(length: u64, expected: u64) -> bool {
     length == 0 || expected > 0 && length >= expected
 }

@@ -37,11 +37,11 @@ pub(crate) type PartFileOf<D> = PartFile<TargetPath<D>>;
 /// A path on the filesystem that files are copied to.
 pub(crate) type TargetPath<D> = <<D as TransferDirection>::Target as Filesystem>::Path;
 
-/// What distinguishes uploads and downloads.
+/// The differences between uploads and downloads.
 pub(crate) trait TransferDirection: Sized + Sync {
     type Source: Filesystem;
     type Target: Filesystem;
-    /// Whether the target is the server.
+    /// True if the target is the server.
     const IS_UPLOAD: bool;
     /// Bytes at the end of an earlier try's part file that may have gaps.
     const RESUME_MARGIN: u64;
@@ -60,7 +60,7 @@ pub(crate) trait TransferDirection: Sized + Sync {
         from: &'a <Self::Source as Filesystem>::Path,
         copy: &'a <Self::Target as Filesystem>::Path,
     ) -> (&'a PathBuf, &'a RemotePath);
-    /// Whether a file of that length takes more than one round of requests.
+    /// Returns whether a file of that length takes more than one round of requests.
     fn is_large(session: &Session, length: u64) -> bool;
     /// Writes the part file from `start` on, sets owner, mode and time, and syncs it. Returns its
     /// length.
@@ -69,7 +69,7 @@ pub(crate) trait TransferDirection: Sized + Sync {
         part: &PartFileOf<Self>,
         start: u64,
     ) -> impl Future<Output = Result<u64>> + Send;
-    /// What the replaced file has that a new one would lack.
+    /// Hard links, access list and label of the replaced file, which a new one would lack.
     fn extras(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
@@ -165,7 +165,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         }
     }
 
-    /// Why the target cannot be replaced, as far as that is known before.
+    /// The reason for which the target cannot be replaced, as far as it is known before.
     async fn obstacle(&self, part: &PartFileOf<D>) -> Result<Option<String>> {
         let refusals = &self.context.refusals;
         if refusals.renames.load(Ordering::Relaxed) >= ENOUGH_REFUSALS {
@@ -359,7 +359,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         }
     }
 
-    /// Where an interrupted replacement has left the target's file.
+    /// The path at which an interrupted replacement has left the target's file.
     async fn stranded_original(&self) -> Option<TargetPath<D>> {
         let aside = D::Target::aside(&self.plan.to)?;
         let there = self.target().lstat(&aside).await;
@@ -396,7 +396,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         judged.map_err(|refusal| SftpError::PermissionDenied(refusal.to_string()))
     }
 
-    /// Offset from which to copy: what has arrived before is not sent again.
+    /// Offset from which to copy: bytes that have arrived before are not sent again.
     async fn resume_offset(&self, part: &PartFileOf<D>) -> Result<u64> {
         let arrived = self.state.arrived();
         if !D::is_large(self.session, self.plan.metadata.length)

@@ -1,4 +1,4 @@
-//! Uploads: how a part file on the server is written.
+//! Uploads: writing a part file on the server.
 
 mod stripes;
 
@@ -317,7 +317,7 @@ async fn open<'a>(
     }
 }
 
-/// Whether a path may be too long for a system: the shortest limits are about 1,000 bytes.
+/// Returns whether a path may be too long for a system: the shortest limits are about 1,000 bytes.
 fn is_long(path: &RemotePath) -> bool {
     path.as_bytes().len() > 1000
 }

@@ -130,7 +130,7 @@ struct StripeReader {
 struct StripeBlock {
     /// Index of the session, offset and content of each write.
     writes: Vec<(usize, u64, Write)>,
-    /// Where the next block begins.
+    /// Offset of the next block.
     end: u64,
     at_end: bool,
 }
