@@ -18,7 +18,7 @@ use crate::secret::Vault;
 use crate::ssh::Pool;
 use crate::store::apis::Apis;
 use crate::store::servers::Servers;
-use crate::store::{Catalogue, DataDirectory, Entry};
+use crate::store::{Catalogue, CatalogueEntry, DataDirectory};
 use crate::sync::lock;
 
 /// How long the stored secrets may take to be read before the first call goes on without them.
@@ -233,7 +233,7 @@ impl Drop for PendingRequest<'_> {
 }
 
 /// Encrypts what an earlier version, the original or a person has written in clear.
-fn seal_clear<E: Entry>(catalogue: &Catalogue<E>, config: &Config) {
+fn seal_clear<E: CatalogueEntry>(catalogue: &Catalogue<E>, config: &Config) {
     match catalogue.seal_clear(config.keep_clear_secrets) {
         Ok(0) => {}
         Ok(count) => tracing::warn!(

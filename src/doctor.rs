@@ -19,7 +19,7 @@ use crate::login_session::LoginSession;
 use crate::secret::{Vault, hide};
 use crate::ssh::{ChannelPurpose, describe_agent};
 use crate::store::servers::Server;
-use crate::store::{Catalogue, Entry};
+use crate::store::{Catalogue, CatalogueEntry};
 
 /// Servers that are looked at at once.
 const AT_ONCE: usize = 8;
@@ -222,7 +222,10 @@ impl Offline {
     }
 
     /// How many there are, and what is wrong with them or with the entries that hold them.
-    async fn secrets_of<E: Entry>(&self, catalogue: &Catalogue<E>) -> (usize, Vec<Finding>) {
+    async fn secrets_of<E: CatalogueEntry>(
+        &self,
+        catalogue: &Catalogue<E>,
+    ) -> (usize, Vec<Finding>) {
         let mut findings: Vec<_> = catalogue
             .unreadable_entries()
             .iter()

@@ -32,4 +32,4 @@ pub use plan::destination::{MayWrite, WriteCheck};
 pub use remote_files::{FileAccess, RemoteFiles};
 pub(crate) use session::shell_server::ok_status;
 pub use transfer::notes::Notes;
-pub use transfer::progress::{Progress, Whole};
+pub use transfer::progress::{TransferProgress, TransferTotals};

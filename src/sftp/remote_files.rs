@@ -25,12 +25,12 @@ use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::path::{RemotePath, local_of};
 use crate::sftp::plan::destination::{Destination, MayWrite, WritePolicy};
 use crate::sftp::plan::paths::resolve_remote;
-use crate::sftp::request::{Direction, Entry, Options, Request};
+use crate::sftp::request::{Direction, TransferEntry, TransferOptions, TransferRequest};
 use crate::sftp::session::file_reader::FileReader;
-use crate::sftp::session::{Handle, Session};
-use crate::sftp::transfer::Transfer;
+use crate::sftp::session::{FileHandle, SftpSession};
+use crate::sftp::transfer::TransferRunner;
 use crate::sftp::transfer::notes::Notes;
-use crate::sftp::transfer::progress::Progress;
+use crate::sftp::transfer::progress::TransferProgress;
 use crate::ssh::Pool;
 
 /// Directory in the data directory for content that is about to be written to a server.
@@ -61,7 +61,7 @@ pub struct FileAccess<'a> {
 /// Files of a server, over one session.
 pub struct RemoteFiles<'a> {
     access: FileAccess<'a>,
-    session: Session,
+    session: SftpSession,
 }
 
 impl<'a> RemoteFiles<'a> {
@@ -73,7 +73,7 @@ impl<'a> RemoteFiles<'a> {
             patience,
             ..
         } = access;
-        let mut session = Session::open(pool, alias, patience).await?;
+        let mut session = SftpSession::open(pool, alias, patience).await?;
         session.limits = session.fetch_limits().await;
         Ok(Self { access, session })
     }
@@ -95,7 +95,7 @@ impl<'a> RemoteFiles<'a> {
         read.await.map_err(|error| error.on_file(path))
     }
 
-    async fn read_open(&self, handle: &Handle, range: Range<u64>) -> Result<Vec<u8>> {
+    async fn read_open(&self, handle: &FileHandle, range: Range<u64>) -> Result<Vec<u8>> {
         let mut reader = FileReader::within(&self.session, handle, range, READS_AHEAD);
         let mut content = Vec::new();
         while let Some(pieces) = reader.next().await? {
@@ -122,18 +122,18 @@ impl<'a> RemoteFiles<'a> {
         }
         let staged = stage(self.access.data.join(STAGED), content.to_owned(), mode);
         let staged = staged.await.map_err(|error| error.on_file(path))?;
-        let request = Request {
+        let request = TransferRequest {
             direction: Direction::Upload,
-            entries: vec![Entry {
+            entries: vec![TransferEntry {
                 local: staged.path().to_string_lossy().into_owned(),
                 remote: path.to_owned(),
             }],
             patterns: false,
-            options: Options::default(),
+            options: TransferOptions::default(),
             part: None,
         };
         let token = random::hex::<8>();
-        let transfer = Transfer {
+        let transfer = TransferRunner {
             pool: self.access.pool,
             alias: self.access.alias,
             request: &request,
@@ -145,7 +145,7 @@ impl<'a> RemoteFiles<'a> {
             roots: &Roots::default(),
             data: self.access.data,
             may_write: self.access.may_write,
-            progress: &Progress::default(),
+            progress: &TransferProgress::default(),
             notes: &Notes::default(),
             cancel: self.access.cancel,
         };

@@ -24,22 +24,22 @@ impl Direction {
 
 /// A request to transfer files.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct TransferRequest {
     /// Direction.
     pub direction: Direction,
     /// Files and trees to copy.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TransferEntry>,
     /// True if the source of an entry may be a pattern.
     pub patterns: bool,
     /// Options for all of them.
-    pub options: Options,
+    pub options: TransferOptions,
     /// Token of an earlier try, whose part files are resumed.
     pub part: Option<String>,
 }
 
 /// Options of a transfer, for all of its files.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct TransferOptions {
     /// True if checksums of both sides are compared before a file is given its name.
     pub verify: bool,
     /// True if an existing file is written itself rather than replaced.
@@ -51,7 +51,7 @@ pub struct Options {
 /// A file, a tree, or the files that a pattern stands for, and their target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct TransferEntry {
     /// The path on this machine.
     pub local: String,
     /// The path on the server.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Catalogue, Entry};
+use super::catalogue::{Catalogue, CatalogueEntry};
 use crate::error::Error;
 use crate::secret::{Secret, Vault, has_secret};
 use crate::web_address::WebAddress;
@@ -157,7 +157,7 @@ pub fn default_scheme() -> String {
 /// The configured APIs of one data directory.
 pub type Apis = Catalogue<Api>;
 
-impl Entry for Api {
+impl CatalogueEntry for Api {
     const FILE: &'static str = "apis.json";
     const NOUN: &'static str = "API";
 

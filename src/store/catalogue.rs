@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::secret::{Secret, Vault, note_names, remember_of};
 
 /// A kind of entry of a catalogue. It serialises to an object; a field that is `null` is not written.
-pub trait Entry: Clone + Serialize + DeserializeOwned {
+pub trait CatalogueEntry: Clone + Serialize + DeserializeOwned {
     /// The file's name in the data directory.
     const FILE: &'static str;
     /// The noun for an entry, in messages.
@@ -29,19 +29,19 @@ pub trait Entry: Clone + Serialize + DeserializeOwned {
     fn holder(alias: &str) -> Option<&str>;
 }
 
-/// The file's shape. Entries stay as they are read, so that unknown fields outlive a change.
-type Entries = Map<String, Value>;
+/// The file's shape. StoredEntries stay as they are read, so that unknown fields outlive a change.
+type StoredEntries = Map<String, Value>;
 
 /// The entries of one data directory, re-read when another process changes them.
 #[derive(Debug)]
 pub struct Catalogue<E> {
     document: Document,
     vault: Vault,
-    cache: Cached<Entries>,
+    cache: Cached<StoredEntries>,
     entry: PhantomData<fn() -> E>,
 }
 
-impl<E: Entry> Catalogue<E> {
+impl<E: CatalogueEntry> Catalogue<E> {
     /// The catalogue of a data directory.
     pub fn open(data: &DataDirectory, vault: Vault) -> Self {
         Self {
@@ -121,7 +121,7 @@ impl<E: Entry> Catalogue<E> {
             }
         }
         let new = fields(&self.sealed(clear)?.0)?;
-        self.document.update(|entries: &mut Entries| {
+        self.document.update(|entries: &mut StoredEntries| {
             let added = !entries.contains_key(alias);
             let entry = entries.entry(alias).or_insert_with(|| Map::new().into());
             if !entry.is_object() {
@@ -153,7 +153,7 @@ impl<E: Entry> Catalogue<E> {
         if keeps_old {
             self.document.keep_copy("clear")?;
         }
-        self.document.update(|entries: &mut Entries| {
+        self.document.update(|entries: &mut StoredEntries| {
             let mut changed = 0;
             for entry in entries.values_mut() {
                 let Ok(read) = E::deserialize(&*entry) else {
@@ -206,13 +206,13 @@ impl<E: Entry> Catalogue<E> {
     pub fn remove(&self, alias: &str) -> Result<(), Error> {
         let removed = self
             .document
-            .update(|entries: &mut Entries| entries.shift_remove(alias))?;
+            .update(|entries: &mut StoredEntries| entries.shift_remove(alias))?;
         removed.map(|_| ()).ok_or_else(|| E::unknown(alias))
     }
 
-    fn entries(&self) -> Result<Arc<Entries>, Error> {
+    fn entries(&self) -> Result<Arc<StoredEntries>, Error> {
         self.cache.of(&self.document, || {
-            let entries: Entries = self.document.read()?;
+            let entries: StoredEntries = self.document.read()?;
             note_names(self.document.path(), names::<E>(&entries));
             Ok(entries)
         })
@@ -225,7 +225,7 @@ impl<E: Entry> Catalogue<E> {
 }
 
 /// Names that are shown everywhere, and therefore are no secrets.
-fn names<E: Entry>(entries: &Entries) -> BTreeSet<String> {
+fn names<E: CatalogueEntry>(entries: &StoredEntries) -> BTreeSet<String> {
     let mut names: BTreeSet<_> = entries.keys().cloned().collect();
     for entry in entries.values() {
         if let Ok(entry) = E::deserialize(entry) {
@@ -236,7 +236,7 @@ fn names<E: Entry>(entries: &Entries) -> BTreeSet<String> {
     names
 }
 
-fn fields<E: Entry>(entry: &E) -> Result<Map<String, Value>, Error> {
+fn fields<E: CatalogueEntry>(entry: &E) -> Result<Map<String, Value>, Error> {
     match serde_json::to_value(entry) {
         Ok(Value::Object(fields)) => Ok(fields),
         _ => Err(Error::Internal {

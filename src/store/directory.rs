@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::notices::{Notices, SET_ASIDE};
+use super::notices::{DataNotices, SET_ASIDE};
 use super::{Blobs, Document, Flags, Log, TextDocument, WriteOnce};
 use crate::error::Error;
 use crate::fs::make_private;
@@ -11,7 +11,7 @@ use crate::fs::make_private;
 #[derive(Clone, Debug)]
 pub struct DataDirectory {
     path: PathBuf,
-    notices: Notices,
+    notices: DataNotices,
 }
 
 impl DataDirectory {
@@ -25,7 +25,7 @@ impl DataDirectory {
     pub fn existing(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            notices: Notices::default(),
+            notices: DataNotices::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::notices::{Notices, SET_ASIDE};
+use super::notices::{DataNotices, SET_ASIDE};
 use crate::error::Error;
 use crate::fs::{lock_exclusively, private, sibling, write_durably};
 use crate::time::Timestamp;
@@ -23,7 +23,7 @@ pub struct Document {
     backup: Option<PathBuf>,
     /// True if one that does not parse stays and is an error.
     keeps_broken: bool,
-    notices: Notices,
+    notices: DataNotices,
 }
 
 /// Tells one version of a document from the next, without reading it.
@@ -43,7 +43,7 @@ struct Locked<'a> {
 
 impl Document {
     /// The file at `path`, without a backup. Problems with it go to `notices`.
-    pub(super) fn new(path: PathBuf, notices: Notices) -> Self {
+    pub(super) fn new(path: PathBuf, notices: DataNotices) -> Self {
         Self {
             path,
             backup: None,

@@ -32,7 +32,7 @@ mod write_once;
 pub use alias::check_alias;
 pub use blobs::{Blob, Blobs};
 pub use cached::Cached;
-pub use catalogue::{Catalogue, Entry};
+pub use catalogue::{Catalogue, CatalogueEntry};
 pub use directory::DataDirectory;
 pub use document::{Document, Version};
 pub use flags::{Flag, Flags};

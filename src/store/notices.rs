@@ -9,9 +9,9 @@ pub(super) const SET_ASIDE: &str = "broken-";
 
 /// Problems with the data files that the user has not been told yet.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Notices(Arc<Mutex<Vec<String>>>);
+pub(super) struct DataNotices(Arc<Mutex<Vec<String>>>);
 
-impl Notices {
+impl DataNotices {
     pub(super) fn add(&self, notice: String) {
         lock(&self.0).push(notice);
     }

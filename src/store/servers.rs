@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::catalogue::{Catalogue, Entry};
+use super::catalogue::{Catalogue, CatalogueEntry};
 use crate::error::Error;
 use crate::host_key::{DEFAULT_PORT, Policy};
 use crate::secret::Secret;
@@ -129,7 +129,7 @@ pub type Servers = Catalogue<Server>;
 pub const RESPONSES: &str = "loginResponses";
 
 impl Server {
-    /// Its secrets, each with the parameter of `server_add` that gives it: those of [`Entry::secrets`].
+    /// Its secrets, each with the parameter of `server_add` that gives it: those of [`CatalogueEntry::secrets`].
     pub fn named_secrets(&self) -> Vec<(&'static str, &Secret)> {
         let single = [
             ("passphrase", &self.passphrase),
@@ -146,7 +146,7 @@ impl Server {
     }
 }
 
-impl Entry for Server {
+impl CatalogueEntry for Server {
     const FILE: &'static str = "servers.json";
     const NOUN: &'static str = "server";
 

@@ -17,7 +17,7 @@ use crate::fs::blocking;
 use crate::guard::Access;
 use crate::reply::Reply;
 use crate::secret::Secret;
-use crate::store::Entry;
+use crate::store::CatalogueEntry as _;
 use crate::store::apis::{Api, AuthMethod, Method, default_header, default_scheme};
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -22,7 +22,7 @@ use crate::ssh::host_key;
 use crate::ssh::script::verify::{self, Login};
 use crate::ssh::target::written::{KeyFile, Place, unquoted};
 use crate::ssh::{check_prompt, check_totp, has_agent};
-use crate::store::Entry;
+use crate::store::CatalogueEntry as _;
 use crate::store::servers::{RESPONSES, Server, ServerView};
 
 #[derive(Debug, Deserialize, JsonSchema)]

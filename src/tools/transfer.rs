@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::guard::Access;
 use crate::job;
 use crate::reply::Reply;
-use crate::sftp::transfer::{self, Direction, Entry, Request};
+use crate::sftp::transfer::{Direction, TransferEntry, TransferOptions, TransferRequest};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -51,7 +51,7 @@ struct Transfers {
     /// upload to the server, or download from it.
     direction: Direction,
     /// Sources may be patterns (*, ?, [..], {a,b}, **); matches go into the target directory.
-    files: Vec<Entry>,
+    files: Vec<TransferEntry>,
     /// Remind after so many seconds.
     rappel: Option<Seconds>,
     /// Answer at once with the task ID.
@@ -104,11 +104,11 @@ impl App {
             follow_directory_links,
         } = arguments;
         check_links(direction, follow_directory_links)?;
-        let spec = job::Transfer(Request {
+        let spec = job::Transfer(TransferRequest {
             direction,
-            entries: vec![Entry { local, remote }],
+            entries: vec![TransferEntry { local, remote }],
             patterns: false,
-            options: transfer::Options {
+            options: TransferOptions {
                 verify,
                 in_place,
                 follow_directory_links,
@@ -131,11 +131,11 @@ impl App {
             return Err(Error::invalid("files", "is empty"));
         }
         check_links(transfers.direction, transfers.follow_directory_links)?;
-        let spec = job::Transfer(Request {
+        let spec = job::Transfer(TransferRequest {
             direction: transfers.direction,
             entries,
             patterns: true,
-            options: transfer::Options {
+            options: TransferOptions {
                 verify: transfers.verify,
                 in_place: transfers.in_place,
                 follow_directory_links: transfers.follow_directory_links,

@@ -19,8 +19,10 @@ use crate::job::outputs::Stream;
 use crate::job::record::Job;
 use crate::job::status::Status;
 use crate::job::stored::take;
-use crate::sftp::transfer::{self, Direction, Entry, Options, Request, Summary};
-use crate::sftp::{Notes, Progress};
+use crate::sftp::transfer::{
+    Direction, Summary, TransferEntry, TransferOptions, TransferRequest, TransferRunner,
+};
+use crate::sftp::{Notes, TransferProgress};
 use crate::ssh::patience;
 
 /// How often the record says how far a transfer has come.
@@ -31,7 +33,7 @@ const DESTINATIONS: usize = 5;
 
 /// Moves files and trees.
 #[derive(Clone, Debug)]
-pub struct Transfer(pub Request);
+pub struct Transfer(pub TransferRequest);
 
 /// A transfer as a record holds it.
 #[derive(Serialize, Deserialize)]
@@ -40,7 +42,7 @@ struct Recorded {
     direction: Direction,
     /// What a transfer of several entries moves.
     #[serde(skip_serializing_if = "Option::is_none")]
-    files: Option<Vec<Entry>>,
+    files: Option<Vec<TransferEntry>>,
     #[serde(default, skip_serializing_if = "is_unset")]
     verify: bool,
     #[serde(default, skip_serializing_if = "is_unset")]
@@ -63,8 +65,8 @@ fn is_unset(flag: &bool) -> bool {
     !flag
 }
 
-impl From<&Request> for Recorded {
-    fn from(request: &Request) -> Self {
+impl From<&TransferRequest> for Recorded {
+    fn from(request: &TransferRequest) -> Self {
         let (files, only) = match request.entries.as_slice() {
             [only] if !request.patterns => (None, Some(only.clone())),
             entries => (Some(entries.to_vec()), None),
@@ -84,17 +86,17 @@ impl From<&Request> for Recorded {
 }
 
 impl Recorded {
-    fn request(self) -> Option<Request> {
+    fn request(self) -> Option<TransferRequest> {
         let (entries, patterns) = match (self.local, self.remote, self.files) {
-            (Some(local), Some(remote), _) => (vec![Entry { local, remote }], false),
+            (Some(local), Some(remote), _) => (vec![TransferEntry { local, remote }], false),
             (_, _, Some(files)) => (files, true),
             _ => return None,
         };
-        Some(Request {
+        Some(TransferRequest {
             direction: self.direction,
             entries,
             patterns,
-            options: Options {
+            options: TransferOptions {
                 verify: self.verify,
                 in_place: self.in_place,
                 follow_directory_links: self.follow_directory_links,
@@ -168,14 +170,14 @@ impl Results for TransferOutcome {
     }
 }
 
-impl From<&Progress> for TransferOutcome {
-    fn from(progress: &Progress) -> Self {
-        let whole = progress.whole();
+impl From<&TransferProgress> for TransferOutcome {
+    fn from(progress: &TransferProgress) -> Self {
+        let totals = progress.totals();
         Self {
             files_done: Some(progress.files()),
             bytes: Some(progress.bytes()),
-            files_total: whole.map(|whole| whole.files),
-            bytes_total: whole.map(|whole| whole.bytes),
+            files_total: totals.map(|totals| totals.files),
+            bytes_total: totals.map(|totals| totals.bytes),
             ..Self::default()
         }
     }
@@ -185,9 +187,9 @@ impl Transfer {
     /// Moves the files, and publishes how far that has come.
     async fn move_files(&self, context: &Context<'_>) -> Result<Summary, Error> {
         let Self(request) = self;
-        let (progress, notes) = (Progress::default(), Notes::default());
+        let (progress, notes) = (TransferProgress::default(), Notes::default());
         let roots = context.guard.roots().around(&request.local_bases());
-        let transfer = transfer::Transfer {
+        let transfer = TransferRunner {
             pool: context.pool,
             alias: &context.job.alias,
             request,
@@ -210,7 +212,7 @@ impl Transfer {
             tokio::select! {
                 summary = &mut moved => return summary,
                 () = tokio::time::sleep(PROGRESS_INTERVAL) => {
-                    let now = (progress.bytes(), progress.whole());
+                    let now = (progress.bytes(), progress.totals());
                     if now != last {
                         last = now;
                         context.publish(Outcome::Transfer((&progress).into()));
@@ -248,9 +250,9 @@ impl Transfer {
             files_done: Some(done),
             files_total: Some(total),
             bytes: Some(summary.bytes),
-            bytes_total: summary.whole.map(|whole| whole.bytes),
+            bytes_total: summary.totals.map(|totals| totals.bytes),
             resumed_bytes: Some(summary.resumed).filter(|bytes| *bytes > 0),
-            destinations: Some(summary.places).filter(|places| !places.is_empty()),
+            destinations: Some(summary.destinations).filter(|places| !places.is_empty()),
             verified: summary.verified.then_some(true),
             failed_files: Some(summary.failed.clone()),
         };
@@ -323,7 +325,7 @@ impl Kind for Transfer {
     fn summary(&self) -> String {
         let direction = self.0.direction;
         let entries = self.0.entries.iter();
-        let entries = entries.map(|Entry { local, remote }| match direction {
+        let entries = entries.map(|TransferEntry { local, remote }| match direction {
             Direction::Upload => format!("{local} -> {remote}"),
             Direction::Download => format!("{remote} -> {local}"),
         });
@@ -403,14 +405,14 @@ mod tests {
 
     #[test]
     fn a_record_holds_what_a_retry_needs() {
-        let request = Request {
+        let request = TransferRequest {
             direction: Direction::Download,
-            entries: vec![Entry {
+            entries: vec![TransferEntry {
                 local: "a".into(),
                 remote: "b".into(),
             }],
             patterns: false,
-            options: Options {
+            options: TransferOptions {
                 verify: true,
                 in_place: true,
                 follow_directory_links: true,
@@ -424,7 +426,7 @@ mod tests {
         };
         let options = again.options;
         assert!(options.verify && options.in_place && options.follow_directory_links);
-        let [Entry { local, remote }] = again.entries.as_slice() else {
+        let [TransferEntry { local, remote }] = again.entries.as_slice() else {
             panic!("it has one entry");
         };
         assert_eq!((local.as_str(), remote.as_str()), ("a", "b"));

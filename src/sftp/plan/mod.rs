@@ -32,12 +32,12 @@ pub(crate) struct TransferPlan<S: Filesystem, T: Filesystem> {
     pub(crate) left_out: Vec<FailedFile>,
     /// Most entries that may be listed.
     pub(crate) most_entries: usize,
-    /// True if targets are written in place, even where the server refuses to say what they are.
+    /// True if targets are written in destination_index, even where the server refuses to say what they are.
     pub(crate) in_place: bool,
     /// Files whose destination may not be written.
     pub(crate) refused: Vec<(String, Error)>,
     /// Destinations as messages show them, one for each planned entry.
-    pub(crate) places: Vec<String>,
+    pub(crate) destinations: Vec<String>,
     /// Matches that patterns leave out: base, pattern and depth of each.
     pub(crate) omitted: Vec<(S::Path, String, Option<usize>, OmittedMatches)>,
 }
@@ -53,8 +53,8 @@ pub(crate) struct FilePlan<S: Filesystem, T: Filesystem> {
     /// True if the target is the very path that the user named: only then is a symbolic link there
     /// followed.
     pub(crate) is_named_by_user: bool,
-    /// Index of its destination in [`TransferPlan::places`].
-    pub(crate) place: usize,
+    /// Index of its destination in [`TransferPlan::destinations`].
+    pub(crate) destination_index: usize,
 }
 
 /// State of a target, as far as it is known.
@@ -83,7 +83,7 @@ impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
             most_entries,
             in_place,
             refused: Vec::new(),
-            places: Vec::new(),
+            destinations: Vec::new(),
             omitted: Vec::new(),
         }
     }

@@ -8,17 +8,17 @@ use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
 use crate::sftp::plan::pattern::PathPattern;
-use crate::sftp::request::{Direction, Entry, Request};
-use crate::sftp::session::Session;
+use crate::sftp::request::{Direction, TransferEntry, TransferRequest};
+use crate::sftp::session::SftpSession;
 use crate::sftp::spelling::{self, other_home};
 use crate::ssh::Pool;
 use crate::ssh::script::home;
 
-impl Request {
+impl TransferRequest {
     /// Local paths that it starts from: of a pattern, the part before the first wildcard.
     pub fn local_bases(&self) -> Vec<PathBuf> {
         let of_patterns = self.patterns && self.direction == Direction::Upload;
-        let base = |entry: &Entry| {
+        let base = |entry: &TransferEntry| {
             let local = LocalFilesystem::pattern(&entry.local);
             match PathPattern::of(&local) {
                 // A file's name may contain wildcards.
@@ -81,13 +81,13 @@ impl Request {
 
 /// Resolves the home directory or drive that an entry's paths begin with.
 pub(crate) async fn resolve_entry(
-    session: &Session,
+    session: &SftpSession,
     pool: &Pool,
     alias: &str,
-    entry: &Entry,
-) -> Result<Entry> {
+    entry: &TransferEntry,
+) -> Result<TransferEntry> {
     let local = spelling::on_this_machine(&entry.local).map_err(advise)?;
-    Ok(Entry {
+    Ok(TransferEntry {
         local: local.into_owned(),
         remote: resolve_remote(session, pool, alias, &entry.remote).await?,
     })
@@ -95,7 +95,7 @@ pub(crate) async fn resolve_entry(
 
 /// Resolves the home directory or drive that a path on a server begins with.
 pub(crate) async fn resolve_remote(
-    session: &Session,
+    session: &SftpSession,
     pool: &Pool,
     alias: &str,
     path: &str,
@@ -122,7 +122,7 @@ fn advise(reason: String) -> SftpError {
     SftpError::InvalidPath(format!("the path {reason}"))
 }
 
-async fn home_of(session: &Session, pool: &Pool, alias: &str, user: &str) -> Result<String> {
+async fn home_of(session: &SftpSession, pool: &Pool, alias: &str, user: &str) -> Result<String> {
     let said = match session.home_of(user).await {
         Err(error) if error.is_connection_lost() => return Err(error),
         Ok(Some(home)) => String::from_utf8(home.as_bytes().to_vec()).ok(),

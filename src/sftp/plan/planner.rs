@@ -212,7 +212,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         Ok(())
     }
 
-    /// Plans a file of whose target the server says nothing: it is copied only in place.
+    /// Plans a file of whose target the server says nothing: it is copied only in destination_index.
     fn plan_unknown_target(
         &mut self,
         (from, metadata): (S::Path, Metadata),
@@ -254,15 +254,15 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         is_named_by_user: bool,
         destination: &Destination<T>,
     ) {
-        let place = self.plan.places.len();
-        self.plan.places.push(destination.shown());
+        let destination_index = self.plan.destinations.len();
+        self.plan.destinations.push(destination.shown());
         self.plan.files.push(FilePlan {
             from,
             to,
             metadata,
             target_state: there,
             is_named_by_user,
-            place,
+            destination_index,
         });
     }
 
@@ -319,8 +319,8 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         for (path, metadata) in &created.kept {
             self.plan.directories.push((T::join(to, path), *metadata));
         }
-        let place = self.plan.places.len();
-        self.plan.places.push(destination.shown());
+        let destination_index = self.plan.destinations.len();
+        self.plan.destinations.push(destination.shown());
         for (path, metadata, is_file) in &matches {
             if let Some(reason) = created.refusal(path) {
                 left_out.push((path.clone(), reason.to_owned()));
@@ -337,7 +337,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 metadata: *metadata,
                 target_state: TargetState::in_directory(created.is_new(path)),
                 is_named_by_user: false,
-                place,
+                destination_index,
             };
             if *is_file {
                 self.plan.files.push(file);

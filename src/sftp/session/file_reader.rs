@@ -7,12 +7,12 @@ use bytes::Bytes;
 
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::session::client::PendingResponse;
-use crate::sftp::session::{Handle, Session};
+use crate::sftp::session::{FileHandle, SftpSession};
 
 /// Reads a file with several requests outstanding, in order.
 pub(crate) struct FileReader<'s> {
-    session: &'s Session,
-    handle: &'s Handle,
+    session: &'s SftpSession,
+    handle: &'s FileHandle,
     /// Outstanding reads, with the bytes that each requests.
     ahead: VecDeque<(u32, PendingResponse)>,
     most_ahead: usize,
@@ -32,8 +32,8 @@ impl<'s> FileReader<'s> {
     /// Reads a file of reported length `length` from `start` to its end, which may be at most `max_growth`
     /// bytes beyond twice that length.
     pub(crate) fn to_end(
-        session: &'s Session,
-        handle: &'s Handle,
+        session: &'s SftpSession,
+        handle: &'s FileHandle,
         (start, length): (u64, u64),
         most_ahead: usize,
         max_growth: u64,
@@ -53,8 +53,8 @@ impl<'s> FileReader<'s> {
 
     /// Reads those bytes of a file that it has of `range`.
     pub(crate) fn within(
-        session: &'s Session,
-        handle: &'s Handle,
+        session: &'s SftpSession,
+        handle: &'s FileHandle,
         range: Range<u64>,
         most_ahead: usize,
     ) -> Self {

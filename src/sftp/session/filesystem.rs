@@ -10,14 +10,14 @@ use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, in_the_way};
 use crate::sftp::path::{RemotePath, local_of};
-use crate::sftp::session::Session;
+use crate::sftp::session::SftpSession;
 use crate::sftp::session::rename_over::aside;
 use crate::sftp::wire::Attributes;
 
 /// Requests to create directories outstanding at once.
 const MADE_AT_ONCE: usize = 1024;
 
-impl Filesystem for Session {
+impl Filesystem for SftpSession {
     type Path = RemotePath;
 
     fn path(text: &str) -> RemotePath {
@@ -57,15 +57,15 @@ impl Filesystem for Session {
     }
 
     async fn stat(&self, path: &RemotePath) -> Result<Option<Metadata>> {
-        Session::stat(self, path).await
+        SftpSession::stat(self, path).await
     }
 
     async fn lstat(&self, path: &RemotePath) -> Result<Option<Metadata>> {
-        Session::lstat(self, path).await
+        SftpSession::lstat(self, path).await
     }
 
     async fn real_path(&self, path: &RemotePath) -> Result<RemotePath> {
-        Session::real_path(self, path).await
+        SftpSession::real_path(self, path).await
     }
 
     async fn read_dir(
@@ -73,7 +73,7 @@ impl Filesystem for Session {
         path: &RemotePath,
         limit: &Arc<EntryLimit>,
     ) -> Result<Vec<(PathBuf, Metadata)>> {
-        let entries = Session::read_dir(self, path, limit).await?.into_iter();
+        let entries = SftpSession::read_dir(self, path, limit).await?.into_iter();
         Ok(entries
             .map(|(name, metadata)| (local_of(&name), metadata))
             .collect())
@@ -83,7 +83,7 @@ impl Filesystem for Session {
         let mut missing = VecDeque::new();
         let mut next = Some(path.clone());
         while let Some(directory) = next {
-            match Session::stat(self, &directory).await? {
+            match SftpSession::stat(self, &directory).await? {
                 Some(metadata) if metadata.is_directory() => break,
                 Some(_) => return Err(in_the_way(&directory, FILE_IN_THE_WAY)),
                 None => {
@@ -108,7 +108,7 @@ impl Filesystem for Session {
             ahead.extend(left.next().map(ask));
             made.push(match self.wait_done(pending).await {
                 Ok(()) => Ok(true),
-                Err(error) => match Session::lstat(self, path).await {
+                Err(error) => match SftpSession::lstat(self, path).await {
                     Ok(Some(metadata)) if metadata.is_directory() => Ok(false),
                     Ok(Some(metadata)) if metadata.file_type == FileType::Link => {
                         Err(in_the_way(path, LINK_IN_THE_WAY))
@@ -133,15 +133,15 @@ impl Filesystem for Session {
     }
 
     async fn read_link(&self, path: &RemotePath) -> Result<Vec<u8>> {
-        Ok(Session::read_link(self, path).await?.into())
+        Ok(SftpSession::read_link(self, path).await?.into())
     }
 
     async fn symlink(&self, target: &[u8], path: &RemotePath) -> Result<()> {
-        Session::symlink(self, target, path).await
+        SftpSession::symlink(self, target, path).await
     }
 
     async fn rename_over(&self, from: &RemotePath, to: &RemotePath) -> Result<()> {
-        Session::rename_over(self, from, to).await
+        SftpSession::rename_over(self, from, to).await
     }
 
     fn aside(path: &RemotePath) -> Option<RemotePath> {
@@ -153,6 +153,6 @@ impl Filesystem for Session {
     }
 
     async fn remove(&self, path: &RemotePath) -> Result<()> {
-        Session::remove(self, path).await
+        SftpSession::remove(self, path).await
     }
 }

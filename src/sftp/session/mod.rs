@@ -58,7 +58,7 @@ const READS_AHEAD: usize = 4;
 const MOST_EMPTY: usize = 16;
 
 /// An SFTP session.
-pub(crate) struct Session {
+pub(crate) struct SftpSession {
     client: SftpClient,
     /// Extensions that the server offers.
     extensions: Vec<(Bytes, Bytes)>,
@@ -93,17 +93,17 @@ pub(crate) enum Presence {
 
 /// An open file or directory.
 #[derive(Clone, Debug)]
-pub(crate) struct Handle(Bytes);
+pub(crate) struct FileHandle(Bytes);
 
 /// A write request that is filled in place, so that content is not copied.
-pub(crate) struct Write {
+pub(crate) struct WritePacket {
     request: RequestPacket,
     at: usize,
 }
 
-impl Write {
+impl WritePacket {
     /// Creates a write of at most `most` bytes at `offset`.
-    pub(crate) fn new(handle: &Handle, offset: u64, most: usize) -> Self {
+    pub(crate) fn new(handle: &FileHandle, offset: u64, most: usize) -> Self {
         let request = RequestPacket::new(PacketType::Write, handle.0.len() + 16 + most)
             .put_string(&handle.0)
             .put_u64(offset)
@@ -130,7 +130,7 @@ impl Write {
     }
 }
 
-impl Session {
+impl SftpSession {
     /// Opens a session to `alias`, waiting for a free connection at most `patience`.
     pub(crate) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
         let (client, extensions) = SftpClient::open(pool, alias, patience).await?;
@@ -211,9 +211,9 @@ impl Session {
         self.response(self.client.send(request)).await
     }
 
-    async fn request_handle(&self, request: RequestPacket) -> Result<Handle> {
+    async fn request_handle(&self, request: RequestPacket) -> Result<FileHandle> {
         match self.request(request).await? {
-            Response::Handle(handle) => Ok(Handle(handle)),
+            Response::Handle(handle) => Ok(FileHandle(handle)),
             _ => Err(unexpected_response()),
         }
     }
@@ -323,7 +323,7 @@ impl Session {
 
     async fn read_open_dir(
         &self,
-        handle: &Handle,
+        handle: &FileHandle,
         limit: &EntryLimit,
     ) -> Result<Vec<(Bytes, Metadata)>> {
         let read = || {
@@ -361,13 +361,13 @@ impl Session {
     }
 
     /// Opens a file for reading.
-    pub(crate) async fn open_read(&self, path: &RemotePath) -> Result<Handle> {
+    pub(crate) async fn open_read(&self, path: &RemotePath) -> Result<FileHandle> {
         self.open_file(path, flags::READ, PRIVATE).await
     }
 
     /// Creates a file with this mode. Replaces a leftover of that name; a symbolic link is not
     /// followed.
-    pub(crate) async fn create(&self, path: &RemotePath, mode: u32) -> Result<Handle> {
+    pub(crate) async fn create(&self, path: &RemotePath, mode: u32) -> Result<FileHandle> {
         let flags = flags::WRITE | flags::CREATE | flags::EXCLUSIVE;
         match self.open_file(path, flags, mode).await {
             // Version 3 has no status of its own for a file that exists.
@@ -382,7 +382,7 @@ impl Session {
     }
 
     /// Opens an existing file for writing.
-    pub(crate) async fn open_write(&self, path: &RemotePath) -> Result<Handle> {
+    pub(crate) async fn open_write(&self, path: &RemotePath) -> Result<FileHandle> {
         self.open_file(path, flags::WRITE, PRIVATE).await
     }
 
@@ -392,7 +392,7 @@ impl Session {
         path: &RemotePath,
         mode: u32,
         existing: Presence,
-    ) -> Result<Handle> {
+    ) -> Result<FileHandle> {
         let how = match existing {
             // Some systems refuse to create a file that exists and belongs to another.
             Presence::Present => flags::TRUNCATE,
@@ -402,7 +402,7 @@ impl Session {
         self.open_file(path, flags::WRITE | how, mode).await
     }
 
-    async fn open_file(&self, path: &RemotePath, flags: u32, mode: u32) -> Result<Handle> {
+    async fn open_file(&self, path: &RemotePath, flags: u32, mode: u32) -> Result<FileHandle> {
         let bytes = path.as_bytes();
         let private = Attributes {
             permissions: (flags & flags::CREATE != 0).then_some(mode),
@@ -416,7 +416,7 @@ impl Session {
     }
 
     /// Sends a read of `length` bytes at `offset`.
-    pub(crate) fn read(&self, handle: &Handle, offset: u64, length: u32) -> PendingResponse {
+    pub(crate) fn read(&self, handle: &FileHandle, offset: u64, length: u32) -> PendingResponse {
         let request = RequestPacket::new(PacketType::Read, handle.0.len() + 16)
             .put_string(&handle.0)
             .put_u64(offset)
@@ -436,12 +436,12 @@ impl Session {
     }
 
     /// Sends a write.
-    pub(crate) fn write(&self, write: Write) -> PendingResponse {
+    pub(crate) fn write(&self, write: WritePacket) -> PendingResponse {
         self.client.send(write.finished())
     }
 
     /// Sets the given attributes of an open file.
-    pub(crate) fn fsetstat(&self, handle: &Handle, attributes: &Attributes) -> PendingResponse {
+    pub(crate) fn fsetstat(&self, handle: &FileHandle, attributes: &Attributes) -> PendingResponse {
         let request = RequestPacket::new(PacketType::FsetStat, handle.0.len() + 32)
             .put_string(&handle.0)
             .put_attributes(attributes);
@@ -449,7 +449,7 @@ impl Session {
     }
 
     /// Requests the attributes of an open file.
-    pub(crate) fn fstat(&self, handle: &Handle) -> PendingResponse {
+    pub(crate) fn fstat(&self, handle: &FileHandle) -> PendingResponse {
         let request =
             RequestPacket::new(PacketType::Fstat, handle.0.len() + 4).put_string(&handle.0);
         self.client.send(request)
@@ -472,14 +472,14 @@ impl Session {
     }
 
     /// Syncs an open file to disk, where the server offers that.
-    pub(crate) fn fsync(&self, handle: &Handle) -> Option<PendingResponse> {
+    pub(crate) fn fsync(&self, handle: &FileHandle) -> Option<PendingResponse> {
         let request = RequestPacket::new(PacketType::Extended, FSYNC.len() + handle.0.len() + 8);
         let request = request.put_string(FSYNC).put_string(&handle.0);
         self.offers(FSYNC).then(|| self.client.send(request))
     }
 
     /// Closes a file. Only then has a server taken every byte for certain.
-    pub(crate) fn close(&self, handle: &Handle) -> PendingResponse {
+    pub(crate) fn close(&self, handle: &FileHandle) -> PendingResponse {
         let request =
             RequestPacket::new(PacketType::Close, handle.0.len() + 4).put_string(&handle.0);
         self.client.send(request)

@@ -3,19 +3,19 @@
 use crate::sftp::error::Result;
 use crate::sftp::path::RemotePath;
 use crate::sftp::session::client::PendingResponse;
-use crate::sftp::session::{Handle, Session};
+use crate::sftp::session::{FileHandle, SftpSession};
 
 /// An open file on the server. Dropping it closes it.
 pub(crate) struct RemoteFile<'a> {
-    pub(crate) session: &'a Session,
+    pub(crate) session: &'a SftpSession,
     pub(crate) path: &'a RemotePath,
-    pub(crate) handle: Handle,
+    pub(crate) handle: FileHandle,
     /// A server may reuse a closed handle for the next file.
     is_closed: bool,
 }
 
 impl<'a> RemoteFile<'a> {
-    pub(crate) fn new(session: &'a Session, path: &'a RemotePath, handle: Handle) -> Self {
+    pub(crate) fn new(session: &'a SftpSession, path: &'a RemotePath, handle: FileHandle) -> Self {
         Self {
             session,
             path,
@@ -25,7 +25,7 @@ impl<'a> RemoteFile<'a> {
     }
 
     /// Opens an existing file for writing.
-    pub(crate) async fn open_write(session: &'a Session, path: &'a RemotePath) -> Result<Self> {
+    pub(crate) async fn open_write(session: &'a SftpSession, path: &'a RemotePath) -> Result<Self> {
         let handle = session.open_write(path).await?;
         Ok(Self::new(session, path, handle))
     }

@@ -3,12 +3,12 @@
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::hidden_name::aside_name;
 use crate::sftp::path::RemotePath;
-use crate::sftp::session::Session;
+use crate::sftp::session::SftpSession;
 
 /// Extension that renames over an existing file, unlike the protocol's own rename.
 const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
 
-impl Session {
+impl SftpSession {
     /// Renames `from` over `to`. The old file exists under one of two names whatever happens.
     pub(crate) async fn rename_over(&self, from: &RemotePath, to: &RemotePath) -> Result<()> {
         if self.offers(POSIX_RENAME) {

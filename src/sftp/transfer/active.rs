@@ -15,12 +15,12 @@ use crate::sftp::request::Direction;
 use crate::sftp::transfer::context::{ResumeState, TransferContext};
 use crate::sftp::transfer::file_transfer::{FileTransfer, TransferDirection};
 use crate::sftp::transfer::links;
-use crate::sftp::transfer::progress::{Progress, Whole};
+use crate::sftp::transfer::progress::{TransferProgress, TransferTotals};
 use crate::sftp::transfer::sessions::{SftpSessions, Workload};
 use crate::sftp::transfer::summary::Summary;
 
 /// Most destinations that a record names.
-const NAMED_PLACES: usize = 100;
+const NAMED_DESTINATIONS: usize = 100;
 
 /// Longest file that is tried again once the others are through if there was no room for it.
 const SECOND_TRY: u64 = 32 * 1024 * 1024;
@@ -53,12 +53,16 @@ impl<D: TransferDirection> Default for ActiveTransfer<D> {
 }
 
 impl<D: TransferDirection> ActiveTransfer<D> {
-    pub(super) fn set(&mut self, plan: TransferPlan<D::Source, D::Target>, progress: &Progress) {
+    pub(super) fn set(
+        &mut self,
+        plan: TransferPlan<D::Source, D::Target>,
+        progress: &TransferProgress,
+    ) {
         self.files = (0..plan.files.len())
             .map(|number| (number, ResumeState::default()))
             .collect();
         self.links = (0..plan.links.len()).collect();
-        progress.set_whole(Whole {
+        progress.set_totals(TransferTotals {
             files: plan.files.len() + plan.links.len(),
             // A server may report any length.
             bytes: plan
@@ -88,15 +92,20 @@ impl<D: TransferDirection> ActiveTransfer<D> {
     }
 
     /// Destinations at which something has arrived, each once.
-    pub(super) fn places(&self) -> Vec<String> {
-        let mut places: Vec<String> = Vec::new();
-        let all = self.plan.iter().flat_map(|plan| &plan.places).enumerate();
-        for (_, place) in all.filter(|(number, _)| self.reached.contains(number)) {
-            if places.len() < NAMED_PLACES && !places.contains(place) {
-                places.push(place.clone());
+    pub(super) fn destinations(&self) -> Vec<String> {
+        let mut destinations: Vec<String> = Vec::new();
+        let all = self
+            .plan
+            .iter()
+            .flat_map(|plan| &plan.destinations)
+            .enumerate();
+        for (_, destination_index) in all.filter(|(number, _)| self.reached.contains(number)) {
+            if destinations.len() < NAMED_DESTINATIONS && !destinations.contains(destination_index)
+            {
+                destinations.push(destination_index.clone());
             }
         }
-        places
+        destinations
     }
 
     pub(super) fn size(&self, direction: Direction) -> Workload {
@@ -158,7 +167,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                         summary.done += 1;
                         summary.bytes += bytes;
                         summary.verified = context.options.verify;
-                        reached.insert(plan.files[number].place);
+                        reached.insert(plan.files[number].destination_index);
                         if state.replaces_link.load(Ordering::Relaxed) {
                             let path = D::Target::shown(&plan.files[number].to);
                             let note = format!(
@@ -237,7 +246,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             match links::copy::<D>(session, file, context).await {
                 Ok(()) => {
                     summary.done += 1;
-                    self.reached.insert(file.place);
+                    self.reached.insert(file.destination_index);
                     context.progress.file_arrived();
                 }
                 Err(error) if error.is_connection_lost() => return,

@@ -11,7 +11,7 @@ use crate::sftp::error::Result;
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::path::RemotePath;
 use crate::sftp::session::file_reader::FileReader;
-use crate::sftp::session::{Handle, Session};
+use crate::sftp::session::{FileHandle, SftpSession};
 use crate::sftp::transfer::local_file::{BLOCK, open_at};
 use crate::ssh::Pool;
 use crate::ssh::script::checksum;
@@ -49,7 +49,7 @@ pub(crate) fn sum(content: &mut impl Read) -> Result<(u64, String)> {
 pub(crate) async fn remote_sha256(
     pool: &Pool,
     alias: &str,
-    session: &Session,
+    session: &SftpSession,
     path: &RemotePath,
     length: u64,
     expected: &str,
@@ -69,7 +69,7 @@ pub(crate) async fn remote_sha256(
     sum
 }
 
-async fn read_sha256(session: &Session, handle: &Handle, length: u64) -> Result<String> {
+async fn read_sha256(session: &SftpSession, handle: &FileHandle, length: u64) -> Result<String> {
     let mut sum = Sha256::new();
     let mut reader = FileReader::within(session, handle, 0..length, READS_AHEAD);
     while let Some(pieces) = reader.next().await? {

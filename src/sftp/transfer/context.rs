@@ -9,11 +9,11 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::plan::destination::MayWrite;
-use crate::sftp::request::Options;
+use crate::sftp::request::TransferOptions;
 use crate::sftp::transfer::access::AccessLists;
 use crate::sftp::transfer::backup::Backups;
 use crate::sftp::transfer::notes::Notes;
-use crate::sftp::transfer::progress::Progress;
+use crate::sftp::transfer::progress::TransferProgress;
 use crate::ssh::Pool;
 
 /// State and settings that the files of a transfer share.
@@ -24,7 +24,7 @@ pub(crate) struct TransferContext<'a> {
     pub(crate) token: &'a str,
     /// True if an earlier try may have left part files.
     pub(crate) resume: bool,
-    pub(crate) options: Options,
+    pub(crate) options: TransferOptions,
     /// Most entries that may be listed.
     pub(crate) max_entries: usize,
     /// Bytes that a file may have beyond twice its reported length.
@@ -33,7 +33,7 @@ pub(crate) struct TransferContext<'a> {
     pub(crate) roots: &'a Roots,
     pub(crate) local: &'a LocalFilesystem,
     pub(crate) may_write: &'a MayWrite<'a>,
-    pub(crate) progress: &'a Progress,
+    pub(crate) progress: &'a TransferProgress,
     pub(crate) notes: &'a Notes,
     pub(crate) cancel: &'a CancellationToken,
     /// Limits the large files under way: each takes memory.
@@ -87,7 +87,7 @@ impl ResumeState {
     }
 
     /// Records how far the file has arrived without a gap.
-    pub(crate) fn set_arrived(&self, bytes: u64, progress: &Progress) {
+    pub(crate) fn set_arrived(&self, bytes: u64, progress: &TransferProgress) {
         let before = self.arrived.swap(bytes, Ordering::Relaxed);
         if bytes >= before {
             progress.add(bytes - before);

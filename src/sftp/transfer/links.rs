@@ -4,13 +4,13 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::hidden_name::part_name;
 use crate::sftp::plan::{FilePlan, TargetState};
-use crate::sftp::session::Session;
+use crate::sftp::session::SftpSession;
 use crate::sftp::transfer::context::TransferContext;
 use crate::sftp::transfer::file_transfer::TransferDirection;
 
 /// Copies a symbolic link.
 pub(crate) async fn copy<D: TransferDirection>(
-    session: &Session,
+    session: &SftpSession,
     plan: &FilePlan<D::Source, D::Target>,
     context: &TransferContext<'_>,
 ) -> Result<()> {

@@ -40,8 +40,8 @@ use crate::sftp::plan::TransferPlan;
 use crate::sftp::plan::destination::{MayWrite, WritePolicy};
 use crate::sftp::plan::paths::resolve_entry;
 use crate::sftp::plan::planner::Planner;
-pub use crate::sftp::request::{Direction, Entry, Options, Request};
-use crate::sftp::session::Session;
+pub use crate::sftp::request::{Direction, TransferEntry, TransferOptions, TransferRequest};
+use crate::sftp::session::SftpSession;
 use crate::sftp::transfer::access::AccessLists;
 use crate::sftp::transfer::active::ActiveTransfer;
 use crate::sftp::transfer::backup::Backups;
@@ -49,7 +49,7 @@ use crate::sftp::transfer::context::{ServerRefusals, TransferContext};
 use crate::sftp::transfer::download::Download;
 use crate::sftp::transfer::file_transfer::TransferDirection;
 use crate::sftp::transfer::notes::Notes;
-use crate::sftp::transfer::progress::Progress;
+use crate::sftp::transfer::progress::TransferProgress;
 use crate::sftp::transfer::sessions::{SftpSessions, open_additional};
 pub use crate::sftp::transfer::summary::Summary;
 use crate::sftp::transfer::upload::Upload;
@@ -67,13 +67,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const MOST_REPEATS: usize = 30;
 
 /// A transfer with all that it needs.
-pub struct Transfer<'a> {
+pub struct TransferRunner<'a> {
     /// Connections.
     pub pool: &'a Pool,
     /// Alias of the server.
     pub alias: &'a str,
     /// The files to copy.
-    pub request: &'a Request,
+    pub request: &'a TransferRequest,
     /// Token in the names of its part files.
     pub token: &'a str,
     /// Longest wait for a connection.
@@ -91,14 +91,14 @@ pub struct Transfer<'a> {
     /// Rules on the files that may be written on the server.
     pub may_write: &'a MayWrite<'a>,
     /// Progress.
-    pub progress: &'a Progress,
+    pub progress: &'a TransferProgress,
     /// Notes for the user.
     pub notes: &'a Notes,
     /// Cancels it.
     pub cancel: &'a CancellationToken,
 }
 
-impl Transfer<'_> {
+impl TransferRunner<'_> {
     /// Runs it. An error means that it did not start.
     pub async fn run(&self) -> Result<Summary, Error> {
         match self.request.direction {
@@ -169,8 +169,8 @@ impl Transfer<'_> {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         self.report_backups(&backups, &mut summary);
-        summary.whole = self.progress.whole();
-        summary.places = active.places();
+        summary.totals = self.progress.totals();
+        summary.destinations = active.destinations();
         summary.notes = self.notes.take();
         summary.resumed = self.progress.resumed();
         if self.cancel.is_cancelled() {
@@ -286,7 +286,7 @@ impl Transfer<'_> {
 
     async fn plan<D: TransferDirection>(
         &self,
-        session: &Session,
+        session: &SftpSession,
         local: &LocalFilesystem,
     ) -> Result<TransferPlan<D::Source, D::Target>> {
         let is_upload = self.request.direction == Direction::Upload;

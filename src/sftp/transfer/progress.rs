@@ -7,23 +7,23 @@ use crate::sync::lock;
 
 /// Figures of an active transfer.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct TransferProgress {
     bytes: AtomicU64,
     files: AtomicUsize,
     resumed: AtomicU64,
-    whole: Mutex<Option<Whole>>,
+    totals: Mutex<Option<TransferTotals>>,
 }
 
 /// Everything that a transfer is to copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whole {
+pub struct TransferTotals {
     /// Files.
     pub files: usize,
     /// Their bytes.
     pub bytes: u64,
 }
 
-impl Progress {
+impl TransferProgress {
     /// Bytes that have arrived.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
@@ -44,12 +44,12 @@ impl Progress {
     }
 
     /// Total to be copied, once known.
-    pub fn whole(&self) -> Option<Whole> {
-        *lock(&self.whole)
+    pub fn totals(&self) -> Option<TransferTotals> {
+        *lock(&self.totals)
     }
 
-    pub(crate) fn set_whole(&self, whole: Whole) {
-        *lock(&self.whole) = Some(whole);
+    pub(crate) fn set_totals(&self, totals: TransferTotals) {
+        *lock(&self.totals) = Some(totals);
     }
 
     /// Adds bytes that have arrived.

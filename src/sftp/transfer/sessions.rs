@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::{OptionFuture, join_all};
 
 use crate::error::Error;
-use crate::sftp::session::{Limits, Session};
+use crate::sftp::session::{Limits, SftpSession};
 use crate::ssh::Pool;
 
 /// Round trip from which a connection is far: outstanding requests have to fill it.
@@ -63,9 +63,9 @@ pub(crate) struct Workload {
 
 /// A transfer's sessions.
 pub(crate) struct SftpSessions {
-    sessions: Vec<Session>,
+    sessions: Vec<SftpSession>,
     /// Syncs what the others write: a server works on each session separately.
-    pub(crate) fsync_session: Option<Session>,
+    pub(crate) fsync_session: Option<SftpSession>,
     missing: usize,
     pub(crate) depth: Concurrency,
 }
@@ -78,7 +78,7 @@ impl SftpSessions {
         let further =
             known.map(|round_trip| open_additional(pool, alias, far_sessions(round_trip)));
         let (first, further) = tokio::join!(
-            Session::open(pool, alias, patience),
+            SftpSession::open(pool, alias, patience),
             OptionFuture::from(further)
         );
         let first = first?;
@@ -106,7 +106,7 @@ impl SftpSessions {
     }
 
     /// Adds further sessions.
-    pub(crate) fn add(&mut self, sessions: Vec<Session>) {
+    pub(crate) fn add(&mut self, sessions: Vec<SftpSession>) {
         self.sessions.extend(sessions);
         self.limit(self.first().limits);
     }
@@ -138,17 +138,17 @@ impl SftpSessions {
     }
 
     /// The session opened first.
-    pub(crate) fn first(&self) -> &Session {
+    pub(crate) fn first(&self) -> &SftpSession {
         &self.sessions[0]
     }
 
     /// All sessions; at least one.
-    pub(crate) fn all(&self) -> &[Session] {
+    pub(crate) fn all(&self) -> &[SftpSession] {
         &self.sessions
     }
 
     /// The session for the file of that index.
-    pub(crate) fn of(&self, number: usize) -> &Session {
+    pub(crate) fn of(&self, number: usize) -> &SftpSession {
         &self.sessions[number % self.sessions.len()]
     }
 }
@@ -163,8 +163,8 @@ fn far_sessions(round_trip: Duration) -> usize {
 }
 
 /// Opens up to `count` further sessions.
-pub(crate) async fn open_additional(pool: &Pool, alias: &str, count: usize) -> Vec<Session> {
-    let further = (0..count).map(|_| Session::open(pool, alias, SESSION_PATIENCE));
+pub(crate) async fn open_additional(pool: &Pool, alias: &str, count: usize) -> Vec<SftpSession> {
+    let further = (0..count).map(|_| SftpSession::open(pool, alias, SESSION_PATIENCE));
     let mut sessions = Vec::new();
     for session in join_all(further).await {
         match session {

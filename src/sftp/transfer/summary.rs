@@ -1,7 +1,7 @@
 //! The outcome of a transfer.
 
 use crate::error::{Error, FailedFile};
-use crate::sftp::transfer::progress::Whole;
+use crate::sftp::transfer::progress::TransferTotals;
 use crate::text::beginning;
 
 /// Most failed files that a record names: enough to see the cause, too few to flood queue and model.
@@ -23,11 +23,11 @@ pub struct Summary {
     /// Bytes that did not have to be sent again when files were resumed.
     pub resumed: u64,
     /// Files and bytes that were to be copied.
-    pub whole: Option<Whole>,
+    pub totals: Option<TransferTotals>,
     /// Notes for the user, a sentence each.
     pub notes: Vec<String>,
     /// Destinations of arrived files: the file, or the directory that they went into.
-    pub places: Vec<String>,
+    pub destinations: Vec<String>,
     /// True if the checksums of both sides were compared for each file that arrived.
     pub verified: bool,
     /// Number of files that may not be written there.

@@ -13,8 +13,8 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
-use crate::sftp::request::Entry;
-use crate::sftp::session::{Handle, Session};
+use crate::sftp::request::TransferEntry;
+use crate::sftp::session::{FileHandle, SftpSession};
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::context::unless_cancelled;
@@ -26,7 +26,7 @@ use crate::sftp::transfer::part::PartFile;
 pub(crate) enum Download {}
 
 impl TransferDirection for Download {
-    type Source = Session;
+    type Source = SftpSession;
     type Target = LocalFilesystem;
     const IS_UPLOAD: bool = false;
     const RESUME_MARGIN: u64 = 0;
@@ -34,13 +34,13 @@ impl TransferDirection for Download {
     const MODE_MASK: u32 = 0o777;
 
     fn filesystems<'a>(
-        session: &'a Session,
+        session: &'a SftpSession,
         local: &'a LocalFilesystem,
-    ) -> (&'a Session, &'a LocalFilesystem) {
+    ) -> (&'a SftpSession, &'a LocalFilesystem) {
         (session, local)
     }
 
-    fn source_and_target(entry: &Entry) -> (&str, &str) {
+    fn source_and_target(entry: &TransferEntry) -> (&str, &str) {
         (&entry.remote, &entry.local)
     }
 
@@ -51,7 +51,7 @@ impl TransferDirection for Download {
         (copy, from)
     }
 
-    fn is_large(session: &Session, length: u64) -> bool {
+    fn is_large(session: &SftpSession, length: u64) -> bool {
         length >= u64::from(session.limits.read)
     }
 
@@ -229,7 +229,7 @@ fn is_whole(length: u64, expected: u64) -> bool {
 async fn beyond(
     transfer: &FileTransfer<'_, Download>,
     part: &PartFileOf<Download>,
-    handle: &Handle,
+    handle: &FileHandle,
     first: Vec<Bytes>,
 ) -> Result<(FinishedPart, u64)> {
     // It may take as much memory as a large one.
@@ -275,7 +275,7 @@ async fn large(
 /// Reads a file from `start` to its end onto the disk.
 async fn pour(
     transfer: &FileTransfer<'_, Download>,
-    handle: &Handle,
+    handle: &FileHandle,
     mut writer: PartWriter,
     start: u64,
 ) -> Result<(FinishedPart, u64)> {

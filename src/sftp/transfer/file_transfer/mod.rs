@@ -15,9 +15,9 @@ use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::hidden_name::part_name;
 use crate::sftp::path::{RemotePath, local_of};
 use crate::sftp::plan::{FilePlan, TargetState};
-use crate::sftp::request::Entry;
+use crate::sftp::request::TransferEntry;
 use crate::sftp::session::file_reader::FileReader;
-use crate::sftp::session::{Handle, Session};
+use crate::sftp::session::{FileHandle, SftpSession};
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::checksum::local_sha256;
@@ -50,18 +50,18 @@ pub(crate) trait TransferDirection: Sized + Sync {
 
     /// Source and target filesystem, given a session.
     fn filesystems<'a>(
-        session: &'a Session,
+        session: &'a SftpSession,
         local: &'a LocalFilesystem,
     ) -> (&'a Self::Source, &'a Self::Target);
     /// Source and target of an entry as the user wrote them.
-    fn source_and_target(entry: &Entry) -> (&str, &str);
+    fn source_and_target(entry: &TransferEntry) -> (&str, &str);
     /// The local path and the server's, given a source and its copy.
     fn local_and_remote<'a>(
         from: &'a <Self::Source as Filesystem>::Path,
         copy: &'a <Self::Target as Filesystem>::Path,
     ) -> (&'a PathBuf, &'a RemotePath);
     /// Returns whether a file of that length takes more than one round of requests.
-    fn is_large(session: &Session, length: u64) -> bool;
+    fn is_large(session: &SftpSession, length: u64) -> bool;
     /// Writes the part file from `start` on, sets owner, mode and time, and syncs it. Returns its
     /// length.
     fn fill(
@@ -106,7 +106,7 @@ pub(crate) trait TransferDirection: Sized + Sync {
 pub(crate) struct FileTransfer<'a, D: TransferDirection> {
     pub(crate) sessions: &'a SftpSessions,
     /// The session that this file uses.
-    pub(crate) session: &'a Session,
+    pub(crate) session: &'a SftpSession,
     pub(crate) plan: &'a FilePlan<D::Source, D::Target>,
     pub(crate) state: &'a ResumeState,
     pub(crate) context: &'a TransferContext<'a>,
@@ -118,7 +118,12 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
     }
 
     /// Reads a file on the server of reported length `length` from `start` to its end.
-    pub(crate) fn reader<'h>(&self, handle: &'h Handle, start: u64, length: u64) -> FileReader<'h>
+    pub(crate) fn reader<'h>(
+        &self,
+        handle: &'h FileHandle,
+        start: u64,
+        length: u64,
+    ) -> FileReader<'h>
     where
         's: 'h,
     {

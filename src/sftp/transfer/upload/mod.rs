@@ -16,10 +16,10 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
-use crate::sftp::request::Entry;
+use crate::sftp::request::TransferEntry;
 use crate::sftp::session::client::PendingResponse;
 use crate::sftp::session::remote_file::RemoteFile;
-use crate::sftp::session::{Handle, PRIVATE, Presence, Session, Write};
+use crate::sftp::session::{FileHandle, PRIVATE, Presence, SftpSession, WritePacket};
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::file_transfer::{FileTransfer, NO_MODES, PartFileOf, TransferDirection};
@@ -38,20 +38,20 @@ pub(crate) enum Upload {}
 
 impl TransferDirection for Upload {
     type Source = LocalFilesystem;
-    type Target = Session;
+    type Target = SftpSession;
     const IS_UPLOAD: bool = true;
     /// As much as may be outstanding.
     const RESUME_MARGIN: u64 = 16 * 1024 * 1024;
     const MODE_MASK: u32 = 0o7777;
 
     fn filesystems<'a>(
-        session: &'a Session,
+        session: &'a SftpSession,
         local: &'a LocalFilesystem,
-    ) -> (&'a LocalFilesystem, &'a Session) {
+    ) -> (&'a LocalFilesystem, &'a SftpSession) {
         (local, session)
     }
 
-    fn source_and_target(entry: &Entry) -> (&str, &str) {
+    fn source_and_target(entry: &TransferEntry) -> (&str, &str) {
         (&entry.local, &entry.remote)
     }
 
@@ -62,7 +62,7 @@ impl TransferDirection for Upload {
         (from, copy)
     }
 
-    fn is_large(_: &Session, length: u64) -> bool {
+    fn is_large(_: &SftpSession, length: u64) -> bool {
         length > SMALL
     }
 
@@ -184,7 +184,7 @@ impl TransferDirection for Upload {
         loop {
             let (file, mut write) = (
                 Arc::clone(&file),
-                Write::new(&open.handle, offset, session.limits.write),
+                WritePacket::new(&open.handle, offset, session.limits.write),
             );
             let most = session.limits.write as u64;
             let (write, read) = blocking(move || {
@@ -325,7 +325,7 @@ fn is_long(path: &RemotePath) -> bool {
 /// Sends a small file's content. Returns its length and the pending writes.
 async fn send_small(
     transfer: &FileTransfer<'_, Upload>,
-    handle: &Handle,
+    handle: &FileHandle,
 ) -> Result<(u64, Vec<PendingResponse>)> {
     let (from, session) = (transfer.plan.from.clone(), transfer.session);
     let roots = transfer.context.roots.clone();
@@ -342,7 +342,7 @@ async fn send_small(
     let mut sent = Vec::new();
     for (number, chunk) in content.chunks(session.limits.write).enumerate() {
         let offset = (number * session.limits.write) as u64;
-        let mut write = Write::new(handle, offset, chunk.len());
+        let mut write = WritePacket::new(handle, offset, chunk.len());
         write.content().extend_from_slice(chunk);
         sent.push(session.write(write));
     }
@@ -416,7 +416,7 @@ fn ok_unless_lost(done: Result<()>) -> Result<bool> {
 
 /// Sets owner, mode and time by path, which some servers take.
 async fn set_by_name(
-    session: &Session,
+    session: &SftpSession,
     part: &PartFileOf<Upload>,
     (owner, mode): (Option<Attributes>, Attributes),
 ) -> Result<bool> {

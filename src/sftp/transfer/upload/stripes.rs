@@ -14,7 +14,7 @@ use crate::sftp::error::Result;
 use crate::sftp::path::RemotePath;
 use crate::sftp::session::client::PendingResponse;
 use crate::sftp::session::remote_file::RemoteFile;
-use crate::sftp::session::{Handle, Write};
+use crate::sftp::session::{FileHandle, WritePacket};
 use crate::sftp::transfer::file_transfer::FileTransfer;
 use crate::sftp::transfer::local_file::BLOCK;
 use crate::sftp::transfer::local_file::is_hole;
@@ -87,7 +87,7 @@ pub(crate) async fn send_striped(
     let mut last: Vec<_> = others.iter_mut().map(RemoteFile::close).collect();
     if ends_in_hole {
         // Its last byte gives it its length.
-        let mut write = Write::new(&first.handle, length - 1, 1);
+        let mut write = WritePacket::new(&first.handle, length - 1, 1);
         write.content().push(0);
         last.push(first.session.write(write));
     }
@@ -123,13 +123,13 @@ async fn open_on_other_sessions<'a>(
 /// Reads a file in stripes, one write after the other for each session in turn.
 #[derive(Clone)]
 struct StripeReader {
-    handles: Arc<[Handle]>,
+    handles: Arc<[FileHandle]>,
     length: usize,
 }
 
 struct StripeBlock {
     /// Index of the session, offset and content of each write.
-    writes: Vec<(usize, u64, Write)>,
+    writes: Vec<(usize, u64, WritePacket)>,
     /// Offset of the next block.
     end: u64,
     at_end: bool,
@@ -157,7 +157,7 @@ impl StripeReader {
             let session =
                 usize::try_from(block.end / self.length as u64 % self.handles.len() as u64)
                     .expect("there are few lanes");
-            let mut write = Write::new(&self.handles[session], block.end, self.length);
+            let mut write = WritePacket::new(&self.handles[session], block.end, self.length);
             let read = file.take(self.length as u64).read_to_end(write.content())?;
             if read == 0 {
                 block.at_end = true;
