@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::job::{JobId, Jobs, Queue};
-use crate::logging::Log;
+use crate::logging::MemoryLog;
 use crate::secret::Vault;
 use crate::ssh::Pool;
 use crate::store::apis::Apis;
@@ -36,7 +36,7 @@ struct State {
     jobs: Jobs,
     guard: Arc<Guard>,
     calls: Arc<Calls>,
-    log: Log,
+    log: MemoryLog,
     started: Instant,
     pending: Mutex<HashMap<RequestId, JobId>>,
 }
@@ -82,7 +82,7 @@ impl Offline {
 impl App {
     /// Opens the data directory, and takes over what an earlier process has left. Needs a tokio runtime,
     /// for saving and for the pool's upkeep.
-    pub fn open(config: Config, log: Log) -> Result<Self, Error> {
+    pub fn open(config: Config, log: MemoryLog) -> Result<Self, Error> {
         for warning in config.warnings.iter().chain(&config.ignored) {
             tracing::warn!("{warning}");
         }
@@ -177,7 +177,7 @@ impl App {
     }
 
     /// The log's last lines.
-    pub fn log(&self) -> &Log {
+    pub fn log(&self) -> &MemoryLog {
         &self.0.log
     }
 

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::config::{Overrides, SETTINGS, parse_seconds};
 use crate::fs::expand_home;
-use crate::install::{self, Request, this_program};
+use crate::install::{self, InstallRequest, this_program};
 use crate::shell::quote_to_type;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
 /// What the program is to do.
 #[derive(Debug)]
-pub enum Command {
+pub enum Invocation {
     /// Serve MCP on standard input and output.
     Serve(Overrides),
     /// `demo`
@@ -23,13 +23,13 @@ pub enum Command {
     /// `doctor`
     Doctor(Overrides),
     /// `doctor --as CLIENT`
-    DoctorAs(Request),
+    DoctorAs(InstallRequest),
     /// `audit verify`
     VerifyAudit(Overrides),
     /// `install`
-    Install(Request),
+    Install(InstallRequest),
     /// `uninstall`
-    Uninstall(Request),
+    Uninstall(InstallRequest),
     /// `--help`
     Help,
     /// `--version`
@@ -40,14 +40,14 @@ pub enum Command {
 ///
 /// Whoever changes only the program in a registration of the Node original leaves the original's own
 /// name among them, with what its starter takes: all that is passed over.
-pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexopt::Error> {
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocation, lexopt::Error> {
     let mut arguments: Vec<_> = arguments.collect();
     let is_left_over = |argument: &OsString| argument.to_str().is_some_and(install::is_left_over);
     if let Some(named) = arguments.iter().position(is_left_over) {
         arguments.drain(..=named);
     }
     let mut parser = lexopt::Parser::from_args(arguments);
-    let mut request = Request::default();
+    let mut request = InstallRequest::default();
     let mut words = Vec::new();
     // The first that only `install` and `uninstall` take.
     let mut of_install = None;
@@ -60,8 +60,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
             of_install.get_or_insert_with(|| format!("--{name}"));
         }
         match argument {
-            Long("help") | Short('h') => return Ok(Command::Help),
-            Long("version") | Short('V') => return Ok(Command::Version),
+            Long("help") | Short('h') => return Ok(Invocation::Help),
+            Long("version") | Short('V') => return Ok(Invocation::Version),
             Long("data-dir") => {
                 let directory = parser.value()?.string()?;
                 if directory.is_empty() {
@@ -101,14 +101,14 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let command = match words.as_slice() {
         ["doctor"] if looks_as && of_install.as_ref().is_none_or(|option| option == "--name") => {
-            return Ok(Command::DoctorAs(request));
+            return Ok(Invocation::DoctorAs(request));
         }
         _ if looks_as => {
             return Err(
                 "`--as` goes with `doctor`, and takes no option of `install` but --name".into(),
             );
         }
-        ["install"] => return Ok(Command::Install(request)),
+        ["install"] => return Ok(Invocation::Install(request)),
         ["uninstall"]
             if request.prints
                 || request.takes_over.is_some()
@@ -119,11 +119,11 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, lexop
                     .into(),
             );
         }
-        ["uninstall"] => return Ok(Command::Uninstall(request)),
-        [] => Command::Serve(request.overrides),
-        ["demo"] => Command::Demo,
-        ["doctor"] => Command::Doctor(request.overrides),
-        ["audit", "verify"] => Command::VerifyAudit(request.overrides),
+        ["uninstall"] => return Ok(Invocation::Uninstall(request)),
+        [] => Invocation::Serve(request.overrides),
+        ["demo"] => Invocation::Demo,
+        ["doctor"] => Invocation::Doctor(request.overrides),
+        ["audit", "verify"] => Invocation::VerifyAudit(request.overrides),
         other => return Err(format!("`{}` is not a command", other.join(" ")).into()),
     };
     match of_install {

@@ -11,10 +11,10 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::app::{App, Offline};
 use crate::audit;
-use crate::config::{Config, Origin};
+use crate::config::{Config, SettingOrigin};
 use crate::error::Error;
 use crate::guard::Policies;
-use crate::install::{Request, Start};
+use crate::install::{ClientStart, InstallRequest};
 use crate::login_session::LoginSession;
 use crate::secret::{Vault, hide};
 use crate::ssh::{ChannelPurpose, describe_agent};
@@ -85,8 +85,8 @@ pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
 
 /// Has another process of this program look, with the environment and the arguments that a client starts it
 /// with. Says whether all is well there.
-pub fn run_as(request: &Request, out: &mut impl Write) -> Result<bool, String> {
-    let start = Start::of(request).map_err(|refusal| refusal.to_string())?;
+pub fn run_as(request: &InstallRequest, out: &mut impl Write) -> Result<bool, String> {
+    let start = ClientStart::of(request).map_err(|error| error.to_string())?;
     let told = write!(out, "{start}").and_then(|()| out.flush());
     told.map_err(|error| error.to_string())?;
     let program = env::current_exe().map_err(|error| error.to_string())?;
@@ -118,7 +118,7 @@ fn settings(config: &Config) -> Vec<Finding> {
     let ignored = config.ignored.iter();
     findings.extend(ignored.map(|ignored| Finding::good(what, ignored)));
     let set = config.origins.iter();
-    let set = set.filter(|(_, origin)| **origin != Origin::Default);
+    let set = set.filter(|(_, origin)| **origin != SettingOrigin::Default);
     let set: Vec<_> = set
         .map(|(name, origin)| Finding::good(name, format!("from: {origin}")))
         .collect();

@@ -11,7 +11,7 @@ pub const DEFAULT_PORT: u16 = 22;
 /// What becomes of a host whose key is not known. That of a known host has to be the known one always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Policy {
+pub enum HostKeyPolicy {
     /// Its key is recorded, and has to be the same from then on.
     #[default]
     AcceptNew,
@@ -19,7 +19,7 @@ pub enum Policy {
     Strict,
 }
 
-impl Policy {
+impl HostKeyPolicy {
     /// The policy of this name.
     pub fn parse(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
@@ -35,7 +35,7 @@ impl Policy {
 pub enum Problem {
     /// Others are on record for the host.
     Changed,
-    /// None is on record, and the policy is [`Policy::Strict`].
+    /// None is on record, and the policy is [`HostKeyPolicy::Strict`].
     Unknown,
     /// It is marked `@revoked`.
     Revoked,

@@ -31,7 +31,7 @@ const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
 
 /// One line of the log.
 #[derive(Clone, Debug, Serialize)]
-pub struct Line {
+pub struct LogLine {
     /// `error`, `warn`, `info` or `debug`.
     pub level: &'static str,
     /// What happened.
@@ -42,9 +42,9 @@ pub struct Line {
 
 /// The last 500 lines, shared by the subscriber and `task_logs`.
 #[derive(Clone, Debug, Default)]
-pub struct Log(Arc<Mutex<VecDeque<Line>>>);
+pub struct MemoryLog(Arc<Mutex<VecDeque<LogLine>>>);
 
-impl Log {
+impl MemoryLog {
     /// Starts logging for the whole process. Further calls change nothing and return an unconnected log.
     pub fn install(least: Level) -> Self {
         let log = Self::default();
@@ -59,11 +59,11 @@ impl Log {
     }
 
     /// The kept lines, oldest first.
-    pub fn lines(&self) -> Vec<Line> {
+    pub fn lines(&self) -> Vec<LogLine> {
         lock(&self.0).iter().cloned().collect()
     }
 
-    fn push(&self, line: Line) {
+    fn push(&self, line: LogLine) {
         let mut lines = lock(&self.0);
         if lines.len() == KEPT_LINES {
             lines.pop_front();
@@ -89,7 +89,7 @@ pub fn log_panics() {
 }
 
 struct Recorder {
-    log: Log,
+    log: MemoryLog,
     least: Level,
 }
 
@@ -99,9 +99,9 @@ impl<S: Subscriber> Layer<S> for Recorder {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut message = Message(String::new());
+        let mut message = EventText(String::new());
         event.record(&mut message);
-        let line = Line {
+        let line = LogLine {
             level: level_name(*event.metadata().level()),
             message: beginning(&hide(&message.0), LONGEST_MESSAGE).into_owned(),
             timestamp: Timestamp::now(),
@@ -126,9 +126,9 @@ fn level_name(level: Level) -> &'static str {
 }
 
 /// Collects an event's message, then its fields as ` name=value`.
-struct Message(String);
+struct EventText(String);
 
-impl Visit for Message {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a string cannot fail.
         let _ = if field.name() == "message" {
@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn keeps_the_last_lines() {
-        let log = Log::default();
+        let log = MemoryLog::default();
         for number in 0..KEPT_LINES + 3 {
-            log.push(Line {
+            log.push(LogLine {
                 level: "info",
                 message: number.to_string(),
                 timestamp: Timestamp::now(),
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn libraries_are_not_recorded() {
-        let log = Log::default();
+        let log = MemoryLog::default();
         let subscriber = Registry::default().with(Recorder {
             log: log.clone(),
             least: Level::DEBUG,

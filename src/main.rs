@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::app::App;
-use mcp_sftp_orchestrator::command_line::{self, Command};
+use mcp_sftp_orchestrator::command_line::{self, Invocation};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::fs::blocking;
-use mcp_sftp_orchestrator::logging::{self, Log};
+use mcp_sftp_orchestrator::logging::{self, MemoryLog};
 #[cfg(all(unix, not(target_os = "macos")))]
 use mcp_sftp_orchestrator::login_session::BUS_VARIABLE;
 use mcp_sftp_orchestrator::server::Handler;
@@ -38,29 +38,29 @@ fn main() -> ExitCode {
     };
     outlive_file_size_limit(&runtime);
     let outcome = match command {
-        Command::Serve(overrides) => runtime.block_on(serve(&overrides)),
-        Command::Demo => runtime
+        Invocation::Serve(overrides) => runtime.block_on(serve(&overrides)),
+        Invocation::Demo => runtime
             .block_on(demo::run(&mut io::stdout()))
             .map_err(|failure| failure.to_string()),
-        Command::Doctor(overrides) => runtime.block_on(examine(&overrides)),
-        Command::DoctorAs(request) => match doctor::run_as(&request, &mut io::stdout()) {
+        Invocation::Doctor(overrides) => runtime.block_on(examine(&overrides)),
+        Invocation::DoctorAs(request) => match doctor::run_as(&request, &mut io::stdout()) {
             // The other process has said what is wrong.
             Ok(is_well) => return ExitCode::from(u8::from(!is_well)),
             Err(problem) => Err(problem),
         },
-        Command::VerifyAudit(overrides) => {
+        Invocation::VerifyAudit(overrides) => {
             Config::load(&overrides).and_then(|config| verify_audit(&config))
         }
-        Command::Install(request) => {
-            install::install(&request, &mut io::stdout()).map_err(|refusal| refusal.to_string())
+        Invocation::Install(request) => {
+            install::install(&request, &mut io::stdout()).map_err(|error| error.to_string())
         }
-        Command::Uninstall(request) => {
-            install::uninstall(&request, &mut io::stdout()).map_err(|refusal| refusal.to_string())
+        Invocation::Uninstall(request) => {
+            install::uninstall(&request, &mut io::stdout()).map_err(|error| error.to_string())
         }
-        Command::Help => io::stdout()
+        Invocation::Help => io::stdout()
             .write_all(command_line::help().as_bytes())
             .map_err(|error| error.to_string()),
-        Command::Version => writeln!(io::stdout(), "{NAME} {}", env!("CARGO_PKG_VERSION"))
+        Invocation::Version => writeln!(io::stdout(), "{NAME} {}", env!("CARGO_PKG_VERSION"))
             .map_err(|error| error.to_string()),
     };
     // A read of standard input cannot be cancelled everywhere, and must not hold the process.
@@ -151,7 +151,7 @@ fn verify_audit(config: &Config) -> Result<(), String> {
 async fn serve(overrides: &Overrides) -> Result<(), String> {
     let config = Config::load(overrides)?;
     reach_keyring(&config);
-    let log = Log::install(config.log_level);
+    let log = MemoryLog::install(config.log_level);
     logging::log_panics();
     let app = App::open(config, log).map_err(|error| error.to_string())?;
     let (reader, writer) = stdio_pipes();

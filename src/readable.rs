@@ -21,7 +21,7 @@ pub fn readable(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
         return text.into();
     }
-    let (mut page, mut rest) = (Page::default(), text.chars());
+    let (mut page, mut rest) = (VisibleText::default(), text.chars());
     while let Some(character) = rest.next() {
         let after = page.take(character, rest.as_str());
         rest = after.chars();
@@ -104,7 +104,7 @@ fn is_hidden(character: char) -> bool {
 
 /// What a terminal leaves on its screen.
 #[derive(Default)]
-struct Page {
+struct VisibleText {
     text: String,
     /// Where the last line begins.
     line: usize,
@@ -112,7 +112,7 @@ struct Page {
     begins_anew: bool,
 }
 
-impl Page {
+impl VisibleText {
     /// Takes a character, and gives what follows it, without what belongs to it.
     fn take<'t>(&mut self, character: char, rest: &'t str) -> &'t str {
         match character {

@@ -12,10 +12,10 @@ const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// Lines on their way to standard error.
 #[derive(Debug)]
-pub(crate) struct Stderr(SyncSender<Message>);
+pub(crate) struct Stderr(SyncSender<StderrMessage>);
 
 #[derive(Debug)]
-enum Message {
+enum StderrMessage {
     Line(String),
     /// Everything before it is written once this is dropped.
     Flush(SyncSender<()>),
@@ -33,24 +33,24 @@ impl Stderr {
 
     /// Writes a line in a moment, unless too many wait already.
     pub(crate) fn line(&self, line: String) {
-        let _ = self.0.try_send(Message::Line(line));
+        let _ = self.0.try_send(StderrMessage::Line(line));
     }
 
     /// Waits a moment until all lines are written.
     pub(crate) fn flush(&self) {
         let (written, is_written) = sync_channel(0);
-        if self.0.try_send(Message::Flush(written)).is_ok() {
+        if self.0.try_send(StderrMessage::Flush(written)).is_ok() {
             let _ = is_written.recv_timeout(LAST_LINES);
         }
     }
 }
 
-fn write(messages: &Receiver<Message>) {
+fn write(messages: &Receiver<StderrMessage>) {
     for message in messages {
         match message {
             // A closed or full standard error must not end the server.
-            Message::Line(line) => drop(std::io::stderr().write_all(line.as_bytes())),
-            Message::Flush(written) => drop(written),
+            StderrMessage::Line(line) => drop(std::io::stderr().write_all(line.as_bytes())),
+            StderrMessage::Flush(written) => drop(written),
         }
     }
 }

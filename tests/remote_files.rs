@@ -8,7 +8,7 @@ use std::time::Duration;
 use mcp_sftp_orchestrator::app::App;
 use mcp_sftp_orchestrator::config::Config;
 use mcp_sftp_orchestrator::error::Error;
-use mcp_sftp_orchestrator::logging::Log;
+use mcp_sftp_orchestrator::logging::MemoryLog;
 use mcp_sftp_orchestrator::sftp::{FileAccess, FileType, MayWrite, RemoteFiles, WriteCheck};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,7 @@ async fn on_each_server(check: impl AsyncFn(&App, &Path, &Path)) {
 }
 
 fn open(data: &Path) -> App {
-    App::open(Config::with_defaults(data.to_owned()), Log::default()).unwrap()
+    App::open(Config::with_defaults(data.to_owned()), MemoryLog::default()).unwrap()
 }
 
 async fn files<'a>(

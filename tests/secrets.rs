@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use mcp_sftp_orchestrator::guard::Access;
-use mcp_sftp_orchestrator::logging::{Log, log_panics};
+use mcp_sftp_orchestrator::logging::{MemoryLog, log_panics};
 use mcp_sftp_orchestrator::random;
 use mcp_sftp_orchestrator::secret::remember;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -399,7 +399,7 @@ fn a_panic_is_logged_without_secrets() {
     const SECRET: &str = "Zq-in-a-panic";
     if std::env::var_os("PANIC_HERE").is_some() {
         // The process that the other branch has started.
-        let log = Log::install(tracing::Level::INFO);
+        let log = MemoryLog::install(tracing::Level::INFO);
         log_panics();
         remember(SECRET);
         let panicked = std::thread::spawn(|| panic!("it was {SECRET}")).join();

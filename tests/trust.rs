@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mcp_sftp_orchestrator::config::SshFiles;
-use mcp_sftp_orchestrator::host_key::Policy;
+use mcp_sftp_orchestrator::host_key::HostKeyPolicy;
 use serde_json::{Value, json};
 
 use crate::helper::{
@@ -44,7 +44,7 @@ fn record(data: &Folder) -> String {
 }
 
 /// A client for which the files of this folder are the user's and the machine's.
-async fn client_with(data: &Folder, folder: &Folder, policy: Policy) -> Client {
+async fn client_with(data: &Folder, folder: &Folder, policy: HostKeyPolicy) -> Client {
     let files = ["known_hosts", "ssh_known_hosts"].map(|name| folder.path().join(name));
     Client::in_process(data.path(), |config| {
         config.host_key_policy = policy;
@@ -130,7 +130,7 @@ async fn a_server_may_be_strict_by_itself() {
 #[tokio::test]
 async fn what_others_know_counts_in_every_form_and_is_never_written() {
     let (sshd, data, folder) = (Sshd::start(), directory(), directory());
-    let client = client_with(&data, &folder, Policy::Strict).await;
+    let client = client_with(&data, &folder, HostKeyPolicy::Strict).await;
     let (place, key) = (place(&sshd), host_key(&sshd));
     let files = ["known_hosts", "ssh_known_hosts"].map(|name| folder.path().join(name));
     let [user, machine] = &files;
@@ -197,7 +197,7 @@ async fn the_home_directory_s_known_hosts_is_the_user_s() {
 #[tokio::test]
 async fn a_revoked_key_is_refused_even_if_it_is_known_or_pinned_or_trusted() {
     let (sshd, data, folder) = (watched(), directory(), directory());
-    let client = client_with(&data, &folder, Policy::AcceptNew).await;
+    let client = client_with(&data, &folder, HostKeyPolicy::AcceptNew).await;
     client.register(sshd.login("web1")).await;
     client.exec("web1", "true").await.ok();
     let known = record(&data);
@@ -241,7 +241,7 @@ async fn a_host_certificate_is_as_good_as_its_authority_its_names_and_its_dates(
         directory(),
         directory(),
     );
-    let client = client_with(&data, &folder, Policy::AcceptNew).await;
+    let client = client_with(&data, &folder, HostKeyPolicy::AcceptNew).await;
     client.register(sshd.login("web1")).await;
     let path = |name| sshd.directory.path().join(name);
     let (host, authority, stranger) = (path("host"), path("authority"), path("stranger"));
@@ -296,7 +296,7 @@ async fn an_rsa_host_key_s_certificate_is_understood_and_its_authority_may_be_re
     certify(&authority, &host, &["-h", "-n", "127.0.0.1"]);
     sshd.kill();
     sshd.restart();
-    let client = client_with(&data, &folder, Policy::Strict).await;
+    let client = client_with(&data, &folder, HostKeyPolicy::Strict).await;
     let file = folder.path().join("known_hosts");
     let vouched = format!("@cert-authority {}", line("*", &authority));
     std::fs::write(&file, &vouched).unwrap();
@@ -348,7 +348,7 @@ async fn the_kind_of_key_on_record_is_asked_for_first() {
     let second = sshd.directory.path().join("host_rsa");
     let known = line(&place(&sshd), &second);
     std::fs::write(folder.path().join("known_hosts"), known).unwrap();
-    let client = client_with(&data, &folder, Policy::AcceptNew).await;
+    let client = client_with(&data, &folder, HostKeyPolicy::AcceptNew).await;
     client.register(sshd.login("web1")).await;
     client.exec("web1", "true").await.ok();
     assert_eq!(record(&data), "", "the one that is not known was not taken");
@@ -407,7 +407,7 @@ async fn server_trust_shows_keys_and_takes_exactly_the_one_that_it_is_told() {
 #[tokio::test]
 async fn what_is_trusted_goes_before_what_others_know() {
     let (mut sshd, data, folder) = (Sshd::start(), directory(), directory());
-    let client = client_with(&data, &folder, Policy::Strict).await;
+    let client = client_with(&data, &folder, HostKeyPolicy::Strict).await;
     let others = line(&place(&sshd), &host_key(&sshd));
     let file = folder.path().join("known_hosts");
     std::fs::write(&file, &others).unwrap();

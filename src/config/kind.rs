@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use tracing::Level;
 
 use super::parse_seconds;
-use super::raw::{Raw, Variable};
+use super::raw::{Raw, VariableSpec};
 use crate::fs::expand_home;
-use crate::host_key::Policy;
+use crate::host_key::HostKeyPolicy;
 use crate::secret::Secret;
 use crate::time::millis;
 
 /// A kind of setting.
-pub(super) trait Kind {
+pub(super) trait SettingKind {
     /// What a setting of this kind is in [`super::Config`].
-    type Value;
+    type Parsed;
     /// Its format in the MCP registry's schema of `server.json`.
     const FORMAT: &'static str;
     /// The values that it can have, if there are few.
@@ -25,19 +25,19 @@ pub(super) trait Kind {
     const IS_SECRET: bool = false;
 
     /// Reads it from where it is set, or takes its default.
-    fn read(raw: &mut Raw, variable: &Variable) -> Self::Value;
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Self::Parsed;
     /// Shows it: durations in milliseconds, 0 for none. `None` for what is not shown.
-    fn show(value: &Self::Value) -> Option<Value>;
+    fn show(value: &Self::Parsed) -> Option<Value>;
 }
 
 /// A directory.
 pub(super) struct Directory;
 
-impl Kind for Directory {
-    type Value = PathBuf;
+impl SettingKind for Directory {
+    type Parsed = PathBuf;
     const FORMAT: &'static str = "filepath";
 
-    fn read(raw: &mut Raw, variable: &Variable) -> PathBuf {
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> PathBuf {
         raw.parse(variable, "a directory", |text| Some(expand_home(text)))
     }
 
@@ -47,13 +47,13 @@ impl Kind for Directory {
 }
 
 /// A positive number of seconds, fractions allowed.
-pub(super) struct Seconds;
+pub(super) struct PositiveSeconds;
 
-impl Kind for Seconds {
-    type Value = Duration;
+impl SettingKind for PositiveSeconds {
+    type Parsed = Duration;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, variable: &Variable) -> Duration {
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Duration {
         raw.parse(variable, "a number of seconds above 0", parse_seconds)
     }
 
@@ -65,12 +65,12 @@ impl Kind for Seconds {
 /// Milliseconds, at least `LEAST`.
 pub(super) struct Millis<const LEAST: u64>;
 
-impl<const LEAST: u64> Kind for Millis<LEAST> {
-    type Value = Duration;
+impl<const LEAST: u64> SettingKind for Millis<LEAST> {
+    type Parsed = Duration;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, variable: &Variable) -> Duration {
-        Duration::from_millis(Whole::<LEAST>::read(raw, variable))
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Duration {
+        Duration::from_millis(WholeNumber::<LEAST>::read(raw, variable))
     }
 
     fn show(value: &Duration) -> Option<Value> {
@@ -82,11 +82,11 @@ impl<const LEAST: u64> Kind for Millis<LEAST> {
 /// timeout.
 pub(super) struct Timeout;
 
-impl Kind for Timeout {
-    type Value = Option<Duration>;
+impl SettingKind for Timeout {
+    type Parsed = Option<Duration>;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, variable: &Variable) -> Option<Duration> {
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Option<Duration> {
         let in_seconds = variable.in_seconds.and_then(|seconds| {
             let value = raw.nearer(seconds, variable.name)?;
             Some((seconds, value))
@@ -109,13 +109,13 @@ impl Kind for Timeout {
 }
 
 /// A whole number, at least `LEAST`.
-pub(super) struct Whole<const LEAST: u64>;
+pub(super) struct WholeNumber<const LEAST: u64>;
 
-impl<const LEAST: u64> Kind for Whole<LEAST> {
-    type Value = u64;
+impl<const LEAST: u64> SettingKind for WholeNumber<LEAST> {
+    type Parsed = u64;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, variable: &Variable) -> u64 {
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> u64 {
         let expected = format!("a whole number, at least {LEAST}");
         raw.parse(variable, &expected, |text| {
             text.parse().ok().filter(|number| *number >= LEAST)
@@ -128,14 +128,14 @@ impl<const LEAST: u64> Kind for Whole<LEAST> {
 }
 
 /// A count of things, at least `LEAST`.
-pub(super) struct Count<const LEAST: u64>;
+pub(super) struct ItemCount<const LEAST: u64>;
 
-impl<const LEAST: u64> Kind for Count<LEAST> {
-    type Value = usize;
+impl<const LEAST: u64> SettingKind for ItemCount<LEAST> {
+    type Parsed = usize;
     const FORMAT: &'static str = "number";
 
-    fn read(raw: &mut Raw, variable: &Variable) -> usize {
-        usize::try_from(Whole::<LEAST>::read(raw, variable)).unwrap_or(usize::MAX)
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> usize {
+        usize::try_from(WholeNumber::<LEAST>::read(raw, variable)).unwrap_or(usize::MAX)
     }
 
     fn show(value: &usize) -> Option<Value> {
@@ -144,13 +144,13 @@ impl<const LEAST: u64> Kind for Count<LEAST> {
 }
 
 /// Yes or no.
-pub(super) struct Flag;
+pub(super) struct Boolean;
 
-impl Kind for Flag {
-    type Value = bool;
+impl SettingKind for Boolean {
+    type Parsed = bool;
     const FORMAT: &'static str = "boolean";
 
-    fn read(raw: &mut Raw, variable: &Variable) -> bool {
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> bool {
         raw.parse(variable, "true or false", |text| {
             match text.to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" | "on" => Some(true),
@@ -166,18 +166,18 @@ impl Kind for Flag {
 }
 
 /// What becomes of a host whose key is not known.
-pub(super) struct HostKeyPolicy;
+pub(super) struct HostKeyChoice;
 
-impl Kind for HostKeyPolicy {
-    type Value = Policy;
+impl SettingKind for HostKeyChoice {
+    type Parsed = HostKeyPolicy;
     const FORMAT: &'static str = "string";
     const CHOICES: &'static [&'static str] = &["accept-new", "strict"];
 
-    fn read(raw: &mut Raw, variable: &Variable) -> Policy {
-        raw.parse(variable, "accept-new or strict", Policy::parse)
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> HostKeyPolicy {
+        raw.parse(variable, "accept-new or strict", HostKeyPolicy::parse)
     }
 
-    fn show(value: &Policy) -> Option<Value> {
+    fn show(value: &HostKeyPolicy) -> Option<Value> {
         Some(json!(value))
     }
 }
@@ -185,12 +185,12 @@ impl Kind for HostKeyPolicy {
 /// A level of the log.
 pub(super) struct LogLevel;
 
-impl Kind for LogLevel {
-    type Value = Level;
+impl SettingKind for LogLevel {
+    type Parsed = Level;
     const FORMAT: &'static str = "string";
     const CHOICES: &'static [&'static str] = &["error", "warn", "info", "debug"];
 
-    fn read(raw: &mut Raw, variable: &Variable) -> Level {
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Level {
         raw.parse(variable, "error, warn, info or debug", |text| {
             match text.to_ascii_lowercase().as_str() {
                 "error" => Some(Level::ERROR),
@@ -210,11 +210,11 @@ impl Kind for LogLevel {
 /// Directories, separated as in `PATH`, or by commas, as the original has them.
 pub(super) struct Directories;
 
-impl Kind for Directories {
-    type Value = Vec<PathBuf>;
+impl SettingKind for Directories {
+    type Parsed = Vec<PathBuf>;
     const FORMAT: &'static str = "string";
 
-    fn read(raw: &mut Raw, variable: &Variable) -> Vec<PathBuf> {
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Vec<PathBuf> {
         let value = raw.get(variable.name).unwrap_or_default();
         let found: Vec<_> = separate(&value);
         for path in &found {
@@ -256,12 +256,12 @@ fn separate(value: &str) -> Vec<PathBuf> {
 /// A secret: it is in no message and is not shown.
 pub(super) struct SecretText;
 
-impl Kind for SecretText {
-    type Value = Option<Secret>;
+impl SettingKind for SecretText {
+    type Parsed = Option<Secret>;
     const FORMAT: &'static str = "string";
     const IS_SECRET: bool = true;
 
-    fn read(raw: &mut Raw, variable: &Variable) -> Option<Secret> {
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Option<Secret> {
         raw.get(variable.name)
             .map(|value| Secret::from(value.as_str()))
     }

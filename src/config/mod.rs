@@ -14,7 +14,7 @@ use tracing::Level;
 
 use crate::fs::expand_home;
 use crate::login_session::LoginSession;
-pub use origin::Origin;
+pub use origin::SettingOrigin;
 use raw::Raw;
 pub use settings::{Config, SETTINGS, Setting};
 pub(crate) use settings::{data_dir_of, default_of};
@@ -92,7 +92,11 @@ impl Config {
         let read = Self::read(&mut raw);
         let names = SETTINGS.iter().map(|setting| setting.name);
         let mut origins: BTreeMap<_, _> = names.map(|name| (name, raw.origin(name))).collect();
-        origins.extend(overrides.names().map(|name| (name, Origin::CommandLine)));
+        origins.extend(
+            overrides
+                .names()
+                .map(|name| (name, SettingOrigin::CommandLine)),
+        );
         Self {
             data_dir,
             sync_timeout: overrides.sync_timeout.unwrap_or(read.sync_timeout),
@@ -140,7 +144,8 @@ mod tests {
 
     fn resolve_layers(layers: Vec<Layer>) -> Config {
         let layers = layers.into_iter().enumerate();
-        let layers = layers.map(|(index, layer)| (Origin::File(index.to_string().into()), layer));
+        let layers =
+            layers.map(|(index, layer)| (SettingOrigin::File(index.to_string().into()), layer));
         let sources = Sources {
             layers: layers.collect(),
             ..Sources::default()
@@ -250,9 +255,9 @@ mod tests {
         let config = resolve_layers(layers);
         assert_eq!(config.max_queue, 3);
         assert_eq!(config.origins["MAX_QUEUE_SIZE"].to_string(), "0");
-        assert_eq!(config.origins["MCP_READONLY"], Origin::Default);
+        assert_eq!(config.origins["MCP_READONLY"], SettingOrigin::Default);
         // What was not understood has not set it.
         let config = resolve_layers(vec![layer("many")]);
-        assert_eq!(config.origins["MAX_QUEUE_SIZE"], Origin::Default);
+        assert_eq!(config.origins["MAX_QUEUE_SIZE"], SettingOrigin::Default);
     }
 }

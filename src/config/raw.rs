@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::origin::Origin;
+use super::origin::SettingOrigin;
 
 pub(crate) type Layer = HashMap<String, String>;
 
@@ -15,7 +15,7 @@ pub(super) fn set_in<'a>(layer: &'a Layer, name: &str) -> Option<&'a str> {
 }
 
 /// A variable, its default as a user would write it, and the variable that has the same in seconds.
-pub(super) struct Variable {
+pub(super) struct VariableSpec {
     pub(super) name: &'static str,
     pub(super) default: &'static str,
     pub(super) in_seconds: Option<&'static str>,
@@ -23,14 +23,14 @@ pub(super) struct Variable {
 
 /// The layers, the nearest first, and what was not understood of them.
 pub(super) struct Raw {
-    pub(super) layers: Vec<(Origin, Layer)>,
+    pub(super) layers: Vec<(SettingOrigin, Layer)>,
     pub(super) warnings: Vec<String>,
     /// Settings that were not understood.
     refused: Vec<String>,
 }
 
 impl Raw {
-    pub(super) fn new(layers: Vec<(Origin, Layer)>, warnings: Vec<String>) -> Self {
+    pub(super) fn new(layers: Vec<(SettingOrigin, Layer)>, warnings: Vec<String>) -> Self {
         Self {
             layers,
             warnings,
@@ -46,9 +46,9 @@ impl Raw {
     }
 
     /// Where a setting comes from.
-    pub(super) fn origin(&self, name: &str) -> Origin {
+    pub(super) fn origin(&self, name: &str) -> SettingOrigin {
         if self.refused.iter().any(|refused| refused == name) {
-            return Origin::Default;
+            return SettingOrigin::Default;
         }
         let mut layers = self.layers.iter();
         let set = layers.find(|(_, layer)| set_in(layer, name).is_some());
@@ -76,7 +76,7 @@ impl Raw {
     /// Parses a setting; one that makes no sense has its default.
     pub(super) fn parse<T>(
         &mut self,
-        Variable { name, default, .. }: &Variable,
+        VariableSpec { name, default, .. }: &VariableSpec,
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> T {

@@ -1,6 +1,6 @@
 //! The settings: one row for each, from which all that concerns a setting is made.
 //!
-//! A row has the variable, its default as a user writes it, the field of [`Config`] with its [`Kind`], the
+//! A row has the variable, its default as a user writes it, the field of [`Config`] with its [`SettingKind`], the
 //! name in `system_diagnostics`, and what it does, in a line. The settings' table in the README,
 //! `.env.example` and `server.json` are written by a test, in `tests/documents.rs`.
 
@@ -13,13 +13,13 @@ use tracing::Level;
 
 use super::SshFiles;
 use super::kind::{
-    Count, Directories, Directory, Flag, HostKeyPolicy, Kind, LogLevel, Millis, Seconds,
-    SecretText, Timeout, Whole,
+    Boolean, Directories, Directory, HostKeyChoice, ItemCount, LogLevel, Millis, PositiveSeconds,
+    SecretText, SettingKind, Timeout, WholeNumber,
 };
-use super::origin::Origin;
-use super::raw::{Layer, Raw, Variable, set_in};
+use super::origin::SettingOrigin;
+use super::raw::{Layer, Raw, VariableSpec, set_in};
 use crate::fs::expand_home;
-use crate::host_key::Policy;
+use crate::host_key::HostKeyPolicy;
 use crate::login_session::LoginSession;
 use crate::secret::Secret;
 
@@ -51,15 +51,15 @@ macro_rules! settings {
                 name: $name,
                 default: $default,
                 meaning: $meaning,
-                format: <$kind as Kind>::FORMAT,
-                choices: <$kind as Kind>::CHOICES,
-                is_secret: <$kind as Kind>::IS_SECRET,
+                format: <$kind as SettingKind>::FORMAT,
+                choices: <$kind as SettingKind>::CHOICES,
+                is_secret: <$kind as SettingKind>::IS_SECRET,
             },
             $(Setting {
                 name: $in_seconds,
                 default: "",
                 meaning: "the same in seconds, if the variable above is not set",
-                format: <$kind as Kind>::FORMAT,
+                format: <$kind as SettingKind>::FORMAT,
                 choices: &[],
                 is_secret: false,
             },)?
@@ -84,14 +84,14 @@ macro_rules! settings {
             /// A file of settings in the working directory that does not count, and what to do about it.
             pub ignored: Option<String>,
             /// Where each setting comes from, by its variable.
-            pub origins: BTreeMap<&'static str, Origin>,
+            pub origins: BTreeMap<&'static str, SettingOrigin>,
         }
 
         impl Config {
             /// Reads each setting by itself.
             pub(super) fn read(raw: &mut Raw) -> Self {
                 Self {
-                    $($field: <$kind as Kind>::read(raw, &Variable {
+                    $($field: <$kind as SettingKind>::read(raw, &VariableSpec {
                         name: $name,
                         default: $default,
                         in_seconds: None $(.or(Some($in_seconds)))?,
@@ -109,7 +109,7 @@ macro_rules! settings {
 
             /// The settings in force, as `system_diagnostics` shows them: durations in ms, 0 for none.
             pub fn shown(&self) -> Map<String, Value> {
-                let shown = [$(($shown, <$kind as Kind>::show(&self.$field)),)*];
+                let shown = [$(($shown, <$kind as SettingKind>::show(&self.$field)),)*];
                 let shown = shown.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
                 shown.collect()
             }
@@ -120,51 +120,51 @@ macro_rules! settings {
 settings! {
     "MCP_DATA_DIR" = "~/.config/mcp-orchestrator" => data_dir: PathBuf as Directory, "dataDir",
         "data directory (a leading `~` is expanded)";
-    "MCP_SYNC_TIMEOUT_S" = "30" => sync_timeout: Duration as Seconds, "syncTimeout",
+    "MCP_SYNC_TIMEOUT_S" = "30" => sync_timeout: Duration as PositiveSeconds, "syncTimeout",
         "seconds before a job goes to the background";
     "MCP_DEFAULT_CMD_TIMEOUT_MS" or "MCP_DEFAULT_CMD_TIMEOUT_S" = "300000" => command_timeout: Option<Duration> as Timeout, "commandTimeout",
         "a command's timeout in ms; 0 = none";
     "MCP_INTERACTIVE_CMD_TIMEOUT_MS" or "MCP_INTERACTIVE_CMD_TIMEOUT_S" = "120000" => interactive_timeout: Option<Duration> as Timeout, "interactiveTimeout",
         "an interactive command's timeout in ms; 0 = none";
-    "MCP_MAX_WAIT_TIMEOUT_S" = "600" => max_wait: Duration as Seconds, "maxWait",
+    "MCP_MAX_WAIT_TIMEOUT_S" = "600" => max_wait: Duration as PositiveSeconds, "maxWait",
         "the longest that `task_wait` may wait, in seconds";
-    "MAX_CONNECTIONS_PER_SERVER" = "5" => max_connections: usize as Count<1>, "maxConnectionsPerServer",
+    "MAX_CONNECTIONS_PER_SERVER" = "5" => max_connections: usize as ItemCount<1>, "maxConnectionsPerServer",
         "most connections per alias, never exceeded";
-    "MIN_CONNECTIONS_PER_SERVER" = "1" => min_connections: usize as Count<0>, "minConnectionsPerServer",
+    "MIN_CONNECTIONS_PER_SERVER" = "1" => min_connections: usize as ItemCount<0>, "minConnectionsPerServer",
         "connections kept open per alias once used";
-    "MCP_CONNECT_TIMEOUT_S" = "20" => connect_timeout: Duration as Seconds, "connectTimeout",
+    "MCP_CONNECT_TIMEOUT_S" = "20" => connect_timeout: Duration as PositiveSeconds, "connectTimeout",
         "seconds that each phase of connecting may take: connection, greeting, key exchange";
     "IDLE_TIMEOUT" = "300000" => idle_timeout: Duration as Millis<1>, "idleTimeout",
         "ms before an idle connection closes";
     "KEEP_ALIVE_INTERVAL" = "30000" => keep_alive: Duration as Millis<1>, "keepAliveInterval",
         "ms between keep-alives; three unanswered close the connection";
-    "MAX_QUEUE_SIZE" = "1000" => max_queue: usize as Count<1>, "maxQueueSize",
+    "MAX_QUEUE_SIZE" = "1000" => max_queue: usize as ItemCount<1>, "maxQueueSize",
         "most jobs in the queue";
-    "MAX_OUTPUT_SIZE" = "67108864" => max_output: u64 as Whole<0>, "maxOutputSize",
+    "MAX_OUTPUT_SIZE" = "67108864" => max_output: u64 as WholeNumber<0>, "maxOutputSize",
         "most bytes kept on disk of each output stream of a task";
-    "MAX_OUTPUT_TOTAL" = "1073741824" => max_output_total: u64 as Whole<0>, "maxOutputTotal",
+    "MAX_OUTPUT_TOTAL" = "1073741824" => max_output_total: u64 as WholeNumber<0>, "maxOutputTotal",
         "most bytes kept on disk of all outputs; the oldest finished go first";
-    "MAX_TRANSFER_ENTRIES" = "1000000" => max_entries: usize as Count<1>, "maxTransferEntries",
+    "MAX_TRANSFER_ENTRIES" = "1000000" => max_entries: usize as ItemCount<1>, "maxTransferEntries",
         "most files, directories and links that one transfer lists";
     "SAVE_INTERVAL" = "5000" => save_interval: Duration as Millis<1>, "saveInterval",
         "ms between coalesced saves";
     "HISTORY_RETENTION" = "2678400000" => history_retention: Duration as Millis<0>, "historyRetention",
         "ms that history is kept (31 days)";
-    "MCP_HOST_KEY_POLICY" = "accept-new" => host_key_policy: Policy as HostKeyPolicy, "hostKeyPolicy",
+    "MCP_HOST_KEY_POLICY" = "accept-new" => host_key_policy: HostKeyPolicy as HostKeyChoice, "hostKeyPolicy",
         "what becomes of a host whose key is not known: `accept-new` records it, `strict` refuses it";
-    "MCP_READONLY" = "false" => read_only: bool as Flag, "readOnly",
+    "MCP_READONLY" = "false" => read_only: bool as Boolean, "readOnly",
         "refuse every tool that runs or changes something on a server";
     "MCP_ALLOWED_ROOTS" = "" => allowed_roots: Vec<PathBuf> as Directories, "allowedRoots",
         "local directories that transfers stay inside, separated as in `PATH` or by commas; all but the data directory if empty";
     "MCP_SECRET_KEY" = "" => secret_key: Option<Secret> as SecretText, "secretKey",
         "what the stored secrets are encrypted with, instead of the keyring or the key file";
-    "MCP_KEYRING" = "true" => uses_keyring: bool as Flag, "keyring",
+    "MCP_KEYRING" = "true" => uses_keyring: bool as Boolean, "keyring",
         "keep that key in the operating system's keyring where there is one, else in a file";
-    "MCP_KEEP_CLEAR_SECRETS" = "false" => keep_clear_secrets: bool as Flag, "keepClearSecrets",
+    "MCP_KEEP_CLEAR_SECRETS" = "false" => keep_clear_secrets: bool as Boolean, "keepClearSecrets",
         "when clear-text secrets are encrypted, keep the old file beside the new one";
-    "MCP_ALLOW_CMD_SECRETS" = "false" => allow_cmd_secrets: bool as Flag, "allowCmdSecrets",
+    "MCP_ALLOW_CMD_SECRETS" = "false" => allow_cmd_secrets: bool as Boolean, "allowCmdSecrets",
         "let tools take `cmd:` secrets, which run here, and `file:` ones outside the home directory";
-    "MCP_DEBUG" = "false" => debug: bool as Flag, "debug",
+    "MCP_DEBUG" = "false" => debug: bool as Boolean, "debug",
         "detailed log on stderr";
     "LOG_LEVEL" = "info" => log_level: Level as LogLevel, "logLevel",
         "what `task_logs` keeps and stderr shows: `error`, `warn`, `info`, `debug`";

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::origin::Origin;
+use super::origin::SettingOrigin;
 use super::raw::Layer;
 use super::{Overrides, SETTINGS};
 use crate::fs::expand_home;
@@ -17,7 +17,7 @@ use crate::fs::small_file;
 /// What is set, the nearest first.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    pub(super) layers: Vec<(Origin, Layer)>,
+    pub(super) layers: Vec<(SettingOrigin, Layer)>,
     pub(super) warnings: Vec<String>,
     pub(super) ignored: Option<Ignored>,
 }
@@ -53,7 +53,7 @@ impl Sources {
         });
         sources
             .layers
-            .push((Origin::Environment, environment.collect()));
+            .push((SettingOrigin::Environment, environment.collect()));
         if let Some(path) = &overrides.env_file {
             sources.add_named(path)?;
         }
@@ -66,7 +66,7 @@ impl Sources {
         let bytes = small_file::read(&path)
             .map_err(|error| format!("--env-file `{}` cannot be read: {error}", path.display()))?;
         let layer = parse(&path, &bytes, &mut self.warnings);
-        self.layers.push((Origin::File(path), layer));
+        self.layers.push((SettingOrigin::File(path), layer));
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl Sources {
         let program = env::current_exe();
         if program.is_ok_and(|program| holds(&directory, &program, dirs::home_dir().as_deref())) {
             let layer = read_env_file(&file, &mut self.warnings);
-            self.layers.push((Origin::File(file), layer));
+            self.layers.push((SettingOrigin::File(file), layer));
             return;
         }
         let layer = read_env_file(&file, &mut Vec::new());
@@ -95,8 +95,8 @@ impl Sources {
     pub(super) fn left_out(&mut self) -> Option<String> {
         let ignored = self.ignored.take()?;
         let file = ignored.file.canonicalize().ok()?;
-        let is_it = |(origin, _): &(Origin, _)| match origin {
-            Origin::File(path) => path.canonicalize().is_ok_and(|path| path == file),
+        let is_it = |(origin, _): &(SettingOrigin, _)| match origin {
+            SettingOrigin::File(path) => path.canonicalize().is_ok_and(|path| path == file),
             _ => false,
         };
         (!self.layers.iter().any(is_it)).then(|| ignored.to_string())
@@ -113,7 +113,7 @@ impl Sources {
                 file.display()
             ));
         }
-        self.layers.push((Origin::File(file), layer));
+        self.layers.push((SettingOrigin::File(file), layer));
     }
 }
 

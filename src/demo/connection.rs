@@ -9,8 +9,8 @@ use russh::server::{self, Auth, ChannelOpenHandle, Msg, Session};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Sig};
 
 use super::permit::SessionPermit;
-use super::process::Process;
-use super::sftp::Files;
+use super::process::ShellProcess;
+use super::sftp::SftpHandler;
 
 /// The one user of the embedded server.
 pub const USER: &str = "demo";
@@ -18,16 +18,16 @@ pub const USER: &str = "demo";
 pub const PASSWORD: &str = "throwaway";
 
 /// A connection whose user lives in one directory. Its processes end when it is dropped.
-pub struct Connection {
+pub struct ServerConnection {
     home: PathBuf,
     max_sessions: usize,
     sessions: Arc<AtomicUsize>,
     /// Sessions that have been asked for nothing yet.
     channels: HashMap<ChannelId, (Channel<Msg>, SessionPermit)>,
-    processes: HashMap<ChannelId, Process>,
+    processes: HashMap<ChannelId, ShellProcess>,
 }
 
-impl Connection {
+impl ServerConnection {
     /// Makes the handler of a connection that may have `max_sessions` at once.
     pub fn new(home: &Path, max_sessions: usize) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Connection {
     }
 }
 
-impl server::Handler for Connection {
+impl server::Handler for ServerConnection {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
@@ -91,7 +91,7 @@ impl server::Handler for Connection {
             return session.channel_failure(channel);
         };
         let command = String::from_utf8_lossy(command);
-        match Process::start(&command, &self.home, channel, session.handle(), permit) {
+        match ShellProcess::start(&command, &self.home, channel, session.handle(), permit) {
             Ok(process) => {
                 self.processes.insert(channel, process);
                 session.channel_success(channel)
@@ -109,7 +109,7 @@ impl server::Handler for Connection {
         match (name, self.take(channel)) {
             ("sftp", Some((stream, permit))) => {
                 session.channel_success(channel)?;
-                let files = Files::new(&self.home, permit);
+                let files = SftpHandler::new(&self.home, permit);
                 russh_sftp::server::run(stream.into_stream(), files).await;
                 Ok(())
             }

@@ -7,8 +7,8 @@ mod server;
 mod sftp;
 mod tour;
 
-pub use connection::{Connection, PASSWORD, USER};
+pub use connection::{PASSWORD, ServerConnection, USER};
 pub use permit::SessionPermit;
 pub use server::{EmbeddedServer, configuration};
-pub use sftp::Files;
+pub use sftp::SftpHandler;
 pub use tour::run;

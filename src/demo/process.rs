@@ -17,14 +17,14 @@ use super::permit::SessionPermit;
 const STDERR: u32 = 1;
 
 /// A running command; it is killed, with its children, when this is dropped.
-pub(super) struct Process {
+pub(super) struct ShellProcess {
     group: Option<u32>,
     ended: Arc<AtomicBool>,
     /// Its input, until that ends.
     stdin: Option<ChildStdin>,
 }
 
-impl Drop for Process {
+impl Drop for ShellProcess {
     fn drop(&mut self) {
         // At once, and not in a task: the runtime may be ending.
         if let (Some(group), false) = (self.group, self.ended.load(Ordering::Acquire)) {
@@ -42,7 +42,7 @@ fn kill(group: u32, signal: &str) -> std::process::Command {
     kill
 }
 
-impl Process {
+impl ShellProcess {
     /// Starts `command` in `home`.
     pub(super) fn start(
         command: &str,

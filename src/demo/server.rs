@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::connection::Connection;
+use super::connection::ServerConnection;
 use crate::ssh::Stream;
 
 /// Sessions that a connection may have at once: the default of sshd's `MaxSessions`.
@@ -75,7 +75,7 @@ async fn accept(
 ) {
     while let Ok((tcp, _)) = listener.accept().await {
         let stream = Stream::new(tcp, cut.clone());
-        let connection = Connection::new(&home, MAX_SESSIONS);
+        let connection = ServerConnection::new(&home, MAX_SESSIONS);
         let config = Arc::clone(&config);
         tokio::spawn(async move {
             if let Ok(session) = server::run_stream(config, stream, connection).await {

@@ -20,7 +20,7 @@ const POSIX_RENAME: &str = "posix-rename@openssh.com";
 const LONGEST_READ: u32 = 255 * 1024;
 
 /// One SFTP session.
-pub struct Files {
+pub struct SftpHandler {
     home: PathBuf,
     open: HashMap<String, Open>,
     next: u64,
@@ -33,7 +33,7 @@ enum Open {
     Directory(Option<Vec<File>>),
 }
 
-impl Files {
+impl SftpHandler {
     /// Begins a session in which relative paths start at `home`.
     pub fn new(home: &Path, permit: SessionPermit) -> Self {
         Self {
@@ -108,7 +108,7 @@ fn set_open_mode(_: &fs::File, _: &FileAttributes) -> io::Result<()> {
     Ok(())
 }
 
-impl Handler for Files {
+impl Handler for SftpHandler {
     type Error = StatusReply;
 
     fn unimplemented(&self) -> Self::Error {

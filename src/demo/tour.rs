@@ -13,7 +13,7 @@ use super::connection::{PASSWORD, USER};
 use super::server::EmbeddedServer;
 use crate::app::App;
 use crate::config::Config;
-use crate::logging::Log;
+use crate::logging::MemoryLog;
 use crate::server::Handler;
 use crate::transport::Lines;
 
@@ -24,7 +24,7 @@ const SHOWN_LINES: usize = 14;
 
 /// What went otherwise than it should have.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum TourFailure {
     /// The tour's own surroundings failed.
     #[error("the demo cannot run: {0}")]
     Surroundings(String),
@@ -40,14 +40,14 @@ pub enum Failure {
     },
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for TourFailure {
     fn from(error: io::Error) -> Self {
         Self::Surroundings(error.to_string())
     }
 }
 
 /// Runs the tour, telling it on `out`. Leaves nothing behind.
-pub async fn run(out: &mut impl Write) -> Result<(), Failure> {
+pub async fn run(out: &mut impl Write) -> Result<(), TourFailure> {
     let started = Instant::now();
     let directory = tempfile::Builder::new()
         .prefix("mcp-sftp-orchestrator-demo-")
@@ -59,8 +59,8 @@ pub async fn run(out: &mut impl Write) -> Result<(), Failure> {
     let server = EmbeddedServer::start(&path.join("server")).await?;
     let mut config = Config::with_defaults(path.join("data"));
     config.sync_timeout = Duration::from_secs(1);
-    let unusable = |error: &dyn ToString| Failure::Surroundings(error.to_string());
-    let app = App::open(config, Log::default()).map_err(|error| unusable(&error))?;
+    let unusable = |error: &dyn ToString| TourFailure::Surroundings(error.to_string());
+    let app = App::open(config, MemoryLog::default()).map_err(|error| unusable(&error))?;
 
     let (near, far) = tokio::io::duplex(PIPE);
     let (reader, writer) = tokio::io::split(far);
@@ -106,7 +106,7 @@ struct Tour<'a, W> {
 }
 
 impl<W: Write> Tour<'_, W> {
-    async fn walk(&mut self, server: &EmbeddedServer, directory: &Path) -> Result<(), Failure> {
+    async fn walk(&mut self, server: &EmbeddedServer, directory: &Path) -> Result<(), TourFailure> {
         let address = server.address();
         self.title("Add a server")?;
         let arguments = json!({
@@ -162,7 +162,7 @@ impl<W: Write> Tour<'_, W> {
         })
     }
 
-    async fn transfer(&mut self, directory: &Path) -> Result<(), Failure> {
+    async fn transfer(&mut self, directory: &Path) -> Result<(), TourFailure> {
         self.title("A file goes up, and comes back")?;
         let (here, back) = (
             directory.join("report.bin"),
@@ -192,7 +192,7 @@ impl<W: Write> Tour<'_, W> {
         }
     }
 
-    async fn background(&mut self) -> Result<(), Failure> {
+    async fn background(&mut self) -> Result<(), TourFailure> {
         self.title("A long command goes to the background (here after 1 s), and is found again")?;
         let long = json!({"alias": "demo", "cmd": "sleep 2; echo done"});
         let handed = self.call("task_exec", long).await?;
@@ -220,7 +220,7 @@ impl<W: Write> Tour<'_, W> {
         &mut self,
         name: &'static str,
         arguments: Value,
-    ) -> Result<CallToolResult, Failure> {
+    ) -> Result<CallToolResult, TourFailure> {
         writeln!(
             self.out,
             "> {name} {}",
@@ -263,7 +263,7 @@ fn expect(
     expected: &'static str,
     result: &CallToolResult,
     holds: impl FnOnce(&Value) -> bool,
-) -> Result<(), Failure> {
+) -> Result<(), TourFailure> {
     if result.is_error != Some(true) && holds(facts_of(result)) {
         Ok(())
     } else {
@@ -271,8 +271,8 @@ fn expect(
     }
 }
 
-fn unexpected(step: &'static str, expected: &'static str, got: &str) -> Failure {
-    Failure::Unexpected {
+fn unexpected(step: &'static str, expected: &'static str, got: &str) -> TourFailure {
+    TourFailure::Unexpected {
         step,
         expected,
         got: got.to_owned(),

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::client::{Client, Places};
-use super::document::{Document, Edit};
+use super::document::{ConfigDocument, Edit};
+use super::error::InstallError;
 use super::launch::is_own;
-use super::refusal::Refusal;
-use super::request::Request;
+use super::request::InstallRequest;
 use crate::error::Error;
 use crate::fs::{replace_file, sibling};
 
@@ -25,20 +25,20 @@ pub struct Configuration {
     /// Where it lies.
     pub path: PathBuf,
     /// What it says; nothing where there is no file.
-    pub document: Document,
+    pub document: ConfigDocument,
     text: Option<String>,
 }
 
 impl Configuration {
     /// Reads it.
-    pub fn read(client: &'static Client, places: &Places) -> Result<Self, Refusal> {
+    pub fn read(client: &'static Client, places: &Places) -> Result<Self, InstallError> {
         let path = client.file(places);
         let text = read(&path)?;
-        let broken = |reason| Refusal::Broken {
+        let broken = |reason| InstallError::Broken {
             path: path.clone(),
             reason,
         };
-        let document = Document::parse(client.format, text.as_deref().unwrap_or_default());
+        let document = ConfigDocument::parse(client.format, text.as_deref().unwrap_or_default());
         let document = document.map_err(broken)?;
         document.servers(client.servers).map_err(broken)?;
         Ok(Self {
@@ -61,12 +61,15 @@ impl Configuration {
     }
 
     /// The one that a request means.
-    pub fn meant(&self, request: &Request) -> Result<Option<(&String, &Value)>, Refusal> {
+    pub fn meant(
+        &self,
+        request: &InstallRequest,
+    ) -> Result<Option<(&String, &Value)>, InstallError> {
         let meant: Vec<_> = self.own().filter(|(name, _)| request.means(name)).collect();
         match meant.as_slice() {
             [] => Ok(None),
             [one] => Ok(Some(*one)),
-            several => Err(Refusal::Ambiguous {
+            several => Err(InstallError::Ambiguous {
                 path: self.path.clone(),
                 names: several
                     .iter()
@@ -82,9 +85,9 @@ impl Configuration {
     }
 
     /// The text with one entry changed.
-    pub fn edited(&self, name: &str, edit: Edit<'_>) -> Result<String, Refusal> {
+    pub fn edited(&self, name: &str, edit: Edit<'_>) -> Result<String, InstallError> {
         let edited = self.document.edited(self.client.servers, name, edit);
-        edited.map_err(|reason| Refusal::Broken {
+        edited.map_err(|reason| InstallError::Broken {
             path: self.path.clone(),
             reason,
         })
@@ -110,7 +113,7 @@ impl Configuration {
 
     /// What the file was before this program was registered in it: its backup, or no file at all.
     pub fn before(&self) -> Before {
-        let parse = |text: &str| Document::parse(self.client.format, text);
+        let parse = |text: &str| ConfigDocument::parse(self.client.format, text);
         let backup = read(&self.backup()).ok().flatten();
         let backup = backup.and_then(|text| Some((parse(&text).ok()?, text)));
         match backup {
@@ -127,9 +130,9 @@ impl Configuration {
 
     /// Replaces the text, if nobody has done so meanwhile; `None` removes the file. What it has been is
     /// kept as the backup if `keeps` says so.
-    pub fn replace(&self, text: Option<&str>, keeps: bool) -> Result<(), Refusal> {
+    pub fn replace(&self, text: Option<&str>, keeps: bool) -> Result<(), InstallError> {
         if read(&self.path)? != self.text {
-            return Err(Refusal::Changed(self.path.clone()));
+            return Err(InstallError::Changed(self.path.clone()));
         }
         match &self.text {
             Some(present) if keeps => put(&self.backup(), present, &self.path)?,
@@ -155,16 +158,16 @@ impl Configuration {
 #[derive(Debug)]
 pub struct Before {
     /// What it said.
-    pub document: Document,
+    pub document: ConfigDocument,
     /// Its text; `None` where there was no file.
     pub text: Option<String>,
 }
 
-fn read(path: &Path) -> Result<Option<String>, Refusal> {
+fn read(path: &Path) -> Result<Option<String>, InstallError> {
     match fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(text)),
-            Err(_) => Err(Refusal::Broken {
+            Err(_) => Err(InstallError::Broken {
                 path: path.to_owned(),
                 reason: "it is not UTF-8".to_owned(),
             }),
@@ -175,7 +178,7 @@ fn read(path: &Path) -> Result<Option<String>, Refusal> {
 }
 
 /// Writes a text with the rights of the file at `like`, through a link to where it leads.
-fn put(path: &Path, text: &str, like: &Path) -> Result<(), Refusal> {
+fn put(path: &Path, text: &str, like: &Path) -> Result<(), InstallError> {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = real.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(|error| storage(directory, "create", &error))?;
@@ -184,6 +187,6 @@ fn put(path: &Path, text: &str, like: &Path) -> Result<(), Refusal> {
     written.map_err(|error| storage(path, "write", &error))
 }
 
-fn storage(path: &Path, action: &'static str, error: &io::Error) -> Refusal {
+fn storage(path: &Path, action: &'static str, error: &io::Error) -> InstallError {
     Error::storage(path, action, error).into()
 }

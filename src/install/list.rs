@@ -6,14 +6,14 @@ use super::client::{CLIENTS, Client, Places};
 use super::file::Configuration;
 use super::launch::typed;
 use super::original::{self, Registration};
-use super::request::Request;
+use super::request::InstallRequest;
 
 /// What to know where the original runs on data that this program has used.
 pub(super) const PASSWORDS: &str = "Where both use one data directory, the original can no longer read \
      its passwords once this program has encrypted them.\n";
 
 /// The clients that are here, a line each, and how to go on.
-pub(super) fn clients(places: &Places, request: &Request) -> String {
+pub(super) fn clients(places: &Places, request: &InstallRequest) -> String {
     let (here, elsewhere): (Vec<_>, Vec<_>) =
         CLIENTS.iter().partition(|client| client.is_here(places));
     let lines: Vec<_> = here

@@ -5,12 +5,12 @@
 
 mod client;
 mod document;
+mod error;
 mod file;
 mod launch;
 mod list;
 mod original;
 mod plan;
-mod refusal;
 mod removal;
 mod request;
 mod start;
@@ -23,25 +23,25 @@ use similar::TextDiff;
 use crate::error::Error;
 pub use client::names as client_names;
 use client::{Client, Places};
-use document::{Document, Edit, Format};
+use document::{ConfigDocument, Edit, Format};
+pub use error::InstallError;
 use file::Configuration;
 pub use launch::{this_program, typed};
 pub use original::is_left_over;
 use plan::Plan;
-pub use refusal::Refusal;
 use removal::Removal;
-pub use request::{NAME, Request};
-pub use start::Start;
+pub use request::{InstallRequest, NAME};
+pub use start::ClientStart;
 
 /// Registers this program in a client's configuration, or lists the clients.
-pub fn install(request: &Request, out: &mut impl Write) -> Result<(), Refusal> {
+pub fn install(request: &InstallRequest, out: &mut impl Write) -> Result<(), InstallError> {
     let name = request.checked_name()?;
     let client = request.client()?;
     if request.prints {
         let snippet = snippet(request, client, name.unwrap_or(NAME))?;
         return say(out, &snippet);
     }
-    let places = Places::of_user().ok_or(Refusal::NoHome)?;
+    let places = Places::of_user().ok_or(InstallError::NoHome)?;
     let Some(client) = client else {
         return say(out, &list::clients(&places, request));
     };
@@ -85,9 +85,9 @@ fn registered(configuration: &Configuration, plan: &Plan) -> String {
 }
 
 /// Takes this program out of a client's configuration, or lists the clients.
-pub fn uninstall(request: &Request, out: &mut impl Write) -> Result<(), Refusal> {
+pub fn uninstall(request: &InstallRequest, out: &mut impl Write) -> Result<(), InstallError> {
     let client = request.client()?;
-    let places = Places::of_user().ok_or(Refusal::NoHome)?;
+    let places = Places::of_user().ok_or(InstallError::NoHome)?;
     let Some(client) = client else {
         return say(out, &list::clients(&places, request));
     };
@@ -127,16 +127,16 @@ pub fn uninstall(request: &Request, out: &mut impl Write) -> Result<(), Refusal>
 
 /// A whole configuration with nothing but this registration in it.
 fn snippet(
-    request: &Request,
+    request: &InstallRequest,
     client: Option<&'static Client>,
     name: &str,
-) -> Result<String, Refusal> {
+) -> Result<String, InstallError> {
     let launch = request.launch(IndexMap::new())?;
     let (format, key, fields) = match client {
         Some(client) => (client.format, client.servers, client.entry(&launch, None)),
         None => (Format::Json, "mcpServers", launch.fields()),
     };
-    let empty = Document::parse(format, "").expect("nothing is an empty configuration");
+    let empty = ConfigDocument::parse(format, "").expect("nothing is an empty configuration");
     let snippet = empty.edited(key, name, Edit::Put(&fields));
     Ok(snippet.expect("an entry can be put into an empty configuration"))
 }
@@ -148,7 +148,7 @@ fn difference(configuration: &Configuration, after: &str) -> String {
     difference + "\nNothing was written.\n"
 }
 
-fn say(out: &mut impl Write, text: &str) -> Result<(), Refusal> {
+fn say(out: &mut impl Write, text: &str) -> Result<(), InstallError> {
     let said = out.write_all(text.as_bytes());
     said.map_err(|error| Error::storage("standard output", "write", error).into())
 }

@@ -6,12 +6,12 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::client::{Client, Places};
+use super::error::InstallError;
 use super::file::Configuration;
 use super::launch::{DATA_DIR, ENV_FILE, FLAGS, Launch, data_directory};
 use super::list;
 use super::original::{self, Registration};
-use super::refusal::Refusal;
-use super::request::{NAME, Request};
+use super::request::{InstallRequest, NAME};
 use crate::config::{Overrides, SETTINGS, default_of};
 use crate::fs::expand_home;
 
@@ -24,10 +24,10 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn make(
-        request: &Request,
+        request: &InstallRequest,
         configuration: &Configuration,
         places: &Places,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, InstallError> {
         let client = configuration.client;
         if let Some((name, entry)) = configuration.meant(request)? {
             return Self::renewed(request, client, name, entry);
@@ -63,14 +63,14 @@ impl Plan {
 
     /// For an entry where there is none of that name.
     fn added(
-        request: &Request,
+        request: &InstallRequest,
         configuration: &Configuration,
         settings: IndexMap<String, String>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, InstallError> {
         let name = request.name.clone().unwrap_or(NAME.to_owned());
         if let Some((_, entry)) = configuration.servers().find(|(taken, _)| **taken == name) {
             let command = entry.get("command").or(entry.get("url"));
-            return Err(Refusal::Taken {
+            return Err(InstallError::Taken {
                 name,
                 path: configuration.path.clone(),
                 command: command.and_then(Value::as_str).unwrap_or("?").to_owned(),
@@ -86,11 +86,11 @@ impl Plan {
 
     /// For an entry that is there already: where this program lies now, and what was asked for.
     fn renewed(
-        request: &Request,
+        request: &InstallRequest,
         client: &Client,
         name: &str,
         entry: &Value,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, InstallError> {
         let mut launch = request.own_launch(IndexMap::new())?;
         let mut old = Launch::read(entry).unwrap_or_default();
         if old.installs_first() {
@@ -122,19 +122,19 @@ impl Plan {
     }
 }
 
-impl Request {
+impl InstallRequest {
     /// The settings of an original that another client has, if they are wanted.
     fn settings_from_elsewhere(
         &self,
         places: &Places,
-    ) -> Result<IndexMap<String, String>, Refusal> {
+    ) -> Result<IndexMap<String, String>, InstallError> {
         let with_settings = |(_, found): &(_, Registration)| {
             self.takes_over == Some(true) || !found.settings.is_empty() || found.unread.is_some()
         };
         let Some((client, original)) = list::originals(places).into_iter().find(with_settings)
         else {
             return match self.takes_over {
-                Some(true) => Err(Refusal::NoOriginal),
+                Some(true) => Err(InstallError::NoOriginal),
                 _ => Ok(IndexMap::new()),
             };
         };
@@ -154,16 +154,19 @@ impl Request {
         // What its own client puts in their place, another may not.
         if let Some((name, _)) = settings.iter().find(|(_, value)| value.contains('$')) {
             let place = original.keys.join(" › ");
-            return Err(Refusal::Unclear(format!("`{name}` in {place}")));
+            return Err(InstallError::Unclear(format!("`{name}` in {place}")));
         }
         Ok(settings)
     }
 
     /// The original's settings, if they tell where the data is.
-    fn settings_of(&self, original: &Registration) -> Result<IndexMap<String, String>, Refusal> {
+    fn settings_of(
+        &self,
+        original: &Registration,
+    ) -> Result<IndexMap<String, String>, InstallError> {
         match &original.unread {
             Some(file) if self.overrides.data_dir.is_none() => {
-                Err(Refusal::Unclear(format!("`{}`", file.display())))
+                Err(InstallError::Unclear(format!("`{}`", file.display())))
             }
             _ => Ok(original.settings.clone()),
         }
@@ -181,11 +184,11 @@ impl Request {
         }
     }
 
-    fn decided(&self, question: &str) -> Result<bool, Refusal> {
+    fn decided(&self, question: &str) -> Result<bool, InstallError> {
         if let Some(decided) = self.takes_over {
             return Ok(decided);
         }
-        ask(question).ok_or_else(|| Refusal::Undecided(question.to_owned()))
+        ask(question).ok_or_else(|| InstallError::Undecided(question.to_owned()))
     }
 }
 

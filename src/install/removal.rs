@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::document::Edit;
+use super::error::InstallError;
 use super::file::Configuration;
 use super::launch::is_own;
-use super::refusal::Refusal;
 
 /// How a configuration is to be without one entry of this program.
 pub(super) struct Removal {
@@ -20,7 +20,7 @@ impl Removal {
         configuration: &Configuration,
         name: &str,
         entry: &Value,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, InstallError> {
         let key = configuration.client.servers;
         let before = configuration.before();
         let replaced = before.document.value()[key].get(name);

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::client::Client;
+use super::error::InstallError;
 use super::launch::{DATA_DIR, ENV_FILE, Launch, this_program};
-use super::refusal::Refusal;
-use crate::config::{Config, Origin, Overrides, default_of};
+use crate::config::{Config, Overrides, SettingOrigin, default_of};
 use crate::shell::quote_to_type;
 
 /// The name of a registration where nothing else is said, and in every example.
@@ -16,7 +16,7 @@ pub const NAME: &str = "orchestrator";
 
 /// What is asked for.
 #[derive(Debug, Default)]
-pub struct Request {
+pub struct InstallRequest {
     /// `--client`
     pub client: Option<String>,
     /// `--name`
@@ -31,12 +31,11 @@ pub struct Request {
     pub overrides: Overrides,
 }
 
-impl Request {
-    pub(super) fn client(&self) -> Result<Option<&'static Client>, Refusal> {
-        let client = self
-            .client
-            .as_deref()
-            .map(|name| Client::named(name).ok_or_else(|| Refusal::UnknownClient(name.to_owned())));
+impl InstallRequest {
+    pub(super) fn client(&self) -> Result<Option<&'static Client>, InstallError> {
+        let client = self.client.as_deref().map(|name| {
+            Client::named(name).ok_or_else(|| InstallError::UnknownClient(name.to_owned()))
+        });
         client.transpose()
     }
 
@@ -83,18 +82,21 @@ impl Request {
         data_dir.into_iter().chain(timeout).chain(env_file)
     }
 
-    pub(super) fn checked_name(&self) -> Result<Option<&str>, Refusal> {
+    pub(super) fn checked_name(&self) -> Result<Option<&str>, InstallError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         match self.name.as_deref() {
             Some(name) if name.is_empty() || !name.bytes().all(is_plain) => {
-                Err(Refusal::BadName(name.to_owned()))
+                Err(InstallError::BadName(name.to_owned()))
             }
             name => Ok(name),
         }
     }
 
     /// How a client is to start this program, with these settings and those of the command line.
-    pub(super) fn launch(&self, settings: IndexMap<String, String>) -> Result<Launch, Refusal> {
+    pub(super) fn launch(
+        &self,
+        settings: IndexMap<String, String>,
+    ) -> Result<Launch, InstallError> {
         let mut launch = self.own_launch(settings)?;
         if !launch.tells_data_directory() {
             let directory = self.usual_data_directory()?;
@@ -107,7 +109,7 @@ impl Request {
     pub(super) fn own_launch(
         &self,
         mut settings: IndexMap<String, String>,
-    ) -> Result<Launch, Refusal> {
+    ) -> Result<Launch, InstallError> {
         let Overrides {
             data_dir,
             sync_timeout,
@@ -123,7 +125,7 @@ impl Request {
         let mut args = Vec::new();
         if let Some(file) = env_file {
             // One that cannot be read would keep it from starting.
-            Config::load(&self.overrides).map_err(Refusal::Settings)?;
+            Config::load(&self.overrides).map_err(InstallError::Settings)?;
             args.push(format!("{ENV_FILE}={}", text(from_here(file))?));
         }
         Ok(Launch {
@@ -135,10 +137,10 @@ impl Request {
 
     /// Where the data is, as an entry says it that nothing else tells: where this program would have it,
     /// were it started here.
-    pub(super) fn usual_data_directory(&self) -> Result<String, Refusal> {
-        let config = Config::load(&self.overrides).map_err(Refusal::Settings)?;
+    pub(super) fn usual_data_directory(&self) -> Result<String, InstallError> {
+        let config = Config::load(&self.overrides).map_err(InstallError::Settings)?;
         match config.origins.get(DATA_DIR) {
-            None | Some(Origin::Default) => Ok(default_of(DATA_DIR).to_owned()),
+            None | Some(SettingOrigin::Default) => Ok(default_of(DATA_DIR).to_owned()),
             Some(_) => text(from_here(&config.data_dir)),
         }
     }
@@ -149,7 +151,7 @@ fn from_here(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn text(path: PathBuf) -> Result<String, Refusal> {
+fn text(path: PathBuf) -> Result<String, InstallError> {
     let text = path.clone().into_os_string().into_string();
-    text.map_err(|_| Refusal::NotText(path))
+    text.map_err(|_| InstallError::NotText(path))
 }

@@ -10,15 +10,15 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::client::{Client, Places};
+use super::error::InstallError;
 use super::file::Configuration;
 use super::launch::Launch;
-use super::refusal::Refusal;
-use super::request::Request;
+use super::request::InstallRequest;
 use crate::login_session::VARIABLES;
 
 /// What a client starts this program with.
 #[derive(Debug)]
-pub struct Start {
+pub struct ClientStart {
     /// Its arguments.
     pub arguments: Vec<OsString>,
     /// All of its environment.
@@ -31,11 +31,11 @@ pub struct Start {
     set: Vec<String>,
 }
 
-impl Start {
+impl ClientStart {
     /// By the entry that the client has, or else by the one that `install` would give it.
-    pub fn of(request: &Request) -> Result<Self, Refusal> {
-        let places = Places::of_user().ok_or(Refusal::NoHome)?;
-        let client = request.client()?.ok_or(Refusal::NoClient)?;
+    pub fn of(request: &InstallRequest) -> Result<Self, InstallError> {
+        let places = Places::of_user().ok_or(InstallError::NoHome)?;
+        let client = request.client()?.ok_or(InstallError::NoClient)?;
         let configuration = Configuration::read(client, &places)?;
         let meant = configuration.meant(request)?;
         let entry = match meant {
@@ -63,7 +63,7 @@ impl Start {
     }
 }
 
-impl fmt::Display for Start {
+impl fmt::Display for ClientStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let title = self.client.title;
         match &self.registered {

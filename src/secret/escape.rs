@@ -2,7 +2,7 @@
 
 /// A byte of what was written, and where it stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unit {
+pub(super) struct DecodedByte {
     pub(super) byte: u8,
     pub(super) start: u64,
     pub(super) end: u64,
@@ -10,7 +10,7 @@ pub(super) struct Unit {
 
 /// A way of writing bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
+pub(super) enum Escaping {
     /// A string of JSON (RFC 8259, section 7), or a word as a shell quotes it.
     Backslash,
     /// XML and HTML.
@@ -37,12 +37,12 @@ enum Read {
 /// Undoes one way of writing, byte by byte.
 #[derive(Clone, Debug)]
 pub(super) struct Decoder {
-    code: Code,
+    code: Escaping,
     /// An escape that has not ended yet.
-    pending: Vec<Unit>,
+    pending: Vec<DecodedByte>,
 }
 
-impl Code {
+impl Escaping {
     /// Whether an escape begins with this byte.
     pub(super) fn begins_with(self, byte: u8) -> bool {
         match self {
@@ -65,7 +65,7 @@ impl Code {
 }
 
 impl Decoder {
-    pub(super) fn new(code: Code) -> Self {
+    pub(super) fn new(code: Escaping) -> Self {
         Self {
             code,
             pending: Vec::new(),
@@ -78,7 +78,7 @@ impl Decoder {
     }
 
     /// Takes the next byte, and gives on what it makes whole.
-    pub(super) fn push(&mut self, unit: Unit, next: &mut dyn FnMut(Unit)) {
+    pub(super) fn push(&mut self, unit: DecodedByte, next: &mut dyn FnMut(DecodedByte)) {
         if self.pending.is_empty() && !self.code.begins_with(unit.byte) {
             next(unit);
         } else {
@@ -88,11 +88,11 @@ impl Decoder {
     }
 
     /// Gives on what was held back for an escape's end that did not come.
-    pub(super) fn finish(&mut self, next: &mut dyn FnMut(Unit)) {
+    pub(super) fn finish(&mut self, next: &mut dyn FnMut(DecodedByte)) {
         self.settle(true, next);
     }
 
-    fn settle(&mut self, is_end: bool, next: &mut dyn FnMut(Unit)) {
+    fn settle(&mut self, is_end: bool, next: &mut dyn FnMut(DecodedByte)) {
         while let (Some(first), Some(last)) = (self.pending.first(), self.pending.last()) {
             let (start, end) = (first.start, last.end);
             let mut escape = [0; LONGEST];
@@ -103,7 +103,7 @@ impl Decoder {
                 Read::Character(bytes, length) => {
                     self.pending.clear();
                     for byte in &bytes[..length] {
-                        next(Unit {
+                        next(DecodedByte {
                             byte: *byte,
                             start,
                             end,
@@ -219,12 +219,12 @@ fn number(digits: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn decoded(code: Code, text: &str) -> String {
+    fn decoded(code: Escaping, text: &str) -> String {
         let (mut decoder, mut bytes) = (Decoder::new(code), Vec::new());
-        let mut take = |unit: Unit| bytes.push(unit.byte);
+        let mut take = |unit: DecodedByte| bytes.push(unit.byte);
         for (byte, start) in text.bytes().zip(0..) {
             let end = start + 1;
-            decoder.push(Unit { byte, start, end }, &mut take);
+            decoder.push(DecodedByte { byte, start, end }, &mut take);
         }
         decoder.finish(&mut take);
         String::from_utf8(bytes).unwrap()
@@ -243,7 +243,7 @@ mod tests {
             (r"\\u0041 \ud83d", r"\u0041 \ud83d"),
             (r"a\'b\ \$\x41\xg", r"a'b $A\xg"),
         ] {
-            assert_eq!(decoded(Code::Backslash, text), plain, "{text}");
+            assert_eq!(decoded(Escaping::Backslash, text), plain, "{text}");
         }
         for (text, plain) in [
             ("&quot;&amp;&#65;&#x42;&#XfC;&lt;", "\"&ABü<"),
@@ -256,19 +256,19 @@ mod tests {
                 "&#99999999;&#xffffffff;&abcdefghijklmn;",
             ),
         ] {
-            assert_eq!(decoded(Code::Markup, text), plain, "{text}");
+            assert_eq!(decoded(Escaping::Markup, text), plain, "{text}");
         }
         for (text, plain) in [("%2f%2F%%41%4%zz%", "//%A%4%zz%"), ("a+b", "a+b")] {
-            assert_eq!(decoded(Code::Percent, text), plain, "{text}");
+            assert_eq!(decoded(Escaping::Percent, text), plain, "{text}");
         }
-        assert_eq!(decoded(Code::Form, "a+b%2Bc%"), "a b+c%");
+        assert_eq!(decoded(Escaping::Form, "a+b%2Bc%"), "a b+c%");
     }
 
     #[test]
     fn what_an_escape_makes_stands_where_the_whole_of_it_stood() {
-        let (mut decoder, mut units) = (Decoder::new(Code::Backslash), Vec::new());
+        let (mut decoder, mut units) = (Decoder::new(Escaping::Backslash), Vec::new());
         for (byte, start) in br"x\u00fc".iter().zip(0..) {
-            let unit = Unit {
+            let unit = DecodedByte {
                 byte: *byte,
                 start,
                 end: start + 1,

@@ -6,7 +6,7 @@ use super::MASK;
 
 /// How a secret is masked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
+pub(crate) enum MaskStyle {
     /// A word in its place.
     Word,
     /// An asterisk for each byte, so that places stay the same.
@@ -21,8 +21,8 @@ struct Edges {
 
 /// The bytes that wait, and what is known of them.
 #[derive(Debug)]
-pub(super) struct Held {
-    style: Style,
+pub(super) struct HeldBytes {
+    style: MaskStyle,
     /// The place of the first byte that waits.
     at: u64,
     bytes: VecDeque<u8>,
@@ -34,8 +34,8 @@ pub(super) struct Held {
     pub(super) has_found: bool,
 }
 
-impl Held {
-    pub(super) fn new(style: Style) -> Self {
+impl HeldBytes {
+    pub(super) fn new(style: MaskStyle) -> Self {
         Self {
             style,
             at: 0,
@@ -97,9 +97,9 @@ impl Held {
             let is_secret = self.covering > 0;
             match self.style {
                 _ if !is_secret => out.push(byte),
-                Style::Asterisks => out.push(b'*'),
-                Style::Word if self.is_masking => {}
-                Style::Word => out.extend_from_slice(MASK.as_bytes()),
+                MaskStyle::Asterisks => out.push(b'*'),
+                MaskStyle::Word if self.is_masking => {}
+                MaskStyle::Word => out.extend_from_slice(MASK.as_bytes()),
             }
             self.is_masking = is_secret;
         }

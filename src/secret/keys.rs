@@ -71,9 +71,9 @@ impl Key {
 
 /// Where keys are looked for. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Keys(Arc<Shared>);
+pub(super) struct Keys(Arc<KeySources>);
 
-struct Shared {
+struct KeySources {
     file: PathBuf,
     own: Option<Secret>,
     has_keyring: bool,
@@ -91,7 +91,7 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     pub(super) fn new(data_dir: &Path, own: Option<Secret>, has_keyring: bool) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(KeySources {
             file: data_dir.join(KEY_FILE),
             own,
             has_keyring,

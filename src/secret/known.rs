@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::common::is_common;
-use super::held::Style;
+use super::held::MaskStyle;
 use super::redactor::{Redactor, redacted};
 use super::scan::Finder;
 
@@ -23,10 +23,10 @@ use super::scan::Finder;
 const SHORTEST: usize = 6;
 
 /// One for the whole process, for a log line or a panic may come from anywhere.
-static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
+static KNOWN: LazyLock<RwLock<KnownSecrets>> = LazyLock::new(RwLock::default);
 
 #[derive(Default)]
-struct Known {
+struct KnownSecrets {
     /// The secrets, and the aliases of the servers that are known to hold them.
     secrets: BTreeMap<String, BTreeSet<String>>,
     /// Aliases, users and hosts, by the file that has them.
@@ -41,14 +41,14 @@ struct Finders {
     /// The common words among them, by the alias of a server that holds them.
     common: HashMap<String, Vec<String>>,
     /// What finds the rare ones and these words; many servers have the same.
-    made: HashMap<Vec<String>, Found>,
+    made: HashMap<Vec<String>, Matchers>,
     /// Names with a common word in them.
     names: Vec<String>,
 }
 
 /// What finds secrets, and names in which a common word is none.
 #[derive(Clone)]
-struct Found {
+struct Matchers {
     secrets: Arc<Finder>,
     names: Option<AhoCorasick>,
 }
@@ -84,7 +84,7 @@ impl Rarity {
     }
 }
 
-impl Known {
+impl KnownSecrets {
     fn rarity(&self, secret: &str) -> Rarity {
         let mut names = self.names.values().flatten();
         if secret.len() < SHORTEST {
@@ -214,18 +214,18 @@ impl Finders {
     }
 
     /// What was made already.
-    fn at_hand(&self, alias: Option<&str>) -> Option<Found> {
+    fn at_hand(&self, alias: Option<&str>) -> Option<Matchers> {
         self.made.get(self.words(alias)).cloned()
     }
 
-    fn make(&mut self, alias: Option<&str>) -> Found {
+    fn make(&mut self, alias: Option<&str>) -> Matchers {
         let words = self.words(alias).to_vec();
         let texts = || self.rare.iter().chain(&words).map(String::as_str);
         let names = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .build(&self.names);
         let has_names = !words.is_empty() && !self.names.is_empty();
-        let made = Found {
+        let made = Matchers {
             secrets: Arc::new(Finder::of(texts(), texts().flat_map(in_base64))),
             names: names.ok().filter(|_| has_names),
         };
@@ -236,7 +236,7 @@ impl Finders {
 
 /// What finds every secret that is to be masked in what concerns a server, or none; `None` while there
 /// is no secret.
-fn finder(alias: Option<&str>) -> Option<Found> {
+fn finder(alias: Option<&str>) -> Option<Matchers> {
     {
         let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(finders) = &known.finders {
@@ -267,7 +267,7 @@ pub fn hide(text: &str) -> Cow<'_, str> {
 /// A text that concerns a server, with each secret masked. Names in it stay, also where a common word is
 /// a part of one.
 pub fn hide_of<'t>(alias: Option<&str>, text: &'t str) -> Cow<'t, str> {
-    let Some(Found { secrets, names }) = finder(alias) else {
+    let Some(Matchers { secrets, names }) = finder(alias) else {
         return text.into();
     };
     let Some(names) = names else {
@@ -329,7 +329,7 @@ impl Mask {
     fn with(alias: Option<Arc<str>>) -> Self {
         Self {
             alias,
-            redactor: Redactor::new(Style::Asterisks),
+            redactor: Redactor::new(MaskStyle::Asterisks),
         }
     }
 

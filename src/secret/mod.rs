@@ -7,11 +7,11 @@ mod escape;
 mod held;
 mod keys;
 mod known;
-mod reading;
 mod redactor;
 mod reference;
 mod scan;
 mod vault;
+mod view;
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 pub use address::{has_secret, remember_in, shown_address};
-pub(crate) use held::Style;
+pub(crate) use held::MaskStyle;
 pub use known::{
     Mask, Rarity, hide, hide_in, hide_in_of, hide_of, note_names, rarity, remember, remember_of,
 };

@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::held::Style;
+use super::held::MaskStyle;
 use super::scan::{Finder, Scan};
 
 /// Takes secrets out of bytes that come in parts.
 #[derive(Debug)]
 pub(crate) struct Redactor {
-    style: Style,
+    style: MaskStyle,
     /// `None` while there is no secret.
     scan: Option<Scan>,
 }
 
 impl Redactor {
-    pub(crate) fn new(style: Style) -> Self {
+    pub(crate) fn new(style: MaskStyle) -> Self {
         Self { style, scan: None }
     }
 
@@ -60,7 +60,7 @@ impl Redactor {
 
 /// A whole text with a word in the place of each secret.
 pub(crate) fn redacted<'t>(secrets: &Arc<Finder>, text: &'t str) -> Cow<'t, str> {
-    let mut scan = Scan::new(Arc::clone(secrets), Style::Word);
+    let mut scan = Scan::new(Arc::clone(secrets), MaskStyle::Word);
     let mut redacted = Vec::with_capacity(text.len());
     scan.take(text.as_bytes(), &mut redacted);
     scan.finish(&mut redacted);

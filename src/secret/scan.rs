@@ -6,26 +6,26 @@
 use std::sync::Arc;
 
 use super::automaton::{Automaton, ROOT};
-use super::escape::Code;
-use super::held::{Held, Style};
-use super::reading::{Head, Reading, is_line_break, usual_digit};
+use super::escape::Escaping;
+use super::held::{HeldBytes, MaskStyle};
+use super::view::{View, ViewState, is_line_break, usual_digit};
 
 /// Under way all the time; the others go on from these.
-const BASES: &[Reading] = &[Reading::plain(&[]), Reading::base64(&[])];
+const BASES: &[View] = &[View::plain(&[]), View::base64(&[])];
 
 /// Each wakes where an escape begins, until it has come to the same as its base. What stands within
 /// something else may be written twice.
-const OTHERS: &[Reading] = &[
-    Reading::plain(&[Code::Backslash]),
-    Reading::plain(&[Code::Markup]),
-    Reading::plain(&[Code::Percent]),
-    Reading::plain(&[Code::Form]),
-    Reading::plain(&[Code::Backslash, Code::Backslash]),
-    Reading::plain(&[Code::Backslash, Code::Percent]),
-    Reading::plain(&[Code::Percent, Code::Percent]),
-    Reading::base64(&[Code::Backslash]),
-    Reading::base64(&[Code::Percent]),
-    Reading::base64(&[Code::Backslash, Code::Percent]),
+const OTHERS: &[View] = &[
+    View::plain(&[Escaping::Backslash]),
+    View::plain(&[Escaping::Markup]),
+    View::plain(&[Escaping::Percent]),
+    View::plain(&[Escaping::Form]),
+    View::plain(&[Escaping::Backslash, Escaping::Backslash]),
+    View::plain(&[Escaping::Backslash, Escaping::Percent]),
+    View::plain(&[Escaping::Percent, Escaping::Percent]),
+    View::base64(&[Escaping::Backslash]),
+    View::base64(&[Escaping::Percent]),
+    View::base64(&[Escaping::Backslash, Escaping::Percent]),
 ];
 
 /// Whether an escape of any kind begins with this byte.
@@ -39,8 +39,8 @@ pub(crate) struct Finder {
     plain: Automaton,
     /// What stands in base64.
     base64: Automaton,
-    bases: &'static [Reading],
-    others: &'static [Reading],
+    bases: &'static [View],
+    others: &'static [View],
     /// The bytes at which something may begin.
     interesting: Box<[bool; 256]>,
 }
@@ -49,11 +49,11 @@ pub(crate) struct Finder {
 #[derive(Debug)]
 pub(crate) struct Scan {
     finder: Arc<Finder>,
-    bases: Vec<Head>,
-    others: Vec<Head>,
+    bases: Vec<ViewState>,
+    others: Vec<ViewState>,
     /// How many of the others are awake.
     awake: usize,
-    held: Held,
+    held: HeldBytes,
 }
 
 impl Finder {
@@ -74,8 +74,8 @@ impl Finder {
     fn with(
         plain: Automaton,
         base64: Automaton,
-        bases: &'static [Reading],
-        others: &'static [Reading],
+        bases: &'static [View],
+        others: &'static [View],
     ) -> Self {
         let mut interesting = Box::new([false; 256]);
         for byte in 0..=u8::MAX {
@@ -97,7 +97,7 @@ impl Finder {
         !self.others.is_empty() && is_escape(byte)
     }
 
-    fn automaton(&self, reading: &Reading) -> &Automaton {
+    fn automaton(&self, reading: &View) -> &Automaton {
         if reading.is_base64 {
             &self.base64
         } else {
@@ -108,13 +108,13 @@ impl Finder {
 
 impl Scan {
     /// A stream that begins.
-    pub(crate) fn new(finder: Arc<Finder>, style: Style) -> Self {
+    pub(crate) fn new(finder: Arc<Finder>, style: MaskStyle) -> Self {
         Self {
-            bases: finder.bases.iter().map(Head::of).collect(),
-            others: finder.others.iter().map(Head::of).collect(),
+            bases: finder.bases.iter().map(ViewState::of).collect(),
+            others: finder.others.iter().map(ViewState::of).collect(),
             awake: 0,
             finder,
-            held: Held::new(style),
+            held: HeldBytes::new(style),
         }
     }
 
@@ -217,13 +217,13 @@ impl Scan {
     }
 
     fn begin_anew(&mut self) {
-        self.bases = self.finder.bases.iter().map(Head::of).collect();
-        self.others = self.finder.others.iter().map(Head::of).collect();
+        self.bases = self.finder.bases.iter().map(ViewState::of).collect();
+        self.others = self.finder.others.iter().map(ViewState::of).collect();
         self.awake = 0;
     }
 
     fn is_idle(&self) -> bool {
-        self.awake == 0 && self.bases.iter().all(Head::is_idle)
+        self.awake == 0 && self.bases.iter().all(ViewState::is_idle)
     }
 
     /// How many bytes of those that are held back can be no secret's beginning.
@@ -287,7 +287,7 @@ mod tests {
             secrets.iter().map(String::as_str),
             secrets.iter().cloned(),
         ));
-        let mut scan = Scan::new(Arc::clone(&finder), Style::Asterisks);
+        let mut scan = Scan::new(Arc::clone(&finder), MaskStyle::Asterisks);
         let mut out = Vec::new();
         for part in stream.chunks(size) {
             scan.take(part, &mut out);
@@ -299,7 +299,7 @@ mod tests {
     }
 
     fn masked(finder: &Arc<Finder>, text: &[u8], size: usize) -> Vec<u8> {
-        let mut scan = Scan::new(Arc::clone(finder), Style::Asterisks);
+        let mut scan = Scan::new(Arc::clone(finder), MaskStyle::Asterisks);
         let mut out = Vec::new();
         for part in text.chunks(size) {
             scan.take(part, &mut out);
@@ -351,7 +351,7 @@ mod tests {
     fn what_ends_a_line_is_not_held_back_for_more_base64() {
         let form = "WnE3IGVuZHMgYSBsaW5l";
         let finder = Arc::new(Finder::of(["Zq7 ends a line"], [form.to_owned()]));
-        let mut scan = Scan::new(finder, Style::Asterisks);
+        let mut scan = Scan::new(finder, MaskStyle::Asterisks);
         let mut out = Vec::new();
         scan.take(format!("a {}\n", &form[..3]).as_bytes(), &mut out);
         assert_eq!(out, b"a WnE\n");

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::catalogue::{Catalogue, CatalogueEntry};
 use crate::error::Error;
-use crate::host_key::{DEFAULT_PORT, Policy};
+use crate::host_key::{DEFAULT_PORT, HostKeyPolicy};
 use crate::secret::Secret;
 
 /// Address and login of a server.
@@ -40,7 +40,7 @@ pub struct Server {
     /// The SHA-256 fingerprint of the only host key that it may show.
     pub host_key_fingerprint: Option<String>,
     /// Policy for a host key that is not known.
-    pub host_key_policy: Option<Policy>,
+    pub host_key_policy: Option<HostKeyPolicy>,
     /// The alias of the server through which it is reached.
     pub jump: Option<String>,
     /// The host of the user's SSH configuration that the other settings come from.

@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Count, Nothing, Parameters};
 use crate::app::App;
-use crate::config::{Config, Origin};
+use crate::config::{Config, SettingOrigin};
 use crate::error::Error;
 use crate::guard::Access;
 use crate::job::{JobId, QueueStats};
-use crate::logging::Line;
+use crate::logging::LogLine;
 use crate::reply::Reply;
 use crate::ssh::PoolStats;
 use crate::store::servers::ServerView;
@@ -77,13 +77,13 @@ struct Diagnosis {
     uptime_ms: u64,
     warnings: Vec<String>,
     /// Where settings come from, by variable; those with their defaults only if asked for.
-    origins: BTreeMap<&'static str, Origin>,
+    origins: BTreeMap<&'static str, SettingOrigin>,
     /// Data files that were found broken: names in the data directory.
     set_aside: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<Vec<Line>>,
+    errors: Option<Vec<LogLine>>,
 }
 
 #[tool_router(router = admin_tools, vis = "pub(super)")]
@@ -149,13 +149,13 @@ impl App {
         settings.chain(self.guard().policies().problem()).collect()
     }
 
-    fn origins(&self, with_defaults: bool) -> BTreeMap<&'static str, Origin> {
+    fn origins(&self, with_defaults: bool) -> BTreeMap<&'static str, SettingOrigin> {
         let mut origins = self.config().origins.clone();
-        origins.retain(|_, origin| with_defaults || *origin != Origin::Default);
+        origins.retain(|_, origin| with_defaults || *origin != SettingOrigin::Default);
         origins
     }
 
-    fn last_errors(&self) -> Vec<Line> {
+    fn last_errors(&self) -> Vec<LogLine> {
         let mut lines = self.log().lines();
         lines.retain(|line| matches!(line.level, "error" | "warn"));
         lines.split_off(lines.len().saturating_sub(LAST_ERRORS))

@@ -14,7 +14,7 @@ use crate::charset::Charset;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Access;
-use crate::host_key::Policy;
+use crate::host_key::HostKeyPolicy;
 use crate::login_session::LoginSession;
 use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
@@ -59,7 +59,7 @@ struct Add {
     /// Accept this host key alone: SHA256:…
     host_key_fingerprint: Option<String>,
     /// If the host key is not known.
-    host_key_policy: Option<Policy>,
+    host_key_policy: Option<HostKeyPolicy>,
     /// Alias of the server to go through.
     jump: Option<String>,
     /// Host of ~/.ssh/config that tells the rest.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mcp_sftp_orchestrator::app::App;
 use mcp_sftp_orchestrator::config::Config;
-use mcp_sftp_orchestrator::logging::Log;
+use mcp_sftp_orchestrator::logging::MemoryLog;
 use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::Lines;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Tool};
@@ -64,7 +64,7 @@ impl Client {
     pub async fn in_process(data_dir: &Path, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::with_defaults(data_dir.to_owned());
         change(&mut config);
-        let app = App::open(config, Log::default()).unwrap();
+        let app = App::open(config, MemoryLog::default()).unwrap();
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (reader, writer) = tokio::io::split(far);
         let serving = tokio::spawn(Handler::new(app).serve(Lines::new(reader, writer)));

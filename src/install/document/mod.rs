@@ -35,14 +35,14 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A configuration that has been understood.
 #[derive(Debug)]
-pub struct Document {
+pub struct ConfigDocument {
     format: Format,
     mark: &'static str,
     text: String,
     value: Value,
 }
 
-impl Document {
+impl ConfigDocument {
     /// Reads a text; nothing but white space is an empty configuration. The error says why it is not
     /// one, and where.
     pub fn parse(format: Format, text: &str) -> Result<Self, String> {
@@ -157,7 +157,7 @@ mod tests {
     fn put(format: Format, text: &str) -> Result<String, String> {
         let fields = json!({"command": "/p", "args": [], "env": {"A": "b"}});
         let fields = fields.as_object().unwrap();
-        Document::parse(format, text)?.edited("servers", "own", Edit::Put(fields))
+        ConfigDocument::parse(format, text)?.edited("servers", "own", Edit::Put(fields))
     }
 
     /// What is put in can be taken out, and what was there is there again as it was written.
@@ -185,13 +185,13 @@ mod tests {
             ),
         ] {
             let edited = put(format, text).unwrap();
-            let document = Document::parse(format, &edited).unwrap();
+            let document = ConfigDocument::parse(format, &edited).unwrap();
             assert_eq!(
                 document.value()["servers"]["own"]["env"]["A"],
                 "b",
                 "{edited}"
             );
-            let had_servers = Document::parse(format, text).unwrap();
+            let had_servers = ConfigDocument::parse(format, text).unwrap();
             let had_servers = had_servers.value().get("servers").is_some();
             let edit = Edit::Remove {
                 with_servers: !had_servers,
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(put(Format::Toml, above).unwrap(), [above, own].concat());
 
         let text = [above, "# mine\n", own, next].concat();
-        let document = Document::parse(Format::Toml, &text).unwrap();
+        let document = ConfigDocument::parse(Format::Toml, &text).unwrap();
         let edit = Edit::Remove { with_servers: true };
         let after = document.edited("servers", "own", edit).unwrap();
         assert_eq!(after, [above, "# mine\n", next].concat());
@@ -250,13 +250,13 @@ mod tests {
         let taken = put(Format::Toml, &text).unwrap();
         let expected = text.replace("\"npx\"", "\"/p\"").replace("[\"x\"]", "[]");
         assert_eq!(taken, expected);
-        let before = Document::parse(Format::Toml, &text).unwrap();
+        let before = ConfigDocument::parse(Format::Toml, &text).unwrap();
         let before = before.value()["servers"]["own"]
             .as_object()
             .unwrap()
             .clone();
         let changed = taken.replace("A = \"b\"", "A = \"b\"\nNEW = \"c\"");
-        let changed = Document::parse(Format::Toml, &changed).unwrap();
+        let changed = ConfigDocument::parse(Format::Toml, &changed).unwrap();
         let given_back = changed.edited("servers", "own", Edit::Replace(&before));
         assert_eq!(given_back.unwrap(), text);
     }

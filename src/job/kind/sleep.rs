@@ -97,7 +97,7 @@ mod tests {
     use crate::job::record::Job;
     use crate::job::runner::Options;
     use crate::job::status::Status;
-    use crate::logging::Log;
+    use crate::logging::MemoryLog;
 
     const LONG: Duration = Duration::from_secs(60);
 
@@ -118,7 +118,7 @@ mod tests {
         let servers = json!({"web1": {"host": "192.0.2.1", "user": "deploy"}});
         std::fs::write(directory.path().join("servers.json"), servers.to_string()).unwrap();
         let config = Config::with_defaults(directory.path().to_owned());
-        let orchestrator = App::open(config, Log::default()).unwrap();
+        let orchestrator = App::open(config, MemoryLog::default()).unwrap();
         let jobs = orchestrator.jobs();
         let sleep = |seconds| jobs.start("web1", Sleep { seconds }, Options::default());
 

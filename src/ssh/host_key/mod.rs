@@ -8,7 +8,7 @@ mod verifier;
 
 use russh::keys::{HashAlg, PublicKey, PublicKeyOrCertificate};
 
-pub(in crate::ssh) use crate::host_key::{Policy, Problem};
+pub(in crate::ssh) use crate::host_key::{HostKeyPolicy, Problem};
 pub use host_keys::{HostKeys, Presented, Recorded};
 pub use identity::{Identity, KeyKind};
 pub use known_hosts::KnownHosts;

@@ -3,7 +3,7 @@
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 
 use super::known_hosts::Verdict;
-use super::{HostName, KnownHosts, Policy, Problem, bare, fingerprint};
+use super::{HostKeyPolicy, HostName, KnownHosts, Problem, bare, fingerprint};
 use crate::error::Error;
 
 /// Whom a connection is meant to reach, and how that is made sure.
@@ -14,7 +14,7 @@ pub(in crate::ssh) struct HostKeyVerifier {
     pub(in crate::ssh) port: u16,
     /// Under which its keys are on record.
     pub(in crate::ssh) name: HostName,
-    pub(in crate::ssh) policy: Policy,
+    pub(in crate::ssh) policy: HostKeyPolicy,
     /// The fingerprint of the only key to accept.
     pub(in crate::ssh) pin: Option<String>,
     pub(in crate::ssh) known_hosts: KnownHosts,
@@ -47,7 +47,7 @@ impl HostKeyVerifier {
         }
         match verdict {
             Verdict::Known => Ok(()),
-            Verdict::New if self.policy == Policy::AcceptNew => {
+            Verdict::New if self.policy == HostKeyPolicy::AcceptNew => {
                 self.known_hosts.learn(&self.name, &key)?;
                 tracing::info!(
                     "host key of {}:{} recorded on first use: {}",

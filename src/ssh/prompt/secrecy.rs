@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
-use crate::secret::{Finder, Redactor, Style, redacted};
+use crate::secret::{Finder, MaskStyle, Redactor, redacted};
 
 /// Prompts that ask for a secret, in the languages that servers speak most.
 static PROMPTS: LazyLock<Regex> = LazyLock::new(|| {
@@ -46,7 +46,7 @@ impl Default for AnswerRedactor {
         Self {
             answers: BTreeSet::new(),
             finder: None,
-            redactor: Redactor::new(Style::Word),
+            redactor: Redactor::new(MaskStyle::Word),
         }
     }
 }

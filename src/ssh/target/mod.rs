@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::login_session::LoginSession;
 use crate::ssh::failure::failed;
-use crate::ssh::host_key::{HostKeyVerifier, HostName, KnownHosts, Policy};
+use crate::ssh::host_key::{HostKeyPolicy, HostKeyVerifier, HostName, KnownHosts};
 use crate::ssh::target::jump::{implied, jump_through};
 use crate::ssh::target::written::{Place, key_path, masked_host};
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
@@ -175,7 +175,7 @@ impl Target {
         self.notes = told.notes;
         match told.strict_host_key_checking {
             Some(StrictHostKeyChecking::Yes) if server.host_key_policy.is_none() => {
-                self.rule.policy = Policy::Strict;
+                self.rule.policy = HostKeyPolicy::Strict;
             }
             Some(StrictHostKeyChecking::No) => self.notes.push(
                 "`StrictHostKeyChecking no` is not followed: a changed key is refused all the same"

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mcp_sftp_orchestrator::demo::{self, Files, PASSWORD, USER, configuration};
+use mcp_sftp_orchestrator::demo::{self, PASSWORD, SftpHandler, USER, configuration};
 use russh::keys::PublicKey;
 use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
 use russh::{Channel, ChannelId, Sig};
@@ -241,7 +241,7 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
             *shared.words.lock().unwrap(),
         ),
         cut: switch.cut.clone(),
-        demo: demo::Connection::new(&shared.home, max_sessions),
+        demo: demo::ServerConnection::new(&shared.home, max_sessions),
     };
     let stream = FreezableStream::new(tcp, switch.cut, switch.frozen);
     if let Ok(session) = server::run_stream(Arc::clone(&shared.config), stream, connection).await {
@@ -261,7 +261,7 @@ struct Connection {
     shared: Arc<Shared>,
     entering: Entering,
     cut: CancellationToken,
-    demo: demo::Connection,
+    demo: demo::ServerConnection,
 }
 
 impl Connection {
@@ -295,7 +295,7 @@ impl Connection {
             return session.channel_failure(channel);
         };
         session.channel_success(channel)?;
-        let files = Files::new(&self.shared.home, permit);
+        let files = SftpHandler::new(&self.shared.home, permit);
         run_with_fault(fault, stream.into_stream(), files, self.shared.home.clone()).await;
         Ok(())
     }

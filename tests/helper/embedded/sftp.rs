@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use mcp_sftp_orchestrator::demo::Files;
+use mcp_sftp_orchestrator::demo::SftpHandler;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
 use super::Fault;
@@ -21,7 +21,7 @@ const PERMISSION_DENIED: u32 = 3;
 pub async fn run_with_fault(
     fault: Fault,
     channel: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    files: Files,
+    files: SftpHandler,
     home: PathBuf,
 ) {
     let (near, far) = tokio::io::duplex(PIPE);

@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// What stands in the way, and what to do about it. Nothing has been changed.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum InstallError {
     /// No client has this name.
     #[error("`{0}` is not a client that is known; it knows {known}", known = names())]
     UnknownClient(String),

@@ -3,23 +3,23 @@
 use std::collections::VecDeque;
 
 use super::automaton::{Automaton, ROOT};
-use super::escape::{Code, Decoder, Unit};
-use super::held::Held;
+use super::escape::{DecodedByte, Decoder, Escaping};
+use super::held::HeldBytes;
 
 /// A shorter beginning in base64 does not hold back a line's end: half of all lines end so.
 const FEW: usize = 4;
 
 /// A way of reading.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct View {
     /// Whether base64 is looked for.
     pub(super) is_base64: bool,
-    codes: &'static [Code],
+    codes: &'static [Escaping],
 }
 
 /// A reading under way.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct ViewState {
     is_base64: bool,
     /// Whether it reads each byte as it stands.
     leaves_nothing_out: bool,
@@ -35,15 +35,15 @@ pub(super) struct Head {
     end: u64,
 }
 
-impl Reading {
-    pub(super) const fn plain(codes: &'static [Code]) -> Self {
+impl View {
+    pub(super) const fn plain(codes: &'static [Escaping]) -> Self {
         Self {
             is_base64: false,
             codes,
         }
     }
 
-    pub(super) const fn base64(codes: &'static [Code]) -> Self {
+    pub(super) const fn base64(codes: &'static [Escaping]) -> Self {
         Self {
             is_base64: true,
             codes,
@@ -61,9 +61,9 @@ impl Reading {
     }
 }
 
-impl Head {
+impl ViewState {
     /// A reading from the beginning.
-    pub(super) fn of(reading: &Reading) -> Self {
+    pub(super) fn of(reading: &View) -> Self {
         Self {
             is_base64: reading.is_base64,
             leaves_nothing_out: !reading.is_base64 && reading.codes.is_empty(),
@@ -100,8 +100,14 @@ impl Head {
     }
 
     /// Takes the byte at a place.
-    pub(super) fn take(&mut self, byte: u8, place: u64, automaton: &Automaton, held: &mut Held) {
-        let unit = Unit {
+    pub(super) fn take(
+        &mut self,
+        byte: u8,
+        place: u64,
+        automaton: &Automaton,
+        held: &mut HeldBytes,
+    ) {
+        let unit = DecodedByte {
             byte,
             start: place,
             end: place + 1,
@@ -118,7 +124,7 @@ impl Head {
     }
 
     /// Takes what was held back for the end of an escape.
-    pub(super) fn finish(&mut self, automaton: &Automaton, held: &mut Held) {
+    pub(super) fn finish(&mut self, automaton: &Automaton, held: &mut HeldBytes) {
         let mut decoders = std::mem::take(&mut self.decoders);
         let mut left = decoders.as_mut_slice();
         while let Some((first, rest)) = left.split_first_mut() {
@@ -130,7 +136,7 @@ impl Head {
         self.decoders = decoders;
     }
 
-    fn see(&mut self, unit: Unit, automaton: &Automaton, held: &mut Held) {
+    fn see(&mut self, unit: DecodedByte, automaton: &Automaton, held: &mut HeldBytes) {
         if self.is_base64 && is_line_break(unit.byte) {
             return;
         }
@@ -151,7 +157,7 @@ impl Head {
         self.tell(automaton, held);
     }
 
-    fn tell(&self, automaton: &Automaton, held: &mut Held) {
+    fn tell(&self, automaton: &Automaton, held: &mut HeldBytes) {
         let longest = automaton.longest(self.node);
         if longest > 0 {
             held.cover(self.start(longest), self.end);
@@ -209,7 +215,7 @@ pub(super) fn is_line_break(byte: u8) -> bool {
 }
 
 /// Has several decoders take a byte, one after the other.
-fn pass(decoders: &mut [Decoder], unit: Unit, last: &mut dyn FnMut(Unit)) {
+fn pass(decoders: &mut [Decoder], unit: DecodedByte, last: &mut dyn FnMut(DecodedByte)) {
     match decoders.split_first_mut() {
         Some((first, rest)) => first.push(unit, &mut |unit| pass(rest, unit, last)),
         None => last(unit),
