@@ -212,10 +212,10 @@ impl Offline {
         count += more;
         findings.extend(others);
         if findings.is_empty() {
-            let place = self.vault.sealing_place();
+            let source = self.vault.key_source();
             findings.push(Finding::good(
                 "secrets",
-                format!("{count} stored; encrypted with the key in {place}"),
+                format!("{count} stored; encrypted with the key in {source}"),
             ));
         }
         findings

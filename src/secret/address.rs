@@ -1,4 +1,4 @@
-//! Addresses of the web: what in them nobody is to see.
+//! Masks the secrets in web addresses.
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
@@ -6,7 +6,7 @@ use reqwest::Url;
 use super::{MASK, remember};
 use crate::web_address::WebAddress;
 
-/// Parts of the names of parameters that carry a secret, letters and digits alone.
+/// Parts of parameter names that mark a secret, in lower-case letters.
 const PARTS: &[&str] = &[
     "token",
     "secret",
@@ -25,7 +25,7 @@ const PARTS: &[&str] = &[
     "bearer",
     "sessionid",
 ];
-/// Whole names of such.
+/// Whole parameter names that mark a secret.
 const NAMES: &[&str] = &[
     "auth",
     "authorization",
@@ -41,11 +41,11 @@ const NAMES: &[&str] = &[
     "sig",
 ];
 
-/// A value of so few characters, or without a digit, stands in too many texts to be masked in them.
+/// A shorter value occurs in too many texts by chance to be masked in all of them.
 const FEW: usize = 8;
 
-/// An address without user, password, and the values of parameters that are secrets by their names.
-/// One whose parts cannot be told is masked as a whole.
+/// Masks user, password and the values of secret parameters in an address. An address that cannot be
+/// parsed is masked as a whole.
 pub fn shown_address(address: &str) -> String {
     let Some(parts) = WebAddress::parse(address) else {
         return without_secrets(address);
@@ -63,12 +63,12 @@ pub fn shown_address(address: &str) -> String {
     )
 }
 
-/// Whether a query has a secret in it.
+/// Says whether a query has a secret parameter.
 pub fn has_secret(query: &str) -> bool {
     secrets(query).next().is_some()
 }
 
-/// Keeps the secrets of a query from being shown from now on, where they can be told from other words.
+/// Has the secrets of a query masked from now on, save those that could be ordinary words.
 pub fn remember_in(query: &str) {
     for (_, value) in secrets(query) {
         let has_digit = value.bytes().any(|byte| byte.is_ascii_digit());
@@ -78,17 +78,17 @@ pub fn remember_in(query: &str) {
     }
 }
 
-/// What separates parameters.
+/// Characters between parameters.
 const SEPARATORS: [char; 4] = ['?', '&', ';', '#'];
 
-/// The parameters that are secrets: name and value.
+/// The secret parameters of a query: name and value.
 fn secrets(query: &str) -> impl Iterator<Item = (&str, &str)> {
     let parameters = query.split(SEPARATORS);
     let parameters = parameters.filter_map(|parameter| parameter.split_once('='));
     parameters.filter(|(name, value)| is_secret(name) && !value.is_empty())
 }
 
-/// A path, query and fragment with secrets masked.
+/// Masks the secret parameters of a path, query and fragment.
 fn without_secrets(path: &str) -> String {
     let parts = path.split_inclusive(SEPARATORS).map(|part| {
         let (parameter, separator) = match part.strip_suffix(SEPARATORS) {

@@ -1,14 +1,14 @@
-//! Finds many texts at once, each byte looked at a bounded number of times (Aho and Corasick, 1975).
+//! Finds many texts at once in linear time (Aho and Corasick, 1975).
 //!
-//! Its own, for what libraries keep to themselves: at every byte, the longest text that ends there, and
-//! the longest beginning of a text, which more bytes may complete.
+//! The `aho-corasick` crate does not tell the longest unfinished match, which a stream needs: those bytes
+//! have to be held back until more of them come.
 
 use std::collections::HashMap;
 
-/// Where nothing of any text has been seen.
+/// The node at which no text has begun.
 pub(super) const ROOT: u32 = 0;
 
-/// Texts that are looked for.
+/// A search for a fixed set of texts.
 #[derive(Debug)]
 pub(super) struct Automaton {
     nodes: Vec<Node>,
@@ -20,7 +20,7 @@ pub(super) struct Automaton {
     pub(super) steps: std::sync::atomic::AtomicU64,
 }
 
-/// A beginning of a text.
+/// A prefix of one or more texts.
 #[derive(Clone, Debug, Default)]
 struct Node {
     /// The byte that leads to the first child.
@@ -28,16 +28,16 @@ struct Node {
     has_branches: bool,
     /// The first child; [`ROOT`] without one.
     child: u32,
-    /// The longest beginning of a text that this one ends with.
+    /// The longest proper suffix of this prefix that is a prefix too.
     fallback: u32,
-    /// Its length.
+    /// The length of this prefix.
     depth: u32,
-    /// The length of the longest text that it ends with; 0 without one.
+    /// The length of the longest text that this prefix ends with; 0 without one.
     longest: u32,
 }
 
 impl Automaton {
-    /// What finds these texts. The empty one is none.
+    /// Builds the search. An empty text is never found.
     pub(super) fn of<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>) -> Self {
         let mut automaton = Self {
             nodes: vec![Node::default()],
@@ -85,7 +85,7 @@ impl Automaton {
         new
     }
 
-    /// Finds where each beginning falls back to, the shortest first.
+    /// Sets every node's fallback, the shortest prefixes first.
     fn link(&mut self, parents: &[(u32, u8)]) {
         let mut order: Vec<u32> = (1..).take(parents.len() - 1).collect();
         order.sort_by_key(|node| self.nodes[*node as usize].depth);
@@ -121,7 +121,7 @@ impl Automaton {
         }
     }
 
-    /// Where one more byte leads.
+    /// Returns the node that one more byte leads to.
     pub(super) fn next(&self, mut node: u32, byte: u8) -> u32 {
         loop {
             #[cfg(test)]
@@ -135,17 +135,17 @@ impl Automaton {
         }
     }
 
-    /// The length of the beginning that was seen.
+    /// The length of the prefix that a node stands for.
     pub(super) fn depth(&self, node: u32) -> usize {
         self.nodes[node as usize].depth as usize
     }
 
-    /// The length of the longest text that ends here; 0 without one.
+    /// The length of the longest text that ends at a node; 0 without one.
     pub(super) fn longest(&self, node: u32) -> usize {
         self.nodes[node as usize].longest as usize
     }
 
-    /// Whether a text begins with this byte.
+    /// Says whether a text begins with this byte.
     pub(super) fn starts_with(&self, byte: u8) -> bool {
         self.starts[usize::from(byte)] != ROOT
     }

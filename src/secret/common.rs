@@ -1,6 +1,6 @@
-//! Words that are passwords and stand in many texts besides.
+//! Words that are used as passwords and occur in many other texts.
 
-/// Passwords that systems and images are shipped with, and words that people take for one.
+/// Default passwords of systems and images, and words that people use as passwords.
 const WORDS: &[&str] = &[
     "administrator",
     "alpine",
@@ -73,11 +73,11 @@ const WORDS: &[&str] = &[
     "zabbix",
 ];
 
-/// Letters of a word, digits of a number: shorter ones stand in too many texts by chance.
+/// A shorter word, or a shorter number, occurs in too many texts by chance.
 const FEW_LETTERS: usize = 8;
 const FEW_DIGITS: usize = 9;
 
-/// Whether a password stands in many texts that have nothing to do with it.
+/// Says whether a password occurs in many texts that have nothing to do with it.
 pub(super) fn is_common(password: &str) -> bool {
     let all = |is: fn(&u8) -> bool| password.as_bytes().iter().all(is);
     let word = password.to_ascii_lowercase();

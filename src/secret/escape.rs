@@ -1,6 +1,6 @@
-//! How other texts write a byte: JSON, shells, markup, addresses, forms.
+//! Undoes the escapes of JSON, shells, markup, addresses and forms.
 
-/// A byte of what was written, and where it stood.
+/// A decoded byte, with the range of the stream that it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DecodedByte {
     pub(super) byte: u8,
@@ -8,42 +8,42 @@ pub(super) struct DecodedByte {
     pub(super) end: u64,
 }
 
-/// A way of writing bytes.
+/// A kind of escapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Escaping {
     /// A string of JSON (RFC 8259, section 7), or a word as a shell quotes it.
     Backslash,
-    /// XML and HTML.
+    /// An entity of XML or HTML.
     Markup,
     /// Percent-encoding (RFC 3986, section 2.1).
     Percent,
-    /// That, with `+` for a space.
+    /// Percent-encoding with `+` for a space.
     Form,
 }
 
-/// Two halves of a character in JSON, such as `\ud83d\ude00`.
+/// The length of the longest escape, a surrogate pair in JSON such as `\ud83d\ude00`.
 const LONGEST: usize = 12;
 
-/// What a beginning of an escape comes to.
+/// The meaning of bytes that begin like an escape.
 enum Read {
-    /// More has to come.
+    /// More bytes are needed to tell.
     Unfinished,
-    /// It is none.
+    /// They are no escape.
     Plain,
-    /// A character, in UTF-8.
+    /// A character in UTF-8, and its length.
     Character([u8; 4], usize),
 }
 
-/// Undoes one way of writing, byte by byte.
+/// Undoes one kind of escapes, byte by byte.
 #[derive(Clone, Debug)]
 pub(super) struct Decoder {
-    code: Escaping,
-    /// An escape that has not ended yet.
+    escaping: Escaping,
+    /// The bytes of an escape that has not ended yet.
     pending: Vec<DecodedByte>,
 }
 
 impl Escaping {
-    /// Whether an escape begins with this byte.
+    /// Says whether an escape begins with this byte.
     pub(super) fn begins_with(self, byte: u8) -> bool {
         match self {
             Self::Backslash => byte == b'\\',
@@ -65,29 +65,29 @@ impl Escaping {
 }
 
 impl Decoder {
-    pub(super) fn new(code: Escaping) -> Self {
+    pub(super) fn new(escaping: Escaping) -> Self {
         Self {
-            code,
+            escaping,
             pending: Vec::new(),
         }
     }
 
-    /// Where the escape begins that has not ended yet.
+    /// The position at which the unfinished escape begins.
     pub(super) fn pending_since(&self) -> Option<u64> {
-        self.pending.first().map(|unit| unit.start)
+        self.pending.first().map(|decoded| decoded.start)
     }
 
-    /// Takes the next byte, and gives on what it makes whole.
-    pub(super) fn push(&mut self, unit: DecodedByte, next: &mut dyn FnMut(DecodedByte)) {
-        if self.pending.is_empty() && !self.code.begins_with(unit.byte) {
-            next(unit);
+    /// Takes the next byte, and passes what it completes to `next`.
+    pub(super) fn push(&mut self, decoded: DecodedByte, next: &mut dyn FnMut(DecodedByte)) {
+        if self.pending.is_empty() && !self.escaping.begins_with(decoded.byte) {
+            next(decoded);
         } else {
-            self.pending.push(unit);
+            self.pending.push(decoded);
             self.settle(false, next);
         }
     }
 
-    /// Gives on what was held back for an escape's end that did not come.
+    /// Passes an escape that was never finished to `next`, undecoded.
     pub(super) fn finish(&mut self, next: &mut dyn FnMut(DecodedByte)) {
         self.settle(true, next);
     }
@@ -96,10 +96,10 @@ impl Decoder {
         while let (Some(first), Some(last)) = (self.pending.first(), self.pending.last()) {
             let (start, end) = (first.start, last.end);
             let mut escape = [0; LONGEST];
-            for (byte, unit) in escape.iter_mut().zip(&self.pending) {
-                *byte = unit.byte;
+            for (byte, decoded) in escape.iter_mut().zip(&self.pending) {
+                *byte = decoded.byte;
             }
-            match self.code.read(&escape[..self.pending.len()]) {
+            match self.escaping.read(&escape[..self.pending.len()]) {
                 Read::Character(bytes, length) => {
                     self.pending.clear();
                     for byte in &bytes[..length] {
@@ -113,7 +113,7 @@ impl Decoder {
                 Read::Unfinished if !is_end => return,
                 Read::Unfinished | Read::Plain => {
                     let mut others = self.pending[1..].iter();
-                    let plain = others.position(|unit| self.code.begins_with(unit.byte));
+                    let plain = others.position(|decoded| self.escaping.begins_with(decoded.byte));
                     let plain = plain.map_or(self.pending.len(), |others| others + 1);
                     self.pending.drain(..plain).for_each(&mut *next);
                 }
@@ -137,7 +137,7 @@ fn percent(digits: &[u8]) -> Read {
 fn backslash(escape: &[u8]) -> Read {
     match escape {
         [] => Read::Unfinished,
-        // A shell quotes whatever is no letter of its own.
+        // A shell may escape any sign that is not a letter or a digit.
         [sign] if !sign.is_ascii_alphanumeric() && !sign.is_ascii_control() => byte(*sign),
         b"b" => byte(8),
         b"t" => byte(b'\t'),
@@ -150,7 +150,7 @@ fn backslash(escape: &[u8]) -> Read {
     }
 }
 
-/// Four digits, and four more behind another `\u` where they are the first half of a pair.
+/// Reads four hexadecimal digits, and the second `\u` escape of a surrogate pair.
 fn unicode(escape: &[u8]) -> Read {
     let (first, rest) = escape.split_at(escape.len().min(4));
     let Some(value) = number(first) else {
@@ -171,7 +171,7 @@ fn unicode(escape: &[u8]) -> Read {
     character.map_or(Read::Plain, written)
 }
 
-/// A character by its name or number. Names that are left out stand for none of ASCII.
+/// Reads an entity. Only the names of ASCII characters are known.
 fn markup(entity: &[u8]) -> Read {
     let Some(name) = entity.strip_suffix(b";") else {
         let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
@@ -207,7 +207,7 @@ fn written(character: char) -> Read {
     Read::Character(bytes, length)
 }
 
-/// The value of hexadecimal digits, none for 0; `None` if there is something else among them.
+/// The value of hexadecimal digits, 0 without any; `None` if one of the bytes is no digit.
 fn number(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0_u32, |value, digit| {
         let digit = char::from(*digit).to_digit(16)?;
@@ -219,9 +219,9 @@ fn number(digits: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn decoded(code: Escaping, text: &str) -> String {
-        let (mut decoder, mut bytes) = (Decoder::new(code), Vec::new());
-        let mut take = |unit: DecodedByte| bytes.push(unit.byte);
+    fn decoded(escaping: Escaping, text: &str) -> String {
+        let (mut decoder, mut bytes) = (Decoder::new(escaping), Vec::new());
+        let mut take = |decoded: DecodedByte| bytes.push(decoded.byte);
         for (byte, start) in text.bytes().zip(0..) {
             let end = start + 1;
             decoder.push(DecodedByte { byte, start, end }, &mut take);
@@ -266,15 +266,17 @@ mod tests {
 
     #[test]
     fn what_an_escape_makes_stands_where_the_whole_of_it_stood() {
-        let (mut decoder, mut units) = (Decoder::new(Escaping::Backslash), Vec::new());
+        let (mut decoder, mut ranges) = (Decoder::new(Escaping::Backslash), Vec::new());
         for (byte, start) in br"x\u00fc".iter().zip(0..) {
-            let unit = DecodedByte {
+            let decoded = DecodedByte {
                 byte: *byte,
                 start,
                 end: start + 1,
             };
-            decoder.push(unit, &mut |unit| units.push((unit.start, unit.end)));
+            decoder.push(decoded, &mut |decoded| {
+                ranges.push((decoded.start, decoded.end))
+            });
         }
-        assert_eq!(units, [(0, 1), (1, 7), (1, 7)]);
+        assert_eq!(ranges, [(0, 1), (1, 7), (1, 7)]);
     }
 }

@@ -1,34 +1,35 @@
-//! Bytes of a stream that wait until it is known whether they are a secret's.
+//! Holds bytes of a stream back until it is known whether they belong to a secret.
 
 use std::collections::VecDeque;
 
 use super::MASK;
 
-/// How a secret is masked.
+/// The replacement for a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MaskStyle {
-    /// A word in its place.
+    /// One [`MASK`] for the whole secret.
     Word,
-    /// An asterisk for each byte, so that places stay the same.
+    /// An asterisk for each byte, so that positions stay the same.
     Asterisks,
 }
 
+/// The numbers of secrets that end and start before a byte.
 #[derive(Clone, Copy, Debug, Default)]
 struct Edges {
     ends: u32,
     starts: u32,
 }
 
-/// The bytes that wait, and what is known of them.
+/// The bytes that are held back, and the secrets found in them.
 #[derive(Debug)]
 pub(super) struct HeldBytes {
     style: MaskStyle,
-    /// The place of the first byte that waits.
+    /// The position of the first of them.
     at: u64,
     bytes: VecDeque<u8>,
-    /// How many secrets end before each byte that waits, and behind the last, and how many begin there.
+    /// One for each byte, and one for the end.
     edges: VecDeque<Edges>,
-    /// How many cover the byte that went last.
+    /// The number of secrets that cover the byte released last.
     covering: u32,
     is_masking: bool,
     pub(super) has_found: bool,
@@ -55,7 +56,7 @@ impl HeldBytes {
         self.at
     }
 
-    /// The place behind the last byte.
+    /// The position after the last byte.
     pub(super) fn end(&self) -> u64 {
         self.at + self.bytes.len() as u64
     }
@@ -64,20 +65,20 @@ impl HeldBytes {
         self.bytes.iter().copied().collect()
     }
 
-    /// Which of the bytes that wait stands at a place; the first, if it has gone already.
-    pub(super) fn index(&self, place: u64) -> usize {
-        usize::try_from(place.saturating_sub(self.at)).unwrap_or(usize::MAX)
+    /// The index of the byte at a position; 0 if that byte is released already.
+    pub(super) fn index(&self, position: u64) -> usize {
+        usize::try_from(position.saturating_sub(self.at)).unwrap_or(usize::MAX)
     }
 
-    /// Takes a byte, and says its place.
+    /// Adds a byte, and returns its position.
     pub(super) fn push(&mut self, byte: u8) -> u64 {
-        let place = self.end();
+        let position = self.end();
         self.bytes.push_back(byte);
         self.edges.push_back(Edges::default());
-        place
+        position
     }
 
-    /// Takes note of a secret from one place to another.
+    /// Marks the bytes from one position to another as a secret's.
     pub(super) fn cover(&mut self, start: u64, end: u64) {
         let (start, end) = (self.index(start), self.index(end));
         if start < end {
@@ -87,11 +88,11 @@ impl HeldBytes {
         }
     }
 
-    /// Adds the first bytes to `out`, masked where a secret covers them.
+    /// Moves the first `count` bytes to `out`, masked where a secret covers them.
     pub(super) fn release(&mut self, count: usize, out: &mut Vec<u8>) {
         for (byte, edges) in self.bytes.drain(..count).zip(self.edges.drain(..count)) {
             self.covering -= edges.ends;
-            // One secret after another is masked as two.
+            // Two secrets side by side get a mask each.
             self.is_masking &= self.covering > 0;
             self.covering += edges.starts;
             let is_secret = self.covering > 0;
@@ -106,7 +107,7 @@ impl HeldBytes {
         self.at += count as u64;
     }
 
-    /// Adds bytes to `out` that can be no secret's, where none waits.
+    /// Adds bytes that belong to no secret to `out`. No byte may be held back.
     pub(super) fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.covering -= std::mem::take(&mut self.edges[0]).ends;
         self.is_masking = false;

@@ -1,5 +1,5 @@
-//! The key that secrets are encrypted with: the user's own, the operating system's keyring's, or one in
-//! a file that its owner alone may read.
+//! The key that secrets are encrypted with: from `MCP_SECRET_KEY`, the operating system's keyring, or a
+//! file that only its owner may read.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -21,10 +21,10 @@ pub(super) const KEY_FILE: &str = "secret.key";
 
 const LENGTH: usize = 32;
 
-/// Slow on purpose, for a key that somebody has thought up (OWASP's figure of 2023 for SHA-256).
+/// Rounds of key derivation (OWASP's figure of 2023 for PBKDF2 with SHA-256).
 const ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).expect("it is not 0");
 
-/// Keeps a derived key from being the same text's key elsewhere.
+/// Makes a derived key differ from another program's key for the same text.
 const SALT: &[u8] = b"mcp-sftp-orchestrator secrets v1";
 
 /// A key for AES-256.
@@ -58,7 +58,7 @@ impl Key {
         &self.0
     }
 
-    /// What tells it from other keys, and says nothing of it.
+    /// A short hash that identifies the key without revealing it.
     pub(super) fn name(&self) -> String {
         digits(
             &Sha256::new()
@@ -69,7 +69,7 @@ impl Key {
     }
 }
 
-/// Where keys are looked for. Cheap to clone.
+/// The sources of keys. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Keys(Arc<KeySources>);
 
@@ -79,7 +79,7 @@ struct KeySources {
     has_keyring: bool,
     /// The key for what is encrypted from now on, once it is known.
     sealing: Mutex<Option<Key>>,
-    /// Keys that something was encrypted with.
+    /// Keys that were needed so far.
     found: Mutex<Vec<Key>>,
 }
 
@@ -100,7 +100,8 @@ impl Keys {
         }))
     }
 
-    pub(super) fn place(&self) -> String {
+    /// The source that is used, in words.
+    fn source(&self) -> String {
         if self.0.own.is_some() {
             "MCP_SECRET_KEY".to_owned()
         } else if !self.0.has_keyring || self.0.file.exists() {
@@ -110,10 +111,10 @@ impl Keys {
         }
     }
 
-    /// Where the key is that `for_sealing` takes, or would make: the keyring only where one answers. May
-    /// block on somebody who is asked to unlock it.
-    pub(super) fn sealing_place(&self) -> String {
-        let place = self.place();
+    /// The source of the key that [`Self::for_sealing`] takes or would make, in words. Blocks while a person
+    /// is asked to unlock the keyring.
+    pub(super) fn sealing_source(&self) -> String {
+        let source = self.source();
         let says_keyring = self.0.own.is_none() && self.0.has_keyring && !self.0.file.exists();
         if says_keyring && !keyring::answers() {
             return format!(
@@ -121,11 +122,11 @@ impl Keys {
                 self.0.file.display()
             );
         }
-        place
+        source
     }
 
-    /// The key for what is encrypted from now on. A key file that is there goes before the keyring: it
-    /// was made where there was no keyring, and other processes may see none still.
+    /// The key for new secrets. An existing key file precedes the keyring: it was made where no keyring
+    /// answered, and other processes may still reach none.
     pub(super) fn for_sealing(&self) -> Result<Key, Error> {
         let mut sealing = lock(&self.0.sealing);
         if let Some(key) = &*sealing {
@@ -152,7 +153,7 @@ impl Keys {
         Ok(key)
     }
 
-    /// The key of this name. The error is the rest of a sentence.
+    /// Looks for the key of this name. The error completes a sentence.
     pub(super) fn named(&self, name: &str) -> Result<Key, String> {
         let mut found = lock(&self.0.found);
         if let Some(key) = found.iter().find(|key| key.name() == name) {
@@ -171,7 +172,7 @@ impl Keys {
         let key = key.ok_or_else(|| {
             format!(
                 "it was encrypted with a key that is not in {}{unreached}; set the secret again, or bring that key back",
-                self.place()
+                self.source()
             )
         })?;
         found.push(key.clone());
@@ -186,7 +187,7 @@ impl Keys {
         self.0.has_keyring.then(ask).flatten()
     }
 
-    /// Under a lock, so that of several processes one makes it.
+    /// Takes the keyring's key, or makes it under a lock, so that only one of several processes does.
     fn keyring_key(&self) -> Option<Key> {
         let path = self.0.file.with_extension("key.lock");
         let held = private(OpenOptions::new().create(true).truncate(false).write(true))
@@ -226,7 +227,7 @@ impl Keys {
     }
 }
 
-/// The operating system's keyring. All of it may block on somebody who is asked to unlock it.
+/// The operating system's keyring. Every call may block while a person is asked to unlock it.
 mod keyring {
     use std::sync::Arc;
 
@@ -239,18 +240,18 @@ mod keyring {
     const SERVICE: &str = env!("CARGO_PKG_NAME");
     const USER: &str = "secrets";
 
-    /// The key that it keeps. The error says why it was not reached.
+    /// The key in it. The error says why it was not reached.
     pub(super) fn get() -> Result<Option<Key>, String> {
         read(&entry()?)
     }
 
-    /// Whether there is one that answers.
+    /// Says whether a keyring answers.
     pub(super) fn answers() -> bool {
         let answer = entry().map(|entry| entry.get_password());
         matches!(answer, Ok(Ok(_) | Err(Error::NoEntry)))
     }
 
-    /// The key, made where there is none; `None` without a keyring that keeps it.
+    /// The key in it, made if there is none; `None` without a keyring that keeps it.
     pub(super) fn get_or_make() -> Option<Key> {
         let entry = entry().ok()?;
         if let Ok(Some(key)) = read(&entry) {
@@ -289,8 +290,8 @@ mod keyring {
         Ok(store.map_err(|error| error.to_string())?)
     }
 
-    /// Only where a session bus is: else the library would start one. It takes the address from the
-    /// environment alone.
+    /// Opens the keyring if a session bus is known, because the library would start one otherwise. It reads the
+    /// address from the environment alone.
     #[cfg(all(unix, not(target_os = "macos")))]
     fn store() -> Result<Arc<CredentialStore>, String> {
         variable(BUS_VARIABLE).ok_or_else(no_bus)?;

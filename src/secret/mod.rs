@@ -7,6 +7,9 @@ mod escape;
 mod held;
 mod keys;
 mod known;
+mod mask;
+mod matchers;
+mod rarity;
 mod redactor;
 mod reference;
 mod scan;
@@ -21,42 +24,42 @@ use serde_json::Value;
 
 pub use address::{has_secret, remember_in, shown_address};
 pub(crate) use held::MaskStyle;
-pub use known::{
-    Mask, Rarity, hide, hide_in, hide_in_of, hide_of, note_names, rarity, remember, remember_of,
-};
+pub use known::{note_names, rarity, remember, remember_of};
+pub use mask::{Mask, hide, hide_in, hide_in_of, hide_of};
+pub use rarity::Rarity;
 pub(crate) use redactor::{Redactor, redacted};
 pub use reference::{LONGEST, Reference};
 pub(crate) use scan::Finder;
 pub use vault::Vault;
 
-/// A password or the like, as it stands in a file or was given by a caller: in clear, encrypted, or as
-/// a reference to where it is. `Debug` shows `***`; [`Vault::reveal`] gives the secret itself.
+/// A password, passphrase or token as a file or a caller gives it: in clear text, encrypted, or as a
+/// [`Reference`]. `Debug` prints `***`; [`Vault::reveal`] returns the clear text.
 ///
-/// It serialises as its text, because a file has to hold it; nothing that is shown or logged may be
-/// built by serialising a type that contains one.
+/// It serialises as its text, because files store it that way. Nothing that is shown or logged may be made
+/// by serialising a type that contains one.
 #[derive(Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[schemars(inline, extend("writeOnly" = true))]
 #[serde(transparent)]
 pub struct Secret(String);
 
-/// What stands in the place of a secret wherever one would be shown.
+/// The text that is shown instead of a secret.
 pub const MASK: &str = "***";
 
 impl Secret {
-    /// The text itself, for the one place that sends it.
+    /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Where it is, if it lies elsewhere.
+    /// The place where it is kept, if it is a reference.
     pub fn reference(&self) -> Option<Reference> {
         Reference::of(&self.0)
     }
 
-    /// How it may be shown: a reference says where the secret is, and not what.
+    /// A form that may be shown: a reference tells the place of a secret and not its text.
     pub fn shown(&self) -> String {
         match self.reference() {
-            // A command line may hold one.
+            // A command line may contain a secret.
             Some(Reference::Command(_)) => format!("cmd:{MASK}"),
             Some(_) => self.0.clone(),
             None => MASK.to_owned(),
@@ -71,7 +74,7 @@ impl From<&str> for Secret {
 }
 
 impl<'de> Deserialize<'de> for Secret {
-    /// The error does not quote the value, as serde's own would.
+    /// Refuses other types without quoting the value, which serde's own error would do.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(Self(text)),

@@ -1,4 +1,4 @@
-//! Takes secrets out of a whole text, or of bytes that come in parts.
+//! Masks secrets in a whole text, or in a stream of bytes.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::held::MaskStyle;
 use super::scan::{Finder, Scan};
 
-/// Takes secrets out of bytes that come in parts.
+/// Masks secrets in a stream of bytes.
 #[derive(Debug)]
 pub(crate) struct Redactor {
     style: MaskStyle,
@@ -19,8 +19,8 @@ impl Redactor {
         Self { style, scan: None }
     }
 
-    /// Takes the next part, in which `secrets` finds what is a secret by now, and gives what can be no
-    /// secret's beginning.
+    /// Takes the next part, and returns the bytes that are known not to begin a secret. `secrets` may differ
+    /// from call to call.
     pub(crate) fn take<'a>(
         &mut self,
         secrets: Option<&Arc<Finder>>,
@@ -43,12 +43,12 @@ impl Redactor {
         redacted.into()
     }
 
-    /// How many bytes are held back.
+    /// The number of bytes that are held back.
     pub(crate) fn held(&self) -> u64 {
         self.scan.as_ref().map_or(0, |scan| scan.held() as u64)
     }
 
-    /// Gives what was held back for a secret that did not come.
+    /// Returns the bytes that were held back, at the end of the stream.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         if let Some(mut scan) = self.scan.take() {
@@ -58,7 +58,7 @@ impl Redactor {
     }
 }
 
-/// A whole text with a word in the place of each secret.
+/// Replaces each secret in a text with [`MASK`](super::MASK).
 pub(crate) fn redacted<'t>(secrets: &Arc<Finder>, text: &'t str) -> Cow<'t, str> {
     let mut scan = Scan::new(Arc::clone(secrets), MaskStyle::Word);
     let mut redacted = Vec::with_capacity(text.len());

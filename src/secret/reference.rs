@@ -1,4 +1,4 @@
-//! Secrets that lie elsewhere and are fetched when they are needed.
+//! References to secrets that are kept elsewhere and fetched when they are needed.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,25 +9,25 @@ use tokio::time::timeout;
 
 use crate::fs::{expand_home, small_file};
 
-/// A password manager may ask for a fingerprint or a touch first.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time allowed for fetching a secret. A password manager may ask for a fingerprint or a touch first.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// No secret has more bytes, so that none is held or looked for without limit.
+/// The most bytes that a secret may have.
 pub const LONGEST: usize = small_file::LONGEST;
 
-/// Where a secret is.
+/// The place where a secret is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// In an environment variable.
+    /// An environment variable.
     Variable(String),
-    /// In a file.
+    /// A file.
     File(String),
-    /// In what a command prints, run by `sh`.
+    /// The output of a command that the shell runs.
     Command(String),
 }
 
 impl Reference {
-    /// The reference that a text is; `None` if it is the secret itself.
+    /// Parses a text; `None` if it is the secret itself.
     pub(super) fn of(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once(':')?;
         let rest = rest.to_owned();
@@ -39,16 +39,16 @@ impl Reference {
         }
     }
 
-    /// The secret. The error is the rest of a sentence that names the reference.
+    /// Fetches the secret. The error completes a sentence that names the reference.
     pub(super) async fn fetch(&self) -> Result<String, String> {
         let fetched = match self {
             Self::Variable(name) => {
                 std::env::var(name).map_err(|_| format!("the variable `{name}` is not set"))
             }
-            Self::File(path) => within_patience("its file", read_file(path)).await,
-            Self::Command(command) => within_patience("its command", run(command)).await,
+            Self::File(path) => in_time("its file", read_file(path)).await,
+            Self::Command(command) => in_time("its command", run(command)).await,
         }?;
-        // What editors and commands end a line with belongs to no secret.
+        // Editors and commands add a line break that does not belong to the secret.
         let secret = fetched.strip_suffix('\n').unwrap_or(&fetched);
         let secret = secret.strip_suffix('\r').unwrap_or(secret);
         if secret.is_empty() {
@@ -58,12 +58,12 @@ impl Reference {
     }
 }
 
-async fn within_patience(
+async fn in_time(
     what: &str,
     fetching: impl Future<Output = Result<String, String>>,
 ) -> Result<String, String> {
-    let fetched = timeout(PATIENCE, fetching).await;
-    fetched.unwrap_or_else(|_| Err(format!("{what} took more than {PATIENCE:?}")))
+    let fetched = timeout(FETCH_TIMEOUT, fetching).await;
+    fetched.unwrap_or_else(|_| Err(format!("{what} took more than {FETCH_TIMEOUT:?}")))
 }
 
 async fn read_file(path: &str) -> Result<String, String> {
@@ -85,7 +85,7 @@ async fn run(command: &str) -> Result<String, String> {
         .env_remove("MCP_SECRET_KEY")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        // What it complains of may quote what nobody is to read.
+        // Its error messages may quote the secret.
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()

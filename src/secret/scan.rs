@@ -1,20 +1,20 @@
-//! A stream in which secrets are looked for, as it stands and as its escapes are meant.
+//! Looks for secrets in a stream, with its escapes undone in several ways at once.
 //!
-//! Each byte is looked at a bounded number of times, whatever the secrets and the stream are. What may
-//! be a secret's beginning is held back until that is known.
+//! The work for each byte is bounded, whatever the secrets and the stream are. Bytes that may begin a
+//! secret are held back until more of them tell.
 
 use std::sync::Arc;
 
 use super::automaton::{Automaton, ROOT};
 use super::escape::Escaping;
 use super::held::{HeldBytes, MaskStyle};
-use super::view::{View, ViewState, is_line_break, usual_digit};
+use super::view::{View, ViewState, is_line_break, standard_digit};
 
-/// Under way all the time; the others go on from these.
+/// Views that read every byte.
 const BASES: &[View] = &[View::plain(&[]), View::base64(&[])];
 
-/// Each wakes where an escape begins, until it has come to the same as its base. What stands within
-/// something else may be written twice.
+/// Views that wake at an escape, go on from the state of their base, and sleep once they are in the same
+/// state as that again. Two escapings are for a text within another, such as JSON in JSON.
 const OTHERS: &[View] = &[
     View::plain(&[Escaping::Backslash]),
     View::plain(&[Escaping::Markup]),
@@ -28,36 +28,36 @@ const OTHERS: &[View] = &[
     View::base64(&[Escaping::Backslash, Escaping::Percent]),
 ];
 
-/// Whether an escape of any kind begins with this byte.
+/// Says whether an escape of any kind begins with this byte.
 fn is_escape(byte: u8) -> bool {
     matches!(byte, b'\\' | b'%' | b'+' | b'&')
 }
 
-/// Texts to look for.
+/// The texts that are looked for.
 #[derive(Debug)]
 pub(crate) struct Finder {
     plain: Automaton,
-    /// What stands in base64.
+    /// The same in base64.
     base64: Automaton,
     bases: &'static [View],
     others: &'static [View],
-    /// The bytes at which something may begin.
+    /// The bytes with which a text or an escape may begin.
     interesting: Box<[bool; 256]>,
 }
 
-/// A stream under way.
+/// The search in one stream.
 #[derive(Debug)]
 pub(crate) struct Scan {
     finder: Arc<Finder>,
     bases: Vec<ViewState>,
     others: Vec<ViewState>,
-    /// How many of the others are awake.
+    /// The number of the others that are awake.
     awake: usize,
     held: HeldBytes,
 }
 
 impl Finder {
-    /// What finds texts in every form, and parts of base64.
+    /// Finds `texts` in every view, and the parts of base64 texts in `base64`.
     pub(super) fn of<'a>(
         texts: impl IntoIterator<Item = &'a str>,
         base64: impl IntoIterator<Item = String>,
@@ -65,7 +65,7 @@ impl Finder {
         Self::with(Automaton::of(texts), Automaton::of(base64), BASES, OTHERS)
     }
 
-    /// What finds texts exactly as they are.
+    /// Finds texts exactly as they are.
     pub(crate) fn exactly<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let none: [&str; 0] = [];
         Self::with(Automaton::of(texts), Automaton::of(none), &BASES[..1], &[])
@@ -80,7 +80,7 @@ impl Finder {
         let mut interesting = Box::new([false; 256]);
         for byte in 0..=u8::MAX {
             interesting[usize::from(byte)] = plain.starts_with(byte)
-                || base64.starts_with(usual_digit(byte))
+                || base64.starts_with(standard_digit(byte))
                 || !others.is_empty() && is_escape(byte);
         }
         Self {
@@ -92,13 +92,13 @@ impl Finder {
         }
     }
 
-    /// Whether a byte may say something else than it is.
+    /// Says whether a byte may begin an escape.
     fn has_escape(&self, byte: u8) -> bool {
         !self.others.is_empty() && is_escape(byte)
     }
 
-    fn automaton(&self, reading: &View) -> &Automaton {
-        if reading.is_base64 {
+    fn automaton(&self, view: &View) -> &Automaton {
+        if view.is_base64 {
             &self.base64
         } else {
             &self.plain
@@ -107,7 +107,7 @@ impl Finder {
 }
 
 impl Scan {
-    /// A stream that begins.
+    /// Begins the search at the start of a stream.
     pub(crate) fn new(finder: Arc<Finder>, style: MaskStyle) -> Self {
         Self {
             bases: finder.bases.iter().map(ViewState::of).collect(),
@@ -118,32 +118,32 @@ impl Scan {
         }
     }
 
-    /// What is looked for.
+    /// The texts that are looked for.
     pub(crate) fn finder(&self) -> &Arc<Finder> {
         &self.finder
     }
 
-    /// Whether a secret was found.
+    /// Says whether a secret was found.
     pub(crate) fn has_found(&self) -> bool {
         self.held.has_found
     }
 
-    /// How many bytes are held back.
+    /// The number of bytes that are held back.
     pub(crate) fn held(&self) -> usize {
         self.held.len()
     }
 
-    /// Looks for something else from now on, also in what is held back.
+    /// Looks for other texts from now on, also in the bytes that are held back.
     pub(crate) fn look_for(&mut self, finder: Arc<Finder>) {
         self.finder = finder;
         self.begin_anew();
         let (bytes, at) = (self.held.bytes(), self.held.at());
-        for (byte, place) in bytes.into_iter().zip(at..) {
-            self.read(byte, place);
+        for (byte, position) in bytes.into_iter().zip(at..) {
+            self.read(byte, position);
         }
     }
 
-    /// Takes the next bytes, and adds to `out` what can be no secret's beginning.
+    /// Takes the next bytes, and adds those to `out` that are known not to begin a secret.
     pub(crate) fn take(&mut self, part: &[u8], out: &mut Vec<u8>) {
         let mut rest = part;
         while let Some((byte, after)) = rest.split_first() {
@@ -155,15 +155,15 @@ impl Scan {
                     continue;
                 }
             }
-            let place = self.held.push(*byte);
-            self.read(*byte, place);
+            let position = self.held.push(*byte);
+            self.read(*byte, position);
             rest = after;
         }
         self.held.release(self.sure(), out);
     }
 
-    /// Takes bytes up to the end of a secret, or up to an escape, where nothing has begun; says how
-    /// many. Most of what is ever printed is as plain as that.
+    /// Takes bytes up to a secret's last byte or an escape, where nothing has begun yet. Returns their number.
+    /// It is the fast path: most output has neither.
     fn skim(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> usize {
         let finder = Arc::clone(&self.finder);
         let Finder { plain, base64, .. } = &*finder;
@@ -178,7 +178,7 @@ impl Scan {
                 plain.next(nodes[0], *byte),
                 match *byte {
                     byte if is_line_break(byte) => nodes[1],
-                    byte => base64.next(nodes[1], usual_digit(byte)),
+                    byte => base64.next(nodes[1], standard_digit(byte)),
                 },
             ];
             let ends = plain.longest(next[0]) > 0 || base64.longest(next[1]) > 0;
@@ -189,12 +189,12 @@ impl Scan {
             nodes = next;
         }
         let read = &bytes[..length];
-        let place = self.held.at() + length as u64;
-        let heads = self.bases.iter_mut().zip(finder.bases).zip(nodes);
-        let open = heads.filter_map(|((head, reading), node)| {
-            let automaton = finder.automaton(reading);
-            head.go_to(node, automaton, read, place);
-            head.open_since(automaton, place)
+        let position = self.held.at() + length as u64;
+        let states = self.bases.iter_mut().zip(finder.bases).zip(nodes);
+        let open = states.filter_map(|((state, view), node)| {
+            let automaton = finder.automaton(view);
+            state.go_to(node, automaton, read, position);
+            state.open_since(automaton, position)
         });
         let open = open.min().map_or(length, |open| self.held.index(open));
         self.held.pass(&read[..open], out);
@@ -204,13 +204,13 @@ impl Scan {
         length
     }
 
-    /// Adds to `out` what was held back for a secret that did not come.
+    /// Adds the bytes that were held back to `out`, at the end of the stream.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         let bases = self.bases.iter_mut().zip(self.finder.bases);
         let others = self.others.iter_mut().zip(self.finder.others);
-        let others = others.filter(|(head, _)| head.is_awake);
-        for (head, reading) in bases.chain(others) {
-            head.finish(self.finder.automaton(reading), &mut self.held);
+        let others = others.filter(|(state, _)| state.is_awake);
+        for (state, view) in bases.chain(others) {
+            state.finish(self.finder.automaton(view), &mut self.held);
         }
         self.held.release(self.held.len(), out);
         self.begin_anew();
@@ -226,13 +226,13 @@ impl Scan {
         self.awake == 0 && self.bases.iter().all(ViewState::is_idle)
     }
 
-    /// How many bytes of those that are held back can be no secret's beginning.
+    /// The number of held bytes that are known not to begin a secret.
     fn sure(&self) -> usize {
         let bases = self.bases.iter().zip(self.finder.bases);
         let others = self.others.iter().zip(self.finder.others);
-        let others = others.filter(|(head, _)| head.is_awake);
-        let open = bases.chain(others).filter_map(|(head, reading)| {
-            head.open_since(self.finder.automaton(reading), self.held.end())
+        let others = others.filter(|(state, _)| state.is_awake);
+        let open = bases.chain(others).filter_map(|(state, view)| {
+            state.open_since(self.finder.automaton(view), self.held.end())
         });
         match open.min() {
             Some(open) => self.held.index(open),
@@ -240,31 +240,31 @@ impl Scan {
         }
     }
 
-    /// Has every reading take the byte at a place.
-    fn read(&mut self, byte: u8, place: u64) {
+    /// Has every view that is awake take the byte at a position.
+    fn read(&mut self, byte: u8, position: u64) {
         let finder = &*self.finder;
         if is_escape(byte) {
-            for (head, reading) in self.others.iter_mut().zip(finder.others) {
-                if !head.is_awake && reading.begins_with(byte) {
-                    head.wake(&self.bases[reading.base()]);
+            for (state, view) in self.others.iter_mut().zip(finder.others) {
+                if !state.is_awake && view.begins_with(byte) {
+                    state.wake(&self.bases[view.base()]);
                     self.awake += 1;
                 }
             }
         }
-        for (head, reading) in self.bases.iter_mut().zip(finder.bases) {
-            head.take(byte, place, finder.automaton(reading), &mut self.held);
+        for (state, view) in self.bases.iter_mut().zip(finder.bases) {
+            state.take(byte, position, finder.automaton(view), &mut self.held);
         }
         if self.awake == 0 {
             return;
         }
-        for (head, reading) in self.others.iter_mut().zip(finder.others) {
-            if !head.is_awake {
+        for (state, view) in self.others.iter_mut().zip(finder.others) {
+            if !state.is_awake {
                 continue;
             }
-            let automaton = finder.automaton(reading);
-            head.take(byte, place, automaton, &mut self.held);
-            if head.is_like(&self.bases[reading.base()], automaton) {
-                head.is_awake = false;
+            let automaton = finder.automaton(view);
+            state.take(byte, position, automaton, &mut self.held);
+            if state.is_like(&self.bases[view.base()], automaton) {
+                state.is_awake = false;
                 self.awake -= 1;
             }
         }
@@ -335,9 +335,9 @@ mod tests {
             }
             for secret in &secrets {
                 for (start, _) in text.match_indices(secret.as_str()) {
-                    let place = start..start + secret.len();
+                    let position = start..start + secret.len();
                     assert!(
-                        whole[place].iter().all(|byte| *byte == b'*'),
+                        whole[position].iter().all(|byte| *byte == b'*'),
                         "{secret:?} in {text:?}"
                     );
                     found += 1;
@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn every_escape_wakes_a_reading() {
         for byte in 0..=u8::MAX {
-            let begins = OTHERS.iter().any(|reading| reading.begins_with(byte));
+            let begins = OTHERS.iter().any(|view| view.begins_with(byte));
             assert_eq!(begins, is_escape(byte), "{byte}");
         }
     }

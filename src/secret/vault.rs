@@ -12,38 +12,36 @@ use super::reference::Reference;
 use super::{Secret, remember, remember_of};
 use crate::error::Error;
 
-/// What an encrypted secret begins with: then the name of its key, and nonce and ciphertext.
+/// Begins an encrypted secret; the name of its key, a colon, and nonce and ciphertext in base64 follow.
 const SEALED: &str = "sealed:v1:";
 
-/// Cheap to clone.
+/// Encrypts and reveals secrets. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Vault(Keys);
 
 impl Vault {
-    /// The vault of a data directory. `key` is the user's own, in the place of the keyring's or the key
-    /// file's; the keyring is used only if `keyring` says so.
+    /// Opens the vault of a data directory. `key`, if given, is used instead of the keyring's and the key
+    /// file's. The keyring is used only if `keyring` is set.
     pub fn open(data_dir: &Path, key: Option<Secret>, keyring: bool) -> Self {
         Self(Keys::new(data_dir, key, keyring))
     }
 
-    /// Where the key is that secrets are encrypted with from now on, in words. May block on somebody who
-    /// is asked to unlock a keyring.
-    pub fn sealing_place(&self) -> String {
-        self.0.sealing_place()
+    /// The source of the key for new secrets, in words. Blocks while a person is asked to unlock a keyring.
+    pub fn key_source(&self) -> String {
+        self.0.sealing_source()
     }
 
-    /// Whether a secret stands in clear.
+    /// Says whether a secret is in clear text.
     pub fn is_clear(secret: &Secret) -> bool {
         !secret.expose().starts_with(SEALED) && !Self::is_reference(secret)
     }
 
-    /// Whether a secret lies elsewhere.
+    /// Says whether a secret is a reference.
     pub fn is_reference(secret: &Secret) -> bool {
         Reference::of(secret.expose()).is_some()
     }
 
-    /// Encrypts a secret that stands in clear, AES-256 in Galois/counter mode. Blocks: the keyring may
-    /// have to be asked.
+    /// Encrypts a secret in clear text with AES-256-GCM. Blocks: the keyring may have to be asked.
     pub fn seal(&self, secret: &Secret) -> Result<Secret, Error> {
         if !Self::is_clear(secret) {
             return Ok(secret.clone());
@@ -60,12 +58,12 @@ impl Vault {
         Ok(Secret(format!("{SEALED}{}:{text}", key.name())))
     }
 
-    /// The secret itself, in a form that must not be kept: decrypted, or fetched from where it is.
+    /// Decrypts or fetches a secret. The result is in clear text and must not be stored.
     pub async fn reveal(&self, secret: &Secret) -> Result<Secret, Error> {
         self.reveal_of(None, secret).await
     }
 
-    /// The same for a secret that the server of an alias holds.
+    /// The same for a secret of the server with this alias.
     pub async fn reveal_of(&self, alias: Option<&str>, secret: &Secret) -> Result<Secret, Error> {
         let text = secret.expose();
         let revealed = if let Some(reference) = Reference::of(text) {
@@ -84,7 +82,7 @@ impl Vault {
         Ok(Secret(revealed))
     }
 
-    /// Puts the secrets themselves in the place of what is kept of them.
+    /// Replaces stored secrets with their clear text.
     pub async fn reveal_all(&self, secrets: Vec<&mut Secret>) -> Result<(), Error> {
         for secret in secrets {
             *secret = self.reveal(secret).await?;
@@ -92,7 +90,7 @@ impl Vault {
         Ok(())
     }
 
-    /// Decrypts a secret; blocks. One that is not encrypted is given as it is.
+    /// Decrypts a secret; one that is not encrypted is returned unchanged. Blocks.
     pub fn unseal(&self, secret: &Secret) -> Result<String, Error> {
         let text = secret.expose();
         let Some(sealed) = text.strip_prefix(SEALED) else {

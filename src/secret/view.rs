@@ -1,4 +1,4 @@
-//! One way of reading a stream: as it stands, or with its escapes undone.
+//! A view of a stream: as it is, or with escapes undone, in which plain text or base64 is looked for.
 
 use std::collections::VecDeque;
 
@@ -6,69 +6,72 @@ use super::automaton::{Automaton, ROOT};
 use super::escape::{DecodedByte, Decoder, Escaping};
 use super::held::HeldBytes;
 
-/// A shorter beginning in base64 does not hold back a line's end: half of all lines end so.
-const FEW: usize = 4;
+/// At a line's end fewer digits of base64 are not held back, because half of all lines end like that.
+const FEW_DIGITS: usize = 4;
 
-/// A way of reading.
+/// A kind of view.
 #[derive(Debug)]
 pub(super) struct View {
-    /// Whether base64 is looked for.
+    /// Set if base64 is looked for.
     pub(super) is_base64: bool,
-    codes: &'static [Escaping],
+    /// The escapes that are undone, the outermost first.
+    escapings: &'static [Escaping],
 }
 
-/// A reading under way.
+/// The state of a view within a stream.
 #[derive(Debug)]
 pub(super) struct ViewState {
     is_base64: bool,
-    /// Whether it reads each byte as it stands.
-    leaves_nothing_out: bool,
-    /// Whether it is not the same as its base.
+    /// Set if every byte of the stream is looked for as it is.
+    reads_every_byte: bool,
+    /// Set if its state may differ from its base's.
     pub(super) is_awake: bool,
     decoders: Vec<Decoder>,
+    /// The prefix of a text that has been matched.
     node: u32,
-    /// Where the last bytes of the beginning that was seen stood. Those before them stood one after the
-    /// other, the last of them just before `before`.
+    /// The positions of the last bytes of that prefix. The bytes before them are contiguous and end at
+    /// `before`.
     starts: VecDeque<u64>,
     before: u64,
-    /// The place behind the last byte that was seen.
+    /// The position after the last byte that was matched.
     end: u64,
 }
 
 impl View {
-    pub(super) const fn plain(codes: &'static [Escaping]) -> Self {
+    pub(super) const fn plain(escapings: &'static [Escaping]) -> Self {
         Self {
             is_base64: false,
-            codes,
+            escapings,
         }
     }
 
-    pub(super) const fn base64(codes: &'static [Escaping]) -> Self {
+    pub(super) const fn base64(escapings: &'static [Escaping]) -> Self {
         Self {
             is_base64: true,
-            codes,
+            escapings,
         }
     }
 
-    /// Whether an escape begins with this byte.
+    /// Says whether one of its escapes begins with this byte.
     pub(super) fn begins_with(&self, byte: u8) -> bool {
-        self.codes.iter().any(|code| code.begins_with(byte))
+        let mut escapings = self.escapings.iter();
+        escapings.any(|escaping| escaping.begins_with(byte))
     }
 
-    /// Which of the bases it goes on from.
+    /// The index of its base.
     pub(super) fn base(&self) -> usize {
         usize::from(self.is_base64)
     }
 }
 
 impl ViewState {
-    /// A reading from the beginning.
-    pub(super) fn of(reading: &View) -> Self {
+    /// The state at the start of a stream.
+    pub(super) fn of(view: &View) -> Self {
         Self {
-            is_base64: reading.is_base64,
-            leaves_nothing_out: !reading.is_base64 && reading.codes.is_empty(),
+            is_base64: view.is_base64,
+            reads_every_byte: !view.is_base64 && view.escapings.is_empty(),
             is_awake: false,
-            decoders: reading.codes.iter().copied().map(Decoder::new).collect(),
+            decoders: view.escapings.iter().copied().map(Decoder::new).collect(),
             node: ROOT,
             starts: VecDeque::new(),
             before: 0,
@@ -76,7 +79,7 @@ impl ViewState {
         }
     }
 
-    /// Goes on from where another one is.
+    /// Goes on from the state of its base.
     pub(super) fn wake(&mut self, base: &Self) {
         self.is_awake = true;
         self.node = base.node;
@@ -84,87 +87,89 @@ impl ViewState {
         (self.before, self.end) = (base.before, base.end);
     }
 
-    /// Goes on where a text has been read up to a place, which ends with `read`.
-    pub(super) fn go_to(&mut self, node: u32, automaton: &Automaton, read: &[u8], place: u64) {
+    /// Jumps to a position and a node; `read` are the bytes before that position.
+    pub(super) fn go_to(&mut self, node: u32, automaton: &Automaton, read: &[u8], position: u64) {
         self.node = node;
         self.starts.clear();
-        (self.before, self.end) = (place, place);
+        (self.before, self.end) = (position, position);
         if self.is_base64 {
-            let places = read.iter().rev().zip((0..place).rev());
-            let digits = places.filter(|(byte, _)| !is_line_break(**byte));
-            for (_, place) in digits.take(automaton.depth(node)) {
-                self.starts.push_front(place);
+            let positions = read.iter().rev().zip((0..position).rev());
+            let digits = positions.filter(|(byte, _)| !is_line_break(**byte));
+            for (_, position) in digits.take(automaton.depth(node)) {
+                self.starts.push_front(position);
             }
-            self.end = self.starts.back().map_or(place, |last| last + 1);
+            self.end = self.starts.back().map_or(position, |last| last + 1);
         }
     }
 
-    /// Takes the byte at a place.
+    /// Takes the byte at a position.
     pub(super) fn take(
         &mut self,
         byte: u8,
-        place: u64,
+        position: u64,
         automaton: &Automaton,
         held: &mut HeldBytes,
     ) {
-        let unit = DecodedByte {
+        let decoded = DecodedByte {
             byte,
-            start: place,
-            end: place + 1,
+            start: position,
+            end: position + 1,
         };
         if self.decoders.is_empty() {
-            self.see(unit, automaton, held);
+            self.see(decoded, automaton, held);
         } else {
             let mut decoders = std::mem::take(&mut self.decoders);
-            pass(&mut decoders, unit, &mut |unit| {
-                self.see(unit, automaton, held);
+            pass(&mut decoders, decoded, &mut |decoded| {
+                self.see(decoded, automaton, held);
             });
             self.decoders = decoders;
         }
     }
 
-    /// Takes what was held back for the end of an escape.
+    /// Takes the bytes of unfinished escapes, at the end of the stream.
     pub(super) fn finish(&mut self, automaton: &Automaton, held: &mut HeldBytes) {
         let mut decoders = std::mem::take(&mut self.decoders);
         let mut left = decoders.as_mut_slice();
         while let Some((first, rest)) = left.split_first_mut() {
-            first.finish(&mut |unit| {
-                pass(rest, unit, &mut |unit| self.see(unit, automaton, held));
+            first.finish(&mut |decoded| {
+                pass(rest, decoded, &mut |decoded| {
+                    self.see(decoded, automaton, held)
+                });
             });
             left = rest;
         }
         self.decoders = decoders;
     }
 
-    fn see(&mut self, unit: DecodedByte, automaton: &Automaton, held: &mut HeldBytes) {
-        if self.is_base64 && is_line_break(unit.byte) {
+    fn see(&mut self, decoded: DecodedByte, automaton: &Automaton, held: &mut HeldBytes) {
+        if self.is_base64 && is_line_break(decoded.byte) {
             return;
         }
         let byte = if self.is_base64 {
-            usual_digit(unit.byte)
+            standard_digit(decoded.byte)
         } else {
-            unit.byte
+            decoded.byte
         };
         self.node = automaton.next(self.node, byte);
-        self.end = unit.end;
-        if self.leaves_nothing_out {
-            self.before = unit.end;
+        self.end = decoded.end;
+        if self.reads_every_byte {
+            self.before = decoded.end;
         } else {
-            self.starts.push_back(unit.start);
+            self.starts.push_back(decoded.start);
             let surplus = self.starts.len().saturating_sub(automaton.depth(self.node));
             self.starts.drain(..surplus);
         }
-        self.tell(automaton, held);
+        self.report(automaton, held);
     }
 
-    fn tell(&self, automaton: &Automaton, held: &mut HeldBytes) {
+    fn report(&self, automaton: &Automaton, held: &mut HeldBytes) {
         let longest = automaton.longest(self.node);
         if longest > 0 {
             held.cover(self.start(longest), self.end);
         }
     }
 
-    /// Where the last bytes that were seen began: so many of them, at least one.
+    /// The position of the first of the last `count` matched bytes; `count` is at least 1.
     fn start(&self, count: usize) -> u64 {
         match self.starts.len().checked_sub(count) {
             Some(index) => self.starts[index],
@@ -172,22 +177,21 @@ impl ViewState {
         }
     }
 
-    /// Where the first byte stands that more bytes may show to be a secret's, if the stream ends at
-    /// `end` so far.
+    /// The position of the first byte that has to be held back, where the stream ends at `end` so far.
     pub(super) fn open_since(&self, automaton: &Automaton, end: u64) -> Option<u64> {
         let depth = automaton.depth(self.node);
-        let is_line_end = self.is_base64 && depth < FEW && self.end < end;
+        let is_line_end = self.is_base64 && depth < FEW_DIGITS && self.end < end;
         let begun = (depth > 0 && !is_line_end).then(|| self.start(depth));
         let pending = self.decoders.iter().filter_map(Decoder::pending_since);
         pending.chain(begun).min()
     }
 
-    /// Whether nothing has begun.
+    /// Says whether no text and no escape has begun.
     pub(super) fn is_idle(&self) -> bool {
         self.node == ROOT && !self.has_pending()
     }
 
-    /// Whether it will be the same as another one from now on.
+    /// Says whether it is in the same state as its base.
     pub(super) fn is_like(&self, base: &Self, automaton: &Automaton) -> bool {
         let depth = automaton.depth(self.node);
         let same_start = || depth == 0 || self.start(depth) == base.start(depth);
@@ -200,8 +204,8 @@ impl ViewState {
     }
 }
 
-/// A digit of base64 in the usual alphabet.
-pub(super) fn usual_digit(digit: u8) -> u8 {
+/// Translates a digit of the URL-safe alphabet to the standard one (RFC 4648, sections 4 and 5).
+pub(super) fn standard_digit(digit: u8) -> u8 {
     match digit {
         b'-' => b'+',
         b'_' => b'/',
@@ -209,15 +213,15 @@ pub(super) fn usual_digit(digit: u8) -> u8 {
     }
 }
 
-/// Base64 may stand in lines of any length (RFC 4648, section 3.1).
+/// Says whether a byte is a line break, at which base64 may be wrapped (RFC 4648, section 3.1).
 pub(super) fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// Has several decoders take a byte, one after the other.
-fn pass(decoders: &mut [Decoder], unit: DecodedByte, last: &mut dyn FnMut(DecodedByte)) {
+/// Passes a byte through several decoders, one after the other.
+fn pass(decoders: &mut [Decoder], decoded: DecodedByte, last: &mut dyn FnMut(DecodedByte)) {
     match decoders.split_first_mut() {
-        Some((first, rest)) => first.push(unit, &mut |unit| pass(rest, unit, last)),
-        None => last(unit),
+        Some((first, rest)) => first.push(decoded, &mut |decoded| pass(rest, decoded, last)),
+        None => last(decoded),
     }
 }
