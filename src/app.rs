@@ -21,7 +21,7 @@ use crate::store::servers::Servers;
 use crate::store::{Catalogue, CatalogueEntry, DataDirectory};
 use crate::sync::lock;
 
-/// How long the stored secrets may take to be read before the first call goes on without them.
+/// The time after which the first call goes on without the stored secrets if they cannot be read.
 const SECRETS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The state of a running program. Cheap to clone.
@@ -41,7 +41,7 @@ struct State {
     pending: Mutex<HashMap<RequestId, JobId>>,
 }
 
-/// What is there without the job engine. It takes no job over from another process.
+/// The state without the job engine. It takes no job over from another process.
 pub struct Offline {
     /// The settings.
     pub config: Arc<Config>,

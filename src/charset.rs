@@ -6,28 +6,28 @@ use oem_cp::encode_string_checked;
 
 use crate::text::{cut_at_start, whole_characters};
 
-/// A character encoding that has ASCII as a part.
+/// A character encoding that extends ASCII.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Charset {
     /// UTF-8.
     #[default]
     Utf8,
-    /// One that the web knows.
+    /// An encoding of the WHATWG Encoding Standard.
     Web(&'static Encoding),
     /// A code page of DOS, which the console of Windows still uses.
     Dos(u16),
 }
 
-/// Text of bytes.
+/// Decoded text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Decoded {
     pub(crate) text: String,
-    /// How many bytes, about, are no characters of the encoding.
+    /// The approximate number of bytes that could not be decoded.
     pub(crate) undecodable: usize,
 }
 
 impl Charset {
-    /// The encoding of this name, as people and `locale charmap` write it.
+    /// Looks up a name as people and `locale charmap` write it.
     pub fn named(name: &str) -> Option<Self> {
         let name = name.trim().to_ascii_lowercase();
         let digits = ["cp", "ibm", "oem", "dos-", "ibm-", "cp-"]
@@ -50,7 +50,7 @@ impl Charset {
         };
         let known = Encoding::for_label(label.as_bytes())?;
         match known {
-            // The web takes ASCII for Latin-1; on a server it is what nobody has set.
+            // The standard takes ASCII for Windows-1252. On a server it means that no locale is set.
             _ if known == WINDOWS_1252
                 && (label.contains("ascii") || label.starts_with("ansi")) =>
             {
@@ -71,7 +71,7 @@ impl Charset {
         }
     }
 
-    /// What bytes say. What is no character of the encoding is replaced.
+    /// Decodes bytes. Those that cannot be decoded are replaced.
     pub(crate) fn decode(self, bytes: &[u8]) -> Decoded {
         let text = match self {
             Self::Utf8 => {
@@ -90,7 +90,7 @@ impl Charset {
         Decoded { text, undecodable }
     }
 
-    /// The bytes of a text; those of UTF-8 where the encoding lacks one of its characters.
+    /// Encodes a text, as UTF-8 if the encoding lacks one of its characters.
     pub(crate) fn encode(self, text: &str) -> Vec<u8> {
         let encoded = match self {
             Self::Utf8 => None,
@@ -105,7 +105,7 @@ impl Charset {
         encoded.unwrap_or_else(|| text.as_bytes().to_vec())
     }
 
-    /// The bytes of a character that was cut in two before `bytes`, where that can be told.
+    /// The number of leading bytes that belong to a character cut in two, if the encoding tells.
     pub(crate) fn cut_at_start(self, bytes: &[u8]) -> usize {
         if self == Self::Utf8 {
             cut_at_start(bytes)
@@ -114,8 +114,8 @@ impl Charset {
         }
     }
 
-    /// The length without a character that the end of `bytes` cuts in two. Of encodings where that
-    /// cannot be told from the end, the length up to the last newline, which is part of no character.
+    /// The length without a character that the end of `bytes` cuts in two. If the encoding does not tell, the
+    /// length up to the last newline, which is part of no character.
     pub(crate) fn whole_characters(self, bytes: &[u8]) -> usize {
         match self {
             Self::Utf8 => whole_characters(bytes),

@@ -1,4 +1,4 @@
-//! The command line: what it asks for, and the texts that explain it.
+//! The command line, its help and the welcome at a terminal.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::shell::quote_to_type;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
-/// What the program is to do.
+/// A parsed command line.
 #[derive(Debug)]
 pub enum Invocation {
     /// Serve MCP on standard input and output.
@@ -36,10 +36,10 @@ pub enum Invocation {
     Version,
 }
 
-/// Reads the arguments that follow the program's name.
+/// Parses the arguments after the program's name.
 ///
-/// Whoever changes only the program in a registration of the Node original leaves the original's own
-/// name among them, with what its starter takes: all that is passed over.
+/// A registration of the Node original in which only the program was changed still has the original's name, with
+/// arguments for its starter before it: these are skipped.
 pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocation, lexopt::Error> {
     let mut arguments: Vec<_> = arguments.collect();
     let is_left_over = |argument: &OsString| argument.to_str().is_some_and(install::is_left_over);
@@ -49,7 +49,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocation, le
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut request = InstallRequest::default();
     let mut words = Vec::new();
-    // The first that only `install` and `uninstall` take.
+    // The first option that only `install` and `uninstall` take.
     let mut of_install = None;
     let mut looks_as = false;
     while let Some(argument) = parser.next()? {
@@ -132,7 +132,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocation, le
     }
 }
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub fn help() -> String {
     use std::fmt::Write;
 
@@ -185,7 +185,7 @@ pub fn help() -> String {
     help
 }
 
-/// What a person reads who started this at a terminal, where no client speaks to it.
+/// The text for a person who starts this program at a terminal instead of having a client do it.
 pub fn welcome(data_dir: &Path) -> String {
     let program = this_program().to_string_lossy().into_owned();
     let typed = install::typed();

@@ -1,4 +1,4 @@
-//! `doctor`: looks at settings, data directory and every server, and says what is wrong and what to do.
+//! `doctor`: checks settings, data directory and every server, and gives advice for each problem.
 
 use std::env;
 use std::fmt::{Display, Write as _};
@@ -21,18 +21,18 @@ use crate::ssh::{ChannelPurpose, describe_agent};
 use crate::store::servers::Server;
 use crate::store::{Catalogue, CatalogueEntry};
 
-/// Servers that are looked at at once.
+/// Servers that are visited at the same time.
 const AT_ONCE: usize = 8;
 
-/// How long one server is waited for, its route included.
-const PATIENCE: Duration = Duration::from_secs(45);
+/// The time allowed for visiting one server, its jump hosts included.
+const VISIT_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// One line of the table.
 struct Finding {
     what: String,
     is_good: bool,
     text: String,
-    /// What to do.
+    /// The advice; empty for a good finding.
     advice: String,
 }
 
@@ -60,7 +60,7 @@ impl Finding {
     }
 }
 
-/// Prints what it finds. Says whether all is well.
+/// Prints the findings. Returns `true` if all of them are good.
 pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
     let mut findings = settings(&config);
     let data_dir = config.data_dir.clone();
@@ -83,8 +83,8 @@ pub async fn run(config: Config, out: &mut impl Write) -> io::Result<bool> {
     Ok(is_well)
 }
 
-/// Has another process of this program look, with the environment and the arguments that a client starts it
-/// with. Says whether all is well there.
+/// Runs `doctor` in another process, with the environment and the arguments that a client starts this program
+/// with. Returns `true` if all is well there.
 pub fn run_as(request: &InstallRequest, out: &mut impl Write) -> Result<bool, String> {
     let start = ClientStart::of(request).map_err(|error| error.to_string())?;
     let told = write!(out, "{start}").and_then(|()| out.flush());
@@ -100,13 +100,13 @@ pub fn run_as(request: &InstallRequest, out: &mut impl Write) -> Result<bool, St
     Ok(looked.success())
 }
 
-/// The agent that a login would ask. Whether one is needed, each server's own line says.
+/// The SSH agent that a login would use. It is no problem if there is none: a server that needs it says so.
 async fn agent(session: &LoginSession) -> Finding {
     let found = describe_agent(session).await;
     Finding::good("SSH agent", found.unwrap_or_else(|reason| reason))
 }
 
-/// What is wrong with the settings, and where those come from that are set.
+/// Problems with the settings, and the source of each that is set.
 fn settings(config: &Config) -> Vec<Finding> {
     let what = "settings";
     let bad = config.warnings.iter();
@@ -205,7 +205,7 @@ fn trail(directory: &Path) -> Finding {
 }
 
 impl Offline {
-    /// Every secret has to be there when it is needed, and none may stand in clear.
+    /// Checks that every secret can be read, and that none is stored in clear text.
     async fn secrets(&self) -> Vec<Finding> {
         let (mut count, mut findings) = self.secrets_of(&self.servers).await;
         let (more, others) = self.secrets_of(&self.apis).await;
@@ -221,7 +221,7 @@ impl Offline {
         findings
     }
 
-    /// How many there are, and what is wrong with them or with the entries that hold them.
+    /// The number of secrets in a catalogue, and the problems with them or their entries.
     async fn secrets_of<E: CatalogueEntry>(
         &self,
         catalogue: &Catalogue<E>,
@@ -251,7 +251,7 @@ impl Offline {
         (count, findings)
     }
 
-    /// Files that could not be read and that somebody has to look at.
+    /// Files that were set aside because they could not be read.
     fn set_aside(&self) -> Vec<Finding> {
         let advice = "mend it and give it its name again, or remove it";
         let names = self.data.set_aside();
@@ -283,7 +283,7 @@ impl Offline {
             .await
     }
 
-    /// Goes to a server as a call would: by its route, with its host key, and in.
+    /// Connects and logs in to a server, as a call would.
     async fn visit(&self, alias: String, server: Server) -> Finding {
         let began = Instant::now();
         let way = match &server.jump {
@@ -292,7 +292,7 @@ impl Offline {
         };
         match self
             .pool
-            .open(&alias, ChannelPurpose::Command, PATIENCE)
+            .open(&alias, ChannelPurpose::Command, VISIT_TIMEOUT)
             .await
         {
             Ok(_) => {

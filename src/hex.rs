@@ -1,6 +1,6 @@
-//! Bytes as hexadecimal digits.
+//! Hexadecimal digits.
 
-/// Two lower-case digits for each byte.
+/// Encodes bytes as two lower-case digits each.
 pub fn digits(bytes: &[u8]) -> String {
     let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     let digits = halves.map(|half| char::from_digit(half.into(), 16));
@@ -9,7 +9,7 @@ pub fn digits(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The bytes that digits of either case stand for; `None` if they stand for none.
+/// Decodes digits of either case; `None` if they are not hexadecimal.
 pub fn bytes(digits: &str) -> Option<Vec<u8>> {
     let pairs = digits.as_bytes().chunks(2);
     pairs

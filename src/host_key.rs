@@ -1,4 +1,4 @@
-//! What settings, records and errors say of a host and its key.
+//! Policy for host keys, and the problems that they may have.
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 /// The port of SSH servers (RFC 4253, section 4.1).
 pub const DEFAULT_PORT: u16 = 22;
 
-/// What becomes of a host whose key is not known. That of a known host has to be the known one always.
+/// The policy for hosts without a key on record. The key of a known host must always match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostKeyPolicy {
-    /// Its key is recorded, and has to be the same from then on.
+    /// The key is recorded, and must match from then on.
     #[default]
     AcceptNew,
-    /// It is refused.
+    /// The host is refused.
     Strict,
 }
 
 impl HostKeyPolicy {
-    /// The policy of this name.
+    /// Parses a policy's name.
     pub fn parse(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "accept-new" => Some(Self::AcceptNew),
@@ -30,18 +30,18 @@ impl HostKeyPolicy {
     }
 }
 
-/// What is wrong with a host key.
+/// A problem with a host key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// Others are on record for the host.
+    /// Other keys are on record for the host.
     Changed,
-    /// None is on record, and the policy is [`HostKeyPolicy::Strict`].
+    /// No key is on record, and the policy is [`HostKeyPolicy::Strict`].
     Unknown,
-    /// It is marked `@revoked`.
+    /// The key is marked `@revoked`.
     Revoked,
-    /// A `@cert-authority` is on record for the host, and has not signed it.
+    /// A `@cert-authority` is on record for the host, and has not signed the key.
     Unvouched,
-    /// It is not the one that `hostKeyFingerprint` names.
+    /// The key is not the one in `hostKeyFingerprint`.
     NotPinned,
 }
 

@@ -1,4 +1,4 @@
-//! Logging: to stderr for the operator, and the last lines in memory for `task_logs`.
+//! The log: on standard error for the operator, with the last lines in memory for `task_logs`.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
@@ -16,16 +16,16 @@ use crate::sync::lock;
 use crate::text::beginning;
 use crate::time::Timestamp;
 
-/// How many lines `task_logs` can look back on.
+/// The number of lines kept for `task_logs`.
 const KEPT_LINES: usize = 500;
 
-/// The longest message, in bytes: a server's words may be in it.
+/// The longest message in bytes. A message may quote a server.
 const LONGEST_MESSAGE: usize = 8 * 1024;
 
-/// Where the log goes besides memory.
+/// The log's second destination besides memory.
 static STDERR: OnceLock<Stderr> = OnceLock::new();
 
-/// Only this crate's own events are logged: the libraries log whole requests and packets,
+/// The target of events that are logged: this crate's alone, because libraries log whole requests and packets
 /// with the secrets in them.
 const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
 
@@ -34,13 +34,13 @@ const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
 pub struct LogLine {
     /// `error`, `warn`, `info` or `debug`.
     pub level: &'static str,
-    /// What happened.
+    /// The event.
     pub message: String,
-    /// When.
+    /// The time of the event.
     pub timestamp: Timestamp,
 }
 
-/// The last 500 lines, shared by the subscriber and `task_logs`.
+/// The last lines of the log, shared by the subscriber and `task_logs`.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLog(Arc<Mutex<VecDeque<LogLine>>>);
 
@@ -72,18 +72,18 @@ impl MemoryLog {
     }
 }
 
-/// Waits a moment until standard error has every line.
+/// Waits a moment until all lines are written to standard error.
 pub fn flush() {
     if let Some(stderr) = STDERR.get() {
         stderr.flush();
     }
 }
 
-/// Has panics logged like everything else: their words may hold anything.
+/// Logs panics like all else, with secrets masked.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("{panic}");
-        // It may be the last that is heard.
+        // The process may end now.
         flush();
     }));
 }

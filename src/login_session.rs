@@ -1,7 +1,7 @@
-//! The user's login session on this machine: where its SSH agent and its message bus listen.
+//! The user's login session on this machine, with its SSH agent and its message bus.
 //!
-//! Variables say so. Many MCP clients do not pass them on to what they start; then the sockets are looked
-//! for where login sessions have them.
+//! Variables name their sockets. Many MCP clients do not pass these on to the programs that they start; then
+//! the sockets are looked for in their usual places.
 
 use std::env;
 use std::ffi::OsString;
@@ -39,8 +39,8 @@ const ONE_PASSWORD_SOCKETS: [&str; 2] = [
     "Library/Group Containers/2BUA8C4S2C.com.1password/t/agent.sock",
 ];
 
-/// A session variable's value. One that is empty counts as not set, and so does a reference to itself,
-/// which is what a client passes on that does not have it.
+/// A session variable's value. An empty value counts as not set, and so does a reference to the variable itself,
+/// which a client without the variable passes on unexpanded.
 pub fn variable(name: &str) -> Option<OsString> {
     let references = [
         String::new(),
@@ -56,7 +56,7 @@ pub fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(is_set)
 }
 
-/// Where the sockets of a login session are looked for; the default is nowhere.
+/// The places in which the sockets of a login session are looked for; none by default.
 #[derive(Clone, Debug, Default)]
 pub struct LoginSession {
     runtime: Option<PathBuf>,
@@ -69,14 +69,14 @@ impl LoginSession {
     pub fn of_user() -> Self {
         let runtime = variable(RUNTIME_VARIABLE).map(PathBuf::from);
         Self {
-            // A runtime directory that somebody names stands for the whole session.
+            // A runtime directory that is set stands for the whole session.
             has_launchd: cfg!(target_os = "macos") && runtime.is_none(),
             runtime: runtime.or_else(usual_runtime_directory),
             home: dirs::home_dir().filter(|_| cfg!(unix)),
         }
     }
 
-    /// Sockets where an SSH agent may listen, and which nobody but this user can have made. Blocks.
+    /// Sockets at which an SSH agent may listen, and that only this user can have made. Blocks.
     pub fn agent_sockets(&self) -> Vec<PathBuf> {
         let runtime = self.runtime.iter();
         let runtime = runtime.flat_map(|directory| AGENT_SOCKETS.map(|name| directory.join(name)));
@@ -90,7 +90,7 @@ impl LoginSession {
             .collect()
     }
 
-    /// The address of the session's bus, where a variable does not give one.
+    /// The address of the session's bus if no variable gives it.
     pub fn missing_bus_address(&self) -> Option<String> {
         if variable(BUS_VARIABLE).is_some() {
             return None;
@@ -99,7 +99,7 @@ impl LoginSession {
         is_own_socket(&socket).then(|| format!("unix:path={}", bus_path(&socket)))
     }
 
-    /// Says that there is no SSH agent, why, and what to do.
+    /// An error text for a missing SSH agent, with cause and advice.
     pub fn no_agent(&self) -> String {
         let mut places = Vec::new();
         if let Some(runtime) = &self.runtime {
@@ -123,7 +123,7 @@ impl LoginSession {
     }
 }
 
-/// Says that the session's bus is not known, why, and what to do.
+/// An error text for a missing session bus, with cause and advice.
 pub fn no_bus() -> String {
     format!(
         "{BUS_VARIABLE} is not set: the client that started this program did not pass it on; {}",
@@ -139,7 +139,7 @@ fn advice(variable: &str) -> String {
     )
 }
 
-/// Where systemd and elogind put it (`pam_systemd`).
+/// The runtime directory that systemd and elogind make (`pam_systemd`).
 #[cfg(unix)]
 fn usual_runtime_directory() -> Option<PathBuf> {
     let user = rustix::process::geteuid().as_raw();
@@ -161,7 +161,7 @@ fn agent_of_launchd() -> Option<PathBuf> {
     (!socket.is_empty()).then(|| PathBuf::from(socket))
 }
 
-/// Whether this is a socket of this user's, and no other user can put another in its place.
+/// Says whether this is the user's own socket, which no other user can replace.
 #[cfg(unix)]
 fn is_own_socket(path: &Path) -> bool {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -188,7 +188,7 @@ fn is_own_socket(_: &Path) -> bool {
     false
 }
 
-/// A path as an address of a bus has it (D-Bus specification, "Server Addresses").
+/// Escapes a path for the address of a bus (D-Bus specification, "Server Addresses").
 fn bus_path(path: &Path) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 

@@ -21,10 +21,10 @@ use tokio::runtime::Runtime;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
-/// After the end of input, answers to calls under way may still go out: a script that pipes its
-/// calls in reads them.
+/// The time allowed after the end of input for answers to calls under way. A script that pipes its calls in
+/// reads them.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
-/// Recording jobs and saying goodbye on every connection takes far less; a hung disk must not hold us.
+/// The time allowed for recording jobs and closing connections. It is bounded because a disk may hang.
 const SHUTDOWN: Duration = Duration::from_millis(800);
 
 fn main() -> ExitCode {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             .map_err(|failure| failure.to_string()),
         Invocation::Doctor(overrides) => runtime.block_on(examine(&overrides)),
         Invocation::DoctorAs(request) => match doctor::run_as(&request, &mut io::stdout()) {
-            // The other process has said what is wrong.
+            // The other process has printed its findings.
             Ok(is_well) => return ExitCode::from(u8::from(!is_well)),
             Err(problem) => Err(problem),
         },
@@ -72,13 +72,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Has a write beyond the limit on file sizes (`ulimit -f`) fail, like any other, instead of ending the
-/// process: a signal that is caught kills nobody.
+/// Catches `SIGXFSZ`, so that a write beyond the limit on file sizes (`ulimit -f`) fails instead of ending the
+/// process.
 #[cfg(unix)]
 fn outlive_file_size_limit(runtime: &Runtime) {
     use tokio::signal::unix::{SignalKind, signal};
     let _context = runtime.enter();
-    // Once caught it stays so, and is the default again for programs that are started from here.
+    // It stays caught for this process, and is at its default again in programs started from here.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
 }
 
@@ -102,12 +102,12 @@ async fn examine(overrides: &Overrides) -> Result<(), String> {
     }
 }
 
-/// Starts this program anew in this process with the address of the session's bus in its environment, if
-/// the client did not pass it on and the bus is found.
+/// Replaces this process with a new one of this program that has the address of the session's bus in its
+/// environment, if the client did not pass that on and the bus is found.
 ///
-/// The library that asks the keyring takes the address from there alone, and a process with threads cannot
-/// change its environment safely. Nothing has been read or written yet. The address is set the next time,
-/// so this happens once; where it fails, the keyring is not reached, and that is said when it is needed.
+/// The keyring's library takes the address from the environment alone, and a process with threads cannot change
+/// its environment safely. Nothing has been read or written yet. The new process has the address, so this happens
+/// once. If it fails, the keyring is not reached, and an error says so when it is needed.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn reach_keyring(config: &Config) {
     use std::os::unix::process::CommandExt;
@@ -170,7 +170,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     let mut serving = tokio::spawn(async move {
         match Handler::new(app).serve(lines).await {
             Ok(running) => drop(running.waiting().await),
-            // Most often a client that went away before it introduced itself.
+            // Usually a client that ended before it sent `initialize`.
             Err(error) => tracing::debug!("the session did not begin: {error}"),
         }
     });
@@ -203,7 +203,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     }
 }
 
-/// Waits for a signal that asks for the end, and gives its name.
+/// Waits for a signal that asks this program to end, and returns its name.
 #[cfg(unix)]
 async fn signalled() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};

@@ -1,18 +1,18 @@
-//! What a person or a model may read of a text that others wrote: what a terminal would leave on its
-//! screen, without anything that is not seen.
+//! Makes text that others wrote safe to read: the text that a terminal would leave on its screen, without
+//! invisible characters.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// A longer control string than that is none: then only its beginning is left out.
+/// A control string that goes on longer than this is not taken for one, and only its introducer is removed.
 const LONGEST_STRING: usize = 64 * 1024;
 
-/// Bytes that tell text from binary data, at the beginning of an output and at its end.
+/// The length of the samples of an output that are tested for binary data.
 const SAMPLE: usize = 8 * 1024;
 
-/// A text without control sequences and characters, without what reorders or hides others, and of each
-/// line what stands after its last carriage return.
+/// Removes control sequences, control characters, and characters that reorder or hide others. Of each line the
+/// part after its last carriage return is kept.
 pub fn readable(text: &str) -> Cow<'_, str> {
     let is_plain = |text: &str| {
         let mut bytes = text.bytes();
@@ -29,7 +29,7 @@ pub fn readable(text: &str) -> Cow<'_, str> {
     page.text.into()
 }
 
-/// Makes every text of a JSON value readable; names of fields stay, for others ask by them.
+/// Makes every text of a JSON value readable. The names of fields stay, because callers look them up.
 pub fn make_readable(value: &mut Value) {
     match value {
         Value::String(text) => {
@@ -43,20 +43,20 @@ pub fn make_readable(value: &mut Value) {
     }
 }
 
-/// Whether bytes, of which about so many are no text in their encoding, are no text at all.
+/// Says whether bytes are binary data, of which about `undecodable` could not be decoded.
 pub(crate) fn is_binary(bytes: &[u8], undecodable: usize) -> bool {
     let count = |is: fn(&u8) -> bool| bytes.iter().filter(|byte| is(byte)).count();
     let nuls = count(|byte| *byte == 0);
-    // Not those by which text moves on, or begins a control sequence.
+    // Without white space, backspace, bell and escape, which occur in text.
     let controls = count(|byte| matches!(byte, 1..=6 | 0x0E..=0x1A | 0x1C..=0x1F | 0x7F));
     let length = bytes.len();
     let is_odd = controls > 0 && (undecodable * 10 > length || controls * 20 > length);
-    // Names and variables may be separated by it.
+    // Lists of names and variables are separated by NUL.
     let has_nuls = nuls > 0 && (controls > 0 || undecodable * 10 > length) || nuls * 4 > length;
     length > 0 && (is_odd || has_nuls)
 }
 
-/// The beginning, or the end, by which bytes are told to be text or not.
+/// The first or last bytes, which are tested for binary data.
 pub(crate) fn sample(bytes: &[u8], of_end: bool) -> &[u8] {
     let length = bytes.len().min(SAMPLE);
     if of_end {
@@ -66,7 +66,7 @@ pub(crate) fn sample(bytes: &[u8], of_end: bool) -> &[u8] {
     }
 }
 
-/// The length of `bytes` without a control sequence that is not complete at their end.
+/// The length of `bytes` without an incomplete control sequence at their end.
 pub(crate) fn whole_sequences(bytes: &[u8]) -> usize {
     const LONGEST: usize = 64;
     let escape = bytes.iter().rposition(|byte| *byte == 0x1b);
@@ -93,7 +93,7 @@ fn is_special(character: char) -> bool {
     character != '\n' && character != '\t' && is_hidden(character)
 }
 
-/// What is not seen, or has others seen where they do not stand.
+/// Says whether a character is invisible or reorders others.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         // Marks that reorder text (Unicode's Bidi_Control).
@@ -102,18 +102,18 @@ fn is_hidden(character: char) -> bool {
         || matches!(character, '\u{E0000}'..='\u{E007F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
-/// What a terminal leaves on its screen.
+/// The text that a terminal leaves on its screen.
 #[derive(Default)]
 struct VisibleText {
     text: String,
-    /// Where the last line begins.
+    /// The start of the last line.
     line: usize,
-    /// Whether what comes stands in the place of the line.
+    /// Set if the next character replaces the last line.
     begins_anew: bool,
 }
 
 impl VisibleText {
-    /// Takes a character, and gives what follows it, without what belongs to it.
+    /// Takes a character, and returns the rest of the text after the control sequence that it may begin.
     fn take<'t>(&mut self, character: char, rest: &'t str) -> &'t str {
         match character {
             '\n' | '\0' | '\x0b' | '\x0c' | '\u{85}' => self.end_line(),
@@ -164,7 +164,7 @@ impl VisibleText {
         }
     }
 
-    /// Passes over a control sequence, and does what those that clear a line do.
+    /// Skips a control sequence, and carries out those that clear a line.
     fn sequence<'t>(&mut self, rest: &'t str) -> &'t str {
         let (sequence, rest) = rest.split_at(sequence_length(rest));
         match sequence {
@@ -177,12 +177,12 @@ impl VisibleText {
     }
 }
 
-/// What begins a control string: of a device, of the operating system, of an application.
+/// Says whether a character after an escape introduces a control string (ECMA-48, section 5.6).
 fn is_introducer(character: char) -> bool {
     matches!(character, ']' | 'P' | 'X' | '^' | '_')
 }
 
-/// The length of a control sequence after what introduces it (ECMA-48, section 5.4).
+/// The length of a control sequence after its introducer (ECMA-48, section 5.4).
 fn sequence_length(rest: &str) -> usize {
     let count =
         |bytes: &[u8], is: fn(&u8) -> bool| bytes.iter().take_while(|byte| is(byte)).count();
@@ -198,7 +198,7 @@ fn sequence_length(rest: &str) -> usize {
         )
 }
 
-/// The length of a control string with its end; 0 if it has none.
+/// The length of a control string with its terminator; 0 if it has none.
 fn string_length(rest: &str) -> usize {
     let begins_within = |(start, _): &(usize, char)| *start < LONGEST_STRING;
     for (start, character) in rest.char_indices().take_while(begins_within) {

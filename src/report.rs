@@ -1,4 +1,4 @@
-//! What a caller is told of an error, secrets masked and texts in measure.
+//! Reports of errors for callers and records, with secrets masked and long texts cut.
 
 use std::borrow::Cow;
 
@@ -12,11 +12,11 @@ use crate::secret::{hide, hide_in};
 use crate::text::beginning;
 use crate::time::Timestamp;
 
-/// The longest text in an error: it may quote a server, or a call's own arguments.
+/// The longest text in a report. An error may quote a server, or the arguments of a call.
 const LONGEST_TEXT: usize = 4 * 1024;
 
 impl Error {
-    /// The error as it is kept in a job's record and sent to a client.
+    /// The report for a job's record and for the client.
     pub fn report(&self) -> Report {
         let mut details = match self.details() {
             Value::Object(details) => details,
@@ -36,7 +36,7 @@ impl Error {
     }
 }
 
-/// Cuts every text to its measure.
+/// Cuts every text to [`LONGEST_TEXT`].
 fn shorten(value: &mut Value) {
     match value {
         Value::String(text) => {
@@ -50,19 +50,19 @@ fn shorten(value: &mut Value) {
     }
 }
 
-/// An error in the form that outlives the process: code, sentence, facts.
+/// An error in the form that is stored and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// One of the contract's codes.
     pub code: String,
     /// One sentence.
     pub message: String,
-    /// What is needed to act.
+    /// The facts and the hint.
     pub details: Map<String, Value>,
 }
 
 impl Report {
-    /// The object that the contract promises as a failed call's text.
+    /// The JSON object that a failed call has as its text.
     pub fn to_json(&self) -> Value {
         json!({
             "error": true,
@@ -73,7 +73,7 @@ impl Report {
         })
     }
 
-    /// The failed call's result, with `structured` (a job's record) as its structured content.
+    /// The result of a failed call. Its structured content is `structured`, a job's record, or the same object.
     pub fn to_result(&self, structured: Option<Value>) -> CallToolResult {
         let mut object = self.to_json();
         make_readable(&mut object);

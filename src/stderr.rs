@@ -1,13 +1,13 @@
-//! Standard error, written by a thread of its own: where nobody reads it, nothing else waits.
+//! Standard error, written by a thread of its own, so that nothing else waits if nobody reads it.
 
 use std::io::Write as _;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// Lines that may wait to be written; what comes beyond is left out.
+/// The number of lines that may wait to be written; more are dropped.
 const WAITING_LINES: usize = 1000;
 
-/// How long the last lines may take when the program ends.
+/// The time allowed for the last lines when the program ends.
 const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// Lines on their way to standard error.
@@ -22,7 +22,7 @@ enum StderrMessage {
 }
 
 impl Stderr {
-    /// Starts the thread. Without one, which only a machine in need refuses, nothing is written.
+    /// Starts the thread. If the system refuses one, nothing is written.
     pub(crate) fn start() -> Self {
         let (sender, receiver) = sync_channel(WAITING_LINES);
         let _ = std::thread::Builder::new()
@@ -31,7 +31,7 @@ impl Stderr {
         Self(sender)
     }
 
-    /// Writes a line in a moment, unless too many wait already.
+    /// Hands a line to the thread, or drops it if too many wait.
     pub(crate) fn line(&self, line: String) {
         let _ = self.0.try_send(StderrMessage::Line(line));
     }

@@ -1,4 +1,4 @@
-//! What a terminal makes of a program's output.
+//! Turns the output of a program at a terminal into plain text.
 
 use std::sync::LazyLock;
 
@@ -13,10 +13,10 @@ static SEQUENCES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(sequences).expect("the expression is correct")
 });
 
-/// A longer sequence than that is none.
+/// An escape that goes on longer than this is not taken for a sequence.
 const LONGEST_SEQUENCE: usize = 4096;
 
-/// Makes a terminal's output plain as it comes: no control sequences, lines that end with a newline.
+/// Turns a stream of terminal output into plain text: without control sequences, with newlines only.
 #[derive(Debug, Default)]
 pub struct Screen {
     held: Vec<u8>,
@@ -24,7 +24,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// The screen of what prints in this encoding.
+    /// A screen for output in this encoding.
     pub fn of(charset: Charset) -> Self {
         Self {
             held: Vec::new(),
@@ -32,7 +32,7 @@ impl Screen {
         }
     }
 
-    /// Takes the next bytes, and gives the text that they complete. Bytes that are no text are replaced.
+    /// Takes the next bytes, and returns the text that they complete. Bytes that cannot be decoded are replaced.
     pub fn take(&mut self, bytes: &[u8]) -> String {
         self.held.extend_from_slice(bytes);
         let mut sure = self.held.len() - usize::from(self.held.last() == Some(&b'\r'));
@@ -43,13 +43,13 @@ impl Screen {
             && sure - escape < LONGEST_SEQUENCE
         {
             let rest = String::from_utf8_lossy(&self.held[escape..sure]);
-            // Held back until its end has come.
+            // Held back until it is complete.
             if SEQUENCES.find(&rest).is_none_or(|found| found.start() > 0) {
                 sure = escape;
             }
         }
         let taken: Vec<u8> = self.held.drain(..sure).collect();
-        // A carriage return alone begins the line anew; what it held before stays, as a line of its own.
+        // A lone carriage return restarts the line. The text before it is kept as a line of its own.
         plain(&self.charset.decode(&taken).text)
             .replace("\r\n", "\n")
             .replace('\r', "\n")
@@ -57,7 +57,7 @@ impl Screen {
     }
 }
 
-/// `text` without control sequences.
+/// Removes control sequences.
 pub fn plain(text: &str) -> String {
     SEQUENCES.replace_all(text, "").into_owned()
 }

@@ -1,4 +1,4 @@
-//! Moments as the data files write them: RFC 3339 in UTC with milliseconds.
+//! Timestamps in the form of the data files: RFC 3339 in UTC with milliseconds.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -6,17 +6,17 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A moment in UTC, written as `2026-11-22T13:14:12.891Z`.
+/// A point in time in UTC, written as `2026-11-22T13:14:12.891Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// This moment, whatever the clock says: chrono's own `now` panics before 1970.
+    /// The current time. Works with any clock, while chrono's own `now` panics before 1970.
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
 
-    /// The moment that lies `duration` after this one; the last representable one where that overflows.
+    /// The time `duration` after this one; the last representable one on overflow.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
@@ -27,7 +27,7 @@ impl Timestamp {
         )
     }
 
-    /// How long ago this moment was; zero if it lies ahead.
+    /// The time passed since then; zero if it is in the future.
     pub fn elapsed(self) -> Duration {
         (Self::now().0 - self.0).to_std().unwrap_or_default()
     }
@@ -37,14 +37,14 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
-    /// A form that can be part of a file name on every system: `20261122T131412.891Z`.
+    /// A form for file names on every system: `20261122T131412.891Z`.
     pub fn for_file_name(self) -> String {
         self.0.format("%Y%m%dT%H%M%S%.3fZ").to_string()
     }
 }
 
 impl From<SystemTime> for Timestamp {
-    /// The last or first representable moment stands for those beyond it.
+    /// Times out of range become the first or last representable one.
     fn from(time: SystemTime) -> Self {
         let (distance, direction, limit) = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => (after, 1, DateTime::<Utc>::MAX_UTC),

@@ -1,21 +1,20 @@
-//! The parts of a web address, each as it stands there.
+//! The parts of a web address, undecoded.
 
-/// An address with its scheme, cut at the characters at which browsers cut one (WHATWG URL Standard,
-/// section 4.4).
+/// An address with a scheme, split as browsers split it (WHATWG URL Standard, section 4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WebAddress<'a> {
-    /// What stands before `://`.
+    /// The part before `://`.
     pub(crate) scheme: &'a str,
-    /// User and password, without the `@` behind them.
+    /// User and password, without the `@` after them.
     pub(crate) credentials: Option<&'a str>,
-    /// The host, with its port if it names one.
+    /// The host, with its port if there is one.
     pub(crate) host_and_port: &'a str,
     /// Path, query and fragment.
     pub(crate) rest: &'a str,
 }
 
 impl<'a> WebAddress<'a> {
-    /// The parts of a text; `None` if it has no scheme.
+    /// Parses a text; `None` if it has no scheme.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let (scheme, after) = text.split_once("://")?;
         let end = after.find(['/', '?', '#', '\\']).unwrap_or(after.len());

@@ -1,4 +1,4 @@
-//! Kinds of settings: how each is read, how the documents name it, and how it is shown.
+//! Kinds of settings. Each kind parses its settings, names their format, and shows their values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::time::millis;
 
 /// A kind of setting.
 pub(super) trait SettingKind {
-    /// What a setting of this kind is in [`super::Config`].
+    /// The type of the field in [`super::Config`].
     type Parsed;
     /// Its format in the MCP registry's schema of `server.json`.
     const FORMAT: &'static str;
-    /// The values that it can have, if there are few.
+    /// The possible values, if there are few.
     const CHOICES: &'static [&'static str] = &[];
-    /// Whether nobody may see it.
+    /// Set if the value is never shown.
     const IS_SECRET: bool = false;
 
-    /// Reads it from where it is set, or takes its default.
+    /// Reads the setting, or takes its default.
     fn read(raw: &mut Raw, variable: &VariableSpec) -> Self::Parsed;
-    /// Shows it: durations in milliseconds, 0 for none. `None` for what is not shown.
+    /// The value to show, durations in milliseconds with 0 for none; `None` for a secret.
     fn show(value: &Self::Parsed) -> Option<Value>;
 }
 
@@ -46,7 +46,7 @@ impl SettingKind for Directory {
     }
 }
 
-/// A positive number of seconds, fractions allowed.
+/// A positive number of seconds, which may have a fraction.
 pub(super) struct PositiveSeconds;
 
 impl SettingKind for PositiveSeconds {
@@ -78,7 +78,7 @@ impl<const LEAST: u64> SettingKind for Millis<LEAST> {
     }
 }
 
-/// Milliseconds, or seconds under the other name, whichever the first layer that has one says; 0 is no
+/// Milliseconds, or seconds in a second variable; the first layer that sets one of the two counts. 0 is no
 /// timeout.
 pub(super) struct Timeout;
 
@@ -127,7 +127,7 @@ impl<const LEAST: u64> SettingKind for WholeNumber<LEAST> {
     }
 }
 
-/// A count of things, at least `LEAST`.
+/// A number of items, at least `LEAST`.
 pub(super) struct ItemCount<const LEAST: u64>;
 
 impl<const LEAST: u64> SettingKind for ItemCount<LEAST> {
@@ -143,7 +143,7 @@ impl<const LEAST: u64> SettingKind for ItemCount<LEAST> {
     }
 }
 
-/// Yes or no.
+/// True or false.
 pub(super) struct Boolean;
 
 impl SettingKind for Boolean {
@@ -165,7 +165,7 @@ impl SettingKind for Boolean {
     }
 }
 
-/// What becomes of a host whose key is not known.
+/// A policy for unknown host keys.
 pub(super) struct HostKeyChoice;
 
 impl SettingKind for HostKeyChoice {
@@ -182,7 +182,7 @@ impl SettingKind for HostKeyChoice {
     }
 }
 
-/// A level of the log.
+/// A log level.
 pub(super) struct LogLevel;
 
 impl SettingKind for LogLevel {
@@ -207,7 +207,7 @@ impl SettingKind for LogLevel {
     }
 }
 
-/// Directories, separated as in `PATH`, or by commas, as the original has them.
+/// Directories, separated as in `PATH` or by commas, as the original does.
 pub(super) struct Directories;
 
 impl SettingKind for Directories {
@@ -240,7 +240,7 @@ fn separate(value: &str) -> Vec<PathBuf> {
         let text = path.to_string_lossy();
         for (count, part) in text.split(',').enumerate() {
             match found.last_mut() {
-                // A name may have a comma in it.
+                // A directory's name may contain a comma.
                 Some(last) if count > 0 && !expand_home(part.trim()).is_absolute() => {
                     last.extend([",", part]);
                 }
@@ -253,7 +253,7 @@ fn separate(value: &str) -> Vec<PathBuf> {
     found.map(expand_home).collect()
 }
 
-/// A secret: it is in no message and is not shown.
+/// A secret, which is never shown.
 pub(super) struct SecretText;
 
 impl SettingKind for SecretText {

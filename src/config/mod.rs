@@ -1,4 +1,4 @@
-//! Settings: raw strings from where they are set, parsed into one validated [`Config`].
+//! Settings: raw strings from several sources, parsed into one validated [`Config`].
 
 mod kind;
 mod origin;
@@ -21,7 +21,7 @@ pub(crate) use settings::{data_dir_of, default_of};
 use sources::Sources;
 pub(crate) use sources::read_env_file;
 
-/// What other SSH clients of this user have on record; none of it is ever written.
+/// Files of the user's other SSH clients. They are read and never written.
 #[derive(Clone, Debug, Default)]
 pub struct SshFiles {
     /// Files of known hosts, the nearest first.
@@ -33,7 +33,7 @@ pub struct SshFiles {
 }
 
 impl SshFiles {
-    /// Where OpenSSH has them.
+    /// The files of OpenSSH.
     fn of_user() -> Self {
         let own = expand_home("~/.ssh");
         let machine = Path::new("/etc/ssh");
@@ -49,7 +49,7 @@ impl SshFiles {
     }
 }
 
-/// What the command line sets; it goes before every variable.
+/// Settings of the command line, which override all variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--data-dir`
@@ -61,7 +61,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// The variables that it goes before.
+    /// The variables that are overridden.
     fn names(&self) -> impl Iterator<Item = &'static str> {
         let data_dir = self.data_dir.as_ref().map(|_| "MCP_DATA_DIR");
         let sync_timeout = self.sync_timeout.map(|_| "MCP_SYNC_TIMEOUT_S");
@@ -70,8 +70,7 @@ impl Overrides {
 }
 
 impl Config {
-    /// Reads the settings from all places that count. An error is a sentence about the file that the
-    /// command line names.
+    /// Reads the settings from all sources. Fails if the file of `--env-file` cannot be read.
     pub fn load(overrides: &Overrides) -> Result<Self, String> {
         let mut sources = Sources::read(overrides)?;
         let data_dir = overrides
@@ -87,7 +86,7 @@ impl Config {
     }
 
     fn resolve(mut sources: Sources, data_dir: PathBuf, overrides: &Overrides) -> Self {
-        let ignored = sources.left_out();
+        let ignored = sources.ignored_file();
         let mut raw = Raw::new(sources.layers, sources.warnings);
         let read = Self::read(&mut raw);
         let names = SETTINGS.iter().map(|setting| setting.name);
@@ -113,8 +112,7 @@ impl Config {
         }
     }
 
-    /// A configuration with every default, for a data directory, that reads no file of the user's
-    /// and leaves the keyring alone.
+    /// The defaults, with this data directory. Reads no file of the user's, and does not use the keyring.
     pub fn with_defaults(data_dir: PathBuf) -> Self {
         Self {
             uses_keyring: false,
@@ -123,7 +121,7 @@ impl Config {
     }
 }
 
-/// A positive number of seconds, fractions allowed.
+/// Parses a positive number of seconds, which may have a fraction.
 pub fn parse_seconds(text: &str) -> Option<Duration> {
     let seconds = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
     (!seconds.is_zero()).then_some(seconds)
@@ -256,7 +254,7 @@ mod tests {
         assert_eq!(config.max_queue, 3);
         assert_eq!(config.origins["MAX_QUEUE_SIZE"].to_string(), "0");
         assert_eq!(config.origins["MCP_READONLY"], SettingOrigin::Default);
-        // What was not understood has not set it.
+        // A value that is refused has not set it.
         let config = resolve_layers(vec![layer("many")]);
         assert_eq!(config.origins["MAX_QUEUE_SIZE"], SettingOrigin::Default);
     }

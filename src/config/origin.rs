@@ -1,20 +1,20 @@
-//! Places that settings come from.
+//! Sources of settings, as they are shown.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-/// Where a setting comes from.
+/// The source of a setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SettingOrigin {
-    /// An option of this program.
+    /// An option on the command line.
     CommandLine,
-    /// A variable of this process, as a client's `env` block sets it.
+    /// An environment variable, which a client's `env` block may have set.
     Environment,
     /// A file of settings.
     File(PathBuf),
-    /// Nothing has set it.
+    /// None: the setting has its default.
     #[default]
     Default,
 }

@@ -1,4 +1,4 @@
-//! Raw strings of the layers, parsed with a warning and the default where they make no sense.
+//! Raw settings in layers. A value that cannot be parsed gives a warning, and the default is used.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use super::origin::SettingOrigin;
 
 pub(crate) type Layer = HashMap<String, String>;
 
-/// A variable's value in one layer; an empty one counts as not set.
+/// A variable's value in one layer; `None` if it is empty.
 pub(super) fn set_in<'a>(layer: &'a Layer, name: &str) -> Option<&'a str> {
     layer
         .get(name)
@@ -14,18 +14,18 @@ pub(super) fn set_in<'a>(layer: &'a Layer, name: &str) -> Option<&'a str> {
         .filter(|value| !value.is_empty())
 }
 
-/// A variable, its default as a user would write it, and the variable that has the same in seconds.
+/// A variable, its default as a user would write it, and the variable for the same in seconds.
 pub(super) struct VariableSpec {
     pub(super) name: &'static str,
     pub(super) default: &'static str,
     pub(super) in_seconds: Option<&'static str>,
 }
 
-/// The layers, the nearest first, and what was not understood of them.
+/// The layers, the one with the highest priority first.
 pub(super) struct Raw {
     pub(super) layers: Vec<(SettingOrigin, Layer)>,
     pub(super) warnings: Vec<String>,
-    /// Settings that were not understood.
+    /// Variables whose values could not be parsed.
     refused: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl Raw {
             .map(ToOwned::to_owned)
     }
 
-    /// Where a setting comes from.
+    /// The source of a setting.
     pub(super) fn origin(&self, name: &str) -> SettingOrigin {
         if self.refused.iter().any(|refused| refused == name) {
             return SettingOrigin::Default;
@@ -55,7 +55,7 @@ impl Raw {
         set.map(|(origin, _)| origin.clone()).unwrap_or_default()
     }
 
-    /// The value of `name`, where no layer as near has `other`.
+    /// The value of `name`, unless a layer of the same or a higher priority has `other`.
     pub(super) fn nearer(&self, name: &str, other: &str) -> Option<String> {
         let mut layers = self.layers.iter().map(|(_, layer)| layer);
         let layer = layers.find(|layer| set_in(layer, other).or(set_in(layer, name)).is_some())?;
@@ -65,7 +65,7 @@ impl Raw {
             .map(ToOwned::to_owned)
     }
 
-    /// Warns of a value that makes no sense.
+    /// Adds a warning about a value that cannot be parsed.
     pub(super) fn refuse(&mut self, name: &str, value: &str, expected: &str, instead: &str) {
         self.refused.push(name.to_owned());
         self.warnings.push(format!(
@@ -73,7 +73,7 @@ impl Raw {
         ));
     }
 
-    /// Parses a setting; one that makes no sense has its default.
+    /// Parses a setting; takes the default if its value cannot be parsed.
     pub(super) fn parse<T>(
         &mut self,
         VariableSpec { name, default, .. }: &VariableSpec,

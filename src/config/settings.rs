@@ -1,4 +1,4 @@
-//! The settings: one row for each, from which all that concerns a setting is made.
+//! The table of settings: one row for each, from which everything else about a setting is made.
 //!
 //! A row has the variable, its default as a user writes it, the field of [`Config`] with its [`SettingKind`], the
 //! name in `system_diagnostics`, and what it does, in a line. The settings' table in the README,
@@ -29,17 +29,17 @@ pub struct Setting {
     pub name: &'static str,
     /// Its default, as a user would write it.
     pub default: &'static str,
-    /// What it does, in a line, names between backticks.
+    /// Its meaning in one line, with names in backticks.
     pub meaning: &'static str,
     /// Its format in the MCP registry's schema of `server.json`.
     pub format: &'static str,
-    /// The values that it can have, if there are few.
+    /// The possible values, if there are few.
     pub choices: &'static [&'static str],
-    /// Whether nobody may see it.
+    /// Set if the value is never shown.
     pub is_secret: bool,
 }
 
-/// Makes the table, and the configuration that has a field for each row.
+/// Makes the table, and [`Config`] with a field for each row.
 macro_rules! settings {
     ($(
         $name:literal $(or $in_seconds:literal)? = $default:literal
@@ -71,19 +71,19 @@ macro_rules! settings {
             $(#[doc = $meaning] pub $field: $type,)*
             /// How long a transfer takes up a lost connection again before it fails; not a setting.
             pub line_patience: Duration,
-            /// How long a server may leave every SFTP request without an answer; not a setting.
+            /// The time after which a server that answers no SFTP request is given up; not a setting.
             pub answer_patience: Duration,
-            /// Bytes that a downloaded file may have beyond twice the length that it said; not a setting.
+            /// The bytes that a downloaded file may have beyond twice its announced length; not a setting.
             pub max_growth: u64,
-            /// The user's own SSH files, where they are to be read.
+            /// The user's own SSH files.
             pub ssh_files: SshFiles,
-            /// Where the user's SSH agent and message bus are looked for.
+            /// The login session with the user's SSH agent and message bus.
             pub login_session: LoginSession,
-            /// Settings that were not understood, for stderr and `system_diagnostics`.
+            /// Warnings about settings that could not be parsed, for stderr and `system_diagnostics`.
             pub warnings: Vec<String>,
-            /// A file of settings in the working directory that does not count, and what to do about it.
+            /// A warning about a file of settings in the working directory that is not read.
             pub ignored: Option<String>,
-            /// Where each setting comes from, by its variable.
+            /// The source of each setting, by its variable.
             pub origins: BTreeMap<&'static str, SettingOrigin>,
         }
 
@@ -170,23 +170,23 @@ settings! {
         "what `task_logs` keeps and stderr shows: `error`, `warn`, `info`, `debug`";
 }
 
-/// Long enough for a server to restart, or a laptop to find its network again.
+/// Enough for a server to restart, or for a laptop to find its network again.
 const LINE_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Longer than a busy disk or a hung mount of a server's takes, and half of what a lost connection is given.
+/// Longer than a busy disk or a stale mount takes, and half the time that a lost connection is given.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 
-/// More than a file of `/proc`, which says that it is empty, has; and more than a log grows meanwhile.
+/// More than a file of `/proc` has, whose announced length is 0, and more than a log grows during a download.
 const MAX_GROWTH: u64 = 1024 * 1024 * 1024;
 
 impl Setting {
-    /// What it does, in a line of plain text.
+    /// Its meaning in one line of plain text.
     pub fn plain_meaning(&self) -> String {
         self.meaning.replace('`', "")
     }
 }
 
-/// A setting's default.
+/// The default of a setting.
 pub(crate) fn default_of(name: &str) -> &'static str {
     SETTINGS
         .iter()
@@ -195,7 +195,7 @@ pub(crate) fn default_of(name: &str) -> &'static str {
         .default
 }
 
-/// Where the server keeps its data that has these settings.
+/// The data directory of a server with these settings.
 pub(crate) fn data_dir_of<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> PathBuf {
     let mut layers = layers.into_iter();
     let set = layers.find_map(|layer| set_in(layer, "MCP_DATA_DIR"));

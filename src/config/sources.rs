@@ -1,6 +1,6 @@
-//! Where settings come from, the first that has one before the others: the command line, the
-//! environment, a file that the command line names, `.env` where this program was built, and `.env` in
-//! the data directory.
+//! The sources of settings, the one with the highest priority first: the command line, the environment, the
+//! file of `--env-file`, `.env` in the checkout that this program was built in, and `.env` in the data
+//! directory.
 
 use std::collections::HashMap;
 use std::env;
@@ -14,7 +14,7 @@ use super::{Overrides, SETTINGS};
 use crate::fs::expand_home;
 use crate::fs::small_file;
 
-/// What is set, the nearest first.
+/// The layers of settings, the one with the highest priority first.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     pub(super) layers: Vec<(SettingOrigin, Layer)>,
@@ -22,11 +22,11 @@ pub(super) struct Sources {
     pub(super) ignored: Option<Ignored>,
 }
 
-/// A file in the working directory that is not read.
+/// A file of settings in the working directory that is not read.
 #[derive(Debug)]
 pub(super) struct Ignored {
     file: PathBuf,
-    /// The settings in it.
+    /// The settings that it has.
     names: Vec<&'static str>,
 }
 
@@ -41,11 +41,11 @@ impl fmt::Display for Ignored {
     }
 }
 
-/// A setting that many other programs have as well.
-const USUAL: &str = "LOG_LEVEL";
+/// A variable that many other programs read too.
+const COMMON_VARIABLE: &str = "LOG_LEVEL";
 
 impl Sources {
-    /// All but the data directory's own. An error is a sentence about the file that was named.
+    /// Reads all sources but the data directory's. Fails if the file of `--env-file` cannot be read.
     pub(super) fn read(overrides: &Overrides) -> Result<Self, String> {
         let mut sources = Self::default();
         let environment = env::vars_os().filter_map(|(name, value)| {
@@ -70,8 +70,8 @@ impl Sources {
         Ok(())
     }
 
-    /// Clients start servers in the user's project, whose files come from anybody: they count only
-    /// where this program lies in it itself, as in its checkout.
+    /// Reads `.env` in the working directory if this program is below it, as in its checkout. Clients start
+    /// servers in the user's project, whose files may be anybody's.
     fn add_working_directory(&mut self) {
         let Ok(directory) = env::current_dir() else {
             return;
@@ -86,13 +86,13 @@ impl Sources {
         let layer = read_env_file(&file, &mut Vec::new());
         let names = SETTINGS.iter().map(|setting| setting.name);
         let names: Vec<_> = names.filter(|name| layer.contains_key(*name)).collect();
-        if names.iter().any(|name| *name != USUAL) {
+        if names.iter().any(|name| *name != COMMON_VARIABLE) {
             self.ignored = Some(Ignored { file, names });
         }
     }
 
-    /// What is not read after all: the same file may be read by another name.
-    pub(super) fn left_out(&mut self) -> Option<String> {
+    /// The warning about the file that is not read; `None` if the same file is read by another name.
+    pub(super) fn ignored_file(&mut self) -> Option<String> {
         let ignored = self.ignored.take()?;
         let file = ignored.file.canonicalize().ok()?;
         let is_it = |(origin, _): &(SettingOrigin, _)| match origin {
@@ -102,7 +102,7 @@ impl Sources {
         (!self.layers.iter().any(is_it)).then(|| ignored.to_string())
     }
 
-    /// The data directory's own, which says nothing of where that lies.
+    /// Adds `.env` in the data directory, in which `MCP_DATA_DIR` has no effect.
     pub(super) fn add_data_directory(&mut self, data_dir: &Path) {
         let file = data_dir.join(".env");
         let mut layer = read_env_file(&file, &mut self.warnings);
@@ -117,8 +117,8 @@ impl Sources {
     }
 }
 
-/// Whether a program lies below a directory, links resolved. The home directory, and what is above it,
-/// holds all that a user has, and says nothing of whose its files are.
+/// Says whether a program is below a directory, with symbolic links resolved. The home directory and its
+/// parents do not count, because everything that a user has is below them.
 fn holds(directory: &Path, program: &Path, home: Option<&Path>) -> bool {
     let (Ok(directory), Ok(program)) = (directory.canonicalize(), program.canonicalize()) else {
         return false;
@@ -128,7 +128,7 @@ fn holds(directory: &Path, program: &Path, home: Option<&Path>) -> bool {
     program.starts_with(&directory) && directory.parent().is_some() && !holds_home
 }
 
-/// What a `.env` file sets. A line that is not understood is a warning; no file sets nothing.
+/// Reads a `.env` file, if there is one. A line that cannot be parsed gives a warning.
 pub(crate) fn read_env_file(path: &Path, warnings: &mut Vec<String>) -> Layer {
     match small_file::read(path) {
         Ok(bytes) => parse(path, &bytes, warnings),
@@ -147,7 +147,7 @@ fn parse(path: &Path, bytes: &[u8], warnings: &mut Vec<String>) -> Layer {
             Ok((name, value)) => {
                 layer.insert(name, value);
             }
-            // The message would quote the line, which may hold somebody's secret.
+            // The error's own message quotes the line, which may contain a secret.
             Err(_) => warnings.push(format!(
                 "`{}` has a line that is not NAME=value; it was skipped",
                 path.display()

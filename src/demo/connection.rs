@@ -17,18 +17,18 @@ pub const USER: &str = "demo";
 /// That user's password.
 pub const PASSWORD: &str = "throwaway";
 
-/// A connection whose user lives in one directory. Its processes end when it is dropped.
+/// A connection whose user has one directory as home. Its processes end when it is dropped.
 pub struct ServerConnection {
     home: PathBuf,
     max_sessions: usize,
     sessions: Arc<AtomicUsize>,
-    /// Sessions that have been asked for nothing yet.
+    /// Session channels without a request so far.
     channels: HashMap<ChannelId, (Channel<Msg>, SessionPermit)>,
     processes: HashMap<ChannelId, ShellProcess>,
 }
 
 impl ServerConnection {
-    /// Makes the handler of a connection that may have `max_sessions` at once.
+    /// A new connection that may have `max_sessions` sessions at once.
     pub fn new(home: &Path, max_sessions: usize) -> Self {
         Self {
             home: home.to_owned(),
@@ -39,7 +39,7 @@ impl ServerConnection {
         }
     }
 
-    /// Takes a session that has been asked for nothing yet out of its hands.
+    /// Takes a session channel without a request so far, which the caller then serves.
     pub fn take(&mut self, channel: ChannelId) -> Option<(Channel<Msg>, SessionPermit)> {
         self.channels.remove(&channel)
     }

@@ -26,7 +26,7 @@ pub(super) struct ShellProcess {
 
 impl Drop for ShellProcess {
     fn drop(&mut self) {
-        // At once, and not in a task: the runtime may be ending.
+        // Not in a task, because the runtime may be ending.
         if let (Some(group), false) = (self.group, self.ended.load(Ordering::Acquire)) {
             let _ = kill(group, "KILL").status();
         }
@@ -87,7 +87,7 @@ impl ShellProcess {
         })
     }
 
-    /// Writes what the client types into its input.
+    /// Writes to its standard input.
     pub(super) async fn type_in(&mut self, bytes: &[u8]) {
         if let Some(stdin) = &mut self.stdin {
             // It may have ended, or have closed its input.
@@ -109,8 +109,8 @@ impl ShellProcess {
     }
 }
 
-/// Passes on what the command and its children print, to the last of them, and its exit status as
-/// soon as there is one.
+/// Passes on the output of the command and its children until the last of them closes it, and the exit status
+/// as soon as it is known.
 async fn pass_on(mut child: Child, channel: ChannelId, handle: &Handle) {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     tokio::join!(

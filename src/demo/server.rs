@@ -19,7 +19,7 @@ use crate::ssh::Stream;
 /// Sessions that a connection may have at once: the default of sshd's `MaxSessions`.
 const MAX_SESSIONS: usize = 10;
 
-/// An SSH server in this process; it ends, with its connections and processes, when dropped.
+/// An SSH server in this process. It ends when dropped, with its connections and processes.
 pub struct EmbeddedServer {
     address: SocketAddr,
     accepting: AbortHandle,
@@ -41,7 +41,7 @@ impl EmbeddedServer {
         })
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -59,7 +59,7 @@ pub fn configuration() -> io::Result<server::Config> {
         PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).map_err(io::Error::other)?;
     Ok(server::Config {
         keys: vec![host_key],
-        // Nobody guesses passwords here, so that a refusal need not wait.
+        // Only this program connects, so a refusal need not be slow.
         auth_rejection_time: Duration::ZERO,
         inactivity_timeout: None,
         nodelay: true,
@@ -79,7 +79,7 @@ async fn accept(
         let config = Arc::clone(&config);
         tokio::spawn(async move {
             if let Ok(session) = server::run_stream(config, stream, connection).await {
-                // However it ends, it has ended.
+                // An error of a connection concerns its client alone.
                 let _ = session.await;
             }
         });

@@ -16,7 +16,7 @@ use crate::sftp::ok_status;
 
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 
-/// The longest read it answers, so that an answer fits a packet.
+/// The longest read that it answers, so that an answer fits a packet.
 const LONGEST_READ: u32 = 255 * 1024;
 
 /// One SFTP session.
@@ -34,7 +34,7 @@ enum Open {
 }
 
 impl SftpHandler {
-    /// Begins a session in which relative paths start at `home`.
+    /// Begins a session whose relative paths start at `home`.
     pub fn new(home: &Path, permit: SessionPermit) -> Self {
         Self {
             home: home.to_owned(),

@@ -22,20 +22,20 @@ const PIPE: usize = 64 * 1024;
 /// Lines of an answer that the tour shows.
 const SHOWN_LINES: usize = 14;
 
-/// What went otherwise than it should have.
+/// A failure of the tour.
 #[derive(Debug, thiserror::Error)]
 pub enum TourFailure {
-    /// The tour's own surroundings failed.
+    /// The tour could not be set up.
     #[error("the demo cannot run: {0}")]
     Surroundings(String),
-    /// A tool answered something else than expected.
+    /// A tool gave an unexpected answer.
     #[error("{step}: expected {expected}, got: {got}")]
     Unexpected {
         /// The tour's step.
         step: &'static str,
-        /// What should have come.
+        /// The expected answer.
         expected: &'static str,
-        /// What came.
+        /// The answer.
         got: String,
     },
 }
@@ -46,7 +46,7 @@ impl From<io::Error> for TourFailure {
     }
 }
 
-/// Runs the tour, telling it on `out`. Leaves nothing behind.
+/// Runs the tour and prints it to `out`. Leaves nothing behind.
 pub async fn run(out: &mut impl Write) -> Result<(), TourFailure> {
     let started = Instant::now();
     let directory = tempfile::Builder::new()
@@ -215,7 +215,7 @@ impl<W: Write> Tour<'_, W> {
         writeln!(self.out, "\n{title}")
     }
 
-    /// Calls a tool, and shows call and answer.
+    /// Calls a tool, and prints call and answer.
     async fn call(
         &mut self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! An error's code, facts and advice.
+//! Code, facts and advice of an error.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ impl Error {
         }
     }
 
-    /// What to do next, in a sentence.
+    /// The advice, in a sentence.
     pub fn hint(&self) -> &str {
         match self {
             Self::UnknownAlias { .. } => {

@@ -11,16 +11,16 @@ use tokio::task::JoinError;
 
 use crate::host_key::Problem;
 
-/// Ends the reason of a connection that took longer than `connectTimeout`: the hint goes by it.
+/// Ends the reason of a connection that took longer than `connectTimeout`; the hint depends on it.
 pub(crate) const CONNECT_TIMEOUT: &str = "(connectTimeout)";
-/// Names in a reason what allows the algorithms that an old server offers: the hint goes by it.
+/// The option in a reason that allows the algorithms of an old server; the hint depends on it.
 pub(crate) const LEGACY: &str = "legacyAlgorithms: true";
-/// Begins the reason of a login whose password has expired: the hint goes by it.
+/// Begins the reason of a login whose password has expired; the hint depends on it.
 pub(crate) const EXPIRED: &str = "the password has expired and is to be changed";
 
-/// What can go wrong, with what a caller needs to act on it.
+/// An error that a caller can act on.
 ///
-/// Messages are lower-case facts with the subject in backticks; the advice is [`Error::hint`].
+/// A message is a lower-case fact with its subject in backticks; [`Error::hint`] is the advice.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// No server is configured under this alias.
@@ -46,9 +46,9 @@ pub enum Error {
     InvalidArgument {
         /// The parameter's path, such as `files[0].local`.
         parameter: String,
-        /// What is wrong with it, as the rest of a sentence.
+        /// The problem, which completes a sentence.
         problem: String,
-        /// What it should have been.
+        /// The expected type or value.
         expected: Option<String>,
     },
     /// A reference to a secret that only a person may make.
@@ -56,9 +56,9 @@ pub enum Error {
     OnlyByHand {
         /// The parameter.
         parameter: String,
-        /// What is wrong with it, as the rest of a sentence.
+        /// The problem, which completes a sentence.
         problem: String,
-        /// What to do.
+        /// The advice.
         advice: String,
     },
     /// The server could not be reached, or the connection to it was lost.
@@ -92,11 +92,11 @@ pub enum Error {
         alias: String,
         /// The user to log in as.
         user: String,
-        /// Why.
+        /// The cause.
         reason: String,
         /// The methods tried, by their names in RFC 4252.
         tried: Vec<String>,
-        /// What the server has said meanwhile.
+        /// Messages of the server during the login.
         said: Vec<String>,
     },
     /// The server's host key is not to be trusted.
@@ -112,49 +112,49 @@ pub enum Error {
         presented: Box<str>,
         /// SHA-256 fingerprints of the keys on record.
         known: Vec<String>,
-        /// Where the first key on record stands: file and line.
+        /// File and line of the first key on record.
         known_at: Option<Box<str>>,
-        /// What is wrong with it.
+        /// The problem with the key.
         problem: Problem,
     },
-    /// A stored secret cannot be decrypted, or is not where its reference says.
+    /// A stored secret cannot be decrypted, or its reference leads to none.
     #[error("{secret} could not be read: {reason}")]
     SecretUnavailable {
-        /// Which one, without saying it.
+        /// A form of the secret that may be shown.
         secret: String,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// The user's own SSH configuration cannot be read, or does not say what it takes.
+    /// The user's own SSH configuration cannot be read, or has not all that a connection needs.
     #[error("the SSH configuration does not tell how to reach `{name}`: {reason}")]
     SshConfig {
-        /// The server's alias; empty if none is meant.
+        /// The server's alias; empty if there is none.
         alias: String,
         /// The host that was looked up.
         name: String,
-        /// Why not.
+        /// The cause.
         reason: String,
     },
-    /// A command that the policy does not let through.
+    /// The policy refuses a command.
     #[error("the policy refuses `{part}`: {reason}")]
     Blocked {
-        /// The rule that it breaks, if it breaks one.
+        /// The rule that matches, if one does.
         rule: Option<String>,
-        /// The part of the command that is meant.
+        /// The refused part of the command.
         part: String,
-        /// Why.
+        /// The cause.
         reason: String,
-        /// What would pass.
+        /// A way that passes.
         advice: String,
     },
-    /// Nothing may run or change there.
+    /// A server, or everything, is read-only.
     #[error("{subject} is read-only, and `{tool}` would run or change something")]
     ReadOnly {
-        /// What is: a server, or everything.
+        /// The read-only server, or everything.
         subject: String,
         /// The tool that was called.
         tool: String,
-        /// Who can change that.
+        /// The person who can change that.
         advice: String,
     },
     /// A local path that transfers may not touch.
@@ -171,30 +171,30 @@ pub enum Error {
         /// The path as it was given.
         path: String,
     },
-    /// A server cannot do what it takes to keep a detached job.
+    /// A server cannot run a detached job.
     #[error("server `{alias}` cannot keep a detached task: {reason}")]
     NotDetached {
         /// The server's alias.
         alias: String,
-        /// What it complained of.
+        /// The cause, in the server's words.
         reason: String,
     },
-    /// A server offers no shell for what needs one.
+    /// A server has no shell, and the call needs one.
     #[error("server `{alias}` offers no shell for this: {reason}")]
     NoShell {
         /// The server's alias.
         alias: String,
-        /// What is in the way.
+        /// The cause.
         reason: String,
     },
-    /// A server did not say what it was asked.
+    /// A server did not answer a monitoring tool's question.
     #[error("`{tool}` on server `{alias}`: {reason}")]
     Monitoring {
         /// The server's alias.
         alias: String,
         /// The tool that asked.
         tool: &'static str,
-        /// What the server said instead.
+        /// The server's answer.
         reason: String,
     },
     /// A command ran past its timeout.
@@ -202,7 +202,7 @@ pub enum Error {
     CommandTimeout {
         /// The timeout.
         limit: Duration,
-        /// What became of the remote process.
+        /// The state of the remote process.
         stopped: Stopped,
     },
     /// Not one file of a transfer got through.
@@ -217,12 +217,12 @@ pub enum Error {
         /// `MAX_QUEUE_SIZE`
         limit: usize,
     },
-    /// A job has been retried as often as it may be.
+    /// A job has reached the limit of retries.
     #[error("task `{id}` has been retried {retries} times, which is the limit")]
     RetryLimit {
         /// The job.
         id: String,
-        /// How often it has been retried.
+        /// The number of retries.
         retries: u32,
     },
     /// A job's state or kind does not allow a retry.
@@ -230,7 +230,7 @@ pub enum Error {
     NotRetryable {
         /// The job.
         id: String,
-        /// Why not.
+        /// The cause.
         reason: String,
     },
     /// A data file could not be read or written.
@@ -238,23 +238,23 @@ pub enum Error {
     Storage {
         /// The file.
         path: PathBuf,
-        /// What was attempted: `read`, `write`, `lock`.
+        /// The action that failed: `read`, `write`, `lock`.
         action: &'static str,
         /// The operating system's words.
         reason: String,
     },
-    /// A job is under way and could not be recorded, so that it would be lost with this process.
+    /// A running job could not be recorded, so that it would be lost with this process.
     #[error("task `{id}` is running, but could not be recorded: {reason}")]
     Unrecorded {
         /// The job.
         id: String,
-        /// Why not.
+        /// The cause.
         reason: String,
     },
     /// A fault in this program.
     #[error("internal fault: {reason}")]
     Internal {
-        /// What is known of it.
+        /// The cause.
         reason: String,
     },
 }
@@ -264,19 +264,19 @@ pub enum Error {
 pub struct FailedFile {
     /// The source path.
     pub file: String,
-    /// Why it failed, in the words of whoever refused.
+    /// The cause, in the words of the server or the operating system.
     pub error: String,
 }
 
-/// What is known of a remote process that was told to end.
+/// The state of a remote process that was told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stopped {
     /// The server reported its end.
     Stopped,
-    /// It was sent a signal, and its end was not seen.
+    /// A signal was sent, and the server has not reported its end.
     Signalled,
-    /// Nothing is known: it may still be running.
+    /// Nothing is known; it may still be running.
     Unknown,
 }
 
@@ -298,7 +298,7 @@ fn first_failure(failed: &[FailedFile]) -> String {
 }
 
 impl Error {
-    /// A `STORAGE_ERROR` in the words of whoever refused.
+    /// A `STORAGE_ERROR` in the words of the operating system.
     pub fn storage(
         path: impl Into<PathBuf>,
         action: &'static str,
@@ -311,7 +311,7 @@ impl Error {
         }
     }
 
-    /// An `INVALID_ARGUMENT` for a value that has the right type and is still not acceptable.
+    /// An `INVALID_ARGUMENT` for a value of the right type that cannot be accepted.
     pub fn invalid(parameter: &str, problem: impl Into<String>) -> Self {
         Self::InvalidArgument {
             parameter: parameter.to_owned(),

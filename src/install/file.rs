@@ -14,23 +14,23 @@ use super::request::InstallRequest;
 use crate::error::Error;
 use crate::fs::{replace_file, sibling};
 
-/// What the name of a backup ends with.
+/// The end of a backup's name.
 const BEFORE: &str = "before-mcp-sftp-orchestrator";
 
-/// A client's configuration as it stands.
+/// A client's configuration file.
 #[derive(Debug)]
 pub struct Configuration {
-    /// Whose it is.
+    /// The client.
     pub client: &'static Client,
-    /// Where it lies.
+    /// The path of the file.
     pub path: PathBuf,
-    /// What it says; nothing where there is no file.
+    /// The parsed content; empty if there is no file.
     pub document: ConfigDocument,
     text: Option<String>,
 }
 
 impl Configuration {
-    /// Reads it.
+    /// Reads a client's file.
     pub fn read(client: &'static Client, places: &Places) -> Result<Self, InstallError> {
         let path = client.file(places);
         let text = read(&path)?;
@@ -49,7 +49,7 @@ impl Configuration {
         })
     }
 
-    /// The names of its servers, and what each is.
+    /// The entries: name and fields.
     pub fn servers(&self) -> impl Iterator<Item = (&String, &Value)> {
         let servers = self.document.servers(self.client.servers);
         servers.ok().flatten().into_iter().flatten()
@@ -60,7 +60,7 @@ impl Configuration {
         self.servers().filter(|(_, entry)| is_own(entry))
     }
 
-    /// The one that a request means.
+    /// The entry of this program that a request means.
     pub fn meant(
         &self,
         request: &InstallRequest,
@@ -79,7 +79,7 @@ impl Configuration {
         }
     }
 
-    /// Its text as it is written; empty where there is no file.
+    /// The text of the file; empty if there is none.
     pub fn text(&self) -> &str {
         self.text.as_deref().unwrap_or_default()
     }
@@ -93,13 +93,13 @@ impl Configuration {
         })
     }
 
-    /// Where its backup lies, or would lie.
+    /// The path of the backup.
     pub fn backup(&self) -> PathBuf {
         sibling(&self.path, BEFORE)
     }
 
-    /// Whether what it is now is to be kept. A backup shows the file without this program: one that was
-    /// made before its first entry does so for every later one, and a file that it has made needs none.
+    /// Says whether to keep the present text as the backup. The backup is the file without this program, so it
+    /// is made before the first entry, and not for a file that this program has made.
     pub fn wants_backup(&self) -> bool {
         let own = self.own().count();
         let top = self
@@ -111,7 +111,7 @@ impl Configuration {
         own == 0 || !is_its_making && !self.backup().exists()
     }
 
-    /// What the file was before this program was registered in it: its backup, or no file at all.
+    /// The file before this program was registered in it: the backup, or no file.
     pub fn before(&self) -> Before {
         let parse = |text: &str| ConfigDocument::parse(self.client.format, text);
         let backup = read(&self.backup()).ok().flatten();
@@ -128,15 +128,15 @@ impl Configuration {
         }
     }
 
-    /// Replaces the text, if nobody has done so meanwhile; `None` removes the file. What it has been is
-    /// kept as the backup if `keeps` says so.
+    /// Replaces the text, unless another program has changed the file meanwhile; `None` removes the file.
+    /// Keeps the present text as the backup if `keeps` is set.
     pub fn replace(&self, text: Option<&str>, keeps: bool) -> Result<(), InstallError> {
         if read(&self.path)? != self.text {
             return Err(InstallError::Changed(self.path.clone()));
         }
         match &self.text {
             Some(present) if keeps => put(&self.backup(), present, &self.path)?,
-            // An older one would be taken for what this file was.
+            // An older backup would be mistaken for this file's.
             None if keeps => self.drop_backup(),
             _ => {}
         }
@@ -148,7 +148,7 @@ impl Configuration {
         }
     }
 
-    /// Removes the backup, where it is of no more use.
+    /// Removes the backup.
     pub fn drop_backup(&self) {
         let _ = fs::remove_file(self.backup());
     }
@@ -157,9 +157,9 @@ impl Configuration {
 /// A configuration before this program was registered in it.
 #[derive(Debug)]
 pub struct Before {
-    /// What it said.
+    /// The parsed content.
     pub document: ConfigDocument,
-    /// Its text; `None` where there was no file.
+    /// The text; `None` if there was no file.
     pub text: Option<String>,
 }
 
@@ -177,7 +177,7 @@ fn read(path: &Path) -> Result<Option<String>, InstallError> {
     }
 }
 
-/// Writes a text with the rights of the file at `like`, through a link to where it leads.
+/// Writes a text with the permissions of the file at `like`. A symbolic link is followed.
 fn put(path: &Path, text: &str, like: &Path) -> Result<(), InstallError> {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = real.parent().unwrap_or(Path::new("."));

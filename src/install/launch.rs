@@ -1,4 +1,4 @@
-//! How a client starts a server.
+//! The command line and environment of a server in a client's configuration.
 
 use std::env;
 use std::fs;
@@ -16,16 +16,16 @@ const NAME: &str = env!("CARGO_PKG_NAME");
 /// The argument that names a file of settings.
 pub const ENV_FILE: &str = "--env-file";
 
-/// The variable that every entry sets, for else a file of settings that lies about could.
+/// The variable that every entry sets, so that no stray file of settings can.
 pub const DATA_DIR: &str = "MCP_DATA_DIR";
 
-/// Arguments that this program and the original take, and the variables that they go before.
+/// Arguments that this program and the original take, and the variables that they override.
 pub const FLAGS: [(&str, &str); 2] = [
     ("--data-dir", DATA_DIR),
     ("--sync-timeout", "MCP_SYNC_TIMEOUT_S"),
 ];
 
-/// A command line and what is set in its environment.
+/// A command line, and the variables that are set for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Launch {
     /// The program.
@@ -37,7 +37,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// What an entry of a configuration starts, if it is one that starts something.
+    /// Reads an entry of a configuration; `None` if it has no command.
     pub fn read(entry: &Value) -> Option<Self> {
         let command = entry.get("command")?.as_str()?.to_owned();
         let args = entry.get("args").and_then(Value::as_array);
@@ -53,11 +53,11 @@ impl Launch {
         })
     }
 
-    /// As an entry has it.
+    /// The fields of an entry.
     pub fn fields(&self) -> Map<String, Value> {
         let mut fields = Map::new();
         fields.insert("command".into(), self.command.clone().into());
-        // Not every client goes without.
+        // Some clients require it.
         fields.insert("args".into(), self.args.clone().into());
         if !self.env.is_empty() {
             let env = self.env.iter();
@@ -67,7 +67,7 @@ impl Launch {
         fields
     }
 
-    /// Takes a flag out of the arguments, and says what stood there.
+    /// Removes a flag from the arguments, and returns its value.
     pub fn take_flag(&mut self, flag: &str) -> Option<String> {
         let place = self.args.iter().position(|argument| {
             let rest = argument.strip_prefix(flag);
@@ -80,28 +80,28 @@ impl Launch {
         }
     }
 
-    /// Whether it says where the data is.
+    /// Says whether it sets the data directory.
     pub fn tells_data_directory(&self) -> bool {
         let [(flag, _), _] = FLAGS;
         let is_set = |value: &String| !value.trim().is_empty();
         self.clone().take_flag(flag).is_some() || self.env.get(DATA_DIR).is_some_and(is_set)
     }
 
-    /// Where the server keeps its data.
+    /// The data directory of the server.
     pub fn data_directory(&self) -> PathBuf {
         let [(flag, _), _] = FLAGS;
         let argument = self.clone().take_flag(flag);
         argument.map_or_else(|| data_directory(&self.env), |path| expand_home(&path))
     }
 
-    /// Whether it starts this program, wherever that lies.
+    /// Says whether it starts this program, in whatever directory that is.
     pub fn is_of_this_program(&self) -> bool {
         let program = Path::new(&self.command).file_name();
         let is_it = |program| program == NAME || program == concat!(env!("CARGO_PKG_NAME"), ".exe");
         program.is_some_and(is_it) || self.installs_first()
     }
 
-    /// Whether it is the line that installs this program where it is missing.
+    /// Says whether it installs this program first if it is missing.
     pub fn installs_first(&self) -> bool {
         let installs =
             |argument: &String| argument.contains(NAME) && argument.contains("cargo-binstall");
@@ -109,12 +109,12 @@ impl Launch {
     }
 }
 
-/// Whether an entry of a configuration starts this program.
+/// Says whether an entry of a configuration starts this program.
 pub fn is_own(entry: &Value) -> bool {
     Launch::read(entry).is_some_and(|launch| launch.is_of_this_program())
 }
 
-/// Where the server keeps its data that has these settings.
+/// The data directory of a server with these settings.
 pub fn data_directory(settings: &IndexMap<String, String>) -> PathBuf {
     data_dir_of(&[settings.clone().into_iter().collect()])
 }
@@ -125,12 +125,12 @@ fn text(value: &Value) -> String {
         .map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// Where this program lies: in `PATH`, if it is found there, since that place outlives an update.
+/// The path of this program, through `PATH` if it is found there, because that path outlives an update.
 pub fn this_program() -> PathBuf {
     in_path().unwrap_or_else(running)
 }
 
-/// What a person types to start this program.
+/// The command that a person types to start this program.
 pub fn typed() -> String {
     match in_path() {
         Some(_) => NAME.to_owned(),

@@ -1,4 +1,4 @@
-//! The clients on this machine, and what is registered with them.
+//! Lists the clients on this machine, and their registrations.
 
 use std::fmt::Write;
 
@@ -8,11 +8,11 @@ use super::launch::typed;
 use super::original::{self, Registration};
 use super::request::InstallRequest;
 
-/// What to know where the original runs on data that this program has used.
+/// A warning for those who run the original and this program with the same data.
 pub(super) const PASSWORDS: &str = "Where both use one data directory, the original can no longer read \
      its passwords once this program has encrypted them.\n";
 
-/// The clients that are here, a line each, and how to go on.
+/// Lists the clients that are here, one on a line, and the commands to go on with.
 pub(super) fn clients(places: &Places, request: &InstallRequest) -> String {
     let (here, elsewhere): (Vec<_>, Vec<_>) =
         CLIENTS.iter().partition(|client| client.is_here(places));
@@ -67,7 +67,7 @@ fn state(client: &'static Client, places: &Places) -> String {
     }
 }
 
-/// Where the original is registered, with whichever client.
+/// All registrations of the original, with their clients.
 pub(super) fn originals(places: &Places) -> Vec<(&'static Client, Registration)> {
     let read = CLIENTS
         .iter()
@@ -81,7 +81,7 @@ pub(super) fn originals(places: &Places) -> Vec<(&'static Client, Registration)>
     found.collect()
 }
 
-/// What to know of the registrations of the original that are left.
+/// Lists the registrations of the original that are left, with advice for each.
 pub(super) fn remaining_originals(places: &Places) -> String {
     let mut told = String::new();
     for (client, original) in originals(places) {

@@ -1,7 +1,7 @@
 //! `install` and `uninstall`: the registration of this program in a client's configuration.
 //!
-//! An entry is put in, or taken out, and all else in the file stays as it is written. What the file
-//! was before is kept beside it, and is what taking the entry out leads back to.
+//! One entry is added or removed, and the rest of the file stays as it is written. The file as it was before
+//! is kept beside it as a backup, which removing the entry leads back to.
 
 mod client;
 mod document;
@@ -125,7 +125,7 @@ pub fn uninstall(request: &InstallRequest, out: &mut impl Write) -> Result<(), I
     say(out, &told)
 }
 
-/// A whole configuration with nothing but this registration in it.
+/// A whole configuration with only this program's entry in it.
 fn snippet(
     request: &InstallRequest,
     client: Option<&'static Client>,

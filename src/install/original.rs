@@ -1,4 +1,4 @@
-//! The Node original, as clients start it.
+//! Registrations of the Node original in the configurations of clients.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,18 +10,18 @@ use super::launch::{FLAGS, Launch};
 use crate::config::{SETTINGS, read_env_file};
 
 const PACKAGE: &str = "@fkom13/mcp-sftp-orchestrator";
-/// What it calls itself in a checkout, by version.
+/// Its names in the `package.json` of a checkout, by version.
 const MANIFEST_NAMES: [&str; 2] = [PACKAGE, "mcp-orchestrator-server"];
 const SCRIPT: &str = "server.js";
 
-/// A place in a configuration where the original is registered.
+/// An entry that starts the original.
 #[derive(Debug)]
 pub struct Registration {
-    /// The keys that lead there; the last is its name.
+    /// The keys that lead to it; the last is its name.
     pub keys: Vec<String>,
-    /// What it has set, wherever it has it from.
+    /// Its settings, from arguments, variables and its `.env` file.
     pub settings: IndexMap<String, String>,
-    /// A file of settings that could not be understood as a whole.
+    /// A file of settings that could not be read completely.
     pub unread: Option<PathBuf>,
 }
 
@@ -31,13 +31,13 @@ impl Registration {
         self.keys.last().map_or("", String::as_str)
     }
 
-    /// Whether it stands directly under that key, and so holds for all that its client does.
+    /// Says whether it is directly under this key, and so applies to all projects of the client.
     pub fn is_among(&self, servers: &str) -> bool {
         matches!(self.keys.as_slice(), [key, _] if key == servers)
     }
 }
 
-/// Every place in a configuration where the original is registered, for some project alone as well.
+/// All entries of a configuration that start the original, also those of single projects.
 pub fn registrations(configuration: &Value) -> Vec<Registration> {
     let mut found = Vec::new();
     search(configuration, &mut Vec::new(), &mut found);
@@ -66,14 +66,13 @@ fn search(value: &Value, keys: &mut Vec<String>, found: &mut Vec<Registration>) 
     }
 }
 
-/// Whether an argument tells Node, or a starter of Node packages, to run the original.
+/// Says whether an argument tells Node or `npx` to run the original.
 fn is_named_by(argument: &str) -> bool {
     let path = Path::new(argument);
     is_package(argument) || path.ends_with(SCRIPT) && path.parent().is_some_and(is_its_directory)
 }
 
-/// Whether an argument to this program is one that was left from a registration of the original. Its
-/// checkout may be gone by then.
+/// Says whether an argument to this program is left from an entry of the original, whose checkout may be gone.
 pub fn is_left_over(argument: &str) -> bool {
     is_package(argument) || Path::new(argument).ends_with(SCRIPT)
 }
@@ -90,8 +89,8 @@ fn is_its_directory(directory: &Path) -> bool {
     MANIFEST_NAMES.contains(&name) || directory.ends_with("mcp-sftp-orchestrator")
 }
 
-/// The original's settings: its arguments go before its variables, and these before the `.env` file
-/// beside its script. And that file, if it was not understood as a whole.
+/// The original's settings: its arguments override its variables, and these the `.env` file beside its
+/// script. Also returns that file if it could not be read completely.
 fn settings(launch: &Launch, named: usize) -> (IndexMap<String, String>, Option<PathBuf>) {
     let mut settings = launch.env.clone();
     let mut own = Launch {

@@ -1,4 +1,4 @@
-//! What an installation puts in, and where.
+//! The entry that `install` makes.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -15,7 +15,7 @@ use super::request::{InstallRequest, NAME};
 use crate::config::{Overrides, SETTINGS, default_of};
 use crate::fs::expand_home;
 
-/// What is to be put in, and where.
+/// The entry that is to be made.
 pub(super) struct Plan {
     pub(super) name: String,
     pub(super) fields: Map<String, Value>,
@@ -61,7 +61,7 @@ impl Plan {
         })
     }
 
-    /// For an entry where there is none of that name.
+    /// Makes a new entry.
     fn added(
         request: &InstallRequest,
         configuration: &Configuration,
@@ -84,7 +84,7 @@ impl Plan {
         })
     }
 
-    /// For an entry that is there already: where this program lies now, and what was asked for.
+    /// Updates an existing entry with the present path of this program and the options.
     fn renewed(
         request: &InstallRequest,
         client: &Client,
@@ -101,7 +101,7 @@ impl Plan {
         }
         launch.args.extend(std::mem::take(&mut old.args));
         for (flag, variable) in FLAGS {
-            // An argument would go before the variable.
+            // An argument would override the variable.
             if launch.env.contains_key(variable) {
                 launch.take_flag(flag);
             }
@@ -123,7 +123,7 @@ impl Plan {
 }
 
 impl InstallRequest {
-    /// The settings of an original that another client has, if they are wanted.
+    /// The settings of an original that is registered with another client, if the user wants them.
     fn settings_from_elsewhere(
         &self,
         places: &Places,
@@ -151,7 +151,7 @@ impl InstallRequest {
         }
         let mut settings = with_data_directory(self.settings_of(&original)?);
         settings.retain(|name, _| SETTINGS.iter().any(|setting| setting.name == name));
-        // What its own client puts in their place, another may not.
+        // Not every client expands variables as this one does.
         if let Some((name, _)) = settings.iter().find(|(_, value)| value.contains('$')) {
             let place = original.keys.join(" › ");
             return Err(InstallError::Unclear(format!("`{name}` in {place}")));
@@ -159,7 +159,7 @@ impl InstallRequest {
         Ok(settings)
     }
 
-    /// The original's settings, if they tell where the data is.
+    /// The original's settings, if they are certain to tell its data directory.
     fn settings_of(
         &self,
         original: &Registration,
@@ -172,7 +172,7 @@ impl InstallRequest {
         }
     }
 
-    /// This request with the file of settings that an entry names.
+    /// This request with the `--env-file` of an entry.
     fn with_env_file(&self, launch: &Launch) -> Self {
         let file = launch.clone().take_flag(ENV_FILE);
         Self {
@@ -192,14 +192,14 @@ impl InstallRequest {
     }
 }
 
-/// The original's settings, with its default if they say nothing of where its data is.
+/// Adds the default data directory of the original to its settings, if they have none.
 fn with_data_directory(mut settings: IndexMap<String, String>) -> IndexMap<String, String> {
     let default = default_of(DATA_DIR).to_owned();
     settings.entry(DATA_DIR.to_owned()).or_insert(default);
     settings
 }
 
-/// Asks the person at the terminal; `None` where there is none.
+/// Asks the person at the terminal; `None` if there is none.
 fn ask(question: &str) -> Option<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return None;

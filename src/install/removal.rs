@@ -1,4 +1,4 @@
-//! What a configuration is without this program.
+//! A configuration without one entry of this program.
 
 use serde_json::Value;
 
@@ -7,11 +7,11 @@ use super::error::InstallError;
 use super::file::Configuration;
 use super::launch::is_own;
 
-/// How a configuration is to be without one entry of this program.
+/// A configuration after an entry of this program is removed.
 pub(super) struct Removal {
-    /// Its text; `None` is no file.
+    /// Its text; `None` if the file is removed.
     pub(super) after: Option<String>,
-    /// Whether an entry is back that this program had taken the place of.
+    /// Set if the entry that this program had replaced is back.
     pub(super) gives_back: bool,
 }
 
@@ -24,16 +24,16 @@ impl Removal {
         let key = configuration.client.servers;
         let before = configuration.before();
         let replaced = before.document.value()[key].get(name);
-        // One of this program, which somebody had put in by hand, is not to come back.
+        // An entry of this program that a person had made is not restored.
         let was_own = replaced.is_some_and(is_own);
         let replaced = replaced.and_then(Value::as_object).filter(|_| !was_own);
-        // A link to the file is not this program's to remove.
+        // This program has not made a symbolic link, and does not remove it.
         let is_to_stay = before.text.is_none() && configuration.path.is_symlink();
         let fields = entry.as_object().cloned().unwrap_or_default();
         let again = before.document.edited(key, name, Edit::Put(&fields));
         let is_exact =
             !was_own && !is_to_stay && again.is_ok_and(|again| again == configuration.text());
-        // To the byte what was there, if nothing else has changed since.
+        // The backup to the byte, if nothing else has changed since.
         let after = if is_exact {
             before.text.clone()
         } else {

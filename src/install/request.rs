@@ -1,4 +1,4 @@
-//! What is asked of `install` and `uninstall`.
+//! The options of `install`, `uninstall` and `doctor --as`.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -11,23 +11,23 @@ use super::launch::{DATA_DIR, ENV_FILE, Launch, this_program};
 use crate::config::{Config, Overrides, SettingOrigin, default_of};
 use crate::shell::quote_to_type;
 
-/// The name of a registration where nothing else is said, and in every example.
+/// The default name of an entry.
 pub const NAME: &str = "orchestrator";
 
-/// What is asked for.
+/// The options on the command line.
 #[derive(Debug, Default)]
 pub struct InstallRequest {
     /// `--client`
     pub client: Option<String>,
     /// `--name`
     pub name: Option<String>,
-    /// `--print`: show the registration and do nothing.
+    /// `--print`: show the entry and change nothing.
     pub prints: bool,
-    /// `--dry-run`: show what would change and do nothing.
+    /// `--dry-run`: show the changes and make none.
     pub is_dry: bool,
     /// `--take-over`, `--no-take-over`
     pub takes_over: Option<bool>,
-    /// What the entry sets: `--data-dir`, `--sync-timeout`, `--env-file`
+    /// The settings for the entry: `--data-dir`, `--sync-timeout`, `--env-file`
     pub overrides: Overrides,
 }
 
@@ -39,12 +39,12 @@ impl InstallRequest {
         client.transpose()
     }
 
-    /// Whether an entry of this name may be meant.
+    /// Says whether an entry of this name matches `--name`.
     pub(super) fn means(&self, name: &str) -> bool {
         self.name.as_ref().is_none_or(|wanted| wanted == name)
     }
 
-    /// The settings among its options, as they are typed.
+    /// The settings among the options, as a person types them.
     pub(super) fn typed_settings(&self) -> String {
         let directory = self.overrides.data_dir.as_ref().map(|directory| {
             let directory = directory.to_string_lossy();
@@ -59,7 +59,7 @@ impl InstallRequest {
         directory.unwrap_or_default() + &timeout.unwrap_or_default() + &file.unwrap_or_default()
     }
 
-    /// The same as arguments.
+    /// The settings among the options, as arguments.
     pub(super) fn arguments(&self) -> impl Iterator<Item = OsString> {
         let with = |option: &str, value: &OsStr| {
             let mut argument = OsString::from(option);
@@ -92,7 +92,7 @@ impl InstallRequest {
         }
     }
 
-    /// How a client is to start this program, with these settings and those of the command line.
+    /// The command line and environment for an entry, with these settings and those of the options.
     pub(super) fn launch(
         &self,
         settings: IndexMap<String, String>,
@@ -105,7 +105,7 @@ impl InstallRequest {
         Ok(launch)
     }
 
-    /// The same where what is there already may tell the data directory.
+    /// The same without a default for the data directory.
     pub(super) fn own_launch(
         &self,
         mut settings: IndexMap<String, String>,
@@ -124,7 +124,7 @@ impl InstallRequest {
         }
         let mut args = Vec::new();
         if let Some(file) = env_file {
-            // One that cannot be read would keep it from starting.
+            // A file that cannot be read would keep the server from starting.
             Config::load(&self.overrides).map_err(InstallError::Settings)?;
             args.push(format!("{ENV_FILE}={}", text(from_here(file))?));
         }
@@ -135,8 +135,8 @@ impl InstallRequest {
         })
     }
 
-    /// Where the data is, as an entry says it that nothing else tells: where this program would have it,
-    /// were it started here.
+    /// The data directory for an entry that nothing else sets: the one that this program would use if it were
+    /// started here.
     pub(super) fn usual_data_directory(&self) -> Result<String, InstallError> {
         let config = Config::load(&self.overrides).map_err(InstallError::Settings)?;
         match config.origins.get(DATA_DIR) {
@@ -146,7 +146,7 @@ impl InstallRequest {
     }
 }
 
-/// A client starts this program in a directory of its own choice.
+/// Makes a path absolute, because a client starts this program in another directory.
 fn from_here(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

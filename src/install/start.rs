@@ -1,4 +1,4 @@
-//! How a client starts this program: its arguments, and what it leaves of the environment.
+//! The arguments and the environment with which a client starts this program.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -16,23 +16,23 @@ use super::launch::Launch;
 use super::request::InstallRequest;
 use crate::login_session::VARIABLES;
 
-/// What a client starts this program with.
+/// The arguments and the environment with which a client starts this program.
 #[derive(Debug)]
 pub struct ClientStart {
-    /// Its arguments.
+    /// The arguments.
     pub arguments: Vec<OsString>,
-    /// All of its environment.
+    /// The whole environment.
     pub environment: BTreeMap<String, OsString>,
     client: &'static Client,
-    /// The entry that says so, and its file.
+    /// The name of the client's entry, and its file.
     registered: Option<(String, PathBuf)>,
-    /// Variables of the login session that are set here, and not there.
+    /// Variables of the login session that are set here, and that the client does not pass on.
     missing: Vec<&'static str>,
     set: Vec<String>,
 }
 
 impl ClientStart {
-    /// By the entry that the client has, or else by the one that `install` would give it.
+    /// Reads the client's entry, or takes the one that `install` would make.
     pub fn of(request: &InstallRequest) -> Result<Self, InstallError> {
         let places = Places::of_user().ok_or(InstallError::NoHome)?;
         let client = request.client()?.ok_or(InstallError::NoClient)?;
@@ -49,7 +49,7 @@ impl ClientStart {
         let is_missing =
             |name: &&&str| own.contains_key(**name) && !environment.contains_key(**name);
         let launch = Launch::read(&entry).unwrap_or_default();
-        // Those of a line that installs it first are for a shell.
+        // The arguments of an entry that installs this program first are for a shell.
         let is_own = !launch.installs_first();
         let own = launch.args.iter().filter(|_| is_own).map(OsString::from);
         Ok(Self {

@@ -268,14 +268,12 @@ mod tests {
     fn what_an_escape_makes_stands_where_the_whole_of_it_stood() {
         let (mut decoder, mut ranges) = (Decoder::new(Escaping::Backslash), Vec::new());
         for (byte, start) in br"x\u00fc".iter().zip(0..) {
-            let decoded = DecodedByte {
+            let raw = DecodedByte {
                 byte: *byte,
                 start,
                 end: start + 1,
             };
-            decoder.push(decoded, &mut |decoded| {
-                ranges.push((decoded.start, decoded.end))
-            });
+            decoder.push(raw, &mut |byte| ranges.push((byte.start, byte.end)));
         }
         assert_eq!(ranges, [(0, 1), (1, 7), (1, 7)]);
     }

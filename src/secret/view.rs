@@ -133,7 +133,7 @@ impl ViewState {
         while let Some((first, rest)) = left.split_first_mut() {
             first.finish(&mut |decoded| {
                 pass(rest, decoded, &mut |decoded| {
-                    self.see(decoded, automaton, held)
+                    self.see(decoded, automaton, held);
                 });
             });
             left = rest;

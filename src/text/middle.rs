@@ -1,15 +1,16 @@
-//! A text without its middle, and the line that says so in its place.
+//! Replaces the middle of a text with a line that says so.
 
 use super::{ending, first};
 
-/// What stands where a middle part was left out, around the number of its bytes and what can be read.
+/// The parts of that line. The number of bytes left out stands between the first two, and the part of them that
+/// `task_output` has between the last two.
 const MARK: &str = "\n[… ";
 const MARK_MIDDLE: &str = " bytes left out: task_output has ";
 const MARK_END: &str = " …]\n";
-/// What can be read of it, where nothing is lost.
+/// The part of them that `task_output` has if nothing is lost.
 const ALL: &str = "them";
 
-/// The beginning and the end of a text, around a line that says how many bytes are left out there.
+/// Joins the beginning and the end of a text with a line that tells the number of bytes left out.
 pub(crate) fn without_middle(first: &str, left_out: u64, last: &str) -> String {
     joined(first, left_out, ALL, last)
 }
@@ -18,8 +19,8 @@ fn joined(first: &str, left_out: u64, kept: &str, last: &str) -> String {
     format!("{first}{MARK}{left_out}{MARK_MIDDLE}{kept}{MARK_END}{last}")
 }
 
-/// The beginning and the end of a text of at most `most` bytes. The text may leave out a middle part
-/// already, and says how much: then both are counted.
+/// Shortens a text to its beginning and end, at most `most` bytes together. If a middle is left out already,
+/// its bytes are counted too.
 pub(crate) fn abridge(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
@@ -35,7 +36,8 @@ pub(crate) fn abridge(text: &str, most: usize) -> String {
     joined(first, left_out, kept, last)
 }
 
-/// What stands before and after the middle that a text leaves out, its bytes, and what is kept of them.
+/// Parses a text without its middle: the text before it, the number of its bytes, the part of them that is kept,
+/// and the text after it.
 fn left_out_in(text: &str) -> Option<(&str, u64, &str, &str)> {
     let (before, rest) = text.split_once(MARK)?;
     let (number, rest) = rest.split_once(MARK_MIDDLE)?;
@@ -43,7 +45,7 @@ fn left_out_in(text: &str) -> Option<(&str, u64, &str, &str)> {
     Some((before, number.parse().ok()?, kept, after))
 }
 
-/// Has a text that leaves out a middle say that `lost` bytes of that are nowhere.
+/// Has a text without its middle say that `lost` bytes of that are not kept anywhere.
 pub(crate) fn tell_loss(text: &mut String, lost: u64) {
     if let Some((before, left_out, ALL, after)) = left_out_in(text)
         && lost > 0
@@ -61,7 +63,7 @@ pub(crate) fn tell_loss(text: &mut String, lost: u64) {
 mod tests {
     use super::*;
 
-    /// So many two-byte characters, of which the first and the last thousand are left.
+    /// A text of two-byte characters, shortened to the first and the last thousand.
     fn cut(characters: usize) -> String {
         let end = "é".repeat(1000);
         without_middle(&end, (characters as u64 - 2000) * 2, &end)

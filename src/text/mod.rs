@@ -1,4 +1,4 @@
-//! Text of others, such as a server's, cut to a measure.
+//! Cuts texts to a length, between characters.
 
 mod middle;
 
@@ -23,14 +23,14 @@ pub(crate) fn beginning(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", first(text, most)))
 }
 
-/// The last whole characters of a text.
+/// The last whole characters of a text, at most `most` bytes of it.
 pub(crate) fn ending(text: &str, most: usize) -> &str {
     let start = text.len().saturating_sub(most);
     &text[start + cut_at_start(&text.as_bytes()[start..])..]
 }
 
-/// The bytes of a character that was cut in two before `bytes`: continuation bytes (0b10xx_xxxx), three
-/// at most.
+/// The number of leading continuation bytes (0b10xx_xxxx), three at most, which belong to a character that
+/// was cut in two.
 pub(crate) fn cut_at_start(bytes: &[u8]) -> usize {
     let continuations = bytes
         .iter()

@@ -1,4 +1,4 @@
-//! JSON, with comments or without.
+//! Edits JSON with or without comments.
 
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstNode, CstObject, CstRootNode};
@@ -22,7 +22,7 @@ fn parse(text: &str) -> Result<CstRootNode, String> {
     CstRootNode::parse(text, &options).map_err(|error| error.to_string())
 }
 
-/// JSON to the letter (RFC 8259).
+/// Parses strict JSON (RFC 8259).
 pub(super) fn strict_value(text: &str) -> Result<Value, String> {
     if text.trim().is_empty() {
         return Ok(Map::new().into());
@@ -71,7 +71,7 @@ pub(super) fn edited(text: &str, key: &str, name: &str, edit: Edit<'_>) -> Resul
     Ok(root.to_string())
 }
 
-/// Comments are something.
+/// Says whether an object has neither properties nor comments.
 fn is_empty(object: &CstObject) -> bool {
     let is_something = |node: &CstNode| node.is_comment() || node.as_object_prop().is_some();
     !object.children().iter().any(is_something)
@@ -95,7 +95,7 @@ fn merge(object: &CstObject, fields: &Map<String, Value>) {
     }
 }
 
-/// Drops what is not among these fields.
+/// Removes properties that are not among these fields.
 fn retain(object: &CstObject, fields: &Map<String, Value>) {
     for property in object.properties() {
         let name = property.decoded_name();

@@ -1,14 +1,14 @@
-//! A client's configuration: read as data, and changed in one entry with all else left as it stands.
+//! Reads a client's configuration, and changes one entry of it without touching the rest.
 
 mod json;
 mod toml;
 
 use serde_json::{Map, Value};
 
-/// How a configuration is written.
+/// The language of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// JSON to the letter (RFC 8259): its client reads nothing else.
+    /// Strict JSON (RFC 8259).
     Json,
     /// JSON with comments and trailing commas.
     JsonWithComments,
@@ -16,24 +16,24 @@ pub enum Format {
     Toml,
 }
 
-/// What becomes of an entry.
+/// A change to an entry.
 #[derive(Clone, Copy, Debug)]
 pub enum Edit<'a> {
-    /// It has these fields from now on, beside those that it has already.
+    /// Sets these fields, and keeps the others.
     Put(&'a Map<String, Value>),
-    /// It has these fields from now on, and no others.
+    /// Sets these fields, and removes the others.
     Replace(&'a Map<String, Value>),
-    /// It goes.
+    /// Removes the entry.
     Remove {
-        /// Whether what holds the servers goes too, if nothing else is in it.
+        /// Set if the object that holds the servers is removed too, once it is empty.
         with_servers: bool,
     },
 }
 
-/// What some editors put before a text that is UTF-8.
+/// The byte order mark that some editors write before UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// A configuration that has been understood.
+/// A parsed configuration.
 #[derive(Debug)]
 pub struct ConfigDocument {
     format: Format,
@@ -43,8 +43,7 @@ pub struct ConfigDocument {
 }
 
 impl ConfigDocument {
-    /// Reads a text; nothing but white space is an empty configuration. The error says why it is not
-    /// one, and where.
+    /// Parses a text; white space alone is an empty configuration. The error names the problem and its line.
     pub fn parse(format: Format, text: &str) -> Result<Self, String> {
         let (mark, text) = match text.strip_prefix(BYTE_ORDER_MARK) {
             Some(rest) => (BYTE_ORDER_MARK, rest),
@@ -66,12 +65,12 @@ impl ConfigDocument {
         })
     }
 
-    /// All that it says.
+    /// The content.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// The servers under that key, if there are any.
+    /// The servers under this key, if there are any.
     pub fn servers(&self, key: &str) -> Result<Option<&Map<String, Value>>, String> {
         match self.value.get(key) {
             None => Ok(None),
@@ -80,7 +79,7 @@ impl ConfigDocument {
         }
     }
 
-    /// The text with one entry changed. It is certain that nothing else is.
+    /// Returns the text with one entry changed. The result is parsed again to make sure that nothing else is.
     pub fn edited(&self, servers: &str, name: &str, edit: Edit<'_>) -> Result<String, String> {
         let text = match self.format {
             Format::Json | Format::JsonWithComments => {
@@ -96,7 +95,7 @@ impl ConfigDocument {
         if edited == expected {
             Ok(format!("{}{text}", self.mark))
         } else {
-            // A key that stands there twice, say.
+            // For example a key that occurs twice.
             Err(format!("`{name}` in it cannot be changed alone"))
         }
     }
@@ -113,7 +112,7 @@ fn drop_if_empty(value: &mut Value, key: &str) {
     }
 }
 
-/// What an edit means, without regard to how things are written.
+/// Applies an edit to the parsed content.
 fn apply(value: &mut Value, key: &str, name: &str, edit: Edit<'_>) {
     let Value::Object(top) = value else { return };
     let servers = top.entry(key).or_insert_with(|| Map::new().into());
@@ -160,7 +159,7 @@ mod tests {
         ConfigDocument::parse(format, text)?.edited("servers", "own", Edit::Put(fields))
     }
 
-    /// What is put in can be taken out, and what was there is there again as it was written.
+    /// Adds an entry and removes it again, after which the text is as before.
     #[test]
     fn an_entry_comes_and_goes() {
         use Format::{Json, JsonWithComments, Toml};

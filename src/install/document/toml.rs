@@ -1,4 +1,4 @@
-//! TOML.
+//! Edits TOML.
 
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub(super) fn value(text: &str) -> Result<Value, String> {
 
 fn parse(text: &str) -> Result<DocumentMut, String> {
     text.parse().map_err(|error: TomlError| {
-        // What it shows of the text may be a secret.
+        // Its own message quotes the text, which may contain a secret.
         let before = error.span().and_then(|span| text.get(..span.start));
         match before {
             Some(before) => format!(
@@ -34,7 +34,7 @@ pub(super) fn edited(text: &str, key: &str, name: &str, edit: Edit<'_>) -> Resul
     let top = document.as_table_mut();
     let servers = top.entry(key).or_insert_with(|| {
         let mut servers = Table::new();
-        // Its entries have headings of their own.
+        // Each entry gets a header of its own.
         servers.set_implicit(true);
         Item::Table(servers)
     });
@@ -73,7 +73,7 @@ fn merge(table: &mut dyn TableLike, fields: &Map<String, Value>) -> Result<(), S
                 let count = table.len();
                 merge(table, fields)?;
                 let has_more = table.len() > count;
-                // The space before its end would stand before the comma.
+                // The space before the closing brace would otherwise end up before the comma.
                 if let Some(inline) = present.as_inline_table_mut().filter(|_| has_more) {
                     inline.fmt();
                 }
@@ -87,7 +87,7 @@ fn merge(table: &mut dyn TableLike, fields: &Map<String, Value>) -> Result<(), S
                         if extend(present, new) {
                             continue;
                         }
-                        // The comment behind it.
+                        // Keeps the comment after the old value.
                         *value.decor_mut() = present.decor().clone();
                         *present = value;
                     }
@@ -101,7 +101,8 @@ fn merge(table: &mut dyn TableLike, fields: &Map<String, Value>) -> Result<(), S
     Ok(())
 }
 
-/// Adds what a list has more than this one, which keeps its form. Says whether it was such a list.
+/// Appends the elements by which `new` is longer than the present array, whose form stays. Returns `false`
+/// if `new` does not begin with the present elements.
 fn extend(present: &mut toml_edit::Value, new: &Value) -> bool {
     let (Some(present), Value::Array(new)) = (present.as_array_mut(), new) else {
         return false;
@@ -133,13 +134,13 @@ fn extend(present: &mut toml_edit::Value, new: &Value) -> bool {
     true
 }
 
-/// The line break and the indentation before an element that has a line of its own.
+/// The line break and indentation before an element on a line of its own.
 fn own_line(element: &toml_edit::Value) -> Option<String> {
     let before = element.decor().prefix()?.as_str()?;
     before.rfind('\n').map(|end| before[end..].to_owned())
 }
 
-/// Drops what is not among these fields.
+/// Removes keys that are not among these fields.
 fn retain(table: &mut dyn TableLike, fields: &Map<String, Value>) {
     let present: Vec<_> = table.iter().map(|(key, _)| key.to_owned()).collect();
     for key in present {
@@ -162,11 +163,10 @@ fn reads_as(present: &Item, value: &Value) -> bool {
     read.as_ref() == Some(value)
 }
 
-/// The change from `before` to `after`, made in the text that `before` was read from.
+/// Applies the change from `before` to `after` to the text that `before` was read from.
 ///
-/// The library writes every line's end, and the last one's, in one way. And it takes comments for a
-/// part of what follows them: those directly below a line are left with it, and those above what is
-/// removed are left.
+/// The library normalises line breaks, and attaches a comment to the item that follows it. Here line breaks
+/// stay, comments directly below a line stay with that line, and comments above a removed item are kept.
 fn carried_over(text: &str, before: &str, after: &str) -> String {
     let lines: Vec<_> = text.split_inclusive('\n').collect();
     let before: Vec<_> = before.split_inclusive('\n').collect();
