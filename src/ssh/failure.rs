@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::{CONNECT_TIMEOUT, Error};
 use crate::store::servers::Server;
 
-/// The error that `server` cannot be reached, or does not do what was asked of it.
+/// The error that `server` cannot be reached, or refuses a request.
 pub(in crate::ssh) fn failed(alias: &str, server: &Server, reason: impl Into<String>) -> Error {
     Error::Connection {
         alias: alias.to_owned(),
@@ -16,7 +16,7 @@ pub(in crate::ssh) fn failed(alias: &str, server: &Server, reason: impl Into<Str
     }
 }
 
-/// The reason where a phase took longer than it may.
+/// The reason of an error that a phase took longer than `limit`.
 pub(in crate::ssh) fn too_slow(phase: &str, limit: Duration) -> String {
     format!(
         "ETIMEDOUT: {phase} within {} s {CONNECT_TIMEOUT}",
@@ -24,7 +24,7 @@ pub(in crate::ssh) fn too_slow(phase: &str, limit: Duration) -> String {
     )
 }
 
-/// The operating system's name for an error, where it has one that users know.
+/// The operating system's name for an error, if it has one that users know.
 pub(crate) fn os_reason(error: &io::Error) -> String {
     use io::ErrorKind as Kind;
     let name = match error.kind() {

@@ -5,16 +5,16 @@
 //! | room | what it holds |
 //! |---|---|
 //! | `failure` | errors of connections, in words that users know |
-//! | [`output`] | what commands print: head and tail in memory, all of it in a file, within bounds |
+//! | [`output`] | the output of commands: head and tail in memory, all of it in a file, within bounds |
 //! | [`prompt`] | prompts at a terminal or at login: their answers, and which ask for a secret |
 //! | [`host_key`] | the keys that servers prove themselves by, and those on record |
-//! | [`target`] | where a server is and how it is reached: its entry and the user's SSH configuration |
-//! | `connection` | one connection: its stream, its algorithms, what it says while it comes about |
+//! | [`target`] | the address of a server and the route to it: its entry and the user's SSH configuration |
+//! | `connection` | one connection: its stream, its algorithms, its notices during the login |
 //! | `auth` | logging in |
-//! | `dial` | making a connection: the way there, the host key, the login |
+//! | `dial` | making a connection: the route, the host key, the login |
 //! | `pool` | the connections of every alias, and channels on them |
 //! | [`script`] | small scripts of this program's own, run on a server |
-//! | [`command`] | what callers run: commands, sequences, commands at a terminal, detached ones |
+//! | [`command`] | commands of callers: single ones, sequences, at a terminal, detached |
 
 mod auth;
 pub mod command;
@@ -40,8 +40,8 @@ pub use output::bound::{Bound, Reached};
 pub(crate) use output::capture::KEPT;
 pub use output::capture::{Captured, HEAD, Shown, TAIL};
 pub use pool::{
-    ChannelPurpose, Check, ConnectionStats, Lease, OpenChannel, Pool, PoolStats, ServerStats,
-    Tunnel, patience,
+    ChannelPurpose, ConnectionStats, IdentityCheck, Lease, OpenChannel, Pool, PoolStats,
+    ServerStats, Tunnel, patience,
 };
 pub use script::Failure;
 pub use target::endpoint::Endpoint;

@@ -112,7 +112,7 @@ impl App {
         if let Err(error) = self.servers().check_alias(&name) {
             return Ok(broken(&name, &error));
         }
-        let (way, notes) = match self.pool().way(&name, &server).await {
+        let (way, notes) = match self.pool().route(&name, &server).await {
             Ok(told) => told,
             Err(error) => return Ok(broken(&name, &error)),
         };

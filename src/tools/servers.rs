@@ -20,7 +20,7 @@ use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::ssh::host_key;
 use crate::ssh::script::verify::{self, Login};
-use crate::ssh::target::written::{KeyFile, Place, unquoted};
+use crate::ssh::target::written::{KeyFile, LoginAddress, unquoted};
 use crate::ssh::{check_prompt, check_totp, has_agent};
 use crate::store::CatalogueEntry as _;
 use crate::store::servers::{RESPONSES, Server, ServerView};
@@ -111,7 +111,7 @@ impl Add {
             return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
         }
         let [host, user] = [self.host, self.user].map(Option::unwrap_or_default);
-        let Place { host, user, port } = Place::read(&host, &user, self.port)?;
+        let LoginAddress { host, user, port } = LoginAddress::read(&host, &user, self.port)?;
         for (name, value) in [("host", &host), ("user", &user)] {
             if !is_told || !value.is_empty() {
                 named(name, value)?;
@@ -354,7 +354,7 @@ impl App {
     pub(super) async fn put_server(&self, alias: String, server: Server) -> Result<Put, Error> {
         self.pool().check_route(&alias, &server)?;
         let (way, notes) = if server.ssh_config_host.is_some() {
-            let (way, notes) = self.pool().way(&alias, &server).await?;
+            let (way, notes) = self.pool().route(&alias, &server).await?;
             (Some(way), notes)
         } else {
             (None, Vec::new())

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Access;
 use crate::reply::Reply;
-use crate::ssh::host_key::{HostKeys, Presented, Recorded};
+use crate::ssh::host_key::{HostKeys, PresentedKey, RecordedKey};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,8 +29,8 @@ struct Trust {
 struct Answer {
     alias: String,
     host: String,
-    presented: Vec<Presented>,
-    known: Vec<Recorded>,
+    presented: Vec<PresentedKey>,
+    known: Vec<RecordedKey>,
     trusted: Option<String>,
 }
 

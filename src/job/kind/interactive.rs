@@ -16,7 +16,7 @@ use crate::job::stored::take;
 use crate::secret::{LONGEST, MASK};
 use crate::ssh::Bound;
 use crate::ssh::prompt::secrecy;
-use crate::ssh::prompt::{Answer, PromptResponder};
+use crate::ssh::prompt::{PromptAnswer, PromptResponder};
 
 /// What an answer says where a process was left in the background.
 const LEFT_RUNNING: &str = "(what it left in the background ended with its terminal: for what has to go on use task_exec with detach: true)";
@@ -137,13 +137,13 @@ impl Kind for Interactive {
 }
 
 /// The answers as a prompt responder takes them.
-pub fn answers(responses: &Responses) -> Result<Vec<Answer>, Error> {
+pub fn answers(responses: &Responses) -> Result<Vec<PromptAnswer>, Error> {
     if responses.values().map(String::len).sum::<usize>() > LONGEST {
         let problem = format!("has answers of more than {LONGEST} bytes together");
         return Err(Error::invalid("responses", problem));
     }
     let answers = responses.iter().map(|(prompt, answer)| {
-        Answer::new(prompt, answer).map_err(|error| {
+        PromptAnswer::new(prompt, answer).map_err(|error| {
             Error::invalid(
                 "responses",
                 format!("has `{prompt}`, which is not a regular expression: {error}"),

@@ -9,13 +9,13 @@ use russh::{AgentAuthError, Signer};
 use tokio::time::{Duration, timeout};
 
 use super::key::{beside, is_touched, read, signature_hashes};
-use super::{AuthFailure, Login, Step};
+use super::{AuthFailure, LoginAttempt, MethodOutcome};
 #[cfg(unix)]
 use crate::login_session::{AGENT_VARIABLE, LoginSession, variable};
-use crate::ssh::connection::notices::{NOTICED, Notices};
+use crate::ssh::connection::notices::{LoginNotices, NOTICED};
 use crate::ssh::target::Agent;
 
-/// Time allowed to an agent that nobody has named: a hung one must not keep the others from being asked.
+/// Time allowed to an agent that was found, not named: one that hangs must not block the others.
 #[cfg(unix)]
 const FOUND_AGENT_LIMIT: Duration = Duration::from_secs(2);
 
@@ -25,9 +25,9 @@ const DESCRIPTION_LIMIT: Duration = Duration::from_secs(5);
 type AnyAgent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
 
 /// Offers the agent's keys, one after the other.
-pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, AuthFailure> {
+pub(super) async fn offer(login: &mut LoginAttempt<'_>) -> Result<MethodOutcome, AuthFailure> {
     let (socket, named_only) = match &login.target.agent {
-        Agent::None => return Ok(Step::Refused),
+        Agent::None => return Ok(MethodOutcome::Refused),
         Agent::All(socket) => (socket, false),
         Agent::Named(socket) => (socket, true),
     };
@@ -39,7 +39,7 @@ pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, AuthFailure> {
             if is_wanted || login.tried.is_empty() {
                 login.unusable.push(reason);
             }
-            return Ok(Step::Refused);
+            return Ok(MethodOutcome::Refused);
         }
     };
     let identities = match agent.request_identities().await {
@@ -48,7 +48,7 @@ pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, AuthFailure> {
             login
                 .unusable
                 .push(format!("the SSH agent lists no keys ({error})"));
-            return Ok(Step::Refused);
+            return Ok(MethodOutcome::Refused);
         }
     };
     let named = if named_only {
@@ -70,7 +70,7 @@ pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, AuthFailure> {
         for hash in signature_hashes(login, key.algorithm()).await? {
             let (identity, key) = (identity.clone(), key.clone());
             match offer_one(login, &mut agent, identity, key, hash).await? {
-                Step::Refused => {}
+                MethodOutcome::Refused => {}
                 other => return Ok(other),
             }
         }
@@ -80,14 +80,14 @@ pub(super) async fn offer(login: &mut Login<'_>) -> Result<Step, AuthFailure> {
             .unusable
             .push("the SSH agent has no key for it".to_owned());
     }
-    Ok(Step::Refused)
+    Ok(MethodOutcome::Refused)
 }
 
-/// Has the agent sign, and says so where that takes a person: the key wants a touch, or the agent wants
-/// to be told that it may.
+/// Has the agent sign, with a notice if that takes a person: the key wants a touch, or the agent a
+/// confirmation.
 struct Signing<'a> {
     agent: &'a mut AnyAgent,
-    notices: &'a Notices,
+    notices: &'a LoginNotices,
 }
 
 impl Signer for Signing<'_> {
@@ -128,12 +128,12 @@ impl Signer for Signing<'_> {
 }
 
 async fn offer_one(
-    login: &mut Login<'_>,
+    login: &mut LoginAttempt<'_>,
     agent: &mut AnyAgent,
     identity: AgentIdentity,
     key: PublicKey,
     hash: Option<HashAlg>,
-) -> Result<Step, AuthFailure> {
+) -> Result<MethodOutcome, AuthFailure> {
     login.tried.push("publickey");
     let user = &login.target.server.user;
     let mut signing = Signing {
@@ -155,13 +155,13 @@ async fn offer_one(
         }
     };
     match outcome {
-        Ok(outcome) => login.take(Ok(outcome)).await,
-        // A key that is to be confirmed, and was not, or is locked.
+        Ok(outcome) => login.record(Ok(outcome)).await,
+        // The signature was not confirmed, or the key is locked.
         Err(error) if !login.handle.is_closed() => {
             login
                 .unusable
                 .push(format!("the SSH agent did not sign ({error})"));
-            Ok(Step::Refused)
+            Ok(MethodOutcome::Refused)
         }
         Err(_) => Err(AuthFailure::Lost(russh::Error::Disconnect)),
     }
@@ -182,12 +182,13 @@ async fn public_keys(paths: &[PathBuf]) -> Vec<PublicKey> {
     keys
 }
 
-/// Whether an agent is said to be there, or may be.
+/// Returns whether there may be an agent.
 pub fn has_agent(session: &LoginSession) -> bool {
     cfg!(windows) || variable(AGENT_VARIABLE).is_some() || !session.agent_sockets().is_empty()
 }
 
-/// Says which agent a login would use, and how many keys it has; the error says why there is none.
+/// Describes the agent that a login would use, with the number of its keys; the error says why there is
+/// none.
 pub async fn describe_agent(session: &LoginSession) -> Result<String, String> {
     let asked = timeout(DESCRIPTION_LIMIT, async {
         let (mut agent, place) = connect(None, session).await?;
@@ -201,10 +202,10 @@ pub async fn describe_agent(session: &LoginSession) -> Result<String, String> {
         .unwrap_or_else(|_| Err("the SSH agent does not answer".to_owned()))
 }
 
-/// Connects to the agent at this socket, or to the login session's. Says where it is.
+/// Connects to the agent at this socket, or to the login session's. Returns also its description.
 ///
-/// A variable goes before what is found. Of several that are found, the first with keys is taken: some
-/// systems start one that nobody uses.
+/// The environment variable goes before agents that are found. Of several that are found, the first with
+/// keys is taken: some systems start one that nobody uses.
 #[cfg(unix)]
 async fn connect(
     socket: Option<&Path>,
@@ -233,7 +234,7 @@ async fn connect(
     without_keys.ok_or_else(|| session.no_agent() + &problems)
 }
 
-/// Connects to an agent, and says whether it has keys.
+/// Connects to an agent. Returns also its description, and whether it has keys.
 #[cfg(unix)]
 async fn probe(socket: &Path) -> Result<(AnyAgent, String, bool), String> {
     let (mut agent, place) = connect_to(socket).await?;

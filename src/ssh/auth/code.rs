@@ -12,29 +12,29 @@ use crate::error::Error;
 use crate::fs::blocking;
 use crate::hex::digits;
 use crate::secret::Secret;
-use crate::ssh::connection::notices::Notices;
+use crate::ssh::connection::notices::LoginNotices;
 use crate::store::Document;
 
-/// Name of the document of used steps, by what tells one secret from another without telling it.
+/// Name of the document of used time steps, by a name for each secret that does not disclose it.
 pub(in crate::ssh) const TOTP_STEPS: &str = "totp.json";
 
-/// Steps that a code may lie ahead: a clock that has been set back must not hold up logins.
+/// Time steps that a code may lie ahead: a clock that was set back must not hold up logins.
 const MOST_AHEAD: u64 = 3;
 
-/// Codes that tell one secret from another.
+/// Number of codes from which a secret's name is made.
 const TELLING: u64 = 8;
 
 type Used = BTreeMap<String, u64>;
 
-/// A code that nobody has been given, waiting for its time; the error is the rest of a sentence.
+/// A code that was not used before. Waits for its time; the error is the rest of a sentence.
 pub(super) async fn fresh(
     secret: &Secret,
     steps: &Document,
-    notices: &Notices,
+    notices: &LoginNotices,
 ) -> Result<String, String> {
     let totp =
         totp(secret.expose()).ok_or("the TOTP secret is neither base32 nor an otpauth address")?;
-    notices.cost();
+    notices.mark_costly();
     let period = totp.step().max(1);
     let now = since_epoch()?.as_secs() / period;
     let (name, steps) = (name(&totp), steps.clone());
@@ -59,10 +59,10 @@ pub(super) async fn fresh(
     Ok(totp.generate(step * period).to_string())
 }
 
-/// The first step that was not used; `None` if it lies too far ahead.
+/// Reserves the first time step that was not used; `None` if it lies too far ahead.
 fn reserve(used: &mut Used, name: String, now: u64) -> Option<u64> {
     let next = match used.get(&name) {
-        // Such a step is of another time.
+        // The clock was far ahead when this step was used.
         Some(last) if *last > now + 2 * MOST_AHEAD => now,
         Some(last) => now.max(last + 1),
         None => now,
@@ -79,7 +79,7 @@ fn since_epoch() -> Result<Duration, String> {
     now.map_err(|_| "the clock is before 1970".to_owned())
 }
 
-/// The same for every way to write the secret.
+/// The name of a secret, the same for every spelling of it.
 fn name(totp: &Totp) -> String {
     let codes = (0..TELLING).map(|step| totp.generate(step * totp.step()).to_string());
     let codes: String = codes.collect();
@@ -100,7 +100,7 @@ fn totp(secret: &str) -> Option<Totp> {
     Some(Builder::new().with_secret(secret).build_noncompliant())
 }
 
-/// Refuses what no code can be made from.
+/// Refuses a secret that no code can be made from.
 pub fn check_totp(secret: &str) -> Result<(), Error> {
     totp(secret).map(|_| ()).ok_or_else(|| {
         Error::invalid(

@@ -10,7 +10,7 @@ use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{self, Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
 
 use super::pem::decrypt;
-use super::{AuthFailure, Login, Step};
+use super::{AuthFailure, LoginAttempt, MethodOutcome};
 use crate::error::LEGACY;
 use crate::fs::small_file;
 use crate::secret::Secret;
@@ -18,10 +18,10 @@ use crate::ssh::target::written::is_public;
 
 /// Offers a key: first with its certificate, if it has one, then by itself.
 pub(super) async fn offer(
-    login: &mut Login<'_>,
+    login: &mut LoginAttempt<'_>,
     path: &Path,
     passphrase: Option<&Secret>,
-) -> Result<Step, AuthFailure> {
+) -> Result<MethodOutcome, AuthFailure> {
     let key = match load(path, passphrase).await {
         Ok(key) if is_touched(&key.algorithm()) => {
             login.unusable.push(format!(
@@ -29,14 +29,14 @@ pub(super) async fn offer(
                  `ssh-add` it, and set agent: true",
                 path.display()
             ));
-            return Ok(Step::Refused);
+            return Ok(MethodOutcome::Refused);
         }
         Ok(key) => Arc::new(key),
         Err(reason) => {
             login
                 .unusable
                 .push(format!("the key `{}` {reason}", path.display()));
-            return Ok(Step::Refused);
+            return Ok(MethodOutcome::Refused);
         }
     };
     let user = &login.target.server.user;
@@ -50,23 +50,23 @@ pub(super) async fn offer(
                 .handle
                 .authenticate_certificate_with(user, certificate, hash, &mut signer)
                 .await;
-            match login.take(outcome.map_err(|Failed(error)| error)).await? {
-                Step::Refused => {}
+            match login.record(outcome.map_err(|Failed(error)| error)).await? {
+                MethodOutcome::Refused => {}
                 other => return Ok(other),
             }
         }
         login.tried.push("publickey");
         let key = PrivateKeyWithHashAlg::new(Arc::clone(&key), hash);
         let outcome = login.handle.authenticate_publickey(user, key).await;
-        match login.take(outcome).await? {
-            Step::Refused => {}
+        match login.record(outcome).await? {
+            MethodOutcome::Refused => {}
             other => return Ok(other),
         }
     }
-    Ok(Step::Refused)
+    Ok(MethodOutcome::Refused)
 }
 
-/// Whether a key signs only when somebody touches it.
+/// Returns whether a key signs only when a person touches it.
 pub(super) fn is_touched(algorithm: &Algorithm) -> bool {
     matches!(
         algorithm,
@@ -74,10 +74,10 @@ pub(super) fn is_touched(algorithm: &Algorithm) -> bool {
     )
 }
 
-/// The hashes to sign with, where a key leaves the choice: RSA keys do. One that announces nothing gets
-/// SHA-512 (RFC 8332); SHA-1 comes after that, and only where old algorithms are allowed.
+/// The hashes to sign with. Only RSA keys leave a choice: a server that announces none gets SHA-512 (RFC
+/// 8332), then SHA-1 if old algorithms are allowed.
 pub(super) async fn signature_hashes(
-    login: &mut Login<'_>,
+    login: &mut LoginAttempt<'_>,
     algorithm: Algorithm,
 ) -> Result<Vec<Option<HashAlg>>, russh::Error> {
     if !algorithm.is_rsa() {
@@ -103,15 +103,19 @@ pub(super) async fn signature_hashes(
     Ok(hashes)
 }
 
-/// The file that belongs to a key's, by what is added to its name.
+/// The path of a key file with `addition` at its end.
 pub(super) fn beside(key: &Path, addition: &str) -> PathBuf {
     let mut name = key.as_os_str().to_owned();
     name.push(addition);
     name.into()
 }
 
-/// The certificates for a key: the one beside it, and those that are named elsewhere.
-async fn certificates(login: &mut Login<'_>, path: &Path, key: &PrivateKey) -> Vec<Certificate> {
+/// The certificates for a key: the one beside it, and those of the user's SSH configuration.
+async fn certificates(
+    login: &mut LoginAttempt<'_>,
+    path: &Path,
+    key: &PrivateKey,
+) -> Vec<Certificate> {
     let mut found: Vec<Certificate> = Vec::new();
     let beside = beside(path, "-cert.pub");
     for path in std::iter::once(&beside).chain(&login.target.certificates) {
@@ -166,7 +170,7 @@ fn decode(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, String> {
     }
     let unencrypted = match decrypt(text, passphrase)? {
         Some(decrypted) => keys::decode_secret_key(&decrypted, None),
-        // One that is not encrypted is not read with a passphrase.
+        // The library does not read an unencrypted key with a passphrase.
         None => keys::decode_secret_key(text, None),
     };
     let error = match (unencrypted, passphrase) {
@@ -177,8 +181,7 @@ fn decode(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, String> {
         },
         (Err(error), None) => error,
     };
-    // A scheme that is not understood has nothing to do with the passphrase. The library has no better
-    // words for its number.
+    // An unsupported encryption is no matter of the passphrase. The library tells it only by these words.
     let shown = error.to_string();
     let is_foreign = shown.contains("unsupported") || shown.contains("OBJECT IDENTIFIER");
     let is_encrypted = text.contains("ENCRYPTED") || matches!(error, keys::Error::KeyIsEncrypted);
@@ -199,12 +202,12 @@ fn is_openssh(text: &str) -> bool {
     text.contains("BEGIN OPENSSH PRIVATE KEY")
 }
 
-/// Signs with a key that is at hand, with the hash that was agreed on.
+/// Signs with a private key.
 struct Signer {
     key: Arc<PrivateKey>,
 }
 
-/// Why nothing was signed.
+/// The error of a signature.
 struct Failed(russh::Error);
 
 impl From<russh::SendError> for Failed {

@@ -1,17 +1,18 @@
-//! Keyboard-interactive login (RFC 4256): the server asks, and the password or a one-time code answers.
+//! Keyboard-interactive login (RFC 4256): the server's prompts, answered with the configured answers, the
+//! password or a one-time code.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 use russh::client::{KeyboardInteractiveAuthResponse as Answer, Prompt};
 
-use super::{AuthFailure, Login, Step, code};
+use super::{AuthFailure, LoginAttempt, MethodOutcome, code};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::ssh::connection::notices::plain;
-use crate::ssh::prompt::Answer as Prompted;
+use crate::ssh::prompt::PromptAnswer;
 
-/// A server asks a handful of times at most; one that never ends is left.
+/// Most rounds of prompts; a server has a handful at most.
 const MOST_ROUNDS: usize = 8;
 
 /// Prompts that want a one-time code (RFC 6238).
@@ -20,42 +21,42 @@ static ASKS_FOR_CODE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(words).expect("the expression is correct")
 });
 
-/// Prompts that want another password in the place of the one that is known.
+/// Prompts that want the password changed.
 static WANTS_NEW: LazyLock<Regex> = LazyLock::new(|| {
     let words = r"(?i)\b(new|retype)\b.*\bpass(word|phrase)\b";
     Regex::new(words).expect("the expression is correct")
 });
 
-/// What the user has said to answer to a prompt.
-pub(super) struct Response {
-    prompt: Prompted,
+/// A prompt and its answer, as the user has configured them (`loginResponses`).
+pub(super) struct ConfiguredResponse {
+    prompt: PromptAnswer,
     answer: Secret,
 }
 
-impl Response {
-    /// `None` if the prompt cannot be looked for.
+impl ConfiguredResponse {
+    /// `None` if the prompt is no valid expression.
     pub(super) fn new(prompt: &str, answer: Secret) -> Option<Self> {
-        let prompt = Prompted::new(prompt, "").ok()?;
+        let prompt = PromptAnswer::new(prompt, "").ok()?;
         Some(Self { prompt, answer })
     }
 }
 
-/// What prompts can be answered with.
-pub(super) struct Answers {
-    pub(super) responses: Vec<Response>,
+/// The answers to prompts.
+pub(super) struct PromptAnswers {
+    pub(super) responses: Vec<ConfiguredResponse>,
     pub(super) password: Option<Secret>,
     pub(super) totp: Option<Secret>,
-    /// The code that was made for the questions of now.
+    /// The one-time code for the present prompts.
     pub(super) code: Option<String>,
 }
 
-impl Answers {
+impl PromptAnswers {
     pub(super) fn are_any(&self) -> bool {
         self.password.is_some() || self.totp.is_some() || !self.responses.is_empty()
     }
 
-    /// The answer to a prompt; the error is the rest of a sentence. A prompt that shows what is typed
-    /// wants no password.
+    /// The answer to a prompt; the error is the rest of a sentence. A prompt that echoes its answer wants
+    /// no password.
     fn to(&self, prompt: &Prompt) -> Result<String, String> {
         let asked = prompt.prompt.trim();
         if let Some(response) = self.response(asked) {
@@ -73,26 +74,26 @@ impl Answers {
         }
     }
 
-    /// Whether a one-time code answers a prompt: where it asks for one, or there is nothing else.
+    /// Returns whether a one-time code answers a prompt: it asks for one, or there is no password.
     fn wants_code(&self, prompt: &Prompt) -> bool {
         let asked = prompt.prompt.trim();
         let may = self.password.is_none() || ASKS_FOR_CODE.is_match(asked);
         self.totp.is_some() && may && self.response(asked).is_none()
     }
 
-    /// Whether a prompt wants another password, and nothing is said to answer to it.
+    /// Returns whether a prompt wants the password changed, and has no configured answer.
     fn is_to_change(&self, prompt: &Prompt) -> bool {
         let asked = prompt.prompt.trim();
         let is_code = ASKS_FOR_CODE.is_match(asked);
         WANTS_NEW.is_match(asked) && !is_code && self.response(asked).is_none()
     }
 
-    fn response(&self, prompt: &str) -> Option<&Response> {
+    fn response(&self, prompt: &str) -> Option<&ConfiguredResponse> {
         let mut responses = self.responses.iter();
         responses.find(|response| response.prompt.fits(prompt))
     }
 
-    /// What is waited for after an answer that may have a person do something.
+    /// The notice after a configured answer, on which a person may have to act elsewhere.
     fn awaited(&self, prompt: &Prompt) -> Option<String> {
         let prompt = prompt.prompt.trim();
         self.response(prompt)?;
@@ -103,11 +104,11 @@ impl Answers {
     }
 }
 
-/// Answers the server's questions.
-pub(super) async fn hold(
-    login: &mut Login<'_>,
-    answers: &mut Answers,
-) -> Result<Step, AuthFailure> {
+/// Answers the server's prompts.
+pub(super) async fn answer_prompts(
+    login: &mut LoginAttempt<'_>,
+    answers: &mut PromptAnswers,
+) -> Result<MethodOutcome, AuthFailure> {
     login.tried.push("keyboard-interactive");
     let user = login.target.server.user.clone();
     let mut answer = login
@@ -116,13 +117,13 @@ pub(super) async fn hold(
         .await?;
     for _ in 0..MOST_ROUNDS {
         let prompts = match answer {
-            Answer::Success => return Ok(Step::Done),
+            Answer::Success => return Ok(MethodOutcome::Done),
             Answer::Failure {
                 remaining_methods,
                 partial_success,
             } => {
                 return login
-                    .answer(remaining_methods.to_vec(), partial_success)
+                    .record_failure(remaining_methods.to_vec(), partial_success)
                     .await;
             }
             Answer::InfoRequest {
@@ -130,8 +131,8 @@ pub(super) async fn hold(
                 instructions,
                 prompts,
             } => {
-                login.notices.hear(&name);
-                login.notices.hear(&instructions);
+                login.notices.add(&name);
+                login.notices.add(&instructions);
                 if let Some(prompt) = prompts.iter().find(|prompt| answers.is_to_change(prompt)) {
                     let words = [instructions.trim(), prompt.prompt.trim()].join(" ");
                     return Err(AuthFailure::Error(login.expired(words.trim())));
@@ -154,8 +155,8 @@ pub(super) async fn hold(
             Ok(responses) => responses,
             Err(problem) => {
                 login.unusable.push(problem);
-                login.is_asked = true;
-                return Ok(Step::Refused);
+                login.has_open_question = true;
+                return Ok(MethodOutcome::Refused);
             }
         };
         if let Some(awaited) = prompts.iter().find_map(|prompt| answers.awaited(prompt)) {
@@ -168,16 +169,16 @@ pub(super) async fn hold(
         login.notices.go_on();
     }
     login.unusable.push("it does not stop asking".to_owned());
-    login.is_asked = true;
-    Ok(Step::Refused)
+    login.has_open_question = true;
+    Ok(MethodOutcome::Refused)
 }
 
-/// Refuses what no prompt can be looked for with.
+/// Refuses a prompt that is empty or no valid expression.
 pub fn check_prompt(prompt: &str) -> Result<(), Error> {
     let problem = if prompt.trim().is_empty() {
         "has an empty prompt".to_owned()
     } else {
-        match Prompted::new(prompt, "") {
+        match PromptAnswer::new(prompt, "") {
             Ok(_) => return Ok(()),
             Err(error) => format!("has a prompt that is no regular expression: {error}"),
         }
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn each_prompt_gets_what_it_asks_for() {
-        let answers = Answers {
+        let answers = PromptAnswers {
             responses: Vec::new(),
             code: Some("123456".to_owned()),
             password: Some(Secret::from("hunter2")),
@@ -216,7 +217,7 @@ mod tests {
             ("New password: ", true),
             ("Retype new UNIX password:", true),
             ("Enter your new passphrase:", true),
-            ("Login incorrect, try again. Password:", false),
+            ("LoginAttempt incorrect, try again. Password:", false),
             ("Enter a new one-time password:", false),
             ("(current) UNIX password:", false),
         ] {
@@ -227,7 +228,7 @@ mod tests {
             };
             assert_eq!(answers.is_to_change(&prompt), is_to_change, "{asked}");
         }
-        let only_password = Answers {
+        let only_password = PromptAnswers {
             totp: None,
             code: None,
             ..answers

@@ -1,4 +1,10 @@
-//! Logging in (RFC 4252): keys and their certificates, the agent's keys, the password, a dialogue.
+//! Logging in (RFC 4252): keys and their certificates, the agent's keys, the password, keyboard-interactive.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `key`, `pem` | private keys in files, and certificates for them |
+//! | `agent` | the keys of an SSH agent |
+//! | `keyboard_interactive`, `code` | answers to the server's prompts, and one-time codes |
 
 mod agent;
 pub(in crate::ssh) mod code;
@@ -17,78 +23,79 @@ use tokio_util::sync::CancellationToken;
 pub use self::agent::{describe_agent, has_agent};
 pub use self::code::check_totp;
 pub use self::keyboard_interactive::check_prompt;
-use self::keyboard_interactive::{Answers, Response};
+use self::keyboard_interactive::{ConfiguredResponse, PromptAnswers};
 use crate::config::SshFiles;
 use crate::error::{EXPIRED, Error};
 use crate::fs::blocking;
 use crate::secret::{Secret, Vault};
 use crate::ssh::connection::Connection;
-use crate::ssh::connection::client::{Client, SERVER_SAID};
+use crate::ssh::connection::client::{ClientHandler, SERVER_SAID};
 use crate::ssh::connection::failure::{ConnectError, silent, unreachable};
-use crate::ssh::connection::notices::{Notices, PERSON_TIME, plain};
-use crate::ssh::connection::overheard::Overheard;
+use crate::ssh::connection::notices::{LoginNotices, PERSON_TIME, plain};
+use crate::ssh::connection::transcript::LoginTranscript;
 use crate::ssh::target::user_config;
 use crate::ssh::target::{Agent, Target};
 use crate::store::Document;
 use crate::sync::lock;
 
-/// Time until the end of a connection is known: a moment, longer on a busy machine.
+/// Time in which the end of a connection becomes known: a moment, longer on a busy machine.
 const END_IS_KNOWN: Duration = Duration::from_millis(500);
 
-/// How long a login may take at the least; a slow but honest server takes a few seconds.
+/// The least time allowed for a login; a slow but honest server takes a few seconds.
 const LEAST_TIME: Duration = Duration::from_secs(20);
 
-/// A login that takes longer than this after the server's words has waited for a person: directories
-/// and name services take less.
+/// Time after which a login is taken to have waited for a person, counted from the server's last text:
+/// directories and name services take less.
 const APPROVED: Duration = Duration::from_secs(5);
 
-/// Servers ask for two steps, seldom for three; one that never has enough is left.
+/// Most methods that one login combines. Servers want two, seldom three.
 const MOST_STEPS: usize = 4;
 
-/// What came of one method.
+/// The outcome of one method.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum MethodOutcome {
+    /// The user is logged in.
     Done,
-    /// It was accepted, and another method is wanted as well.
+    /// The method was accepted, and the server wants another one as well.
     Halfway,
     Refused,
 }
 
 /// One login under way.
-struct Login<'a> {
-    handle: &'a mut Handle<Client>,
-    overheard: Overheard,
-    notices: &'a Notices,
-    /// The steps of one-time codes that were used.
+struct LoginAttempt<'a> {
+    handle: &'a mut Handle<ClientHandler>,
+    transcript: LoginTranscript,
+    notices: &'a LoginNotices,
+    /// The time steps whose one-time codes were used.
     totp_steps: &'a Document,
     ssh_files: &'a SshFiles,
-    /// Cancelled at the connection's end, when its reason is known.
+    /// Cancelled at the connection's end, once its reason is known.
     closed: CancellationToken,
     target: &'a Target,
     /// The methods that were tried, by their names in RFC 4252.
     tried: Vec<&'static str>,
-    /// Those of them that were accepted, and were not enough.
+    /// Those of them that were accepted and not enough.
     accepted: Vec<&'static str>,
-    /// What the server accepts now; nothing is known of it before its first answer.
+    /// The methods that the server accepts now; unknown before its first answer.
     offered: Option<Vec<MethodKind>>,
-    /// What could not be used, and why.
+    /// Reasons why keys, agents and the like could not be used.
     unusable: Vec<String>,
-    /// Whether the server has asked something that was left unanswered.
-    is_asked: bool,
+    /// A prompt of the server was left unanswered.
+    has_open_question: bool,
 }
 
-/// What there is to log in with, and was not refused yet.
+/// The configured keys and agents that were not refused yet.
 struct RemainingMethods<'a> {
     keys: VecDeque<&'a Path>,
     passphrase: Option<Secret>,
     agent: bool,
 }
 
-/// Why a login came to nothing.
+/// The error of a login.
 enum AuthFailure {
     /// The connection was lost.
     Lost(russh::Error),
-    /// It has taken longer than this.
+    /// It took longer than this.
     Late(Duration),
     /// The secret could not be read, or another step failed.
     Error(Error),
@@ -100,29 +107,29 @@ impl From<russh::Error> for AuthFailure {
     }
 }
 
-/// Tries what is configured: keys first, for they give nothing away; then the password; then whatever
-/// the server asks. Each as long as the server takes it.
+/// Tries the configured methods that the server accepts: keys first, for they disclose nothing; then the
+/// password; then the answers to the server's prompts.
 pub(in crate::ssh) async fn authenticate(
     connection: &mut Connection,
     target: &Target,
     vault: &Vault,
-    notices: &Notices,
+    notices: &LoginNotices,
     ssh_files: &SshFiles,
     totp_steps: &Document,
 ) -> Result<(), ConnectError> {
-    let mut login = Login {
+    let mut login = LoginAttempt {
         totp_steps,
         ssh_files,
         notices,
         closed: connection.closed(),
-        overheard: connection.overheard.clone(),
+        transcript: connection.transcript.clone(),
         handle: &mut connection.handle,
         target,
         tried: Vec::new(),
         accepted: Vec::new(),
         offered: None,
         unusable: Vec::new(),
-        is_asked: false,
+        has_open_question: false,
     };
     let error = match login.run_in_time(vault).await {
         Ok(true) => return Ok(()),
@@ -132,11 +139,11 @@ pub(in crate::ssh) async fn authenticate(
         Err(AuthFailure::Lost(error)) => error,
     };
     login.has_ended().await;
-    // Servers hang up on whoever has guessed too often (MaxAuthTries), and mostly say so.
+    // Servers disconnect after too many attempts (MaxAuthTries), and mostly give that as the reason.
     let words = lock(&connection.reason).clone();
     let words = words.filter(|words| words.starts_with(SERVER_SAID));
     let tries = login.tried.len();
-    let has_words = words.is_some() || !notices.said().is_empty();
+    let has_words = words.is_some() || !notices.texts().is_empty();
     if tries > 1 || tries == 1 && has_words {
         let s = if tries == 1 { "" } else { "s" };
         let words = words.map(|words| format!(" ({words})"));
@@ -149,8 +156,8 @@ pub(in crate::ssh) async fn authenticate(
     Err(unreachable(&target.alias, &target.server, &error))
 }
 
-impl Login<'_> {
-    /// Once a person has something to do, there is a minute for it.
+impl LoginAttempt<'_> {
+    /// Runs the login. A notice for a person extends its time by a minute.
     async fn run_in_time(&mut self, vault: &Vault) -> Result<bool, AuthFailure> {
         let mut limit = self.target.connect_timeout.max(LEAST_TIME);
         let mut changes = self.notices.changes();
@@ -163,8 +170,8 @@ impl Login<'_> {
             tokio::select! {
                 outcome = &mut run => {
                     let waited = since.elapsed();
-                    if notices.has_said() && waited >= APPROVED {
-                        notices.cost();
+                    if notices.has_texts() && waited >= APPROVED {
+                        notices.mark_costly();
                     }
                     return outcome;
                 }
@@ -187,48 +194,48 @@ impl Login<'_> {
         };
         for _ in 0..MOST_STEPS {
             match self.step(&mut left, vault).await? {
-                Step::Done => return Ok(true),
-                Step::Halfway => self.accepted.extend(self.tried.last()),
-                // The library sends nothing else while a question is open.
-                Step::Refused if self.accepted.is_empty() && !self.is_asked => {
-                    return self.knock().await;
+                MethodOutcome::Done => return Ok(true),
+                MethodOutcome::Halfway => self.accepted.extend(self.tried.last()),
+                // The library sends nothing else while a prompt is open.
+                MethodOutcome::Refused if self.accepted.is_empty() && !self.has_open_question => {
+                    return self.try_none().await;
                 }
-                Step::Refused => return Ok(false),
+                MethodOutcome::Refused => return Ok(false),
             }
         }
         Ok(false)
     }
 
-    /// Asks to be let in by who one is alone: some servers know that already (RFC 4252, section 5.2).
-    async fn knock(&mut self) -> Result<bool, AuthFailure> {
+    /// Tries the method `none`: some servers let a user in by name (RFC 4252, section 5.2).
+    async fn try_none(&mut self) -> Result<bool, AuthFailure> {
         let user = &self.target.server.user;
         let outcome = self.handle.authenticate_none(user).await;
-        Ok(self.take(outcome).await? == Step::Done)
+        Ok(self.record(outcome).await? == MethodOutcome::Done)
     }
 
-    /// Tries what is left until something is accepted.
+    /// Tries the remaining methods until one is accepted.
     async fn step(
         &mut self,
         left: &mut RemainingMethods<'_>,
         vault: &Vault,
-    ) -> Result<Step, AuthFailure> {
+    ) -> Result<MethodOutcome, AuthFailure> {
         while self.accepts(MethodKind::PublicKey)
             && let Some(path) = left.keys.front()
         {
             let step = key::offer(self, path, left.passphrase.as_ref()).await?;
-            // Before its turn a method is refused unseen.
-            if step == Step::Refused && !self.accepts(MethodKind::PublicKey) {
+            // A server refuses a method unseen as long as it wants another one first.
+            if step == MethodOutcome::Refused && !self.accepts(MethodKind::PublicKey) {
                 break;
             }
             left.keys.pop_front();
-            if step != Step::Refused {
+            if step != MethodOutcome::Refused {
                 return Ok(step);
             }
         }
         if left.agent && self.accepts(MethodKind::PublicKey) {
             let step = agent::offer(self).await?;
-            left.agent = step == Step::Halfway || !self.accepts(MethodKind::PublicKey);
-            if step != Step::Refused {
+            left.agent = step == MethodOutcome::Halfway || !self.accepts(MethodKind::PublicKey);
+            if step != MethodOutcome::Refused {
                 return Ok(step);
             }
         }
@@ -238,80 +245,80 @@ impl Login<'_> {
             && self.accepts(MethodKind::Password)
         {
             self.tried.push("password");
-            let change = self.overheard.change_request();
+            let change = self.transcript.change_request();
             let outcome = tokio::select! {
                 outcome = self.handle.authenticate_password(&server.user, password.expose()) => outcome,
-                words = change => return Err(AuthFailure::Error(self.expired(&words))),
+                prompt = change => return Err(AuthFailure::Error(self.expired(&prompt))),
             };
-            let step = self.take(outcome).await?;
-            // In a dialogue it would be as wrong, and count as a further attempt.
+            let step = self.record(outcome).await?;
+            // As the answer to a prompt it would be as wrong, and count as a further attempt.
             let is_wrong = self.accepts(MethodKind::Password) && server.totp_secret.is_none();
-            if step != Step::Refused || is_wrong {
+            if step != MethodOutcome::Refused || is_wrong {
                 return Ok(step);
             }
         }
         let mut responses = Vec::new();
         for (prompt, answer) in server.login_responses.iter().flatten() {
             let answer = vault.reveal(answer).await.map_err(AuthFailure::Error)?;
-            responses.extend(Response::new(prompt, answer));
+            responses.extend(ConfiguredResponse::new(prompt, answer));
         }
-        let mut answers = Answers {
+        let mut answers = PromptAnswers {
             code: None,
             responses,
             password,
             totp: self.reveal(vault, server.totp_secret.as_ref()).await?,
         };
         if answers.are_any() && self.accepts(MethodKind::KeyboardInteractive) {
-            return keyboard_interactive::hold(self, &mut answers).await;
+            return keyboard_interactive::answer_prompts(self, &mut answers).await;
         }
-        Ok(Step::Refused)
+        Ok(MethodOutcome::Refused)
     }
 
-    /// Whether the server may accept a method now.
+    /// Returns whether the server may accept a method now.
     fn accepts(&self, method: MethodKind) -> bool {
         let methods = self.target.methods;
         let is_left_out = match method {
             MethodKind::PublicKey => methods.no_public_key,
             MethodKind::Password => methods.no_password,
-            MethodKind::KeyboardInteractive => methods.no_dialogue,
+            MethodKind::KeyboardInteractive => methods.no_keyboard_interactive,
             _ => false,
         };
         let offered = self.offered.as_ref();
         !is_left_out && offered.is_none_or(|offered| offered.contains(&method))
     }
 
-    /// Takes note of what the server says to a method.
-    async fn take(
+    /// Records the server's answer to a method.
+    async fn record(
         &mut self,
         outcome: Result<AuthResult, russh::Error>,
-    ) -> Result<Step, AuthFailure> {
+    ) -> Result<MethodOutcome, AuthFailure> {
         match outcome? {
-            AuthResult::Success => Ok(Step::Done),
+            AuthResult::Success => Ok(MethodOutcome::Done),
             AuthResult::Failure {
                 remaining_methods,
                 partial_success,
             } => {
-                self.answer(remaining_methods.to_vec(), partial_success)
+                self.record_failure(remaining_methods.to_vec(), partial_success)
                     .await
             }
         }
     }
 
-    /// Takes note of a refusal, or of what is wanted besides. The library reports a line that broke as
-    /// a refusal that offers nothing.
-    async fn answer(
+    /// Records a refusal, or that further methods are wanted. The library reports a lost connection as a
+    /// refusal that offers nothing.
+    async fn record_failure(
         &mut self,
         offered: Vec<MethodKind>,
         is_half: bool,
-    ) -> Result<Step, AuthFailure> {
+    ) -> Result<MethodOutcome, AuthFailure> {
         if offered.is_empty() && self.has_ended().await {
             return Err(AuthFailure::Lost(russh::Error::Disconnect));
         }
         self.offered = Some(offered);
         Ok(if is_half {
-            Step::Halfway
+            MethodOutcome::Halfway
         } else {
-            Step::Refused
+            MethodOutcome::Refused
         })
     }
 
@@ -331,16 +338,17 @@ impl Login<'_> {
         timeout(END_IS_KNOWN, self.closed.cancelled()).await.is_ok()
     }
 
-    /// The error that the server wants another password than the right one.
-    fn expired(&self, words: &str) -> Error {
-        let words = match plain(words).as_str() {
+    /// The error that the server wants the password changed, with its prompt.
+    fn expired(&self, prompt: &str) -> Error {
+        let prompt = match plain(prompt).as_str() {
             "" => String::new(),
-            words => format!(": `{words}`"),
+            prompt => format!(": `{prompt}`"),
         };
-        self.error(format!("{EXPIRED}{words}"))
+        self.error(format!("{EXPIRED}{prompt}"))
     }
 
-    /// Whoever was given something to do is told of it; else it is the server that was silent.
+    /// The error of a login that took too long: with the notice that a person did not act on, or that the
+    /// server was silent.
     fn late(&self, limit: Duration) -> ConnectError {
         let Some(shown) = self.notices.shown() else {
             return silent(self.target, "no answer to the login", limit);
@@ -381,7 +389,7 @@ impl Login<'_> {
         self.error(reason)
     }
 
-    /// What the user's own configuration has for this host, where the server does not follow it.
+    /// Advice about login settings of the user's SSH configuration, if the server does not follow it.
     async fn unused_settings(&self) -> Option<String> {
         let server = &self.target.server;
         if server.ssh_config_host.is_some() {
@@ -393,7 +401,7 @@ impl Login<'_> {
             server.user.clone(),
         );
         let reading = blocking(move || user_config::login_keywords(&files, &host, &user));
-        // A file that cannot be read has no say here.
+        // A file that cannot be read gives no advice.
         let keywords = reading.await.unwrap_or_default();
         let are = match keywords.as_slice() {
             [] => return None,
@@ -419,7 +427,7 @@ impl Login<'_> {
             user: self.target.server.user.clone(),
             reason,
             tried: self.tried().into_iter().map(str::to_owned).collect(),
-            said: self.notices.said(),
+            said: self.notices.texts(),
         }
     }
 }

@@ -121,7 +121,7 @@ impl<'a> Session<'a> {
         let (line, responder, is_script) = match input {
             Input::Nothing(line) | Input::Typed(line) => (line, None, false),
             Input::Talk(line, mut responder) => {
-                responder.speak(charset);
+                responder.set_charset(charset);
                 (line, Some(responder), false)
             }
             Input::Script(line) => (line, None, true),
@@ -352,7 +352,7 @@ impl<'a> Session<'a> {
             && lease.is_current()
         {
             // No channel was to be had: the command's own connection makes room for one.
-            lease.give_up_if_alone();
+            lease.retire_if_alone();
             drop(lease);
             let ending = stop::end_group(pool, alias, group, began.elapsed()).await;
             stopped = ending.unwrap_or(stopped);

@@ -40,7 +40,7 @@ const OLD_MACS: &[mac::Name] = &[mac::HMAC_SHA1_ETM, mac::HMAC_SHA1];
 /// RSA with SHA-1 (RFC 4253, section 6.6).
 const OLD_KEY: Algorithm = Algorithm::Rsa { hash: None };
 
-/// What is offered besides host keys.
+/// The algorithms to offer, except those of host keys.
 pub(in crate::ssh) fn preferred(target: &Target) -> Preferred {
     let changes = &target.algorithms;
     let is_old_allowed = target.server.allows_old_algorithms();
@@ -69,7 +69,7 @@ pub(in crate::ssh) fn preferred(target: &Target) -> Preferred {
     }
 }
 
-/// The kinds of host keys to ask for.
+/// The algorithms of host keys to offer.
 pub(in crate::ssh) fn host_keys(target: &Target) -> Vec<Algorithm> {
     let all = Preferred::DEFAULT.key.into_owned();
     let is_safe = |key: &&Algorithm| **key != OLD_KEY;
@@ -93,7 +93,7 @@ pub(in crate::ssh) fn host_keys(target: &Target) -> Vec<Algorithm> {
     keys
 }
 
-/// Whether a server that offers these can be reached once old algorithms are allowed.
+/// Returns whether a server that offers these can be reached once old algorithms are allowed.
 pub(in crate::ssh) fn has_old(offered: &[String]) -> bool {
     let old_key = OLD_KEY.to_string();
     let is_old = |name: &str| {
@@ -105,7 +105,7 @@ pub(in crate::ssh) fn has_old(offered: &[String]) -> bool {
     offered.iter().any(|name| is_old(name))
 }
 
-/// The key exchanges, and what is none but tells the server what else is understood.
+/// The key exchanges, and the markers in their list that announce extensions.
 fn exchanges() -> (Vec<kex::Name>, Vec<kex::Name>) {
     let is_marker = |name: &kex::Name| {
         let name = name.as_ref();
@@ -121,7 +121,7 @@ fn exchanges() -> (Vec<kex::Name>, Vec<kex::Name>) {
     (exchanges, markers)
 }
 
-/// The default as the user's configuration has changed it, and what comes after it in any case.
+/// The default as the user's SSH configuration changes it, followed by `after`.
 fn offered<'a, N>(
     default: &[N],
     supported: &[&N],

@@ -1,4 +1,4 @@
-//! What the SSH library asks of us: to judge a host key, and to take note of a connection's end.
+//! The SSH library's handler: judges host keys, keeps banners, and notes the reason of a connection's end.
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -8,47 +8,47 @@ use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use tokio_util::sync::DropGuard;
 
 use crate::error::Error;
-use crate::ssh::connection::notices::Notices;
-use crate::ssh::connection::overheard::Agreed;
+use crate::ssh::connection::notices::LoginNotices;
+use crate::ssh::connection::transcript::Agreed;
 use crate::ssh::failure::os_reason;
 use crate::ssh::host_key::{HostKeyVerifier, bare};
 use crate::sync::lock;
 
-/// How a reason begins that the server itself has given.
+/// Prefix of a reason that the server itself has given.
 pub(in crate::ssh) const SERVER_SAID: &str = "the server said: ";
 
-/// What becomes of the host key that a server shows.
+/// The treatment of the host key that a server presents.
 pub(in crate::ssh) enum HostKeyCheck {
-    /// The rule says whether the connection goes on.
-    By(Box<HostKeyVerifier>),
-    /// It is noted, and the connection ends.
+    /// The connection goes on if the verifier accepts it.
+    Verify(Box<HostKeyVerifier>),
+    /// It is kept, and the connection ends.
     Collect(Arc<Mutex<Option<PublicKey>>>),
 }
 
-/// The library's view of us: judges host keys, notes why the connection ended.
-pub(in crate::ssh) struct Client {
-    judge: HostKeyCheck,
-    shown: Arc<Mutex<Option<PublicKey>>>,
+/// The handler of one connection.
+pub(in crate::ssh) struct ClientHandler {
+    check: HostKeyCheck,
+    presented: Arc<Mutex<Option<PublicKey>>>,
     refusal: Arc<Mutex<Option<Error>>>,
     reason: Arc<Mutex<Option<String>>>,
-    /// Gone once the login is over.
-    notices: Weak<Notices>,
+    /// Dropped once the login is over.
+    notices: Weak<LoginNotices>,
     agreed: Arc<Mutex<Option<Agreed>>>,
     had_first_exchange: bool,
     // The library drops its handler when its task ends, whatever ends it.
     _closed: DropGuard,
 }
 
-impl Client {
+impl ClientHandler {
     pub(in crate::ssh) fn new(
-        judge: HostKeyCheck,
-        notices: &Arc<Notices>,
+        check: HostKeyCheck,
+        notices: &Arc<LoginNotices>,
         closed: DropGuard,
     ) -> Self {
         Self {
-            judge,
+            check,
             notices: Arc::downgrade(notices),
-            shown: Arc::default(),
+            presented: Arc::default(),
             refusal: Arc::default(),
             reason: Arc::default(),
             agreed: Arc::default(),
@@ -57,39 +57,39 @@ impl Client {
         }
     }
 
-    /// Where it puts the host key that was shown.
-    pub(in crate::ssh) fn shown(&self) -> Arc<Mutex<Option<PublicKey>>> {
-        Arc::clone(&self.shown)
+    /// The host key that was presented, once it is known.
+    pub(in crate::ssh) fn presented(&self) -> Arc<Mutex<Option<PublicKey>>> {
+        Arc::clone(&self.presented)
     }
 
-    /// Where it says why it refused a host key.
+    /// The error for a host key that was refused.
     pub(in crate::ssh) fn refusal(&self) -> Arc<Mutex<Option<Error>>> {
         Arc::clone(&self.refusal)
     }
 
-    /// Where it puts what was agreed on in the key exchange.
+    /// The results of the first key exchange, once it is over.
     pub(in crate::ssh) fn agreed(&self) -> Arc<Mutex<Option<Agreed>>> {
         Arc::clone(&self.agreed)
     }
 
-    /// The reason why the connection ended, once there is one.
+    /// The reason of the connection's end, once there is one.
     pub(in crate::ssh) fn reason(&self) -> Arc<Mutex<Option<String>>> {
         Arc::clone(&self.reason)
     }
 }
 
-impl client::Handler for Client {
+impl client::Handler for ClientHandler {
     type Error = russh::Error;
 
     async fn check_server_key(
         &mut self,
-        shown: &PublicKeyOrCertificate,
+        presented: &PublicKeyOrCertificate,
     ) -> Result<bool, Self::Error> {
-        *lock(&self.shown) = Some(bare(shown));
-        let judged = match &self.judge {
-            HostKeyCheck::By(rule) => rule.judge(shown),
-            HostKeyCheck::Collect(place) => {
-                *lock(place) = Some(bare(shown));
+        *lock(&self.presented) = Some(bare(presented));
+        let judged = match &self.check {
+            HostKeyCheck::Verify(verifier) => verifier.judge(presented),
+            HostKeyCheck::Collect(key) => {
+                *lock(key) = Some(bare(presented));
                 return Ok(false);
             }
         };
@@ -102,7 +102,7 @@ impl client::Handler for Client {
 
     async fn auth_banner(&mut self, text: &str, _: &mut Session) -> Result<(), Self::Error> {
         if let Some(notices) = self.notices.upgrade() {
-            notices.hear(text);
+            notices.add(text);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Why a server cannot be reached, and whether trying again may help.
+//! The errors of connections that were not made, and whether another attempt may help.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::ssh::failure::{failed, os_reason, too_slow};
 use crate::ssh::target::Target;
 use crate::store::servers::Server;
 
-/// Why a connection did not come about.
+/// The error of a connection that was not made.
 #[derive(Debug)]
 pub(in crate::ssh) enum ConnectError {
-    /// Trying again soon may help.
+    /// Another attempt soon may help.
     Transient(Error),
-    /// Trying again will not help.
+    /// Another attempt will not help.
     Final(Error),
 }
 
@@ -25,7 +25,8 @@ pub(in crate::ssh) fn silent(target: &Target, phase: &str, limit: Duration) -> C
     ConnectError::Final(failed(&target.alias, &target.server, reason))
 }
 
-/// The error of a handshake that broke. A busy server breaks some off (`MaxStartups`), so that may pass.
+/// The error of a handshake that failed. A busy server drops some connections (`MaxStartups`), so another
+/// attempt may help.
 pub(in crate::ssh) fn unreachable(
     alias: &str,
     server: &Server,
@@ -63,13 +64,13 @@ fn nothing_in_common(server: &Server, kind: &AlgorithmKind, theirs: &[String]) -
         .filter(is_algorithm)
         .map(String::as_str)
         .collect();
-    let way = if has_old(theirs) && !server.allows_old_algorithms() {
+    let advice = if has_old(theirs) && !server.allows_old_algorithms() {
         format!(", which {LEGACY} allows")
     } else {
         String::new()
     };
     format!(
-        "no {kind} in common; the server offers {}{way}",
+        "no {kind} in common; the server offers {}{advice}",
         offered.join(", ")
     )
 }

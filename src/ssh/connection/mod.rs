@@ -2,20 +2,20 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `stream` | the bytes below, which can be cut |
-//! | `tap`, `overheard` | what the server sent while the library gives no access to it |
-//! | `client` | what the library asks while a connection is made |
-//! | `algorithms` | what is offered in the key exchange |
-//! | `notices` | what a server says to a person before the login |
-//! | `failure` | why there is no connection |
+//! | `stream` | the byte stream below, which can be cut |
+//! | `tap`, `transcript` | the bytes of a login, for a request that the library does not pass on |
+//! | `client` | the library's handler: host keys, banners, the reason of a connection's end |
+//! | `algorithms` | the algorithms to offer in the key exchange |
+//! | `notices` | notices for a person while a login is under way |
+//! | `failure` | the errors of connections that were not made |
 
 pub(in crate::ssh) mod algorithms;
 pub(in crate::ssh) mod client;
 pub(in crate::ssh) mod failure;
 pub(in crate::ssh) mod notices;
-pub(in crate::ssh) mod overheard;
 pub(in crate::ssh) mod stream;
 pub(in crate::ssh) mod tap;
+pub(in crate::ssh) mod transcript;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,8 +25,8 @@ use russh::{Channel, Disconnect};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::ssh::connection::client::Client;
-use crate::ssh::connection::overheard::Overheard;
+use crate::ssh::connection::client::ClientHandler;
+use crate::ssh::connection::transcript::LoginTranscript;
 use crate::ssh::host_key::Identity;
 use crate::sync::lock;
 
@@ -50,21 +50,21 @@ pub(crate) enum TimedOut {
 
 /// A connection that is logged in. Dropping it ends it.
 pub struct Connection {
-    pub(in crate::ssh) handle: Handle<Client>,
+    pub(in crate::ssh) handle: Handle<ClientHandler>,
     pub(in crate::ssh) closed: CancellationToken,
     pub(in crate::ssh) reason: Arc<Mutex<Option<String>>>,
     pub(in crate::ssh) round_trip: Mutex<Option<Duration>>,
     /// The host key that the server has shown.
     pub(in crate::ssh) host_key: Identity,
-    /// When it was made.
+    /// The time at which it was made.
     pub(in crate::ssh) opened: std::time::Instant,
-    /// Who is logged in.
+    /// The user that is logged in.
     pub(in crate::ssh) user: String,
     /// The server's identification string (RFC 4253, section 4.2).
     pub(in crate::ssh) software: String,
-    /// What has come before the login's end.
-    pub(in crate::ssh) overheard: Overheard,
-    // Cancelled when the connection is dropped: ends the library's task and frees the socket.
+    /// The bytes that came before the login's end.
+    pub(in crate::ssh) transcript: LoginTranscript,
+    // Dropping it ends the library's task and frees the socket.
     pub(in crate::ssh) _cut: DropGuard,
 }
 
@@ -85,12 +85,12 @@ impl Connection {
         let opened = self.handle.channel_open_session().await;
         let took = asked.elapsed();
         let mut round_trip = lock(&self.round_trip);
-        // Whatever was longer had to wait behind something else.
+        // A longer one had to wait behind other data.
         *round_trip = Some(round_trip.map_or(took, |known| known.min(took)));
         opened
     }
 
-    /// How long a request takes that has nothing to do; known once a session was opened.
+    /// The time of a request that the server answers at once; known once a session was opened.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         *lock(&self.round_trip)
     }
@@ -108,8 +108,8 @@ impl Connection {
             .await
     }
 
-    /// Waits for what the other side of a channel has to say, at most `limit`. In the last part of that
-    /// time the server itself is asked for a sign of life.
+    /// Waits for an answer of a channel's other side, at most `limit`. In the last part of that time the
+    /// server itself is pinged.
     pub(crate) async fn wait_for<T>(
         &self,
         answer: impl Future<Output = T>,
@@ -124,7 +124,7 @@ impl Connection {
         tokio::select! {
             answer = &mut answer => return Ok(answer),
             pinged = timeout_at(end, self.handle.send_ping()) => {
-                // Silence of less than that proves nothing.
+                // A shorter silence proves nothing.
                 if pinged.is_err() && patience >= LEAST_PING_PATIENCE || self.is_closed() {
                     return Err(TimedOut::Connection);
                 }
@@ -133,13 +133,13 @@ impl Connection {
         timeout_at(end, answer).await.map_err(|_| TimedOut::Peer)
     }
 
-    /// Whether the server answers a ping in a reasonable time.
+    /// Pings the server, and returns whether it answers in time.
     pub(crate) async fn answers(&self) -> bool {
         let pinged = timeout(PING_PATIENCE, self.handle.send_ping()).await;
         pinged.is_ok_and(|answer| answer.is_ok())
     }
 
-    /// Whether the connection has ended.
+    /// Returns whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.closed.is_cancelled() || self.handle.is_closed()
     }
@@ -157,7 +157,7 @@ impl Connection {
             .unwrap_or_else(|| "the connection was closed".to_owned())
     }
 
-    /// Tells the server goodbye (RFC 4253, section 11.1) and waits until that is on its way.
+    /// Sends the disconnection message (RFC 4253, section 11.1) and waits until it is on its way.
     pub async fn disconnect(&self) {
         let goodbye = async {
             let _ = self

@@ -1,4 +1,4 @@
-//! What a person has to know while a login is under way: some servers, keys and agents wait for them.
+//! Notices for a person while a login is under way: some servers, keys and agents wait for one.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use tokio::sync::watch;
 
 use crate::text::whole_characters;
 
-/// Once there is something to do, a person has so long to do it.
+/// Time that a person has to act on a notice.
 pub(in crate::ssh) const PERSON_TIME: Duration = Duration::from_secs(60);
 
-/// An agent that takes longer than this to sign waits for a person.
+/// Time after which an agent that has not signed is taken to wait for a person.
 pub(in crate::ssh) const NOTICED: Duration = Duration::from_secs(2);
 
 /// Texts that are kept, and bytes of each.
 const MOST_TEXTS: usize = 8;
 const LONGEST_TEXT: usize = 1000;
 
-/// What the server has said before somebody was in, and what the login waits for.
-pub(in crate::ssh) struct Notices(watch::Sender<Known>);
+/// The texts that the server sent before the login's end, and what the login waits for.
+pub(in crate::ssh) struct LoginNotices(watch::Sender<LoginState>);
 
 #[derive(Default)]
-struct Known {
+struct LoginState {
     said: Vec<String>,
     waits_for: Option<String>,
-    is_dear: bool,
+    is_costly: bool,
 }
 
-impl Default for Notices {
+impl Default for LoginNotices {
     fn default() -> Self {
-        Self(watch::Sender::new(Known::default()))
+        Self(watch::Sender::new(LoginState::default()))
     }
 }
 
-impl Notices {
-    /// Keeps what the server has said: a banner, or what goes with its questions.
-    pub(in crate::ssh) fn hear(&self, text: &str) {
+impl LoginNotices {
+    /// Adds a text of the server: a banner, or the instructions of its prompts.
+    pub(in crate::ssh) fn add(&self, text: &str) {
         let text = plain(text);
         if text.is_empty() {
             return;
@@ -46,30 +46,30 @@ impl Notices {
         });
     }
 
-    /// Notes what the login waits for from now on.
+    /// Sets what the login waits for from now on.
     pub(in crate::ssh) fn wait_for(&self, what: impl Into<String>) {
         let what = Some(what.into());
         self.0.send_modify(|known| {
             known.waits_for = what;
-            known.is_dear = true;
+            known.is_costly = true;
         });
     }
 
-    /// Notes that such a login takes a person, or a code that there is one of in half a minute.
-    pub(in crate::ssh) fn cost(&self) {
+    /// Notes that such a login takes a person, or a one-time code, of which there is one in half a minute.
+    pub(in crate::ssh) fn mark_costly(&self) {
         self.0.send_if_modified(|known| {
-            known.is_dear = true;
+            known.is_costly = true;
             false
         });
     }
 
-    /// Whether a further login is not to be had for nothing.
-    pub(in crate::ssh) fn is_dear(&self) -> bool {
-        self.0.borrow().is_dear
+    /// Returns whether a further login would take a person or a one-time code.
+    pub(in crate::ssh) fn is_costly(&self) -> bool {
+        self.0.borrow().is_costly
     }
 
-    /// Whether the server has said something.
-    pub(in crate::ssh) fn has_said(&self) -> bool {
+    /// Returns whether the server has sent a text.
+    pub(in crate::ssh) fn has_texts(&self) -> bool {
         !self.0.borrow().said.is_empty()
     }
 
@@ -81,12 +81,12 @@ impl Notices {
         });
     }
 
-    /// What the server has said.
-    pub(in crate::ssh) fn said(&self) -> Vec<String> {
+    /// The texts that the server has sent.
+    pub(in crate::ssh) fn texts(&self) -> Vec<String> {
         self.0.borrow().said.clone()
     }
 
-    /// All of it, for whoever waits.
+    /// All notices as one text.
     pub(in crate::ssh) fn shown(&self) -> Option<String> {
         let known = self.0.borrow();
         let said = known.said.iter();
@@ -95,16 +95,16 @@ impl Notices {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// Tells of each further notice.
-    pub(in crate::ssh) fn changes(&self) -> Changes {
-        Changes(self.0.subscribe())
+    /// Subscribes to further notices.
+    pub(in crate::ssh) fn changes(&self) -> NoticeChanges {
+        NoticeChanges(self.0.subscribe())
     }
 }
 
-/// Notices that come from now on.
-pub(in crate::ssh) struct Changes(watch::Receiver<Known>);
+/// A subscription to notices.
+pub(in crate::ssh) struct NoticeChanges(watch::Receiver<LoginState>);
 
-impl Changes {
+impl NoticeChanges {
     /// Waits for the next one.
     pub(in crate::ssh) async fn next(&mut self) {
         if self.0.changed().await.is_err() {
@@ -113,7 +113,7 @@ impl Changes {
     }
 }
 
-/// A server's text without what a terminal would act on, and not too long.
+/// A server's text, shortened, without control characters.
 pub(in crate::ssh) fn plain(text: &str) -> String {
     let is_shown = |character: &char| *character == '\n' || !character.is_control();
     let mut plain: String = text.replace('\t', " ").chars().filter(is_shown).collect();
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_text_is_kept_once_plain_and_bounded() {
-        let notices = Notices::default();
+        let notices = LoginNotices::default();
         assert_eq!(notices.shown(), None);
         for text in [
             "\u{1b}]0;title\u{7}Visit\thttps://a.example\r\n",
@@ -138,21 +138,24 @@ mod tests {
             " \n",
             "Visit",
         ] {
-            notices.hear(text);
-            notices.hear(text);
+            notices.add(text);
+            notices.add(text);
         }
-        assert_eq!(notices.said(), ["]0;titleVisit https://a.example", "Visit"]);
-        notices.hear(&"ä".repeat(1000));
-        let last = notices.said().pop().unwrap();
+        assert_eq!(
+            notices.texts(),
+            ["]0;titleVisit https://a.example", "Visit"]
+        );
+        notices.add(&"ä".repeat(1000));
+        let last = notices.texts().pop().unwrap();
         assert!(last.len() < LONGEST_TEXT + 4 && last.ends_with("ä…"));
-        (0..20).for_each(|number| notices.hear(&number.to_string()));
-        assert_eq!(notices.said().len(), MOST_TEXTS);
+        (0..20).for_each(|number| notices.add(&number.to_string()));
+        assert_eq!(notices.texts().len(), MOST_TEXTS);
     }
 
     #[test]
     fn what_is_waited_for_stands_first() {
-        let notices = Notices::default();
-        notices.hear("Hello");
+        let notices = LoginNotices::default();
+        notices.add("Hello");
         notices.wait_for("a touch is wanted");
         assert_eq!(
             notices.shown().unwrap(),

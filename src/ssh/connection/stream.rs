@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::ssh::connection::tap::Tap;
 
-/// Bytes read with immediate acknowledgement: more than any handshake and authentication take.
+/// Bytes read with immediate acknowledgement: more than any handshake and authentication have.
 ///
 /// A server keeps Nagle's algorithm on until a session opens, and the kernel delays
 /// acknowledgements by 40 ms: together they more than double the time to connect.
@@ -62,7 +62,7 @@ impl Stream {
         }
     }
 
-    /// Keeps a copy of what comes from now on.
+    /// Keeps a copy of the bytes that come from now on.
     pub(in crate::ssh) fn tap(&mut self) -> Tap {
         self.tap.get_or_insert_with(Tap::new).clone()
     }

@@ -1,4 +1,4 @@
-//! What a server sends until somebody is logged in.
+//! A copy of the bytes that a server sends during a login.
 
 use tokio::sync::watch;
 
@@ -20,7 +20,7 @@ impl Tap {
         Self(watch::Sender::new(Heard::default()))
     }
 
-    /// Keeps what has come; `false` once nothing is kept any more.
+    /// Adds bytes. Returns `false` once nothing is kept any more.
     pub(in crate::ssh) fn take(&self, bytes: &[u8]) -> bool {
         self.0.send_if_modified(|heard| {
             heard.is_closed |= heard.bytes.len() + bytes.len() > MOST;
@@ -37,24 +37,24 @@ impl Tap {
         self.longer_than(0).await;
     }
 
-    /// Waits until more than so many bytes have come.
+    /// Waits until more than `count` bytes have come.
     pub(in crate::ssh) async fn longer_than(&self, count: usize) {
         let mut changes = self.0.subscribe();
         // The sender lives as long as `self`.
         let _ = changes.wait_for(|heard| heard.bytes.len() > count).await;
     }
 
-    /// What has come.
+    /// The bytes that have come.
     pub(in crate::ssh) fn bytes(&self) -> Vec<u8> {
         self.0.borrow().bytes.clone()
     }
 
-    /// How many bytes have come.
+    /// The number of bytes that have come.
     pub(in crate::ssh) fn count(&self) -> usize {
         self.0.borrow().bytes.len()
     }
 
-    /// Keeps nothing any more, and forgets what was kept.
+    /// Drops the copy and keeps nothing any more.
     pub(in crate::ssh) fn close(&self) {
         self.0.send_modify(|heard| {
             heard.is_closed = true;

@@ -69,7 +69,7 @@ impl Attempts {
         }
     }
 
-    /// Why there is no connection; with `limit`, it ran out before every address had failed.
+    /// The reason of the failure; with `limit`, time ran out before every address had failed.
     pub(in crate::ssh) fn reason(&self, limit: Option<Duration>) -> String {
         let silent = limit.map(|limit| match self.addresses.as_slice() {
             [] => too_slow("its name was not resolved", limit),
@@ -100,7 +100,8 @@ impl Attempts {
     }
 }
 
-/// The families in turn, beginning with that of the first address (RFC 8305, section 4). None twice.
+/// The addresses without duplicates, the families in turn, beginning with that of the first (RFC 8305,
+/// section 4).
 fn interleaved(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut unique = Vec::new();
     for address in found {
@@ -120,7 +121,7 @@ fn interleaved(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     all.copied().collect()
 }
 
-/// Connects from that address of this machine, if one is wanted.
+/// Connects from this machine's address `local`, if there is one.
 async fn connect_from(local: Option<&str>, address: SocketAddr) -> io::Result<TcpStream> {
     let Some(local) = local else {
         return TcpStream::connect(address).await;
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_s_failure_is_told() {
+    fn each_address_s_failure_is_in_the_reason() {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let mut attempts = Attempts {
             addresses: at(&["1.1.1.1:22", "2.2.2.2:22", "[::1]:22"]),

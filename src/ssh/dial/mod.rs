@@ -1,9 +1,9 @@
-//! Making a connection: the way there, the host key, the login.
+//! Dialling: the route, the handshake with the host key, the login.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `addresses` | all addresses of a host, tried by RFC 8305 |
-//! | `route` | the way: straight, through another server, or through a command |
+//! | `addresses` | all addresses of a host, raced by RFC 8305 |
+//! | `route` | the stream to a server: direct, through another server, or through a command |
 
 pub(in crate::ssh) mod addresses;
 pub(in crate::ssh) mod route;
@@ -25,14 +25,14 @@ use crate::secret::Vault;
 use crate::ssh::auth::authenticate;
 use crate::ssh::connection::Connection;
 use crate::ssh::connection::algorithms::{host_keys, preferred};
-use crate::ssh::connection::client::{Client, HostKeyCheck};
+use crate::ssh::connection::client::{ClientHandler, HostKeyCheck};
 use crate::ssh::connection::failure::{ConnectError, silent, unreachable};
-use crate::ssh::connection::notices::{Notices, plain};
-use crate::ssh::connection::overheard::Overheard;
+use crate::ssh::connection::notices::{LoginNotices, plain};
 use crate::ssh::connection::tap::Tap;
+use crate::ssh::connection::transcript::LoginTranscript;
 use crate::ssh::failure::failed;
 use crate::ssh::host_key::{HostKeyVerifier, Identity, KeyKind, KnownHosts, Problem};
-use crate::ssh::target::{Route, Target};
+use crate::ssh::target::{KeepAlive, Route, Target};
 use crate::store::Document;
 use crate::store::servers::Server;
 use crate::sync::lock;
@@ -43,8 +43,8 @@ pub(in crate::ssh) use route::{OpeningTunnel, Tunnels};
 /// Unanswered keep-alives that end a connection.
 const KEEP_ALIVES: usize = 3;
 
-/// What a server may send on a channel before it is told to go on (RFC 4254, section 5.2): enough to
-/// fill 100 MiB/s over a round trip of 100 ms. What comes is taken at once, so little of it is ever held.
+/// The window of a channel (RFC 4254, section 5.2): enough to fill 100 MiB/s over a round trip of 100 ms.
+/// Data is read at once, so little of it is ever held.
 const WINDOW: u32 = 16 * 1024 * 1024;
 
 /// A kind of host key, of which a server has one at most.
@@ -56,25 +56,25 @@ const KINDS: [IsKind; 3] = [
     is_rsa,
 ];
 
-/// What it takes to connect to any server. Cheap to clone.
+/// Makes connections to any server. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::ssh) struct Dialer {
     pub(in crate::ssh) config: Arc<Config>,
     pub(in crate::ssh) known_hosts: KnownHosts,
-    /// The steps of one-time codes that were used.
+    /// The time steps whose one-time codes were used.
     pub(in crate::ssh) totp_steps: Document,
     pub(in crate::ssh) vault: Vault,
-    /// Where the connections are that others are reached through.
+    /// The pool that opens tunnels through jump hosts.
     pub(in crate::ssh) tunnels: Weak<dyn Tunnels>,
 }
 
 impl Dialer {
-    /// Dials a server once, telling apart what a further attempt may mend.
+    /// Dials a server once. The error says whether another attempt may help.
     pub(in crate::ssh) async fn dial(
         &self,
         alias: &str,
         server: &Server,
-        notices: &Arc<Notices>,
+        notices: &Arc<LoginNotices>,
     ) -> Result<Connection, ConnectError> {
         let target = self
             .target(alias, server)
@@ -83,8 +83,10 @@ impl Dialer {
         for note in &target.notes {
             tracing::warn!("server `{alias}`: {note}");
         }
-        self.check_way(&target).await.map_err(ConnectError::Final)?;
-        let keys = Self::keys_to_ask_for(&target).map_err(ConnectError::Final)?;
+        self.check_route(&target)
+            .await
+            .map_err(ConnectError::Final)?;
+        let keys = Self::keys_to_offer(&target).map_err(ConnectError::Final)?;
         let first = self.connect(&target, keys, notices).await;
         let Err(ConnectError::Final(Error::HostKeyMismatch {
             problem: Problem::NotPinned,
@@ -93,7 +95,7 @@ impl Dialer {
         else {
             return first;
         };
-        // The server may have the pinned key besides the one that it has shown.
+        // The server may have the pinned key besides the one that it has presented.
         for is_kind in KINDS {
             let again = self
                 .connect(&target, of_kind(&target, is_kind), notices)
@@ -105,25 +107,25 @@ impl Dialer {
         first
     }
 
-    /// The host keys that a server shows, one of each kind that it has. Nothing else is sent to it.
+    /// The host keys that a server presents, one of each kind that it has. Nothing else is sent to it.
     pub(in crate::ssh) async fn host_keys(
         &self,
         alias: &str,
         server: &Server,
     ) -> Result<(HostKeyVerifier, Vec<PublicKey>), Error> {
         let target = self.target(alias, server).await?;
-        self.check_way(&target).await?;
-        let mut shown = Vec::new();
+        self.check_route(&target).await?;
+        let mut presented = Vec::new();
         let mut failure = None;
         for is_kind in KINDS {
             let collected = Arc::new(Mutex::new(None));
-            let judge = HostKeyCheck::Collect(Arc::clone(&collected));
+            let check = HostKeyCheck::Collect(Arc::clone(&collected));
             let notices = Arc::default();
-            let outcome = self.handshake(&target, of_kind(&target, is_kind), judge, &notices);
+            let outcome = self.handshake(&target, of_kind(&target, is_kind), check, &notices);
             let outcome = outcome.await;
             let key = lock(&collected).take();
             match (key, outcome) {
-                (Some(key), _) => shown.push(key),
+                (Some(key), _) => presented.push(key),
                 (None, Err(ConnectError::Final(error) | ConnectError::Transient(error))) => {
                     failure = Some(error);
                 }
@@ -131,11 +133,12 @@ impl Dialer {
             }
         }
         match failure {
-            Some(error) if shown.is_empty() => Err(error),
-            _ => Ok((target.rule, shown)),
+            Some(error) if presented.is_empty() => Err(error),
+            _ => Ok((target.verifier, presented)),
         }
     }
 
+    /// The target that `server` stands for, were it configured as `alias`.
     pub(in crate::ssh) async fn target(
         &self,
         alias: &str,
@@ -149,18 +152,19 @@ impl Dialer {
         blocking(move || Target::resolve(&alias, &server, &config, &known_hosts)).await
     }
 
-    /// Refuses a way that leads in a circle: each would wait for the other.
-    async fn check_way(&self, target: &Target) -> Result<(), Error> {
-        let mut way = vec![target.alias.clone()];
+    /// Refuses a route that leads in a circle: each dial would wait for the other.
+    async fn check_route(&self, target: &Target) -> Result<(), Error> {
+        let mut aliases = vec![target.alias.clone()];
         let mut route = target.route.clone();
         while let Route::Jump(jump) = route {
-            way.push(jump.clone());
+            aliases.push(jump.clone());
             let Some(tunnels) = self.tunnels.upgrade() else {
                 return Ok(());
             };
             let server = tunnels.server(&jump)?;
-            if way[..way.len() - 1].contains(&jump) {
-                let reason = format!("its way leads in a circle: `{}`", way.join("` → `"));
+            if aliases[..aliases.len() - 1].contains(&jump) {
+                let aliases = aliases.join("` → `");
+                let reason = format!("its route leads in a circle: `{aliases}`");
                 return Err(failed(&target.alias, &target.server, reason));
             }
             route = self.target(&jump, &server).await?.route;
@@ -172,10 +176,10 @@ impl Dialer {
         &self,
         target: &Target,
         keys: Vec<Algorithm>,
-        notices: &Arc<Notices>,
+        notices: &Arc<LoginNotices>,
     ) -> Result<Connection, ConnectError> {
-        let judge = HostKeyCheck::By(Box::new(target.rule.clone()));
-        let mut connection = self.handshake(target, keys, judge, notices).await?;
+        let check = HostKeyCheck::Verify(Box::new(target.verifier.clone()));
+        let mut connection = self.handshake(target, keys, check, notices).await?;
         authenticate(
             &mut connection,
             target,
@@ -185,26 +189,25 @@ impl Dialer {
             &self.totp_steps,
         )
         .await?;
-        connection.overheard.forget();
+        connection.transcript.forget();
         Ok(connection)
     }
 
-    /// Goes there and checks the host key. Dropped early, it takes the library's task and the socket
-    /// along.
+    /// Connects and checks the host key. Dropping the future ends the library's task and the socket.
     async fn handshake(
         &self,
         target: &Target,
         keys: Vec<Algorithm>,
-        judge: HostKeyCheck,
-        notices: &Arc<Notices>,
+        check: HostKeyCheck,
+        notices: &Arc<LoginNotices>,
     ) -> Result<Connection, ConnectError> {
         let token = CancellationToken::new();
         let cut = token.clone().drop_guard();
         let mut stream = open_route(target, &self.tunnels, token).await?;
         let tap = stream.tap();
         let closed = CancellationToken::new();
-        let client = Client::new(judge, notices, closed.clone().drop_guard());
-        let (refusal, reason, shown) = (client.refusal(), client.reason(), client.shown());
+        let client = ClientHandler::new(check, notices, closed.clone().drop_guard());
+        let (refusal, reason, presented) = (client.refusal(), client.reason(), client.presented());
         let agreed = client.agreed();
         let settings = self.settings(target, keys).map_err(ConnectError::Final)?;
         let connecting = client::connect_stream(Arc::new(settings), stream, client);
@@ -217,7 +220,7 @@ impl Dialer {
                 (None, _) => unreachable(&target.alias, &target.server, &error),
             }
         })?;
-        let host_key = lock(&shown).as_ref().map(Identity::from);
+        let host_key = lock(&presented).as_ref().map(Identity::from);
         let host_key = host_key.unwrap_or_else(|| Identity {
             fingerprint: String::new(),
             kind: KeyKind::Other,
@@ -228,7 +231,7 @@ impl Dialer {
             opened: Instant::now(),
             user: target.server.user.clone(),
             software: identification(&tap.bytes()),
-            overheard: Overheard {
+            transcript: LoginTranscript {
                 tap,
                 agreed,
                 session_id: session_id.unwrap_or_default(),
@@ -242,12 +245,12 @@ impl Dialer {
         })
     }
 
-    /// The kinds of host keys to ask for, those on record first.
-    fn keys_to_ask_for(target: &Target) -> Result<Vec<Algorithm>, Error> {
-        let rule = &target.rule;
-        let recorded = rule.known_hosts.algorithms(&rule.name)?;
+    /// The algorithms of host keys to offer, those on record first.
+    fn keys_to_offer(target: &Target) -> Result<Vec<Algorithm>, Error> {
+        let verifier = &target.verifier;
+        let recorded = verifier.known_hosts.algorithms(&verifier.name)?;
         let mut keys = host_keys(target);
-        // An RSA key is recorded without a hash and asked for with one, so compare kinds.
+        // An RSA key is recorded without a hash and offered with one, so compare kinds.
         keys.sort_by_key(|key| {
             !recorded
                 .iter()
@@ -257,20 +260,20 @@ impl Dialer {
     }
 
     fn settings(&self, target: &Target, keys: Vec<Algorithm>) -> Result<client::Config, Error> {
-        let rule = &target.rule;
-        let certificates = if rule.known_hosts.has_authority(&rule.name)? {
+        let verifier = &target.verifier;
+        let certificates = if verifier.known_hosts.has_authority(&verifier.name)? {
             keys.clone()
         } else {
             Vec::new()
         };
-        let (interval, count) = target.keep_alive;
+        let KeepAlive { interval, count } = target.keep_alive;
         Ok(client::Config {
             client_id: SshId::Standard(Cow::Borrowed(concat!(
                 "SSH-2.0-mcp_sftp_orchestrator_",
                 env!("CARGO_PKG_VERSION")
             ))),
             window_size: WINDOW,
-            // Switched off, a dead connection would never be noticed.
+            // Without keep-alives a dead connection would never be noticed.
             keepalive_interval: interval
                 .filter(|interval| !interval.is_zero())
                 .or(Some(self.config.keep_alive)),
@@ -287,14 +290,14 @@ impl Dialer {
     }
 }
 
-/// The identification string, before which a server may send other lines (RFC 4253, section 4.2).
+/// The identification string. A server may send other lines before it (RFC 4253, section 4.2).
 fn identification(bytes: &[u8]) -> String {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let line = lines.find(|line| line.starts_with(b"SSH-"));
     plain(&String::from_utf8_lossy(line.unwrap_or_default()))
 }
 
-/// A command that has ended says nothing of the server behind it.
+/// The error of a handshake through a `ProxyCommand`: its end says nothing about the server behind it.
 fn ended_early(target: &Target, error: &russh::Error) -> ConnectError {
     match unreachable(&target.alias, &target.server, error) {
         ConnectError::Transient(_) => {
@@ -305,7 +308,8 @@ fn ended_early(target: &Target, error: &russh::Error) -> ConnectError {
     }
 }
 
-/// Waits for the handshake, first for the greeting: a server that looks up names takes its time for it.
+/// Waits for the handshake. The identification string has a time of its own: a server that looks up names
+/// takes long for it.
 async fn in_phases<T>(
     target: &Target,
     tap: &Tap,

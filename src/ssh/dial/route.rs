@@ -1,4 +1,4 @@
-//! The way to a server: straight, through another server, or through a command.
+//! The stream to a server: direct, through another server, or through a command.
 
 use std::process::Stdio;
 use std::sync::{Arc, Weak};
@@ -18,32 +18,36 @@ use crate::ssh::failure::failed;
 use crate::ssh::target::{Route, Target};
 use crate::store::servers::Server;
 
-/// A tunnel that is being opened: it, or why there is none, or why the server itself is not reached.
+/// A tunnel that is being opened. The outer error is that of the connection to the jump host.
 pub(in crate::ssh) type OpeningTunnel =
     BoxFuture<'static, Result<Result<Box<dyn Duplex>, NoTunnel>, Error>>;
 
-/// The servers that others are reached through.
+/// Opens tunnels through jump hosts.
 pub(in crate::ssh) trait Tunnels: Send + Sync {
-    /// A server that others are reached through.
+    /// The server of a jump host's alias.
     fn server(&self, alias: &str) -> Result<Server, Error>;
 
-    /// Opens a tunnel through `alias` to a host and a port, which the server has `limit` to reach.
-    fn open(self: Arc<Self>, alias: String, place: (String, u16), limit: Duration)
-    -> OpeningTunnel;
+    /// Opens a tunnel through `alias` to a host and a port. The server has `limit` to reach them.
+    fn open(
+        self: Arc<Self>,
+        alias: String,
+        address: (String, u16),
+        limit: Duration,
+    ) -> OpeningTunnel;
 }
 
-/// Why there is no channel to a host in a server's network.
+/// The error of a tunnel to a host in a server's network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoTunnel {
     /// The server does not forward, or not there.
     Forbidden,
     /// The server cannot connect to it.
     Unreachable,
-    /// The server did not come to an end with it in time.
+    /// The server did not answer in time.
     Silent,
 }
 
-/// Opens the stream to a server.
+/// Opens the stream to a server by its route.
 pub(in crate::ssh) async fn open_route(
     target: &Target,
     tunnels: &Weak<dyn Tunnels>,
@@ -59,10 +63,10 @@ pub(in crate::ssh) async fn open_route(
 async fn direct(target: &Target, cut: CancellationToken) -> Result<Stream, ConnectError> {
     let server = &target.server;
     let error = |reason: String| failed(&target.alias, server, reason);
-    let place = (server.host.as_str(), server.port());
+    let address = (server.host.as_str(), server.port());
     let mut attempts = Attempts::default();
     let connecting = async {
-        attempts.look_up(place, target.family).await?;
+        attempts.look_up(address, target.family).await?;
         Ok(attempts.connect(target.bind_address.as_deref()).await)
     };
     match timeout(target.connect_timeout, connecting).await {
@@ -76,7 +80,8 @@ async fn direct(target: &Target, cut: CancellationToken) -> Result<Stream, Conne
     }
 }
 
-/// An error of the jump host itself names that host, and stays as it is.
+/// Opens a tunnel through a jump host. An error of the connection to it names that host, and stays as it
+/// is.
 async fn through(
     jump: &str,
     target: &Target,
@@ -88,8 +93,8 @@ async fn through(
     let tunnels = tunnels
         .upgrade()
         .ok_or_else(|| ConnectError::Final(error("the pool is closed".to_owned())))?;
-    let place = (server.host.clone(), server.port());
-    let opening = tunnels.open(jump.to_owned(), place, target.connect_timeout);
+    let address = (server.host.clone(), server.port());
+    let opening = tunnels.open(jump.to_owned(), address, target.connect_timeout);
     let opened = opening.await.map_err(ConnectError::Final)?;
     let tunnel = opened.map_err(|refusal| {
         let reason = match refusal {
@@ -130,7 +135,7 @@ fn by_command(
         )));
     };
     let ended = cut.clone();
-    // The process lives as long as its connection, and is no zombie after it.
+    // Kills the process with its connection, and leaves no zombie.
     tokio::spawn(async move {
         tokio::select! {
             _ = process.wait() => {}

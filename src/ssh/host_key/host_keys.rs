@@ -1,4 +1,4 @@
-//! The host keys that a server shows, beside those on record, for somebody who decides.
+//! The host keys that a server presents, beside those on record, for a person who decides.
 
 use russh::keys::PublicKey;
 use serde::Serialize;
@@ -7,17 +7,17 @@ use super::fingerprint;
 use super::verifier::HostKeyVerifier;
 use crate::error::Error;
 
-/// What a server shows and what is known of it.
+/// The host keys that a server presents, and those on record for it.
 #[derive(Debug)]
 pub struct HostKeys {
-    rule: HostKeyVerifier,
+    verifier: HostKeyVerifier,
     keys: Vec<PublicKey>,
-    known: Vec<Recorded>,
+    known: Vec<RecordedKey>,
 }
 
-/// A key as it is told to people.
+/// A key that a server presents.
 #[derive(Clone, Debug, Serialize)]
-pub struct Presented {
+pub struct PresentedKey {
     /// Its kind, such as `ssh-ed25519`.
     pub kind: String,
     /// Its SHA-256 fingerprint.
@@ -27,7 +27,7 @@ pub struct Presented {
 /// A key on record.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Recorded {
+pub struct RecordedKey {
     /// Its SHA-256 fingerprint.
     pub fingerprint: String,
     /// File and line.
@@ -35,28 +35,33 @@ pub struct Recorded {
 }
 
 impl HostKeys {
-    pub(in crate::ssh) fn of(rule: HostKeyVerifier, keys: Vec<PublicKey>) -> Result<Self, Error> {
-        let known = rule.known_hosts.recorded(&rule.name)?;
-        let known = known.into_iter().map(|(fingerprint, known_at)| Recorded {
-            fingerprint,
-            known_at,
-        });
+    pub(in crate::ssh) fn of(
+        verifier: HostKeyVerifier,
+        keys: Vec<PublicKey>,
+    ) -> Result<Self, Error> {
+        let known = verifier.known_hosts.recorded(&verifier.name)?;
+        let known = known
+            .into_iter()
+            .map(|(fingerprint, known_at)| RecordedKey {
+                fingerprint,
+                known_at,
+            });
         Ok(Self {
             known: known.collect(),
-            rule,
+            verifier,
             keys,
         })
     }
 
-    /// Where the server is.
+    /// The server's host and port.
     pub fn endpoint(&self) -> String {
-        format!("{}:{}", self.rule.host, self.rule.port)
+        format!("{}:{}", self.verifier.host, self.verifier.port)
     }
 
-    /// The keys that it shows.
-    pub fn presented(&self) -> Vec<Presented> {
+    /// The keys that the server presents.
+    pub fn presented(&self) -> Vec<PresentedKey> {
         let keys = self.keys.iter();
-        keys.map(|key| Presented {
+        keys.map(|key| PresentedKey {
             kind: key.algorithm().to_string(),
             fingerprint: fingerprint(key),
         })
@@ -64,17 +69,19 @@ impl HostKeys {
     }
 
     /// The keys on record for it.
-    pub fn known(&self) -> &[Recorded] {
+    pub fn known(&self) -> &[RecordedKey] {
         &self.known
     }
 
-    /// Records the key with this fingerprint, in the place of what this program had recorded for the
-    /// host. Says whether the server shows such a key; if not, nothing changes. Blocks.
+    /// Records the key with this fingerprint, and removes the other keys that this program has recorded for
+    /// the host. Returns whether the server presents such a key; if not, nothing changes. Blocks.
     pub fn trust(&self, wanted: &str) -> Result<bool, Error> {
         let Some(key) = self.keys.iter().find(|key| fingerprint(key) == wanted) else {
             return Ok(false);
         };
-        self.rule.known_hosts.replace(&self.rule.name, key)?;
+        self.verifier
+            .known_hosts
+            .replace(&self.verifier.name, key)?;
         Ok(true)
     }
 }

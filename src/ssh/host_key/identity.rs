@@ -1,4 +1,4 @@
-//! What a server is told by, whatever its name: its host keys.
+//! A host key by its fingerprint: it identifies a server under any name.
 
 use russh::keys::{Algorithm, PublicKey};
 
@@ -17,7 +17,7 @@ pub enum KeyKind {
     Other,
 }
 
-/// A host key as a server is told by it.
+/// The fingerprint and kind of a host key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Its SHA-256 fingerprint.

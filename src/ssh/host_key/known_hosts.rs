@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::fs::small_file;
 use crate::store::{DataDirectory, TextDocument};
 
-/// No such file has more bytes, some hundred thousand hosts.
+/// Most bytes that are read of such a file: some hundred thousand hosts.
 const LONGEST: usize = 64 * 1024 * 1024;
 
 /// The files of known host keys.
@@ -24,16 +24,15 @@ pub struct KnownHosts {
     others: Vec<PathBuf>,
 }
 
-/// What the record says of a key that a server shows.
+/// The verdict of the record on a key that a server presents.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::ssh) enum Verdict {
+pub(in crate::ssh) enum KeyVerdict {
     /// It is on record for this host, or signed by an authority that is.
     Known,
     /// Nothing is on record for this host.
     New,
     /// It is not to be trusted.
     Refused {
-        /// Why.
         problem: Problem,
         /// The SHA-256 fingerprints on record.
         known: Vec<String>,
@@ -43,15 +42,16 @@ pub(in crate::ssh) enum Verdict {
 }
 
 /// A line that concerns a host.
-struct Line {
-    place: String,
+struct RecordedLine {
+    /// File and line number.
+    location: String,
     marker: Option<Marker>,
     key: PublicKey,
     is_own: bool,
 }
 
 impl KnownHosts {
-    /// The record of a data directory, and those that are only read, the nearest first.
+    /// The record of a data directory, and further ones that are only read, the nearest first.
     pub fn open(data: &DataDirectory, others: Vec<PathBuf>) -> Self {
         Self {
             own: data.text_document("known_hosts", LONGEST),
@@ -68,26 +68,26 @@ impl KnownHosts {
         }
     }
 
-    /// Judges what a host shows.
+    /// Judges the key that a host presents.
     ///
-    /// A key of another type than the recorded ones is a change, not a new host: otherwise an
-    /// impostor need only offer a type that is not on record. Where the data directory's own file
-    /// knows the host, the others count only for what they revoke and for their authorities.
+    /// A key of another type than the recorded ones is a change, not a new host: otherwise an impostor
+    /// need only present a type that is not on record. If the data directory's own file knows the host,
+    /// the others count only for revoked keys and authorities.
     pub(in crate::ssh) fn judge(
         &self,
         name: &HostName,
-        shown: &PublicKeyOrCertificate,
-    ) -> Result<Verdict, Error> {
-        let verdict = judge(name, shown, &self.lines(name)?);
-        // A host is known by its plain name too, whatever its port (as OpenSSH has it).
-        if verdict == Verdict::New
+        presented: &PublicKeyOrCertificate,
+    ) -> Result<KeyVerdict, Error> {
+        let verdict = judge(name, presented, &self.lines(name)?);
+        // As in OpenSSH, a key of the plain name counts on every port.
+        if verdict == KeyVerdict::New
             && let Some(plain) = name.without_port()
         {
-            let elsewhere = judge(&plain, shown, &self.lines(&plain)?);
+            let elsewhere = judge(&plain, presented, &self.lines(&plain)?);
             let counts = match &elsewhere {
-                Verdict::Known => true,
-                Verdict::Refused { problem, .. } => *problem == Problem::Revoked,
-                Verdict::New => false,
+                KeyVerdict::Known => true,
+                KeyVerdict::Refused { problem, .. } => *problem == Problem::Revoked,
+                KeyVerdict::New => false,
             };
             if counts {
                 return Ok(elsewhere);
@@ -96,8 +96,8 @@ impl KnownHosts {
         Ok(verdict)
     }
 
-    /// The algorithms of the keys on record, to be asked for first: a server with several host
-    /// keys would else show one that was never recorded.
+    /// The algorithms of the keys on record, to be offered first: a server with several host keys would
+    /// else present one that was never recorded.
     pub(in crate::ssh) fn algorithms(&self, name: &HostName) -> Result<Vec<Algorithm>, Error> {
         let lines = self.lines(name)?;
         let (own, others): (Vec<_>, Vec<_>) = lines
@@ -108,22 +108,22 @@ impl KnownHosts {
         Ok(counted.iter().map(|line| line.key.algorithm()).collect())
     }
 
-    /// Whether an authority is on record for a host: only then is a certificate asked for.
+    /// Returns whether an authority is on record for a host: only then are certificates offered.
     pub(in crate::ssh) fn has_authority(&self, name: &HostName) -> Result<bool, Error> {
         let mut lines = self.lines(name)?;
         if let Some(plain) = name.without_port() {
             lines.extend(self.lines(&plain)?);
         }
-        let is_authority = |line: &Line| line.marker == Some(Marker::CertAuthority);
+        let is_authority = |line: &RecordedLine| line.marker == Some(Marker::CertAuthority);
         Ok(lines.iter().any(is_authority))
     }
 
-    /// The SHA-256 fingerprints on record, each with its place.
+    /// The SHA-256 fingerprints on record, each with its file and line.
     pub(in crate::ssh) fn recorded(&self, name: &HostName) -> Result<Vec<(String, String)>, Error> {
         let lines = self.lines(name)?.into_iter();
         Ok(lines
             .filter(|line| line.marker.is_none())
-            .map(|line| (fingerprint(&line.key), line.place))
+            .map(|line| (fingerprint(&line.key), line.location))
             .collect())
     }
 
@@ -142,7 +142,7 @@ impl KnownHosts {
         self.own.add_line(&line_of(name, key)?)
     }
 
-    /// Records a key in the place of what the data directory's own file has for that very name.
+    /// Records a key, and removes the others that the data directory's own file has for that very name.
     pub(in crate::ssh) fn replace(&self, name: &HostName, key: &PublicKey) -> Result<(), Error> {
         let new = line_of(name, key)?;
         let is_other = |line: &&str| {
@@ -159,10 +159,10 @@ impl KnownHosts {
     }
 
     /// The lines that concern a host, the data directory's own first.
-    fn lines(&self, name: &HostName) -> Result<Vec<Line>, Error> {
+    fn lines(&self, name: &HostName) -> Result<Vec<RecordedLine>, Error> {
         let mut found = lines_in(&self.own.read()?, &self.own.location(), name, true);
         for path in &self.others {
-            // As OpenSSH's users name a file that is to hold nothing.
+            // The usual name of a file that is to hold nothing.
             if path == Path::new("/dev/null") {
                 continue;
             }
@@ -180,20 +180,20 @@ impl KnownHosts {
 }
 
 /// The lines of one text that concern a host.
-fn lines_in(text: &str, location: &str, name: &HostName, is_own: bool) -> Vec<Line> {
+fn lines_in(text: &str, location: &str, name: &HostName, is_own: bool) -> Vec<RecordedLine> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let place = || format!("{location}:{}", index + 1);
+        let location = || format!("{location}:{}", index + 1);
         let Some(entry) = parse(line) else {
-            // A key that was to be refused must not be let in for a slip of the pen.
+            // The line may revoke a key, which is accepted as long as the line is not understood.
             if line.trim_start().starts_with('@') {
-                tracing::warn!("{} is not understood and does not count", place());
+                tracing::warn!("{} is not understood and does not count", location());
             }
             continue;
         };
         if name.is_among(entry.host_patterns()) {
-            found.push(Line {
-                place: place(),
+            found.push(RecordedLine {
+                location: location(),
                 marker: entry.marker().copied(),
                 key: entry.public_key().clone(),
                 is_own,
@@ -203,15 +203,19 @@ fn lines_in(text: &str, location: &str, name: &HostName, is_own: bool) -> Vec<Li
     found
 }
 
-fn judge(name: &HostName, shown: &PublicKeyOrCertificate, lines: &[Line]) -> Verdict {
-    let key = bare(shown);
-    let certificate = match shown {
+fn judge(
+    name: &HostName,
+    presented: &PublicKeyOrCertificate,
+    lines: &[RecordedLine],
+) -> KeyVerdict {
+    let key = bare(presented);
+    let certificate = match presented {
         PublicKeyOrCertificate::Certificate(certificate) => Some(certificate),
         PublicKeyOrCertificate::PublicKey { .. } => None,
     };
-    let is_key = |line: &&Line| line.key.key_data() == key.key_data();
+    let is_key = |line: &&RecordedLine| line.key.key_data() == key.key_data();
     let marked = |marker| lines.iter().filter(move |line| line.marker == Some(marker));
-    let signed_by = |line: &&Line| {
+    let signed_by = |line: &&RecordedLine| {
         certificate.is_some_and(|certificate| certificate.signature_key() == line.key.key_data())
     };
     if let Some(line) = marked(Marker::Revoked).find(|line| is_key(line) || signed_by(line)) {
@@ -220,33 +224,33 @@ fn judge(name: &HostName, shown: &PublicKeyOrCertificate, lines: &[Line]) -> Ver
     if let Some(certificate) = certificate
         && marked(Marker::CertAuthority).any(|line| vouches(line, certificate, name))
     {
-        return Verdict::Known;
+        return KeyVerdict::Known;
     }
     let keys = || lines.iter().filter(|line| line.marker.is_none());
     let own_only = keys().any(|line| line.is_own);
     let counted: Vec<_> = keys().filter(|line| line.is_own || !own_only).collect();
     if counted.iter().any(is_key) {
-        return Verdict::Known;
+        return KeyVerdict::Known;
     }
     let authorities: Vec<_> = marked(Marker::CertAuthority).collect();
     match (counted.as_slice(), authorities.as_slice()) {
-        ([], []) => Verdict::New,
+        ([], []) => KeyVerdict::New,
         ([], authorities) => refused(Problem::Unvouched, authorities),
         (known, _) => refused(Problem::Changed, known),
     }
 }
 
-fn refused(problem: Problem, lines: &[&Line]) -> Verdict {
-    Verdict::Refused {
+fn refused(problem: Problem, lines: &[&RecordedLine]) -> KeyVerdict {
+    KeyVerdict::Refused {
         problem,
         known: lines.iter().map(|line| fingerprint(&line.key)).collect(),
-        known_at: lines[0].place.clone(),
+        known_at: lines[0].location.clone(),
     }
 }
 
-/// Whether a certificate is a host's, in force, for this name, and signed by this authority (OpenSSH's
+/// Checks that a certificate is a host's, in force, for this name, and signed by this authority (OpenSSH's
 /// PROTOCOL.certkeys).
-fn vouches(authority: &Line, certificate: &Certificate, name: &HostName) -> bool {
+fn vouches(authority: &RecordedLine, certificate: &Certificate, name: &HostName) -> bool {
     let principals = certificate.valid_principals();
     let is_named = principals.is_empty()
         || principals
@@ -299,15 +303,15 @@ mod tests {
         (directory, hosts)
     }
 
-    fn judge(hosts: &KnownHosts, host: &str, port: u16, shown: &str) -> Verdict {
+    fn judge(hosts: &KnownHosts, host: &str, port: u16, presented: &str) -> KeyVerdict {
         hosts
-            .judge(&HostName::new(host, port), &key(shown).into())
+            .judge(&HostName::new(host, port), &key(presented).into())
             .unwrap()
     }
 
-    fn problem(verdict: Verdict) -> (Problem, String) {
+    fn problem(verdict: KeyVerdict) -> (Problem, String) {
         match verdict {
-            Verdict::Refused {
+            KeyVerdict::Refused {
                 problem, known_at, ..
             } => (problem, known_at.rsplit('/').next().unwrap().to_owned()),
             other => panic!("{other:?}"),
@@ -317,12 +321,12 @@ mod tests {
     #[test]
     fn a_learnt_key_is_known_and_another_is_a_change() {
         let (_directory, hosts) = record("", "");
-        assert_eq!(judge(&hosts, "web1", 2222, FIRST), Verdict::New);
+        assert_eq!(judge(&hosts, "web1", 2222, FIRST), KeyVerdict::New);
         hosts
             .learn(&HostName::new("web1", 2222), &key(FIRST))
             .unwrap();
-        assert_eq!(judge(&hosts, "WEB1", 2222, FIRST), Verdict::Known);
-        assert_eq!(judge(&hosts, "web1", 22, FIRST), Verdict::New);
+        assert_eq!(judge(&hosts, "WEB1", 2222, FIRST), KeyVerdict::Known);
+        assert_eq!(judge(&hosts, "web1", 22, FIRST), KeyVerdict::New);
         assert_eq!(
             problem(judge(&hosts, "web1", 2222, SECOND)),
             (Problem::Changed, "known_hosts:1".to_owned())
@@ -333,11 +337,11 @@ mod tests {
     fn comments_and_stale_lines_do_not_hide_a_good_one() {
         let text = format!("# mine\nweb1 {SECOND} old\nnonsense\nother,web1\t {FIRST}  a comment");
         let (_directory, hosts) = record(&text, "");
-        assert_eq!(judge(&hosts, "web1", 22, FIRST), Verdict::Known);
+        assert_eq!(judge(&hosts, "web1", 22, FIRST), KeyVerdict::Known);
         hosts
             .learn(&HostName::new("web2", 22), &key(FIRST))
             .unwrap();
-        assert_eq!(judge(&hosts, "web2", 22, FIRST), Verdict::Known);
+        assert_eq!(judge(&hosts, "web2", 22, FIRST), KeyVerdict::Known);
         assert_eq!(
             hosts.algorithms(&HostName::new("web1", 22)).unwrap(),
             [Algorithm::Ed25519, Algorithm::Ed25519]
@@ -348,12 +352,12 @@ mod tests {
     fn the_own_file_goes_before_the_others_but_not_before_a_revocation() {
         let elsewhere = format!("web1,web3 {SECOND}\n@revoked *.gone {FIRST}\n");
         let (_directory, hosts) = record(&format!("web1,a.gone {FIRST}\n"), &elsewhere);
-        assert_eq!(judge(&hosts, "web1", 22, FIRST), Verdict::Known);
+        assert_eq!(judge(&hosts, "web1", 22, FIRST), KeyVerdict::Known);
         assert_eq!(
             problem(judge(&hosts, "web1", 22, SECOND)),
             (Problem::Changed, "known_hosts:1".to_owned())
         );
-        assert_eq!(judge(&hosts, "web3", 22, SECOND), Verdict::Known);
+        assert_eq!(judge(&hosts, "web3", 22, SECOND), KeyVerdict::Known);
         assert_eq!(
             problem(judge(&hosts, "a.gone", 22, FIRST)),
             (Problem::Revoked, "elsewhere:2".to_owned())
@@ -367,8 +371,8 @@ mod tests {
     #[test]
     fn a_key_of_the_plain_name_is_known_on_every_port() {
         let (_directory, hosts) = record(&format!("web1 {FIRST}\n"), "");
-        assert_eq!(judge(&hosts, "web1", 2222, FIRST), Verdict::Known);
-        assert_eq!(judge(&hosts, "web1", 2222, SECOND), Verdict::New);
+        assert_eq!(judge(&hosts, "web1", 2222, FIRST), KeyVerdict::Known);
+        assert_eq!(judge(&hosts, "web1", 2222, SECOND), KeyVerdict::New);
     }
 
     #[test]
@@ -391,6 +395,6 @@ mod tests {
             Problem::Unvouched
         );
         assert!(hosts.has_authority(&HostName::new("web1", 2222)).unwrap());
-        assert_eq!(judge(&hosts, "db1", 22, FIRST), Verdict::New);
+        assert_eq!(judge(&hosts, "db1", 22, FIRST), KeyVerdict::New);
     }
 }

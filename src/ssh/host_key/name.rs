@@ -22,7 +22,7 @@ impl HostName {
         }
     }
 
-    /// As it stands in a file: `host`, or `[host]:port` off the default port.
+    /// The spelling in a file: `host`, or `[host]:port` with another port than the default one.
     pub(super) fn on_record(&self) -> String {
         if self.port == DEFAULT_PORT {
             self.host.clone()
@@ -58,7 +58,7 @@ impl HostName {
     }
 }
 
-/// Whether a name fits a pattern with `*` and `?`.
+/// Returns whether a name matches a pattern with `*` and `?`.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let pattern = pattern.to_ascii_lowercase();
     if !pattern.contains(['*', '?']) {

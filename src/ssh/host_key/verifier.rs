@@ -1,18 +1,18 @@
-//! What a server's key has to be for a connection to go on.
+//! The decision on the host key that a server presents.
 
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 
-use super::known_hosts::Verdict;
+use super::known_hosts::KeyVerdict;
 use super::{HostKeyPolicy, HostName, KnownHosts, Problem, bare, fingerprint};
 use crate::error::Error;
 
-/// Whom a connection is meant to reach, and how that is made sure.
+/// The server that a connection is to reach, and the policy for its host key.
 #[derive(Clone, Debug)]
 pub(in crate::ssh) struct HostKeyVerifier {
     pub(in crate::ssh) alias: String,
     pub(in crate::ssh) host: String,
     pub(in crate::ssh) port: u16,
-    /// Under which its keys are on record.
+    /// The name under which its keys are on record.
     pub(in crate::ssh) name: HostName,
     pub(in crate::ssh) policy: HostKeyPolicy,
     /// The fingerprint of the only key to accept.
@@ -21,12 +21,12 @@ pub(in crate::ssh) struct HostKeyVerifier {
 }
 
 impl HostKeyVerifier {
-    /// Accepts the pinned key, or a known one, or, if the policy says so, that of a new host, which it
+    /// Accepts the pinned key, a known one, or, under the policy `accept-new`, that of a new host, which it
     /// records. Refuses any other.
-    pub(in crate::ssh) fn judge(&self, shown: &PublicKeyOrCertificate) -> Result<(), Error> {
-        let key = bare(shown);
-        let verdict = self.known_hosts.judge(&self.name, shown)?;
-        if let Verdict::Refused {
+    pub(in crate::ssh) fn judge(&self, presented: &PublicKeyOrCertificate) -> Result<(), Error> {
+        let key = bare(presented);
+        let verdict = self.known_hosts.judge(&self.name, presented)?;
+        if let KeyVerdict::Refused {
             problem: Problem::Revoked,
             known,
             known_at,
@@ -36,7 +36,7 @@ impl HostKeyVerifier {
         }
         if let Some(pin) = &self.pin {
             return if *pin == fingerprint(&key) {
-                if verdict == Verdict::New {
+                if verdict == KeyVerdict::New {
                     self.known_hosts.learn(&self.name, &key)?;
                 }
                 Ok(())
@@ -46,8 +46,8 @@ impl HostKeyVerifier {
             };
         }
         match verdict {
-            Verdict::Known => Ok(()),
-            Verdict::New if self.policy == HostKeyPolicy::AcceptNew => {
+            KeyVerdict::Known => Ok(()),
+            KeyVerdict::New if self.policy == HostKeyPolicy::AcceptNew => {
                 self.known_hosts.learn(&self.name, &key)?;
                 tracing::info!(
                     "host key of {}:{} recorded on first use: {}",
@@ -57,8 +57,8 @@ impl HostKeyVerifier {
                 );
                 Ok(())
             }
-            Verdict::New => Err(self.refusal(&key, Problem::Unknown, Vec::new(), String::new())),
-            Verdict::Refused {
+            KeyVerdict::New => Err(self.refusal(&key, Problem::Unknown, Vec::new(), String::new())),
+            KeyVerdict::Refused {
                 problem,
                 known,
                 known_at,

@@ -14,38 +14,38 @@ use crate::ssh::connection::Connection;
 use crate::ssh::failure::failed;
 use crate::store::servers::Server;
 
-/// A channel may end a moment before the end of its connection is known.
+/// Time in which the end of a connection becomes known after that of its channels.
 const END_IS_KNOWN: Duration = Duration::from_millis(50);
 
-/// What a channel is for. Transfers would delay commands on the same connection, so the two keep apart.
+/// The purpose of a channel. Transfers delay commands on the same connection, so the two keep apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChannelPurpose {
     /// A command: short, wants to be quick.
     Command,
     /// A transfer: fills the connection.
     Transfer,
-    /// The way to a further server: no session, so servers do not count it.
+    /// A tunnel to a further server. It is no session, so servers do not count it.
     Jump,
-    /// What ends a command: cannot wait, and goes wherever there is room.
+    /// The end of a command. It cannot wait, and takes any connection with room.
     Stop,
 }
 
-/// What grants leases, and takes them back.
+/// The pool of one alias, as its leases know it.
 pub(super) trait Lessor: Send + Sync {
     /// The alias whose connections it has.
     fn alias(&self) -> &str;
 
-    /// Whether this is the server as it is configured now.
+    /// Returns whether this is the server as it is configured now.
     fn is_current(&self, server: &Server) -> bool;
 
-    /// Gives back a channel's place.
+    /// Takes back the right to a channel.
     fn release(self: Arc<Self>, id: u64, purpose: ChannelPurpose);
 
-    /// Uses a connection that does not answer no more; what runs on it may still come to its end.
+    /// Gives no more channels on a connection that does not answer. Those open on it may still end.
     fn retire(self: Arc<Self>, id: u64);
 
-    /// Uses a connection that carries a single channel no more.
-    fn give_up_if_alone(self: Arc<Self>, id: u64);
+    /// Gives no more channels on a connection that carries a single one.
+    fn retire_if_alone(self: Arc<Self>, id: u64);
 
     /// Notes that the server refused one channel more than the connection carries (`MaxSessions`).
     fn learn_limit(&self, id: u64);
@@ -53,8 +53,8 @@ pub(super) trait Lessor: Send + Sync {
 
 /// The right to one channel on a connection; given back when dropped.
 pub struct Lease {
-    pub(super) host: Arc<dyn Lessor>,
-    pub(super) slot: u64,
+    pub(super) lessor: Arc<dyn Lessor>,
+    pub(super) connection_id: u64,
     pub(super) server: Arc<Server>,
     pub(super) purpose: ChannelPurpose,
     pub(super) connection: Arc<Connection>,
@@ -66,32 +66,32 @@ impl Lease {
         &self.connection
     }
 
-    /// Has the connection closed once this channel is, if it carries no other: its place in the pool
-    /// is needed, and the server would keep the session for as long as its command runs.
-    pub(in crate::ssh) fn give_up_if_alone(&self) {
-        Arc::clone(&self.host).give_up_if_alone(self.slot);
+    /// Closes the connection with this channel if it carries no other: room for another connection is
+    /// needed, and the server keeps the session for as long as its command runs.
+    pub(in crate::ssh) fn retire_if_alone(&self) {
+        Arc::clone(&self.lessor).retire_if_alone(self.connection_id);
     }
 
-    /// Whether the alias still names the server that this connection leads to.
+    /// Returns whether the alias still names the server of this connection.
     pub(in crate::ssh) fn is_current(&self) -> bool {
-        self.host.is_current(&self.server)
+        self.lessor.is_current(&self.server)
     }
 
     /// Retires the connection, for it is silent.
     pub fn retire(&self) {
-        Arc::clone(&self.host).retire(self.slot);
+        Arc::clone(&self.lessor).retire(self.connection_id);
     }
 
-    /// The error that this server does not do what was asked of it.
+    /// The error that the server refuses a request.
     pub fn refusal(&self, reason: impl Into<String>) -> Error {
-        failed(self.host.alias(), &self.server, reason)
+        failed(self.lessor.alias(), &self.server, reason)
     }
 
     /// The error that the connection was lost after work had begun.
     pub async fn connection_lost(&self) -> Error {
         let _ = timeout(END_IS_KNOWN, self.connection.closed().cancelled()).await;
         Error::ConnectionLost {
-            alias: self.host.alias().to_owned(),
+            alias: self.lessor.alias().to_owned(),
             host: self.server.host.clone(),
             port: self.server.port(),
             reason: self.connection.closed_because(),
@@ -99,8 +99,8 @@ impl Lease {
     }
 }
 
-/// An open channel with its place in the pool. Dropping a channel of the library's does not close
-/// it; dropping this one does, and gives the place back after that.
+/// An open channel with its lease. Dropping a channel of the library does not close it; dropping this
+/// one does, and gives the lease back after that.
 pub struct OpenChannel {
     channel: Option<Channel<Msg>>,
     lease: Arc<Lease>,
@@ -114,17 +114,17 @@ impl OpenChannel {
         }
     }
 
-    /// Its place in the pool.
+    /// Its lease.
     pub fn lease(&self) -> Arc<Lease> {
         Arc::clone(&self.lease)
     }
 
-    /// The channel's two halves. Whoever takes them closes the channel, and keeps the lease until then.
+    /// The channel's two halves. The caller closes the channel, and keeps the lease until then.
     pub fn into_halves(self) -> (ChannelReadHalf, ChannelWriteHalf<Msg>) {
         self.into_parts().0.split()
     }
 
-    /// The channel and its place. Whoever takes them closes the channel, and keeps the lease until then.
+    /// The channel and its lease. The caller closes the channel, and keeps the lease until then.
     pub(super) fn into_parts(mut self) -> (Channel<Msg>, Arc<Lease>) {
         (self.channel.take().expect(TAKEN_ONCE), self.lease())
     }
@@ -161,6 +161,6 @@ impl Drop for OpenChannel {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        Arc::clone(&self.host).release(self.slot, self.purpose);
+        Arc::clone(&self.lessor).release(self.connection_id, self.purpose);
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of a server's login shell.
+//! The login shell of a server, as far as it is known.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,25 +9,25 @@ use crate::charset::Charset;
 use crate::error::Error;
 use crate::sync::lock;
 
-/// How long a shell that did not answer is not asked again: a command must not wait for that each time.
+/// Pause after a shell did not answer the probe: not every command is to wait for that.
 const SILENCE_HOLDS: Duration = Duration::from_secs(60);
 
-/// So many answers one after another that make no sense are as good as none. One is not: the account may
-/// be locked for a moment, or its home directory not be mounted yet.
+/// Unclear answers in a row that count as none. A single one does not: the account may be locked for a
+/// moment, or its home directory not be mounted yet.
 const MOST_UNCLEAR: u32 = 3;
 
-/// A login shell, as far as it matters to commands.
+/// The properties of a login shell that matter to commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::ssh) struct ShellKind {
-    /// Whether it is a POSIX one.
+    /// It is a POSIX shell.
     pub(in crate::ssh) is_posix: bool,
-    /// Whether it is one that restricts what may be run.
+    /// It restricts the commands that may be run.
     pub(in crate::ssh) is_restricted: bool,
-    /// What it prints in.
+    /// The encoding of its output.
     pub(in crate::ssh) charset: Charset,
 }
 
-/// What is known of a server's login shell: asked once, for it does not change.
+/// The login shell of a server. It is probed once, for it does not change.
 #[derive(Clone, Debug, Default)]
 pub struct LoginShell(Arc<Mutex<Knowledge>>);
 
@@ -35,15 +35,15 @@ pub struct LoginShell(Arc<Mutex<Knowledge>>);
 enum Knowledge {
     #[default]
     None,
-    /// Asked at present; all who want to know get the same answer.
+    /// A probe is under way; all callers get its answer.
     Asking(watch::Receiver<Option<Result<ShellKind, Error>>>),
     Known(ShellKind),
-    /// It gave no clear answer: so often, and last at that time.
+    /// It gave no clear answer: the number of times, and the time of the last.
     Unclear(u32, Instant),
 }
 
 impl LoginShell {
-    /// What is known without asking.
+    /// The kind as far as it is known without a probe.
     pub(in crate::ssh) fn known(&self) -> ShellKind {
         match &*lock(&self.0) {
             Knowledge::Known(kind) => *kind,
@@ -51,7 +51,7 @@ impl LoginShell {
         }
     }
 
-    /// The shell's kind, by a probe unless it is known. All who ask meanwhile get the same answer.
+    /// The shell's kind, by a probe unless it is known. All callers meanwhile get the same answer.
     pub(in crate::ssh) async fn kind<P>(
         &self,
         probe: impl FnOnce() -> P,
@@ -104,14 +104,14 @@ impl LoginShell {
     }
 }
 
-/// A shell's answer to the question who it is.
+/// The answer to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ssh) enum ProbeAnswer {
-    /// What it is like.
+    /// The shell's kind.
     Clear(ShellKind),
-    /// Something that no shell says to it: perhaps why nobody may log in at present.
+    /// A text that no shell prints for it: perhaps the reason why nobody may log in at present.
     Unclear,
-    /// Nothing in time.
+    /// No answer in time.
     None,
 }
 

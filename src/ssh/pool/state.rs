@@ -1,4 +1,4 @@
-//! What is known of one alias's connections, and of those who wait for one.
+//! The state of one alias: its connections, and the calls that wait for a channel.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -10,41 +10,41 @@ use super::lease::{ChannelPurpose, Lease};
 use super::login_shell::LoginShell;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
-use crate::ssh::connection::notices::Notices;
+use crate::ssh::connection::notices::LoginNotices;
 use crate::store::servers::Server;
 use crate::time::Timestamp;
 
 /// Channels on one connection until the server teaches otherwise: sshd's default `MaxSessions`.
 const CHANNELS: usize = 10;
 
-/// How long a server's refusal of a further channel is kept in mind.
+/// Time after which a learnt limit of channels is forgotten.
 const LIMIT_HOLDS: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct AliasState {
     /// The configuration that connections are made with; `None` once the alias is removed.
     pub(super) server: Option<Arc<Server>>,
-    /// What that server's login shell is like.
+    /// The server's login shell.
     pub(super) shell: LoginShell,
-    pub(super) slots: Vec<PooledConnection>,
-    /// Dials under way, whatever the configuration.
+    pub(super) connections: Vec<PooledConnection>,
+    /// Dials under way with any configuration.
     pub(super) dialing: usize,
     /// Dials under way with the present configuration.
-    pub(super) dialing_now: usize,
-    /// Whether a login takes a person, or a code: then one connection has to do.
-    pub(super) is_dear: bool,
-    /// What is to be known of the logins under way.
-    pub(super) logins: Vec<Weak<Notices>>,
-    /// Connections that are saying goodbye.
+    pub(super) dialing_current: usize,
+    /// A login takes a person or a one-time code, so one connection has to do.
+    pub(super) is_costly: bool,
+    /// The notices of the logins under way.
+    pub(super) logins: Vec<Weak<LoginNotices>>,
+    /// Connections that are being disconnected.
     pub(super) closing: usize,
     pub(super) waiters: VecDeque<Waiter>,
     pub(super) no_dial_until: Option<Instant>,
-    /// Channels that the server has been found to take on a connection.
+    /// The server's own limit of channels on a connection, if it has refused one.
     pub(super) learnt_limit: Option<Limit>,
 }
 
-/// A server's own limit of channels. It is forgotten after a while: a server may refuse a channel
-/// for a passing reason, such as one that it has not cleared yet.
+/// A server's own limit of channels. It is forgotten after a while: a server may refuse a channel for a
+/// passing reason, such as a session that it has not cleared yet.
 #[derive(Clone, Copy)]
 pub(super) struct Limit {
     pub(super) channels: usize,
@@ -68,7 +68,7 @@ pub(super) struct PooledConnection {
     /// Connections to further servers that go through this one.
     pub(super) jumps: usize,
     pub(super) limit: Option<Limit>,
-    /// It takes no more channels, and goes once it carries none.
+    /// It gets no more channels, and is disconnected once it carries none.
     pub(super) draining: bool,
     pub(super) last_used: Instant,
     pub(super) last_used_at: Timestamp,
@@ -80,7 +80,7 @@ pub(super) struct Waiter {
 }
 
 impl PooledConnection {
-    /// How many sessions it carries: servers count those.
+    /// The number of sessions that it carries. Servers count those.
     pub(super) fn load(&self) -> usize {
         self.commands + self.transfers
     }
@@ -116,24 +116,24 @@ impl PooledConnection {
     }
 }
 
-impl State {
-    pub(super) fn slot(&mut self, id: u64) -> Option<&mut PooledConnection> {
-        self.slots.iter_mut().find(|slot| slot.id == id)
+impl AliasState {
+    pub(super) fn pooled(&mut self, id: u64) -> Option<&mut PooledConnection> {
+        self.connections.iter_mut().find(|pooled| pooled.id == id)
     }
 
     /// Connections that count against the ceiling.
     pub(super) fn open(&self) -> usize {
-        self.slots.len() + self.dialing + self.closing
+        self.connections.len() + self.dialing + self.closing
     }
 
-    pub(super) fn has_lasting_slots(&self) -> bool {
-        self.slots.iter().any(|slot| !slot.draining)
+    pub(super) fn has_lasting_connections(&self) -> bool {
+        self.connections.iter().any(|pooled| !pooled.draining)
     }
 
-    /// Takes out the slots that have to go and carry nothing.
+    /// Removes the drained connections that carry nothing.
     pub(super) fn take_unused(&mut self) -> Vec<PooledConnection> {
-        self.slots
-            .extract_if(.., |slot| slot.draining && slot.is_unused())
+        self.connections
+            .extract_if(.., |pooled| pooled.draining && pooled.is_unused())
             .collect()
     }
 
@@ -144,8 +144,10 @@ impl State {
         self.server = server;
         self.no_dial_until = None;
         self.learnt_limit = None;
-        self.is_dear = false;
-        self.dialing_now = 0;
-        self.slots.iter_mut().for_each(|slot| slot.draining = true);
+        self.is_costly = false;
+        self.dialing_current = 0;
+        self.connections
+            .iter_mut()
+            .for_each(|pooled| pooled.draining = true);
     }
 }

@@ -3,6 +3,10 @@
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::Pool;
+use super::lease::Lessor as _;
+use crate::sync::lock;
+
 /// The whole pool.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,9 +43,9 @@ pub struct ServerStats {
 pub struct ConnectionStats {
     /// Its name in logs.
     pub id: String,
-    /// Whether it carries a channel.
+    /// True while it carries a channel.
     pub in_use: bool,
-    /// Whether it is alive.
+    /// True while it takes channels.
     pub ready: bool,
     /// Channels open on it.
     pub channels: usize,
@@ -49,4 +53,21 @@ pub struct ConnectionStats {
     pub max_channels: usize,
     /// When a channel was last opened or closed, in ms since the Unix epoch.
     pub last_used: i64,
+}
+
+impl Pool {
+    /// The pool as `pool_stats` shows it.
+    pub fn stats(&self) -> PoolStats {
+        let mut pools: Vec<_> = lock(&self.shared.alias_pools).values().cloned().collect();
+        pools.sort_by(|a, b| a.alias().cmp(b.alias()));
+        let by_server: IndexMap<_, _> = pools
+            .iter()
+            .map(|pool| (pool.alias().to_owned(), pool.stats()))
+            .collect();
+        PoolStats {
+            total_connections: by_server.values().map(|server| server.total).sum(),
+            max_connections_per_server: self.shared.config.max_connections,
+            by_server,
+        }
+    }
 }

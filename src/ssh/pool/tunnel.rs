@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::lease::{Lease, OpenChannel};
 
-/// An open channel as a stream. Its place in the pool is given back once it is dropped, and thereby
-/// closed: until then its connection is in use.
+/// An open channel as a stream. Dropping it closes the channel and gives the lease back: until then its
+/// connection is in use.
 pub struct Tunnel {
     stream: ChannelStream<Msg>,
     // After the stream, for fields are dropped in order.
@@ -20,7 +20,7 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// The channel as a stream, which closes it when it is dropped and gives its place back then.
+    /// Makes a stream of a channel.
     pub fn new(channel: OpenChannel) -> Self {
         let (channel, lease) = channel.into_parts();
         Self {

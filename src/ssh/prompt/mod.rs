@@ -1,4 +1,4 @@
-//! A command at a terminal: what it prints, made plain, and the answers to its prompts.
+//! A command at a terminal: its output as plain text, and the answers to its prompts.
 
 pub mod secrecy;
 
@@ -13,13 +13,13 @@ use crate::secret::remember;
 use crate::terminal::Screen;
 use secrecy::{AnswerRedactor, asks_for_secret};
 
-/// A prompt has been printed whole after so long.
+/// Silence after which a prompt has been printed whole.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Lines that a prompt may have.
 const PROMPT_LINES: usize = 3;
 
-/// Bytes that are kept to look for a prompt in; twice as many before they are cut.
+/// Bytes of output that are searched for a prompt; twice as many before they are cut.
 const KEPT: usize = 4096;
 
 /// Bytes in which the prompt of a pager is looked for.
@@ -28,18 +28,18 @@ const LONGEST_END: usize = 512;
 /// Bytes of a prompt that an error quotes.
 const QUOTED: usize = 1000;
 
-/// Prompts that somebody who wants the command done says yes to.
+/// Prompts that a person who wants the command done answers with yes.
 static USUAL: LazyLock<Regex> = LazyLock::new(|| {
     known(
         r"(?i)\[y(es)?/n(o)?\]|\(y(es)?/n(o)?(/[^)]*)?\)|\by/n\b|do you want to (continue|proceed)|continue\?|proceed\?|are you sure|overwrite\b.*\?|replace .*\?|save (changes|modified|it)|is this ok",
     )
 });
-/// Prompts that want the whole word.
+/// Prompts that want the whole word `yes`.
 static WANTS_WORD: LazyLock<Regex> = LazyLock::new(|| known(r"(?i)yes/no|type 'yes'|type yes"));
-/// Prompts that want something of the caller's own.
+/// Prompts that want a text of the caller's own.
 static WANTS_TEXT: LazyLock<Regex> =
     LazyLock::new(|| known(r"(?i)\b(type|enter|retype|re-enter) (in )?(the|your|a|an)\b"));
-/// The end of a prompt whose words stand on the line before.
+/// Last lines of a prompt without words: those stand on the line before.
 static BARE: LazyLock<Regex> =
     LazyLock::new(|| known(r"(?i)^[^\p{L}\p{N}]*(y(es)?/n(o)?)?[^\p{L}\p{N}]*$"));
 
@@ -50,41 +50,41 @@ static PAGER: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// What is said to a command, and when.
+/// Answers the prompts of a command.
 #[derive(Debug)]
 pub struct PromptResponder {
-    answers: Vec<Answer>,
+    answers: Vec<PromptAnswer>,
     usual: bool,
     screen: Screen,
     redactor: AnswerRedactor,
-    /// The end of what came since the last answer.
+    /// The end of the output since the last answer.
     pending: String,
-    /// Where in it begins what came since the last silence, with the line that it goes on with.
+    /// The position in `pending` of the output since the last silence, with the beginning of its line.
     burst: usize,
-    /// The last answer, which the terminal shows as if it had been printed.
+    /// The last answer, which the terminal echoes.
     echo: String,
     changed: Instant,
     looked: bool,
-    /// The last bytes as they came.
+    /// The last bytes of the output.
     end: Vec<u8>,
     has_quit_pager: bool,
 }
 
-/// What is said where a prompt asks for it.
+/// The answer to a prompt.
 #[derive(Debug)]
-pub struct Answer {
+pub struct PromptAnswer {
     pattern: Regex,
     text: String,
     is_secret: bool,
 }
 
-/// A prompt that waits.
-struct Prompt<'p> {
-    /// The line that waits for its end.
+/// A prompt that waits for its answer.
+struct WaitingPrompt<'p> {
+    /// The last line, which has not ended.
     last: &'p str,
-    /// That, with the line before where it has no words of its own.
+    /// The last line, with the one before if it has no words of its own.
     line: String,
-    /// That, with the lines that came with it.
+    /// The last lines of the output.
     lines: String,
 }
 
@@ -92,7 +92,7 @@ fn known(expression: &str) -> Regex {
     Regex::new(expression).expect("the expression is correct")
 }
 
-impl Answer {
+impl PromptAnswer {
     /// The answer to `prompt`: a text in upper or lower case, or a regular expression between slashes.
     pub fn new(prompt: &str, text: &str) -> Result<Self, regex::Error> {
         let expression = prompt
@@ -112,17 +112,17 @@ impl Answer {
         })
     }
 
-    /// Whether this text asks for this answer.
+    /// Returns whether a text asks for this answer.
     pub(in crate::ssh) fn fits(&self, text: &str) -> bool {
         self.pattern.is_match(text)
     }
 
-    /// What of a prompt asks for this answer, if anything does.
-    fn asked<'p>(&self, prompt: &'p Prompt) -> Option<&'p str> {
+    /// The part of a prompt that asks for this answer, if one does.
+    fn asked<'p>(&self, prompt: &'p WaitingPrompt) -> Option<&'p str> {
         if self.pattern.is_match(&prompt.line) {
             return Some(&prompt.line);
         }
-        // What is secret is given to the line that waits, whatever was said before.
+        // A secret answers only the line that waits.
         let end = prompt.lines.len() - prompt.last.len();
         let mut found = self.pattern.find_iter(&prompt.lines);
         found
@@ -131,7 +131,7 @@ impl Answer {
     }
 }
 
-impl<'p> Prompt<'p> {
+impl<'p> WaitingPrompt<'p> {
     /// The prompt at the end of `text`: a line that has not ended.
     fn at_end(text: &'p str) -> Option<Self> {
         let has_words = |line: &&str| !line.trim().is_empty();
@@ -145,7 +145,7 @@ impl<'p> Prompt<'p> {
         })
     }
 
-    /// What somebody who wants the command done says to it.
+    /// The answer of a person who wants the command done.
     fn usual_answer(&self) -> Option<&'static str> {
         let is_usual = USUAL.is_match(self.last)
             && !asks_for_secret(self.last)
@@ -160,8 +160,8 @@ impl<'p> Prompt<'p> {
 }
 
 impl PromptResponder {
-    /// A conversation with these answers; with `usual`, also with a yes to the usual questions.
-    pub fn new(answers: Vec<Answer>, usual: bool) -> Self {
+    /// A responder with these answers; with `usual`, also with a yes to the usual prompts.
+    pub fn new(answers: Vec<PromptAnswer>, usual: bool) -> Self {
         let mut redactor = AnswerRedactor::default();
         for answer in answers.iter().filter(|answer| answer.is_secret) {
             redactor.add(&answer.text);
@@ -182,12 +182,12 @@ impl PromptResponder {
         }
     }
 
-    /// Has the other side speak this encoding.
-    pub(in crate::ssh) fn speak(&mut self, charset: Charset) {
+    /// Sets the encoding of the output.
+    pub(in crate::ssh) fn set_charset(&mut self, charset: Charset) {
         self.screen = Screen::of(charset);
     }
 
-    /// Takes what the terminal shows next, and gives it without secrets.
+    /// Takes the next bytes of the output, and returns them without secrets.
     pub(in crate::ssh) fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
         let text = self.screen.take(bytes);
         self.pending.push_str(&text);
@@ -213,12 +213,12 @@ impl PromptResponder {
         self.redactor.take(bytes)
     }
 
-    /// What was held back for an end that did not come.
+    /// The bytes that were held back because they may begin a secret.
     pub(in crate::ssh) fn rest(&mut self) -> Vec<u8> {
         self.redactor.rest()
     }
 
-    /// When to look for a prompt.
+    /// The time at which to look for a prompt.
     pub(in crate::ssh) fn due(&self) -> Option<Instant> {
         (!self.looked).then(|| self.changed + PATIENCE)
     }
@@ -229,14 +229,14 @@ impl PromptResponder {
         let line = self.pending.rfind('\n').map_or(0, |end| end + 1);
         let burst = std::mem::replace(&mut self.burst, line);
         if !self.echo.is_empty() {
-            // The rest of it is still to come.
+            // The rest of the echo is still to come.
             return None;
         }
-        let prompt = Prompt::at_end(&self.pending[burst..])?;
+        let prompt = WaitingPrompt::at_end(&self.pending[burst..])?;
         let mut answers = self.answers.iter();
         let given = answers.find_map(|answer| Some((answer, answer.asked(&prompt)?)));
         if given.is_none() && is_pager(&self.end) {
-            // A key, which no pager shows.
+            // Pagers do not echo keys.
             self.has_quit_pager = true;
             self.pending.clear();
             self.end.clear();
@@ -260,12 +260,12 @@ impl PromptResponder {
         Some(self.echo.clone())
     }
 
-    /// Whether a pager that waited for keys was quit.
+    /// Returns whether a pager that waited for keys was quit.
     pub(in crate::ssh) fn has_quit_pager(&self) -> bool {
         self.has_quit_pager
     }
 
-    /// The last lines without secrets, where a prompt would stand.
+    /// The last lines of the output without secrets: a prompt would be among them.
     pub(in crate::ssh) fn prompt(&self) -> String {
         let has_words = |line: &&str| !line.trim().is_empty();
         let lines: Vec<_> = self.pending.lines().filter(has_words).collect();
@@ -275,15 +275,15 @@ impl PromptResponder {
     }
 }
 
-/// Whether these bytes end with the prompt of a pager that waits for keys. Pagers are told by how they
-/// draw it, for others may ask in the same words: `less` in reverse video or as a colon, and with the rest
-/// of its line erased, `more` by name, others by how they say to quit.
+/// Returns whether these bytes end with the prompt of a pager that waits for keys. Pagers are recognised by
+/// the way they draw it, for other programs may use the same words: `less` in reverse video or as a colon,
+/// with the rest of its line erased; `more` by name; others by their hint on how to quit.
 fn is_pager(end: &[u8]) -> bool {
     let end = String::from_utf8_lossy(end);
     PAGER.is_match(&end) && !asks_for_secret(end.rsplit('\n').next().unwrap_or_default())
 }
 
-/// The end of a text, in at most so many bytes.
+/// The last characters of a text, in at most `bytes` bytes.
 fn end_of(text: &str, bytes: usize) -> &str {
     let mut starts = text.len().saturating_sub(bytes)..;
     let start = starts.find(|start| text.is_char_boundary(*start));
@@ -297,7 +297,7 @@ mod tests {
     fn conversation(answers: &[(&str, &str)], usual: bool) -> PromptResponder {
         let answers = answers
             .iter()
-            .map(|(prompt, answer)| Answer::new(prompt, answer).unwrap())
+            .map(|(prompt, answer)| PromptAnswer::new(prompt, answer).unwrap())
             .collect();
         PromptResponder::new(answers, usual)
     }
@@ -376,7 +376,7 @@ mod tests {
                 "{text}"
             );
         }
-        // What was there before the silence is no part of the prompt.
+        // Output before the silence is no part of the prompt.
         assert_eq!(answer_to(&mut responder, "\nDelete all?\n"), None);
         assert_eq!(answer_to(&mut responder, "Your choice: "), None);
         for text in [

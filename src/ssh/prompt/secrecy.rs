@@ -1,4 +1,4 @@
-//! Answers that nobody else may read.
+//! Secret answers: the prompts that ask for them, and their redaction from the output.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,25 +14,25 @@ static PROMPTS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(words).expect("the expression is correct")
 });
 
-/// An answer that gives nothing away: a yes or no, a choice from a list, or nothing.
+/// An answer that discloses nothing: a yes or no, a choice from a list, or nothing.
 static TRIVIAL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(y|yes|n|no|o|oui|non|\d{0,3}|\p{L})$").expect("the expression is correct")
 });
 
-/// A shorter answer would make the output unreadable if it were taken out everywhere.
+/// Shortest answer that is redacted: a shorter one would make the output unreadable.
 const SHORTEST: usize = 4;
 
-/// Whether a prompt asks for a secret.
+/// Returns whether a prompt asks for a secret.
 pub fn asks_for_secret(prompt: &str) -> bool {
     PROMPTS.is_match(prompt)
 }
 
-/// Whether an answer may be recorded.
+/// Returns whether an answer may be recorded.
 pub fn is_harmless(prompt: &str, answer: &str) -> bool {
     TRIVIAL.is_match(answer) && !asks_for_secret(prompt)
 }
 
-/// Takes a conversation's answers out of its output.
+/// Redacts secret answers from the output.
 #[derive(Debug)]
 pub(super) struct AnswerRedactor {
     answers: BTreeSet<String>,
@@ -52,7 +52,7 @@ impl Default for AnswerRedactor {
 }
 
 impl AnswerRedactor {
-    /// Takes an answer out from now on.
+    /// Redacts an answer from now on.
     pub(super) fn add(&mut self, answer: &str) {
         let known = self.answers.len();
         let lines = answer
@@ -73,12 +73,12 @@ impl AnswerRedactor {
         }
     }
 
-    /// Takes the next part, and gives what can be no answer's beginning.
+    /// Takes the next part, and returns the bytes that cannot begin an answer.
     pub(super) fn take(&mut self, part: &[u8]) -> Vec<u8> {
         self.redactor.take(self.finder.as_ref(), part).into_owned()
     }
 
-    /// Gives what was held back for an answer that did not come.
+    /// The bytes that were held back because they may begin an answer.
     pub(super) fn rest(&mut self) -> Vec<u8> {
         // An answer may have been added since.
         let mut rest = self.take(&[]);

@@ -1,4 +1,4 @@
-//! Where a server is, whatever it is called: what two aliases of the same server have in common.
+//! The endpoint of a server, by which two aliases of the same server are told.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,81 +6,79 @@ use std::time::Duration;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
+use super::MAX_JUMPS;
 use crate::store::servers::{Server, Servers};
 
-/// Servers on the way to another.
-pub(in crate::ssh) const LONGEST_WAY: usize = 16;
-
-/// How long a name may take to be resolved. That it cannot be is no reason to wait.
+/// Time to resolve a name.
 const RESOLVES_WITHIN: Duration = Duration::from_secs(2);
 
-/// Where a connection ends, and the way there. Who logs in is no part of it.
+/// The address at which a connection ends, and the route to it. The user is no part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    pub(in crate::ssh) place: Place,
-    /// The servers in between, the nearest to the end first. The same address behind two of them is two
-    /// servers.
-    pub(in crate::ssh) way: Vec<Hop>,
+    pub(in crate::ssh) address: HostPort,
+    /// The hops in between, the nearest to the end first. The same address behind two hops is two servers.
+    pub(in crate::ssh) route: Vec<Hop>,
 }
 
-/// What lies in between.
+/// One part of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::ssh) enum Hop {
-    Server(Place),
-    /// What a local command reads and writes.
+    Server(HostPort),
+    /// A local command (`ProxyCommand`).
     Command(String),
 }
 
 /// A host and its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::ssh) struct Place {
-    host: Host,
+pub(in crate::ssh) struct HostPort {
+    host: HostAddress,
     port: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Host {
-    /// The machine itself, by any of its names and addresses that lead nowhere else.
+enum HostAddress {
+    /// This machine, by any of its loopback names and addresses.
     Loopback,
     Address(IpAddr),
     Name(String),
 }
 
 impl Endpoint {
-    /// The endpoint of a server as far as what is configured here tells; `None` if the user's own SSH
-    /// configuration has to be asked.
+    /// The endpoint of a server by its entry; `None` if the user's SSH configuration has a part in it.
     pub fn configured(server: &Server, servers: &Servers) -> Option<Self> {
         let mut endpoint = Self {
-            place: Place::configured(server)?,
-            way: Vec::new(),
+            address: HostPort::configured(server)?,
+            route: Vec::new(),
         };
         let mut next = server.jump.clone();
-        while let Some(jump) = next.filter(|_| endpoint.way.len() < LONGEST_WAY) {
+        while let Some(jump) = next.filter(|_| endpoint.route.len() < MAX_JUMPS) {
             let jump = servers.get(&jump).ok()?;
-            endpoint.way.push(Hop::Server(Place::configured(&jump)?));
+            endpoint
+                .route
+                .push(Hop::Server(HostPort::configured(&jump)?));
             next = jump.jump;
         }
         Some(endpoint)
     }
 
-    /// Whether both are the same, also by the addresses that their names stand for here.
+    /// Returns whether both are the same, also by the addresses that their names resolve to.
     pub async fn is_same(&self, other: &Self) -> bool {
         if self == other {
             return true;
         }
-        let is_direct = self.way.is_empty() && other.way.is_empty();
-        if !is_direct || self.place.port != other.place.port {
+        let is_direct = self.route.is_empty() && other.route.is_empty();
+        if !is_direct || self.address.port != other.address.port {
             return false;
         }
-        let (here, there) = tokio::join!(self.place.addresses(), other.place.addresses());
+        let (here, there) = tokio::join!(self.address.addresses(), other.address.addresses());
         here.iter().any(|address| there.contains(address))
     }
 }
 
-impl Place {
+impl HostPort {
     pub(in crate::ssh) fn new(host: &str, port: u16) -> Self {
         Self {
-            host: Host::of(host),
+            host: HostAddress::of(host),
             port,
         }
     }
@@ -90,18 +88,18 @@ impl Place {
         (!uses_ssh_config).then(|| Self::new(&server.host, server.port()))
     }
 
-    /// The addresses of its host; none if it has no name that can be resolved in time.
-    async fn addresses(&self) -> Vec<Host> {
-        let Host::Name(name) = &self.host else {
+    /// The addresses of its host; none if its name is not resolved in time.
+    async fn addresses(&self) -> Vec<HostAddress> {
+        let HostAddress::Name(name) = &self.host else {
             return vec![self.host.clone()];
         };
         let found = timeout(RESOLVES_WITHIN, lookup_host((name.as_str(), self.port))).await;
         let found = found.ok().and_then(Result::ok).into_iter().flatten();
-        found.map(|address| Host::at(address.ip())).collect()
+        found.map(|address| HostAddress::at(address.ip())).collect()
     }
 }
 
-impl Host {
+impl HostAddress {
     fn of(text: &str) -> Self {
         let text = text.trim().trim_start_matches('[').trim_end_matches(']');
         // An address may name the interface that it is reached through.
@@ -110,7 +108,7 @@ impl Host {
             return Self::at(address);
         }
         let lower = text.to_lowercase();
-        let name = written_alike(&lower).unwrap_or(lower);
+        let name = normalized(&lower).unwrap_or(lower);
         let name = name.trim_end_matches('.');
         if let Ok(address) = name.parse() {
             return Self::at(address);
@@ -139,7 +137,7 @@ impl Host {
 }
 
 /// A name as the URL standard writes it: `0x7f.1` is 127.0.0.1, and letters beyond ASCII are encoded.
-fn written_alike(host: &str) -> Option<String> {
+fn normalized(host: &str) -> Option<String> {
     if host.contains(['/', '\\', '?', '#', '@', ':']) {
         return None;
     }
@@ -152,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_the_same_however_it_is_written() {
+    fn an_address_is_the_same_however_it_is_written() {
         for (one, others) in [
             (
                 "127.0.0.1",
@@ -191,10 +189,14 @@ mod tests {
             ),
         ] {
             for other in others {
-                assert_eq!(Place::new(one, 22), Place::new(other, 22), "{one} {other}");
+                assert_eq!(
+                    HostPort::new(one, 22),
+                    HostPort::new(other, 22),
+                    "{one} {other}"
+                );
                 assert_ne!(
-                    Place::new(one, 22),
-                    Place::new(other, 2222),
+                    HostPort::new(one, 22),
+                    HostPort::new(other, 2222),
                     "{one} {other}"
                 );
             }
@@ -210,7 +212,11 @@ mod tests {
         ];
         for (index, one) in different.iter().enumerate() {
             for other in &different[index + 1..] {
-                assert_ne!(Place::new(one, 22), Place::new(other, 22), "{one} {other}");
+                assert_ne!(
+                    HostPort::new(one, 22),
+                    HostPort::new(other, 22),
+                    "{one} {other}"
+                );
             }
         }
     }

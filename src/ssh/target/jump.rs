@@ -1,7 +1,7 @@
-//! Servers that nobody has configured here, and that the user's SSH configuration goes through.
+//! Jump hosts that only the user's SSH configuration names.
 //!
-//! Such a one has an alias of its own in the pool, so that all who go through it share its connections:
-//! the prefix, then the hops, the last of which it is.
+//! Such a jump host has an alias of its own in the pool, so that all routes through it share its
+//! connections: a prefix, then the hops, of which it is the last.
 
 use crate::ssh_config::Jump;
 use crate::store::servers::Server;
@@ -9,19 +9,19 @@ use crate::store::servers::Server;
 const PREFIX: &str = "ssh_config:";
 
 /// The alias of the last of these hops, reached through those before it.
-pub(in crate::ssh) fn jump_through(hops: &[Jump]) -> String {
+pub(in crate::ssh) fn jump_alias(hops: &[Jump]) -> String {
     let hops: Vec<_> = hops.iter().map(text).collect();
     format!("{PREFIX}{}", hops.join(","))
 }
 
 /// The hops that an alias stands for, if it is of this kind.
-pub(in crate::ssh) fn implied(alias: &str) -> Option<&str> {
+pub(in crate::ssh) fn hops_from_config(alias: &str) -> Option<&str> {
     alias.strip_prefix(PREFIX)
 }
 
 /// The server that such an alias stands for.
 pub(in crate::ssh) fn jump_server_from_config(alias: &str) -> Option<Server> {
-    let hops = implied(alias)?;
+    let hops = hops_from_config(alias)?;
     let (before, last) = match hops.rsplit_once(',') {
         Some((before, last)) => (Some(before), last),
         None => (None, hops),
@@ -40,7 +40,7 @@ pub(in crate::ssh) fn jump_server_from_config(alias: &str) -> Option<Server> {
     })
 }
 
-/// A hop's text. The port stands apart, for an address may have colons.
+/// The text of a hop. The port follows a word, for an address may have colons.
 fn text(hop: &Jump) -> String {
     let user = hop.user.as_ref().map(|user| format!("{user}@"));
     let port = hop.port.map(|port| format!(" port {port}"));
@@ -63,7 +63,7 @@ mod tests {
             host: host.to_owned(),
             port,
         };
-        let alias = jump_through(&[hop(None, "a", None), hop(Some("u"), "fe80::1", Some(2222))]);
+        let alias = jump_alias(&[hop(None, "a", None), hop(Some("u"), "fe80::1", Some(2222))]);
         let last = jump_server_from_config(&alias).unwrap();
         assert_eq!(
             (

@@ -1,12 +1,12 @@
-//! Where a connection goes and who logs in: a server as it is configured, with what the user's own SSH
-//! configuration adds where that is asked for.
+//! The target of a connection: a server as its entry has it, completed from the user's SSH configuration
+//! if the entry says so.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | `written` | hosts and key files as people write them |
 //! | `user_config` | hosts of the user's own SSH configuration |
 //! | `jump` | jump hosts that only that configuration names |
-//! | `endpoint` | where a server is, to tell two aliases of one server |
+//! | `endpoint` | the endpoint of a server, by which two aliases of the same server are told |
 
 pub(in crate::ssh) mod endpoint;
 pub(in crate::ssh) mod jump;
@@ -21,72 +21,82 @@ use crate::error::Error;
 use crate::login_session::LoginSession;
 use crate::ssh::failure::failed;
 use crate::ssh::host_key::{HostKeyPolicy, HostKeyVerifier, HostName, KnownHosts};
-use crate::ssh::target::jump::{implied, jump_through};
-use crate::ssh::target::written::{Place, key_path, masked_host};
+use crate::ssh::target::jump::{hops_from_config, jump_alias};
+use crate::ssh::target::written::{LoginAddress, key_path, masked_host};
 use crate::ssh_config::{AddressFamily, Algorithms, IdentityAgent, StrictHostKeyChecking};
 use crate::store::servers::{Server, bounded};
 use user_config::SshHost;
 
-/// What it takes to dial a server once.
+/// Most jump hosts of a route; a longer one leads in a circle.
+pub(in crate::ssh) const MAX_JUMPS: usize = 16;
+
+/// The data to dial a server.
 #[derive(Clone, Debug)]
 pub(in crate::ssh) struct Target {
     pub(in crate::ssh) alias: String,
     /// With host, user and port filled in.
     pub(in crate::ssh) server: Server,
-    pub(in crate::ssh) rule: HostKeyVerifier,
+    pub(in crate::ssh) verifier: HostKeyVerifier,
     pub(in crate::ssh) route: Route,
     /// Private keys, and certificates for them that do not lie beside them.
     pub(in crate::ssh) keys: Vec<PathBuf>,
     pub(in crate::ssh) certificates: Vec<PathBuf>,
-    /// Files whose public halves say which of the agent's keys are meant, whether or not the private
-    /// ones are there.
+    /// Files whose public halves select keys of the agent. The private halves need not be there.
     pub(in crate::ssh) identities: Vec<PathBuf>,
     pub(in crate::ssh) agent: Agent,
     pub(in crate::ssh) login_session: LoginSession,
     pub(in crate::ssh) methods: Methods,
-    pub(in crate::ssh) algorithms: Changes,
+    pub(in crate::ssh) algorithms: AlgorithmChanges,
     pub(in crate::ssh) family: Option<AddressFamily>,
-    /// How long each phase of connecting may take.
+    /// The time allowed for each phase of connecting.
     pub(in crate::ssh) connect_timeout: Duration,
     /// The address of this machine to connect from.
     pub(in crate::ssh) bind_address: Option<String>,
-    /// Time between keep-alives, and how many unanswered ones end a connection.
-    pub(in crate::ssh) keep_alive: (Option<Duration>, Option<u32>),
-    /// What the user's configuration says and is not followed, a sentence each.
+    pub(in crate::ssh) keep_alive: KeepAlive,
+    /// Settings of the user's SSH configuration that are not followed, a sentence each.
     pub(in crate::ssh) notes: Vec<String>,
 }
 
-/// How the server is reached.
+/// Keep-alives as the user's SSH configuration sets them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::ssh) struct KeepAlive {
+    /// Time between two of them.
+    pub(in crate::ssh) interval: Option<Duration>,
+    /// Unanswered ones that end the connection.
+    pub(in crate::ssh) count: Option<u32>,
+}
+
+/// The route to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::ssh) enum Route {
     Direct,
     /// Through the server of this alias.
     Jump(String),
-    /// Through what a local command reads and writes.
+    /// Through the input and output of a local command.
     Command(String),
 }
 
-/// Which keys of an SSH agent are tried.
+/// The keys of an SSH agent to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::ssh) enum Agent {
     None,
-    /// All that the agent at this socket has; without one it is the login session's.
+    /// All of the agent at this socket; without one, of the login session's agent.
     All(Option<PathBuf>),
     /// Those that [`Target::identities`] name.
     Named(Option<PathBuf>),
 }
 
-/// Which methods the user's configuration leaves to try.
+/// The methods that the user's SSH configuration forbids.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::ssh) struct Methods {
     pub(in crate::ssh) no_public_key: bool,
     pub(in crate::ssh) no_password: bool,
-    pub(in crate::ssh) no_dialogue: bool,
+    pub(in crate::ssh) no_keyboard_interactive: bool,
 }
 
-/// What the user's configuration makes of the algorithms that are offered.
+/// The changes that the user's SSH configuration makes to the algorithms to offer.
 #[derive(Clone, Debug, Default)]
-pub(in crate::ssh) struct Changes {
+pub(in crate::ssh) struct AlgorithmChanges {
     pub(in crate::ssh) host_keys: Option<Algorithms>,
     pub(in crate::ssh) key_exchange: Option<Algorithms>,
     pub(in crate::ssh) ciphers: Option<Algorithms>,
@@ -94,14 +104,15 @@ pub(in crate::ssh) struct Changes {
 }
 
 impl Target {
-    /// Blocks: the user's configuration is read, and may run commands (`Match exec`).
+    /// Completes a server's entry. Blocks: the user's SSH configuration is read, and may run commands
+    /// (`Match exec`).
     pub(in crate::ssh) fn resolve(
         alias: &str,
         server: &Server,
         config: &Config,
         known_hosts: &KnownHosts,
     ) -> Result<Self, Error> {
-        let server = &as_meant(alias, server)?;
+        let server = &with_address_parts(alias, server)?;
         let target = Self::as_configured(alias, server, config, known_hosts);
         match &server.ssh_config_host {
             Some(name) => {
@@ -130,7 +141,7 @@ impl Target {
         };
         Self {
             alias: alias.to_owned(),
-            rule: HostKeyVerifier {
+            verifier: HostKeyVerifier {
                 alias: alias.to_owned(),
                 host: server.host.clone(),
                 port: server.port(),
@@ -146,17 +157,17 @@ impl Target {
             agent,
             login_session: config.login_session.clone(),
             methods: Methods::default(),
-            algorithms: Changes::default(),
+            algorithms: AlgorithmChanges::default(),
             family: None,
             connect_timeout: bounded(server.connect_timeout().unwrap_or(config.connect_timeout)),
             bind_address: None,
-            keep_alive: (None, None),
+            keep_alive: KeepAlive::default(),
             notes: Vec::new(),
             server: server.clone(),
         }
     }
 
-    /// Fills in what the server's own entry leaves open.
+    /// Fills in the settings that the server's own entry leaves open.
     fn merge_ssh_config(mut self, told: SshHost) -> Self {
         let server = &mut self.server;
         if server.host.is_empty() {
@@ -166,16 +177,16 @@ impl Target {
             server.user = told.user.clone().unwrap_or_else(user_config::local_user);
         }
         server.port = server.port.or(told.port);
-        self.rule.host.clone_from(&server.host);
-        self.rule.port = server.port();
-        self.rule.name = match &told.host_key_alias {
+        self.verifier.host.clone_from(&server.host);
+        self.verifier.port = server.port();
+        self.verifier.name = match &told.host_key_alias {
             Some(alias) => HostName::new(alias, crate::host_key::DEFAULT_PORT),
             None => HostName::new(&server.host, server.port()),
         };
         self.notes = told.notes;
         match told.strict_host_key_checking {
             Some(StrictHostKeyChecking::Yes) if server.host_key_policy.is_none() => {
-                self.rule.policy = HostKeyPolicy::Strict;
+                self.verifier.policy = HostKeyPolicy::Strict;
             }
             Some(StrictHostKeyChecking::No) => self.notes.push(
                 "`StrictHostKeyChecking no` is not followed: a changed key is refused all the same"
@@ -185,8 +196,8 @@ impl Target {
         }
         if told.user_known_hosts_files.is_some() || told.global_known_hosts_files.is_some() {
             let files = [told.user_known_hosts_files, told.global_known_hosts_files];
-            self.rule.known_hosts = self
-                .rule
+            self.verifier.known_hosts = self
+                .verifier
                 .known_hosts
                 .with_others(files.into_iter().flatten().flatten().collect());
         }
@@ -194,7 +205,7 @@ impl Target {
             self.route = match (told.proxy_jump.as_slice(), told.proxy_command) {
                 ([], None) => Route::Direct,
                 ([], Some(command)) => Route::Command(command),
-                (hops, _) => Route::Jump(jump_through(hops)),
+                (hops, _) => Route::Jump(jump_alias(hops)),
             };
         }
         if self.keys.is_empty() {
@@ -226,9 +237,12 @@ impl Target {
         self.methods = Methods {
             no_public_key: !is_left("publickey", told.pubkey_authentication),
             no_password: !is_left("password", told.password_authentication),
-            no_dialogue: !is_left("keyboard-interactive", told.kbd_interactive_authentication),
+            no_keyboard_interactive: !is_left(
+                "keyboard-interactive",
+                told.kbd_interactive_authentication,
+            ),
         };
-        self.algorithms = Changes {
+        self.algorithms = AlgorithmChanges {
             host_keys: told.host_key_algorithms,
             key_exchange: told.kex_algorithms,
             ciphers: told.ciphers,
@@ -239,25 +253,31 @@ impl Target {
             self.connect_timeout = bounded(told);
         }
         self.bind_address = told.bind_address;
-        self.keep_alive = (told.server_alive_interval, told.server_alive_count_max);
+        self.keep_alive = KeepAlive {
+            interval: told.server_alive_interval,
+            count: told.server_alive_count_max,
+        };
         self
     }
 
-    /// Where the connection goes, in words.
-    pub(in crate::ssh) fn way(&self) -> String {
-        let place = self.server.endpoint();
+    /// The route to the server, in words.
+    pub(in crate::ssh) fn route_text(&self) -> String {
+        let address = self.server.endpoint();
         match &self.route {
-            Route::Direct => place,
-            Route::Jump(jump) => format!("{place} through {}", implied(jump).unwrap_or(jump)),
-            Route::Command(_) => format!("{place} through a ProxyCommand"),
+            Route::Direct => address,
+            Route::Jump(jump) => format!(
+                "{address} through {}",
+                hops_from_config(jump).unwrap_or(jump)
+            ),
+            Route::Command(_) => format!("{address} through a ProxyCommand"),
         }
     }
 }
 
-/// The server with host, user and port apart, however they were written by hand.
-fn as_meant(alias: &str, server: &Server) -> Result<Server, Error> {
-    let place = Place::read(&server.host, &server.user, server.port);
-    let Place { host, user, port } = place.map_err(|error| {
+/// The server with host, user and port apart, also if its host has all of them.
+fn with_address_parts(alias: &str, server: &Server) -> Result<Server, Error> {
+    let address = LoginAddress::read(&server.host, &server.user, server.port);
+    let LoginAddress { host, user, port } = address.map_err(|error| {
         let reason = format!("its entry is not right, correct it with server_add: {error}");
         let mut shown = server.clone();
         if let Some(host) = masked_host(&server.host) {

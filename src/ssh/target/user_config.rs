@@ -1,4 +1,4 @@
-//! The user's own SSH configuration, asked about a host.
+//! The user's own SSH configuration: its settings for a host.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -9,10 +9,10 @@ use crate::fs::expand_home;
 pub(in crate::ssh) use crate::ssh_config::SshHost;
 use crate::ssh_config::{self, Files};
 
-/// What OpenSSH tries where nothing is said.
+/// The keys that OpenSSH tries by default.
 const USUAL_KEYS: [&str; 3] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
 
-/// What it says of `name`. Blocks.
+/// The settings for `name`. Blocks.
 pub(in crate::ssh) fn read(
     files: &SshFiles,
     alias: &str,
@@ -28,8 +28,8 @@ pub(in crate::ssh) fn read(
     told.map_err(|reason| failure(alias, name, reason))
 }
 
-/// The keywords by which it says how to log in to a host, for a server that does not follow it. No
-/// command is run. Blocks.
+/// The keywords of a host that concern logging in, for a server that does not follow the configuration.
+/// Runs no command. Blocks.
 pub(in crate::ssh) fn login_keywords(
     files: &SshFiles,
     host: &str,
@@ -54,8 +54,8 @@ fn failure(alias: &str, name: &str, reason: String) -> Error {
     }
 }
 
-/// Whether a name stays one word in a shell: commands of the configuration (`ProxyCommand`, `Match
-/// exec`) may have it in them, and whoever names a host must not write these.
+/// Returns whether a name is one word to a shell. Commands of the configuration (`ProxyCommand`, `Match
+/// exec`) may contain it, and a host's name must not change them.
 fn is_word(name: &str, also_special: &str) -> bool {
     let is_special = |letter: char| {
         letter.is_whitespace()
@@ -67,12 +67,12 @@ fn is_word(name: &str, also_special: &str) -> bool {
     !name.starts_with('-') && !name.ends_with('\\') && !name.contains(is_special)
 }
 
-/// The hosts that it names, patterns left out. Blocks.
+/// The hosts that the configuration names, without patterns. Blocks.
 pub fn hosts(files: &SshFiles) -> Result<Vec<String>, Error> {
     ssh_config::named_hosts(&locations(files)).map_err(|reason| failure("", "*", reason))
 }
 
-/// Who is logged in here: OpenSSH's default for a user.
+/// The user of this process: OpenSSH's default.
 pub(in crate::ssh) fn local_user() -> String {
     let names = ["USER", "LOGNAME", "USERNAME"];
     let set = names.iter().find_map(|name| std::env::var(name).ok());
@@ -91,7 +91,7 @@ fn locations(files: &SshFiles) -> Files {
     }
 }
 
-/// Whether a command of `Match exec` succeeds.
+/// Runs a command of `Match exec`, and returns whether it succeeds.
 fn succeeds(command: &str) -> bool {
     let status = Command::new("sh")
         .env_remove("MCP_SECRET_KEY")

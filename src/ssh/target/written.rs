@@ -12,9 +12,9 @@ use crate::secret::MASK;
 /// Schemes of addresses that lead to an SSH server.
 const SCHEMES: [&str; 3] = ["ssh", "sftp", "scp"];
 
-/// Where to log in, and as whom.
+/// A host to log in to, with user and port.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct LoginAddress {
     /// Host name or IP address, without brackets.
     pub host: String,
     /// User.
@@ -23,7 +23,7 @@ pub struct Place {
     pub port: Option<u16>,
 }
 
-/// A key file as it is kept, and what somebody has to know of it.
+/// A key file as it is kept, with a note for the user.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeyFile {
     /// Its path.
@@ -32,8 +32,9 @@ pub struct KeyFile {
     pub note: Option<String>,
 }
 
-impl Place {
-    /// Reads `user@host:port`, `ssh://…`, `[::1]` and their like. What is said twice has to be the same.
+impl LoginAddress {
+    /// Reads `user@host:port`, `ssh://…`, `[::1]` and the like. A part that is given twice has to be the
+    /// same.
     pub fn read(host: &str, user: &str, port: Option<u16>) -> Result<Self, Error> {
         let written = without_scheme(unquoted(host))?;
         let (login, written) = match written.rsplit_once('@') {
@@ -63,13 +64,13 @@ impl Place {
 }
 
 impl KeyFile {
-    /// Reads a path, and looks at what lies there. Where `may_be_public` is set, a public half may stand
-    /// alone: it names one of an agent's keys. Blocks.
+    /// Reads a path, and looks at the file. With `may_be_public`, a public half may stand alone: it selects
+    /// one of an agent's keys. Blocks.
     pub fn read(written: &str, may_be_public: bool) -> Result<Self, Error> {
         let path = bare_path(written);
         check_path(path)?;
-        let place = expand_home(path);
-        let note = match small_file::read(&place) {
+        let file = expand_home(path);
+        let note = match small_file::read(&file) {
             Ok(bytes) if is_public(&String::from_utf8_lossy(&bytes)) => {
                 return Self::of_public_half(path, may_be_public);
             }
@@ -79,11 +80,11 @@ impl KeyFile {
                     return Ok(Self::beside(path, private));
                 }
                 // A key may still be on its way, and an agent may have what the file is named for.
-                (!may_be_public).then(|| format!("there is no key file at `{}`", shown(&place)))
+                (!may_be_public).then(|| format!("there is no key file at `{}`", shown(&file)))
             }
             Err(error) => Some(format!(
                 "the key file `{}` cannot be read: {error}",
-                shown(&place)
+                shown(&file)
             )),
         };
         Ok(Self {
@@ -116,29 +117,29 @@ impl KeyFile {
     }
 }
 
-/// The path of a key file, without what does not belong to it.
+/// The path of a key file, without quotes and scheme.
 pub(in crate::ssh) fn key_path(written: &str) -> PathBuf {
     expand_home(bare_path(written))
 }
 
-/// A host as it may be shown, if it may not be shown as it stands: for a password before it.
+/// A host with the password before it masked; `None` if it has none.
 pub fn masked_host(host: &str) -> Option<String> {
-    let (login, place) = host.rsplit_once('@')?;
+    let (login, address) = host.rsplit_once('@')?;
     let (_, login) = login.split_once("://").unwrap_or(("", login));
-    has_secret(login).then(|| format!("{MASK}@{place}"))
+    has_secret(login).then(|| format!("{MASK}@{address}"))
 }
 
-/// Whether somebody has given a private key where its path belongs.
+/// Returns whether a path is a private key itself.
 pub fn is_private_key(path: &str) -> bool {
     unquoted(path).starts_with("-----BEGIN")
 }
 
-/// Whether more than a user stands before a host: a password, or parameters of an address.
+/// Returns whether more than a user stands before a host: a password, or parameters of an address.
 fn has_secret(login: &str) -> bool {
     login.contains([':', ';'])
 }
 
-/// Whether a text has a public key or a certificate in it, as OpenSSH writes them.
+/// Returns whether a text contains a public key or a certificate, as OpenSSH writes them.
 pub(in crate::ssh) fn is_public(text: &str) -> bool {
     let kinds = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
     text.lines().any(|line| {
@@ -204,11 +205,11 @@ fn private_beside(path: &str) -> Option<String> {
 }
 
 /// The whole path: which directory this program runs in is seldom known.
-fn shown(place: &Path) -> String {
-    let whole = std::path::absolute(place);
+fn shown(path: &Path) -> String {
+    let whole = std::path::absolute(path);
     whole
         .as_deref()
-        .unwrap_or(place)
+        .unwrap_or(path)
         .to_string_lossy()
         .into_owned()
 }
@@ -239,7 +240,7 @@ fn host_and_port(written: &str) -> Result<(&str, Option<u16>), Error> {
         };
     }
     match written.split_once(':') {
-        // What follows is a path, not a port.
+        // A path follows, not a port.
         Some((_, path)) if path.contains(['/', '\\']) => Err(with_path()),
         Some((host, port)) if !port.contains(':') => Ok((host, Some(port_number(port)?))),
         _ => Ok((written, None)),
@@ -272,12 +273,12 @@ fn check_host(host: &str) -> Result<(), Error> {
 /// The user of `root@web1` where the host is `web1`; another name there is that of a directory service.
 fn user_at<'u>(user: &'u str, host: &str) -> &'u str {
     match user.rsplit_once('@') {
-        Some((name, place)) if !host.is_empty() && place.eq_ignore_ascii_case(host) => name,
+        Some((name, domain)) if !host.is_empty() && domain.eq_ignore_ascii_case(host) => name,
         _ => user,
     }
 }
 
-/// What is said once, or twice alike.
+/// A value that is given once, or twice alike.
 fn agreed<T: PartialEq>(what: &str, one: Option<T>, other: Option<T>) -> Result<Option<T>, Error> {
     match (one, other) {
         (Some(one), Some(other)) if one != other => {
@@ -310,12 +311,12 @@ fn refused_key(problem: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn read(host: &str) -> Result<Place, Error> {
-        Place::read(host, "", None)
+    fn read(host: &str) -> Result<LoginAddress, Error> {
+        LoginAddress::read(host, "", None)
     }
 
     #[test]
-    fn a_place_is_read_as_people_write_it() {
+    fn an_address_is_read_as_people_write_it() {
         for (written, host, user, port) in [
             ("web1", "web1", "", None),
             (" web1.example.org ", "web1.example.org", "", None),
@@ -333,12 +334,12 @@ mod tests {
             ("me@corp.example@web1", "web1", "me@corp.example", None),
             ("bücher.example", "bücher.example", "", None),
         ] {
-            let place = Place {
+            let address = LoginAddress {
                 host: host.to_owned(),
                 user: user.to_owned(),
                 port,
             };
-            assert_eq!(read(written).unwrap(), place, "{written}");
+            assert_eq!(read(written).unwrap(), address, "{written}");
         }
     }
 
@@ -375,8 +376,8 @@ mod tests {
 
     #[test]
     fn what_is_said_twice_is_the_same() {
-        let read = |host: &str, user: &str, port: u16| Place::read(host, user, Some(port));
-        let place = Place {
+        let read = |host: &str, user: &str, port: u16| LoginAddress::read(host, user, Some(port));
+        let address = LoginAddress {
             host: "web1".into(),
             user: "root".into(),
             port: Some(2222),
@@ -387,7 +388,7 @@ mod tests {
             ("web1", "root@web1"),
             ("root@web1", ""),
         ] {
-            assert_eq!(read(host, user, 2222).unwrap(), place, "{host} {user}");
+            assert_eq!(read(host, user, 2222).unwrap(), address, "{host} {user}");
         }
         let directory = read("web1", "root@corp.example", 22).unwrap();
         assert_eq!(directory.user, "root@corp.example");

@@ -1,12 +1,12 @@
-//! What the SSH library reads during a login and does not pass on.
+//! A second reading of the bytes of a login, for a request that the SSH library does not pass on.
 //!
-//! A server may answer a password with the request to change it (RFC 4252, section 8). The library
-//! takes that for the answer to a key and says nothing, so that the login would wait for ever. So what
-//! has come is read a second time, with the keys that were agreed on. Nothing is decided by it but
-//! what is said of a login that fails.
+//! A server may answer a password with the request to change it (RFC 4252, section 8). The library takes
+//! that for the answer to a key and reports nothing, so the login would wait for ever. Therefore the
+//! bytes are decrypted a second time with the agreed keys. Only the text of the login's error depends on
+//! this.
 //!
-//! It is not read where the cipher is none of AES in counter or Galois/counter mode, or the exchange is
-//! a hybrid one, of whose secret the library gives a part alone: there the login runs into its limit.
+//! It does not work with ciphers other than AES in counter or Galois/counter mode, nor with hybrid key
+//! exchanges, of whose secret the library gives only a part: there the login runs into its time limit.
 
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +24,7 @@ use crate::sync::lock;
 const NEW_KEYS: u8 = 21;
 const CHANGE_REQUEST: u8 = 60;
 
-/// Longer packets are not sent in a login.
+/// Longest packet of a login.
 const LONGEST_PACKET: usize = 64 * 1024;
 
 /// Length and authentication tag of AES-GCM's packets (RFC 5647).
@@ -32,7 +32,7 @@ const TAG: usize = 16;
 
 type Hash = fn(&[u8]) -> Vec<u8>;
 
-/// What was agreed on in the first key exchange.
+/// The results of the first key exchange.
 pub(in crate::ssh) struct Agreed {
     /// The shared secret, as a multiple precision integer.
     secret: CryptoVec,
@@ -41,16 +41,16 @@ pub(in crate::ssh) struct Agreed {
     mac: String,
 }
 
-/// The bytes of a login, and what they are encrypted with.
+/// The bytes of a login, and the keys that decrypt them.
 #[derive(Clone)]
-pub(in crate::ssh) struct Overheard {
+pub(in crate::ssh) struct LoginTranscript {
     pub(in crate::ssh) tap: Tap,
     pub(in crate::ssh) agreed: Arc<Mutex<Option<Agreed>>>,
     pub(in crate::ssh) session_id: Vec<u8>,
 }
 
 impl Agreed {
-    /// `None` where the keys cannot be made from what is known.
+    /// `None` if the keys cannot be derived from these.
     pub(in crate::ssh) fn of(secret: Option<&[u8]>, names: &Names) -> Option<Self> {
         Some(Self {
             secret: mpint(secret?),
@@ -60,7 +60,7 @@ impl Agreed {
         })
     }
 
-    /// A key for what the server sends (RFC 4253, section 7.2).
+    /// A key for the direction from the server (RFC 4253, section 7.2).
     fn key(&self, letter: u8, session_id: &[u8], length: usize) -> CryptoVec {
         let mut seed = CryptoVec::from_slice(&self.secret);
         // In the first key exchange its hash is the session's identifier.
@@ -79,8 +79,8 @@ impl Agreed {
     }
 }
 
-impl Overheard {
-    /// Waits for the request to change the password that is shown from now on, and gives its words.
+impl LoginTranscript {
+    /// Waits for a request to change the password that comes from now on, and returns its prompt.
     pub(in crate::ssh) fn change_request(&self) -> impl Future<Output = String> + use<> {
         let (this, from) = (self.clone(), self.tap.count());
         async move {
@@ -96,14 +96,14 @@ impl Overheard {
         }
     }
 
-    /// Forgets all of it.
+    /// Drops bytes and keys.
     pub(in crate::ssh) fn forget(&self) {
         self.tap.close();
         *lock(&self.agreed) = None;
     }
 
-    /// The payloads of the packets that begin after so many bytes, as far as they have come. `None` if
-    /// they cannot be read.
+    /// The payloads of the packets that begin after `from` bytes, as far as they have come. `None` if they
+    /// cannot be decrypted.
     fn packets_after(&self, from: usize) -> Option<Vec<Vec<u8>>> {
         let agreed = lock(&self.agreed);
         let agreed = agreed.as_ref()?;
@@ -122,14 +122,14 @@ impl Overheard {
     }
 }
 
-/// Where what is not encrypted ends: after the greeting and the packets of the key exchange.
+/// The end of the part that is not encrypted: the identification string and the key exchange.
 fn end_of_clear(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let line = bytes[at..].iter().position(|byte| *byte == b'\n')?;
-        let is_greeting = bytes[at..].starts_with(b"SSH-");
+        let is_identification = bytes[at..].starts_with(b"SSH-");
         at += line + 1;
-        if is_greeting {
+        if is_identification {
             break;
         }
     }
@@ -143,10 +143,9 @@ fn end_of_clear(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Decrypts packets, one after the other. Whether they are genuine the library has seen to.
+/// Decrypts packets, one after the other. The library has checked their authenticity.
 enum Cipher {
-    /// Counter mode (RFC 4344), with so many bytes of authentication after each packet; the length is
-    /// encrypted or not.
+    /// Counter mode (RFC 4344), with `mac` bytes after each packet; the length is encrypted or not.
     Counter {
         stream: Box<dyn StreamCipher>,
         mac: usize,
@@ -181,8 +180,8 @@ impl Cipher {
         })
     }
 
-    /// The payload of the packet at the beginning of `bytes`, and how many of them it takes. `None` if
-    /// it has not come whole.
+    /// The payload of the packet at the beginning of `bytes`, and its length in them. `None` if it has not
+    /// come whole.
     fn open(&mut self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         match self {
             Self::Gcm { key, nonce } => {
@@ -222,7 +221,7 @@ impl Cipher {
     }
 }
 
-/// The key stream of AES in counter mode; where it is `narrow`, 32 bits of the counter count.
+/// The key stream of AES in counter mode; a `narrow` counter has 32 bits.
 fn counter(key: &[u8], first: &[u8], narrow: bool) -> Option<Box<dyn StreamCipher>> {
     Some(match (key.len(), narrow) {
         (16, false) => Box::new(Ctr128BE::<Aes128>::new_from_slices(key, first).ok()?),
@@ -240,7 +239,7 @@ fn length_at(bytes: &[u8]) -> Option<usize> {
     (length <= LONGEST_PACKET).then_some(length)
 }
 
-/// A packet without its length, freed from its padding (RFC 4253, section 6).
+/// A packet without its length and padding (RFC 4253, section 6).
 fn payload(packet: &[u8]) -> Option<Vec<u8>> {
     let (padding, rest) = packet.split_first()?;
     let length = rest.len().checked_sub(usize::from(*padding))?;
@@ -254,7 +253,7 @@ fn words_of(payload: &[u8]) -> Option<String> {
     (*kind == CHANGE_REQUEST).then(|| String::from_utf8_lossy(words).trim().to_owned())
 }
 
-/// The hash of a key exchange whose secret is known whole: that of a hybrid one is not.
+/// The hash of a key exchange; `None` for a hybrid one, whose secret is not known whole.
 fn hash_of(exchange: &str) -> Option<Hash> {
     Some(match exchange {
         name if name.starts_with("mlkem") => return None,

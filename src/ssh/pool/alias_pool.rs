@@ -1,4 +1,4 @@
-//! One alias's connections: who gets a channel on which, and when to dial.
+//! The connections to one alias: the choice of one for each channel, and dialling.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 
 use super::lease::{ChannelPurpose, Lease, Lessor};
 use super::login_shell::LoginShell;
-use super::state::{Limit, PooledConnection, State, Waiter};
+use super::state::{AliasState, Limit, PooledConnection, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
 use crate::error::Error;
 use crate::ssh::connection::Connection;
 use crate::ssh::connection::failure::ConnectError;
-use crate::ssh::connection::notices::Notices;
+use crate::ssh::connection::notices::LoginNotices;
 use crate::ssh::dial::Dialer;
 use crate::store::servers::Server;
 use crate::sync::lock;
@@ -22,15 +22,15 @@ use crate::time::Timestamp;
 /// Pauses before further attempts to dial, where an attempt may help.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
 
-/// After a dial failed while other connections live, further dials wait this long: the server
-/// may have a ceiling of its own.
+/// Pause in dialling after a dial failed while other connections live: the server may have a limit of
+/// its own.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
 /// One alias's part of the pool.
 pub(super) struct AliasPool {
     alias: String,
     dialer: Dialer,
-    state: Mutex<State>,
+    state: Mutex<AliasState>,
 }
 
 impl AliasPool {
@@ -42,7 +42,7 @@ impl AliasPool {
         }
     }
 
-    /// Asks for a channel to `server`: granted at once where there is room, else in order of asking.
+    /// Requests a channel to `server`. It is granted at once if there is room, else in order of request.
     pub(super) fn ask(
         self: &Arc<Self>,
         server: Arc<Server>,
@@ -64,7 +64,7 @@ impl AliasPool {
         granted
     }
 
-    /// What is known of the login shell of the server as it is configured now.
+    /// The login shell of the server as it is configured now.
     pub(super) fn shell(&self) -> LoginShell {
         lock(&self.state).shell.clone()
     }
@@ -72,48 +72,48 @@ impl AliasPool {
     /// The fingerprint of the host key that its connections were made with.
     pub(super) fn host_key(&self) -> Option<String> {
         let state = lock(&self.state);
-        let slot = state.slots.first()?;
-        Some(slot.connection.host_key().to_owned())
+        let pooled = state.connections.first()?;
+        Some(pooled.connection.host_key().to_owned())
     }
 
-    /// Serves the waiters in order as far as there is room, dials for the rest, and lets go of what is unused.
-    fn dispatch(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    /// Serves the waiters in order as far as there is room, dials for the rest, and disconnects drained
+    /// connections.
+    fn dispatch(self: &Arc<Self>, mut state: MutexGuard<'_, AliasState>) {
         let unclaimed = self.serve_waiters(&mut state);
         if let Some(server) = state.server.clone() {
             for _ in 0..self.dials_wanted(&state) {
                 state.dialing += 1;
-                state.dialing_now += 1;
-                let (host, server) = (Arc::clone(self), Arc::clone(&server));
-                tokio::spawn(async move { host.dial(server).await });
+                state.dialing_current += 1;
+                let (pool, server) = (Arc::clone(self), Arc::clone(&server));
+                tokio::spawn(async move { pool.dial(server).await });
             }
         }
         let unused = state.take_unused();
         state.closing += unused.len();
         drop(state);
         drop(unclaimed);
-        for slot in unused {
-            let host = Arc::clone(self);
+        for pooled in unused {
+            let pool = Arc::clone(self);
             tokio::spawn(async move {
-                slot.connection.disconnect().await;
-                drop(slot);
-                let mut state = lock(&host.state);
+                pooled.connection.disconnect().await;
+                drop(pooled);
+                let mut state = lock(&pool.state);
                 state.closing -= 1;
-                host.dispatch(state);
+                pool.dispatch(state);
             });
         }
     }
 
-    /// Grants what there is room for, in order, those who wait for the one use not holding up those
-    /// who wait for the other. Gives the leases of waiters that have just gone away: they are to be
-    /// dropped without the lock held.
-    fn serve_waiters(self: &Arc<Self>, state: &mut State) -> Vec<Result<Lease, Error>> {
+    /// Grants channels in order as far as there is room. Waiters of one purpose do not hold up those of
+    /// another. Returns the leases of waiters that have just gone away, to be dropped without the lock.
+    fn serve_waiters(self: &Arc<Self>, state: &mut AliasState) -> Vec<Result<Lease, Error>> {
         let mut unclaimed = Vec::new();
-        let mut full = Vec::new();
+        let mut crowded = Vec::new();
         for waiter in std::mem::take(&mut state.waiters) {
             if waiter.grant.is_closed() {
                 continue;
             }
-            let lease = if full.contains(&waiter.purpose) {
+            let lease = if crowded.contains(&waiter.purpose) {
                 None
             } else {
                 self.grant(state, waiter.purpose)
@@ -121,57 +121,58 @@ impl AliasPool {
             if let Some(lease) = lease {
                 unclaimed.extend(waiter.grant.send(Ok(lease)).err());
             } else {
-                full.push(waiter.purpose);
+                crowded.push(waiter.purpose);
                 state.waiters.push_back(waiter);
             }
         }
         unclaimed
     }
 
-    fn may_dial(&self, state: &State) -> bool {
+    fn may_dial(&self, state: &AliasState) -> bool {
         let in_turn = state
             .no_dial_until
             .is_none_or(|until| Instant::now() >= until);
-        let is_free = in_turn && !state.is_dear;
-        state.open() < self.dialer.config.max_connections && (is_free || !state.has_lasting_slots())
+        let is_free = in_turn && !state.is_costly;
+        state.open() < self.dialer.config.max_connections
+            && (is_free || !state.has_lasting_connections())
     }
 
-    /// The least loaded connection that carries the same kind of use; a shared one only where no
-    /// further connection may be had.
-    fn grant(self: &Arc<Self>, state: &mut State, purpose: ChannelPurpose) -> Option<Lease> {
-        let sharing = !self.may_dial(state) && state.dialing_now == 0;
-        let slot = state
-            .slots
+    /// Grants a channel on the least loaded connection of the same purpose. Purposes share a connection
+    /// only if there may be no further one.
+    fn grant(self: &Arc<Self>, state: &mut AliasState, purpose: ChannelPurpose) -> Option<Lease> {
+        let sharing = !self.may_dial(state) && state.dialing_current == 0;
+        let pooled = state
+            .connections
             .iter_mut()
-            .filter(|slot| slot.has_room(purpose) && (sharing || slot.suits(purpose)))
-            .min_by_key(|slot| (!slot.suits(purpose), slot.load()))?;
-        *slot.count(purpose) += 1;
-        slot.touch();
+            .filter(|pooled| pooled.has_room(purpose) && (sharing || pooled.suits(purpose)))
+            .min_by_key(|pooled| (!pooled.suits(purpose), pooled.load()))?;
+        *pooled.count(purpose) += 1;
+        pooled.touch();
         Some(Lease {
-            host: Arc::<Self>::clone(self),
-            slot: slot.id,
-            server: Arc::clone(&slot.server),
+            lessor: Arc::<Self>::clone(self),
+            connection_id: pooled.id,
+            server: Arc::clone(&pooled.server),
             purpose,
-            connection: Arc::clone(&slot.connection),
+            connection: Arc::clone(&pooled.connection),
         })
     }
 
-    /// How many dials to start: one for a first connection, whoever waits for it; then as many as
-    /// the waiters fill.
-    fn dials_wanted(&self, state: &State) -> usize {
+    /// The number of dials to start: one for a first connection; then as many as the waiters fill.
+    fn dials_wanted(&self, state: &AliasState) -> usize {
         if !self.may_dial(state) {
             return 0;
         }
         let needed = state.waiters.len().div_ceil(Limit::of(state.learnt_limit));
-        let useful = if state.has_lasting_slots() {
+        let useful = if state.has_lasting_connections() {
             needed
         } else {
             needed.min(1)
         };
         let room = self.dialer.config.max_connections - state.open();
-        useful.saturating_sub(state.dialing_now).min(room)
+        useful.saturating_sub(state.dialing_current).min(room)
     }
 
+    /// Makes a connection for the waiters, or gives them the error.
     async fn dial(self: Arc<Self>, server: Arc<Server>) {
         let outcome = self.dial_patiently(&server).await;
         let mut state = lock(&self.state);
@@ -181,21 +182,21 @@ impl AliasPool {
             .as_ref()
             .is_some_and(|now| Arc::ptr_eq(now, &server));
         if still_wanted {
-            state.dialing_now -= 1;
+            state.dialing_current -= 1;
         }
         match outcome {
-            Ok((connection, is_dear)) => {
-                state.is_dear |= is_dear && still_wanted;
+            Ok((connection, is_costly)) => {
+                state.is_costly |= is_costly && still_wanted;
                 self.admit(&mut state, server, connection, !still_wanted);
             }
             Err(_) if !still_wanted => {}
             Err(error) => {
                 tracing::warn!("{error}");
-                if state.has_lasting_slots() || state.dialing_now > 0 {
+                if state.has_lasting_connections() || state.dialing_current > 0 {
                     state.no_dial_until = Some(Instant::now() + REFUSED_PAUSE);
                 } else {
                     for waiter in state.waiters.drain(..) {
-                        // Whoever has gone away needs no answer.
+                        // A waiter that has gone away needs no answer.
                         let _ = waiter.grant.send(Err(error.clone()));
                     }
                 }
@@ -204,15 +205,16 @@ impl AliasPool {
         self.dispatch(state);
     }
 
-    /// Gives also whether a further login is not to be had for nothing.
+    /// Dials until an attempt succeeds or no further one helps. Returns also whether a further login
+    /// would take a person or a one-time code.
     async fn dial_patiently(&self, server: &Server) -> Result<(Connection, bool), Error> {
         let mut pauses = BACKOFF.iter();
         loop {
-            let notices: Arc<Notices> = Arc::default();
+            let notices: Arc<LoginNotices> = Arc::default();
             self.watch(&notices);
             let dialled = self.dialer.dial(&self.alias, server, &notices).await;
             let error = match dialled {
-                Ok(connection) => return Ok((connection, notices.is_dear())),
+                Ok(connection) => return Ok((connection, notices.is_costly())),
                 Err(ConnectError::Final(error)) => return Err(error),
                 Err(ConnectError::Transient(error)) => error,
             };
@@ -224,13 +226,13 @@ impl AliasPool {
         }
     }
 
-    fn watch(&self, notices: &Arc<Notices>) {
+    fn watch(&self, notices: &Arc<LoginNotices>) {
         let mut state = lock(&self.state);
         state.logins.retain(|login| login.strong_count() > 0);
         state.logins.push(Arc::downgrade(notices));
     }
 
-    /// What a person has to know of a login that is under way.
+    /// The notice for a person about a login under way.
     pub(super) fn notice(&self) -> Option<String> {
         let state = lock(&self.state);
         let mut logins = state.logins.iter().filter_map(Weak::upgrade);
@@ -239,14 +241,14 @@ impl AliasPool {
 
     fn admit(
         self: &Arc<Self>,
-        state: &mut State,
+        state: &mut AliasState,
         server: Arc<Server>,
         connection: Connection,
         draining: bool,
     ) {
         let id = next_id();
-        let (host, closed) = (Arc::downgrade(self), connection.closed());
-        state.slots.push(PooledConnection {
+        let (pool, closed) = (Arc::downgrade(self), connection.closed());
+        state.connections.push(PooledConnection {
             id,
             server,
             connection: Arc::new(connection),
@@ -259,29 +261,29 @@ impl AliasPool {
             last_used_at: Timestamp::now(),
         });
         tracing::debug!("connection {id} of `{}` is open", self.alias);
-        // Holds neither host nor connection, so that dropping them ends both.
+        // Holds neither pool nor connection, so that dropping them ends both.
         tokio::spawn(async move {
             closed.cancelled().await;
-            if let Some(host) = host.upgrade() {
-                host.remove_dead(id);
+            if let Some(pool) = pool.upgrade() {
+                pool.remove_dead(id);
             }
         });
     }
 
-    /// Takes a connection that has broken off out of the pool. Leases on it find it closed.
+    /// Removes a connection that was lost. Leases on it find it closed.
     fn remove_dead(self: &Arc<Self>, id: u64) {
         let mut state = lock(&self.state);
-        let index = state.slots.iter().position(|slot| slot.id == id);
-        let dead = index.map(|index| state.slots.swap_remove(index));
-        if let Some(slot) = &dead {
-            let reason = slot.connection.closed_because();
+        let index = state.connections.iter().position(|pooled| pooled.id == id);
+        let dead = index.map(|index| state.connections.swap_remove(index));
+        if let Some(pooled) = &dead {
+            let reason = pooled.connection.closed_because();
             tracing::debug!("connection {id} of `{}` is gone: {reason}", self.alias);
         }
         self.dispatch(state);
     }
 
-    /// Lets go of every connection of another configuration. Without one the alias was removed, and
-    /// whoever waits is refused.
+    /// Drains every connection of another configuration. Without a server the alias was removed, and the
+    /// waiters get an error.
     pub(super) fn configure(self: &Arc<Self>, server: Option<Arc<Server>>) {
         let mut state = lock(&self.state);
         if state.server == server {
@@ -298,11 +300,13 @@ impl AliasPool {
         self.dispatch(state);
     }
 
-    /// The round trip to the server, as far as a connection that is open now has shown it.
+    /// The shortest round trip to the server on the connections that are open now.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         let state = lock(&self.state);
-        let slots = state.slots.iter();
-        slots.filter_map(|slot| slot.connection.round_trip()).min()
+        let connections = state.connections.iter();
+        connections
+            .filter_map(|pooled| pooled.connection.round_trip())
+            .min()
     }
 
     /// Takes out every connection, because the process ends.
@@ -310,38 +314,46 @@ impl AliasPool {
         let mut state = lock(&self.state);
         state.set_server(None);
         state.waiters.clear();
-        state.slots.drain(..).map(|slot| slot.connection).collect()
+        state
+            .connections
+            .drain(..)
+            .map(|pooled| pooled.connection)
+            .collect()
     }
 
     /// Closes connections that have been idle for too long, down to the minimum.
     pub(super) fn close_idle(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         let idle = self.dialer.config.idle_timeout;
-        let mut lasting = state.slots.iter().filter(|slot| !slot.draining).count();
-        state.slots.sort_by_key(|slot| slot.last_used);
-        for slot in &mut state.slots {
-            let is_idle = slot.is_unused() && slot.last_used.elapsed() >= idle;
-            if lasting > self.dialer.config.min_connections && is_idle && !slot.draining {
-                slot.draining = true;
+        let mut lasting = state
+            .connections
+            .iter()
+            .filter(|pooled| !pooled.draining)
+            .count();
+        state.connections.sort_by_key(|pooled| pooled.last_used);
+        for pooled in &mut state.connections {
+            let is_idle = pooled.is_unused() && pooled.last_used.elapsed() >= idle;
+            if lasting > self.dialer.config.min_connections && is_idle && !pooled.draining {
+                pooled.draining = true;
                 lasting -= 1;
             }
         }
         self.dispatch(state);
     }
 
-    /// This alias's figures.
+    /// The alias as `pool_stats` shows it.
     pub(super) fn stats(&self) -> ServerStats {
         let state = lock(&self.state);
         let connections: Vec<_> = state
-            .slots
+            .connections
             .iter()
-            .map(|slot| ConnectionStats {
-                id: format!("{}_{}", self.alias, slot.id),
-                in_use: !slot.is_unused(),
-                ready: !slot.draining && !slot.connection.is_closed(),
-                channels: slot.load() + slot.jumps,
-                max_channels: Limit::of(slot.limit),
-                last_used: slot.last_used_at.epoch_millis(),
+            .map(|pooled| ConnectionStats {
+                id: format!("{}_{}", self.alias, pooled.id),
+                in_use: !pooled.is_unused(),
+                ready: !pooled.draining && !pooled.connection.is_closed(),
+                channels: pooled.load() + pooled.jumps,
+                max_channels: Limit::of(pooled.limit),
+                last_used: pooled.last_used_at.epoch_millis(),
             })
             .collect();
         let in_use = connections
@@ -370,25 +382,25 @@ impl Lessor for AliasPool {
 
     fn release(self: Arc<Self>, id: u64, purpose: ChannelPurpose) {
         let mut state = lock(&self.state);
-        if let Some(slot) = state.slot(id) {
-            *slot.count(purpose) -= 1;
-            slot.touch();
+        if let Some(pooled) = state.pooled(id) {
+            *pooled.count(purpose) -= 1;
+            pooled.touch();
         }
         self.dispatch(state);
     }
 
     fn retire(self: Arc<Self>, id: u64) {
         let mut state = lock(&self.state);
-        if let Some(slot) = state.slot(id) {
-            slot.draining = true;
+        if let Some(pooled) = state.pooled(id) {
+            pooled.draining = true;
         }
         self.dispatch(state);
     }
 
-    fn give_up_if_alone(self: Arc<Self>, id: u64) {
+    fn retire_if_alone(self: Arc<Self>, id: u64) {
         let alone = lock(&self.state)
-            .slot(id)
-            .is_some_and(|slot| slot.load() == 1 && slot.jumps == 0);
+            .pooled(id)
+            .is_some_and(|pooled| pooled.load() == 1 && pooled.jumps == 0);
         if alone {
             self.retire(id);
         }
@@ -396,13 +408,15 @@ impl Lessor for AliasPool {
 
     fn learn_limit(&self, id: u64) {
         let mut state = lock(&self.state);
-        let Some(slot) = state.slot(id) else { return };
-        let channels = slot.load().saturating_sub(1).max(1);
+        let Some(pooled) = state.pooled(id) else {
+            return;
+        };
+        let channels = pooled.load().saturating_sub(1).max(1);
         let limit = Limit {
             channels,
             learnt: Instant::now(),
         };
-        slot.limit = Some(limit);
+        pooled.limit = Some(limit);
         state.learnt_limit = Some(limit);
         tracing::debug!("`{}` takes {channels} channels on a connection", self.alias);
     }

@@ -1,0 +1,227 @@
+//! Opening channels: on a connection that lives, and again where a connection turns out to be dead.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use russh::client::Msg;
+use russh::{Channel, ChannelOpenFailure};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
+use super::{ChannelPurpose, LEAST_PATIENCE, Lease, OpenChannel, Pool};
+use crate::error::Error;
+use crate::ssh::connection::TimedOut;
+use crate::ssh::dial::NoTunnel;
+use crate::ssh::failure::failed;
+
+/// Time in which a live server answers a channel request; without an answer the connection is dead.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Dead connections after which a call gives up: each further one is a login, and servers count those.
+const DEAD_CONNECTIONS: usize = 3;
+
+/// Refusals of a channel before a call gives up; each lowers what is asked of a connection.
+const REFUSALS: usize = 20;
+
+/// Pause after a refusal: a server counts a session for a moment after it has closed it.
+const SESSION_PAUSE: Duration = Duration::from_millis(50);
+
+impl Pool {
+    /// Opens a session channel to `alias`, dialling if need be. Waits for a free channel at most
+    /// `patience`. Nothing has been run yet, so a failure is tried again on another connection as long
+    /// as that can help.
+    pub async fn open(
+        &self,
+        alias: &str,
+        purpose: ChannelPurpose,
+        patience: Duration,
+    ) -> Result<OpenChannel, Error> {
+        let patience = if patience < LEAST_PATIENCE {
+            patience
+        } else {
+            patience.max(self.dial_patience(alias))
+        };
+        let deadline = Instant::now().checked_add(patience);
+        let mut refused = 0;
+        loop {
+            let (_, opened) = self
+                .open_on_live_connection(alias, purpose, deadline, &ChannelRequest::Session)
+                .await?;
+            let (lease, refusal) = match opened {
+                Opened::Open(channel) => return Ok(channel),
+                Opened::Refused(lease, refusal) => (lease, refusal),
+                Opened::Silent => continue,
+            };
+            refused += 1;
+            lease.lessor.learn_limit(lease.connection_id);
+            if refused == REFUSALS {
+                let reason = format!("the server refuses to open a session ({refusal:?})");
+                return Err(lease.refusal(reason));
+            }
+            drop(lease);
+            tokio::time::sleep(SESSION_PAUSE).await;
+        }
+    }
+
+    /// Opens a channel to a host in the network of `alias`, and returns also the time of the request.
+    /// From then on the server has `limit` to reach that host; all of it ends by `deadline`.
+    pub async fn tunnel(
+        &self,
+        alias: &str,
+        (host, port): (&str, u16),
+        limit: Duration,
+        deadline: Instant,
+    ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
+        self.forward(
+            alias,
+            ChannelPurpose::Command,
+            (host, port),
+            limit,
+            deadline,
+        )
+        .await
+    }
+
+    /// Opens a channel to a further server through `alias`, as [`Pool::tunnel`] does to a host.
+    pub(super) async fn jump(
+        &self,
+        alias: &str,
+        address: (&str, u16),
+        limit: Duration,
+    ) -> Result<Result<OpenChannel, NoTunnel>, Error> {
+        let deadline = Instant::now() + self.dial_patience(alias).max(LEAST_PATIENCE);
+        let forwarded = self
+            .forward(alias, ChannelPurpose::Jump, address, limit, deadline)
+            .await;
+        forwarded.map(|(_, opened)| opened)
+    }
+
+    async fn forward(
+        &self,
+        alias: &str,
+        purpose: ChannelPurpose,
+        (host, port): (&str, u16),
+        limit: Duration,
+        deadline: Instant,
+    ) -> Result<(Instant, Result<OpenChannel, NoTunnel>), Error> {
+        let request = ChannelRequest::Tunnel(host.to_owned(), port, limit);
+        let (asked, opened) = self
+            .open_on_live_connection(alias, purpose, Some(deadline), &request)
+            .await?;
+        let opened = match opened {
+            Opened::Open(channel) => Ok(channel),
+            Opened::Silent => Err(NoTunnel::Silent),
+            Opened::Refused(_, ChannelOpenFailure::ConnectFailed) => Err(NoTunnel::Unreachable),
+            Opened::Refused(..) => Err(NoTunnel::Forbidden),
+        };
+        Ok((asked, opened))
+    }
+
+    /// Requests a channel until a connection that lives answers. Returns also the time of that request.
+    async fn open_on_live_connection(
+        &self,
+        alias: &str,
+        purpose: ChannelPurpose,
+        deadline: Option<Instant>,
+        request: &ChannelRequest,
+    ) -> Result<(Instant, Opened), Error> {
+        let mut dead = 0;
+        loop {
+            let is_session = matches!(request, ChannelRequest::Session);
+            let lease = self
+                .lease(alias, purpose, left(deadline), is_session)
+                .await?;
+            let (lessor, connection_id, server) = (
+                Arc::clone(&lease.lessor),
+                lease.connection_id,
+                Arc::clone(&lease.server),
+            );
+            let asked = Instant::now();
+            let reason = match open_channel(lease, request.clone(), deadline).await {
+                Ok((lease, Ok(Ok(channel)))) => {
+                    return Ok((asked, Opened::Open(OpenChannel::new(channel, lease))));
+                }
+                Ok((lease, Ok(Err(russh::Error::ChannelOpenFailure(refusal))))) => {
+                    return Ok((asked, Opened::Refused(lease, refusal)));
+                }
+                Ok((_, Ok(Err(error)))) => error.to_string(),
+                Ok((_, Err(_))) => "ETIMEDOUT: no answer to a channel request".to_owned(),
+                Err(TimedOut::Peer) => return Ok((asked, Opened::Silent)),
+                Err(silence @ TimedOut::Connection) => silence.to_string(),
+            };
+            tracing::info!("a connection of `{alias}` is dead ({reason})");
+            dead += 1;
+            lessor.retire(connection_id);
+            if dead == DEAD_CONNECTIONS || left(deadline).is_zero() {
+                return Err(failed(alias, &server, reason));
+            }
+        }
+    }
+}
+
+/// A request for a channel.
+#[derive(Clone)]
+enum ChannelRequest {
+    Session,
+    /// A channel to that host and port, and the time that the server has to reach them.
+    Tunnel(String, u16, Duration),
+}
+
+/// The answer of a connection that lives.
+enum Opened {
+    Open(OpenChannel),
+    Refused(Lease, ChannelOpenFailure),
+    /// None in the time that a tunnel has: the host beyond may be silent.
+    Silent,
+}
+
+type ChannelOutcome = Result<Result<Channel<Msg>, russh::Error>, Elapsed>;
+
+/// Opens a channel in a task of its own: if the caller goes away meanwhile, the channel is closed
+/// once the server has confirmed it, and the lease is given back only then.
+async fn open_channel(
+    lease: Lease,
+    request: ChannelRequest,
+    deadline: Option<Instant>,
+) -> Result<(Lease, ChannelOutcome), TimedOut> {
+    let connection = Arc::clone(&lease.connection);
+    let limit = match &request {
+        ChannelRequest::Session => None,
+        ChannelRequest::Tunnel(_, _, limit) => Some((*limit).min(left(deadline))),
+    };
+    let opening = tokio::spawn(async move {
+        let connection = &lease.connection;
+        let outcome = match request {
+            ChannelRequest::Session => timeout(OPEN_TIMEOUT, connection.open_session()).await,
+            ChannelRequest::Tunnel(host, port, _) => Ok(connection.open_tunnel(&host, port).await),
+        };
+        PendingChannel(Some((lease, outcome)))
+    });
+    let opened = match limit {
+        None => opening.await,
+        Some(limit) => connection.wait_for(opening, limit).await?,
+    };
+    match opened.map(|mut opening| opening.0.take()) {
+        Ok(Some(opened)) => Ok(opened),
+        // The runtime is ending, and this task with it.
+        _ => std::future::pending().await,
+    }
+}
+
+/// The time until then; endless without one.
+fn left(deadline: Option<Instant>) -> Duration {
+    deadline.map_or(Duration::MAX, |deadline| {
+        deadline.saturating_duration_since(Instant::now())
+    })
+}
+
+/// A channel on its way to the caller, closed if the caller is gone.
+struct PendingChannel(Option<(Lease, ChannelOutcome)>);
+
+impl Drop for PendingChannel {
+    fn drop(&mut self) {
+        if let Some((lease, Ok(Ok(channel)))) = self.0.take() {
+            drop(OpenChannel::new(channel, lease));
+        }
+    }
+}
