@@ -13,7 +13,7 @@ use mcp_sftp_orchestrator::logging::{self, MemoryLog};
 #[cfg(all(unix, not(target_os = "macos")))]
 use mcp_sftp_orchestrator::login_session::BUS_VARIABLE;
 use mcp_sftp_orchestrator::server::Handler;
-use mcp_sftp_orchestrator::transport::{Ending, Lines};
+use mcp_sftp_orchestrator::transport::{CloseReason, LineTransport};
 use mcp_sftp_orchestrator::{audit, demo, doctor, install};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
@@ -155,7 +155,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     logging::log_panics();
     let app = App::open(config, log).map_err(|error| error.to_string())?;
     let (reader, writer) = stdio_pipes();
-    let lines = Lines::new(reader, writer);
+    let lines = LineTransport::new(reader, writer);
     let connection = lines.handle();
     let (jobs, calls) = (app.jobs().clone(), Arc::clone(app.calls()));
     if io::stdin().is_terminal() {
@@ -177,7 +177,7 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     // One cause, for the log, the records of jobs and the audit.
     let cause = tokio::select! {
         ending = connection.ended() => {
-            if !matches!(ending, Ending::OutputUnwritable(_)) {
+            if !matches!(ending, CloseReason::OutputUnwritable(_)) {
                 let _ = tokio::time::timeout(LAST_ANSWERS, &mut serving).await;
             }
             ending.to_string()

@@ -1,4 +1,4 @@
-//! What a tool answers: text for a person or a model, and the same facts for a program.
+//! A tool's answer: text for people and models, and structured content for programs.
 
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
@@ -15,7 +15,7 @@ use crate::readable::{make_readable, readable};
 pub struct Reply(CallToolResult);
 
 impl Reply {
-    /// An answer with its text and its facts; `facts` has to serialise to an object.
+    /// An answer with its text and its structured content; `facts` has to serialise to an object.
     pub fn new(text: impl Into<String>, facts: &impl Serialize) -> Result<Self, Error> {
         let text = readable(&text.into()).into_owned();
         let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
@@ -23,12 +23,12 @@ impl Reply {
         Ok(Self(result))
     }
 
-    /// An answer whose text is its facts as JSON.
+    /// An answer whose text is its structured content as JSON.
     pub fn json(facts: &impl Serialize) -> Result<Self, Error> {
         Self::new(pretty(&to_value(facts)?), facts)
     }
 
-    /// A list: the text is the bare array, the structured content wraps it as `{name: […]}`.
+    /// A list: the text is the array alone, the structured content is `{name: […]}`.
     pub fn list(name: &str, items: &impl Serialize) -> Result<Self, Error> {
         let items = to_value(items)?;
         let text = pretty(&items);
@@ -49,7 +49,7 @@ impl Reply {
         Self::new(text, &job.for_answer().to_json())
     }
 
-    /// A job as it stands: its result, or where to find it later.
+    /// A job's result, or its state and how to wait for it.
     pub fn of_job(job: &Job) -> Self {
         let job = &job.for_answer();
         let mut record = job.to_json();
@@ -68,7 +68,7 @@ fn to_value(facts: &impl Serialize) -> Result<Value, Error> {
     let mut value = serde_json::to_value(facts).map_err(|error| Error::Internal {
         reason: error.to_string(),
     })?;
-    // Here, where it is not yet the text of a JSON value, which spells them otherwise.
+    // Before it becomes JSON text, which escapes such characters.
     make_readable(&mut value);
     Ok(value)
 }

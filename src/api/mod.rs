@@ -1,10 +1,10 @@
-//! Whether HTTP APIs are up, as seen from a server's network or from here.
+//! Health checks of HTTP APIs, from here or from a server's network.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `request` | what is asked, and with which secrets |
-//! | `routes` | the ways there: from here, through a channel of an SSH connection, with the server's `curl` |
-//! | this | which way is taken, and what the outcome says |
+//! | `request` | the request and its credentials |
+//! | `routes` | the routes: from here, through a channel of an SSH connection, with the server's `curl` |
+//! | this | the choice of the route, and the result |
 
 mod request;
 mod routes;
@@ -15,27 +15,27 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
-pub use request::Request;
+pub use request::HealthRequest;
 use request::shown_url;
-use routes::{Outcome, Routes, Tunnelled};
+use routes::{RequestOutcome, Routes, Tunnelled};
 
 use crate::error::Error;
 use crate::secret::{MASK, Secret, shown_address};
 use crate::ssh::Pool;
 use crate::store::apis::Api;
 
-/// How long an API has to answer.
+/// The time allowed for an API's answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Asks APIs. What it takes for TLS is loaded once, when it is first needed.
+/// Checks APIs. TLS settings are loaded once, when they are first needed.
 #[derive(Default)]
 pub struct Checker(Routes);
 
-/// What is known of an API after it was asked.
+/// The result of a health check.
 #[derive(Debug, Serialize)]
 pub struct Health {
-    status: Verdict,
-    /// `null` where there was no answer.
+    status: HealthStatus,
+    /// `null` without an answer.
     http_code: Option<u16>,
     response_time_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,12 +46,12 @@ pub struct Health {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-enum Verdict {
+enum HealthStatus {
     Up,
     Down,
 }
 
-/// An API as it may be shown: everything that was configured, secrets masked.
+/// An API's entry with its secrets masked.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct ApiView(Value);
@@ -90,26 +90,25 @@ impl From<&Api> for ApiView {
     }
 }
 
-/// The way that a request has taken.
+/// The route of a request.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Via {
     /// From this machine.
     Direct,
-    /// Through the server, which saw no more than where it goes; over TLS not what it says.
+    /// Through the server, which sees the destination and, without TLS, the request.
     Tunnel,
-    /// Made by the server, which forbids forwarding.
+    /// By curl on the server, because it forbids forwarding.
     Curl,
 }
 
 impl Checker {
-    /// Asks from this machine, or from the network of the server `through`. That the API cannot be
-    /// reached is an answer; an error is that it could not be asked.
+    /// Checks an API from this machine, or from the network of the server `through`. Ends by `deadline`.
     ///
-    /// Ends by `deadline`.
+    /// An API that cannot be reached is a result. An error means that the check could not be made.
     pub async fn check(
         &self,
-        request: &Request,
+        request: &HealthRequest,
         through: Option<(&Pool, &str)>,
         deadline: Instant,
     ) -> Result<Health, Error> {
@@ -118,7 +117,11 @@ impl Checker {
         let (via, began, outcome) = match through {
             None => {
                 let asked = timeout(limit_from(now), self.0.direct(request)).await;
-                (Via::Direct, now, asked.unwrap_or(Ok(Outcome::Silent))?)
+                (
+                    Via::Direct,
+                    now,
+                    asked.unwrap_or(Ok(RequestOutcome::Silent))?,
+                )
             }
             Some((pool, alias)) => {
                 let tunnelled = self.0.tunnel(request, pool, alias, (LIMIT, deadline));
@@ -140,13 +143,13 @@ impl Checker {
 
 impl Health {
     fn of(
-        request: &Request,
+        request: &HealthRequest,
         via: Via,
         (limit, elapsed): (Duration, Duration),
-        outcome: Outcome,
+        outcome: RequestOutcome,
     ) -> Self {
         let (http_code, reason, elapsed) = match outcome {
-            Outcome::Answered(status, took) => {
+            RequestOutcome::Answered(status, took) => {
                 let reason = (!status.is_success()).then(|| status.to_string());
                 let reason = reason.map(|reason| {
                     if status.is_redirection() {
@@ -157,17 +160,17 @@ impl Health {
                 });
                 (Some(status), reason, took.unwrap_or(elapsed))
             }
-            Outcome::Unreachable(reason) => (None, Some(reason), elapsed),
-            Outcome::Silent => {
+            RequestOutcome::Unreachable(reason) => (None, Some(reason), elapsed),
+            RequestOutcome::Silent => {
                 let reason = format!("no answer within {} s", limit.as_secs_f64());
                 (None, Some(reason), elapsed)
             }
         };
         Self {
             status: if http_code.is_some_and(|status| status.is_success()) {
-                Verdict::Up
+                HealthStatus::Up
             } else {
-                Verdict::Down
+                HealthStatus::Down
             },
             http_code: http_code.map(|status| status.as_u16()),
             response_time_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),

@@ -1,4 +1,4 @@
-//! What an API is asked, and which secrets it is shown.
+//! The request of a health check, with its credentials.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -13,16 +13,16 @@ const AGENT: &str = concat!("mcp-sftp-orchestrator/", env!("CARGO_PKG_VERSION"))
 
 /// A request for an API's health. `Debug` shows no secret.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct HealthRequest {
     pub(super) method: Method,
     /// Without user and password: they are among the headers.
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
-    /// Whether the address came with a user or password.
+    /// True if the address had a user or password.
     has_credentials: bool,
 }
 
-impl Request {
+impl HealthRequest {
     /// The request for an address.
     pub fn get(url: &str) -> Result<Self, Error> {
         let mut url = parse(url)?;
@@ -30,7 +30,7 @@ impl Request {
         let has_credentials = !url.username().is_empty() || url.password().is_some();
         if has_credentials {
             let password = url.password().unwrap_or_default();
-            // As it stands there, too: a message may quote the address.
+            // A message may quote the address with the password as it stands there.
             remember(password);
             headers.insert(
                 AUTHORIZATION,
@@ -130,16 +130,16 @@ impl Request {
     }
 }
 
-/// An address as it may be shown, whatever it is.
+/// An address with its secrets masked; all of it if it is no address.
 pub(super) fn shown_url(url: &str) -> String {
-    Request::get(url).map_or_else(|_| MASK.to_owned(), |request| request.shown_url())
+    HealthRequest::get(url).map_or_else(|_| MASK.to_owned(), |request| request.shown_url())
 }
 
 fn parse(url: &str) -> Result<Url, Error> {
     if url.len() > LONGEST {
         return Err(too_long("url"));
     }
-    // The parser would drop them in silence.
+    // The parser would silently drop them.
     if url.chars().any(char::is_control) {
         return Err(Error::invalid("url", "holds a control character"));
     }
@@ -154,19 +154,19 @@ fn parse(url: &str) -> Result<Url, Error> {
     Ok(parsed)
 }
 
-/// A secret may be in it, and none is longer.
+/// The error for a text that is longer than any secret may be.
 fn too_long(parameter: &str) -> Error {
     Error::invalid(parameter, format!("has more than {LONGEST} bytes"))
 }
 
-/// What a part of an address stands for.
+/// A part of an address with its percent encoding decoded.
 fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part)
         .decode_utf8_lossy()
         .into_owned()
 }
 
-/// User and password as RFC 7617 wants them.
+/// The value of an `Authorization` header with user and password (RFC 7617).
 fn basic(user: &str, password: &str) -> Result<HeaderValue, Error> {
     if user.len() > LONGEST {
         return Err(too_long("htpasswd_user"));
@@ -226,11 +226,11 @@ mod tests {
             ),
             ("http://[::1]:80/", Some("//evil"), "http://[::1]/evil"),
         ] {
-            let request = Request::of(&api(url, endpoint)).unwrap();
+            let request = HealthRequest::of(&api(url, endpoint)).unwrap();
             assert_eq!(request.url.as_str(), whole);
         }
         for wrong in ["ftp://h", "h", "", "https://", "https://h\n/"] {
-            assert!(Request::get(wrong).is_err(), "{wrong:?}");
+            assert!(HealthRequest::get(wrong).is_err(), "{wrong:?}");
         }
     }
 
@@ -241,7 +241,7 @@ mod tests {
             api.auth_method = method;
             name.clone_into(&mut api.auth_header_name);
             scheme.clone_into(&mut api.auth_scheme);
-            Request::of(&api).map(|request| {
+            HealthRequest::of(&api).map(|request| {
                 let value =
                     |name: &str| Some(request.headers.get(name)?.to_str().unwrap().to_owned());
                 (value("authorization"), value("x-api-key"))
@@ -276,10 +276,11 @@ mod tests {
 
     #[test]
     fn a_password_in_the_address_is_sent_and_not_shown() {
-        let request = Request::get("https://user:pa%73s@h/x").unwrap();
+        let request = HealthRequest::get("https://user:pa%73s@h/x").unwrap();
         assert_eq!(request.headers[AUTHORIZATION], "Basic dXNlcjpwYXNz");
         assert_eq!(request.shown_url(), "https://***@h/x");
-        let request = Request::of(&api("https://h/x?token=abc", Some("/up?api_key=d"))).unwrap();
+        let request =
+            HealthRequest::of(&api("https://h/x?token=abc", Some("/up?api_key=d"))).unwrap();
         assert_eq!(request.url.as_str(), "https://h/x/up?api_key=d");
         assert_eq!(request.shown_url(), "https://h/x/up?api_key=***");
         assert!(!format!("{request:?}").contains("dXNl"));

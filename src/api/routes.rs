@@ -1,4 +1,4 @@
-//! The ways to an API: from here, through a channel of an SSH connection, with the server's own `curl`.
+//! The routes to an API: from here, through a channel of an SSH connection, or with the server's `curl`.
 
 use std::error::Error as Fault;
 use std::io;
@@ -18,33 +18,33 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Request;
+use super::HealthRequest;
 use crate::error::Error;
 use crate::ssh::script::curl;
 use crate::ssh::{NoTunnel, Pool, TimedOut, Tunnel, os_reason};
 
-/// How long before the deadline a server's curl has to be done.
+/// The time between the end of a server's curl and the deadline, so that its answer arrives in time.
 const CURL_AHEAD: Duration = Duration::from_secs(1);
 
-/// What came of a request.
-pub(super) enum Outcome {
-    /// An answer, and how long it took where whoever asked has measured that itself.
+/// The outcome of a request.
+pub(super) enum RequestOutcome {
+    /// An answer, and the time that it took if curl has measured it.
     Answered(StatusCode, Option<Duration>),
-    /// None, for this reason.
+    /// No answer, for this reason.
     Unreachable(String),
-    /// None in time.
+    /// No answer in time.
     Silent,
 }
 
-/// What came of the way through a channel.
+/// The outcome of a request through a channel.
 pub(super) enum Tunnelled {
-    /// Asked at that time.
-    Asked(Instant, Outcome),
-    /// The server forbids it.
+    /// The time at which the request began, and its outcome.
+    Asked(Instant, RequestOutcome),
+    /// The server forbids forwarding.
     Forbidden,
 }
 
-/// What the ways need and what is loaded once.
+/// TLS settings and HTTP client, loaded when they are first needed.
 #[derive(Default)]
 pub(super) struct Routes {
     tls: OnceCell<Arc<ClientConfig>>,
@@ -52,7 +52,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// Trusts whom the operating system trusts.
+    /// The TLS settings, with the certificates that the operating system trusts.
     async fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
         let load = || async {
             let loaded = tokio::task::spawn_blocking(ClientConfig::with_platform_verifier).await;
@@ -71,15 +71,15 @@ impl Routes {
             let client = reqwest::Client::builder()
                 .tls_backend_preconfigured(tls)
                 .redirect(reqwest::redirect::Policy::none())
-                // Each check asks whether the API can be reached now.
+                // Each check needs a new connection, to see that the API can be reached now.
                 .pool_max_idle_per_host(0);
             client.build().map_err(|error| untrusting(&error))
         };
         self.client.get_or_try_init(build).await
     }
 
-    /// Asks from this machine.
-    pub(super) async fn direct(&self, request: &Request) -> Result<Outcome, Error> {
+    /// Sends the request from this machine.
+    pub(super) async fn direct(&self, request: &HealthRequest) -> Result<RequestOutcome, Error> {
         if let Some(untimely) = untimely(request) {
             return Ok(untimely);
         }
@@ -89,16 +89,16 @@ impl Routes {
             .headers(request.headers.clone())
             .send();
         Ok(match asked.await {
-            Ok(response) => Outcome::Answered(response.status(), None),
-            Err(error) => Outcome::Unreachable(reason(&error)),
+            Ok(response) => RequestOutcome::Answered(response.status(), None),
+            Err(error) => RequestOutcome::Unreachable(reason(&error)),
         })
     }
 
-    /// Asks through a channel of the connection to `alias`. From then on the API has `limit` to
-    /// answer; all of it ends by the deadline.
+    /// Sends the request through a channel of the connection to `alias`. Once the channel is requested, the
+    /// API has `limit` to answer; all of it ends by the deadline.
     pub(super) async fn tunnel(
         &self,
-        request: &Request,
+        request: &HealthRequest,
         pool: &Pool,
         alias: &str,
         (limit, deadline): (Duration, Instant),
@@ -106,7 +106,7 @@ impl Routes {
         if let Some(untimely) = untimely(request) {
             return Ok(Tunnelled::Asked(Instant::now(), untimely));
         }
-        // Before the clock runs.
+        // Before the API's time begins.
         let tls = match request.url.scheme() {
             "https" => Some(self.tls().await?),
             _ => None,
@@ -116,7 +116,7 @@ impl Routes {
         else {
             return Err(Error::invalid("url", "has no host"));
         };
-        // An address of version 6 stands between brackets in a URL only.
+        // Only a URL has brackets around an IPv6 address.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let (asked, opened) = pool.tunnel(alias, (host, port), limit, deadline).await?;
         let left = deadline
@@ -124,10 +124,10 @@ impl Routes {
             .saturating_duration_since(Instant::now());
         let outcome = match opened {
             Err(NoTunnel::Forbidden) => return Ok(Tunnelled::Forbidden),
-            Err(NoTunnel::Unreachable) => {
-                Outcome::Unreachable(format!("server `{alias}` cannot connect to {host}:{port}"))
-            }
-            Err(NoTunnel::Silent) => Outcome::Silent,
+            Err(NoTunnel::Unreachable) => RequestOutcome::Unreachable(format!(
+                "server `{alias}` cannot connect to {host}:{port}"
+            )),
+            Err(NoTunnel::Silent) => RequestOutcome::Silent,
             Ok(channel) => {
                 let lease = channel.lease();
                 let stream = Tunnel::new(channel);
@@ -143,13 +143,13 @@ impl Routes {
                     .await
                 });
                 match lease.connection().wait_for(answer, left).await {
-                    Ok(Ok(status)) => Outcome::Answered(status, None),
-                    // The API has not been heard.
+                    Ok(Ok(status)) => RequestOutcome::Answered(status, None),
+                    // It says nothing about the API.
                     Ok(Err(_)) if lease.connection().is_closed() => {
                         return Err(lease.connection_lost().await);
                     }
-                    Ok(Err(error)) => Outcome::Unreachable(reason(&*error)),
-                    Err(TimedOut::Peer) => Outcome::Silent,
+                    Ok(Err(error)) => RequestOutcome::Unreachable(reason(&*error)),
+                    Err(TimedOut::Peer) => RequestOutcome::Silent,
                     Err(silence @ TimedOut::Connection) => {
                         lease.retire();
                         return Err(lease.refusal(silence.to_string()));
@@ -160,17 +160,17 @@ impl Routes {
         Ok(Tunnelled::Asked(asked, outcome))
     }
 
-    /// Has the server ask, which sees the request.
+    /// Runs curl on the server; the server can read the request.
     pub(super) async fn curl(
         &self,
-        request: &Request,
+        request: &HealthRequest,
         pool: &Pool,
         alias: &str,
         (limit, deadline): (Duration, Instant),
-    ) -> Result<Outcome, Error> {
+    ) -> Result<RequestOutcome, Error> {
         let headers = request.headers.iter().map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes());
-            // What has nothing behind a colon would not be sent.
+            // curl does not send a header with nothing behind the colon, but one that ends with a semicolon.
             match value.trim() {
                 "" => format!("{name};"),
                 _ => format!("{name}: {value}"),
@@ -182,7 +182,6 @@ impl Routes {
             method: request.method.as_str(),
             url: request.url.as_str(),
             headers: &headers,
-            // So that its answer arrives in time.
             limit: limit.min(left.saturating_sub(CURL_AHEAD).max(left / 2)),
             patience: left,
         };
@@ -195,30 +194,33 @@ impl Routes {
         Ok(match asked? {
             curl::Printed {
                 code: 0, message, ..
-            } if message.starts_with("curl: (28)") => Outcome::Silent,
+            } if message.starts_with("curl: (28)") => RequestOutcome::Silent,
             curl::Printed {
                 code,
                 message,
                 took,
             } => match StatusCode::from_u16(code) {
-                Ok(status) => Outcome::Answered(status, Some(took)),
-                Err(_) => Outcome::Unreachable(message),
+                Ok(status) => RequestOutcome::Answered(status, Some(took)),
+                Err(_) => RequestOutcome::Unreachable(message),
             },
         })
     }
 }
 
-/// The answer to a request whose certificate cannot be judged: rustls panics where the clock is before 1970.
-fn untimely(request: &Request) -> Option<Outcome> {
+/// The outcome if the clock is before 1970, with which rustls would panic.
+fn untimely(request: &HealthRequest) -> Option<RequestOutcome> {
     let is_early = SystemTime::now() < SystemTime::UNIX_EPOCH;
     (is_early && request.url.scheme() == "https").then(|| {
         let reason = "this machine's clock is before 1970, so no certificate can be valid";
-        Outcome::Unreachable(reason.to_owned())
+        RequestOutcome::Unreachable(reason.to_owned())
     })
 }
 
-/// Asks over a connection that is there.
-async fn ask<S>(request: &Request, stream: S) -> Result<StatusCode, Box<dyn Fault + Send + Sync>>
+/// Sends a request over an open stream.
+async fn ask<S>(
+    request: &HealthRequest,
+    stream: S,
+) -> Result<StatusCode, Box<dyn Fault + Send + Sync>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -243,7 +245,7 @@ where
     Ok(sender.send_request(message).await?.status())
 }
 
-/// What an error comes down to: the last of its causes.
+/// The root cause of an error.
 fn reason(error: &(dyn Fault + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {

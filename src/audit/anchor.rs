@@ -1,29 +1,29 @@
-//! The anchor: the count of the trail's lines and the hash of the last, kept apart from the trail.
+//! The anchor: the number of the trail's lines and the hash of the last, in a file of its own.
 
 use serde::{Deserialize, Serialize};
 
 use super::BEGINNING;
 use crate::time::Timestamp;
 
-/// The count of the lines that were written, and the hash of the last.
+/// The number of lines that were written, and the hash of the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Anchor {
-    /// Every line that was ever written, those of removed files too.
+    /// The number of lines ever written, with those of removed files.
     pub(super) lines: u64,
     /// The last line's hash.
     pub(super) last: String,
-    /// The length of the file with that line in it: where it has another one, somebody else wrote.
+    /// The length of the file with that line. Another length shows that something else wrote to it.
     pub(super) length: u64,
     /// The lines of the files that rotation removed.
-    pub(super) removed: Removed,
-    /// When a trail that was there already got its anchor.
+    pub(super) removed: RemovedLines,
+    /// The lines that were there before the anchor.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) adopted: Option<Adopted>,
+    pub(super) adopted: Option<AdoptedLines>,
 }
 
-/// The lines of removed files.
+/// Lines of removed files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Removed {
+pub(super) struct RemovedLines {
     pub(super) lines: u64,
     /// The hash of the last of them: the first line that is left has to follow it.
     pub(super) last: String,
@@ -31,10 +31,10 @@ pub(super) struct Removed {
 
 /// Lines that are older than their anchor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Adopted {
-    /// When the anchor was made.
+pub struct AdoptedLines {
+    /// The time at which the anchor was made.
     pub time: Timestamp,
-    /// The count of the lines at that time.
+    /// The number of lines at that time.
     pub lines: u64,
 }
 
@@ -44,7 +44,7 @@ impl Default for Anchor {
             lines: 0,
             last: BEGINNING.to_owned(),
             length: 0,
-            removed: Removed {
+            removed: RemovedLines {
                 lines: 0,
                 last: BEGINNING.to_owned(),
             },
@@ -63,11 +63,11 @@ mod tests {
         let long = Anchor {
             lines: u64::MAX,
             length: u64::MAX,
-            removed: Removed {
+            removed: RemovedLines {
                 lines: u64::MAX,
                 last: BEGINNING.to_owned(),
             },
-            adopted: Some(Adopted {
+            adopted: Some(AdoptedLines {
                 time: Timestamp::now(),
                 lines: u64::MAX,
             }),

@@ -1,27 +1,27 @@
-//! Arguments cut down, whatever they are: a line has room for so much.
+//! Cuts arguments of any size to what a line has room for.
 
 use serde_json::{Map, Value};
 
 use crate::text::beginning;
 
-/// Bytes of a text; a longer one is told by its beginning.
+/// The most bytes of a text; a longer one is cut to its beginning.
 pub(super) const LONGEST_TEXT: usize = 2048;
-/// Bytes of a name.
+/// The most bytes of a name.
 pub(super) const LONGEST_NAME: usize = 256;
-/// Bytes of JSON for all arguments of a call.
+/// The most bytes of JSON for all arguments of a call.
 const BUDGET: usize = 32 * 1024;
-/// Arguments within arguments.
+/// The most levels of values within values.
 const DEEPEST: usize = 32;
 /// The bytes of JSON around a name or a value: quotes, colon, comma.
 const AROUND: usize = 6;
 
-/// The value, shortened to what a line has room for.
+/// The value, cut to what a line has room for.
 pub(super) fn bounded(value: &Value) -> Value {
     let mut left = BUDGET;
     within(value, &mut left, 0)
 }
 
-/// The beginning of a text that is longer than `most` bytes, and how long it is.
+/// The text; if it is longer than `most` bytes, its beginning and its length.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
@@ -54,7 +54,7 @@ fn within(value: &Value, left: &mut usize, depth: usize) -> Value {
                 let name = text_within(name, LONGEST_NAME, left);
                 let value = within(value, left, depth + 1);
                 spend(left, AROUND);
-                // One of two names that begin alike and are as long.
+                // Two cut names of the same length may be equal; the first one stays.
                 kept.entry(name).or_insert(value);
             }
             if kept.len() < fields.len() {
@@ -73,7 +73,7 @@ fn text_within(text: &str, most: usize, left: &mut usize) -> String {
     let mut kept = shortened(text, most);
     let mut length = written(&kept);
     if length > *left {
-        // A byte may be written as six: \u0000.
+        // JSON may write a byte as six: \u0000.
         kept = shortened(text, *left / 6);
         length = written(&kept);
     }
@@ -81,7 +81,7 @@ fn text_within(text: &str, most: usize, left: &mut usize) -> String {
     kept
 }
 
-/// Its length in JSON.
+/// The length of a text in JSON.
 fn written(text: &str) -> usize {
     serde_json::to_string(text).map_or(0, |json| json.len())
 }

@@ -1,16 +1,16 @@
-//! The two lines of a call: before it acts and after.
+//! The two lines of a call: before it runs and after.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::bounded::{LONGEST_NAME, bounded, shortened};
 use super::hash;
-use super::responses::Responses;
+use super::responses::ResponsesDigest;
 use crate::secret::{MASK, hide_in_of, shown_address};
 use crate::ssh::target::written::{is_private_key, masked_host};
 use crate::time::{Timestamp, millis};
 
-/// Arguments that name something, in which a common word is no secret.
+/// Arguments that name something. A common word in them is not masked, even if some server's secret is the same.
 const NAMES: &[&str] = &[
     "alias",
     "server_alias",
@@ -20,34 +20,34 @@ const NAMES: &[&str] = &[
     "sshConfigHost",
 ];
 
-/// A call that is about to act.
+/// The line of a call that is about to run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Begun {
     event: &'static str,
     /// The identifier that both lines of a call share.
     pub(super) call: String,
-    /// When it came.
+    /// The time at which it came.
     pub(super) time: Timestamp,
     pub(super) tool: String,
-    /// The server, or whatever else the alias names.
+    /// The argument `alias`, mostly a server's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) alias: Option<String>,
-    /// The arguments, secrets masked and what is long cut down.
+    /// The arguments with secrets masked and long texts cut.
     arguments: Value,
-    /// The SHA-256 of the arguments with their secrets masked, before anything was cut down.
+    /// The SHA-256 of the arguments with secrets masked, before anything was cut.
     digest: String,
-    /// That there were answers to prompts.
+    /// The count and the digest of answers to prompts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) responses: Option<Responses>,
-    /// The process that runs it.
+    pub(super) responses: Option<ResponsesDigest>,
+    /// The process that runs it, by the name of its lock.
     pub(super) process: String,
     /// The fingerprint of the host key that a live connection to the server was made with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) host_key: Option<String>,
 }
 
-/// A call that has come to its end.
+/// The line of a call that has ended.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ended<'a> {
@@ -58,33 +58,33 @@ pub(super) struct Ended<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) alias: Option<&'a str>,
     #[serde(flatten)]
-    pub(super) outcome: Outcome,
-    /// How long the call took, in milliseconds.
+    pub(super) outcome: CallOutcome,
+    /// The call's duration in milliseconds.
     pub(super) duration_ms: u64,
-    /// The fingerprint of the host key that the server has shown.
+    /// The fingerprint of the host key that the server has presented.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) host_key: Option<String>,
 }
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Outcome {
+pub struct CallOutcome {
     /// `ok`, the status of its job, or the code of an error.
     pub outcome: String,
     /// The job that it has started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// Its command's exit status.
+    /// The exit status of its command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i64>,
-    /// Why it was interrupted.
+    /// The cause of its interruption.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
 
 impl Begun {
-    /// A call of this process that begins now. `secrets` names the arguments that hold secrets.
+    /// The line of a call that begins now. `secrets` names the arguments that hold secrets.
     pub(super) fn new(
         tool: &str,
         arguments: &Map<String, Value>,
@@ -107,8 +107,8 @@ impl Begun {
         }
     }
 
-    /// Its end, now.
-    pub(super) fn ended(&self, outcome: Outcome, host_key: Option<String>) -> Ended<'_> {
+    /// The line of this call's end, now.
+    pub(super) fn ended(&self, outcome: CallOutcome, host_key: Option<String>) -> Ended<'_> {
         Ended {
             event: "ended",
             call: &self.call,
@@ -122,8 +122,8 @@ impl Begun {
     }
 }
 
-impl Outcome {
-    /// An outcome that is known without an answer.
+impl CallOutcome {
+    /// An outcome that needs no answer to be known.
     pub fn named(word: &str) -> Self {
         Self {
             outcome: word.to_owned(),
@@ -133,7 +133,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome of a call that the end of the program has cut off.
+    /// The outcome of a call that the end of this program interrupts.
     pub fn interrupted(cause: &str) -> Self {
         Self {
             cause: Some(cause.to_owned()),
@@ -141,7 +141,7 @@ impl Outcome {
         }
     }
 
-    /// What an answer's facts say: a job's record, an error, or something else.
+    /// The outcome according to an answer's structured content: a job's record, an error, or something else.
     pub fn of(is_error: bool, facts: Option<&Value>) -> Self {
         let field = |name| facts.and_then(|facts| facts.get(name));
         let text = |name| field(name).and_then(Value::as_str).map(str::to_owned);
@@ -160,7 +160,7 @@ impl Outcome {
     }
 }
 
-/// Arguments as they may be written down.
+/// The arguments with their secrets masked.
 fn redacted(arguments: &Map<String, Value>, secrets: &[String]) -> Value {
     let mut redacted = arguments.clone();
     let alias = redacted.get("alias").and_then(Value::as_str);
@@ -187,7 +187,7 @@ fn redacted(arguments: &Map<String, Value>, secrets: &[String]) -> Value {
     Value::Object(redacted)
 }
 
-/// Masks every text in it; names stay, such as the prompts of `responses`.
+/// Masks every value in it. Keys stay, such as the prompts of `responses`.
 fn mask(value: &mut Value) {
     match value {
         Value::Object(fields) => fields.values_mut().for_each(mask),
@@ -247,14 +247,14 @@ mod tests {
     #[test]
     fn an_outcome_is_what_the_facts_say() {
         let job = json!({"id": "a1b2c3d4", "status": "failed", "exitCode": 3});
-        let outcome = Outcome::of(false, Some(&job));
+        let outcome = CallOutcome::of(false, Some(&job));
         assert_eq!(
             (outcome.outcome.as_str(), outcome.exit_code),
             ("failed", Some(3))
         );
         assert_eq!(outcome.job.as_deref(), Some("a1b2c3d4"));
         let error = json!({"error": true, "code": "READ_ONLY"});
-        assert_eq!(Outcome::of(true, Some(&error)).outcome, "READ_ONLY");
-        assert_eq!(Outcome::of(false, None).outcome, "ok");
+        assert_eq!(CallOutcome::of(true, Some(&error)).outcome, "READ_ONLY");
+        assert_eq!(CallOutcome::of(false, None).outcome, "ok");
     }
 }

@@ -1,4 +1,4 @@
-//! Reading the trail's lines: whatever stands in a file, little of it is held.
+//! Reads the trail's lines in bounded memory.
 
 use std::io::{self, BufRead};
 
@@ -7,26 +7,27 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::digits;
 
-/// Bytes of a line that are kept to be understood. Earlier versions had no bound.
+/// The most bytes of a line that is parsed. Earlier versions wrote lines of any length.
 const READABLE: usize = 8 * 1024 * 1024;
 
 /// A line that is not blank.
 #[derive(Debug)]
-pub(super) struct Line {
-    /// Its place in the file, the first being 1.
+pub(super) struct TrailLine {
+    /// Its number in the file, from 1 on.
     pub(super) number: usize,
-    /// The hash of its bytes, without its end.
+    /// The hash of its bytes, without its newline.
     pub(super) hash: String,
-    /// The offsets of its first byte and of the next line.
+    /// The offset of its first byte.
     pub(super) start: u64,
+    /// The offset of the next line.
     pub(super) end: u64,
-    /// Tells whether its newline is there.
+    /// True if it ends with a newline.
     pub(super) is_finished: bool,
-    /// What it says of itself; `None` if it is no line of the trail.
+    /// The fields that are needed; `None` if it is no line of the trail.
     pub(super) link: Option<Link>,
 }
 
-/// What a line says that reading the trail takes.
+/// The fields of a line that verification needs.
 #[derive(Debug, Deserialize)]
 pub(super) struct Link {
     pub(super) previous: String,
@@ -39,22 +40,22 @@ pub(super) struct Link {
     pub(super) alias: Option<String>,
 }
 
-impl Line {
-    /// Whether it says that it follows the line with this hash.
+impl TrailLine {
+    /// Returns true if it follows the line with this hash.
     pub(super) fn follows(&self, hash: &str) -> bool {
         self.link.as_ref().is_some_and(|link| link.previous == hash)
     }
 }
 
-/// The lines of a file, blank ones left out.
-pub(super) struct Lines<R> {
+/// The lines of a file, without blank ones.
+pub(super) struct TrailLines<R> {
     reader: R,
     number: usize,
     position: u64,
 }
 
-impl<R: BufRead> Lines<R> {
-    /// The lines from here on; here is `position`.
+impl<R: BufRead> TrailLines<R> {
+    /// The lines that `reader` has; it stands at the offset `position`.
     pub(super) fn new(reader: R, position: u64) -> Self {
         Self {
             reader,
@@ -63,8 +64,8 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// The next line, whether or not it is blank.
-    fn read(&mut self) -> io::Result<Option<(Line, bool)>> {
+    /// The next line, and true if it is blank.
+    fn read(&mut self) -> io::Result<Option<(TrailLine, bool)>> {
         let start = self.position;
         let (mut hasher, mut kept) = (Sha256::new(), Vec::new());
         let (mut is_blank, mut is_finished) = (true, false);
@@ -77,7 +78,7 @@ impl<R: BufRead> Lines<R> {
             let part = &bytes[..newline.unwrap_or(bytes.len())];
             hasher.update(part);
             is_blank &= part.iter().all(u8::is_ascii_whitespace);
-            // One byte more shows that it is too long.
+            // One byte more than the bound shows that the line is too long.
             let room = (READABLE + 1).saturating_sub(kept.len());
             kept.extend_from_slice(&part[..part.len().min(room)]);
             is_finished = newline.is_some();
@@ -89,7 +90,7 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         self.number += 1;
-        let line = Line {
+        let line = TrailLine {
             number: self.number,
             hash: digits(&hasher.finalize()),
             start,
@@ -103,8 +104,8 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-impl<R: BufRead> Iterator for Lines<R> {
-    type Item = io::Result<Line>;
+impl<R: BufRead> Iterator for TrailLines<R> {
+    type Item = io::Result<TrailLine>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -126,7 +127,7 @@ mod tests {
     fn lines_have_places_and_hashes_and_blank_ones_do_not_count() {
         let text = b"{\"previous\": \"0\"}\n \n{}\n{\"previous\": \"1\"}";
         let reader = io::BufReader::with_capacity(3, &text[..]);
-        let lines: Vec<_> = Lines::new(reader, 0).map(Result::unwrap).collect();
+        let lines: Vec<_> = TrailLines::new(reader, 0).map(Result::unwrap).collect();
         let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
         assert_eq!(numbers, [1, 3, 4]);
         assert_eq!(lines[0].hash, super::super::hash(b"{\"previous\": \"0\"}"));

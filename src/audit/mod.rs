@@ -1,23 +1,22 @@
-//! The audit trail: `audit.jsonl`, two lines for each call that acts, each with the hash of the line before.
+//! The audit trail: `audit.jsonl`, two lines for each audited call, each with the hash of the line before.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `calls` | the calls of this process: each is begun in the trail before it acts, and ended after |
-//! | `entry` | what a line says of a call |
-//! | `bounded` | arguments cut down, so that every line has a bound |
-//! | `responses` | the digest of answers that nobody may read |
+//! | `calls` | the calls of this process: each begins in the trail before it runs, and ends there after |
+//! | `entry` | the content of a line |
+//! | `bounded` | arguments cut to a bounded size |
+//! | `responses` | the digest of answers to prompts |
 //! | `lines` | reading lines of any length in bounded memory |
-//! | `trail` | adding lines, by several processes at once |
-//! | `anchor` | how many lines there were, and the last one's hash: kept apart from them |
-//! | `verify` | checking all of it |
+//! | `trail` | appending lines, by several processes at once |
+//! | `anchor` | the number of lines and the last one's hash, in a file of their own |
+//! | `verify` | verifying the trail |
 //!
-//! What was changed, taken out or put in between shows in the chain of hashes; what was taken off at either
-//! end, and a trail that is gone, in the anchor. Whoever may write the directory can make both anew: that
-//! shows only to somebody who keeps the last line's hash elsewhere.
+//! A line that was changed, removed or inserted breaks the chain of hashes. Lines that are missing at either
+//! end, or all of them, contradict the anchor. A user who may write to the directory can make both anew; only
+//! a copy of the last line's hash elsewhere shows that.
 //!
-//! A line is given to the operating system before its call acts, so that it outlives this process. It is not
-//! forced onto the disk, which would cost every call milliseconds: a machine that loses its power may lose
-//! the last lines.
+//! A line is written to its file before its call runs, so it outlives this process. It is not flushed to the
+//! disk, which would cost every call milliseconds: at a power failure, the last lines may be lost.
 
 mod anchor;
 mod bounded;
@@ -31,23 +30,23 @@ mod trail;
 mod verify;
 
 pub use calls::Calls;
-pub use entry::Outcome;
+pub use entry::CallOutcome;
 pub use trail::Trail;
 pub use verify::{OpenCall, Verified, verify};
 
 /// The name of the log: lines are added to `audit.jsonl`.
 const NAME: &str = "audit";
 
-/// What stands in the place of a hash in the very first line.
+/// The hash before the very first line.
 const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// No line is longer.
+/// The most bytes of a line.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// How many finished files are kept: half a million calls or so.
+/// The number of finished files that are kept, about half a million calls.
 const KEPT: usize = 16;
 
-/// The SHA-256 of a line, without its end, as digits.
+/// The SHA-256 of a line without its newline, in hexadecimal digits.
 fn hash(line: &[u8]) -> String {
     use sha2::{Digest, Sha256};
 

@@ -1,4 +1,4 @@
-//! The answers of an interactive call: nobody may read them, and two calls with the same can be told to be.
+//! The digest of an interactive call's answers. It hides them, and is the same for the same answers.
 
 use std::io;
 
@@ -10,17 +10,17 @@ use sha2::Sha256;
 use crate::hex::digits;
 use crate::store::WriteOnce;
 
-/// How many answers a call had, and their digest.
+/// The number of a call's answers, and their digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Responses {
+pub struct ResponsesDigest {
     count: usize,
-    /// HMAC-SHA-256 of the argument's JSON. The key stays in the data directory: by a plain digest, a
-    /// short password could be found by trying.
+    /// HMAC-SHA-256 of the argument's JSON. The key stays in the data directory: with a plain digest, short
+    /// passwords could be guessed.
     digest: String,
 }
 
-impl Responses {
-    /// What is said of a call with these arguments; `None` without answers. Blocks.
+impl ResponsesDigest {
+    /// The digest of the answers among these arguments; `None` without answers. Blocks.
     pub(super) fn of(arguments: &Map<String, Value>, key: &WriteOnce) -> io::Result<Option<Self>> {
         let given = arguments.get("responses");
         let Some(given) = given.filter(|given| !given.is_null()) else {
@@ -69,7 +69,7 @@ mod tests {
         let of = |responses: Value, place: usize| {
             let arguments = json!({"cmd": "x", "responses": responses});
             let key = DataDirectory::existing(directories[place].path()).write_once("key");
-            Responses::of(arguments.as_object().unwrap(), &key).unwrap()
+            ResponsesDigest::of(arguments.as_object().unwrap(), &key).unwrap()
         };
         let (one, two) = (
             json!({"Password:": "hunter2"}),

@@ -1,4 +1,4 @@
-//! What was done to a trail, and whether it shows.
+//! Tampering with a trail shows.
 
 use std::fs;
 use std::io::Write;
@@ -68,7 +68,7 @@ impl Scene {
         verify(self.directory.path()).unwrap()
     }
 
-    /// What is wrong with it; the same has to be wrong once another line was added.
+    /// The problem with it; it has to be the same after another line was added.
     fn problem(&self) -> String {
         let problem = self.verify().problem.expect("it shows");
         self.add("another");
@@ -162,8 +162,8 @@ fn a_line_that_was_cut_off_does_not_swallow_the_next() {
 
 #[test]
 fn lines_taken_off_at_either_end_and_files_put_before_show_for_good() {
-    type Change = fn(&str) -> String;
-    let ends: [(&str, Change); 4] = [
+    type Tampering = fn(&str) -> String;
+    let ends: [(&str, Tampering); 4] = [
         ("the first", |text| without_lines(text, |index| index == 0)),
         ("the last", |text| without_lines(text, |index| index == 4)),
         ("all but one", |text| without_lines(text, |index| index < 4)),
@@ -308,7 +308,7 @@ fn whatever_stands_at_the_end_the_next_lines_are_in_order() {
             panic!("it ends a line")
         };
         assert!(
-            lines::Lines::new(*four, 0)
+            lines::TrailLines::new(*four, 0)
                 .next()
                 .unwrap()
                 .unwrap()
@@ -387,8 +387,8 @@ fn calls_without_an_end_are_told() {
             .begin(tool, given.as_object().unwrap(), &[], None)
             .unwrap()
     });
-    calls.end(&two, Outcome::named("ok"), None).unwrap();
-    calls.end(&two, Outcome::named("ok"), None).unwrap();
+    calls.end(&two, CallOutcome::named("ok"), None).unwrap();
+    calls.end(&two, CallOutcome::named("ok"), None).unwrap();
     let verified = scene.assert_in_order(4);
     let open: Vec<_> = verified
         .open
@@ -399,7 +399,7 @@ fn calls_without_an_end_are_told() {
     assert!(verified.remarks().contains("2 calls have no end"));
     assert!(verified.open_calls().contains("one on `web1`"));
     calls.interrupt("it received SIGTERM").unwrap();
-    calls.end(&one, Outcome::named("ok"), None).unwrap();
+    calls.end(&one, CallOutcome::named("ok"), None).unwrap();
     assert!(scene.assert_in_order(6).open.is_empty());
     assert_eq!(scene.text().matches("interrupted").count(), 2);
     let causes = scene

@@ -1,22 +1,22 @@
-//! Adding lines to the trail, by several processes at once.
+//! Appends lines to the trail, by several processes at once.
 
 use std::io::{self, BufRead};
 use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
-use super::anchor::{Adopted, Anchor};
-use super::lines::{Line, Lines};
+use super::anchor::{AdoptedLines, Anchor};
+use super::lines::{TrailLine, TrailLines};
 use super::{KEPT, LONGEST_LINE, NAME};
 use crate::error::Error;
 use crate::store::{DataDirectory, Log, LogPart, LogWriter, WriteOnce};
 use crate::sync::lock;
 use crate::time::Timestamp;
 
-/// The key of the directory's digests, as digits.
+/// The file with the key of the digests, in hexadecimal digits.
 const KEY: &str = "audit.key";
 
-/// Bytes of a finished file.
+/// The bytes after which a file is finished.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// The trail of a data directory.
@@ -27,7 +27,7 @@ pub struct Trail {
     pub(super) key: WriteOnce,
     /// A file of this length is followed by a new one.
     pub(super) largest: u64,
-    /// Held by the one of this process whose turn it is to ask for the lock.
+    /// Held by the thread of this process that may take the file's lock.
     turn: Arc<Mutex<()>>,
 }
 
@@ -50,7 +50,7 @@ impl Trail {
         }
     }
 
-    /// Adds a line, or nothing. Blocks for as long as another process does the same.
+    /// Appends a line, or nothing after an error. Blocks while another process appends.
     pub(super) fn add(&self, entry: &impl Serialize) -> Result<(), Error> {
         self.append(entry).map_err(|error| self.failed(&error))
     }
@@ -72,7 +72,7 @@ impl Trail {
             writer.write_anchor(&anchor)
         });
         if let Err(error) = written {
-            // Nothing is done of which half a line tells, or a line that the anchor does not know.
+            // The call will not run, so that its line must not stay.
             let _ = writer.truncate(length);
             return Err(error);
         }
@@ -84,13 +84,13 @@ impl Trail {
         Ok(())
     }
 
-    /// The anchor, made to fit what was written without it. A trail that has none gets one.
+    /// The anchor, with lines that were written without it included. A trail without an anchor gets one.
     fn anchor(&self, writer: &mut LogWriter) -> io::Result<Anchor> {
         let length = writer.length()?;
         match self.log.anchor::<Anchor>()? {
             None => {
                 let anchor = self.adopted()?;
-                // Before the first line, so that lines of this kind without an anchor have lost it.
+                // Before the first line: this version's lines without an anchor have then lost it.
                 writer.write_anchor(&anchor)?;
                 Ok(anchor)
             }
@@ -99,7 +99,7 @@ impl Trail {
         }
     }
 
-    /// An anchor for the lines that are there.
+    /// A new anchor for the lines that are there.
     fn adopted(&self) -> io::Result<Anchor> {
         let mut anchor = Anchor::default();
         let parts = self.log.parts()?;
@@ -119,23 +119,24 @@ impl Trail {
             }
             begun_files += usize::from(anchor.lines > before);
         }
-        // Only of many files the oldest are removed: fewer have their first line.
+        // The oldest are removed only if there are many; fewer still have their first line.
         if begun_files < KEPT {
             anchor.removed = Anchor::default().removed;
         }
-        anchor.adopted = (anchor.lines > 0).then(|| Adopted {
+        anchor.adopted = (anchor.lines > 0).then(|| AdoptedLines {
             time: Timestamp::now(),
             lines: anchor.lines,
         });
         Ok(anchor)
     }
 
-    /// Takes the lines in that follow the anchor's last: a process was ended before it could note its
-    /// own, or an earlier version wrote them. Anything else stays, and the next line does not follow it.
+    /// Advances the anchor over the lines that follow its last: a process was killed before it could write
+    /// the anchor, or an earlier version wrote them. The anchor does not advance over anything else, which
+    /// then shows as a problem.
     fn caught_up(&self, anchor: Anchor, writer: &mut LogWriter, length: u64) -> io::Result<Anchor> {
         if anchor.length < length {
             let mut near = anchor.clone();
-            let lines = Lines::new(writer.read_from(anchor.length)?, anchor.length);
+            let lines = TrailLines::new(writer.read_from(anchor.length)?, anchor.length);
             match follow(lines, &mut near)? {
                 Rest::InOrder => return Ok(near),
                 Rest::TornAt(start) => {
@@ -163,7 +164,7 @@ impl Trail {
         Ok(if is_found { far } else { anchor })
     }
 
-    /// Has further lines go to a new file, and removes the oldest, which the anchor takes note of first.
+    /// Starts a new file and removes the oldest ones, after the anchor has noted that.
     fn finish(&self, writer: &LogWriter, mut anchor: Anchor) -> io::Result<()> {
         writer.finish()?;
         anchor.length = 0;
@@ -189,18 +190,21 @@ fn line_of(entry: &impl Serialize, previous: &str) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// What stands after the line that the anchor names.
+/// The content of a file after the line that the anchor names.
 enum Rest {
     /// Lines that follow it, or none.
     InOrder,
-    /// At their end, from there on, one that a process did not come to finish.
+    /// The same, and a half-written line at this offset.
     TornAt(u64),
-    /// Something that does not follow.
+    /// Something that does not follow it.
     Foreign,
 }
 
 /// Advances the anchor along the lines that follow it.
-fn follow(lines: impl Iterator<Item = io::Result<Line>>, anchor: &mut Anchor) -> io::Result<Rest> {
+fn follow(
+    lines: impl Iterator<Item = io::Result<TrailLine>>,
+    anchor: &mut Anchor,
+) -> io::Result<Rest> {
     for line in lines {
         let line = line?;
         if line.follows(&anchor.last) {
@@ -215,14 +219,14 @@ fn follow(lines: impl Iterator<Item = io::Result<Line>>, anchor: &mut Anchor) ->
     Ok(Rest::InOrder)
 }
 
-impl Line {
-    /// Whether it is a line that a process was ended in: of nothing that it tells was anything done.
+impl TrailLine {
+    /// Returns true if a process was killed while it wrote the line. Its call has not run.
     pub(super) fn is_torn(&self) -> bool {
         !self.is_finished && self.link.is_none() && self.end - self.start <= LONGEST_LINE as u64
     }
 }
 
 /// The lines of a part.
-pub(super) fn lines_of(part: &LogPart) -> io::Result<Lines<impl BufRead + use<>>> {
-    Ok(Lines::new(part.read()?, 0))
+pub(super) fn lines_of(part: &LogPart) -> io::Result<TrailLines<impl BufRead + use<>>> {
+    Ok(TrailLines::new(part.read()?, 0))
 }

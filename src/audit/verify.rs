@@ -1,46 +1,46 @@
-//! Checking that the trail is what was written.
+//! Verifies that nobody has changed the trail.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use super::anchor::{Adopted, Anchor};
-use super::lines::{Line, Link};
+use super::anchor::{AdoptedLines, Anchor};
+use super::lines::{Link, TrailLine};
 use super::trail::lines_of;
 use super::{BEGINNING, KEPT, NAME};
 use crate::store::{DataDirectory, Log, LogPart, ProcessLock};
 
-/// Calls without an end that are listed one by one.
+/// The most calls without an end that are listed.
 const LISTED: usize = 20;
 
-/// What was found.
+/// The result of a verification.
 #[derive(Debug, Default)]
 pub struct Verified {
     /// The number of files.
     pub files: usize,
-    /// Name of the anchor.
+    /// The name of the anchor's file.
     anchor_name: String,
-    /// How many lines there are, up to the first that is not in order.
+    /// The number of lines up to the first that is wrong.
     pub lines: u64,
-    /// The last line's hash: whoever keeps it elsewhere can tell whether the whole was made anew.
+    /// The last line's hash. Kept elsewhere, it shows if the whole trail was made anew.
     pub last: String,
-    /// Whether older files were removed, as they are when there are many.
+    /// True if the oldest files were removed, as rotation does.
     pub is_shortened: bool,
-    /// The lines that are older than their anchor: that none were missing by then cannot be told.
-    pub adopted: Option<Adopted>,
-    /// The calls that have begun, and whose process is gone without having ended them.
+    /// The lines that are older than the anchor. Nothing shows if some were missing by then.
+    pub adopted: Option<AdoptedLines>,
+    /// The calls that have no end and whose process is gone.
     pub open: Vec<OpenCall>,
-    /// How many calls are under way.
+    /// The number of calls that are running.
     pub running: usize,
-    /// The first place that is not in order, and what is wrong with it.
+    /// The first problem, with its location.
     pub problem: Option<String>,
 }
 
-/// A call that has begun and not ended: what it did is not known.
+/// A call that has begun and not ended. It is unknown what it has done.
 #[derive(Debug)]
 pub struct OpenCall {
-    /// When it began.
+    /// The time at which it began.
     pub time: String,
     /// The tool.
     pub tool: String,
@@ -51,12 +51,12 @@ pub struct OpenCall {
 }
 
 impl Verified {
-    /// What there is to say of it, to be added to a sentence.
+    /// Remarks to append to a sentence, each after a semicolon.
     pub fn remarks(&self) -> String {
         let shortened = self
             .is_shortened
             .then(|| "older files were removed".to_owned());
-        let adopted = self.adopted.as_ref().map(|Adopted { time, lines }| {
+        let adopted = self.adopted.as_ref().map(|AdoptedLines { time, lines }| {
             format!(
                 "the first {lines} are older than `{}`, which was made at {time}",
                 self.anchor_name
@@ -78,7 +78,7 @@ impl Verified {
         remarks.fold(String::new(), |text, remark| text + "; " + &remark)
     }
 
-    /// The calls without an end, a line each.
+    /// The calls without an end, one to a line.
     pub fn open_calls(&self) -> String {
         let mut text = String::new();
         for call in self.open.iter().take(LISTED) {
@@ -98,38 +98,39 @@ impl Verified {
     }
 }
 
-/// Follows the chain through every file of a data directory, from end to end. Waits a little for whoever
-/// adds to it.
+/// Verifies the trail of a data directory. Waits a little for a process that is adding a line.
 pub fn verify(directory: &Path) -> io::Result<Verified> {
     let data = DataDirectory::existing(directory);
     let log = data.log(NAME);
     let _lock = log.lock_for_reading()?;
     let anchor = log.anchor()?;
-    let mut walk = Walk::new(&log, anchor.as_ref());
+    let mut walk = ChainCheck::new(&log, anchor.as_ref());
     for part in log.parts()? {
         walk.part(&part)?;
     }
     Ok(walk.end(&data))
 }
 
-/// The way along the chain.
-struct Walk<'a> {
+/// A check of the chain of hashes, line by line.
+struct ChainCheck<'a> {
     log: &'a Log,
     anchor: Option<&'a Anchor>,
     found: Verified,
     begun: HashMap<String, OpenCall>,
-    /// Files that have lines.
+    /// The number of files that have lines.
     begun_files: usize,
-    /// The very first line's place, where it follows another than it should.
+    /// The location of the first line, if it does not follow the line that it should follow.
     headless: Option<String>,
-    /// Whether the line was met that the anchor's removed ones end with, or the one that it names last.
+    /// True after the last of the lines that the anchor calls removed.
     has_removed: bool,
+    /// True after the line that the anchor calls the last.
     has_last: bool,
-    /// Lines of this version, which always have an anchor, since before there was one.
+    /// The number of lines that this version wrote, which always makes an anchor, and that are older than
+    /// the anchor.
     unanchored: u64,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ChainCheck<'a> {
     fn new(log: &'a Log, anchor: Option<&'a Anchor>) -> Self {
         Self {
             log,
@@ -160,9 +161,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn line(&mut self, line: Line, part: &LogPart) {
+    fn line(&mut self, line: TrailLine, part: &LogPart) {
         let place = format!("{}:{}", part.location(), line.number);
-        // The process was ended in it. The next one takes it out.
+        // A process was killed while it wrote. The next one removes the line.
         if line.is_torn() && part.is_current {
             return;
         }
@@ -191,7 +192,7 @@ impl<'a> Walk<'a> {
         self.note(said);
     }
 
-    /// Takes note of a call's beginning, or of its end.
+    /// Notes a call's beginning, or its end.
     fn note(&mut self, said: Link) {
         let (Some(event), Some(call)) = (said.event, said.call) else {
             return;
@@ -231,14 +232,14 @@ impl<'a> Walk<'a> {
         self.found
     }
 
-    /// What is wrong with the first line.
+    /// The problem with the first line.
     fn beginning(&mut self) -> Option<String> {
         let place = self.headless.take()?;
         let is_known = if let Some(anchor) = self.anchor {
-            // Files that were to be removed may still be there.
+            // Rotation may have been interrupted before it removed all files.
             anchor.removed.last != BEGINNING && self.has_removed
         } else {
-            // Of an earlier version's many files, the oldest were removed.
+            // An earlier version removed the oldest of many files without a note.
             self.found.is_shortened = self.begun_files >= KEPT;
             self.found.is_shortened
         };
@@ -247,7 +248,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// What is wrong as a whole.
+    /// The problem with the anchor: missing lines at the end, or a missing anchor.
     fn loss(&self) -> Option<String> {
         let anchor_location = self.log.anchor_location();
         match self.anchor {

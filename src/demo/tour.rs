@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::logging::MemoryLog;
 use crate::server::Handler;
-use crate::transport::Lines;
+use crate::transport::LineTransport;
 
 /// Bytes between client and server before a writer waits.
 const PIPE: usize = 64 * 1024;
@@ -64,7 +64,7 @@ pub async fn run(out: &mut impl Write) -> Result<(), TourFailure> {
 
     let (near, far) = tokio::io::duplex(PIPE);
     let (reader, writer) = tokio::io::split(far);
-    let serving = tokio::spawn(Handler::new(app.clone()).serve(Lines::new(reader, writer)));
+    let serving = tokio::spawn(Handler::new(app.clone()).serve(LineTransport::new(reader, writer)));
     let client = ClientConfig::default()
         .serve(near)
         .await

@@ -1,30 +1,30 @@
-//! What a tool may do: one value, from which its annotations, its guarding and its auditing follow.
+//! Access classes of tools. Annotations, guard and audit follow from them.
 
 use rmcp::model::ToolAnnotations;
 
-/// What a tool may do at most.
+/// The access class of a tool: the most that its calls may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// Reads what this program holds.
+    /// Reads data of this program.
     ReadsHere,
-    /// Asks a server, or an API, something.
+    /// Reads something from a server, or from an API.
     ReadsServer,
-    /// Adds to what is configured, and takes nothing away.
+    /// Adds to the configuration, and removes nothing.
     AddsHere,
-    /// Replaces or removes what is configured.
+    /// Replaces or removes parts of the configuration.
     ChangesHere,
-    /// Changes how a server is reached, and asks it who it is.
+    /// Changes a server's entry, and connects to it.
     ConfiguresServer,
     /// Copies files between this machine and a server.
     MovesFiles,
-    /// Runs what the caller says on a server.
+    /// Runs the caller's commands on a server.
     RunsCommands,
-    /// Ends what runs, and begins nothing.
+    /// Stops a running task.
     StopsTask,
 }
 
 impl Access {
-    /// A few words for a table.
+    /// The class in a few words, for the README's table.
     pub fn words(self) -> &'static str {
         match self {
             Self::ReadsHere => "reads here",
@@ -38,7 +38,7 @@ impl Access {
         }
     }
 
-    /// The hints that clients get (MCP specification, server/tools: `ToolAnnotations`).
+    /// The annotations for clients (MCP specification, server/tools: `ToolAnnotations`).
     pub fn annotations(self) -> ToolAnnotations {
         let reads = matches!(self, Self::ReadsHere | Self::ReadsServer);
         let adds = matches!(self, Self::AddsHere);
@@ -52,17 +52,17 @@ impl Access {
         )
     }
 
-    /// Whether calls stand in the audit trail.
+    /// Returns true if calls are recorded in the audit trail.
     pub fn is_audited(self) -> bool {
         self != Self::ReadsHere
     }
 
-    /// Whether it goes beyond this machine.
+    /// Returns true if calls may reach beyond this machine.
     fn is_remote(self) -> bool {
         !matches!(self, Self::ReadsHere | Self::AddsHere | Self::ChangesHere)
     }
 
-    /// Whether it needs the right to change something.
+    /// Returns true if calls may change something, here or on a server.
     pub(super) fn changes(self) -> bool {
         self.changes_server()
             || matches!(
@@ -71,7 +71,7 @@ impl Access {
             )
     }
 
-    /// Whether it changes the server that its `alias` names.
+    /// Returns true if calls may change the server that their `alias` names.
     pub(super) fn changes_server(self) -> bool {
         matches!(self, Self::MovesFiles | Self::RunsCommands)
     }

@@ -1,4 +1,4 @@
-//! Answers of an interactive command, as command lines: a shell at a terminal runs them.
+//! Answers to prompts, judged as command lines: a shell at a terminal would run them.
 
 use indexmap::IndexMap;
 
@@ -7,20 +7,21 @@ use crate::error::Error;
 use crate::policy::Refusal;
 use crate::ssh::prompt::secrecy::{asks_for_secret, is_harmless};
 
-/// Answers of which each two are also judged one after the other, in either order: prompts may come in any.
+/// The most answers of which each pair is also judged one after the other, in either order, because prompts
+/// may come in any order.
 const PAIRED: usize = 12;
 
-/// Characters of a prompt in a refusal.
+/// The characters of a prompt that a refusal shows.
 const PROMPT: usize = 60;
 
-type Answers = IndexMap<String, String>;
+type PromptAnswers = IndexMap<String, String>;
 
 impl Guard {
-    /// Refuses answers that the policy would refuse as commands, each by itself and one after the other.
+    /// Refuses answers that the policy would refuse as commands, alone or one after the other.
     ///
-    /// A password is hardly ever a command that a rule forbids. What an allow list does not have is refused
-    /// only where the command is known to run what it reads. No answer is quoted.
-    pub fn may_answer(&self, cmd: &str, answers: &Answers) -> Result<(), Error> {
+    /// A password is hardly ever a command that a rule forbids. The allow list is applied only if the
+    /// command is known to run its input. No answer is quoted.
+    pub fn may_answer(&self, cmd: &str, answers: &PromptAnswers) -> Result<(), Error> {
         let telling = answers
             .iter()
             .filter(|(prompt, answer)| !is_harmless(prompt, answer));
@@ -41,7 +42,7 @@ impl Guard {
     }
 }
 
-/// Answers one after the other: all in their order, and each two in either.
+/// Answers one after the other: all in their order, and each pair in either order.
 fn together(texts: &[&String]) -> Vec<String> {
     let pair = |first: &&String| {
         let first = (*first).clone();
@@ -56,7 +57,8 @@ fn together(texts: &[&String]) -> Vec<String> {
     together
 }
 
-/// The refusal without the answers. A rule that is all of an answer would give a secret away.
+/// The refusal, without the answers. After a prompt for a secret, the rule is left out too: it may be all of
+/// the answer.
 fn refused(prompts: &[&String], refusal: Refusal) -> Error {
     let is_secret = prompts.iter().any(|prompt| asks_for_secret(prompt));
     let rule = refusal.rule.filter(|_| !is_secret);

@@ -1,4 +1,4 @@
-//! The host keys by which servers are told, whatever they are called.
+//! The host keys by which servers are recognised under any alias.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -13,19 +13,19 @@ use crate::ssh::host_key::Identity;
 use crate::store::servers::Server;
 use crate::sync::lock;
 
-/// How long a read-only server that no key is known of may take to show one.
+/// The time allowed for a read-only server without a known key to present one.
 const SHOWS_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long one that did not is left in peace.
+/// The time after which a server that presented no key is asked again.
 const ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 /// The host keys that servers were asked for, by alias.
 #[derive(Debug, Default)]
-pub(super) struct Asked(Mutex<HashMap<String, Shown>>);
+pub(super) struct ShownKeys(Mutex<HashMap<String, ShownByServer>>);
 
 /// What a server has shown.
 #[derive(Debug)]
-struct Shown {
+struct ShownByServer {
     /// As it was configured then.
     server: Server,
     when: Instant,
@@ -34,7 +34,7 @@ struct Shown {
 }
 
 impl Guard {
-    /// The host keys of each of these servers. One that nothing is known of is asked.
+    /// The host keys of each of these servers. One without a known key is asked.
     pub(super) async fn keys(
         &self,
         servers: &[(String, Server)],
@@ -63,7 +63,7 @@ impl Guard {
     }
 }
 
-impl Asked {
+impl ShownKeys {
     fn known(&self, alias: &str, server: &Server) -> Option<Vec<Identity>> {
         let asked = lock(&self.0);
         let shown = asked.get(alias)?;
@@ -72,7 +72,7 @@ impl Asked {
     }
 
     fn note(&self, alias: &str, server: &Server, keys: &[Identity]) {
-        let shown = Shown {
+        let shown = ShownByServer {
             server: server.clone(),
             when: Instant::now(),
             keys: keys.to_vec(),
@@ -81,7 +81,7 @@ impl Asked {
     }
 }
 
-/// The server that a host key is one of.
+/// The name of the server that has this host key.
 pub(super) fn named_by<'k>(key: &Identity, keys: &'k [(String, Vec<Identity>)]) -> Option<&'k str> {
     let found = keys.iter().find(|(_, known)| is_among(key, known));
     found.map(|(name, _)| name.as_str())

@@ -1,6 +1,6 @@
-//! What is let happen: read-only servers, the command policy, and the local directories of transfers.
+//! The guard: read-only servers, the command policy, and the local directories of transfers.
 //!
-//! A guard rail and not a sandbox: whoever may run a program on a server may do there what its user may.
+//! It is a guard rail and no sandbox: a program that runs on a server may do all that its user may.
 
 mod access;
 mod answers;
@@ -22,14 +22,14 @@ use crate::store::servers::Servers;
 pub use access::Access;
 pub use policies::Policies;
 
-/// What decides whether something may happen.
+/// Decides what calls may do.
 pub struct Guard {
     config: Arc<Config>,
     servers: Arc<Servers>,
     pool: Pool,
     policies: Policies,
     roots: Roots,
-    asked: keys::Asked,
+    asked: keys::ShownKeys,
     remembered: remembered::Remembered,
 }
 
@@ -43,7 +43,7 @@ impl Guard {
     ) -> Self {
         let guard = Self {
             pool,
-            asked: keys::Asked::default(),
+            asked: keys::ShownKeys::default(),
             remembered: remembered::Remembered::default(),
             policies: Policies::open(data),
             roots: Roots::new(&config.allowed_roots).without(data.path()),
@@ -59,12 +59,12 @@ impl Guard {
         &self.policies
     }
 
-    /// Where local files of transfers have to lie.
+    /// The directories in which local files of transfers have to lie.
     pub fn roots(&self) -> &Roots {
         &self.roots
     }
 
-    /// Refuses a tool of this access before it runs. `alias` is the server that the call names.
+    /// Refuses a call of this access class before it runs. `alias` is the server that the call names.
     pub fn may_call(&self, tool: &str, access: Access, alias: Option<&str>) -> Result<(), Error> {
         if !access.changes() {
             return Ok(());
@@ -83,20 +83,20 @@ impl Guard {
         Ok(())
     }
 
-    /// Refuses commands that the policy does not let through. Those that run in one shell are one text,
-    /// a line each.
+    /// Refuses commands that the policy does not allow. Commands that run in one shell are one text, with
+    /// a line for each.
     pub fn may_run(&self, text: &str) -> Result<(), Error> {
         let judged = self.policies.current()?.judge(text);
         judged.map_err(blocked)
     }
 
-    /// Refuses to write a file on a server where the policy lets no command write it. The file goes by
-    /// these names: absolute paths, or such that begin with `~/`.
+    /// Refuses to write a file on a server that the policy lets no command write. `names` are the file's
+    /// paths: absolute ones, or such that begin with `~/`.
     pub fn may_write(&self, names: &[String]) -> Result<(), Error> {
         self.write_check()(names)
     }
 
-    /// The same for many files, by the rules as they stand.
+    /// Returns [`Guard::may_write`] for many files, with the rules of now.
     pub fn write_check(&self) -> WriteCheck {
         let policy = self.policies.current();
         Box::new(move |names| {

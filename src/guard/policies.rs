@@ -1,4 +1,4 @@
-//! The command policy as it is kept: `policies.json`.
+//! The stored command policy: `policies.json`.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -10,21 +10,21 @@ use crate::policy::{DEFAULT_BLOCKLIST, Pattern, Policy};
 use crate::store::{DataDirectory, Document, Version};
 use crate::sync::lock;
 
-/// The file's shape.
+/// The content of the file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Written {
-    /// What is refused; the default list if the file does not say.
+struct PolicyFile {
+    /// The rules for commands to refuse; the default ones if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     blocklist: Option<Vec<String>>,
-    /// If there is any, only what it lets through is run.
+    /// The rules for commands to allow; if there are any, all others are refused.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     allowlist: Vec<String>,
-    /// What this version does not know.
+    /// Fields that this version does not know.
     #[serde(flatten)]
     other: Map<String, Value>,
 }
 
-impl Written {
+impl PolicyFile {
     fn blocklist(&self) -> Vec<String> {
         self.blocklist.clone().unwrap_or_else(|| {
             DEFAULT_BLOCKLIST
@@ -35,45 +35,45 @@ impl Written {
     }
 }
 
-/// The policy of one data directory, read again when the file changes.
+/// The policy of a data directory. It is read again when the file changes.
 ///
-/// Rules that were once read hold until others can be read: a file that is emptied, broken or taken away
-/// while this process runs does not let through what it refused.
+/// Rules hold until others can be read: emptying, breaking or removing the file while this process runs
+/// lifts none of them.
 #[derive(Debug)]
 pub struct Policies {
     document: Document,
     data: DataDirectory,
-    state: Mutex<State>,
-    /// What holds where there is no file.
-    default: OnceLock<Arc<Standing>>,
+    state: Mutex<FileState>,
+    /// The rules that hold if there is no file.
+    default: OnceLock<Arc<ActiveRules>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// The file's version that was looked at last, if it was looked at.
+struct FileState {
+    /// The version of the file at the last look.
     seen: Option<Version>,
     is_read: bool,
     /// The last rules that could be read from it.
-    good: Option<Arc<Standing>>,
-    /// What was wrong with it at the last look.
+    good: Option<Arc<ActiveRules>>,
+    /// The problem with the file at the last look.
     problem: Option<Error>,
 }
 
-/// Rules as they are written, and as they are understood.
+/// Rules as they are written, and parsed.
 #[derive(Debug)]
-struct Standing {
-    written: Written,
+struct ActiveRules {
+    written: PolicyFile,
     policy: Arc<Policy>,
 }
 
 /// The rules as they are written.
 #[derive(Clone, Debug, Serialize)]
 pub struct Rules {
-    /// What is refused.
+    /// The rules for commands to refuse.
     pub blocklist: Vec<String>,
-    /// If there is any, only what it lets through is run.
+    /// The rules for commands to allow; if there are any, all others are refused.
     pub allowlist: Vec<String>,
-    /// What is wrong with the file.
+    /// The problem with the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -82,19 +82,19 @@ impl Policies {
     /// The policy of a data directory.
     pub fn open(data: &DataDirectory) -> Self {
         let policies = Self {
-            // Whoever wrote rules does not want them replaced by the default ones in silence.
+            // A broken file is an error, and not replaced by the default rules.
             document: data.document("policies.json").or_nothing(),
             data: data.clone(),
             state: Mutex::default(),
             default: OnceLock::new(),
         };
-        // What is wrong by now is said when rules are needed.
+        // An error is reported when rules are needed.
         let _ = policies.stand();
         policies
     }
 
-    /// The policy as it stands. Rules that cannot be read are an error where none were before: nothing is
-    /// run while it is not known what is refused.
+    /// The policy that holds now. Unreadable rules are an error if none were read before: no command runs
+    /// while it is unknown what is refused.
     pub fn current(&self) -> Result<Arc<Policy>, Error> {
         Ok(Arc::clone(&self.stand()?.0.policy))
     }
@@ -106,7 +106,7 @@ impl Policies {
                 let problem = problem.as_ref().map(still_hold);
                 (standing.written.clone(), problem)
             }
-            // Those that are not understood are to be seen.
+            // Rules that cannot be parsed are shown as well.
             Err(error) => (self.document.read()?, Some(error.to_string())),
         };
         Ok(Rules {
@@ -116,7 +116,7 @@ impl Policies {
         })
     }
 
-    /// What is wrong with the file, if anything is.
+    /// The problem with the file, if it has one.
     pub fn problem(&self) -> Option<String> {
         match self.stand() {
             Ok((_, problem)) => problem.as_ref().map(still_hold),
@@ -124,13 +124,13 @@ impl Policies {
         }
     }
 
-    /// The rules that hold, and what is wrong with the file if they are earlier ones.
-    fn stand(&self) -> Result<(Arc<Standing>, Option<Error>), Error> {
+    /// The rules that hold, and the problem with the file if they are older than it.
+    fn stand(&self) -> Result<(Arc<ActiveRules>, Option<Error>), Error> {
         let version = self.document.version();
         let mut state = lock(&self.state);
-        // What is wrong may be mended without a change of the file.
+        // A problem may be solved without a change of the file, such as one with its rights.
         if !state.is_read || state.problem.is_some() || state.seen != version {
-            // The version is older than what is read: at worst the file is read once more.
+            // The version was taken before the file was read: at worst the file is read once more.
             let read = self.read();
             self.take(&mut state, read);
             (state.seen, state.is_read) = (version, true);
@@ -142,15 +142,15 @@ impl Policies {
         }
     }
 
-    fn default(&self) -> Result<Arc<Standing>, Error> {
+    fn default(&self) -> Result<Arc<ActiveRules>, Error> {
         if let Some(default) = self.default.get() {
             return Ok(Arc::clone(default));
         }
-        let default = Arc::new(self.understood(Written::default())?);
+        let default = Arc::new(self.understood(PolicyFile::default())?);
         Ok(Arc::clone(self.default.get_or_init(|| default)))
     }
 
-    fn take(&self, state: &mut State, read: Result<Option<Standing>, Error>) {
+    fn take(&self, state: &mut FileState, read: Result<Option<ActiveRules>, Error>) {
         let problem = match read {
             Ok(Some(standing)) => {
                 state.good = Some(Arc::new(standing));
@@ -173,24 +173,24 @@ impl Policies {
         self.document.failure("read", "it is gone")
     }
 
-    /// What the file says; `None` where there is none.
-    fn read(&self) -> Result<Option<Standing>, Error> {
+    /// The rules of the file; `None` if there is no file.
+    fn read(&self) -> Result<Option<ActiveRules>, Error> {
         let written = self.document.read_present()?;
         written.map(|written| self.understood(written)).transpose()
     }
 
-    fn understood(&self, written: Written) -> Result<Standing, Error> {
+    fn understood(&self, written: PolicyFile) -> Result<ActiveRules, Error> {
         let policy = Policy::new(
             self.parsed(&written.blocklist())?,
             self.parsed(&written.allowlist)?,
         );
-        Ok(Standing {
+        Ok(ActiveRules {
             written,
             policy: Arc::new(policy),
         })
     }
 
-    /// Adds a rule to those of what is refused. Says whether it is new.
+    /// Adds a rule to the blocklist. Returns true if it is new.
     pub fn block(&self, rule: &str) -> Result<bool, Error> {
         Pattern::parse(rule)
             .map_err(|problem| Error::invalid("pattern", format!("is no rule: {problem}")))?;
@@ -203,7 +203,7 @@ impl Policies {
         })
     }
 
-    /// Takes such a rule away. Says whether it was there.
+    /// Removes a rule from the blocklist. Returns true if it was there.
     pub fn unblock(&self, rule: &str) -> Result<bool, Error> {
         self.change(|rules| {
             let before = rules.len();
@@ -213,11 +213,11 @@ impl Policies {
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<String>) -> bool) -> Result<bool, Error> {
-        // Rules that hold and are not in the file would be lost.
+        // The rules that hold are no longer in the file, and writing it would lose them.
         if self.document.version().is_none() && lock(&self.state).good.is_some() {
             return Err(self.gone());
         }
-        self.document.update(|written: &mut Written| {
+        self.document.update(|written: &mut PolicyFile| {
             let mut rules = written.blocklist();
             let is_changed = change(&mut rules);
             written.blocklist = Some(rules);

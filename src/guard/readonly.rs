@@ -1,4 +1,4 @@
-//! Servers that are only to be read, by whatever alias: only a person lets them be changed, in the file.
+//! Read-only servers, under any alias. Only a person can make them writable, in the file.
 
 use std::slice;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::ssh::host_key::Identity;
 use crate::ssh::{Endpoint, Pool, patience};
 use crate::store::servers::{Server, Servers};
 
-/// Servers on the way to another.
+/// The most jump hosts of a server.
 const LONGEST_WAY: usize = 16;
 
 impl Guard {
-    /// Refuses to run or change something on a server that is only to be read, whatever it is called. Only
-    /// what is configured here is looked at; [`Guard::checked`] sees more, once a job begins.
+    /// Refuses to run or change something on a read-only server, under any alias. It looks only at the
+    /// configuration; [`Guard::checked`] sees more, when a job begins.
     pub fn may_change(&self, alias: &str, tool: &str) -> Result<(), Error> {
         self.may_configure(tool)?;
         let Some(server) = self.unless_read_only(alias, tool)? else {
@@ -36,8 +36,8 @@ impl Guard {
         same.map_or(Ok(()), |(name, _)| Err(same_place(alias, name, tool)))
     }
 
-    /// Refuses to configure a server so that one that is only to be read could be changed by it, or would
-    /// lie somewhere else.
+    /// Refuses an entry through which a read-only server could be changed, or that would lead the way to
+    /// one elsewhere.
     pub async fn may_put(&self, alias: &str, server: &Server, tool: &str) -> Result<(), Error> {
         self.may_configure(tool)?;
         let before = self.unless_read_only(alias, tool)?;
@@ -69,7 +69,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Refuses to remove a server that is only to be read, or that the way to one leads through.
+    /// Refuses to remove a read-only server, or a jump host of one.
     pub fn may_remove(&self, alias: &str, tool: &str) -> Result<(), Error> {
         self.may_configure(tool)?;
         self.unless_read_only(alias, tool)?;
@@ -79,8 +79,8 @@ impl Guard {
         }
     }
 
-    /// Refuses to accept a host key in the place of those by which a server is known that is only to be
-    /// read: they say which one it is. The first one may be accepted.
+    /// Refuses to replace the known host keys of a read-only server, by which it is recognised. The first
+    /// one may be accepted.
     pub async fn may_trust(&self, alias: &str, fingerprint: &str, tool: &str) -> Result<(), Error> {
         self.may_configure(tool)?;
         let host = self.pool.recorded_host(alias).await?;
@@ -97,8 +97,8 @@ impl Guard {
         Ok(())
     }
 
-    /// The connections for a job that runs or changes something: none of them leads to a server that is
-    /// only to be read, as its host key shows before anything is sent.
+    /// The connections for a job that runs or changes something. None of them leads to a read-only server:
+    /// host keys are compared before anything is sent.
     pub async fn checked(&self, alias: &str, tool: &'static str) -> Result<Pool, Error> {
         let read_only = self.read_only()?;
         if read_only.is_empty() {
@@ -110,7 +110,7 @@ impl Guard {
         let keys = self.keys(&read_only).await?;
         let shown = self.pool.identity(alias, patience(None)).await?;
         refuse_known(alias, slice::from_ref(&shown), &keys, tool)?;
-        // It may have other keys than the one that it has shown.
+        // It may have keys of other types than the one that it has presented.
         let is_compared =
             |(_, known): &(String, Vec<Identity>)| known.iter().any(|key| key.kind == shown.kind);
         if !keys.iter().all(is_compared) {
@@ -126,7 +126,7 @@ impl Guard {
         })))
     }
 
-    /// The server of this alias, if there is one. One that is only to be read is refused.
+    /// The server of this alias, if there is one. A read-only one is refused.
     fn unless_read_only(&self, alias: &str, tool: &str) -> Result<Option<Server>, Error> {
         match self.servers.get(alias) {
             Ok(server) if server.readonly == Some(true) => {
@@ -138,15 +138,15 @@ impl Guard {
                 if is_lost {
                     return Err(super::read_only(&format!("server `{alias}`"), tool));
                 }
-                // Who wants to reach it says that it is not known.
+                // The caller reports that the alias is not known.
                 Ok(None)
             }
-            // Whether it is to be read only cannot be told.
+            // It may be read-only.
             Err(error) => Err(error),
         }
     }
 
-    /// One of these servers whose way leads through `alias`.
+    /// One of these servers that is reached through the jump host `alias`.
     fn behind<'s>(
         &self,
         alias: &str,
@@ -157,7 +157,7 @@ impl Guard {
             .find(|(_, server)| leads_through(alias, server, &self.servers))
     }
 
-    /// Refuses a place at which one of these servers is.
+    /// Refuses an endpoint at which one of these servers is.
     async fn refuse_place(
         &self,
         alias: &str,

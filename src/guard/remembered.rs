@@ -1,4 +1,4 @@
-//! The read-only servers, also those that were lost with their file.
+//! The read-only servers, including those that were lost with their file.
 
 use std::sync::Mutex;
 
@@ -9,34 +9,34 @@ use crate::sync::lock;
 
 /// The read-only servers that this process has known.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<Known>);
+pub(super) struct Remembered(Mutex<ReadOnlyServers>);
 
 #[derive(Debug, Default)]
-struct Known {
-    /// Those that the file had when it was last looked at.
+struct ReadOnlyServers {
+    /// The ones in the file at the last look.
     last: Vec<(String, Server)>,
-    /// Those that were lost with it.
+    /// The ones that were lost with the file.
     lost: Vec<(String, Server)>,
 }
 
 impl Guard {
-    /// Takes note of the read-only servers that there are now. What cannot be read is said when it is needed.
+    /// Remembers the read-only servers of now. An error is reported when they are needed.
     pub fn remember_read_only(&self) {
         let _ = self.read_only();
     }
 
-    /// The servers that are only to be read. A file that is emptied, broken or taken away while this
-    /// process runs makes none of them writable.
+    /// The read-only servers. Emptying, breaking or removing the file while this process runs makes none
+    /// of them writable.
     pub(super) fn read_only(&self) -> Result<Vec<(String, Server)>, Error> {
         let is_read_only = |server: &Server| server.readonly == Some(true);
         let mut found = self.servers.matching(is_read_only)?;
         let mut known = lock(&self.remembered.0);
-        let Known { last, lost } = &mut *known;
+        let ReadOnlyServers { last, lost } = &mut *known;
         if !self.servers.is_there() {
             lost.append(last);
         }
         for (name, server) in std::mem::take(lost) {
-            // What a person has written again is what holds.
+            // An entry that a person has written again replaces the lost one.
             if !self.servers.has(&name)? {
                 lost.push((name, server));
             }

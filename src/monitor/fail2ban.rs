@@ -1,4 +1,4 @@
-//! What Fail2Ban watches and whom it has banned.
+//! The jails of Fail2Ban and the addresses that it has banned.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ const SCRIPT: &str = include_str!("fail2ban.sh");
 #[derive(Debug, Serialize)]
 pub struct Fail2Ban {
     jails: Vec<Jail>,
-    /// What `fail2ban-client` printed.
+    /// The output of `fail2ban-client`.
     raw: String,
 }
 
@@ -26,7 +26,7 @@ struct Jail {
     banned_addresses: Vec<String>,
 }
 
-/// The command that asks for one jail, or for all.
+/// The command of the probe, for one jail or for all.
 pub fn command(jail: Option<&str>) -> Result<String, Error> {
     let jail = jail.unwrap_or_default();
     if jail.starts_with('-') {
@@ -35,7 +35,7 @@ pub fn command(jail: Option<&str>) -> Result<String, Error> {
     Ok(format!("set -- {}\n{SCRIPT}", quote(jail)))
 }
 
-/// Reads what the command printed.
+/// Parses the output of the command.
 pub fn parse(text: &str) -> Fail2Ban {
     let sections = Sections::of(text);
     let headings = text

@@ -1,4 +1,4 @@
-//! The last lines of a log: of PM2, of a Docker container, of a file.
+//! Commands for the last lines of a log: of PM2, of a Docker container, of a file.
 
 use crate::error::Error;
 use crate::sftp::spelling;
@@ -15,7 +15,7 @@ const DOCKER: &str = concat!(
     include_str!("docker-logs.sh")
 );
 
-/// The logs of PM2: of one application or of all, everything or errors only.
+/// The command for the logs of PM2: of one application or of all, everything or errors only.
 pub fn pm2(app: Option<&str>, lines: usize, errors: bool) -> Result<String, Error> {
     let app = app.map(|app| word("app", app)).transpose()?;
     let app = app.unwrap_or_default();
@@ -23,7 +23,7 @@ pub fn pm2(app: Option<&str>, lines: usize, errors: bool) -> Result<String, Erro
     Ok(format!("set -- {lines} '{errors}' {app}\n{PM2}"))
 }
 
-/// The log of a container, both streams in the order of their lines.
+/// The command for the log of a container, with both streams in the order of their lines.
 pub fn docker(
     container: &str,
     lines: usize,
@@ -44,10 +44,10 @@ pub fn docker(
     ))
 }
 
-/// The end of a file.
+/// The command for the end of a file.
 pub fn file(path: &str, lines: usize) -> Result<String, Error> {
     let path = spelling::on_server(path).map_err(|problem| Error::invalid("filepath", problem))?;
-    // Home directories are the shell's to find.
+    // The shell on the server finds home directories.
     let path = match spelling::other_home(&path) {
         Some((user, below)) => {
             let below = quoted("filepath", below.trim_start_matches('/'))?;
@@ -71,7 +71,7 @@ fn quoted(name: &str, value: &str) -> Result<String, Error> {
     Ok(quote(value))
 }
 
-/// A value that a program takes as a word of its own: it must not look like an option.
+/// A value as an argument of its own, which must not look like an option.
 fn word(name: &str, value: &str) -> Result<String, Error> {
     if value.starts_with('-') {
         return Err(Error::invalid(name, "begins with a dash, as options do"));

@@ -1,4 +1,4 @@
-//! What servers are asked about themselves: for each question a `command`, and a `parse` for what it prints.
+//! Probes of servers: a `command` for each question, and a `parse` for its output.
 
 pub mod fail2ban;
 pub mod logs;
@@ -10,10 +10,10 @@ use std::collections::HashMap;
 
 pub use question::Question;
 
-/// Begins a section in what a probe prints; the section's name follows.
+/// The beginning of a line that starts a section of a probe's output; the section's name follows.
 const SECTION: &str = "@@ ";
 
-/// What a probe printed, by the names of its sections.
+/// A probe's output, by the names of its sections.
 #[derive(Debug, Default)]
 struct Sections<'t>(HashMap<&'t str, Vec<&'t str>>);
 
@@ -37,12 +37,12 @@ impl<'t> Sections<'t> {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether there is such a section.
+    /// Returns true if there is such a section.
     fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// The number that a line with this label holds, as in `MemTotal:  16 kB`.
+    /// The number in a line with this label, such as `MemTotal:  16 kB`.
     fn number(&self, section: &str, label: &str) -> Option<u64> {
         self.lines(section).iter().find_map(|line| {
             let rest = line.trim().strip_prefix(label)?;

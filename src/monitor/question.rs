@@ -1,17 +1,17 @@
-//! The questions that monitoring tools ask servers, each with its script.
+//! The questions of monitoring tools to servers, each with its script.
 
 use serde::{Deserialize, Serialize};
 
 use super::{fail2ban, logs, resources, services};
 use crate::error::Error;
 
-/// A question, by the tool that asks it. Its arguments are all that a script takes from outside.
+/// A question, named after the tool that asks it. The script gets nothing from the caller but its arguments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "tool", content = "arguments", rename_all = "snake_case")]
 pub enum Question {
     /// CPU, memory, disks.
     GetSystemResources,
-    /// The services.
+    /// Services.
     GetServicesStatus,
     /// One jail of Fail2Ban, or all.
     GetFail2banStatus {
@@ -24,7 +24,7 @@ pub enum Question {
         app: Option<String>,
         /// Lines of each log.
         lines: usize,
-        /// Whether only the error logs are shown.
+        /// True to show only the error logs.
         errors: bool,
     },
     /// The end of a container's log.
@@ -33,9 +33,9 @@ pub enum Question {
         container: String,
         /// Last lines to show.
         lines: usize,
-        /// The time from which on lines are shown.
+        /// The time after which lines are shown.
         since: Option<String>,
-        /// Whether each line's time is shown.
+        /// True to show each line's time.
         timestamps: bool,
     },
     /// The end of a file.
@@ -48,7 +48,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// The fields of a serialised one.
+    /// The fields of a serialised question.
     pub const FIELDS: [&str; 2] = ["tool", "arguments"];
 
     /// The tool that asks it.
@@ -63,7 +63,7 @@ impl Question {
         }
     }
 
-    /// The script that asks it. Arguments that no script may have are refused.
+    /// The script that asks it. Refuses arguments that a script must not get.
     pub fn script(&self) -> Result<String, Error> {
         match self {
             Self::GetSystemResources => Ok(resources::command().to_owned()),
@@ -80,7 +80,7 @@ impl Question {
         }
     }
 
-    /// The arguments that are texts.
+    /// The arguments that are strings.
     pub(crate) fn arguments(&mut self) -> Vec<&mut String> {
         match self {
             Self::GetSystemResources | Self::GetServicesStatus => Vec::new(),

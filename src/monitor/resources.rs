@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::{Sections, human};
 
-/// The script: what each system has, raw.
+/// The script, which prints each system's own figures.
 const SCRIPT: &str = include_str!("resources.sh");
 
-/// A server's resources. Strings are for people; sizes in bytes stand beside them.
+/// A server's resources. Sizes are strings for people, and beside them numbers of bytes.
 #[derive(Debug, Serialize)]
 pub struct Resources {
     load_average: Vec<String>,
@@ -51,17 +51,17 @@ struct Disk {
 struct Cpu {
     #[serde(skip_serializing_if = "Option::is_none")]
     cores: Option<u64>,
-    /// Over half a second or a second.
+    /// Measured over half a second or a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     usage_percent: Option<f64>,
 }
 
-/// The command that asks for them.
+/// The command of the probe.
 pub fn command() -> &'static str {
     SCRIPT
 }
 
-/// Reads what the command printed; `None` if that is of no known system.
+/// Parses the output of the command; `None` if it is of no known system.
 pub fn parse(text: &str) -> Option<Resources> {
     let sections = Sections::of(text);
     let (memory, swap) = memory(&sections)?;
@@ -103,7 +103,7 @@ fn memory(sections: &Sections<'_>) -> Option<(Memory, Option<Memory>)> {
         let of = |label: &str| sections.number("meminfo", label).map(|kib| kib * 1024);
         let (total, free) = (of("MemTotal")?, of("MemFree")?);
         let reclaimable = of("Buffers").unwrap_or(0) + of("Cached").unwrap_or(0);
-        // Old kernels do not say what is available.
+        // Kernels before 3.14 have no MemAvailable.
         let available = of("MemAvailable").unwrap_or(free + reclaimable).min(total);
         let memory = Memory::new(total, free, available);
         let swap = of("SwapTotal").map(|total| {
@@ -132,8 +132,7 @@ fn memory(sections: &Sections<'_>) -> Option<(Memory, Option<Memory>)> {
     Some((memory, swap(sections.lines("swap"))))
 }
 
-/// From macOS's `total = 2048.00M  used = 1176.25M  free = 871.75M`, or from FreeBSD's table of devices
-/// in KiB.
+/// Parses macOS's `total = 2048.00M  used = 1176.25M  free = 871.75M`, or FreeBSD's table of devices in KiB.
 fn swap(lines: &[&str]) -> Option<Memory> {
     let first = lines.first()?;
     if first.contains("total =") {
@@ -163,10 +162,10 @@ fn swap(lines: &[&str]) -> Option<Memory> {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "nobody's swap is that large, or negative"
+    reason = "no swap is that large, or negative"
 )]
 fn mebibytes(text: &str) -> Option<u64> {
-    // Some languages write a comma.
+    // Some locales write a comma.
     let number: f64 = text.strip_suffix('M')?.replace(',', ".").parse().ok()?;
     Some((number * 1024.0 * 1024.0) as u64)
 }
@@ -187,7 +186,7 @@ impl Memory {
     }
 }
 
-/// A line of `df -P -k`: names may hold spaces, so it is read from its numbers.
+/// Parses a line of `df -P -k`. Names may hold spaces, so fields are counted from the percentage.
 fn disk(line: &str) -> Option<Disk> {
     let words: Vec<_> = line.split_whitespace().collect();
     let percent = words.iter().rposition(|word| {
@@ -215,7 +214,7 @@ fn disk(line: &str) -> Option<Disk> {
     })
 }
 
-/// From two readings of what the processors did, or from what the system says itself.
+/// The CPU usage, from two readings of the processors' counters or as the system says it.
 #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
 fn usage(sections: &Sections<'_>) -> Option<f64> {
     if let Some(line) = sections.lines("cpu usage").last() {

@@ -1,4 +1,4 @@
-//! The services that systemd, Docker and PM2 look after.
+//! The services of systemd, Docker and PM2.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,27 +12,27 @@ const SCRIPT: &str = concat!(
     include_str!("services.sh")
 );
 
-/// What each manager of services says.
+/// The services of each service manager.
 #[derive(Debug, Serialize)]
 pub struct Services {
-    systemd: Manager<Unit>,
-    docker: Manager<Container>,
-    pm2: Manager<Process>,
+    systemd: ServiceManager<SystemdUnit>,
+    docker: ServiceManager<DockerContainer>,
+    pm2: ServiceManager<Pm2Process>,
 }
 
-/// A manager of services. One that is not found is `absent`, one that does not answer is
-/// `unavailable`: neither is a failure of the question.
+/// A service manager. One that is not found is `absent`, one that does not answer is `unavailable`: neither
+/// is a failure of the probe.
 #[derive(Debug, Serialize)]
-struct Manager<T> {
+struct ServiceManager<T> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     services: Vec<T>,
 }
 
-/// A unit of systemd.
+/// A systemd unit.
 #[derive(Debug, Serialize)]
-struct Unit {
+struct SystemdUnit {
     name: String,
     load: String,
     active: String,
@@ -40,18 +40,18 @@ struct Unit {
     description: String,
 }
 
-/// A container of Docker.
+/// A Docker container.
 #[derive(Debug, Serialize)]
-struct Container {
+struct DockerContainer {
     name: String,
     image: String,
     state: String,
     status: String,
 }
 
-/// A process of PM2.
+/// A PM2 process.
 #[derive(Debug, Serialize)]
-struct Process {
+struct Pm2Process {
     name: String,
     id: Option<i64>,
     pid: Option<i64>,
@@ -59,16 +59,16 @@ struct Process {
     restarts: Option<i64>,
     memory_bytes: Option<u64>,
     cpu_percent: Option<f64>,
-    /// When it was started, in ms since the Unix epoch.
+    /// The time of its start, in milliseconds since the Unix epoch.
     started: Option<u64>,
 }
 
-/// The command that asks for them.
+/// The command of the probe.
 pub fn command() -> &'static str {
     SCRIPT
 }
 
-/// Reads what the command printed.
+/// Parses the output of the command.
 pub fn parse(text: &str) -> Services {
     let sections = Sections::of(text);
     Services {
@@ -86,8 +86,8 @@ fn manager<T>(
     sections: &Sections<'_>,
     name: &str,
     read: impl Fn(&[&str]) -> Option<Vec<T>>,
-) -> Manager<T> {
-    let manager = |status, reason, services| Manager {
+) -> ServiceManager<T> {
+    let manager = |status, reason, services| ServiceManager {
         status,
         reason,
         services,
@@ -108,14 +108,14 @@ fn manager<T>(
     manager("unavailable", Some(said.to_owned()), Vec::new())
 }
 
-fn unit(line: &str) -> Option<Unit> {
+fn unit(line: &str) -> Option<SystemdUnit> {
     // A failed unit has a dot before its name.
     let mut words = line
         .split_whitespace()
         .filter(|word| *word != "●" && *word != "*");
     let name = words.next()?.strip_suffix(".service")?.to_owned();
     let (load, active, sub) = (words.next()?, words.next()?, words.next()?);
-    Some(Unit {
+    Some(SystemdUnit {
         name,
         load: load.to_owned(),
         active: active.to_owned(),
@@ -124,9 +124,9 @@ fn unit(line: &str) -> Option<Unit> {
     })
 }
 
-fn container(line: &str) -> Option<Container> {
+fn container(line: &str) -> Option<DockerContainer> {
     let mut parts = line.split('\t').map(ToOwned::to_owned);
-    Some(Container {
+    Some(DockerContainer {
         name: parts.next().filter(|name| !name.is_empty())?,
         image: parts.next()?,
         state: parts.next()?,
@@ -134,15 +134,15 @@ fn container(line: &str) -> Option<Container> {
     })
 }
 
-fn processes(lines: &[&str]) -> Option<Vec<Process>> {
+fn processes(lines: &[&str]) -> Option<Vec<Pm2Process>> {
     let list = lines.iter().rev().find(|line| line.starts_with('['))?;
     let list: Vec<Value> = serde_json::from_str(list).ok()?;
     Some(list.iter().map(process).collect())
 }
 
-fn process(value: &Value) -> Process {
+fn process(value: &Value) -> Pm2Process {
     let environment = &value["pm2_env"];
-    Process {
+    Pm2Process {
         name: value["name"].as_str().unwrap_or_default().to_owned(),
         id: value["pm_id"].as_i64(),
         pid: value["pid"].as_i64(),

@@ -164,7 +164,7 @@ fn set(arguments: &[Argument], environment: &mut Environment) {
     }
 }
 
-/// Whether a function of this name and body starts itself twice, side by side, whatever happens.
+/// Returns true if a function of this name and body unconditionally starts itself twice, side by side.
 pub(super) fn multiplies(name: &str, body: &ShellCommand) -> bool {
     let (mut all, mut aside) = (0, 0);
     count(name, body, false, &mut all, &mut aside);

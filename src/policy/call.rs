@@ -28,15 +28,15 @@ pub(super) struct Invocation {
     pub(super) inputs: Vec<Argument>,
     /// The files that the program itself writes.
     pub(super) writes: Vec<Argument>,
-    /// Whether the program is run on everything below its arguments.
+    /// True if the program is run on everything below its arguments.
     pub(super) recursive: bool,
     /// The possible working directories; none if that is not known.
     pub(super) directories: Vec<String>,
     /// The directories that are seen in a second place.
     pub(super) mounts: Rc<Vec<Mount>>,
-    /// Whether the assignments among its arguments are applied already.
+    /// True if the assignments among its arguments are applied already.
     pub(super) is_declared: bool,
-    /// Whether it reads its own listing, at most with lines left out.
+    /// True if it reads its own listing, perhaps with some lines removed.
     pub(super) reads_own: bool,
     /// The simple command as it is written.
     pub(super) part: Rc<str>,
@@ -67,12 +67,12 @@ impl Invocation {
         self.words.get(1..).unwrap_or_default()
     }
 
-    /// Whether nothing is known of the program.
+    /// Returns true if the program is unknown.
     pub(super) fn is_unknown(&self) -> bool {
         self.words.first().is_some_and(Argument::is_unknown)
     }
 
-    /// Whether the name alone says which program is called.
+    /// Returns true if the name alone says which program is called.
     pub(super) fn is_trusted(&self) -> bool {
         let program = self.program();
         if program.contains(HOME) || program.contains(is_unknown) {
@@ -99,7 +99,7 @@ impl Invocation {
             .filter(|text| text.len() > 1 && text.starts_with('-'))
     }
 
-    /// Whether the argument at this place is an operand.
+    /// Returns true if the argument at this position is an operand.
     pub(super) fn is_operand(&self, place: usize) -> bool {
         let arguments = self.arguments();
         let argument = &arguments[place];
@@ -114,7 +114,7 @@ pub(super) struct ProgramNames {
     /// The name without a version.
     pub(super) plain: String,
     pub(super) path: String,
-    /// Whether a glob stands for the name: `*.sh`, `/opt/*`.
+    /// True if a glob stands for the name: `*.sh`, `/opt/*`.
     pub(super) is_open: bool,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Choice {
     plain: Option<String>,
 }
 
-/// The choices that a word's spellings are.
+/// The choices for the alternatives of a word.
 pub(super) fn choices_of(words: &[Vec<RuleChar>]) -> Vec<Choice> {
     words.iter().map(|word| Choice::of(word)).collect()
 }
@@ -55,7 +55,7 @@ impl Choice {
         }
     }
 
-    /// Whether any name is meant.
+    /// Returns true if any name is meant.
     pub(super) fn is_any(&self) -> bool {
         self.must_be(&MANY.to_string())
     }
@@ -75,7 +75,7 @@ impl Choice {
         self.glob.must_match(text)
     }
 
-    /// Whether the text is this long option, with a value, or its letter.
+    /// Returns true if the text is this long option, with a value, or its letter.
     fn is_long_option(&self, text: &str) -> bool {
         let Some(own) = self
             .plain
@@ -115,7 +115,7 @@ impl Choice {
     }
 }
 
-/// Whether some reading of the argument is one of the choices.
+/// Returns true if the argument is one of the choices in some reading.
 pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Invocation) -> bool {
     let text = emptied(&argument.text);
     if text.is_empty() {
@@ -140,8 +140,8 @@ pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Invocatio
     })
 }
 
-/// Whether some reading of a file that is written is one of the choices. Where nothing is known of the
-/// directory, it is the one in which a login begins.
+/// Returns true if a written file is one of the choices in some reading. An unknown working directory is
+/// taken for the home directory.
 pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Invocation) -> bool {
     let is_known = !call.directories.is_empty() || path::is_absolute(&file.text);
     if is_known && call.mounts.is_empty() {
@@ -171,7 +171,7 @@ fn is_key(key: &str) -> bool {
     is_name(&key.trim_start_matches('-').replace('-', "_"))
 }
 
-/// Whether a name such as `.*` is in it, which stands for the directory above too.
+/// Returns true if it has a name such as `.*`, which also stands for the parent directory.
 fn has_hidden_glob(text: &str) -> bool {
     text.split('/').any(|name| {
         let rest = name.trim_start_matches('.');

@@ -20,7 +20,7 @@ const GROUPS: &[Group] = &[
             "rsync --del* ... @system",
         ],
     },
-    // What databases and containers keep, without which the rest is worth nothing.
+    // The data of databases and containers, without which the rest is worth nothing.
     Group {
         hint: "Dump or copy the data first, then move the directory aside with `mv` instead of removing it; or remove a single database by the database's own means.",
         rules: &["rm -r @data", "rsync --del* ... @data"],

@@ -23,7 +23,7 @@ const fn dry_run(
     }
 }
 
-/// The options of `mkfs.ext4` and its brothers that take a value.
+/// The options of `mkfs.ext2`, `ext3` and `ext4` that take a value.
 const EXT: &str = "bCdEegGiIJlLmMNoOrtTUz";
 
 const DRY_RUNS: &[DryRun] = &[
@@ -160,7 +160,7 @@ const ANSWERING: &[&str] = &[
 ];
 
 impl Invocation {
-    /// Whether it only asks for help or the version.
+    /// Returns true if it only asks for help or the version.
     pub(super) fn is_question(&self) -> bool {
         let (last, before) = match self.arguments().split_last() {
             Some((last, before)) if matches!(&*last.text, "--help" | "--version") => (last, before),
@@ -171,7 +171,7 @@ impl Invocation {
         before.is_empty() || last.text == "--help" && is_free && ANSWERING.contains(&&*self.name())
     }
 
-    /// Whether it is a dry run, or a `crontab` that changes lines of its own listing.
+    /// Returns true if it is a dry run, or a `crontab` that changes lines of its own listing.
     pub(super) fn is_trial(&self) -> bool {
         let name = self.name();
         if self.reads_own && name == "crontab" {

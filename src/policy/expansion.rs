@@ -12,9 +12,9 @@ pub(super) struct Expansion {
     pub(super) done: Vec<Argument>,
     text: String,
     pub(super) printed: Option<String>,
-    /// Whether any of it is quoted or fixed, which makes even an empty text an argument.
+    /// True if any of it is quoted or fixed, so that even an empty text is an argument.
     pub(super) fixed: bool,
-    /// Whether the argument so far comes from unquoted variables alone.
+    /// True if the argument so far comes from unquoted variables alone.
     loose: bool,
 }
 
@@ -36,7 +36,7 @@ impl Expansion {
         (self.fixed, self.loose) = (false, false);
     }
 
-    /// Adds a value, which is split where `separators` are and whose stars count if it is not quoted.
+    /// Adds a value. Unless quoted, it is split at the `separators`, and its `*` and `?` are patterns.
     pub(super) fn add(&mut self, value: &str, separators: Option<&str>) {
         let Some(separators) = separators else {
             return self.push(value);
@@ -92,7 +92,7 @@ pub(super) fn spread(
     spread
 }
 
-/// How many parts the `[…]` here takes.
+/// The number of parts of the `[…]` that begins here.
 pub(super) fn class_length(word: &[&WordPart]) -> Option<usize> {
     let skip = 2 + usize::from(matches!(word.get(1), Some(WordPart::Bare('!' | '^'))));
     let rest = word.get(skip..)?.iter().take(64);
@@ -101,7 +101,7 @@ pub(super) fn class_length(word: &[&WordPart]) -> Option<usize> {
     Some(skip + end + 1)
 }
 
-/// How many parts the `{1..9}` here takes.
+/// The number of parts of the `{1..9}` that begins here.
 pub(super) fn range_length(word: &[&WordPart]) -> Option<usize> {
     let mut text = String::new();
     for part in word.iter().take(24) {

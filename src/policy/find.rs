@@ -1,4 +1,4 @@
-//! `find`: where it starts, what it leaves out, and what it does.
+//! `find`: its start directories, tests and actions.
 
 use crate::shell::argument::{Argument, MANY, SOMETHING, bounded};
 
@@ -39,11 +39,11 @@ const TESTS: &[&str] = &[
 /// A `find` command.
 pub(super) struct Find {
     pub(super) starts: Vec<Argument>,
-    /// Whether it leaves files out.
+    /// True if it leaves files out.
     pub(super) is_narrow: bool,
-    /// Whether it looks only so far down.
+    /// True if its depth is limited.
     is_shallow: bool,
-    /// Its actions, each with whether it leaves files out: a command, or nothing for `-delete`.
+    /// Its actions: a command, or nothing for `-delete`; and true if it leaves files out.
     actions: Vec<(Option<Vec<Argument>>, bool)>,
 }
 
@@ -102,7 +102,7 @@ impl Find {
         find
     }
 
-    /// The commands that it runs, each with whether it is run on everything below its start.
+    /// The commands that it runs, each with true if it is run on everything below its start.
     pub(super) fn runs(&self) -> Vec<(Vec<Argument>, bool)> {
         let narrow = [Argument::of(SOMETHING)];
         let files = |is_narrow: bool| if is_narrow { &narrow[..] } else { &self.starts };

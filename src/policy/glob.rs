@@ -8,7 +8,7 @@ enum GlobToken {
     Is(char),
     /// `?`.
     One,
-    /// `[…]`: ranges, and whether these are left out.
+    /// `[…]`: ranges, and true for `[!…]`.
     Class(Vec<(char, char)>, bool),
     /// `*`: any text without `/`.
     Many,
@@ -20,7 +20,7 @@ enum GlobToken {
 #[derive(Clone, Debug)]
 pub(super) struct Glob(Vec<GlobToken>);
 
-/// A character of a pattern, and whether it stands for itself alone.
+/// A character of a pattern, and true if it is quoted.
 pub(super) type RuleChar = (char, bool);
 
 impl Glob {
@@ -52,7 +52,7 @@ impl Glob {
         Self(tokens)
     }
 
-    /// Whether it stands for several texts.
+    /// Returns true if it stands for several texts.
     pub(super) fn is_open(&self) -> bool {
         !self.0.iter().all(|token| matches!(token, GlobToken::Is(_)))
     }
@@ -61,12 +61,12 @@ impl Glob {
         !matches!(self.0.first(), Some(GlobToken::Is(_)))
     }
 
-    /// Whether some reading of the text matches.
+    /// Returns true if some reading of the text matches.
     pub(super) fn may_match(&self, text: &str) -> bool {
         self.run(text, false)
     }
 
-    /// Whether every reading of the text matches.
+    /// Returns true if every reading of the text matches.
     pub(super) fn must_match(&self, text: &str) -> bool {
         self.run(text, true)
     }
@@ -113,7 +113,7 @@ impl Glob {
         places[self.0.len()]
     }
 
-    /// Whether a text begins as the pattern does. Most differ early: that is cheap to see.
+    /// Returns false if the beginning of the text rules out a match, which is cheap to see.
     fn may_begin(&self, text: &str) -> bool {
         for (token, letter) in self.0.iter().zip(text.chars()) {
             match token {
@@ -136,7 +136,8 @@ impl Glob {
 }
 
 impl GlobToken {
-    /// Whether the character is taken and the token still there, and whether it is taken and the token done.
+    /// Returns two values: true if the token matches the character and may match more, and true if it
+    /// matches the character and is done.
     fn takes(&self, letter: char, every: bool) -> (bool, bool) {
         match (self, letter) {
             (Self::All, SOMETHING) => (true, false),
@@ -156,7 +157,7 @@ impl GlobToken {
     }
 }
 
-/// The class that begins after a `[`, and how long it is.
+/// The class that begins after a `[`, and its length.
 fn class(letters: &[RuleChar]) -> Option<(GlobToken, usize)> {
     let inverted = matches!(letters.first(), Some(('!' | '^', _)));
     let start = usize::from(inverted);

@@ -15,9 +15,9 @@ use crate::shell::{MAX_DEPTH, MAX_TEXT};
 #[derive(Clone, Debug, Default)]
 pub(super) struct CommandContext {
     pub(super) depth: usize,
-    /// Whether an allow rule covers the command already.
+    /// True if an allow rule covers the command already.
     pub(super) free: bool,
-    /// Whether the command is run on everything below its arguments.
+    /// True if the command is run on everything below its arguments.
     pub(super) recursive: bool,
     pub(super) input: CommandInput,
 }
@@ -148,7 +148,7 @@ impl<'p> Judge<'p> {
         Ok(())
     }
 
-    /// Whether a block rule holds for the call.
+    /// Refuses a call for which a block rule holds.
     pub(super) fn blocked(&mut self, call: &Invocation) -> Result<(), Refusal> {
         let length: usize = call.words.iter().map(|word| 16 + word.text.len()).sum();
         let places = (1 + call.directories.len()) * (1 + call.mounts.len());

@@ -1,4 +1,4 @@
-//! Which commands may be run: a guard rail against accidents, not a sandbox.
+//! The command policy, which refuses commands: a guard rail against accidents, not a sandbox.
 //!
 //! A command line is parsed as a shell would, and every simple command in it is held against the rules:
 //! in lists, pipes, groups, conditions, loops and functions, in `$(…)`, backticks and `<(…)`, in what
@@ -97,7 +97,7 @@ const MAX_WORD: usize = 256 * 1024;
 /// Most steps for judging one text.
 const MAX_STEPS: usize = 50_000;
 
-/// Whether something may be run.
+/// `Ok` if a text may be run.
 type Judgement = Result<(), Refusal>;
 
 /// Block rules and allow rules.
@@ -114,7 +114,7 @@ pub struct Refusal {
     pub rule: Option<String>,
     /// The command that it is about, as it is written.
     pub part: String,
-    /// The fault in it.
+    /// The problem with it.
     pub reason: String,
     /// A suggestion that would pass.
     pub hint: String,
@@ -126,7 +126,7 @@ impl Policy {
         Self { block, allow }
     }
 
-    /// Whether the text, given to one shell, may be run. Steps of a sequence are one text, joined by
+    /// Refuses a text for one shell that the rules forbid. Steps of a sequence are one text, joined by
     /// newlines.
     pub fn judge(&self, text: &str) -> Result<(), Refusal> {
         let judged = judge::Judge::new(&self.block, &self.allow).text(text, None);

@@ -6,7 +6,7 @@ use crate::shell::syntax::{CaseChange, Occurrence};
 /// Most steps of one search; past them, the value counts as not known.
 const MOST_STEPS: usize = 1 << 20;
 
-/// The value without what the pattern matches at one of its ends.
+/// The value with the match of the pattern at one of its ends removed.
 pub(super) fn trimmed(value: &str, pattern: &[RuleChar], at_end: bool, longest: bool) -> String {
     let mut text: Vec<char> = value.chars().collect();
     let mut tokens = tokens(pattern);
@@ -69,12 +69,12 @@ pub(super) fn replaced(
     Some(changed)
 }
 
-/// How many steps it takes to look for a pattern everywhere in a text of this length.
+/// The steps of a search for a pattern at every position of a text.
 pub(super) fn steps(text: usize, pattern: usize) -> usize {
     (text + 1).saturating_pow(2).saturating_mul(pattern + 1)
 }
 
-/// A part of the value, as `${NAME:offset:length}` counts.
+/// The part of the value that `${NAME:offset:length}` means.
 pub(super) fn slice<T: Clone>(all: &[T], offset: i64, length: Option<i64>) -> Vec<T> {
     let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
     let place = |at: i64| if at < 0 { count + at } else { at };
@@ -165,7 +165,7 @@ fn members(class: &[RuleChar]) -> Vec<char> {
     members
 }
 
-/// How long the beginnings of the text are that match as a whole, the shortest first.
+/// The lengths of the prefixes of the text that match, the shortest first.
 fn lengths(tokens: &[PatternToken], text: &[char]) -> Vec<usize> {
     let mut found = Vec::new();
     if tokens.len().saturating_mul(text.len()) > MOST_STEPS {

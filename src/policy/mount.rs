@@ -5,6 +5,6 @@
 pub(super) struct Mount {
     pub(super) at: String,
     pub(super) of: String,
-    /// Whether the second place is a symbolic link, which is removed alone.
+    /// True if the second place is a symbolic link, so that removing it removes nothing else.
     pub(super) is_link: bool,
 }

@@ -310,7 +310,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Where everything lies that the command lists, if it leaves nothing out.
+    /// The directories below which the command lists everything, if it leaves nothing out.
     pub(super) fn found(
         &mut self,
         command: &ShellCommand,

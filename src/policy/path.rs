@@ -49,7 +49,7 @@ pub(super) fn candidates(argument: &str, directories: &[String], mounts: &[Mount
         .iter()
         .map(|path| normal(path))
         .collect();
-    // What is done to everything in a directory is done to the directory.
+    // An action on everything in a directory counts as one on the directory.
     let parents: Vec<_> = candidates
         .iter()
         .filter_map(|path| path.rsplit_once('/'))
@@ -77,7 +77,7 @@ fn behind_root(path: &str) -> Option<String> {
     (rest.is_empty() || rest.starts_with('/')).then(|| format!("/{}", rest.trim_start_matches('/')))
 }
 
-/// The path where it lies in truth, if it is seen through the mount.
+/// The path's true location, if it leads through the mount.
 fn seen(path: &str, mount: &Mount) -> Option<String> {
     let rest = path.strip_prefix(&mount.at)?;
     let is_within = rest.starts_with('/') || mount.at == "/" || rest.is_empty() && !mount.is_link;
@@ -98,7 +98,7 @@ pub(super) fn absolute(text: &str, directories: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Whether the name is a glob with no letter in it.
+/// Returns true if the name is a glob without letters.
 fn is_everything(name: &str) -> bool {
     name.contains([MANY, ONE]) && name.chars().all(|one| matches!(one, MANY | ONE | '.'))
 }

@@ -20,7 +20,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// The rule that `text` is. An error says what is wrong with it.
+    /// Parses a rule. The error says the problem.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > LONGEST {
             return Err(format!("it is longer than {LONGEST} bytes"));
@@ -68,13 +68,13 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether the rule is about functions that multiply.
+    /// Returns true for the rule about functions that start themselves twice.
     pub(super) fn is_bomb(&self) -> bool {
         let signs = |text: &str| -> String { text.split_whitespace().collect() };
         signs(&self.text) == signs(BOMB)
     }
 
-    /// Whether it describes a command from end to end: it has no lone `*`.
+    /// Returns true if it describes a command from end to end: it has no lone `*`.
     pub(super) fn is_complete(&self) -> bool {
         !self
             .words
@@ -82,17 +82,17 @@ impl Pattern {
             .any(|word| matches!(word.requirement, Requirement::Any))
     }
 
-    /// Whether the rule is about every program.
+    /// Returns true if the rule is about every program.
     pub(super) fn is_about_any(&self) -> bool {
         self.program.iter().any(Choice::is_any)
     }
 
-    /// Whether the rule is about the program of this name.
+    /// Returns true if the rule is about the program of this name.
     pub(super) fn is_about(&self, name: &str) -> bool {
         self.program.iter().any(|choice| choice.is_named(name))
     }
 
-    /// Whether the call is one that the rule forbids, in some reading.
+    /// Returns true if the rule forbids the call in some reading.
     pub(super) fn blocks(&self, call: &Invocation, names: &ProgramNames) -> bool {
         let is_called = self.is_called(names);
         (is_called || self.is_telling(call)) && self.words.iter().all(|one| one.is_met(call))
@@ -111,8 +111,7 @@ impl Pattern {
         })
     }
 
-    /// Whether an unknown program with these arguments is most likely the rule's: every operand is the
-    /// rule's.
+    /// Returns true if an unknown program is most likely the rule's, because all its operands are.
     fn is_telling(&self, call: &Invocation) -> bool {
         let options = |word: &RuleWord| matches!(word.requirement, Requirement::ShortOptions(_));
         let arguments = call.arguments();
@@ -127,7 +126,7 @@ impl Pattern {
             })
     }
 
-    /// Whether every reading of the call is one that the rule describes from end to end.
+    /// Returns true if the rule describes the call from end to end in every reading.
     pub(super) fn allows(&self, call: &Invocation) -> bool {
         let is_called = if call.program().contains('/') && !call.is_trusted() {
             let slashed = || self.program.iter().filter(|choice| choice.has_slash);
@@ -163,7 +162,7 @@ impl Pattern {
             .iter()
             .filter(|word| !word.is_negative && !matches!(word.requirement, Requirement::Output(_)))
             .collect();
-        // The words of the rule at which the arguments so far may have arrived.
+        // The positions in the rule that the arguments so far may have reached.
         let mut places = vec![false; steps.len() + 1];
         places[0] = true;
         let skip = |places: &mut [bool]| {

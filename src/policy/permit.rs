@@ -19,7 +19,8 @@ const HARMLESS_FILES: &[&str] = &["/dev/null", "/dev/stdout", "/dev/stderr", "/d
 const MOST_NAMED: usize = 12;
 
 impl Judge<'_> {
-    /// Whether a rule lets the call through; if so, whether it covers what the call runs, too.
+    /// Refuses a call that no allow rule describes. Returns true if the rule also covers the commands that
+    /// the call runs.
     pub(super) fn permit(
         &mut self,
         call: &Invocation,
@@ -73,7 +74,7 @@ impl Judge<'_> {
         self.allow.iter().any(|rule| rule.allows(&call))
     }
 
-    /// Whether a variable may be set before a command, or for all that follow.
+    /// Refuses to set a variable, before a command or for all that follow, unless that is harmless or allowed.
     pub(super) fn permit_assignment(
         &self,
         name: &str,

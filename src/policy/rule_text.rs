@@ -44,7 +44,7 @@ pub(super) fn split(text: &str) -> Result<Vec<Vec<RuleChar>>, String> {
     Ok(words)
 }
 
-/// Whether a named set can stand after this.
+/// Returns true if a named set can follow.
 fn begins_value(word: &[RuleChar]) -> bool {
     matches!(word.last(), None | Some(('=' | '>' | '!', false)))
 }
@@ -55,7 +55,7 @@ fn set(text: &str) -> Option<&'static (&'static str, &'static str)> {
         .find(|(name, _)| text.starts_with(name) && (text.len() == name.len() || ends(name)))
 }
 
-/// Every word that the `{a,b}` in a word stand for.
+/// The words that a word with `{a,b}` stands for.
 pub(super) fn choices(word: &[RuleChar]) -> Result<Vec<Vec<RuleChar>>, String> {
     let mut done = Vec::new();
     let mut open = vec![word.to_vec()];
@@ -78,10 +78,10 @@ pub(super) fn choices(word: &[RuleChar]) -> Result<Vec<Vec<RuleChar>>, String> {
     Ok(done)
 }
 
-/// The place of an opening brace, of its alternatives, and behind the closing one.
+/// The positions of an opening brace, of its alternatives, and after the closing one.
 type Braces = (usize, Vec<(usize, usize)>, usize);
 
-/// The first pair of braces with a comma in it: where it starts, what it has to choose from, where it ends.
+/// The first pair of braces with a comma in it.
 pub(super) fn braces<T>(word: &[T], special: impl Fn(&T) -> Option<char>) -> Option<Braces> {
     // Each open brace, with the commas that are its own.
     let mut open: Vec<(usize, Vec<usize>)> = Vec::new();

@@ -17,7 +17,7 @@ pub(super) struct RuleWord {
     pub(super) is_negative: bool,
     /// `...` before it: an operand has to stand there.
     pub(super) after_operand: bool,
-    /// Whether an operand has to stand behind it, or none may; `None` if both are allowed.
+    /// True if an operand has to follow, false if none may, `None` if both are allowed.
     pub(super) before_operand: Option<bool>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct RuleWord {
 pub(super) enum Requirement {
     /// A lone `*`.
     Any,
-    /// `...` where it says only whether there is an operand.
+    /// `...` alone, which any operand meets.
     Operand,
     /// Options of one letter each, in any clusters.
     ShortOptions(Vec<char>),
@@ -61,7 +61,7 @@ impl RuleWord {
         })
     }
 
-    /// Whether some reading of the call meets it.
+    /// Returns true if the call meets it in some reading.
     pub(super) fn is_met(&self, call: &Invocation) -> bool {
         self.is_given(call) != self.is_negative
     }
@@ -88,7 +88,7 @@ impl RuleWord {
         }
     }
 
-    /// Whether some reading of this argument meets it.
+    /// Returns true if this argument meets it in some reading.
     pub(super) fn takes(&self, argument: &Argument, call: &Invocation) -> bool {
         match &self.requirement {
             Requirement::Any => true,
@@ -97,7 +97,7 @@ impl RuleWord {
         }
     }
 
-    /// Whether every reading of this argument is what stands in the rule here.
+    /// Returns true if this argument meets it in every reading.
     pub(super) fn must_take(&self, argument: &Argument, call: &Invocation) -> bool {
         match &self.requirement {
             Requirement::Any => true,
@@ -110,7 +110,7 @@ impl RuleWord {
         }
     }
 
-    /// Whether it can be met by several arguments.
+    /// Returns true if it can be met by several arguments.
     pub(super) fn repeats(&self) -> bool {
         match &self.requirement {
             Requirement::Any => true,
@@ -127,7 +127,7 @@ impl RuleWord {
     }
 }
 
-/// Whether an option of this letter is given, by it or by its long name.
+/// Returns true if an option is given by its letter or by its long name.
 fn has_option(call: &Invocation, letter: char) -> bool {
     let name = call.name();
     let either = matches!(letter, 'r' | 'R') && (name == "rm" || call.is_unknown());

@@ -3,12 +3,12 @@
 use super::judge::Judge;
 use super::{Pattern, Policy, Refusal};
 
-/// A rule, and a command that it forbids and nobody has.
-const NOBODY_S: &str = "what-is-read";
+/// A rule, and a command that it alone forbids and that no system has.
+const PROBE: &str = "what-is-read";
 
 impl Policy {
-    /// Whether a command may be given `input` to read. What is forbidden stays so for whatever reads it;
-    /// what is not allowed, for what runs it.
+    /// Refuses to give a command an input that the rules forbid. Block rules hold for any command, allow
+    /// rules only for one that runs its input.
     pub fn judge_input(&self, command: &str, input: &str) -> Result<(), Refusal> {
         for text in readings(input) {
             Judge::new(&self.block, &[]).text(&text, None)?;
@@ -29,15 +29,15 @@ impl Policy {
     }
 }
 
-/// Whether a command runs what it reads, as far as that is known.
+/// Returns true if a command is known to run its input.
 fn runs_input(command: &str) -> bool {
-    Pattern::parse(NOBODY_S).is_ok_and(|rule| {
-        let judged = Judge::new(&[rule], &[]).text(command, Some(NOBODY_S));
+    Pattern::parse(PROBE).is_ok_and(|rule| {
+        let judged = Judge::new(&[rule], &[]).text(command, Some(PROBE));
         judged.is_err()
     })
 }
 
-/// A carriage return is a key that ends a line, at a terminal.
+/// Replaces carriage returns by newlines: at a terminal, both end a line.
 fn returned(input: &str) -> String {
     input.replace("\r\n", "\n").replace('\r', "\n")
 }
@@ -58,7 +58,7 @@ fn is_key(character: char) -> bool {
     character.is_control() && character != '\n'
 }
 
-/// Whether keys are among letters. Keys alone, such as Ctrl-C, write nothing.
+/// Returns true if an input has control keys among letters. Keys alone, such as Ctrl-C, write nothing.
 fn has_keys(text: &str) -> bool {
     let text = returned(text);
     text.contains(is_key) && text.contains(|character: char| !character.is_control())

@@ -1,4 +1,4 @@
-//! The fallback for texts that the parser cannot read: they are cut wherever some shell might begin a
+//! The fallback for texts that the parser cannot read: they are split wherever a shell might begin a
 //! command.
 
 use crate::shell::argument::{Argument, words};

@@ -7,9 +7,9 @@ use super::{Policy, Refusal};
 use crate::shell::argument::{Argument, HOME};
 
 impl Policy {
-    /// Whether a file may be written that goes by these names: absolute paths, or such that begin at
-    /// the home directory with `~/`. It is judged as a redirection to each of them: no block rule may
-    /// hold for any, and an allow rule has to describe one.
+    /// Refuses to write a file that goes by these names: absolute paths, or such that begin with `~/`. It is
+    /// judged as a redirection to each of them: no block rule may hold for any, and an allow rule has to
+    /// describe one.
     pub fn judge_write(&self, names: &[String]) -> Result<(), Refusal> {
         for name in names {
             let judged = write(Judge::new(&self.block, &[]), name);

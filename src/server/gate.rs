@@ -1,4 +1,4 @@
-//! The gate that every call passes, whatever it asks for: audit, guard, panics, masking and notices.
+//! The gate that every call passes: audit, guard, panics, notices and masking.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -9,41 +9,41 @@ use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, JsonObject};
 
 use crate::app::App;
-use crate::audit::Outcome;
+use crate::audit::CallOutcome;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Access;
 use crate::secret::{hide, hide_in};
 
-/// A call at the gate.
-pub(super) struct Passage {
-    /// What is called.
+/// A call that passes the gate.
+pub(super) struct GatedCall {
+    /// The name of the tool.
     pub(super) name: String,
-    /// What it may do at most, by which it is audited.
+    /// The tool's access class, by which the call is audited.
     pub(super) access: Access,
-    /// What this call may do, by which it is guarded.
+    /// This call's access class, by which it is guarded.
     pub(super) access_now: Access,
-    /// The arguments that are known.
+    /// The arguments; unknown ones are masked.
     pub(super) arguments: Arc<JsonObject>,
-    /// The names of those that hold secrets.
+    /// The names of the arguments that hold secrets.
     pub(super) secrets: Arc<[String]>,
 }
 
-/// An answer on its way out of the gate.
-pub(super) trait Answer: Send + 'static {
-    /// The answer to a call that came to an error.
+/// An answer to a call, as it leaves the gate.
+pub(super) trait CallAnswer: Send + 'static {
+    /// The answer to a call that failed.
     fn refusal(error: Error) -> Self;
-    /// Adds what somebody has to know.
+    /// Adds a notice for the user.
     fn add_notice(&mut self, notice: &str);
     /// Masks every secret in it.
     fn mask(&mut self);
-    /// What the audit says of it.
-    fn outcome(&self) -> Outcome;
+    /// The outcome that the audit trail records.
+    fn outcome(&self) -> CallOutcome;
 }
 
-impl Passage {
-    /// Lets the call through and gives its answer.
-    pub(super) async fn pass<A: Answer>(
+impl GatedCall {
+    /// Audits, guards and runs the call, and returns its answer.
+    pub(super) async fn pass<A: CallAnswer>(
         self,
         app: &App,
         run: impl Future<Output = A> + Send + 'static,
@@ -79,7 +79,7 @@ impl Passage {
         self.arguments.get("alias")?.as_str()
     }
 
-    /// Begins a call in the audit trail, if it acts. What cannot be begun there must not be done.
+    /// Begins the call in the audit trail, if its class is audited. After an error, it must not run.
     async fn begin_audit(&self, app: &App) -> Result<Option<String>, Error> {
         if !self.access.is_audited() {
             return Ok(None);
@@ -92,20 +92,20 @@ impl Passage {
             .map(Some)
     }
 
-    async fn end_audit(&self, app: &App, call: &str, outcome: Outcome) -> Result<(), Error> {
+    async fn end_audit(&self, app: &App, call: &str, outcome: CallOutcome) -> Result<(), Error> {
         let (calls, host_key) = (Arc::clone(app.calls()), self.host_key(app));
         let call = call.to_owned();
         blocking(move || calls.end(&call, outcome, host_key)).await
     }
 
-    /// The fingerprint of the host key that the call's server has shown.
+    /// The fingerprint of the host key that the call's server has presented.
     fn host_key(&self, app: &App) -> Option<String> {
         app.pool().host_key(self.alias()?)
     }
 }
 
-/// Runs in a task of its own: a panic ends there, and not in a client that waits for ever.
-async fn unless_panic<A: Answer>(run: impl Future<Output = A> + Send + 'static) -> A {
+/// Runs a call in a task of its own and turns a panic into a refusal, so that no client waits in vain.
+async fn unless_panic<A: CallAnswer>(run: impl Future<Output = A> + Send + 'static) -> A {
     tokio::spawn(run).await.unwrap_or_else(|fault| {
         tracing::error!("a call failed by a fault in this program: {fault}");
         A::refusal(Error::Internal {
@@ -114,7 +114,7 @@ async fn unless_panic<A: Answer>(run: impl Future<Output = A> + Send + 'static) 
     })
 }
 
-impl Answer for Result<CallToolResponse, ErrorData> {
+impl CallAnswer for Result<CallToolResponse, ErrorData> {
     fn refusal(error: Error) -> Self {
         error.into_call_tool_result()
     }
@@ -127,7 +127,7 @@ impl Answer for Result<CallToolResponse, ErrorData> {
     }
 
     fn mask(&mut self) {
-        // A protocol error is seldom shown to a model, so refused arguments are a result.
+        // Clients seldom show protocol errors to the model, so refused arguments become a result.
         if let Err(refused) = self
             && refused.code == ErrorCode::INVALID_PARAMS
         {
@@ -148,14 +148,14 @@ impl Answer for Result<CallToolResponse, ErrorData> {
         }
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> CallOutcome {
         match self {
-            Ok(CallToolResponse::Complete(result)) => Outcome::of(
+            Ok(CallToolResponse::Complete(result)) => CallOutcome::of(
                 result.is_error == Some(true),
                 result.structured_content.as_ref(),
             ),
-            Ok(_) => Outcome::named("ok"),
-            Err(_) => Outcome::named("error"),
+            Ok(_) => CallOutcome::named("ok"),
+            Err(_) => CallOutcome::named("error"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The MCP handler: what this server says of itself, and the way of each call to its tool.
+//! The MCP handler: this server's description, and the dispatch of calls to tools.
 
 mod gate;
 
@@ -15,7 +15,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
 use crate::app::App;
 use crate::secret::MASK;
 use crate::tools::{self, Tools};
-use gate::Passage;
+use gate::GatedCall;
 
 const INSTRUCTIONS: &str = "Runs commands and moves files on SSH servers. Add a server with server_add, \
     then use its alias. A call that takes long answers with a task ID and goes on in the background: \
@@ -39,7 +39,7 @@ impl Handler {
     }
 }
 
-/// The arguments as the audit may see them: a misspelt name may stand before a secret.
+/// The arguments for the audit. Those with unknown names are masked: a misspelt name may hold a secret.
 fn known_arguments(tool: &Tool, arguments: Option<&JsonObject>) -> JsonObject {
     let known = tool.input_schema.get("properties");
     let mut arguments = arguments.cloned().unwrap_or_default();
@@ -51,7 +51,7 @@ fn known_arguments(tool: &Tool, arguments: Option<&JsonObject>) -> JsonObject {
     arguments
 }
 
-/// Clients give up on slow calls, and say so as if somebody had cancelled them; the work should go on.
+/// Returns true if a cancellation means that the client's timeout has passed. The work should go on then.
 fn is_timeout(reason: Option<&str>) -> bool {
     let reason = reason.unwrap_or_default().to_ascii_lowercase();
     ["timeout", "timed out", "time out", "deadline"]
@@ -70,8 +70,8 @@ impl ServerHandler for Handler {
             .with_instructions(INSTRUCTIONS)
     }
 
-    /// Takes the version that was agreed on for the session's, also when it begins anew: by one that was
-    /// merely asked for, the library would take a session for a stateless one.
+    /// Stores the protocol version that was agreed on, also at a second handshake. With the version that the
+    /// client asked for, the library might take the session for a stateless one.
     async fn initialize(
         &self,
         mut request: InitializeRequestParams,
@@ -100,7 +100,7 @@ impl ServerHandler for Handler {
         if let Some(arguments) = &mut request.arguments {
             tools::settle(&tool.input_schema, arguments);
         }
-        let passage = Passage {
+        let gated = GatedCall {
             name: request.name.to_string(),
             access: declaration.access,
             access_now: declaration.access_of(request.arguments.as_ref()),
@@ -113,7 +113,7 @@ impl ServerHandler for Handler {
                 .call(ToolCallContext::new(&app, request, context))
                 .await
         };
-        passage.pass(&self.app, call).await
+        gated.pass(&self.app, call).await
     }
 
     async fn on_cancelled(

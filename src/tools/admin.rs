@@ -1,4 +1,4 @@
-//! The orchestrator itself: its log, its pool, its state.
+//! Diagnostics of this program: its log, its connections, its state.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Count, Nothing, Parameters};
+use super::{Nothing, Parameters, WholeNumber};
 use crate::app::App;
 use crate::config::{Config, SettingOrigin};
 use crate::error::Error;
@@ -21,7 +21,7 @@ use crate::ssh::PoolStats;
 use crate::store::servers::ServerView;
 use crate::time::millis;
 
-/// Errors and warnings that a diagnosis shows.
+/// The most errors and warnings that a diagnosis shows.
 const LAST_ERRORS: usize = 50;
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -46,14 +46,14 @@ impl Level {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Logs {
+struct ShowLog {
     /// Only lines of this level.
     level: Option<Level>,
     /// Only lines with this text, whatever its case.
     search: Option<String>,
     /// Most lines.
     #[serde(default)]
-    limit: Count<50>,
+    limit: WholeNumber<50>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -76,9 +76,9 @@ struct Diagnosis {
     data_dir: PathBuf,
     uptime_ms: u64,
     warnings: Vec<String>,
-    /// Where settings come from, by variable; those with their defaults only if asked for.
+    /// The origin of each setting, by variable; defaults are left out unless asked for.
     origins: BTreeMap<&'static str, SettingOrigin>,
-    /// Data files that were found broken: names in the data directory.
+    /// The names of data files that were found broken and set aside.
     set_aside: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Map<String, Value>>,
@@ -90,7 +90,7 @@ struct Diagnosis {
 impl App {
     /// Show the orchestrator's own log, oldest first.
     #[tool(title = "Show the log", meta = declare(Access::ReadsHere, Toolset::Diagnostics))]
-    async fn task_logs(&self, Parameters(logs): Parameters<Logs>) -> Result<Reply, Error> {
+    async fn task_logs(&self, Parameters(logs): Parameters<ShowLog>) -> Result<Reply, Error> {
         let search = logs.search.map(|search| search.to_lowercase());
         let mut lines = self.log().lines();
         lines.retain(|line| {

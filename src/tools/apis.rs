@@ -1,4 +1,4 @@
-//! The catalogue of HTTP APIs, and whether they are up.
+//! HTTP APIs: add, list, remove, check.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::named;
 use super::{Call, Nothing, Parameters, ProgressSource};
-use crate::api::{ApiView, Request};
+use crate::api::{ApiView, HealthRequest};
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
@@ -22,7 +22,7 @@ use crate::store::apis::{Api, AuthMethod, Method, default_header, default_scheme
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Add {
+struct AddApi {
     /// Name by which api_check calls it.
     alias: String,
     /// Its address, http or https.
@@ -32,7 +32,7 @@ struct Add {
     /// HTTP method.
     #[serde(default)]
     health_check_method: Method,
-    /// What is sent.
+    /// Credentials to send.
     #[serde(default)]
     auth_method: AuthMethod,
     /// The key.
@@ -47,20 +47,20 @@ struct Add {
     htpasswd_user: Option<String>,
     /// Password.
     htpasswd_pass: Option<Secret>,
-    /// Whatever is worth remembering.
+    /// Anything worth remembering.
     notes: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Named {
+struct RemoveApi {
     /// API alias.
     alias: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Check {
+struct CheckApi {
     /// API alias.
     alias: String,
     /// Ask from this server's network, not from here.
@@ -69,7 +69,7 @@ struct Check {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Ask {
+struct CheckAddress {
     /// Server alias.
     alias: String,
     /// Address to ask.
@@ -77,18 +77,18 @@ struct Ask {
 }
 
 #[derive(Serialize)]
-struct Put {
+struct StoredApi {
     alias: String,
     added: bool,
     api: ApiView,
 }
 
 #[derive(Serialize)]
-struct Removed {
+struct RemovedApi {
     alias: String,
 }
 
-impl Add {
+impl AddApi {
     fn entry(self) -> (String, Api) {
         let api = Api {
             url: self.url,
@@ -109,7 +109,7 @@ impl Add {
     }
 }
 
-/// The parameters that are given and that the way of logging in leaves out.
+/// The given secrets that the entry's `auth_method` does not send.
 fn unused(api: &Api) -> impl Iterator<Item = &'static str> {
     let key = api.api_key.is_some() && !api.auth_method.has_key();
     let password = api.htpasswd_pass.is_some() && !api.auth_method.has_password();
@@ -123,13 +123,13 @@ fn unused(api: &Api) -> impl Iterator<Item = &'static str> {
 impl App {
     /// Add an HTTP API to watch, or replace the one with this alias. Nothing is asked yet.
     #[tool(title = "Add an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
-    async fn api_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
+    async fn api_add(&self, Parameters(add): Parameters<AddApi>) -> Result<Reply, Error> {
         named("alias", &add.alias)?;
         self.apis().check_alias(&add.alias)?;
         let (alias, mut api) = add.entry();
         self.may_give_keys(&alias, &api).await?;
-        // What could never be asked is not taken.
-        Request::of(&api)?;
+        // An API that no request can be made for is refused.
+        HealthRequest::of(&api)?;
         api.part_secrets();
         let added = {
             let (apis, alias, api) = (Arc::clone(self.apis()), alias.clone(), api.clone());
@@ -140,7 +140,7 @@ impl App {
             text = format!("{text}; {name} is kept and not sent, for auth_method leaves it out");
         }
         let api = ApiView::from(&api);
-        Reply::new(text, &Put { alias, added, api })
+        Reply::new(text, &StoredApi { alias, added, api })
     }
 
     /// List the APIs. Keys and passwords show as ***.
@@ -158,28 +158,28 @@ impl App {
     #[tool(title = "Remove an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
     async fn api_remove(
         &self,
-        Parameters(Named { alias }): Parameters<Named>,
+        Parameters(RemoveApi { alias }): Parameters<RemoveApi>,
     ) -> Result<Reply, Error> {
         {
             let (apis, alias) = (Arc::clone(self.apis()), alias.clone());
             blocking(move || apis.remove(&alias)).await?;
         }
-        Reply::new(format!("API `{alias}` removed"), &Removed { alias })
+        Reply::new(format!("API `{alias}` removed"), &RemovedApi { alias })
     }
 
     /// Ask whether an API is up: UP for a 2xx answer within 10 s, else DOWN with http_code or reason.
     #[tool(title = "Check an API", meta = declare(Access::ReadsServer, Toolset::Apis))]
     async fn api_check(
         &self,
-        Parameters(Check {
+        Parameters(CheckApi {
             alias,
             server_alias,
-        }): Parameters<Check>,
+        }): Parameters<CheckApi>,
         call: Call,
     ) -> Result<Reply, Error> {
         let mut api = self.apis().get(&alias)?;
         self.vault().reveal_all(api.secrets()).await?;
-        let request = Request::of(&api)?;
+        let request = HealthRequest::of(&api)?;
         self.check(&call, &request, server_alias.as_deref()).await
     }
 
@@ -187,10 +187,11 @@ impl App {
     #[tool(title = "Check an address", meta = declare(Access::ReadsServer, Toolset::Apis))]
     async fn check_api_health(
         &self,
-        Parameters(Ask { alias, url }): Parameters<Ask>,
+        Parameters(CheckAddress { alias, url }): Parameters<CheckAddress>,
         call: Call,
     ) -> Result<Reply, Error> {
-        self.check(&call, &Request::get(&url)?, Some(&alias)).await
+        self.check(&call, &HealthRequest::get(&url)?, Some(&alias))
+            .await
     }
 
     /// Refuses secrets that only a person may refer to, unless the same API has them already.
@@ -217,7 +218,7 @@ impl App {
     async fn check(
         &self,
         call: &Call,
-        request: &Request,
+        request: &HealthRequest,
         through: Option<&str>,
     ) -> Result<Reply, Error> {
         let deadline = Instant::now() + self.config().sync_timeout;

@@ -1,4 +1,4 @@
-//! Arguments: taken strictly, refused by name, and described by schemas that say no more than they mean.
+//! The arguments of tools: strict parsing, errors that name the parameter, and plain schemas.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl<T: JsonSchema> JsonSchema for Parameters<T> {
 
 fn parse<T: DeserializeOwned + JsonSchema + 'static>(arguments: JsonObject) -> Result<T, Error> {
     let arguments = Value::Object(arguments);
-    // Servers and shells would take what stands before it for the whole.
+    // Servers and shells would take a text to end there.
     if let Some(parameter) = find_nul(&arguments) {
         return Err(Error::invalid(&parameter, "holds a NUL character"));
     }
@@ -93,7 +93,7 @@ fn find_nul(value: &Value) -> Option<String> {
     }
 }
 
-/// The names of the parameters that hold secrets, or something that has a secret in it.
+/// The names of the parameters that hold a secret, at any depth.
 pub(super) fn secrets(schema: &JsonObject) -> Vec<String> {
     fn holds(schema: &Value) -> bool {
         match schema {
@@ -110,15 +110,15 @@ pub(super) fn secrets(schema: &JsonObject) -> Vec<String> {
     secrets.map(|(name, _)| name.clone()).collect()
 }
 
-/// Whether a parameter of these arguments holds a secret.
+/// Returns true if this parameter of `T` holds a secret.
 fn is_secret<T: JsonSchema + 'static>(name: &str) -> bool {
-    // What cannot be told is taken for one.
+    // Without a schema, any parameter may hold one.
     schema_for_input::<T>().map_or(true, |schema| {
         secrets(&schema).iter().any(|one| one == name)
     })
 }
 
-/// Takes apart serde's message: parameter, problem, expectation.
+/// Splits serde's message into parameter, problem and expectation.
 fn explain(
     path: &str,
     message: &str,
@@ -163,9 +163,9 @@ fn explain(
     }
 }
 
-/// The known name that an unknown one was most likely meant to be.
+/// The known name that was most likely meant by an unknown one.
 fn nearest<'e>(name: &str, expected: &'e str) -> Option<&'e str> {
-    // Nobody misspells at such length, and comparing takes as long.
+    // Comparing takes time that grows with the length, and no parameter's name is as long.
     if name.len() > 64 {
         return None;
     }
@@ -203,7 +203,7 @@ fn nearest<'e>(name: &str, expected: &'e str) -> Option<&'e str> {
         .copied()
 }
 
-/// What other tools call a parameter, and what it may be called here.
+/// Names of parameters in other programs' tools, each with the parameters here that it may mean.
 const SYNONYMS: [(&str, &[&str]); 14] = [
     ("command", &["cmd", "commands"]),
     ("cmd", &["commands"]),
@@ -228,16 +228,16 @@ pub struct Nothing {}
 
 /// A number of seconds, 0 or more, fractions allowed.
 #[derive(Clone, Copy, Debug)]
-pub struct Seconds(pub f64);
+pub struct NumberOfSeconds(pub f64);
 
-impl Seconds {
+impl NumberOfSeconds {
     /// As a duration; one that is too long to represent is the longest.
     pub fn duration(self) -> Duration {
         Duration::try_from_secs_f64(self.0).unwrap_or(Duration::MAX)
     }
 }
 
-impl<'de> Deserialize<'de> for Seconds {
+impl<'de> Deserialize<'de> for NumberOfSeconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         if seconds >= 0.0 {
@@ -250,22 +250,22 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
-/// Up to here, a JSON number names every whole number.
+/// The bound up to which a 64-bit float represents every whole number: 2^53.
 const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 
-/// How many: a whole number, 0 or more. JSON does not tell 50 from 50.0.
+/// A whole number, 0 or more. JSON does not tell 50 from 50.0.
 ///
-/// `DEFAULT` is what is taken where it is left out with `#[serde(default)]`.
+/// With `#[serde(default)]`, it is `DEFAULT` if left out.
 #[derive(Clone, Copy, Debug)]
-pub struct Count<const DEFAULT: usize = 0>(pub usize);
+pub struct WholeNumber<const DEFAULT: usize = 0>(pub usize);
 
-impl<const DEFAULT: usize> Default for Count<DEFAULT> {
+impl<const DEFAULT: usize> Default for WholeNumber<DEFAULT> {
     fn default() -> Self {
         Self(DEFAULT)
     }
 }
 
-impl<'de, const DEFAULT: usize> Deserialize<'de> for Count<DEFAULT> {
+impl<'de, const DEFAULT: usize> Deserialize<'de> for WholeNumber<DEFAULT> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -283,7 +283,7 @@ impl<'de, const DEFAULT: usize> Deserialize<'de> for Count<DEFAULT> {
     }
 }
 
-/// A switch that is on unless it is turned off. To be left out with `#[serde(default)]`.
+/// A boolean that is true unless given. Needs `#[serde(default)]`.
 #[derive(Clone, Copy, Debug, Deserialize, serde::Serialize)]
 #[serde(transparent)]
 pub struct On(pub bool);
@@ -294,7 +294,7 @@ impl Default for On {
     }
 }
 
-/// Says in a schema no more than the JSON type.
+/// Implements a schema that says only the JSON type.
 macro_rules! plain_schema {
     ($name:literal, [$($generic:tt)*] $type:ty) => {
         impl<$($generic)*> JsonSchema for $type {
@@ -312,11 +312,11 @@ macro_rules! plain_schema {
         }
     };
 }
-plain_schema!("number", [] Seconds);
-plain_schema!("number", [const DEFAULT: usize] Count<DEFAULT>);
+plain_schema!("number", [] NumberOfSeconds);
+plain_schema!("number", [const DEFAULT: usize] WholeNumber<DEFAULT>);
 plain_schema!("boolean", [] On);
 
-impl<const DEFAULT: usize> serde::Serialize for Count<DEFAULT> {
+impl<const DEFAULT: usize> serde::Serialize for WholeNumber<DEFAULT> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
@@ -376,7 +376,7 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
                 .for_each(|part| tidy_value(part, definitions));
             for part in ["items", "additionalProperties"] {
                 if let Some(Value::Object(part)) = object.get_mut(part) {
-                    // It says what the Rust type is; the parameter has said what is meant.
+                    // It describes the Rust type; the parameter's own description is enough.
                     part.remove("description");
                 }
             }
@@ -385,7 +385,7 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
     }
 }
 
-/// `["string", "null"]` and `anyOf: [X, null]` become the thing itself.
+/// Replaces `["string", "null"]` and `anyOf: [X, null]` by the type that is not null.
 fn unwrap_nullable(object: &mut JsonObject) {
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|kind| kind != "null");
@@ -421,7 +421,7 @@ mod tests {
         #[serde(rename = "cmd")]
         _cmd: String,
         #[serde(default)]
-        lines: Option<Count>,
+        lines: Option<WholeNumber>,
     }
 
     fn refusal(arguments: Value) -> (String, String) {

@@ -9,17 +9,17 @@ use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
 use rmcp::service::Peer;
 
-use super::Seconds;
+use super::NumberOfSeconds;
 use crate::app::App;
 use crate::error::Error;
 use crate::job::{Job, JobHandle, JobId, Jobs, Options, Spec};
 use crate::reply::Reply;
 
-/// Clients that wait for progress want to see some every 5 s.
+/// The time between two progress notifications. Some clients expect one every 5 s.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
-/// How often a transfer says how far it has come.
+/// The time between two progress notifications of a transfer.
 const TRANSFER_INTERVAL: Duration = Duration::from_millis(400);
-/// What is added where nothing has moved.
+/// The least increase from one progress notification to the next.
 const LEAST_PROGRESS: f64 = 0.001;
 
 /// A tool call's request.
@@ -41,8 +41,8 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
 }
 
 impl Call {
-    /// Waits for an outcome, reporting progress every so often to a client that asked for it. A notice
-    /// takes the place of the source's own words.
+    /// Waits for an outcome and sends progress notifications meanwhile, if the client asked for them. A
+    /// notice, if there is one, replaces the source's message.
     pub(super) async fn reporting<T>(
         &self,
         source: &ProgressSource<'_>,
@@ -67,7 +67,7 @@ impl Call {
                 if let Some(total) = progress.total {
                     notification = notification.with_total(total.max(last));
                 }
-                // A client that is gone is noticed elsewhere.
+                // The transport notices a client that is gone.
                 let _ = self.peer.notify_progress(notification).await;
             }
         };
@@ -78,9 +78,9 @@ impl Call {
     }
 }
 
-/// Where a call's progress is read.
+/// The source of a call's progress.
 pub(super) enum ProgressSource<'a> {
-    /// The clock alone. Says in words what goes on.
+    /// The clock. The text says what takes time.
     Time(&'a str),
     /// The bytes that a job has moved.
     Transfer(&'a Jobs, &'a JobId),
@@ -94,25 +94,25 @@ impl ProgressSource<'_> {
         }
     }
 
-    async fn progress(&self, since: Instant) -> Progress {
+    async fn progress(&self, since: Instant) -> ProgressReport {
         match self {
-            Self::Time(what) => Progress::of_time(what, since),
+            Self::Time(what) => ProgressReport::of_time(what, since),
             Self::Transfer(jobs, id) => match jobs.queue().get(id).await {
-                Ok(job) => Progress::of_bytes(&job, since),
-                Err(_) => Progress::of_time("a task has been running", since),
+                Ok(job) => ProgressReport::of_bytes(&job, since),
+                Err(_) => ProgressReport::of_time("a task has been running", since),
             },
         }
     }
 }
 
-/// How far something has come.
-struct Progress {
+/// The content of a progress notification.
+struct ProgressReport {
     done: f64,
     total: Option<f64>,
     message: String,
 }
 
-impl Progress {
+impl ProgressReport {
     fn of_time(what: &str, since: Instant) -> Self {
         let seconds = since.elapsed().as_secs_f64();
         Self {
@@ -143,19 +143,19 @@ impl Progress {
     }
 }
 
-/// What a call waits for before its job goes to the background.
+/// The event that a call waits for before its job goes to the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WaitFor {
     /// The job's end, for as long as the sync timeout says.
     Completion,
-    /// Its beginning, as a detached job's on its server.
+    /// The job's start on the server.
     Start,
     /// Nothing.
     Nothing,
 }
 
 impl WaitFor {
-    /// What a call waits for that may ask for the background.
+    /// Nothing if the caller asks for the background, else the job's end.
     pub(super) fn unless(background: bool) -> Self {
         if background {
             Self::Nothing
@@ -166,17 +166,17 @@ impl WaitFor {
 }
 
 impl App {
-    /// Starts a job of the caller's and answers with what has come of it by then.
+    /// Starts a job, waits for it, and replies with its state.
     pub(super) async fn run(
         &self,
         call: &Call,
         alias: &str,
         spec: impl Into<Spec>,
-        reminder: Option<Seconds>,
+        reminder: Option<NumberOfSeconds>,
         wait: WaitFor,
     ) -> Result<Reply, Error> {
         let options = Options {
-            reminder: reminder.map(Seconds::duration),
+            reminder: reminder.map(NumberOfSeconds::duration),
         };
         let job = self.jobs().start(alias, spec, options)?;
         Ok(Reply::of_job(&*self.wait_for(call, &job, wait).await?))
@@ -205,7 +205,7 @@ impl App {
         self.follow(call, job.id(), outcome).await
     }
 
-    /// Waits for what comes of a job, reporting progress to a client that asked for it.
+    /// Waits for a job's outcome and sends progress notifications meanwhile.
     pub(super) async fn follow(
         &self,
         call: &Call,

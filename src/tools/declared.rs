@@ -1,8 +1,8 @@
-//! Declarations of tools: access class and toolset stand at each tool's method.
+//! Declarations of tools: the access class and the toolset, given at each tool's method.
 //!
 //! rmcp's macros write paths that begin with `rmcp::`. A family imports this module under that name, so
-//! that the builder below is the one that they find: it is a whole tool only with
-//! `meta = declare(…)`, and a tool without does not compile.
+//! that the macros use the builder below. It gives a tool only after `meta = declare(…)`: a tool
+//! without a declaration does not compile.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use crate::guard::Access;
 
 pub(super) use ::rmcp::{tool, tool_router};
 
-/// A family of tools, as people look for them.
+/// A family of tools, as the README lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Toolset {
     /// Servers and their host keys.
@@ -19,7 +19,7 @@ pub enum Toolset {
     Commands,
     /// Files.
     Files,
-    /// What servers say of themselves.
+    /// The state of servers, and their logs.
     Monitoring,
     /// The queue.
     Tasks,
@@ -31,17 +31,17 @@ pub enum Toolset {
     Diagnostics,
 }
 
-/// Whether a call with these arguments does more than look.
-type Changes = fn(&Map<String, Value>) -> bool;
+/// Returns true if a call with these arguments does more than read.
+type ChangesSomething = fn(&Map<String, Value>) -> bool;
 
-/// What a tool says of itself besides its texts and its schema.
+/// A tool's access class and toolset.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
-    /// What it may do at most.
+    /// The access class of the calls that may do most.
     pub access: Access,
-    /// Where it belongs.
+    /// The toolset.
     pub toolset: Toolset,
-    changes: Option<Changes>,
+    changes: Option<ChangesSomething>,
 }
 
 /// Declares a tool.
@@ -54,15 +54,16 @@ pub(super) fn declare(access: Access, toolset: Toolset) -> Declaration {
 }
 
 impl Declaration {
-    /// Says which calls change something; the others ask a server at most.
-    pub(super) fn only_if(self, changes: Changes) -> Self {
+    /// Restricts the access class to the calls for which `changes` holds; the others read from servers at
+    /// most.
+    pub(super) fn only_if(self, changes: ChangesSomething) -> Self {
         Self {
             changes: Some(changes),
             ..self
         }
     }
 
-    /// What a call with these arguments may do.
+    /// The access class of a call with these arguments.
     pub fn access_of(&self, arguments: Option<&Map<String, Value>>) -> Access {
         match self.changes {
             Some(changes) if !arguments.is_some_and(changes) => Access::ReadsServer,
@@ -79,7 +80,7 @@ pub(super) mod model {
 
     use super::Declaration;
 
-    /// A tool, with a [`Declaration`] once it is whole.
+    /// A tool under construction; finished, it has a [`Declaration`].
     pub struct Tool<D = Declaration> {
         pub(super) tool: ::rmcp::model::Tool,
         pub(super) declaration: D,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Call, Count, On, Parameters, Seconds, WaitFor};
+use super::{Call, NumberOfSeconds, On, Parameters, WaitFor, WholeNumber};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -19,15 +19,15 @@ use crate::ssh::Bound;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Exec {
+struct RunCommand {
     /// Server alias.
     alias: String,
     /// Command line for the login shell.
     cmd: String,
     /// Remind after so many seconds.
-    rappel: Option<Seconds>,
+    rappel: Option<NumberOfSeconds>,
     /// Seconds until it is stopped; 0 for none. 300 by default.
-    timeout: Option<Seconds>,
+    timeout: Option<NumberOfSeconds>,
     /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
@@ -35,13 +35,13 @@ struct Exec {
     #[serde(default)]
     detach: bool,
     /// Kill it after so many lines; endless commands (tail -f) after 100.
-    max_lines: Option<Count>,
+    max_lines: Option<WholeNumber>,
     /// Kill it after so many seconds; endless commands after 10.
-    stream_timeout: Option<Seconds>,
+    stream_timeout: Option<NumberOfSeconds>,
 }
 
-impl Exec {
-    /// How much is taken of the output: what was asked for, and of what would never end by itself the rest.
+impl RunCommand {
+    /// The bound on the output that the caller asks for; for endless commands, the usual one fills its gaps.
     fn bound(&self) -> Result<Bound, Error> {
         let asked = [
             ("maxLines", self.max_lines.map(|lines| lines.0 == 0)),
@@ -64,7 +64,7 @@ impl Exec {
         }
         let asked = Bound {
             lines: self.max_lines.map(|lines| lines.0 as u64),
-            time: self.stream_timeout.map(Seconds::duration),
+            time: self.stream_timeout.map(NumberOfSeconds::duration),
         };
         // Somebody who wants it in the background wants it to go on.
         let streams = !self.detach && !self.background && is_streaming(&self.cmd);
@@ -78,7 +78,7 @@ impl Exec {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct AtTerminal {
+struct RunInteractive {
     /// Server alias.
     alias: String,
     /// Command line for the login shell.
@@ -92,9 +92,9 @@ struct AtTerminal {
     #[serde(default)]
     interactive: On,
     /// Seconds until it is stopped; 0 for none. 120 by default.
-    timeout: Option<Seconds>,
+    timeout: Option<NumberOfSeconds>,
     /// Remind after so many seconds.
-    rappel: Option<Seconds>,
+    rappel: Option<NumberOfSeconds>,
     /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
@@ -102,19 +102,19 @@ struct AtTerminal {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Sequence {
+struct RunSequence {
     /// Server alias.
     alias: String,
     /// In order.
     #[schemars(length(min = 1))]
-    commands: Vec<Command>,
+    commands: Vec<SequenceCommand>,
     /// Go on where one fails.
     #[serde(default)]
     continue_on_error: bool,
     /// Seconds for each command; 0 for none. 300 by default.
-    timeout: Option<Seconds>,
+    timeout: Option<NumberOfSeconds>,
     /// Remind after so many seconds.
-    rappel: Option<Seconds>,
+    rappel: Option<NumberOfSeconds>,
     /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
@@ -123,24 +123,24 @@ struct Sequence {
 /// A command line, alone or with what holds for it.
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged)]
-enum Command {
+enum SequenceCommand {
     Plain(String),
-    Detailed(Detailed),
+    Detailed(DetailedCommand),
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Detailed {
+struct DetailedCommand {
     command: String,
-    timeout: Option<Seconds>,
+    timeout: Option<NumberOfSeconds>,
     continue_on_error: Option<bool>,
 }
 
-impl<'de> Deserialize<'de> for Command {
+impl<'de> Deserialize<'de> for SequenceCommand {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::String(command) => Ok(Self::Plain(command)),
-            object @ Value::Object(_) => Detailed::deserialize(object)
+            object @ Value::Object(_) => DetailedCommand::deserialize(object)
                 .map(Self::Detailed)
                 .map_err(D::Error::custom),
             other => Err(D::Error::custom(format!(
@@ -150,7 +150,7 @@ impl<'de> Deserialize<'de> for Command {
     }
 }
 
-impl Command {
+impl SequenceCommand {
     fn step(self) -> Step {
         match self {
             Self::Plain(command) => Step::Plain(command),
@@ -169,7 +169,7 @@ impl App {
     #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Commands))]
     async fn task_exec(
         &self,
-        Parameters(exec): Parameters<Exec>,
+        Parameters(exec): Parameters<RunCommand>,
         call: Call,
     ) -> Result<Reply, Error> {
         if exec.cmd.trim().is_empty() {
@@ -194,7 +194,7 @@ impl App {
     #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Commands))]
     async fn task_exec_interactive(
         &self,
-        Parameters(at_terminal): Parameters<AtTerminal>,
+        Parameters(at_terminal): Parameters<RunInteractive>,
         call: Call,
     ) -> Result<Reply, Error> {
         if at_terminal.cmd.trim().is_empty() {
@@ -220,10 +220,14 @@ impl App {
     #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Commands))]
     async fn task_exec_sequence(
         &self,
-        Parameters(sequence): Parameters<Sequence>,
+        Parameters(sequence): Parameters<RunSequence>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let steps: Vec<_> = sequence.commands.into_iter().map(Command::step).collect();
+        let steps: Vec<_> = sequence
+            .commands
+            .into_iter()
+            .map(SequenceCommand::step)
+            .collect();
         if steps.is_empty() {
             return Err(Error::invalid("commands", "is empty"));
         }

@@ -1,4 +1,4 @@
-//! Secrets that calls give: how long they may be, and where they may refer to.
+//! Rules for secrets in calls: their length, and what they may refer to.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,16 @@ use crate::fs::{blocking, expand_home};
 use crate::secret::{LONGEST, Reference, Secret, Vault};
 use crate::sftp::Roots;
 
-/// A reference is fetched on this machine with the rights of whoever started this program, and what it
-/// leads to is sent to the server that the same call names.
-struct Given {
-    /// The file of the catalogue, where a person may write what is refused here.
+/// The rules for the secrets of one call.
+///
+/// A reference is resolved on this machine with the rights of this program, and the secret is sent to the
+/// server that the same call names.
+struct SecretRules {
+    /// The catalogue's file, into which a person may write what is refused here.
     file: &'static str,
     allows_all: bool,
     data_dir: PathBuf,
-    /// What the entry has already.
+    /// The secrets that the entry has already.
     kept: Vec<Secret>,
 }
 
@@ -28,7 +30,7 @@ impl App {
         secrets: Vec<(&'static str, Secret)>,
         kept: Vec<Secret>,
     ) -> Result<(), Error> {
-        let given = Given {
+        let given = SecretRules {
             file,
             allows_all: self.config().allow_cmd_secrets,
             data_dir: self.data().path().to_owned(),
@@ -42,7 +44,7 @@ impl App {
     }
 }
 
-impl Given {
+impl SecretRules {
     fn check(&self, parameter: &str, secret: &Secret) -> Result<(), Error> {
         if secret.expose().len() > LONGEST {
             let problem = format!("has more than {LONGEST} bytes");
@@ -80,7 +82,7 @@ impl Given {
             let roots = Roots::new(&[directory.to_owned()]);
             roots.check(path).is_ok()
         };
-        // Where it is the root, it is nobody's.
+        // A home directory that is the root is no user's own.
         let home = dirs::home_dir().filter(|home| home.parent().is_some());
         if !home.is_some_and(|home| is_in(&home)) {
             Some("is a `file:` reference that leads outside the home directory")
@@ -92,8 +94,8 @@ impl Given {
     }
 }
 
-/// Whether a variable is the key that the stored secrets are encrypted with. Names have no case on
-/// Windows.
+/// Returns true for the variable with the key that encrypts stored secrets. Windows ignores the case of
+/// names.
 fn is_own_key(name: &str) -> bool {
     name.eq_ignore_ascii_case("MCP_SECRET_KEY")
 }

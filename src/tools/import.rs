@@ -14,12 +14,12 @@ use crate::reply::Reply;
 use crate::ssh::target::user_config;
 use crate::store::servers::Server;
 
-/// Bytes of a pattern.
+/// The most bytes of a pattern.
 const LONGEST_PATTERN: usize = 1024;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Import {
+struct ImportServers {
     /// Only hosts whose names match, such as `web*`.
     pattern: Option<String>,
     /// Add them under their names; taken aliases stay.
@@ -28,23 +28,23 @@ struct Import {
 }
 
 #[derive(Serialize)]
-struct Imported {
-    hosts: Vec<Host>,
+struct ImportedHosts {
+    hosts: Vec<ImportedHost>,
 }
 
 #[derive(Serialize)]
-struct Host {
+struct ImportedHost {
     name: String,
-    /// Where it leads, or why that cannot be told.
+    /// Its address, user and jump hosts, or the problem with them.
     way: String,
-    state: State,
+    state: ImportState,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+enum ImportState {
     /// It could be added.
     Found,
     Added,
@@ -54,13 +54,13 @@ enum State {
     Broken,
 }
 
-impl Host {
+impl ImportedHost {
     fn text(&self) -> String {
         let state = match self.state {
-            State::Found => "",
-            State::Added => " (added)",
-            State::Known => " (the alias is taken)",
-            State::Broken => " (cannot be added)",
+            ImportState::Found => "",
+            ImportState::Added => " (added)",
+            ImportState::Known => " (the alias is taken)",
+            ImportState::Broken => " (cannot be added)",
         };
         let notes = self.notes.iter().map(|note| format!("\n  Note: {note}"));
         let notes = notes.collect::<String>();
@@ -74,10 +74,10 @@ impl App {
     #[tool(title = "Import servers", meta = declare(Access::AddsHere, Toolset::Servers).only_if(|given| given.get("add") == Some(&true.into())))]
     async fn server_import(
         &self,
-        Parameters(Import { pattern, add }): Parameters<Import>,
+        Parameters(ImportServers { pattern, add }): Parameters<ImportServers>,
     ) -> Result<Reply, Error> {
         let pattern = pattern.as_deref().unwrap_or("*");
-        // A longer one could not be compiled, and no name is as long.
+        // A very long one cannot be compiled, and no host's name is as long.
         if pattern.len() > LONGEST_PATTERN {
             let problem = format!("has more than {LONGEST_PATTERN} bytes");
             return Err(Error::invalid("pattern", problem));
@@ -91,22 +91,26 @@ impl App {
         for name in names.into_iter().filter(|name| pattern.is_match(name)) {
             hosts.push(self.import(name, add).await?);
         }
-        let mut text = hosts.iter().map(Host::text).collect::<Vec<_>>().join("\n");
+        let mut text = hosts
+            .iter()
+            .map(ImportedHost::text)
+            .collect::<Vec<_>>()
+            .join("\n");
         if text.is_empty() {
             text.push_str("no host of the SSH configuration matches");
         }
-        Reply::new(text, &Imported { hosts })
+        Reply::new(text, &ImportedHosts { hosts })
     }
 
-    async fn import(&self, name: String, add: bool) -> Result<Host, Error> {
+    async fn import(&self, name: String, add: bool) -> Result<ImportedHost, Error> {
         let server = Server {
             ssh_config_host: Some(name.clone()),
             ..Server::default()
         };
-        let broken = |name: &str, error: &Error| Host {
+        let broken = |name: &str, error: &Error| ImportedHost {
             name: name.to_owned(),
             way: error.to_string(),
-            state: State::Broken,
+            state: ImportState::Broken,
             notes: Vec::new(),
         };
         if let Err(error) = self.servers().check_alias(&name) {
@@ -117,19 +121,19 @@ impl App {
             Err(error) => return Ok(broken(&name, &error)),
         };
         let state = match self.servers().get(&name) {
-            Ok(_) => State::Known,
+            Ok(_) => ImportState::Known,
             Err(Error::UnknownAlias { .. }) if add => {
                 let guard = self.guard();
                 if let Err(error) = guard.may_put(&name, &server, "server_import").await {
                     return Ok(broken(&name, &error));
                 }
                 self.put_server(name.clone(), server).await?;
-                State::Added
+                ImportState::Added
             }
-            Err(Error::UnknownAlias { .. }) => State::Found,
-            Err(_) => State::Broken,
+            Err(Error::UnknownAlias { .. }) => ImportState::Found,
+            Err(_) => ImportState::Broken,
         };
-        Ok(Host {
+        Ok(ImportedHost {
             name,
             way,
             state,

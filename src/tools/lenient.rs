@@ -1,7 +1,7 @@
-//! Arguments as clients and models send them, brought into the form that a tool's schema describes.
+//! Correction of the form of arguments, as clients and models send them, to that of a tool's schema.
 //!
-//! Form alone is changed, and only where one thing can be meant: `"60"` where a number is expected,
-//! `null` where a parameter may be left out. What is unknown or of another kind stays, to be refused.
+//! The form is changed only if the meaning is certain: `"60"` for a number, `null` for an optional
+//! parameter. Everything else stays, and is refused later.
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -9,8 +9,8 @@ use serde_json::Value;
 /// Fields that clients add of their own, besides those whose names begin with `_`.
 const CLIENTS_OWN: [&str; 4] = ["toolCallId", "sessionId", "action", "chatInput"];
 
-/// Optional texts for which an empty string says something: no scheme, no notes any more, a key that is
-/// sent as it is.
+/// Optional parameters for which an empty string is a value, such as no scheme or no notes. For all others,
+/// it means that they are left out.
 const MEANT_EMPTY: [&str; 4] = ["api_key", "auth_scheme", "htpasswd_pass", "notes"];
 
 /// Brings a call's arguments into the form of its tool's input schema.
@@ -68,7 +68,7 @@ fn settle_value(schema: &JsonObject, value: &mut Value) {
     }
 }
 
-/// The one of several forms that is an object.
+/// The alternative of a schema's `anyOf` that is an object.
 fn object_in(schema: &JsonObject) -> &JsonObject {
     let forms = schema.get("anyOf").and_then(Value::as_array);
     let mut forms = forms.into_iter().flatten().filter_map(Value::as_object);
@@ -77,7 +77,7 @@ fn object_in(schema: &JsonObject) -> &JsonObject {
         .unwrap_or(schema)
 }
 
-/// The value that a text stands for where no text is expected.
+/// The value that a text stands for where the schema expects another type.
 fn meant(schema: &JsonObject, text: &str) -> Option<Value> {
     let expected = schema.get("type").and_then(Value::as_str)?;
     if expected == "boolean" {
@@ -94,8 +94,7 @@ fn meant(schema: &JsonObject, text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().filter(fits)
 }
 
-/// A deserialiser's message without the words of a programming language: what is wrong with the value
-/// that was given, as the rest of a sentence, and what was expected.
+/// A deserialiser's message in JSON's terms: the problem, as the end of a sentence, and the expectation.
 pub(super) fn in_words(message: &str) -> (String, Option<String>) {
     let Some((given, expected)) = message.split_once(", expected ") else {
         return (format!("is not acceptable: {message}"), None);

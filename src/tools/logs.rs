@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::monitor::Asked;
-use super::{Call, Count, Parameters};
+use super::monitor::ProbeResult;
+use super::{Call, Parameters, WholeNumber};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -22,7 +22,7 @@ struct Pm2Logs {
     app: Option<String>,
     /// Lines of each log.
     #[serde(default)]
-    lines: Count<100>,
+    lines: WholeNumber<100>,
     /// Only the error logs.
     #[serde(default)]
     errors: bool,
@@ -37,7 +37,7 @@ struct DockerLogs {
     container: String,
     /// Last lines to show.
     #[serde(default)]
-    lines: Count<100>,
+    lines: WholeNumber<100>,
     /// Only what is newer: 1h, or 2026-01-31T12:00:00.
     since: Option<String>,
     /// Show each line's time.
@@ -47,33 +47,33 @@ struct DockerLogs {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Tail {
+struct TailFile {
     /// Server alias.
     alias: String,
     /// Path on the server; ~/ is the home directory there.
     filepath: String,
     /// Last lines to show.
     #[serde(default)]
-    lines: Count<50>,
+    lines: WholeNumber<50>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Log {
+struct LogReport {
     source: String,
     line_count: u64,
-    /// Head and tail of what is long, as of every output.
+    /// The log; a long one by its head and tail.
     lines: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     truncated: Option<bool>,
     task_id: String,
 }
 
-impl Log {
-    fn reply(source: String, asked: Asked) -> Result<Reply, Error> {
+impl LogReport {
+    fn reply(source: String, asked: ProbeResult) -> Result<Reply, Error> {
         let job = match asked {
-            Asked::Not(job) => return Ok(Reply::of_job(&job)),
-            Asked::Answered(job) => job,
+            ProbeResult::Unanswered(job) => return Ok(Reply::of_job(&job)),
+            ProbeResult::Answered(job) => job,
         };
         let lines = job.output(Stream::Stdout).unwrap_or_default().to_owned();
         let line_count = job.printed().and_then(|printed| printed.line_count);
@@ -116,7 +116,7 @@ impl App {
         };
         let asked = self.ask(&call, &pm2.alias, question).await?;
         let of = pm2.app.map(|app| format!(" of {app}"));
-        Log::reply(format!("PM2 logs{}", of.unwrap_or_default()), asked)
+        LogReport::reply(format!("PM2 logs{}", of.unwrap_or_default()), asked)
     }
 
     /// Show the last lines of a Docker container's log.
@@ -141,14 +141,14 @@ impl App {
             timestamps,
         };
         let asked = self.ask(&call, &alias, question).await?;
-        Log::reply(source, asked)
+        LogReport::reply(source, asked)
     }
 
     /// Show the last lines of a file on a server.
     #[tool(title = "End of a file", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn tail_file(
         &self,
-        Parameters(tail): Parameters<Tail>,
+        Parameters(tail): Parameters<TailFile>,
         call: Call,
     ) -> Result<Reply, Error> {
         let source = format!("End of {}", tail.filepath);
@@ -157,6 +157,6 @@ impl App {
             lines: tail.lines.0,
         };
         let asked = self.ask(&call, &tail.alias, question).await?;
-        Log::reply(source, asked)
+        LogReport::reply(source, asked)
     }
 }

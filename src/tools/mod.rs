@@ -1,7 +1,7 @@
 //! The tools, one file per family, and what they have in common.
 //!
-//! A tool is an argument struct, whose doc comments are the schema, and a short method that turns it into
-//! one operation. At the method stands what it may do and where it belongs:
+//! A tool is a struct for its arguments, whose doc comments become the schema, and a short method that turns
+//! them into one operation. `declare` says its access class and its toolset:
 //!
 //! ```text
 //! /// What the model reads.
@@ -12,7 +12,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `declared` | access class and toolset, without which a tool does not compile |
-//! | `arguments`, `lenient`, `given` | arguments: taken, corrected, and secrets among them judged |
+//! | `arguments`, `lenient`, `given` | parsing of arguments, correction of their form, rules for secrets among them |
 //! | `call` | the request behind a call: progress, and waiting for a job |
 //! | the others | a family each |
 
@@ -42,7 +42,7 @@ use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{CallToolResponse, Tool};
 
 use crate::app::App;
-use arguments::{Count, Nothing, On, Parameters, Seconds};
+use arguments::{Nothing, NumberOfSeconds, On, Parameters, WholeNumber};
 use call::{Call, ProgressSource, WaitFor};
 pub use declared::{Declaration, Toolset};
 pub(crate) use lenient::settle;
@@ -100,7 +100,7 @@ impl Tools {
         self.router.get(name)
     }
 
-    /// What a tool has been declared to be.
+    /// A tool's declaration.
     pub fn declaration(&self, name: &str) -> Option<&Declaration> {
         self.declared.get(name)
     }

@@ -1,4 +1,4 @@
-//! Monitoring: what a server says of itself.
+//! Monitoring: resources, services and bans of servers.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::reply::Reply;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Server {
+struct ServerAlias {
     /// Server alias.
     alias: String,
 }
@@ -30,11 +30,11 @@ struct Jails {
     jail: Option<String>,
 }
 
-/// What came of a question that a tool asks a server.
-pub(super) enum Asked {
-    /// Nothing yet, for it takes long and goes on in the background, or an error of the call's.
-    Not(Arc<Job>),
-    /// What it has printed.
+/// The job that asked a server a question.
+pub(super) enum ProbeResult {
+    /// It has no answer: it goes on in the background, or has failed.
+    Unanswered(Arc<Job>),
+    /// Its output is the answer.
     Answered(Arc<Job>),
 }
 
@@ -44,7 +44,7 @@ impl App {
     #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_system_resources(
         &self,
-        Parameters(Server { alias }): Parameters<Server>,
+        Parameters(ServerAlias { alias }): Parameters<ServerAlias>,
         call: Call,
     ) -> Result<Reply, Error> {
         let asked = self.ask(&call, &alias, Question::GetSystemResources);
@@ -62,7 +62,7 @@ impl App {
     #[tool(title = "Service status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_services_status(
         &self,
-        Parameters(Server { alias }): Parameters<Server>,
+        Parameters(ServerAlias { alias }): Parameters<ServerAlias>,
         call: Call,
     ) -> Result<Reply, Error> {
         let asked = self.ask(&call, &alias, Question::GetServicesStatus);
@@ -82,22 +82,22 @@ impl App {
             .await
     }
 
-    /// Asks a server a question as a job, and waits for it as for any other.
+    /// Asks a server a question in a job, and waits for it.
     pub(super) async fn ask(
         &self,
         call: &Call,
         alias: &str,
         question: Question,
-    ) -> Result<Asked, Error> {
+    ) -> Result<ProbeResult, Error> {
         let tool = question.tool();
         let probe = Probe::new(question)?;
         let handle = self.jobs().start(alias, probe, Options::default())?;
         let job = self.wait_for(call, &handle, WaitFor::Completion).await?;
         if job.status.is_live() || job.failure().is_some() {
-            return Ok(Asked::Not(job));
+            return Ok(ProbeResult::Unanswered(job));
         }
         if job.status == Status::Completed {
-            return Ok(Asked::Answered(job));
+            return Ok(ProbeResult::Answered(job));
         }
         let said = [Stream::Stderr, Stream::Stdout].into_iter();
         let mut said = said.filter_map(|stream| job.output(stream).map(str::trim));
@@ -112,15 +112,15 @@ impl App {
         })
     }
 
-    /// Answers with what was read of the server's answer.
+    /// Replies with the server's answer as `read` parses it.
     async fn reply_with<T: Serialize>(
         &self,
-        asked: Asked,
+        asked: ProbeResult,
         read: impl FnOnce(&str) -> Result<T, Error>,
     ) -> Result<Reply, Error> {
         match asked {
-            Asked::Not(job) => Ok(Reply::of_job(&job)),
-            Asked::Answered(job) => {
+            ProbeResult::Unanswered(job) => Ok(Reply::of_job(&job)),
+            ProbeResult::Answered(job) => {
                 Reply::json(&read(&self.jobs().whole(&job, Stream::Stdout).await?)?)
             }
         }

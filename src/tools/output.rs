@@ -1,11 +1,11 @@
-//! What a task has printed, page by page.
+//! A task's output, page by page.
 
 use regex::bytes::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Count, Parameters};
+use super::{Parameters, WholeNumber};
 use crate::app::App;
 use crate::charset::Charset;
 use crate::error::Error;
@@ -20,25 +20,25 @@ const LONGEST_PAGE: usize = 1024 * 1024;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Output {
+struct ReadOutput {
     /// Task ID.
     id: String,
-    /// Which stream.
+    /// Stream to read.
     #[serde(default)]
     stream: Stream,
     /// First byte: nextOffset of the page before.
     #[serde(default)]
-    offset: Count,
+    offset: WholeNumber,
     /// Most bytes, up to 1048576.
     #[serde(default)]
-    limit: Count<{ PAGE }>,
+    limit: WholeNumber<{ PAGE }>,
     /// Only the last so many lines.
-    tail: Option<Count>,
+    tail: Option<WholeNumber>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
 }
 
-impl Output {
+impl ReadOutput {
     fn selection(&self) -> Result<Selection, Error> {
         let grep = self.grep.as_deref().map(Regex::new).transpose();
         Ok(Selection {
@@ -57,18 +57,18 @@ impl Output {
 /// Lengths and positions are in bytes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown<'a> {
+struct OutputPage<'a> {
     id: &'a JobId,
     stream: Stream,
     status: Status,
     offset: u64,
     next_offset: u64,
-    /// Of what can be read.
+    /// Bytes that can be read.
     length: u64,
-    /// Of all that was printed, where that is known and more.
+    /// Bytes that were printed, if more than can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     printed: Option<u64>,
-    /// Whether there will be no more.
+    /// True if no more will come.
     at_end: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
@@ -81,13 +81,16 @@ struct Shown<'a> {
 impl App {
     /// Show what a task has printed so far: in pages, its last lines, or those that match.
     #[tool(title = "Show a task's output", meta = declare(Access::ReadsHere, Toolset::Tasks))]
-    async fn task_output(&self, Parameters(output): Parameters<Output>) -> Result<Reply, Error> {
+    async fn task_output(
+        &self,
+        Parameters(output): Parameters<ReadOutput>,
+    ) -> Result<Reply, Error> {
         let selection = output.selection()?;
         let job = self.jobs().look(&JobId::from(output.id.as_str())).await?;
         let (page, from_file) = self.jobs().page(&job, output.stream, selection).await?;
         let missing = page.missing.end - page.missing.start;
         let readable = page.length - missing;
-        let shown = Shown {
+        let shown = OutputPage {
             id: &job.id,
             stream: output.stream,
             status: job.status,
@@ -110,7 +113,7 @@ fn printed(job: &Job, stream: Stream) -> Option<u64> {
     job.printed()?.bytes(stream)
 }
 
-/// Why what can be read is not the whole, if so.
+/// The reason why the readable output is not the whole, if it is not.
 fn note(job: &Job, stream: Stream, page: &Page, from_file: bool) -> Option<String> {
     let problem = job
         .printed()
@@ -137,7 +140,7 @@ fn note(job: &Job, stream: Stream, page: &Page, from_file: bool) -> Option<Strin
     }
 }
 
-fn text_of(shown: &Shown) -> String {
+fn text_of(shown: &OutputPage) -> String {
     let mut text = shown.text.to_owned();
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');

@@ -1,4 +1,4 @@
-//! The queue: look at jobs, wait for them, retry them.
+//! The queue: show tasks, wait for them, cancel and retry them.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,70 +8,70 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Call, Count, Nothing, Parameters, Seconds, WaitFor};
+use super::{Call, Nothing, NumberOfSeconds, Parameters, WaitFor, WholeNumber};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
 use crate::job::{JobId, QueueStats, Status};
 use crate::reply::Reply;
 
-/// Clients drop a call after 60 s at the earliest, most of them.
+/// The default time that `task_wait` waits. Most clients drop a call after 60 s or later.
 const WAIT: Duration = Duration::from_secs(45);
 
-/// Characters of each output that a list shows.
+/// The characters of each output that a list shows.
 const EXCERPT: usize = 200;
-/// Characters that the texts of all steps of a sequence share there.
+/// The characters that all steps of a sequence share in a list.
 const EXCERPT_STEPS: usize = 1000;
-/// Failed files of each transfer that a list names.
+/// The failed files of each transfer that a list names.
 const EXCERPT_FILES: usize = 5;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct List {
+struct ListTasks {
     /// Only tasks with this status.
     status: Option<Status>,
     /// Most entries.
     #[serde(default)]
-    limit: Count<100>,
+    limit: WholeNumber<100>,
     /// Entries to skip.
     #[serde(default)]
-    offset: Count,
+    offset: WholeNumber,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct History {
+struct ListHistory {
     /// Only of this server.
     alias: Option<String>,
     /// Only with this status.
     status: Option<Status>,
     /// Most entries.
     #[serde(default)]
-    limit: Count<100>,
+    limit: WholeNumber<100>,
     /// Entries to skip.
     #[serde(default)]
-    offset: Count,
+    offset: WholeNumber,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Task {
+struct TaskId {
     /// Task ID.
     id: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wait {
+struct WaitForTask {
     /// Task ID.
     id: String,
     /// Most seconds to wait; 45 by default.
-    timeout: Option<Seconds>,
+    timeout: Option<NumberOfSeconds>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Figures {
+struct QueueReport {
     stats: QueueStats,
     crashed_jobs: usize,
     can_retry: Vec<JobId>,
@@ -81,7 +81,7 @@ struct Figures {
 impl App {
     /// List tasks, newest first, with beginnings of outputs and due reminders.
     #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Tasks))]
-    async fn task_queue(&self, Parameters(list): Parameters<List>) -> Result<Reply, Error> {
+    async fn task_queue(&self, Parameters(list): Parameters<ListTasks>) -> Result<Reply, Error> {
         let jobs = self.jobs().queue().list().await?;
         let tasks: Vec<_> = jobs
             .iter()
@@ -95,14 +95,20 @@ impl App {
 
     /// Show one task: status, output, exit status, errors.
     #[tool(title = "Show a task", meta = declare(Access::ReadsHere, Toolset::Tasks))]
-    async fn task_status(&self, Parameters(Task { id }): Parameters<Task>) -> Result<Reply, Error> {
+    async fn task_status(
+        &self,
+        Parameters(TaskId { id }): Parameters<TaskId>,
+    ) -> Result<Reply, Error> {
         let job = self.jobs().look(&JobId::from(id.as_str())).await?;
         Reply::json(&job.for_answer().to_json())
     }
 
     /// List what was started lately, newest first.
     #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Tasks))]
-    async fn task_history(&self, Parameters(history): Parameters<History>) -> Result<Reply, Error> {
+    async fn task_history(
+        &self,
+        Parameters(history): Parameters<ListHistory>,
+    ) -> Result<Reply, Error> {
         let queue = self.jobs().queue();
         let mut entries = queue.history().await?;
         if let Some(alias) = &history.alias {
@@ -134,12 +140,12 @@ impl App {
     #[tool(title = "Wait for a task", meta = declare(Access::ReadsHere, Toolset::Tasks))]
     async fn task_wait(
         &self,
-        Parameters(wait): Parameters<Wait>,
+        Parameters(wait): Parameters<WaitForTask>,
         call: Call,
     ) -> Result<Reply, Error> {
         let timeout = wait
             .timeout
-            .map_or(WAIT, Seconds::duration)
+            .map_or(WAIT, NumberOfSeconds::duration)
             .min(self.config().max_wait);
         let id = JobId::from(wait.id.as_str());
         Ok(Reply::of_job(
@@ -151,7 +157,10 @@ impl App {
 
     /// Stop a task; `process` says whether its command was seen to end.
     #[tool(title = "Cancel a task", meta = declare(Access::StopsTask, Toolset::Tasks))]
-    async fn task_cancel(&self, Parameters(Task { id }): Parameters<Task>) -> Result<Reply, Error> {
+    async fn task_cancel(
+        &self,
+        Parameters(TaskId { id }): Parameters<TaskId>,
+    ) -> Result<Reply, Error> {
         let job = self.jobs().cancel(&JobId::from(id.as_str())).await?;
         Reply::of_stopping(&job)
     }
@@ -160,7 +169,7 @@ impl App {
     #[tool(title = "Retry a task", meta = declare(Access::RunsCommands, Toolset::Tasks))]
     async fn task_retry(
         &self,
-        Parameters(Task { id }): Parameters<Task>,
+        Parameters(TaskId { id }): Parameters<TaskId>,
         call: Call,
     ) -> Result<Reply, Error> {
         let job = self.jobs().retry(&JobId::from(id.as_str())).await?;
@@ -177,7 +186,7 @@ impl App {
     ) -> Result<Reply, Error> {
         let stats = self.jobs().queue().stats().await?;
         let (crashed_jobs, can_retry) = (stats.crashed, stats.can_retry.clone());
-        Reply::json(&Figures {
+        Reply::json(&QueueReport {
             stats,
             crashed_jobs,
             can_retry,
@@ -185,7 +194,7 @@ impl App {
     }
 }
 
-/// A record whose texts are cut to their beginning: a full queue must not flood a model.
+/// Cuts the texts of a record to their beginning: a full queue must not flood a model.
 fn excerpt(mut record: Value) -> Value {
     for field in ["cmd", "output", "stderr", "error"] {
         if let Some(text) = record.get_mut(field) {

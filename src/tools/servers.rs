@@ -27,7 +27,7 @@ use crate::store::servers::{RESPONSES, Server, ServerView};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Add {
+struct AddServer {
     /// Its name in the other tools.
     alias: String,
     /// Name or IP address. May be empty with sshConfigHost.
@@ -38,7 +38,7 @@ struct Add {
     user: Option<String>,
     /// Private key file on this machine; its certificate (-cert.pub) beside it.
     key_path: Option<String>,
-    /// What the key is encrypted with. Secrets may be references: env:NAME, file:~/path.
+    /// Decrypts the key. Secrets may be references: env:NAME, file:~/path.
     passphrase: Option<Secret>,
     /// Password.
     password: Option<Secret>,
@@ -62,48 +62,48 @@ struct Add {
     host_key_policy: Option<HostKeyPolicy>,
     /// Alias of the server to go through.
     jump: Option<String>,
-    /// Host of ~/.ssh/config that tells the rest.
+    /// Host of ~/.ssh/config that has the rest.
     ssh_config_host: Option<String>,
     /// Send commands exactly as they are and nothing else: for network devices and forced commands.
     plain: Option<bool>,
     /// Refuse what runs or changes something there.
     readonly: Option<bool>,
-    /// What it prints in, if not UTF-8: gbk, shift_jis, cp850.
+    /// Encoding of its output, if not UTF-8: gbk, shift_jis, cp850.
     encoding: Option<String>,
     /// Log in now, for at most 5 s. Default true.
     verify: Option<bool>,
 }
 
-/// What was kept.
+/// A server as it was stored.
 #[derive(Serialize)]
-pub(super) struct Put {
+pub(super) struct StoredServer {
     alias: String,
     added: bool,
     server: ServerView,
-    /// Where it leads, if the user's own configuration tells.
+    /// Its address, user and jump hosts, if the user's own SSH configuration says them.
     #[serde(skip_serializing_if = "Option::is_none")]
     way: Option<String>,
-    /// What that configuration says and is not followed.
+    /// Remarks, such as keywords of that configuration that are not supported.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
-    /// What came of the login, if there was one.
+    /// The outcome of the login, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     login: Option<Login>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Remove {
+struct RemoveServer {
     /// Server alias.
     alias: String,
 }
 
 #[derive(Serialize)]
-struct Removed {
+struct RemovedServer {
     alias: String,
 }
 
-impl Add {
+impl AddServer {
     fn validated(self, session: &LoginSession) -> Result<(String, Server), Error> {
         named("alias", &self.alias)?;
         let is_told = self.ssh_config_host.is_some();
@@ -194,7 +194,7 @@ impl Add {
     }
 }
 
-/// Reads the path of the server's key, and gives what is to be said of it.
+/// Resolves the path of the server's key, and returns a note on it, if there is one.
 async fn read_key(server: &mut Server) -> Result<Option<String>, Error> {
     let Some(written) = server.key_path.take() else {
         return Ok(None);
@@ -213,8 +213,8 @@ fn secrets_of(server: &Server) -> Vec<(&'static str, Secret)> {
         .collect()
 }
 
-/// What somebody has to know of secrets that cannot be kept out of all texts. An answer at login is often
-/// a digit or a word that is none.
+/// Warnings about secrets that are too common to be masked everywhere. Answers to prompts at login are left
+/// out: many are a digit or a plain word, and no secret.
 fn warnings(secrets: Vec<(&'static str, Secret)>) -> impl Iterator<Item = String> {
     let secrets = secrets.into_iter();
     let secrets = secrets.filter(|(name, secret)| *name != RESPONSES && Vault::is_clear(secret));
@@ -237,7 +237,7 @@ fn text_of_login(login: &Login) -> String {
             details,
         } => {
             let mut text = format!("LOGIN FAILED: {code}: {message}");
-            // The sentence and the entry have the others.
+            // The message and the server's entry say these.
             let said = ["alias", "host", "port", "user", "reason", "hint"];
             let is_new = |name: &str| !said.contains(&name);
             let more = details.iter().filter(|(name, _)| is_new(name));
@@ -255,7 +255,7 @@ fn text_of_login(login: &Login) -> String {
     }
 }
 
-/// Refuses what is no SHA-256 fingerprint.
+/// Refuses a text that is no SHA-256 fingerprint.
 pub(super) fn fingerprinted(parameter: &str, value: &str) -> Result<(), Error> {
     if host_key::is_fingerprint(value) {
         return Ok(());
@@ -266,7 +266,7 @@ pub(super) fn fingerprinted(parameter: &str, value: &str) -> Result<(), Error> {
     ))
 }
 
-/// Refuses what cannot name anything.
+/// Refuses a name that is empty or holds control characters.
 pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
     if value.trim().is_empty() {
         return Err(Error::invalid(parameter, "is empty"));
@@ -281,7 +281,7 @@ pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
 impl App {
     /// Add a server, or replace the one with this alias, and log in to it.
     #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Servers))]
-    async fn server_add(&self, Parameters(add): Parameters<Add>) -> Result<Reply, Error> {
+    async fn server_add(&self, Parameters(add): Parameters<AddServer>) -> Result<Reply, Error> {
         let verify = add.verify != Some(false);
         let (alias, mut server) = add.validated(&self.config().login_session)?;
         self.servers().check_alias(&alias)?;
@@ -290,7 +290,7 @@ impl App {
         self.may_give_secrets(&alias, &server).await?;
         let secrets = secrets_of(&server);
         let mut put = self.put_server(alias, server).await?;
-        // Read anew, for its own names are known then.
+        // Reads it again, so that the server's own names are known.
         self.servers().list()?;
         put.notes.extend(note.into_iter().chain(warnings(secrets)));
         if verify {
@@ -326,7 +326,7 @@ impl App {
     #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Servers))]
     async fn server_remove(
         &self,
-        Parameters(Remove { alias }): Parameters<Remove>,
+        Parameters(RemoveServer { alias }): Parameters<RemoveServer>,
     ) -> Result<Reply, Error> {
         self.guard().may_remove(&alias, "server_remove")?;
         {
@@ -334,7 +334,10 @@ impl App {
             blocking(move || servers.remove(&alias)).await?;
         }
         self.pool().reconfigure(&alias);
-        Reply::new(format!("server `{alias}` removed"), &Removed { alias })
+        Reply::new(
+            format!("server `{alias}` removed"),
+            &RemovedServer { alias },
+        )
     }
 
     /// Refuses secrets that only a person may refer to, unless the same server has them already.
@@ -350,8 +353,12 @@ impl App {
             .await
     }
 
-    /// Keeps a server, and drops the connections of the one that it replaces.
-    pub(super) async fn put_server(&self, alias: String, server: Server) -> Result<Put, Error> {
+    /// Stores a server, and drops the connections of the one that it replaces.
+    pub(super) async fn put_server(
+        &self,
+        alias: String,
+        server: Server,
+    ) -> Result<StoredServer, Error> {
         self.pool().check_route(&alias, &server)?;
         let (way, notes) = if server.ssh_config_host.is_some() {
             let (way, notes) = self.pool().route(&alias, &server).await?;
@@ -366,7 +373,7 @@ impl App {
         };
         self.guard().remember_read_only();
         self.pool().reconfigure(&alias);
-        Ok(Put {
+        Ok(StoredServer {
             alias,
             added,
             server: shown,

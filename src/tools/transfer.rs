@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Call, Parameters, Seconds, WaitFor};
+use super::{Call, NumberOfSeconds, Parameters, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -17,7 +17,7 @@ use crate::sftp::transfer::{Direction, TransferEntry, TransferOptions, TransferR
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a parameter")]
-struct Transfer {
+struct TransferOne {
     /// Server alias.
     alias: String,
     /// upload to the server, or download from it.
@@ -27,7 +27,7 @@ struct Transfer {
     /// File or directory on the server.
     remote: String,
     /// Remind after so many seconds.
-    rappel: Option<Seconds>,
+    rappel: Option<NumberOfSeconds>,
     /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
@@ -45,7 +45,7 @@ struct Transfer {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a parameter")]
-struct Transfers {
+struct TransferSeveral {
     /// Server alias.
     alias: String,
     /// upload to the server, or download from it.
@@ -53,7 +53,7 @@ struct Transfers {
     /// Sources may be patterns (*, ?, [..], {a,b}, **); matches go into the target directory.
     files: Vec<TransferEntry>,
     /// Remind after so many seconds.
-    rappel: Option<Seconds>,
+    rappel: Option<NumberOfSeconds>,
     /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
@@ -72,7 +72,7 @@ fn is_upload(given: &JsonObject) -> bool {
     given.get("direction").and_then(Value::as_str) != Some("download")
 }
 
-/// A download goes through no link: who made it is not known.
+/// Refuses to follow links in a download: anybody on the server may have made them.
 fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
     if follows && direction == Direction::Download {
         return Err(Error::invalid(
@@ -89,10 +89,10 @@ impl App {
     #[tool(title = "Transfer a file or directory", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload))]
     async fn task_transfer(
         &self,
-        Parameters(arguments): Parameters<Transfer>,
+        Parameters(arguments): Parameters<TransferOne>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let Transfer {
+        let TransferOne {
             alias,
             direction,
             local,
@@ -123,7 +123,7 @@ impl App {
     #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload))]
     async fn task_transfer_multi(
         &self,
-        Parameters(transfers): Parameters<Transfers>,
+        Parameters(transfers): Parameters<TransferSeveral>,
         call: Call,
     ) -> Result<Reply, Error> {
         let entries = transfers.files;

@@ -17,7 +17,7 @@ use crate::ssh::host_key::{HostKeys, PresentedKey, RecordedKey};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Trust {
+struct TrustHostKey {
     /// Server alias.
     alias: String,
     /// SHA256:… of the key to accept, from the server's owner. Left out: only show.
@@ -26,7 +26,7 @@ struct Trust {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct HostKeyReport {
     alias: String,
     host: String,
     presented: Vec<PresentedKey>,
@@ -40,7 +40,7 @@ impl App {
     #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Servers).only_if(|given| given.contains_key("fingerprint")))]
     async fn server_trust(
         &self,
-        Parameters(Trust { alias, fingerprint }): Parameters<Trust>,
+        Parameters(TrustHostKey { alias, fingerprint }): Parameters<TrustHostKey>,
     ) -> Result<Reply, Error> {
         if let Some(fingerprint) = &fingerprint {
             fingerprinted("fingerprint", fingerprint)?;
@@ -63,7 +63,7 @@ impl App {
             self.pool().reconfigure(&alias);
             text = format!("{text}. Trusted from now on: {wanted}");
         }
-        let answer = Answer {
+        let answer = HostKeyReport {
             alias,
             host,
             presented,
@@ -73,8 +73,8 @@ impl App {
         Reply::new(text, &answer)
     }
 
-    /// Accepts one of these keys, also where the server is pinned to another. Says whether it is one of
-    /// them.
+    /// Accepts one of these keys, and pins the server to it if it was pinned. Returns false if `wanted` is
+    /// none of them.
     async fn trust(&self, alias: &str, keys: Arc<HostKeys>, wanted: &str) -> Result<bool, Error> {
         let servers = Arc::clone(self.servers());
         let (alias, wanted) = (alias.to_owned(), wanted.to_owned());
@@ -87,7 +87,7 @@ impl App {
                     server.host_key_fingerprint = Some(wanted);
                     servers.put(&alias, &server)?;
                 }
-                // A jump host that only the user's own configuration names has no pin.
+                // A jump host that only the user's SSH configuration names has no entry.
                 Ok(_) | Err(Error::UnknownAlias { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -97,7 +97,7 @@ impl App {
     }
 }
 
-/// Fingerprints, each with what is to be said of it.
+/// Fingerprints, each with a remark.
 fn listed<'k>(keys: impl Iterator<Item = (&'k String, &'k String)>) -> String {
     let shown: Vec<_> = keys
         .map(|(fingerprint, remark)| format!("{fingerprint} ({remark})"))

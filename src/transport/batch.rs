@@ -7,11 +7,11 @@ use rmcp::model::RequestId;
 
 /// The most messages in a batch.
 pub(super) const MOST_MESSAGES: usize = 1000;
-/// Bytes of answers that wait for others of their batch. Beyond, those that are there go out in an array of
+/// The most bytes of answers that wait for others of their batch. Beyond it, they are written in an array of
 /// their own: they would fill memory, and make a line that no client reads.
 const MOST_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
-/// The batches that have not all their answers yet.
+/// The batches that still lack answers.
 #[derive(Debug, Default)]
 pub(super) struct Batches {
     open: HashMap<u64, Batch>,
@@ -23,14 +23,14 @@ pub(super) struct Batches {
 
 #[derive(Debug)]
 struct Batch {
-    /// Its requests without an answer, and one more while its messages are being read.
+    /// The number of its requests without an answer, and one more while its messages are being read.
     pending: usize,
-    /// An array of answers that is not closed yet; empty without any.
+    /// An unclosed JSON array of answers; empty without any.
     answers: Vec<u8>,
 }
 
 impl Batches {
-    /// Begins a batch, and gives its number.
+    /// Begins a batch, and returns its number.
     pub(super) fn begin(&mut self) -> u64 {
         self.begun += 1;
         let batch = Batch {
@@ -49,7 +49,7 @@ impl Batches {
         }
     }
 
-    /// Adds an answer to nothing that was added: to a malformed message. Gives what is to be written now.
+    /// Adds the answer to a malformed message. Returns the text to write now.
     pub(super) fn add_answer(&mut self, batch: u64, answer: &[u8]) -> Option<Vec<u8>> {
         let open = self.open.get_mut(&batch)?;
         open.answers
@@ -62,7 +62,7 @@ impl Batches {
         None
     }
 
-    /// Ends the reading of a batch. Gives what is to be written now.
+    /// Ends the reading of a batch. Returns the text to write now.
     pub(super) fn end(&mut self, batch: u64) -> Option<Vec<u8>> {
         let open = self.open.get_mut(&batch)?;
         open.pending -= 1;
@@ -74,8 +74,8 @@ impl Batches {
         array
     }
 
-    /// Takes the answer to a request, or that it gets none: it is cancelled. Gives what is to be written
-    /// now, which is the answer itself where the request came in no batch.
+    /// Takes the answer to a request; `None` for a cancelled one, which gets none. Returns the text to write
+    /// now: the answer itself if the request came in no batch.
     pub(super) fn settle(&mut self, id: &RequestId, answer: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let Some(batch) = self.requests.remove(id) else {
             return answer;
@@ -85,7 +85,7 @@ impl Batches {
         early.or(last)
     }
 
-    /// Ends all batches. Gives the arrays of the answers that are there; what is answered later goes out alone.
+    /// Ends all batches. Returns the arrays of their answers; later answers are written alone.
     pub(super) fn give_up(&mut self) -> Vec<Vec<u8>> {
         self.requests.clear();
         let open: Vec<_> = self.open.keys().copied().collect();
@@ -94,7 +94,7 @@ impl Batches {
         arrays
     }
 
-    /// Takes the answers of a batch, as an array if there are any.
+    /// Takes the answers of a batch, as a closed array; `None` if there are none.
     fn array(&mut self, batch: u64) -> Option<Vec<u8>> {
         let mut answers = std::mem::take(&mut self.open.get_mut(&batch)?.answers);
         if answers.is_empty() {

@@ -1,12 +1,12 @@
-//! What a JSON-RPC message says of itself, its ID as it was written: the library holds only some IDs.
+//! The fields of a JSON-RPC message, with its ID as it was spelled: the library's type holds only some IDs.
 
 use rmcp::model::RequestId;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// A message's own fields. One that is there twice is an error: nobody can say which was meant.
+/// A message's own fields. A duplicate one is an error, because either may be meant.
 #[derive(Debug, Deserialize)]
-pub(super) struct Head<'a> {
+pub(super) struct MessageHead<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     id: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -21,60 +21,59 @@ pub(super) struct Head<'a> {
     _params: Option<&'a RawValue>,
 }
 
-/// A field that is there, be it null.
+/// Deserialises a field that is present, even if it is null.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     Deserialize::deserialize(deserializer).map(Some)
 }
 
 /// A message's ID.
 #[derive(Debug, PartialEq)]
-pub(super) enum Id {
+pub(super) enum MessageId {
     Absent,
-    /// One that the library holds.
+    /// One that the library's type holds.
     Held(RequestId),
-    /// Another one that JSON-RPC knows: a fraction, a number beyond 64 bits, a broken string.
+    /// Another one that JSON-RPC allows: a fraction, a number beyond 64 bits, a broken string.
     Foreign,
     Null,
     /// Neither a string nor a number.
     Wrong,
 }
 
-impl<'a> Head<'a> {
+impl<'a> MessageHead<'a> {
     /// The head of a message.
     pub(super) fn of(line: &'a [u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(line)
     }
 
-    /// What its ID is.
-    pub(super) fn id(&self) -> Id {
+    /// The message's ID.
+    pub(super) fn id(&self) -> MessageId {
         let Some(id) = self.id.map(RawValue::get) else {
-            return Id::Absent;
+            return MessageId::Absent;
         };
         match serde_json::from_str(id) {
-            Ok(id) => Id::Held(id),
-            Err(_) if id == "null" => Id::Null,
+            Ok(id) => MessageId::Held(id),
+            Err(_) if id == "null" => MessageId::Null,
             Err(_)
                 if id.starts_with(|first: char| {
                     first == '"' || first == '-' || first.is_ascii_digit()
                 }) =>
             {
-                Id::Foreign
+                MessageId::Foreign
             }
-            Err(_) => Id::Wrong,
+            Err(_) => MessageId::Wrong,
         }
     }
 
-    /// The ID that an answer has: as it was written where it may be one, else null; `None` where there
-    /// is none.
+    /// The ID for an answer: spelled as in the message, or null if it cannot be an ID; `None` if absent.
     pub(super) fn id_of_answer(&self) -> Option<Box<RawValue>> {
         match self.id() {
-            Id::Absent => None,
-            Id::Held(_) | Id::Foreign => self.id.map(ToOwned::to_owned),
-            Id::Null | Id::Wrong => Some(RawValue::NULL.to_owned()),
+            MessageId::Absent => None,
+            MessageId::Held(_) | MessageId::Foreign => self.id.map(ToOwned::to_owned),
+            MessageId::Null | MessageId::Wrong => Some(RawValue::NULL.to_owned()),
         }
     }
 
-    /// Whether it answers a request.
+    /// Returns true if the message answers a request.
     pub(super) fn is_answer(&self) -> bool {
         self.method.is_none() && (self.result.is_some() || self.error.is_some())
     }
@@ -84,9 +83,9 @@ impl<'a> Head<'a> {
 mod tests {
     use super::*;
 
-    fn head(id: &str) -> (Id, String) {
+    fn head(id: &str) -> (MessageId, String) {
         let line = format!(r#"{{"id": {id}, "method": "ping"}}"#);
-        let head = Head::of(line.as_bytes()).unwrap();
+        let head = MessageHead::of(line.as_bytes()).unwrap();
         (head.id(), head.id_of_answer().unwrap().get().to_owned())
     }
 
@@ -102,7 +101,7 @@ mod tests {
             "\"\\u0061\"",
         ] {
             let (id, answer) = head(held);
-            assert!(matches!(id, Id::Held(_)), "{held}");
+            assert!(matches!(id, MessageId::Held(_)), "{held}");
             assert_eq!(answer, held);
         }
         for foreign in [
@@ -112,14 +111,14 @@ mod tests {
             "-0.1",
             "\"\\ud800\"",
         ] {
-            assert_eq!(head(foreign), (Id::Foreign, foreign.to_owned()));
+            assert_eq!(head(foreign), (MessageId::Foreign, foreign.to_owned()));
         }
         for wrong in ["true", "{\"a\": 1}", "[1]"] {
-            assert_eq!(head(wrong), (Id::Wrong, "null".to_owned()));
+            assert_eq!(head(wrong), (MessageId::Wrong, "null".to_owned()));
         }
-        assert_eq!(head("null"), (Id::Null, "null".to_owned()));
-        let none = Head::of(b"{}").unwrap();
-        assert!(none.id() == Id::Absent && none.id_of_answer().is_none());
+        assert_eq!(head("null"), (MessageId::Null, "null".to_owned()));
+        let none = MessageHead::of(b"{}").unwrap();
+        assert!(none.id() == MessageId::Absent && none.id_of_answer().is_none());
     }
 
     #[test]
@@ -130,8 +129,11 @@ mod tests {
             r#"{"method": "a", "method": "b"}"#,
             r#"{"params": {}, "params": {}}"#,
         ] {
-            assert!(Head::of(line.as_bytes()).unwrap_err().is_data(), "{line}");
+            assert!(
+                MessageHead::of(line.as_bytes()).unwrap_err().is_data(),
+                "{line}"
+            );
         }
-        assert!(Head::of(br#"{"id": 1, "#).unwrap_err().is_eof());
+        assert!(MessageHead::of(br#"{"id": 1, "#).unwrap_err().is_eof());
     }
 }

@@ -1,5 +1,5 @@
-//! What a client has under way here. Reading from it waits while that is too much: one that does not
-//! read its answers must not fill memory with them.
+//! Back pressure: reading from the client waits while too many of its requests or answers are pending. A
+//! client that does not read its answers must not fill memory with them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,42 +11,43 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::sync::lock;
 
-/// Bytes of answers that wait to be written.
+/// The most bytes of answers that wait to be written.
 const MOST_ANSWER_BYTES: usize = 1024 * 1024;
-/// Bytes of requests that have no answer yet.
+/// The most bytes of requests that have no answer yet.
 const MOST_REQUEST_BYTES: usize = 32 * 1024 * 1024;
-/// From so many requests on, each further one waits a moment for the answer of another: nearly all are
-/// answered at once, and what a flood of them brings is then known before the next is read.
+/// The pending requests from which on each further one waits for [`SHORT_PAUSE`] or for an answer. Nearly all
+/// are answered at once, so that a flood of them is slowed down to the pace of its answers.
 const MANY_REQUESTS: usize = 32;
-const MOMENT: Duration = Duration::from_millis(5);
-/// The same from more on than any client has. Some may wait for minutes, and a cancellation among
-/// those that follow is to be heard: so it is not for ever.
+const SHORT_PAUSE: Duration = Duration::from_millis(5);
+/// The pending requests from which on each further one waits for [`LONG_PAUSE`] or for an answer. It is more
+/// than any client has. The pause has an end, because all of them may take minutes, and a cancellation that
+/// follows has to be read.
 const TOO_MANY_REQUESTS: usize = 1024;
-const WHILE: Duration = Duration::from_secs(1);
+const LONG_PAUSE: Duration = Duration::from_secs(1);
 
 /// The requests without an answer, and the answers that are not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Load {
-    state: Mutex<State>,
+    state: Mutex<LoadState>,
     lessened: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LoadState {
     requests: HashMap<RequestId, usize>,
     request_bytes: usize,
     answer_bytes: usize,
 }
 
-/// Bytes on their way to the client; dropped once they are written.
+/// A count of bytes on their way to the client; dropped when they are written.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct PendingBytes {
     load: Arc<Load>,
     bytes: usize,
 }
 
 impl Load {
-    /// Counts a request of so many bytes.
+    /// Counts a request.
     pub(super) fn begin(&self, id: RequestId, bytes: usize) {
         let mut state = lock(&self.state);
         state.request_bytes += bytes;
@@ -55,12 +56,12 @@ impl Load {
         }
     }
 
-    /// Whether a request of this ID is counted.
+    /// Returns true if a request with this ID is counted.
     pub(super) fn is_open(&self, id: &RequestId) -> bool {
         lock(&self.state).requests.contains_key(id)
     }
 
-    /// Counts a request no more: it is answered, or will not be.
+    /// Stops counting a request, which is answered or will not be.
     pub(super) fn end(&self, id: &RequestId) {
         let mut state = lock(&self.state);
         if let Some(bytes) = state.requests.remove(id) {
@@ -71,9 +72,9 @@ impl Load {
     }
 
     /// Counts bytes to be written.
-    pub(super) fn hold(self: &Arc<Self>, bytes: usize) -> Held {
+    pub(super) fn hold(self: &Arc<Self>, bytes: usize) -> PendingBytes {
         lock(&self.state).answer_bytes += bytes;
-        Held {
+        PendingBytes {
             load: Arc::clone(self),
             bytes,
         }
@@ -98,7 +99,7 @@ impl Load {
     }
 }
 
-impl Drop for Held {
+impl Drop for PendingBytes {
     fn drop(&mut self) {
         lock(&self.load.state).answer_bytes -= self.bytes;
         self.load.lessened.notify_waiters();
@@ -108,19 +109,19 @@ impl Drop for Held {
 #[derive(Debug, PartialEq, Eq)]
 enum Room {
     Enough,
-    /// Enough after a pause.
+    /// Enough after this pause.
     Little(Duration),
     None,
 }
 
-impl State {
+impl LoadState {
     fn room(&self) -> Room {
         if self.answer_bytes > MOST_ANSWER_BYTES || self.request_bytes > MOST_REQUEST_BYTES {
             return Room::None;
         }
         match self.requests.len() {
-            TOO_MANY_REQUESTS.. => Room::Little(WHILE),
-            MANY_REQUESTS.. => Room::Little(MOMENT),
+            TOO_MANY_REQUESTS.. => Room::Little(LONG_PAUSE),
+            MANY_REQUESTS.. => Room::Little(SHORT_PAUSE),
             _ => Room::Enough,
         }
     }
@@ -142,11 +143,11 @@ mod tests {
             assert_eq!(room(&load), Room::Enough);
             load.begin(id(number), 1);
         }
-        assert_eq!(room(&load), Room::Little(MOMENT));
+        assert_eq!(room(&load), Room::Little(SHORT_PAUSE));
         load.begin(id(0), MOST_REQUEST_BYTES);
         assert_eq!(room(&load), Room::None);
         load.begin(id(0), 1);
-        assert_eq!(room(&load), Room::Little(MOMENT));
+        assert_eq!(room(&load), Room::Little(SHORT_PAUSE));
         load.end(&id(0));
         load.end(&id(0));
         assert_eq!(room(&load), Room::Enough);

@@ -2,9 +2,8 @@
 //!
 //! A line holds one message, in protocol version 2025-03-26 also a batch of them.
 //!
-//! The library's own transport drops what it cannot read without a word, and ends on a
-//! notification that comes too early. Here every malformed line gets its answer, and none ends
-//! the server.
+//! The library's own transport silently drops lines that it cannot parse, and ends at a notification that
+//! comes too early. Here every malformed line gets an answer, and none ends the server.
 
 mod batch;
 mod head;
@@ -31,54 +30,54 @@ use tokio::sync::watch;
 
 use crate::sync::lock;
 use batch::{Batches, MOST_MESSAGES};
-use head::{Head, Id};
-use load::{Held, Load};
+use head::{MessageHead, MessageId};
+use load::{Load, PendingBytes};
 
-/// The longest line that is read: far above any call, far below what memory bears.
+/// The most bytes of a line, far more than any call needs.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 
 const NO_MESSAGE: &str = "not a JSON-RPC message";
 const WRONG_ID: &str = "`id` has to be a string or a whole number of 64 bits";
 
 /// A server's end of a JSON-RPC connection.
-pub struct Lines<R, W> {
+pub struct LineTransport<R, W> {
     reader: BufReader<R>,
-    output: Arc<Output<W>>,
+    output: Arc<ClientOutput<W>>,
     line: Vec<u8>,
     overlong: bool,
     begun: bool,
     /// The version that the handshake has agreed on.
     version: Option<ProtocolVersion>,
-    /// The batch that is being read. Nothing else is read before its messages are handled.
-    reading: Option<Reading>,
+    /// The batch that is being read. The next line is read when its messages are handled.
+    reading: Option<OpenBatch>,
 }
 
-/// A batch, and its messages that are not handled yet.
-struct Reading {
+/// A batch with its messages that are not handled yet.
+struct OpenBatch {
     batch: u64,
     messages: vec::IntoIter<Box<RawValue>>,
 }
 
-/// The way to the client, and what is still to go there.
-struct Output<W> {
+/// The stream to the client, with the answers that are not written yet.
+struct ClientOutput<W> {
     writer: tokio::sync::Mutex<W>,
     batches: Mutex<Batches>,
     load: Arc<Load>,
-    ending: watch::Sender<Option<Ending>>,
+    ending: watch::Sender<Option<CloseReason>>,
 }
 
-/// Why nothing more can come from the client, or go to it.
+/// The reason why a session's streams are closed.
 #[derive(Clone, Debug)]
-pub enum Ending {
-    /// The input has come to its end.
+pub enum CloseReason {
+    /// End of the input.
     InputClosed,
-    /// A read has failed.
+    /// A read failed.
     InputUnreadable(String),
-    /// A write has failed.
+    /// A write failed.
     OutputUnwritable(String),
 }
 
-impl Display for Ending {
+impl Display for CloseReason {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::InputClosed => formatter.write_str("the client closed standard input"),
@@ -93,27 +92,27 @@ impl Display for Ending {
 }
 
 /// A handle on a transport that an MCP session has taken.
-pub struct Handle<W>(Arc<Output<W>>);
+pub struct TransportHandle<W>(Arc<ClientOutput<W>>);
 
-impl<W: AsyncWrite + Unpin> Handle<W> {
-    /// Waits until the connection ends, and says why it did.
-    pub async fn ended(&self) -> Ending {
+impl<W: AsyncWrite + Unpin> TransportHandle<W> {
+    /// Waits until the streams are closed, and returns the reason.
+    pub async fn ended(&self) -> CloseReason {
         let mut ending = self.0.ending.subscribe();
         loop {
             if let Some(ending) = self.ending() {
                 return ending;
             }
-            // It cannot fail: the sender is here.
+            // This cannot fail, since the sender is in `self`.
             let _ = ending.changed().await;
         }
     }
 
-    /// Why the connection has ended, if it has.
-    pub fn ending(&self) -> Option<Ending> {
+    /// The reason why the streams are closed, if they are.
+    pub fn ending(&self) -> Option<CloseReason> {
         self.0.ending.borrow().clone()
     }
 
-    /// Sends the answers that wait for others of their batch, which will not come any more.
+    /// Writes the answers that wait for others of their batch. Those will not come any more.
     pub async fn give_up_batches(&self) -> io::Result<()> {
         let arrays = lock(&self.0.batches).give_up();
         for array in arrays {
@@ -123,15 +122,15 @@ impl<W: AsyncWrite + Unpin> Handle<W> {
     }
 }
 
-impl<W: AsyncWrite + Unpin> Output<W> {
-    /// Prepares a line, which counts until it is written.
-    fn line(&self, mut text: Vec<u8>) -> (Vec<u8>, Held) {
+impl<W: AsyncWrite + Unpin> ClientOutput<W> {
+    /// Prepares a line for writing. Its bytes are counted until it is written.
+    fn line(&self, mut text: Vec<u8>) -> (Vec<u8>, PendingBytes) {
         text.push(b'\n');
         let held = self.load.hold(text.len());
         (text, held)
     }
 
-    async fn write(&self, (line, _held): (Vec<u8>, Held)) -> io::Result<()> {
+    async fn write(&self, (line, _held): (Vec<u8>, PendingBytes)) -> io::Result<()> {
         let mut writer = self.writer.lock().await;
         let written = async {
             writer.write_all(&line).await?;
@@ -139,11 +138,11 @@ impl<W: AsyncWrite + Unpin> Output<W> {
         };
         written
             .await
-            .inspect_err(|error| self.end(Ending::OutputUnwritable(error.to_string())))
+            .inspect_err(|error| self.end(CloseReason::OutputUnwritable(error.to_string())))
     }
 
-    /// Notes why the connection ends; the first reason is the one that counts.
-    fn end(&self, reason: Ending) {
+    /// Notes the reason why the streams are closed. Only the first one is kept.
+    fn end(&self, reason: CloseReason) {
         self.ending.send_if_modified(|ending| {
             let is_first = ending.is_none();
             ending.get_or_insert(reason);
@@ -152,12 +151,12 @@ impl<W: AsyncWrite + Unpin> Output<W> {
     }
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTransport<R, W> {
     /// A transport over `reader` and `writer`.
     pub fn new(reader: R, writer: W) -> Self {
         Self {
             reader: BufReader::new(reader),
-            output: Arc::new(Output {
+            output: Arc::new(ClientOutput {
                 writer: tokio::sync::Mutex::new(writer),
                 batches: Mutex::default(),
                 load: Arc::default(),
@@ -171,13 +170,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
         }
     }
 
-    /// A handle on it, for when an MCP session takes it.
-    pub fn handle(&self) -> Handle<W> {
-        Handle(Arc::clone(&self.output))
+    /// A handle on it, to be used after an MCP session has taken it.
+    pub fn handle(&self) -> TransportHandle<W> {
+        TransportHandle(Arc::clone(&self.output))
     }
 
-    /// Reads up to and with the next newline into `self.line`, at the end of input what is left; false
-    /// if nothing is. Safe to cancel: what has been read of a line stays there.
+    /// Reads a line into `self.line`, with its newline if it has one; returns false at the end of the input.
+    /// Safe to cancel: the bytes that were read stay there.
     async fn read_line(&mut self) -> io::Result<bool> {
         loop {
             let available = self.reader.fill_buf().await?;
@@ -200,8 +199,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
         }
     }
 
-    /// Judges the line that was read.
-    fn judge_line(&mut self) -> Judged {
+    /// Parses the line that was read.
+    fn parse_line(&mut self) -> Received {
         let line = std::mem::take(&mut self.line);
         if std::mem::take(&mut self.overlong) {
             let message = format!("the line is longer than {LONGEST_LINE} bytes");
@@ -209,17 +208,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
         }
         let text = line.trim_ascii_start();
         match text.first() {
-            None => Judged::Ignored,
+            None => Received::Ignored,
             Some(b'[') => self.begin_batch(text),
-            Some(_) => self.judge(text),
+            Some(_) => self.parse(text),
         }
     }
 
     /// Begins to read the batch that a line holds.
-    fn begin_batch(&mut self, text: &[u8]) -> Judged {
+    fn begin_batch(&mut self, text: &[u8]) -> Received {
         let count = match serde_json::from_slice::<Vec<IgnoredAny>>(text) {
             Ok(messages) => messages.len(),
-            Err(error) => return no_json(None, &error),
+            Err(error) => return not_json(None, &error),
         };
         let refuse = |problem: String| refuse(None, ErrorCode::INVALID_REQUEST, problem);
         if self.version != Some(ProtocolVersion::V_2025_03_26) {
@@ -237,72 +236,72 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
         }
         match serde_json::from_slice::<Vec<Box<RawValue>>>(text) {
             Ok(messages) => {
-                self.reading = Some(Reading {
+                self.reading = Some(OpenBatch {
                     batch: lock(&self.output.batches).begin(),
                     messages: messages.into_iter(),
                 });
-                Judged::Ignored
+                Received::Ignored
             }
-            Err(error) => no_json(None, &error),
+            Err(error) => not_json(None, &error),
         }
     }
 
-    /// Judges the next message of the batch that is being read, if one is.
-    fn judge_next_of_batch(&mut self) -> Option<Judged> {
+    /// Parses the next message of the batch that is being read, if there is one.
+    fn next_of_batch(&mut self) -> Option<Received> {
         let reading = self.reading.as_mut()?;
         let (batch, message) = (reading.batch, reading.messages.next()?);
         let is_last = reading.messages.as_slice().is_empty();
-        let judged = match self.judge(message.get().as_bytes()) {
-            Judged::Refused(answer) => {
+        let received = match self.parse(message.get().as_bytes()) {
+            Received::Refused(answer) => {
                 tracing::warn!("refused a malformed message of a batch");
-                let text = text_of(&answer);
+                let text = to_json(&answer);
                 let add = |text: Vec<u8>| lock(&self.output.batches).add_answer(batch, &text);
                 self.write_soon(text.and_then(add));
-                Judged::Ignored
+                Received::Ignored
             }
-            Judged::Message(message) => {
+            Received::Message(message) => {
                 if let JsonRpcMessage::Request(request) = &*message {
                     lock(&self.output.batches).add(batch, request.id.clone());
                 }
-                Judged::Message(message)
+                Received::Message(message)
             }
-            Judged::Ignored => Judged::Ignored,
+            Received::Ignored => Received::Ignored,
         };
         if is_last {
             self.reading = None;
             let array = lock(&self.output.batches).end(batch);
             self.write_soon(array);
         }
-        Some(judged)
+        Some(received)
     }
 
-    /// Judges one message.
-    fn judge(&mut self, text: &[u8]) -> Judged {
+    /// Parses one message.
+    fn parse(&mut self, text: &[u8]) -> Received {
         if !text.starts_with(b"{") {
             return match serde_json::from_slice::<IgnoredAny>(text) {
                 Ok(_) => refuse(None, ErrorCode::INVALID_REQUEST, NO_MESSAGE.to_owned()),
-                Err(error) => no_json(None, &error),
+                Err(error) => not_json(None, &error),
             };
         }
-        match Head::of(text) {
-            Ok(head) => self.judge_message(text, &head),
+        match MessageHead::of(text) {
+            Ok(head) => self.parse_message(text, &head),
             Err(error) if error.is_data() => {
                 refuse(None, ErrorCode::INVALID_REQUEST, error.to_string())
             }
-            Err(error) => no_json(None, &error),
+            Err(error) => not_json(None, &error),
         }
     }
 
-    fn judge_message(&mut self, text: &[u8], head: &Head<'_>) -> Judged {
+    fn parse_message(&mut self, text: &[u8], head: &MessageHead<'_>) -> Received {
         let refuse = |code, message| refuse(head.id_of_answer(), code, message);
         let mut value: Value = match serde_json::from_slice(text) {
             Ok(value) => value,
-            // Whatever is wrong with an answer, it gets none.
-            Err(_) if head.is_answer() => return Judged::Ignored,
-            Err(error) if head.id() == Id::Foreign => {
+            // A malformed answer gets no answer.
+            Err(_) if head.is_answer() => return Received::Ignored,
+            Err(error) if head.id() == MessageId::Foreign => {
                 return refuse(ErrorCode::INVALID_REQUEST, format!("{WRONG_ID}: {error}"));
             }
-            Err(error) => return no_json(head.id_of_answer(), &error),
+            Err(error) => return not_json(head.id_of_answer(), &error),
         };
         let Some(method) = value
             .get("method")
@@ -312,21 +311,21 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
             if !head.is_answer() {
                 return refuse(ErrorCode::INVALID_REQUEST, NO_MESSAGE.to_owned());
             }
-            // To a request of ours.
+            // An answer to a request of this server.
             return match serde_json::from_value(value) {
-                Ok(message) if self.begun => Judged::Message(Box::new(message)),
-                _ => Judged::Ignored,
+                Ok(message) if self.begun => Received::Message(Box::new(message)),
+                _ => Received::Ignored,
             };
         };
         let id = match head.id() {
-            Id::Held(id) => Some(id),
-            Id::Absent => None,
-            // Some clients write it so where there is none.
-            Id::Null if method.starts_with("notifications/") => {
+            MessageId::Held(id) => Some(id),
+            MessageId::Absent => None,
+            // Some clients write `null` for no ID.
+            MessageId::Null if method.starts_with("notifications/") => {
                 value.as_object_mut().map(|fields| fields.remove("id"));
                 None
             }
-            Id::Null | Id::Foreign | Id::Wrong => {
+            MessageId::Null | MessageId::Foreign | MessageId::Wrong => {
                 return refuse(ErrorCode::INVALID_REQUEST, WRONG_ID.to_owned());
             }
         };
@@ -340,8 +339,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
             return refuse(ErrorCode::INVALID_PARAMS, problem.to_owned());
         }
         match serde_json::from_value(value) {
-            Ok(_) if id.is_none() && !self.begun => Judged::Ignored,
-            // One answer could not be told from the other.
+            Ok(_) if id.is_none() && !self.begun => Received::Ignored,
+            // The client could not tell the two answers apart.
             Ok(JsonRpcMessage::Request(request)) if self.output.load.is_open(&request.id) => {
                 refuse(
                     ErrorCode::INVALID_REQUEST,
@@ -351,9 +350,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
             Ok(message) => {
                 self.begun |= begins_session(&message);
                 self.count(&message, text.len());
-                Judged::Message(Box::new(message))
+                Received::Message(Box::new(message))
             }
-            Err(_) if id.is_none() => Judged::Ignored,
+            Err(_) if id.is_none() => Received::Ignored,
             Err(error) => refuse(
                 ErrorCode::INVALID_REQUEST,
                 format!("not a request of MCP: {error}"),
@@ -361,7 +360,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
         }
     }
 
-    /// Counts a request of so many bytes until it has its answer; a cancelled one gets none.
+    /// Counts a request until it has its answer. A cancelled one gets none.
     fn count(&self, message: &RxJsonRpcMessage<RoleServer>, bytes: usize) {
         match message {
             JsonRpcMessage::Request(request) => self.output.load.begin(request.id.clone(), bytes),
@@ -376,13 +375,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
         }
     }
 
-    /// Counts a request no more: it is answered, or will not be. Gives what is to be written now.
+    /// Stops counting a request, which is answered or will not be. Returns the text to write now.
     fn settle(&self, id: &RequestId, answer: Option<Vec<u8>>) -> Option<Vec<u8>> {
         self.output.load.end(id);
         lock(&self.output.batches).settle(id, answer)
     }
 
-    /// Writes in a task of its own: the future that reads may be dropped between two bytes.
+    /// Writes in a task of its own: the future that reads may be dropped at any time.
     fn write_soon(&self, text: Option<Vec<u8>>) {
         let Some(text) = text else {
             return;
@@ -392,37 +391,38 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
     }
 }
 
-/// What becomes of a message.
-enum Judged {
+/// A message that was read, or the result of its failure.
+enum Received {
     Message(Box<RxJsonRpcMessage<RoleServer>>),
-    /// It gets this answer.
-    Refused(Refusal),
+    /// A malformed message, which gets this answer.
+    Refused(ErrorResponse),
+    /// A message without an answer, or a blank line.
     Ignored,
 }
 
-/// An error whose ID is as it was written.
+/// A JSON-RPC error. Its ID is spelled as in the request, because the library's type holds only some IDs.
 #[derive(Serialize)]
-struct Refusal {
+struct ErrorResponse {
     jsonrpc: JsonRpcVersion2_0,
-    /// Null where none could be read (JSON-RPC 2.0, section 5).
+    /// Null if none could be read (JSON-RPC 2.0, section 5).
     id: Option<Box<RawValue>>,
     error: ErrorData,
 }
 
-fn no_json(id: Option<Box<RawValue>>, error: &serde_json::Error) -> Judged {
+fn not_json(id: Option<Box<RawValue>>, error: &serde_json::Error) -> Received {
     refuse(id, ErrorCode::PARSE_ERROR, format!("not JSON: {error}"))
 }
 
-fn refuse(id: Option<Box<RawValue>>, code: ErrorCode, message: String) -> Judged {
-    Judged::Refused(Refusal {
+fn refuse(id: Option<Box<RawValue>>, code: ErrorCode, message: String) -> Received {
+    Received::Refused(ErrorResponse {
         jsonrpc: JsonRpcVersion2_0,
         id,
         error: ErrorData::new(code, message, None),
     })
 }
 
-/// Whether a message opens the session, so that the library takes notifications after it: the
-/// handshake, or from version 2026-07-28 on any request with complete metadata but the first look around.
+/// Returns true if a message opens the session, so that the library accepts notifications after it: the
+/// handshake, or from version 2026-07-28 on any request with complete metadata but `server/discover`.
 fn begins_session(message: &RxJsonRpcMessage<RoleServer>) -> bool {
     let JsonRpcMessage::Request(request) = message else {
         return false;
@@ -441,7 +441,7 @@ fn begins_session(message: &RxJsonRpcMessage<RoleServer>) -> bool {
     }
 }
 
-/// What is wrong with the parameters of a `tools/call`, where the library would call the method unknown.
+/// The problem with the parameters of a `tools/call`. The library would answer that the method is unknown.
 fn problem_of_call(request: &Value) -> Option<&'static str> {
     let Some(params) = request.get("params").and_then(Value::as_object) else {
         return Some("tools/call needs params: {name, arguments}");
@@ -456,13 +456,13 @@ fn problem_of_call(request: &Value) -> Option<&'static str> {
 }
 
 /// A message's JSON.
-fn text_of(message: &impl Serialize) -> Option<Vec<u8>> {
+fn to_json(message: &impl Serialize) -> Option<Vec<u8>> {
     serde_json::to_vec(message)
         .inspect_err(|error| tracing::error!("cannot write a message: {error}"))
         .ok()
 }
 
-impl<R, W> Transport<RoleServer> for Lines<R, W>
+impl<R, W> Transport<RoleServer> for LineTransport<R, W>
 where
     R: AsyncRead + Send + Unpin,
     W: AsyncWrite + Send + Unpin + 'static,
@@ -476,11 +476,11 @@ where
         if let JsonRpcMessage::Response(response) = &message
             && let ServerResult::InitializeResult(result) = &response.result
         {
-            // A second handshake changes nothing.
+            // A second handshake does not change it.
             let version = || result.protocol_version.clone();
             self.version.get_or_insert_with(version);
         }
-        let text = text_of(&message);
+        let text = to_json(&message);
         let text = match &message {
             JsonRpcMessage::Response(response) => self.settle(&response.id, text),
             JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => self.settle(id, text),
@@ -499,20 +499,20 @@ where
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         let ending = loop {
             self.output.load.admit().await;
-            let judged = match self.judge_next_of_batch() {
-                Some(judged) => judged,
+            let received = match self.next_of_batch() {
+                Some(received) => received,
                 None => match self.read_line().await {
-                    Ok(true) => self.judge_line(),
-                    Ok(false) => break Ending::InputClosed,
-                    Err(error) => break Ending::InputUnreadable(error.to_string()),
+                    Ok(true) => self.parse_line(),
+                    Ok(false) => break CloseReason::InputClosed,
+                    Err(error) => break CloseReason::InputUnreadable(error.to_string()),
                 },
             };
-            match judged {
-                Judged::Message(message) => return Some(*message),
-                Judged::Ignored => {}
-                Judged::Refused(answer) => {
+            match received {
+                Received::Message(message) => return Some(*message),
+                Received::Ignored => {}
+                Received::Refused(answer) => {
                     tracing::warn!("refused a malformed message");
-                    self.write_soon(text_of(&answer));
+                    self.write_soon(to_json(&answer));
                 }
             }
         };

@@ -9,7 +9,7 @@ use mcp_sftp_orchestrator::app::App;
 use mcp_sftp_orchestrator::config::Config;
 use mcp_sftp_orchestrator::logging::MemoryLog;
 use mcp_sftp_orchestrator::server::Handler;
-use mcp_sftp_orchestrator::transport::Lines;
+use mcp_sftp_orchestrator::transport::LineTransport;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Tool};
 use rmcp::service::{Peer, RunningService, ServiceError};
 use rmcp::{RoleClient, RoleServer, ServiceExt};
@@ -67,7 +67,7 @@ impl Client {
         let app = App::open(config, MemoryLog::default()).unwrap();
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (reader, writer) = tokio::io::split(far);
-        let serving = tokio::spawn(Handler::new(app).serve(Lines::new(reader, writer)));
+        let serving = tokio::spawn(Handler::new(app).serve(LineTransport::new(reader, writer)));
         let session = ClientConfig::default().serve(near).await.unwrap();
         let running = serving.await.unwrap().unwrap();
         Self {

@@ -66,9 +66,9 @@ pub(super) struct Environment {
     before: Vec<String>,
     stack: Rc<Vec<Vec<String>>>,
     pub(super) mounts: Rc<Vec<Mount>>,
-    /// Whether an unset variable ends the shell: `set -u`.
+    /// True if an unset variable ends the shell: `set -u`.
     pub(super) strict: bool,
-    /// Whether the current commands stand in a loop.
+    /// True if the current commands stand in a loop.
     pub(super) loops: bool,
 }
 
@@ -141,7 +141,7 @@ impl Environment {
         all.chain(unknown.then_some(blanks)).collect()
     }
 
-    /// How many entries a change would copy.
+    /// The number of entries that a change would copy.
     pub(super) fn copy_cost(&self) -> usize {
         let shared = |count: usize, entries: usize| if count > 1 { entries } else { 1 };
         shared(Rc::strong_count(&self.variables), self.variables.len())
@@ -218,7 +218,7 @@ impl Environment {
         })
     }
 
-    /// Whether both have the same variables and directories.
+    /// Returns true if both have the same variables and directories.
     pub(super) fn has_values_of(&self, other: &Self) -> bool {
         self.directories == other.directories
             && (Rc::ptr_eq(&self.variables, &other.variables) || self.variables == other.variables)

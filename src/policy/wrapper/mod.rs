@@ -20,11 +20,11 @@ pub(super) use supply::TAR;
 pub(super) struct InnerCommand {
     pub(super) what: InnerText,
     pub(super) shell: RunsIn,
-    /// Whether it is run on everything below its arguments.
+    /// True if it is run on everything below its arguments.
     pub(super) recursive: bool,
-    /// Whether its standard input is that of its caller.
+    /// True if its standard input is that of its caller.
     pub(super) reads: bool,
-    /// Whether an allow rule for the outer command covers it.
+    /// True if an allow rule for the outer command covers it.
     pub(super) is_implied: bool,
     /// The directory that it is run in, if that is another one.
     pub(super) directory: Option<Argument>,
@@ -46,7 +46,7 @@ pub(super) enum InnerText {
 #[derive(Debug, Default)]
 pub(super) struct Unwrapped {
     pub(super) inner: Vec<InnerCommand>,
-    /// Whether the call does nothing but run them.
+    /// True if the call does nothing but run them.
     pub(super) is_transparent: bool,
     /// The variables that are set for them.
     pub(super) assigned: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! Shells, and what hands a text to one.
+//! Shells, and programs that give a text to one.
 
 use super::super::judge::CommandInput;
 use super::{InnerCommand, InnerText};

@@ -126,7 +126,7 @@ pub(super) fn parallel(arguments: &[Argument], input: &CommandInput) -> Vec<Inne
     let all = items.join(" ");
     let mut scripts: Vec<_> = items.iter().map(|item| filled(&text, item)).collect();
     if lists > 1 || (1..10).any(|place| text.contains(&format!("{{{place}}}"))) {
-        // Which items stand together is not followed.
+        // Any combination of items may come together.
         let together = |text: String, place| text.replace(&format!("{{{place}}}"), &all);
         let text = (1..10).fold(text, together);
         scripts.push(filled(&text, &all));
