@@ -24,6 +24,10 @@ impl Mcp {
         let mut process = Command::new(words.next().expect("a command is named"))
             .args(words)
             .env("MCP_DATA_DIR", data)
+            .env("FAST_MCP_SSH_HOME", data)
+            // Nothing of the user's is read or written.
+            .env("HOME", data)
+            .env_remove("SSH_AUTH_SOCK")
             // What takes long is waited for in its call, by whatever server.
             .env("MCP_SYNC_TIMEOUT_S", "3600")
             .stdin(Stdio::piped())
@@ -83,43 +87,37 @@ impl Mcp {
     pub fn call(&mut self, tool: &str, arguments: &Value) -> Value {
         let id = self.send("tools/call", &json!({"name": tool, "arguments": arguments}));
         let answer = self.answer(id);
-        let text = answer["content"][0]["text"].as_str().unwrap_or_default();
-        // The original says in its text alone how a task ended.
-        let status = answer["structuredContent"]["status"].as_str();
-        let failed = answer["isError"] == true
-            || status.is_some_and(|status| status != "completed")
-            || text.contains("\"status\": \"failed\"");
-        assert!(!failed, "{tool}: {text}");
+        assert!(!has_failed(&answer), "{tool}: {answer}");
         answer
     }
 
-    /// So many calls at once; how many of them came out well.
-    pub fn call_at_once(&mut self, tool: &str, arguments: &Value, count: usize) -> usize {
+    /// Makes so many calls at once, all of which have to come out well.
+    pub fn call_at_once(&mut self, tool: &str, arguments: &Value, count: usize) {
         let params = json!({"name": tool, "arguments": arguments});
         let mut open: Vec<u64> = (0..count)
             .map(|_| self.send("tools/call", &params))
             .collect();
-        let mut done = 0;
         while !open.is_empty() {
             let message = self.read();
-            let before = open.len();
             open.retain(|id| message["id"] != *id);
-            if open.len() < before {
-                done += usize::from(message["result"]["structuredContent"]["exitCode"] == 0);
-            }
+            assert!(!has_failed(&message["result"]), "{tool}: {message}");
         }
-        done
     }
 
-    /// The most memory that it has had, in MiB.
-    pub fn memory(&self) -> Option<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-        Some(kib / 1024.0)
+    /// The process's ID.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
+}
+
+fn has_failed(answer: &Value) -> bool {
+    let status = answer["structuredContent"]["status"].as_str();
+    // The original says in its text alone how a task ended.
+    let text = answer["content"][0]["text"].as_str().unwrap_or_default();
+    answer.is_null()
+        || answer["isError"] == true
+        || status.is_some_and(|status| status != "completed")
+        || text.contains("\"status\": \"failed\"")
 }
 
 impl Drop for Mcp {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::course::{Peer, timed};
+
 /// A running sshd with a client configuration for it. It ends when dropped.
 pub struct Sshd {
     pub port: u16,
@@ -78,7 +80,13 @@ impl Sshd {
             .arg(&socket)
             .arg("b");
         assert!(master.status().expect("ssh is there").success());
-        Client { config, socket }
+        let mut client = Client {
+            config,
+            socket,
+            master: 0,
+        };
+        client.master = client.find_master();
+        client
     }
 }
 
@@ -98,6 +106,8 @@ impl Drop for Sshd {
 pub struct Client {
     config: PathBuf,
     socket: PathBuf,
+    /// The process that holds the connection.
+    pub master: u32,
 }
 
 impl Client {
@@ -113,9 +123,19 @@ impl Client {
         command
     }
 
-    pub fn sftp(&self, line: &str, warm: bool) {
-        let mut command = self.command("sftp", warm);
-        command.args(["-q", "-b", "-", "b"]).stdin(Stdio::piped());
+    /// It as one who takes part in a course.
+    pub fn peer<'a>(&'a self, name: &str, work: impl Fn(&Self, &Path) + 'a) -> Peer<'a> {
+        Peer {
+            name: name.to_owned(),
+            process: self.master,
+            work: Box::new(move |target| timed(|| work(self, target))),
+        }
+    }
+
+    /// Runs one line of `sftp`'s over the connection that is there.
+    pub fn sftp(&self, option: &str, line: &str) {
+        let mut command = self.command("sftp", true);
+        command.args([option, "-b", "-", "b"]).stdin(Stdio::piped());
         let mut process = command.spawn().expect("sftp is there");
         let mut stdin = process.stdin.take().expect("it is piped");
         writeln!(stdin, "{line}").expect("sftp reads");
@@ -123,10 +143,33 @@ impl Client {
         assert!(process.wait().expect("it ends").success(), "sftp: {line}");
     }
 
-    pub fn ssh(&self, warm: bool) {
-        let mut command = self.command("ssh", warm);
-        let status = command.args(["b", "true"]).stdin(Stdio::null()).status();
+    /// Copies a file over the connection that is there. A remote path has `b:` before it.
+    pub fn scp(&self, from: &str, to: &str) {
+        let mut command = self.command("scp", true);
+        let status = command.args(["-q", from, to]).stdin(Stdio::null()).status();
+        assert!(status.expect("scp is there").success());
+    }
+
+    /// Runs a command, over the connection that is there or over a new one.
+    pub fn ssh(&self, command: &str, warm: bool) {
+        let mut ssh = self.command("ssh", warm);
+        let status = ssh.args(["b", command]).stdin(Stdio::null()).status();
         assert!(status.expect("ssh is there").success());
+    }
+
+    /// The process that holds the connection.
+    fn find_master(&self) -> u32 {
+        let mut check = self.command("ssh", true);
+        let output = check
+            .args(["-O", "check", "b"])
+            .output()
+            .expect("ssh is there");
+        let text = String::from_utf8_lossy(&output.stderr);
+        // "Master running (pid=123)"
+        let id = text
+            .split_once("pid=")
+            .and_then(|(_, rest)| rest.split_once(')'));
+        id.and_then(|(id, _)| id.parse().ok()).unwrap_or_default()
     }
 }
 

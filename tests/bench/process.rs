@@ -1,0 +1,41 @@
+//! Processor time and memory of processes, from `/proc` (proc(5)): nothing where there is none.
+
+use std::time::Duration;
+
+/// Linux counts processor time in hundredths of a second, for whoever asks.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// The processor time of a process so far.
+pub fn cpu(id: u32) -> Duration {
+    // `utime` and `stime`.
+    ticks(&id.to_string(), 14)
+}
+
+/// The processor time of this process's children that have ended.
+pub fn cpu_of_children() -> Duration {
+    // `cutime` and `cstime`.
+    ticks("self", 16)
+}
+
+/// The sum of two fields of `stat`, of which the first has this number.
+fn ticks(process: &str, number: usize) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The second field is a name in parentheses, in which may be spaces.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields = after_name.split_whitespace().skip(number - 3).take(2);
+    let ticks: u32 = fields.filter_map(|field| field.parse::<u32>().ok()).sum();
+    TICK * ticks
+}
+
+/// A process's memory in MiB: `VmRSS`, what it has now, or `VmHWM`, the most it has had.
+pub fn memory(id: u32, field: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    let kib: f64 = line
+        .trim_start_matches(':')
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .ok()?;
+    Some(kib / 1024.0)
+}

@@ -1,0 +1,120 @@
+//! Figures, as Markdown.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::course::Figures;
+
+/// From so many rounds on, a slow one in twenty shows.
+const ENOUGH_FOR_95TH: usize = 20;
+
+const COLUMNS: [&str; 8] = [
+    "what",
+    "who",
+    "time",
+    "95th",
+    "round trips",
+    "CPU",
+    "ratio of time",
+    "ratio of CPU",
+];
+
+/// A table of who needed how much.
+pub struct Table {
+    /// The time of a round trip, if there is a line.
+    round_trip: Option<Duration>,
+    rows: Vec<[String; COLUMNS.len()]>,
+    /// Where a peer was faster.
+    behind: Vec<String>,
+}
+
+impl Table {
+    pub fn new(round_trip: Option<Duration>) -> Self {
+        Self {
+            round_trip,
+            rows: Vec::new(),
+            behind: Vec::new(),
+        }
+    }
+
+    /// Adds a course's figures, with the ratios of the first of them to each other one.
+    pub fn add(&mut self, what: &str, all: &[Figures]) {
+        let Some((first, others)) = all.split_first() else {
+            return;
+        };
+        self.row(what, first, [String::new(), String::new()]);
+        for other in others {
+            let time = first.percentile(50).div_duration_f64(other.percentile(50));
+            if time > 1.0 {
+                self.behind.push(format!("{what} ({})", other.name));
+            }
+            let used = first.cpu().zip(other.cpu());
+            let cpu = used.map(|(ours, theirs)| ours.div_duration_f64(theirs));
+            self.row("", other, [Some(time), cpu].map(shown_ratio));
+        }
+    }
+
+    fn row(&mut self, what: &str, figures: &Figures, [time, cpu]: [String; 2]) {
+        let median = figures.percentile(50);
+        let has_95th = figures.rounds() >= ENOUGH_FOR_95TH;
+        let slow = has_95th.then(|| milliseconds(figures.percentile(95)));
+        let trips = self.round_trip.map(|trip| median.div_duration_f64(trip));
+        self.rows.push([
+            what.to_owned(),
+            figures.name.clone(),
+            milliseconds(median),
+            slow.unwrap_or_default(),
+            trips.map(|trips| format!("{trips:.1}")).unwrap_or_default(),
+            figures.cpu().map(milliseconds).unwrap_or_default(),
+            time,
+            cpu,
+        ]);
+    }
+
+    /// Prints where a peer was faster, and the columns in which anything stands.
+    pub fn print(&self) {
+        if !self.behind.is_empty() {
+            println!("\nBehind: {}.", self.behind.join(", "));
+        }
+        let has_any = |column: &usize| self.rows.iter().any(|row| !row[*column].is_empty());
+        let shown: Vec<usize> = (0..COLUMNS.len()).filter(has_any).collect();
+        let line = |cells: Vec<&str>| println!("| {} |", cells.join(" | "));
+        println!();
+        line(shown.iter().map(|column| COLUMNS[*column]).collect());
+        println!("|{}", "---|".repeat(shown.len()));
+        for row in &self.rows {
+            line(shown.iter().map(|column| row[*column].as_str()).collect());
+        }
+    }
+}
+
+fn shown_ratio(ratio: Option<f64>) -> String {
+    ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default()
+}
+
+fn milliseconds(time: Duration) -> String {
+    let milliseconds = time.as_secs_f64() * 1000.0;
+    let decimals = if milliseconds < 10.0 { 2 } else { 0 };
+    format!("{milliseconds:.decimals$} ms")
+}
+
+/// Prints when, with what and how often it was measured.
+pub fn print_circumstances(rounds: u64) {
+    let shown = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output();
+        output.map_or_else(
+            |_| String::new(),
+            |output| {
+                let text = [output.stdout, output.stderr].concat();
+                String::from_utf8_lossy(&text).trim().to_owned()
+            },
+        )
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    println!(
+        "Measured {} with version {}: {cores} cores, {}, aes128-gcm, medians of {rounds} rounds in turns.",
+        shown("date", &["-u", "+%Y-%m-%d"]),
+        env!("CARGO_PKG_VERSION"),
+        shown("ssh", &["-V"]),
+    );
+}
