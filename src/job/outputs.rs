@@ -6,10 +6,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::header::Header;
 use super::id::JobId;
-use super::record::Job;
+use super::printed::Printed;
+use super::stream::Stream;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fs::blocking;
@@ -22,29 +22,6 @@ use crate::text::tell_loss;
 /// A job that another process has just started is in no file yet; its output is left alone for
 /// so long, or for two save intervals.
 const UNRECORDED_KEPT: Duration = Duration::from_secs(600);
-
-/// A stream of a command's output.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Stream {
-    /// Standard output.
-    #[default]
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-impl Stream {
-    /// Its name in answers and file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-        }
-    }
-}
 
 /// Both streams of a job.
 #[derive(Debug)]
@@ -122,11 +99,8 @@ impl Outputs {
         Ok(Some((ends, gap.end - gap.start)))
     }
 
-    /// Puts head and tail of long outputs into a record that holds less of them.
-    pub(super) fn fill_in(&self, job: &mut Job) -> io::Result<()> {
-        let Some(printed) = job.outcome.results_mut().printed_mut() else {
-            return Ok(());
-        };
+    /// Puts head and tail of long outputs into what a record holds of them.
+    pub(super) fn fill_in(&self, id: &JobId, printed: &mut Printed) -> io::Result<()> {
         let (mut truncated, charset) = (false, printed.charset());
         for (stream, text, bytes) in [
             (Stream::Stdout, &mut printed.output, printed.output_bytes),
@@ -135,7 +109,7 @@ impl Outputs {
             let Some(bytes) = bytes.filter(|bytes| *bytes > FEW) else {
                 continue;
             };
-            match self.ends(&job.id, stream, bytes)? {
+            match self.ends(id, stream, bytes)? {
                 Some((ends, lost)) => {
                     let mut shown = ends.shown(charset);
                     tell_loss(&mut shown.text, lost);
@@ -151,8 +125,8 @@ impl Outputs {
 
     /// Removes the files of jobs that have left the queue, and then, oldest first, those of finished
     /// jobs until the rest keeps within `MAX_OUTPUT_TOTAL`.
-    pub(super) fn sweep(&self, jobs: &[Arc<Job>]) -> Result<(), Error> {
-        let jobs: HashMap<_, _> = jobs.iter().map(|job| (job.id.as_str(), job)).collect();
+    pub(super) fn sweep<'a>(&self, jobs: impl Iterator<Item = &'a Header>) -> Result<(), Error> {
+        let jobs: HashMap<_, _> = jobs.map(|job| (job.id.as_str(), job)).collect();
         let unrecorded_kept = UNRECORDED_KEPT.max(self.config.save_interval * 2);
         let (mut total, mut finished) = (0, Vec::new());
         for found in self.blobs.list()? {
@@ -192,7 +166,6 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::SystemTime;
 
-    use super::super::kind::Spec;
     use super::super::status::Status;
     use super::*;
 
@@ -203,10 +176,10 @@ mod tests {
         Outputs::open(Arc::new(config), &data).unwrap()
     }
 
-    fn job(status: Status) -> Arc<Job> {
-        let mut job = Job::new("web1", &Spec::default());
+    fn job(status: Status) -> Header {
+        let mut job = Header::new(JobId::random(), "ssh", "web1");
         job.enter(status);
-        Arc::new(job)
+        job
     }
 
     fn write(outputs: &Outputs, id: &JobId, age: u64) -> PathBuf {
@@ -229,7 +202,7 @@ mod tests {
         ];
         let [live, older, newer] = [(0, 300), (1, 200), (2, 100)]
             .map(|(index, age): (usize, _)| write(&outputs, &jobs[index].id, age));
-        outputs.sweep(&jobs).unwrap();
+        outputs.sweep(jobs.iter()).unwrap();
         assert!(live.exists() && !older.exists() && newer.exists());
     }
 
@@ -239,7 +212,7 @@ mod tests {
         let outputs = outputs(directory.path(), 1000);
         let new = write(&outputs, &JobId::random(), 10);
         let old = write(&outputs, &JobId::random(), 3600);
-        outputs.sweep(&[]).unwrap();
+        outputs.sweep([].iter()).unwrap();
         assert!(new.exists() && !old.exists());
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::id::JobId;
-use super::outputs::Stream;
 use super::page::{Page, Selection};
 use super::record::Job;
 use super::runner::Jobs;
+use super::stream::Stream;
 use crate::error::Error;
 use crate::fs::blocking;
 
@@ -27,9 +27,13 @@ impl Jobs {
         }
         let outputs = Arc::clone(self.outputs());
         blocking(move || {
+            let Job {
+                header, outcome, ..
+            } = Arc::make_mut(&mut job);
+            let printed = outcome.results_mut().printed_mut();
             // A file that cannot be read leaves what the record has.
-            if let Err(error) = outputs.fill_in(Arc::make_mut(&mut job)) {
-                tracing::warn!("the output of task {} cannot be read: {error}", job.id);
+            if let Some(Err(error)) = printed.map(|printed| outputs.fill_in(&header.id, printed)) {
+                tracing::warn!("the output of task {} cannot be read: {error}", header.id);
             }
             Ok(job)
         })

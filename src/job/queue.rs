@@ -5,13 +5,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::history::{History, HistoryEntry};
 use super::id::JobId;
 use super::job_map::{Entries, Entry, jobs, surplus};
+use super::kind::{Outcome, Recorder};
 use super::record::Job;
-use super::saver::Saver;
+use super::saver::{Save, Saver};
 use super::stats::QueueStats;
 use crate::config::Config;
 use crate::error::Error;
@@ -230,8 +232,51 @@ impl Queue {
                 .is_some_and(|owner| self.owner.is_alive(owner))
     }
 
+    /// Marks orphans or takes them over, drops what has expired, and makes room. Gives what was taken over.
+    fn tidy(&self, entries: &mut Entries) -> Vec<Arc<Job>> {
+        let mut adopted = Vec::new();
+        for entry in entries.values_mut() {
+            if let Entry::Job(job) = entry
+                && self.is_orphan(job)
+            {
+                let orphan = Arc::make_mut(job);
+                if orphan.is_on_server() {
+                    orphan.owner = Some(self.owner.id().to_owned());
+                    tracing::info!("task {} is looked after by this process now", orphan.id);
+                    adopted.push(Arc::clone(job));
+                } else {
+                    orphan.crash(LEFT_BEHIND);
+                    tracing::warn!(
+                        "task {} was left behind by a process that is gone",
+                        orphan.id
+                    );
+                }
+            }
+        }
+        entries.retain(|_, entry| match entry {
+            Entry::Job(job) => job.status.is_live() || job.is_on_server() || job.age() < KEPT,
+            Entry::Other(_) => true,
+        });
+        for id in surplus(entries, self.config.max_queue) {
+            entries.shift_remove(&id);
+        }
+        adopted
+    }
+
+    /// Figures over every job, and the jobs that may be retried.
+    pub async fn stats(self: &Arc<Self>) -> Result<QueueStats, Error> {
+        Ok(QueueStats::of(&self.list().await?))
+    }
+}
+
+impl Save for Queue {
+    fn has_changes(&self) -> bool {
+        let state = self.state();
+        !state.changed.is_empty() || !state.removed.is_empty() || self.history.has_unwritten()
+    }
+
     /// Writes every change, onto whatever other processes have written meanwhile.
-    pub(super) fn save(&self) -> Result<(), Error> {
+    fn save(&self) -> Result<(), Error> {
         let _in_use = lock(&self.document_in_use);
         let (known, mut changes, mut adopted) = (self.state().version, 0, Vec::new());
         let (entries, version) = self
@@ -259,51 +304,15 @@ impl Queue {
         }
         self.history.save()
     }
+}
 
-    /// Marks orphans or takes them over, drops what has expired, and makes room. Gives what was taken over.
-    fn tidy(&self, entries: &mut Entries) -> Vec<Arc<Job>> {
-        let mut adopted = Vec::new();
-        for entry in entries.values_mut() {
-            if let Entry::Job(job) = entry
-                && self.is_orphan(job)
-            {
-                let orphan = Arc::make_mut(job);
-                if orphan.is_on_server() {
-                    orphan.owner = Some(self.owner.id().to_owned());
-                    tracing::info!("task {} is looked after by this process now", orphan.id);
-                    adopted.push(Arc::clone(job));
-                } else {
-                    orphan.crash(LEFT_BEHIND);
-                    tracing::warn!(
-                        "task {} was left behind by a process that is gone",
-                        orphan.id
-                    );
-                }
-            }
-        }
-        entries.retain(|_, entry| match entry {
-            Entry::Job(job) => {
-                job.status.is_live()
-                    || job.is_on_server()
-                    || job.updated_at.unwrap_or(job.created_at).elapsed() < KEPT
-            }
-            Entry::Other(_) => true,
-        });
-        for id in surplus(entries, self.config.max_queue) {
-            entries.shift_remove(&id);
-        }
-        adopted
+impl Recorder for Queue {
+    fn change_outcome(&self, id: &JobId, change: Box<dyn FnOnce(&mut Outcome)>) {
+        self.note_progress(id, |job| change(&mut job.outcome));
     }
 
-    /// Whether anything is still to be written.
-    pub(super) fn has_changes(&self) -> bool {
-        let state = self.state();
-        !state.changed.is_empty() || !state.removed.is_empty() || self.history.has_unwritten()
-    }
-
-    /// Figures over every job, and the jobs that may be retried.
-    pub async fn stats(self: &Arc<Self>) -> Result<QueueStats, Error> {
-        Ok(QueueStats::of(&self.list().await?))
+    fn saved(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.flush())
     }
 }
 

@@ -1,138 +1,58 @@
 //! A job's record, as `queue.json` and every answer spell it.
 
-use serde::{Deserialize, Serialize};
+use std::ops::{Deref, DerefMut};
+
 use serde_json::{Map, Value};
 
-use super::command::Printed;
-use super::ending::Ending;
+use super::answer::cut_long;
+use super::header::Header;
 use super::id::JobId;
 use super::kind::transfer::TransferOutcome;
 use super::kind::{Outcome, Spec, hide_text};
-use super::outputs::Stream;
-use super::status::Status;
+use super::printed::Printed;
+use super::stream::Stream;
 use crate::charset::Charset;
-use crate::report::Report;
-use crate::time::{Timestamp, millis};
-
-/// How often a job may be retried.
-const MAX_RETRIES: u32 = 3;
+use crate::time::Timestamp;
 
 /// A job: what all kinds have in common, what this one does, and what came of it.
-///
-/// Fields that this version does not know are kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-// What `stored` makes of it is the form on disk.
-#[serde(rename_all = "camelCase", remote = "Self")]
+#[derive(Clone, Debug)]
 pub struct Job {
-    /// Its name.
-    pub id: JobId,
-    /// What kind of work it is, in the words of the original.
-    #[serde(rename = "type", skip_deserializing)]
-    pub record_type: &'static str,
-    /// The server it concerns.
-    pub alias: String,
+    /// What all jobs have. Its fields are the job's.
+    pub header: Header,
     /// What it does, with secrets masked.
-    #[serde(flatten, skip_deserializing)]
     pub spec: Spec,
-    /// Whether a secret was left out of its commands, so that it cannot be retried.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub masked: Option<bool>,
-    /// What a person has to know of a login that it waits for; not kept.
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    pub waits_for: Option<String>,
-
-    /// Where it stands.
-    pub status: Status,
-    /// When it was recorded.
-    pub created_at: Timestamp,
-    /// How often it was retried before.
-    #[serde(default)]
-    pub retry_count: u32,
-    /// How often it may be.
-    #[serde(default = "max_retries")]
-    pub max_retries: u32,
-    /// The job that this one retries.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retried_from: Option<JobId>,
-    /// When it last changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub updated_at: Option<Timestamp>,
-    /// When to remind of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reminder_at: Option<Timestamp>,
-    /// The process that runs it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
-
     /// What came of it, or has come of it so far.
-    #[serde(flatten, skip_deserializing)]
     pub outcome: Outcome,
-    /// Why it did not end well.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The error's code, where the call failed rather than the command.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_code: Option<String>,
-    /// The facts behind the error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_details: Option<Map<String, Value>>,
-
-    /// How long it took, in ms.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration: Option<u64>,
-    /// When it completed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub completed_at: Option<Timestamp>,
-    /// When it failed, in whole or in part, or was cancelled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failed_at: Option<Timestamp>,
-    /// When it was found that its process is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crashed_at: Option<Timestamp>,
-    /// Whether `task_retry` takes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub can_retry: Option<bool>,
-
-    /// What another version wrote.
-    #[serde(flatten)]
+    /// What another version wrote, which is kept.
     pub unknown: Map<String, Value>,
 }
 
-fn max_retries() -> u32 {
-    MAX_RETRIES
+impl Deref for Job {
+    type Target = Header;
+
+    fn deref(&self) -> &Header {
+        &self.header
+    }
+}
+
+impl DerefMut for Job {
+    fn deref_mut(&mut self) -> &mut Header {
+        &mut self.header
+    }
 }
 
 impl Job {
     /// A new pending job that does this. Secrets that stand in its commands are not recorded.
     pub fn new(alias: &str, spec: &Spec) -> Self {
-        let id = JobId::random();
+        let mut header = Header::new(JobId::random(), spec.kind().record_type(), alias);
         let mut recorded = spec.clone();
         let is_masked = recorded.kind_mut().hide_secrets(alias);
+        header.masked = is_masked.then_some(true);
         Self {
-            record_type: spec.kind().record_type(),
-            alias: alias.to_owned(),
+            outcome: spec.begin(&header.id),
+            header,
             spec: recorded,
-            masked: is_masked.then_some(true),
-            waits_for: None,
-            status: Status::Pending,
-            created_at: Timestamp::now(),
-            retry_count: 0,
-            max_retries: MAX_RETRIES,
-            retried_from: None,
-            updated_at: None,
-            reminder_at: None,
-            owner: None,
-            outcome: spec.begin(&id),
-            error: None,
-            error_code: None,
-            error_details: None,
-            duration: None,
-            completed_at: None,
-            failed_at: None,
-            crashed_at: None,
-            can_retry: None,
             unknown: Map::new(),
-            id,
         }
     }
 
@@ -185,53 +105,13 @@ impl Job {
         short
     }
 
-    /// Moves on to `status`, with the moments that go with it.
-    pub fn enter(&mut self, status: Status) {
-        let now = Timestamp::now();
-        self.status = status;
-        self.updated_at = Some(now);
-        match status {
-            Status::Pending | Status::Running => return,
-            Status::Completed => self.completed_at = Some(now),
-            Status::Crashed => self.crashed_at = Some(now),
-            Status::Failed | Status::Partial | Status::Cancelled => self.failed_at = Some(now),
-        }
-        self.can_retry = status
-            .can_retry()
-            .then_some(self.retry_count < self.max_retries);
-    }
-
-    /// Ends so.
-    pub(super) fn close(&mut self, ending: Ending) {
-        self.error = ending.error;
-        self.error_code = ending.code;
-        self.error_details = ending.details.map(|mut details| {
-            details.insert("taskId".to_owned(), self.id.as_str().into());
-            details
-        });
-        self.enter(ending.status);
-    }
-
-    /// Ends because the process that ran it is gone, or is about to be.
-    pub(super) fn crash(&mut self, reason: &str) {
-        self.close(Ending::of(Status::Crashed, reason));
-    }
-
     /// Masks the secrets in what others have said of the job: servers, commands, this system.
     pub(super) fn hide_secrets(&mut self) {
         let texts = self.outcome.results_mut().texts();
-        for text in texts.into_iter().chain(&mut self.error) {
-            hide_text(&self.alias, text);
+        let Header { alias, error, .. } = &mut self.header;
+        for text in texts.into_iter().chain(error) {
+            hide_text(alias, text);
         }
-    }
-
-    /// The failure to report to the caller, if the call itself failed.
-    pub fn failure(&self) -> Option<Report> {
-        Some(Report {
-            code: self.error_code.clone()?,
-            message: self.error.clone().unwrap_or_default(),
-            details: self.error_details.clone().unwrap_or_default(),
-        })
     }
 
     /// What the job does, in a line.
@@ -254,11 +134,6 @@ impl Job {
             })
     }
 
-    /// Notes how long it took.
-    pub(super) fn took(&mut self, duration: std::time::Duration) {
-        self.duration = Some(millis(duration));
-    }
-
     /// The record as JSON, with a reminder that is due.
     pub fn to_json(&self) -> Value {
         let mut value = serde_json::to_value(self).expect("a record has only string keys");
@@ -267,11 +142,58 @@ impl Job {
         }
         value
     }
+
+    /// The record as an answer carries it.
+    #[must_use]
+    pub fn for_answer(&self) -> Self {
+        let mut job = self.clone();
+        for command in job.spec.kind_mut().commands() {
+            cut_long(command);
+        }
+        job.outcome.results_mut().shorten_for_answer();
+        job
+    }
+
+    /// What an answer says of the job: its result, or where to find it later.
+    pub fn text(&self) -> String {
+        if self.status.is_live() {
+            return self.text_of_live();
+        }
+        self.outcome.render(self)
+    }
+
+    fn text_of_live(&self) -> String {
+        let remote = self.outcome.results().remote();
+        let how = match remote.map(|remote| remote.begun == Some(true)) {
+            Some(true) => {
+                "goes on detached on its server, whatever becomes of this connection and program"
+            }
+            Some(false) => "is to be started detached, and has not been seen to begin",
+            None => "goes on in the background",
+        };
+        let mut text = format!(
+            "task {} {how} (status: {}). task_wait waits for it, task_output shows what it has printed, \
+             task_status shows it, task_cancel stops it.",
+            self.id, self.status
+        );
+        if let Some(notice) = &self.waits_for {
+            text.push('\n');
+            text.push_str(notice);
+        }
+        if let Some(problem) = self.unreachable() {
+            text.push_str("\nIts server cannot be reached for the time being: ");
+            text.push_str(problem);
+        }
+        text
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::kind::exec::Exec;
+    use super::super::status::Status;
     use super::*;
     use crate::ssh::Bound;
 
@@ -315,13 +237,46 @@ mod tests {
         );
     }
 
+    /// What an answer says of a command with this record.
+    fn text(record: &Value) -> String {
+        let mut whole = json!({"id": "ID", "type": "ssh", "alias": "web1", "cmd": "true",
+            "createdAt": "2026-11-22T13:14:30.805Z"});
+        let fields = record.as_object().unwrap().clone();
+        whole.as_object_mut().unwrap().extend(fields);
+        serde_json::from_value::<Job>(whole).unwrap().text()
+    }
+
     #[test]
-    fn the_last_retry_cannot_be_retried() {
-        let mut job = job();
-        job.retry_count = 3;
-        job.enter(Status::Failed);
-        assert_eq!(job.can_retry, Some(false));
-        job.enter(Status::Completed);
-        assert_eq!(job.can_retry, None);
+    fn success_shows_the_output_first() {
+        let text = text(&json!({"status": "completed", "output": "hi", "stderr": "careful"}));
+        assert_eq!(
+            text,
+            "Direct result (task ID):\nhi\n--- stderr ---\ncareful"
+        );
+    }
+
+    #[test]
+    fn silence_is_said() {
+        let text = text(&json!({"status": "completed", "output": ""}));
+        assert_eq!(text, "Direct result (task ID):\n(no output, exit status 0)");
+    }
+
+    #[test]
+    fn failure_shows_exit_status_stderr_and_stdout() {
+        let text = text(
+            &json!({"status": "failed", "output": "partly", "stderr": "oops",
+            "exitCode": 3, "error": "Exit code: 3"}),
+        );
+        assert_eq!(
+            text,
+            "Direct result (task ID):\nexit status 3\n--- stderr ---\noops\n--- stdout ---\npartly"
+        );
+    }
+
+    #[test]
+    fn a_live_job_says_how_to_follow_it() {
+        let text = text(&json!({"status": "running"}));
+        assert!(text.contains("task ID goes on in the background") && text.contains("running"));
+        assert!(text.contains("task_wait") && text.contains("task_status"));
     }
 }

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::cancel_requests::CancelRequests;
-use super::command::Printed;
-use super::context::{Context, Start};
+use super::clear::clear;
 use super::id::JobId;
-use super::kind::{Spec, detached};
+use super::kind::{Context, Spec, Start};
 use super::outputs::Outputs;
 use super::poll::PollTrigger;
+use super::printed::Printed;
 use super::queue::{Adopted, Queue};
 use super::record::Job;
 use super::status::Status;
@@ -155,7 +155,7 @@ impl Jobs {
         let swept = match self.0.queue.list().await {
             Ok(jobs) => {
                 let outputs = Arc::clone(&self.0.outputs);
-                blocking(move || outputs.sweep(&jobs)).await
+                blocking(move || outputs.sweep(jobs.iter().map(|job| &job.header))).await
             }
             Err(error) => Err(error),
         };
@@ -279,7 +279,7 @@ impl Jobs {
 
     /// Removes what a job has left on its server.
     async fn clear(&self, job: &Job) {
-        detached::clear(&self.0.queue, &self.0.pool, job).await;
+        clear(&self.0.queue, &self.0.pool, job).await;
     }
 
     async fn work(
@@ -296,12 +296,13 @@ impl Jobs {
         match self.checked_pool(&job, spec, start, stop).await {
             Ok(pool) => {
                 let context = Context {
-                    job: &job,
+                    job: &job.header,
+                    recorded: &job.outcome,
                     start,
                     stop,
                     trigger,
                     config: &self.0.config,
-                    queue: &self.0.queue,
+                    recorder: &*self.0.queue,
                     outputs: &self.0.outputs,
                     pool: &pool,
                     guard: &self.0.guard,
@@ -313,10 +314,11 @@ impl Jobs {
             Err(error) => job.close(error.into()),
         }
         job.hide_secrets();
-        job.took(match start {
+        let duration = match start {
             Start::Fresh => started.elapsed(),
             Start::Adopted => job.created_at.elapsed(),
-        });
+        };
+        job.took(duration);
         let stands = self.0.queue.put(job.shortened());
         // What stands in the queue: a job that was given up already ends by that, and not by what followed.
         let (id, alias, status) = (&stands.id, &stands.alias, stands.status);

@@ -1,17 +1,25 @@
 //! When the queue is written: at once where somebody waits for it, else now and then.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::queue::Queue;
 use crate::error::Error;
 use crate::fs::blocking;
 
 /// How often the queue is tidied when nothing else writes it.
 const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Something that a saver saves.
+pub(super) trait Save: Send + Sync + 'static {
+    /// Whether anything is still to be written.
+    fn has_changes(&self) -> bool;
+
+    /// Writes every change.
+    fn save(&self) -> Result<(), Error>;
+}
 
 /// Collects requests to save, and answers them: those that come while a write is under way share
 /// the next one.
@@ -51,8 +59,8 @@ impl Saver {
         }
     }
 
-    /// Saves `queue` from now on: on request at once, and what has changed otherwise every `period`.
-    pub(super) fn start(&self, queue: Weak<Queue>, period: Duration) {
+    /// Saves `target` from now on: on request at once, and what has changed otherwise every `period`.
+    pub(super) fn start(&self, target: Weak<impl Save>, period: Duration) {
         let (mut asked, saved) = (self.asked.subscribe(), self.saved.clone());
         tokio::spawn(async move {
             let mut ticks = interval(period);
@@ -66,13 +74,15 @@ impl Saver {
                     },
                     _ = ticks.tick() => false,
                 };
-                let Some(queue) = queue.upgrade() else { return };
-                if !requested && last.elapsed() < TIDY_INTERVAL && !queue.has_changes() {
+                let Some(target) = target.upgrade() else {
+                    return;
+                };
+                if !requested && last.elapsed() < TIDY_INTERVAL && !target.has_changes() {
                     continue;
                 }
                 last = Instant::now();
                 let request = *asked.borrow_and_update();
-                let failure = save(queue).await.err();
+                let failure = blocking(move || target.save()).await.err();
                 if let Some(failure) = &failure {
                     tracing::error!("{failure}");
                 }
@@ -80,8 +90,4 @@ impl Saver {
             }
         });
     }
-}
-
-async fn save(queue: Arc<Queue>) -> Result<(), Error> {
-    blocking(move || queue.save()).await
 }

@@ -3,33 +3,117 @@
 //! A record is one flat object. Each part of a job takes its own fields out of it; what is left is
 //! unknown to this version and kept.
 
-use std::mem;
-
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
-use super::kind::Spec;
+use super::fields::take;
+use super::header::Header;
+use super::id::JobId;
+use super::kind::{Outcome, Spec};
 use super::record::Job;
+use super::status::Status;
+use crate::time::Timestamp;
 
-/// Takes the fields of `T` out of a record. `T` flattens nothing itself, or its fields would stay.
-/// An error leaves the record empty.
-pub(super) fn take<T: DeserializeOwned>(record: &mut Map<String, Value>) -> serde_json::Result<T> {
-    #[derive(Deserialize)]
-    struct Parted<T> {
-        #[serde(flatten)]
-        part: T,
-        #[serde(flatten)]
-        rest: Map<String, Value>,
-    }
-    let Parted { part, rest } = Parted::deserialize(Value::Object(mem::take(record)))?;
-    *record = rest;
-    Ok(part)
+/// A record's fields in the order in which they are written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    id: &'a JobId,
+    #[serde(rename = "type")]
+    record_type: &'a str,
+    alias: &'a str,
+    #[serde(flatten)]
+    spec: &'a Spec,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    masked: &'a Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: &'a Option<String>,
+    status: Status,
+    created_at: Timestamp,
+    retry_count: u32,
+    max_retries: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retried_from: &'a Option<JobId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: &'a Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reminder_at: &'a Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: &'a Option<String>,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_details: &'a Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: &'a Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed_at: &'a Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_at: &'a Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crashed_at: &'a Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    can_retry: &'a Option<bool>,
+    #[serde(flatten)]
+    unknown: &'a Map<String, Value>,
 }
 
 impl Serialize for Job {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
+        let Header {
+            id,
+            record_type,
+            alias,
+            masked,
+            waits_for,
+            status,
+            created_at,
+            retry_count,
+            max_retries,
+            retried_from,
+            updated_at,
+            reminder_at,
+            owner,
+            error,
+            error_code,
+            error_details,
+            duration,
+            completed_at,
+            failed_at,
+            crashed_at,
+            can_retry,
+        } = &self.header;
+        let record = Record {
+            id,
+            record_type,
+            alias,
+            spec: &self.spec,
+            masked,
+            waits_for,
+            status: *status,
+            created_at: *created_at,
+            retry_count: *retry_count,
+            max_retries: *max_retries,
+            retried_from,
+            updated_at,
+            reminder_at,
+            owner,
+            outcome: &self.outcome,
+            error,
+            error_code,
+            error_details,
+            duration,
+            completed_at,
+            failed_at,
+            crashed_at,
+            can_retry,
+            unknown: &self.unknown,
+        };
+        record.serialize(serializer)
     }
 }
 
@@ -37,12 +121,15 @@ impl<'de> Deserialize<'de> for Job {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut record = Map::deserialize(deserializer)?;
         let (spec, outcome) = Spec::take(&mut record).map_err(de::Error::custom)?;
-        let job = Self::deserialize(Value::Object(record)).map_err(de::Error::custom)?;
+        let header: Header = take(&mut record).map_err(de::Error::custom)?;
         Ok(Self {
-            record_type: spec.kind().record_type(),
+            header: Header {
+                record_type: spec.kind().record_type(),
+                ..header
+            },
             spec,
             outcome,
-            ..job
+            unknown: record,
         })
     }
 }

@@ -225,10 +225,11 @@ impl App {
         let job = call.reporting(&source, notice, outcome).await?;
         let waits_for = notice().filter(|_| job.status.is_live());
         Ok(match waits_for {
-            Some(_) => Arc::new(Job {
-                waits_for,
-                ..(*job).clone()
-            }),
+            Some(_) => {
+                let mut waiting = Arc::unwrap_or_clone(job);
+                waiting.waits_for = waits_for;
+                Arc::new(waiting)
+            }
             None => job,
         })
     }

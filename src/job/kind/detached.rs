@@ -1,23 +1,22 @@
 //! A command that outlives the connection and this process: started once, polled now and then, collected.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::command::{self, CommandOutcome};
+use super::context::{Context, Start, limit_of};
 use super::{Always, Kind, Outcome, Results, SSH, is_of_type, is_set};
 use crate::error::{Error, Stopped};
 use crate::guard::Guard;
-use crate::job::command::{self, CommandOutcome, Printed};
-use crate::job::context::{Context, Start, limit_of};
 use crate::job::ending::Ending;
+use crate::job::fields::take;
+use crate::job::header::Header;
 use crate::job::id::JobId;
 use crate::job::outputs::Streams;
-use crate::job::queue::Queue;
-use crate::job::record::Job;
+use crate::job::printed::Printed;
 use crate::job::status::Status;
-use crate::job::stored::take;
 use crate::shell::leaves_behind;
 use crate::ssh::command::detached;
 use crate::ssh::command::detached::{Look, State};
@@ -193,7 +192,7 @@ impl Kind for Detached {
     }
 
     async fn run(&self, context: &Context<'_>) -> (Ending, DetachedOutcome) {
-        let mut outcome = match &context.job.outcome {
+        let mut outcome = match context.recorded {
             Outcome::Detached(recorded) => recorded.clone(),
             _ => DetachedOutcome::default(),
         };
@@ -208,7 +207,7 @@ impl Kind for Detached {
         (ending, outcome)
     }
 
-    fn render(job: &Job, outcome: &DetachedOutcome) -> String {
+    fn render(job: &Header, outcome: &DetachedOutcome) -> String {
         let CommandOutcome { printed, exit } = &outcome.command;
         command::render(job, printed, exit, LEFT_RUNNING)
     }
@@ -238,7 +237,7 @@ impl Detached {
                 outcome.command.exit.close(ExitOutcome::NotBegun, limit)
             }
             Ok(()) => {
-                let job = detached(context.pool, alias, &directory);
+                let job = on_server(context.pool, alias, &directory);
                 match job.start(&self.cmd, limit).await {
                     Ok(()) => {
                         set_begun(context, outcome);
@@ -266,7 +265,7 @@ impl Detached {
     ) -> Ending {
         let (id, alias) = (&context.job.id, &context.job.alias);
         let directory = outcome.remote.directory_name().to_owned();
-        let job = detached(context.pool, alias, &directory);
+        let job = on_server(context.pool, alias, &directory);
         let mut streams: Option<Streams> = None;
         let (since, mut backoff, mut misread) = (Instant::now(), SHORTEST_PAUSE, 0);
         let ended = loop {
@@ -381,7 +380,11 @@ impl Detached {
     }
 }
 
-fn detached<'a>(pool: &'a Pool, alias: &'a str, directory: &'a str) -> detached::Detached<'a> {
+pub(in crate::job) fn on_server<'a>(
+    pool: &'a Pool,
+    alias: &'a str,
+    directory: &'a str,
+) -> detached::Detached<'a> {
     detached::Detached {
         pool,
         alias,
@@ -419,7 +422,7 @@ async fn poll(
     streams: &mut Option<Streams>,
     claim: bool,
 ) -> Result<Step, Error> {
-    let Job { id, alias, .. } = context.job;
+    let Header { id, alias, .. } = context.job;
     let place = context.pool.server(alias)?.endpoint();
     let started_on = remote.place.as_ref();
     if let Some(started_on) = started_on.filter(|started_on| **started_on != place) {
@@ -442,41 +445,4 @@ async fn poll(
         .look(&mut streams.stdout, &mut streams.stderr, claim)
         .await?;
     Ok(Step::Looked(look))
-}
-
-/// Removes what a job has left on its server, once its end is on disk here. Tries until that is done,
-/// or for as long as this process lives; the next one goes on with it.
-pub(in crate::job) async fn clear(queue: &Arc<Queue>, pool: &Pool, job: &Job) {
-    let Some(remote) = job.outcome.results().remote() else {
-        return;
-    };
-    let amend = |change: fn(&mut Remote)| {
-        queue.amend(&job.id, |job| {
-            job.outcome.results_mut().remote_mut().map(change);
-        });
-    };
-    let detached = detached(pool, &job.alias, remote.directory_name());
-    let mut backoff = SHORTEST_PAUSE;
-    loop {
-        let is_there = pool.server(&job.alias).map(|server| server.endpoint());
-        if is_there.ok() != remote.place {
-            tracing::warn!("what task {} has left on its server stays there", job.id);
-            return amend(|remote| remote.collected = None);
-        }
-        if queue.flush().await.is_ok() {
-            match detached.remove().await {
-                Ok(()) => break,
-                Err(Failure::Refused(error)) => {
-                    tracing::warn!("what task {} has left stays: {error}", job.id);
-                    return amend(|remote| remote.collected = None);
-                }
-                Err(Failure::Unsent(error) | Failure::Lost(error)) => {
-                    tracing::debug!("task {} is not cleared away yet: {error}", job.id);
-                }
-            }
-        }
-        tokio::time::sleep(backoff).await;
-        backoff = (backoff * 2).min(LONGEST_BACKOFF);
-    }
-    amend(|remote| remote.directory = None);
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::command::{self, CommandOutcome, LEFT_RUNNING, Run};
+use super::context::{Context, limit_of};
 use super::{Kind, SSH, is_of_type, is_set};
 use crate::error::Error;
 use crate::guard::Guard;
-use crate::job::command::{self, CommandOutcome, LEFT_RUNNING, Run};
-use crate::job::context::{Context, limit_of};
 use crate::job::ending::Ending;
-use crate::job::record::Job;
-use crate::job::stored::take;
+use crate::job::fields::take;
+use crate::job::header::Header;
 use crate::ssh::Bound;
 
 /// Runs a command.
@@ -95,7 +95,7 @@ impl Kind for Exec {
         run.execute(context).await
     }
 
-    fn render(job: &Job, outcome: &CommandOutcome) -> String {
+    fn render(job: &Header, outcome: &CommandOutcome) -> String {
         command::render(job, &outcome.printed, &outcome.exit, LEFT_RUNNING)
     }
 }

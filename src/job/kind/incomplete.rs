@@ -3,14 +3,14 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::command::{self, CommandOutcome, LEFT_RUNNING};
+use super::context::Context;
 use super::{Kind, SFTP, SSH, SSH_SEQUENCE, is_of_type};
 use crate::error::Error;
 use crate::guard::Guard;
-use crate::job::command::{self, CommandOutcome, LEFT_RUNNING};
-use crate::job::context::Context;
 use crate::job::ending::Ending;
+use crate::job::header::Header;
 use crate::job::id::JobId;
-use crate::job::record::Job;
 
 /// A call of which a record has only the `type`. Its other fields are among the unknown ones.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -74,7 +74,7 @@ impl Kind for Incomplete {
         (refusal.into(), CommandOutcome::default())
     }
 
-    fn render(job: &Job, outcome: &CommandOutcome) -> String {
+    fn render(job: &Header, outcome: &CommandOutcome) -> String {
         command::render(job, &outcome.printed, &outcome.exit, LEFT_RUNNING)
     }
 }

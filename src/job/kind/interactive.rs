@@ -4,15 +4,15 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::command::{self, CommandOutcome, Run};
+use super::context::{Context, limit_of};
 use super::{Always, Kind, SSH, hide_text, is_of_type, is_set};
 use crate::error::Error;
 use crate::guard::Guard;
-use crate::job::command::{self, CommandOutcome, Run};
-use crate::job::context::{Context, limit_of};
 use crate::job::ending::Ending;
+use crate::job::fields::take;
+use crate::job::header::Header;
 use crate::job::id::JobId;
-use crate::job::record::Job;
-use crate::job::stored::take;
 use crate::secret::{LONGEST, MASK};
 use crate::ssh::Bound;
 use crate::ssh::prompt::secrecy;
@@ -131,7 +131,7 @@ impl Kind for Interactive {
         run.execute(context).await
     }
 
-    fn render(job: &Job, outcome: &CommandOutcome) -> String {
+    fn render(job: &Header, outcome: &CommandOutcome) -> String {
         command::render(job, &outcome.printed, &outcome.exit, LEFT_RUNNING)
     }
 }

@@ -1,5 +1,7 @@
 //! The kinds of jobs. A kind is a file here and a line in the table below.
 
+mod command;
+mod context;
 pub mod detached;
 pub mod exec;
 mod incomplete;
@@ -15,15 +17,16 @@ use std::borrow::Cow;
 use serde::{Serialize, de};
 use serde_json::{Map, Value};
 
-use super::command::{CommandOutcome, Printed};
-use super::context::Context;
 use super::ending::Ending;
+use super::header::Header;
 use super::id::JobId;
-use super::outputs::Stream;
-use super::record::Job;
+use super::printed::Printed;
+use super::stream::Stream;
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::secret::hide_of;
+use command::CommandOutcome;
+pub use context::{Context, Recorder, Start};
 use detached::Remote;
 
 /// A kind of job: what a call asks for. Everything that a retry needs is serialised into the record.
@@ -93,7 +96,7 @@ pub trait Kind {
         Self: Sized;
 
     /// What an answer says of a job that has ended.
-    fn render(job: &Job, outcome: &Self::Outcome) -> String
+    fn render(job: &Header, outcome: &Self::Outcome) -> String
     where
         Self: Sized;
 }
@@ -240,7 +243,7 @@ macro_rules! kinds {
             }
 
             /// What an answer says of a job that has ended with this outcome.
-            pub(super) fn render(&self, job: &Job) -> String {
+            pub(super) fn render(&self, job: &Header) -> String {
                 match self {
                     $($(#[cfg($cfg)])? Self::$name(outcome) => <$spec>::render(job, outcome),)*
                 }

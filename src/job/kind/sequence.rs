@@ -3,17 +3,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::command::{self, Exit, LEFT_RUNNING, text_of_bound};
+use super::context::{Context, limit_of};
 use super::{Kind, Results, SSH_SEQUENCE, is_of_type};
 use crate::error::{Error, Stopped};
 use crate::guard::Guard;
 use crate::job::answer::{Text, cut_long};
-use crate::job::command::{self, Exit, LEFT_RUNNING, Printed, shorten, text_of_bound};
-use crate::job::context::{Context, limit_of};
 use crate::job::ending::Ending;
+use crate::job::fields::take;
+use crate::job::header::Header;
 use crate::job::outputs::Streams;
-use crate::job::record::Job;
+use crate::job::printed::{Printed, shorten};
 use crate::job::status::Status;
-use crate::job::stored::take;
 use crate::secret::hide_of;
 use crate::shell::is_streaming;
 use crate::ssh::command::sequence::{self, Line};
@@ -329,7 +330,7 @@ impl Kind for Sequence {
         (ending, outcome)
     }
 
-    fn render(job: &Job, outcome: &SequenceOutcome) -> String {
+    fn render(job: &Header, outcome: &SequenceOutcome) -> String {
         let SequenceOutcome {
             printed,
             exit,

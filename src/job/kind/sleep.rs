@@ -5,15 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::context::Context;
 use super::{Kind, Results, is_of_type};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::job::answer::Text;
-use crate::job::context::Context;
 use crate::job::ending::Ending;
-use crate::job::record::Job;
+use crate::job::fields::take;
+use crate::job::header::Header;
 use crate::job::status::Status;
-use crate::job::stored::take;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sleep {
@@ -75,7 +75,7 @@ impl Kind for Sleep {
         (ending, SleepOutcome { rested })
     }
 
-    fn render(job: &Job, outcome: &SleepOutcome) -> String {
+    fn render(job: &Header, outcome: &SleepOutcome) -> String {
         let mut text = Text::of(job, "");
         match outcome.rested {
             Some(true) => text.line("rested"),

@@ -7,18 +7,18 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
+use super::context::Context;
 use super::{Kind, Results, SFTP, is_of_type};
 use crate::error::{Error, FailedFile, Stopped};
 use crate::guard::Guard;
 use crate::job::answer::Text;
-use crate::job::context::Context;
 use crate::job::ending::Ending;
+use crate::job::fields::take;
+use crate::job::header::Header;
 use crate::job::id::JobId;
 use crate::job::kind::Outcome;
-use crate::job::outputs::Stream;
-use crate::job::record::Job;
 use crate::job::status::Status;
-use crate::job::stored::take;
+use crate::job::stream::Stream;
 use crate::sftp::transfer::{
     Direction, Summary, TransferEntry, TransferOptions, TransferRequest, TransferRunner,
 };
@@ -340,7 +340,7 @@ impl Kind for Transfer {
         }
     }
 
-    fn render(job: &Job, outcome: &TransferOutcome) -> String {
+    fn render(job: &Header, outcome: &TransferOutcome) -> String {
         let mut text = Text::of(job, "");
         if job.status != Status::Completed {
             text.reason(job);
@@ -357,7 +357,7 @@ impl Kind for Transfer {
 
 impl TransferOutcome {
     /// The first line of `output` with its figures, where the files are now, and its other lines.
-    fn text_with_figures(&self, job: &Job, output: &str) -> String {
+    fn text_with_figures(&self, job: &Header, output: &str) -> String {
         let (first, rest) = output.split_once('\n').unwrap_or((output, ""));
         let figures = match (self.bytes, job.duration) {
             (Some(bytes), Some(duration)) => format!(" ({bytes} bytes in {duration} ms)"),
@@ -402,6 +402,7 @@ fn refuse_blocked(guard: &Guard, targets: &[String]) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::job::kind::Spec;
+    use crate::job::record::Job;
 
     #[test]
     fn a_record_holds_what_a_retry_needs() {

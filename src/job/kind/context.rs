@@ -1,42 +1,52 @@
 //! What a job works with while it runs.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::kind::Outcome;
-use super::outputs::{Outputs, Streams};
-use super::poll::PollTrigger;
-use super::queue::Queue;
-use super::record::Job;
-use super::stop::StopSignal;
+use super::Outcome;
 use crate::config::Config;
 use crate::error::Error;
 use crate::guard::Guard;
+use crate::job::header::Header;
+use crate::job::id::JobId;
+use crate::job::outputs::{Outputs, Streams};
+use crate::job::poll::PollTrigger;
+use crate::job::stop::StopSignal;
 use crate::ssh::Pool;
 
 /// Where a job begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Start {
+pub enum Start {
     /// At its beginning.
     Fresh,
     /// Where a process that is gone has left it.
     Adopted,
 }
 
+/// Writes into the records of live jobs what has come of them so far.
+pub trait Recorder: Sync {
+    /// Changes the outcome in a live job's record.
+    fn change_outcome(&self, id: &JobId, change: Box<dyn FnOnce(&mut Outcome)>);
+
+    /// Waits until every change made so far is durable.
+    fn saved(&self) -> BoxFuture<'_, Result<(), Error>>;
+}
+
 /// What a job works with. Nothing of it writes into the record but what its methods publish.
 pub struct Context<'a> {
-    /// The record at the start.
-    pub(super) job: &'a Job,
-    pub(super) start: Start,
-    pub(super) stop: &'a StopSignal,
-    pub(super) trigger: &'a PollTrigger,
-    pub(super) config: &'a Config,
-    pub(super) queue: &'a Arc<Queue>,
-    pub(super) outputs: &'a Outputs,
-    pub(super) pool: &'a Pool,
-    pub(super) guard: &'a Guard,
+    pub(in crate::job) job: &'a Header,
+    /// The outcome in the record at the start.
+    pub(in crate::job) recorded: &'a Outcome,
+    pub(in crate::job) start: Start,
+    pub(in crate::job) stop: &'a StopSignal,
+    pub(in crate::job) trigger: &'a PollTrigger,
+    pub(in crate::job) config: &'a Config,
+    pub(in crate::job) recorder: &'a dyn Recorder,
+    pub(in crate::job) outputs: &'a Outputs,
+    pub(in crate::job) pool: &'a Pool,
+    pub(in crate::job) guard: &'a Guard,
 }
 
 impl Context<'_> {
@@ -47,25 +57,28 @@ impl Context<'_> {
 
     /// Shows in the record what has come of the job so far.
     pub(super) fn publish(&self, outcome: Outcome) {
-        let publish = |job: &mut Job| job.outcome = outcome;
-        self.queue.note_progress(&self.job.id, publish);
+        let publish = |recorded: &mut Outcome| *recorded = outcome;
+        self.recorder
+            .change_outcome(&self.job.id, Box::new(publish));
     }
 
     /// The same, and waits until it is on disk.
     pub(super) async fn save(&self, outcome: Outcome) -> Result<(), Error> {
         self.publish(outcome);
-        self.queue.flush().await
+        self.recorder.saved().await
     }
 
     /// The streams of a command that begins. The record says what the server prints in, where that is
     /// known already, for those who read the output while it runs.
     pub(super) fn begin_output(&self) -> Streams {
         if let Some(name) = self.pool.charset(&self.job.alias).name() {
-            self.queue.note_progress(&self.job.id, |job| {
-                if let Some(printed) = job.outcome.results_mut().printed_mut() {
+            let note_encoding = |recorded: &mut Outcome| {
+                if let Some(printed) = recorded.results_mut().printed_mut() {
                     printed.encoding = Some(name);
                 }
-            });
+            };
+            self.recorder
+                .change_outcome(&self.job.id, Box::new(note_encoding));
         }
         self.outputs.begin(&self.job.id, &self.job.alias)
     }
