@@ -23,14 +23,14 @@ impl Text {
         self.0.push_str(line);
     }
 
-    /// What was printed to standard error, if anything.
+    /// Adds the standard error, if there is any.
     pub(super) fn stderr(&mut self, stderr: Option<&str>) {
         if let Some(stderr) = stderr {
             self.line(&format!("--- stderr ---\n{stderr}"));
         }
     }
 
-    /// Why the job did not end well.
+    /// Adds the reason for which the job did not end well.
     pub(super) fn reason(&mut self, job: &Header) {
         match &job.error {
             Some(error) => self.line(&format!("{}: {error}", job.status)),

@@ -1,4 +1,4 @@
-//! What detached jobs have left on their servers, and its removal.
+//! Removing the directories of detached jobs from their servers.
 
 use std::sync::Arc;
 use std::time::Duration;

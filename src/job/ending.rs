@@ -1,4 +1,4 @@
-//! How a job ends.
+//! The ending of a job.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::status::Status;
 use crate::error::Error;
 use crate::report::Report;
 
-/// How a job ends: its status, and why it did not end well.
+/// The ending of a job: its status, and the reason if that is not a good one.
 #[derive(Debug)]
 pub struct Ending {
     pub(super) status: Status,
@@ -18,7 +18,7 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Of a job that did what it was to do.
+    /// Returns the ending of a job that did its work.
     pub(super) fn completed() -> Self {
         Self {
             status: Status::Completed,
@@ -28,7 +28,7 @@ impl Ending {
         }
     }
 
-    /// Of a job that did not, for this reason.
+    /// Returns an ending with this status and reason.
     pub(super) fn of(status: Status, reason: impl Into<String>) -> Self {
         Self {
             status,
@@ -37,7 +37,7 @@ impl Ending {
         }
     }
 
-    /// Puts the reason in other words.
+    /// Rewords the reason.
     pub(super) fn explain(mut self, explain: impl FnOnce(&str) -> String) -> Self {
         self.error = self.error.as_deref().map(explain);
         self
@@ -45,7 +45,7 @@ impl Ending {
 }
 
 impl From<Error> for Ending {
-    /// Of a job whose call failed, for a reason that is not the command's own.
+    /// Makes the ending of a job that failed by an error of this program, its connection or its files.
     fn from(error: Error) -> Self {
         let Report {
             code,

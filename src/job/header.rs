@@ -1,4 +1,4 @@
-//! What the records of all jobs have in common.
+//! The common part of the records of all jobs.
 
 use std::time::Duration;
 
@@ -11,34 +11,34 @@ use super::status::Status;
 use crate::report::Report;
 use crate::time::{Timestamp, millis};
 
-/// How often a job may be retried.
+/// The number of times that a job may be retried.
 const MAX_RETRIES: u32 = 3;
 
-/// What a record says of a job of any kind. `stored` says how it is written.
+/// The part of a record that all jobs have. `stored` writes it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Header {
     /// Its name.
     pub id: JobId,
-    /// What kind of work it is, in the words of the original.
+    /// The kind of work, in the words of the original.
     #[serde(skip)]
     pub record_type: &'static str,
     /// The server it concerns.
     pub alias: String,
-    /// Whether a secret was left out of its commands, so that it cannot be retried.
+    /// Set if a secret was left out of its commands, so that it cannot be retried.
     pub masked: Option<bool>,
-    /// What a person has to know of a login that it waits for; not kept.
+    /// A notice for a person about a login that it waits for; not kept.
     #[serde(skip)]
     pub waits_for: Option<String>,
 
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
     /// When it was recorded.
     pub created_at: Timestamp,
-    /// How often it was retried before.
+    /// The number of retries before this one.
     #[serde(default)]
     pub retry_count: u32,
-    /// How often it may be.
+    /// The number of retries allowed.
     #[serde(default = "max_retries")]
     pub max_retries: u32,
     /// The job that this one retries.
@@ -50,14 +50,14 @@ pub struct Header {
     /// The process that runs it.
     pub owner: Option<String>,
 
-    /// Why it did not end well.
+    /// The reason for which it did not end well.
     pub error: Option<String>,
     /// The error's code, where the call failed rather than the command.
     pub error_code: Option<String>,
     /// The facts behind the error.
     pub error_details: Option<Map<String, Value>>,
 
-    /// How long it took, in ms.
+    /// Its duration in ms.
     pub duration: Option<u64>,
     /// When it completed.
     pub completed_at: Option<Timestamp>,
@@ -65,7 +65,7 @@ pub struct Header {
     pub failed_at: Option<Timestamp>,
     /// When it was found that its process is gone.
     pub crashed_at: Option<Timestamp>,
-    /// Whether `task_retry` takes it.
+    /// Set if `task_retry` takes it.
     pub can_retry: Option<bool>,
 }
 
@@ -74,7 +74,7 @@ fn max_retries() -> u32 {
 }
 
 impl Header {
-    /// A new pending job's.
+    /// Makes the header of a new pending job.
     pub(super) fn new(id: JobId, record_type: &'static str, alias: &str) -> Self {
         Self {
             id,
@@ -101,7 +101,7 @@ impl Header {
         }
     }
 
-    /// Moves on to `status`, with the moments that go with it.
+    /// Sets the status and the times that go with it.
     pub fn enter(&mut self, status: Status) {
         let now = Timestamp::now();
         self.status = status;
@@ -117,7 +117,7 @@ impl Header {
             .then_some(self.retry_count < self.max_retries);
     }
 
-    /// Ends so.
+    /// Takes over how the job has ended.
     pub(super) fn close(&mut self, ending: Ending) {
         self.error = ending.error;
         self.error_code = ending.code;
@@ -128,7 +128,7 @@ impl Header {
         self.enter(ending.status);
     }
 
-    /// Ends because the process that ran it is gone, or is about to be.
+    /// Marks the job as crashed: the process that ran it is gone, or is about to be.
     pub(super) fn crash(&mut self, reason: &str) {
         self.close(Ending::of(Status::Crashed, reason));
     }

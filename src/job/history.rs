@@ -27,7 +27,7 @@ pub struct HistoryEntry {
     pub kind: String,
     /// Its server.
     pub alias: String,
-    /// What it did, in a line.
+    /// Its command or files, in a line.
     pub command: String,
 }
 

@@ -1,4 +1,4 @@
-//! What jobs are called.
+//! The IDs of jobs.
 
 use std::fmt;
 

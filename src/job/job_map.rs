@@ -14,7 +14,7 @@ use super::record::Job;
 #[serde(untagged)]
 pub(super) enum Entry {
     Job(Arc<Job>),
-    /// What another version wrote and this one cannot read: kept as it is.
+    /// An entry that another version wrote and this one cannot read: kept as it is.
     Other(Value),
 }
 

@@ -1,6 +1,6 @@
 //! Jobs: their records, the queue that keeps them, and the engine that runs them.
 //!
-//! What a job can do is in `kind`, a file for each kind.
+//! Each kind of job has a file in `kind`.
 
 mod answer;
 mod cancel_requests;

@@ -15,10 +15,10 @@ const LONGEST_LINE: u64 = 64 * 1024;
 /// Read from the local disk at once.
 const BLOCK: u64 = 64 * 1024;
 
-/// Which part of an output.
+/// The part of an output to read.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Where to begin, in bytes.
+    /// The position to begin at, in bytes.
     pub offset: u64,
     /// Most bytes to give.
     pub limit: usize,
@@ -26,24 +26,24 @@ pub struct Selection {
     pub tail: Option<usize>,
     /// Only lines that match.
     pub grep: Option<Regex>,
-    /// Whether more may come: then what is cut at the end is held back for the next page.
+    /// Set while more may come: a line or character cut at the end is held back for the next page.
     pub grows: bool,
-    /// What a file is written in.
+    /// The encoding of the output.
     pub charset: Charset,
 }
 
 /// A part of an output.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// What a person or a model may read of its bytes.
+    /// Its bytes as readable text.
     pub text: String,
-    /// Where it begins, in bytes.
+    /// Its position in the output, in bytes.
     pub offset: u64,
-    /// Where the next page begins.
+    /// The position of the next page.
     pub next: u64,
-    /// How long the output is.
+    /// The length of the whole output.
     pub length: u64,
-    /// What of it can be read nowhere: a middle part of a long one.
+    /// The middle part of a long output that was not kept.
     pub missing: Range<u64>,
 }
 
@@ -89,7 +89,7 @@ impl Selection {
             length
         };
         let mut bytes = Vec::new();
-        // What has come since the length was taken is for the next page.
+        // Bytes that came after the length was taken are for the next page.
         let most = (self.limit as u64).min(end - offset);
         source.take(most).read_to_end(&mut bytes)?;
         if self.tail.is_some() && offset > missing.end {
@@ -121,7 +121,7 @@ impl Selection {
         })
     }
 
-    /// What may be read of bytes.
+    /// Returns bytes as readable text.
     fn shown(&self, bytes: &[u8]) -> String {
         let decoded = self.charset.decode(bytes);
         let is_binary = |part: &[u8]| is_binary(part, self.charset.decode(part).undecodable);
@@ -187,7 +187,7 @@ impl Selection {
     }
 }
 
-/// What stands where a part is missing.
+/// Returns the text in place of a missing part.
 fn gap(missing: &Range<u64>) -> String {
     format!(
         "\n[… {} bytes were not kept …]\n",
@@ -195,7 +195,7 @@ fn gap(missing: &Range<u64>) -> String {
     )
 }
 
-/// Where the last `lines` lines of a part begin.
+/// Finds the beginning of the last `lines` lines of a part.
 fn last_lines(source: &mut (impl Read + Seek), part: Range<u64>, lines: usize) -> io::Result<u64> {
     let (mut end, length) = (part.end, part.end);
     // The newline that ends the last line begins no further one.

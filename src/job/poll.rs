@@ -1,4 +1,4 @@
-//! How those who ask for a detached job and the task that polls it hear of each other.
+//! Signals between the callers that ask for a detached job and the task that polls it.
 
 use tokio::sync::{Notify, watch};
 

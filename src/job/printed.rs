@@ -1,4 +1,4 @@
-//! What commands have printed, as a record holds it.
+//! The output of commands, as a record holds it.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::ssh::Output;
 use crate::ssh::output::FEW;
 use crate::text::{abridge, tell_loss};
 
-/// What a command has printed.
+/// The output of a command.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Printed {
@@ -27,13 +27,13 @@ pub struct Printed {
     /// Bytes of standard error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stderr_bytes: Option<u64>,
-    /// Why the output's file is not whole, where a write failed.
+    /// The reason for which the output's file is not whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_problem: Option<String>,
-    /// Whether `output` or `stderr` leave out a middle part.
+    /// Set if `output` or `stderr` leave out a middle part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<bool>,
-    /// Whether `output` or `stderr` says only how much there is, for it is no text.
+    /// Set if `output` or `stderr` is no text, and only its size is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub binary: Option<bool>,
     /// The encoding of what was printed, where it is not UTF-8.
@@ -88,7 +88,7 @@ impl Printed {
         }
     }
 
-    /// Whether there is anything on standard output.
+    /// Returns whether there is anything on standard output.
     pub(super) fn has_output(&self) -> bool {
         self.output_bytes.is_some_and(|bytes| bytes > 0)
     }

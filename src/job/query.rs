@@ -1,4 +1,4 @@
-//! What is read of jobs: records with their outputs, pages, a look at what is elsewhere.
+//! Reading jobs: records with their outputs, pages of outputs, the state of detached jobs on their servers.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::stream::Stream;
 use crate::error::Error;
 use crate::fs::blocking;
 
-/// How long to wait for a look at a detached job before its record is given as it stands.
+/// The time allowed for polling a detached job before its record is given as it stands.
 const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Bytes of an output that is read as a whole.

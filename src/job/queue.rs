@@ -27,7 +27,7 @@ const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have
 /// The detached jobs that a process takes over.
 pub type Adopted = mpsc::UnboundedReceiver<Arc<Job>>;
 
-/// How long a finished job stays.
+/// The time for which a finished job stays in the queue.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// The queue: a view of `queue.json` in memory, with the changes that are still to be written.
@@ -210,7 +210,7 @@ impl Queue {
             state.version = version;
         }
         drop(in_use);
-        // Whether a process lives is asked of the disk, so not with the state locked.
+        // Asks the disk which processes live, so not with the state locked.
         let live: Vec<_> = jobs(&self.state().entries)
             .filter(|job| job.status.is_live() || job.is_on_server())
             .cloned()
@@ -222,8 +222,8 @@ impl Queue {
         }
     }
 
-    /// Whether the process that ran or attended a job is gone. A live one that names none is the
-    /// original's: that program marks its jobs itself when it starts, so it has left this one behind.
+    /// Returns whether the process that ran or attended a job is gone. A live job without an owner is the
+    /// original's, which is gone too: that program marks its jobs itself when it starts.
     fn is_orphan(&self, job: &Job) -> bool {
         (job.status.is_live() || job.is_on_server())
             && !job
@@ -293,7 +293,7 @@ impl Save for Queue {
             })?;
         let mut state = self.state();
         state.changed.retain(|_, change| *change > changes);
-        // What was removed meanwhile is not in `entries` as removed: it goes with the next save.
+        // Jobs that were removed during the write are still in `entries`: they go with the next save.
         state.removed.retain(|id| entries.contains_key(id));
         state.entries = state.merged_into(entries, self.owner.id());
         state.version = version;

@@ -17,13 +17,13 @@ use crate::time::Timestamp;
 /// A job: what all kinds have in common, what this one does, and what came of it.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// What all jobs have. Its fields are the job's.
+    /// The part that all jobs have. Its fields are read and written as the job's own.
     pub header: Header,
-    /// What it does, with secrets masked.
+    /// Its work, with secrets masked.
     pub spec: Spec,
-    /// What came of it, or has come of it so far.
+    /// Its outcome, so far while it runs.
     pub outcome: Outcome,
-    /// What another version wrote, which is kept.
+    /// Fields that another version wrote. They are kept.
     pub unknown: Map<String, Value>,
 }
 
@@ -56,7 +56,7 @@ impl Job {
         }
     }
 
-    /// What its commands have printed.
+    /// Returns the output of its commands.
     pub fn printed(&self) -> Option<&Printed> {
         self.outcome.results().printed()
     }
@@ -66,7 +66,7 @@ impl Job {
         self.outcome.results().text(stream)
     }
 
-    /// Whether the record leaves out a middle part of its outputs.
+    /// Returns whether the record leaves out a middle part of its outputs.
     pub fn is_truncated(&self) -> bool {
         self.printed()
             .is_some_and(|printed| printed.truncated == Some(true))
@@ -77,7 +77,7 @@ impl Job {
         self.printed().map(Printed::charset).unwrap_or_default()
     }
 
-    /// How far a transfer has come.
+    /// Returns the progress or outcome of a transfer.
     pub fn transferred(&self) -> Option<&TransferOutcome> {
         match &self.outcome {
             Outcome::Transfer(outcome) => Some(outcome),
@@ -85,12 +85,12 @@ impl Job {
         }
     }
 
-    /// Why its server cannot be reached for the time being, where it goes on there.
+    /// Returns the reason for which the server of a detached job cannot be reached at present.
     pub fn unreachable(&self) -> Option<&str> {
         self.outcome.results().remote()?.unreachable.as_deref()
     }
 
-    /// Whether there is still something to do about it on the server.
+    /// Returns whether a detached job still runs on its server, or has files there to be removed.
     pub(super) fn is_on_server(&self) -> bool {
         self.outcome.results().remote().is_some_and(|remote| {
             let is_collected = remote.collected == Some(true);
@@ -114,7 +114,7 @@ impl Job {
         }
     }
 
-    /// What the job does, in a line.
+    /// Describes the job in a line.
     pub fn summary(&self) -> String {
         self.spec.kind().summary()
     }
@@ -154,7 +154,7 @@ impl Job {
         job
     }
 
-    /// What an answer says of the job: its result, or where to find it later.
+    /// Returns the answer's text about the job: its result, or how to find it later.
     pub fn text(&self) -> String {
         if self.status.is_live() {
             return self.text_of_live();
@@ -237,7 +237,7 @@ mod tests {
         );
     }
 
-    /// What an answer says of a command with this record.
+    /// Returns the answer's text about a command with this record.
     fn text(record: &Value) -> String {
         let mut whole = json!({"id": "ID", "type": "ssh", "alias": "web1", "cmd": "true",
             "createdAt": "2026-11-22T13:14:30.805Z"});

@@ -27,14 +27,14 @@ use crate::store::servers::Servers;
 use crate::sync::lock;
 use crate::time::Timestamp;
 
-/// How often a job of another process is looked at: what it does is only to be seen in the file.
+/// The interval at which a job of another process is looked up in the file.
 const FOREIGN_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long `task_cancel` waits for the end: the processes are given 3 s, and a channel to end them over
-/// is waited for as long, twice at most.
+/// The time allowed for `task_cancel` to see the end: the processes are given 3 s, and twice at most it
+/// waits 3 s for a channel over which to end them.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often outputs are swept where no job ends.
+/// The interval at which outputs are swept while no job ends.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// The engine. Cheap to clone.
@@ -69,15 +69,15 @@ impl JobHandle {
     }
 }
 
-/// What belongs to a running job and never to its record.
+/// The state of a running job that is never in its record.
 struct RunningJob {
     handle: JobHandle,
-    /// Whether somebody was told that it goes on, and may look for its end from another process.
+    /// Set once a caller was told that it goes on, and may look for its end from another process.
     handed_off: bool,
     stop: StopSignal,
 }
 
-/// What a call asks of its job besides what it does.
+/// Options of a job's start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// When to remind of it, from now.
@@ -320,7 +320,7 @@ impl Jobs {
         };
         job.took(duration);
         let stands = self.0.queue.put(job.shortened());
-        // What stands in the queue: a job that was given up already ends by that, and not by what followed.
+        // The queue's record counts: a job that was given up already ends by that, and not by this outcome.
         let (id, alias, status) = (&stands.id, &stands.alias, stands.status);
         if let Some(error) = &stands.error {
             tracing::warn!("task {id} on `{alias}` is {status}: {error}");
@@ -328,7 +328,7 @@ impl Jobs {
             tracing::debug!("task {id} on `{alias}` is {status}");
         }
         if stands.status == job.status {
-            // Whoever waits gets all that was kept in memory.
+            // A waiting caller gets the whole output kept in memory, not the shortened one.
             return Arc::new(job);
         }
         stands
@@ -349,7 +349,7 @@ impl Jobs {
         };
         tokio::select! {
             checked = guard.checked(&job.alias, tool) => checked,
-            // What is cancelled before it has begun, and was not checked, is to open nothing.
+            // A job that is cancelled before it was checked opens no connection.
             () = stop.token().cancelled() => Ok(pool.checked(Arc::new(|_| {
                 let reason = "a cancelled task asked for a connection".to_owned();
                 Err(Error::Internal { reason })
@@ -376,7 +376,7 @@ impl Jobs {
     }
 
     /// Waits for a job of this process. If it is still live after `patience`, it is on disk by then,
-    /// so that whoever is told of it finds it again.
+    /// so that a caller that is told of it finds it again.
     pub async fn wait_on(&self, handle: &JobHandle, patience: Duration) -> Result<Arc<Job>, Error> {
         let mut ended = handle.ended.clone();
         let waiting = ended.wait_for(Option::is_some);

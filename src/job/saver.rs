@@ -9,12 +9,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::error::Error;
 use crate::fs::blocking;
 
-/// How often the queue is tidied when nothing else writes it.
+/// The interval at which the queue is tidied when nothing else writes it.
 const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Something that a saver saves.
 pub(super) trait Save: Send + Sync + 'static {
-    /// Whether anything is still to be written.
+    /// Returns whether anything is still to be written.
     fn has_changes(&self) -> bool;
 
     /// Writes every change.

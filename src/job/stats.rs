@@ -15,9 +15,9 @@ use super::status::Status;
 pub struct QueueStats {
     /// Jobs in the queue.
     pub total: usize,
-    /// How many stand where.
+    /// Jobs by status.
     pub by_status: IndexMap<&'static str, usize>,
-    /// How many are of which type.
+    /// Jobs by type.
     pub by_type: IndexMap<&'static str, usize>,
     /// Mean duration of finished jobs, in ms.
     pub avg_duration: u64,

@@ -1,10 +1,10 @@
-//! Where a job stands.
+//! The status of a job.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -28,12 +28,12 @@ pub enum Status {
 }
 
 impl Status {
-    /// Whether the job may still change.
+    /// Returns whether the job may still change.
     pub fn is_live(self) -> bool {
         matches!(self, Self::Pending | Self::Running)
     }
 
-    /// Whether the job may be started anew.
+    /// Returns whether the job may be retried.
     pub fn can_retry(self) -> bool {
         matches!(
             self,

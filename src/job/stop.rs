@@ -1,4 +1,4 @@
-//! The wish that a running job stop.
+//! The request to stop that a running job gets.
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +10,7 @@ pub(super) struct StopSignal {
 }
 
 impl StopSignal {
-    /// Asks; the second time it insists.
+    /// Asks the job to stop. The second time insists.
     pub(super) fn ask(&self) {
         if self.asked.is_cancelled() {
             self.insisted.cancel();

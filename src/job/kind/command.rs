@@ -1,4 +1,4 @@
-//! What kinds of jobs that run a command have in common: how it is run, and what its record and answer say.
+//! The common part of all kinds of jobs that run a command: running it, its outcome, its answer.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::ssh::command::Command;
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::{Bound, ExitOutcome};
 
-/// How a command ended.
+/// The end of a command: exit status, signal, or the reason for which it was stopped.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exit {
@@ -31,33 +31,33 @@ pub struct Exit {
     /// The signal that ended it, without `SIG`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
-    /// Whether it ran past its timeout.
+    /// Set if it ran past its timeout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timed_out: Option<bool>,
-    /// Whether it was stopped at its bound, or some of its output was left out.
+    /// Set if it was stopped at its bound, or some of its output was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounded: Option<bool>,
     /// The bound that it came to: so many lines, or seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounded_by: Option<String>,
-    /// What became of the remote process of one that was stopped.
+    /// The state of the remote process after it was stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Stopped>,
-    /// Whether a process that it left in the background holds its output, or its terminal, which has ended.
+    /// Set if it left a process in the background that holds its output or its terminal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_running: Option<bool>,
-    /// Whether a pager that waited for keys was quit, with what it had not shown.
+    /// Set if a pager that waited for keys was quit, so that the rest of its text is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pager_quit: Option<bool>,
 }
 
-/// What came of a command.
+/// The outcome of a command.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CommandOutcome {
-    /// What it has printed.
+    /// Its output.
     #[serde(flatten)]
     pub printed: Printed,
-    /// How it ended.
+    /// Its end.
     #[serde(flatten)]
     pub exit: Exit,
 }
@@ -86,7 +86,7 @@ impl Results for CommandOutcome {
 /// A command line, and how it is run.
 pub(super) struct Run<'a> {
     pub(super) line: &'a str,
-    /// Whether the line is a script of this program's own, for `sh` and not the login shell.
+    /// Set for a script of this program's own, which `sh` runs and not the login shell.
     pub(super) is_script: bool,
     pub(super) limit: Option<Duration>,
     pub(super) bound: Bound,
@@ -183,10 +183,10 @@ impl Exit {
     }
 }
 
-/// What an answer says where a process was left in the background.
+/// The note in an answer about a process that was left in the background.
 pub(super) const LEFT_RUNNING: &str = "(a process that it left in the background goes on for now; its output has ended, so the next line that it prints kills it: for what has to go on use detach: true, or give it an output of its own)";
 
-/// What an answer says of a command. `left` is for one that has left a process in the background.
+/// Returns the answer's text about a command. `left` is the note for a process left in the background.
 pub(super) fn render(job: &Header, printed: &Printed, exit: &Exit, left: &str) -> String {
     // One that is recorded as completed, and did not end by itself.
     let is_stopped = exit.bounded == Some(true) && exit.process.is_some();
@@ -210,7 +210,7 @@ pub(super) fn render(job: &Header, printed: &Printed, exit: &Exit, left: &str) -
     if job.status == Status::Completed {
         text.line(match output {
             Some(output) => output,
-            // What was stopped has no exit status.
+            // A stopped command has no exit status.
             None if exit.process.is_some() => "(no output)",
             None => "(no output, exit status 0)",
         });
@@ -231,7 +231,7 @@ pub(super) fn render(job: &Header, printed: &Printed, exit: &Exit, left: &str) -
     text.end()
 }
 
-/// What an answer says of a command that came to its bound.
+/// Returns the answer's note about a command that came to its bound.
 pub(super) fn text_of_bound(process: Option<Stopped>, bound: Option<&str>) -> String {
     let bound = bound.unwrap_or("what it may print");
     match process {

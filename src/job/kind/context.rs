@@ -1,4 +1,4 @@
-//! What a job works with while it runs.
+//! The context of a running job.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::job::poll::PollTrigger;
 use crate::job::stop::StopSignal;
 use crate::ssh::Pool;
 
-/// Where a job begins.
+/// The point at which a job begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// At its beginning.
     Fresh,
-    /// Where a process that is gone has left it.
+    /// At the point where a process that is gone has left it.
     Adopted,
 }
 
@@ -34,7 +34,7 @@ pub trait Recorder: Sync {
     fn saved(&self) -> BoxFuture<'_, Result<(), Error>>;
 }
 
-/// What a job works with. Nothing of it writes into the record but what its methods publish.
+/// The context of a running job. It changes the record only by publishing an outcome.
 pub struct Context<'a> {
     pub(in crate::job) job: &'a Header,
     /// The outcome in the record at the start.

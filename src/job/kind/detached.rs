@@ -22,7 +22,7 @@ use crate::ssh::command::detached;
 use crate::ssh::command::detached::{Look, State};
 use crate::ssh::{ExitOutcome, Failure, Pool};
 
-/// Where detached jobs live on their servers.
+/// The directory of detached jobs on their servers.
 const REMOTE_BASE: &str = "~/.mcp-sftp-orchestrator";
 
 /// Between two polls, at first; later a tenth of the job's age.
@@ -38,7 +38,7 @@ const START_PATIENCE: Duration = Duration::from_secs(10);
 /// Answers that make no sense, one after another, before a job is given up.
 const MISREADINGS: u32 = 10;
 
-/// What an answer says where a process was left in the background.
+/// The note in an answer about a process that was left in the background.
 const LEFT_RUNNING: &str = "(what it left in the background is on its own: nothing that it still prints is kept, and task_cancel does not reach it: a detached command needs no &)";
 
 /// Runs a command that outlives the connection and this process.
@@ -68,7 +68,7 @@ impl Detached {
     }
 }
 
-/// What a detached job has on its server, until that is collected.
+/// The files of a detached job on its server, until they are collected.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Remote {
@@ -78,16 +78,16 @@ pub struct Remote {
     /// The server that it was started on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// Whether it is known to have begun.
+    /// Set once it is known to have begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub begun: Option<bool>,
-    /// Whether all that it has left is here, so that it may be removed there.
+    /// Set once its whole output is on this machine, so that its directory may be removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collected: Option<bool>,
-    /// Whether it was asked to stop.
+    /// Set if it was asked to stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_requested: Option<bool>,
-    /// Why it cannot be polled for the time being.
+    /// The reason for which it cannot be polled at present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreachable: Option<String>,
 }
@@ -107,13 +107,13 @@ impl Remote {
     }
 }
 
-/// What came of a detached command, or has come of it so far.
+/// The outcome of a detached command, so far while it runs.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DetachedOutcome {
-    /// What is on the server.
+    /// Its files on the server.
     #[serde(flatten)]
     pub remote: Remote,
-    /// What it has printed, and how it ended.
+    /// Its output and its end.
     #[serde(flatten)]
     pub command: CommandOutcome,
 }
@@ -196,7 +196,7 @@ impl Kind for Detached {
             Outcome::Detached(recorded) => recorded.clone(),
             _ => DetachedOutcome::default(),
         };
-        // What is to outlive everything has no timeout unless one was asked for.
+        // A detached command has no timeout unless the call gives one.
         let limit = limit_of(self.timeout, None);
         if context.start == Start::Fresh
             && let Err(ending) = self.start(context, &mut outcome, limit).await
@@ -349,7 +349,7 @@ impl Detached {
             let synced = stdout.sync().await.and(stderr.sync().await);
             is_kept = printed.keep(&stdout, &stderr) && synced.is_ok();
         }
-        // What may still run keeps its directory, and so does what could not be kept here.
+        // The directory stays while the command may still run, and where its output could not be saved here.
         let is_over = match &ended {
             ExitOutcome::Exited(_) => true,
             ExitOutcome::TimedOut(stopped) | ExitOutcome::Cancelled(stopped) => {
@@ -358,16 +358,16 @@ impl Detached {
             _ => false,
         };
         remote.collected = (is_over && is_kept).then_some(true);
-        // What was left in the background goes on, and prints where nobody looks any more.
+        // A process left in the background goes on; nothing reads its output any more.
         exit.left_running = (is_over && leaves_behind(&self.cmd)).then_some(true);
         match ended {
             ExitOutcome::NotBegun => {
-                // What lies there now keeps it from beginning late.
+                // The claim that now lies in the directory keeps it from beginning late.
                 remote.directory = None;
                 if remote.is_cancelled() {
                     exit.close(ended, limit)
                 } else {
-                    let what = "the command had not begun when the line was lost, and will not";
+                    let what = "the command had not begun when the connection was lost, and will not";
                     Ending::of(Status::Crashed, what)
                 }
             }
@@ -408,7 +408,7 @@ fn set_reachable(context: &Context<'_>, outcome: &mut DetachedOutcome, problem: 
     }
 }
 
-/// What came of a poll.
+/// The result of a poll.
 enum Step {
     Looked(Look),
     ExitOutcome(ExitOutcome),

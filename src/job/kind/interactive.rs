@@ -18,7 +18,7 @@ use crate::ssh::Bound;
 use crate::ssh::prompt::secrecy;
 use crate::ssh::prompt::{PromptAnswer, PromptResponder};
 
-/// What an answer says where a process was left in the background.
+/// The note in an answer about a process that was left in the background.
 const LEFT_RUNNING: &str = "(what it left in the background ended with its terminal: for what has to go on use task_exec with detach: true)";
 
 /// Answers by prompt, as a call gives them.
@@ -35,7 +35,7 @@ pub struct Interactive {
     pub timeout: Option<f64>,
     #[serde(rename = "interactive")]
     flag: Always,
-    /// Whether the usual questions get a yes.
+    /// Set if the usual questions get a yes.
     #[serde(default = "yes")]
     pub auto_respond: bool,
     /// Answers by prompt. A record has them masked where they might be secrets.

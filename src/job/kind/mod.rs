@@ -31,7 +31,7 @@ use detached::Remote;
 
 /// A kind of job: what a call asks for. Everything that a retry needs is serialised into the record.
 pub trait Kind {
-    /// What comes of such a job.
+    /// The outcome of such a job.
     type Outcome: Results + Clone + Default
     where
         Self: Sized;
@@ -39,7 +39,7 @@ pub trait Kind {
     /// The record's `type`.
     fn record_type(&self) -> &'static str;
 
-    /// Whether a stored record is of this kind.
+    /// Returns whether a stored record is of this kind.
     fn describes(record: &Map<String, Value>) -> bool
     where
         Self: Sized;
@@ -57,7 +57,7 @@ pub trait Kind {
         Ok(self.clone())
     }
 
-    /// What the record has of a job before it runs.
+    /// Returns the outcome in the record of a job that has not run yet.
     fn begin(&self, _id: &JobId) -> Self::Outcome
     where
         Self: Sized,
@@ -87,33 +87,33 @@ pub trait Kind {
         self.texts().into_iter().fold(false, hide)
     }
 
-    /// What the job does, in a line.
+    /// Describes the job in a line.
     fn summary(&self) -> String;
 
-    /// Does it.
+    /// Runs the job.
     fn run(&self, context: &Context<'_>) -> impl Future<Output = (Ending, Self::Outcome)> + Send
     where
         Self: Sized;
 
-    /// What an answer says of a job that has ended.
+    /// Returns the answer's text about a job that has ended.
     fn render(job: &Header, outcome: &Self::Outcome) -> String
     where
         Self: Sized;
 }
 
-/// What comes of a job, as far as all kinds have it in common.
+/// The common face of the outcomes of all kinds.
 pub trait Results {
     /// Takes the fields of this outcome out of a stored record. An error may leave it empty.
     fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self>
     where
         Self: Sized;
 
-    /// What commands have printed.
+    /// Returns the output of its commands.
     fn printed(&self) -> Option<&Printed> {
         None
     }
 
-    /// The same, to be changed.
+    /// Returns the same for changes.
     fn printed_mut(&mut self) -> Option<&mut Printed> {
         None
     }
@@ -136,12 +136,12 @@ pub trait Results {
     /// Cuts texts to what an answer shows.
     fn shorten_for_answer(&mut self) {}
 
-    /// What is on the job's server as long as it is not collected.
+    /// Returns the job's files on its server, until they are collected.
     fn remote(&self) -> Option<&Remote> {
         None
     }
 
-    /// The same, to be changed.
+    /// Returns the same for changes.
     fn remote_mut(&mut self) -> Option<&mut Remote> {
         None
     }
@@ -150,14 +150,14 @@ pub trait Results {
 /// Makes the enums of all kinds from the table. A record is of the first kind that describes it.
 macro_rules! kinds {
     ($($(#[doc = $about:literal])+ $(#[cfg($cfg:meta)])? $name:ident($spec:ty),)*) => {
-        /// What a job does.
+        /// The work of a job, by its kind.
         #[derive(Clone, Debug, Serialize)]
         #[serde(untagged)]
         pub enum Spec {
             $($(#[doc = $about])+ $(#[cfg($cfg)])? $name($spec),)*
         }
 
-        /// What came of a job, by its kind.
+        /// The outcome of a job, by its kind.
         #[derive(Clone, Debug, Serialize)]
         #[serde(untagged)]
         pub enum Outcome {
@@ -190,7 +190,7 @@ macro_rules! kinds {
                 Err(de::Error::custom("the record is of no known type"))
             }
 
-            /// What all kinds have in common.
+            /// Returns the common face of all kinds.
             pub(super) fn kind(&self) -> &dyn Kind {
                 match self {
                     $($(#[cfg($cfg)])? Self::$name(spec) => spec,)*
@@ -210,14 +210,14 @@ macro_rules! kinds {
                 }
             }
 
-            /// What the record has of a job before it runs.
+            /// Returns the outcome in the record of a job that has not run yet.
             pub(super) fn begin(&self, id: &JobId) -> Outcome {
                 match self {
                     $($(#[cfg($cfg)])? Self::$name(spec) => Outcome::$name(spec.begin(id)),)*
                 }
             }
 
-            /// Does it.
+            /// Runs the job.
             pub(super) async fn run(&self, context: &Context<'_>) -> (Ending, Outcome) {
                 match self {
                     $($(#[cfg($cfg)])? Self::$name(spec) => {
@@ -229,7 +229,7 @@ macro_rules! kinds {
         }
 
         impl Outcome {
-            /// What all outcomes have in common.
+            /// Returns the common face of all outcomes.
             pub(super) fn results(&self) -> &dyn Results {
                 match self {
                     $($(#[cfg($cfg)])? Self::$name(outcome) => outcome,)*
@@ -242,7 +242,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// What an answer says of a job that has ended with this outcome.
+            /// Returns the answer's text about a job that has ended with this outcome.
             pub(super) fn render(&self, job: &Header) -> String {
                 match self {
                     $($(#[cfg($cfg)])? Self::$name(outcome) => <$spec>::render(job, outcome),)*
@@ -294,12 +294,12 @@ const SFTP: &str = "sftp";
 /// The `type` of sequences.
 const SSH_SEQUENCE: &str = "ssh_sequence";
 
-/// Whether a stored record has this `type`.
+/// Returns whether a stored record has this `type`.
 fn is_of_type(record: &Map<String, Value>, name: &str) -> bool {
     record.get(TYPE).is_some_and(|found| found == name)
 }
 
-/// Whether a flag of a stored record is set.
+/// Returns whether a flag of a stored record is set.
 fn is_set(record: &Map<String, Value>, flag: &str) -> bool {
     record.get(flag) == Some(&Value::Bool(true))
 }

@@ -32,7 +32,7 @@ const BUDGET: usize = HEAD + TAIL;
 pub struct Sequence {
     /// The commands.
     pub commands: Vec<Step>,
-    /// Whether to go on where one fails.
+    /// Set if it goes on where one fails.
     #[serde(default)]
     pub continue_on_error: bool,
     /// Seconds that each may run; 0 is without limit, `None` the configured default.
@@ -53,7 +53,7 @@ pub enum Step {
         /// Seconds that it may run; 0 is without limit.
         #[serde(skip_serializing_if = "Option::is_none")]
         timeout: Option<f64>,
-        /// Whether the sequence goes on if it fails.
+        /// Set if the sequence goes on where it fails; the sequence's own setting by default.
         #[serde(rename = "continueOnError", skip_serializing_if = "Option::is_none")]
         continue_on_error: Option<bool>,
     },
@@ -90,7 +90,7 @@ impl Step {
     }
 }
 
-/// What came of a step.
+/// The outcome of a step.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 // The original leaves out what a failed step has not.
 #[serde(rename_all = "camelCase", default)]
@@ -99,7 +99,7 @@ pub struct StepResult {
     pub step: usize,
     /// The command line.
     pub command: String,
-    /// Whether its exit status was 0, or it was stopped at its bound.
+    /// Set if its exit status was 0, or it was stopped at its bound.
     pub success: bool,
     /// Head and tail of standard output.
     pub output: String,
@@ -108,40 +108,40 @@ pub struct StepResult {
     /// Its exit status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u32>,
-    /// How long it took, in ms.
+    /// Its duration in ms.
     pub duration: u64,
     /// Lines of standard output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_count: Option<u64>,
-    /// Whether it would have printed for ever and was stopped, or some of its output was left out.
+    /// Set if it was stopped at its bound, or some of its output was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounded: Option<bool>,
     /// The bound that it came to: so many lines, or seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounded_by: Option<String>,
-    /// What became of its process, where that was stopped so.
+    /// The state of its process after it was stopped at its bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Stopped>,
-    /// Why it did not succeed.
+    /// The reason for which it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// What came of a sequence.
+/// The outcome of a sequence.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SequenceOutcome {
-    /// What all steps have printed.
+    /// The output of all steps.
     #[serde(flatten)]
     pub printed: Printed,
-    /// How the last step ended.
+    /// The end of the last step.
     #[serde(flatten)]
     pub exit: Exit,
-    /// What came of each step.
+    /// The outcomes of the steps.
     #[serde(flatten)]
     pub steps: Steps,
 }
 
-/// What came of the steps of a sequence.
+/// The outcomes of the steps of a sequence.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Steps {
     /// The shell that ran them, where it was not the login shell.
@@ -241,7 +241,7 @@ impl Kind for Sequence {
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
         let commands: Vec<_> = self.commands.iter().map(Step::command).collect();
-        // What one step leaves open, such as a quote, hides the next from no shell.
+        // The steps are also judged together: a quote that one leaves open would hide the next.
         commands
             .iter()
             .try_for_each(|command| guard.may_run(command))?;
@@ -266,7 +266,7 @@ impl Kind for Sequence {
         } = context.begin_output();
         let mut sequence = sequence::Sequence::new(context.pool, alias, context.cancel());
         let mut results = Vec::new();
-        // What ends the sequence.
+        // The end of the step that ends the sequence.
         let mut last: Option<ExitOutcome> = None;
         let mut failure = None;
         while results.len() < self.commands.len() && last.is_none() {

@@ -25,7 +25,7 @@ use crate::sftp::transfer::{
 use crate::sftp::{Notes, TransferProgress};
 use crate::ssh::patience;
 
-/// How often the record says how far a transfer has come.
+/// The interval at which the record is told of a transfer's progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Destinations that an answer names.
@@ -40,7 +40,7 @@ pub struct Transfer(pub TransferRequest);
 #[serde(rename_all = "camelCase")]
 struct Recorded {
     direction: Direction,
-    /// What a transfer of several entries moves.
+    /// The entries of a transfer that has several, or patterns.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<TransferEntry>>,
     #[serde(default, skip_serializing_if = "is_unset")]
@@ -49,7 +49,7 @@ struct Recorded {
     in_place: bool,
     #[serde(default, skip_serializing_if = "is_unset")]
     follow_directory_links: bool,
-    /// What tells its part files from others: the first try's ID.
+    /// The ID of the first try, which is in the names of its part files.
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<String>,
     /// The path on this machine, where it is the only one.
@@ -112,14 +112,14 @@ impl Serialize for Transfer {
     }
 }
 
-/// What came of a transfer, or has come of it so far.
+/// The outcome of a transfer, so far while it runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferOutcome {
-    /// How it went, in a few lines.
+    /// A report in a few lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-    /// How it ended where it was cancelled.
+    /// The state of a cancelled transfer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Stopped>,
     /// Files that arrived.
@@ -140,7 +140,7 @@ pub struct TransferOutcome {
     /// The first files that arrived, or the directories that things went into.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destinations: Option<Vec<String>>,
-    /// Whether the checksums of both sides were the same for every file that arrived.
+    /// Set if the checksums of both sides were the same for every file that arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
     /// Files that did not arrive.
@@ -222,7 +222,7 @@ impl Transfer {
         }
     }
 
-    /// How a transfer with this summary ends, and what its record says of it.
+    /// Returns the ending and the outcome of a transfer with this summary.
     fn close(&self, summary: Summary) -> (Ending, TransferOutcome) {
         let (done, failures) = (summary.done, summary.failures);
         let total = done + failures;
