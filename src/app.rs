@@ -26,9 +26,9 @@ const SECRETS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The state of a running program. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<State>);
+pub struct App(Arc<AppState>);
 
-struct State {
+struct AppState {
     offline: Offline,
     /// Filled once the stored secrets are known, and therefore masked in what is shown.
     secrets: OnceCell<()>,
@@ -113,7 +113,7 @@ impl App {
             pool.clone(),
             Arc::clone(&guard),
         )?;
-        Ok(Self(Arc::new(State {
+        Ok(Self(Arc::new(AppState {
             secrets: OnceCell::new(),
             checker: Checker::default(),
             jobs,
@@ -222,7 +222,7 @@ impl App {
 
 /// A request that waits for its job.
 pub(crate) struct PendingRequest<'a> {
-    state: &'a State,
+    state: &'a AppState,
     request: RequestId,
 }
 

@@ -12,13 +12,13 @@ use super::record::Job;
 /// An entry of `queue.json`.
 #[derive(Clone, Serialize)]
 #[serde(untagged)]
-pub(super) enum Entry {
+pub(super) enum QueueEntry {
     Job(Arc<Job>),
     /// An entry that another version wrote and this one cannot read: kept as it is.
     Other(Value),
 }
 
-impl<'de> Deserialize<'de> for Entry {
+impl<'de> Deserialize<'de> for QueueEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         // The trait's: the type's own function of that name reads only a part of the record.
@@ -28,18 +28,18 @@ impl<'de> Deserialize<'de> for Entry {
 }
 
 /// The file: entries by ID, oldest first.
-pub(super) type Entries = IndexMap<JobId, Entry>;
+pub(super) type QueueEntries = IndexMap<JobId, QueueEntry>;
 
 /// The jobs among the entries.
-pub(super) fn jobs(entries: &Entries) -> impl Iterator<Item = &Arc<Job>> {
+pub(super) fn jobs(entries: &QueueEntries) -> impl Iterator<Item = &Arc<Job>> {
     entries.values().filter_map(|entry| match entry {
-        Entry::Job(job) => Some(job),
-        Entry::Other(_) => None,
+        QueueEntry::Job(job) => Some(job),
+        QueueEntry::Other(_) => None,
     })
 }
 
 /// The oldest finished jobs that have to go for `limit` to hold.
-pub(super) fn surplus(entries: &Entries, limit: usize) -> Vec<JobId> {
+pub(super) fn surplus(entries: &QueueEntries, limit: usize) -> Vec<JobId> {
     let too_many = entries.len().saturating_sub(limit);
     if too_many == 0 {
         return Vec::new();

@@ -41,7 +41,7 @@ pub use page::{Page, Selection};
 pub use printed::Printed;
 pub use queue::Queue;
 pub use record::Job;
-pub use runner::{JobHandle, Jobs, Options};
+pub use runner::{JobHandle, Jobs, StartOptions};
 pub use stats::QueueStats;
 pub use status::Status;
 pub use stream::Stream;

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use super::history::{History, HistoryEntry};
 use super::id::JobId;
-use super::job_map::{Entries, Entry, jobs, surplus};
-use super::kind::{Outcome, Recorder};
+use super::job_map::{QueueEntries, QueueEntry, jobs, surplus};
+use super::kind::{Outcome, OutcomeRecorder};
 use super::record::Job;
 use super::saver::{Save, Saver};
 use super::stats::QueueStats;
@@ -25,7 +25,7 @@ const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have
     task_output has what it had printed";
 
 /// The detached jobs that a process takes over.
-pub type Adopted = mpsc::UnboundedReceiver<Arc<Job>>;
+pub type AdoptedJobs = mpsc::UnboundedReceiver<Arc<Job>>;
 
 /// The time for which a finished job stays in the queue.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -39,14 +39,14 @@ pub struct Queue {
     /// Held while the document is read or written and the outcome taken over: one at a time, so that an
     /// older version never replaces a newer one in memory.
     document_in_use: Mutex<()>,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     saver: Saver,
     adopted: mpsc::UnboundedSender<Arc<Job>>,
 }
 
 #[derive(Default)]
-struct State {
-    entries: Entries,
+struct QueueState {
+    entries: QueueEntries,
     /// The version of the document that `entries` is based on.
     version: Option<Version>,
     /// Jobs to be written, with the number of their last change.
@@ -58,7 +58,10 @@ struct State {
 impl Queue {
     /// Opens the data directory's queue, marks what a dead process left behind, and starts saving.
     /// Gives also the detached jobs that this process takes over from dead ones, now and later.
-    pub fn open(config: Arc<Config>, data: &DataDirectory) -> Result<(Arc<Self>, Adopted), Error> {
+    pub fn open(
+        config: Arc<Config>,
+        data: &DataDirectory,
+    ) -> Result<(Arc<Self>, AdoptedJobs), Error> {
         let (adopted, adoptions) = mpsc::unbounded_channel();
         let queue = Arc::new(Self {
             owner: ProcessLock::claim(data)?,
@@ -104,7 +107,7 @@ impl Queue {
     pub fn put(&self, job: Job) -> Arc<Job> {
         let mut state = self.state();
         match state.entries.get(&job.id) {
-            Some(Entry::Job(now)) if !now.status.is_live() => Arc::clone(now),
+            Some(QueueEntry::Job(now)) if !now.status.is_live() => Arc::clone(now),
             _ => state.put(job),
         }
     }
@@ -129,9 +132,9 @@ impl Queue {
     }
 
     /// A job of this process as it stands, without looking at the file.
-    fn own(&self, state: &State, id: &JobId) -> Option<Arc<Job>> {
+    fn own(&self, state: &QueueState, id: &JobId) -> Option<Arc<Job>> {
         match state.entries.get(id) {
-            Some(Entry::Job(job)) if job.owner.as_deref() == Some(self.owner.id()) => {
+            Some(QueueEntry::Job(job)) if job.owner.as_deref() == Some(self.owner.id()) => {
                 Some(Arc::clone(job))
             }
             _ => None,
@@ -145,7 +148,7 @@ impl Queue {
         }
         self.refreshed().await?;
         match self.state().entries.get(id) {
-            Some(Entry::Job(job)) => Ok(Arc::clone(job)),
+            Some(QueueEntry::Job(job)) => Ok(Arc::clone(job)),
             _ => Err(Error::UnknownTask { id: id.to_string() }),
         }
     }
@@ -189,7 +192,7 @@ impl Queue {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         lock(&self.state)
     }
 
@@ -204,7 +207,7 @@ impl Queue {
         let version = self.document.version();
         let changed = self.state().version != version;
         if changed {
-            let entries: Entries = self.document.read()?;
+            let entries: QueueEntries = self.document.read()?;
             let mut state = self.state();
             state.entries = state.merged_into(entries, self.owner.id());
             state.version = version;
@@ -233,10 +236,10 @@ impl Queue {
     }
 
     /// Marks orphans or takes them over, drops what has expired, and makes room. Gives what was taken over.
-    fn tidy(&self, entries: &mut Entries) -> Vec<Arc<Job>> {
+    fn tidy(&self, entries: &mut QueueEntries) -> Vec<Arc<Job>> {
         let mut adopted = Vec::new();
         for entry in entries.values_mut() {
-            if let Entry::Job(job) = entry
+            if let QueueEntry::Job(job) = entry
                 && self.is_orphan(job)
             {
                 let orphan = Arc::make_mut(job);
@@ -254,8 +257,8 @@ impl Queue {
             }
         }
         entries.retain(|_, entry| match entry {
-            Entry::Job(job) => job.status.is_live() || job.is_on_server() || job.age() < KEPT,
-            Entry::Other(_) => true,
+            QueueEntry::Job(job) => job.status.is_live() || job.is_on_server() || job.age() < KEPT,
+            QueueEntry::Other(_) => true,
         });
         for id in surplus(entries, self.config.max_queue) {
             entries.shift_remove(&id);
@@ -279,18 +282,18 @@ impl Save for Queue {
     fn save(&self) -> Result<(), Error> {
         let _in_use = lock(&self.document_in_use);
         let (known, mut changes, mut adopted) = (self.state().version, 0, Vec::new());
-        let (entries, version) = self
-            .document
-            .update_from(known, |theirs: Option<Entries>| {
-                let mut entries = {
-                    let state = self.state();
-                    changes = state.changes;
-                    let base = theirs.unwrap_or_else(|| state.entries.clone());
-                    state.merged_into(base, self.owner.id())
-                };
-                adopted = self.tidy(&mut entries);
-                entries
-            })?;
+        let (entries, version) =
+            self.document
+                .update_from(known, |theirs: Option<QueueEntries>| {
+                    let mut entries = {
+                        let state = self.state();
+                        changes = state.changes;
+                        let base = theirs.unwrap_or_else(|| state.entries.clone());
+                        state.merged_into(base, self.owner.id())
+                    };
+                    adopted = self.tidy(&mut entries);
+                    entries
+                })?;
         let mut state = self.state();
         state.changed.retain(|_, change| *change > changes);
         // Jobs that were removed during the write are still in `entries`: they go with the next save.
@@ -306,7 +309,7 @@ impl Save for Queue {
     }
 }
 
-impl Recorder for Queue {
+impl OutcomeRecorder for Queue {
     fn change_outcome(&self, id: &JobId, change: Box<dyn FnOnce(&mut Outcome)>) {
         self.note_progress(id, |job| change(&mut job.outcome));
     }
@@ -316,14 +319,14 @@ impl Recorder for Queue {
     }
 }
 
-impl State {
+impl QueueState {
     fn put(&mut self, job: Job) -> Arc<Job> {
         let job = Arc::new(job);
         self.changes += 1;
         self.removed.remove(&job.id);
         self.changed.insert(job.id.clone(), self.changes);
         self.entries
-            .insert(job.id.clone(), Entry::Job(Arc::clone(&job)));
+            .insert(job.id.clone(), QueueEntry::Job(Arc::clone(&job)));
         job
     }
 
@@ -335,12 +338,12 @@ impl State {
 
     /// `base` with this process's changes on it, and with its own jobs as it knows them: the file may be
     /// older, where a broken one was replaced by its backup.
-    fn merged_into(&self, mut base: Entries, owner: &str) -> Entries {
+    fn merged_into(&self, mut base: QueueEntries, owner: &str) -> QueueEntries {
         base.retain(|id, _| !self.removed.contains(id));
         for (id, entry) in &self.entries {
             let keep = match entry {
-                Entry::Job(job) => job.owner.as_deref() == Some(owner),
-                Entry::Other(_) => false,
+                QueueEntry::Job(job) => job.owner.as_deref() == Some(owner),
+                QueueEntry::Other(_) => false,
             };
             if keep || self.changed.contains_key(id) {
                 base.insert(id.clone(), entry.clone());

@@ -9,11 +9,11 @@ use tokio::sync::{Notify, watch};
 use super::cancel_requests::CancelRequests;
 use super::clear::clear;
 use super::id::JobId;
-use super::kind::{Context, Spec, Start};
+use super::kind::{Context, JobStart, Spec};
 use super::outputs::Outputs;
 use super::poll::PollTrigger;
 use super::printed::Printed;
-use super::queue::{Adopted, Queue};
+use super::queue::{AdoptedJobs, Queue};
 use super::record::Job;
 use super::status::Status;
 use super::stop::StopSignal;
@@ -39,9 +39,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// The engine. Cheap to clone.
 #[derive(Clone)]
-pub struct Jobs(Arc<Shared>);
+pub struct Jobs(Arc<Engine>);
 
-struct Shared {
+struct Engine {
     config: Arc<Config>,
     queue: Arc<Queue>,
     servers: Arc<Servers>,
@@ -79,12 +79,12 @@ struct RunningJob {
 
 /// Options of a job's start.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct StartOptions {
     /// When to remind of it, from now.
     pub reminder: Option<Duration>,
 }
 
-impl Drop for Shared {
+impl Drop for Engine {
     fn drop(&mut self) {
         self.busy.notify_one();
     }
@@ -95,12 +95,12 @@ impl Jobs {
     pub fn new(
         config: Arc<Config>,
         data: &DataDirectory,
-        (queue, adopted): (Arc<Queue>, Adopted),
+        (queue, adopted): (Arc<Queue>, AdoptedJobs),
         servers: Arc<Servers>,
         pool: Pool,
         guard: Arc<Guard>,
     ) -> Result<Self, Error> {
-        let jobs = Self(Arc::new(Shared {
+        let jobs = Self(Arc::new(Engine {
             outputs: Arc::new(Outputs::open(Arc::clone(&config), data)?),
             requests: CancelRequests::open(data)?,
             config,
@@ -117,19 +117,19 @@ impl Jobs {
         Ok(jobs)
     }
 
-    async fn take_over(shared: Weak<Shared>, mut adopted: Adopted) {
+    async fn take_over(engine: Weak<Engine>, mut adopted: AdoptedJobs) {
         while let Some(job) = adopted.recv().await {
-            let Some(shared) = shared.upgrade() else {
+            let Some(engine) = engine.upgrade() else {
                 return;
             };
-            Self(shared).adopt(job);
+            Self(engine).adopt(job);
         }
     }
 
     /// Stops jobs of this process that other processes ask to have stopped.
-    async fn heed_requests(shared: Weak<Shared>) {
+    async fn heed_requests(engine: Weak<Engine>) {
         loop {
-            let Some(jobs) = shared.upgrade().map(Self) else {
+            let Some(jobs) = engine.upgrade().map(Self) else {
                 return;
             };
             for id in jobs.0.requests.pending() {
@@ -144,9 +144,9 @@ impl Jobs {
         }
     }
 
-    async fn sweep_outputs(shared: Weak<Shared>) {
-        while let Some(shared) = shared.upgrade() {
-            Self(shared).sweep().await;
+    async fn sweep_outputs(engine: Weak<Engine>) {
+        while let Some(engine) = engine.upgrade() {
+            Self(engine).sweep().await;
             tokio::time::sleep(SWEEP_INTERVAL).await;
         }
     }
@@ -174,7 +174,7 @@ impl Jobs {
         &self,
         alias: &str,
         spec: impl Into<Spec>,
-        options: Options,
+        options: StartOptions,
     ) -> Result<JobHandle, Error> {
         let spec = spec.into();
         let mut job = Job::new(alias, &spec);
@@ -218,7 +218,7 @@ impl Jobs {
         }
         spec.kind().authorize(&self.0.guard)?;
         let job = Arc::unwrap_or_clone(self.0.queue.add(job)?);
-        Ok(self.run(job, spec, Start::Fresh))
+        Ok(self.run(job, spec, JobStart::Fresh))
     }
 
     /// Goes on with a detached job of a process that is gone.
@@ -229,14 +229,14 @@ impl Jobs {
             return;
         }
         let spec = job.spec.clone();
-        let handle = self.run(Arc::unwrap_or_clone(job), spec, Start::Adopted);
+        let handle = self.run(Arc::unwrap_or_clone(job), spec, JobStart::Adopted);
         if let Some(live) = self.live().get_mut(&handle.id) {
             live.handed_off = true;
         }
     }
 
     /// Runs a job of this process, from its beginning or from where another process has left it.
-    fn run(&self, job: Job, spec: Spec, start: Start) -> JobHandle {
+    fn run(&self, job: Job, spec: Spec, start: JobStart) -> JobHandle {
         let (end, ended) = watch::channel(None);
         let handle = JobHandle {
             id: job.id.clone(),
@@ -286,7 +286,7 @@ impl Jobs {
         &self,
         mut job: Job,
         spec: &Spec,
-        start: Start,
+        start: JobStart,
         stop: &StopSignal,
         trigger: &PollTrigger,
     ) -> Arc<Job> {
@@ -315,8 +315,8 @@ impl Jobs {
         }
         job.hide_secrets();
         let duration = match start {
-            Start::Fresh => started.elapsed(),
-            Start::Adopted => job.created_at.elapsed(),
+            JobStart::Fresh => started.elapsed(),
+            JobStart::Adopted => job.created_at.elapsed(),
         };
         job.took(duration);
         let stands = self.0.queue.put(job.shortened());
@@ -339,12 +339,12 @@ impl Jobs {
         &self,
         job: &Job,
         spec: &Spec,
-        start: Start,
+        start: JobStart,
         stop: &StopSignal,
     ) -> Result<Pool, Error> {
-        let Shared { pool, guard, .. } = &*self.0;
+        let Engine { pool, guard, .. } = &*self.0;
         let tool = spec.kind().changes_by();
-        let Some(tool) = tool.filter(|_| start == Start::Fresh) else {
+        let Some(tool) = tool.filter(|_| start == JobStart::Fresh) else {
             return Ok(pool.clone());
         };
         tokio::select! {

@@ -12,7 +12,7 @@ use rmcp::service::Peer;
 use super::NumberOfSeconds;
 use crate::app::App;
 use crate::error::Error;
-use crate::job::{Job, JobHandle, JobId, Jobs, Options, Spec};
+use crate::job::{Job, JobHandle, JobId, Jobs, Spec, StartOptions};
 use crate::reply::Reply;
 
 /// The time between two progress notifications. Some clients expect one every 5 s.
@@ -175,7 +175,7 @@ impl App {
         reminder: Option<NumberOfSeconds>,
         wait: WaitFor,
     ) -> Result<Reply, Error> {
-        let options = Options {
+        let options = StartOptions {
             reminder: reminder.map(NumberOfSeconds::duration),
         };
         let job = self.jobs().start(alias, spec, options)?;

@@ -10,7 +10,7 @@ use super::{Call, Parameters, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{Job, Options, Probe, Status, Stream};
+use crate::job::{Job, Probe, StartOptions, Status, Stream};
 use crate::monitor::{Question, fail2ban, resources, services};
 use crate::reply::Reply;
 
@@ -91,7 +91,7 @@ impl App {
     ) -> Result<ProbeResult, Error> {
         let tool = question.tool();
         let probe = Probe::new(question)?;
-        let handle = self.jobs().start(alias, probe, Options::default())?;
+        let handle = self.jobs().start(alias, probe, StartOptions::default())?;
         let job = self.wait_for(call, &handle, WaitFor::Completion).await?;
         if job.status.is_live() || job.failure().is_some() {
             return Ok(ProbeResult::Unanswered(job));

@@ -18,7 +18,7 @@ use crate::ssh::Pool;
 
 /// The point at which a job begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum JobStart {
     /// At its beginning.
     Fresh,
     /// At the point where a process that is gone has left it.
@@ -26,7 +26,7 @@ pub enum Start {
 }
 
 /// Writes into the records of live jobs what has come of them so far.
-pub trait Recorder: Sync {
+pub trait OutcomeRecorder: Sync {
     /// Changes the outcome in a live job's record.
     fn change_outcome(&self, id: &JobId, change: Box<dyn FnOnce(&mut Outcome)>);
 
@@ -39,11 +39,11 @@ pub struct Context<'a> {
     pub(in crate::job) job: &'a Header,
     /// The outcome in the record at the start.
     pub(in crate::job) recorded: &'a Outcome,
-    pub(in crate::job) start: Start,
+    pub(in crate::job) start: JobStart,
     pub(in crate::job) stop: &'a StopSignal,
     pub(in crate::job) trigger: &'a PollTrigger,
     pub(in crate::job) config: &'a Config,
-    pub(in crate::job) recorder: &'a dyn Recorder,
+    pub(in crate::job) recorder: &'a dyn OutcomeRecorder,
     pub(in crate::job) outputs: &'a Outputs,
     pub(in crate::job) pool: &'a Pool,
     pub(in crate::job) guard: &'a Guard,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::command::{self, CommandOutcome};
-use super::context::{Context, Start, limit_of};
+use super::context::{Context, JobStart, limit_of};
 use super::{Always, Kind, Outcome, Results, SSH, is_of_type, is_set};
 use crate::error::{Error, Stopped};
 use crate::guard::Guard;
@@ -198,7 +198,7 @@ impl Kind for Detached {
         };
         // A detached command has no timeout unless the call gives one.
         let limit = limit_of(self.timeout, None);
-        if context.start == Start::Fresh
+        if context.start == JobStart::Fresh
             && let Err(ending) = self.start(context, &mut outcome, limit).await
         {
             return (ending, outcome);
@@ -272,8 +272,8 @@ impl Detached {
             let claim = outcome.remote.begun.is_none() && since.elapsed() > START_PATIENCE;
             let polled = poll(context, &outcome.remote, &job, &mut streams, claim).await;
             let pause = match polled {
-                Ok(Step::ExitOutcome(ended)) => break ended,
-                Ok(Step::Looked(look)) => {
+                Ok(Polled::Ended(ended)) => break ended,
+                Ok(Polled::Live(look)) => {
                     (backoff, misread) = (SHORTEST_PAUSE, 0);
                     set_reachable(context, outcome, None);
                     if look.state == State::Running {
@@ -367,7 +367,8 @@ impl Detached {
                 if remote.is_cancelled() {
                     exit.close(ended, limit)
                 } else {
-                    let what = "the command had not begun when the connection was lost, and will not";
+                    let what =
+                        "the command had not begun when the connection was lost, and will not";
                     Ending::of(Status::Crashed, what)
                 }
             }
@@ -409,9 +410,9 @@ fn set_reachable(context: &Context<'_>, outcome: &mut DetachedOutcome, problem: 
 }
 
 /// The result of a poll.
-enum Step {
-    Looked(Look),
-    ExitOutcome(ExitOutcome),
+enum Polled {
+    Live(Look),
+    Ended(ExitOutcome),
 }
 
 /// Stops the job if that was asked for, then looks at it.
@@ -421,7 +422,7 @@ async fn poll(
     detached: &detached::Detached<'_>,
     streams: &mut Option<Streams>,
     claim: bool,
-) -> Result<Step, Error> {
+) -> Result<Polled, Error> {
     let Header { id, alias, .. } = context.job;
     let place = context.pool.server(alias)?.endpoint();
     let started_on = remote.place.as_ref();
@@ -438,11 +439,11 @@ async fn poll(
     if remote.is_cancelled() {
         let stopped = detached.stop().await?;
         if stopped != Stopped::Stopped {
-            return Ok(Step::ExitOutcome(ExitOutcome::Cancelled(stopped)));
+            return Ok(Polled::Ended(ExitOutcome::Cancelled(stopped)));
         }
     }
     let look = detached
         .look(&mut streams.stdout, &mut streams.stderr, claim)
         .await?;
-    Ok(Step::Looked(look))
+    Ok(Polled::Live(look))
 }

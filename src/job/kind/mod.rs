@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::guard::Guard;
 use crate::secret::hide_of;
 use command::CommandOutcome;
-pub use context::{Context, Recorder, Start};
+pub use context::{Context, JobStart, OutcomeRecorder};
 use detached::Remote;
 
 /// A kind of job: what a call asks for. Everything that a retry needs is serialised into the record.

@@ -95,7 +95,7 @@ mod tests {
     use crate::config::Config;
     use crate::job::kind::Spec;
     use crate::job::record::Job;
-    use crate::job::runner::Options;
+    use crate::job::runner::StartOptions;
     use crate::job::status::Status;
     use crate::logging::MemoryLog;
 
@@ -120,7 +120,7 @@ mod tests {
         let config = Config::with_defaults(directory.path().to_owned());
         let orchestrator = App::open(config, MemoryLog::default()).unwrap();
         let jobs = orchestrator.jobs();
-        let sleep = |seconds| jobs.start("web1", Sleep { seconds }, Options::default());
+        let sleep = |seconds| jobs.start("web1", Sleep { seconds }, StartOptions::default());
 
         let handle = sleep(0.0).unwrap();
         let job = jobs.wait_on(&handle, LONG).await.unwrap();

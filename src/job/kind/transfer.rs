@@ -38,7 +38,7 @@ pub struct Transfer(pub TransferRequest);
 /// A transfer as a record holds it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Recorded {
+struct RecordedTransfer {
     direction: Direction,
     /// The entries of a transfer that has several, or patterns.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ fn is_unset(flag: &bool) -> bool {
     !flag
 }
 
-impl From<&TransferRequest> for Recorded {
+impl From<&TransferRequest> for RecordedTransfer {
     fn from(request: &TransferRequest) -> Self {
         let (files, only) = match request.entries.as_slice() {
             [only] if !request.patterns => (None, Some(only.clone())),
@@ -85,7 +85,7 @@ impl From<&TransferRequest> for Recorded {
     }
 }
 
-impl Recorded {
+impl RecordedTransfer {
     fn request(self) -> Option<TransferRequest> {
         let (entries, patterns) = match (self.local, self.remote, self.files) {
             (Some(local), Some(remote), _) => (vec![TransferEntry { local, remote }], false),
@@ -108,7 +108,7 @@ impl Recorded {
 
 impl Serialize for Transfer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Recorded::from(&self.0).serialize(serializer)
+        RecordedTransfer::from(&self.0).serialize(serializer)
     }
 }
 
@@ -290,7 +290,7 @@ impl Kind for Transfer {
     }
 
     fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
-        let recorded: Recorded = take(record)?;
+        let recorded: RecordedTransfer = take(record)?;
         let request = recorded.request().map(Self);
         request.ok_or_else(|| de::Error::missing_field("files"))
     }
