@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 /// A record's fields in the order in which they are written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Record<'a> {
+struct Written<'a> {
     id: &'a JobId,
     #[serde(rename = "type")]
     record_type: &'a str,
@@ -87,7 +87,7 @@ impl Serialize for Job {
             crashed_at,
             can_retry,
         } = &self.header;
-        let record = Record {
+        let written = Written {
             id,
             record_type,
             alias,
@@ -113,7 +113,7 @@ impl Serialize for Job {
             can_retry,
             unknown: &self.unknown,
         };
-        record.serialize(serializer)
+        written.serialize(serializer)
     }
 }
 
