@@ -8,30 +8,31 @@
 mod batch;
 mod head;
 mod load;
+mod output;
+mod received;
 
-use std::fmt::{self, Display, Formatter};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::vec;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientNotification, ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcError, JsonRpcMessage,
-    JsonRpcVersion2_0, ProtocolVersion, RequestId, ServerResult,
+    ClientNotification, ErrorCode, JsonRpcError, JsonRpcMessage, ProtocolVersion, RequestId,
+    ServerResult,
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
-use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::watch;
 
 use crate::sync::lock;
 use batch::{Batches, MOST_MESSAGES};
 use head::{MessageHead, MessageId};
-use load::{Load, PendingBytes};
+use output::ClientOutput;
+pub use output::{CloseReason, TransportHandle};
+use received::{Received, begins_session, not_json, problem_of_call, refuse, to_json};
 
 /// The most bytes of a line, far more than any call needs.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
@@ -58,110 +59,12 @@ struct OpenBatch {
     messages: vec::IntoIter<Box<RawValue>>,
 }
 
-/// The stream to the client, with the answers that are not written yet.
-struct ClientOutput<W> {
-    writer: tokio::sync::Mutex<W>,
-    batches: Mutex<Batches>,
-    load: Arc<Load>,
-    ending: watch::Sender<Option<CloseReason>>,
-}
-
-/// The reason why a session's streams are closed.
-#[derive(Clone, Debug)]
-pub enum CloseReason {
-    /// End of the input.
-    InputClosed,
-    /// A read failed.
-    InputUnreadable(String),
-    /// A write failed.
-    OutputUnwritable(String),
-}
-
-impl Display for CloseReason {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InputClosed => formatter.write_str("the client closed standard input"),
-            Self::InputUnreadable(error) => {
-                write!(formatter, "standard input cannot be read: {error}")
-            }
-            Self::OutputUnwritable(error) => {
-                write!(formatter, "standard output cannot be written: {error}")
-            }
-        }
-    }
-}
-
-/// A handle on a transport that an MCP session has taken.
-pub struct TransportHandle<W>(Arc<ClientOutput<W>>);
-
-impl<W: AsyncWrite + Unpin> TransportHandle<W> {
-    /// Waits until the streams are closed, and returns the reason.
-    pub async fn ended(&self) -> CloseReason {
-        let mut ending = self.0.ending.subscribe();
-        loop {
-            if let Some(ending) = self.ending() {
-                return ending;
-            }
-            // This cannot fail, since the sender is in `self`.
-            let _ = ending.changed().await;
-        }
-    }
-
-    /// The reason why the streams are closed, if they are.
-    pub fn ending(&self) -> Option<CloseReason> {
-        self.0.ending.borrow().clone()
-    }
-
-    /// Writes the answers that wait for others of their batch. Those will not come any more.
-    pub async fn give_up_batches(&self) -> io::Result<()> {
-        let arrays = lock(&self.0.batches).give_up();
-        for array in arrays {
-            self.0.write(self.0.line(array)).await?;
-        }
-        Ok(())
-    }
-}
-
-impl<W: AsyncWrite + Unpin> ClientOutput<W> {
-    /// Prepares a line for writing. Its bytes are counted until it is written.
-    fn line(&self, mut text: Vec<u8>) -> (Vec<u8>, PendingBytes) {
-        text.push(b'\n');
-        let held = self.load.hold(text.len());
-        (text, held)
-    }
-
-    async fn write(&self, (line, _held): (Vec<u8>, PendingBytes)) -> io::Result<()> {
-        let mut writer = self.writer.lock().await;
-        let written = async {
-            writer.write_all(&line).await?;
-            writer.flush().await
-        };
-        written
-            .await
-            .inspect_err(|error| self.end(CloseReason::OutputUnwritable(error.to_string())))
-    }
-
-    /// Notes the reason why the streams are closed. Only the first one is kept.
-    fn end(&self, reason: CloseReason) {
-        self.ending.send_if_modified(|ending| {
-            let is_first = ending.is_none();
-            ending.get_or_insert(reason);
-            is_first
-        });
-    }
-}
-
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTransport<R, W> {
     /// A transport over `reader` and `writer`.
     pub fn new(reader: R, writer: W) -> Self {
         Self {
             reader: BufReader::new(reader),
-            output: Arc::new(ClientOutput {
-                writer: tokio::sync::Mutex::new(writer),
-                batches: Mutex::default(),
-                load: Arc::default(),
-                ending: watch::Sender::default(),
-            }),
+            output: Arc::new(ClientOutput::new(writer)),
             line: Vec::new(),
             overlong: false,
             begun: false,
@@ -293,70 +196,75 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTransport
     }
 
     fn parse_message(&mut self, text: &[u8], head: &MessageHead<'_>) -> Received {
-        let refuse = |code, message| refuse(head.id_of_answer(), code, message);
-        let mut value: Value = match serde_json::from_slice(text) {
+        let refuse = |message| refuse(head.id_of_answer(), ErrorCode::INVALID_REQUEST, message);
+        let value: Value = match serde_json::from_slice(text) {
             Ok(value) => value,
             // A malformed answer gets no answer.
             Err(_) if head.is_answer() => return Received::Ignored,
             Err(error) if head.id() == MessageId::Foreign => {
-                return refuse(ErrorCode::INVALID_REQUEST, format!("{WRONG_ID}: {error}"));
+                return refuse(format!("{WRONG_ID}: {error}"));
             }
             Err(error) => return not_json(head.id_of_answer(), &error),
         };
-        let Some(method) = value
-            .get("method")
-            .and_then(Value::as_str)
-            .map(ToOwned::to_owned)
-        else {
-            if !head.is_answer() {
-                return refuse(ErrorCode::INVALID_REQUEST, NO_MESSAGE.to_owned());
-            }
+        let method = value.get("method").and_then(Value::as_str);
+        match method.map(ToOwned::to_owned) {
+            Some(method) => self.parse_request(value, &method, head, text.len()),
             // An answer to a request of this server.
-            return match serde_json::from_value(value) {
+            None if head.is_answer() => match serde_json::from_value(value) {
                 Ok(message) if self.begun => Received::Message(Box::new(message)),
                 _ => Received::Ignored,
-            };
-        };
-        let id = match head.id() {
-            MessageId::Held(id) => Some(id),
-            MessageId::Absent => None,
+            },
+            None => refuse(NO_MESSAGE.to_owned()),
+        }
+    }
+
+    /// Parses a request or a notification, which takes `length` bytes.
+    fn parse_request(
+        &mut self,
+        mut value: Value,
+        method: &str,
+        head: &MessageHead<'_>,
+        length: usize,
+    ) -> Received {
+        let refuse = |code, message: &str| refuse(head.id_of_answer(), code, message.to_owned());
+        let has_id = match head.id() {
+            MessageId::Held(_) => true,
+            MessageId::Absent => false,
             // Some clients write `null` for no ID.
             MessageId::Null if method.starts_with("notifications/") => {
                 value.as_object_mut().map(|fields| fields.remove("id"));
-                None
+                false
             }
             MessageId::Null | MessageId::Foreign | MessageId::Wrong => {
-                return refuse(ErrorCode::INVALID_REQUEST, WRONG_ID.to_owned());
+                return refuse(ErrorCode::INVALID_REQUEST, WRONG_ID);
             }
         };
         if method == "initialize" && self.reading.is_some() {
-            let problem = "initialize may not be part of a batch".to_owned();
+            let problem = "initialize may not be part of a batch";
             return refuse(ErrorCode::INVALID_REQUEST, problem);
         }
         if method == "tools/call"
             && let Some(problem) = problem_of_call(&value)
         {
-            return refuse(ErrorCode::INVALID_PARAMS, problem.to_owned());
+            return refuse(ErrorCode::INVALID_PARAMS, problem);
         }
         match serde_json::from_value(value) {
-            Ok(_) if id.is_none() && !self.begun => Received::Ignored,
+            Ok(_) if !has_id && !self.begun => Received::Ignored,
             // The client could not tell the two answers apart.
             Ok(JsonRpcMessage::Request(request)) if self.output.load.is_open(&request.id) => {
-                refuse(
-                    ErrorCode::INVALID_REQUEST,
-                    "a request with this `id` is still without its answer".to_owned(),
-                )
+                let problem = "a request with this `id` is still without its answer";
+                refuse(ErrorCode::INVALID_REQUEST, problem)
             }
             Ok(message) => {
                 self.begun |= begins_session(&message);
-                self.count(&message, text.len());
+                self.count(&message, length);
                 Received::Message(Box::new(message))
             }
-            Err(_) if id.is_none() => Received::Ignored,
-            Err(error) => refuse(
-                ErrorCode::INVALID_REQUEST,
-                format!("not a request of MCP: {error}"),
-            ),
+            Err(_) if !has_id => Received::Ignored,
+            Err(error) => {
+                let problem = format!("not a request of MCP: {error}");
+                refuse(ErrorCode::INVALID_REQUEST, &problem)
+            }
         }
     }
 
@@ -389,77 +297,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTransport
         let (line, output) = (self.output.line(text), Arc::clone(&self.output));
         tokio::spawn(async move { output.write(line).await });
     }
-}
-
-/// A message that was read, or the result of its failure.
-enum Received {
-    Message(Box<RxJsonRpcMessage<RoleServer>>),
-    /// A malformed message, which gets this answer.
-    Refused(ErrorResponse),
-    /// A message without an answer, or a blank line.
-    Ignored,
-}
-
-/// A JSON-RPC error. Its ID is spelled as in the request, because the library's type holds only some IDs.
-#[derive(Serialize)]
-struct ErrorResponse {
-    jsonrpc: JsonRpcVersion2_0,
-    /// Null if none could be read (JSON-RPC 2.0, section 5).
-    id: Option<Box<RawValue>>,
-    error: ErrorData,
-}
-
-fn not_json(id: Option<Box<RawValue>>, error: &serde_json::Error) -> Received {
-    refuse(id, ErrorCode::PARSE_ERROR, format!("not JSON: {error}"))
-}
-
-fn refuse(id: Option<Box<RawValue>>, code: ErrorCode, message: String) -> Received {
-    Received::Refused(ErrorResponse {
-        jsonrpc: JsonRpcVersion2_0,
-        id,
-        error: ErrorData::new(code, message, None),
-    })
-}
-
-/// Returns true if a message opens the session, so that the library accepts notifications after it: the
-/// handshake, or from version 2026-07-28 on any request with complete metadata but `server/discover`.
-fn begins_session(message: &RxJsonRpcMessage<RoleServer>) -> bool {
-    let JsonRpcMessage::Request(request) = message else {
-        return false;
-    };
-    match &request.request {
-        ClientRequest::InitializeRequest(_) => true,
-        ClientRequest::DiscoverRequest(_) => false,
-        other => {
-            let meta = other.get_meta();
-            let version = meta.protocol_version();
-            version.is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version))
-                && meta
-                    .missing_required_keys(&ProtocolVersion::V_2026_07_28)
-                    .is_empty()
-        }
-    }
-}
-
-/// The problem with the parameters of a `tools/call`. The library would answer that the method is unknown.
-fn problem_of_call(request: &Value) -> Option<&'static str> {
-    let Some(params) = request.get("params").and_then(Value::as_object) else {
-        return Some("tools/call needs params: {name, arguments}");
-    };
-    if !params.get("name").is_some_and(Value::is_string) {
-        return Some("params.name has to be a string");
-    }
-    let arguments = params.get("arguments");
-    arguments
-        .is_some_and(|arguments| !arguments.is_object() && !arguments.is_null())
-        .then_some("params.arguments has to be an object")
-}
-
-/// A message's JSON.
-fn to_json(message: &impl Serialize) -> Option<Vec<u8>> {
-    serde_json::to_vec(message)
-        .inspect_err(|error| tracing::error!("cannot write a message: {error}"))
-        .ok()
 }
 
 impl<R, W> Transport<RoleServer> for LineTransport<R, W>
