@@ -94,48 +94,6 @@ fn meant(schema: &JsonObject, text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().filter(fits)
 }
 
-/// A deserialiser's message in JSON's terms: the problem, as the end of a sentence, and the expectation.
-pub(super) fn in_words(message: &str) -> (String, Option<String>) {
-    let Some((given, expected)) = message.split_once(", expected ") else {
-        return (format!("is not acceptable: {message}"), None);
-    };
-    let expected = expectation(expected);
-    let given = match given.split_once(": ") {
-        Some((kind, given)) if kind.starts_with("invalid") => format!("is {}", value(given)),
-        _ => format!("is not acceptable: {given}"),
-    };
-    (given, Some(expected))
-}
-
-fn expectation(expected: &str) -> String {
-    match expected {
-        "u8" => "an integer from 0 to 255",
-        "u16" => "an integer from 0 to 65535",
-        "u32" | "u64" | "usize" => "an integer, 0 or more",
-        "i8" | "i16" | "i32" | "i64" | "isize" => "an integer",
-        "f32" | "f64" => "a number",
-        "a sequence" => "an array",
-        "a map" => "an object",
-        "unit" => "null",
-        _ if expected.starts_with("struct ") => "an object",
-        _ => expected,
-    }
-    .to_owned()
-}
-
-fn value(given: &str) -> String {
-    let quoted = ["integer `", "floating point `", "boolean `"];
-    let literal = quoted.iter().find_map(|kind| given.strip_prefix(kind));
-    match (given, literal) {
-        ("map", _) => "an object".to_owned(),
-        ("sequence", _) => "an array".to_owned(),
-        ("unit value", _) => "null".to_owned(),
-        (_, Some(literal)) => literal.trim_end_matches('`').to_owned(),
-        _ if given.starts_with("string ") => format!("the {given}"),
-        _ => given.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -230,52 +188,6 @@ mod tests {
             json!({"port": "22x"}),
         ] {
             assert_eq!(settled(kept.clone()), kept);
-        }
-    }
-
-    #[test]
-    fn refusals_speak_of_json() {
-        for (message, given, expected) in [
-            (
-                "invalid type: string \"x\", expected u16",
-                "is the string \"x\"",
-                "an integer from 0 to 65535",
-            ),
-            (
-                "invalid type: map, expected a string",
-                "is an object",
-                "a string",
-            ),
-            (
-                "invalid type: sequence, expected struct Entry",
-                "is an array",
-                "an object",
-            ),
-            (
-                "invalid type: null, expected a sequence",
-                "is null",
-                "an array",
-            ),
-            (
-                "invalid value: integer `-1`, expected usize",
-                "is -1",
-                "an integer, 0 or more",
-            ),
-            (
-                "invalid type: floating point `1.5`, expected f64",
-                "is 1.5",
-                "a number",
-            ),
-            (
-                "unknown variant `x`, expected `a` or `b`",
-                "is not acceptable: unknown variant `x`",
-                "`a` or `b`",
-            ),
-        ] {
-            assert_eq!(
-                in_words(message),
-                (given.to_owned(), Some(expected.to_owned()))
-            );
         }
     }
 }

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `declared` | access class and toolset, without which a tool does not compile |
 //! | `arguments`, `lenient`, `given` | parsing of arguments, correction of their form, rules for secrets among them |
+//! | `schema`, `explain` | input schemas, and refusals of arguments |
 //! | `call` | the request behind a call: progress, and waiting for a job |
 //! | the others | a family each |
 
@@ -22,6 +23,7 @@ mod arguments;
 mod call;
 mod declared;
 mod exec;
+mod explain;
 mod given;
 mod import;
 mod lenient;
@@ -30,6 +32,7 @@ mod monitor;
 mod output;
 mod policy;
 mod queue;
+mod schema;
 mod servers;
 mod transfer;
 mod trust;
@@ -82,8 +85,8 @@ impl Tools {
             tools.declared.extend(family.declared);
         }
         for route in tools.router.map.values_mut() {
-            arguments::tidy(&mut route.attr);
-            let secrets = arguments::secrets(&route.attr.input_schema);
+            schema::tidy(&mut route.attr);
+            let secrets = schema::secrets(&route.attr.input_schema);
             let name = route.attr.name.to_string();
             tools.secrets.insert(name, secrets.into());
         }

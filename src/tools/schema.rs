@@ -1,0 +1,110 @@
+//! Input schemas: tidied for clients, and asked for the parameters that hold secrets.
+
+use std::sync::Arc;
+
+use rmcp::model::{JsonObject, Tool};
+use serde_json::Value;
+
+/// The names of the parameters that hold a secret, at any depth.
+pub(super) fn secrets(schema: &JsonObject) -> Vec<String> {
+    fn holds(schema: &Value) -> bool {
+        match schema {
+            Value::Object(parts) => {
+                parts.get("writeOnly") == Some(&true.into()) || parts.values().any(holds)
+            }
+            Value::Array(parts) => parts.iter().any(holds),
+            _ => false,
+        }
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let properties = properties.into_iter().flatten();
+    let secrets = properties.filter(|(_, schema)| holds(schema));
+    secrets.map(|(name, _)| name.clone()).collect()
+}
+
+/// Makes a generated schema say what the contract says: an optional parameter is left out rather
+/// than null, a choice is an `enum`, and nothing speaks of Rust's number types.
+pub(super) fn tidy(tool: &mut Tool) {
+    let mut schema = Value::Object(Arc::unwrap_or_clone(std::mem::take(&mut tool.input_schema)));
+    let definitions = schema
+        .as_object_mut()
+        .and_then(|object| object.remove("$defs"))
+        .unwrap_or_default();
+    tidy_value(&mut schema, &definitions);
+    if let Value::Object(mut object) = schema {
+        object.remove("$schema");
+        // Some clients insist on it.
+        object
+            .entry("properties")
+            .or_insert_with(|| Value::Object(JsonObject::new()));
+        tool.input_schema = Arc::new(object);
+    }
+}
+
+fn tidy_value(value: &mut Value, definitions: &Value) {
+    match value {
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| tidy_value(item, definitions)),
+        Value::Object(object) => {
+            unwrap_nullable(object);
+            if let Some(name) = object
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(|name| name.rsplit('/').next())
+                && let Some(Value::Object(definition)) = definitions.get(name)
+            {
+                let definition = definition.clone();
+                object.remove("$ref");
+                for (key, part) in definition {
+                    object.entry(key).or_insert(part);
+                }
+            }
+            if let Some(Value::Array(choices)) = object.get("oneOf")
+                && let Some(names) = choices
+                    .iter()
+                    .map(|choice| choice.get("const").cloned())
+                    .collect::<Option<Vec<_>>>()
+            {
+                object.remove("oneOf");
+                object.insert("type".into(), "string".into());
+                object.insert("enum".into(), names.into());
+            }
+            object.remove("format");
+            object
+                .values_mut()
+                .for_each(|part| tidy_value(part, definitions));
+            for part in ["items", "additionalProperties"] {
+                if let Some(Value::Object(part)) = object.get_mut(part) {
+                    // It describes the Rust type; the parameter's own description is enough.
+                    part.remove("description");
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Replaces `["string", "null"]` and `anyOf: [X, null]` by the type that is not null.
+fn unwrap_nullable(object: &mut JsonObject) {
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".into(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = object.get("anyOf")
+        && let [Value::Object(thing), null] = choices.as_slice()
+        && null.get("type").is_some_and(|kind| kind == "null")
+    {
+        let thing = thing.clone();
+        object.remove("anyOf");
+        for (key, part) in thing {
+            object.entry(key).or_insert(part);
+        }
+    }
+    if object.get("default").is_some_and(Value::is_null) {
+        object.remove("default");
+    }
+}
