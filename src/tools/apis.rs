@@ -109,6 +109,13 @@ impl AddApi {
     }
 }
 
+fn text_of_stored(alias: &str, added: bool, api: &Api) -> String {
+    let stored = if added { "added" } else { "updated" };
+    let unsent = unused(api)
+        .map(|name| format!("; {name} is kept and not sent, for auth_method leaves it out"));
+    format!("API `{alias}` {stored}{}", unsent.collect::<String>())
+}
+
 /// The given secrets that the entry's `auth_method` does not send.
 fn unused(api: &Api) -> impl Iterator<Item = &'static str> {
     let key = api.api_key.is_some() && !api.auth_method.has_key();
@@ -135,10 +142,7 @@ impl App {
             let (apis, alias, api) = (Arc::clone(self.apis()), alias.clone(), api.clone());
             blocking(move || apis.put(&alias, &api)).await?
         };
-        let mut text = format!("API `{alias}` {}", if added { "added" } else { "updated" });
-        for name in unused(&api) {
-            text = format!("{text}; {name} is kept and not sent, for auth_method leaves it out");
-        }
+        let text = text_of_stored(&alias, added, &api);
         let api = ApiView::from(&api);
         Reply::new(text, &StoredApi { alias, added, api })
     }

@@ -74,6 +74,17 @@ impl RunCommand {
             asked
         })
     }
+
+    fn spec(&self) -> Result<(Spec, WaitFor), Error> {
+        let (cmd, bound) = (self.cmd.clone(), self.bound()?);
+        let timeout = self.timeout.map(|timeout| timeout.0);
+        Ok(if self.detach {
+            (Detached::new(cmd, timeout).into(), WaitFor::Start)
+        } else {
+            let wait = WaitFor::unless(self.background);
+            (job::Exec::new(cmd, timeout, bound).into(), wait)
+        })
+    }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -98,6 +109,22 @@ struct RunInteractive {
     /// Answer at once with the task ID.
     #[serde(default)]
     background: bool,
+}
+
+impl RunInteractive {
+    fn spec(&self) -> Result<Spec, Error> {
+        let responses = self.responses.iter().flatten();
+        let responses = responses
+            .map(|(prompt, answer)| (prompt.clone(), answer.expose().to_owned()))
+            .collect();
+        answers(&responses)?;
+        let (cmd, timeout) = (self.cmd.clone(), self.timeout.map(|timeout| timeout.0));
+        Ok(if self.interactive.0 {
+            Interactive::new(cmd, timeout, responses, self.auto_respond.0).into()
+        } else {
+            job::Exec::new(cmd, timeout, Bound::default()).into()
+        })
+    }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -163,6 +190,13 @@ impl SequenceCommand {
     }
 }
 
+fn not_empty(parameter: &str, command: &str) -> Result<(), Error> {
+    if command.trim().is_empty() {
+        return Err(Error::invalid(parameter, "is empty"));
+    }
+    Ok(())
+}
+
 #[tool_router(router = exec_tools, vis = "pub(super)")]
 impl App {
     /// Run a command on a server. Answers with output and exit status, or after 30 s with the ID of a task that goes on in the background.
@@ -172,21 +206,8 @@ impl App {
         Parameters(exec): Parameters<RunCommand>,
         call: Call,
     ) -> Result<Reply, Error> {
-        if exec.cmd.trim().is_empty() {
-            return Err(Error::invalid("cmd", "is empty"));
-        }
-        let bound = exec.bound()?;
-        let timeout = exec.timeout.map(|timeout| timeout.0);
-        let spec: Spec = if exec.detach {
-            Detached::new(exec.cmd, timeout).into()
-        } else {
-            job::Exec::new(exec.cmd, timeout, bound).into()
-        };
-        let wait = if exec.detach {
-            WaitFor::Start
-        } else {
-            WaitFor::unless(exec.background)
-        };
+        not_empty("cmd", &exec.cmd)?;
+        let (spec, wait) = exec.spec()?;
         self.run(&call, &exec.alias, spec, exec.rappel, wait).await
     }
 
@@ -197,21 +218,8 @@ impl App {
         Parameters(at_terminal): Parameters<RunInteractive>,
         call: Call,
     ) -> Result<Reply, Error> {
-        if at_terminal.cmd.trim().is_empty() {
-            return Err(Error::invalid("cmd", "is empty"));
-        }
-        let responses = at_terminal.responses.into_iter().flatten();
-        let responses = responses
-            .map(|(prompt, answer)| (prompt, answer.expose().to_owned()))
-            .collect();
-        answers(&responses)?;
-        let timeout = at_terminal.timeout.map(|timeout| timeout.0);
-        let (cmd, auto_respond) = (at_terminal.cmd, at_terminal.auto_respond.0);
-        let spec: Spec = if at_terminal.interactive.0 {
-            Interactive::new(cmd, timeout, responses, auto_respond).into()
-        } else {
-            job::Exec::new(cmd, timeout, Bound::default()).into()
-        };
+        not_empty("cmd", &at_terminal.cmd)?;
+        let spec = at_terminal.spec()?;
         let (alias, wait) = (&at_terminal.alias, WaitFor::unless(at_terminal.background));
         self.run(&call, alias, spec, at_terminal.rappel, wait).await
     }
@@ -231,11 +239,8 @@ impl App {
         if steps.is_empty() {
             return Err(Error::invalid("commands", "is empty"));
         }
-        if let Some(index) = steps
-            .iter()
-            .position(|step| step.command().trim().is_empty())
-        {
-            return Err(Error::invalid(&format!("commands[{index}]"), "is empty"));
+        for (index, step) in steps.iter().enumerate() {
+            not_empty(&format!("commands[{index}]"), step.command())?;
         }
         let spec = job::Sequence {
             commands: steps,

@@ -1,6 +1,6 @@
 //! Servers from the user's own SSH configuration.
 
-use globset::Glob;
+use globset::{Glob, GlobMatcher};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,17 @@ impl ImportedHost {
     }
 }
 
+fn matcher(pattern: &str) -> Result<GlobMatcher, Error> {
+    // A very long one cannot be compiled, and no host's name is as long.
+    if pattern.len() > LONGEST_PATTERN {
+        let problem = format!("has more than {LONGEST_PATTERN} bytes");
+        return Err(Error::invalid("pattern", problem));
+    }
+    let pattern = Glob::new(pattern)
+        .map_err(|error| Error::invalid("pattern", format!("is no pattern: {}", error.kind())))?;
+    Ok(pattern.compile_matcher())
+}
+
 #[tool_router(router = import_tools, vis = "pub(super)")]
 impl App {
     /// List the hosts of ~/.ssh/config, or add them as servers that follow that file.
@@ -76,15 +87,7 @@ impl App {
         &self,
         Parameters(ImportServers { pattern, add }): Parameters<ImportServers>,
     ) -> Result<Reply, Error> {
-        let pattern = pattern.as_deref().unwrap_or("*");
-        // A very long one cannot be compiled, and no host's name is as long.
-        if pattern.len() > LONGEST_PATTERN {
-            let problem = format!("has more than {LONGEST_PATTERN} bytes");
-            return Err(Error::invalid("pattern", problem));
-        }
-        let pattern = Glob::new(pattern)
-            .map_err(|error| Error::invalid("pattern", format!("is no pattern: {}", error.kind())))?
-            .compile_matcher();
+        let pattern = matcher(pattern.as_deref().unwrap_or("*"))?;
         let files = self.config().ssh_files.clone();
         let names = blocking(move || user_config::hosts(&files)).await?;
         let mut hosts = Vec::new();

@@ -77,6 +77,28 @@ struct OutputPage<'a> {
     text: &'a str,
 }
 
+impl<'a> OutputPage<'a> {
+    fn of(job: &'a Job, stream: Stream, page: &'a Page, from_file: bool) -> Self {
+        let missing = page.missing.end - page.missing.start;
+        let readable = page.length - missing;
+        Self {
+            id: &job.id,
+            stream,
+            status: job.status,
+            offset: page.offset,
+            next_offset: page.next,
+            length: readable,
+            printed: printed(job, stream)
+                .filter(|printed| (from_file || job.is_truncated()) && *printed > readable)
+                .or((missing > 0).then_some(page.length)),
+            at_end: !job.status.is_live() && page.next >= page.length,
+            note: note(job, stream, page, from_file),
+            goes_on: page.next < page.length,
+            text: &page.text,
+        }
+    }
+}
+
 #[tool_router(router = output_tools, vis = "pub(super)")]
 impl App {
     /// Show what a task has printed so far: in pages, its last lines, or those that match.
@@ -88,23 +110,7 @@ impl App {
         let selection = output.selection()?;
         let job = self.jobs().look(&JobId::from(output.id.as_str())).await?;
         let (page, from_file) = self.jobs().page(&job, output.stream, selection).await?;
-        let missing = page.missing.end - page.missing.start;
-        let readable = page.length - missing;
-        let shown = OutputPage {
-            id: &job.id,
-            stream: output.stream,
-            status: job.status,
-            offset: page.offset,
-            next_offset: page.next,
-            length: readable,
-            printed: printed(&job, output.stream)
-                .filter(|printed| (from_file || job.is_truncated()) && *printed > readable)
-                .or((missing > 0).then_some(page.length)),
-            at_end: !job.status.is_live() && page.next >= page.length,
-            note: note(&job, output.stream, &page, from_file),
-            goes_on: page.next < page.length,
-            text: &page.text,
-        };
+        let shown = OutputPage::of(&job, output.stream, &page, from_file);
         Reply::new(text_of(&shown), &shown)
     }
 }

@@ -83,14 +83,11 @@ impl App {
     #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Tasks))]
     async fn task_queue(&self, Parameters(list): Parameters<ListTasks>) -> Result<Reply, Error> {
         let jobs = self.jobs().queue().list().await?;
-        let tasks: Vec<_> = jobs
-            .iter()
-            .filter(|job| list.status.is_none_or(|status| job.status == status))
-            .skip(list.offset.0)
-            .take(list.limit.0)
-            .map(|job| excerpt(job.to_json()))
-            .collect();
-        Reply::list("tasks", &tasks)
+        let jobs = jobs.iter();
+        let jobs = jobs.filter(|job| list.status.is_none_or(|status| job.status == status));
+        let page = jobs.skip(list.offset.0).take(list.limit.0);
+        let page = page.map(|job| excerpt(job.to_json()));
+        Reply::list("tasks", &page.collect::<Vec<_>>())
     }
 
     /// Show one task: status, output, exit status, errors.
@@ -123,17 +120,14 @@ impl App {
                 .collect();
             entries.retain(|entry| wanted.contains(&entry.job_id));
         }
-        let entries: Vec<_> = entries
-            .iter()
-            .skip(history.offset.0)
-            .take(history.limit.0)
-            .map(|entry| {
-                let mut entry = serde_json::to_value(entry).unwrap_or_default();
-                cut(&mut entry["command"], EXCERPT);
-                entry
-            })
-            .collect();
-        Reply::list("entries", &entries)
+        let excerpt = |entry| {
+            let mut entry = serde_json::to_value(entry).unwrap_or_default();
+            cut(&mut entry["command"], EXCERPT);
+            entry
+        };
+        let page = entries.iter().skip(history.offset.0);
+        let page = page.take(history.limit.0).map(excerpt);
+        Reply::list("entries", &page.collect::<Vec<_>>())
     }
 
     /// Wait for a background task: its result, or its state when the time is up.
@@ -148,11 +142,9 @@ impl App {
             .map_or(WAIT, NumberOfSeconds::duration)
             .min(self.config().max_wait);
         let id = JobId::from(wait.id.as_str());
-        Ok(Reply::of_job(
-            &*self
-                .follow(&call, &id, self.jobs().wait(&id, timeout))
-                .await?,
-        ))
+        let outcome = self.jobs().wait(&id, timeout);
+        let job = self.follow(&call, &id, outcome).await?;
+        Ok(Reply::of_job(&job))
     }
 
     /// Stop a task; `process` says whether its command was seen to end.
@@ -172,10 +164,9 @@ impl App {
         Parameters(TaskId { id }): Parameters<TaskId>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let job = self.jobs().retry(&JobId::from(id.as_str())).await?;
-        Ok(Reply::of_job(
-            &*self.wait_for(&call, &job, WaitFor::Completion).await?,
-        ))
+        let handle = self.jobs().retry(&JobId::from(id.as_str())).await?;
+        let job = self.wait_for(&call, &handle, WaitFor::Completion).await?;
+        Ok(Reply::of_job(&job))
     }
 
     /// Count tasks by status and type; mean duration, success rate.

@@ -106,68 +106,14 @@ struct RemovedServer {
 impl AddServer {
     fn validated(self, session: &LoginSession) -> Result<(String, Server), Error> {
         named("alias", &self.alias)?;
-        let is_told = self.ssh_config_host.is_some();
         if self.port == Some(0) {
             return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
         }
-        let [host, user] = [self.host, self.user].map(Option::unwrap_or_default);
-        let LoginAddress { host, user, port } = LoginAddress::read(&host, &user, self.port)?;
-        for (name, value) in [("host", &host), ("user", &user)] {
-            if !is_told || !value.is_empty() {
-                named(name, value)?;
-            }
-        }
-        for prompt in self.login_responses.iter().flat_map(IndexMap::keys) {
-            check_prompt(prompt)?;
-        }
-        let has_way_in = self.key_path.is_some()
-            || self.password.is_some()
-            || self.totp_secret.is_some()
-            || self.login_responses.is_some();
-        if !has_way_in && !is_told && self.agent != Some(true) && !has_agent(session) {
-            return Err(Error::invalid(
-                "keyPath",
-                format!(
-                    "or `password` is needed, for {}; or sshConfigHost, if ~/.ssh/config tells how",
-                    session.no_agent()
-                ),
-            ));
-        }
-        if let Some(jump) = &self.jump {
-            named("jump", jump)?;
-        }
+        let LoginAddress { host, user, port } = self.login_address()?;
+        self.check_login(session)?;
+        self.check_route()?;
+        self.check_options()?;
         let ssh_config_host = self.ssh_config_host.as_deref().map(unquoted);
-        if let Some(name) = ssh_config_host {
-            named("sshConfigHost", name)?;
-            if name.contains('@') {
-                let problem = "names a host of ~/.ssh/config alone; give the user as `user`";
-                return Err(Error::invalid("sshConfigHost", problem));
-            }
-        }
-        if self
-            .connect_timeout
-            .is_some_and(|seconds| !(1..=600).contains(&seconds))
-        {
-            return Err(Error::invalid("connectTimeout", "is not 1 to 600 seconds"));
-        }
-        if let Some(encoding) = &self.encoding
-            && Charset::named(encoding).is_none()
-        {
-            return Err(Error::invalid(
-                "encoding",
-                "names no encoding that is known here",
-            ));
-        }
-        if let Some(fingerprint) = &self.host_key_fingerprint {
-            fingerprinted("hostKeyFingerprint", fingerprint)?;
-        }
-        if let Some(secret) = self
-            .totp_secret
-            .as_ref()
-            .filter(|secret| Vault::is_clear(secret))
-        {
-            check_totp(secret.expose())?;
-        }
         let server = Server {
             host,
             user,
@@ -191,6 +137,93 @@ impl AddServer {
             encoding: self.encoding,
         };
         Ok((self.alias, server))
+    }
+
+    /// The server's address and user. Either may be empty if the SSH configuration has it.
+    fn login_address(&self) -> Result<LoginAddress, Error> {
+        let [host, user] = [&self.host, &self.user].map(|text| text.as_deref().unwrap_or_default());
+        let address = LoginAddress::read(host, user, self.port)?;
+        for (name, value) in [("host", &address.host), ("user", &address.user)] {
+            if self.ssh_config_host.is_none() || !value.is_empty() {
+                named(name, value)?;
+            }
+        }
+        Ok(address)
+    }
+
+    /// Refuses prompts that are no patterns, and an entry with which nothing could log in.
+    fn check_login(&self, session: &LoginSession) -> Result<(), Error> {
+        for prompt in self.login_responses.iter().flat_map(IndexMap::keys) {
+            check_prompt(prompt)?;
+        }
+        let has_credentials = self.key_path.is_some()
+            || self.password.is_some()
+            || self.totp_secret.is_some()
+            || self.login_responses.is_some();
+        let has_agent = || self.agent == Some(true) || has_agent(session);
+        if has_credentials || self.ssh_config_host.is_some() || has_agent() {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "keyPath",
+            format!(
+                "or `password` is needed, for {}; or sshConfigHost, if ~/.ssh/config tells how",
+                session.no_agent()
+            ),
+        ))
+    }
+
+    /// Refuses what names no jump host, or no host of the SSH configuration.
+    fn check_route(&self) -> Result<(), Error> {
+        if let Some(jump) = &self.jump {
+            named("jump", jump)?;
+        }
+        let Some(name) = self.ssh_config_host.as_deref().map(unquoted) else {
+            return Ok(());
+        };
+        named("sshConfigHost", name)?;
+        if name.contains('@') {
+            let problem = "names a host of ~/.ssh/config alone; give the user as `user`";
+            return Err(Error::invalid("sshConfigHost", problem));
+        }
+        Ok(())
+    }
+
+    /// Refuses a time, an encoding, a fingerprint or a one-time code's secret that cannot be meant.
+    fn check_options(&self) -> Result<(), Error> {
+        let is_allowed = |seconds: &u32| (1..=600).contains(seconds);
+        if !self.connect_timeout.as_ref().is_none_or(is_allowed) {
+            return Err(Error::invalid("connectTimeout", "is not 1 to 600 seconds"));
+        }
+        let charset = self.encoding.as_deref().map(Charset::named);
+        if charset.is_some_and(|charset| charset.is_none()) {
+            let problem = "names no encoding that is known here";
+            return Err(Error::invalid("encoding", problem));
+        }
+        if let Some(fingerprint) = &self.host_key_fingerprint {
+            fingerprinted("hostKeyFingerprint", fingerprint)?;
+        }
+        let secret = self.totp_secret.as_ref();
+        secret
+            .filter(|secret| Vault::is_clear(secret))
+            .map_or(Ok(()), |secret| check_totp(secret.expose()))
+    }
+}
+
+impl StoredServer {
+    fn text(&self) -> String {
+        let stored = if self.added { "added" } else { "updated" };
+        let mut text = format!("server `{}` {stored}", self.alias);
+        if let Some(way) = &self.way {
+            text = format!("{text}: {way}");
+        }
+        if let Some(login) = &self.login {
+            text = format!("{text}; {}", text_of_login(login));
+        }
+        for note in &self.notes {
+            text = format!("{text}\nNote: {note}");
+        }
+        text
     }
 }
 
@@ -289,28 +322,15 @@ impl App {
         self.guard().may_put(&alias, &server, "server_add").await?;
         self.may_give_secrets(&alias, &server).await?;
         let secrets = secrets_of(&server);
-        let mut put = self.put_server(alias, server).await?;
+        let mut stored = self.put_server(alias, server).await?;
         // Reads it again, so that the server's own names are known.
         self.servers().list()?;
-        put.notes.extend(note.into_iter().chain(warnings(secrets)));
+        let notes = note.into_iter().chain(warnings(secrets));
+        stored.notes.extend(notes);
         if verify {
-            put.login = Some(verify::log_in(self.pool(), &put.alias).await);
+            stored.login = Some(verify::log_in(self.pool(), &stored.alias).await);
         }
-        let mut text = format!(
-            "server `{}` {}",
-            put.alias,
-            if put.added { "added" } else { "updated" }
-        );
-        if let Some(way) = &put.way {
-            text = format!("{text}: {way}");
-        }
-        if let Some(login) = &put.login {
-            text = format!("{text}; {}", text_of_login(login));
-        }
-        for note in &put.notes {
-            text = format!("{text}\nNote: {note}");
-        }
-        Reply::new(text, &put)
+        Reply::new(stored.text(), &stored)
     }
 
     /// List the configured servers by alias. Passwords show as ***.

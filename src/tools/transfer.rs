@@ -68,6 +68,46 @@ struct TransferSeveral {
     follow_directory_links: bool,
 }
 
+impl TransferOne {
+    fn spec(&self) -> Result<job::Transfer, Error> {
+        check_links(self.direction, self.follow_directory_links)?;
+        Ok(job::Transfer(TransferRequest {
+            direction: self.direction,
+            entries: vec![TransferEntry {
+                local: self.local.clone(),
+                remote: self.remote.clone(),
+            }],
+            patterns: false,
+            options: TransferOptions {
+                verify: self.verify,
+                in_place: self.in_place,
+                follow_directory_links: self.follow_directory_links,
+            },
+            part: None,
+        }))
+    }
+}
+
+impl TransferSeveral {
+    fn spec(&self) -> Result<job::Transfer, Error> {
+        if self.files.is_empty() {
+            return Err(Error::invalid("files", "is empty"));
+        }
+        check_links(self.direction, self.follow_directory_links)?;
+        Ok(job::Transfer(TransferRequest {
+            direction: self.direction,
+            entries: self.files.clone(),
+            patterns: true,
+            options: TransferOptions {
+                verify: self.verify,
+                in_place: self.in_place,
+                follow_directory_links: self.follow_directory_links,
+            },
+            part: None,
+        }))
+    }
+}
+
 fn is_upload(given: &JsonObject) -> bool {
     given.get("direction").and_then(Value::as_str) != Some("download")
 }
@@ -92,31 +132,9 @@ impl App {
         Parameters(arguments): Parameters<TransferOne>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let TransferOne {
-            alias,
-            direction,
-            local,
-            remote,
-            rappel,
-            background,
-            verify,
-            in_place,
-            follow_directory_links,
-        } = arguments;
-        check_links(direction, follow_directory_links)?;
-        let spec = job::Transfer(TransferRequest {
-            direction,
-            entries: vec![TransferEntry { local, remote }],
-            patterns: false,
-            options: TransferOptions {
-                verify,
-                in_place,
-                follow_directory_links,
-            },
-            part: None,
-        });
-        let wait = WaitFor::unless(background);
-        self.run(&call, &alias, spec, rappel, wait).await
+        let spec = arguments.spec()?;
+        let (alias, wait) = (&arguments.alias, WaitFor::unless(arguments.background));
+        self.run(&call, alias, spec, arguments.rappel, wait).await
     }
 
     /// Copy several files, directories or patterns. Directories below a pattern's fixed part are kept.
@@ -126,22 +144,7 @@ impl App {
         Parameters(transfers): Parameters<TransferSeveral>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let entries = transfers.files;
-        if entries.is_empty() {
-            return Err(Error::invalid("files", "is empty"));
-        }
-        check_links(transfers.direction, transfers.follow_directory_links)?;
-        let spec = job::Transfer(TransferRequest {
-            direction: transfers.direction,
-            entries,
-            patterns: true,
-            options: TransferOptions {
-                verify: transfers.verify,
-                in_place: transfers.in_place,
-                follow_directory_links: transfers.follow_directory_links,
-            },
-            part: None,
-        });
+        let spec = transfers.spec()?;
         let (alias, wait) = (&transfers.alias, WaitFor::unless(transfers.background));
         self.run(&call, alias, spec, transfers.rappel, wait).await
     }

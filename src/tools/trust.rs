@@ -34,6 +34,28 @@ struct HostKeyReport {
     trusted: Option<String>,
 }
 
+impl HostKeyReport {
+    fn presents(&self) -> String {
+        let keys = self.presented.iter();
+        listed(keys.map(|key| (&key.fingerprint, &key.kind)))
+    }
+
+    fn text(&self) -> String {
+        let known = self.known.iter();
+        let known = listed(known.map(|key| (&key.fingerprint, &key.known_at)));
+        let text = format!(
+            "server `{}` at {} presents {}; known: {known}",
+            self.alias,
+            self.host,
+            self.presents()
+        );
+        match &self.trusted {
+            Some(trusted) => format!("{text}. Trusted from now on: {trusted}"),
+            None => text,
+        }
+    }
+}
+
 #[tool_router(router = trust_tools, vis = "pub(super)")]
 impl App {
     /// Show a server's host keys, or accept the one with this fingerprint in the place of the known one. Have its owner confirm it; never take it from an error message alone.
@@ -46,31 +68,26 @@ impl App {
             fingerprinted("fingerprint", fingerprint)?;
         }
         let keys = Arc::new(self.pool().host_keys(&alias).await?);
-        let (presented, known) = (keys.presented(), keys.known().to_vec());
-        let host = keys.endpoint();
-        let presents = listed(presented.iter().map(|key| (&key.fingerprint, &key.kind)));
-        let knows = listed(known.iter().map(|key| (&key.fingerprint, &key.known_at)));
-        let mut text = format!("server `{alias}` at {host} presents {presents}; known: {knows}");
-        if let Some(wanted) = &fingerprint {
-            let guard = self.guard();
-            guard.may_trust(&alias, wanted, "server_trust").await?;
-            if !self.trust(&alias, keys, wanted).await? {
+        let report = HostKeyReport {
+            host: keys.endpoint(),
+            presented: keys.presented(),
+            known: keys.known().to_vec(),
+            alias,
+            trusted: fingerprint,
+        };
+        if let Some(wanted) = &report.trusted {
+            let (guard, alias) = (self.guard(), &report.alias);
+            guard.may_trust(alias, wanted, "server_trust").await?;
+            if !self.trust(alias, keys, wanted).await? {
                 let problem = format!(
-                    "is of no key that the server presents; nothing was changed. It presents {presents}"
+                    "is of no key that the server presents; nothing was changed. It presents {}",
+                    report.presents()
                 );
                 return Err(Error::invalid("fingerprint", problem));
             }
-            self.pool().reconfigure(&alias);
-            text = format!("{text}. Trusted from now on: {wanted}");
+            self.pool().reconfigure(alias);
         }
-        let answer = HostKeyReport {
-            alias,
-            host,
-            presented,
-            known,
-            trusted: fingerprint,
-        };
-        Reply::new(text, &answer)
+        Reply::new(report.text(), &report)
     }
 
     /// Accepts one of these keys, and pins the server to it if it was pinned. Returns false if `wanted` is
