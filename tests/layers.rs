@@ -6,6 +6,32 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+/// Files that mask secrets. The table in `src/secret/mod.rs` says what each masks.
+const MASKING: &[&str] = &[
+    "audit/entry",
+    "doctor",
+    "job/kind",
+    "job/outputs",
+    "logging",
+    "report",
+    "server/gate",
+    "ssh/command/step",
+    "ssh/output",
+    "ssh/prompt/secrecy",
+    "tools/call",
+];
+
+/// Names of `secret` that mask known secrets, or a text's own.
+const MASKS: &[&str] = &[
+    "Mask",
+    "Redactor",
+    "hide",
+    "hide_in",
+    "hide_in_of",
+    "hide_of",
+    "redacted",
+];
+
 /// A module's path, without `crate`.
 type Module = Vec<String>;
 
@@ -240,4 +266,18 @@ fn no_layer_imports_from_a_higher_one() {
 fn no_files_import_one_another_in_a_circle() {
     let found = in_circles(&Sources::read().imports());
     assert!(found.is_empty(), "files in a circle of imports: {found:#?}");
+}
+
+#[test]
+fn only_the_listed_files_mask_secrets() {
+    let masks = |source: &Source| {
+        let mut paths = source.paths.iter();
+        paths.any(|path| matches!(path.as_slice(), [first, .., name] if first == "secret" && MASKS.contains(&name.as_str())))
+    };
+    let sources = Sources::read().0;
+    let found = sources
+        .iter()
+        .filter(|(module, source)| module[0] != "secret" && masks(source))
+        .map(|(module, _)| module.join("/"));
+    assert_eq!(found.collect::<Vec<_>>(), MASKING);
 }

@@ -1,4 +1,25 @@
 //! Secrets: a text that never prints itself, how it is kept, and how it is kept out of everything else.
+//!
+//! # Masking
+//!
+//! Known secrets are masked twice: on the way into whatever keeps a text, before the text is cut to a
+//! length, and on the way out of this process. Nothing in between masks. `redactor` does it everywhere, in
+//! a whole text or in bytes that come in parts.
+//!
+//! | way | text | where |
+//! |---|---|---|
+//! | in | output of commands | `ssh/output`, and `ssh/command/step` for a step of a sequence, with a [`Mask`] of `job/outputs` |
+//! | in | a job's call, its errors, and other texts of its record | `job/kind` |
+//! | in | message and details of an error | `report` |
+//! | in | a line of the log | `logging` |
+//! | in | arguments of a call in the audit trail | `audit/entry` |
+//! | out | a tool's answer | `server/gate` |
+//! | out | a progress notification | `tools/call` |
+//! | out | the findings of `doctor` | `doctor` |
+//!
+//! Besides, `ssh/prompt` masks the answers to a command's prompts in the output of that command, which may
+//! echo them. Secrets in addresses are recognised by their place, wherever an address is shown
+//! ([`shown_address`]). A test in `tests/layers.rs` holds the code to this list.
 
 mod address;
 mod automaton;

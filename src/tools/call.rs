@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::job::{Job, JobHandle, JobId, Jobs, Spec, StartOptions};
 use crate::reply::Reply;
+use crate::secret::hide;
 
 /// The time between two progress notifications. Some clients expect one every 5 s.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
@@ -59,6 +60,8 @@ impl Call {
                 tokio::time::sleep(source.interval()).await;
                 let progress = source.progress(since).await;
                 let message = notice().unwrap_or(progress.message);
+                // It does not pass the gate.
+                let message = hide(&message);
                 // Progress has to increase (MCP specification, utilities: progress), also where
                 // nothing moves.
                 last = f64::max(progress.done, last + LEAST_PROGRESS);

@@ -15,7 +15,6 @@ use crate::job::header::Header;
 use crate::job::outputs::Streams;
 use crate::job::printed::{Printed, shorten};
 use crate::job::status::Status;
-use crate::secret::hide_of;
 use crate::shell::is_streaming;
 use crate::ssh::command::sequence::{self, Line};
 use crate::ssh::{Bound, ExitOutcome, HEAD, TAIL};
@@ -171,8 +170,11 @@ impl Results for SequenceOutcome {
 
     fn texts(&mut self) -> Vec<&mut String> {
         let results = self.steps.results.iter_mut().flatten();
-        let errors = results.filter_map(|result| result.error.as_mut());
-        errors.chain(&mut self.printed.output).collect()
+        let steps = results.flat_map(|result| {
+            let error = result.error.as_mut();
+            error.into_iter().chain([&mut result.command])
+        });
+        steps.chain(&mut self.printed.output).collect()
     }
 
     fn shorten(&mut self) {
@@ -274,7 +276,7 @@ impl Kind for Sequence {
             let mut take = |ran: sequence::Outcome| {
                 let index = results.len();
                 let step = &self.commands[index];
-                let (result, ended) = result_of(alias, index, step, ran);
+                let (result, ended) = result_of(index, step, ran);
                 let goes_on = result.success || {
                     let may = step.continue_on_error().unwrap_or(self.continue_on_error);
                     may && matches!(
@@ -395,12 +397,7 @@ fn text_of_step(result: &StepResult) -> String {
     text
 }
 
-fn result_of(
-    alias: &str,
-    index: usize,
-    step: &Step,
-    ran: sequence::Outcome,
-) -> (StepResult, ExitOutcome) {
+fn result_of(index: usize, step: &Step, ran: sequence::Outcome) -> (StepResult, ExitOutcome) {
     let sequence::Outcome {
         stdout,
         stderr,
@@ -435,7 +432,7 @@ fn result_of(
     let reached = reached.filter(|_| is_bounded);
     let result = StepResult {
         step: index + 1,
-        command: hide_of(Some(alias), step.command()).into_owned(),
+        command: step.command().to_owned(),
         success: error.is_none(),
         output: stdout.shown(charset).text,
         stderr: stderr.shown(charset).text,

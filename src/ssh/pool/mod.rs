@@ -38,7 +38,7 @@ pub use tunnel::Tunnel;
 use crate::charset::Charset;
 use crate::config::Config;
 use crate::error::Error;
-use crate::secret::{Vault, hide};
+use crate::secret::Vault;
 use crate::ssh::auth::code::TOTP_STEPS;
 use crate::ssh::dial::{Dialer, Tunnels as _};
 use crate::ssh::failure::failed;
@@ -172,8 +172,7 @@ impl Pool {
             let alias = next?;
             let pool = lock(&self.shared.alias_pools).get(&alias).cloned();
             if let Some(notice) = pool.and_then(|pool| pool.notice()) {
-                let notice = format!("the login at `{alias}` waits: {notice}");
-                return Some(hide(&notice).into_owned());
+                return Some(format!("the login at `{alias}` waits: {notice}"));
             }
             next = self.reached(&alias).ok()?.jump;
         }
