@@ -124,20 +124,20 @@ impl Checker {
                 )
             }
             Some((pool, alias)) => {
-                let tunnelled = self.0.tunnel(request, pool, alias, (LIMIT, deadline));
+                let tunnelled = self.0.tunnel(request, pool, alias, LIMIT, deadline);
                 match tunnelled.await? {
                     Tunnelled::Asked(began, outcome) => (Via::Tunnel, began, outcome),
                     Tunnelled::Forbidden => {
                         let began = Instant::now();
-                        let times = (limit_from(began), deadline);
-                        let asked = self.0.curl(request, pool, alias, times);
+                        let limit = limit_from(began);
+                        let asked = self.0.curl(request, pool, alias, limit, deadline);
                         (Via::Curl, began, asked.await?)
                     }
                 }
             }
         };
-        let times = (limit_from(began), began.elapsed());
-        Ok(Health::of(request, via, times, outcome))
+        let (limit, elapsed) = (limit_from(began), began.elapsed());
+        Ok(Health::of(request, via, limit, elapsed, outcome))
     }
 }
 
@@ -145,7 +145,8 @@ impl Health {
     fn of(
         request: &HealthRequest,
         via: Via,
-        (limit, elapsed): (Duration, Duration),
+        limit: Duration,
+        elapsed: Duration,
         outcome: RequestOutcome,
     ) -> Self {
         let (http_code, reason, elapsed) = match outcome {

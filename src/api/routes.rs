@@ -15,13 +15,12 @@ use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
-
 use tokio_util::task::AbortOnDropHandle;
 
 use super::HealthRequest;
 use crate::error::Error;
 use crate::ssh::script::curl;
-use crate::ssh::{NoTunnel, Pool, TimedOut, Tunnel, os_reason};
+use crate::ssh::{NoTunnel, OpenChannel, Pool, TimedOut, Tunnel, os_reason};
 
 /// The time between the end of a server's curl and the deadline, so that its answer arrives in time.
 const CURL_AHEAD: Duration = Duration::from_secs(1);
@@ -101,7 +100,8 @@ impl Routes {
         request: &HealthRequest,
         pool: &Pool,
         alias: &str,
-        (limit, deadline): (Duration, Instant),
+        limit: Duration,
+        deadline: Instant,
     ) -> Result<Tunnelled, Error> {
         if let Some(untimely) = untimely(request) {
             return Ok(Tunnelled::Asked(Instant::now(), untimely));
@@ -128,34 +128,7 @@ impl Routes {
                 "server `{alias}` cannot connect to {host}:{port}"
             )),
             Err(NoTunnel::Silent) => RequestOutcome::Silent,
-            Ok(channel) => {
-                let lease = channel.lease();
-                let stream = Tunnel::new(channel);
-                let answer = Box::pin(async {
-                    let Some(tls) = tls else {
-                        return ask(request, stream).await;
-                    };
-                    let name = ServerName::try_from(host.to_owned())?;
-                    ask(
-                        request,
-                        TlsConnector::from(tls).connect(name, stream).await?,
-                    )
-                    .await
-                });
-                match lease.connection().wait_for(answer, left).await {
-                    Ok(Ok(status)) => RequestOutcome::Answered(status, None),
-                    // It says nothing about the API.
-                    Ok(Err(_)) if lease.connection().is_closed() => {
-                        return Err(lease.connection_lost().await);
-                    }
-                    Ok(Err(error)) => RequestOutcome::Unreachable(reason(&*error)),
-                    Err(TimedOut::Peer) => RequestOutcome::Silent,
-                    Err(silence @ TimedOut::Connection) => {
-                        lease.retire();
-                        return Err(lease.refusal(silence.to_string()));
-                    }
-                }
-            }
+            Ok(channel) => ask_through(channel, request, host, tls, left).await?,
         };
         Ok(Tunnelled::Asked(asked, outcome))
     }
@@ -166,7 +139,8 @@ impl Routes {
         request: &HealthRequest,
         pool: &Pool,
         alias: &str,
-        (limit, deadline): (Duration, Instant),
+        limit: Duration,
+        deadline: Instant,
     ) -> Result<RequestOutcome, Error> {
         let headers = request.headers.iter().map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -214,6 +188,37 @@ fn untimely(request: &HealthRequest) -> Option<RequestOutcome> {
         let reason = "this machine's clock is before 1970, so no certificate can be valid";
         RequestOutcome::Unreachable(reason.to_owned())
     })
+}
+
+/// Sends a request through a channel to the API.
+async fn ask_through(
+    channel: OpenChannel,
+    request: &HealthRequest,
+    host: &str,
+    tls: Option<Arc<ClientConfig>>,
+    limit: Duration,
+) -> Result<RequestOutcome, Error> {
+    let lease = channel.lease();
+    let stream = Tunnel::new(channel);
+    let answer = Box::pin(async {
+        let Some(tls) = tls else {
+            return ask(request, stream).await;
+        };
+        let name = ServerName::try_from(host.to_owned())?;
+        let stream = TlsConnector::from(tls).connect(name, stream).await?;
+        ask(request, stream).await
+    });
+    match lease.connection().wait_for(answer, limit).await {
+        Ok(Ok(status)) => Ok(RequestOutcome::Answered(status, None)),
+        // It says nothing about the API.
+        Ok(Err(_)) if lease.connection().is_closed() => Err(lease.connection_lost().await),
+        Ok(Err(error)) => Ok(RequestOutcome::Unreachable(reason(&*error))),
+        Err(TimedOut::Peer) => Ok(RequestOutcome::Silent),
+        Err(silence @ TimedOut::Connection) => {
+            lease.retire();
+            Err(lease.refusal(silence.to_string()))
+        }
+    }
 }
 
 /// Sends a request over an open stream.

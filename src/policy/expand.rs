@@ -96,20 +96,12 @@ impl Judge<'_> {
         let mut rest = word.iter().enumerate();
         while let Some((at, part)) = rest.next() {
             self.spend(expansions.len() / 8)?;
+            if splits && let Some((letter, length)) = pattern(&word[at..]) {
+                rest.nth(length - 2);
+                letter_to_all(&mut expansions, letter);
+                continue;
+            }
             match part {
-                WordPart::Bare('[') if splits && class_length(&word[at..]).is_some() => {
-                    let length = class_length(&word[at..]).unwrap_or(1);
-                    rest.nth(length - 2);
-                    letter_to_all(&mut expansions, ONE);
-                }
-                WordPart::Bare('{') if splits && range_length(&word[at..]).is_some() => {
-                    let length = range_length(&word[at..]).unwrap_or(1);
-                    rest.nth(length - 2);
-                    // `{a..z}` is one letter.
-                    let is_letter =
-                        matches!(word[at + 1], WordPart::Bare(one) if one.is_ascii_alphabetic());
-                    letter_to_all(&mut expansions, if is_letter { ONE } else { SOMETHING });
-                }
                 WordPart::Bare(letter) => {
                     let letter = match letter {
                         '*' if splits => MANY,
@@ -134,9 +126,7 @@ impl Judge<'_> {
                     let text = number.map_or(SOMETHING.into(), |number| number.to_string());
                     each(&mut expansions, |expansion| expansion.push(&text));
                 }
-                WordPart::ExtendedGlob(_) => {
-                    letter_to_all(&mut expansions, MANY);
-                }
+                WordPart::ExtendedGlob(_) => letter_to_all(&mut expansions, MANY),
                 WordPart::ProcessSubstitution(list) => {
                     let printed = self.printed(list, environment)?;
                     each(&mut expansions, |expansion| {
@@ -192,6 +182,20 @@ impl Judge<'_> {
         }
         self.spend(all.len())?;
         Ok(all)
+    }
+}
+
+/// The mark for the `[…]` or `{1..9}` that begins here, and the number of its parts.
+fn pattern(word: &[&WordPart]) -> Option<(char, usize)> {
+    match word.first()? {
+        WordPart::Bare('[') => Some((ONE, class_length(word)?)),
+        WordPart::Bare('{') => {
+            let length = range_length(word)?;
+            // `{a..z}` is one letter.
+            let is_letter = matches!(word[1], WordPart::Bare(one) if one.is_ascii_alphabetic());
+            Some((if is_letter { ONE } else { SOMETHING }, length))
+        }
+        _ => None,
     }
 }
 

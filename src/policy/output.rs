@@ -194,15 +194,7 @@ impl Judge<'_> {
         };
         let name = program.text.rsplit('/').next().unwrap_or_default();
         if let Some(body) = environment.function(&program.text) {
-            if !self.allow.is_empty() || self.printing >= DEEPEST {
-                return Ok(None);
-            }
-            let mut inner = environment.clone();
-            inner.set_positional(Some(arguments));
-            self.printing += 1;
-            let printed = self.output(&body, &inner, input);
-            self.printing -= 1;
-            return printed;
+            return self.output_of_function(&body, arguments, environment, input);
         }
         let last = || arguments.last().map(|last| last.text.clone());
         Ok(match name {
@@ -264,6 +256,24 @@ impl Judge<'_> {
             name if NEVER_EMPTY.contains(&name) => Some(SOMETHING.into()),
             _ => return self.output_within(name, words, environment, input),
         })
+    }
+
+    fn output_of_function(
+        &mut self,
+        body: &ShellCommand,
+        arguments: &[Argument],
+        environment: &Environment,
+        input: &CommandInput,
+    ) -> Result<Option<String>, Refusal> {
+        if !self.allow.is_empty() || self.printing >= DEEPEST {
+            return Ok(None);
+        }
+        let mut inner = environment.clone();
+        inner.set_positional(Some(arguments));
+        self.printing += 1;
+        let printed = self.output(body, &inner, input);
+        self.printing -= 1;
+        printed
     }
 
     /// The output of a command that runs another one.

@@ -19,6 +19,12 @@ pub(super) struct ClientOutput<W> {
     ending: watch::Sender<Option<CloseReason>>,
 }
 
+/// A line that is not written yet, with the count of its bytes.
+pub(super) struct PendingLine {
+    text: Vec<u8>,
+    _bytes: PendingBytes,
+}
+
 /// The reason why a session's streams are closed.
 #[derive(Clone, Debug)]
 pub enum CloseReason {
@@ -86,16 +92,16 @@ impl<W: AsyncWrite + Unpin> ClientOutput<W> {
     }
 
     /// Prepares a line for writing. Its bytes are counted until it is written.
-    pub(super) fn line(&self, mut text: Vec<u8>) -> (Vec<u8>, PendingBytes) {
+    pub(super) fn line(&self, mut text: Vec<u8>) -> PendingLine {
         text.push(b'\n');
-        let held = self.load.hold(text.len());
-        (text, held)
+        let _bytes = self.load.hold(text.len());
+        PendingLine { text, _bytes }
     }
 
-    pub(super) async fn write(&self, (line, _held): (Vec<u8>, PendingBytes)) -> io::Result<()> {
+    pub(super) async fn write(&self, line: PendingLine) -> io::Result<()> {
         let mut writer = self.writer.lock().await;
         let written = async {
-            writer.write_all(&line).await?;
+            writer.write_all(&line.text).await?;
             writer.flush().await
         };
         written

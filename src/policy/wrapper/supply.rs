@@ -65,64 +65,52 @@ pub(super) fn xargs(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCo
     }]
 }
 
+/// The options of `parallel` that take a value.
+const PARALLEL: OptionSpec<'static> = OptionSpec {
+    letters: "jNSaIPLnEsUC",
+    long: &[
+        "jobs",
+        "sshlogin",
+        "arg-file",
+        "workdir",
+        "wd",
+        "delay",
+        "retries",
+        "timeout",
+        "joblog",
+        "results",
+        "tmpdir",
+        "colsep",
+        "max-args",
+        "id",
+        "semaphorename",
+        "load",
+        "memfree",
+        "nice",
+        "halt",
+        "block",
+        "recstart",
+        "recend",
+        "tagstring",
+        "env",
+        "basefile",
+        "return",
+        "limit",
+        "shellquote",
+    ],
+};
+
 pub(super) fn parallel(arguments: &[Argument], input: &CommandInput) -> Vec<InnerCommand> {
-    const OPTIONS: OptionSpec<'static> = OptionSpec {
-        letters: "jNSaIPLnEsUC",
-        long: &[
-            "jobs",
-            "sshlogin",
-            "arg-file",
-            "workdir",
-            "wd",
-            "delay",
-            "retries",
-            "timeout",
-            "joblog",
-            "results",
-            "tmpdir",
-            "colsep",
-            "max-args",
-            "id",
-            "semaphorename",
-            "load",
-            "memfree",
-            "nice",
-            "halt",
-            "block",
-            "recstart",
-            "recend",
-            "tagstring",
-            "env",
-            "basefile",
-            "return",
-            "limit",
-            "shellquote",
-        ],
-    };
-    let (given, rest) = options::leading(arguments, OPTIONS);
-    let is_list = |one: &Argument| one.text.starts_with(":::");
+    let (given, rest) = options::leading(arguments, PARALLEL);
     let split = rest.iter().position(is_list).unwrap_or(rest.len());
     let (command, items) = rest.split_at(split);
     let text = joined(command);
-    let file = options::value(&given, &["a", "arg-file"]);
-    let read = match file {
+    let read = match options::value(&given, &["a", "arg-file"]) {
         Some(file) => file.printed.as_deref(),
         None => input.text.as_deref().filter(|_| items.is_empty()),
     };
     let lists = items.iter().filter(|one| is_list(one)).count();
-    let mut items: Vec<String> = items
-        .iter()
-        .filter(|one| !is_list(one))
-        .flat_map(|one| match &one.printed {
-            Some(printed) => printed.lines().map(str::to_owned).collect(),
-            None => vec![one.text.clone()],
-        })
-        .chain(read.into_iter().flat_map(str::lines).map(str::to_owned))
-        .take(MOST)
-        .collect();
-    if items.is_empty() || items.len() == MOST {
-        items.push(UNKNOWN.into());
-    }
+    let items = parallel_items(items, read);
     let all = items.join(" ");
     let mut scripts: Vec<_> = items.iter().map(|item| filled(&text, item)).collect();
     if lists > 1 || (1..10).any(|place| text.contains(&format!("{{{place}}}"))) {
@@ -138,6 +126,25 @@ pub(super) fn parallel(arguments: &[Argument], input: &CommandInput) -> Vec<Inne
         scripts.collect(),
         options::value(&given, &["wd", "workdir"]),
     )
+}
+
+fn is_list(argument: &Argument) -> bool {
+    argument.text.starts_with(":::")
+}
+
+/// The items of `parallel`: those of its lists, and the lines of what it reads.
+fn parallel_items(lists: &[Argument], read: Option<&str>) -> Vec<String> {
+    let given = lists.iter().filter(|one| !is_list(one));
+    let given = given.flat_map(|one| match &one.printed {
+        Some(printed) => printed.lines().map(str::to_owned).collect(),
+        None => vec![one.text.clone()],
+    });
+    let read = read.into_iter().flat_map(str::lines);
+    let mut items: Vec<_> = given.chain(read.map(str::to_owned)).take(MOST).collect();
+    if items.is_empty() || items.len() == MOST {
+        items.push(UNKNOWN.into());
+    }
+    items
 }
 
 /// The command with an item in the places that are for it.
