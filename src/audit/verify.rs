@@ -1,4 +1,4 @@
-//! Verifies that nobody has changed the trail.
+//! Verifies that the trail is unchanged.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

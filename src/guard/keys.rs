@@ -23,13 +23,13 @@ const ASKED_AGAIN: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(super) struct ShownKeys(Mutex<HashMap<String, ShownByServer>>);
 
-/// What a server has shown.
+/// The host keys that a server has presented.
 #[derive(Debug)]
 struct ShownByServer {
-    /// As it was configured then.
+    /// The server's entry at that time.
     server: Server,
     when: Instant,
-    /// None if it was not to be had.
+    /// Empty if it could not be asked.
     keys: Vec<Identity>,
 }
 
@@ -52,7 +52,7 @@ impl Guard {
         Ok(join_all(keys).await)
     }
 
-    /// Every host key of a server. It is asked once.
+    /// All host keys of a server. It is asked once.
     pub(super) async fn asked(&self, alias: &str, server: &Server) -> Result<Vec<Identity>, Error> {
         if let Some(known) = self.asked.known(alias, server) {
             return Ok(known);

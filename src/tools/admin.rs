@@ -49,7 +49,7 @@ impl Level {
 struct ShowLog {
     /// Only lines of this level.
     level: Option<Level>,
-    /// Only lines with this text, whatever its case.
+    /// Only lines with this text, in any case.
     search: Option<String>,
     /// Most lines.
     #[serde(default)]

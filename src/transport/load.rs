@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_goes_on_once_an_answer_is_written() {
+    async fn a_reader_that_waits_goes_on_once_an_answer_is_written() {
         let load = Arc::new(Load::default());
         let held = load.hold(MOST_ANSWER_BYTES + 1);
         let waiting = tokio::spawn({
