@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Nothing, Parameters, WholeNumber};
+use super::{Nothing, Parameters, Quantity};
 use crate::app::App;
 use crate::config::{Config, SettingOrigin};
 use crate::error::Error;
@@ -53,7 +53,7 @@ struct ShowLog {
     search: Option<String>,
     /// Most lines.
     #[serde(default)]
-    limit: WholeNumber<50>,
+    limit: Quantity<50>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

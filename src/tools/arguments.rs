@@ -137,15 +137,15 @@ const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 ///
 /// With `#[serde(default)]`, it is `DEFAULT` if left out.
 #[derive(Clone, Copy, Debug)]
-pub struct WholeNumber<const DEFAULT: usize = 0>(pub usize);
+pub struct Quantity<const DEFAULT: usize = 0>(pub usize);
 
-impl<const DEFAULT: usize> Default for WholeNumber<DEFAULT> {
+impl<const DEFAULT: usize> Default for Quantity<DEFAULT> {
     fn default() -> Self {
         Self(DEFAULT)
     }
 }
 
-impl<'de, const DEFAULT: usize> Deserialize<'de> for WholeNumber<DEFAULT> {
+impl<'de, const DEFAULT: usize> Deserialize<'de> for Quantity<DEFAULT> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -193,10 +193,10 @@ macro_rules! plain_schema {
     };
 }
 plain_schema!("number", [] NumberOfSeconds);
-plain_schema!("number", [const DEFAULT: usize] WholeNumber<DEFAULT>);
+plain_schema!("number", [const DEFAULT: usize] Quantity<DEFAULT>);
 plain_schema!("boolean", [] On);
 
-impl<const DEFAULT: usize> serde::Serialize for WholeNumber<DEFAULT> {
+impl<const DEFAULT: usize> serde::Serialize for Quantity<DEFAULT> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
@@ -214,7 +214,7 @@ mod tests {
         #[serde(rename = "cmd")]
         _cmd: String,
         #[serde(default)]
-        lines: Option<WholeNumber>,
+        lines: Option<Quantity>,
     }
 
     fn refusal(arguments: Value) -> (String, String) {

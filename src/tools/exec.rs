@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Call, NumberOfSeconds, On, Parameters, WaitFor, WholeNumber};
+use super::{Call, NumberOfSeconds, On, Parameters, Quantity, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -35,7 +35,7 @@ struct RunCommand {
     #[serde(default)]
     detach: bool,
     /// Kill it after so many lines; endless commands (tail -f) after 100.
-    max_lines: Option<WholeNumber>,
+    max_lines: Option<Quantity>,
     /// Kill it after so many seconds; endless commands after 10.
     stream_timeout: Option<NumberOfSeconds>,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::monitor::ProbeResult;
-use super::{Call, Parameters, WholeNumber};
+use super::{Call, Parameters, Quantity};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -22,7 +22,7 @@ struct Pm2Logs {
     app: Option<String>,
     /// Lines of each log.
     #[serde(default)]
-    lines: WholeNumber<100>,
+    lines: Quantity<100>,
     /// Only the error logs.
     #[serde(default)]
     errors: bool,
@@ -37,7 +37,7 @@ struct DockerLogs {
     container: String,
     /// Last lines to show.
     #[serde(default)]
-    lines: WholeNumber<100>,
+    lines: Quantity<100>,
     /// Only what is newer: 1h, or 2026-01-31T12:00:00.
     since: Option<String>,
     /// Show each line's time.
@@ -54,7 +54,7 @@ struct TailFile {
     filepath: String,
     /// Last lines to show.
     #[serde(default)]
-    lines: WholeNumber<50>,
+    lines: Quantity<50>,
 }
 
 #[derive(Serialize)]

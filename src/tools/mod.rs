@@ -45,7 +45,7 @@ use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{CallToolResponse, Tool};
 
 use crate::app::App;
-use arguments::{Nothing, NumberOfSeconds, On, Parameters, WholeNumber};
+use arguments::{Nothing, NumberOfSeconds, On, Parameters, Quantity};
 use call::{Call, ProgressSource, WaitFor};
 pub use declared::{Declaration, Toolset};
 pub(crate) use lenient::settle;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Parameters, WholeNumber};
+use super::{Parameters, Quantity};
 use crate::app::App;
 use crate::charset::Charset;
 use crate::error::Error;
@@ -28,12 +28,12 @@ struct ReadOutput {
     stream: Stream,
     /// First byte: nextOffset of the page before.
     #[serde(default)]
-    offset: WholeNumber,
+    offset: Quantity,
     /// Most bytes, up to 1048576.
     #[serde(default)]
-    limit: WholeNumber<{ PAGE }>,
+    limit: Quantity<{ PAGE }>,
     /// Only the last so many lines.
-    tail: Option<WholeNumber>,
+    tail: Option<Quantity>,
     /// Only lines that match this regular expression.
     grep: Option<String>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Call, Nothing, NumberOfSeconds, Parameters, WaitFor, WholeNumber};
+use super::{Call, Nothing, NumberOfSeconds, Parameters, Quantity, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -32,10 +32,10 @@ struct ListTasks {
     status: Option<Status>,
     /// Most entries.
     #[serde(default)]
-    limit: WholeNumber<100>,
+    limit: Quantity<100>,
     /// Entries to skip.
     #[serde(default)]
-    offset: WholeNumber,
+    offset: Quantity,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -47,10 +47,10 @@ struct ListHistory {
     status: Option<Status>,
     /// Most entries.
     #[serde(default)]
-    limit: WholeNumber<100>,
+    limit: Quantity<100>,
     /// Entries to skip.
     #[serde(default)]
-    offset: WholeNumber,
+    offset: Quantity,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

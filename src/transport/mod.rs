@@ -28,7 +28,7 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
 use crate::sync::lock;
-use batch::{Batches, MOST_MESSAGES};
+use batch::MOST_MESSAGES;
 use head::{MessageHead, MessageId};
 use output::ClientOutput;
 pub use output::{CloseReason, TransportHandle};
