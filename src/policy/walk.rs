@@ -101,6 +101,16 @@ impl Judge<'_> {
         if !call.outputs.is_empty() {
             self.call(call, environment, context)?;
         }
+        self.compound(command, environment, context)
+    }
+
+    /// Judges a compound command (POSIX, XCU 2.9.4), without its redirections.
+    fn compound(
+        &mut self,
+        command: &ShellCommand,
+        environment: &mut Environment,
+        context: &CommandContext,
+    ) -> Judgement {
         match &command.kind {
             CommandKind::Group(list) => self.list(list, environment, context),
             CommandKind::Subshell(list) => self.list(list, &mut environment.clone(), context),
@@ -121,25 +131,7 @@ impl Judge<'_> {
                 })
             }
             CommandKind::For(name, words, body) => {
-                let values = if let Some(words) = words {
-                    self.visit_all(words, environment, context)?;
-                    self.set_defaults(words, environment)?;
-                    self.arguments_of(words, environment)?
-                } else {
-                    let alternatives = environment.elements("@");
-                    let all = alternatives.iter().flat_map(|one| one.iter());
-                    all.map(|(_, one)| one.clone()).collect()
-                };
-                let values: Vec<_> = values.into_iter().map(|value| value.text).collect();
-                let mut inner = environment.clone();
-                if name.is_empty() {
-                    self.begin_count(words.iter().flatten(), &mut inner)?;
-                }
-                self.loop_body(&mut inner, |judge, environment| {
-                    judge.set(environment, name, values.clone())?;
-                    judge.list(body, environment, context)
-                })?;
-                self.merge(environment, &[inner])
+                self.for_loop(name, words.as_deref(), body, environment, context)
             }
             CommandKind::Case(subject, arms) => {
                 self.visit(subject, environment, context)?;
@@ -170,6 +162,35 @@ impl Judge<'_> {
             }
             CommandKind::Simple { .. } => Ok(()),
         }
+    }
+
+    fn for_loop(
+        &mut self,
+        name: &str,
+        words: Option<&[Word]>,
+        body: &CommandList,
+        environment: &mut Environment,
+        context: &CommandContext,
+    ) -> Judgement {
+        let values = if let Some(words) = words {
+            self.visit_all(words, environment, context)?;
+            self.set_defaults(words, environment)?;
+            self.arguments_of(words, environment)?
+        } else {
+            let alternatives = environment.elements("@");
+            let all = alternatives.iter().flat_map(|one| one.iter());
+            all.map(|(_, one)| one.clone()).collect()
+        };
+        let values: Vec<_> = values.into_iter().map(|value| value.text).collect();
+        let mut inner = environment.clone();
+        if name.is_empty() {
+            self.begin_count(words.into_iter().flatten(), &mut inner)?;
+        }
+        self.loop_body(&mut inner, |judge, environment| {
+            judge.set(environment, name, values.clone())?;
+            judge.list(body, environment, context)
+        })?;
+        self.merge(environment, &[inner])
     }
 
     /// Judges a loop's body, and once more if the first round changes the environment of the second.
