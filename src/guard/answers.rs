@@ -14,14 +14,14 @@ const PAIRED: usize = 12;
 /// The characters of a prompt that a refusal shows.
 const PROMPT: usize = 60;
 
-type PromptAnswers = IndexMap<String, String>;
+type AnswersByPrompt = IndexMap<String, String>;
 
 impl Guard {
     /// Refuses answers that the policy would refuse as commands, alone or one after the other.
     ///
     /// A password is hardly ever a command that a rule forbids. The allow list is applied only if the
     /// command is known to run its input. No answer is quoted.
-    pub fn may_answer(&self, cmd: &str, answers: &PromptAnswers) -> Result<(), Error> {
+    pub fn may_answer(&self, cmd: &str, answers: &AnswersByPrompt) -> Result<(), Error> {
         let telling = answers
             .iter()
             .filter(|(prompt, answer)| !is_harmless(prompt, answer));
