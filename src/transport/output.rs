@@ -94,8 +94,10 @@ impl<W: AsyncWrite + Unpin> ClientOutput<W> {
     /// Prepares a line for writing. Its bytes are counted until it is written.
     pub(super) fn line(&self, mut text: Vec<u8>) -> PendingLine {
         text.push(b'\n');
-        let _bytes = self.load.hold(text.len());
-        PendingLine { text, _bytes }
+        PendingLine {
+            _bytes: self.load.hold(text.len()),
+            text,
+        }
     }
 
     pub(super) async fn write(&self, line: PendingLine) -> io::Result<()> {
