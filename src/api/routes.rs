@@ -57,8 +57,8 @@ impl Routes {
             let loaded = tokio::task::spawn_blocking(ClientConfig::with_platform_verifier).await;
             match loaded {
                 Ok(Ok(config)) => Ok(Arc::new(config)),
-                Ok(Err(error)) => Err(untrusting(&error)),
-                Err(error) => Err(untrusting(&error)),
+                Ok(Err(error)) => Err(tls_failure(&error)),
+                Err(error) => Err(tls_failure(&error)),
             }
         };
         self.tls.get_or_try_init(load).await.cloned()
@@ -72,15 +72,15 @@ impl Routes {
                 .redirect(reqwest::redirect::Policy::none())
                 // Each check needs a new connection, to see that the API can be reached now.
                 .pool_max_idle_per_host(0);
-            client.build().map_err(|error| untrusting(&error))
+            client.build().map_err(|error| tls_failure(&error))
         };
         self.client.get_or_try_init(build).await
     }
 
     /// Sends the request from this machine.
     pub(super) async fn direct(&self, request: &HealthRequest) -> Result<RequestOutcome, Error> {
-        if let Some(untimely) = untimely(request) {
-            return Ok(untimely);
+        if let Some(clock_problem) = clock_problem(request) {
+            return Ok(clock_problem);
         }
         let client = self.client().await?;
         let asked = client
@@ -103,8 +103,8 @@ impl Routes {
         limit: Duration,
         deadline: Instant,
     ) -> Result<Tunnelled, Error> {
-        if let Some(untimely) = untimely(request) {
-            return Ok(Tunnelled::Asked(Instant::now(), untimely));
+        if let Some(clock_problem) = clock_problem(request) {
+            return Ok(Tunnelled::Asked(Instant::now(), clock_problem));
         }
         // Before the API's time begins.
         let tls = match request.url.scheme() {
@@ -182,7 +182,7 @@ impl Routes {
 }
 
 /// The outcome if the clock is before 1970, with which rustls would panic.
-fn untimely(request: &HealthRequest) -> Option<RequestOutcome> {
+fn clock_problem(request: &HealthRequest) -> Option<RequestOutcome> {
     let is_early = SystemTime::now() < SystemTime::UNIX_EPOCH;
     (is_early && request.url.scheme() == "https").then(|| {
         let reason = "this machine's clock is before 1970, so no certificate can be valid";
@@ -262,7 +262,7 @@ fn reason(error: &(dyn Fault + 'static)) -> String {
     }
 }
 
-fn untrusting(error: &(dyn Fault + 'static)) -> Error {
+fn tls_failure(error: &(dyn Fault + 'static)) -> Error {
     Error::Internal {
         reason: format!(
             "the certificates that this machine trusts cannot be used: {}",

@@ -89,18 +89,18 @@ impl Trail {
         let length = writer.length()?;
         match self.log.anchor::<Anchor>()? {
             None => {
-                let anchor = self.adopted()?;
+                let anchor = self.adopt()?;
                 // Before the first line: this version's lines without an anchor have then lost it.
                 writer.write_anchor(&anchor)?;
                 Ok(anchor)
             }
             Some(anchor) if anchor.length == length => Ok(anchor),
-            Some(anchor) => self.caught_up(anchor, writer, length),
+            Some(anchor) => self.advanced(anchor, writer, length),
         }
     }
 
     /// A new anchor for the lines that are there.
-    fn adopted(&self) -> io::Result<Anchor> {
+    fn adopt(&self) -> io::Result<Anchor> {
         let mut anchor = Anchor::default();
         let parts = self.log.parts()?;
         let mut begun_files = 0;
@@ -133,7 +133,7 @@ impl Trail {
     /// Advances the anchor over the lines that follow its last: a process was killed before it could write
     /// the anchor, or an earlier version wrote them. The anchor does not advance over anything else, which
     /// then shows as a problem.
-    fn caught_up(&self, anchor: Anchor, writer: &mut LogWriter, length: u64) -> io::Result<Anchor> {
+    fn advanced(&self, anchor: Anchor, writer: &mut LogWriter, length: u64) -> io::Result<Anchor> {
         if anchor.length < length {
             let mut near = anchor.clone();
             let lines = TrailLines::new(writer.read_from(anchor.length)?, anchor.length);

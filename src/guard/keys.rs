@@ -42,9 +42,9 @@ impl Guard {
         let keys = servers.iter().map(async |(name, server)| {
             let mut known = self.pool.known_keys(name, server).await.unwrap_or_default();
             if known.is_empty() {
-                match timeout(SHOWS_WITHIN, self.asked(name, server)).await {
+                match timeout(SHOWS_WITHIN, self.all_keys(name, server)).await {
                     Ok(Ok(keys)) => known = keys,
-                    Ok(Err(_)) | Err(_) => self.asked.note(name, server, &[]),
+                    Ok(Err(_)) | Err(_) => self.shown_keys.note(name, server, &[]),
                 }
             }
             (name.clone(), known)
@@ -53,20 +53,24 @@ impl Guard {
     }
 
     /// All host keys of a server. It is asked once.
-    pub(super) async fn asked(&self, alias: &str, server: &Server) -> Result<Vec<Identity>, Error> {
-        if let Some(known) = self.asked.known(alias, server) {
+    pub(super) async fn all_keys(
+        &self,
+        alias: &str,
+        server: &Server,
+    ) -> Result<Vec<Identity>, Error> {
+        if let Some(known) = self.shown_keys.known(alias, server) {
             return Ok(known);
         }
         let shown = self.pool.shown_keys(alias).await?;
-        self.asked.note(alias, server, &shown);
+        self.shown_keys.note(alias, server, &shown);
         Ok(shown)
     }
 }
 
 impl ShownKeys {
     fn known(&self, alias: &str, server: &Server) -> Option<Vec<Identity>> {
-        let asked = lock(&self.0);
-        let shown = asked.get(alias)?;
+        let shown_keys = lock(&self.0);
+        let shown = shown_keys.get(alias)?;
         let counts = !shown.keys.is_empty() || shown.when.elapsed() < ASKED_AGAIN;
         (shown.server == *server && counts).then(|| shown.keys.clone())
     }

@@ -29,7 +29,7 @@ pub struct Guard {
     pool: Pool,
     policies: Policies,
     roots: Roots,
-    asked: keys::ShownKeys,
+    shown_keys: keys::ShownKeys,
     remembered: remembered::Remembered,
 }
 
@@ -43,7 +43,7 @@ impl Guard {
     ) -> Self {
         let guard = Self {
             pool,
-            asked: keys::ShownKeys::default(),
+            shown_keys: keys::ShownKeys::default(),
             remembered: remembered::Remembered::default(),
             policies: Policies::open(data),
             roots: Roots::new(&config.allowed_roots).without(data.path()),

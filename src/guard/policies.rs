@@ -89,22 +89,22 @@ impl Policies {
             default: OnceLock::new(),
         };
         // An error is reported when rules are needed.
-        let _ = policies.stand();
+        let _ = policies.active();
         policies
     }
 
     /// The policy that holds now. Unreadable rules are an error if none were read before: no command runs
     /// while it is unknown what is refused.
     pub fn current(&self) -> Result<Arc<Policy>, Error> {
-        Ok(Arc::clone(&self.stand()?.0.policy))
+        Ok(Arc::clone(&self.active()?.0.policy))
     }
 
     /// The rules that hold, as they are written.
     pub fn rules(&self) -> Result<Rules, Error> {
-        let (written, problem) = match self.stand() {
-            Ok((standing, problem)) => {
-                let problem = problem.as_ref().map(still_hold);
-                (standing.written.clone(), problem)
+        let (written, problem) = match self.active() {
+            Ok((active, problem)) => {
+                let problem = problem.as_ref().map(problem_text);
+                (active.written.clone(), problem)
             }
             // Rules that cannot be parsed are shown as well.
             Err(error) => (self.document.read()?, Some(error.to_string())),
@@ -118,21 +118,21 @@ impl Policies {
 
     /// The problem with the file, if it has one.
     pub fn problem(&self) -> Option<String> {
-        match self.stand() {
-            Ok((_, problem)) => problem.as_ref().map(still_hold),
+        match self.active() {
+            Ok((_, problem)) => problem.as_ref().map(problem_text),
             Err(error) => Some(error.to_string()),
         }
     }
 
     /// The rules that hold, and the problem with the file if they are older than it.
-    fn stand(&self) -> Result<(Arc<ActiveRules>, Option<Error>), Error> {
+    fn active(&self) -> Result<(Arc<ActiveRules>, Option<Error>), Error> {
         let version = self.document.version();
         let mut state = lock(&self.state);
         // A problem may be solved without a change of the file, such as one with its rights.
         if !state.is_read || state.problem.is_some() || state.seen != version {
             // The version was taken before the file was read: at worst the file is read once more.
             let read = self.read();
-            self.take(&mut state, read);
+            self.accept(&mut state, read);
             (state.seen, state.is_read) = (version, true);
         }
         match (&state.good, &state.problem) {
@@ -146,43 +146,43 @@ impl Policies {
         if let Some(default) = self.default.get() {
             return Ok(Arc::clone(default));
         }
-        let default = Arc::new(self.understood(PolicyFile::default())?);
+        let default = Arc::new(self.parse(PolicyFile::default())?);
         Ok(Arc::clone(self.default.get_or_init(|| default)))
     }
 
-    fn take(&self, state: &mut FileState, read: Result<Option<ActiveRules>, Error>) {
+    fn accept(&self, state: &mut FileState, read: Result<Option<ActiveRules>, Error>) {
         let problem = match read {
-            Ok(Some(standing)) => {
-                state.good = Some(Arc::new(standing));
+            Ok(Some(active)) => {
+                state.good = Some(Arc::new(active));
                 None
             }
-            Ok(None) if state.good.is_some() => Some(self.gone()),
+            Ok(None) if state.good.is_some() => Some(self.missing()),
             Ok(None) => None,
             Err(error) => Some(error),
         };
         let is_new = problem.is_some() && state.problem.is_none();
         if let Some(error) = problem.as_ref().filter(|_| is_new && state.good.is_some()) {
-            let notice = still_hold(error);
+            let notice = problem_text(error);
             tracing::error!("{notice}");
             self.data.add_notice(notice);
         }
         state.problem = problem;
     }
 
-    fn gone(&self) -> Error {
+    fn missing(&self) -> Error {
         self.document.failure("read", "it is gone")
     }
 
     /// The rules of the file; `None` if there is no file.
     fn read(&self) -> Result<Option<ActiveRules>, Error> {
         let written = self.document.read_present()?;
-        written.map(|written| self.understood(written)).transpose()
+        written.map(|written| self.parse(written)).transpose()
     }
 
-    fn understood(&self, written: PolicyFile) -> Result<ActiveRules, Error> {
+    fn parse(&self, written: PolicyFile) -> Result<ActiveRules, Error> {
         let policy = Policy::new(
-            self.parsed(&written.blocklist())?,
-            self.parsed(&written.allowlist)?,
+            self.parse_rules(&written.blocklist())?,
+            self.parse_rules(&written.allowlist)?,
         );
         Ok(ActiveRules {
             written,
@@ -215,7 +215,7 @@ impl Policies {
     fn change(&self, change: impl FnOnce(&mut Vec<String>) -> bool) -> Result<bool, Error> {
         // The rules that hold are no longer in the file, and writing it would lose them.
         if self.document.version().is_none() && lock(&self.state).good.is_some() {
-            return Err(self.gone());
+            return Err(self.missing());
         }
         self.document.update(|written: &mut PolicyFile| {
             let mut rules = written.blocklist();
@@ -225,7 +225,7 @@ impl Policies {
         })
     }
 
-    fn parsed(&self, rules: &[String]) -> Result<Vec<Pattern>, Error> {
+    fn parse_rules(&self, rules: &[String]) -> Result<Vec<Pattern>, Error> {
         let parsed = rules.iter().map(|rule| {
             Pattern::parse(rule).map_err(|problem| {
                 let reason = format!("the rule `{rule}` is no rule: {problem}");
@@ -236,6 +236,6 @@ impl Policies {
     }
 }
 
-fn still_hold(error: &Error) -> String {
+fn problem_text(error: &Error) -> String {
     format!("{error}; the command policy's rules that were read before still hold")
 }

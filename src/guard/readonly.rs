@@ -111,7 +111,7 @@ impl Guard {
         let is_compared =
             |(_, known): &(String, Vec<Identity>)| known.iter().any(|key| key.kind == shown.kind);
         if !keys.iter().all(is_compared) {
-            let all = self.asked(alias, &server).await?;
+            let all = self.all_keys(alias, &server).await?;
             refuse_known(alias, &all, &keys, tool)?;
         }
         let (alias, keys) = (alias.to_owned(), Arc::new(keys));

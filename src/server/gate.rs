@@ -57,7 +57,7 @@ impl GatedCall {
             .guard()
             .may_call(&self.name, self.access_now, self.alias());
         let mut answer = match guarded {
-            Ok(()) => unless_panic(run).await,
+            Ok(()) => catch_panic(run).await,
             Err(error) => A::refusal(error),
         };
         for notice in app.data().take_notices() {
@@ -105,7 +105,7 @@ impl GatedCall {
 }
 
 /// Runs a call in a task of its own and turns a panic into a refusal, so that no client waits in vain.
-async fn unless_panic<A: CallAnswer>(run: impl Future<Output = A> + Send + 'static) -> A {
+async fn catch_panic<A: CallAnswer>(run: impl Future<Output = A> + Send + 'static) -> A {
     tokio::spawn(run).await.unwrap_or_else(|fault| {
         tracing::error!("a call failed by a fault in this program: {fault}");
         A::refusal(Error::Internal {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::servers::named;
+use super::servers::check_name;
 use super::{Call, Nothing, Parameters, ProgressSource};
 use crate::api::{ApiView, HealthRequest};
 use crate::app::App;
@@ -131,10 +131,10 @@ impl App {
     /// Add an HTTP API to watch, or replace the one with this alias. Nothing is asked yet.
     #[tool(title = "Add an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
     async fn api_add(&self, Parameters(add): Parameters<AddApi>) -> Result<Reply, Error> {
-        named("alias", &add.alias)?;
+        check_name("alias", &add.alias)?;
         self.apis().check_alias(&add.alias)?;
         let (alias, mut api) = add.entry();
-        self.may_give_keys(&alias, &api).await?;
+        self.check_api_secrets(&alias, &api).await?;
         // An API that no request can be made for is refused.
         HealthRequest::of(&api)?;
         api.part_secrets();
@@ -199,7 +199,7 @@ impl App {
     }
 
     /// Refuses secrets that only a person may refer to, unless the same API has them already.
-    async fn may_give_keys(&self, alias: &str, api: &Api) -> Result<(), Error> {
+    async fn check_api_secrets(&self, alias: &str, api: &Api) -> Result<(), Error> {
         let given = [
             ("api_key", &api.api_key),
             ("htpasswd_pass", &api.htpasswd_pass),
@@ -216,7 +216,7 @@ impl App {
                 kept.clear();
             }
         }
-        self.may_give(Api::FILE, given.collect(), kept).await
+        self.check_secrets(Api::FILE, given.collect(), kept).await
     }
 
     async fn check(

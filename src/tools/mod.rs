@@ -12,7 +12,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `declared` | access class and toolset, without which a tool does not compile |
-//! | `arguments`, `lenient`, `given` | parsing of arguments, correction of their form, rules for secrets among them |
+//! | `arguments`, `lenient`, `secret_rules` | parsing of arguments, correction of their form, rules for secrets among them |
 //! | `schema`, `explain` | input schemas, and refusals of arguments |
 //! | `call` | the request behind a call: progress, and waiting for a job |
 //! | the others | a family each |
@@ -24,7 +24,6 @@ mod call;
 mod declared;
 mod exec;
 mod explain;
-mod given;
 mod import;
 mod lenient;
 mod logs;
@@ -33,6 +32,7 @@ mod output;
 mod policy;
 mod queue;
 mod schema;
+mod secret_rules;
 mod servers;
 mod transfer;
 mod trust;

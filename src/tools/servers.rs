@@ -105,7 +105,7 @@ struct RemovedServer {
 
 impl AddServer {
     fn validated(self, session: &LoginSession) -> Result<(String, Server), Error> {
-        named("alias", &self.alias)?;
+        check_name("alias", &self.alias)?;
         if self.port == Some(0) {
             return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
         }
@@ -145,7 +145,7 @@ impl AddServer {
         let address = LoginAddress::read(host, user, self.port)?;
         for (name, value) in [("host", &address.host), ("user", &address.user)] {
             if self.ssh_config_host.is_none() || !value.is_empty() {
-                named(name, value)?;
+                check_name(name, value)?;
             }
         }
         Ok(address)
@@ -176,12 +176,12 @@ impl AddServer {
     /// Refuses what names no jump host, or no host of the SSH configuration.
     fn check_route(&self) -> Result<(), Error> {
         if let Some(jump) = &self.jump {
-            named("jump", jump)?;
+            check_name("jump", jump)?;
         }
         let Some(name) = self.ssh_config_host.as_deref().map(unquoted) else {
             return Ok(());
         };
-        named("sshConfigHost", name)?;
+        check_name("sshConfigHost", name)?;
         if name.contains('@') {
             let problem = "names a host of ~/.ssh/config alone; give the user as `user`";
             return Err(Error::invalid("sshConfigHost", problem));
@@ -201,7 +201,7 @@ impl AddServer {
             return Err(Error::invalid("encoding", problem));
         }
         if let Some(fingerprint) = &self.host_key_fingerprint {
-            fingerprinted("hostKeyFingerprint", fingerprint)?;
+            check_fingerprint("hostKeyFingerprint", fingerprint)?;
         }
         let secret = self.totp_secret.as_ref();
         secret
@@ -234,7 +234,7 @@ async fn read_key(server: &mut Server) -> Result<Option<String>, Error> {
     };
     let uses_ssh_config = server.ssh_config_host.is_some();
     let key = blocking(move || KeyFile::read(&written, uses_ssh_config)).await?;
-    named("keyPath", &key.path)?;
+    check_name("keyPath", &key.path)?;
     server.key_path = Some(key.path);
     Ok(key.note)
 }
@@ -289,7 +289,7 @@ fn text_of_login(login: &Login) -> String {
 }
 
 /// Refuses a text that is no SHA-256 fingerprint.
-pub(super) fn fingerprinted(parameter: &str, value: &str) -> Result<(), Error> {
+pub(super) fn check_fingerprint(parameter: &str, value: &str) -> Result<(), Error> {
     if host_key::is_fingerprint(value) {
         return Ok(());
     }
@@ -300,7 +300,7 @@ pub(super) fn fingerprinted(parameter: &str, value: &str) -> Result<(), Error> {
 }
 
 /// Refuses a name that is empty or holds control characters.
-pub(super) fn named(parameter: &str, value: &str) -> Result<(), Error> {
+pub(super) fn check_name(parameter: &str, value: &str) -> Result<(), Error> {
     if value.trim().is_empty() {
         return Err(Error::invalid(parameter, "is empty"));
     }
@@ -320,7 +320,7 @@ impl App {
         self.servers().check_alias(&alias)?;
         let note = read_key(&mut server).await?;
         self.guard().may_put(&alias, &server, "server_add").await?;
-        self.may_give_secrets(&alias, &server).await?;
+        self.check_server_secrets(&alias, &server).await?;
         let secrets = secrets_of(&server);
         let mut stored = self.put_server(alias, server).await?;
         // Reads it again, so that the server's own names are known.
@@ -361,7 +361,7 @@ impl App {
     }
 
     /// Refuses secrets that only a person may refer to, unless the same server has them already.
-    async fn may_give_secrets(&self, alias: &str, server: &Server) -> Result<(), Error> {
+    async fn check_server_secrets(&self, alias: &str, server: &Server) -> Result<(), Error> {
         let kept = self.servers().get(alias).ok();
         let is_same = |kept: &Server| {
             kept.endpoint() == server.endpoint()
@@ -369,7 +369,7 @@ impl App {
         };
         let kept = kept.filter(is_same).map(|kept| secrets_of(&kept));
         let kept = kept.into_iter().flatten().map(|(_, kept)| kept);
-        self.may_give(Server::FILE, secrets_of(server), kept.collect())
+        self.check_secrets(Server::FILE, secrets_of(server), kept.collect())
             .await
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Parameters;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::servers::fingerprinted;
+use super::servers::check_fingerprint;
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
@@ -65,7 +65,7 @@ impl App {
         Parameters(TrustHostKey { alias, fingerprint }): Parameters<TrustHostKey>,
     ) -> Result<Reply, Error> {
         if let Some(fingerprint) = &fingerprint {
-            fingerprinted("fingerprint", fingerprint)?;
+            check_fingerprint("fingerprint", fingerprint)?;
         }
         let keys = Arc::new(self.pool().host_keys(&alias).await?);
         let report = HostKeyReport {

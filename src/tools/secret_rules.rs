@@ -24,7 +24,7 @@ struct SecretRules {
 impl App {
     /// Refuses secrets that are too long, or that only a person may refer to. `kept` has those that
     /// stand in the entry already.
-    pub(super) async fn may_give(
+    pub(super) async fn check_secrets(
         &self,
         file: &'static str,
         secrets: Vec<(&'static str, Secret)>,
