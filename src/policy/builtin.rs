@@ -1,7 +1,7 @@
 //! Built-in utilities that change the environment of the commands after them.
 
 use super::Refusal;
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::environment::Environment;
 use super::judge::{CommandInput, Judge};
 use super::modifier::cased;
@@ -14,7 +14,7 @@ impl Judge<'_> {
     pub(super) fn apply_builtin(
         &mut self,
         name: &str,
-        call: &Invocation,
+        call: &ProgramCall,
         environment: &mut Environment,
         input: &CommandInput,
     ) -> Result<(), Refusal> {

@@ -19,7 +19,7 @@ const PROGRAMS: &[&str] = &[
 ];
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Invocation {
+pub(super) struct ProgramCall {
     /// The program and its arguments; empty if there are only redirections.
     pub(super) words: Vec<Argument>,
     /// The files that redirections write.
@@ -42,7 +42,7 @@ pub(super) struct Invocation {
     pub(super) part: Rc<str>,
 }
 
-impl Invocation {
+impl ProgramCall {
     /// The same with other words.
     pub(super) fn with(&self, words: Vec<Argument>) -> Self {
         Self {
@@ -119,7 +119,7 @@ pub(super) struct ProgramNames {
 }
 
 impl ProgramNames {
-    pub(super) fn of(call: &Invocation) -> Self {
+    pub(super) fn of(call: &ProgramCall) -> Self {
         let name = call.name();
         Self {
             plain: version_less(&name).to_owned(),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::default::LONG_OPTIONS;
 use super::glob::{Glob, RuleChar};
 use super::path;
@@ -93,7 +93,7 @@ impl Choice {
         value || LONG_OPTIONS.iter().find(is_letter).is_some()
     }
 
-    pub(super) fn must_take(&self, argument: &Argument, call: &Invocation) -> bool {
+    pub(super) fn must_take(&self, argument: &Argument, call: &ProgramCall) -> bool {
         let text = &argument.text;
         if argument.loose || text.contains(is_unknown) || has_hidden_glob(text) {
             return false;
@@ -116,7 +116,7 @@ impl Choice {
 }
 
 /// Returns true if the argument is one of the choices in some reading.
-pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Invocation) -> bool {
+pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &ProgramCall) -> bool {
     let text = emptied(&argument.text);
     if text.is_empty() {
         return false;
@@ -142,7 +142,7 @@ pub(super) fn may_take(choices: &[Choice], argument: &Argument, call: &Invocatio
 
 /// Returns true if a written file is one of the choices in some reading. An unknown working directory is
 /// taken for the home directory.
-pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Invocation) -> bool {
+pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &ProgramCall) -> bool {
     let is_known = !call.directories.is_empty() || path::is_absolute(&file.text);
     if is_known && call.mounts.is_empty() {
         return may_take(choices, file, call);
@@ -159,10 +159,10 @@ pub(super) fn may_write(choices: &[Choice], file: &Argument, call: &Invocation) 
     } else {
         vec![HOME.into()]
     };
-    let call = Invocation {
+    let call = ProgramCall {
         directories,
         mounts,
-        ..Invocation::default()
+        ..ProgramCall::default()
     };
     may_take(choices, file, &call)
 }

@@ -1,6 +1,6 @@
 //! Calls that change nothing: `--help`, `--version` and dry runs.
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use crate::shell::options::{self, OptionSpec};
 
 /// The options of programs for a dry run.
@@ -159,7 +159,7 @@ const ANSWERING: &[&str] = &[
     "yum",
 ];
 
-impl Invocation {
+impl ProgramCall {
     /// Returns true if it only asks for help or the version.
     pub(super) fn is_question(&self) -> bool {
         let (last, before) = match self.arguments().split_last() {

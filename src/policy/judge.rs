@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::call::{Invocation, ProgramNames};
+use super::call::{ProgramCall, ProgramNames};
 use super::environment::Environment;
 use super::pattern::Pattern;
 use super::{MAX_STEPS, MAX_WORD, Refusal, default, text_fallback};
@@ -107,10 +107,10 @@ impl<'p> Judge<'p> {
             Err(ParseError::TooComplex) => Err(Refusal::beyond("it is nested too deep to judge")),
             Err(ParseError::Syntax) => {
                 for words in text_fallback::commands(text) {
-                    let call = Invocation {
+                    let call = ProgramCall {
                         part: joined(&words).into(),
                         words,
-                        ..Invocation::default()
+                        ..ProgramCall::default()
                     };
                     // Allow rules are held against the whole, below.
                     let context = CommandContext {
@@ -149,7 +149,7 @@ impl<'p> Judge<'p> {
     }
 
     /// Refuses a call for which a block rule holds.
-    pub(super) fn blocked(&mut self, call: &Invocation) -> Result<(), Refusal> {
+    pub(super) fn blocked(&mut self, call: &ProgramCall) -> Result<(), Refusal> {
         let length: usize = call.words.iter().map(|word| 16 + word.text.len()).sum();
         let places = (1 + call.directories.len()) * (1 + call.mounts.len());
         self.spend(1 + length / 256 + call.words.len() * (places - 1) / 4)?;
@@ -170,12 +170,12 @@ impl<'p> Judge<'p> {
 }
 
 /// The suggestion for a call that the rule forbids.
-fn hint(rule: &Pattern, call: &Invocation) -> String {
+fn hint(rule: &Pattern, call: &ProgramCall) -> String {
     let full = |argument: &Argument| Argument {
         text: argument.text.replace(UNKNOWN, &SOMETHING.to_string()),
         ..argument.clone()
     };
-    let set = Invocation {
+    let set = ProgramCall {
         words: call.words.iter().map(full).collect(),
         outputs: call.outputs.iter().map(full).collect(),
         writes: call.writes.iter().map(full).collect(),

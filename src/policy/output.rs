@@ -1,7 +1,7 @@
 //! The output of commands, where the text itself says what it is.
 
 use super::Refusal;
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::environment::Environment;
 use super::find::Find;
 use super::judge::{CommandInput, Judge};
@@ -102,9 +102,9 @@ impl Judge<'_> {
             }
             return Ok(());
         }
-        let call = Invocation {
+        let call = ProgramCall {
             words: self.arguments_of(words, environment)?,
-            ..Invocation::default()
+            ..ProgramCall::default()
         };
         self.apply_builtin(&call.name(), &call, environment, &CommandInput::default())
     }
@@ -287,9 +287,9 @@ impl Judge<'_> {
         if self.printing >= DEEPEST {
             return Ok(None);
         }
-        let call = Invocation {
+        let call = ProgramCall {
             words: words.to_vec(),
-            ..Invocation::default()
+            ..ProgramCall::default()
         };
         let mut inner = wrapper::unwrap(name, &call, input).inner;
         let (Some(one), true) = (inner.pop(), inner.is_empty()) else {

@@ -1,6 +1,6 @@
 //! One rule.
 
-use super::call::{Invocation, ProgramNames};
+use super::call::{ProgramCall, ProgramNames};
 use super::choice::{Choice, choices_of};
 use super::path;
 use super::rule_text::{choices, split};
@@ -93,7 +93,7 @@ impl Pattern {
     }
 
     /// Returns true if the rule forbids the call in some reading.
-    pub(super) fn blocks(&self, call: &Invocation, names: &ProgramNames) -> bool {
+    pub(super) fn blocks(&self, call: &ProgramCall, names: &ProgramNames) -> bool {
         let is_called = self.is_called(names);
         (is_called || self.is_telling(call)) && self.words.iter().all(|one| one.is_met(call))
     }
@@ -112,7 +112,7 @@ impl Pattern {
     }
 
     /// Returns true if an unknown program is most likely the rule's, because all its operands are.
-    fn is_telling(&self, call: &Invocation) -> bool {
+    fn is_telling(&self, call: &ProgramCall) -> bool {
         let options = |word: &RuleWord| matches!(word.requirement, Requirement::ShortOptions(_));
         let arguments = call.arguments();
         let mut operands = (0..arguments.len()).filter(|&place| call.is_operand(place));
@@ -127,7 +127,7 @@ impl Pattern {
     }
 
     /// Returns true if the rule describes the call from end to end in every reading.
-    pub(super) fn allows(&self, call: &Invocation) -> bool {
+    pub(super) fn allows(&self, call: &ProgramCall) -> bool {
         let is_called = if call.program().contains('/') && !call.is_trusted() {
             let slashed = || self.program.iter().filter(|choice| choice.has_slash);
             let own = path::normal(call.program());
@@ -149,7 +149,7 @@ impl Pattern {
         is_called && self.describes(call)
     }
 
-    fn describes(&self, call: &Invocation) -> bool {
+    fn describes(&self, call: &ProgramCall) -> bool {
         let outputs = |file: &Argument| {
             let mut words = self.words.iter();
             words.any(|word| word.permits_output(file, call))

@@ -1,7 +1,7 @@
 //! Allow rules.
 
 use super::Refusal;
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::judge::{CommandContext, Judge};
 use crate::shell::argument::Argument;
 
@@ -23,7 +23,7 @@ impl Judge<'_> {
     /// the call runs.
     pub(super) fn permit(
         &mut self,
-        call: &Invocation,
+        call: &ProgramCall,
         is_transparent: bool,
         context: &CommandContext,
     ) -> Result<bool, Refusal> {
@@ -66,8 +66,8 @@ impl Judge<'_> {
         })
     }
 
-    fn is_allowed_unwritten(&self, call: &Invocation) -> bool {
-        let call = Invocation {
+    fn is_allowed_unwritten(&self, call: &ProgramCall) -> bool {
+        let call = ProgramCall {
             outputs: Vec::new(),
             ..call.clone()
         };
@@ -79,7 +79,7 @@ impl Judge<'_> {
         &self,
         name: &str,
         for_command: bool,
-        call: &Invocation,
+        call: &ProgramCall,
         context: &CommandContext,
     ) -> Result<(), Refusal> {
         let is_own = !for_command

@@ -25,15 +25,7 @@ impl Judge<'_> {
         let reply = [Argument::of("REPLY")];
         let array = options::value(&given, &["a"]);
         let names = if names.is_empty() { &reply } else { names };
-        let text = match (&input.text, &input.found) {
-            (Some(text), _) => Some(text.to_string()),
-            (None, Some(found)) => {
-                let found: Vec<_> = found.iter().map(|one| &*one.text).collect();
-                Some(found.join("\n"))
-            }
-            (None, None) => None,
-        };
-        let Some(text) = &text else {
+        let Some(text) = text_of(input) else {
             for name in names.iter().chain(array).filter(|one| is_name(&one.text)) {
                 self.spend(1 + environment.copy_cost() / 4)?;
                 environment.set_unknown(&name.text);
@@ -60,6 +52,16 @@ impl Judge<'_> {
             let elements = elements.collect();
             return self.set_array(environment, &array.text, elements);
         }
+        self.set_fields(names, &fields, environment)
+    }
+
+    /// Sets variables to the fields at their positions, one alternative for each line.
+    fn set_fields(
+        &mut self,
+        names: &[Argument],
+        fields: &[Vec<String>],
+        environment: &mut Environment,
+    ) -> Result<(), Refusal> {
         for (at, name) in names
             .iter()
             .enumerate()
@@ -129,6 +131,16 @@ impl Judge<'_> {
         values.retain(|value| !value.is_empty());
         self.set(environment, "OPTARG", values)
     }
+}
+
+/// The input as a text, with a line for each file that `find` has found.
+fn text_of(input: &CommandInput) -> Option<String> {
+    if let Some(text) = &input.text {
+        return Some(text.to_string());
+    }
+    let found = input.found.as_ref()?;
+    let found: Vec<_> = found.iter().map(|one| &*one.text).collect();
+    Some(found.join("\n"))
 }
 
 /// The fields of a line; the last one holds the rest.

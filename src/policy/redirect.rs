@@ -1,6 +1,6 @@
 //! Redirections, and the substitutions in a command's words.
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::environment::Environment;
 use super::judge::{CommandContext, CommandInput, Judge};
 use super::{Judgement, Refusal};
@@ -12,7 +12,7 @@ impl Judge<'_> {
     pub(super) fn redirect(
         &mut self,
         redirect: &Redirect,
-        call: &mut Invocation,
+        call: &mut ProgramCall,
         environment: &Environment,
         context: &mut CommandContext,
     ) -> Judgement {

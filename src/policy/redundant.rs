@@ -1,6 +1,6 @@
 //! Removes redundant arguments: defaults that are named, waits, and other names of standard input.
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::judge::CommandInput;
 use crate::shell::argument::{Argument, MANY, ONE, emptied};
 use crate::shell::options::{self, OptionSpec};
@@ -39,7 +39,7 @@ const USUAL: &[Usual] = &[Usual {
 const TARGETED: &[&str] = &["cp", "mv", "install", "ln"];
 
 /// The call without that; `None` if there is nothing of the kind in it.
-pub(super) fn plain(name: &str, call: &Invocation, input: &CommandInput) -> Option<Invocation> {
+pub(super) fn plain(name: &str, call: &ProgramCall, input: &CommandInput) -> Option<ProgramCall> {
     let words = match name {
         "crontab" => table_read(call, input)?,
         // It expands globs itself.
@@ -53,7 +53,7 @@ pub(super) fn plain(name: &str, call: &Invocation, input: &CommandInput) -> Opti
     Some(call.with(words))
 }
 
-fn without(usual: &Usual, call: &Invocation) -> Vec<Argument> {
+fn without(usual: &Usual, call: &ProgramCall) -> Vec<Argument> {
     let mut words = call.words[..1].to_vec();
     let mut rest = call.arguments();
     while let Some((word, others)) = rest.split_first() {
@@ -83,7 +83,7 @@ fn without(usual: &Usual, call: &Invocation) -> Vec<Argument> {
 }
 
 /// `crontab` with a `-` wherever it reads its table from standard input.
-fn table_read(call: &Invocation, input: &CommandInput) -> Option<Vec<Argument>> {
+fn table_read(call: &ProgramCall, input: &CommandInput) -> Option<Vec<Argument>> {
     let mut words = call.words.clone();
     for word in words
         .iter_mut()
@@ -104,7 +104,7 @@ fn table_read(call: &Invocation, input: &CommandInput) -> Option<Vec<Argument>> 
     (words != call.words).then_some(words)
 }
 
-fn globbed(call: &Invocation) -> Option<Vec<Argument>> {
+fn globbed(call: &ProgramCall) -> Option<Vec<Argument>> {
     let is_open = |one: &Argument| one.text.contains(['*', '?']);
     if !call.arguments().iter().any(is_open) {
         return None;
@@ -118,7 +118,7 @@ fn globbed(call: &Invocation) -> Option<Vec<Argument>> {
 }
 
 /// The call with its target behind its sources.
-fn targeted(call: &Invocation) -> Option<Vec<Argument>> {
+fn targeted(call: &ProgramCall) -> Option<Vec<Argument>> {
     let spec = OptionSpec {
         letters: "t",
         long: &["target-directory"],

@@ -1,6 +1,6 @@
 //! The words of a rule behind its program, and when they are met.
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::choice::{Choice, choices_of, may_take, may_write};
 use super::default::LONG_OPTIONS;
 use super::glob::RuleChar;
@@ -62,11 +62,11 @@ impl RuleWord {
     }
 
     /// Returns true if the call meets it in some reading.
-    pub(super) fn is_met(&self, call: &Invocation) -> bool {
+    pub(super) fn is_met(&self, call: &ProgramCall) -> bool {
         self.is_given(call) != self.is_negative
     }
 
-    fn is_given(&self, call: &Invocation) -> bool {
+    fn is_given(&self, call: &ProgramCall) -> bool {
         let arguments = call.arguments();
         let operand = |place: usize| call.is_operand(place);
         match &self.requirement {
@@ -89,7 +89,7 @@ impl RuleWord {
     }
 
     /// Returns true if this argument meets it in some reading.
-    pub(super) fn takes(&self, argument: &Argument, call: &Invocation) -> bool {
+    pub(super) fn takes(&self, argument: &Argument, call: &ProgramCall) -> bool {
         match &self.requirement {
             Requirement::Any => true,
             Requirement::Word(choices) => may_take(choices, argument, call),
@@ -98,7 +98,7 @@ impl RuleWord {
     }
 
     /// Returns true if this argument meets it in every reading.
-    pub(super) fn must_take(&self, argument: &Argument, call: &Invocation) -> bool {
+    pub(super) fn must_take(&self, argument: &Argument, call: &ProgramCall) -> bool {
         match &self.requirement {
             Requirement::Any => true,
             Requirement::ShortOptions(letters) => {
@@ -119,7 +119,7 @@ impl RuleWord {
         }
     }
 
-    pub(super) fn permits_output(&self, file: &Argument, call: &Invocation) -> bool {
+    pub(super) fn permits_output(&self, file: &Argument, call: &ProgramCall) -> bool {
         match &self.requirement {
             Requirement::Output(choices) => choices.iter().any(|one| one.must_take(file, call)),
             _ => false,
@@ -128,7 +128,7 @@ impl RuleWord {
 }
 
 /// Returns true if an option is given by its letter or by its long name.
-fn has_option(call: &Invocation, letter: char) -> bool {
+fn has_option(call: &ProgramCall, letter: char) -> bool {
     let name = call.name();
     let either = matches!(letter, 'r' | 'R') && (name == "rm" || call.is_unknown());
     let same = |one: char| one == letter || either && matches!(one, 'r' | 'R');

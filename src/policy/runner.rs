@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::environment::Environment;
 use super::judge::{CommandContext, Judge};
 use super::wrapper::{self, InnerCommand, InnerText, Unwrapped};
@@ -18,7 +18,7 @@ const MOST_ACTIVE: usize = 5;
 impl Judge<'_> {
     pub(super) fn call(
         &mut self,
-        mut call: Invocation,
+        mut call: ProgramCall,
         environment: &mut Environment,
         context: &CommandContext,
     ) -> Judgement {
@@ -85,7 +85,7 @@ impl Judge<'_> {
     fn all_inner(
         &mut self,
         inner: Vec<InnerCommand>,
-        call: &Invocation,
+        call: &ProgramCall,
         environment: &mut Environment,
         context: &CommandContext,
     ) -> Judgement {
@@ -99,7 +99,7 @@ impl Judge<'_> {
     fn inner(
         &mut self,
         inner: InnerCommand,
-        call: &Invocation,
+        call: &ProgramCall,
         environment: &mut Environment,
         context: &CommandContext,
     ) -> Judgement {
@@ -124,7 +124,7 @@ impl Judge<'_> {
         }
         match inner.what {
             InnerText::Words(words) => {
-                let call = Invocation {
+                let call = ProgramCall {
                     recursive: context.recursive,
                     is_declared: false,
                     ..call.with(words)
@@ -148,7 +148,7 @@ impl Judge<'_> {
     /// Follows a function, unless it is being followed already.
     fn call_function(
         &mut self,
-        call: &Invocation,
+        call: &ProgramCall,
         body: &Rc<ShellCommand>,
         environment: &mut Environment,
         context: &CommandContext,

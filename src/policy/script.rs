@@ -1,7 +1,7 @@
 //! Scripts that a text writes to a file before it runs them.
 
 use super::Refusal;
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::environment::Environment;
 use super::judge::{CommandContext, Judge};
 use super::path;
@@ -21,7 +21,7 @@ impl Judge<'_> {
     pub(super) fn note_written(
         &mut self,
         command: &ShellCommand,
-        call: &Invocation,
+        call: &ProgramCall,
         environment: &Environment,
         context: &CommandContext,
     ) -> Result<(), Refusal> {
@@ -82,7 +82,7 @@ fn key(file: &Argument, environment: &Environment) -> String {
 }
 
 /// The script that a call runs whose program is such a file.
-pub(super) fn run(call: &Invocation) -> Option<InnerCommand> {
+pub(super) fn run(call: &ProgramCall) -> Option<InnerCommand> {
     let program = call.words.first()?;
     let text = program.printed.as_deref()?;
     let first = text.lines().next().unwrap_or_default();

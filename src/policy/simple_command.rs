@@ -1,6 +1,6 @@
 //! Simple commands: their assignments, and the readings of their words.
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::environment::{Elements, Environment};
 use super::judge::{CommandContext, Judge};
 use super::walk::note_tested;
@@ -19,7 +19,7 @@ impl Judge<'_> {
         &mut self,
         assignments: &[Assignment],
         words: &[Word],
-        mut call: Invocation,
+        mut call: ProgramCall,
         environment: &mut Environment,
         context: &CommandContext,
     ) -> Judgement {
@@ -156,7 +156,7 @@ impl Judge<'_> {
         &mut self,
         assignments: &[Assignment],
         for_command: bool,
-        call: &Invocation,
+        call: &ProgramCall,
         environment: &mut Environment,
         context: &CommandContext,
     ) -> Judgement {

@@ -1,6 +1,6 @@
 //! Files that an upload writes, without a command.
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::environment::Environment;
 use super::judge::{CommandContext, Judge};
 use super::{Policy, Refusal};
@@ -40,10 +40,10 @@ fn write(mut judge: Judge<'_>, name: &str) -> Result<(), Refusal> {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{HOME}{rest}"),
         _ => name.to_owned(),
     };
-    let call = Invocation {
+    let call = ProgramCall {
         outputs: vec![Argument::of(place)],
         part: format!(">{name}").into(),
-        ..Invocation::default()
+        ..ProgramCall::default()
     };
     judge.call(
         call,

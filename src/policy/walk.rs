@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::environment::Environment;
 use super::judge::{CommandContext, CommandInput, Judge};
 use super::{Judgement, Refusal};
@@ -84,10 +84,10 @@ impl Judge<'_> {
         context: &CommandContext,
     ) -> Judgement {
         Self::check_depth(context)?;
-        let mut call = Invocation {
+        let mut call = ProgramCall {
             part: Rc::clone(&command.part),
             recursive: context.recursive,
-            ..Invocation::default()
+            ..ProgramCall::default()
         };
         let mut context = context.inner();
         for redirect in &command.redirects {

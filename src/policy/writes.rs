@@ -1,6 +1,6 @@
 //! The files that usual programs write, beside those of a shell's redirections.
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::mount::Mount;
 use super::{path, wrapper};
 use crate::shell::argument::{Argument, SOMETHING, emptied, is_unknown};
@@ -65,7 +65,7 @@ const NAMING: OptionSpec<'static> = OptionSpec {
 };
 
 /// The files that a call writes itself.
-pub(super) fn of(name: &str, call: &Invocation) -> Vec<Argument> {
+pub(super) fn of(name: &str, call: &ProgramCall) -> Vec<Argument> {
     let arguments = call.arguments();
     let mut files = match name {
         "tee" | "truncate" | "sponge" | "ed" | "ex" => operands(arguments),
@@ -228,7 +228,7 @@ fn unpacked(arguments: &[Argument]) -> Vec<Argument> {
 }
 
 /// The mounts of `mount --bind` and `ln -s`.
-pub(super) fn mounts(call: &Invocation) -> Vec<Mount> {
+pub(super) fn mounts(call: &ProgramCall) -> Vec<Mount> {
     let spec = OptionSpec {
         letters: "toLUOSm",
         long: &["types", "options", "target-directory"],

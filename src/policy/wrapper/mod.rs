@@ -6,7 +6,7 @@ mod session;
 mod shell;
 mod supply;
 
-use super::call::Invocation;
+use super::call::ProgramCall;
 use super::find::Find;
 use super::judge::CommandInput;
 use super::mount::Mount;
@@ -122,7 +122,7 @@ fn all_at(inner: Vec<InnerCommand>, directory: Option<&Argument>) -> Vec<InnerCo
 }
 
 /// Finds the commands and scripts that the call of a program of this name runs.
-pub(super) fn unwrap(name: &str, call: &Invocation, input: &CommandInput) -> Unwrapped {
+pub(super) fn unwrap(name: &str, call: &ProgramCall, input: &CommandInput) -> Unwrapped {
     let arguments = call.arguments();
     let seen = |inner| Unwrapped {
         inner,
@@ -193,7 +193,7 @@ fn is_user(option: &str) -> bool {
 }
 
 /// The call of a wrapper of the table.
-fn plain(wrapper: &Wrapper, call: &Invocation, input: &CommandInput) -> Unwrapped {
+fn plain(wrapper: &Wrapper, call: &ProgramCall, input: &CommandInput) -> Unwrapped {
     let arguments = call.arguments();
     let call = wrapper.call(arguments);
     let shell = wrapper.runs_in;
