@@ -4,6 +4,8 @@
 //! `RTT_MS=50` also measures a line with that round trip. `ROUNDS` is how often each is measured (5), short
 //! calls more often. `LARGE_MIB` is the size of the large file (256).
 //!
+//! Words after `--` choose: `cargo bench -- "50 ms round trip: upload"` measures the rows that contain one.
+//!
 //! `ORIGINAL="node <package>/server.js"` is the Node original, whose package names no program, or an earlier
 //! build of this one. `RIVAL=fast-mcp-ssh` is the server of that name from the crates registry.
 //! `THIS=<command>` measures another build than cargo's.
@@ -24,7 +26,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use course::{Peer, timed};
+use course::timed;
 use server::{Program, Server, fresh, peers};
 use sshd::{Client, Sshd};
 use table::Table;
@@ -40,11 +42,9 @@ fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let sshd = Sshd::start(folder.path());
     table::print_circumstances(rounds());
-    println!("\nOn loopback:");
     near(&sshd, folder.path());
     if let Some(milliseconds) = setting("RTT_MS") {
-        println!("\nAt a round trip of {milliseconds} ms:");
-        far(&sshd, folder.path(), Duration::from_millis(milliseconds));
+        far(&sshd, folder.path(), milliseconds);
     }
 }
 
@@ -58,7 +58,6 @@ fn rounds() -> u64 {
 
 /// Those who are measured, and what they move.
 struct Scene {
-    place: PathBuf,
     /// A process of each program, with a connection. Ours is the first.
     servers: Vec<Server>,
     client: Client,
@@ -105,13 +104,12 @@ impl Load {
 }
 
 impl Scene {
-    fn new(place: &Path, programs: &[Program], client: Client, load: Load, table: Table) -> Self {
+    fn new(programs: &[Program], client: Client, load: Load, table: Table) -> Self {
         let mut servers: Vec<Server> = programs.iter().map(Program::start).collect();
         for server in &mut servers {
             server.exec("true");
         }
         Self {
-            place: place.to_owned(),
             servers,
             client,
             load,
@@ -119,43 +117,34 @@ impl Scene {
         }
     }
 
-    fn compare(&mut self, what: &str, rounds: u64, peers: Vec<Peer<'_>>) {
-        let figures = course::run(&self.place, rounds, peers);
-        self.table.add(what, &figures);
-    }
-
     /// What takes a round trip or a few.
     fn short_calls(&mut self, rounds: u64) {
         let Self {
-            place,
             servers,
             client,
             load,
             table,
         } = self;
-        let mut compare = |what: &str, peers: Vec<Peer<'_>>| {
-            table.add(what, &course::run(place, rounds, peers));
-        };
 
         let mut all = peers(servers.iter_mut(), |server, _| server.exec("echo ok"));
         all.push(client.peer("ssh, ControlMaster", |client, _| {
             client.ssh("echo ok", true);
         }));
-        compare("`echo ok`, warm", all);
+        table.compare("`echo ok`, warm", rounds, all);
 
         let all = peers(servers.iter_mut(), |server, _| server.tail(&load.log));
-        compare("the last lines of a file, warm", all);
+        table.compare("the last lines of a file, warm", rounds, all);
 
         let ours = peers(servers.iter_mut().take(1), |server, _| {
             server.ours("get_services_status", json!({}));
         });
-        compare("`get_services_status`, warm", ours);
+        table.compare("`get_services_status`, warm", rounds, ours);
 
         let ours = peers(servers.iter_mut().take(1), |server, _| {
             let commands = ["cd /", "true", "pwd"];
             server.ours("task_exec_sequence", json!({"commands": commands}));
         });
-        compare("a sequence of 3, warm", ours);
+        table.compare("a sequence of 3, warm", rounds, ours);
 
         let mut all = peers(servers.iter_mut(), |server, target| {
             server.upload(&load.small, target);
@@ -163,7 +152,7 @@ impl Scene {
         all.push(client.peer("scp, ControlMaster", |client, target| {
             client.scp(&shown(&load.small), &format!("b:{}", target.display()));
         }));
-        compare("upload of 1 KB, warm", all);
+        table.compare("upload of 1 KB, warm", rounds, all);
 
         let mut all = peers(servers.iter_mut(), |server, target| {
             server.download(&load.small, target);
@@ -171,7 +160,7 @@ impl Scene {
         all.push(client.peer("scp, ControlMaster", |client, target| {
             client.scp(&format!("b:{}", load.small.display()), &shown(target));
         }));
-        compare("download of 1 KB, warm", all);
+        table.compare("download of 1 KB, warm", rounds, all);
     }
 
     /// The first call of new processes.
@@ -181,9 +170,8 @@ impl Scene {
             self.client
                 .peer("ssh", |client, _| client.ssh("true", false)),
         );
-        let figures = course::run(&self.place, rounds, all);
-        self.table
-            .add("`true`, first on a new connection", &figures);
+        let what = "`true`, first on a new connection";
+        self.table.compare(what, rounds, all);
     }
 
     /// A file or a tree, up and down, by all who can.
@@ -209,26 +197,16 @@ impl Scene {
                 }));
             }
             let direction = if is_up { "up" } else { "down" };
-            let figures = course::run(&self.place, rounds, all);
-            self.table.add(&format!("{what} {direction}"), &figures);
+            self.table
+                .compare(&format!("{what} {direction}"), rounds, all);
         }
     }
 
-    /// Prints how much memory each server has, in MiB.
-    fn print_memory(&self) {
-        println!("\n| memory | at rest | after work | most |\n|---|---|---|---|");
-        for server in &self.servers {
-            let figures = [
-                server.memory_at_rest,
-                process::memory(server.mcp.id(), "VmRSS"),
-                process::memory(server.mcp.id(), "VmHWM"),
-            ];
-            let [rest, after, most] = figures.map(|mib| {
-                let shown = mib.map(|mib| format!("{mib:.0} MiB"));
-                shown.unwrap_or_default()
-            });
-            println!("| {} | {rest} | {after} | {most} |", server.program.name);
-        }
+    /// What each server has in memory now, and the most it has had.
+    fn memory(&self) -> Vec<[Option<f64>; 2]> {
+        let ids = self.servers.iter().map(|server| server.mcp.id());
+        ids.map(|id| ["VmRSS", "VmHWM"].map(|field| process::memory(id, field)))
+            .collect()
     }
 }
 
@@ -241,34 +219,45 @@ fn near(sshd: &Sshd, place: &Path) {
     let programs = Program::all(sshd, sshd.port, &place);
     let large = setting("LARGE_MIB").unwrap_or(256);
     let load = Load::make(&place, large * MIB, 2000);
-    let client = sshd.client(sshd.port);
-    let mut scene = Scene::new(&place, &programs, client, load, Table::new(None));
+    let table = Table::new("On loopback", &place, None);
+    let mut scene = Scene::new(&programs, sshd.client(sshd.port), load, table);
 
     let starts = fresh(&programs, |server| server.mcp.started_in);
-    scene.compare("start to `initialize`'s answer", rounds() * 6, starts);
+    let start = "start to `initialize`'s answer";
+    scene.table.compare(start, rounds() * 6, starts);
     scene.short_calls(rounds() * 40);
     scene.first_calls(&programs, rounds() * 6);
     let burst = peers(scene.servers.iter_mut(), |server, _| {
         let (tool, arguments) = server.run("true");
         server.mcp.call_at_once(tool, &arguments, 200);
     });
-    let figures = course::run(&place, rounds(), burst);
-    scene.table.add("200 calls of `true` at once", &figures);
+    let at_once = "200 calls of `true` at once";
+    scene.table.compare(at_once, rounds(), burst);
+    let after_calls = scene.memory();
     let (large_file, tree) = (scene.load.large.clone(), scene.load.tree.clone());
     scene.moves(&format!("{large} MiB"), &large_file, rounds());
     scene.moves("2,000 files of 2 KiB in 20 directories", &tree, rounds());
     scene.table.print();
-    scene.print_memory();
+    let in_all = scene.memory();
+    let figures = scene.servers.iter().zip(after_calls).zip(in_all);
+    table::print_memory(figures.map(|((server, [after_calls, _]), [_, most])| {
+        (
+            server.program.name,
+            [server.memory_at_rest, after_calls, most],
+        )
+    }));
 }
 
 /// The moving of much each once: a peer that waits for every answer takes minutes.
-fn far(sshd: &Sshd, place: &Path, round_trip: Duration) {
+fn far(sshd: &Sshd, place: &Path, milliseconds: u64) {
     let place = folder(place, "far");
+    let round_trip = Duration::from_millis(milliseconds);
     let port = line::start(sshd.port, round_trip);
     let programs = Program::all(sshd, port, &place);
     let load = Load::make(&place, 64 * MIB, 100);
-    let table = Table::new(Some(round_trip));
-    let mut scene = Scene::new(&place, &programs, sshd.client(port), load, table);
+    let title = format!("At {milliseconds} ms round trip");
+    let table = Table::new(&title, &place, Some(round_trip));
+    let mut scene = Scene::new(&programs, sshd.client(port), load, table);
 
     scene.short_calls(rounds() * 4);
     scene.first_calls(&programs, rounds() * 4);

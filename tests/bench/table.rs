@@ -1,9 +1,10 @@
 //! Figures, as Markdown.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::course::Figures;
+use crate::course::{self, Figures, Peer};
 
 /// From so many rounds on, a slow one in twenty shows.
 const ENOUGH_FOR_95TH: usize = 20;
@@ -21,6 +22,9 @@ const COLUMNS: [&str; 8] = [
 
 /// A table of who needed how much.
 pub struct Table {
+    title: String,
+    /// Where those who are compared put what they make.
+    place: PathBuf,
     /// The time of a round trip, if there is a line.
     round_trip: Option<Duration>,
     rows: Vec<[String; COLUMNS.len()]>,
@@ -29,16 +33,22 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn new(round_trip: Option<Duration>) -> Self {
+    pub fn new(title: &str, place: &Path, round_trip: Option<Duration>) -> Self {
         Self {
+            title: title.to_owned(),
+            place: place.to_owned(),
             round_trip,
             rows: Vec::new(),
             behind: Vec::new(),
         }
     }
 
-    /// Adds a course's figures, with the ratios of the first of them to each other one.
-    pub fn add(&mut self, what: &str, all: &[Figures]) {
+    /// Has all of them do something in turns, if it is asked for. The ratios are of the first to each other.
+    pub fn compare(&mut self, what: &str, rounds: u64, peers: Vec<Peer<'_>>) {
+        if !is_asked_for(&format!("{}: {what}", self.title)) {
+            return;
+        }
+        let all = course::run(&self.place, rounds, peers);
         let Some((first, others)) = all.split_first() else {
             return;
         };
@@ -73,6 +83,10 @@ impl Table {
 
     /// Prints where a peer was faster, and the columns in which anything stands.
     pub fn print(&self) {
+        if self.rows.is_empty() {
+            return;
+        }
+        println!("\n{}:", self.title);
         if !self.behind.is_empty() {
             println!("\nBehind: {}.", self.behind.join(", "));
         }
@@ -86,6 +100,15 @@ impl Table {
             line(shown.iter().map(|column| row[*column].as_str()).collect());
         }
     }
+}
+
+/// Whether the command line names it, or nothing.
+fn is_asked_for(what: &str) -> bool {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    words.is_empty() || words.iter().any(|word| what.contains(word))
 }
 
 fn shown_ratio(ratio: Option<f64>) -> String {
@@ -117,4 +140,16 @@ pub fn print_circumstances(rounds: u64) {
         env!("CARGO_PKG_VERSION"),
         shown("ssh", &["-V"]),
     );
+}
+
+/// Prints the memory of each: at rest, after calls, and the most of all, in MiB.
+pub fn print_memory<'a>(servers: impl Iterator<Item = (&'a str, [Option<f64>; 3])>) {
+    println!("\n| memory | at rest | after the calls | most of all this |\n|---|---|---|---|");
+    for (name, figures) in servers {
+        let [rest, after, most] = figures.map(|mib| {
+            let shown = mib.map(|mib| format!("{mib:.0} MiB"));
+            shown.unwrap_or_default()
+        });
+        println!("| {name} | {rest} | {after} | {most} |");
+    }
 }
