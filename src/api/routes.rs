@@ -152,7 +152,7 @@ impl Routes {
         });
         let headers: Vec<_> = headers.collect();
         let left = deadline.saturating_duration_since(Instant::now());
-        let call = curl::Call {
+        let call = curl::CurlRequest {
             method: request.method.as_str(),
             url: request.url.as_str(),
             headers: &headers,
@@ -166,10 +166,10 @@ impl Routes {
             reason: "its server did not answer in time".to_owned(),
         })?;
         Ok(match asked? {
-            curl::Printed {
+            curl::CurlOutput {
                 code: 0, message, ..
             } if message.starts_with("curl: (28)") => RequestOutcome::Silent,
-            curl::Printed {
+            curl::CurlOutput {
                 code,
                 message,
                 took,

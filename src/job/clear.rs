@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::kind::detached::{Remote, on_server};
 use super::queue::Queue;
 use super::record::Job;
-use crate::ssh::{Failure, Pool};
+use crate::ssh::{Pool, ScriptFailure};
 
 /// Before the second attempt; twice as long before each further one.
 const SHORTEST_BACKOFF: Duration = Duration::from_millis(250);
@@ -35,11 +35,11 @@ pub(super) async fn clear(queue: &Arc<Queue>, pool: &Pool, job: &Job) {
         if queue.flush().await.is_ok() {
             match left.remove().await {
                 Ok(()) => break,
-                Err(Failure::Refused(error)) => {
+                Err(ScriptFailure::Refused(error)) => {
                     tracing::warn!("what task {} has left stays: {error}", job.id);
                     return amend(|remote| remote.collected = None);
                 }
-                Err(Failure::Unsent(error) | Failure::Lost(error)) => {
+                Err(ScriptFailure::Unsent(error) | ScriptFailure::Lost(error)) => {
                     tracing::debug!("task {} is not cleared away yet: {error}", job.id);
                 }
             }

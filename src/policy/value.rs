@@ -8,13 +8,13 @@ use super::judge::Judge;
 use super::modifier;
 use super::number;
 use crate::shell::argument::{Argument, SOMETHING, UNKNOWN, bounded, is_name, is_unknown};
-use crate::shell::syntax::{Modifier, Subscript, Variable, Word, WordPart};
+use crate::shell::syntax::{Modifier, ParameterExpansion, Subscript, Word, WordPart};
 
 impl Judge<'_> {
     /// The readings of a parameter expansion, each in its words.
     pub(super) fn alternatives(
         &mut self,
-        variable: &Variable,
+        variable: &ParameterExpansion,
         environment: &Environment,
     ) -> Result<Vec<WordReading>, Refusal> {
         self.spend(1)?;
@@ -57,7 +57,7 @@ impl Judge<'_> {
     fn read(
         &mut self,
         name: &str,
-        variable: &Variable,
+        variable: &ParameterExpansion,
         environment: &Environment,
     ) -> Result<Vec<WordReading>, Refusal> {
         let change = &variable.modifier;

@@ -99,7 +99,7 @@ pub(crate) enum WordPart {
     Empty,
     /// `~` or `~user`
     Tilde(String),
-    Variable(Box<Variable>),
+    Variable(Box<ParameterExpansion>),
     /// `$(…)` or backticks, and whether it is quoted.
     Substitution(CommandList, bool),
     /// `$((…))`
@@ -143,7 +143,7 @@ impl WordPart {
 
 /// `$NAME` or `${…}`.
 #[derive(Debug)]
-pub(crate) struct Variable {
+pub(crate) struct ParameterExpansion {
     /// `@` for the arguments of a script or function.
     pub(crate) name: String,
     /// Whether the value is the name of the variable that is meant: `${!NAME}`.

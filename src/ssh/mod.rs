@@ -38,10 +38,10 @@ pub(crate) use failure::os_reason;
 pub use output::Output;
 pub use output::bound::{Bound, Reached};
 pub(crate) use output::capture::KEPT;
-pub use output::capture::{Captured, HEAD, Shown, TAIL};
+pub use output::capture::{Captured, CapturedText, HEAD, TAIL};
 pub use pool::{
     ChannelPurpose, ConnectionStats, IdentityCheck, Lease, OpenChannel, Pool, PoolStats,
     ServerStats, Tunnel, patience,
 };
-pub use script::Failure;
+pub use script::ScriptFailure;
 pub use target::endpoint::Endpoint;

@@ -4,7 +4,7 @@ use super::pattern;
 
 /// What a list of algorithms does to the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum ListChange {
     /// It stands in its place.
     Replace,
     /// It goes after it (`+`).
@@ -19,7 +19,7 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Algorithms {
     /// What it does to the default.
-    pub change: Change,
+    pub change: ListChange,
     /// Names, which may hold `*` and `?`.
     pub patterns: Vec<String>,
 }
@@ -27,10 +27,10 @@ pub struct Algorithms {
 impl Algorithms {
     pub(super) fn parse(text: &str) -> Self {
         let (change, list) = match text.split_at_checked(1) {
-            Some(("+", list)) => (Change::Append, list),
-            Some(("-", list)) => (Change::Remove, list),
-            Some(("^", list)) => (Change::Prefer, list),
-            _ => (Change::Replace, text),
+            Some(("+", list)) => (ListChange::Append, list),
+            Some(("-", list)) => (ListChange::Remove, list),
+            Some(("^", list)) => (ListChange::Prefer, list),
+            _ => (ListChange::Replace, text),
         };
         let patterns = list.split(',').map(str::trim);
         Self {
@@ -56,13 +56,13 @@ impl Algorithms {
         }
         let others = default.iter().copied();
         match self.change {
-            Change::Replace => named,
-            Change::Append => {
+            ListChange::Replace => named,
+            ListChange::Append => {
                 named.retain(|name| !default.contains(name));
                 others.chain(named).collect()
             }
-            Change::Remove => others.filter(|name| !named.contains(name)).collect(),
-            Change::Prefer => {
+            ListChange::Remove => others.filter(|name| !named.contains(name)).collect(),
+            ListChange::Prefer => {
                 let others: Vec<_> = others.filter(|name| !named.contains(name)).collect();
                 named.extend(others);
                 named

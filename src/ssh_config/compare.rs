@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Files, Jump, SshHost, StrictHostKeyChecking, resolve};
+use super::{ConfigFiles, Jump, SshHost, StrictHostKeyChecking, resolve};
 
 /// Files by name, and hosts to ask for. `{dir}` stands for the directory of the files, and the
 /// first of them is the configuration.
@@ -170,7 +170,7 @@ fn written(case: &Case) -> tempfile::TempDir {
 }
 
 fn ours(directory: &Path, destination: &str) -> Result<SshHost, String> {
-    let files = Files {
+    let files = ConfigFiles {
         user: directory.join("config"),
         system: directory.join("no-such-file"),
         home: std::env::var_os("HOME").unwrap().into(),

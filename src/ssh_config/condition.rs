@@ -2,14 +2,14 @@
 
 use super::pattern;
 use super::resolver::Resolver;
-use super::source::Place;
+use super::source::LinePosition;
 use super::tokens::COMMAND;
 use super::values::lower;
 use super::walk::unclosed;
 use super::words::Words;
 
 /// Whether a condition holds.
-enum Verdict {
+enum ConditionResult {
     Holds(bool),
     /// It does not matter any more.
     Idle,
@@ -19,7 +19,11 @@ enum Verdict {
 
 impl Resolver<'_> {
     /// Whether all conditions hold. One that is not understood does not.
-    pub(super) fn all_hold(&mut self, mut words: Words<'_>, place: &Place) -> Result<bool, String> {
+    pub(super) fn all_hold(
+        &mut self,
+        mut words: Words<'_>,
+        place: &LinePosition,
+    ) -> Result<bool, String> {
         let mut holds = true;
         let mut unknown = None;
         let mut count = 0;
@@ -31,11 +35,11 @@ impl Resolver<'_> {
             };
             let name = name.to_ascii_lowercase();
             let verdict = match name.as_str() {
-                "all" => Verdict::Holds(true),
-                "canonical" => Verdict::Holds(self.final_name.is_some()),
+                "all" => ConditionResult::Holds(true),
+                "canonical" => ConditionResult::Holds(self.final_name.is_some()),
                 "final" => {
                     self.wants_final = true;
-                    Verdict::Holds(self.final_name.is_some())
+                    ConditionResult::Holds(self.final_name.is_some())
                 }
                 _ => {
                     let argument = words.word().map_err(unclosed(place))?;
@@ -48,9 +52,9 @@ impl Resolver<'_> {
                 }
             };
             match verdict {
-                Verdict::Holds(is_true) => holds = holds && is_true == wanted,
-                Verdict::Idle => {}
-                Verdict::Unknown(reason) => {
+                ConditionResult::Holds(is_true) => holds = holds && is_true == wanted,
+                ConditionResult::Idle => {}
+                ConditionResult::Unknown(reason) => {
                     unknown.get_or_insert((name, reason));
                 }
             }
@@ -68,12 +72,17 @@ impl Resolver<'_> {
         Ok(false)
     }
 
-    fn verdict(&self, name: &str, argument: &str, is_open: bool) -> Result<Verdict, String> {
+    fn verdict(
+        &self,
+        name: &str,
+        argument: &str,
+        is_open: bool,
+    ) -> Result<ConditionResult, String> {
         // Only names of hosts are compared without regard to case.
         let is_host = |host: &str| pattern::any_of(&lower(argument), &lower(host));
         let is_name = |name: &str| pattern::any_of(argument, name);
         let local_user = || (self.local.user_name)().unwrap_or_default();
-        Ok(Verdict::Holds(match name {
+        Ok(ConditionResult::Holds(match name {
             "host" => is_host(&self.host_name()?),
             "originalhost" => is_host(self.asked),
             "user" => match self.user() {
@@ -84,10 +93,10 @@ impl Resolver<'_> {
             "tagged" => is_name(self.settings.word("tag").unwrap_or_default()),
             "exec" if is_open => match self.facts()?.expand(argument, COMMAND) {
                 Ok(command) => (self.run)(&command),
-                Err(reason) => return Ok(Verdict::Unknown(Some(reason))),
+                Err(reason) => return Ok(ConditionResult::Unknown(Some(reason))),
             },
-            "exec" => return Ok(Verdict::Idle),
-            _ => return Ok(Verdict::Unknown(None)),
+            "exec" => return Ok(ConditionResult::Idle),
+            _ => return Ok(ConditionResult::Unknown(None)),
         }))
     }
 }

@@ -34,7 +34,7 @@ use local::Local;
 
 /// Where the files are. One that is missing says nothing.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct ConfigFiles {
     /// The user's file: `~/.ssh/config`.
     pub user: PathBuf,
     /// The system's file: `/etc/ssh/ssh_config`.
@@ -115,7 +115,7 @@ pub struct SshHost {
 /// A file that cannot be read, or says what cannot be understood. The error is the reason, with
 /// file and line, as the rest of a sentence.
 pub fn resolve(
-    files: &Files,
+    files: &ConfigFiles,
     host: &str,
     user: Option<&str>,
     run: &dyn Fn(&str) -> bool,
@@ -128,6 +128,6 @@ pub fn resolve(
 /// # Errors
 ///
 /// A file that cannot be read or taken apart, as for [`resolve`].
-pub fn named_hosts(files: &Files) -> Result<Vec<String>, String> {
+pub fn named_hosts(files: &ConfigFiles) -> Result<Vec<String>, String> {
     names::named_hosts(files, &Local::HERE)
 }

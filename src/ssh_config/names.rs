@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::Files;
+use super::ConfigFiles;
 use super::local::Local;
-use super::source::Place;
+use super::source::LinePosition;
 use super::tokens::{ANY_HOST, Facts};
 use super::walk::{Visitor, walk};
 use super::words::Words;
 
 /// The names in `Host` lines that are no patterns.
-pub(super) fn named_hosts(files: &Files, local: &Local) -> Result<Vec<String>, String> {
+pub(super) fn named_hosts(files: &ConfigFiles, local: &Local) -> Result<Vec<String>, String> {
     let mut names = Names {
         files,
         local,
@@ -22,7 +22,7 @@ pub(super) fn named_hosts(files: &Files, local: &Local) -> Result<Vec<String>, S
 }
 
 struct Names<'a> {
-    files: &'a Files,
+    files: &'a ConfigFiles,
     local: &'a Local,
     seen: HashSet<String>,
     found: Vec<String>,
@@ -39,15 +39,15 @@ impl Visitor for Names<'_> {
         true
     }
 
-    fn conditions(&mut self, _: Words<'_>, _: &Place) -> Result<bool, String> {
+    fn conditions(&mut self, _: Words<'_>, _: &LinePosition) -> Result<bool, String> {
         Ok(true)
     }
 
-    fn directive(&mut self, _: &str, _: Words<'_>, _: &Place) -> Result<(), String> {
+    fn directive(&mut self, _: &str, _: Words<'_>, _: &LinePosition) -> Result<(), String> {
         Ok(())
     }
 
-    fn included(&mut self, path: &str, _: &Place) -> Result<Option<String>, String> {
+    fn included(&mut self, path: &str, _: &LinePosition) -> Result<Option<String>, String> {
         let facts = Facts::bare(self.local, &self.files.home, "");
         // A file for one host only cannot be found without that host.
         Ok(facts.expand(path, ANY_HOST).ok())

@@ -2,12 +2,12 @@
 
 use super::keywords::{Class, Shape, class_of};
 use super::local::Local;
-use super::settings::{Setting, Settings};
-use super::source::{Origin, Place};
+use super::settings::{Directive, Settings};
+use super::source::{FileOrigin, LinePosition};
 use super::tokens::{FILE, Facts, NAME};
 use super::walk::{Visitor, unclosed, walk};
 use super::words::Words;
-use super::{Files, SshHost, pattern, values};
+use super::{ConfigFiles, SshHost, pattern, values};
 use crate::host_key::DEFAULT_PORT;
 
 /// Nobody reads more.
@@ -15,7 +15,7 @@ const MAX_NOTES: usize = 100;
 
 /// See [`super::resolve`].
 pub(super) fn resolve(
-    files: &Files,
+    files: &ConfigFiles,
     local: &Local,
     host: &str,
     user: Option<&str>,
@@ -49,7 +49,7 @@ pub(super) fn resolve(
 
 /// What is known of the host so far.
 pub(super) struct Resolver<'a> {
-    pub(super) files: &'a Files,
+    pub(super) files: &'a ConfigFiles,
     pub(super) local: &'a Local,
     pub(super) asked: &'a str,
     pub(super) asked_user: Option<&'a str>,
@@ -67,11 +67,16 @@ impl Visitor for Resolver<'_> {
         pattern::any(patterns.iter().map(String::as_str), name)
     }
 
-    fn conditions(&mut self, conditions: Words<'_>, place: &Place) -> Result<bool, String> {
+    fn conditions(&mut self, conditions: Words<'_>, place: &LinePosition) -> Result<bool, String> {
         self.all_hold(conditions, place)
     }
 
-    fn directive(&mut self, keyword: &str, value: Words<'_>, place: &Place) -> Result<(), String> {
+    fn directive(
+        &mut self,
+        keyword: &str,
+        value: Words<'_>,
+        place: &LinePosition,
+    ) -> Result<(), String> {
         let Some((name, class)) = class_of(keyword) else {
             if !self.ignores(keyword) {
                 self.add_note(format!(
@@ -80,7 +85,7 @@ impl Visitor for Resolver<'_> {
             }
             return Ok(());
         };
-        let setting = |words| Setting {
+        let setting = |words| Directive {
             keyword: keyword.to_owned(),
             words,
             place: place.clone(),
@@ -105,7 +110,7 @@ impl Visitor for Resolver<'_> {
                     .iter()
                     .any(|off| off.eq_ignore_ascii_case(&raw));
                 let is_new = self.settings.add(name, Shape::Line, setting(vec![raw]));
-                let is_told = class == Class::Matters || place.origin == Origin::User;
+                let is_told = class == Class::Matters || place.origin == FileOrigin::User;
                 if is_new && is_told && !is_off {
                     self.add_note(format!(
                         "`{keyword}` in {place} is not supported and was left out"
@@ -117,7 +122,7 @@ impl Visitor for Resolver<'_> {
         Ok(())
     }
 
-    fn included(&mut self, path: &str, place: &Place) -> Result<Option<String>, String> {
+    fn included(&mut self, path: &str, place: &LinePosition) -> Result<Option<String>, String> {
         if !path.contains(['%', '$']) {
             return Ok(Some(path.to_owned()));
         }
@@ -137,7 +142,7 @@ impl Resolver<'_> {
         &mut self,
         name: &'static str,
         shape: Shape,
-        mut setting: Setting,
+        mut setting: Directive,
     ) -> Result<(), String> {
         let is_idle = match name {
             "refuseconnection" => return Err(setting.wrong(&format!("says: {}", setting.words[0]))),

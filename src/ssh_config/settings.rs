@@ -4,22 +4,22 @@ use std::collections::HashMap;
 
 use super::jump::{self, Jump};
 use super::keywords::Shape;
-use super::source::Place;
+use super::source::LinePosition;
 
 /// How often a directive counts of which every line counts, as in OpenSSH.
 const MAX_EACH: usize = 100;
 
 /// A directive that applies.
 #[derive(Debug)]
-pub(super) struct Setting {
+pub(super) struct Directive {
     /// As it is written.
     pub(super) keyword: String,
     /// Never empty.
     pub(super) words: Vec<String>,
-    pub(super) place: Place,
+    pub(super) place: LinePosition,
 }
 
-impl Setting {
+impl Directive {
     /// The error that it is wrong for `reason`, the rest of a sentence.
     pub(super) fn wrong(&self, reason: &str) -> String {
         format!("`{}` in {} {reason}", self.keyword, self.place)
@@ -29,13 +29,13 @@ impl Setting {
 /// All that applies. Names are those of the table of keywords.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    first: HashMap<&'static str, Setting>,
-    each: Vec<(&'static str, Setting)>,
+    first: HashMap<&'static str, Directive>,
+    each: Vec<(&'static str, Directive)>,
 }
 
 impl Settings {
     /// Keeps a setting, unless an earlier one counts. Whether it was kept.
-    pub(super) fn add(&mut self, name: &'static str, shape: Shape, setting: Setting) -> bool {
+    pub(super) fn add(&mut self, name: &'static str, shape: Shape, setting: Directive) -> bool {
         if shape == Shape::Each {
             self.each.push((name, setting));
             return true;

@@ -11,7 +11,7 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Whose word a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum FileOrigin {
     /// The user's file, and what it includes.
     User,
     /// The system's file, and what it includes.
@@ -20,13 +20,13 @@ pub(super) enum Origin {
 
 /// A line of a file. It prints as `~/.ssh/config:12`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct LinePosition {
     pub(super) file: Rc<str>,
     pub(super) line: usize,
-    pub(super) origin: Origin,
+    pub(super) origin: FileOrigin,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for LinePosition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.file, self.line)
     }

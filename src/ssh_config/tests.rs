@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::algorithms::Change;
+use super::algorithms::ListChange;
 use super::local::STEADY;
 use super::*;
 
@@ -26,8 +26,8 @@ impl Machine {
         Self { root }
     }
 
-    pub(super) fn files(&self) -> Files {
-        Files {
+    pub(super) fn files(&self) -> ConfigFiles {
+        ConfigFiles {
             user: self.root.path().join(".ssh/config"),
             system: self.root.path().join("etc/ssh_config"),
             home: self.root.path().to_path_buf(),
@@ -110,10 +110,10 @@ fn every_directive() {
             user_known_hosts_files: Some(vec![machine.below("known"), "/k".into()]),
             global_known_hosts_files: Some(vec![]),
             host_key_alias: Some("web-key".into()),
-            host_key_algorithms: algorithms(Change::Append, "ssh-rsa"),
-            kex_algorithms: algorithms(Change::Prefer, "curve*"),
-            ciphers: algorithms(Change::Replace, "aes256-ctr"),
-            macs: algorithms(Change::Remove, "*sha1*"),
+            host_key_algorithms: algorithms(ListChange::Append, "ssh-rsa"),
+            kex_algorithms: algorithms(ListChange::Prefer, "curve*"),
+            ciphers: algorithms(ListChange::Replace, "aes256-ctr"),
+            macs: algorithms(ListChange::Remove, "*sha1*"),
             preferred_authentications: Some(vec!["publickey".into(), "password".into()]),
             pubkey_authentication: Some(true),
             password_authentication: Some(false),

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::Files;
+use super::ConfigFiles;
 use super::include;
-use super::source::{self, Origin, Place};
+use super::source::{self, FileOrigin, LinePosition};
 use super::words::{Unclosed, Words};
 
 /// How many files deep an `Include` may lead, as in OpenSSH.
@@ -18,20 +18,28 @@ pub(super) trait Visitor {
     /// A `Host` line: whether what follows it is wanted.
     fn host(&mut self, patterns: &[String]) -> bool;
     /// A `Match` line: whether what follows it is wanted.
-    fn conditions(&mut self, conditions: Words<'_>, place: &Place) -> Result<bool, String>;
+    fn conditions(&mut self, conditions: Words<'_>, place: &LinePosition) -> Result<bool, String>;
     /// Any other line that is wanted, except for `Include`.
-    fn directive(&mut self, keyword: &str, value: Words<'_>, place: &Place) -> Result<(), String>;
+    fn directive(
+        &mut self,
+        keyword: &str,
+        value: Words<'_>,
+        place: &LinePosition,
+    ) -> Result<(), String>;
     /// What an `Include` names, with variables and tokens replaced; `None` to leave it out.
-    fn included(&mut self, path: &str, place: &Place) -> Result<Option<String>, String>;
+    fn included(&mut self, path: &str, place: &LinePosition) -> Result<Option<String>, String>;
     /// Something that was left out.
     fn note(&mut self, note: String);
 }
 
 /// Reads the user's file, then the system's.
-pub(super) fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<(), String> {
+pub(super) fn walk(files: &ConfigFiles, visitor: &mut dyn Visitor) -> Result<(), String> {
     let (mut count, mut names) = (0, 0);
-    for (path, origin) in [(&files.user, Origin::User), (&files.system, Origin::System)] {
-        Walk {
+    for (path, origin) in [
+        (&files.user, FileOrigin::User),
+        (&files.system, FileOrigin::System),
+    ] {
+        FileWalk {
             home: &files.home,
             base: path.parent().unwrap_or(Path::new("")),
             origin,
@@ -46,15 +54,15 @@ pub(super) fn walk(files: &Files, visitor: &mut dyn Visitor) -> Result<(), Strin
 }
 
 /// The error of a line whose quote is open.
-pub(super) fn unclosed(place: &Place) -> impl FnOnce(Unclosed) -> String + '_ {
+pub(super) fn unclosed(place: &LinePosition) -> impl FnOnce(Unclosed) -> String + '_ {
     move |Unclosed| format!("{place} has a quote that is not closed")
 }
 
-struct Walk<'a> {
+struct FileWalk<'a> {
     home: &'a Path,
     /// Where an `Include` without a directory is looked for.
     base: &'a Path,
-    origin: Origin,
+    origin: FileOrigin,
     /// The files that are being read, each included by the one before it.
     trail: Vec<PathBuf>,
     /// How many files were included so far.
@@ -64,11 +72,11 @@ struct Walk<'a> {
     visitor: &'a mut dyn Visitor,
 }
 
-impl Walk<'_> {
+impl FileWalk<'_> {
     fn file(&mut self, path: &Path) -> Result<(), String> {
         let shown: Rc<str> = source::shown(path, self.home).into();
         // The system's own file is the administrator's affair.
-        let guarded = self.origin == Origin::User || !self.trail.is_empty();
+        let guarded = self.origin == FileOrigin::User || !self.trail.is_empty();
         let content = source::read(path, guarded).map_err(|reason| format!("{shown} {reason}"))?;
         let Some(content) = content else {
             return Ok(());
@@ -82,7 +90,7 @@ impl Walk<'_> {
             if start.is_empty() || start.starts_with(b"#") {
                 continue;
             }
-            let place = Place {
+            let place = LinePosition {
                 file: Rc::clone(&shown),
                 line: index + 1,
                 origin: self.origin,
@@ -101,7 +109,7 @@ impl Walk<'_> {
         &mut self,
         mut words: Words<'_>,
         wanted: &mut bool,
-        place: &Place,
+        place: &LinePosition,
     ) -> Result<(), String> {
         let Some(keyword) = words.name() else {
             return Ok(());
@@ -129,12 +137,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn include(&mut self, word: &str, place: &Place) -> Result<(), String> {
+    fn include(&mut self, word: &str, place: &LinePosition) -> Result<(), String> {
         let Some(word) = self.visitor.included(word, place)? else {
             return Ok(());
         };
         let pattern = if let Some(below) = word.strip_prefix('~') {
-            if self.origin == Origin::System {
+            if self.origin == FileOrigin::System {
                 return Err(format!(
                     "{place} includes `{word}`, but the system has no home directory"
                 ));

@@ -19,7 +19,7 @@ use crate::login_session::LoginSession;
 use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::ssh::host_key;
-use crate::ssh::script::verify::{self, Login};
+use crate::ssh::script::verify::{self, LoginReport};
 use crate::ssh::target::written::{KeyFile, LoginAddress, unquoted};
 use crate::ssh::{check_prompt, check_totp, has_agent};
 use crate::store::CatalogueEntry as _;
@@ -88,7 +88,7 @@ pub(super) struct StoredServer {
     notes: Vec<String>,
     /// The outcome of the login, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    login: Option<Login>,
+    login: Option<LoginReport>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -257,14 +257,14 @@ fn warnings(secrets: Vec<(&'static str, Secret)>) -> impl Iterator<Item = String
     })
 }
 
-fn text_of_login(login: &Login) -> String {
+fn text_of_login(login: &LoginReport) -> String {
     match login {
-        Login::Ok {
+        LoginReport::Ok {
             user,
             system,
             host_key,
         } => format!("logged in as `{user}` to {system}, host key {host_key}"),
-        Login::Failed {
+        LoginReport::Failed {
             code,
             message,
             details,
@@ -281,7 +281,7 @@ fn text_of_login(login: &Login) -> String {
             let hint = hint.unwrap_or_default();
             format!("{text}\nHint: {hint}. The entry is kept; server_add replaces it.")
         }
-        Login::Waiting { waits_for } => format!(
+        LoginReport::Waiting { waits_for } => format!(
             "not logged in yet: {}. The login goes on; the next call to this server waits for it",
             waits_for.as_deref().unwrap_or("no answer within 5 s")
         ),

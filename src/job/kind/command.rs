@@ -17,7 +17,7 @@ use crate::job::printed::Printed;
 use crate::job::status::Status;
 use crate::job::stream::Stream;
 use crate::shell::leaves_behind;
-use crate::ssh::command::Command;
+use crate::ssh::command::RemoteCommand;
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::{Bound, ExitOutcome};
 
@@ -98,7 +98,7 @@ impl Run<'_> {
     /// Runs the command.
     pub(super) async fn execute(self, context: &Context<'_>) -> (Ending, CommandOutcome) {
         let is_at_terminal = self.responder.is_some();
-        let command = Command {
+        let command = RemoteCommand {
             alias: &context.job.alias,
             line: self.line,
             is_script: self.is_script,

@@ -19,8 +19,8 @@ use crate::job::printed::Printed;
 use crate::job::status::Status;
 use crate::shell::leaves_behind;
 use crate::ssh::command::detached;
-use crate::ssh::command::detached::{Look, State};
-use crate::ssh::{ExitOutcome, Failure, Pool};
+use crate::ssh::command::detached::{DetachedState, LookReport};
+use crate::ssh::{ExitOutcome, Pool, ScriptFailure};
 
 /// The directory of detached jobs on their servers.
 const REMOTE_BASE: &str = "~/.mcp-sftp-orchestrator";
@@ -243,12 +243,14 @@ impl Detached {
                         set_begun(context, outcome);
                         return Ok(());
                     }
-                    Err(Failure::Lost(error)) => {
+                    Err(ScriptFailure::Lost(error)) => {
                         let id = &context.job.id;
                         tracing::warn!("whether task {id} has begun is not known: {error}");
                         return Ok(());
                     }
-                    Err(Failure::Unsent(error) | Failure::Refused(error)) => error.into(),
+                    Err(ScriptFailure::Unsent(error) | ScriptFailure::Refused(error)) => {
+                        error.into()
+                    }
                 }
             }
         };
@@ -276,23 +278,25 @@ impl Detached {
                 Ok(Polled::Live(look)) => {
                     (backoff, misread) = (SHORTEST_PAUSE, 0);
                     set_reachable(context, outcome, None);
-                    if look.state == State::Running {
+                    if look.state == DetachedState::Running {
                         set_begun(context, outcome);
                     }
                     let has_begun = outcome.remote.begun.is_some();
                     match look.state {
                         _ if look.more => Duration::ZERO,
-                        State::Starting => SHORTEST_PAUSE,
-                        State::Running => (context.job.created_at.elapsed() / 10)
+                        DetachedState::Starting => SHORTEST_PAUSE,
+                        DetachedState::Running => (context.job.created_at.elapsed() / 10)
                             .clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
-                        State::Exited(code) => break ExitOutcome::Exited(code),
-                        State::TimedOut(stopped) => break ExitOutcome::TimedOut(stopped),
-                        State::Cancelled(stopped) => break ExitOutcome::Cancelled(stopped),
-                        State::Absent if !has_begun => break ExitOutcome::NotBegun,
-                        State::Absent | State::Gone if outcome.remote.is_cancelled() => {
+                        DetachedState::Exited(code) => break ExitOutcome::Exited(code),
+                        DetachedState::TimedOut(stopped) => break ExitOutcome::TimedOut(stopped),
+                        DetachedState::Cancelled(stopped) => break ExitOutcome::Cancelled(stopped),
+                        DetachedState::Absent if !has_begun => break ExitOutcome::NotBegun,
+                        DetachedState::Absent | DetachedState::Gone
+                            if outcome.remote.is_cancelled() =>
+                        {
                             break ExitOutcome::Cancelled(Stopped::Unknown);
                         }
-                        State::Absent | State::Gone => break ExitOutcome::Unknown,
+                        DetachedState::Absent | DetachedState::Gone => break ExitOutcome::Unknown,
                     }
                 }
                 Err(error) => {
@@ -385,8 +389,8 @@ pub(in crate::job) fn on_server<'a>(
     pool: &'a Pool,
     alias: &'a str,
     directory: &'a str,
-) -> detached::Detached<'a> {
-    detached::Detached {
+) -> detached::DetachedCommand<'a> {
+    detached::DetachedCommand {
         pool,
         alias,
         directory,
@@ -411,7 +415,7 @@ fn set_reachable(context: &Context<'_>, outcome: &mut DetachedOutcome, problem: 
 
 /// The result of a poll.
 enum Polled {
-    Live(Look),
+    Live(LookReport),
     Ended(ExitOutcome),
 }
 
@@ -419,7 +423,7 @@ enum Polled {
 async fn poll(
     context: &Context<'_>,
     remote: &Remote,
-    detached: &detached::Detached<'_>,
+    detached: &detached::DetachedCommand<'_>,
     streams: &mut Option<Streams>,
     claim: bool,
 ) -> Result<Polled, Error> {

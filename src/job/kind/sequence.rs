@@ -16,7 +16,7 @@ use crate::job::outputs::Streams;
 use crate::job::printed::{Printed, shorten};
 use crate::job::status::Status;
 use crate::shell::is_streaming;
-use crate::ssh::command::sequence::{self, Line};
+use crate::ssh::command::sequence::{self, SequenceCommand};
 use crate::ssh::{Bound, ExitOutcome, HEAD, TAIL};
 use crate::text::abridge;
 use crate::text::tell_loss;
@@ -266,14 +266,14 @@ impl Kind for Sequence {
             mut stdout,
             mut stderr,
         } = context.begin_output();
-        let mut sequence = sequence::Sequence::new(context.pool, alias, context.cancel());
+        let mut sequence = sequence::ShellSequence::new(context.pool, alias, context.cancel());
         let mut results = Vec::new();
         // The end of the step that ends the sequence.
         let mut last: Option<ExitOutcome> = None;
         let mut failure = None;
         while results.len() < self.commands.len() && last.is_none() {
             let rest = &lines[results.len()..];
-            let mut take = |ran: sequence::Outcome| {
+            let mut take = |ran: sequence::StepOutcome| {
                 let index = results.len();
                 let step = &self.commands[index];
                 let (result, ended) = result_of(index, step, ran);
@@ -361,10 +361,10 @@ impl Kind for Sequence {
 }
 
 impl Sequence {
-    fn lines(&self, context: &Context<'_>) -> Vec<Line<'_>> {
+    fn lines(&self, context: &Context<'_>) -> Vec<SequenceCommand<'_>> {
         let default = limit_of(self.timeout, context.config.command_timeout);
         let steps = self.commands.iter();
-        let lines = steps.map(|step| Line {
+        let lines = steps.map(|step| SequenceCommand {
             text: step.command(),
             limit: limit_of(step.timeout(), default),
             bound: if is_streaming(step.command()) {
@@ -397,8 +397,8 @@ fn text_of_step(result: &StepResult) -> String {
     text
 }
 
-fn result_of(index: usize, step: &Step, ran: sequence::Outcome) -> (StepResult, ExitOutcome) {
-    let sequence::Outcome {
+fn result_of(index: usize, step: &Step, ran: sequence::StepOutcome) -> (StepResult, ExitOutcome) {
+    let sequence::StepOutcome {
         stdout,
         stderr,
         ended,

@@ -2,7 +2,7 @@
 
 use super::{ParseError, ParseResult, Parser};
 use crate::shell::syntax::{
-    CaseChange, CommandList, Modifier, Occurrence, Subscript, Variable, Word, WordPart,
+    CaseChange, CommandList, Modifier, Occurrence, ParameterExpansion, Subscript, Word, WordPart,
 };
 
 impl Parser {
@@ -264,13 +264,13 @@ impl Parser {
 }
 
 /// A parameter expansion without a modifier.
-fn plain(name: String, quoted: bool) -> Variable {
+fn plain(name: String, quoted: bool) -> ParameterExpansion {
     let (name, subscript) = match name.as_str() {
         "@" => (name, Subscript::Each),
         "*" => ("@".to_owned(), Subscript::Joined),
         _ => (name, Subscript::None),
     };
-    Variable {
+    ParameterExpansion {
         name,
         is_indirect: false,
         subscript,

@@ -7,7 +7,7 @@ use crate::error::{Error, Stopped};
 use crate::ssh::output::Output;
 use crate::ssh::pool::Pool;
 use crate::ssh::script::stop;
-use crate::ssh::script::{Answer, Failure, Script};
+use crate::ssh::script::{Script, ScriptAnswer, ScriptFailure};
 
 const DETACHED: &str = include_str!("../scripts/detached.sh");
 const START: &str = include_str!("../scripts/start.sh");
@@ -27,7 +27,7 @@ const MOST: u64 = 1024 * 1024;
 const TAIL: u64 = 32 * 1024;
 
 /// A detached job on a server.
-pub struct Detached<'a> {
+pub struct DetachedCommand<'a> {
     /// The connections.
     pub pool: &'a Pool,
     /// The server.
@@ -38,7 +38,7 @@ pub struct Detached<'a> {
 
 /// Where a detached job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum DetachedState {
     /// Its directory is there, and its shell has not said anything yet.
     Starting,
     /// It runs.
@@ -58,18 +58,18 @@ pub enum State {
 
 /// What a look found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct LookReport {
     /// Where the job stands.
-    pub state: State,
+    pub state: DetachedState,
     /// Whether it has printed more than what was fetched.
     pub more: bool,
 }
 
-impl Detached<'_> {
+impl DetachedCommand<'_> {
     /// Starts the command. It starts once at most, however often this is tried.
     ///
-    /// [`Failure::Lost`] leaves open whether it has started: a look decides that.
-    pub async fn start(&self, command: &str, limit: Option<Duration>) -> Result<(), Failure> {
+    /// [`ScriptFailure::Lost`] leaves open whether it has started: a look decides that.
+    pub async fn start(&self, command: &str, limit: Option<Duration>) -> Result<(), ScriptFailure> {
         // Rounded up: a shell counts whole seconds.
         let limit = limit.map_or(0, |limit| limit.as_millis().div_ceil(1000));
         let script = self
@@ -88,7 +88,7 @@ impl Detached<'_> {
         stdout: &mut Output,
         stderr: &mut Output,
         claim: bool,
-    ) -> Result<Look, Error> {
+    ) -> Result<LookReport, Error> {
         let known = [stdout.taken(), stderr.taken()];
         let script = self.script("look", LOOK);
         let script = script
@@ -97,7 +97,7 @@ impl Detached<'_> {
             .with(&MOST)
             .with(if claim { "claim" } else { "wait" });
         let answer = script.run(self.pool, self.alias).await?;
-        let Some(found) = Found::read(&answer) else {
+        let Some(found) = LookAnswer::read(&answer) else {
             return Err(Error::Internal {
                 reason: format!("a look gave `{}`", answer.words.join(" ")),
             });
@@ -120,7 +120,7 @@ impl Detached<'_> {
             output.write().await;
         }
         let known = [stdout.taken(), stderr.taken()];
-        Ok(Look {
+        Ok(LookReport {
             state: found.state,
             more: known
                 .iter()
@@ -139,7 +139,7 @@ impl Detached<'_> {
     }
 
     /// Removes what it has left on the server.
-    pub async fn remove(&self) -> Result<(), Failure> {
+    pub async fn remove(&self) -> Result<(), ScriptFailure> {
         let script = self.script("remove", REMOVE);
         script.run(self.pool, self.alias).await.map(|_| ())
     }
@@ -157,27 +157,27 @@ fn library(text: &str) -> String {
 }
 
 /// What the line of a look says.
-struct Found {
-    state: State,
+struct LookAnswer {
+    state: DetachedState,
     lengths: [u64; 2],
     /// Bytes of each stream that follow.
     sent: [usize; 2],
 }
 
-impl Found {
-    fn read(answer: &Answer) -> Option<Self> {
+impl LookAnswer {
+    fn read(answer: &ScriptAnswer) -> Option<Self> {
         let [state, code, stdout, stderr, sent_stdout, sent_stderr] = answer.words.as_slice()
         else {
             return None;
         };
         let state = match (state.as_str(), code.as_str()) {
-            ("starting", _) => State::Starting,
-            ("running", _) => State::Running,
-            ("gone", _) => State::Gone,
-            ("absent", _) => State::Absent,
-            ("late", fate) => State::TimedOut(stop::outcome(fate)),
-            ("cancelled", fate) => State::Cancelled(stop::outcome(fate)),
-            ("ended", code) => State::Exited(code.parse().ok()?),
+            ("starting", _) => DetachedState::Starting,
+            ("running", _) => DetachedState::Running,
+            ("gone", _) => DetachedState::Gone,
+            ("absent", _) => DetachedState::Absent,
+            ("late", fate) => DetachedState::TimedOut(stop::outcome(fate)),
+            ("cancelled", fate) => DetachedState::Cancelled(stop::outcome(fate)),
+            ("ended", code) => DetachedState::Exited(code.parse().ok()?),
             _ => return None,
         };
         let sent: [usize; 2] = [sent_stdout.parse().ok()?, sent_stderr.parse().ok()?];
@@ -194,20 +194,26 @@ impl Found {
 mod tests {
     use super::*;
 
-    fn read(words: &str, rest: &[u8]) -> Option<State> {
-        let answer = Answer {
+    fn read(words: &str, rest: &[u8]) -> Option<DetachedState> {
+        let answer = ScriptAnswer {
             words: words.split(' ').map(ToOwned::to_owned).collect(),
             rest: rest.to_vec(),
         };
-        Found::read(&answer).map(|found| found.state)
+        LookAnswer::read(&answer).map(|found| found.state)
     }
 
     #[test]
     fn a_look_is_read_strictly() {
-        assert_eq!(read("ended 3 10 0 2 0", b"ab"), Some(State::Exited(3)));
-        let late = State::TimedOut(Stopped::Signalled);
+        assert_eq!(
+            read("ended 3 10 0 2 0", b"ab"),
+            Some(DetachedState::Exited(3))
+        );
+        let late = DetachedState::TimedOut(Stopped::Signalled);
         assert_eq!(read("late left 0 0 0 0", b""), Some(late));
-        assert_eq!(read("running - 5 0 2 1", b"abc\n"), Some(State::Running));
+        assert_eq!(
+            read("running - 5 0 2 1", b"abc\n"),
+            Some(DetachedState::Running)
+        );
         assert_eq!(read("running - 5 0 2 1", b"ab"), None);
         assert_eq!(read("ended - 0 0 0 0", b""), None);
         assert_eq!(read("running", b""), None);

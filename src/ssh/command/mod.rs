@@ -23,14 +23,14 @@ use tokio_util::sync::CancellationToken;
 use crate::charset::Charset;
 use crate::error::Error;
 use crate::ssh::command::exit_outcome::ExitOutcome;
-use crate::ssh::command::session::{Input, Session, open};
+use crate::ssh::command::session::{CommandSession, Input, open};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::pool::{Pool, patience};
 use crate::ssh::prompt::PromptResponder;
 
 /// A command, and what bounds it.
-pub struct Command<'a> {
+pub struct RemoteCommand<'a> {
     /// The server.
     pub alias: &'a str,
     /// The command line, for the login shell.
@@ -49,7 +49,7 @@ pub struct Command<'a> {
 
 /// What came of a command, besides what it printed.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct ExecOutcome {
     /// How it ended.
     pub ended: ExitOutcome,
     /// Whether its bound has left out some of its output.
@@ -66,7 +66,7 @@ pub struct Outcome {
     pub prompt: Option<String>,
 }
 
-impl Command<'_> {
+impl RemoteCommand<'_> {
     /// Runs the command. `stdout` and `stderr` have whatever it printed, also if it did not end well.
     ///
     /// An error means that the command did not start.
@@ -75,11 +75,11 @@ impl Command<'_> {
         pool: &Pool,
         stdout: &mut Output,
         stderr: &mut Output,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<ExecOutcome, Error> {
         let patience = patience(self.limit);
         let opened = open(pool, self.alias, patience, self.cancel).await?;
         let Some((channel, shell)) = opened else {
-            return Ok(Outcome {
+            return Ok(ExecOutcome {
                 ended: ExitOutcome::NotBegun,
                 is_cut: false,
                 reached: None,
@@ -94,14 +94,14 @@ impl Command<'_> {
             None if self.is_script => Input::Script(self.line),
             None => Input::Nothing(self.line),
         };
-        let mut session = Session::begin(channel, input, shell, stdout, stderr).await?;
+        let mut session = CommandSession::begin(channel, input, shell, stdout, stderr).await?;
         session.set_bound(self.bound);
         let interruption = session.drive(self.limit, self.cancel).await;
         let (is_cut, has_child) = (session.is_cut(), session.has_child());
         let reached = session.reached();
         let (has_quit_pager, prompt) = (session.has_quit_pager(), session.prompt());
         let ended = session.close(interruption, pool, self.alias).await?;
-        Ok(Outcome {
+        Ok(ExecOutcome {
             ended,
             is_cut,
             reached,

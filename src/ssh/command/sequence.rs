@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::random;
 use crate::shell::quote;
 use crate::ssh::command::exit_outcome::ExitOutcome;
-use crate::ssh::command::session::{Input, Session, open};
+use crate::ssh::command::session::{CommandSession, Input, open};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::output::capture::Captured;
@@ -20,7 +20,7 @@ use crate::ssh::pool::{Pool, patience};
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// The commands' shell. It is started anew where a command has ended it.
-pub struct Sequence<'a> {
+pub struct ShellSequence<'a> {
     pool: &'a Pool,
     alias: &'a str,
     cancel: &'a CancellationToken,
@@ -38,7 +38,7 @@ pub struct Sequence<'a> {
 
 /// What came of one command.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct StepOutcome {
     /// Standard output.
     pub stdout: Captured,
     /// Standard error.
@@ -57,7 +57,7 @@ pub struct Outcome {
 
 /// One command of a sequence.
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a> {
+pub struct SequenceCommand<'a> {
     /// The command line.
     pub text: &'a str,
     /// How long it may run; `None` is without limit.
@@ -66,7 +66,7 @@ pub struct Line<'a> {
     pub bound: Bound,
 }
 
-impl<'a> Sequence<'a> {
+impl<'a> ShellSequence<'a> {
     /// A sequence on `alias`.
     pub fn new(pool: &'a Pool, alias: &'a str, cancel: &'a CancellationToken) -> Self {
         Self {
@@ -88,13 +88,13 @@ impl<'a> Sequence<'a> {
     /// An error means that the shell did not start.
     pub async fn run(
         &mut self,
-        lines: &[Line<'_>],
+        lines: &[SequenceCommand<'_>],
         stdout: &mut Output,
         stderr: &mut Output,
-        take: &mut (dyn FnMut(Outcome) -> bool + Send),
+        take: &mut (dyn FnMut(StepOutcome) -> bool + Send),
     ) -> Result<usize, Error> {
         let Some(mut session) = self.begin(stdout, stderr).await? else {
-            take(Outcome::not_begun());
+            take(StepOutcome::not_begun());
             return Ok(1);
         };
         let charset = self.charset;
@@ -120,7 +120,7 @@ impl<'a> Sequence<'a> {
             };
             let [stdout, stderr] = captured;
             let is_cut = session.is_cut();
-            let outcome = |ended| Outcome {
+            let outcome = |ended| StepOutcome {
                 stdout,
                 stderr,
                 ended,
@@ -164,7 +164,7 @@ impl<'a> Sequence<'a> {
         &mut self,
         stdout: &'o mut Output,
         stderr: &'o mut Output,
-    ) -> Result<Option<Session<'o>>, Error> {
+    ) -> Result<Option<CommandSession<'o>>, Error> {
         if self.pool.server(self.alias)?.is_plain() {
             return Err(Error::NoShell {
                 alias: self.alias.to_owned(),
@@ -189,7 +189,7 @@ impl<'a> Sequence<'a> {
             _ => "exec sh",
         };
         let input = Input::Typed(shell);
-        let mut session = Session::begin(channel, input, nature, stdout, stderr).await?;
+        let mut session = CommandSession::begin(channel, input, nature, stdout, stderr).await?;
         // What start-up files print is no command's output.
         let token = format!("{}:", random::hex::<8>());
         let enter = match &self.directory {
@@ -227,7 +227,7 @@ impl<'a> Sequence<'a> {
     }
 }
 
-impl Outcome {
+impl StepOutcome {
     fn not_begun() -> Self {
         Self {
             stdout: Captured::default(),

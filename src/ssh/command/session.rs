@@ -12,7 +12,7 @@ use crate::error::{Error, Stopped};
 use crate::ssh::command::command_line::Sent;
 use crate::ssh::command::exit_outcome::{ExitOutcome, StopReason};
 use crate::ssh::command::marker::Marker;
-use crate::ssh::command::step::Step;
+use crate::ssh::command::step::OutputStep;
 use crate::ssh::output::bound::{Allowance, Bound, Reached};
 use crate::ssh::output::{Output, due};
 use crate::ssh::pool::{ChannelPurpose, Lease, OpenChannel, Pool, ShellKind};
@@ -76,14 +76,14 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// A process on the other side of a channel.
-pub(in crate::ssh) struct Session<'a> {
+pub(in crate::ssh) struct CommandSession<'a> {
     channel: OpenChannel,
     /// In it, on standard error, the shell tells the number of its process: that of its process group.
     announcement: Option<Marker>,
     stdout: &'a mut Output,
     stderr: &'a mut Output,
     charset: Charset,
-    step: Option<Step>,
+    step: Option<OutputStep>,
     /// What is said to a command at a terminal.
     responder: Option<Box<PromptResponder>>,
     bound: Bound,
@@ -107,7 +107,7 @@ pub(in crate::ssh) enum Input<'l> {
     Script(&'l str),
 }
 
-impl<'a> Session<'a> {
+impl<'a> CommandSession<'a> {
     /// Runs a command line in the login shell; a POSIX one tells its process group.
     pub(in crate::ssh) async fn begin(
         channel: OpenChannel,
@@ -204,14 +204,14 @@ impl<'a> Session<'a> {
 
     /// Types to the process, and begins a step that ends with a line of `token` on both streams.
     pub(in crate::ssh) async fn type_in(&mut self, text: &str, token: &str) -> Result<(), Error> {
-        self.step = Some(Step::until(token, self.stdout, self.charset));
+        self.step = Some(OutputStep::until(token, self.stdout, self.charset));
         let text = self.charset.encode(text);
         let sent = self.channel.data(text.as_slice()).await;
         sent.map_err(|error| self.channel.lease().refusal(error.to_string()))
     }
 
     /// Gives what the step has printed.
-    pub(in crate::ssh) fn take_step(&mut self) -> Option<Step> {
+    pub(in crate::ssh) fn take_step(&mut self) -> Option<OutputStep> {
         let mut step = self.step.take()?;
         step.take_rest(self.stdout, self.stderr);
         Some(step)
@@ -228,7 +228,7 @@ impl<'a> Session<'a> {
         let (deadline, mut bound) = (after(limit), after(self.bound.time));
         let (mut lingers_until, mut is_full) = (None, false);
         let mut linger = LINGER;
-        while !self.closed && !self.step.as_ref().is_some_and(Step::is_over) {
+        while !self.closed && !self.step.as_ref().is_some_and(OutputStep::is_over) {
             let silent_until = self.exit.as_ref().map(|_| Instant::now() + linger);
             if silent_until.is_some() && lingers_until.is_none() {
                 // What a child prints later than that is not this command's output.

@@ -8,24 +8,24 @@ use crate::ssh::output::bound::Allowance;
 use crate::ssh::output::capture::Captured;
 
 /// What is printed up to a line with the same token on both streams.
-pub(in crate::ssh) struct Step {
-    pub(in crate::ssh) stdout: Part,
-    pub(in crate::ssh) stderr: Part,
+pub(in crate::ssh) struct OutputStep {
+    pub(in crate::ssh) stdout: OutputPart,
+    pub(in crate::ssh) stderr: OutputPart,
     /// Whether its output is no command's.
     pub(in crate::ssh) silent: bool,
 }
 
 /// What is printed on one stream.
-pub(in crate::ssh) struct Part {
+pub(in crate::ssh) struct OutputPart {
     mask: Mask,
     pub(in crate::ssh) captured: Captured,
     pub(in crate::ssh) marker: Marker,
 }
 
-impl Step {
+impl OutputStep {
     /// A step that ends with lines of `token`, of a session with this output, and prints in this encoding.
     pub(in crate::ssh) fn until(token: &str, output: &Output, charset: Charset) -> Self {
-        let part = || Part {
+        let part = || OutputPart {
             mask: output.another_mask(),
             captured: Captured::default(),
             marker: Marker::with_token(token, charset),
@@ -68,7 +68,7 @@ impl Step {
     }
 }
 
-impl Part {
+impl OutputPart {
     /// What was printed, secrets masked.
     pub(in crate::ssh) fn into_captured(mut self) -> Captured {
         self.captured.push(&self.mask.rest());

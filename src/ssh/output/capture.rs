@@ -30,7 +30,7 @@ pub struct Captured {
 
 /// What is shown of a stream.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Shown {
+pub struct CapturedText {
     /// Its text, or a line that says why there is none.
     pub text: String,
     /// Whether a middle part was left out.
@@ -104,14 +104,14 @@ impl Captured {
 
     /// The text, as a terminal would leave it on its screen, without trailing newlines (as a shell's
     /// `$(…)` gives it), with a line that says what was left out.
-    pub fn shown(&self, charset: Charset) -> Shown {
+    pub fn shown(&self, charset: Charset) -> CapturedText {
         let tail: Vec<u8> = self.tail.iter().copied().collect();
         let ends = [sample(&self.head, false), sample(&tail, true)];
         if ends
             .iter()
             .any(|end| is_binary(end, charset.decode(end).undecodable))
         {
-            return Shown {
+            return CapturedText {
                 text: format!("[binary data, {} bytes: not shown]", self.total),
                 is_binary: true,
                 is_truncated: false,
@@ -123,7 +123,7 @@ impl Captured {
             let whole = charset.decode(&[self.head.as_slice(), &tail].concat());
             shortened(&readable(&whole.text))
         };
-        Shown {
+        CapturedText {
             text: text.trim_end_matches(['\n', '\r']).to_owned(),
             is_truncated: left_out > 0,
             is_binary: false,

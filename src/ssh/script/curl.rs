@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::ssh::pool::Pool;
-use crate::ssh::script::{Failure, Script};
+use crate::ssh::script::{Script, ScriptFailure};
 
 /// What the script takes beyond the request itself.
 const SLACK: Duration = Duration::from_secs(5);
@@ -16,7 +16,7 @@ const FIGURES: &str = "@@ ";
 const SCRIPT: &str = include_str!("../scripts/curl.sh");
 
 /// A request that a server makes. It goes there on standard input: a command line is for all to see.
-pub struct Call<'a> {
+pub struct CurlRequest<'a> {
     /// HTTP method.
     pub method: &'a str,
     /// Address.
@@ -30,7 +30,7 @@ pub struct Call<'a> {
 }
 
 /// What `curl` printed.
-pub struct Printed {
+pub struct CurlOutput {
     /// Status code of the answer; 0 without one.
     pub code: u16,
     /// What it complained of.
@@ -39,9 +39,9 @@ pub struct Printed {
     pub took: Duration,
 }
 
-impl Call<'_> {
+impl CurlRequest<'_> {
     /// Makes the request on `alias`.
-    pub async fn run(&self, pool: &Pool, alias: &str) -> Result<Printed, Error> {
+    pub async fn run(&self, pool: &Pool, alias: &str) -> Result<CurlOutput, Error> {
         let unable = |reason: &str| Error::Monitoring {
             alias: alias.to_owned(),
             tool: "curl",
@@ -55,13 +55,15 @@ impl Call<'_> {
             .run(pool, alias)
             .await
             .map_err(|failure| match failure {
-                Failure::Refused(_) => unable("it forbids forwarding and offers no POSIX shell"),
+                ScriptFailure::Refused(_) => {
+                    unable("it forbids forwarding and offers no POSIX shell")
+                }
                 other => other.into(),
             })?;
         if answer.word() == "absent" {
             return Err(unable("it forbids forwarding and has no curl"));
         }
-        Printed::read(&String::from_utf8_lossy(&answer.rest))
+        CurlOutput::read(&String::from_utf8_lossy(&answer.rest))
             .ok_or_else(|| unable("it forbids forwarding, and its curl gives no figures"))
     }
 
@@ -90,7 +92,7 @@ impl Call<'_> {
     }
 }
 
-impl Printed {
+impl CurlOutput {
     fn read(text: &str) -> Option<Self> {
         let figures = text.lines().find_map(|line| line.strip_prefix(FIGURES))?;
         let (code, took) = figures.split_once(' ')?;
@@ -110,23 +112,23 @@ mod tests {
 
     #[test]
     fn figures_are_read() {
-        let printed = Printed::read("\n@@ 503 0.012\n").unwrap();
+        let printed = CurlOutput::read("\n@@ 503 0.012\n").unwrap();
         assert_eq!(
             (printed.code, printed.took),
             (503, Duration::from_millis(12))
         );
-        let printed = Printed::read("curl: (7) Failed to connect\n\n@@ 000 0,001\n").unwrap();
+        let printed = CurlOutput::read("curl: (7) Failed to connect\n\n@@ 000 0,001\n").unwrap();
         assert_eq!(
             (printed.code, &*printed.message),
             (0, "curl: (7) Failed to connect")
         );
-        assert!(Printed::read("motd").is_none());
+        assert!(CurlOutput::read("motd").is_none());
     }
 
     #[test]
     fn no_value_becomes_a_setting() {
         let headers = ["X: a\"\\b".to_owned()];
-        let call = Call {
+        let call = CurlRequest {
             method: "GET",
             url: "http://h/",
             headers: &headers,

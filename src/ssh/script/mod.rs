@@ -63,7 +63,7 @@ pub(in crate::ssh) struct Script {
 
 /// What a script printed.
 #[derive(Debug, Default)]
-pub(in crate::ssh) struct Printed {
+pub(in crate::ssh) struct ScriptOutput {
     pub(in crate::ssh) stdout: Vec<u8>,
     pub(in crate::ssh) stderr: Vec<u8>,
 }
@@ -144,8 +144,16 @@ impl Script {
 
     /// Runs it on `alias`, and gives the answer: the line that begins with the token, without it,
     /// and the bytes that follow.
-    pub(in crate::ssh) async fn run(&self, pool: &Pool, alias: &str) -> Result<Answer, Failure> {
-        if pool.server(alias).map_err(Failure::Unsent)?.is_plain() {
+    pub(in crate::ssh) async fn run(
+        &self,
+        pool: &Pool,
+        alias: &str,
+    ) -> Result<ScriptAnswer, ScriptFailure> {
+        if pool
+            .server(alias)
+            .map_err(ScriptFailure::Unsent)?
+            .is_plain()
+        {
             return Err(refused(
                 alias,
                 "it was added with plain: true, for commands as they are and nothing else",
@@ -168,25 +176,30 @@ impl Script {
     }
 
     /// What it prints.
-    async fn print(&self, pool: &Pool, alias: &str, shell: &str) -> Result<Printed, Failure> {
+    async fn print(
+        &self,
+        pool: &Pool,
+        alias: &str,
+        shell: &str,
+    ) -> Result<ScriptOutput, ScriptFailure> {
         let opened = pool.open(alias, self.purpose, self.channel_patience).await;
-        let channel = opened.map_err(Failure::Unsent)?;
+        let channel = opened.map_err(ScriptFailure::Unsent)?;
         let lease = channel.lease();
         let (line, input) = (self.command_line(shell), self.whole());
         match timeout(self.limit, ask(channel, &line, &input)).await {
             Ok(Ok(printed)) => Ok(printed),
-            Ok(Err(Cut::Refused)) => Err(refused(alias, "it runs no commands for this user")),
-            Ok(Err(Cut::Lost)) => Err(Failure::Lost(lease.connection_lost().await)),
+            Ok(Err(RunError::Refused)) => Err(refused(alias, "it runs no commands for this user")),
+            Ok(Err(RunError::Lost)) => Err(ScriptFailure::Lost(lease.connection_lost().await)),
             Err(_) => {
                 let reason = "ETIMEDOUT: a script on the server does not end";
-                Err(Failure::Lost(lease.refusal(reason)))
+                Err(ScriptFailure::Lost(lease.refusal(reason)))
             }
         }
     }
 }
 
-fn refused(alias: &str, reason: &str) -> Failure {
-    Failure::Refused(Error::NotDetached {
+fn refused(alias: &str, reason: &str) -> ScriptFailure {
+    ScriptFailure::Refused(Error::NotDetached {
         alias: alias.to_owned(),
         reason: reason.to_owned(),
     })
@@ -194,7 +207,7 @@ fn refused(alias: &str, reason: &str) -> Failure {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum Failure {
+pub enum ScriptFailure {
     /// The script was not sent.
     Unsent(Error),
     /// The server would not or could not run it. The reason holds what it complained of.
@@ -203,45 +216,47 @@ pub enum Failure {
     Lost(Error),
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<ScriptFailure> for Error {
+    fn from(failure: ScriptFailure) -> Self {
         match failure {
-            Failure::Unsent(error) | Failure::Refused(error) | Failure::Lost(error) => error,
+            ScriptFailure::Unsent(error)
+            | ScriptFailure::Refused(error)
+            | ScriptFailure::Lost(error) => error,
         }
     }
 }
 
 /// A script's answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::ssh) struct Answer {
+pub(in crate::ssh) struct ScriptAnswer {
     /// The words after the token.
     pub(in crate::ssh) words: Vec<String>,
     /// What follows that line.
     pub(in crate::ssh) rest: Vec<u8>,
 }
 
-impl Answer {
+impl ScriptAnswer {
     /// The first word after the token.
     pub(in crate::ssh) fn word(&self) -> &str {
         self.words.first().map_or("", String::as_str)
     }
 }
 
-impl Printed {
+impl ScriptOutput {
     /// Whether a shell complains of having been told to let another take its place.
     fn refuses_exec(&self) -> bool {
         let complaint = String::from_utf8_lossy(&self.stderr);
         self.stdout.is_empty() && complaint.contains("exec") && complaint.contains("restrict")
     }
 
-    fn answer(&self, token: &str) -> Option<Answer> {
+    fn answer(&self, token: &str) -> Option<ScriptAnswer> {
         // With a colon, which the argument has not: a device may send back the command line.
         let token = format!("{token}:");
         let start = find(&self.stdout, token.as_bytes())? + token.len();
         let line = &self.stdout[start..];
         let end = line.iter().position(|byte| *byte == b'\n')?;
         let words = String::from_utf8_lossy(&line[..end]);
-        Some(Answer {
+        Some(ScriptAnswer {
             words: words.split_whitespace().map(ToOwned::to_owned).collect(),
             rest: line[end + 1..].to_vec(),
         })
@@ -256,7 +271,7 @@ pub(in crate::ssh) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// Why a command line has no end.
 #[derive(Debug)]
-pub(in crate::ssh) enum Cut {
+pub(in crate::ssh) enum RunError {
     Refused,
     Lost,
 }
@@ -266,14 +281,14 @@ pub(in crate::ssh) async fn ask(
     mut channel: OpenChannel,
     line: &str,
     input: &str,
-) -> Result<Printed, Cut> {
-    channel.exec(true, line).await.map_err(|_| Cut::Lost)?;
+) -> Result<ScriptOutput, RunError> {
+    channel.exec(true, line).await.map_err(|_| RunError::Lost)?;
     if !input.is_empty() {
         // What is not taken shows in the answer.
         let _ = channel.data(input.as_bytes()).await;
     }
     let _ = channel.eof().await;
-    let mut printed = Printed::default();
+    let mut printed = ScriptOutput::default();
     let mut ended = false;
     while let Some(message) = channel.wait().await {
         match message {
@@ -282,12 +297,16 @@ pub(in crate::ssh) async fn ask(
                 keep(&mut printed.stderr, &data, LONGEST_COMPLAINT);
             }
             ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. } => ended = true,
-            ChannelMsg::Failure => return Err(Cut::Refused),
+            ChannelMsg::Failure => return Err(RunError::Refused),
             ChannelMsg::Close => break,
             _ => {}
         }
     }
-    if ended { Ok(printed) } else { Err(Cut::Lost) }
+    if ended {
+        Ok(printed)
+    } else {
+        Err(RunError::Lost)
+    }
 }
 
 fn keep(kept: &mut Vec<u8>, data: &[u8], most: usize) {
@@ -301,7 +320,7 @@ mod tests {
 
     #[test]
     fn the_answer_is_found_behind_what_start_up_files_print() {
-        let printed = Printed {
+        let printed = ScriptOutput {
             stdout: b"% sh -c 'T0K' 'x'\nT0K: running 3\n\xFFab".to_vec(),
             stderr: Vec::new(),
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Cut, ask, find};
+use super::{RunError, ask, find};
 use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
@@ -64,8 +64,8 @@ async fn put(
         let channel = pool.open(alias, ChannelPurpose::Command, patience).await?;
         match timeout(PROBE_PATIENCE, ask(channel, line, "")).await {
             Ok(Ok(printed)) => return Ok(Some(printed.stdout)),
-            Ok(Err(Cut::Refused)) => return Ok(Some(Vec::new())),
-            Ok(Err(Cut::Lost)) => {}
+            Ok(Err(RunError::Refused)) => return Ok(Some(Vec::new())),
+            Ok(Err(RunError::Lost)) => {}
             Err(_) => return Ok(None),
         }
     }

@@ -27,7 +27,7 @@ const SCRIPT: &str = "printf '%s: ' \"$1\"; uname -snrm";
 /// What came of a login.
 #[derive(Debug, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
-pub enum Login {
+pub enum LoginReport {
     /// It succeeded.
     #[serde(rename_all = "camelCase")]
     Ok {
@@ -56,7 +56,7 @@ pub enum Login {
     },
 }
 
-impl From<Error> for Login {
+impl From<Error> for LoginReport {
     fn from(error: Error) -> Self {
         let Report {
             code,
@@ -72,13 +72,13 @@ impl From<Error> for Login {
 }
 
 /// Logs in to `alias`. A login that takes longer goes on, and its connection stays in the pool.
-pub async fn log_in(pool: &Pool, alias: &str) -> Login {
+pub async fn log_in(pool: &Pool, alias: &str) -> LoginReport {
     let end = Instant::now() + LIMIT;
     let connection = match timeout_at(end, pool.live_connection(alias)).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return error.into(),
         Err(_) => {
-            return Login::Waiting {
+            return LoginReport::Waiting {
                 waits_for: pool.login_notice(alias),
             };
         }
@@ -88,7 +88,7 @@ pub async fn log_in(pool: &Pool, alias: &str) -> Login {
     let host_key = connection.host_key().to_owned();
     drop(connection);
     let system = timeout_at(end, uname(pool, alias)).await;
-    Login::Ok {
+    LoginReport::Ok {
         user,
         system: system.ok().flatten().unwrap_or(software),
         host_key,

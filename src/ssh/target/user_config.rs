@@ -7,7 +7,7 @@ use crate::config::SshFiles;
 use crate::error::Error;
 use crate::fs::expand_home;
 pub(in crate::ssh) use crate::ssh_config::SshHost;
-use crate::ssh_config::{self, Files};
+use crate::ssh_config::{self, ConfigFiles};
 
 /// The keys that OpenSSH tries by default.
 const USUAL_KEYS: [&str; 3] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
@@ -83,8 +83,8 @@ pub(in crate::ssh) fn usual_keys() -> Vec<PathBuf> {
     USUAL_KEYS.iter().map(|path| expand_home(path)).collect()
 }
 
-fn locations(files: &SshFiles) -> Files {
-    Files {
+fn locations(files: &SshFiles) -> ConfigFiles {
+    ConfigFiles {
         user: files.user_config.clone(),
         system: files.system_config.clone(),
         home: expand_home("~"),
