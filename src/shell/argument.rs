@@ -20,7 +20,7 @@ pub(crate) const ONE: char = '\u{F0004}';
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Argument {
     pub(crate) text: String,
-    /// Whether it may be no argument, or several.
+    /// True if it may be no argument, or several.
     pub(crate) loose: bool,
     /// The content of the file that it names, where that is known: of a process substitution, or of a
     /// file that the text wrote.
@@ -52,12 +52,12 @@ impl Argument {
         self.text.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Whether nothing of it is known.
+    /// Returns whether nothing of it is known.
     pub(crate) fn is_unknown(&self) -> bool {
         !self.text.is_empty() && self.text.chars().all(is_unknown)
     }
 
-    /// Whether it is an option, whatever its variables are.
+    /// Returns whether it is an option for any values of its variables.
     pub(crate) fn is_option(&self) -> bool {
         self.text.len() > 1 && self.text.starts_with('-')
     }
@@ -87,7 +87,7 @@ pub(crate) fn joined(arguments: &[Argument]) -> String {
     texts.join(" ")
 }
 
-/// Whether the text can name a variable.
+/// Returns whether the text can name a variable.
 pub(crate) fn is_name(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit())
         && !text.is_empty()

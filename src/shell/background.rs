@@ -17,12 +17,12 @@ const KEEPERS: &[&str] = &[
     "tmux",
 ];
 
-/// Whether a text leaves a process in the background that ends with its terminal.
+/// Returns whether a text leaves a process in the background that ends with its terminal.
 pub(crate) fn leaves_behind(text: &str) -> bool {
     LeftProcesses::by_text(text, 0).is_any()
 }
 
-/// Whether processes are left.
+/// The processes that a text leaves.
 #[derive(Clone, Copy, Default)]
 struct LeftProcesses {
     /// Some of the shell's own, for which `wait` waits.
@@ -101,7 +101,7 @@ impl LeftProcesses {
     }
 }
 
-/// Whether nothing ends with its terminal that the command starts in the background.
+/// Returns whether every process that the command starts in the background outlives its terminal.
 fn is_kept(command: &ShellCommand, depth: usize) -> bool {
     match &command.kind {
         CommandKind::Simple { words, .. } => {

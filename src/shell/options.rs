@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::argument::{Argument, emptied};
 
-/// Which options of a program take a value.
+/// The options of a program that take a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OptionSpec<'g> {
     /// Letters. One that is followed by `?` takes a value only from its own argument.
@@ -30,7 +30,7 @@ pub(crate) fn has(given: &[ParsedOption], names: &[&str]) -> bool {
     given.iter().any(|one| names.contains(&&*one.name))
 }
 
-/// Whether one of these options is given and not switched off, as in `--follow=false`.
+/// Returns whether one of these options is given and not switched off, as in `--follow=false`.
 pub(crate) fn is_on(given: &[ParsedOption], names: &[&str]) -> bool {
     let is_off = |value: &Argument| value.text == "false";
     let mut given = given.iter().filter(|one| names.contains(&&*one.name));

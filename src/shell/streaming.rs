@@ -112,12 +112,12 @@ enum Effect {
     Works,
 }
 
-/// Whether a text would go on until it is stopped, such as `tail -f`, and only prepares that before.
+/// Returns whether a text would go on until it is stopped, such as `tail -f`, and only prepares that before.
 pub(crate) fn is_streaming(text: &str) -> bool {
     of_text(text, 0) == Effect::Streams
 }
 
-/// Whether a command that lies `depth` deep in others is done at once.
+/// Returns whether a command that lies `depth` deep in others is done at once.
 pub(super) fn prepares(command: &ShellCommand, depth: usize) -> bool {
     of_command(command, depth) == Effect::Prepares
 }
@@ -132,7 +132,7 @@ fn of_list(list: &CommandList, depth: usize) -> Effect {
             return Effect::Works;
         }
         for pipeline in pipelines {
-            // What `||` leads to is not run where all goes well.
+            // The command after `||` is not run if all goes well.
             let is_run = pipeline.join != Join::Or;
             match of_pipeline(pipeline, depth) {
                 Effect::Prepares => {}

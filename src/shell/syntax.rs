@@ -10,12 +10,12 @@ pub(crate) type CommandList = Vec<Pipeline>;
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) join: Join,
-    /// Whether an `&` follows. It sends the whole and-or list that ends here to the background.
+    /// True if an `&` follows. It sends the whole and-or list that ends here to the background.
     pub(crate) background: bool,
     pub(crate) commands: Vec<ShellCommand>,
 }
 
-/// What joins a pipeline to the one before.
+/// The operator that joins a pipeline to the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Join {
     /// `;`, `&`, a newline, or nothing at a list's beginning.
@@ -134,7 +134,7 @@ impl WordPart {
         }
     }
 
-    /// Whether commands are run for its value.
+    /// Returns whether commands are run for its value.
     fn runs_commands(&self) -> bool {
         let is_substitution = matches!(self, Self::Substitution(..) | Self::ProcessSubstitution(_));
         is_substitution || self.words().into_iter().any(|word| runs_commands(word))
@@ -146,14 +146,14 @@ impl WordPart {
 pub(crate) struct ParameterExpansion {
     /// `@` for the arguments of a script or function.
     pub(crate) name: String,
-    /// Whether the value is the name of the variable that is meant: `${!NAME}`.
+    /// True if the value is the name of the variable that is meant: `${!NAME}`.
     pub(crate) is_indirect: bool,
     pub(crate) subscript: Subscript,
     pub(crate) modifier: Modifier,
     pub(crate) quoted: bool,
 }
 
-/// Which elements of an array are meant.
+/// The elements of an array that are meant.
 #[derive(Debug)]
 pub(crate) enum Subscript {
     None,
@@ -164,7 +164,7 @@ pub(crate) enum Subscript {
     Element(Word),
 }
 
-/// What is done to a variable's value (POSIX: parameter expansion).
+/// The change that is made to a variable's value (POSIX: parameter expansion).
 #[derive(Debug)]
 pub(crate) enum Modifier {
     None,
@@ -211,7 +211,7 @@ impl Modifier {
     }
 }
 
-/// Which occurrences of a pattern are replaced.
+/// The occurrences of a pattern that are replaced.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Occurrence {
     First,
@@ -240,7 +240,7 @@ pub(crate) fn bare(word: &[WordPart]) -> Option<String> {
         .collect()
 }
 
-/// Whether commands are run for the word's value.
+/// Returns whether commands are run for the word's value.
 pub(crate) fn runs_commands(word: &[WordPart]) -> bool {
     word.iter().any(WordPart::runs_commands)
 }

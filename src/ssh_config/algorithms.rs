@@ -2,7 +2,7 @@
 
 use super::pattern;
 
-/// What a list of algorithms does to the default.
+/// The effect of a list of algorithms on the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListChange {
     /// It stands in its place.
@@ -18,7 +18,7 @@ pub enum ListChange {
 /// The value of `Ciphers`, `MACs`, `KexAlgorithms` or `HostKeyAlgorithms`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Algorithms {
-    /// What it does to the default.
+    /// Its effect on the default.
     pub change: ListChange,
     /// Names, which may hold `*` and `?`.
     pub patterns: Vec<String>,

@@ -1,4 +1,4 @@
-//! Whether OpenSSH resolves the same, where it is installed.
+//! Tests that OpenSSH, if it is installed, resolves hosts to the same settings.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -116,7 +116,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// What OpenSSH does not take either.
+/// Contents that OpenSSH refuses as well.
 const REFUSED: &[&str] = &[
     "User a b",
     "User",

@@ -8,7 +8,7 @@ use super::values::lower;
 use super::walk::unclosed;
 use super::words::Words;
 
-/// Whether a condition holds.
+/// The result of checking a condition.
 enum ConditionResult {
     Holds(bool),
     /// It does not matter any more.
@@ -18,7 +18,7 @@ enum ConditionResult {
 }
 
 impl Resolver<'_> {
-    /// Whether all conditions hold. One that is not understood does not.
+    /// Returns whether all conditions hold. One that is not understood does not.
     pub(super) fn all_hold(
         &mut self,
         mut words: Words<'_>,

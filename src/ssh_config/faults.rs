@@ -91,7 +91,7 @@ fn names_that_are_none_are_refused() {
     assert!(machine.asked("fe80::1%eth0", Some(r"DOM\me")).is_ok());
 }
 
-/// Whatever the files hold, there is an answer.
+/// Resolving ends with an answer for any contents of the files.
 #[test]
 fn no_input_makes_it_panic() {
     let pieces = [

@@ -1,4 +1,4 @@
-//! What all that was read for a host comes to.
+//! The last step of resolving a host: values are made of the directives.
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-/// How many names in directories are looked at in all; more are a mistake, or malice.
+/// The number of names in directories that are looked at in all; more are a mistake, or malice.
 pub(super) const MAX_NAMES: usize = 10_000;
 
 /// The paths that match `pattern`, an absolute path whose components may hold `*`, `?` and `[…]`,

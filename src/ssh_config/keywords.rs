@@ -1,6 +1,6 @@
-//! What becomes of each keyword of `ssh_config(5)`: the one table.
+//! The table of the keywords of `ssh_config(5)`, and of their treatment.
 
-/// How much of a line a directive that is understood takes.
+/// The part of a line that a directive takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// One word, and the first line that sets it counts.
@@ -13,7 +13,7 @@ pub(super) enum Shape {
     Each,
 }
 
-/// What becomes of a directive.
+/// The treatment of a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// It is resolved.
@@ -65,7 +65,7 @@ static TABLE: &[(&str, Class)] = &[
     ("port", Understood(Word)),
     ("preferredauthentications", Understood(Word)),
     ("proxycommand", Understood(Line)),
-    // What stands after the first word is not read, as in OpenSSH.
+    // Nothing after the first word is read, as in OpenSSH.
     ("proxyjump", Understood(Line)),
     ("pubkeyauthentication", Understood(Word)),
     ("refuseconnection", Understood(Line)),

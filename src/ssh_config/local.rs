@@ -1,4 +1,4 @@
-//! What the files may ask about this machine and its user.
+//! Facts about this machine and its user that the files may ask for.
 
 /// The facts of this machine. Functions, because most files ask for none of them.
 #[derive(Clone, Copy, Debug)]

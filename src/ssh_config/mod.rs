@@ -1,4 +1,4 @@
-//! What the OpenSSH client's configuration files say of a host.
+//! The settings of a host in the OpenSSH client's configuration files.
 
 mod algorithms;
 #[cfg(all(test, unix))]
@@ -32,18 +32,18 @@ pub use values::{AddressFamily, IdentityAgent, StrictHostKeyChecking};
 
 use local::Local;
 
-/// Where the files are. One that is missing says nothing.
+/// The locations of the files. A missing file counts as empty.
 #[derive(Clone, Debug)]
 pub struct ConfigFiles {
     /// The user's file: `~/.ssh/config`.
     pub user: PathBuf,
     /// The system's file: `/etc/ssh/ssh_config`.
     pub system: PathBuf,
-    /// What `~` stands for.
+    /// The directory that `~` stands for.
     pub home: PathBuf,
 }
 
-/// What the files say of a host. `None` is what they say nothing about.
+/// The settings of a host. `None` if the files do not set it.
 ///
 /// Paths are as OpenSSH takes them: one without a directory is below the working directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub struct SshHost {
     pub address_family: Option<AddressFamily>,
     /// `BindAddress`.
     pub bind_address: Option<String>,
-    /// What the files say and was left out, a sentence each with file and line.
+    /// Directives that were left out, a sentence each with file and line.
     pub notes: Vec<String>,
 }
 

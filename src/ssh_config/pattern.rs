@@ -1,11 +1,11 @@
 //! Patterns of names: `*`, `?`, and `!` for what is not meant.
 
-/// Whether `text` matches `pattern`, in which `*` is any text and `?` any character.
+/// Returns whether `text` matches `pattern`, in which `*` is any text and `?` any character.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut read) = (0, 0);
-    // Where to go on when a match fails: the last star, and how much of the text it took.
+    // The point to go back to when a match fails: the last star, and the length of the text that it took.
     let mut star: Option<(usize, usize)> = None;
     while read < text.len() {
         match pattern.get(at) {
@@ -30,7 +30,7 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|left| *left == '*')
 }
 
-/// Whether one of the patterns matches and none of those with a `!` does.
+/// Returns whether one of the patterns matches and none of those with a `!` does.
 pub(super) fn any<'a>(patterns: impl IntoIterator<Item = &'a str>, text: &str) -> bool {
     let mut found = false;
     for pattern in patterns {

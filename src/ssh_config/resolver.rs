@@ -47,7 +47,7 @@ pub(super) fn resolve(
     resolver.finish()
 }
 
-/// What is known of the host so far.
+/// The facts about the host that are known so far.
 pub(super) struct Resolver<'a> {
     pub(super) files: &'a ConfigFiles,
     pub(super) local: &'a Local,
@@ -195,7 +195,7 @@ impl Resolver<'_> {
         Ok(name.unwrap_or_else(|| self.asked.to_owned()))
     }
 
-    /// What tokens stand for, as far as it is known.
+    /// The values of the tokens, as far as they are known.
     pub(super) fn facts(&self) -> Result<Facts<'_>, String> {
         let port = self.settings.parsed("port", values::port)?;
         let alias = self.settings.word("hostkeyalias");

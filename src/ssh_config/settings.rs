@@ -1,4 +1,4 @@
-//! What was read for a host, before anything is made of it.
+//! The directives that were read for a host, before values are made of them.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use super::jump::{self, Jump};
 use super::keywords::Shape;
 use super::source::LinePosition;
 
-/// How often a directive counts of which every line counts, as in OpenSSH.
+/// The most lines that count of a directive that may be given several times, as in OpenSSH.
 const MAX_EACH: usize = 100;
 
 /// A directive that applies.
@@ -34,7 +34,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Keeps a setting, unless an earlier one counts. Whether it was kept.
+    /// Keeps a setting, unless an earlier one counts. Returns whether it was kept.
     pub(super) fn add(&mut self, name: &'static str, shape: Shape, setting: Directive) -> bool {
         if shape == Shape::Each {
             self.each.push((name, setting));
@@ -53,7 +53,7 @@ impl Settings {
         Some(self.first.get(name)?.words[0].as_str())
     }
 
-    /// What `make` makes of a setting. Its error is the rest of a sentence about the directive.
+    /// Has `make` convert a setting. Its error is the rest of a sentence about the directive.
     pub(super) fn made<T>(
         &self,
         name: &str,
@@ -79,8 +79,8 @@ impl Settings {
         })
     }
 
-    /// What `make` makes of each setting of a name, without repetitions or `none`. `None` if
-    /// there is no such setting.
+    /// Has `make` convert each setting of a name, without repetitions and `none`. `None` if there is no
+    /// such setting.
     pub(super) fn each<T: PartialEq>(
         &self,
         name: &str,

@@ -9,7 +9,7 @@ use std::rc::Rc;
 /// No file that a person wrote is larger.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Whose word a file is.
+/// The owner of a file's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileOrigin {
     /// The user's file, and what it includes.
@@ -32,7 +32,7 @@ impl fmt::Display for LinePosition {
     }
 }
 
-/// How a path is shown: with `~` for the home directory.
+/// A path as it is shown: with `~` for the home directory.
 pub(super) fn shown(path: &Path, home: &Path) -> String {
     match path.strip_prefix(home) {
         Ok(below) if !home.as_os_str().is_empty() => format!("~/{}", below.display()),
@@ -40,7 +40,7 @@ pub(super) fn shown(path: &Path, home: &Path) -> String {
     }
 }
 
-/// What a file holds; `None` if there is none. An error is the rest of a sentence about the file.
+/// Reads a file; `None` if there is none. An error is the rest of a sentence about the file.
 ///
 /// Such a file names programs to run, so one that others can write to is refused if `guarded`.
 pub(super) fn read(path: &Path, guarded: bool) -> Result<Option<Vec<u8>>, String> {
@@ -90,7 +90,7 @@ fn guard(facts: &std::fs::Metadata) -> Result<(), String> {
     if owner != 0 && (Local::HERE.user_id)().is_some_and(|user| user != owner) {
         return Err("belongs to another user".into());
     }
-    // Where each user has a group of their own, files are writable for it.
+    // Files are often writable for a group that only their owner is in.
     let own_group = facts.gid() == owner;
     let mode = facts.mode();
     if mode & 0o002 != 0 || (mode & 0o020 != 0 && !own_group) {

@@ -1,4 +1,4 @@
-//! What a host is resolved to.
+//! Tests of the settings that a host is resolved to.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use super::local::Local;
 use super::walk::under_home;
 use crate::host_key::DEFAULT_PORT;
 
-/// What the tokens stand for.
+/// The values of the tokens.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     pub(super) local: &'a Local,
@@ -21,7 +21,7 @@ pub(super) struct Facts<'a> {
     pub(super) jump_host: String,
 }
 
-/// What a directive may hold.
+/// The tokens and variables that a directive may hold.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowed {
     tokens: &'static str,
@@ -60,7 +60,7 @@ pub(super) const FILE: Allowed = Allowed {
 };
 
 impl<'a> Facts<'a> {
-    /// What is known without any file.
+    /// The values that are known without any file.
     pub(super) fn bare(local: &'a Local, home: &'a Path, asked: &'a str) -> Self {
         Self {
             local,
@@ -152,7 +152,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What follows `~/`; `None` if there is no `~`.
+/// The path after `~/`; `None` if there is no `~`.
 fn from_home(text: &str) -> Result<Option<&str>, String> {
     let Some(after) = text.strip_prefix('~') else {
         return Ok(None);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::tokens::Facts;
 
-/// What to do with a host key that is not on record.
+/// The treatment of a host key that is not on record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StrictHostKeyChecking {
     /// `yes`: refuse it.
@@ -19,7 +19,7 @@ pub enum StrictHostKeyChecking {
     No,
 }
 
-/// Which addresses of a host to use.
+/// The family of addresses that is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressFamily {
     /// All.
@@ -30,7 +30,7 @@ pub enum AddressFamily {
     Inet6,
 }
 
-/// Where the agent is that holds keys.
+/// The location of the agent that holds keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityAgent {
     /// `none`: no agent is to be asked.
@@ -166,7 +166,7 @@ pub(super) fn lower(host: &str) -> String {
     }
 }
 
-/// Whether a host name is harmless in a command line, in which tokens may put it.
+/// Returns whether a host name is harmless in a command line, in which tokens may put it.
 pub(super) fn is_host_name(host: &str) -> bool {
     !host.is_empty()
         && !host.starts_with('-')

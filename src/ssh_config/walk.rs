@@ -8,12 +8,12 @@ use super::include;
 use super::source::{self, FileOrigin, LinePosition};
 use super::words::{Unclosed, Words};
 
-/// How many files deep an `Include` may lead, as in OpenSSH.
+/// The depth of files that `Include` may reach, as in OpenSSH.
 const MAX_DEPTH: usize = 16;
-/// How many files are read in all.
+/// The number of files that are read in all.
 const MAX_FILES: usize = 1000;
 
-/// Who is told what the files say. An error ends the reading.
+/// Receives the directives of the files. An error ends the reading.
 pub(super) trait Visitor {
     /// A `Host` line: whether what follows it is wanted.
     fn host(&mut self, patterns: &[String]) -> bool;
@@ -26,7 +26,7 @@ pub(super) trait Visitor {
         value: Words<'_>,
         place: &LinePosition,
     ) -> Result<(), String>;
-    /// What an `Include` names, with variables and tokens replaced; `None` to leave it out.
+    /// The path that an `Include` names, with variables and tokens replaced; `None` to leave it out.
     fn included(&mut self, path: &str, place: &LinePosition) -> Result<Option<String>, String>;
     /// Something that was left out.
     fn note(&mut self, note: String);
@@ -60,14 +60,14 @@ pub(super) fn unclosed(place: &LinePosition) -> impl FnOnce(Unclosed) -> String 
 
 struct FileWalk<'a> {
     home: &'a Path,
-    /// Where an `Include` without a directory is looked for.
+    /// The directory of an `Include` that names none.
     base: &'a Path,
     origin: FileOrigin,
     /// The files that are being read, each included by the one before it.
     trail: Vec<PathBuf>,
-    /// How many files were included so far.
+    /// The number of files that were included so far.
     count: &'a mut usize,
-    /// How many names patterns were compared with so far.
+    /// The number of names that patterns were compared with so far.
     names: &'a mut usize,
     visitor: &'a mut dyn Visitor,
 }
@@ -181,7 +181,7 @@ impl FileWalk<'_> {
     }
 }
 
-/// What follows `~` as a path below the home directory; `None` if it names another user.
+/// The text after `~` as a path below the home directory; `None` if it names another user.
 pub(super) fn under_home(after_tilde: &str) -> Option<&str> {
     match after_tilde.strip_prefix('/') {
         Some(below) => Some(below.trim_start_matches('/')),

@@ -1,6 +1,6 @@
-//! How a line of the files is taken apart: a keyword, then words that may be quoted.
+//! The parts of a line of the files: a keyword, then words that may be quoted.
 
-/// What is left of a line.
+/// The part of a line that is not read yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Words<'a> {
     rest: &'a str,

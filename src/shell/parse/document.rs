@@ -10,7 +10,7 @@ use crate::shell::syntax::{Word, WordPart};
 pub(super) struct PendingDocument {
     end: String,
     strip: bool,
-    /// Whether its text is taken as it stands.
+    /// True if its text is taken as it stands.
     literal: bool,
     body: Rc<OnceCell<Word>>,
 }

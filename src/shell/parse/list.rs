@@ -4,7 +4,7 @@ use super::{ParseError, ParseResult, Parser};
 use crate::shell::syntax::{CommandList, Join, Pipeline, ShellCommand};
 
 impl Parser {
-    /// Whether a list ends here.
+    /// Returns whether a list ends here.
     pub(super) fn closes(&self) -> bool {
         const CLOSERS: [&str; 8] = ["then", "elif", "else", "fi", "do", "done", "esac", "}"];
         match self.peek() {

@@ -16,7 +16,7 @@ use super::syntax::CommandList;
 use super::{MAX_DEPTH, MAX_TEXT};
 pub(crate) use simple::declared;
 
-/// Why a text has no syntax tree.
+/// The reason why a text has no syntax tree.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ParseError {
     /// It is not of this grammar.
@@ -185,7 +185,7 @@ impl Parser {
     }
 }
 
-/// Whether the character ends an unquoted word.
+/// Returns whether the character ends an unquoted word.
 fn ends_word(next: char) -> bool {
     matches!(
         next,

@@ -1,5 +1,5 @@
-//! How a command is sent: on the command line, or, where it is too long for one, to be read by the shell
-//! that the command line starts.
+//! The form in which a command is sent: as a command line, or, if it is too long for one, as input of the
+//! shell that the command line starts.
 
 use crate::error::Error;
 use crate::ssh::script::{SHELL, SHELL_BELOW, on_stdin};
@@ -31,7 +31,7 @@ const PAGERS: &[&str] = &[
 pub(in crate::ssh) struct Sent {
     /// The command line.
     pub(in crate::ssh) line: String,
-    /// What it reads first.
+    /// The input that it reads first.
     pub(in crate::ssh) input: Option<String>,
 }
 

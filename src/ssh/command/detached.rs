@@ -1,5 +1,5 @@
-//! Commands that outlive the connection: each has a session and a directory of its own on the server,
-//! where its output and exit status are found later, by whoever asks.
+//! Commands that outlive the connection. Each has a session and a directory of its own on the server,
+//! which keeps its output and exit status.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const LOOK: &str = include_str!("../scripts/look.sh");
 const STOP: &str = include_str!("../scripts/stop.sh");
 const REMOVE: &str = include_str!("../scripts/remove.sh");
 
-/// How long a script may take. Starting waits up to 5 s for the command's shell.
+/// The time allowed for a script. Starting waits up to 5 s for the command's shell.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Bytes of each stream that one look brings.
@@ -36,7 +36,7 @@ pub struct DetachedCommand<'a> {
     pub directory: &'a str,
 }
 
-/// Where a detached job stands.
+/// The state of a detached job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DetachedState {
     /// Its directory is there, and its shell has not said anything yet.
@@ -56,19 +56,19 @@ pub enum DetachedState {
     Absent,
 }
 
-/// What a look found.
+/// The result of a look at a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LookReport {
-    /// Where the job stands.
+    /// The state of the job.
     pub state: DetachedState,
-    /// Whether it has printed more than what was fetched.
+    /// True if it has printed more than was fetched.
     pub more: bool,
 }
 
 impl DetachedCommand<'_> {
-    /// Starts the command. It starts once at most, however often this is tried.
+    /// Starts the command, once at most, even if this is tried again.
     ///
-    /// [`ScriptFailure::Lost`] leaves open whether it has started: a look decides that.
+    /// After [`ScriptFailure::Lost`] it may or may not have started: a look tells.
     pub async fn start(&self, command: &str, limit: Option<Duration>) -> Result<(), ScriptFailure> {
         // Rounded up: a shell counts whole seconds.
         let limit = limit.map_or(0, |limit| limit.as_millis().div_ceil(1000));
@@ -81,8 +81,8 @@ impl DetachedCommand<'_> {
         script.run(self.pool, self.alias).await.map(|_| ())
     }
 
-    /// Looks where it stands, and fetches what it has printed since. With `claim`, what has not begun
-    /// by then does not begin any more.
+    /// Finds out its state, and fetches the output that is new. With `claim`, a job that has not begun
+    /// by then never begins.
     pub async fn look(
         &self,
         stdout: &mut Output,
@@ -138,7 +138,7 @@ impl DetachedCommand<'_> {
         Ok(stop::outcome(answer.word()))
     }
 
-    /// Removes what it has left on the server.
+    /// Removes its directory from the server.
     pub async fn remove(&self) -> Result<(), ScriptFailure> {
         let script = self.script("remove", REMOVE);
         script.run(self.pool, self.alias).await.map(|_| ())
@@ -156,7 +156,7 @@ fn library(text: &str) -> String {
     format!("{}{DETACHED}{text}", stop::PROCESSES)
 }
 
-/// What the line of a look says.
+/// The first line of the answer to a look.
 struct LookAnswer {
     state: DetachedState,
     lengths: [u64; 2],
@@ -181,7 +181,7 @@ impl LookAnswer {
             _ => return None,
         };
         let sent: [usize; 2] = [sent_stdout.parse().ok()?, sent_stderr.parse().ok()?];
-        // Less has come than was sent if the line was cut; what is more is a start-up file's farewell.
+        // Fewer bytes mean that the connection was cut. More come from a start-up file that prints at exit.
         (sent[0].checked_add(sent[1])? <= answer.rest.len()).then_some(Self {
             state,
             lengths: [stdout.parse().ok()?, stderr.parse().ok()?],

@@ -1,10 +1,10 @@
-//! How commands end.
+//! The ends of commands.
 
 use russh::Sig;
 
 use crate::error::{Error, Stopped};
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug)]
 pub enum ExitOutcome {
     /// With an exit status.
@@ -26,7 +26,7 @@ pub enum ExitOutcome {
 }
 
 impl ExitOutcome {
-    /// By this signal.
+    /// The outcome of a command that this signal killed.
     pub(in crate::ssh) fn by(signal: &Sig) -> Self {
         Self::Signalled(match signal {
             Sig::Custom(name) => name.clone(),
@@ -35,5 +35,5 @@ impl ExitOutcome {
     }
 }
 
-/// Why a session has to be stopped, as what comes of it.
+/// The reason for stopping a command, as the outcome that it leads to.
 pub(in crate::ssh) type StopReason = fn(Stopped) -> ExitOutcome;

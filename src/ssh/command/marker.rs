@@ -30,12 +30,12 @@ impl Marker {
         }
     }
 
-    /// What the line begins with.
+    /// The word that the line begins with.
     pub(in crate::ssh) fn token(&self) -> &str {
         &self.token
     }
 
-    /// What follows the token in the line, once it has come.
+    /// The rest of the line after the token, once it has come.
     pub(in crate::ssh) fn line(&self) -> Option<&str> {
         self.line.as_deref()
     }
@@ -61,7 +61,7 @@ impl Marker {
         own
     }
 
-    /// What was held back for a line that did not come.
+    /// The bytes that were held back for a line that did not come.
     pub(in crate::ssh) fn rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
     }

@@ -3,10 +3,10 @@
 //! | module | what it is |
 //! |---|---|
 //! | `session` | one channel that runs a command, from its request to its end |
-//! | `command_line` | how a command line is put to the shell |
+//! | `command_line` | the command line and input that a command is sent as |
 //! | `sequence`, `step`, `marker` | several commands in one shell, told apart |
 //! | `detached` | commands that outlive the connection |
-//! | `exit_outcome` | how a command has ended |
+//! | `exit_outcome` | the ends of commands |
 
 pub(in crate::ssh) mod command_line;
 pub mod detached;
@@ -22,12 +22,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::charset::Charset;
 use crate::error::Error;
-use crate::ssh::command::exit_outcome::ExitOutcome;
-use crate::ssh::command::session::{CommandSession, Input, open};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::pool::{Pool, patience};
 use crate::ssh::prompt::PromptResponder;
+use exit_outcome::ExitOutcome;
+use session::{CommandSession, Input, open};
 
 /// A command, and what bounds it.
 pub struct RemoteCommand<'a> {
@@ -35,39 +35,39 @@ pub struct RemoteCommand<'a> {
     pub alias: &'a str,
     /// The command line, for the login shell.
     pub line: &'a str,
-    /// Whether the line is a script of this program's own, for `sh` and not the login shell.
+    /// True for a script of this program's own, which `sh` runs and not the login shell.
     pub is_script: bool,
-    /// How long it may run; `None` is without limit.
+    /// The time that it may run; `None` is without limit.
     pub limit: Option<Duration>,
-    /// How much is taken of its output.
+    /// The most that is taken of its output.
     pub bound: Bound,
-    /// What is said to it, where it runs at a terminal.
+    /// Answers its prompts, if it runs at a terminal.
     pub responder: Option<PromptResponder>,
     /// Stops it when cancelled.
     pub cancel: &'a CancellationToken,
 }
 
-/// What came of a command, besides what it printed.
+/// The outcome of a command, without its output.
 #[derive(Debug)]
 pub struct ExecOutcome {
-    /// How it ended.
+    /// Its end.
     pub ended: ExitOutcome,
-    /// Whether its bound has left out some of its output.
+    /// True if its bound has left out some of its output.
     pub is_cut: bool,
     /// The end of its bound that it came to, where it was stopped there or cut.
     pub reached: Option<Reached>,
-    /// Whether it has left a process in the background that holds its output, which ends here.
+    /// True if a process that it left in the background still holds its output, of which no more is read.
     pub has_child: bool,
-    /// Whether a pager that waited for keys was quit.
+    /// True if a pager that waited for keys was quit.
     pub has_quit_pager: bool,
-    /// What it printed in.
+    /// The encoding of its output.
     pub charset: Charset,
     /// The last lines of one at a terminal.
     pub prompt: Option<String>,
 }
 
 impl RemoteCommand<'_> {
-    /// Runs the command. `stdout` and `stderr` have whatever it printed, also if it did not end well.
+    /// Runs the command. `stdout` and `stderr` get all of its output, also if it does not end well.
     ///
     /// An error means that the command did not start.
     pub async fn run(

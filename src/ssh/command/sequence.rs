@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::exit_outcome::ExitOutcome;
+use super::session::{CommandSession, Input, open};
 use crate::charset::Charset;
 use crate::error::Error;
 use crate::random;
 use crate::shell::quote;
-use crate::ssh::command::exit_outcome::ExitOutcome;
-use crate::ssh::command::session::{CommandSession, Input, open};
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::output::capture::Captured;
@@ -26,32 +26,32 @@ pub struct ShellSequence<'a> {
     cancel: &'a CancellationToken,
     /// The directory after the last command whose end was seen.
     directory: Option<String>,
-    /// Whether the shell may send nothing to a file.
+    /// True if the shell may write to no file.
     is_restricted: bool,
-    /// Whether the login shell cannot do it, and `sh` does it in its place.
+    /// True if `sh` runs the commands, for the login shell is not a POSIX one.
     pub uses_sh_fallback: bool,
-    /// Whether a process in the background holds the shell's output, which ends with the shell.
+    /// True if a process in the background still holds the output of a shell that has ended.
     pub has_child: bool,
-    /// What the commands print in.
+    /// The encoding of the output.
     pub charset: Charset,
 }
 
-/// What came of one command.
+/// The outcome of one command.
 #[derive(Debug)]
 pub struct StepOutcome {
     /// Standard output.
     pub stdout: Captured,
     /// Standard error.
     pub stderr: Captured,
-    /// How it ended.
+    /// Its end.
     pub ended: ExitOutcome,
-    /// Whether its bound has left out some of its output.
+    /// True if its bound has left out some of its output.
     pub is_cut: bool,
     /// The end of its bound that it came to, where it was stopped there or cut.
     pub reached: Option<Reached>,
-    /// What it printed in.
+    /// The encoding of its output.
     pub charset: Charset,
-    /// How long it took.
+    /// The time that it took.
     pub duration: Duration,
 }
 
@@ -60,9 +60,9 @@ pub struct StepOutcome {
 pub struct SequenceCommand<'a> {
     /// The command line.
     pub text: &'a str,
-    /// How long it may run; `None` is without limit.
+    /// The time that it may run; `None` is without limit.
     pub limit: Option<Duration>,
-    /// How much is taken of its output.
+    /// The most that is taken of its output.
     pub bound: Bound,
 }
 
@@ -190,7 +190,7 @@ impl<'a> ShellSequence<'a> {
         };
         let input = Input::Typed(shell);
         let mut session = CommandSession::begin(channel, input, nature, stdout, stderr).await?;
-        // What start-up files print is no command's output.
+        // The output of start-up files belongs to no command.
         let token = format!("{}:", random::hex::<8>());
         let enter = match &self.directory {
             Some(directory) => format!("cd {}", quote(directory)),
@@ -245,9 +245,9 @@ impl StepOutcome {
 /// descriptor above 9, and 9 is what locks are mostly held by.
 const KEEP_STREAMS: &str = "exec 7>&1 8>&2\n";
 
-/// What is typed to run a command in the shell itself, and to have its end told on both streams. What the
-/// command starts does not hold these open, and a trace of its own, which goes to `nowhere`, does not show
-/// the telling.
+/// The text that runs a command in the shell itself, and prints a line with the token on both streams at
+/// its end. Processes of the command do not hold these two descriptors open. A trace (`set -x`) of the
+/// printing goes to `nowhere`.
 fn step(command: &str, token: &str, nowhere: &str) -> String {
     // In parts, so that a shell that sends back what it reads does not send the token.
     let (first, second) = token.split_at(token.len() / 2);

@@ -7,12 +7,12 @@ use russh::{ChannelMsg, Sig};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::command_line::Sent;
+use super::exit_outcome::{ExitOutcome, StopReason};
+use super::marker::Marker;
+use super::step::OutputStep;
 use crate::charset::Charset;
 use crate::error::{Error, Stopped};
-use crate::ssh::command::command_line::Sent;
-use crate::ssh::command::exit_outcome::{ExitOutcome, StopReason};
-use crate::ssh::command::marker::Marker;
-use crate::ssh::command::step::OutputStep;
 use crate::ssh::output::bound::{Allowance, Bound, Reached};
 use crate::ssh::output::{Output, due};
 use crate::ssh::pool::{ChannelPurpose, Lease, OpenChannel, Pool, ShellKind};
@@ -20,24 +20,24 @@ use crate::ssh::prompt::PromptResponder;
 use crate::ssh::script::probe::shell_kind;
 use crate::ssh::script::stop;
 
-/// After the exit status, how long a channel may stay silent before it is closed: a child that the
-/// command left in the background keeps it open for as long as it lives.
+/// The silence after the exit status for which a channel is kept open. A child that the command left in
+/// the background would keep it open for as long as it lives.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Silence may also be a server that is held up: once it has answered a ping, this much more of it
-/// means that nothing is on its way.
+/// The further silence for which it is kept open once the server has answered a ping: a server that was
+/// held up has sent everything by then.
 const LAST_LINGER: Duration = Duration::from_millis(500);
 
-/// After the exit status, how long such a channel may stay open at all: the child may also print for ever.
+/// The time after the exit status for which it is kept open at most: the child may also print for ever.
 const LONGEST_LINGER: Duration = Duration::from_secs(10);
 
-/// How long a command has to end after each signal that is sent over its own channel.
+/// The time that a command has to end after each signal that is sent over its own channel.
 const SIGNAL_PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long a command that has printed its last line within a bound has to end by itself.
+/// The time that a command has to end by itself once it has printed the last line of its bound.
 const BOUND_PATIENCE: Duration = Duration::from_millis(250);
 
-/// How long a shell has to end once its input has.
+/// The time that a shell has to end after its input.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A terminal that programs know, wide enough to break no line of theirs.
@@ -84,7 +84,7 @@ pub(in crate::ssh) struct CommandSession<'a> {
     stderr: &'a mut Output,
     charset: Charset,
     step: Option<OutputStep>,
-    /// What is said to a command at a terminal.
+    /// Answers the prompts of a command at a terminal.
     responder: Option<Box<PromptResponder>>,
     bound: Bound,
     allowance: Allowance,
@@ -95,7 +95,7 @@ pub(in crate::ssh) struct CommandSession<'a> {
     closed_by_server: bool,
 }
 
-/// What a session runs.
+/// A command line, and its input.
 pub(in crate::ssh) enum Input<'l> {
     /// A command line whose input is at its end.
     Nothing(&'l str),
@@ -149,7 +149,7 @@ impl<'a> CommandSession<'a> {
         let run = channel.exec(true, charset.encode(&sent.line)).await;
         run.map_err(|error| channel.lease().refusal(error.to_string()))?;
         if let Some(input) = sent.input {
-            // What is not taken shows in the outcome.
+            // If the server does not take it, the outcome shows that.
             let _ = channel.data(charset.encode(&input).as_slice()).await;
         }
         if is_silent {
@@ -189,7 +189,7 @@ impl<'a> CommandSession<'a> {
         }
     }
 
-    /// Whether the bound has left something out.
+    /// Returns whether the bound has left something out.
     pub(in crate::ssh) fn is_cut(&self) -> bool {
         self.allowance.is_cut
     }
@@ -210,7 +210,7 @@ impl<'a> CommandSession<'a> {
         sent.map_err(|error| self.channel.lease().refusal(error.to_string()))
     }
 
-    /// Gives what the step has printed.
+    /// Takes out the step, with its output.
     pub(in crate::ssh) fn take_step(&mut self) -> Option<OutputStep> {
         let mut step = self.step.take()?;
         step.take_rest(self.stdout, self.stderr);
@@ -231,7 +231,7 @@ impl<'a> CommandSession<'a> {
         while !self.closed && !self.step.as_ref().is_some_and(OutputStep::is_over) {
             let silent_until = self.exit.as_ref().map(|_| Instant::now() + linger);
             if silent_until.is_some() && lingers_until.is_none() {
-                // What a child prints later than that is not this command's output.
+                // Later output is a child's, and not this command's.
                 lingers_until = Some(Instant::now() + LONGEST_LINGER);
             }
             if !is_full && self.is_at_bound() {
@@ -267,7 +267,7 @@ impl<'a> CommandSession<'a> {
         None
     }
 
-    /// Attends a step whose output is nobody's.
+    /// Takes messages as [`CommandSession::drive`] does, of a step whose output belongs to no command.
     pub(in crate::ssh) async fn attend_in_silence(
         &mut self,
         limit: Duration,
@@ -279,7 +279,7 @@ impl<'a> CommandSession<'a> {
         self.drive(Some(limit), cancel).await
     }
 
-    /// Ends the input, and waits for a process that then ends. Gives whether a child of it holds its
+    /// Ends the input, and waits for the process to end. Returns whether a child of it still holds its
     /// output.
     pub(in crate::ssh) async fn end(mut self) -> bool {
         let _ = self.channel.eof().await;
@@ -295,7 +295,7 @@ impl<'a> CommandSession<'a> {
         is_held
     }
 
-    /// Whether a child holds the output of a process that has ended: the channel stays open.
+    /// Returns whether a child still holds the output of the process, which has ended.
     pub(in crate::ssh) fn has_child(&self) -> bool {
         self.exit.is_some() && !self.closed
     }
@@ -307,7 +307,7 @@ impl<'a> CommandSession<'a> {
             .as_mut()
             .and_then(|responder| responder.answer())
         {
-            // A connection that is lost is noticed by who reads from it.
+            // A lost connection is noticed where the channel is read.
             let answer = self.charset.encode(&answer);
             let _ = self.channel.data(answer.as_slice()).await;
         }
@@ -318,14 +318,14 @@ impl<'a> CommandSession<'a> {
         self.responder.as_ref().map(|responder| responder.prompt())
     }
 
-    /// Whether a pager that waited for keys was quit.
+    /// Returns whether a pager that waited for keys was quit.
     pub(in crate::ssh) fn has_quit_pager(&self) -> bool {
         self.responder
             .as_ref()
             .is_some_and(|responder| responder.has_quit_pager())
     }
 
-    /// Whether the process takes a further step.
+    /// Returns whether the process takes a further step.
     pub(in crate::ssh) fn goes_on(&self) -> bool {
         self.exit.is_none() && !self.closed
     }
@@ -337,7 +337,7 @@ impl<'a> CommandSession<'a> {
         pool: &Pool,
         alias: &str,
     ) -> Result<ExitOutcome, Error> {
-        // What has ended by itself was not stopped by us, even if its channel is still open.
+        // A process that has ended by itself was not stopped by us, even if its channel is still open.
         let interruption = interruption.filter(|_| self.exit.is_none());
         let lease = self.channel.lease();
         let Some(ended) = interruption else {
@@ -464,7 +464,7 @@ impl<'a> CommandSession<'a> {
             let ending = stop::end_group(pool, alias, group, self.began.elapsed());
             tokio::pin!(ending);
             let outcome = loop {
-                // What nobody reads would hold up the connection, and with it the other channel.
+                // Output that nobody reads would hold up the connection, and with it the other channel.
                 tokio::select! {
                     outcome = &mut ending => break outcome,
                     message = self.channel.wait(), if !self.closed => self.take(message),

@@ -1,21 +1,21 @@
-//! A part of what a session prints, with the lines that end it.
+//! The output of one step of a session, and the lines that end it.
 
+use super::marker::Marker;
 use crate::charset::Charset;
 use crate::secret::Mask;
-use crate::ssh::command::marker::Marker;
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::Allowance;
 use crate::ssh::output::capture::Captured;
 
-/// What is printed up to a line with the same token on both streams.
+/// The output of a step, up to a line with the same token on both streams.
 pub(in crate::ssh) struct OutputStep {
     pub(in crate::ssh) stdout: OutputPart,
     pub(in crate::ssh) stderr: OutputPart,
-    /// Whether its output is no command's.
+    /// True if its output belongs to no command.
     pub(in crate::ssh) silent: bool,
 }
 
-/// What is printed on one stream.
+/// The output of a step on one stream.
 pub(in crate::ssh) struct OutputPart {
     mask: Mask,
     pub(in crate::ssh) captured: Captured,
@@ -41,7 +41,7 @@ impl OutputStep {
         self.stdout.marker.line().is_some() && self.stderr.marker.line().is_some()
     }
 
-    /// Takes what came on standard output, and puts what is its own and allowed into `output` as well.
+    /// Takes bytes of standard output. Those of the step that its bound allows go to `output` as well.
     pub(in crate::ssh) fn take_stdout(
         &mut self,
         output: &mut Output,
@@ -53,13 +53,13 @@ impl OutputStep {
         self.stdout.keep(output, own, self.silent);
     }
 
-    /// Takes what came on standard error.
+    /// Takes bytes of standard error.
     pub(in crate::ssh) fn take_stderr(&mut self, output: &mut Output, data: &[u8]) {
         let own = self.stderr.marker.pass(data);
         self.stderr.keep(output, &own, self.silent);
     }
 
-    /// Takes what was held back while it might have been the end.
+    /// Takes the bytes that were held back because they might have been the beginning of the last line.
     pub(in crate::ssh) fn take_rest(&mut self, stdout: &mut Output, stderr: &mut Output) {
         for (part, output) in [(&mut self.stdout, stdout), (&mut self.stderr, stderr)] {
             let rest = part.marker.rest();
@@ -69,7 +69,7 @@ impl OutputStep {
 }
 
 impl OutputPart {
-    /// What was printed, secrets masked.
+    /// The output, with secrets masked.
     pub(in crate::ssh) fn into_captured(mut self) -> Captured {
         self.captured.push(&self.mask.rest());
         self.captured

@@ -1,27 +1,27 @@
-//! How much is taken of a command that would print for ever.
+//! Bounds for the output of commands that would print for ever.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::ssh::output::capture::Captured;
+use super::capture::Captured;
 
-/// How much is taken of a command's output before it is stopped.
+/// The most that is taken of a command's output before it is stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bound {
     /// Lines of standard output.
     pub lines: Option<u64>,
-    /// How long it may print.
+    /// The time that it may print.
     pub time: Option<Duration>,
 }
 
 impl Bound {
-    /// What is taken of a command that would never end by itself.
+    /// The bound of a command that would never end by itself.
     pub const STREAMING: Self = Self {
         lines: Some(100),
         time: Some(Duration::from_secs(10)),
     };
 
-    /// This bound, completed by another where it says nothing.
+    /// This bound, completed by another one.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl fmt::Display for Reached {
 #[derive(Debug, Default)]
 pub(in crate::ssh) struct Allowance {
     lines: Option<u64>,
-    /// Whether something was left out.
+    /// True if something was left out.
     pub(in crate::ssh) is_cut: bool,
 }
 
@@ -67,12 +67,12 @@ impl Allowance {
         }
     }
 
-    /// Whether `taken` has as many lines as there may be.
+    /// Returns whether `taken` has as many lines as there may be.
     pub(in crate::ssh) fn is_used(&self, taken: &Captured) -> bool {
         self.lines.is_some_and(|lines| taken.newlines() >= lines)
     }
 
-    /// What may be taken of `data` after what was `taken`.
+    /// The part of `data` that may follow the output that was `taken`.
     pub(in crate::ssh) fn first<'d>(&mut self, data: &'d [u8], taken: &Captured) -> &'d [u8] {
         let Some(lines) = self.lines else {
             return data;

@@ -1,4 +1,4 @@
-//! What is kept of a stream of any length: its head, its tail, and how much there was.
+//! The head and the tail of a stream of any length, and its length.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -24,18 +24,18 @@ pub struct Captured {
     total: u64,
     newlines: u64,
     last: Option<u8>,
-    /// Whether bytes were skipped.
+    /// True if bytes were skipped.
     has_gap: bool,
 }
 
-/// What is shown of a stream.
+/// The text of a stream, as it is shown.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct CapturedText {
     /// Its text, or a line that says why there is none.
     pub text: String,
-    /// Whether a middle part was left out.
+    /// True if a middle part was left out.
     pub is_truncated: bool,
-    /// Whether it is no text.
+    /// True if the stream is no text.
     pub is_binary: bool,
 }
 
@@ -67,7 +67,7 @@ impl Captured {
         self.tail.extend(rest);
     }
 
-    /// Takes note of bytes that nobody has read: what comes then is the tail.
+    /// Notes bytes that nobody has read. The bytes after them are the tail.
     pub fn skip(&mut self, bytes: u64) {
         if bytes > 0 {
             self.total += bytes;
@@ -76,7 +76,7 @@ impl Captured {
         }
     }
 
-    /// How many bytes there were.
+    /// The number of bytes that there were.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -96,7 +96,7 @@ impl Captured {
         self.total - (self.head.len() + self.tail.len()) as u64
     }
 
-    /// Whether a short stream's text says all that its bytes do.
+    /// Returns whether the text of a short stream is the same as its bytes.
     pub(in crate::ssh) fn is_faithful(&self) -> bool {
         let is_shown = |text| matches!(readable(text), Cow::Borrowed(_));
         self.dropped() == 0 && std::str::from_utf8(&self.head).is_ok_and(is_shown)

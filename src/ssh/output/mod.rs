@@ -3,7 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `capture` | head and tail of an output in memory, all of it in a file |
-//! | `bound` | how much is taken of an output |
+//! | `bound` | the most that is taken of an output |
 
 pub(in crate::ssh) mod bound;
 pub(in crate::ssh) mod capture;
@@ -13,8 +13,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use tokio::time::{Instant, sleep_until};
 
 use crate::secret::Mask;
-use crate::ssh::output::capture::Captured;
 use crate::store::{Blob, Kept, Spool};
+use capture::Captured;
 
 /// A stream of so many bytes needs no file: a record holds it whole.
 pub const FEW: u64 = 2048;
@@ -72,7 +72,7 @@ impl Output {
         self.spool.push(&plain);
     }
 
-    /// Takes note of bytes that were left where they are.
+    /// Notes bytes that were not fetched.
     pub(in crate::ssh) async fn skip(&mut self, bytes: u64) {
         self.release();
         self.captured.skip(bytes);
@@ -89,24 +89,24 @@ impl Output {
         self.spool.lost()
     }
 
-    /// What masks something else that the same server prints.
+    /// A mask for another stream of the same server.
     pub(in crate::ssh) fn another_mask(&self) -> Mask {
         self.mask.another()
     }
 
-    /// How many bytes were taken or skipped.
+    /// The number of bytes that were taken or skipped.
     pub(in crate::ssh) fn taken(&self) -> u64 {
         self.captured.total() + self.mask.held()
     }
 
-    /// Keeps what was held back while it might have become a secret.
+    /// Keeps the bytes that were held back because they might have been the beginning of a secret.
     fn release(&mut self) {
         let held = self.mask.rest();
         self.captured.push(&held);
         self.spool.push(&held);
     }
 
-    /// When bytes wait to be written to the file, and since they have waited long enough.
+    /// The time at which waiting bytes are to be written to the file; `None` if none wait.
     pub(in crate::ssh) fn due(&self) -> Option<Instant> {
         self.spool.due()
     }
@@ -131,7 +131,7 @@ impl Output {
         self.spool.sync().await
     }
 
-    /// Whether the file holds as much as it may.
+    /// Returns whether the file holds as much as it may.
     pub(in crate::ssh) fn is_full(&self) -> bool {
         self.spool.is_full()
     }
@@ -141,7 +141,7 @@ impl Output {
         &self.captured
     }
 
-    /// Why bytes are missing from the file, if a write failed.
+    /// The reason why bytes are missing from the file, if a write failed.
     pub fn failure(&self) -> Option<&str> {
         self.spool.failure()
     }

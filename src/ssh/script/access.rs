@@ -1,16 +1,16 @@
-//! What a server's shell knows of files and SFTP does not: how many names they have, access lists, labels.
+//! Facts of files that a server's shell tells and SFTP does not: hard links, access lists, labels.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::Script;
 use crate::ssh::pool::Pool;
-use crate::ssh::script::Script;
 
 const LIST: &str = include_str!("../scripts/list.sh");
 const ACCESS: &str = include_str!("../scripts/access.sh");
 
-/// How long the shell may take, and how long a channel for it is waited for: a transfer does without.
+/// The time allowed for the shell, and for getting a channel. A transfer can do without the answer.
 const LIMIT: Duration = Duration::from_secs(15);
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -26,16 +26,16 @@ pub struct Listed {
     pub owner: (u32, u32),
     /// Its length.
     pub size: u64,
-    /// Whether it has an access list.
+    /// True if it has an access list.
     pub has_list: bool,
-    /// Whether it has a label, such as SELinux gives.
+    /// True if it has a label, such as SELinux gives.
     pub has_label: bool,
     /// That label's type, which is what new files take over from their directory.
     pub label_type: Option<String>,
 }
 
-/// What `ls` says of these files, links followed; of what it does not show there is nothing. `None`
-/// where there is no shell.
+/// Lists these files with `ls`, which follows links. Files that it does not show are left out. `None`
+/// if there is no shell.
 pub async fn list(pool: &Pool, alias: &str, paths: &[Vec<u8>]) -> Option<HashMap<Vec<u8>, Listed>> {
     let is_plain = |path: &[u8]| {
         let text = std::str::from_utf8(path);

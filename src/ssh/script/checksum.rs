@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use super::Script;
 use crate::ssh::pool::Pool;
-use crate::ssh::script::Script;
 
 const SCRIPT: &str = include_str!("../scripts/checksum.sh");
 
-/// What a disk gives in a second, at the least.
+/// Bytes per second that the slowest disk reads.
 const SLOWEST: u64 = 10 * 1024 * 1024;
-/// What the script takes beyond reading.
+/// The time that the script may take beyond reading.
 const SLACK: Duration = Duration::from_secs(30);
 
 /// The SHA-256 of the first `length` bytes of a file on `alias`, in hexadecimal digits; `None` where the

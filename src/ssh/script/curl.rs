@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::{Script, ScriptFailure};
 use crate::error::Error;
 use crate::ssh::pool::Pool;
-use crate::ssh::script::{Script, ScriptFailure};
 
-/// What the script takes beyond the request itself.
+/// The time that the script may take beyond the request itself.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// Begins the line with curl's figures.
@@ -23,19 +23,19 @@ pub struct CurlRequest<'a> {
     pub url: &'a str,
     /// Headers, as `Name: value`.
     pub headers: &'a [String],
-    /// How long the API has to answer.
+    /// The time that the API has to answer.
     pub limit: Duration,
-    /// How long to wait for a channel to the server.
+    /// The time to wait for a channel to the server.
     pub patience: Duration,
 }
 
-/// What `curl` printed.
+/// The output of `curl`.
 pub struct CurlOutput {
     /// Status code of the answer; 0 without one.
     pub code: u16,
-    /// What it complained of.
+    /// Its error message.
     pub message: String,
-    /// How long the request took.
+    /// The time that the request took.
     pub took: Duration,
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::Script;
 use crate::ssh::pool::Pool;
-use crate::ssh::script::Script;
 
 const SCRIPT: &str = include_str!("../scripts/home.sh");
-/// How long a directory service may take to be asked.
+/// The time allowed for the script: it may have to ask a directory service.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The home directory of `user` on `alias`; `None` where there is no such user, or no shell to ask. The

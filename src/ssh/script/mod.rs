@@ -1,14 +1,15 @@
-//! What this program itself runs on a server: short POSIX shell scripts, with an answer that is read by it.
+//! Scripts that this program runs for itself on a server: short ones for a POSIX shell, whose answer it
+//! reads.
 //!
 //! A script goes to `sh` on standard input, with its arguments: the login shell may be of another kind,
 //! which reads quotes otherwise, and finds nothing in its command line to misread.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `probe` | what a login shell is like |
-//! | `verify` | logging in once, to see whether it works |
+//! | `probe` | the kind of a login shell |
+//! | `verify` | a login that shows whether it works |
 //! | `stop` | ending processes |
-//! | `access`, `checksum`, `curl`, `home` | what the name says |
+//! | `access`, `checksum`, `curl`, `home` | access lists and labels of files; checksums; HTTP requests; home directories |
 
 pub mod access;
 pub mod checksum;
@@ -30,10 +31,10 @@ use crate::ssh::pool::{ChannelPurpose, OpenChannel, Pool};
 
 /// The longest answer that is taken; a script that prints more is not one of ours.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
-/// What is kept of complaints.
+/// Bytes of standard error that are kept.
 const LONGEST_COMPLAINT: usize = 4 * 1024;
 
-/// How long a script waits for a channel.
+/// The time that a script waits for a channel.
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The command line for a script that comes on standard input: every login shell reads it alike.
@@ -53,7 +54,7 @@ pub(in crate::ssh) struct Script {
     name: &'static str,
     text: String,
     arguments: Vec<String>,
-    /// How long it may take once it has a channel.
+    /// The time that it may take once it has a channel.
     limit: Duration,
     purpose: ChannelPurpose,
     channel_patience: Duration,
@@ -61,7 +62,7 @@ pub(in crate::ssh) struct Script {
     input: String,
 }
 
-/// What a script printed.
+/// The output of a script.
 #[derive(Debug, Default)]
 pub(in crate::ssh) struct ScriptOutput {
     pub(in crate::ssh) stdout: Vec<u8>,
@@ -119,7 +120,7 @@ impl Script {
         self.patient_for(patience)
     }
 
-    /// What `sh` reads: the script with its arguments, and what it reads itself.
+    /// The input of `sh`: the script, its arguments, and its own input.
     fn whole(&self) -> String {
         let mut whole = "set --".to_owned();
         for argument in &self.arguments {
@@ -175,7 +176,7 @@ impl Script {
         })
     }
 
-    /// What it prints.
+    /// Runs it, and returns its output.
     async fn print(
         &self,
         pool: &Pool,
@@ -205,14 +206,14 @@ fn refused(alias: &str, reason: &str) -> ScriptFailure {
     })
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug)]
 pub enum ScriptFailure {
     /// The script was not sent.
     Unsent(Error),
-    /// The server would not or could not run it. The reason holds what it complained of.
+    /// The server did not run it. The reason holds its error message.
     Refused(Error),
-    /// The connection was lost: nobody knows what it did.
+    /// The connection was lost: the script may have run or not.
     Lost(Error),
 }
 
@@ -231,7 +232,7 @@ impl From<ScriptFailure> for Error {
 pub(in crate::ssh) struct ScriptAnswer {
     /// The words after the token.
     pub(in crate::ssh) words: Vec<String>,
-    /// What follows that line.
+    /// The bytes after that line.
     pub(in crate::ssh) rest: Vec<u8>,
 }
 
@@ -243,7 +244,7 @@ impl ScriptAnswer {
 }
 
 impl ScriptOutput {
-    /// Whether a shell complains of having been told to let another take its place.
+    /// Returns whether a restricted shell has refused `exec`.
     fn refuses_exec(&self) -> bool {
         let complaint = String::from_utf8_lossy(&self.stderr);
         self.stdout.is_empty() && complaint.contains("exec") && complaint.contains("restrict")
@@ -263,13 +264,13 @@ impl ScriptOutput {
     }
 }
 
-/// Where `needle` begins in `hay`.
+/// Returns the index at which `needle` begins in `hay`.
 pub(in crate::ssh) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     hay.windows(needle.len())
         .position(|window| window == needle)
 }
 
-/// Why a command line has no end.
+/// The reason why a command line has not run to its end.
 #[derive(Debug)]
 pub(in crate::ssh) enum RunError {
     Refused,
@@ -284,7 +285,7 @@ pub(in crate::ssh) async fn ask(
 ) -> Result<ScriptOutput, RunError> {
     channel.exec(true, line).await.map_err(|_| RunError::Lost)?;
     if !input.is_empty() {
-        // What is not taken shows in the answer.
+        // If the server does not take it, the answer shows that.
         let _ = channel.data(input.as_bytes()).await;
     }
     let _ = channel.eof().await;

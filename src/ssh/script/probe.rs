@@ -1,4 +1,4 @@
-//! Finding out what a server's login shell is.
+//! The probe that finds out the kind of a server's login shell.
 
 use std::time::Duration;
 
@@ -10,12 +10,11 @@ use crate::error::Error;
 use crate::random;
 use crate::ssh::pool::{ChannelPurpose, Pool, ProbeAnswer, ShellKind};
 
-/// A shell that takes longer to say who it is, is left as it is.
+/// The time allowed for the probe. A slower shell counts as unknown.
 const PROBE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The kind of the login shell of `alias`, and so whether its commands may be made to tell their process
-/// group. A server that runs something else than a POSIX shell, such as a network device, gets its commands
-/// exactly as they are.
+/// Returns the kind of the login shell of `alias`. Only commands of a POSIX shell are made to tell their
+/// process group. Another program, such as a network device's, gets its commands exactly as they are.
 pub(in crate::ssh) async fn shell_kind(
     pool: &Pool,
     alias: &str,
@@ -28,7 +27,7 @@ pub(in crate::ssh) async fn shell_kind(
     pool.shell(alias).kind(probe).await
 }
 
-/// Asks the shell of `alias` who it is.
+/// Asks the shell of `alias` for its kind.
 async fn probe(pool: &Pool, alias: &str, patience: Duration) -> Result<ProbeAnswer, Error> {
     if pool.server(alias)?.is_plain() {
         return Ok(ProbeAnswer::Clear(ShellKind::default()));
@@ -37,7 +36,7 @@ async fn probe(pool: &Pool, alias: &str, patience: Duration) -> Result<ProbeAnsw
     // Arithmetic on the shell's own number: other shells and devices make no sense of it. Nothing here is
     // what a restricted shell refuses.
     let question = format!("echo {token}$(($$+0)) .$- $(locale charmap)");
-    // A shell of another kind, which makes nothing of that, says at least this.
+    // A shell of another kind, which does not understand that, prints at least this.
     let plain_question = format!("echo {token}");
     let mut answer = ProbeAnswer::None;
     for question in [question, plain_question] {
@@ -52,7 +51,7 @@ async fn probe(pool: &Pool, alias: &str, patience: Duration) -> Result<ProbeAnsw
     Ok(answer)
 }
 
-/// What a command line prints; `None` if it does not end in time.
+/// Runs a command line, and returns its output; `None` if it does not end in time.
 async fn put(
     pool: &Pool,
     alias: &str,

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
+use super::Script;
 use crate::error::{Error, Stopped};
 use crate::ssh::pool::Pool;
-use crate::ssh::script::Script;
 
 /// The shell functions that find and end the processes of a command.
 pub(in crate::ssh) const PROCESSES: &str = include_str!("../scripts/processes.sh");
 const END: &str = include_str!("../scripts/end.sh");
 
-/// How long the script may take: it gives the processes 2 s after TERM and 1 s after KILL, and
-/// where a shell can only sleep whole seconds ten times as long.
+/// The time allowed for the script. It gives the processes 2 s after TERM and 1 s after KILL, and ten
+/// times as long if the shell can only sleep whole seconds.
 pub(in crate::ssh) const LIMIT: Duration = Duration::from_secs(40);
 
-/// How long to wait for a channel, ahead of all others.
+/// The time to wait for a channel, ahead of all others.
 pub(in crate::ssh) const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Kills the process group of `leader` and its descendants, of a command that began `age` ago. `None` if
@@ -40,7 +40,7 @@ pub(in crate::ssh) async fn end_group(
     }
 }
 
-/// What a script that ends processes says of them.
+/// Reads the answer of a script that ends processes.
 pub(in crate::ssh) fn outcome(word: &str) -> Stopped {
     match word {
         "gone" => Stopped::Stopped,

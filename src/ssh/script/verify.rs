@@ -1,4 +1,4 @@
-//! Logging in to see whether that works, and what the server says of itself.
+//! A login that shows whether it works, and asks the server for its system.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use crate::ssh::connection::Connection;
 use crate::ssh::connection::notices::plain;
 use crate::ssh::pool::Pool;
 
-/// How long all of it may take.
+/// The time allowed for all of it.
 pub const LIMIT: Duration = Duration::from_secs(5);
 
-/// How long the probe of the login shell waits for a channel. Commands wait for the same probe, so it
-/// must not give up before they would.
+/// The time that the probe of the login shell waits for a channel. Commands wait for the same probe, so
+/// it must not give up before they would.
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// `$1`: the word before the answer.
 const SCRIPT: &str = "printf '%s: ' \"$1\"; uname -snrm";
 
-/// What came of a login.
+/// The outcome of a login.
 #[derive(Debug, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum LoginReport {
     /// It succeeded.
     #[serde(rename_all = "camelCase")]
     Ok {
-        /// Who is logged in.
+        /// The user who is logged in.
         user: String,
-        /// What `uname` says of the server, else its SSH software.
+        /// The output of `uname` on the server, else the name of its SSH software.
         system: String,
         /// The SHA-256 fingerprint of its host key.
         host_key: String,
@@ -44,13 +44,13 @@ pub enum LoginReport {
         code: String,
         /// One sentence.
         message: String,
-        /// What is needed to act.
+        /// Facts that are needed to act.
         details: Map<String, Value>,
     },
     /// It goes on.
     #[serde(rename_all = "camelCase")]
     Waiting {
-        /// What it waits for, if that is known.
+        /// The thing that it waits for, if that is known.
         #[serde(skip_serializing_if = "Option::is_none")]
         waits_for: Option<String>,
     },
@@ -95,7 +95,7 @@ pub async fn log_in(pool: &Pool, alias: &str) -> LoginReport {
     }
 }
 
-/// What `uname` says, where there is a POSIX shell to ask.
+/// Asks `uname`, if there is a POSIX shell.
 async fn uname(pool: &Pool, alias: &str) -> Option<String> {
     let shell = shell_kind(pool, alias, CHANNEL_PATIENCE).await.ok()?;
     if !shell.is_posix {
