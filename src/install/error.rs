@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::client::names;
+use super::clients::names;
 use crate::error::Error;
 
 /// An obstacle to a registration. Nothing has been changed.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::client::{Client, Places};
+use super::client::Client;
 use super::document::{ConfigDocument, Edit};
 use super::error::InstallError;
 use super::launch::is_own;
+use super::places::Places;
 use super::request::InstallRequest;
 use crate::error::Error;
 use crate::fs::{replace_file, sibling};

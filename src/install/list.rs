@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use super::client::{CLIENTS, Client, Places};
+use super::client::Client;
+use super::clients::CLIENTS;
 use super::file::Configuration;
 use super::launch::typed;
 use super::original::{self, Registration};
+use super::places::Places;
 use super::request::InstallRequest;
 
 /// A warning for those who run the original and this program with the same data.

@@ -4,12 +4,14 @@
 //! is kept beside it as a backup, which removing the entry leads back to.
 
 mod client;
+mod clients;
 mod document;
 mod error;
 mod file;
 mod launch;
 mod list;
 mod original;
+mod places;
 mod plan;
 mod removal;
 mod request;
@@ -21,13 +23,14 @@ use indexmap::IndexMap;
 use similar::TextDiff;
 
 use crate::error::Error;
-pub use client::names as client_names;
-use client::{Client, Places};
+use client::Client;
+pub use clients::names as client_names;
 use document::{ConfigDocument, Edit, Format};
 pub use error::InstallError;
 use file::Configuration;
 pub use launch::{this_program, typed};
 pub use original::is_left_over;
+use places::Places;
 use plan::Plan;
 use removal::Removal;
 pub use request::{InstallRequest, NAME};

@@ -5,12 +5,13 @@ use std::io::{self, IsTerminal, Write};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::client::{Client, Places};
+use super::client::Client;
 use super::error::InstallError;
 use super::file::Configuration;
 use super::launch::{DATA_DIR, ENV_FILE, FLAGS, Launch, data_directory};
 use super::list;
 use super::original::{self, Registration};
+use super::places::Places;
 use super::request::{InstallRequest, NAME};
 use crate::config::{Overrides, SETTINGS, default_of};
 use crate::fs::expand_home;

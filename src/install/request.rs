@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::client::Client;
+use super::clients;
 use super::error::InstallError;
 use super::launch::{DATA_DIR, ENV_FILE, Launch, this_program};
 use crate::config::{Config, Overrides, SettingOrigin, default_of};
@@ -34,7 +35,7 @@ pub struct InstallRequest {
 impl InstallRequest {
     pub(super) fn client(&self) -> Result<Option<&'static Client>, InstallError> {
         let client = self.client.as_deref().map(|name| {
-            Client::named(name).ok_or_else(|| InstallError::UnknownClient(name.to_owned()))
+            clients::named(name).ok_or_else(|| InstallError::UnknownClient(name.to_owned()))
         });
         client.transpose()
     }

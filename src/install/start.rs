@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::client::{Client, Places};
+use super::client::Client;
 use super::error::InstallError;
 use super::file::Configuration;
 use super::launch::Launch;
+use super::places::Places;
 use super::request::InstallRequest;
 use crate::login_session::VARIABLES;
 
