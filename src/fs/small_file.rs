@@ -15,11 +15,20 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Reads a regular file of at most `longest` bytes, such as one that programs add to.
 pub fn read_up_to(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
+    read_open(&open_regular(path)?, longest)
+}
+
+/// Opens a regular file, wherever its links lead.
+fn open_regular(path: &Path) -> io::Result<File> {
     // A device may act on being opened.
     check(&fs::metadata(path)?)?;
     let file = open(path)?;
     // The file may have been replaced between the two calls.
     check(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn read_open(file: &File, longest: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(longest as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > longest {
@@ -30,8 +39,41 @@ pub fn read_up_to(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
 
 /// Reads a regular file that holds text.
 pub fn read_text(path: &Path) -> io::Result<String> {
+    text(read(path)?)
+}
+
+/// Reads a text from a file that does not lie in one of the `closed` directories, wherever its links lead.
+pub fn read_text_outside(path: &Path, closed: &[&Path]) -> io::Result<String> {
+    let file = open_regular(path)?;
+    let real = path.canonicalize()?;
+    let is_closed = |directory: &&Path| {
+        let directory = directory.canonicalize();
+        directory.is_ok_and(|directory| real.starts_with(directory))
+    };
+    if closed.iter().any(is_closed) {
+        return Err(unfit("it leads to a file that no secret is read from"));
+    }
+    // Its links may have changed between the opening and the look.
+    if !is_same(&file.metadata()?, &fs::symlink_metadata(&real)?) {
+        return Err(unfit("it has just been replaced"));
+    }
+    text(read_open(&file, LONGEST)?)
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
     // The error would quote the bytes.
-    String::from_utf8(read(path)?).map_err(|_| unfit("it is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| unfit("it is not UTF-8"))
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
 }
 
 fn check(facts: &fs::Metadata) -> io::Result<()> {
@@ -100,5 +142,42 @@ mod tests {
         assert_eq!(read_text(&path("good")).unwrap(), "text");
         // A pipe that takes the file's place before it is opened does not block.
         assert!(check(&open(&path("pipe")).unwrap().metadata().unwrap()).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_changes_while_it_is_read_leads_into_no_closed_directory() {
+        use std::os::unix::fs::symlink;
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("closed")).unwrap();
+        fs::write(path("closed/key"), "the key").unwrap();
+        fs::write(path("open"), "open").unwrap();
+        symlink("open", path("link")).unwrap();
+        let is_over = AtomicBool::new(false);
+        let closed = path("closed");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    for target in ["closed/key", "open"] {
+                        symlink(target, path("new")).unwrap();
+                        fs::rename(path("new"), path("link")).unwrap();
+                    }
+                }
+            });
+            let (mut read, mut refused) = (0, 0);
+            while read < 200 || refused < 200 {
+                match read_text_outside(&path("link"), &[&closed]) {
+                    Ok(text) => {
+                        assert_eq!(text, "open");
+                        read += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
     }
 }

@@ -100,6 +100,11 @@ impl Keys {
         }))
     }
 
+    /// The data directory.
+    pub(super) fn directory(&self) -> &Path {
+        self.0.file.parent().unwrap_or(&self.0.file)
+    }
+
     /// The source that is used, in words.
     fn source(&self) -> String {
         if self.0.own.is_some() {

@@ -1,5 +1,6 @@
 //! References to secrets that are kept elsewhere and fetched when they are needed.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -39,13 +40,13 @@ impl Reference {
         }
     }
 
-    /// Fetches the secret. The error completes a sentence that names the reference.
-    pub(super) async fn fetch(&self) -> Result<String, String> {
+    /// Fetches the secret. The error completes a sentence that names the reference. `own` is the data directory.
+    pub(super) async fn fetch(&self, own: &Path) -> Result<String, String> {
         let fetched = match self {
             Self::Variable(name) => {
                 std::env::var(name).map_err(|_| format!("the variable `{name}` is not set"))
             }
-            Self::File(path) => in_time("its file", read_file(path)).await,
+            Self::File(path) => in_time("its file", read_file(path, own)).await,
             Self::Command(command) => in_time("its command", run(command)).await,
         }?;
         // Editors and commands add a line break that does not belong to the secret.
@@ -66,9 +67,13 @@ async fn in_time(
     fetched.unwrap_or_else(|_| Err(format!("{what} took more than {FETCH_TIMEOUT:?}")))
 }
 
-async fn read_file(path: &str) -> Result<String, String> {
-    let file = expand_home(path);
-    let reading = tokio::task::spawn_blocking(move || small_file::read_text(&file));
+/// Reads a file. A server can have put a symbolic link in its place, by a download, and would be sent what that
+/// leads to: it must not be this program's own secrets, in files or in its environment.
+async fn read_file(path: &str, own: &Path) -> Result<String, String> {
+    let (file, own) = (expand_home(path), own.to_owned());
+    let reading = tokio::task::spawn_blocking(move || {
+        small_file::read_text_outside(&file, &[&own, Path::new("/proc")])
+    });
     let read = reading.await.map_err(|error| error.to_string())?;
     read.map_err(|error| format!("`{path}` cannot be read: {error}"))
 }
@@ -111,7 +116,7 @@ mod tests {
     use super::*;
 
     async fn fetch(text: &str) -> Result<String, String> {
-        Reference::of(text).unwrap().fetch().await
+        Reference::of(text).unwrap().fetch(Path::new("/none")).await
     }
 
     #[tokio::test]

@@ -47,7 +47,7 @@ pub(crate) struct Finder {
 
 /// The search in one stream.
 #[derive(Debug)]
-pub(crate) struct Scan {
+pub(super) struct Scan {
     finder: Arc<Finder>,
     bases: Vec<ViewState>,
     others: Vec<ViewState>,
@@ -108,7 +108,7 @@ impl Finder {
 
 impl Scan {
     /// Begins the search at the start of a stream.
-    pub(crate) fn new(finder: Arc<Finder>, style: MaskStyle) -> Self {
+    pub(super) fn new(finder: Arc<Finder>, style: MaskStyle) -> Self {
         Self {
             bases: finder.bases.iter().map(ViewState::of).collect(),
             others: finder.others.iter().map(ViewState::of).collect(),
@@ -119,22 +119,22 @@ impl Scan {
     }
 
     /// The texts that are looked for.
-    pub(crate) fn finder(&self) -> &Arc<Finder> {
+    pub(super) fn finder(&self) -> &Arc<Finder> {
         &self.finder
     }
 
     /// Says whether a secret was found.
-    pub(crate) fn has_found(&self) -> bool {
+    pub(super) fn has_found(&self) -> bool {
         self.held.has_found
     }
 
     /// The number of bytes that are held back.
-    pub(crate) fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         self.held.len()
     }
 
     /// Looks for other texts from now on, also in the bytes that are held back.
-    pub(crate) fn look_for(&mut self, finder: Arc<Finder>) {
+    pub(super) fn look_for(&mut self, finder: Arc<Finder>) {
         self.finder = finder;
         self.begin_anew();
         let (bytes, at) = (self.held.bytes(), self.held.at());
@@ -144,7 +144,7 @@ impl Scan {
     }
 
     /// Takes the next bytes, and adds those to `out` that are known not to begin a secret.
-    pub(crate) fn take(&mut self, part: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn take(&mut self, part: &[u8], out: &mut Vec<u8>) {
         let mut rest = part;
         while let Some((byte, after)) = rest.split_first() {
             if self.is_idle() {
@@ -205,7 +205,7 @@ impl Scan {
     }
 
     /// Adds the bytes that were held back to `out`, at the end of the stream.
-    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         let bases = self.bases.iter_mut().zip(self.finder.bases);
         let others = self.others.iter_mut().zip(self.finder.others);
         let others = others.filter(|(state, _)| state.is_awake);

@@ -67,7 +67,7 @@ impl Vault {
     pub async fn reveal_of(&self, alias: Option<&str>, secret: &Secret) -> Result<Secret, Error> {
         let text = secret.expose();
         let revealed = if let Some(reference) = Reference::of(text) {
-            let fetched = reference.fetch().await;
+            let fetched = reference.fetch(self.0.directory()).await;
             fetched.map_err(|reason| Error::SecretUnavailable {
                 secret: secret.shown(),
                 reason,
