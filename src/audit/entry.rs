@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::bounded::{LONGEST_NAME, bounded, shortened};
 use super::hash;
 use super::responses::ResponsesDigest;
-use crate::secret::{MASK, hide_in_of, shown_address};
-use crate::ssh::target::written::{is_private_key, masked_host};
+use crate::secret::{MASK, hide_in_of, masked_host, shown_address};
+use crate::ssh::target::written::is_private_key;
 use crate::time::{Timestamp, millis};
 
 /// Arguments that name something. A common word in them is not masked, even if some server's secret is the same.

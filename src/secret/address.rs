@@ -63,6 +63,14 @@ pub fn shown_address(address: &str) -> String {
     )
 }
 
+/// Masks a login before a host, if there is more in it than a user: a password, or parameters of an address.
+/// `None` if the host may be shown as it is.
+pub fn masked_host(host: &str) -> Option<String> {
+    let (login, host) = host.rsplit_once('@')?;
+    let (_, login) = login.split_once("://").unwrap_or(("", login));
+    login.contains([':', ';']).then(|| format!("{MASK}@{host}"))
+}
+
 /// Says whether a query has a secret parameter.
 pub fn has_secret(query: &str) -> bool {
     secrets(query).next().is_some()
@@ -155,6 +163,18 @@ mod tests {
                 .split_once('?')
                 .is_some_and(|(_, query)| query.contains(MASK));
             assert_eq!(has_query, is_masked, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_password_before_a_host_is_masked() {
+        for (host, shown) in [
+            ("ssh://root:secret@web1", Some("***@web1")),
+            ("root:p@ss@web1:22", Some("***@web1:22")),
+            ("ssh://root@web1:22", None),
+            ("[::1]:22", None),
+        ] {
+            assert_eq!(masked_host(host).as_deref(), shown, "{host}");
         }
     }
 }

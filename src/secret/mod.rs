@@ -43,7 +43,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-pub use address::{has_secret, remember_in, shown_address};
+pub use address::{has_secret, masked_host, remember_in, shown_address};
 pub(crate) use held::MaskStyle;
 pub use known::{note_names, rarity, remember, remember_of};
 pub use mask::{Mask, hide, hide_in, hide_in_of, hide_of};

@@ -175,11 +175,13 @@ fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<Parsed<T>, Error>
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Parsed::Missing),
         Err(error) => return Err(Error::storage(path, "read", &error)),
     };
+    // Some editors write a byte order mark before UTF-8.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
         // Nobody writes such a one: what was in it is lost.
         return Ok(Parsed::Broken("it is empty".to_owned()));
     }
-    Ok(match serde_json::from_slice(&bytes) {
+    Ok(match serde_json::from_slice(bytes) {
         Ok(value) => Parsed::Good(value),
         Err(error) => Parsed::Broken(error.to_string()),
     })

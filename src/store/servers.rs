@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::catalogue::{Catalogue, CatalogueEntry};
 use crate::error::Error;
 use crate::host_key::{DEFAULT_PORT, HostKeyPolicy};
-use crate::secret::Secret;
+use crate::secret::{Secret, masked_host};
 
 /// Address and login of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +114,7 @@ impl From<&Server> for ServerView {
             !value.is_null() && !["host", "port", "user"].contains(&name.as_str())
         });
         Self {
-            host: shown.host,
+            host: masked_host(&shown.host).unwrap_or(shown.host),
             port: server.port(),
             user: shown.user,
             more,
@@ -277,6 +277,12 @@ mod tests {
         let shown = serde_json::to_string(&ServerView::from(&server)).unwrap();
         assert!(!shown.contains("hunter2"));
         assert!(shown.contains("\"password\":\"***\""));
+        let server = Server {
+            host: "ssh://root:hunter2@192.0.2.7".to_owned(),
+            ..server
+        };
+        let shown = serde_json::to_value(ServerView::from(&server)).unwrap();
+        assert_eq!(shown["host"], "***@192.0.2.7");
     }
 
     #[test]

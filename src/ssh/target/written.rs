@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::fs::expand_home;
 use crate::fs::small_file;
-use crate::secret::MASK;
+use crate::secret::masked_host;
 
 /// Schemes of addresses that lead to an SSH server.
 const SCHEMES: [&str; 3] = ["ssh", "sftp", "scp"];
@@ -37,15 +37,15 @@ impl LoginAddress {
     /// same.
     pub fn read(host: &str, user: &str, port: Option<u16>) -> Result<Self, Error> {
         let written = without_scheme(unquoted(host))?;
-        let (login, written) = match written.rsplit_once('@') {
-            Some((login, host)) => (Some(login), host),
-            None => (None, written),
-        };
-        if login.is_some_and(has_secret) {
+        if masked_host(written).is_some() {
             return Err(refused_host(
                 "has more than a user before the `@`; give a secret as `password`",
             ));
         }
+        let (login, written) = match written.rsplit_once('@') {
+            Some((login, host)) => (Some(login), host),
+            None => (None, written),
+        };
         if login.is_some_and(|login| login.contains(char::is_whitespace)) {
             return Err(no_host());
         }
@@ -122,21 +122,9 @@ pub(in crate::ssh) fn key_path(written: &str) -> PathBuf {
     expand_home(bare_path(written))
 }
 
-/// A host with the password before it masked; `None` if it has none.
-pub fn masked_host(host: &str) -> Option<String> {
-    let (login, address) = host.rsplit_once('@')?;
-    let (_, login) = login.split_once("://").unwrap_or(("", login));
-    has_secret(login).then(|| format!("{MASK}@{address}"))
-}
-
 /// Returns whether a path is a private key itself.
 pub fn is_private_key(path: &str) -> bool {
     unquoted(path).starts_with("-----BEGIN")
-}
-
-/// Returns whether more than a user stands before a host: a password, or parameters of an address.
-fn has_secret(login: &str) -> bool {
-    login.contains([':', ';'])
 }
 
 /// Returns whether a text contains a public key or a certificate, as OpenSSH writes them.
@@ -398,18 +386,6 @@ mod tests {
             let error = read(host, user, 2222).unwrap_err().to_string();
             let begins = format!("parameter `{parameter}`");
             assert!(error.starts_with(&begins), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_password_before_a_host_is_masked() {
-        for (host, shown) in [
-            ("ssh://root:secret@web1", Some("***@web1")),
-            ("root:p@ss@web1:22", Some("***@web1:22")),
-            ("ssh://root@web1:22", None),
-            ("[::1]:22", None),
-        ] {
-            assert_eq!(masked_host(host).as_deref(), shown, "{host}");
         }
     }
 
