@@ -1,6 +1,6 @@
 //! `install` and `uninstall`: one entry in a client's configuration, and all else as it was.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -544,4 +544,108 @@ async fn the_command_is_the_one_that_outlives_an_update() {
     let printed: Value = serde_json::from_slice(&printed).unwrap();
     let command = &printed["mcpServers"]["orchestrator"]["command"];
     assert_eq!(Path::new(command.as_str().unwrap()), link);
+}
+
+/// Hostile files in the place of a configuration: each is refused at once, and nothing is changed.
+#[tokio::test]
+async fn a_file_that_is_no_configuration_is_left_as_it_is() {
+    let deep = |open: &str, close: &str| open.repeat(10_000) + &close.repeat(10_000);
+    for client in &MCP_CLIENTS {
+        let (start, end) = match client.name {
+            "codex" => ("a = ", ""),
+            _ => ("{\"a\": ", "}"),
+        };
+        let texts = [
+            (b"\x7fELF\x02\x01\x01\0\xff\xfe".to_vec(), "not UTF-8"),
+            (b"\xff\xfe{\0}\0".to_vec(), "not UTF-8"),
+            (b"\0\0\0\0".to_vec(), "line 1"),
+            (
+                format!("{start}{}{end}", deep("[", "]")).into_bytes(),
+                "left as it is",
+            ),
+        ];
+        for (bytes, reason) in texts {
+            let desk = Desk::set();
+            desk.write(client, &bytes);
+            let files = desk.files();
+            for line in ["install --client", "uninstall --client", "doctor --as"] {
+                let refusal = desk.run(format!("{line} {}", client.name)).await.refusal();
+                assert!(refusal.contains(reason), "{line}: {refusal}");
+                assert!(refusal.contains("by hand"), "{line}: {refusal}");
+            }
+            assert_eq!(desk.files(), files, "{}", client.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_no_file_holds_nobody_up() {
+    let client = McpClient::named("cursor");
+    let make_pipe = |path: &Path| {
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
+    };
+    let make_endless = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+    let make_loop = |path: &Path| std::os::unix::fs::symlink(path, path).unwrap();
+    let make_directory = |path: &Path| std::fs::create_dir(path).unwrap();
+    // It takes no room on the disk.
+    let make_huge = |path: &Path| {
+        let file = std::fs::File::create(path).unwrap();
+        file.set_len(1 << 40).unwrap();
+    };
+    let makers: [(&dyn Fn(&Path), &str); 5] = [
+        (&make_pipe, "not a regular file"),
+        (&make_endless, "not a regular file"),
+        (&make_directory, "not a regular file"),
+        (&make_loop, "cannot read"),
+        (&make_huge, "more than 67108864 bytes"),
+    ];
+    for (make, reason) in makers {
+        let desk = Desk::set();
+        let file = desk.file(client);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        make(&file);
+        let before = file.symlink_metadata().unwrap().ino();
+        for line in ["install --client", "uninstall --client", "doctor --as"] {
+            let refusal = desk.run(format!("{line} {}", client.name)).await.refusal();
+            assert!(refusal.contains(reason), "{line}: {refusal}");
+        }
+        assert_eq!(file.symlink_metadata().unwrap().ino(), before);
+        let entries = std::fs::read_dir(file.parent().unwrap()).unwrap();
+        assert_eq!(entries.count(), 1, "nothing is beside it");
+    }
+}
+
+/// Somebody who took the right to write from a file does not want it changed.
+#[tokio::test]
+async fn a_read_only_configuration_stays_as_it_is() {
+    for client in &MCP_CLIENTS {
+        let desk = Desk::set();
+        desk.write(client, client.realistic);
+        let read_only = std::fs::Permissions::from_mode(0o444);
+        std::fs::set_permissions(desk.file(client), read_only).unwrap();
+        let files = desk.files();
+        let preview = desk.run(format!("install --client {} --dry-run", client.name));
+        assert!(preview.await.ok().contains(BINARY));
+        let refusal = desk.run(format!("install --client {}", client.name)).await;
+        let refusal = refusal.refusal();
+        assert!(refusal.contains("it is read-only"), "{refusal}");
+        assert_eq!(desk.files(), files, "{}", client.name);
+    }
+}
+
+/// A symbolic link with the backup's name leads to a file that is no backup.
+#[tokio::test]
+async fn a_backup_is_written_through_no_link() {
+    let client = McpClient::named("cursor");
+    let desk = Desk::set();
+    desk.write(client, client.realistic);
+    let other = desk.home.join("other");
+    std::fs::write(&other, "other").unwrap();
+    std::os::unix::fs::symlink(&other, desk.backup(client)).unwrap();
+    install(&desk, client).await;
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "other");
+    assert!(!desk.backup(client).is_symlink());
+    uninstall(&desk, client).await;
+    assert_eq!(desk.read(client), client.realistic);
 }

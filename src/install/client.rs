@@ -51,7 +51,7 @@ impl Client {
     }
 
     /// Says whether it is installed, or has been.
-    pub fn is_here(&self, places: &Places) -> bool {
+    pub fn is_installed(&self, places: &Places) -> bool {
         (self.home)(places).is_dir() || self.file(places).exists()
     }
 
@@ -79,7 +79,7 @@ impl Client {
     }
 
     /// Says whether it passes on only some of its variables.
-    pub fn chooses(&self) -> bool {
+    pub fn filters_environment(&self) -> bool {
         self.passes_on.is_some()
     }
 
@@ -101,7 +101,7 @@ impl Client {
                 passed_on.any(|passed_on| is_same_variable(passed_on, name))
             });
         }
-        let expands = matches!(self.asks, Asks::ByReference(..)) || !self.chooses();
+        let expands = matches!(self.asks, Asks::ByReference(..)) || !self.filters_environment();
         let launch = Launch::read(entry).unwrap_or_default();
         for (name, value) in launch.env {
             let meant = referred(&value).filter(|_| expands);

@@ -283,7 +283,7 @@ mod tests {
             let client = named(name).unwrap();
             let places = places(system, root.path());
             assert_eq!(client.file(&places), root.path().join(file), "{name}");
-            assert!(!client.is_here(&places), "{name}");
+            assert!(!client.is_installed(&places), "{name}");
         }
     }
 

@@ -13,7 +13,10 @@ use super::launch::is_own;
 use super::places::Places;
 use super::request::InstallRequest;
 use crate::error::Error;
-use crate::fs::{replace_file, sibling};
+use crate::fs::{replace_file, sibling, small_file};
+
+/// The most bytes that a configuration may have. Claude Code keeps its history in it, too.
+const LONGEST: usize = 64 * 1024 * 1024;
 
 /// The end of a backup's name.
 const BEFORE: &str = "before-mcp-sftp-orchestrator";
@@ -35,13 +38,10 @@ impl Configuration {
     pub fn read(client: &'static Client, places: &Places) -> Result<Self, InstallError> {
         let path = client.file(places);
         let text = read(&path)?;
-        let broken = |reason| InstallError::Broken {
-            path: path.clone(),
-            reason,
-        };
         let document = ConfigDocument::parse(client.format, text.as_deref().unwrap_or_default());
-        let document = document.map_err(broken)?;
-        document.servers(client.servers).map_err(broken)?;
+        let document = document.map_err(|reason| broken(&path, reason))?;
+        let servers = document.servers(client.servers);
+        servers.map_err(|reason| broken(&path, reason))?;
         Ok(Self {
             client,
             path,
@@ -57,16 +57,19 @@ impl Configuration {
     }
 
     /// The entries of this program.
-    pub fn own(&self) -> impl Iterator<Item = (&String, &Value)> {
+    pub fn own_entries(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.servers().filter(|(_, entry)| is_own(entry))
     }
 
     /// The entry of this program that a request means.
-    pub fn meant(
+    pub fn own_entry(
         &self,
         request: &InstallRequest,
     ) -> Result<Option<(&String, &Value)>, InstallError> {
-        let meant: Vec<_> = self.own().filter(|(name, _)| request.means(name)).collect();
+        let meant: Vec<_> = self
+            .own_entries()
+            .filter(|(name, _)| request.means(name))
+            .collect();
         match meant.as_slice() {
             [] => Ok(None),
             [one] => Ok(Some(*one)),
@@ -88,10 +91,7 @@ impl Configuration {
     /// The text with one entry changed.
     pub fn edited(&self, name: &str, edit: Edit<'_>) -> Result<String, InstallError> {
         let edited = self.document.edited(self.client.servers, name, edit);
-        edited.map_err(|reason| InstallError::Broken {
-            path: self.path.clone(),
-            reason,
-        })
+        edited.map_err(|reason| broken(&self.path, reason))
     }
 
     /// The path of the backup.
@@ -102,7 +102,7 @@ impl Configuration {
     /// Says whether to keep the present text as the backup. The backup is the file without this program, so it
     /// is made before the first entry, and not for a file that this program has made.
     pub fn wants_backup(&self) -> bool {
-        let own = self.own().count();
+        let own = self.own_entries().count();
         let top = self
             .document
             .value()
@@ -135,14 +135,18 @@ impl Configuration {
         if read(&self.path)? != self.text {
             return Err(InstallError::Changed(self.path.clone()));
         }
+        if fs::metadata(&self.path).is_ok_and(|file| file.permissions().readonly()) {
+            return Err(broken(&self.path, "it is read-only"));
+        }
         match &self.text {
-            Some(present) if keeps => put(&self.backup(), present, &self.path)?,
+            // A symbolic link in its place is not followed, but replaced.
+            Some(present) if keeps => write(&self.backup(), present, &self.path)?,
             // An older backup would be mistaken for this file's.
             None if keeps => self.drop_backup(),
             _ => {}
         }
         match text {
-            Some(text) => put(&self.path, text, &self.path),
+            Some(text) => write(&resolved(&self.path)?, text, &self.path),
             None => {
                 fs::remove_file(&self.path).map_err(|error| storage(&self.path, "remove", &error))
             }
@@ -165,27 +169,39 @@ pub struct Before {
 }
 
 fn read(path: &Path) -> Result<Option<String>, InstallError> {
-    match fs::read(path) {
+    match small_file::read_up_to(path, LONGEST) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(text)),
-            Err(_) => Err(InstallError::Broken {
-                path: path.to_owned(),
-                reason: "it is not UTF-8".to_owned(),
-            }),
+            Err(_) => Err(broken(path, "it is not UTF-8")),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(broken(path, error.to_string()))
+        }
         Err(error) => Err(storage(path, "read", &error)),
     }
 }
 
-/// Writes a text with the permissions of the file at `like`. A symbolic link is followed.
-fn put(path: &Path, text: &str, like: &Path) -> Result<(), InstallError> {
+/// Follows symbolic links to the file itself, whose directory is made if it is missing.
+fn resolved(path: &Path) -> Result<PathBuf, InstallError> {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = real.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(|error| storage(directory, "create", &error))?;
+    Ok(real)
+}
+
+/// Writes a text with the permissions of the file at `like`.
+fn write(path: &Path, text: &str, like: &Path) -> Result<(), InstallError> {
     let like = fs::metadata(like).ok();
-    let written = replace_file(&real, text.as_bytes(), like.as_ref());
+    let written = replace_file(path, text.as_bytes(), like.as_ref());
     written.map_err(|error| storage(path, "write", &error))
+}
+
+fn broken(path: &Path, reason: impl Into<String>) -> InstallError {
+    InstallError::Broken {
+        path: path.to_owned(),
+        reason: reason.into(),
+    }
 }
 
 fn storage(path: &Path, action: &'static str, error: &io::Error) -> InstallError {

@@ -131,7 +131,7 @@ pub fn this_program() -> PathBuf {
 }
 
 /// The command that a person types to start this program.
-pub fn typed() -> String {
+pub fn typed_command() -> String {
     match in_path() {
         Some(_) => NAME.to_owned(),
         None => quote_to_type(&running().to_string_lossy()),

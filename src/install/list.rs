@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::client::Client;
 use super::clients::CLIENTS;
 use super::file::Configuration;
-use super::launch::typed;
+use super::launch::typed_command;
 use super::original::{self, Registration};
 use super::places::Places;
 use super::request::InstallRequest;
@@ -16,8 +16,9 @@ pub(super) const PASSWORDS: &str = "Where both use one data directory, the origi
 
 /// Lists the clients that are here, one on a line, and the commands to go on with.
 pub(super) fn clients(places: &Places, request: &InstallRequest) -> String {
-    let (here, elsewhere): (Vec<_>, Vec<_>) =
-        CLIENTS.iter().partition(|client| client.is_here(places));
+    let (here, elsewhere): (Vec<_>, Vec<_>) = CLIENTS
+        .iter()
+        .partition(|client| client.is_installed(places));
     let lines: Vec<_> = here
         .iter()
         .map(|client| (client.name, state(client, places), client.file(places)))
@@ -35,7 +36,7 @@ pub(super) fn clients(places: &Places, request: &InstallRequest) -> String {
     if lines.is_empty() {
         list += "No MCP client that is known was found.\n";
     }
-    let program = typed();
+    let program = typed_command();
     let settings = request.typed_settings();
     let example = here.first().map_or("NAME", |client| client.name);
     let _ = write!(
@@ -59,7 +60,7 @@ fn state(client: &'static Client, places: &Places) -> String {
     let Ok(configuration) = Configuration::read(client, places) else {
         return "cannot be read".to_owned();
     };
-    if let Some((name, _)) = configuration.own().next() {
+    if let Some((name, _)) = configuration.own_entries().next() {
         return format!("registered as `{name}`");
     }
     let originals = original::registrations(configuration.document.value());
@@ -88,7 +89,7 @@ pub(super) fn remaining_originals(places: &Places) -> String {
     let mut told = String::new();
     for (client, original) in originals(places) {
         let advice = if original.is_among(client.servers) {
-            let (program, client) = (typed(), client.name);
+            let (program, client) = (typed_command(), client.name);
             format!("`{program} install --client {client}` takes its place")
         } else {
             "there it goes before this one; take it out by hand".to_owned()

@@ -28,7 +28,7 @@ pub use clients::names as client_names;
 use document::{ConfigDocument, Edit, Format};
 pub use error::InstallError;
 use file::Configuration;
-pub use launch::{this_program, typed};
+pub use launch::{this_program, typed_command};
 pub use original::is_left_over;
 use places::Places;
 use plan::Plan;
@@ -82,7 +82,7 @@ fn registered(configuration: &Configuration, plan: &Plan) -> String {
         configuration.path.display(),
         plan.launch.command,
         plan.launch.data_directory().display(),
-        typed(),
+        typed_command(),
         plan.name,
     )
 }
@@ -96,7 +96,7 @@ pub fn uninstall(request: &InstallRequest, out: &mut impl Write) -> Result<(), I
     };
     let configuration = Configuration::read(client, &places)?;
     let shown = configuration.path.display();
-    let Some((name, entry)) = configuration.meant(request)? else {
+    let Some((name, entry)) = configuration.own_entry(request)? else {
         let told = format!("{} does not have it in {shown}.\n", client.title);
         return say(out, &told);
     };
@@ -110,7 +110,7 @@ pub fn uninstall(request: &InstallRequest, out: &mut impl Write) -> Result<(), I
         return say(out, &told);
     }
     configuration.replace(removal.after.as_deref(), false)?;
-    if configuration.own().count() == 1 {
+    if configuration.own_entries().count() == 1 {
         configuration.drop_backup();
     }
     let became = if removal.after.is_none() {

@@ -1,6 +1,5 @@
 //! Registrations of the Node original in the configurations of clients.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -8,6 +7,7 @@ use serde_json::Value;
 
 use super::launch::{FLAGS, Launch};
 use crate::config::{SETTINGS, read_env_file};
+use crate::fs::small_file;
 
 const PACKAGE: &str = "@fkom13/mcp-sftp-orchestrator";
 /// Its names in the `package.json` of a checkout, by version.
@@ -83,7 +83,7 @@ fn is_package(argument: &str) -> bool {
 }
 
 fn is_its_directory(directory: &Path) -> bool {
-    let manifest = fs::read(directory.join("package.json")).unwrap_or_default();
+    let manifest = small_file::read(&directory.join("package.json")).unwrap_or_default();
     let manifest = serde_json::from_slice(&manifest).unwrap_or(Value::Null);
     let name = manifest["name"].as_str().unwrap_or_default();
     MANIFEST_NAMES.contains(&name) || directory.ends_with("mcp-sftp-orchestrator")
@@ -119,6 +119,8 @@ fn settings(launch: &Launch, named: usize) -> (IndexMap<String, String>, Option<
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;

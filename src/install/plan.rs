@@ -30,7 +30,7 @@ impl Plan {
         places: &Places,
     ) -> Result<Self, InstallError> {
         let client = configuration.client;
-        if let Some((name, entry)) = configuration.meant(request)? {
+        if let Some((name, entry)) = configuration.own_entry(request)? {
             return Self::renewed(request, client, name, entry);
         }
         let originals = original::registrations(configuration.document.value());

@@ -38,7 +38,7 @@ impl ClientStart {
         let places = Places::of_user().ok_or(InstallError::NoHome)?;
         let client = request.client()?.ok_or(InstallError::NoClient)?;
         let configuration = Configuration::read(client, &places)?;
-        let meant = configuration.meant(request)?;
+        let meant = configuration.own_entry(request)?;
         let entry = match meant {
             Some((_, entry)) => entry.clone(),
             None => Value::Object(client.entry(&request.launch(IndexMap::new())?, None)),
@@ -80,7 +80,9 @@ impl fmt::Display for ClientStart {
             .map(String::as_str)
             .filter(is_passed);
         let passed = match passed.collect::<Vec<_>>() {
-            all if !self.client.chooses() => format!("all {} of this terminal", all.len()),
+            all if !self.client.filters_environment() => {
+                format!("all {} of this terminal", all.len())
+            }
             some => some.join(", "),
         };
         writeln!(f, "  variables passed on  {passed}")?;
