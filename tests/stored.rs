@@ -253,3 +253,79 @@ async fn what_a_stored_record_claims_to_be_opens_no_gate() {
     }
     assert!(!fixture.server.home.path().join("mark").exists());
 }
+
+/// A queue that somebody has edited by hand: each record that can be read is there, all else is kept as it is,
+/// and nothing keeps the next task from running.
+#[tokio::test]
+async fn a_queue_that_was_edited_by_hand_does_no_harm() {
+    let fixture = Fixture::embedded().await;
+    let record = |id: &str, changes: Value| {
+        let mut record = json!({"id": id, "type": "ssh", "alias": "logs", "cmd": "true", "status": "completed",
+            "createdAt": mcp_sftp_orchestrator::time::Timestamp::now().to_string(), "output": id, "exitCode": 0});
+        let changes = changes.as_object().unwrap().clone();
+        record.as_object_mut().unwrap().extend(changes);
+        record
+    };
+    let readable = json!({
+        "unknown": record("unknown", json!({"colour": {"of": ["it", 1.5]}})),
+        "../up": record("../up", json!({})),
+        "left\nbehind": record("left\nbehind", json!({"status": "running", "owner": "1-dead"})),
+    });
+    let odd = json!({
+        "number": 5,
+        "null": null,
+        "list": [[]],
+        "none": {},
+        "kind": record("kind", json!({"type": "sleepwalk"})),
+        "status": record("status", json!({"status": 7})),
+        "alias": record("alias", json!({"alias": ["logs"]})),
+        "date": record("date", json!({"createdAt": "yesterday"})),
+        "negative": record("negative", json!({"retryCount": -1})),
+        "huge": record("huge", json!({"exitCode": 1e300, "retryCount": u64::MAX})),
+    });
+    let mut queue = readable.as_object().unwrap().clone();
+    queue.extend(odd.as_object().unwrap().clone());
+    let path = fixture.data.path().join("queue.json");
+    let twice = |record: &Value| format!("\"twice\": {record}");
+    let text = Value::Object(queue).to_string();
+    let text = format!(
+        "\u{feff}{{{}, {}, {}",
+        twice(&record("twice", json!({"cmd": "first"}))),
+        twice(&record("twice", json!({"cmd": "second"}))),
+        &text[1..]
+    );
+    std::fs::write(&path, text).unwrap();
+
+    let queue = fixture.client.call("task_queue", json!({})).await.ok();
+    let tasks = queue.facts()["tasks"].as_array().unwrap();
+    let mut ids: Vec<_> = tasks.iter().map(|task| task["id"].clone()).collect();
+    ids.sort_by_key(Value::to_string);
+    assert_eq!(ids, ["../up", "left\nbehind", "twice", "unknown"]);
+    for (id, status) in [
+        ("../up", "completed"),
+        ("left\nbehind", "crashed"),
+        ("twice", "completed"),
+    ] {
+        let found = fixture.client.call("task_status", json!({"id": id})).await;
+        assert_eq!(found.ok().facts()["status"], status, "{id}");
+    }
+    for id in odd.as_object().unwrap().keys() {
+        for tool in ["task_status", "task_output", "task_cancel", "task_retry"] {
+            let asked = fixture.client.call(tool, json!({"id": id})).await;
+            asked.error("UNKNOWN_TASK");
+        }
+    }
+    let new = fixture.background("echo new").await;
+    let new = fixture.client.wait(&new.facts()["id"]).await.ok();
+    assert_eq!(new.facts()["output"], "new");
+    eventually("the queue is written", || {
+        read_json(&path)[new.facts()["id"].as_str().unwrap()]["status"] == "completed"
+    })
+    .await;
+    let written = read_json(&path);
+    for (id, kept) in odd.as_object().unwrap() {
+        assert_eq!(written[id], *kept, "{id}");
+    }
+    assert_eq!(written["unknown"]["colour"], json!({"of": ["it", 1.5]}));
+    assert!(!fixture.data.path().join("up.stdout").exists());
+}
