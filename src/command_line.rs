@@ -13,9 +13,9 @@ use crate::shell::quote_to_type;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
-/// A parsed command line.
+/// The work that the command line asks for.
 #[derive(Debug)]
-pub enum Invocation {
+pub enum RunMode {
     /// Serve MCP on standard input and output.
     Serve(Overrides),
     /// `demo`
@@ -36,100 +36,139 @@ pub enum Invocation {
     Version,
 }
 
+/// The options and words of a command line.
+#[derive(Default)]
+struct CommandLine {
+    request: InstallRequest,
+    words: Vec<String>,
+    /// The first option that only `install` and `uninstall` take.
+    of_install: Option<String>,
+    /// Set by `--as`.
+    looks_as: bool,
+}
+
 /// Parses the arguments after the program's name.
 ///
 /// A registration of the Node original in which only the program was changed still has the original's name, with
 /// arguments for its starter before it: these are skipped.
-pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Invocation, lexopt::Error> {
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<RunMode, lexopt::Error> {
     let mut arguments: Vec<_> = arguments.collect();
     let is_left_over = |argument: &OsString| argument.to_str().is_some_and(install::is_left_over);
     if let Some(named) = arguments.iter().position(is_left_over) {
         arguments.drain(..=named);
     }
     let mut parser = lexopt::Parser::from_args(arguments);
-    let mut request = InstallRequest::default();
-    let mut words = Vec::new();
-    // The first option that only `install` and `uninstall` take.
-    let mut of_install = None;
-    let mut looks_as = false;
+    let mut line = CommandLine::default();
     while let Some(argument) = parser.next()? {
-        if let Long(
-            name @ ("client" | "name" | "print" | "dry-run" | "take-over" | "no-take-over"),
-        ) = argument
-        {
-            of_install.get_or_insert_with(|| format!("--{name}"));
-        }
         match argument {
-            Long("help") | Short('h') => return Ok(Invocation::Help),
-            Long("version") | Short('V') => return Ok(Invocation::Version),
-            Long("data-dir") => {
-                let directory = parser.value()?.string()?;
-                if directory.is_empty() {
-                    return Err("--data-dir takes a directory".into());
-                }
+            Long("help") | Short('h') => return Ok(RunMode::Help),
+            Long("version") | Short('V') => return Ok(RunMode::Version),
+            Value(word) => line.words.push(word.string()?),
+            Long(name) => {
+                let name = name.to_owned();
+                line.take_option(&name, &mut parser)?;
+            }
+            other @ Short(_) => return Err(other.unexpected()),
+        }
+    }
+    line.mode()
+}
+
+impl CommandLine {
+    fn take_option(
+        &mut self,
+        name: &str,
+        parser: &mut lexopt::Parser,
+    ) -> Result<(), lexopt::Error> {
+        let request = &mut self.request;
+        match name {
+            "data-dir" => {
+                let directory = text(parser, "--data-dir takes a directory")?;
                 request.overrides.data_dir = Some(expand_home(&directory));
+                return Ok(());
             }
-            Long("env-file") => {
-                let file = parser.value()?.string()?;
-                if file.is_empty() {
-                    return Err("--env-file takes a file".into());
-                }
+            "env-file" => {
+                let file = text(parser, "--env-file takes a file")?;
                 request.overrides.env_file = Some(expand_home(&file));
+                return Ok(());
             }
-            Long("sync-timeout") => {
+            "sync-timeout" => {
                 let value = parser.value()?.string()?;
                 let timeout = parse_seconds(&value);
                 let timeout = timeout.ok_or_else(|| {
                     format!("--sync-timeout takes seconds above 0, not `{value}`")
                 })?;
                 request.overrides.sync_timeout = Some(timeout);
+                return Ok(());
             }
-            Long("as") => {
+            "as" => {
                 request.client = Some(parser.value()?.string()?);
-                looks_as = true;
+                self.looks_as = true;
+                return Ok(());
             }
-            Long("client") => request.client = Some(parser.value()?.string()?),
-            Long("name") => request.name = Some(parser.value()?.string()?),
-            Long("print") => request.prints = true,
-            Long("dry-run") => request.is_dry = true,
-            Long("take-over") => request.takes_over = Some(true),
-            Long("no-take-over") => request.takes_over = Some(false),
-            Value(word) => words.push(word.string()?),
-            other => return Err(other.unexpected()),
+            "client" => request.client = Some(parser.value()?.string()?),
+            "name" => request.name = Some(parser.value()?.string()?),
+            "print" => request.prints = true,
+            "dry-run" => request.is_dry = true,
+            "take-over" => request.takes_over = Some(true),
+            "no-take-over" => request.takes_over = Some(false),
+            _ => return Err(Long(name).unexpected()),
+        }
+        self.of_install.get_or_insert_with(|| format!("--{name}"));
+        Ok(())
+    }
+
+    fn mode(self) -> Result<RunMode, lexopt::Error> {
+        let Self {
+            request,
+            words,
+            of_install,
+            looks_as,
+        } = self;
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let mode = match words.as_slice() {
+            ["doctor"]
+                if looks_as && of_install.as_ref().is_none_or(|option| option == "--name") =>
+            {
+                return Ok(RunMode::DoctorAs(request));
+            }
+            _ if looks_as => {
+                return Err(
+                    "`--as` goes with `doctor`, and takes no option of `install` but --name".into(),
+                );
+            }
+            ["install"] => return Ok(RunMode::Install(request)),
+            ["uninstall"]
+                if request.prints
+                    || request.takes_over.is_some()
+                    || request.overrides != Overrides::default() =>
+            {
+                return Err(
+                    "`uninstall` takes --client, --name and --dry-run; the others go with `install`"
+                        .into(),
+                );
+            }
+            ["uninstall"] => return Ok(RunMode::Uninstall(request)),
+            [] => RunMode::Serve(request.overrides),
+            ["demo"] => RunMode::Demo,
+            ["doctor"] => RunMode::Doctor(request.overrides),
+            ["audit", "verify"] => RunMode::VerifyAudit(request.overrides),
+            other => return Err(format!("`{}` is not a command", other.join(" ")).into()),
+        };
+        match of_install {
+            Some(option) => Err(format!("`{option}` goes with `install`").into()),
+            None => Ok(mode),
         }
     }
-    let words: Vec<_> = words.iter().map(String::as_str).collect();
-    let command = match words.as_slice() {
-        ["doctor"] if looks_as && of_install.as_ref().is_none_or(|option| option == "--name") => {
-            return Ok(Invocation::DoctorAs(request));
-        }
-        _ if looks_as => {
-            return Err(
-                "`--as` goes with `doctor`, and takes no option of `install` but --name".into(),
-            );
-        }
-        ["install"] => return Ok(Invocation::Install(request)),
-        ["uninstall"]
-            if request.prints
-                || request.takes_over.is_some()
-                || request.overrides != Overrides::default() =>
-        {
-            return Err(
-                "`uninstall` takes --client, --name and --dry-run; the others go with `install`"
-                    .into(),
-            );
-        }
-        ["uninstall"] => return Ok(Invocation::Uninstall(request)),
-        [] => Invocation::Serve(request.overrides),
-        ["demo"] => Invocation::Demo,
-        ["doctor"] => Invocation::Doctor(request.overrides),
-        ["audit", "verify"] => Invocation::VerifyAudit(request.overrides),
-        other => return Err(format!("`{}` is not a command", other.join(" ")).into()),
-    };
-    match of_install {
-        Some(option) => Err(format!("`{option}` goes with `install`").into()),
-        None => Ok(command),
+}
+
+/// The value of an option, which must not be empty.
+fn text(parser: &mut lexopt::Parser, problem: &str) -> Result<String, lexopt::Error> {
+    let text = parser.value()?.string()?;
+    if text.is_empty() {
+        return Err(problem.into());
     }
+    Ok(text)
 }
 
 /// The text of `--help`.
@@ -188,7 +227,7 @@ pub fn help() -> String {
 /// The text for a person who starts this program at a terminal instead of having a client do it.
 pub fn welcome(data_dir: &Path) -> String {
     let program = this_program().to_string_lossy().into_owned();
-    let typed = install::typed();
+    let typed = install::typed_command();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let options = arguments
         .iter()

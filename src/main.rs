@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::app::App;
-use mcp_sftp_orchestrator::command_line::{self, Invocation};
+use mcp_sftp_orchestrator::audit::Calls;
+use mcp_sftp_orchestrator::command_line::{self, RunMode};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
+use mcp_sftp_orchestrator::error::Error;
 use mcp_sftp_orchestrator::fs::blocking;
+use mcp_sftp_orchestrator::job::Jobs;
 use mcp_sftp_orchestrator::logging::{self, MemoryLog};
 #[cfg(all(unix, not(target_os = "macos")))]
 use mcp_sftp_orchestrator::login_session::BUS_VARIABLE;
@@ -28,8 +31,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 const SHUTDOWN: Duration = Duration::from_millis(800);
 
 fn main() -> ExitCode {
-    let command = match command_line::parse(std::env::args_os().skip(1)) {
-        Ok(command) => command,
+    let mode = match command_line::parse(std::env::args_os().skip(1)) {
+        Ok(mode) => mode,
         Err(error) => return fail(&format!("{error}. See {NAME} --help"), 2),
     };
     let runtime = match Runtime::new() {
@@ -37,30 +40,30 @@ fn main() -> ExitCode {
         Err(error) => return fail(&format!("cannot start: {error}"), 1),
     };
     outlive_file_size_limit(&runtime);
-    let outcome = match command {
-        Invocation::Serve(overrides) => runtime.block_on(serve(&overrides)),
-        Invocation::Demo => runtime
+    let outcome = match mode {
+        RunMode::Serve(overrides) => runtime.block_on(serve(&overrides)),
+        RunMode::Demo => runtime
             .block_on(demo::run(&mut io::stdout()))
             .map_err(|failure| failure.to_string()),
-        Invocation::Doctor(overrides) => runtime.block_on(examine(&overrides)),
-        Invocation::DoctorAs(request) => match doctor::run_as(&request, &mut io::stdout()) {
+        RunMode::Doctor(overrides) => runtime.block_on(examine(&overrides)),
+        RunMode::DoctorAs(request) => match doctor::run_as(&request, &mut io::stdout()) {
             // The other process has printed its findings.
             Ok(is_well) => return ExitCode::from(u8::from(!is_well)),
             Err(problem) => Err(problem),
         },
-        Invocation::VerifyAudit(overrides) => {
+        RunMode::VerifyAudit(overrides) => {
             Config::load(&overrides).and_then(|config| verify_audit(&config))
         }
-        Invocation::Install(request) => {
+        RunMode::Install(request) => {
             install::install(&request, &mut io::stdout()).map_err(|error| error.to_string())
         }
-        Invocation::Uninstall(request) => {
+        RunMode::Uninstall(request) => {
             install::uninstall(&request, &mut io::stdout()).map_err(|error| error.to_string())
         }
-        Invocation::Help => io::stdout()
+        RunMode::Help => io::stdout()
             .write_all(command_line::help().as_bytes())
             .map_err(|error| error.to_string()),
-        Invocation::Version => writeln!(io::stdout(), "{NAME} {}", env!("CARGO_PKG_VERSION"))
+        RunMode::Version => writeln!(io::stdout(), "{NAME} {}", env!("CARGO_PKG_VERSION"))
             .map_err(|error| error.to_string()),
     };
     // A read of standard input cannot be cancelled everywhere, and must not hold the process.
@@ -188,13 +191,8 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
             .map_or_else(|| "no session came about".to_owned(), |ending| ending.to_string()),
     };
     tracing::info!("{NAME} ends: {cause}");
-    let recorded = async {
-        let saved = jobs.shut_down(&cause).await;
-        let cause = cause.clone();
-        saved.and(blocking(move || calls.interrupt(&cause)).await)
-    };
     let (recorded, _) = tokio::join!(
-        tokio::time::timeout(SHUTDOWN, recorded),
+        tokio::time::timeout(SHUTDOWN, record(&jobs, calls, cause)),
         tokio::time::timeout(SHUTDOWN, connection.give_up_batches())
     );
     match recorded {
@@ -203,15 +201,25 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
     }
 }
 
+/// Ends the jobs and the calls under way, and records why.
+async fn record(jobs: &Jobs, calls: Arc<Calls>, cause: String) -> Result<(), Error> {
+    let saved = jobs.shut_down(&cause).await;
+    saved.and(blocking(move || calls.interrupt(&cause)).await)
+}
+
 /// Waits for a signal that asks this program to end, and returns its name.
 #[cfg(unix)]
 async fn signalled() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+    let (Ok(mut terminate), Ok(mut hangup)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {
         _ = terminate.recv() => "SIGTERM",
+        _ = hangup.recv() => "SIGHUP",
         _ = tokio::signal::ctrl_c() => "SIGINT",
     }
 }

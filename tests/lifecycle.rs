@@ -51,6 +51,7 @@ async fn it_ends_in_good_order() {
         ("end of output", "standard output cannot be written: "),
         ("INT", "it received SIGINT"),
         ("TERM", "it received SIGTERM"),
+        ("HUP", "it received SIGHUP"),
     ] {
         let (sshd, data, said) = (Sshd::start(), directory(), directory());
         let said = said.path().join("stderr");

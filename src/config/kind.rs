@@ -16,7 +16,7 @@ use crate::time::millis;
 /// A kind of setting.
 pub(super) trait SettingKind {
     /// The type of the field in [`super::Config`].
-    type Parsed;
+    type FieldType;
     /// Its format in the MCP registry's schema of `server.json`.
     const FORMAT: &'static str;
     /// The possible values, if there are few.
@@ -25,16 +25,16 @@ pub(super) trait SettingKind {
     const IS_SECRET: bool = false;
 
     /// Reads the setting, or takes its default.
-    fn read(raw: &mut Raw, variable: &VariableSpec) -> Self::Parsed;
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Self::FieldType;
     /// The value to show, durations in milliseconds with 0 for none; `None` for a secret.
-    fn show(value: &Self::Parsed) -> Option<Value>;
+    fn show(value: &Self::FieldType) -> Option<Value>;
 }
 
 /// A directory.
 pub(super) struct Directory;
 
 impl SettingKind for Directory {
-    type Parsed = PathBuf;
+    type FieldType = PathBuf;
     const FORMAT: &'static str = "filepath";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> PathBuf {
@@ -50,7 +50,7 @@ impl SettingKind for Directory {
 pub(super) struct PositiveSeconds;
 
 impl SettingKind for PositiveSeconds {
-    type Parsed = Duration;
+    type FieldType = Duration;
     const FORMAT: &'static str = "number";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> Duration {
@@ -66,7 +66,7 @@ impl SettingKind for PositiveSeconds {
 pub(super) struct Millis<const LEAST: u64>;
 
 impl<const LEAST: u64> SettingKind for Millis<LEAST> {
-    type Parsed = Duration;
+    type FieldType = Duration;
     const FORMAT: &'static str = "number";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> Duration {
@@ -83,7 +83,7 @@ impl<const LEAST: u64> SettingKind for Millis<LEAST> {
 pub(super) struct Timeout;
 
 impl SettingKind for Timeout {
-    type Parsed = Option<Duration>;
+    type FieldType = Option<Duration>;
     const FORMAT: &'static str = "number";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> Option<Duration> {
@@ -112,7 +112,7 @@ impl SettingKind for Timeout {
 pub(super) struct WholeNumber<const LEAST: u64>;
 
 impl<const LEAST: u64> SettingKind for WholeNumber<LEAST> {
-    type Parsed = u64;
+    type FieldType = u64;
     const FORMAT: &'static str = "number";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> u64 {
@@ -131,7 +131,7 @@ impl<const LEAST: u64> SettingKind for WholeNumber<LEAST> {
 pub(super) struct ItemCount<const LEAST: u64>;
 
 impl<const LEAST: u64> SettingKind for ItemCount<LEAST> {
-    type Parsed = usize;
+    type FieldType = usize;
     const FORMAT: &'static str = "number";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> usize {
@@ -147,7 +147,7 @@ impl<const LEAST: u64> SettingKind for ItemCount<LEAST> {
 pub(super) struct Boolean;
 
 impl SettingKind for Boolean {
-    type Parsed = bool;
+    type FieldType = bool;
     const FORMAT: &'static str = "boolean";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> bool {
@@ -169,7 +169,7 @@ impl SettingKind for Boolean {
 pub(super) struct HostKeyChoice;
 
 impl SettingKind for HostKeyChoice {
-    type Parsed = HostKeyPolicy;
+    type FieldType = HostKeyPolicy;
     const FORMAT: &'static str = "string";
     const CHOICES: &'static [&'static str] = &["accept-new", "strict"];
 
@@ -186,7 +186,7 @@ impl SettingKind for HostKeyChoice {
 pub(super) struct LogLevel;
 
 impl SettingKind for LogLevel {
-    type Parsed = Level;
+    type FieldType = Level;
     const FORMAT: &'static str = "string";
     const CHOICES: &'static [&'static str] = &["error", "warn", "info", "debug"];
 
@@ -211,7 +211,7 @@ impl SettingKind for LogLevel {
 pub(super) struct Directories;
 
 impl SettingKind for Directories {
-    type Parsed = Vec<PathBuf>;
+    type FieldType = Vec<PathBuf>;
     const FORMAT: &'static str = "string";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> Vec<PathBuf> {
@@ -257,7 +257,7 @@ fn separate(value: &str) -> Vec<PathBuf> {
 pub(super) struct SecretText;
 
 impl SettingKind for SecretText {
-    type Parsed = Option<Secret>;
+    type FieldType = Option<Secret>;
     const FORMAT: &'static str = "string";
     const IS_SECRET: bool = true;
 

@@ -69,7 +69,7 @@ macro_rules! settings {
         #[derive(Clone, Debug)]
         pub struct Config {
             $(#[doc = $meaning] pub $field: $type,)*
-            /// How long a transfer takes up a lost connection again before it fails; not a setting.
+            /// The time during which a transfer takes up a lost connection again; not a setting.
             pub line_patience: Duration,
             /// The time after which a server that answers no SFTP request is given up; not a setting.
             pub answer_patience: Duration,
