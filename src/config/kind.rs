@@ -70,7 +70,7 @@ impl<const LEAST: u64> SettingKind for Millis<LEAST> {
     const FORMAT: &'static str = "number";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> Duration {
-        Duration::from_millis(WholeNumber::<LEAST>::read(raw, variable))
+        Duration::from_millis(IntegerFrom::<LEAST>::read(raw, variable))
     }
 
     fn show(value: &Duration) -> Option<Value> {
@@ -109,9 +109,9 @@ impl SettingKind for Timeout {
 }
 
 /// A whole number, at least `LEAST`.
-pub(super) struct WholeNumber<const LEAST: u64>;
+pub(super) struct IntegerFrom<const LEAST: u64>;
 
-impl<const LEAST: u64> SettingKind for WholeNumber<LEAST> {
+impl<const LEAST: u64> SettingKind for IntegerFrom<LEAST> {
     type FieldType = u64;
     const FORMAT: &'static str = "number";
 
@@ -135,7 +135,7 @@ impl<const LEAST: u64> SettingKind for ItemCount<LEAST> {
     const FORMAT: &'static str = "number";
 
     fn read(raw: &mut Raw, variable: &VariableSpec) -> usize {
-        usize::try_from(WholeNumber::<LEAST>::read(raw, variable)).unwrap_or(usize::MAX)
+        usize::try_from(IntegerFrom::<LEAST>::read(raw, variable)).unwrap_or(usize::MAX)
     }
 
     fn show(value: &usize) -> Option<Value> {

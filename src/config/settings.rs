@@ -13,8 +13,8 @@ use tracing::Level;
 
 use super::SshFiles;
 use super::kind::{
-    Boolean, Directories, Directory, HostKeyChoice, ItemCount, LogLevel, Millis, PositiveSeconds,
-    SecretText, SettingKind, Timeout, WholeNumber,
+    Boolean, Directories, Directory, HostKeyChoice, IntegerFrom, ItemCount, LogLevel, Millis,
+    PositiveSeconds, SecretText, SettingKind, Timeout,
 };
 use super::origin::SettingOrigin;
 use super::raw::{Layer, Raw, VariableSpec, set_in};
@@ -140,9 +140,9 @@ settings! {
         "ms between keep-alives; three unanswered close the connection";
     "MAX_QUEUE_SIZE" = "1000" => max_queue: usize as ItemCount<1>, "maxQueueSize",
         "most jobs in the queue";
-    "MAX_OUTPUT_SIZE" = "67108864" => max_output: u64 as WholeNumber<0>, "maxOutputSize",
+    "MAX_OUTPUT_SIZE" = "67108864" => max_output: u64 as IntegerFrom<0>, "maxOutputSize",
         "most bytes kept on disk of each output stream of a task";
-    "MAX_OUTPUT_TOTAL" = "1073741824" => max_output_total: u64 as WholeNumber<0>, "maxOutputTotal",
+    "MAX_OUTPUT_TOTAL" = "1073741824" => max_output_total: u64 as IntegerFrom<0>, "maxOutputTotal",
         "most bytes kept on disk of all outputs; the oldest finished go first";
     "MAX_TRANSFER_ENTRIES" = "1000000" => max_entries: usize as ItemCount<1>, "maxTransferEntries",
         "most files, directories and links that one transfer lists";
