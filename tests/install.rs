@@ -578,33 +578,38 @@ async fn a_file_that_is_no_configuration_is_left_as_it_is() {
     }
 }
 
+fn make_hostile(kind: &str, path: &Path) {
+    match kind {
+        "pipe" => {
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
+        }
+        "endless" => std::os::unix::fs::symlink("/dev/zero", path).unwrap(),
+        "directory" => std::fs::create_dir(path).unwrap(),
+        "loop" => std::os::unix::fs::symlink(path, path).unwrap(),
+        // It takes no room on the disk.
+        "huge" => std::fs::File::create(path)
+            .unwrap()
+            .set_len(1 << 40)
+            .unwrap(),
+        other => panic!("{other} is not known"),
+    }
+}
+
 #[tokio::test]
 async fn a_configuration_that_is_no_file_holds_nobody_up() {
     let client = McpClient::named("cursor");
-    let make_pipe = |path: &Path| {
-        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-        rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
-    };
-    let make_endless = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).unwrap();
-    let make_loop = |path: &Path| std::os::unix::fs::symlink(path, path).unwrap();
-    let make_directory = |path: &Path| std::fs::create_dir(path).unwrap();
-    // It takes no room on the disk.
-    let make_huge = |path: &Path| {
-        let file = std::fs::File::create(path).unwrap();
-        file.set_len(1 << 40).unwrap();
-    };
-    let makers: [(&dyn Fn(&Path), &str); 5] = [
-        (&make_pipe, "not a regular file"),
-        (&make_endless, "not a regular file"),
-        (&make_directory, "not a regular file"),
-        (&make_loop, "cannot read"),
-        (&make_huge, "more than 67108864 bytes"),
-    ];
-    for (make, reason) in makers {
+    for (kind, reason) in [
+        ("pipe", "not a regular file"),
+        ("endless", "not a regular file"),
+        ("directory", "not a regular file"),
+        ("loop", "cannot read"),
+        ("huge", "more than 67108864 bytes"),
+    ] {
         let desk = Desk::set();
         let file = desk.file(client);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        make(&file);
+        make_hostile(kind, &file);
         let before = file.symlink_metadata().unwrap().ino();
         for line in ["install --client", "uninstall --client", "doctor --as"] {
             let refusal = desk.run(format!("{line} {}", client.name)).await.refusal();
