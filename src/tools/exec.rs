@@ -147,7 +147,24 @@ struct RunSequence {
     background: bool,
 }
 
-/// A command line, alone or with what holds for it.
+impl RunSequence {
+    fn spec(&self) -> Result<job::Sequence, Error> {
+        if self.commands.is_empty() {
+            return Err(Error::invalid("commands", "is empty"));
+        }
+        let commands: Vec<_> = self.commands.iter().map(SequenceCommand::step).collect();
+        for (index, step) in commands.iter().enumerate() {
+            not_empty(&format!("commands[{index}]"), step.command())?;
+        }
+        Ok(job::Sequence {
+            commands,
+            continue_on_error: self.continue_on_error,
+            timeout: self.timeout.map(|timeout| timeout.0),
+        })
+    }
+}
+
+/// A command line, alone or with options of its own.
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged)]
 enum SequenceCommand {
@@ -178,11 +195,11 @@ impl<'de> Deserialize<'de> for SequenceCommand {
 }
 
 impl SequenceCommand {
-    fn step(self) -> Step {
+    fn step(&self) -> Step {
         match self {
-            Self::Plain(command) => Step::Plain(command),
+            Self::Plain(command) => Step::Plain(command.clone()),
             Self::Detailed(detailed) => Step::Detailed {
-                command: detailed.command,
+                command: detailed.command.clone(),
                 timeout: detailed.timeout.map(|timeout| timeout.0),
                 continue_on_error: detailed.continue_on_error,
             },
@@ -231,22 +248,7 @@ impl App {
         Parameters(sequence): Parameters<RunSequence>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let steps: Vec<_> = sequence
-            .commands
-            .into_iter()
-            .map(SequenceCommand::step)
-            .collect();
-        if steps.is_empty() {
-            return Err(Error::invalid("commands", "is empty"));
-        }
-        for (index, step) in steps.iter().enumerate() {
-            not_empty(&format!("commands[{index}]"), step.command())?;
-        }
-        let spec = job::Sequence {
-            commands: steps,
-            continue_on_error: sequence.continue_on_error,
-            timeout: sequence.timeout.map(|timeout| timeout.0),
-        };
+        let spec = sequence.spec()?;
         let (alias, wait) = (&sequence.alias, WaitFor::unless(sequence.background));
         self.run(&call, alias, spec, sequence.rappel, wait).await
     }

@@ -106,18 +106,12 @@ impl App {
         &self,
         Parameters(history): Parameters<ListHistory>,
     ) -> Result<Reply, Error> {
-        let queue = self.jobs().queue();
-        let mut entries = queue.history().await?;
+        let mut entries = self.jobs().queue().history().await?;
         if let Some(alias) = &history.alias {
             entries.retain(|entry| entry.alias == *alias);
         }
         if let Some(status) = history.status {
-            let jobs = queue.list().await?;
-            let wanted: HashSet<_> = jobs
-                .iter()
-                .filter(|job| job.status == status)
-                .map(|job| &job.id)
-                .collect();
+            let wanted = self.ids_with(status).await?;
             entries.retain(|entry| wanted.contains(&entry.job_id));
         }
         let excerpt = |entry| {
@@ -182,6 +176,12 @@ impl App {
             crashed_jobs,
             can_retry,
         })
+    }
+
+    async fn ids_with(&self, status: Status) -> Result<HashSet<JobId>, Error> {
+        let jobs = self.jobs().queue().list().await?;
+        let jobs = jobs.iter().filter(|job| job.status == status);
+        Ok(jobs.map(|job| job.id.clone()).collect())
     }
 }
 

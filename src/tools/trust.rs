@@ -76,23 +76,34 @@ impl App {
             trusted: fingerprint,
         };
         if let Some(wanted) = &report.trusted {
-            let (guard, alias) = (self.guard(), &report.alias);
-            guard.may_trust(alias, wanted, "server_trust").await?;
-            if !self.trust(alias, keys, wanted).await? {
-                let problem = format!(
-                    "is of no key that the server presents; nothing was changed. It presents {}",
-                    report.presents()
-                );
-                return Err(Error::invalid("fingerprint", problem));
-            }
-            self.pool().reconfigure(alias);
+            self.trust(&report, keys, wanted).await?;
         }
         Reply::new(report.text(), &report)
     }
 
-    /// Accepts one of these keys, and pins the server to it if it was pinned. Returns false if `wanted` is
+    /// Accepts the key with the fingerprint `wanted`, if the server presents it.
+    async fn trust(
+        &self,
+        report: &HostKeyReport,
+        keys: Arc<HostKeys>,
+        wanted: &str,
+    ) -> Result<(), Error> {
+        let (guard, alias) = (self.guard(), &report.alias);
+        guard.may_trust(alias, wanted, "server_trust").await?;
+        if !self.record(alias, keys, wanted).await? {
+            let problem = format!(
+                "is of no key that the server presents; nothing was changed. It presents {}",
+                report.presents()
+            );
+            return Err(Error::invalid("fingerprint", problem));
+        }
+        self.pool().reconfigure(alias);
+        Ok(())
+    }
+
+    /// Records one of these keys as known, and pins the server to it if it was pinned. Returns false if `wanted` is
     /// none of them.
-    async fn trust(&self, alias: &str, keys: Arc<HostKeys>, wanted: &str) -> Result<bool, Error> {
+    async fn record(&self, alias: &str, keys: Arc<HostKeys>, wanted: &str) -> Result<bool, Error> {
         let servers = Arc::clone(self.servers());
         let (alias, wanted) = (alias.to_owned(), wanted.to_owned());
         blocking(move || {
