@@ -1,18 +1,18 @@
-//! Measures the release binary beside OpenSSH's clients and other servers, all over stdio, on one sshd on
-//! loopback, in turns. Prints Markdown tables.
+//! Measures the release binary beside OpenSSH's clients and other MCP servers, in turns, on one sshd on
+//! loopback. Prints Markdown tables.
 //!
-//! `RTT_MS=50` also measures a line with that round trip. `ROUNDS` is how often each is measured (5), short
-//! calls more often. `LARGE_MIB` is the size of the large file (256).
+//! `RTT_MS=50` adds a table for a line with that round trip. `ROUNDS` is the number of rounds (5); short
+//! calls get a multiple of it. `LARGE_MIB` is the size of the large file (256).
 //!
-//! Words after `--` choose: `cargo bench -- "50 ms round trip: upload"` measures the rows that contain one.
+//! Words after `--` choose rows by a part of their name: `cargo bench -- "50 ms round trip: upload"`.
 //!
-//! `ORIGINAL="node <package>/server.js"` is the Node original, whose package names no program, or an earlier
-//! build of this one. `RIVAL=fast-mcp-ssh` is the server of that name from the crates registry.
-//! `THIS=<command>` measures another build than cargo's.
+//! Commands in the environment add programs: `ORIGINAL="node <package>/server.js"` the Node original or an
+//! earlier build of this program, `RIVAL=fast-mcp-ssh` the server of that name from the crates registry.
+//! `THIS` names another build of this program than cargo's.
 
 #![allow(clippy::print_stdout, missing_docs)]
 
-mod course;
+mod comparison;
 mod line;
 mod mcp;
 mod process;
@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use course::timed;
+use comparison::timed;
 use server::{Program, Server, fresh, peers};
 use sshd::{Client, Sshd};
 use table::Table;
@@ -56,16 +56,16 @@ fn rounds() -> u64 {
     setting("ROUNDS").unwrap_or(5)
 }
 
-/// Those who are measured, and what they move.
-struct Scene {
-    /// A process of each program, with a connection. Ours is the first.
+/// The programs, connected, with files for them to move and a table for the figures.
+struct Setup {
+    /// A process of each MCP server, connected. This program is the first.
     servers: Vec<Server>,
     client: Client,
     load: Load,
     table: Table,
 }
 
-/// Files to move, made once.
+/// The files to move.
 struct Load {
     small: PathBuf,
     large: PathBuf,
@@ -103,7 +103,7 @@ impl Load {
     }
 }
 
-impl Scene {
+impl Setup {
     fn new(programs: &[Program], client: Client, load: Load, table: Table) -> Self {
         let mut servers: Vec<Server> = programs.iter().map(Program::start).collect();
         for server in &mut servers {
@@ -117,7 +117,7 @@ impl Scene {
         }
     }
 
-    /// What takes a round trip or a few.
+    /// Compares calls that take a few round trips.
     fn short_calls(&mut self, rounds: u64) {
         let Self {
             servers,
@@ -163,7 +163,7 @@ impl Scene {
         table.compare("download of 1 KB, warm", rounds, all);
     }
 
-    /// The first call of new processes.
+    /// Compares the first calls of new processes.
     fn first_calls(&mut self, programs: &[Program], rounds: u64) {
         let mut all = fresh(programs, |server| timed(|| server.exec("true")));
         all.push(
@@ -174,7 +174,7 @@ impl Scene {
         self.table.compare(what, rounds, all);
     }
 
-    /// A file or a tree, up and down, by all who can.
+    /// Compares uploads and downloads of a file or a directory.
     fn moves(&mut self, what: &str, source: &Path, rounds: u64) {
         let is_tree = source.is_dir();
         let flag = if is_tree { " -r" } else { "" };
@@ -188,7 +188,7 @@ impl Scene {
                     server.download(source, target);
                 }
             });
-            // Only the first leaves what it moved to the memory of the machine that gets it.
+            // `-f` flushes to disk, as this program does.
             for (name, option) in [("sftp", "-q"), ("sftp -f", "-f")] {
                 all.push(self.client.peer(name, move |client, target| {
                     let verb = if is_up { "put" } else { "get" };
@@ -202,7 +202,7 @@ impl Scene {
         }
     }
 
-    /// What each server has in memory now, and the most it has had.
+    /// The memory of each server: now, and its maximum so far.
     fn memory(&self) -> Vec<[Option<f64>; 2]> {
         let ids = self.servers.iter().map(|server| server.mcp.id());
         ids.map(|id| ["VmRSS", "VmHWM"].map(|field| process::memory(id, field)))
@@ -220,26 +220,26 @@ fn near(sshd: &Sshd, place: &Path) {
     let large = setting("LARGE_MIB").unwrap_or(256);
     let load = Load::make(&place, large * MIB, 2000);
     let table = Table::new("On loopback", &place, None);
-    let mut scene = Scene::new(&programs, sshd.client(sshd.port), load, table);
+    let mut setup = Setup::new(&programs, sshd.client(sshd.port), load, table);
 
     let starts = fresh(&programs, |server| server.mcp.started_in);
     let start = "start to `initialize`'s answer";
-    scene.table.compare(start, rounds() * 6, starts);
-    scene.short_calls(rounds() * 40);
-    scene.first_calls(&programs, rounds() * 6);
-    let burst = peers(scene.servers.iter_mut(), |server, _| {
+    setup.table.compare(start, rounds() * 6, starts);
+    setup.short_calls(rounds() * 40);
+    setup.first_calls(&programs, rounds() * 6);
+    let burst = peers(setup.servers.iter_mut(), |server, _| {
         let (tool, arguments) = server.run("true");
         server.mcp.call_at_once(tool, &arguments, 200);
     });
     let at_once = "200 calls of `true` at once";
-    scene.table.compare(at_once, rounds(), burst);
-    let after_calls = scene.memory();
-    let (large_file, tree) = (scene.load.large.clone(), scene.load.tree.clone());
-    scene.moves(&format!("{large} MiB"), &large_file, rounds());
-    scene.moves("2,000 files of 2 KiB in 20 directories", &tree, rounds());
-    scene.table.print();
-    let in_all = scene.memory();
-    let figures = scene.servers.iter().zip(after_calls).zip(in_all);
+    setup.table.compare(at_once, rounds(), burst);
+    let after_calls = setup.memory();
+    let (large_file, tree) = (setup.load.large.clone(), setup.load.tree.clone());
+    setup.moves(&format!("{large} MiB"), &large_file, rounds());
+    setup.moves("2,000 files of 2 KiB in 20 directories", &tree, rounds());
+    setup.table.print();
+    let in_all = setup.memory();
+    let figures = setup.servers.iter().zip(after_calls).zip(in_all);
     table::print_memory(figures.map(|((server, [after_calls, _]), [_, most])| {
         (
             server.program.name,
@@ -248,7 +248,7 @@ fn near(sshd: &Sshd, place: &Path) {
     }));
 }
 
-/// The moving of much each once: a peer that waits for every answer takes minutes.
+/// Large transfers have one round: a program that waits for every answer takes minutes.
 fn far(sshd: &Sshd, place: &Path, milliseconds: u64) {
     let place = folder(place, "far");
     let round_trip = Duration::from_millis(milliseconds);
@@ -257,14 +257,14 @@ fn far(sshd: &Sshd, place: &Path, milliseconds: u64) {
     let load = Load::make(&place, 64 * MIB, 100);
     let title = format!("At {milliseconds} ms round trip");
     let table = Table::new(&title, &place, Some(round_trip));
-    let mut scene = Scene::new(&programs, sshd.client(port), load, table);
+    let mut setup = Setup::new(&programs, sshd.client(port), load, table);
 
-    scene.short_calls(rounds() * 4);
-    scene.first_calls(&programs, rounds() * 4);
-    let (large, tree) = (scene.load.large.clone(), scene.load.tree.clone());
-    scene.moves("64 MiB", &large, 1);
-    scene.moves("100 files of 2 KiB in 20 directories", &tree, 1);
-    scene.table.print();
+    setup.short_calls(rounds() * 4);
+    setup.first_calls(&programs, rounds() * 4);
+    let (large, tree) = (setup.load.large.clone(), setup.load.tree.clone());
+    setup.moves("64 MiB", &large, 1);
+    setup.moves("100 files of 2 KiB in 20 directories", &tree, 1);
+    setup.table.print();
 }
 
 fn folder(place: &Path, name: &str) -> PathBuf {

@@ -12,7 +12,7 @@ pub struct Mcp {
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     next: u64,
-    /// From the start of the process to its answer.
+    /// The time from the start of the process to its answer to `initialize`.
     pub started_in: Duration,
 }
 
@@ -28,7 +28,7 @@ impl Mcp {
             // Nothing of the user's is read or written.
             .env("HOME", data)
             .env_remove("SSH_AUTH_SOCK")
-            // What takes long is waited for in its call, by whatever server.
+            // A long call is answered at its end, not with a task ID.
             .env("MCP_SYNC_TIMEOUT_S", "3600")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

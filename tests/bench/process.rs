@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Linux counts processor time in hundredths of a second, for whoever asks.
+/// The unit of processor time in `stat`: Linux shows hundredths of a second.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// The processor time of a process so far.
@@ -17,7 +17,7 @@ pub fn cpu_of_children() -> Duration {
     ticks("self", 16)
 }
 
-/// The sum of two fields of `stat`, of which the first has this number.
+/// The sum of two fields of `stat`, the first of which has this number.
 fn ticks(process: &str, number: usize) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The second field is a name in parentheses, in which may be spaces.

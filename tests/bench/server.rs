@@ -1,25 +1,25 @@
-//! The MCP servers that are measured, and what each calls the same thing.
+//! The MCP servers that are compared, and their names for tools and parameters.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::course::{Peer, timed};
+use crate::comparison::{Peer, timed};
 use crate::mcp::Mcp;
 use crate::process;
 use crate::sshd::{self, Sshd};
 
-/// The names of tools and parameters.
+/// A set of names for tools and parameters.
 #[derive(Clone, Copy, PartialEq)]
 enum Dialect {
-    /// This program's, and the Node original's.
+    /// Those of this program and of the Node original.
     Orchestrator,
-    /// fast-mcp-ssh's: <https://crates.io/crates/fast-mcp-ssh>.
+    /// Those of fast-mcp-ssh: <https://crates.io/crates/fast-mcp-ssh>.
     Fast,
 }
 
-/// A command line that starts a server, with a folder that holds its data: the sshd is registered there.
+/// A command line that starts an MCP server, and its data directory, in which the sshd is registered.
 #[derive(Clone)]
 pub struct Program {
     pub name: &'static str,
@@ -29,7 +29,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// This program; the original and the rival, if their variables say how to start them.
+    /// This program, and those that the environment names.
     pub fn all(sshd: &Sshd, port: u16, place: &Path) -> Vec<Self> {
         let built = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator").to_owned();
         let command = |variable| std::env::var(variable).ok();
@@ -68,7 +68,7 @@ impl Program {
         Mcp::start(&self.command, &self.data).call("server_add", &login);
     }
 
-    /// A new process, that has not asked the sshd for anything.
+    /// Starts a process. It has no connection yet.
     pub fn start(&self) -> Server {
         let mcp = Mcp::start(&self.command, &self.data);
         let memory_at_rest = process::memory(mcp.id(), "VmRSS");
@@ -80,11 +80,11 @@ impl Program {
     }
 }
 
-/// A running one.
+/// A running MCP server.
 pub struct Server {
     pub program: Program,
     pub mcp: Mcp,
-    /// What it had before it did anything.
+    /// The memory before the first call, in MiB.
     pub memory_at_rest: Option<f64>,
 }
 
@@ -93,13 +93,12 @@ impl Server {
         self.program.dialect != Dialect::Fast
     }
 
-    /// The call of a tool that runs a command.
+    /// Returns the tool and the arguments that run a command.
     pub fn run(&self, command: &str) -> (&'static str, Value) {
         let tool = match self.program.dialect {
             Dialect::Orchestrator => "task_exec",
             Dialect::Fast => "exec",
         };
-        // Each takes the parameters of its own dialect.
         (tool, json!({self.host(): "b", "cmd": command}))
     }
 
@@ -142,14 +141,14 @@ impl Server {
         self.mcp.call("task_transfer", &arguments);
     }
 
-    /// A tool that no other server has.
+    /// Calls a tool that only this program has.
     pub fn ours(&mut self, tool: &str, mut arguments: Value) {
         arguments["alias"] = "b".into();
         self.mcp.call(tool, &arguments);
     }
 }
 
-/// The servers as those who take part in a course.
+/// Makes peers of servers.
 pub fn peers<'a>(
     servers: impl Iterator<Item = &'a mut Server>,
     work: impl Fn(&mut Server, &Path) + Clone + 'a,
@@ -165,7 +164,7 @@ pub fn peers<'a>(
     peers.collect()
 }
 
-/// The programs as those who take part in a course, each round in a new process.
+/// Makes peers of programs, with a new process in each round.
 pub fn fresh<'a>(
     programs: &'a [Program],
     work: impl Fn(&mut Server) -> Duration + Clone + 'a,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::course::{Peer, timed};
+use crate::comparison::{Peer, timed};
 
 /// A running sshd with a client configuration for it. It ends when dropped.
 pub struct Sshd {
@@ -123,7 +123,7 @@ impl Client {
         command
     }
 
-    /// It as one who takes part in a course.
+    /// Makes a peer of one of these clients.
     pub fn peer<'a>(&'a self, name: &str, work: impl Fn(&Self, &Path) + 'a) -> Peer<'a> {
         Peer {
             name: name.to_owned(),

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::course::{self, Figures, Peer};
+use crate::comparison::{self, Figures, Peer};
 
-/// From so many rounds on, a slow one in twenty shows.
+/// The number of rounds from which a 95th percentile says something.
 const ENOUGH_FOR_95TH: usize = 20;
 
 const COLUMNS: [&str; 8] = [
@@ -20,15 +20,15 @@ const COLUMNS: [&str; 8] = [
     "ratio of CPU",
 ];
 
-/// A table of who needed how much.
+/// A table of comparisons.
 pub struct Table {
     title: String,
-    /// Where those who are compared put what they make.
+    /// The directory for files that the programs make.
     place: PathBuf,
-    /// The time of a round trip, if there is a line.
+    /// The round trip of the line, if there is one.
     round_trip: Option<Duration>,
     rows: Vec<[String; COLUMNS.len()]>,
-    /// Where a peer was faster.
+    /// Comparisons in which another program was faster.
     behind: Vec<String>,
 }
 
@@ -43,12 +43,12 @@ impl Table {
         }
     }
 
-    /// Has all of them do something in turns, if it is asked for. The ratios are of the first to each other.
+    /// Adds a comparison, if the command line asks for it. Ratios are those of the first program to each other one.
     pub fn compare(&mut self, what: &str, rounds: u64, peers: Vec<Peer<'_>>) {
         if !is_asked_for(&format!("{}: {what}", self.title)) {
             return;
         }
-        let all = course::run(&self.place, rounds, peers);
+        let all = comparison::run(&self.place, rounds, peers);
         let Some((first, others)) = all.split_first() else {
             return;
         };
@@ -81,7 +81,7 @@ impl Table {
         ]);
     }
 
-    /// Prints where a peer was faster, and the columns in which anything stands.
+    /// Prints the comparisons in which another program was faster, and the columns that are not empty.
     pub fn print(&self) {
         if self.rows.is_empty() {
             return;
@@ -102,7 +102,7 @@ impl Table {
     }
 }
 
-/// Whether the command line names it, or nothing.
+/// Returns true if the command line contains a part of this name, or no names.
 fn is_asked_for(what: &str) -> bool {
     let words: Vec<String> = std::env::args()
         .skip(1)
@@ -121,7 +121,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{milliseconds:.decimals$} ms")
 }
 
-/// Prints when, with what and how often it was measured.
+/// Prints the date, the versions and the number of rounds.
 pub fn print_circumstances(rounds: u64) {
     let shown = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).output();
@@ -142,7 +142,7 @@ pub fn print_circumstances(rounds: u64) {
     );
 }
 
-/// Prints the memory of each: at rest, after calls, and the most of all, in MiB.
+/// Prints the memory of each server in MiB: at rest, after the calls, and its maximum.
 pub fn print_memory<'a>(servers: impl Iterator<Item = (&'a str, [Option<f64>; 3])>) {
     println!("\n| memory | at rest | after the calls | most of all this |\n|---|---|---|---|");
     for (name, figures) in servers {

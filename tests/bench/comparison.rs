@@ -1,32 +1,32 @@
-//! A course: one thing that several do in turns.
+//! A comparison: several programs do the same work in turns.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::process;
 
-/// Who took longer is not asked again: it would take minutes.
-const ASKED_AGAIN: Duration = Duration::from_secs(10);
+/// The time above which a round is not repeated: more rounds would take minutes.
+const REPEATED_BELOW: Duration = Duration::from_secs(10);
 
-/// Who takes part.
+/// A program that is compared.
 pub struct Peer<'a> {
     pub name: String,
-    /// A process that works for it and goes on afterwards.
+    /// A process that does its work and lives on; 0 if there is none.
     pub process: u32,
-    /// Does the work, with a path that is new each time, and says how long it took.
+    /// Does the work once and returns the time that it took. The path is new in each round.
     pub work: Box<dyn FnMut(&Path) -> Duration + 'a>,
 }
 
-/// What one of them needed.
+/// The time and processor time that a program needed.
 pub struct Figures {
     pub name: String,
-    /// In order.
+    /// One for each round, the shortest first.
     times: Vec<Duration>,
     cpu: Duration,
 }
 
 impl Figures {
-    /// The time within which so many in a hundred were done.
+    /// The time within which this percentage of the rounds ended.
     pub fn percentile(&self, percent: usize) -> Duration {
         let index = (self.times.len() * percent / 100).min(self.times.len() - 1);
         self.times[index]
@@ -36,21 +36,21 @@ impl Figures {
         self.times.len()
     }
 
-    /// Processor time for each round, where it is enough for its unit not to matter.
+    /// The mean processor time of a round; nothing if the total is only a few ticks.
     pub fn cpu(&self) -> Option<Duration> {
         let rounds = u32::try_from(self.times.len()).ok()?;
         (self.cpu >= 10 * process::TICK).then(|| self.cpu / rounds)
     }
 }
 
-/// The time that some work takes.
+/// Returns the time that some work takes.
 pub fn timed(work: impl FnOnce()) -> Duration {
     let began = Instant::now();
     work();
     began.elapsed()
 }
 
-/// Has all peers work in turns, with paths in `place`. The first of them is the one that is measured.
+/// Lets the programs work in turns. The paths that they get are in `place`.
 pub fn run(place: &Path, rounds: u64, mut peers: Vec<Peer<'_>>) -> Vec<Figures> {
     let mut all: Vec<Figures> = peers
         .iter()
@@ -62,10 +62,14 @@ pub fn run(place: &Path, rounds: u64, mut peers: Vec<Peer<'_>>) -> Vec<Figures> 
         .collect();
     for round in 0..rounds {
         for (number, (peer, figures)) in peers.iter_mut().zip(&mut all).enumerate() {
-            if figures.times.last().is_some_and(|time| *time > ASKED_AGAIN) {
+            if figures
+                .times
+                .last()
+                .is_some_and(|time| *time > REPEATED_BELOW)
+            {
                 continue;
             }
-            // What was written before must not be paid for here.
+            // Earlier writes must not slow this round.
             #[cfg(unix)]
             rustix::fs::sync();
             let used = || process::cpu(peer.process) + process::cpu_of_children();
@@ -73,7 +77,7 @@ pub fn run(place: &Path, rounds: u64, mut peers: Vec<Peer<'_>>) -> Vec<Figures> 
             let time = (peer.work)(&target(place, number, round));
             figures.cpu += used().saturating_sub(before);
             figures.times.push(time);
-            // Trees stay until the end: a file system may be slow to make new files for a while
+            // Directories stay until the end: some file systems create files slowly for a while
             // after many were deleted.
             let _ = std::fs::remove_file(target(place, number, round));
         }
