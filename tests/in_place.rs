@@ -186,7 +186,8 @@ async fn what_a_killed_process_left_half_written_is_mended_by_the_next() {
 #[tokio::test]
 async fn a_line_that_is_lost_leaves_the_old_content_to_be_found() {
     let fixture =
-        Fixture::embedded_with(|config| config.line_patience = Duration::from_millis(300)).await;
+        Fixture::embedded_with(|config| config.reconnect_patience = Duration::from_millis(300))
+            .await;
     let from = PathBuf::from(fixture.local("from"));
     let to = fixture.server.home.path().join("to");
     std::fs::write(&from, noise(96 * MIB)).unwrap();

@@ -39,7 +39,7 @@ async fn files<'a>(
         pool: app.pool(),
         alias: "web1",
         patience: Duration::from_secs(30),
-        line_patience: Duration::from_secs(30),
+        reconnect_patience: Duration::from_secs(30),
         data,
         may_write,
         cancel,

@@ -155,7 +155,7 @@ async fn many_files_go_on_where_the_line_was_cut() {
 
 /// A fixture on which a lost line is given up soon.
 async fn impatient() -> Fixture<EmbeddedHost> {
-    Fixture::embedded_with(|config| config.line_patience = Duration::from_millis(300)).await
+    Fixture::embedded_with(|config| config.reconnect_patience = Duration::from_millis(300)).await
 }
 
 /// A transfer that has failed in its middle, because the server was gone: its ID.

@@ -20,7 +20,7 @@ async fn scripted(
     let scene = Fixture::configured(Rogue::start(answers).await, |config| {
         config.sync_timeout = Duration::from_secs(100);
         config.answer_patience = patience;
-        config.line_patience = patience * 2;
+        config.reconnect_patience = patience * 2;
     })
     .await;
     std::fs::write(scene.here("small"), "ten bytes.").unwrap();

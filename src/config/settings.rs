@@ -70,7 +70,7 @@ macro_rules! settings {
         pub struct Config {
             $(#[doc = $meaning] pub $field: $type,)*
             /// The time during which a transfer takes up a lost connection again; not a setting.
-            pub line_patience: Duration,
+            pub reconnect_patience: Duration,
             /// The time after which a server that answers no SFTP request is given up; not a setting.
             pub answer_patience: Duration,
             /// The bytes that a downloaded file may have beyond twice its announced length; not a setting.
@@ -96,7 +96,7 @@ macro_rules! settings {
                         default: $default,
                         in_seconds: None $(.or(Some($in_seconds)))?,
                     }),)*
-                    line_patience: LINE_PATIENCE,
+                    reconnect_patience: RECONNECT_PATIENCE,
                     answer_patience: ANSWER_PATIENCE,
                     max_growth: MAX_GROWTH,
                     ssh_files: SshFiles::default(),
@@ -171,7 +171,7 @@ settings! {
 }
 
 /// Enough for a server to restart, or for a laptop to find its network again.
-const LINE_PATIENCE: Duration = Duration::from_secs(120);
+const RECONNECT_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Longer than a busy disk or a stale mount takes, and half the time that a lost connection is given.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(60);

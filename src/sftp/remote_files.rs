@@ -49,7 +49,7 @@ pub struct FileAccess<'a> {
     /// Longest wait for a connection.
     pub patience: Duration,
     /// Time for which lost connections are replaced while a file is written.
-    pub line_patience: Duration,
+    pub reconnect_patience: Duration,
     /// The data directory.
     pub data: &'a Path,
     /// Rules on the files that may be written on the server.
@@ -139,7 +139,7 @@ impl<'a> RemoteFiles<'a> {
             request: &request,
             token: &token,
             patience: self.access.patience,
-            line_patience: self.access.line_patience,
+            reconnect_patience: self.access.reconnect_patience,
             max_entries: 1,
             max_growth: 0,
             roots: &Roots::default(),

@@ -195,7 +195,7 @@ impl Transfer {
             request,
             token: request.part.as_deref().unwrap_or(context.job.id.as_str()),
             patience: patience(context.config.command_timeout),
-            line_patience: context.config.line_patience,
+            reconnect_patience: context.config.reconnect_patience,
             max_entries: context.config.max_entries,
             max_growth: context.config.max_growth,
             roots: &roots,

@@ -79,7 +79,7 @@ pub struct TransferRunner<'a> {
     /// Longest wait for a connection.
     pub patience: Duration,
     /// Time for which lost connections are replaced, from the last byte of progress on.
-    pub line_patience: Duration,
+    pub reconnect_patience: Duration,
     /// Most entries that may be listed.
     pub max_entries: usize,
     /// Bytes that a downloaded file may have beyond twice its reported length.
@@ -146,7 +146,7 @@ impl TransferRunner<'_> {
                 furthest = (reached.0.max(furthest.0), reached.1.min(furthest.1));
                 repeats = 0;
             }
-            if progressed.elapsed() + pause > self.line_patience || repeats > MOST_REPEATS {
+            if progressed.elapsed() + pause > self.reconnect_patience || repeats > MOST_REPEATS {
                 if active.plan.is_none() {
                     let entries = self.request.entries.iter();
                     let failed = entries.map(|entry| FailedFile {
