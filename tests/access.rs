@@ -1,104 +1,93 @@
-//! What each tool may do where little is allowed: every tool that the server lists is called with
+//! The tools where little is allowed: every tool that the server lists is called with
 //! `MCP_READONLY`, on a read-only server, and under rules that refuse its command and its file.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use mcp_sftp_orchestrator::config::Config;
 use mcp_sftp_orchestrator::guard::Access;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Answer, Calls, Client, Effect, Folder, PROGRAMS, Pm2Daemon, Sshd, access, closed_port,
-    directory, text,
+    Answer, Calls, Client, Effect, Fixture, PROGRAMS, SshServer, Sshd, access, text,
 };
 
-/// Two servers, a data directory, and an earlier session's failed tasks.
-struct Scene {
+/// Two servers, and an earlier session's failed tasks on them.
+struct Servers {
     /// The server of `seen`, which is read-only by now, and that of `web1`.
-    servers: [Sshd; 2],
-    data: Folder,
-    files: Folder,
+    sshds: [Sshd; 2],
     /// A command and an upload that failed on `seen`, and the same on `web1`.
     failed: [[Value; 2]; 2],
-    url: String,
-    _pm2: [Pm2Daemon; 2],
 }
 
-const ALIASES: [&str; 2] = ["seen", "web1"];
-
-impl Scene {
-    async fn set() -> Self {
-        let servers = ALIASES.map(|_| Sshd::with_programs(&PROGRAMS, ""));
-        let mut scene = Self {
-            _pm2: [0, 1].map(|index| Pm2Daemon::start(servers[index].directory.path())),
-            servers,
-            data: directory(),
-            files: directory(),
-            failed: Default::default(),
-            url: format!("http://127.0.0.1:{}", closed_port()),
-        };
-        std::fs::write(scene.servers[0].home("file"), "content\n").unwrap();
-        std::fs::write(scene.local("file"), "content\n").unwrap();
-        let client = Client::spawned(scene.data.path(), &[]).await;
-        for (index, alias) in ALIASES.into_iter().enumerate() {
-            client.register(scene.servers[index].login(alias)).await;
-            let failing =
-                json!({"alias": alias, "cmd": format!("touch {}; exit 3", scene.pwned())});
-            let command = client.call("task_exec", failing).await.ok();
-            let upload = json!({"alias": alias, "direction": "upload", "local": scene.local("none"), "remote": scene.pwned()});
-            let upload = client.call("task_transfer", upload).await;
-            scene.failed[index] = [command, upload].map(|task| task.facts()["id"].clone());
-        }
-        std::fs::remove_file(scene.pwned()).unwrap();
-        let mut seen = scene.servers[0].login("seen");
-        seen["readonly"] = true.into();
-        client.register(seen).await;
-        let api = json!({"alias": "api", "url": scene.url});
-        client.call("api_add", api).await.ok();
-        assert!(client.leave().await.success());
-        scene
+impl SshServer for Servers {
+    fn login(&self, alias: &str) -> Value {
+        self.sshds[usize::from(alias != "seen")].login(alias)
     }
 
-    /// What no refused call may bring about, on either server.
-    fn pwned(&self) -> String {
-        self.servers[0].home("pwned")
+    fn path(&self, name: &str) -> PathBuf {
+        self.sshds[0].path(name)
     }
+}
 
-    fn is_untouched(&self) -> bool {
-        !Path::new(&self.pwned()).exists()
-    }
+/// A URL at which nobody listens.
+const URL: &str = "http://127.0.0.1:1";
 
-    fn local(&self, name: &str) -> String {
-        text(&self.files.path().join(name))
+async fn fixture() -> Fixture<Servers, ()> {
+    let sshds = [0, 1].map(|_| Sshd::with_programs(&PROGRAMS, "").with_pm2());
+    let failed = Default::default();
+    let mut fixture = Fixture::of(Servers { sshds, failed });
+    for file in [fixture.there("file"), fixture.here("file")] {
+        std::fs::write(file, "content\n").unwrap();
     }
+    let client = Client::spawned(fixture.data.path(), &[]).await;
+    for (index, alias) in ["seen", "web1"].into_iter().enumerate() {
+        client.register(fixture.server.login(alias)).await;
+        let failing = format!("{}; exit 3", touch(&fixture));
+        let command = client.exec(alias, &failing).await.ok();
+        let mut upload = fixture.arguments("upload", "none", "pwned");
+        upload["alias"] = alias.into();
+        let upload = client.call("task_transfer", upload).await;
+        fixture.server.failed[index] = [command, upload].map(|task| task.facts()["id"].clone());
+    }
+    std::fs::remove_file(fixture.there("pwned")).unwrap();
+    let mut seen = fixture.server.login("seen");
+    seen["readonly"] = true.into();
+    client.register(seen).await;
+    let api = json!({"alias": "api", "url": URL});
+    client.call("api_add", api).await.ok();
+    assert!(client.leave().await.success());
+    fixture
+}
 
-    async fn client(&self, change: impl FnOnce(&mut Config)) -> Client {
-        Client::in_process(self.data.path(), change).await
-    }
+/// The command that no refused call may run, on either server.
+fn touch<C>(fixture: &Fixture<Servers, C>) -> String {
+    format!("touch {}", fixture.remote("pwned"))
+}
 
-    /// The calls about one of the aliases.
-    fn calls(&self, alias: &str) -> Calls {
-        let index = usize::from(alias != "seen");
-        let mut login = self.servers[index].login(alias);
-        login["readonly"] = false.into();
-        Calls {
-            alias: alias.to_owned(),
-            login,
-            command: format!("touch {}", self.pwned()),
-            upload: [self.local("file"), self.pwned()],
-            remote: self.servers[0].home("file"),
-            downloads: text(self.files.path()),
-            failed: self.failed[index].clone(),
-            url: self.url.clone(),
-        }
-    }
+fn is_untouched<C>(fixture: &Fixture<Servers, C>) -> bool {
+    !fixture.there("pwned").exists()
+}
 
-    /// What is configured, to the byte.
-    fn configured(&self) -> Vec<Option<Vec<u8>>> {
-        let names = ["servers.json", "apis.json", "policies.json", "known_hosts"];
-        let read = |name| std::fs::read(self.data.path().join(name)).ok();
-        names.into_iter().map(read).collect()
+/// The calls about one of the aliases.
+fn calls_about<C>(fixture: &Fixture<Servers, C>, alias: &str) -> Calls {
+    let mut login = fixture.server.login(alias);
+    login["readonly"] = false.into();
+    Calls {
+        alias: alias.to_owned(),
+        login,
+        command: touch(fixture),
+        upload: [fixture.local("file"), fixture.remote("pwned")],
+        remote: fixture.remote("file"),
+        downloads: text(fixture.files.path()),
+        failed: fixture.server.failed[usize::from(alias != "seen")].clone(),
+        url: URL.to_owned(),
     }
+}
+
+/// The files of the configuration, to the byte.
+fn configured<C>(fixture: &Fixture<Servers, C>) -> [Option<Vec<u8>>; 4] {
+    let names = ["servers.json", "apis.json", "policies.json", "known_hosts"];
+    names.map(|name| std::fs::read(fixture.stored(name)).ok())
 }
 
 /// Makes the calls of every tool that the server lists, and hands each answer on with what the call does.
@@ -130,9 +119,9 @@ fn assert_read_only(answer: Answer, subject: &str) {
 /// annotations are those of its access class, and one that takes a command runs it.
 #[tokio::test]
 async fn each_tool_says_whether_it_changes_anything() {
-    let scene = Scene::set().await;
-    let (client, calls) = (scene.client(|_| {}).await, scene.calls("web1"));
-    for tool in client.tools().await {
+    let fixture = fixture().await.connected(|_| {}).await;
+    let calls = calls_about(&fixture, "web1");
+    for tool in fixture.client.tools().await {
         let effects: Vec<_> = calls
             .of(&tool.name)
             .into_iter()
@@ -160,13 +149,14 @@ async fn each_tool_says_whether_it_changes_anything() {
 /// With `MCP_READONLY` every call that changes something is refused, and all others work.
 #[tokio::test]
 async fn where_nothing_may_be_changed_every_tool_that_does_is_refused() {
-    let scene = Scene::set().await;
-    let before = scene.configured();
-    let client = scene.client(|config| config.read_only = true).await;
+    let fixture = fixture().await;
+    let before = configured(&fixture);
+    let fixture = fixture.connected(|config| config.read_only = true).await;
+    let client = &fixture.client;
     let mut refused = 0;
-    let calls = scene.calls("web1");
+    let calls = calls_about(&fixture, "web1");
     walk(
-        &client,
+        client,
         &calls,
         |_| true,
         |effect, answer| match effect {
@@ -179,8 +169,8 @@ async fn where_nothing_may_be_changed_every_tool_that_does_is_refused() {
     )
     .await;
     assert!(refused > 15, "{refused}");
-    assert_eq!(scene.configured(), before);
-    assert!(scene.is_untouched());
+    assert_eq!(configured(&fixture), before);
+    assert!(is_untouched(&fixture));
     let new = json!({"alias": "web9", "host": "h", "user": "u", "password": "x"});
     client.call("server_add", new).await.error("READ_ONLY");
 }
@@ -188,13 +178,13 @@ async fn where_nothing_may_be_changed_every_tool_that_does_is_refused() {
 /// On a read-only server nothing is run, written, moved or removed; looking stays, and its neighbour is free.
 #[tokio::test]
 async fn a_read_only_server_is_looked_at_and_left_as_it_is() {
-    let scene = Scene::set().await;
-    let client = scene.client(|_| {}).await;
-    let calls = scene.calls("seen");
+    let fixture = fixture().await.connected(|_| {}).await;
+    let client = &fixture.client;
+    let calls = calls_about(&fixture, "seen");
     let mut refused = 0;
-    // What is configured for all servers is not this one's.
+    // The configuration for all servers is not this one's.
     let is_made = |effect| effect != Effect::Configures;
-    walk(&client, &calls, is_made, |effect, answer| match effect {
+    walk(client, &calls, is_made, |effect, answer| match effect {
         Effect::Looks | Effect::Stops => drop(answer.ok()),
         _ => {
             assert_read_only(answer, "server `seen`");
@@ -203,14 +193,14 @@ async fn a_read_only_server_is_looked_at_and_left_as_it_is() {
     })
     .await;
     assert!(refused > 10, "{refused}");
-    assert!(scene.is_untouched());
-    for arguments in scene.calls("web1").that(Effect::Runs, "task_exec_sequence") {
+    assert!(is_untouched(&fixture));
+    for arguments in calls_about(&fixture, "web1").that(Effect::Runs, "task_exec_sequence") {
         client.call("task_exec_sequence", arguments).await.ok();
     }
-    assert!(!scene.is_untouched());
+    assert!(!is_untouched(&fixture));
 
     // Only a person lets it be changed, in the file.
-    let path = scene.data.path().join("servers.json");
+    let path = fixture.stored("servers.json");
     let servers = std::fs::read_to_string(&path).unwrap();
     let unclear = servers.replace("\"readonly\": true", "\"readonly\": \"yes\"");
     std::fs::write(&path, &unclear).unwrap();
@@ -229,21 +219,22 @@ async fn a_read_only_server_is_looked_at_and_left_as_it_is() {
     client.call("task_exec", run).await.ok();
 }
 
-/// Whatever runs the caller's command or writes the caller's file asks the policy; what looks does not.
+/// A tool that runs the caller's command or writes the caller's file asks the policy; one that looks does not.
 #[tokio::test]
 async fn each_tool_that_runs_or_writes_heeds_the_policy() {
-    let scene = Scene::set().await;
-    let touch = format!("touch {}", scene.pwned());
-    let file = format!("* >{}", scene.pwned());
+    let fixture = fixture().await;
+    let touch = touch(&fixture);
+    let file = format!("* >{}", fixture.remote("pwned"));
     let rules = json!({"blocklist": [touch, file]});
-    std::fs::write(scene.data.path().join("policies.json"), rules.to_string()).unwrap();
-    let client = scene.client(|_| {}).await;
-    // What the failed upload lacked is there by now.
-    std::fs::write(scene.local("none"), "content\n").unwrap();
-    let calls = scene.calls("web1");
+    std::fs::write(fixture.stored("policies.json"), rules.to_string()).unwrap();
+    let fixture = fixture.connected(|_| {}).await;
+    let client = &fixture.client;
+    // The file that the failed upload lacked is there by now.
+    std::fs::write(fixture.here("none"), "content\n").unwrap();
+    let calls = calls_about(&fixture, "web1");
     let mut refused = 0;
     let is_made = |effect| !matches!(effect, Effect::Configures | Effect::Registers);
-    walk(&client, &calls, is_made, |effect, answer| {
+    walk(client, &calls, is_made, |effect, answer| {
         let rule = match effect {
             Effect::Runs => &touch,
             Effect::Writes => &file,
@@ -255,28 +246,28 @@ async fn each_tool_that_runs_or_writes_heeds_the_policy() {
     })
     .await;
     assert!(refused > 8, "{refused}");
-    assert!(scene.is_untouched());
+    assert!(is_untouched(&fixture));
 }
 
 /// A retry is judged by the rules of its own time.
 #[tokio::test]
 async fn a_retry_heeds_what_holds_by_then() {
-    let scene = Scene::set().await;
-    let inside = scene.files.path().join("in");
+    let fixture = fixture().await;
+    let inside = fixture.here("in");
     std::fs::create_dir(&inside).unwrap();
-    let client = scene
-        .client(|config| config.allowed_roots = vec![inside])
-        .await;
-    let [command, upload] = scene.failed[1].clone().map(|id| json!({"id": id}));
+    let change = |config: &mut Config| config.allowed_roots = vec![inside];
+    let fixture = fixture.connected(change).await;
+    let client = &fixture.client;
+    let [command, upload] = fixture.server.failed[1].clone().map(|id| json!({"id": id}));
     client
         .call("task_retry", upload)
         .await
         .error("PATH_NOT_ALLOWED");
-    let rule = json!({"pattern": format!("touch {}", scene.pwned())});
+    let rule = json!({"pattern": touch(&fixture)});
     client.call("policy_blocklist_add", rule).await.ok();
     client
         .call("task_retry", command)
         .await
         .error("POLICY_BLOCKED");
-    assert!(scene.is_untouched());
+    assert!(is_untouched(&fixture));
 }

@@ -4,14 +4,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::helper::{
-    Agent, BINARY, Client, Desk, EmbeddedServer, Folder, McpClient, PASSWORD, RawProcess, Sshd,
-    binary, closed_port, directory, eventually_so, login, read_json, user,
+    Agent, BINARY, Client, Desk, EmbeddedHost, Fixture, McpClient, PASSWORD, SshServer, Sshd,
+    binary, closed_port, directory, eventually_so, user,
 };
 
-/// What doctor says, line by line.
+/// The lines that doctor prints.
 struct Report {
     is_well: bool,
     text: String,
@@ -47,7 +47,7 @@ impl Report {
         }
     }
 
-    /// How many things are wrong.
+    /// The number of things that are wrong.
     fn problems(&self) -> usize {
         let bad = self.text.lines().filter(|line| line.starts_with("BAD "));
         bad.count()
@@ -74,58 +74,43 @@ impl Report {
     }
 }
 
-struct Scene {
-    sshd: Sshd,
-    embedded: EmbeddedServer,
-    data: Folder,
-    _home: Folder,
+/// A server for a key, and one for a password.
+struct Servers {
+    keyed: Sshd,
+    locked: EmbeddedHost,
 }
 
-impl Scene {
-    /// A key's server, a password's, and an API.
-    async fn set() -> Self {
-        let (data, home) = (directory(), directory());
-        let embedded = EmbeddedServer::start(home.path(), None).await.unwrap();
-        let sshd = Sshd::start();
-        let client = Client::spawned(data.path(), &[]).await;
-        client.register(sshd.login("keyed")).await;
-        client.add("locked", &embedded).await;
-        let api = json!({"alias": "shop", "url": "http://192.0.2.7", "auth_method": "api_key", "api_key": PASSWORD});
-        client.call("api_add", api).await.ok();
-        assert!(client.leave().await.success());
-        Self {
-            sshd,
-            embedded,
-            data,
-            _home: home,
-        }
-    }
-
-    /// Changes a data file as a person would.
-    fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
-        let path = self.data.path().join(name);
-        let mut content = read_json(&path);
-        change(&mut content);
-        std::fs::write(path, content.to_string()).unwrap();
-    }
+/// Both servers, and an API, are registered.
+async fn fixture() -> Fixture<Servers, ()> {
+    let fixture = Fixture::of(Servers {
+        keyed: Sshd::start(),
+        locked: EmbeddedHost::start().await,
+    });
+    let client = Client::spawned(fixture.data.path(), &[]).await;
+    client.register(fixture.server.keyed.login("keyed")).await;
+    client.register(fixture.server.locked.login("locked")).await;
+    let api = json!({"alias": "shop", "url": "http://192.0.2.7", "auth_method": "api_key", "api_key": PASSWORD});
+    client.call("api_add", api).await.ok();
+    assert!(client.leave().await.success());
+    fixture
 }
 
 #[tokio::test]
 async fn all_is_well() {
-    let scene = Scene::set().await;
-    let report = Report::of(scene.data.path(), &[]).await;
+    let fixture = fixture().await;
+    let report = Report::of(fixture.data.path(), &[]).await;
     assert!(report.is_well && report.problems() == 0, "{}", report.text);
     report.assert_good("settings", "understood");
     report.assert_good("MCP_DATA_DIR", "from: command line");
     report.assert_good("MCP_KEYRING", "from: environment");
     report.assert_good("settings", "variables have their defaults");
-    report.assert_good("data directory", scene.data.path().to_str().unwrap());
+    report.assert_good("data directory", fixture.data.path().to_str().unwrap());
     report.assert_good("secrets", "2 stored");
     report.assert_good("command policy", "understood");
     report.assert_good("audit trail", "6 lines in order");
     report.assert_good("keyed", "host key SHA256:");
     report.assert_good("locked", "logged in");
-    // Where there is nothing yet, nothing is wrong, and no keyring is said to keep what it does not.
+    // An empty data directory has nothing wrong, and no keyring is said to keep what it does not.
     let new = directory();
     let new = new.path().join("not there");
     let no_keyring = [
@@ -148,36 +133,32 @@ async fn all_is_well() {
 
 #[tokio::test]
 async fn whatever_is_wrong_is_said_with_what_to_do() {
-    let scene = Scene::set().await;
+    let fixture = fixture().await;
     // A key that another server had there before.
-    let other = scene.sshd.authorize("other", &["-t", "ed25519"]);
+    let other = fixture.server.keyed.authorize("other", &["-t", "ed25519"]);
     let key = std::fs::read_to_string(other.with_extension("pub")).unwrap();
-    let known = format!("[127.0.0.1]:{} {key}", scene.sshd.port);
-    std::fs::write(scene.data.path().join("known_hosts"), known).unwrap();
+    let known = format!("[127.0.0.1]:{} {key}", fixture.server.keyed.port);
+    std::fs::write(fixture.stored("known_hosts"), known).unwrap();
     let closed = closed_port();
-    scene.edit("servers.json", |servers| {
+    fixture.edit("servers.json", |servers| {
         servers["gone"] = json!({"host": "127.0.0.1", "port": closed, "user": "u", "password": "env:PATH"});
-        servers["clear"] = login("clear", scene.embedded.address().port());
-        servers["wrong"] = login("wrong", scene.embedded.address().port());
+        servers["clear"] = fixture.server.locked.login("clear");
+        servers["wrong"] = fixture.server.locked.login("wrong");
         servers["wrong"]["password"] = "not that one".into();
         servers["unset"] = json!({"host": "127.0.0.1", "port": closed, "user": "u", "password": "env:NOT_SET_HERE"});
         servers["odd"] = json!({"host": 5});
     });
-    scene.edit("apis.json", |apis| {
+    fixture.edit("apis.json", |apis| {
         apis["unset"] = json!({"url": "http://192.0.2.7", "api_key": "file:/nowhere"});
     });
-    std::fs::write(
-        scene.data.path().join("policies.json"),
-        r#"{"blocklist": ["-r"]}"#,
-    )
-    .unwrap();
-    let trail = scene.data.path().join("audit.jsonl");
+    std::fs::write(fixture.stored("policies.json"), r#"{"blocklist": ["-r"]}"#).unwrap();
+    let trail = fixture.stored("audit.jsonl");
     let told = std::fs::read_to_string(&trail).unwrap();
     std::fs::write(&trail, told.replacen("keyed", "caged", 1)).unwrap();
     let rights = std::fs::Permissions::from_mode(0o750);
-    std::fs::set_permissions(scene.data.path(), rights).unwrap();
+    std::fs::set_permissions(fixture.data.path(), rights).unwrap();
 
-    let report = Report::of(scene.data.path(), &[("MAX_QUEUE_SIZE", "lots")]).await;
+    let report = Report::of(fixture.data.path(), &[("MAX_QUEUE_SIZE", "lots")]).await;
     report.assert_bad("settings", "MAX_QUEUE_SIZE", "correct the variable");
     report.assert_bad("data directory", "can be read by others", "chmod 700");
     report.assert_bad(
@@ -214,9 +195,9 @@ async fn whatever_is_wrong_is_said_with_what_to_do() {
 
 #[tokio::test]
 async fn a_lost_key_is_said_of_every_secret() {
-    let scene = Scene::set().await;
-    std::fs::remove_file(scene.data.path().join("secret.key")).unwrap();
-    let report = Report::of(scene.data.path(), &[]).await;
+    let fixture = fixture().await;
+    std::fs::remove_file(fixture.stored("secret.key")).unwrap();
+    let report = Report::of(fixture.data.path(), &[]).await;
     for what in ["secret of server locked", "secret of API shop", "locked"] {
         report.assert_bad(
             what,
@@ -227,15 +208,15 @@ async fn a_lost_key_is_said_of_every_secret() {
     report.assert_good("keyed", "logged in");
     assert_eq!(report.problems(), 3, "{}", report.text);
     // Looking has made no new one.
-    assert!(!scene.data.path().join("secret.key").exists());
+    assert!(!fixture.stored("secret.key").exists());
 }
 
 #[tokio::test]
 async fn a_file_that_was_set_aside_is_not_forgotten() {
-    let scene = Scene::set().await;
-    std::fs::write(scene.data.path().join("servers.json"), "{\"keyed\"").unwrap();
+    let fixture = fixture().await;
+    std::fs::write(fixture.stored("servers.json"), "{\"keyed\"").unwrap();
     for _ in 0..2 {
-        let report = Report::of(scene.data.path(), &[]).await;
+        let report = Report::of(fixture.data.path(), &[]).await;
         report.assert_bad("servers.json.broken-", "set aside", "mend it");
         assert_eq!(report.problems(), 1, "{}", report.text);
     }
@@ -243,11 +224,10 @@ async fn a_file_that_was_set_aside_is_not_forgotten() {
 
 #[tokio::test]
 async fn it_leaves_everybody_s_tasks_alone() {
-    let scene = Scene::set().await;
-    let log = scene.data.path().join("stderr");
-    let mut one = RawProcess::serving(scene.data.path(), &[], &log).await;
-    let mut other = RawProcess::serving(scene.data.path(), &[], &log).await;
-    let go = scene.sshd.home("go");
+    let fixture = fixture().await;
+    let mut one = fixture.serve(&[]).await;
+    let mut other = fixture.serve(&[]).await;
+    let go = fixture.server.keyed.home("go");
     let wait = format!("until [ -e {go} ]; do sleep 0.05; done; echo done");
     let mut ids = Vec::new();
     for (is_one, more) in [
@@ -273,20 +253,20 @@ async fn it_leaves_everybody_s_tasks_alone() {
     // The other one's tasks are orphans: whoever serves next takes them over.
     other.child.kill().await.unwrap();
     one.child.kill().await.unwrap();
-    let queue = || std::fs::read(scene.data.path().join("queue.json")).unwrap();
+    let queue = || std::fs::read(fixture.stored("queue.json")).unwrap();
     let before = queue();
-    let report = Report::of(scene.data.path(), &[]).await;
+    let report = Report::of(fixture.data.path(), &[]).await;
     assert!(report.is_well, "{}", report.text);
     assert_eq!(queue(), before);
 
-    let mut next = RawProcess::serving(scene.data.path(), &[], &log).await;
+    let mut next = fixture.serve(&[]).await;
     for (id, status) in ids.iter().zip(["crashed", "crashed", "running"]) {
         let task = next.tool("task_status", id.clone()).await.ok();
         assert_eq!(task.facts()["status"], status, "{}", task.text());
     }
     let begun = json!({"alias": "keyed", "cmd": wait, "background": true});
     let begun = next.tool("task_exec", begun).await.ok();
-    let report = Report::of(scene.data.path(), &[]).await;
+    let report = Report::of(fixture.data.path(), &[]).await;
     assert!(report.is_well, "{}", report.text);
     std::fs::write(&go, "").unwrap();
     for id in [&ids[2], &json!({"id": begun.facts()["id"]})] {

@@ -1,11 +1,9 @@
 //! Every example of the README, as it is written there, against sshd. What the example's server has
 //! and this one has not is stood in for by commands on its PATH.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Folder, Pm2Daemon, Sshd, directory, text};
+use crate::helper::{Answer, Fixture, Sshd, write};
 
 /// The examples' tools, in the order of the original's documentation.
 const TOOLS: [&str; 19] = [
@@ -51,157 +49,136 @@ printf 'Restart services during package upgrades without asking? '; read -r go; 
     ),
 ];
 
-struct Scene {
-    client: Client,
-    sshd: Sshd,
-    home: Folder,
-    _pm2: Pm2Daemon,
-    _data: Folder,
+/// The example with the fixture's paths in the place of its own.
+fn moved(example: &str, fixture: &Fixture) -> Value {
+    let there = fixture.remote("");
+    let mut example = example.to_owned();
+    for (path, moved) in [
+        ("/home/user/", fixture.local("")),
+        ("\"/etc/", format!("\"{there}etc/")),
+        ("\"/var/log/", format!("\"{there}var/log/")),
+        ("/var/www/", format!("{there}var/www/")),
+    ] {
+        example = example.replace(path, &moved);
+    }
+    serde_json::from_str(&example).unwrap()
 }
 
-impl Scene {
-    async fn set() -> Self {
-        let (data, home) = (directory(), directory());
-        let sshd = Sshd::with_programs(&PROGRAMS, "");
-        for name in [
-            "config.json",
-            "logs/a.log",
-            "logs/b.log",
-            "configs/x.json",
-            "configs/deep/y.json",
-        ] {
-            write(&home.path().join(name), name);
-        }
-        std::fs::create_dir_all(sshd.home("var/www/app")).unwrap();
-        let client = Client::in_process(data.path(), |_| {}).await;
-        Self {
-            client,
-            _pm2: Pm2Daemon::start(sshd.directory.path()),
-            sshd,
-            home,
-            _data: data,
-        }
-    }
-
-    /// The example with this scene's places in the place of its own.
-    fn moved(&self, example: &str) -> Value {
-        let home = format!("{}/", text(self.home.path()));
-        let example = example.replace("/home/user/", &home);
-        let example = example.replace("\"/etc/", &format!("\"{}/etc/", self.sshd.home("")));
-        let example = example.replace("\"/var/log/", &format!("\"{}/var/log/", self.sshd.home("")));
-        let example = example.replace("/var/www/", &format!("{}/var/www/", self.sshd.home("")));
-        serde_json::from_str(&example).unwrap()
-    }
-
-    fn arrived(&self, name: &str) -> String {
-        std::fs::read_to_string(self.sshd.home(name)).unwrap()
-    }
-
-    fn check(&self, tool: &str, answer: &Answer) {
-        let facts = answer.facts();
-        match tool {
-            "server_add" => assert_eq!(facts["added"], true),
-            "task_exec" => {
-                let output = facts["output"].as_str().unwrap();
-                assert!(
-                    output.contains("load average") && output.contains("Filesystem"),
-                    "{output}"
-                );
-            }
-            "task_exec_interactive" => {
-                let output = facts["output"].as_str().unwrap();
-                assert!(
-                    output.contains("continue: Y") && output.contains("restart: yes"),
-                    "{output}"
-                );
-                assert_eq!(facts["exitCode"], 0);
-            }
-            "task_exec_sequence" => {
-                let place = std::fs::canonicalize(self.sshd.home("var/www/app")).unwrap();
-                for (step, command) in [
-                    (1, "git pull origin main"),
-                    (2, "npm install"),
-                    (3, "pm2 restart app"),
-                ] {
-                    let expected = format!("{command} in {}", place.display());
-                    assert_eq!(facts["results"][step]["output"], expected, "{facts}");
-                }
-            }
-            "task_transfer" => assert_eq!(self.arrived("etc/app/config.json"), "config.json"),
-            "task_transfer_multi" => {
-                for name in ["a.log", "b.log"] {
-                    assert_eq!(
-                        self.arrived(&format!("var/log/app/{name}")),
-                        format!("logs/{name}")
-                    );
-                }
-                for name in ["x.json", "deep/y.json"] {
-                    assert_eq!(
-                        self.arrived(&format!("etc/app/configs/{name}")),
-                        format!("configs/{name}")
-                    );
-                }
-                assert_eq!(facts["failedFiles"], json!([]));
-            }
-            "get_system_resources" => {
-                for name in ["cpu", "memory", "disk"] {
-                    assert!(facts[name].is_object(), "{name}: {facts}");
-                }
-                assert_eq!(facts["load_average"].as_array().unwrap().len(), 3);
-            }
-            "get_services_status" => {
-                assert_eq!(facts["systemd"]["services"][0]["name"], "cron");
-                assert_eq!(facts["docker"]["services"][0]["name"], "nginx");
-                assert_eq!(facts["pm2"]["services"], json!([]));
-            }
-            "get_docker_logs" => {
-                assert_eq!(
-                    facts["lines"],
-                    "logs --tail 100 --since=1h --timestamps -- nginx"
-                );
-            }
-            "get_pm2_logs" => {
-                let lines = facts["lines"].as_str().unwrap();
-                assert!(lines.contains("--lines 200 --err api-server"), "{lines}");
-            }
-            "api_add" => assert_eq!(facts["api"]["api_key"], "***"),
-            "api_check" => {
-                assert_eq!(
-                    (&facts["status"], &facts["http_code"]),
-                    (&json!("DOWN"), &Value::Null)
-                );
-                assert!(facts["response_time_ms"].is_u64());
-            }
-            "task_queue" => assert!(facts["tasks"].as_array().unwrap().len() > 5),
-            "task_status" => assert_eq!(facts["status"], "failed"),
-            "task_retry" => assert_eq!(
-                (&facts["exitCode"], &facts["retryCount"]),
-                (&json!(3), &json!(1))
-            ),
-            "queue_stats" => {
-                for name in ["total", "byStatus", "byType", "avgDuration", "successRate"] {
-                    assert!(!facts["stats"][name].is_null(), "{name}: {facts}");
-                }
-            }
-            "task_logs" => assert!(facts["logs"].is_array()),
-            "system_diagnostics" => {
-                for name in ["queue", "pool", "servers"] {
-                    assert!(facts[name].is_object(), "{name}: {facts}");
-                }
-            }
-            other => panic!("{other} is not looked at"),
-        }
-    }
+fn arrived(fixture: &Fixture, name: &str) -> String {
+    std::fs::read_to_string(fixture.there(name)).unwrap()
 }
 
-fn write(path: &Path, content: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, content).unwrap();
+fn check(fixture: &Fixture, tool: &str, answer: &Answer) {
+    let facts = answer.facts();
+    match tool {
+        "server_add" => assert_eq!(facts["added"], true),
+        "task_exec" => {
+            let output = facts["output"].as_str().unwrap();
+            assert!(
+                output.contains("load average") && output.contains("Filesystem"),
+                "{output}"
+            );
+        }
+        "task_exec_interactive" => {
+            let output = facts["output"].as_str().unwrap();
+            assert!(
+                output.contains("continue: Y") && output.contains("restart: yes"),
+                "{output}"
+            );
+            assert_eq!(facts["exitCode"], 0);
+        }
+        "task_exec_sequence" => {
+            let place = std::fs::canonicalize(fixture.there("var/www/app")).unwrap();
+            for (step, command) in [
+                (1, "git pull origin main"),
+                (2, "npm install"),
+                (3, "pm2 restart app"),
+            ] {
+                let expected = format!("{command} in {}", place.display());
+                assert_eq!(facts["results"][step]["output"], expected, "{facts}");
+            }
+        }
+        "task_transfer" => assert_eq!(arrived(fixture, "etc/app/config.json"), "config.json"),
+        "task_transfer_multi" => {
+            for name in ["a.log", "b.log"] {
+                assert_eq!(
+                    arrived(fixture, &format!("var/log/app/{name}")),
+                    format!("logs/{name}")
+                );
+            }
+            for name in ["x.json", "deep/y.json"] {
+                assert_eq!(
+                    arrived(fixture, &format!("etc/app/configs/{name}")),
+                    format!("configs/{name}")
+                );
+            }
+            assert_eq!(facts["failedFiles"], json!([]));
+        }
+        "get_system_resources" => {
+            for name in ["cpu", "memory", "disk"] {
+                assert!(facts[name].is_object(), "{name}: {facts}");
+            }
+            assert_eq!(facts["load_average"].as_array().unwrap().len(), 3);
+        }
+        "get_services_status" => {
+            assert_eq!(facts["systemd"]["services"][0]["name"], "cron");
+            assert_eq!(facts["docker"]["services"][0]["name"], "nginx");
+            assert_eq!(facts["pm2"]["services"], json!([]));
+        }
+        "get_docker_logs" => {
+            assert_eq!(
+                facts["lines"],
+                "logs --tail 100 --since=1h --timestamps -- nginx"
+            );
+        }
+        "get_pm2_logs" => {
+            let lines = facts["lines"].as_str().unwrap();
+            assert!(lines.contains("--lines 200 --err api-server"), "{lines}");
+        }
+        "api_add" => assert_eq!(facts["api"]["api_key"], "***"),
+        "api_check" => {
+            assert_eq!(
+                (&facts["status"], &facts["http_code"]),
+                (&json!("DOWN"), &Value::Null)
+            );
+            assert!(facts["response_time_ms"].is_u64());
+        }
+        "task_queue" => assert!(facts["tasks"].as_array().unwrap().len() > 5),
+        "task_status" => assert_eq!(facts["status"], "failed"),
+        "task_retry" => assert_eq!(
+            (&facts["exitCode"], &facts["retryCount"]),
+            (&json!(3), &json!(1))
+        ),
+        "queue_stats" => {
+            for name in ["total", "byStatus", "byType", "avgDuration", "successRate"] {
+                assert!(!facts["stats"][name].is_null(), "{name}: {facts}");
+            }
+        }
+        "task_logs" => assert!(facts["logs"].is_array()),
+        "system_diagnostics" => {
+            for name in ["queue", "pool", "servers"] {
+                assert!(facts[name].is_object(), "{name}: {facts}");
+            }
+        }
+        other => panic!("{other} is not looked at"),
+    }
 }
 
 #[tokio::test]
 async fn the_readme_s_examples_work_as_written() {
-    let scene = Scene::set().await;
+    let sshd = Sshd::with_programs(&PROGRAMS, "").with_pm2();
+    // The first example registers it.
+    let fixture = Fixture::of(sshd).connected(|_| {}).await;
+    for name in [
+        "config.json",
+        "logs/a.log",
+        "logs/b.log",
+        "configs/x.json",
+        "configs/deep/y.json",
+    ] {
+        write(fixture.here(name), name);
+    }
+    std::fs::create_dir_all(fixture.there("var/www/app")).unwrap();
     let examples = include_str!("../README.md").split("```json\n").skip(1);
     let examples = examples.map(|rest| rest.split("```").next().unwrap());
     let examples: Vec<_> = examples
@@ -209,14 +186,17 @@ async fn the_readme_s_examples_work_as_written() {
         .collect();
     let mut failed = String::new();
     for (example, expected) in examples.iter().zip(TOOLS) {
-        let mut example = scene.moved(example);
+        let mut example = moved(example, &fixture);
         assert_eq!(example["tool"], expected);
         match expected {
             "task_exec" => {
                 // From here on the example's server is this one.
-                scene.client.register(scene.sshd.login("prod_vps")).await;
+                fixture
+                    .client
+                    .register(fixture.server.login("prod_vps"))
+                    .await;
                 let failing = json!({"alias": "prod_vps", "cmd": "exit 3"});
-                let answer = scene.client.call("task_exec", failing).await.ok();
+                let answer = fixture.client.call("task_exec", failing).await.ok();
                 answer.facts()["id"]
                     .as_str()
                     .unwrap()
@@ -228,17 +208,17 @@ async fn the_readme_s_examples_work_as_written() {
                 let url = format!("http://127.0.0.1:{port}");
                 let moved =
                     json!({"alias": "main_api", "url": url, "health_check_endpoint": "/health"});
-                scene.client.call("api_add", moved).await.ok();
+                fixture.client.call("api_add", moved).await.ok();
             }
             "task_status" | "task_retry" => example["arguments"]["id"] = failed.clone().into(),
             _ => {}
         }
-        let answer = scene
+        let answer = fixture
             .client
             .call(expected, example["arguments"].take())
             .await
             .ok();
-        scene.check(expected, &answer);
+        check(&fixture, expected, &answer);
     }
     assert_eq!(
         examples.len(),

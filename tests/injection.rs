@@ -1,14 +1,11 @@
-//! Whatever a caller passes stays a value: nothing of it becomes shell syntax or an option, in any
-//! string parameter of any tool.
+//! A caller's strings stay values: in no string parameter of any tool do they become shell syntax or an
+//! option.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::helper::{
-    Answer, Calls, Client, Folder, LOGIN_SHELLS, Pm2Daemon, Sshd, assert_has, closed_port,
-    directory, login_shell, text,
-};
+use crate::helper::{Answer, Calls, Fixture, LOGIN_SHELLS, Sshd, login_shell, text};
 
 /// `pwned` stands for a path on the server.
 const NASTY: [&str; 11] = [
@@ -25,8 +22,8 @@ const NASTY: [&str; 11] = [
     "a\0b",
 ];
 
-/// What the tools call on the server. What is told to run, runs; an option that the tools do not pass
-/// of themselves is taken as one, and shows.
+/// The programs that the tools run on the server. Each fails, and shows it, if it is given an option that
+/// the tools do not pass by themselves.
 const PROGRAMS: [(&str, &str); 3] = [
     (
         "docker",
@@ -53,97 +50,75 @@ const WORDS: [(&str, &str); 3] = [
     ("get_fail2ban_status", "jail"),
 ];
 
-struct Scene {
-    client: Client,
-    sshd: Sshd,
-    data: Folder,
-    local: Folder,
-    api: String,
-    _pm2: Pm2Daemon,
+/// A URL at which nobody listens.
+const URL: &str = "http://127.0.0.1:1";
+
+/// The fixture, with further configuration of its server.
+async fn fixture(more: &str) -> Fixture {
+    let programs = PROGRAMS.map(|(name, options)| {
+        let usage = format!("usage() {{ echo 'Usage: {name}'; exit 1; }}");
+        (name, format!("{usage}\n{options}\nprintf '%s\\n' \"$@\""))
+    });
+    let programs = programs
+        .each_ref()
+        .map(|(name, script)| (*name, script.as_str()));
+    // Without forwarding, APIs are asked by a command on the server.
+    let sshd = Sshd::with_programs(&programs, &format!("AllowTcpForwarding no\n{more}"));
+    let fixture = Fixture::with(sshd.with_pm2()).await;
+    for file in [fixture.here("file"), fixture.there("file")] {
+        std::fs::write(file, "content\n").unwrap();
+    }
+    fixture
 }
 
-impl Scene {
-    /// The scene, with further configuration of the server.
-    async fn set(more: &str) -> Self {
-        let (data, local) = (directory(), directory());
-        let programs = PROGRAMS.map(|(name, options)| {
-            let usage = format!("usage() {{ echo 'Usage: {name}'; exit 1; }}");
-            (name, format!("{usage}\n{options}\nprintf '%s\\n' \"$@\""))
-        });
-        let programs = programs
-            .each_ref()
-            .map(|(name, script)| (*name, script.as_str()));
-        // Without forwarding, APIs are asked by a command on the server.
-        let sshd = Sshd::with_programs(&programs, &format!("AllowTcpForwarding no\n{more}"));
-        let pm2 = Pm2Daemon::start(sshd.directory.path());
-        std::fs::write(sshd.home("file"), "content\n").unwrap();
-        std::fs::write(local.path().join("file"), "content\n").unwrap();
-        let client = Client::in_process(data.path(), |_| {}).await;
-        client.register(sshd.login("web1")).await;
-        let api = format!("http://127.0.0.1:{}", closed_port());
-        Self {
-            client,
-            sshd,
-            data,
-            local,
-            api,
-            _pm2: pm2,
+/// Arguments with which a tool does what it is for.
+fn plain(fixture: &Fixture, tool: &str) -> Value {
+    if tool == "task_exec_interactive" {
+        return json!({"alias": "web1", "cmd": "printf 'name? '; read x", "responses": {"name": "x"}, "timeout": 1});
+    }
+    let calls = Calls {
+        alias: "web1".to_owned(),
+        login: fixture.server.login("web2"),
+        command: "true".to_owned(),
+        upload: [fixture.local("file"), fixture.remote("put")],
+        remote: fixture.remote("file"),
+        downloads: text(fixture.files.path()),
+        failed: ["00000000", "00000000"].map(Value::from),
+        url: URL.to_owned(),
+    };
+    let (_, plainest) = calls.of(tool).swap_remove(0);
+    plainest
+}
+
+/// The arguments with `nasty` in the place of one of them. `None` where that is a command line,
+/// whose very purpose it is.
+fn spoilt(fixture: &Fixture, tool: &str, parameter: &str, nasty: &str) -> Option<Value> {
+    let mut arguments = plain(fixture, tool);
+    let is_nul = nasty.contains('\0');
+    arguments[parameter] = match (tool, parameter) {
+        (_, "cmd" | "commands") if !is_nul => return None,
+        (_, "commands") => json!([nasty]),
+        (_, "responses") => json!({nasty: nasty, "name": nasty}),
+        (_, "files") => {
+            json!([{"local": fixture.local("all/"), "remote": nasty}, {"local": fixture.local(nasty), "remote": fixture.remote("file")}])
         }
-    }
+        // Nothing may be written beside the test's own folder.
+        (_, "local") => fixture.local(nasty).into(),
+        ("check_api_health", "url") => format!("{URL}/{nasty}").into(),
+        _ => nasty.into(),
+    };
+    Some(arguments)
+}
 
-    fn here(&self, name: &str) -> String {
-        text(&self.local.path().join(name))
-    }
-
-    /// Arguments with which a tool does what it is for.
-    fn arguments(&self, tool: &str) -> Value {
-        if tool == "task_exec_interactive" {
-            return json!({"alias": "web1", "cmd": "printf 'name? '; read x", "responses": {"name": "x"}, "timeout": 1});
-        }
-        let calls = Calls {
-            alias: "web1".to_owned(),
-            login: self.sshd.login("web2"),
-            command: "true".to_owned(),
-            upload: [self.here("file"), self.sshd.home("put")],
-            remote: self.sshd.home("file"),
-            downloads: text(self.local.path()),
-            failed: ["00000000", "00000000"].map(Value::from),
-            url: self.api.clone(),
-        };
-        let (_, plainest) = calls.of(tool).swap_remove(0);
-        plainest
-    }
-
-    /// The arguments with `nasty` in the place of one of them. `None` where that is a command line,
-    /// whose very purpose it is.
-    fn spoilt(&self, tool: &str, parameter: &str, nasty: &str) -> Option<Value> {
-        let mut arguments = self.arguments(tool);
-        let is_nul = nasty.contains('\0');
-        arguments[parameter] = match (tool, parameter) {
-            (_, "cmd" | "commands") if !is_nul => return None,
-            (_, "commands") => json!([nasty]),
-            (_, "responses") => json!({nasty: nasty, "name": nasty}),
-            (_, "files") => {
-                json!([{"local": self.here("all/"), "remote": nasty}, {"local": self.here(nasty), "remote": self.sshd.home("file")}])
-            }
-            // Nothing may be written beside the test's own folder.
-            (_, "local") => self.here(nasty).into(),
-            ("check_api_health", "url") => format!("{}/{nasty}", self.api).into(),
-            _ => nasty.into(),
-        };
-        Some(arguments)
-    }
-
-    fn assert_whole(&self, what: &str) {
-        let places = [
-            self.sshd.directory.path(),
-            self.data.path(),
-            self.local.path(),
-            Path::new("."),
-        ];
-        for place in places {
-            assert!(!place.join("pwned").exists(), "{what}");
-        }
+fn assert_whole(fixture: &Fixture, what: &str) {
+    let pwned = PathBuf::from("pwned");
+    for path in [
+        fixture.there("pwned"),
+        fixture.stored("pwned"),
+        fixture.here("pwned"),
+        pwned,
+    ] {
+        assert!(!path.exists(), "{what}");
     }
 }
 
@@ -170,7 +145,7 @@ fn assert_a_value(answer: &Answer, (tool, parameter): (&str, &str), nasty: &str)
     }
 }
 
-/// Whether a parameter may hold a string, somewhere.
+/// Tells if a parameter may hold a string, somewhere.
 fn takes_text(schema: &Value) -> bool {
     match schema {
         Value::Object(fields) => schema["type"] == "string" || fields.values().any(takes_text),
@@ -181,15 +156,15 @@ fn takes_text(schema: &Value) -> bool {
 
 #[tokio::test]
 async fn no_string_becomes_syntax_or_an_option() {
-    let scene = Scene::set("").await;
+    let fixture = fixture("").await;
     let mut tried = 0;
-    for tool in scene.client.tools().await {
+    for tool in fixture.client.tools().await {
         let name = tool.name.as_ref();
         // Unspoilt it works, but for tasks that are not there.
         if takes_text(&tool.input_schema["properties"]) {
-            let answer = scene
+            let answer = fixture
                 .client
-                .call(tool.name.clone(), scene.arguments(name))
+                .call(tool.name.clone(), plain(&fixture, name))
                 .await;
             let text = answer.text();
             assert!(
@@ -204,36 +179,36 @@ async fn no_string_becomes_syntax_or_an_option() {
             for nasty in NASTY {
                 let nasty = match parameter.as_str() {
                     "local" => nasty.to_owned(),
-                    _ => nasty.replace("pwned", &scene.sshd.home("pwned")),
+                    _ => nasty.replace("pwned", &fixture.remote("pwned")),
                 };
-                let Some(arguments) = scene.spoilt(name, parameter, &nasty) else {
+                let Some(arguments) = spoilt(&fixture, name, parameter, &nasty) else {
                     continue;
                 };
                 let what = format!("{name} {parameter}: {nasty:?}");
-                let answer = scene.client.call(tool.name.clone(), arguments).await;
+                let answer = fixture.client.call(tool.name.clone(), arguments).await;
                 assert_a_value(&answer, (name, parameter), &nasty);
-                scene.assert_whole(&what);
+                assert_whole(&fixture, &what);
                 tried += 1;
             }
         }
         if name == "api_add" {
-            // What comes out of the catalogue meets the server's curl, each as it was taken.
-            let listed = scene.client.call("api_list", json!({})).await.ok();
+            // Each entry of the catalogue goes to the server's curl as it was taken.
+            let listed = fixture.client.call("api_list", json!({})).await.ok();
             for alias in listed.facts().as_object().unwrap().keys() {
                 let check = json!({"alias": alias, "server_alias": "web1"});
-                scene.client.call("api_check", check).await;
-                scene.assert_whole(&format!("api_check of {alias:?}"));
+                fixture.client.call("api_check", check).await;
+                assert_whole(&fixture, &format!("api_check of {alias:?}"));
             }
         }
         if name == "server_add" {
-            let listed = scene.client.call("server_list", json!({})).await.ok();
+            let listed = fixture.client.call("server_list", json!({})).await.ok();
             for alias in listed.facts().as_object().unwrap().keys() {
                 let server = &listed.facts()[alias];
                 // No test asks a name server.
                 if server["host"] == "127.0.0.1" {
                     let run = json!({"alias": alias, "cmd": "true", "detach": true});
-                    scene.client.call("task_exec", run).await;
-                    scene.assert_whole(&format!("task_exec on {alias:?}"));
+                    fixture.client.call("task_exec", run).await;
+                    assert_whole(&fixture, &format!("task_exec on {alias:?}"));
                 }
             }
         }
@@ -247,8 +222,8 @@ async fn nor_where_the_login_shell_is_no_posix_one() {
         let Some(login) = login_shell(shell) else {
             continue;
         };
-        let scene = Scene::set(&login).await;
-        let spoilt: [(&'static str, &[&str]); 6] = [
+        let fixture = fixture(&login).await;
+        let tools: [(&'static str, &[&str]); 6] = [
             ("tail_file", &["filepath"]),
             ("get_docker_logs", &["container", "since"]),
             ("get_pm2_logs", &["app"]),
@@ -256,30 +231,26 @@ async fn nor_where_the_login_shell_is_no_posix_one() {
             ("check_api_health", &["url"]),
             ("get_services_status", &[]),
         ];
-        for (tool, parameters) in spoilt {
-            // What was not spoilt works there as well.
-            scene.client.call(tool, scene.arguments(tool)).await.ok();
+        for (tool, parameters) in tools {
+            // The plain arguments work there as well.
+            fixture.client.call(tool, plain(&fixture, tool)).await.ok();
             for parameter in parameters {
                 for nasty in NASTY.into_iter().chain(["!touch", "x\n!!\n"]) {
-                    let nasty = nasty.replace("pwned", &scene.sshd.home("pwned"));
-                    let arguments = scene.spoilt(tool, parameter, &nasty).unwrap();
-                    let answer = scene.client.call(tool, arguments).await;
+                    let nasty = nasty.replace("pwned", &fixture.remote("pwned"));
+                    let arguments = spoilt(&fixture, tool, parameter, &nasty).unwrap();
+                    let answer = fixture.client.call(tool, arguments).await;
                     assert_a_value(&answer, (tool, parameter), &nasty);
-                    scene.assert_whole(&format!("{shell}: {tool} {parameter}: {nasty:?}"));
+                    assert_whole(&fixture, &format!("{shell}: {tool} {parameter}: {nasty:?}"));
                 }
             }
         }
         let one = json!({"alias": "web1"});
-        let shown = scene.client.call("get_system_resources", one).await.ok();
+        let shown = fixture.client.call("get_system_resources", one).await.ok();
         assert!(shown.facts()["memory"]["total_bytes"].is_u64());
         let lines = "echo one\necho \"two $((1 + 1))\" >&2\nexit 3";
         let detached = json!({"alias": "web1", "cmd": lines, "detach": true});
-        let detached = scene.client.call("task_exec", detached).await.ok();
-        let ended = scene.client.wait(&detached.facts()["id"]).await.ok();
-        let ended = ended.facts();
-        assert_has(
-            ended,
-            &json!({"output": "one", "stderr": "two 2", "exitCode": 3}),
-        );
+        let detached = fixture.client.call("task_exec", detached).await.ok();
+        let ended = fixture.client.wait(&detached.facts()["id"]).await.ok();
+        ended.has(&json!({"output": "one", "stderr": "two 2", "exitCode": 3}));
     }
 }

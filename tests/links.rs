@@ -5,18 +5,13 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::helper::{Answer, Fixture, text};
+use crate::helper::{Answer, Fixture, text, write};
 
 /// Transfers a tree through the directory links at its target.
 async fn following(scene: &Fixture, direction: &str, local: &str, remote: &str) -> Answer {
     let mut arguments = scene.arguments(direction, local, remote);
     arguments["followDirectoryLinks"] = true.into();
     scene.client.call("task_transfer", arguments).await
-}
-
-fn write(path: &Path, content: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, content).unwrap();
 }
 
 fn read(path: &Path) -> String {

@@ -2,89 +2,64 @@
 
 use std::path::Path;
 
-use mcp_sftp_orchestrator::config::SshFiles;
+use mcp_sftp_orchestrator::config::{Config, SshFiles};
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Answer, Calls, Client, Effect, Folder, Proxy, Sshd, closed_port, directory, fingerprint,
-    keygen, read_json,
+    Answer, Calls, Effect, Fixture, Proxy, Sshd, closed_port, fingerprint, keygen, user,
 };
 
-/// A server that a person has made read-only as `seen`, and the data directory that says so.
-struct Scene {
-    sshd: Sshd,
-    data: Folder,
-    client: Client,
+/// A server that a person has made read-only as `seen`.
+async fn fixture(sshd: Sshd) -> Fixture {
+    let fixture = Fixture::of(sshd).connected(|_| {}).await;
+    let seen = with(fixture.server.login("seen"), &[("readonly", json!(true))]);
+    fixture.client.register(seen).await;
+    fixture
 }
 
-impl Scene {
-    async fn set() -> Self {
-        Self::with(Sshd::start()).await
-    }
-
-    async fn with(sshd: Sshd) -> Self {
-        let data = directory();
-        let client = Client::in_process(data.path(), |_| {}).await;
-        let mut seen = sshd.login("seen");
-        seen["readonly"] = true.into();
-        client.register(seen).await;
-        Self { sshd, data, client }
-    }
-
-    fn pwned(&self) -> String {
-        self.sshd.home("pwned")
-    }
-
-    /// Whatever runs a command or writes a file there is refused.
-    async fn assert_refused(&self, alias: &str) {
-        let calls = Calls {
-            alias: alias.to_owned(),
-            login: self.sshd.login(alias),
-            command: format!("touch {}", self.pwned()),
-            upload: [self.sshd.home("config"), self.pwned()],
-            remote: self.sshd.home("config"),
-            downloads: self.sshd.home(""),
-            failed: Default::default(),
-            url: String::new(),
-        };
-        let mut refused = 0;
-        for tool in self.client.tools().await {
-            for (effect, arguments) in calls.of(&tool.name) {
-                let changes = matches!(effect, Effect::Runs | Effect::Writes);
-                // What goes to the background is refused once it begins, and nothing has failed yet.
-                if changes && arguments.get("background").is_none() && tool.name != "task_retry" {
-                    let answer = self.client.call(tool.name.clone(), arguments).await;
-                    assert_read_only(answer, "seen");
-                    refused += 1;
-                }
+/// Every tool that runs a command or writes a file on the server is refused.
+async fn assert_refused(fixture: &Fixture, alias: &str) {
+    let pwned = fixture.remote("pwned");
+    let calls = Calls {
+        alias: alias.to_owned(),
+        login: fixture.server.login(alias),
+        command: format!("touch {pwned}"),
+        upload: [fixture.remote("config"), pwned.clone()],
+        remote: fixture.remote("config"),
+        downloads: fixture.remote(""),
+        failed: Default::default(),
+        url: String::new(),
+    };
+    let mut refused = 0;
+    for tool in fixture.client.tools().await {
+        for (effect, arguments) in calls.of(&tool.name) {
+            let changes = matches!(effect, Effect::Runs | Effect::Writes);
+            // A call in the background is refused once it begins, and nothing has failed yet.
+            if changes && arguments.get("background").is_none() && tool.name != "task_retry" {
+                let answer = fixture.client.call(tool.name.clone(), arguments).await;
+                assert_read_only(answer, "seen");
+                refused += 1;
             }
         }
-        assert!(refused > 5, "{refused}");
-        assert!(!Path::new(&self.pwned()).exists());
     }
+    assert!(refused > 5, "{refused}");
+    assert!(!Path::new(&pwned).exists());
+}
 
-    /// Looking stays.
-    async fn assert_seen(&self, alias: &str) {
-        let one = json!({"alias": alias});
-        self.client.call("get_system_resources", one).await.ok();
-        let local = self.sshd.home("got");
-        let download = json!({"alias": alias, "direction": "download", "local": local, "remote": self.sshd.home("config")});
-        self.client.call("task_transfer", download).await.ok();
-    }
+/// Looking stays.
+async fn assert_seen(fixture: &Fixture, alias: &str) {
+    let one = json!({"alias": alias});
+    fixture.client.call("get_system_resources", one).await.ok();
+    let mut download = fixture.arguments("download", "got", "config");
+    download["alias"] = alias.into();
+    fixture.client.call("task_transfer", download).await.ok();
+}
 
-    fn servers(&self) -> Vec<u8> {
-        std::fs::read(self.data.path().join("servers.json")).unwrap()
-    }
-
-    /// Has a person write a server into the file.
-    fn write(&self, alias: &str, login: &Value) {
-        let path = self.data.path().join("servers.json");
-        let mut servers = read_json(&path);
-        let mut server = login.clone();
-        server.as_object_mut().unwrap().remove("alias");
-        servers[alias] = server;
-        std::fs::write(path, servers.to_string()).unwrap();
-    }
+/// Has a person write a server into the file.
+fn write(fixture: &Fixture, alias: &str, login: &Value) {
+    let mut server = login.clone();
+    server.as_object_mut().unwrap().remove("alias");
+    fixture.edit("servers.json", |servers| servers[alias] = server);
 }
 
 fn assert_read_only(answer: Answer, name: &str) {
@@ -104,9 +79,9 @@ fn with(mut login: Value, fields: &[(&str, Value)]) -> Value {
 
 #[tokio::test]
 async fn no_other_alias_leads_to_the_same_place() {
-    let scene = Scene::set().await;
-    let before = scene.servers();
-    let login = scene.sshd.login("other");
+    let fixture = fixture(Sshd::start()).await;
+    let before = std::fs::read(fixture.stored("servers.json")).unwrap();
+    let login = fixture.server.login("other");
     for host in [
         "127.0.0.1",
         "localhost",
@@ -126,7 +101,7 @@ async fn no_other_alias_leads_to_the_same_place() {
             vec![("user", json!("somebody")), ("readonly", json!(false))],
         ] {
             let other = with(with(login.clone(), &[("host", json!(host))]), &more);
-            assert_read_only(scene.client.call("server_add", other).await, "seen");
+            assert_read_only(fixture.client.call("server_add", other).await, "seen");
         }
     }
     // Nor is the server itself made writable, moved, or removed and added again.
@@ -136,67 +111,68 @@ async fn no_other_alias_leads_to_the_same_place() {
         &[("host", json!("192.0.2.7")), ("readonly", json!(true))][..],
         &[("jump", json!("seen"))][..],
     ] {
-        let seen = with(scene.sshd.login("seen"), fields);
-        scene
+        let seen = with(fixture.server.login("seen"), fields);
+        fixture
             .client
             .call("server_add", seen)
             .await
             .error("READ_ONLY");
     }
     let remove = json!({"alias": "seen"});
-    scene
+    fixture
         .client
         .call("server_remove", remove)
         .await
         .error("READ_ONLY");
-    assert_eq!(scene.servers(), before);
+    assert_eq!(
+        std::fs::read(fixture.stored("servers.json")).unwrap(),
+        before
+    );
     // Another port is another server, and another alias may be read-only too.
     let elsewhere = with(
         login.clone(),
         &[("port", json!(closed_port())), ("alias", json!("far"))],
     );
-    scene.client.register(elsewhere).await;
-    scene
+    fixture.client.register(elsewhere).await;
+    fixture
         .client
         .register(with(login, &[("readonly", json!(true))]))
         .await;
-    assert_eq!(scene.sshd.accepted(), 0);
+    assert_eq!(fixture.server.accepted(), 0);
 }
 
 #[tokio::test]
 async fn an_alias_that_a_person_has_written_is_read_only_by_its_place() {
-    let scene = Scene::set().await;
-    scene.write(
+    let fixture = fixture(Sshd::start()).await;
+    write(
+        &fixture,
         "other",
-        &with(scene.sshd.login("other"), &[("host", json!("localhost"))]),
+        &with(
+            fixture.server.login("other"),
+            &[("host", json!("localhost"))],
+        ),
     );
-    scene.assert_refused("other").await;
-    assert_eq!(scene.sshd.accepted(), 0);
+    assert_refused(&fixture, "other").await;
+    assert_eq!(fixture.server.accepted(), 0);
     assert_eq!(
-        scene.client.call("task_queue", json!({})).await.facts()["tasks"],
+        fixture.client.call("task_queue", json!({})).await.facts()["tasks"],
         json!([])
     );
-    scene.assert_seen("other").await;
+    assert_seen(&fixture, "other").await;
     // It restricts nothing that it goes.
-    scene
+    fixture
         .client
         .call("server_remove", json!({"alias": "other"}))
         .await
         .ok();
     // Once a person has let it, it may be changed.
-    let path = scene.data.path().join("servers.json");
-    let open = std::fs::read_to_string(&path)
-        .unwrap()
-        .replace("\"readonly\":true", "\"readonly\":false");
-    std::fs::write(
-        &path,
-        open.replace("\"readonly\": true", "\"readonly\": false"),
-    )
-    .unwrap();
-    scene.client.register(scene.sshd.login("other")).await;
-    scene
+    fixture.edit("servers.json", |servers| {
+        servers["seen"]["readonly"] = false.into()
+    });
+    fixture.client.register(fixture.server.login("other")).await;
+    fixture
         .client
-        .exec("other", &format!("touch {}", scene.pwned()))
+        .exec("other", &format!("touch {}", fixture.remote("pwned")))
         .await
         .ok();
 }
@@ -204,22 +180,25 @@ async fn an_alias_that_a_person_has_written_is_read_only_by_its_place() {
 #[tokio::test]
 async fn the_host_key_tells_where_the_place_does_not() {
     for was_seen in [false, true] {
-        let scene = Scene::set().await;
+        let fixture = fixture(Sshd::start()).await;
         if was_seen {
-            scene.assert_seen("seen").await;
+            assert_seen(&fixture, "seen").await;
         }
-        let proxy = Proxy::start(scene.sshd.port, usize::MAX).await;
-        let other = with(scene.sshd.login("other"), &[("port", json!(proxy.port))]);
-        scene.client.register(other.clone()).await;
-        scene.assert_refused("other").await;
-        scene.assert_seen("other").await;
-        let touch = format!("touch {}", scene.pwned());
+        let proxy = Proxy::start(fixture.server.port, usize::MAX).await;
+        let other = with(
+            fixture.server.login("other"),
+            &[("port", json!(proxy.port))],
+        );
+        fixture.client.register(other.clone()).await;
+        assert_refused(&fixture, "other").await;
+        assert_seen(&fixture, "other").await;
+        let touch = format!("touch {}", fixture.remote("pwned"));
         let run = json!({"alias": "other", "cmd": touch, "background": true});
-        let task = scene.client.call("task_exec", run).await;
+        let task = fixture.client.call("task_exec", run).await;
         let ended = if task.is_error() {
             task
         } else {
-            scene.client.wait(&task.facts()["id"]).await
+            fixture.client.wait(&task.facts()["id"]).await
         };
         assert_read_only(ended, "seen");
         // By now its key is on record, so that another alias of that place is refused at once.
@@ -228,9 +207,9 @@ async fn the_host_key_tells_where_the_place_does_not() {
             &[("alias", json!("again")), ("user", json!("somebody"))],
         );
         if was_seen {
-            assert_read_only(scene.client.call("server_add", again).await, "seen");
+            assert_read_only(fixture.client.call("server_add", again).await, "seen");
         }
-        assert!(!Path::new(&scene.pwned()).exists());
+        assert!(!fixture.there("pwned").exists());
     }
 }
 
@@ -241,61 +220,62 @@ async fn another_key_of_the_same_server_does_not_help() {
         format!("HostKey {}/second", path.display())
     });
     for pin in ["second", "host"] {
-        let scene = Scene::with(Sshd::prepared(|path| {
+        let fixture = fixture(Sshd::prepared(|path| {
             for name in ["second", "second.pub"] {
                 std::fs::copy(sshd.directory.path().join(name), path.join(name)).unwrap();
             }
             format!("HostKey {}/second", path.display())
         }))
         .await;
-        scene.assert_seen("seen").await;
-        let proxy = Proxy::start(scene.sshd.port, usize::MAX).await;
-        let pin = fingerprint(&scene.sshd.directory.path().join(pin));
+        assert_seen(&fixture, "seen").await;
+        let proxy = Proxy::start(fixture.server.port, usize::MAX).await;
+        let pin = fingerprint(&fixture.server.directory.path().join(pin));
         let other = with(
-            scene.sshd.login("other"),
+            fixture.server.login("other"),
             &[
                 ("port", json!(proxy.port)),
                 ("hostKeyFingerprint", json!(pin)),
             ],
         );
-        let added = scene.client.call("server_add", other).await;
+        let added = fixture.client.call("server_add", other).await;
         if added.is_error() {
             // The pin itself says which server it is.
             assert_read_only(added, "seen");
             continue;
         }
-        scene.assert_refused("other").await;
+        assert_refused(&fixture, "other").await;
     }
 }
 
 #[tokio::test]
 async fn a_way_through_another_server_leads_to_the_same_one() {
-    let (scene, gate) = (Scene::set().await, Sshd::start());
-    scene.client.register(gate.login("gate")).await;
-    let through = with(scene.sshd.login("through"), &[("jump", json!("gate"))]);
-    scene.client.register(through).await;
-    scene.assert_refused("through").await;
+    let (fixture, gate) = (fixture(Sshd::start()).await, Sshd::start());
+    fixture.client.register(gate.login("gate")).await;
+    let through = with(fixture.server.login("through"), &[("jump", json!("gate"))]);
+    fixture.client.register(through).await;
+    assert_refused(&fixture, "through").await;
     // The gate itself is free.
-    scene
+    fixture
         .client
         .exec("gate", &format!("touch {}", gate.home("free")))
         .await
         .ok();
     assert!(Path::new(&gate.home("free")).exists());
     // The server's own address behind itself is itself.
-    let behind = with(scene.sshd.login("behind"), &[("jump", json!("seen"))]);
+    let behind = with(fixture.server.login("behind"), &[("jump", json!("seen"))]);
     assert_read_only(
-        scene.client.call("server_add", behind.clone()).await,
+        fixture.client.call("server_add", behind.clone()).await,
         "seen",
     );
-    scene.write("behind", &behind);
-    scene.assert_refused("behind").await;
+    write(&fixture, "behind", &behind);
+    assert_refused(&fixture, "behind").await;
 }
 
 #[tokio::test]
 async fn what_a_read_only_server_is_reached_through_stays_where_it_is() {
-    let (sshd, data, gate) = (Sshd::start(), directory(), Sshd::start());
-    let client = Client::in_process(data.path(), |_| {}).await;
+    let gate = Sshd::start();
+    let fixture = Fixture::of(Sshd::start()).connected(|_| {}).await;
+    let (client, sshd) = (&fixture.client, &fixture.server);
     let other_gate = with(gate.login("gate2"), &[("port", json!(closed_port()))]);
     client.register(gate.login("gate")).await;
     client.register(other_gate).await;
@@ -314,7 +294,7 @@ async fn what_a_read_only_server_is_reached_through_stays_where_it_is() {
     }
     let remove = json!({"alias": "gate"});
     assert_read_only(client.call("server_remove", remove).await, "seen");
-    // How it is logged in to may change.
+    // Its login may change.
     let login = with(
         gate.login("gate"),
         &[("agent", json!(false)), ("host", json!("localhost"))],
@@ -329,22 +309,24 @@ async fn what_a_read_only_server_is_reached_through_stays_where_it_is() {
 
 #[tokio::test]
 async fn hosts_of_the_ssh_configuration_are_the_places_that_it_tells() {
-    let (sshd, data, folder) = (Sshd::start(), directory(), directory());
-    let config = folder.path().join("config");
-    let key = sshd.home("user");
+    let fixture = Fixture::of(Sshd::start());
+    let config = fixture.here("config");
+    let key = fixture.remote("user");
     let text = format!(
         "Host one two-hop\n  HostName localhost.\n  Port {}\n  User {}\n  IdentityFile {key}\n\
          Host two-hop\n  ProxyJump one\nHost free\n  HostName 192.0.2.7\nHost -odd\n  HostName 192.0.2.8\n\
          Host \"b\u{202e}ad\"\n  HostName 192.0.2.9\n",
-        sshd.port,
-        crate::helper::user(),
+        fixture.server.port,
+        user(),
     );
     std::fs::write(&config, text).unwrap();
     let files = SshFiles {
         user_config: config,
         ..SshFiles::default()
     };
-    let client = Client::in_process(data.path(), |settings| settings.ssh_files = files).await;
+    let change = |config: &mut Config| config.ssh_files = files;
+    let fixture = fixture.connected(change).await;
+    let (client, sshd) = (&fixture.client, &fixture.server);
     client
         .register(with(sshd.login("seen"), &[("readonly", json!(true))]))
         .await;
@@ -371,10 +353,7 @@ async fn hosts_of_the_ssh_configuration_are_the_places_that_it_tells() {
         );
     }
     // One that a person has written is found out before anything is sent.
-    let path = data.path().join("servers.json");
-    let mut servers = read_json(&path);
-    servers["other"] = json!({"host": "", "user": "", "sshConfigHost": "one"});
-    std::fs::write(&path, servers.to_string()).unwrap();
+    write(&fixture, "other", &told);
     let pwned = sshd.home("pwned");
     let run = json!({"alias": "other", "cmd": format!("touch {pwned}")});
     assert_read_only(client.call("task_exec", run).await, "seen");
@@ -384,13 +363,13 @@ async fn hosts_of_the_ssh_configuration_are_the_places_that_it_tells() {
 #[tokio::test]
 async fn a_file_that_is_emptied_makes_nothing_writable() {
     for change in [None, Some(""), Some("\n"), Some("{\"seen\"")] {
-        let scene = Scene::set().await;
-        let path = scene.data.path().join("servers.json");
+        let fixture = fixture(Sshd::start()).await;
+        let path = fixture.stored("servers.json");
         match change {
             None => std::fs::remove_file(&path).unwrap(),
             Some(text) => std::fs::write(&path, text).unwrap(),
         }
-        let listed = scene.client.call("server_list", json!({})).await.ok();
+        let listed = fixture.client.call("server_list", json!({})).await.ok();
         assert_eq!(listed.facts(), &json!({}));
         // A file that has something in it is kept, and that is said.
         let said = listed.0.content.last().unwrap().as_text().unwrap();
@@ -402,39 +381,42 @@ async fn a_file_that_is_emptied_makes_nothing_writable() {
         );
         for _ in 0..2 {
             for alias in ["seen", "other"] {
-                let add = scene.sshd.login(alias);
-                scene
+                let add = fixture.server.login(alias);
+                fixture
                     .client
                     .call("server_add", add)
                     .await
                     .error("READ_ONLY");
             }
-            let elsewhere = with(scene.sshd.login("far"), &[("port", json!(closed_port()))]);
-            scene.client.register(elsewhere).await;
+            let elsewhere = with(
+                fixture.server.login("far"),
+                &[("port", json!(closed_port()))],
+            );
+            fixture.client.register(elsewhere).await;
         }
         // Once a person has written it again, that holds.
-        scene.write("seen", &scene.sshd.login("seen"));
-        scene.client.register(scene.sshd.login("other")).await;
+        write(&fixture, "seen", &fixture.server.login("seen"));
+        fixture.client.register(fixture.server.login("other")).await;
     }
 }
 
 #[tokio::test]
 async fn the_key_that_tells_it_is_not_exchanged() {
-    let mut scene = Scene::set().await;
+    let mut fixture = fixture(Sshd::start()).await;
     let trust = |key: String| json!({"alias": "seen", "fingerprint": key});
     // The first one may be accepted, and again.
     for _ in 0..2 {
-        let key = scene.sshd.fingerprint();
-        scene.client.call("server_trust", trust(key)).await.ok();
+        let key = fixture.server.fingerprint();
+        fixture.client.call("server_trust", trust(key)).await.ok();
     }
-    scene.sshd.change_host_key(&["-t", "ed25519"]);
-    let key = scene.sshd.fingerprint();
-    scene
+    fixture.server.change_host_key(&["-t", "ed25519"]);
+    let key = fixture.server.fingerprint();
+    fixture
         .client
         .call("server_trust", trust(key))
         .await
         .error("READ_ONLY");
-    let shown = scene
+    let shown = fixture
         .client
         .call("server_trust", json!({"alias": "seen"}))
         .await
@@ -442,26 +424,26 @@ async fn the_key_that_tells_it_is_not_exchanged() {
     assert_eq!(shown.facts()["trusted"], Value::Null);
     // Nor by another server whose keys are on record under the same name.
     let gate = Sshd::start();
-    scene.client.register(gate.login("gate")).await;
-    let twin = with(scene.sshd.login("twin"), &[("jump", json!("gate"))]);
-    scene.write("twin", &twin);
-    let trust = json!({"alias": "twin", "fingerprint": scene.sshd.fingerprint()});
-    assert_read_only(scene.client.call("server_trust", trust).await, "seen");
+    fixture.client.register(gate.login("gate")).await;
+    let twin = with(fixture.server.login("twin"), &[("jump", json!("gate"))]);
+    write(&fixture, "twin", &twin);
+    let trust = json!({"alias": "twin", "fingerprint": fixture.server.fingerprint()});
+    assert_read_only(fixture.client.call("server_trust", trust).await, "seen");
 }
 
 #[tokio::test]
 async fn the_same_address_behind_another_server_is_another_one_once_its_key_says_so() {
-    let (scene, gate) = (Scene::set().await, Sshd::start());
-    scene.assert_seen("seen").await;
+    let (fixture, gate) = (fixture(Sshd::start()).await, Sshd::start());
+    assert_seen(&fixture, "seen").await;
     let port = closed_port();
-    scene
+    fixture
         .client
         .register(with(gate.login("gate"), &[("port", json!(port))]))
         .await;
     let key = gate.fingerprint();
     let twin = with(
-        scene.sshd.login("twin"),
+        fixture.server.login("twin"),
         &[("jump", json!("gate")), ("hostKeyFingerprint", json!(key))],
     );
-    scene.client.register(twin).await;
+    fixture.client.register(twin).await;
 }

@@ -1,83 +1,64 @@
 //! Secrets that lie elsewhere: which of them a call may refer to.
 
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Client, EmbeddedServer, Folder, PASSWORD, binary_of, directory, login, read_json,
+    Client, EmbeddedHost, Fixture, PASSWORD, SshServer, binary_of, read_json, write,
 };
 
-/// A home directory with a password in it, and a server that takes it.
-struct Scene {
-    server: EmbeddedServer,
-    home: Folder,
-    outside: Folder,
-    data: Folder,
+/// A server whose password is in files: in the user's home directory, and outside of it in the server's.
+type Home = Fixture<EmbeddedHost, ()>;
+
+async fn fixture() -> Home {
+    let fixture = Fixture::of(EmbeddedHost::start().await);
+    for file in [fixture.here("secrets/web1"), fixture.there("web1")] {
+        write(file, format!("{PASSWORD}\n"));
+    }
+    fixture
 }
 
-impl Scene {
-    async fn set() -> Self {
-        let (home, outside, data) = (directory(), directory(), directory());
-        let server = EmbeddedServer::start(outside.path(), None).await.unwrap();
-        std::fs::create_dir(home.path().join("secrets")).unwrap();
-        for file in [
-            home.path().join("secrets/web1"),
-            outside.path().join("web1"),
-        ] {
-            std::fs::write(file, format!("{PASSWORD}\n")).unwrap();
-        }
-        Self {
-            server,
-            home,
-            outside,
-            data,
-        }
-    }
+/// Starts a client for the user of the home directory.
+async fn client(fixture: &Home, settings: &[(&str, &str)]) -> Client {
+    let mut command = binary_of(fixture.files.path(), fixture.data.path());
+    command.envs(settings.iter().copied());
+    command
+        .env("WEB1_PASSWORD", PASSWORD)
+        .current_dir(fixture.there(""));
+    Client::over(command).await
+}
 
-    async fn serve(&self, settings: &[(&str, &str)]) -> Client {
-        let mut command = binary_of(self.home.path(), self.data.path());
-        command.envs(settings.iter().copied());
-        command
-            .env("WEB1_PASSWORD", PASSWORD)
-            .current_dir(self.outside.path());
-        Client::over(command).await
-    }
+fn login(fixture: &Home, field: &str, reference: &str) -> Value {
+    let mut login = fixture.server.login("web1");
+    login[field] = match field {
+        "loginResponses" => json!({"Code": reference}),
+        _ => reference.into(),
+    };
+    login
+}
 
-    fn login(&self, field: &str, reference: &str) -> Value {
-        let mut login = login("web1", self.server.address().port());
-        login[field] = match field {
-            "loginResponses" => json!({"Code": reference}),
-            _ => reference.into(),
-        };
-        login
-    }
+fn api(field: &str, reference: &str) -> Value {
+    let mut api = json!({"alias": "api", "url": "http://127.0.0.1:1/", "auth_method": "both",
+        "api_key": "Zq-key", "auth_header_name": "X", "htpasswd_user": "u", "htpasswd_pass": "Zq-pass"});
+    api[field] = reference.into();
+    api
+}
 
-    fn api(field: &str, reference: &str) -> Value {
-        let mut api = json!({"alias": "api", "url": "http://127.0.0.1:1/", "auth_method": "both",
-            "api_key": "Zq-key", "auth_header_name": "X", "htpasswd_user": "u", "htpasswd_pass": "Zq-pass"});
-        api[field] = reference.into();
-        api
-    }
-
-    /// What touches this file when it is run.
-    fn command(&self) -> (PathBuf, String) {
-        let ran = self.outside.path().join("ran");
-        let command = format!("cmd:touch '{}'; echo {PASSWORD}", ran.display());
-        (ran, command)
-    }
+/// A reference to a command that makes the file `ran` on the server when it is run.
+fn command(fixture: &Home) -> String {
+    format!("cmd:touch '{}'; echo {PASSWORD}", fixture.remote("ran"))
 }
 
 #[tokio::test]
 async fn only_a_person_refers_to_commands_and_to_files_that_are_not_theirs() {
-    let scene = Scene::set().await;
-    let outside = scene.outside.path();
-    let link = scene.home.path().join("link");
-    std::os::unix::fs::symlink(outside, &link).unwrap();
-    std::os::unix::fs::symlink("/proc/self/environ", scene.home.path().join("variables")).unwrap();
-    let (ran, command) = scene.command();
+    let fixture = fixture().await;
+    let outside = fixture.server.home.path();
+    symlink(outside, fixture.here("link")).unwrap();
+    symlink("/proc/self/environ", fixture.here("variables")).unwrap();
+    let (ran, command) = (fixture.there("ran"), command(&fixture));
     let name = outside.file_name().unwrap().to_str().unwrap();
-    let client = scene.serve(&[("MCP_SECRET_KEY", "correct horse")]).await;
+    let client = client(&fixture, &[("MCP_SECRET_KEY", "correct horse")]).await;
     let refused = [
         command,
         "cmd:".to_owned(),
@@ -85,7 +66,7 @@ async fn only_a_person_refers_to_commands_and_to_files_that_are_not_theirs() {
         format!("file:~/../{name}/web1"),
         format!(
             "file:{}/secrets/../../{name}/web1",
-            scene.home.path().display()
+            fixture.files.path().display()
         ),
         "file:~/link/web1".to_owned(),
         "file:~/link/none".to_owned(),
@@ -94,14 +75,14 @@ async fn only_a_person_refers_to_commands_and_to_files_that_are_not_theirs() {
         "file:/dev/stdin".to_owned(),
         "file:".to_owned(),
         "file:web1".to_owned(),
-        format!("file:{}/secret.key", scene.data.path().display()),
+        format!("file:{}/secret.key", fixture.data.path().display()),
         "env:MCP_SECRET_KEY".to_owned(),
         "sealed:v1:00000000:AAAA".to_owned(),
     ];
     for reference in &refused {
         for field in ["password", "passphrase", "totpSecret", "loginResponses"] {
             let add = client
-                .call("server_add", scene.login(field, reference))
+                .call("server_add", login(&fixture, field, reference))
                 .await;
             let error = add.error("INVALID_ARGUMENT");
             let details = &error["details"];
@@ -113,7 +94,7 @@ async fn only_a_person_refers_to_commands_and_to_files_that_are_not_theirs() {
             assert!(!error.to_string().contains("touch"), "{error}");
         }
         for field in ["api_key", "htpasswd_pass"] {
-            let add = client.call("api_add", Scene::api(field, reference)).await;
+            let add = client.call("api_add", api(field, reference)).await;
             let error = add.error("INVALID_ARGUMENT");
             assert_eq!(error["details"]["parameter"], field, "{error}");
             assert!(
@@ -132,45 +113,49 @@ async fn only_a_person_refers_to_commands_and_to_files_that_are_not_theirs() {
 
 #[tokio::test]
 async fn what_is_the_user_s_own_may_be_referred_to() {
-    let scene = Scene::set().await;
-    let client = scene.serve(&[]).await;
-    let absolute = format!("file:{}/secrets/web1", scene.home.path().display());
+    let fixture = fixture().await;
+    let client = client(&fixture, &[]).await;
+    let absolute = format!("file:{}/secrets/web1", fixture.files.path().display());
     for reference in ["file:~/secrets/web1", &absolute, "env:WEB1_PASSWORD"] {
-        client.register(scene.login("password", reference)).await;
+        client
+            .register(login(&fixture, "password", reference))
+            .await;
         client.exec("web1", "true").await.ok();
-        let add = client.call("api_add", Scene::api("api_key", reference));
+        let add = client.call("api_add", api("api_key", reference));
         add.await.ok();
     }
 }
 
 #[tokio::test]
 async fn a_person_may_allow_all() {
-    let scene = Scene::set().await;
-    let client = scene.serve(&[("MCP_ALLOW_CMD_SECRETS", "1")]).await;
-    let (ran, command) = scene.command();
-    let file = format!("file:{}/web1", scene.outside.path().display());
+    let fixture = fixture().await;
+    let client = client(&fixture, &[("MCP_ALLOW_CMD_SECRETS", "1")]).await;
+    let (ran, command) = (fixture.there("ran"), command(&fixture));
+    let file = format!("file:{}", fixture.remote("web1"));
     for reference in [&file, &command] {
-        client.register(scene.login("password", reference)).await;
+        client
+            .register(login(&fixture, "password", reference))
+            .await;
         client.exec("web1", "true").await.ok();
-        let add = client.call("api_add", Scene::api("api_key", reference));
+        let add = client.call("api_add", api("api_key", reference));
         add.await.ok();
     }
     assert!(ran.exists());
 }
 
-/// What a person wrote works, and stays where the same server is set again; it goes nowhere else.
+/// A reference that a person wrote works, and stays where the same server is set again; it goes nowhere else.
 #[tokio::test]
 async fn what_stands_in_the_file_stays() {
-    let scene = Scene::set().await;
-    let (ran, command) = scene.command();
-    let mut entry = scene.login("password", &command);
+    let fixture = fixture().await;
+    let (ran, command) = (fixture.there("ran"), command(&fixture));
+    let mut entry = login(&fixture, "password", &command);
     entry.as_object_mut().unwrap().remove("alias");
     let servers = json!({ "web1": entry });
-    std::fs::write(scene.data.path().join("servers.json"), servers.to_string()).unwrap();
-    let client = scene.serve(&[]).await;
+    std::fs::write(fixture.stored("servers.json"), servers.to_string()).unwrap();
+    let client = client(&fixture, &[]).await;
     client.exec("web1", "true").await.ok();
     assert!(ran.exists());
-    let mut again = scene.login("password", &command);
+    let mut again = login(&fixture, "password", &command);
     again["agent"] = false.into();
     client.register(again.clone()).await;
     client.exec("web1", "true").await.ok();
@@ -184,7 +169,7 @@ async fn what_stands_in_the_file_stays() {
         let add = client.call("server_add", elsewhere).await;
         add.error("INVALID_ARGUMENT");
     }
-    let kept = read_json(&scene.data.path().join("servers.json"));
+    let kept = read_json(&fixture.stored("servers.json"));
     assert_eq!(kept["web1"]["password"], command);
     assert_eq!(kept["web1"]["agent"], false);
 }
@@ -192,8 +177,8 @@ async fn what_stands_in_the_file_stays() {
 /// The user and password of an address are no reference, whatever they look like.
 #[tokio::test]
 async fn an_address_refers_to_nothing() {
-    let scene = Scene::set().await;
-    let client = scene.serve(&[]).await;
+    let fixture = fixture().await;
+    let client = client(&fixture, &[]).await;
     for user in ["cmd", "file", "env"] {
         for url in [
             format!("http://{user}:touch ran@127.0.0.1:1/"),
@@ -205,23 +190,23 @@ async fn an_address_refers_to_nothing() {
             assert_eq!(checked.facts()["status"], "DOWN", "{}", checked.text());
         }
     }
-    assert!(!scene.outside.path().join("ran").exists());
+    assert!(!fixture.there("ran").exists());
 }
 
 /// The user's own SSH configuration has commands in it, and a call names the host that they are run for.
 #[tokio::test]
 async fn a_name_of_a_host_is_no_command() {
-    let scene = Scene::set().await;
-    let ran = scene.outside.path().join("ran");
-    let ssh = scene.home.path().join(".ssh");
+    let fixture = fixture().await;
+    let ran = fixture.there("ran");
+    let ssh = fixture.here(".ssh");
     std::fs::create_dir(&ssh).unwrap();
-    let tried = scene.outside.path().join("tried");
+    let tried = fixture.there("tried");
     let configuration = format!(
         "Match exec \"touch {0}; true %n %r\"\n  ProxyCommand touch {0}; false %h %n %r\n",
         tried.display()
     );
     std::fs::write(ssh.join("config"), configuration).unwrap();
-    let client = scene.serve(&[]).await;
+    let client = client(&fixture, &[]).await;
     let command = format!("touch {}", ran.display());
     for injected in [
         format!("x;{command}"),
@@ -236,7 +221,7 @@ async fn a_name_of_a_host_is_no_command() {
             let add = client.call("server_add", add).await;
             assert!(add.is_error(), "{}", add.text());
             let servers = json!({"web1": {"host": "", "user": user, "sshConfigHost": host}});
-            std::fs::write(scene.data.path().join("servers.json"), servers.to_string()).unwrap();
+            std::fs::write(fixture.stored("servers.json"), servers.to_string()).unwrap();
             client.exec("web1", "true").await.error("SSH_CONFIG_ERROR");
         }
     }
@@ -248,17 +233,19 @@ async fn a_name_of_a_host_is_no_command() {
 
 #[tokio::test]
 async fn a_secret_of_any_length_is_not_taken() {
-    let scene = Scene::set().await;
-    let client = scene.serve(&[]).await;
+    let fixture = fixture().await;
+    let client = client(&fixture, &[]).await;
     let long = "a".repeat(64 * 1024 + 1);
     for field in ["password", "passphrase"] {
-        let add = client.call("server_add", scene.login(field, &long)).await;
+        let add = client
+            .call("server_add", login(&fixture, field, &long))
+            .await;
         let error = add.error("INVALID_ARGUMENT");
         assert_eq!(error["details"]["parameter"], field);
         assert!(error.to_string().len() < 1000);
     }
     for field in ["api_key", "htpasswd_pass"] {
-        let add = client.call("api_add", Scene::api(field, &long)).await;
+        let add = client.call("api_add", api(field, &long)).await;
         assert_eq!(add.error("INVALID_ARGUMENT")["details"]["parameter"], field);
     }
     for (field, value) in [
@@ -267,7 +254,7 @@ async fn a_secret_of_any_length_is_not_taken() {
         ("health_check_endpoint", format!("/?token={long}")),
         ("htpasswd_user", long.clone()),
     ] {
-        let add = client.call("api_add", Scene::api(field, &value)).await;
+        let add = client.call("api_add", api(field, &value)).await;
         assert_eq!(add.error("INVALID_ARGUMENT")["details"]["parameter"], field);
     }
     let ask = json!({"alias": "web1", "url": format!("http://h/?token={long}")});

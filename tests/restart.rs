@@ -1,22 +1,15 @@
-//! What a restart, a second process, and a directory of the original find.
+//! Restarts, a second process, and a directory of the original: everything is found again.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::helper::{Client, Sshd, directory, read_json};
+use crate::helper::{Client, Sshd, directory, read_json, written_by};
 
 #[tokio::test]
 async fn a_broken_queue_is_set_aside_and_its_backup_goes_on() {
     let data = directory();
-    let original = format!(
-        "{}/tests/data/original/queue.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let today = mcp_sftp_orchestrator::time::Timestamp::now().to_string();
-    let text = std::fs::read_to_string(original)
-        .unwrap()
-        .replace("2026-11-22T", &today[..11]);
+    let text = written_by("original", "queue.json");
     std::fs::write(data.path().join("queue.backup.json"), &text).unwrap();
     std::fs::write(data.path().join("queue.json"), &text[..text.len() / 2]).unwrap();
     let client = Client::spawned(data.path(), &[]).await;
@@ -59,18 +52,12 @@ async fn a_restart_finds_queue_and_history() {
         .call("task_status", json!({"id": done.facts()["id"]}))
         .await
         .ok();
-    assert_eq!(
-        (&found.facts()["status"], &found.facts()["output"]),
-        (&json!("completed"), &json!("kept"))
-    );
+    found.has(&json!({"status": "completed", "output": "kept"}));
     let crashed = client
         .call("task_status", json!({"id": handed.facts()["id"]}))
         .await
         .ok();
-    assert_eq!(
-        (&crashed.facts()["status"], &crashed.facts()["canRetry"]),
-        (&json!("crashed"), &json!(true))
-    );
+    crashed.has(&json!({"status": "crashed", "canRetry": true}));
     let history = client.call("task_history", json!({})).await.ok();
     assert_eq!(history.facts()["entries"].as_array().unwrap().len(), 2);
     let stats = client.call("queue_stats", json!({})).await.ok();
@@ -96,10 +83,7 @@ async fn a_task_that_was_handed_off_outlives_a_kill() {
         .call("task_status", json!({"id": handed.facts()["id"]}))
         .await
         .ok();
-    assert_eq!(
-        (&found.facts()["status"], &found.facts()["canRetry"]),
-        (&json!("crashed"), &json!(true))
-    );
+    found.has(&json!({"status": "crashed", "canRetry": true}));
     let retried = client
         .call("task_retry", json!({"id": handed.facts()["id"]}))
         .await
@@ -127,22 +111,14 @@ async fn two_processes_see_each_other_s_tasks() {
         status.text()
     );
     let waited = here.wait(&handed.facts()["id"]).await.ok();
-    assert_eq!(
-        (&waited.facts()["status"], &waited.facts()["output"]),
-        (&json!("completed"), &json!("there"))
-    );
+    waited.has(&json!({"status": "completed", "output": "there"}));
 }
 
 #[tokio::test]
 async fn a_directory_of_the_original_is_read_as_it_stands() {
     let data = directory();
     for name in ["queue.json", "servers.json", "history.json"] {
-        let original = format!("{}/tests/data/original/{name}", env!("CARGO_MANIFEST_DIR"));
-        let mut text = std::fs::read_to_string(original).unwrap();
-        // Finished tasks go after a day, and these are to stay for the test.
-        let today = mcp_sftp_orchestrator::time::Timestamp::now().to_string();
-        text = text.replace("2026-11-22T", &today[..11]);
-        std::fs::write(data.path().join(name), text).unwrap();
+        std::fs::write(data.path().join(name), written_by("original", name)).unwrap();
     }
     let client = Client::in_process(data.path(), |config| {
         config.save_interval = Duration::from_millis(50);

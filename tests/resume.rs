@@ -6,13 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Answer, EmbeddedHost, Fault, Fixture, Sshd, eventually, noise, part_bytes, sha256,
+    Answer, EmbeddedHost, Fault, Fixture, Sshd, eventually, noise, part_bytes, sha256, write,
 };
-
-fn write(path: &str, bytes: &[u8]) {
-    std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
-}
 
 async fn begin(
     fixture: &Fixture<EmbeddedHost>,

@@ -1,71 +1,49 @@
-//! Where secrets lie, and what becomes of them when that is gone.
+//! The key that secrets are encrypted with: its places, and its loss.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::helper::search::{Search, files_below};
 use crate::helper::{
-    BINARY, EmbeddedServer, Folder, Keyring, PASSWORD, RawProcess, Sshd, USER, directory, login,
-    read_json, text,
+    Answer, BINARY, EmbeddedHost, Fixture, Keyring, PASSWORD, RawProcess, SshServer, Sshd, USER,
+    directory, read_json, text,
 };
 
-/// An embedded server, a data directory, and what processes of it say on standard error.
-struct Keep {
-    server: EmbeddedServer,
-    data: Folder,
-    place: Folder,
+/// A server, and processes that log in to it with a password.
+type Sealed = Fixture<EmbeddedHost, ()>;
+
+async fn fixture() -> Sealed {
+    Fixture::of(EmbeddedHost::start().await)
 }
 
-impl Keep {
-    async fn set() -> Self {
-        let (data, place) = (directory(), directory());
-        let server = EmbeddedServer::start(place.path(), None).await.unwrap();
-        Self {
-            server,
-            data,
-            place,
-        }
-    }
+/// Registers the server as `alias`, with a password or a reference to one.
+async fn add(server: &mut RawProcess, fixture: &Sealed, alias: &str, password: &str) -> Answer {
+    let mut login = fixture.server.login(alias);
+    login["password"] = password.into();
+    server.tool("server_add", login).await.ok()
+}
 
-    fn log(&self) -> PathBuf {
-        self.place.path().join("stderr")
-    }
+/// Writes files as the original did, with a server that is there.
+fn write_clear(fixture: &Sealed) {
+    let port = fixture.server.address().port();
+    let servers = json!({
+        "web1": {"host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD, "colour": "red"},
+        "web2": {"host": "192.0.2.7", "user": "deploy", "keyPath": "/k", "passphrase": "Zq-clear-phrase"},
+        "web3": {"host": "192.0.2.8", "user": "deploy", "password": "env:WEB3"},
+    });
+    let apis = json!({"shop": {
+        "url": "https://user:Zq-clear-url@192.0.2.7/", "auth_method": "both", "api_key": "Zq-clear-key",
+        "auth_header_name": "X-Key", "htpasswd_user": "u", "htpasswd_pass": "Zq-clear-pass", "owner": "me",
+    }});
+    std::fs::write(fixture.stored("servers.json"), servers.to_string()).unwrap();
+    std::fs::write(fixture.stored("apis.json"), apis.to_string()).unwrap();
+}
 
-    fn said(&self) -> String {
-        std::fs::read_to_string(self.log()).unwrap()
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.data.path().join(name)
-    }
-
-    async fn serve(&self, settings: &[(&str, &str)]) -> RawProcess {
-        RawProcess::serving(self.data.path(), settings, &self.log()).await
-    }
-
-    fn login(&self, alias: &str, password: &str) -> Value {
-        let mut login = login(alias, self.server.address().port());
-        login["password"] = password.into();
-        login
-    }
-
-    /// The files of the original, with a server that is there.
-    fn write_clear(&self) {
-        let port = self.server.address().port();
-        let servers = json!({
-            "web1": {"host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD, "colour": "red"},
-            "web2": {"host": "192.0.2.7", "user": "deploy", "keyPath": "/k", "passphrase": "Zq-clear-phrase"},
-            "web3": {"host": "192.0.2.8", "user": "deploy", "password": "env:WEB3"},
-        });
-        let apis = json!({"shop": {
-            "url": "https://user:Zq-clear-url@192.0.2.7/", "auth_method": "both", "api_key": "Zq-clear-key",
-            "auth_header_name": "X-Key", "htpasswd_user": "u", "htpasswd_pass": "Zq-clear-pass", "owner": "me",
-        }});
-        std::fs::write(self.file("servers.json"), servers.to_string()).unwrap();
-        std::fs::write(self.file("apis.json"), apis.to_string()).unwrap();
-    }
+fn assert_not_stored(secrets: &[(&str, &str)], fixture: &Sealed) {
+    let found = Search::of(secrets).found_in_files(fixture.data.path());
+    assert_eq!(found, [""; 0]);
 }
 
 const CLEAR: [(&str, &str); 5] = [
@@ -97,21 +75,21 @@ fn mode(path: &Path) -> u32 {
 /// Secrets that stood in clear in the files are encrypted once, and whatever else stands there is kept.
 #[tokio::test]
 async fn what_stood_in_clear_is_encrypted_by_whichever_process_comes_first() {
-    let keep = Keep::set().await;
-    keep.write_clear();
-    let (mut one, mut other) = tokio::join!(keep.serve(&[]), keep.serve(&[]));
+    let fixture = fixture().await;
+    write_clear(&fixture);
+    let (mut one, mut other) = tokio::join!(fixture.serve(&[]), fixture.serve(&[]));
     for server in [&mut one, &mut other] {
         logs_in(server, "web1").await;
     }
-    let said = keep.said();
+    let said = fixture.said();
     for file in [
         "servers.json held the secrets of 2",
         "apis.json held the secrets of 1",
     ] {
         assert!(said.contains(file), "{said}");
     }
-    let servers = read_json(&keep.file("servers.json"));
-    let apis = read_json(&keep.file("apis.json"));
+    let servers = read_json(&fixture.stored("servers.json"));
+    let apis = read_json(&fixture.stored("apis.json"));
     assert_eq!(servers["web1"]["colour"], "red");
     assert_eq!(servers["web2"]["keyPath"], "/k");
     assert_eq!(servers["web3"]["password"], "env:WEB3");
@@ -129,30 +107,30 @@ async fn what_stood_in_clear_is_encrypted_by_whichever_process_comes_first() {
             "{sealed}"
         );
     }
-    assert_eq!(Search::of(&CLEAR).found_in_files(keep.data.path()), [""; 0]);
-    assert_eq!(mode(&keep.file("secret.key")), 0o600);
+    assert_not_stored(&CLEAR, &fixture);
+    assert_eq!(mode(&fixture.stored("secret.key")), 0o600);
     for tool in ["server_list", "system_diagnostics", "api_list"] {
         let shown = one.tool(tool, json!({})).await.ok();
         assert!(shown.text().contains("***") && !shown.text().contains("sealed"));
     }
     // Once is enough.
-    let before = keep.said().len();
-    logs_in(&mut keep.serve(&[]).await, "web1").await;
-    assert!(!keep.said()[before..].contains("in clear"));
+    let before = fixture.said().len();
+    logs_in(&mut fixture.serve(&[]).await, "web1").await;
+    assert!(!fixture.said()[before..].contains("in clear"));
 }
 
 /// Copies of the files with secrets in clear are kept with `MCP_KEEP_CLEAR_SECRETS` alone, for their owner.
 #[tokio::test]
 async fn the_old_files_are_kept_only_where_that_is_wanted() {
     for (setting, copies) in [("true", 2), ("false", 0)] {
-        let keep = Keep::set().await;
-        keep.write_clear();
+        let fixture = fixture().await;
+        write_clear(&fixture);
         logs_in(
-            &mut keep.serve(&[("MCP_KEEP_CLEAR_SECRETS", setting)]).await,
+            &mut fixture.serve(&[("MCP_KEEP_CLEAR_SECRETS", setting)]).await,
             "web1",
         )
         .await;
-        let kept = files_below(keep.data.path());
+        let kept = files_below(fixture.data.path());
         let kept: Vec<_> = kept
             .iter()
             .filter(|path| text(path).contains("clear-"))
@@ -170,18 +148,15 @@ async fn the_old_files_are_kept_only_where_that_is_wanted() {
 #[tokio::test]
 async fn a_key_of_the_user_s_own_leaves_no_key_here() {
     const KEY: (&str, &str) = ("MCP_SECRET_KEY", "correct horse battery staple");
-    let (keep, sshd) = (Keep::set().await, Sshd::start());
-    let mut server = keep.serve(&[KEY]).await;
-    server
-        .tool("server_add", keep.login("web1", PASSWORD))
-        .await
-        .ok();
+    let (fixture, sshd) = (fixture().await, Sshd::start());
+    let mut server = fixture.serve(&[KEY]).await;
+    add(&mut server, &fixture, "web1", PASSWORD).await;
     server.tool("server_add", sshd.login("keyed")).await.ok();
     logs_in(&mut server, "web1").await;
-    assert!(!keep.file("secret.key").exists());
-    logs_in(&mut keep.serve(&[KEY]).await, "web1").await;
+    assert!(!fixture.stored("secret.key").exists());
+    logs_in(&mut fixture.serve(&[KEY]).await, "web1").await;
 
-    let mut server = keep.serve(&[("MCP_SECRET_KEY", "another one")]).await;
+    let mut server = fixture.serve(&[("MCP_SECRET_KEY", "another one")]).await;
     let lack = lacks_its_secret(&mut server, "web1").await;
     assert!(
         lack.contains("not in MCP_SECRET_KEY") && lack.contains("server_add"),
@@ -189,33 +164,24 @@ async fn a_key_of_the_user_s_own_leaves_no_key_here() {
     );
     logs_in(&mut server, "keyed").await;
     // Set again, it is there again.
-    server
-        .tool("server_add", keep.login("web1", PASSWORD))
-        .await
-        .ok();
+    add(&mut server, &fixture, "web1", PASSWORD).await;
     logs_in(&mut server, "web1").await;
 }
 
 /// Without its key a secret is said to be lost, and those of another key are still read.
 #[tokio::test]
 async fn a_lost_key_takes_only_what_it_had_encrypted() {
-    let keep = Keep::set().await;
-    let mut server = keep.serve(&[]).await;
-    server
-        .tool("server_add", keep.login("web1", PASSWORD))
-        .await
-        .ok();
+    let fixture = fixture().await;
+    let mut server = fixture.serve(&[]).await;
+    add(&mut server, &fixture, "web1", PASSWORD).await;
     server.child.kill().await.unwrap();
-    // What is encrypted from now on needs the new key alone, though the old one was in use as well.
+    // A secret that is encrypted from now on needs the new key alone, though the old one was in use as well.
     let own = [("MCP_SECRET_KEY", "correct horse battery staple")];
-    let mut server = keep.serve(&own).await;
+    let mut server = fixture.serve(&own).await;
     logs_in(&mut server, "web1").await;
-    server
-        .tool("server_add", keep.login("web2", PASSWORD))
-        .await
-        .ok();
-    std::fs::remove_file(keep.file("secret.key")).unwrap();
-    let mut server = keep.serve(&own).await;
+    add(&mut server, &fixture, "web2", PASSWORD).await;
+    std::fs::remove_file(fixture.stored("secret.key")).unwrap();
+    let mut server = fixture.serve(&own).await;
     logs_in(&mut server, "web2").await;
     let lack = lacks_its_secret(&mut server, "web1").await;
     assert!(
@@ -223,10 +189,14 @@ async fn a_lost_key_takes_only_what_it_had_encrypted() {
         "{lack}"
     );
 
-    let mut server = keep.serve(&[]).await;
+    let mut server = fixture.serve(&[]).await;
     let lack = lacks_its_secret(&mut server, "web1").await;
     assert!(lack.contains("secret.key"), "{lack}");
-    assert!(keep.said().contains("server `web1`: "), "{}", keep.said());
+    assert!(
+        fixture.said().contains("server `web1`: "),
+        "{}",
+        fixture.said()
+    );
     let listed = server.tool("server_list", json!({})).await.ok();
     assert_eq!(listed.facts()["web1"]["password"], "***");
 }
@@ -234,10 +204,10 @@ async fn a_lost_key_takes_only_what_it_had_encrypted() {
 /// References are kept as they are and resolved at each login; one that leads nowhere says why.
 #[tokio::test]
 async fn references_are_resolved_where_they_lead() {
-    let keep = Keep::set().await;
-    let path = keep.place.path().join("password");
+    let fixture = fixture().await;
+    let path = fixture.here("password");
     std::fs::write(&path, format!("{PASSWORD}\n")).unwrap();
-    let seen = keep.place.path().join("environment");
+    let seen = fixture.here("environment");
     let file = format!("file:{}", path.display());
     let command = format!("cmd:env > {}; cat {}", seen.display(), path.display());
     let settings = [
@@ -245,16 +215,13 @@ async fn references_are_resolved_where_they_lead() {
         ("MCP_SECRET_KEY", "nobody else's"),
         ("MCP_ALLOW_CMD_SECRETS", "1"),
     ];
-    let mut server = keep.serve(&settings).await;
+    let mut server = fixture.serve(&settings).await;
     for (alias, reference, shown) in [
         ("env", "env:WEB1_PASSWORD", "env:WEB1_PASSWORD"),
         ("file", &file, &file),
         ("cmd", &command, "cmd:***"),
     ] {
-        let added = server
-            .tool("server_add", keep.login(alias, reference))
-            .await
-            .ok();
+        let added = add(&mut server, &fixture, alias, reference).await;
         assert_eq!(added.facts()["server"]["password"], shown);
         logs_in(&mut server, alias).await;
         let listed = server.tool("server_list", json!({})).await.ok();
@@ -262,18 +229,17 @@ async fn references_are_resolved_where_they_lead() {
     }
     // Kept as it is, and what it led to nowhere.
     assert_eq!(
-        read_json(&keep.file("servers.json"))["file"]["password"],
+        read_json(&fixture.stored("servers.json"))["file"]["password"],
         file
     );
-    let held = [("password", PASSWORD)];
-    assert_eq!(Search::of(&held).found_in_files(keep.data.path()), [""; 0]);
+    assert_not_stored(&[("password", PASSWORD)], &fixture);
     let seen = std::fs::read_to_string(seen).unwrap();
     assert!(
         seen.contains("PATH=") && !seen.contains("nobody else's"),
         "{seen}"
     );
 
-    let empty = keep.place.path().join("empty");
+    let empty = fixture.here("empty");
     std::fs::write(&empty, "\n").unwrap();
     for (reference, named, reason) in [
         ("env:NOT_SET_HERE", "env:NOT_SET_HERE", "is not set"),
@@ -289,41 +255,34 @@ async fn references_are_resolved_where_they_lead() {
             "exit status: 3",
         ),
     ] {
-        server
-            .tool("server_add", keep.login("lost", reference))
-            .await
-            .ok();
+        add(&mut server, &fixture, "lost", reference).await;
         let lack = lacks_its_secret(&mut server, "lost").await;
         assert!(lack.contains(named) && lack.contains(reason), "{lack}");
         assert!(!lack.contains(PASSWORD), "{lack}");
     }
 }
 
-/// Where a keyring answers, the key lies there and not in the data directory.
+/// A keyring that answers keeps the key, and the data directory does not.
 #[tokio::test]
 async fn a_keyring_keeps_the_key() {
     let Some(keyring) = Keyring::start().await else {
         return;
     };
-    let keep = Keep::set().await;
+    let fixture = fixture().await;
     let settings = keyring.settings();
     let settings: Vec<_> = settings
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    let mut server = keep.serve(&settings).await;
-    server
-        .tool("server_add", keep.login("web1", PASSWORD))
-        .await
-        .ok();
-    let mut other = keep.serve(&settings).await;
+    let mut server = fixture.serve(&settings).await;
+    add(&mut server, &fixture, "web1", PASSWORD).await;
+    let mut other = fixture.serve(&settings).await;
     logs_in(&mut other, "web1").await;
-    assert!(!keep.file("secret.key").exists());
-    let held = [("password", PASSWORD)];
-    assert_eq!(Search::of(&held).found_in_files(keep.data.path()), [""; 0]);
+    assert!(!fixture.stored("secret.key").exists());
+    assert_not_stored(&[("password", PASSWORD)], &fixture);
 
     // Without the keyring there is nothing to decrypt it with, and that is said.
-    let mut without = keep
+    let mut without = fixture
         .serve(&[
             ("MCP_KEYRING", "true"),
             ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere"),
@@ -338,47 +297,38 @@ async fn a_keyring_is_found_where_the_client_does_not_pass_the_bus_on() {
     let Some(keyring) = Keyring::start().await else {
         return;
     };
-    let keep = Keep::set().await;
+    let fixture = fixture().await;
     let runtime = text(keyring.runtime());
     let stripped = [("MCP_KEYRING", "true"), ("XDG_RUNTIME_DIR", &runtime)];
-    let mut server = keep.serve(&stripped).await;
-    server
-        .tool("server_add", keep.login("web1", PASSWORD))
-        .await
-        .ok();
-    assert!(!keep.file("secret.key").exists());
+    let mut server = fixture.serve(&stripped).await;
+    add(&mut server, &fixture, "web1", PASSWORD).await;
+    assert!(!fixture.stored("secret.key").exists());
     // One that has the bus from its client reads what it has encrypted.
     let settings = keyring.settings();
     let settings: Vec<_> = settings
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    let mut other = keep.serve(&settings).await;
+    let mut other = fixture.serve(&settings).await;
     logs_in(&mut other, "web1").await;
-    other
-        .tool("server_add", keep.login("web2", PASSWORD))
-        .await
-        .ok();
-    let mut again = keep
+    add(&mut other, &fixture, "web2", PASSWORD).await;
+    let mut again = fixture
         .serve(&[("DBUS_SESSION_BUS_ADDRESS", ""), stripped[0], stripped[1]])
         .await;
     logs_in(&mut again, "web2").await;
-    // Whoever wants no keyring has none.
-    let mut without = keep.serve(&[stripped[1]]).await;
+    // A user who wants no keyring has none.
+    let mut without = fixture.serve(&[stripped[1]]).await;
     lacks_its_secret(&mut without, "web1").await;
 }
 
 #[tokio::test]
 async fn a_keyring_that_could_not_be_reached_is_named_as_the_cause() {
-    let keep = Keep::set().await;
-    let mut server = keep.serve(&[]).await;
-    server
-        .tool("server_add", keep.login("web1", PASSWORD))
-        .await
-        .ok();
+    let fixture = fixture().await;
+    let mut server = fixture.serve(&[]).await;
+    add(&mut server, &fixture, "web1", PASSWORD).await;
     server.child.kill().await.unwrap();
-    std::fs::remove_file(keep.file("secret.key")).unwrap();
-    let mut server = keep.serve(&[("MCP_KEYRING", "true")]).await;
+    std::fs::remove_file(fixture.stored("secret.key")).unwrap();
+    let mut server = fixture.serve(&[("MCP_KEYRING", "true")]).await;
     let lack = lacks_its_secret(&mut server, "web1").await;
     for part in [
         "not in the keyring",
@@ -388,7 +338,7 @@ async fn a_keyring_that_could_not_be_reached_is_named_as_the_cause() {
     ] {
         assert!(lack.contains(part), "{part}: {lack}");
     }
-    let mut server = keep.serve(&[]).await;
+    let mut server = fixture.serve(&[]).await;
     let lack = lacks_its_secret(&mut server, "web1").await;
     assert!(!lack.contains("keyring"), "{lack}");
 }
@@ -397,7 +347,7 @@ async fn a_keyring_that_could_not_be_reached_is_named_as_the_cause() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_bus_is_set_where_it_is_found_and_wanted() {
-    let (runtime, keep) = (directory(), Keep::set().await);
+    let (runtime, fixture) = (directory(), fixture().await);
     let runtime = runtime.path().join("a b=ü");
     std::fs::create_dir(&runtime).unwrap();
     let _bus = std::os::unix::net::UnixListener::bind(runtime.join("bus")).unwrap();
@@ -419,14 +369,14 @@ async fn the_bus_is_set_where_it_is_found_and_wanted() {
         ),
         (&[("MCP_KEYRING", "true")], None),
     ] {
-        let server = keep.serve(settings).await;
+        let server = fixture.serve(settings).await;
         let process = format!("/proc/{}", server.child.id().unwrap());
         let environment = std::fs::read_to_string(format!("{process}/environ")).unwrap();
         let mut variables = environment.split('\0');
         let set = variables.find(|variable| variable.starts_with("DBUS_SESSION_BUS_ADDRESS="));
         assert_eq!(set, expected, "{settings:?}");
         let arguments = std::fs::read_to_string(format!("{process}/cmdline")).unwrap();
-        let data = format!("--data-dir={}", keep.data.path().display());
+        let data = format!("--data-dir={}", fixture.data.path().display());
         let arguments: Vec<_> = arguments.trim_end_matches('\0').split('\0').collect();
         assert_eq!(arguments, [BINARY, &data]);
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::helper::search::{Search, Watch, processes};
 use crate::helper::{
-    Calls, Folder, Http, Pm2Daemon, RawProcess, Sshd, access, binary, closed_port, directory,
+    Calls, Fixture, Http, RawProcess, SshServer, Sshd, access, binary, closed_port, directory,
     eventually, eventually_so, text,
 };
 
@@ -30,7 +30,7 @@ struct Secrets {
     answer: String,
     /// A password that stands in command lines and paths, too.
     told: String,
-    /// What is given under a name that no tool knows.
+    /// A value under a name that no tool knows.
     misplaced: String,
 }
 
@@ -78,55 +78,14 @@ impl Secrets {
     }
 }
 
-/// A server whose files and programs print secrets, and what calls it.
-struct Scene {
+/// Servers whose files, programs and answers hold secrets.
+struct Leaky {
     secrets: Secrets,
     sshd: Sshd,
     http: Http,
-    data: Folder,
-    place: Folder,
-    _pm2: Pm2Daemon,
 }
 
-const SETTINGS: [(&str, &str); 3] = [
-    ("MCP_DEBUG", "true"),
-    ("MCP_SYNC_TIMEOUT_S", "2"),
-    ("SAVE_INTERVAL", "20"),
-];
-
-impl Scene {
-    async fn set() -> Self {
-        let (data, place) = (directory(), directory());
-        let script = "[ \"$1\" = jlist ] && { echo '[]'; exit; }\ncat \"$HOME/held\"";
-        let programs = ["docker", "pm2", "fail2ban-client"].map(|name| (name, script));
-        // Without forwarding, APIs are asked by a command on the server.
-        let sshd = Sshd::with_programs(&programs, "AllowTcpForwarding no");
-        let secrets = Secrets::new();
-        std::fs::write(sshd.home("held"), secrets.held()).unwrap();
-        let encrypt = Command::new("ssh-keygen")
-            .args(["-q", "-p", "-P", "", "-N", &secrets.passphrase, "-f"])
-            .arg(sshd.home("user"))
-            .stdout(Stdio::null())
-            .status();
-        assert!(encrypt.unwrap().success());
-        Self {
-            secrets,
-            _pm2: Pm2Daemon::start(sshd.directory.path()),
-            sshd,
-            http: Http::start(None).await,
-            data,
-            place,
-        }
-    }
-
-    fn log(&self) -> PathBuf {
-        self.place.path().join("stderr")
-    }
-
-    async fn serve(&self) -> RawProcess {
-        RawProcess::serving(self.data.path(), &SETTINGS, &self.log()).await
-    }
-
+impl SshServer for Leaky {
     fn login(&self, alias: &str) -> Value {
         let mut login = self.sshd.login(alias);
         login["passphrase"] = self.secrets.passphrase.as_str().into();
@@ -135,44 +94,77 @@ impl Scene {
         login
     }
 
-    fn api(&self, alias: &str, path: &str) -> Value {
-        let port = self.http.port;
-        let in_url = utf8_percent_encode(&self.secrets.in_url, NON_ALPHANUMERIC);
-        json!({
-            "alias": alias, "url": format!("http://user:{in_url}@127.0.0.1:{port}{path}"),
-            "auth_method": "both", "api_key": self.secrets.key, "auth_header_name": "X-Key",
-            "auth_scheme": "", "htpasswd_user": "user", "htpasswd_pass": self.secrets.pass,
+    fn path(&self, name: &str) -> PathBuf {
+        self.sshd.path(name)
+    }
+}
+
+const SETTINGS: [(&str, &str); 3] = [
+    ("MCP_DEBUG", "true"),
+    ("MCP_SYNC_TIMEOUT_S", "2"),
+    ("SAVE_INTERVAL", "20"),
+];
+
+impl Fixture<Leaky, ()> {
+    async fn leaky() -> Self {
+        let script = "[ \"$1\" = jlist ] && { echo '[]'; exit; }\ncat \"$HOME/held\"";
+        let programs = ["docker", "pm2", "fail2ban-client"].map(|name| (name, script));
+        // Without forwarding, APIs are asked by a command on the server.
+        let sshd = Sshd::with_programs(&programs, "AllowTcpForwarding no").with_pm2();
+        let secrets = Secrets::new();
+        std::fs::write(sshd.home("held"), secrets.held()).unwrap();
+        let encrypt = Command::new("ssh-keygen")
+            .args(["-q", "-p", "-P", "", "-N", &secrets.passphrase, "-f"])
+            .arg(sshd.home("user"))
+            .stdout(Stdio::null())
+            .status();
+        assert!(encrypt.unwrap().success());
+        let http = Http::start(None).await;
+        Self::of(Leaky {
+            secrets,
+            sshd,
+            http,
         })
     }
 
-    /// What any other call of a tool is about.
+    fn api(&self, alias: &str, path: &str) -> Value {
+        let port = self.server.http.port;
+        let in_url = utf8_percent_encode(&self.server.secrets.in_url, NON_ALPHANUMERIC);
+        json!({
+            "alias": alias, "url": format!("http://user:{in_url}@127.0.0.1:{port}{path}"),
+            "auth_method": "both", "api_key": self.server.secrets.key, "auth_header_name": "X-Key",
+            "auth_scheme": "", "htpasswd_user": "user", "htpasswd_pass": self.server.secrets.pass,
+        })
+    }
+
+    /// The subjects of all other calls.
     fn calls(&self, failed: &Value) -> Calls {
         Calls {
             alias: "web1".to_owned(),
-            login: self.login("web2"),
+            login: self.server.login("web2"),
             command: "true".to_owned(),
-            upload: [text(&self.log()), self.sshd.home("put")],
-            remote: self.sshd.home("held"),
-            downloads: text(self.place.path()),
+            upload: [self.local("stderr"), self.remote("put")],
+            remote: self.remote("held"),
+            downloads: text(self.files.path()),
             failed: [failed.clone(), failed.clone()],
-            url: format!("http://127.0.0.1:{}", self.http.port),
+            url: format!("http://127.0.0.1:{}", self.server.http.port),
         }
     }
 
     /// Calls of a tool that have to do with secrets. The tasks are a failed one and one with an output.
     fn examples(&self, tool: &str, failed: &Value) -> Vec<Value> {
-        let told = &self.secrets.told;
-        let cat = format!("cat {}", self.sshd.home("held"));
+        let told = &self.server.secrets.told;
+        let cat = format!("cat {}", self.remote("held"));
         let exec = |cmd: String| json!({"alias": "web1", "cmd": cmd});
-        let half = self.secrets.held().len() / 2;
+        let half = self.server.secrets.held().len() / 2;
         match tool {
             "server_add" => vec![
-                self.login("web2"),
+                self.server.login("web2"),
                 json!({"alias": "gone", "host": "127.0.0.1", "port": closed_port(), "user": "u", "password": told}),
-                json!({"alias": "x", "host": "h", "user": "u", "passwort": self.secrets.misplaced}),
-                json!({"alias": "x", "host": "h", "user": "u", "totpSecret": self.secrets.answer}),
-                json!({"alias": "x", "host": "h", "user": "u", "password": self.secrets.password, "port": 0}),
-                json!({"alias": "x", "host": "h", "user": "u", "password": {"is": self.secrets.misplaced}}),
+                json!({"alias": "x", "host": "h", "user": "u", "passwort": self.server.secrets.misplaced}),
+                json!({"alias": "x", "host": "h", "user": "u", "totpSecret": self.server.secrets.answer}),
+                json!({"alias": "x", "host": "h", "user": "u", "password": self.server.secrets.password, "port": 0}),
+                json!({"alias": "x", "host": "h", "user": "u", "password": {"is": self.server.secrets.misplaced}}),
             ],
             "server_remove" => vec![json!({"alias": "web2"})],
             "server_import" => vec![json!({"pattern": told})],
@@ -195,26 +187,26 @@ impl Scene {
             ],
             "task_exec_interactive" => vec![
                 json!({
-                    "alias": "web1", "responses": {"Password": self.secrets.answer}, "timeout": 1,
+                    "alias": "web1", "responses": {"Password": self.server.secrets.answer}, "timeout": 1,
                     "cmd": format!("{cat}; printf 'Password: '; read x; echo $x; echo $x | base64; {cat} | head -1; printf \"$x? \"; read y"),
                 }),
-                json!({"alias": "web1", "cmd": "true", "responses": self.secrets.misplaced}),
-                json!({"alias": "web1", "cmd": "true", "responses": {"Password": [self.secrets.misplaced]}}),
+                json!({"alias": "web1", "cmd": "true", "responses": self.server.secrets.misplaced}),
+                json!({"alias": "web1", "cmd": "true", "responses": {"Password": [self.server.secrets.misplaced]}}),
             ],
             "task_exec_sequence" => vec![json!({
                 "alias": "web1", "continueOnError": true,
                 "commands": [cat, format!("{cat} >&2; echo {told}; false"), format!("{cat}; exit 4")],
             })],
             "task_transfer" => vec![
-                json!({"alias": "web1", "direction": "download", "local": text(&self.place.path().join("got")), "remote": self.sshd.home("held")}),
-                json!({"alias": "web1", "direction": "download", "local": text(&self.place.path().join(told)), "remote": self.sshd.home(told)}),
+                json!({"alias": "web1", "direction": "download", "local": self.local("got"), "remote": self.remote("held")}),
+                json!({"alias": "web1", "direction": "download", "local": self.local(told), "remote": self.remote(told)}),
             ],
             "task_transfer_multi" => vec![
-                json!({"alias": "web1", "direction": "upload", "files": [{"local": text(&self.place.path().join(told)), "remote": self.sshd.home(told)}]}),
+                json!({"alias": "web1", "direction": "upload", "files": [{"local": self.local(told), "remote": self.remote(told)}]}),
             ],
             "tail_file" => vec![
-                json!({"alias": "web1", "filepath": self.sshd.home("held")}),
-                json!({"alias": "web1", "filepath": self.sshd.home(told)}),
+                json!({"alias": "web1", "filepath": self.remote("held")}),
+                json!({"alias": "web1", "filepath": self.remote(told)}),
             ],
             "get_docker_logs" => vec![json!({"alias": "web1", "container": told})],
             "get_pm2_logs" => vec![json!({"alias": "web1", "app": told})],
@@ -228,8 +220,8 @@ impl Scene {
             "api_add" => vec![
                 self.api("api", "/200"),
                 self.api("silent", "/silent"),
-                json!({"alias": "x", "url": format!("ftp://user:{}@h", self.secrets.answer)}),
-                json!({"alias": "x", "url": "http://h", "auth_method": "api_key", "api_key": format!("{}\n", self.secrets.key)}),
+                json!({"alias": "x", "url": format!("ftp://user:{}@h", self.server.secrets.answer)}),
+                json!({"alias": "x", "url": "http://h", "auth_method": "api_key", "api_key": format!("{}\n", self.server.secrets.key)}),
             ],
             "api_remove" => vec![json!({"alias": "none"})],
             "api_check" => vec![
@@ -248,10 +240,10 @@ impl Scene {
         }
     }
 
-    /// What takes more than one call.
+    /// Makes the calls that go together: hand off, read, cancel, retry.
     async fn go_on(&self, server: &mut RawProcess) {
-        let held = self.sshd.home("held");
-        let told = &self.secrets.told;
+        let held = self.remote("held");
+        let told = &self.server.secrets.told;
         // Handed off, read while it runs, cancelled, retried.
         let cmd = format!("cat {held}; cat {held} >&2; sleep 9");
         let begun = json!({"alias": "web1", "cmd": cmd, "background": true});
@@ -271,7 +263,7 @@ impl Scene {
             .tool("task_cancel", json!({"id": again.facts()["id"]}))
             .await
             .ok();
-        // What was not recorded whole cannot be done again.
+        // A command that was not recorded whole cannot be run again.
         let failing = json!({"alias": "web1", "cmd": format!("echo {told}; exit 3")});
         let failed = server.tool("task_exec", failing).await.ok();
         let ended = json!({"id": failed.facts()["id"]});
@@ -284,7 +276,7 @@ impl Scene {
 
     /// Killed in the middle: what ran there is retried, what is detached is gone on with.
     async fn go_on_after_a_crash(&self, mut server: RawProcess) -> RawProcess {
-        let (held, told) = (self.sshd.home("held"), &self.secrets.told);
+        let (held, told) = (self.remote("held"), &self.server.secrets.told);
         let running =
             json!({"alias": "web1", "cmd": format!("cat {held}; sleep 2"), "background": true});
         let running = server.tool("task_exec", running).await.ok();
@@ -294,7 +286,7 @@ impl Scene {
         server.child.kill().await.unwrap();
         let heard = server.heard;
 
-        let mut server = self.serve().await;
+        let mut server = self.serve(&SETTINGS).await;
         server.heard.insert_str(0, &heard);
         let retried = json!({"id": running.facts()["id"]});
         server.tool("task_retry", retried).await.ok();
@@ -310,42 +302,45 @@ impl Scene {
 /// After calls of all tools, a crash and retries no secret is in any file, answer, log line or process table.
 #[tokio::test]
 async fn no_secret_is_found_anywhere_after_every_tool_was_used() {
-    let scene = Scene::set().await;
-    let all = scene.secrets.all();
-    // What is given in a command line stands in the server's process table.
+    let fixture = Fixture::leaky().await;
+    let all = fixture.server.secrets.all();
+    // A command line's arguments stand in the server's process table.
     let unseen: Vec<_> = all
         .iter()
-        .filter(|(_, secret)| *secret != scene.secrets.told)
+        .filter(|(_, secret)| *secret != fixture.server.secrets.told)
         .copied()
         .collect();
     let watch = Watch::begin(Search::of(&unseen));
-    let mut server = scene.serve().await;
-    server.tool("server_add", scene.login("web1")).await.ok();
-    for add in scene.examples("server_add", &Value::Null) {
+    let mut server = fixture.serve(&SETTINGS).await;
+    server
+        .tool("server_add", fixture.server.login("web1"))
+        .await
+        .ok();
+    for add in fixture.examples("server_add", &Value::Null) {
         server.tool("server_add", add).await;
     }
-    for add in scene.examples("api_add", &Value::Null) {
+    for add in fixture.examples("api_add", &Value::Null) {
         server.tool("api_add", add).await;
     }
     let failing =
-        json!({"alias": "web1", "cmd": format!("cat {}; exit 3", scene.sshd.home("held"))});
+        json!({"alias": "web1", "cmd": format!("cat {}; exit 3", fixture.remote("held"))});
     let failed = server.tool("task_exec", failing).await.ok();
     let failed = failed.facts()["id"].clone();
     // On a busy machine the first connection takes longer than a call waits here.
     let ended = server.tool("task_wait", json!({"id": failed})).await.ok();
     assert!(ended.text().contains("***"), "{}", ended.text());
     let tools = server.tools().await;
-    // What the others have left, those that only look have to show without the secrets.
+    // Tools that only look come again at the end, and show the traces of the others without the secrets.
     let lookers = tools
         .iter()
         .filter(|tool| access(&tool.name) == Access::ReadsHere);
     for tool in tools.iter().chain(lookers) {
-        for arguments in scene.examples(&tool.name, &failed) {
+        for arguments in fixture.examples(&tool.name, &failed) {
             server.tool(&tool.name, arguments).await;
         }
     }
-    scene.go_on(&mut server).await;
-    let mut server = scene.go_on_after_a_crash(server).await;
+    fixture.go_on(&mut server).await;
+    let mut server = fixture.go_on_after_a_crash(server).await;
     for tool in [
         "task_queue",
         "task_history",
@@ -360,26 +355,26 @@ async fn no_secret_is_found_anywhere_after_every_tool_was_used() {
 
     let search = Search::of(&all);
     let mut heard = std::mem::take(&mut server.heard);
-    let mut log = std::fs::read_to_string(scene.log()).unwrap();
+    let mut log = fixture.said();
     assert!(log.contains(" debug "), "it says what it does");
-    assert_eq!(search.found_in_files(scene.data.path()), [""; 0]);
+    assert_eq!(search.found_in_files(fixture.data.path()), [""; 0]);
     assert_eq!(search.found(heard.as_bytes()), [""; 0]);
     assert_eq!(search.found(log.as_bytes()), [""; 0]);
     assert_eq!(in_processes, [""; 0]);
     assert!(!heard.contains("sealed:"), "not even encrypted");
 
     // It would have been found.
-    let hidden = BASE64_STANDARD.encode(format!("root:{}\n", scene.secrets.key));
-    std::fs::write(scene.data.path().join("output/planted"), hidden).unwrap();
-    heard.push_str(&json!({"x": scene.secrets.password}).to_string());
-    log.push_str(&utf8_percent_encode(&scene.secrets.pass, NON_ALPHANUMERIC).to_string());
-    assert_eq!(search.found_in_files(scene.data.path()).len(), 1);
+    let hidden = BASE64_STANDARD.encode(format!("root:{}\n", fixture.server.secrets.key));
+    std::fs::write(fixture.stored("output/planted"), hidden).unwrap();
+    heard.push_str(&json!({"x": fixture.server.secrets.password}).to_string());
+    log.push_str(&utf8_percent_encode(&fixture.server.secrets.pass, NON_ALPHANUMERIC).to_string());
+    assert_eq!(search.found_in_files(fixture.data.path()).len(), 1);
     assert_eq!(search.found(heard.as_bytes()).len(), 1);
     assert_eq!(search.found(log.as_bytes()).len(), 1);
     let watch = Watch::begin(Search::of(&unseen));
     let mut planted = Command::new("sleep")
         .arg("60")
-        .env("X", &scene.secrets.answer)
+        .env("X", &fixture.server.secrets.answer)
         .spawn()
         .unwrap();
     let seen = Search::of(&unseen);

@@ -1,9 +1,8 @@
 //! Data directories that the original and version 0.1 wrote: read whole, retried, and written back as they stand.
 
-use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::helper::{EmbeddedHost, Fixture, eventually, login, read_json};
+use crate::helper::{EmbeddedHost, Fixture, eventually, login, read_json, written_by};
 
 /// Fields that a retry takes over from the job that it retries.
 const CALL: [&str; 18] = [
@@ -27,21 +26,15 @@ const CALL: [&str; 18] = [
     "verify",
 ];
 
-/// A fixture with this queue and history, dated today: finished tasks go after a day.
+/// A fixture with the queue and history of a version.
 async fn fixture_with(version: &str) -> (Fixture<EmbeddedHost>, Value, Value) {
     let fixture = Fixture::embedded().await;
-    // The day before: what is done now has to be newer at any time of the day.
-    let day = (Utc::now() - TimeDelta::days(1)).to_rfc3339();
-    for name in ["queue.json", "history.json"] {
-        let root = env!("CARGO_MANIFEST_DIR");
-        let stored = std::fs::read_to_string(format!("{root}/tests/data/{version}/{name}"));
-        let stored = stored.unwrap().replace("2026-11-22T", &day[..11]);
-        // Nothing of a retry is to be left behind.
-        let stored = stored.replace("sleep 600", "sleep 1");
-        std::fs::write(fixture.data.path().join(name), stored).unwrap();
-    }
-    let [queue, history] =
-        ["queue.json", "history.json"].map(|name| read_json(&fixture.data.path().join(name)));
+    let [queue, history] = ["queue.json", "history.json"].map(|name| {
+        // No retry is to leave anything behind.
+        let stored = written_by(version, name).replace("sleep 600", "sleep 1");
+        std::fs::write(fixture.stored(name), stored).unwrap();
+        read_json(&fixture.stored(name))
+    });
     (fixture, queue, history)
 }
 
@@ -105,7 +98,7 @@ async fn what_has_ended_is_shown_and_written_back_as_it_stands() {
         }
         // The next task has all of it written.
         let new = fixture.background("true").await;
-        let path = fixture.data.path().join("queue.json");
+        let path = fixture.stored("queue.json");
         let id = new.facts()["id"].as_str().unwrap();
         eventually("the queue is written", || {
             read_json(&path).get(id).is_some()
@@ -118,7 +111,7 @@ async fn what_has_ended_is_shown_and_written_back_as_it_stands() {
                 assert_eq!(names(&written[id]), names(record), "{version}");
             }
         }
-        let written = read_json(&fixture.data.path().join("history.json"));
+        let written = read_json(&fixture.stored("history.json"));
         let older: Vec<_> = written.as_array().unwrap().iter().skip(1).collect();
         let stored: Vec<_> = history.as_array().unwrap().iter().collect();
         assert_eq!(older, stored, "{version}");
@@ -233,7 +226,7 @@ async fn what_a_stored_record_claims_to_be_opens_no_gate() {
         record["id"] = id.as_str().into();
     }
     fixture.client.register(server).await;
-    std::fs::write(fixture.data.path().join("queue.json"), queue.to_string()).unwrap();
+    std::fs::write(fixture.stored("queue.json"), queue.to_string()).unwrap();
     let retry = async |id: &str| fixture.client.call("task_retry", json!({"id": id})).await;
     retry("00000001").await.error("READ_ONLY");
     retry("00000002").await.error("NOT_RETRYABLE");

@@ -1,99 +1,83 @@
 //! Agents that ask a person before they sign.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
-use crate::helper::{
-    Agent, Answer, Client, Folder, Sshd, binary_of, directory, eventually, program, text, user,
-};
+use crate::helper::{Agent, Answer, Client, Fixture, Sshd, binary_of, eventually, program, user};
 
-/// sshd, an agent whose key is to be confirmed, and the folders of both and of the client.
-struct Desk {
-    sshd: Sshd,
-    agent: Agent,
-    home: Folder,
-    data: Folder,
+/// A server, and an agent with a key for it that asks before it signs: it writes each question down, and
+/// takes a file `yes` or `no` for the answer.
+fn fixture() -> (Fixture<Sshd, ()>, Agent) {
+    let fixture = Fixture::of(Sshd::start());
+    let home = fixture.files.path();
+    let folder = home.display();
+    let script = format!(
+        "echo asked >>{folder}/asked\nwhile :; do\n[ -e {folder}/yes ] && exit 0\n\
+         [ -e {folder}/no ] && exit 1\nsleep 0.1\ndone\n"
+    );
+    program(home, "confirm", &script);
+    let variables = [
+        ("SSH_ASKPASS", fixture.local("confirm")),
+        ("SSH_ASKPASS_REQUIRE", "force".to_owned()),
+        ("DISPLAY", ":0".to_owned()),
+    ];
+    let variables = variables
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let agent = Agent::start_with(home, &variables);
+    agent.add_as(&fixture.there("user"), &["-q", "-c"]);
+    (fixture, agent)
 }
 
-impl Desk {
-    /// Each question is written down, and answered once there is a file of that name: `yes` or `no`.
-    fn set() -> Self {
-        let (sshd, home, data) = (Sshd::start(), directory(), directory());
-        let folder = home.path().display();
-        let script = format!(
-            "echo asked >>{folder}/asked\nwhile :; do\n[ -e {folder}/yes ] && exit 0\n\
-             [ -e {folder}/no ] && exit 1\nsleep 0.1\ndone\n"
-        );
-        program(home.path(), "confirm", &script);
-        let confirm = text(&home.path().join("confirm"));
-        let variables = [
-            ("SSH_ASKPASS", confirm.as_str()),
-            ("SSH_ASKPASS_REQUIRE", "force"),
-            ("DISPLAY", ":0"),
-        ];
-        let agent = Agent::start_with(home.path(), &variables);
-        agent.add_as(&sshd.directory.path().join("user"), &["-q", "-c"]);
-        Self {
-            sshd,
-            agent,
-            home,
-            data,
-        }
-    }
+/// The arguments that register the server, with a login by the agent.
+fn login(fixture: &Fixture<Sshd, ()>) -> Value {
+    json!({
+        "alias": "web1", "host": "127.0.0.1", "port": fixture.server.port, "user": user(),
+        "agent": true,
+    })
+}
 
-    async fn client(&self) -> Client {
-        let mut command = binary_of(self.home.path(), self.data.path());
-        command
-            .env("SSH_AUTH_SOCK", &self.agent.socket)
-            .arg("--sync-timeout=3");
-        let client = Client::over(command).await;
-        let server = json!({
-            "alias": "web1", "host": "127.0.0.1", "port": self.sshd.port, "user": user(),
-            "agent": true,
-        });
-        client.register(server).await;
-        client
-    }
+async fn client(fixture: &Fixture<Sshd, ()>, agent: &Agent) -> Client {
+    let mut command = binary_of(fixture.files.path(), fixture.data.path());
+    command
+        .env("SSH_AUTH_SOCK", &agent.socket)
+        .arg("--sync-timeout=3");
+    let client = Client::over(command).await;
+    client.register(login(fixture)).await;
+    client
+}
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    fn asked(&self) -> usize {
-        let asked = std::fs::read_to_string(self.file("asked")).unwrap_or_default();
-        asked.lines().count()
-    }
+/// The number of questions so far.
+fn asked(fixture: &Fixture<Sshd, ()>) -> usize {
+    let asked = std::fs::read_to_string(fixture.here("asked")).unwrap_or_default();
+    asked.lines().count()
 }
 
 #[tokio::test]
 async fn a_signature_that_takes_a_person_is_asked_for_once() {
-    let desk = Desk::set();
-    let client = desk.client().await;
+    let (fixture, agent) = fixture();
+    let client = client(&fixture, &agent).await;
     let commands = (0..4).map(|_| handed(client.exec("web1", "true")));
     let ids: Vec<Value> = futures_util::future::join_all(commands).await;
     // A person takes longer than a server may.
     tokio::time::sleep(std::time::Duration::from_secs(20)).await;
-    assert_eq!(desk.asked(), 1, "one signature for all");
-    std::fs::write(desk.file("yes"), "").unwrap();
+    assert_eq!(asked(&fixture), 1, "one signature for all");
+    std::fs::write(fixture.here("yes"), "").unwrap();
     for id in &ids {
         client.wait(id).await.ok();
     }
     // Files go over lanes of their own elsewhere.
-    let folder = desk.file("many");
+    let folder = fixture.here("many");
     std::fs::create_dir(&folder).unwrap();
     for number in 0..40 {
         std::fs::write(folder.join(number.to_string()), "x").unwrap();
     }
-    let arguments = json!({
-        "alias": "web1", "direction": "upload", "local": text(&folder),
-        "remote": desk.sshd.home("there"), "background": true,
-    });
+    let mut arguments = fixture.arguments("upload", "many", "there");
+    arguments["background"] = true.into();
     let moved = client.call("task_transfer", arguments).await.ok();
     let commands = (0..12).map(|_| client.exec("web1", "sleep 0.2"));
     futures_util::future::join_all(commands).await;
     client.wait(&moved.facts()["id"]).await.ok();
-    assert_eq!((desk.asked(), desk.sshd.accepted()), (1, 1));
+    assert_eq!((asked(&fixture), fixture.server.accepted()), (1, 1));
 }
 
 /// The task of a call that is handed off, and says what is waited for.
@@ -106,27 +90,23 @@ async fn handed(call: impl Future<Output = Answer>) -> Value {
 
 #[tokio::test]
 async fn a_signature_that_is_refused_is_said_and_not_asked_for_again() {
-    let desk = Desk::set();
-    let client = desk.client().await;
+    let (fixture, agent) = fixture();
+    let client = client(&fixture, &agent).await;
     let arguments = json!({"alias": "web1", "cmd": "true", "background": true});
     let id = client.call("task_exec", arguments).await.ok().facts()["id"].clone();
-    eventually("it is asked", || desk.asked() == 1).await;
-    std::fs::write(desk.file("no"), "").unwrap();
+    eventually("it is asked", || asked(&fixture) == 1).await;
+    std::fs::write(fixture.here("no"), "").unwrap();
     let error = client.wait(&id).await.error("AUTH_FAILED");
     let reason = error["details"]["reason"].as_str().unwrap();
     assert!(reason.contains("the SSH agent did not sign"), "{reason}");
-    assert_eq!(desk.asked(), 1);
+    assert_eq!(asked(&fixture), 1);
 }
 
 #[tokio::test]
 async fn adding_a_server_says_that_its_login_waits_for_a_person() {
-    let desk = Desk::set();
-    let client = desk.client().await;
-    let server = json!({
-        "alias": "web1", "host": "127.0.0.1", "port": desk.sshd.port, "user": user(),
-        "agent": true,
-    });
-    let added = client.call("server_add", server).await.ok();
+    let (fixture, agent) = fixture();
+    let client = client(&fixture, &agent).await;
+    let added = client.call("server_add", login(&fixture)).await.ok();
     let first = added.text().lines().next().unwrap();
     for words in [
         "not logged in yet",
@@ -134,7 +114,7 @@ async fn adding_a_server_says_that_its_login_waits_for_a_person() {
     ] {
         assert!(first.contains(words), "{first}");
     }
-    std::fs::write(desk.file("yes"), "").unwrap();
+    std::fs::write(fixture.here("yes"), "").unwrap();
     client.exec("web1", "true").await.ok();
-    assert_eq!(desk.asked(), 1, "the command waits for the same login");
+    assert_eq!(asked(&fixture), 1, "the command waits for the same login");
 }

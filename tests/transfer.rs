@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, EmbeddedHost, Fixture, Sshd, directory, noise, sha256, text};
+use crate::helper::{
+    Answer, Client, EmbeddedHost, Fixture, Sshd, directory, noise, sha256, text, write,
+};
 
 fn arguments(direction: &str, local: &str, remote: &str) -> Value {
     json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
@@ -20,11 +22,6 @@ async fn transfer(
         .client
         .call("task_transfer", arguments(direction, local, remote))
         .await
-}
-
-fn write(path: &str, bytes: &[u8]) {
-    std::fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
 }
 
 #[tokio::test]

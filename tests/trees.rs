@@ -1,4 +1,4 @@
-//! What of a tree is kept: names of any bytes, links, modes, times, holes, nothing at all.
+//! Trees arrive as they were: names of any bytes, links, modes, times, holes, empty directories.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Folder, Sshd, directory, noise, text};
+use crate::helper::{Client, Folder, Sshd, directory, noise, text, write};
 
 async fn on_sshd() -> (Sshd, Client, [Folder; 2]) {
     let (sshd, data, local) = (Sshd::start(), directory(), directory());
@@ -21,11 +21,6 @@ async fn transfer(client: &Client, direction: &str, local: &Path, remote: &str) 
         json!({"alias": "web1", "direction": direction, "local": text(local), "remote": remote});
     let answer = client.call("task_transfer", arguments).await.ok();
     answer.facts().clone()
-}
-
-fn write(path: &Path, content: &[u8]) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, content).unwrap();
 }
 
 /// Name, mode, time and content of everything below a folder.

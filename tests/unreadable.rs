@@ -1,4 +1,4 @@
-//! What may not be read or written, and what is a directory, on either side.
+//! Files that may not be read or written, or are directories, on either side.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -6,12 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Sshd, binary, bound, directory, text};
-
-fn write(path: &Path, content: &[u8]) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, content).unwrap();
-}
+use crate::helper::{Client, Sshd, binary, bound, directory, text, write};
 
 fn forbid(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();

@@ -2,27 +2,28 @@
 
 use serde_json::json;
 
-use crate::helper::{Client, Fixture, Sshd, closed_port, directory};
+use crate::helper::{Client, Fixture, Folder, Sshd, closed_port, directory};
 
-/// Programs of a fleet, in processes of their own: which words are secrets is known to the whole of one.
-struct Scene {
+/// A box and another server, and a client in a process of its own: words that are secrets are known to all
+/// of a process.
+struct Fleet {
     client: Client,
-    data: crate::helper::Folder,
     vagrant: Sshd,
     other: Sshd,
+    data: Folder,
 }
 
-impl Scene {
-    async fn set() -> Self {
-        let (data, vagrant, other) = (directory(), Sshd::start(), Sshd::start());
-        let client = Client::spawned(data.path(), &[]).await;
-        client.register(other.login("other")).await;
-        Self {
-            client,
+impl Fleet {
+    async fn start() -> Self {
+        let data = directory();
+        let fleet = Self {
+            client: Client::spawned(data.path(), &[]).await,
+            vagrant: Sshd::start(),
+            other: Sshd::start(),
             data,
-            vagrant,
-            other,
-        }
+        };
+        fleet.client.register(fleet.other.login("other")).await;
+        fleet
     }
 
     /// Registers the box with a password, and gives what is said of that.
@@ -40,27 +41,27 @@ impl Scene {
 
 #[tokio::test]
 async fn a_common_word_is_masked_on_its_own_server_alone() {
-    let scene = Scene::set().await;
-    let said = scene.add("vagrant-box", "vagrant").await;
+    let fleet = Fleet::start().await;
+    let said = fleet.add("vagrant-box", "vagrant").await;
     assert!(said.contains("`vagrant-box` added"), "{said}");
     assert!(
         said.contains("Note: the password is a common word"),
         "{said}"
     );
-    assert_eq!(scene.output("other", "echo vagrant up").await, "vagrant up");
+    assert_eq!(fleet.output("other", "echo vagrant up").await, "vagrant up");
     assert_eq!(
-        scene.output("vagrant-box", "echo vagrant up").await,
+        fleet.output("vagrant-box", "echo vagrant up").await,
         "******* up"
     );
-    let encoded = scene
+    let encoded = fleet
         .output("vagrant-box", "printf %s vagrant | base64")
         .await;
     assert_eq!(encoded, "*".repeat(10) + "==");
     let steps = json!({"alias": "vagrant-box", "commands": ["echo vagrant", "echo up >&2"]});
-    let steps = scene.client.call("task_exec_sequence", steps).await.ok();
+    let steps = fleet.client.call("task_exec_sequence", steps).await.ok();
     assert_eq!(steps.facts()["results"][0]["output"], "*******");
 
-    let shown = |tool: &'static str| scene.client.call(tool, json!({}));
+    let shown = |tool: &'static str| fleet.client.call(tool, json!({}));
     for tool in [
         "server_list",
         "pool_stats",
@@ -86,19 +87,19 @@ async fn a_common_word_is_masked_on_its_own_server_alone() {
         history.text()
     );
     assert!(history.text().contains("echo *** up"), "{}", history.text());
-    let audit = std::fs::read_to_string(scene.data.path().join("audit.jsonl")).unwrap();
+    let audit = std::fs::read_to_string(fleet.data.path().join("audit.jsonl")).unwrap();
     assert_eq!(audit.matches("echo vagrant up").count(), 1, "{audit}");
     assert!(audit.contains("\"alias\":\"vagrant-box\""), "{audit}");
-    drop(scene.other);
-    // What is said of a server is no server's word: its name stays a name.
-    drop(scene.vagrant);
-    let failed = scene.client.exec("vagrant-box", "echo vagrant").await;
+    drop(fleet.other);
+    // An error about a server is not the server's output: its name stays a name.
+    drop(fleet.vagrant);
+    let failed = fleet.client.exec("vagrant-box", "echo vagrant").await;
     let error = failed.error("CONNECTION_FAILED");
     assert!(
         error["message"].as_str().unwrap().contains("`vagrant-box`"),
         "{error}"
     );
-    let queue = scene
+    let queue = fleet
         .client
         .call("task_queue", json!({"status": "failed"}))
         .await
@@ -107,10 +108,10 @@ async fn a_common_word_is_masked_on_its_own_server_alone() {
     assert!(queue.text().contains("echo ***"), "{}", queue.text());
 }
 
-/// What is shown as a name everywhere is no secret, and it is said.
+/// A name that is shown everywhere is no secret, and the answer says so.
 #[tokio::test]
 async fn a_name_is_not_masked() {
-    let scene = Scene::set().await;
+    let fleet = Fleet::start().await;
     for (named, more) in [
         ("Zq-name-of-a-box", json!({"alias": "Zq-name-of-a-box"})),
         (
@@ -122,10 +123,10 @@ async fn a_name_is_not_masked() {
             json!({"alias": "x", "host": "Zq-name-of-a-host"}),
         ),
     ] {
-        let said = scene.add("box", named).await;
+        let said = fleet.add("box", named).await;
         assert!(!said.contains("Note"), "{said}");
         assert_eq!(
-            scene.output("other", &format!("echo {named}")).await,
+            fleet.output("other", &format!("echo {named}")).await,
             "*".repeat(named.len())
         );
         let mut other =
@@ -134,47 +135,47 @@ async fn a_name_is_not_masked() {
             .as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        let said = scene.client.register(other).await;
+        let said = fleet.client.register(other).await;
         let said = said.text();
         assert!(
             said.contains("is also an alias, a user or a host"),
             "{said}"
         );
         assert!(said.contains(more["alias"].as_str().unwrap()), "{said}");
-        let listed = scene.client.call("server_list", json!({})).await.ok();
+        let listed = fleet.client.call("server_list", json!({})).await.ok();
         assert!(listed.text().contains(named), "{}", listed.text());
         for alias in ["box", "other"] {
-            assert_eq!(scene.output(alias, &format!("echo {named}")).await, named);
+            assert_eq!(fleet.output(alias, &format!("echo {named}")).await, named);
         }
         let gone = json!({"alias": more["alias"]});
-        scene.client.call("server_remove", gone).await.ok();
+        fleet.client.call("server_remove", gone).await.ok();
         // It is a secret again.
-        let masked = scene.output("other", &format!("echo {named}")).await;
+        let masked = fleet.output("other", &format!("echo {named}")).await;
         assert_eq!(masked, "*".repeat(named.len()));
     }
     // In the usual box all three are the same.
     let vagrant = json!({"alias": "vagrant", "host": "127.0.0.1", "port": closed_port(), "user": "vagrant", "password": "vagrant"});
-    scene.client.register(vagrant).await;
-    scene.add("box", "vagrant").await;
+    fleet.client.register(vagrant).await;
+    fleet.add("box", "vagrant").await;
     assert_eq!(
-        scene.output("box", "echo /home/vagrant").await,
+        fleet.output("box", "echo /home/vagrant").await,
         "/home/vagrant"
     );
 }
 
 #[tokio::test]
 async fn what_cannot_be_masked_is_said_and_all_else_is_masked_everywhere() {
-    let scene = Scene::set().await;
-    let said = scene.add("box", "x7f2q").await;
+    let fleet = Fleet::start().await;
+    let said = fleet.add("box", "x7f2q").await;
     assert!(
         said.contains("the password has fewer than 6 characters"),
         "{said}"
     );
     for rare in ["Zq-rare-1", "correct horse battery staple", "zxqwvjkp"] {
-        let said = scene.add("box", rare).await;
+        let said = fleet.add("box", rare).await;
         assert!(!said.contains("Note"), "{said}");
         for alias in ["box", "other"] {
-            let masked = scene.output(alias, &format!("echo '{rare}'")).await;
+            let masked = fleet.output(alias, &format!("echo '{rare}'")).await;
             assert_eq!(masked, "*".repeat(rare.len()), "{alias}");
         }
     }

@@ -7,7 +7,9 @@ use mcp_sftp_orchestrator::config::Config;
 use serde_json::{Value, json};
 
 use super::rogue::Rogue;
-use super::{Answer, Client, EmbeddedServer, Folder, Sshd, directory, login, text};
+use super::{
+    Answer, Client, EmbeddedServer, Folder, RawProcess, Sshd, directory, login, read_json, text,
+};
 
 /// A server that a client can register.
 pub trait SshServer {
@@ -76,8 +78,10 @@ impl SshServer for EmbeddedHost {
 }
 
 /// A client in this process, a server registered as `web1`, and folders.
-pub struct Fixture<S = Sshd> {
-    pub client: Client,
+///
+/// Tests that start clients of their own have `()` for the client.
+pub struct Fixture<S = Sshd, C = Client> {
+    pub client: C,
     pub server: S,
     /// The data directory.
     pub data: Folder,
@@ -89,6 +93,19 @@ impl Fixture {
     /// Starts with sshd.
     pub async fn start() -> Self {
         Self::with(Sshd::start()).await
+    }
+
+    /// Starts with sshd, and transfers stay inside `root`, a link to the directory `inside`; beside it
+    /// lies `outside`.
+    pub async fn rooted() -> Self {
+        let fixture = Fixture::of(Sshd::start());
+        for name in ["inside", "outside"] {
+            std::fs::create_dir(fixture.here(name)).unwrap();
+        }
+        let root = fixture.here("root");
+        std::os::unix::fs::symlink("inside", &root).unwrap();
+        let change = |config: &mut Config| config.allowed_roots = vec![root];
+        fixture.connected(change).await.registered().await
     }
 }
 
@@ -111,15 +128,14 @@ impl<S: SshServer> Fixture<S> {
 
     /// The same where `change` alters the client's configuration.
     pub async fn configured(server: S, change: impl FnOnce(&mut Config)) -> Self {
-        let data = directory();
-        let client = Client::in_process(data.path(), change).await;
-        client.register(server.login("web1")).await;
-        Self {
-            client,
-            server,
-            data,
-            files: directory(),
-        }
+        let fixture = Fixture::of(server).connected(change).await;
+        fixture.registered().await
+    }
+
+    /// Registers the server as `web1`.
+    pub async fn registered(self) -> Self {
+        self.client.register(self.server.login("web1")).await;
+        self
     }
 
     /// Runs a command on `web1`.
@@ -133,19 +149,83 @@ impl<S: SshServer> Fixture<S> {
         self.client.call("task_exec", arguments).await.ok()
     }
 
+    /// Transfers one path.
+    pub async fn transfer(&self, direction: &str, local: &str, remote: &str) -> Answer {
+        let arguments = self.arguments(direction, local, remote);
+        self.client.call("task_transfer", arguments).await
+    }
+
+    /// Transfers pairs of paths, or patterns, in one call.
+    pub async fn transfer_all(&self, direction: &str, pairs: &[(&str, &str)]) -> Answer {
+        let arguments = self.all_arguments("web1", direction, pairs);
+        self.client.call("task_transfer_multi", arguments).await
+    }
+}
+
+impl<S> Fixture<S, ()> {
+    /// A server of which no client knows, and folders.
+    pub fn of(server: S) -> Self {
+        Self {
+            client: (),
+            server,
+            data: directory(),
+            files: directory(),
+        }
+    }
+
+    /// Starts a client, which does not know the server yet; `change` alters its configuration.
+    pub async fn connected(self, change: impl FnOnce(&mut Config)) -> Fixture<S> {
+        Fixture {
+            client: Client::in_process(self.data.path(), change).await,
+            server: self.server,
+            data: self.data,
+            files: self.files,
+        }
+    }
+
+    /// Starts a process for the data directory; what it writes to standard error is added to [`Self::log`].
+    pub async fn serve(&self, settings: &[(&str, &str)]) -> RawProcess {
+        RawProcess::serving(self.data.path(), settings, &self.log()).await
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.here("stderr")
+    }
+
+    /// Everything that the processes have written to standard error.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap()
+    }
+}
+
+impl<S, C> Fixture<S, C> {
     /// A path below `files`.
     pub fn here(&self, name: &str) -> PathBuf {
         self.files.path().join(name)
     }
 
-    /// A path on the server.
-    pub fn there(&self, name: &str) -> PathBuf {
-        self.server.path(name)
-    }
-
     /// A path below `files`, as an argument.
     pub fn local(&self, name: &str) -> String {
         text(&self.here(name))
+    }
+
+    /// A path in the data directory.
+    pub fn stored(&self, name: &str) -> PathBuf {
+        self.data.path().join(name)
+    }
+
+    /// Changes a file of the data directory, as a person would.
+    pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut content = read_json(&self.stored(name));
+        change(&mut content);
+        std::fs::write(self.stored(name), content.to_string()).unwrap();
+    }
+}
+
+impl<S: SshServer, C> Fixture<S, C> {
+    /// A path on the server.
+    pub fn there(&self, name: &str) -> PathBuf {
+        self.server.path(name)
     }
 
     /// A path on the server, as an argument.
@@ -161,17 +241,10 @@ impl<S: SshServer> Fixture<S> {
         })
     }
 
-    /// Transfers one path.
-    pub async fn transfer(&self, direction: &str, local: &str, remote: &str) -> Answer {
-        let arguments = self.arguments(direction, local, remote);
-        self.client.call("task_transfer", arguments).await
-    }
-
-    /// Transfers pairs of paths, or patterns, in one call.
-    pub async fn transfer_all(&self, direction: &str, pairs: &[(&str, &str)]) -> Answer {
+    /// The arguments that transfer pairs of paths, or patterns, in one call.
+    pub fn all_arguments(&self, alias: &str, direction: &str, pairs: &[(&str, &str)]) -> Value {
         let pair = |(local, remote): &(&str, &str)| json!({"local": self.local(local), "remote": self.remote(remote)});
         let files: Vec<_> = pairs.iter().map(pair).collect();
-        let arguments = json!({"alias": "web1", "direction": direction, "files": files});
-        self.client.call("task_transfer_multi", arguments).await
+        json!({"alias": alias, "direction": direction, "files": files})
     }
 }

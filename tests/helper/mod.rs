@@ -1,4 +1,4 @@
-//! What the tests share: MCP clients, SSH servers, waiting.
+//! The tests' common parts: MCP clients, SSH servers, waiting.
 
 mod agent;
 mod asyncssh;
@@ -17,8 +17,11 @@ pub mod search;
 mod sshd;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, SecondsFormat, Utc};
+use regex::{Captures, Regex};
 use serde_json::{Value, json};
 
 pub use agent::Agent;
@@ -28,7 +31,7 @@ pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, r
 pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
 pub use embedded::{Dialogue, EmbeddedServer, Fault, Question, Turn, Words};
-pub use fixture::{EmbeddedHost, Fixture};
+pub use fixture::{EmbeddedHost, Fixture, SshServer};
 pub use http::Http;
 pub use keyring::Keyring;
 pub use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
@@ -68,11 +71,16 @@ pub fn login(alias: &str, port: u16) -> Value {
 
 /// A port on which nobody listens.
 pub fn closed_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    use socket2::{Domain, Socket, Type};
+
+    // Bound for as long as the tests run, so that no other test is given it.
+    static BOUND: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&loopback.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    BOUND.lock().unwrap().push(socket);
+    address.port()
 }
 
 /// A temporary folder, gone with all it holds when dropped.
@@ -101,6 +109,12 @@ pub fn directory() -> Folder {
         .prefix("orchestrator-test-")
         .tempdir();
     Folder(directory.unwrap().keep())
+}
+
+/// Writes a file, and makes the directories above it.
+pub fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+    std::fs::create_dir_all(path.as_ref().parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
 }
 
 /// Makes a program of that name, a shell script.
@@ -134,6 +148,20 @@ pub fn read_json(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// A file that a version wrote, as if its day had just ended: finished tasks go after 24 hours.
+pub fn written_by(version: &str, name: &str) -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let text = std::fs::read_to_string(format!("{root}/tests/data/{version}/{name}")).unwrap();
+    let end: DateTime<Utc> = "2026-11-23T00:00:00Z".parse().unwrap();
+    let since = Utc::now() - end;
+    let time = Regex::new("2026-11-22T[0-9:.]+Z").unwrap();
+    let moved = time.replace_all(&text, |found: &Captures<'_>| {
+        let time: DateTime<Utc> = found[0].parse().unwrap();
+        (time + since).to_rfc3339_opts(SecondsFormat::Millis, true)
+    });
+    moved.into_owned()
+}
+
 /// Asserts that an object has these fields with these values, whatever else it has.
 #[track_caller]
 pub fn assert_has(object: &Value, fields: &Value) {
@@ -160,14 +188,14 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// What `seq 1 last` prints.
+/// The output of `seq 1 last`.
 pub fn numbers(last: usize) -> String {
     (1..=last).fold(String::new(), |text, number| {
         text + &number.to_string() + "\n"
     })
 }
 
-/// The same for what takes a call to find out.
+/// The same for an event that takes a call to find out.
 pub async fn eventually_so(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     // A busy machine takes its time, Fail2Ban most of all.
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Folder, directory, program, text};
+use super::{Folder, Pm2Daemon, directory, program, text};
 
 /// A running sshd. It ends, with its connections, when dropped.
 pub struct Sshd {
@@ -18,6 +18,7 @@ pub struct Sshd {
     process: Child,
     extra: String,
     bound: bool,
+    _pm2: Option<Pm2Daemon>,
 }
 
 impl Sshd {
@@ -45,6 +46,12 @@ impl Sshd {
             }
             format!("SetEnv PATH={}:/usr/bin:/bin\n{extra}", text(&folder))
         })
+    }
+
+    /// Starts PM2's daemon for its user.
+    pub fn with_pm2(mut self) -> Self {
+        self._pm2 = Some(Pm2Daemon::start(self.directory.path()));
+        self
     }
 
     /// Starts an sshd that refuses SFTP requests of these kinds.
@@ -92,6 +99,7 @@ impl Sshd {
                     process,
                     extra: extra.to_owned(),
                     bound,
+                    _pm2: None,
                 };
             }
         }
@@ -194,12 +202,12 @@ impl Sshd {
         text(&self.directory.path().join(name))
     }
 
-    /// How many connections have logged in so far.
+    /// The number of logins so far.
     pub fn accepted(&self) -> usize {
         self.logged("Accepted ")
     }
 
-    /// How many lines of its log have these words. A restart begins a new log.
+    /// The number of lines in its log that have these words. A restart begins a new log.
     pub fn logged(&self, words: &str) -> usize {
         let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap();
         log.lines().filter(|line| line.contains(words)).count()
@@ -386,7 +394,7 @@ pub fn certify(authority: &Path, key: &Path, arguments: &[&str]) {
     assert!(status.success());
 }
 
-/// Who runs the tests, and so logs in to sshd.
+/// The user who runs the tests, and so logs in to sshd.
 pub fn user() -> String {
     let output = Command::new("id").arg("-un").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
