@@ -32,7 +32,7 @@ pub use auth::{check_prompt, check_totp, describe_agent, has_agent};
 pub use command::exit_outcome::ExitOutcome;
 pub use connection::Connection;
 pub(crate) use connection::TimedOut;
-pub(crate) use connection::stream::Stream;
+pub use connection::stream::Stream;
 pub use dial::NoTunnel;
 pub(crate) use failure::os_reason;
 pub use output::Output;

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mcp_sftp_orchestrator::demo::{self, PASSWORD, SftpHandler, USER, configuration};
+use mcp_sftp_orchestrator::ssh::Stream;
 use russh::keys::PublicKey;
 use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
 use russh::{Channel, ChannelId, Sig};
@@ -25,7 +26,7 @@ pub use login::{Dialogue, Question, Turn, Words};
 use sftp::run_with_fault;
 use stream::FreezableStream;
 
-/// How the server misbehaves towards new connections.
+/// A way in which the server misbehaves towards new connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
     /// Not at all.
@@ -85,7 +86,7 @@ struct Shared {
     most: AtomicUsize,
 }
 
-/// What ends a connection, and what freezes it.
+/// The tokens that cut a connection and that freeze it.
 #[derive(Clone, Default)]
 struct Switch {
     cut: CancellationToken,
@@ -128,7 +129,7 @@ impl EmbeddedServer {
         })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -243,7 +244,7 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
         cut: switch.cut.clone(),
         demo: demo::ServerConnection::new(&shared.home, max_sessions),
     };
-    let stream = FreezableStream::new(tcp, switch.cut, switch.frozen);
+    let stream = FreezableStream::new(Stream::new(tcp, switch.cut), switch.frozen);
     if let Ok(session) = server::run_stream(Arc::clone(&shared.config), stream, connection).await {
         // However it ends, it has ended.
         let _ = session.await;

@@ -1,32 +1,22 @@
-//! A connection's TCP stream that can be cut, or frozen: it stays open, and nothing moves on it any more.
+//! A connection's stream that can be frozen: it stays open, and nothing moves on it any more.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use mcp_sftp_orchestrator::ssh::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 
-/// A stream with a token that cuts it, and one that freezes it, as when the peer's machine vanishes.
+/// A stream with a token that freezes it, as when the peer's machine vanishes.
 pub struct FreezableStream {
-    tcp: TcpStream,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    stream: Stream,
     frozen: CancellationToken,
 }
 
 impl FreezableStream {
-    pub fn new(tcp: TcpStream, cut: CancellationToken, frozen: CancellationToken) -> Self {
-        tcp.set_nodelay(true).unwrap();
-        Self {
-            tcp,
-            cut: Box::pin(cut.cancelled_owned()),
-            frozen,
-        }
-    }
-
-    fn is_cut(&mut self, cx: &mut Context<'_>) -> bool {
-        self.cut.as_mut().poll(cx).is_ready()
+    pub fn new(stream: Stream, frozen: CancellationToken) -> Self {
+        Self { stream, frozen }
     }
 }
 
@@ -36,11 +26,8 @@ impl AsyncRead for FreezableStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.is_cut(cx) {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.tcp).poll_read(cx, buf);
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if self.frozen.is_cancelled() && matches!(polled, Poll::Ready(Ok(()))) {
             // Swallowed; polled again until the stream has nothing more, so that a cut is still noticed.
             buf.set_filled(before);
@@ -60,17 +47,14 @@ impl AsyncWrite for FreezableStream {
         if self.frozen.is_cancelled() {
             return Poll::Ready(Ok(buf.len()));
         }
-        if self.is_cut(cx) {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
