@@ -290,7 +290,7 @@ async fn where_forwarding_is_forbidden_curl_asks() {
         "{health}"
     );
 
-    // Whatever a key is, it is sent on each way.
+    // Any key is sent, both from here and from a server.
     for (key, line) in [
         ("schlüssel", "x-api-key: schlüssel\r\n"),
         ("", "x-api-key:"),

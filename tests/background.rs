@@ -1,4 +1,4 @@
-//! What a command leaves in the background: said, for it does not last.
+//! Processes that a command leaves in the background: the answer warns that they do not last.
 
 use std::path::Path;
 

@@ -86,7 +86,7 @@ async fn what_the_policy_forbids_reaches_no_server() {
             assert_blocked(client.call(tool, arguments).await, &touch, &touch);
         }
     }
-    // What one step leaves open is no part of the next.
+    // A quote or here-document that one step leaves open does not reach into the next.
     for open in [
         "cat <<END",
         "echo '",
@@ -188,7 +188,7 @@ async fn an_allowlist_lets_nothing_else_through() {
     for (tool, arguments) in runs("web1", &["uname", "id -un"]) {
         client.call(tool, arguments).await.error("POLICY_BLOCKED");
     }
-    // What is on both lists is refused; what this version does not know is kept.
+    // A command on both lists is refused; fields that this version does not know are kept.
     client
         .call("policy_blocklist_add", json!({"pattern": "uname -a"}))
         .await
@@ -231,7 +231,7 @@ async fn rules_that_are_not_understood_let_nothing_run() {
                 "{hint}"
             );
         }
-        // Whoever wrote it finds it as it was.
+        // The file is left as its author wrote it.
         assert_eq!(std::fs::read_to_string(&path).unwrap(), written);
         if !named.contains("rule") {
             let rule = json!({"pattern": "halt"});
@@ -292,7 +292,7 @@ async fn rules_that_are_emptied_or_taken_away_hold_on() {
         );
         // It is said once, and then by those that are asked.
         assert!(!texts(&run("echo one").await.ok()).contains("Note"));
-        // What the allow list does not have stays refused.
+        // A command that is not on the allow list stays refused.
         let refused = run("uname").await;
         assert!(!texts(&refused).contains("Note"));
         refused.error("POLICY_BLOCKED");

@@ -31,7 +31,7 @@ async fn download(scene: &Fixture<Rogue>, remote: &str) -> Answer {
     scene.transfer("download", "target", remote).await
 }
 
-/// What a download that has to fail says of its first file.
+/// The reason of a download's first file, which has to fail.
 async fn refused(scene: &Fixture<Rogue>, remote: &str) -> String {
     let error = download(scene, remote).await.error("TRANSFER_FAILED");
     assert_eq!(entries(scene.files.path()), 0, "nothing is left: {error}");
@@ -42,7 +42,7 @@ fn entries(folder: &Path) -> usize {
     std::fs::read_dir(folder).unwrap().count()
 }
 
-/// Why the first file failed.
+/// The reason in an error's first failed file.
 fn reason(error: &Value) -> String {
     let failed = &error["details"]["failedFiles"][0];
     failed["error"].as_str().unwrap().to_owned()

@@ -149,7 +149,7 @@ fn stubborn(alive: &str) -> String {
     format!("timeout 600 sh -c '{write}' & sh -c \"trap '' TERM; {write}\" & echo begun; wait")
 }
 
-/// Whether nobody writes to `alive` any more.
+/// Tells if nobody writes to `alive` any more.
 async fn is_still(alive: &str) -> bool {
     let before = std::fs::read_to_string(alive).unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;

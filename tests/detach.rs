@@ -17,7 +17,7 @@ async fn detach(client: &Client, cmd: &str) -> Answer {
         .ok()
 }
 
-/// What detached tasks have left on a server.
+/// The files that detached tasks have left on a server.
 fn left_in(home: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(home.join(".mcp-sftp-orchestrator"));
     entries

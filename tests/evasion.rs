@@ -145,7 +145,7 @@ async fn a_refusal_says_what_to_do_instead_of_this() {
     let error = client.call("task_exec", run).await.error("POLICY_BLOCKED");
     let hint = error["details"]["hint"].as_str().unwrap();
     assert!(hint.contains("whoever runs this orchestrator"), "{hint}");
-    // What is written every day is no such file: it gets as far as the closed port.
+    // Everyday files are not protected: the command gets as far as the closed port.
     for cmd in [
         "echo '{}' > /etc/app/config.json",
         "cp x.conf /etc/nginx/conf.d/x.conf",

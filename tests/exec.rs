@@ -259,7 +259,7 @@ async fn commands_that_would_print_for_ever_are_bounded_and_stopped() {
         "{}",
         ended.text()
     );
-    // Which of the two, after how many, and that this is no end of its own.
+    // The answer says which bound was reached, after how many lines, and that it was no end of its own.
     let header = format!(
         "Direct result (task {}), bounded:",
         facts["id"].as_str().unwrap()

@@ -31,7 +31,7 @@ const GCM: [&str; 3] = [
     "curve25519-sha256",
 ];
 
-/// What is said of a login with that password.
+/// The error of a login with that password.
 async fn refusal(client: &Client, port: u16, password: &str) -> Value {
     let mut server = login("web1", port);
     server["password"] = json!(password);

@@ -25,7 +25,7 @@ fn first_line(answer: &Answer) -> &str {
     answer.text().lines().next().unwrap()
 }
 
-/// What `uname` says here.
+/// The output of `uname` here.
 fn uname() -> String {
     let said = Command::new("uname").arg("-snrm").output().unwrap();
     String::from_utf8(said.stdout).unwrap().trim().to_owned()
@@ -119,7 +119,7 @@ async fn a_login_that_fails_is_said_first_and_the_server_is_kept() {
     );
     let listed = client.call("server_list", json!({})).await.ok();
     assert_eq!(listed.facts()["web1"]["keyPath"], text(&stranger));
-    // What is corrected is tried anew.
+    // A corrected login is tried anew.
     let changed = add(&client, sshd.login("web1")).await;
     let line = first_line(&changed);
     assert!(
@@ -235,7 +235,7 @@ async fn a_read_only_server_is_logged_in_to_as_well() {
     assert_eq!(added.facts()["login"]["system"], uname());
 }
 
-/// What a server says at login has no secret of the call in it, and nothing that acts on a terminal.
+/// A server's message at login is shown without the call's secrets, and without control characters.
 #[tokio::test]
 async fn what_a_server_says_is_shown_without_secrets_and_controls() {
     let fixture = Fixture::embedded().await;

@@ -220,7 +220,7 @@ async fn a_token_in_an_address_is_sent_and_not_shown() {
     }
 }
 
-/// What the original or a person wrote is kept as a secret from the first start.
+/// A token in an address that the original or a person wrote is encrypted from the first start.
 #[tokio::test]
 async fn a_token_in_an_address_does_not_stay_in_clear() {
     let (data, http) = (directory(), Http::start(None).await);

@@ -22,7 +22,7 @@ fn arguments(direction: &str, from: &Path, to: &Path) -> Value {
     })
 }
 
-/// What is kept of old contents: the paths of their content.
+/// The paths of the old contents that are kept.
 fn kept(data: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(data.join("kept")).into_iter().flatten();
     let paths = entries.map(|entry| entry.unwrap().path());

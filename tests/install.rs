@@ -62,7 +62,7 @@ async fn a_realistic_file_keeps_everything_else_and_is_given_back_to_the_byte() 
             let mut expected = client.parse(&before);
             expected[client.servers]["orchestrator"] = client.plain_entry();
             assert_eq!(client.parse(&after), expected, "{after}");
-            // What stood in one line may now stand in several.
+            // A value on one line may now be on several.
             if client.name != "windsurf" {
                 assert_kept(&before, &after);
             }
@@ -217,7 +217,7 @@ async fn the_data_is_where_it_is_for_whoever_installs() {
         assert!(install(&desk, client).await.contains("has it already"));
         uninstall(&desk, client).await;
 
-        // Where only the file is in an older entry, it is asked.
+        // An older entry that names only an env file: the file is asked.
         let older =
             json!({"command": BINARY, "args": [format!("--env-file={}", text(&named))], "env": {}});
         desk.write(client, client.only("orchestrator", &older));
@@ -260,7 +260,7 @@ async fn changes_made_since_outlive_it() {
                 .unwrap()
                 .remove("orchestrator");
             if !had_file || client.parse(client.realistic).get(client.servers).is_none() {
-                // What it had to make to have a place goes with it.
+                // The objects that it had to make for its entry go with it.
                 expected.as_object_mut().unwrap().remove(client.servers);
             }
             uninstall(&desk, client).await;
@@ -370,7 +370,7 @@ async fn an_entry_of_another_hand_is_known_as_its_own() {
     }
 }
 
-/// What the user has passed on, or set, stays, also in its form.
+/// Variables that the user has passed on or set stay, in their form as well.
 #[tokio::test]
 async fn variables_that_are_passed_on_already_stay_as_they_are() {
     let codex = McpClient::named("codex");
@@ -487,7 +487,7 @@ async fn without_a_client_it_lists_those_that_are_here() {
             "{said}"
         );
     }
-    // What is asked for is repeated in the lines that one may copy.
+    // The options of the call are repeated in the lines to copy.
     let said = desk.run_with(["install", "--data-dir=/d e"]).await.ok();
     let hint = if cfg!(windows) {
         " \"--data-dir=/d e\""

@@ -40,9 +40,9 @@ struct Sources(BTreeMap<Module, Source>);
 
 #[derive(Default)]
 struct Source {
-    /// What it imports or names, from the crate's root.
+    /// The paths that it imports or names, from the crate's root.
     paths: Vec<Module>,
-    /// What names in it stand for, from the crate's root.
+    /// The path behind each name in it, from the crate's root.
     names: BTreeMap<String, Module>,
 }
 
@@ -100,7 +100,7 @@ impl Sources {
         module
     }
 
-    /// Which files import which, but for parents and children.
+    /// The files that each file imports, but for its parents and children.
     fn imports(&self) -> BTreeMap<Module, BTreeSet<Module>> {
         let imports = self.0.iter().map(|(module, source)| {
             let named = source.paths.iter().map(|path| self.resolve(path, 10));

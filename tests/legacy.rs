@@ -74,7 +74,7 @@ async fn an_old_server_is_reached_once_its_entry_allows_that() {
         client.register(with_rsa(&sshd, true)).await;
         let ran = client.exec("web1", "echo old").await;
         assert!(!ran.is_error(), "{lines:?}: {}", ran.text());
-        // What a shell prints of itself goes through the same cipher.
+        // Long output goes through the same cipher.
         let ran = client.exec("web1", "seq 1 20000 | tail -n 1").await.ok();
         assert!(ran.text().contains("20000"), "{}", ran.text());
     }

@@ -141,7 +141,7 @@ async fn a_clock_before_1970_ends_nothing() {
     let status = process.tool("task_status", json!({"id": ran.facts()["id"]}));
     assert_eq!(status.await.ok().facts()["status"], "completed");
     drop(process);
-    // What it wrote is read with a right clock.
+    // A process with a right clock reads the files.
     let mut command = crate::helper::binary();
     command.arg(format!("--data-dir={}", data.path().display()));
     let mut process = RawProcess::spawn(command);

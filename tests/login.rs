@@ -45,7 +45,7 @@ async fn logs_in(client: &Client, server: Value, what: &str) {
     assert!(!ran.is_error(), "{what}: {}", ran.text());
 }
 
-/// What is said of a login that fails.
+/// The error of a login that fails.
 async fn refusal(client: &Client, server: Value) -> Value {
     client.register(server).await;
     let error = client.exec("web1", "true").await.error("AUTH_FAILED");
@@ -56,7 +56,7 @@ fn says(details: &Value, words: &str) -> bool {
     details["reason"].as_str().unwrap().contains(words)
 }
 
-/// What is no small regular file holds nobody up, and nothing of it is held.
+/// A path that is no small regular file delays nobody, and nothing of it is kept in memory.
 #[tokio::test]
 async fn a_key_that_is_no_small_file_is_not_read() {
     let (sshd, data) = (Sshd::start(), directory());
@@ -659,7 +659,7 @@ async fn a_server_that_only_asks_is_answered() {
         "{details}"
     );
     assert!(!details.to_string().contains("hunter2"), "{details}");
-    // Whatever is asked, a password is not typed where it is shown.
+    // A password is not typed at a prompt that shows its answer.
     ask(&[Question {
         prompt: "Favourite colour? ",
         echo: true,

@@ -274,7 +274,7 @@ async fn a_full_disk_is_said_and_nothing_is_pretended() {
         refuses_everything(client, &fixture).await;
         std::fs::write(gate, "").unwrap();
     });
-    // What had begun is answered, and says what of its output is missing.
+    // The command that had begun is answered, and says which part of its output is missing.
     let long = long.ok();
     long.has(&json!({"exitCode": 0, "truncated": true}));
     let problem = long.facts()["outputProblem"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! What servers say to the person who logs in, and the answers to what only they ask.
+//! Messages of servers to the person who logs in, and answers to questions of their own.
 
 use std::time::Duration;
 

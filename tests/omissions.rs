@@ -1,4 +1,4 @@
-//! What an answer says of a transfer: what was matched and not taken, where things went, what was verified.
+//! A transfer's answer: files that were matched and not taken, the paths of the others, what was verified.
 
 use std::path::Path;
 

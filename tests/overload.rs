@@ -210,8 +210,8 @@ async fn each_id_that_json_rpc_knows_comes_back_and_every_request_has_its_answer
         let answer = process.receive().await;
         assert_eq!(answer["error"]["code"], code, "{line}: {answer}");
     }
-    // What answers nobody's request, and notifications whose ID is null as some clients write it, get
-    // no answer.
+    // Answers to nobody's request get no answer, nor do notifications with an ID of null, which some
+    // clients write.
     for line in [
         r#"{"jsonrpc": "2.0", "id": 1.5, "result": {}}"#,
         r#"{"jsonrpc": "2.0", "id": null, "result": {}}"#,

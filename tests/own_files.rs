@@ -10,7 +10,7 @@ fn transfer(direction: &str, local: &Path, remote: &str) -> Value {
     json!({"alias": "web1", "direction": direction, "local": local, "remote": remote})
 }
 
-/// What the data directory's files hold that decide what is let happen.
+/// The contents of the data directory's files that decide what is allowed.
 fn decisive(data: &Path) -> Vec<Option<Vec<u8>>> {
     ["servers.json", "secret.key", "policies.json", ".env", "new"]
         .map(|name| std::fs::read(data.join(name)).ok())

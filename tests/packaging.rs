@@ -1,4 +1,4 @@
-//! What is shipped: the crate, the archives' names, the registry's entry, the client's one-liner.
+//! The things that are shipped: the crate, the archives' names, the registry's entry, the client's one-liner.
 
 use std::path::Path;
 use std::process::Command;
@@ -146,7 +146,7 @@ fn the_registry_s_entry_is_valid_and_says_what_the_crate_says() {
         .map(|fault| fault.to_string())
         .collect();
     assert!(faults.is_empty(), "{faults:?}");
-    // What refuses nothing would accept anything.
+    // A validator that refuses nothing would prove nothing.
     let mut wrong = entry.clone();
     wrong["description"] = json!("x".repeat(101));
     assert!(!validator.is_valid(&wrong));

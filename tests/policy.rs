@@ -269,7 +269,7 @@ fn hostile_texts_come_to_an_end() {
     assert!(judge_on_small_stack(texts) > count / 2);
 }
 
-/// What random texts are put together from; `_` is a space.
+/// The parts of random texts; `_` is a space.
 const BITS: &str = "rm -rf / _ _ _ _ $ ( ) { } ` \" ' \\ \n ; | & < > << EOF * ? [ ] ~ = ! # , if then fi for in do \
     done case esac while function f x $x ${x :- sudo sh_-c eval xargs find_/_-exec echo printf %s cd \
     export [[ ]] (( )) $(( 0 2> <( \0 é \u{f0000} \u{f0003} docker_exec -- alias - . .. env_-S at \

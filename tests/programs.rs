@@ -150,7 +150,7 @@ async fn docker_is_asked_as_root_where_its_socket_is_root_s() {
 
 #[tokio::test]
 async fn podman_answers_where_docker_is_not() {
-    // Where nothing of this machine is in the way.
+    // Tested only if this machine's own Docker can be hidden.
     let hidden = "unshare -m sh -c 'mount -t tmpfs none /usr/local/bin && ! command -v docker'";
     let can_hide = Command::new("sh")
         .args(["-c", hidden])

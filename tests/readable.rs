@@ -1,4 +1,4 @@
-//! What a model is given to read: text in its right letters, as a terminal would leave it on its screen.
+//! Output as a model reads it: text in its right letters, as a terminal would leave it on its screen.
 
 use serde_json::{Value, json};
 

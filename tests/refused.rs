@@ -1,4 +1,4 @@
-//! What `install` refuses, with every file left as it is.
+//! Refusals of `install`, with every file left as it is.
 
 use serde_json::json;
 
@@ -59,7 +59,7 @@ async fn a_broken_file_is_refused_and_not_touched() {
     }
 }
 
-/// What a parser shows of a broken text may be somebody's secret.
+/// A part of a broken text, which parsers like to quote, may be somebody's secret.
 #[tokio::test]
 async fn a_refusal_quotes_nothing() {
     for client in &MCP_CLIENTS {

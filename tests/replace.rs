@@ -454,7 +454,7 @@ async fn a_server_that_sets_nothing_makes_no_file_private() {
             assert!(!output.contains("Note"), "{output}");
             std::fs::remove_file(&new).unwrap();
         }
-        // What a server's mask takes away is told.
+        // Permissions that a server's mask takes away are mentioned.
         set_mode(&from, 0o666);
         let new = folder.path().join("new");
         let output = completed(copy(&client, "upload", &from, &new).await);

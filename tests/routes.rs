@@ -16,13 +16,13 @@ fn through(mut server: Value, jump: &str) -> Value {
     server
 }
 
-/// What the pool says of an alias.
+/// The pool's statistics of an alias.
 async fn pooled(client: &Client, alias: &str) -> Value {
     let stats = client.call("pool_stats", json!({})).await.ok();
     stats.facts()["byServer"][alias].clone()
 }
 
-/// How many channels all connections of an alias carry.
+/// The number of channels on all connections of an alias.
 async fn channels(client: &Client, alias: &str) -> u64 {
     let host = pooled(client, alias).await;
     let connections = host["connections"].as_array().unwrap().iter();
@@ -236,7 +236,7 @@ impl Told {
     }
 
     fn rewrite(&self, config: &str) {
-        // Whatever agent the person who runs the tests has is none of theirs.
+        // The agent of the person who runs the tests is left alone.
         let config = format!("{config}\nHost *\nIdentityAgent none\n");
         std::fs::write(self.0.path().join("config"), config).unwrap();
     }

@@ -174,7 +174,7 @@ async fn new_aliases_are_plain_and_old_ones_stay() {
     ] {
         client.register(login(alias)).await;
     }
-    // What is called otherwise already is shown, changed and removed as ever.
+    // Servers that have other names already are shown, changed and removed as ever.
     let listed = client.call("server_list", json!({})).await.ok();
     for alias in old {
         assert_eq!(listed.facts()[alias]["host"], "192.0.2.1");

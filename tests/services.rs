@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::helper::{Client, Folder, Sshd, assert_has, directory, eventually_so, program, text};
 
-/// Where `tests/run` puts programs for the tests alone.
+/// The directory in which `tests/run` puts programs for the tests alone.
 fn tools(place: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target/test-tools")

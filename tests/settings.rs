@@ -23,7 +23,7 @@ fn write(directory: &Folder, text: &str) -> PathBuf {
     path
 }
 
-/// What is said on standard error, of a call that has to fail.
+/// The standard error of a call that has to fail.
 async fn refusal(command: &mut Command) -> String {
     let output = command.output().await.unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -75,7 +75,7 @@ async fn the_client_s_env_goes_before_the_files_and_those_before_the_defaults() 
         "MCP_DATA_DIR": named, "SAVE_INTERVAL": named, "IDLE_TIMEOUT": own, "MCP_DEFAULT_CMD_TIMEOUT_S": own,
     });
     assert_eq!(diagnosis(&client, false).await["origins"], set);
-    // What was not understood has its default, as the rest has.
+    // A setting that was not understood has its default, as the rest have.
     for setting in mcp_sftp_orchestrator::config::SETTINGS {
         let origins = set.as_object_mut().unwrap();
         origins.entry(setting.name).or_insert("default".into());
@@ -163,7 +163,7 @@ async fn a_project_s_file_configures_nothing_and_that_is_said() {
     );
     assert!(!ran.exists());
 
-    // What has nothing to do with this program is nobody's concern.
+    // Variables of other programs are ignored.
     write(&project, "DATABASE_URL=y\nLOG_LEVEL=debug\n");
     let mut command = binary();
     command.env("HOME", home.path()).current_dir(project.path());

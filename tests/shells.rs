@@ -1,4 +1,4 @@
-//! What a server's login shell is taken for: one that gave an unlucky answer, and one that restricts.
+//! Login shells that are not taken for POSIX ones by mistake, nor the other way round, and restricted ones.
 
 use std::path::Path;
 

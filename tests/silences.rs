@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::helper::rogue::{Asked, FILE, Rogue, kind};
 use crate::helper::{Fixture, eventually_so, noise};
 
-/// How long a server may be silent here.
+/// The time that a server may be silent here.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A client that waits so long, a server with these answers, and files to send.

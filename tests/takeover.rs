@@ -242,7 +242,7 @@ async fn nobody_is_taken_by_surprise() {
     );
     let servers = desk.servers(client);
     assert_eq!(servers["orchestrator"], by_npx(Path::new("/d")));
-    // Where it has its data is said also where nothing else is.
+    // The entry names the data directory even if it says nothing else.
     let env = json!({"MCP_DATA_DIR": "~/.config/mcp-orchestrator"});
     assert_eq!(servers["rust"]["env"], client.env_with_session(&env));
 }
@@ -311,7 +311,7 @@ async fn one_that_another_client_has_is_found_too() {
     let expected = cursor.env_with_session(&entry["env"]);
     assert_eq!(desk.servers(cursor)["orchestrator"]["env"], expected);
     assert_eq!(desk.read(code), whole.to_string());
-    // Where it is said which data it has, nothing is asked.
+    // With a data directory on the command line, nothing is asked.
     desk.run("uninstall --client cursor").await.ok();
     desk.run("install --client cursor --data-dir=/own")
         .await

@@ -17,7 +17,7 @@ fn watched() -> Sshd {
     Sshd::start_with("LogLevel DEBUG1")
 }
 
-/// How often somebody has begun to log in.
+/// The number of logins that have begun.
 fn logins(sshd: &Sshd) -> usize {
     sshd.logged("userauth-request for user")
 }
@@ -38,7 +38,7 @@ fn host_key(sshd: &Sshd) -> PathBuf {
     sshd.directory.path().join("host")
 }
 
-/// What the program itself has recorded; nothing without a file.
+/// The host keys that the program itself has recorded; empty without a file.
 fn record(data: &Folder) -> String {
     std::fs::read_to_string(data.path().join("known_hosts")).unwrap_or_default()
 }

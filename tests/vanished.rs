@@ -85,7 +85,7 @@ impl Copying {
         failed
     }
 
-    /// Whether the new file is there; else it has to be the old one.
+    /// Tells if the new file is there; else it has to be the old one.
     fn arrived(&self, name: &str) -> bool {
         let content = std::fs::read(self.target.path().join(name)).unwrap();
         let is_new = content == noise(SIZE);

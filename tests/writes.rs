@@ -124,7 +124,7 @@ async fn every_way_to_a_protected_place_is_refused() {
         assert!(rule.starts_with("* >"), "{remote}: {error}");
         assert!(is_untouched(&scene), "{local} {remote}");
     }
-    // Where `..` leads behind a link shows once what is missing before it has been made.
+    // The target of `..` behind a link shows only once the directories before it have been made.
     std::fs::create_dir(scene.server.home("protected/sub")).unwrap();
     symlink("protected/sub", scene.server.home("deep")).unwrap();
     for (local, remote) in [
@@ -189,7 +189,7 @@ async fn in_a_tree_what_is_refused_fails_by_itself() {
     assert!(Path::new(&scene.server.home("other/c")).exists());
     assert!(!Path::new(&scene.server.home("cron.d/link")).is_symlink());
 
-    // What is refused for another reason as well is no refusal of the policy alone.
+    // A transfer that fails for another reason as well is no refusal of the policy alone.
     let missing = scene
         .transfer_all(
             "upload",

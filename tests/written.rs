@@ -171,7 +171,7 @@ async fn what_is_no_private_key_is_refused_with_what_to_give() {
     let trail = std::fs::read_to_string(data.path().join("audit.jsonl")).unwrap();
     let is_told = |words| trail.contains(words);
     assert!(is_told("$KEY") && !is_told("PRIVATE KEY"), "{trail}");
-    // What is said helps.
+    // The advice in the error helps.
     let changes = json!({"keyPath": null, "agent": true});
     let added = client.register(spelt(&sshd, changes.clone())).await;
     logged_in(&added, &changes);
@@ -258,7 +258,7 @@ async fn settings_of_the_ssh_configuration_that_would_have_helped_are_named() {
     let changes = json!({"keyPath": null, "sshConfigHost": "127.0.0.1"});
     let added = client.register(spelt(&sshd, changes.clone())).await;
     logged_in(&added, &changes);
-    // Where it has none there is nothing to say.
+    // Without a key in the configuration there is nothing to say.
     let (plain, data) = (Sshd::start(), directory());
     let client = client_with("Host other\nIdentityFile /k\n", &data).await;
     client.register(plain.login_with("web1", &stranger)).await;

@@ -4,7 +4,7 @@ use mcp_sftp_orchestrator::guard::Access;
 use mcp_sftp_orchestrator::tools::Tools;
 use serde_json::{Value, json};
 
-/// What a call does, which decides who refuses it.
+/// The effect of a call, which decides who refuses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It shows what is here or on a server.
@@ -21,7 +21,7 @@ pub enum Effect {
     Writes,
 }
 
-/// What calls are about. The server of `alias` has the programs of [`PROGRAMS`], and PM2's daemon.
+/// The subjects of calls. The server of `alias` has the programs of [`PROGRAMS`], and PM2's daemon.
 pub struct Calls {
     pub alias: String,
     /// The arguments that register a server.
@@ -167,7 +167,7 @@ fn with(arguments: &Value, name: &str) -> Value {
     arguments
 }
 
-/// What a tool is declared to do at most.
+/// The declared access class of a tool.
 pub fn access(tool: &str) -> Access {
     let tools = Tools::new();
     let declaration = tools.declaration(tool);

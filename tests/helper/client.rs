@@ -19,7 +19,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::assert_has;
 
-/// Where the binary under test lies.
+/// The path of the binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator");
 
 /// The binary under test.
@@ -35,7 +35,7 @@ pub fn apart(mut command: Command) -> Command {
     }
     command
         .env("MCP_KEYRING", "false")
-        // Where no agent and no bus of this user's are found.
+        // A directory in which no agent and no bus of this user's are found.
         .env("XDG_RUNTIME_DIR", "/nowhere")
         .env_remove("DBUS_SESSION_BUS_ADDRESS")
         .env_remove("SSH_AUTH_SOCK");
@@ -210,7 +210,7 @@ impl Answer {
         object
     }
 
-    /// Why the first file of a transfer, of which none may have arrived, did not.
+    /// The reason of a transfer's first failed file; no file may have arrived.
     pub fn failed_file(self) -> String {
         let error = self.error("TRANSFER_FAILED");
         let reason = &error["details"]["failedFiles"][0]["error"];

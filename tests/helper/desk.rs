@@ -17,9 +17,9 @@ pub struct McpClient {
     file: &'static str,
     /// The key of its servers.
     pub servers: &'static str,
-    /// Whether its entries say that they speak over stdio.
+    /// True if its entries say that they speak over stdio.
     names_transport: bool,
-    /// What its file may well hold.
+    /// A realistic content of its file.
     pub realistic: &'static str,
 }
 
@@ -88,7 +88,7 @@ impl McpClient {
         all.find(|client| client.name == name).unwrap()
     }
 
-    /// What a text says, read by a parser that knows nothing of this program.
+    /// The value of a text, read by a parser that knows nothing of this program.
     pub fn parse(&self, text: &str) -> Value {
         let text = text.trim_start_matches('\u{feff}');
         if self.name == "codex" {
@@ -146,7 +146,7 @@ impl McpClient {
     }
 }
 
-/// What a command said.
+/// The exit status and output of a command.
 #[derive(Debug)]
 pub struct Said {
     pub code: Option<i32>,
@@ -155,13 +155,13 @@ pub struct Said {
 }
 
 impl Said {
-    /// What it said, which has to have done what was asked.
+    /// The standard output of a command that has to succeed.
     pub fn ok(self) -> String {
         assert!(self.code == Some(0) && self.stderr.is_empty(), "{self:?}");
         self.stdout
     }
 
-    /// Why it refused, with nothing on standard output.
+    /// The reason for a refusal, with nothing on standard output.
     pub fn refusal(self) -> String {
         assert!(self.code == Some(1) && self.stdout.is_empty(), "{self:?}");
         self.stderr

@@ -1,4 +1,4 @@
-//! What stands in for PM2's daemon: a process of its name, found where PM2 notes it.
+//! A stand-in for PM2's daemon: a process of its name, with the file in which PM2 notes it.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;

@@ -44,7 +44,7 @@ impl Proxy {
         Self { port: own, gate }
     }
 
-    /// Whether it holds now.
+    /// True while it holds everything.
     pub fn holds(&self) -> bool {
         self.gate.holds.load(Ordering::Relaxed)
     }

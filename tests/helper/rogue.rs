@@ -38,7 +38,7 @@ pub const LINK: u32 = 0o120_777;
 pub struct Asked {
     pub kind: u8,
     pub number: u32,
-    /// How many of its kind for the same path or handle came before it in this session.
+    /// The number of requests of its kind for the same path or handle before it in this session.
     pub earlier: usize,
     body: Vec<u8>,
 }
@@ -126,8 +126,8 @@ fn attributes(mode: u32, length: u64) -> Vec<u8> {
     .concat()
 }
 
-/// What a server of ten bytes everywhere answers: a path ending in `dir` is a directory, and empty; one
-/// ending in `new`, and a pattern, is nothing.
+/// The answer of a server whose files all have ten bytes. A path that ends in `dir` is an empty directory;
+/// one that ends in `new`, and a pattern, does not exist.
 fn plainly(asked: &Asked) -> Vec<u8> {
     let name = asked.name();
     match asked.kind {

@@ -34,7 +34,7 @@ impl Search {
         }
     }
 
-    /// What is found in bytes, with what stands before it.
+    /// The secrets that are found in bytes, each with the text before it.
     pub fn found(&self, bytes: &[u8]) -> Vec<String> {
         let found = self.any.find_iter(bytes).map(|found| {
             let before = &bytes[found.start().saturating_sub(80)..found.start()];
@@ -44,7 +44,7 @@ impl Search {
         found.collect()
     }
 
-    /// What is found in the files of a directory and of those in it.
+    /// The secrets that are found in the files below a directory, and in their names.
     pub fn found_in_files(&self, directory: &Path) -> Vec<String> {
         files_below(directory)
             .iter()
@@ -75,7 +75,7 @@ fn forms(secret: &str) -> Vec<(&'static str, String)> {
     ];
     for before in 0..3 {
         let whole = BASE64_STANDARD.encode([&vec![b'x'; before], secret.as_bytes()].concat());
-        // What the neighbours have no part in.
+        // The characters that no neighbouring byte has a part in.
         let (first, end) = ((before * 8).div_ceil(6), (before + secret.len()) * 8 / 6);
         forms.push(("base64", whole[first..end].to_owned()));
     }

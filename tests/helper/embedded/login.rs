@@ -1,4 +1,4 @@
-//! What the embedded server wants of whoever logs in, as PAM behind sshd does.
+//! The embedded server's login, with questions as PAM behind sshd asks them.
 
 use std::borrow::Cow;
 
@@ -8,11 +8,11 @@ use russh::server::Auth;
 /// A prompt, and which answers are right.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
-    /// What is asked.
+    /// The text of the question.
     pub prompt: &'static str,
-    /// Whether what is typed is shown.
+    /// True if the answer is shown while it is typed.
     pub echo: bool,
-    /// Whether this answer lets one go on.
+    /// Returns true for the right answers.
     pub is_right: fn(&str) -> bool,
 }
 
@@ -27,7 +27,7 @@ pub enum Turn {
     Second,
 }
 
-/// What is asked by keyboard-interactive (RFC 4256), question by question.
+/// The questions of keyboard-interactive (RFC 4256), asked one by one.
 #[derive(Clone, Debug)]
 pub struct Dialogue {
     /// When.
@@ -36,18 +36,18 @@ pub struct Dialogue {
     pub questions: Vec<Question>,
 }
 
-/// What the server says besides its questions.
+/// The server's texts besides its questions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Words {
     /// Before anything else (RFC 4252, section 5.4).
     pub banner: &'static str,
-    /// What the questions are for.
+    /// The purpose of the questions.
     pub name: &'static str,
-    /// What to do for the answers.
+    /// The instructions for the answers.
     pub instructions: &'static str,
 }
 
-/// How far somebody has come.
+/// The state of a login.
 pub struct Entering {
     words: Words,
     dialogue: Option<Dialogue>,
@@ -66,7 +66,7 @@ impl Entering {
         }
     }
 
-    /// What is said before anything else.
+    /// The text before anything else.
     pub fn banner(&self) -> Option<String> {
         let banner = self.words.banner;
         (!banner.is_empty()).then(|| banner.to_owned())
@@ -89,7 +89,7 @@ impl Entering {
         self.refused(false)
     }
 
-    /// What was wanted now is there. It is the first half where the questions have that turn.
+    /// Ends a step of the login: it is the first half if the questions have that turn.
     fn passed(&mut self, turn: Turn) -> Auth {
         let wanted = self.dialogue.as_ref().map(|dialogue| dialogue.turn);
         if wanted != Some(turn) {
