@@ -12,14 +12,14 @@ use crate::helper::{
 };
 
 /// Two servers, and an earlier session's failed tasks on them.
-struct Servers {
+struct GuardedServers {
     /// The server of `seen`, which is read-only by now, and that of `web1`.
     sshds: [Sshd; 2],
     /// A command and an upload that failed on `seen`, and the same on `web1`.
     failed: [[Value; 2]; 2],
 }
 
-impl SshServer for Servers {
+impl SshServer for GuardedServers {
     fn login(&self, alias: &str) -> Value {
         self.sshds[usize::from(alias != "seen")].login(alias)
     }
@@ -32,10 +32,10 @@ impl SshServer for Servers {
 /// A URL at which nobody listens.
 const URL: &str = "http://127.0.0.1:1";
 
-async fn fixture() -> Fixture<Servers, ()> {
+async fn fixture() -> Fixture<GuardedServers, ()> {
     let sshds = [0, 1].map(|_| Sshd::with_programs(&PROGRAMS, "").with_pm2());
     let failed = Default::default();
-    let mut fixture = Fixture::of(Servers { sshds, failed });
+    let mut fixture = Fixture::of(GuardedServers { sshds, failed });
     for file in [fixture.there("file"), fixture.here("file")] {
         std::fs::write(file, "content\n").unwrap();
     }
@@ -60,16 +60,16 @@ async fn fixture() -> Fixture<Servers, ()> {
 }
 
 /// The command that no refused call may run, on either server.
-fn touch<C>(fixture: &Fixture<Servers, C>) -> String {
+fn touch<C>(fixture: &Fixture<GuardedServers, C>) -> String {
     format!("touch {}", fixture.remote("pwned"))
 }
 
-fn is_untouched<C>(fixture: &Fixture<Servers, C>) -> bool {
+fn is_untouched<C>(fixture: &Fixture<GuardedServers, C>) -> bool {
     !fixture.there("pwned").exists()
 }
 
 /// The calls about one of the aliases.
-fn calls_about<C>(fixture: &Fixture<Servers, C>, alias: &str) -> Calls {
+fn calls_about<C>(fixture: &Fixture<GuardedServers, C>, alias: &str) -> Calls {
     let mut login = fixture.server.login(alias);
     login["readonly"] = false.into();
     Calls {
@@ -85,7 +85,7 @@ fn calls_about<C>(fixture: &Fixture<Servers, C>, alias: &str) -> Calls {
 }
 
 /// The files of the configuration, to the byte.
-fn configured<C>(fixture: &Fixture<Servers, C>) -> [Option<Vec<u8>>; 4] {
+fn configured<C>(fixture: &Fixture<GuardedServers, C>) -> [Option<Vec<u8>>; 4] {
     let names = ["servers.json", "apis.json", "policies.json", "known_hosts"];
     names.map(|name| std::fs::read(fixture.stored(name)).ok())
 }

@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use crate::helper::{Answer, Fixture};
 
-async fn run(scene: &Fixture, cmd: &str, responses: Value) -> Answer {
+async fn run(fixture: &Fixture, cmd: &str, responses: Value) -> Answer {
     let run = json!({"alias": "web1", "cmd": cmd, "responses": responses, "timeout": 20});
-    scene.client.call("task_exec_interactive", run).await
+    fixture.client.call("task_exec_interactive", run).await
 }
 
 #[tokio::test]
 async fn commands_among_answers_are_refused_as_commands_are() {
-    let scene = Fixture::start().await;
-    let pwned = scene.server.home("pwned");
+    let fixture = Fixture::start().await;
+    let pwned = fixture.server.home("pwned");
     let rule = json!({"pattern": format!("touch {pwned}")});
-    scene.client.call("policy_blocklist_add", rule).await.ok();
+    fixture.client.call("policy_blocklist_add", rule).await.ok();
     for (cmd, responses) in [
         ("bash -i", json!({"READY>": format!("touch {pwned}; exit")})),
         (
@@ -49,7 +49,7 @@ async fn commands_among_answers_are_refused_as_commands_are() {
             json!({"1>": format!("true \u{15}touch {pwned}")}),
         ),
     ] {
-        let error = run(&scene, cmd, responses.clone())
+        let error = run(&fixture, cmd, responses.clone())
             .await
             .error("POLICY_BLOCKED");
         let part = error["details"]["part"].as_str().unwrap();
@@ -62,16 +62,16 @@ async fn commands_among_answers_are_refused_as_commands_are() {
         }
     }
     assert!(!Path::new(&pwned).exists());
-    assert_eq!(scene.server.accepted(), 0);
+    assert_eq!(fixture.server.accepted(), 0);
     assert_eq!(
-        scene.client.call("task_queue", json!({})).await.facts()["tasks"],
+        fixture.client.call("task_queue", json!({})).await.facts()["tasks"],
         json!([])
     );
 }
 
 #[tokio::test]
 async fn passwords_and_choices_pass() {
-    let scene = Fixture::start().await;
+    let fixture = Fixture::start().await;
     let ask = "printf 'Password: '; read -r first; printf 'Go on? '; read -r second; echo \"$second\" over";
     for password in [
         "hunter2",
@@ -91,14 +91,14 @@ async fn passwords_and_choices_pass() {
         "-rf /",
         "パスワード",
     ] {
-        let answer = run(&scene, ask, json!({"Password:": password, "Go on?": "y"}))
+        let answer = run(&fixture, ask, json!({"Password:": password, "Go on?": "y"}))
             .await
             .ok();
         let output = answer.facts()["output"].as_str().unwrap();
         assert!(output.contains("y over"), "{password}: {output}");
     }
     // A rule that is all of a password is not told.
-    let error = run(&scene, ask, json!({"Password:": "reboot"}))
+    let error = run(&fixture, ask, json!({"Password:": "reboot"}))
         .await
         .error("POLICY_BLOCKED");
     assert!(!error.to_string().contains("reboot"), "{error}");
@@ -106,25 +106,31 @@ async fn passwords_and_choices_pass() {
 
 #[tokio::test]
 async fn an_allowlist_holds_for_what_a_shell_reads() {
-    let scene = Fixture::start().await;
+    let fixture = Fixture::start().await;
     let written = json!({"allowlist": ["sh -i", "read *", "echo *", "printf *", "cat /etc/*"]});
-    std::fs::write(scene.data.path().join("policies.json"), written.to_string()).unwrap();
-    let pwned = scene.server.home("pwned");
+    std::fs::write(
+        fixture.data.path().join("policies.json"),
+        written.to_string(),
+    )
+    .unwrap();
+    let pwned = fixture.server.home("pwned");
     for answer in [
         format!("touch {pwned}"),
         format!("cat /etc/hostname; touch {pwned}"),
         format!("echo > {pwned}"),
     ] {
-        run(&scene, "sh -i", json!({"$": answer}))
+        run(&fixture, "sh -i", json!({"$": answer}))
             .await
             .error("POLICY_BLOCKED");
     }
     let ask = "printf 'Password: '; read -r first; echo over";
-    let answer = run(&scene, ask, json!({"Password:": "hunter2"})).await.ok();
+    let answer = run(&fixture, ask, json!({"Password:": "hunter2"}))
+        .await
+        .ok();
     assert!(answer.facts()["output"].as_str().unwrap().contains("over"));
     // Yes and no are no commands.
     let ask = "printf 'Go on? '; read -r first; printf 'Which? '; read -r second; echo over";
     let answers = json!({"Go on": "y", "Which": "12"});
-    run(&scene, ask, answers).await.ok();
+    run(&fixture, ask, answers).await.ok();
     assert!(!Path::new(&pwned).exists());
 }

@@ -27,14 +27,14 @@ async fn scripted_with(
     .await
 }
 
-async fn download(scene: &Fixture<Rogue>, remote: &str) -> Answer {
-    scene.transfer("download", "target", remote).await
+async fn download(fixture: &Fixture<Rogue>, remote: &str) -> Answer {
+    fixture.transfer("download", "target", remote).await
 }
 
 /// The reason of a download's first file, which has to fail.
-async fn refused(scene: &Fixture<Rogue>, remote: &str) -> String {
-    let error = download(scene, remote).await.error("TRANSFER_FAILED");
-    assert_eq!(entries(scene.files.path()), 0, "nothing is left: {error}");
+async fn refused(fixture: &Fixture<Rogue>, remote: &str) -> String {
+    let error = download(fixture, remote).await.error("TRANSFER_FAILED");
+    assert_eq!(entries(fixture.files.path()), 0, "nothing is left: {error}");
     reason(&error)
 }
 
@@ -56,7 +56,7 @@ fn endless(asked: &Asked) -> Option<Vec<u8>> {
 #[tokio::test]
 async fn a_file_that_never_ends_fails_whatever_length_it_said() {
     for (said, portion) in [(0, 10_000), (10, 5), (1_000_000, 10_000)] {
-        let scene = scripted_with(
+        let fixture = scripted_with(
             |config| config.max_growth = 4 * 1024 * 1024,
             move |asked| match asked.kind {
                 kind::STAT | kind::LSTAT => Some(asked.attributes(FILE, said)),
@@ -66,7 +66,7 @@ async fn a_file_that_never_ends_fails_whatever_length_it_said() {
             },
         )
         .await;
-        let reason = refused(&scene, "/file").await;
+        let reason = refused(&fixture, "/file").await;
         let expected = format!("said a length of {said}: it may never end");
         assert!(reason.contains(&expected), "{reason}");
     }
@@ -74,7 +74,7 @@ async fn a_file_that_never_ends_fails_whatever_length_it_said() {
 
 #[tokio::test]
 async fn a_file_that_says_no_length_is_read_to_its_end() {
-    let scene = scripted(|asked| match asked.kind {
+    let fixture = scripted(|asked| match asked.kind {
         kind::STAT | kind::LSTAT => Some(asked.attributes(FILE, 0)),
         kind::READ => Some(match asked.range().0 {
             offset @ 0..2_000_000 => asked.data(&offset.to_be_bytes().repeat(125)),
@@ -83,12 +83,12 @@ async fn a_file_that_says_no_length_is_read_to_its_end() {
         _ => None,
     })
     .await;
-    let ended = download(&scene, "/proc/file").await.ok();
+    let ended = download(&fixture, "/proc/file").await.ok();
     assert_eq!(ended.facts()["bytes"], 2_000_000, "{}", ended.text());
     let expected: Vec<u8> = (0..2000_u64)
         .flat_map(|number| (number * 1000).to_be_bytes().repeat(125))
         .collect();
-    assert!(std::fs::read(scene.files.path().join("target")).unwrap() == expected);
+    assert!(std::fs::read(fixture.files.path().join("target")).unwrap() == expected);
 }
 
 #[cfg(target_os = "linux")]
@@ -147,7 +147,7 @@ fn peak_memory(process: u32) -> u64 {
 
 #[tokio::test]
 async fn a_directory_that_never_ends_is_refused_and_the_setting_named() {
-    let scene = scripted_with(
+    let fixture = scripted_with(
         |config| config.max_entries = 5000,
         |asked| {
             (asked.kind == kind::READDIR).then(|| {
@@ -160,12 +160,12 @@ async fn a_directory_that_never_ends_is_refused_and_the_setting_named() {
         },
     )
     .await;
-    let local = text(&scene.files.path().join("all"));
+    let local = text(&fixture.files.path().join("all"));
     let files = json!([{"local": local, "remote": "/dir/*.log"}]);
     let pattern = json!({"alias": "web1", "direction": "download", "files": files});
     for ended in [
-        download(&scene, "/dir").await,
-        scene.client.call("task_transfer_multi", pattern).await,
+        download(&fixture, "/dir").await,
+        fixture.client.call("task_transfer_multi", pattern).await,
     ] {
         let reason = reason(&ended.error("TRANSFER_FAILED"));
         assert!(
@@ -173,14 +173,14 @@ async fn a_directory_that_never_ends_is_refused_and_the_setting_named() {
             "{reason}"
         );
     }
-    assert_eq!(entries(scene.files.path()), 0, "nothing is made");
+    assert_eq!(entries(fixture.files.path()), 0, "nothing is made");
 }
 
 #[tokio::test]
 async fn as_many_entries_as_allowed_are_moved_and_one_more_is_not_on_either_side() {
     for (count, is_taken) in [(20, true), (21, false)] {
         for direction in ["upload", "download"] {
-            let scene = scripted_with(
+            let fixture = scripted_with(
                 |config| config.max_entries = 20,
                 move |asked| {
                     let names: Vec<_> = (0..count).map(|name| name.to_string()).collect();
@@ -189,14 +189,14 @@ async fn as_many_entries_as_allowed_are_moved_and_one_more_is_not_on_either_side
                 },
             )
             .await;
-            let folder = scene.files.path().join("tree");
+            let folder = fixture.files.path().join("tree");
             if direction == "upload" {
                 std::fs::create_dir(&folder).unwrap();
                 for name in 0..count {
                     std::fs::write(folder.join(name.to_string()), "ten bytes.").unwrap();
                 }
             }
-            let ended = scene.transfer(direction, "tree", "/dir").await;
+            let ended = fixture.transfer(direction, "tree", "/dir").await;
             let says_so = ended.text().contains("more than 20 entries");
             assert_eq!(
                 (ended.is_error(), says_so),
@@ -211,9 +211,9 @@ async fn as_many_entries_as_allowed_are_moved_and_one_more_is_not_on_either_side
 #[tokio::test]
 async fn a_listing_without_names_ends() {
     for names in [&[][..], &[(".", DIRECTORY, 0), ("..", DIRECTORY, 0)]] {
-        let scene =
+        let fixture =
             scripted(|asked| (asked.kind == kind::READDIR).then(|| asked.names(names))).await;
-        let reason = refused(&scene, "/dir").await;
+        let reason = refused(&fixture, "/dir").await;
         assert!(
             reason.contains("without names and without an end"),
             "{reason}"
@@ -223,7 +223,7 @@ async fn a_listing_without_names_ends() {
 
 #[tokio::test]
 async fn a_tree_that_never_ends_is_left_where_its_paths_get_too_long() {
-    let scene = scripted(|asked| match asked.kind {
+    let fixture = scripted(|asked| match asked.kind {
         kind::READDIR => {
             let deeper = format!("{}{}-dir", "d".repeat(90), asked.number);
             Some(asked.listing(&[(&deeper, DIRECTORY, 0), ("file", FILE, 10)]))
@@ -231,7 +231,7 @@ async fn a_tree_that_never_ends_is_left_where_its_paths_get_too_long() {
         _ => None,
     })
     .await;
-    let ended = download(&scene, "/dir").await.ok();
+    let ended = download(&fixture, "/dir").await.ok();
     let facts = ended.facts();
     assert_eq!(facts["status"], "partial", "{facts}");
     assert!(facts["filesDone"].as_u64().unwrap() > 30, "{facts}");
@@ -250,7 +250,7 @@ async fn a_tree_that_never_ends_is_left_where_its_paths_get_too_long() {
 #[tokio::test]
 async fn names_links_and_words_without_measure_are_told_by_their_beginning() {
     let long = "n".repeat(900_000);
-    let scene = scripted(move |asked| match (asked.kind, asked.name()) {
+    let fixture = scripted(move |asked| match (asked.kind, asked.name()) {
         (kind::READDIR, "/names-dir") => {
             Some(asked.listing(&[(&long, FILE, 10), ("fine", FILE, 10)]))
         }
@@ -264,7 +264,7 @@ async fn names_links_and_words_without_measure_are_told_by_their_beginning() {
     })
     .await;
     for remote in ["/names-dir", "/links-dir"] {
-        let ended = download(&scene, remote).await.ok();
+        let ended = download(&fixture, remote).await.ok();
         let facts = ended.facts();
         assert_eq!(
             (&facts["status"], &facts["filesDone"]),
@@ -280,10 +280,10 @@ async fn names_links_and_words_without_measure_are_told_by_their_beginning() {
             ended.text().len() + facts.to_string().len() < 10_000,
             "{facts}"
         );
-        std::fs::remove_dir_all(scene.files.path().join("target")).unwrap();
+        std::fs::remove_dir_all(fixture.files.path().join("target")).unwrap();
     }
     for (remote, words) in [("/words", "nnn"), ("/handle", "no SFTP packet")] {
-        let error = download(&scene, remote).await.error("TRANSFER_FAILED");
+        let error = download(&fixture, remote).await.error("TRANSFER_FAILED");
         assert!(reason(&error).contains(words), "{error}");
         assert!(error.to_string().len() < 10_000, "{error}");
     }
@@ -291,12 +291,12 @@ async fn names_links_and_words_without_measure_are_told_by_their_beginning() {
 
 #[tokio::test]
 async fn lengths_beyond_all_numbers_are_only_wrong() {
-    let scene = scripted(|asked| match asked.kind {
+    let fixture = scripted(|asked| match asked.kind {
         kind::READDIR => Some(asked.listing(&[("a", FILE, u64::MAX), ("b", FILE, u64::MAX)])),
         _ => None,
     })
     .await;
-    let error = download(&scene, "/dir").await.error("TRANSFER_FAILED");
+    let error = download(&fixture, "/dir").await.error("TRANSFER_FAILED");
     assert!(reason(&error).contains("shrank"), "{error}");
 }
 
@@ -306,22 +306,22 @@ async fn more_than_was_asked_for_is_refused_in_small_files_large_ones_and_checks
         (asked.kind == kind::READ).then(|| asked.data(&vec![7; asked.range().1 as usize + 1]))
     };
     for length in [10, 10_000_000] {
-        let scene = scripted(move |asked| match asked.kind {
+        let fixture = scripted(move |asked| match asked.kind {
             kind::STAT | kind::LSTAT => Some(asked.attributes(FILE, length)),
             _ => more(asked),
         })
         .await;
-        let reason = refused(&scene, "/file").await;
+        let reason = refused(&fixture, "/file").await;
         assert!(
             reason.contains("more of a file than was asked for"),
             "{reason}"
         );
     }
-    let scene = scripted(more).await;
-    std::fs::write(scene.files.path().join("verified"), "ten bytes.").unwrap();
-    let mut arguments = scene.arguments("upload", "verified", "/new");
+    let fixture = scripted(more).await;
+    std::fs::write(fixture.files.path().join("verified"), "ten bytes.").unwrap();
+    let mut arguments = fixture.arguments("upload", "verified", "/new");
     arguments["verify"] = true.into();
-    let error = scene.client.call("task_transfer", arguments).await;
+    let error = fixture.client.call("task_transfer", arguments).await;
     let error = error.error("TRANSFER_FAILED");
     assert!(
         reason(&error).contains("more of a file than was asked for"),
@@ -364,13 +364,13 @@ async fn what_breaks_the_protocol_ends_a_transfer_at_once_and_says_how() {
         ),
     ];
     for (number, (broken, breaks, said)) in cases.into_iter().enumerate() {
-        let scene = scripted(move |asked| (asked.kind == broken).then(|| breaks(asked))).await;
-        let ended = download(&scene, "/file").await;
+        let fixture = scripted(move |asked| (asked.kind == broken).then(|| breaks(asked))).await;
+        let ended = download(&fixture, "/file").await;
         assert!(
             ended.is_error() && ended.text().contains(said),
             "{number}: {}",
             ended.text()
         );
-        assert_eq!(entries(scene.files.path()), 0, "nothing is left");
+        assert_eq!(entries(fixture.files.path()), 0, "nothing is left");
     }
 }

@@ -7,7 +7,7 @@ use std::process::Output;
 use serde_json::json;
 
 use crate::helper::{
-    Agent, BINARY, Client, Desk, EmbeddedHost, Fixture, McpClient, PASSWORD, SshServer, Sshd,
+    Agent, BINARY, Client, EmbeddedHost, Fixture, McpClient, PASSWORD, SshServer, Sshd, UserHome,
     binary, closed_port, directory, eventually_so, user,
 };
 
@@ -75,14 +75,14 @@ impl Report {
 }
 
 /// A server for a key, and one for a password.
-struct Servers {
+struct CheckedServers {
     keyed: Sshd,
     locked: EmbeddedHost,
 }
 
 /// Both servers, and an API, are registered.
-async fn fixture() -> Fixture<Servers, ()> {
-    let fixture = Fixture::of(Servers {
+async fn fixture() -> Fixture<CheckedServers, ()> {
+    let fixture = Fixture::of(CheckedServers {
         keyed: Sshd::start(),
         locked: EmbeddedHost::start().await,
     });
@@ -278,11 +278,11 @@ async fn it_leaves_everybody_s_tasks_alone() {
 /// A client passes on what it likes, and what works in a terminal may not work there.
 #[tokio::test]
 async fn it_looks_as_a_client_starts_it() {
-    let (desk, sshd, place) = (Desk::set(), Sshd::start(), directory());
+    let (home, sshd, place) = (UserHome::create(), Sshd::start(), directory());
     let agent = Agent::start(place.path());
     agent.add(&sshd.directory.path().join("user"));
     let command = |line: &str| {
-        let mut command = desk.command(line.split_whitespace());
+        let mut command = home.command(line.split_whitespace());
         command.env("SSH_AUTH_SOCK", &agent.socket);
         command
     };
@@ -317,7 +317,7 @@ async fn it_looks_as_a_client_starts_it() {
     for name in ["codex", "claude-desktop", "cursor", "gemini-cli"] {
         let client = McpClient::named(name);
         let entry = json!({"command": BINARY, "args": [], "env": env});
-        desk.write(client, client.only("ssh", &entry));
+        home.write(client, client.only("ssh", &entry));
         let report = look(name).await;
         assert!(
             says(&report, "As ", "starts it by `ssh` in"),

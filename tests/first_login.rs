@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::helper::{
-    Answer, Client, Dialogue, Fixture, PASSWORD, Question, RawProcess, Sshd, Turn, Words,
+    Answer, Client, Dialogue, Fixture, LoginTexts, PASSWORD, Question, RawProcess, Sshd, Turn,
     closed_port, directory, keygen, login, login_shell, text, user,
 };
 
@@ -174,9 +174,9 @@ const URL: &str = "https://login.example/a/1234";
 async fn a_login_that_waits_for_a_person_says_for_what_and_goes_on() {
     let fixture = Fixture::embedded().await;
     let approval = CancellationToken::new();
-    fixture.server.say(Words {
+    fixture.server.say(LoginTexts {
         banner: "To authenticate, visit: https://login.example/a/1234\n",
-        ..Words::default()
+        ..LoginTexts::default()
     });
     fixture.server.wait_for_approval(approval.clone());
     let server = login("web1", fixture.server.address().port());
@@ -239,9 +239,9 @@ async fn a_read_only_server_is_logged_in_to_as_well() {
 #[tokio::test]
 async fn what_a_server_says_is_shown_without_secrets_and_controls() {
     let fixture = Fixture::embedded().await;
-    fixture.server.say(Words {
+    fixture.server.say(LoginTexts {
         banner: "\u{1b}]0;owned\u{7}You sent Zq8-not-the-password, go away",
-        ..Words::default()
+        ..LoginTexts::default()
     });
     let mut server = login("web2", fixture.server.address().port());
     assert_eq!(server["password"], PASSWORD);

@@ -5,16 +5,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{BINARY, Desk, MCP_CLIENTS, McpClient, text};
+use crate::helper::{BINARY, MCP_CLIENTS, McpClient, UserHome, text};
 
-async fn install(desk: &Desk, client: &McpClient) -> String {
-    desk.run(format!("install --client {}", client.name))
+async fn install(home: &UserHome, client: &McpClient) -> String {
+    home.run(format!("install --client {}", client.name))
         .await
         .ok()
 }
 
-async fn uninstall(desk: &Desk, client: &McpClient) -> String {
-    desk.run(format!("uninstall --client {}", client.name))
+async fn uninstall(home: &UserHome, client: &McpClient) -> String {
+    home.run(format!("uninstall --client {}", client.name))
         .await
         .ok()
 }
@@ -43,22 +43,22 @@ fn forms(text: &str) -> Vec<String> {
 async fn a_realistic_file_keeps_everything_else_and_is_given_back_to_the_byte() {
     for client in &MCP_CLIENTS {
         for before in forms(client.realistic) {
-            let desk = Desk::set();
-            desk.write(client, &before);
-            let file = desk.file(client);
+            let home = UserHome::create();
+            home.write(client, &before);
+            let file = home.file(client);
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
 
-            let preview = desk.run(format!("install --client {} --dry-run", client.name));
+            let preview = home.run(format!("install --client {} --dry-run", client.name));
             let preview = preview.await.ok();
             let adds = |line: &str| line.starts_with('+') && line.contains(BINARY);
             assert!(preview.lines().any(adds), "{preview}");
-            assert!(desk.read(client) == before && !desk.backup(client).exists());
+            assert!(home.read(client) == before && !home.backup(client).exists());
 
-            let said = install(&desk, client).await;
-            for part in [text(&file), text(&desk.backup(client)), BINARY.to_owned()] {
+            let said = install(&home, client).await;
+            for part in [text(&file), text(&home.backup(client)), BINARY.to_owned()] {
                 assert!(said.contains(&part), "{part}: {said}");
             }
-            let after = desk.read(client);
+            let after = home.read(client);
             let mut expected = client.parse(&before);
             expected[client.servers]["orchestrator"] = client.plain_entry();
             assert_eq!(client.parse(&after), expected, "{after}");
@@ -77,28 +77,28 @@ async fn a_realistic_file_keeps_everything_else_and_is_given_back_to_the_byte() 
                 assert_eq!(ends(&after, "\r"), 0, "{after:?}");
             }
             assert_eq!(
-                std::fs::read_to_string(desk.backup(client)).unwrap(),
+                std::fs::read_to_string(home.backup(client)).unwrap(),
                 before
             );
-            for file in [&file, &desk.backup(client)] {
+            for file in [&file, &home.backup(client)] {
                 let mode = file.metadata().unwrap().permissions().mode();
                 assert_eq!(mode & 0o777, 0o640, "{}", file.display());
             }
 
-            let files = desk.files();
-            let said = install(&desk, client).await;
+            let files = home.files();
+            let said = install(&home, client).await;
             assert!(said.contains("has it already"), "{said}");
-            assert_eq!(desk.files(), files, "nothing is touched");
+            assert_eq!(home.files(), files, "nothing is touched");
 
-            let preview = desk.run(format!("uninstall --client {} --dry-run", client.name));
+            let preview = home.run(format!("uninstall --client {} --dry-run", client.name));
             let removes = |line: &str| line.starts_with('-') && line.contains(BINARY);
             assert!(preview.await.ok().lines().any(removes));
-            assert_eq!(desk.files(), files);
-            uninstall(&desk, client).await;
-            assert_eq!(desk.read(client), before, "{}", client.name);
-            assert!(!desk.backup(client).exists());
-            assert!(uninstall(&desk, client).await.contains("does not have it"));
-            assert_eq!(desk.read(client), before);
+            assert_eq!(home.files(), files);
+            uninstall(&home, client).await;
+            assert_eq!(home.read(client), before, "{}", client.name);
+            assert!(!home.backup(client).exists());
+            assert!(uninstall(&home, client).await.contains("does not have it"));
+            assert_eq!(home.read(client), before);
         }
     }
 }
@@ -107,25 +107,25 @@ async fn a_realistic_file_keeps_everything_else_and_is_given_back_to_the_byte() 
 async fn a_missing_file_and_an_empty_one_are_begun_and_given_back() {
     for client in &MCP_CLIENTS {
         for before in [None, Some(""), Some("\n"), Some("  \n\n")] {
-            let desk = Desk::set();
+            let home = UserHome::create();
             if let Some(before) = before {
-                desk.write(client, before);
+                home.write(client, before);
             }
-            install(&desk, client).await;
+            install(&home, client).await;
             let expected = json!({client.servers: {"orchestrator": client.plain_entry()}});
-            let after = desk.read(client);
+            let after = home.read(client);
             assert_eq!(client.parse(&after), expected);
             if client.name != "codex" {
                 // Not even a lenient reader is needed.
                 assert_eq!(serde_json::from_str::<Value>(&after).unwrap(), expected);
             }
             if before.is_none() {
-                let mode = desk.file(client).metadata().unwrap().permissions().mode();
+                let mode = home.file(client).metadata().unwrap().permissions().mode();
                 assert_eq!(mode & 0o077, 0);
             }
-            assert!(install(&desk, client).await.contains("has it already"));
-            uninstall(&desk, client).await;
-            let left = desk
+            assert!(install(&home, client).await.contains("has it already"));
+            uninstall(&home, client).await;
+            let left = home
                 .files()
                 .pop()
                 .map(|(.., bytes)| String::from_utf8(bytes).unwrap());
@@ -141,12 +141,12 @@ async fn an_object_with_nothing_in_it_is_given_back_as_well() {
             "{}".to_owned(),
             format!("{{\n  \"{}\": {{\n  }}\n}}\n", client.servers),
         ] {
-            let desk = Desk::set();
-            desk.write(client, &before);
-            install(&desk, client).await;
-            assert_eq!(desk.servers(client)["orchestrator"], client.plain_entry());
-            uninstall(&desk, client).await;
-            assert_eq!(desk.read(client), before);
+            let home = UserHome::create();
+            home.write(client, &before);
+            install(&home, client).await;
+            assert_eq!(home.servers(client)["orchestrator"], client.plain_entry());
+            uninstall(&home, client).await;
+            assert_eq!(home.read(client), before);
         }
     }
 }
@@ -154,13 +154,13 @@ async fn an_object_with_nothing_in_it_is_given_back_as_well() {
 #[tokio::test]
 async fn every_entry_starts_the_server() {
     for client in &MCP_CLIENTS {
-        let desk = Desk::set();
-        install(&desk, client).await;
-        let usual = desk.home.join(".config/mcp-orchestrator");
-        let entry = &desk.servers(client)["orchestrator"];
-        assert_eq!(desk.data_directory(entry).await, usual);
+        let home = UserHome::create();
+        install(&home, client).await;
+        let usual = home.path.join(".config/mcp-orchestrator");
+        let entry = &home.servers(client)["orchestrator"];
+        assert_eq!(home.data_directory(entry).await, usual);
 
-        let said = desk.run_with([
+        let said = home.run_with([
             "install",
             "--client",
             client.name,
@@ -168,20 +168,20 @@ async fn every_entry_starts_the_server() {
             "--sync-timeout=7.5",
         ]);
         let said = said.await.ok();
-        let own = desk.home.join("dâta of mine");
+        let own = home.path.join("dâta of mine");
         assert!(said.contains(own.to_str().unwrap()), "{said}");
-        let entry = &desk.servers(client)["orchestrator"];
+        let entry = &home.servers(client)["orchestrator"];
         assert_eq!(
             entry["env"],
             client.env_with_session(
                 &json!({"MCP_DATA_DIR": text(&own), "MCP_SYNC_TIMEOUT_S": "7.5"})
             )
         );
-        assert_eq!(desk.data_directory(entry).await, own);
+        assert_eq!(home.data_directory(entry).await, own);
         // It is kept where nothing is said of it.
-        assert!(install(&desk, client).await.contains("has it already"));
-        uninstall(&desk, client).await;
-        assert!(!desk.file(client).exists());
+        assert!(install(&home, client).await.contains("has it already"));
+        uninstall(&home, client).await;
+        assert!(!home.file(client).exists());
     }
 }
 
@@ -189,45 +189,45 @@ async fn every_entry_starts_the_server() {
 #[tokio::test]
 async fn the_data_is_where_it_is_for_whoever_installs() {
     for client in &MCP_CLIENTS {
-        let desk = Desk::set();
-        let (own, named) = (desk.home.join("ôwn"), desk.home.join("set.env"));
+        let home = UserHome::create();
+        let (own, named) = (home.path.join("ôwn"), home.path.join("set.env"));
         let line = format!("install --client {}", client.name);
-        let mut command = desk.command(line.split(' '));
+        let mut command = home.command(line.split(' '));
         command.env("MCP_DATA_DIR", "~/ôwn");
         assert!(command.output().await.unwrap().status.success());
-        let entry = &desk.servers(client)["orchestrator"];
+        let entry = &home.servers(client)["orchestrator"];
         let env = client.env_with_session(&json!({"MCP_DATA_DIR": text(&own)}));
         assert_eq!(entry["env"], env);
-        uninstall(&desk, client).await;
+        uninstall(&home, client).await;
 
         // A file of settings goes along, and what it says of it holds.
         std::fs::write(&named, "MCP_DATA_DIR=~/nâmed\nMAX_QUEUE_SIZE=7\n").unwrap();
         let line = format!("{line} --env-file=set.env");
-        desk.run(&line).await.ok();
-        let entry = &desk.servers(client)["orchestrator"];
+        home.run(&line).await.ok();
+        let entry = &home.servers(client)["orchestrator"];
         assert_eq!(
             entry["args"],
             json!([format!("--env-file={}", text(&named))])
         );
-        let data = desk.home.join("nâmed");
+        let data = home.path.join("nâmed");
         let env = client.env_with_session(&json!({"MCP_DATA_DIR": text(&data)}));
         assert_eq!(entry["env"], env);
-        assert_eq!(desk.data_directory(entry).await, data);
-        assert!(desk.run(&line).await.ok().contains("has it already"));
-        assert!(install(&desk, client).await.contains("has it already"));
-        uninstall(&desk, client).await;
+        assert_eq!(home.data_directory(entry).await, data);
+        assert!(home.run(&line).await.ok().contains("has it already"));
+        assert!(install(&home, client).await.contains("has it already"));
+        uninstall(&home, client).await;
 
         // An older entry that names only an env file: the file is asked.
         let older =
             json!({"command": BINARY, "args": [format!("--env-file={}", text(&named))], "env": {}});
-        desk.write(client, client.only("orchestrator", &older));
-        install(&desk, client).await;
-        let entry = &desk.servers(client)["orchestrator"];
+        home.write(client, client.only("orchestrator", &older));
+        install(&home, client).await;
+        let entry = &home.servers(client)["orchestrator"];
         let env = client.env_with_session(&json!({"MCP_DATA_DIR": text(&data)}));
         assert_eq!(entry["env"], env);
         assert_eq!(entry["args"], older["args"]);
         std::fs::remove_file(&named).unwrap();
-        let refusal = desk.run(&line).await.refusal();
+        let refusal = home.run(&line).await.refusal();
         assert!(refusal.contains("cannot be read"), "{refusal}");
     }
 }
@@ -236,24 +236,24 @@ async fn the_data_is_where_it_is_for_whoever_installs() {
 async fn changes_made_since_outlive_it() {
     for client in &MCP_CLIENTS {
         for had_file in [true, false] {
-            let desk = Desk::set();
+            let home = UserHome::create();
             if had_file {
-                desk.write(client, client.realistic);
+                home.write(client, client.realistic);
             }
-            install(&desk, client).await;
+            install(&home, client).await;
             let more = if client.name == "codex" {
                 "\n[since]\nadded = true # by hand\n".to_owned()
             } else {
                 String::new()
             };
-            let text = desk.read(client);
+            let text = home.read(client);
             let text = match text.strip_prefix('{') {
                 Some(rest) => format!("{{\"since\": {{\"added\": true}},{rest}"),
                 None if client.name == "codex" => text + &more,
                 // Zed's begins with comments.
                 None => text.replacen("\n{", "\n{\"since\": {\"added\": true},", 1),
             };
-            desk.write(client, &text);
+            home.write(client, &text);
             let mut expected = client.parse(&text);
             expected[client.servers]
                 .as_object_mut()
@@ -263,8 +263,8 @@ async fn changes_made_since_outlive_it() {
                 // The objects that it had to make for its entry go with it.
                 expected.as_object_mut().unwrap().remove(client.servers);
             }
-            uninstall(&desk, client).await;
-            let after = desk.read(client);
+            uninstall(&home, client).await;
+            let after = home.read(client);
             assert_eq!(client.parse(&after), expected, "{after}");
             assert_eq!(after.contains("# by hand"), client.name == "codex");
             if had_file && client.name != "windsurf" {
@@ -273,7 +273,7 @@ async fn changes_made_since_outlive_it() {
                     &after.replace("\"since\": {\"added\": true},", ""),
                 );
             }
-            assert!(!desk.backup(client).exists());
+            assert!(!home.backup(client).exists());
         }
     }
 }
@@ -288,20 +288,20 @@ async fn several_names_come_and_go() {
             before.push(Some(format!("{{\n  \"{}\": {{}}\n}}\n", client.servers)));
         }
         for before in before {
-            let desk = Desk::set();
+            let home = UserHome::create();
             if let Some(before) = &before {
-                desk.write(client, before);
+                home.write(client, before);
             }
             let name = client.name;
             for server in ["one", "two", "three"] {
-                desk.run(format!("install --client {name} --name {server}"))
+                home.run(format!("install --client {name} --name {server}"))
                     .await
                     .ok();
-                let servers = desk.servers(client);
+                let servers = home.servers(client);
                 assert_eq!(servers[server], client.plain_entry());
             }
             for command in ["install", "uninstall"] {
-                let refusal = desk
+                let refusal = home
                     .run(format!("{command} --client {name}"))
                     .await
                     .refusal();
@@ -311,15 +311,15 @@ async fn several_names_come_and_go() {
                 );
             }
             for server in ["two", "three", "one"] {
-                desk.run(format!("uninstall --client {name} --name {server}"))
+                home.run(format!("uninstall --client {name} --name {server}"))
                     .await
                     .ok();
             }
-            let after = std::fs::read_to_string(desk.file(client)).ok();
+            let after = std::fs::read_to_string(home.file(client)).ok();
             // Only what is taken out last leads back to the byte.
             let parse = |text: &Option<String>| text.as_ref().map(|text| client.parse(text));
             assert_eq!(parse(&after), parse(&before), "{after:?}");
-            assert!(!desk.backup(client).exists());
+            assert!(!home.backup(client).exists());
         }
     }
 }
@@ -328,14 +328,14 @@ async fn several_names_come_and_go() {
 #[tokio::test]
 async fn an_old_backup_does_not_come_back() {
     for client in &MCP_CLIENTS {
-        let desk = Desk::set();
-        desk.write(client, client.realistic);
-        install(&desk, client).await;
-        std::fs::remove_file(desk.file(client)).unwrap();
-        let said = install(&desk, client).await;
+        let home = UserHome::create();
+        home.write(client, client.realistic);
+        install(&home, client).await;
+        std::fs::remove_file(home.file(client)).unwrap();
+        let said = install(&home, client).await;
         assert!(!said.contains("as it was"), "{said}");
-        uninstall(&desk, client).await;
-        assert!(desk.files().is_empty());
+        uninstall(&home, client).await;
+        assert!(home.files().is_empty());
     }
 }
 
@@ -343,30 +343,30 @@ async fn an_old_backup_does_not_come_back() {
 #[tokio::test]
 async fn an_entry_of_another_hand_is_known_as_its_own() {
     for client in &MCP_CLIENTS {
-        let desk = Desk::set();
+        let home = UserHome::create();
         let by_hand = json!({"command": "/old/place/mcp-sftp-orchestrator", "args": ["--data-dir", "/old data"],
             "env": {"LOG_LEVEL": "debug"}, "timeout": 90});
-        desk.write(client, client.only("ssh", &by_hand));
-        let said = install(&desk, client).await;
+        home.write(client, client.only("ssh", &by_hand));
+        let said = install(&home, client).await;
         assert!(
             said.contains("as `ssh`") && said.contains("/old data"),
             "{said}"
         );
         let mut expected = client.with_session(by_hand.clone());
         expected["command"] = BINARY.into();
-        assert_eq!(desk.servers(client), json!({"ssh": expected}));
+        assert_eq!(home.servers(client), json!({"ssh": expected}));
         // An argument would go before what is asked for now.
-        desk.run(format!("install --client {} --data-dir=/new", client.name))
+        home.run(format!("install --client {} --data-dir=/new", client.name))
             .await
             .ok();
-        let servers = desk.servers(client);
+        let servers = home.servers(client);
         assert_eq!(servers["ssh"]["args"], json!([]));
         assert_eq!(
             servers["ssh"]["env"],
             client.env_with_session(&json!({"LOG_LEVEL": "debug", "MCP_DATA_DIR": "/new"}))
         );
-        uninstall(&desk, client).await;
-        assert!(desk.servers(client).get("ssh").is_none());
+        uninstall(&home, client).await;
+        assert!(home.servers(client).get("ssh").is_none());
     }
 }
 
@@ -374,12 +374,12 @@ async fn an_entry_of_another_hand_is_known_as_its_own() {
 #[tokio::test]
 async fn variables_that_are_passed_on_already_stay_as_they_are() {
     let codex = McpClient::named("codex");
-    let desk = Desk::set();
+    let home = UserHome::create();
     let before = "[mcp_servers.ssh]\ncommand = \"/old/mcp-sftp-orchestrator\"\nargs = [\"--data-dir=/d\"]\n\
         env_vars = [\n  \"OWN\", # mine\n  { name = \"XDG_RUNTIME_DIR\", source = \"local\" },\n]\n";
-    desk.write(codex, before);
-    install(&desk, codex).await;
-    let after = desk.read(codex);
+    home.write(codex, before);
+    install(&home, codex).await;
+    let after = home.read(codex);
     assert_kept(
         &before.replace("/old/mcp-sftp-orchestrator", BINARY),
         &after,
@@ -390,22 +390,22 @@ async fn variables_that_are_passed_on_already_stay_as_they_are() {
         let expected = expected.as_array_mut().unwrap();
         expected.push("DBUS_SESSION_BUS_ADDRESS".into());
     }
-    assert_eq!(desk.servers(codex)["ssh"]["env_vars"], expected);
-    assert!(install(&desk, codex).await.contains("has it already"));
-    uninstall(&desk, codex).await;
-    assert_eq!(codex.parse(&desk.read(codex)), json!({}));
+    assert_eq!(home.servers(codex)["ssh"]["env_vars"], expected);
+    assert!(install(&home, codex).await.contains("has it already"));
+    uninstall(&home, codex).await;
+    assert_eq!(codex.parse(&home.read(codex)), json!({}));
 
     for name in ["gemini-cli", "cursor"] {
         let client = McpClient::named(name);
         let by_hand =
             json!({"command": BINARY, "args": ["--data-dir=/d"], "env": {"SSH_AUTH_SOCK": "/own"}});
-        desk.write(client, client.only("ssh", &by_hand));
-        install(&desk, client).await;
+        home.write(client, client.only("ssh", &by_hand));
+        install(&home, client).await;
         let mut expected = client.with_session(by_hand.clone());
         expected["env"]["SSH_AUTH_SOCK"] = "/own".into();
-        assert_eq!(desk.servers(client)["ssh"], expected);
-        assert!(install(&desk, client).await.contains("has it already"));
-        uninstall(&desk, client).await;
+        assert_eq!(home.servers(client)["ssh"], expected);
+        assert!(install(&home, client).await.contains("has it already"));
+        uninstall(&home, client).await;
     }
 }
 
@@ -413,26 +413,26 @@ async fn variables_that_are_passed_on_already_stay_as_they_are() {
 #[tokio::test]
 async fn a_link_stays_a_link() {
     let client = McpClient::named("zed");
-    let desk = Desk::set();
-    let kept = desk.home.join("dotfiles of mine/zed.json");
+    let home = UserHome::create();
+    let kept = home.path.join("dotfiles of mine/zed.json");
     std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
     std::fs::write(&kept, client.realistic).unwrap();
-    let file = desk.file(client);
+    let file = home.file(client);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::os::unix::fs::symlink("../../dotfiles of mine/zed.json", &file).unwrap();
-    install(&desk, client).await;
+    install(&home, client).await;
     assert!(file.is_symlink());
     assert!(std::fs::read_to_string(&kept).unwrap().contains(BINARY));
-    uninstall(&desk, client).await;
+    uninstall(&home, client).await;
     assert!(file.is_symlink());
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), client.realistic);
 
     // One that was made here, moved away and linked to.
     std::fs::remove_file(&file).unwrap();
-    install(&desk, client).await;
+    install(&home, client).await;
     std::fs::rename(&file, &kept).unwrap();
     std::os::unix::fs::symlink(&kept, &file).unwrap();
-    uninstall(&desk, client).await;
+    uninstall(&home, client).await;
     assert!(file.is_symlink());
     assert_eq!(
         client.parse(&std::fs::read_to_string(&kept).unwrap()),
@@ -441,15 +441,15 @@ async fn a_link_stays_a_link() {
 
     // Nobody knows what was meant by one that leads nowhere.
     std::fs::remove_file(&kept).unwrap();
-    let refusal = desk.run("install --client zed").await.refusal();
+    let refusal = home.run("install --client zed").await.refusal();
     assert!(refusal.contains("cannot read"), "{refusal}");
     assert!(file.is_symlink() && !kept.exists());
 }
 
 #[tokio::test]
 async fn without_a_client_it_lists_those_that_are_here() {
-    let desk = Desk::set();
-    let said = desk.run("install").await.ok();
+    let home = UserHome::create();
+    let said = home.run("install").await.ok();
     assert!(
         said.contains("No MCP client that is known was found"),
         "{said}"
@@ -457,18 +457,18 @@ async fn without_a_client_it_lists_those_that_are_here() {
     for client in &MCP_CLIENTS {
         assert!(said.contains(client.name), "{said}");
     }
-    assert!(desk.files().is_empty());
+    assert!(home.files().is_empty());
 
     let named = McpClient::named;
-    desk.write(named("cursor"), named("cursor").realistic);
-    desk.write(named("claude-desktop"), "{");
-    std::fs::create_dir_all(desk.home.join(".gemini")).unwrap();
-    install(&desk, named("codex")).await;
+    home.write(named("cursor"), named("cursor").realistic);
+    home.write(named("claude-desktop"), "{");
+    std::fs::create_dir_all(home.path.join(".gemini")).unwrap();
+    install(&home, named("codex")).await;
     let original = json!({"command": "npx", "args": ["@fkom13/mcp-sftp-orchestrator"]});
-    desk.write(named("zed"), named("zed").only("sftp", &original));
-    let files = desk.files();
+    home.write(named("zed"), named("zed").only("sftp", &original));
+    let files = home.files();
     for command in ["install", "uninstall"] {
-        let said = desk.run(command).await.ok();
+        let said = home.run(command).await.ok();
         for (client, state) in [
             ("cursor", "not registered"),
             ("claude-desktop", "cannot be read"),
@@ -476,7 +476,7 @@ async fn without_a_client_it_lists_those_that_are_here() {
             ("codex", "registered as `orchestrator`"),
             ("zed", "the Node original as `sftp`"),
         ] {
-            let file = text(&desk.file(named(client)));
+            let file = text(&home.file(named(client)));
             let is_it = |line: &str| {
                 line.starts_with(client) && line.contains(state) && line.ends_with(&file)
             };
@@ -488,7 +488,7 @@ async fn without_a_client_it_lists_those_that_are_here() {
         );
     }
     // The options of the call are repeated in the lines to copy.
-    let said = desk.run_with(["install", "--data-dir=/d e"]).await.ok();
+    let said = home.run_with(["install", "--data-dir=/d e"]).await.ok();
     let hint = if cfg!(windows) {
         " \"--data-dir=/d e\""
     } else {
@@ -496,7 +496,7 @@ async fn without_a_client_it_lists_those_that_are_here() {
     };
     let hints = said.matches(hint);
     assert_eq!(hints.count(), 3, "{said}");
-    assert_eq!(desk.files(), files);
+    assert_eq!(home.files(), files);
 }
 
 #[test]
@@ -512,33 +512,33 @@ fn the_readme_names_every_client() {
 
 #[tokio::test]
 async fn it_prints_what_each_client_takes() {
-    let desk = Desk::set();
+    let home = UserHome::create();
     for client in &MCP_CLIENTS {
-        let printed = desk.run(format!(
+        let printed = home.run(format!(
             "install --client {} --print --name fleet",
             client.name
         ));
         let expected = json!({client.servers: {"fleet": client.plain_entry()}});
         assert_eq!(client.parse(&printed.await.ok()), expected);
     }
-    let printed = desk.run("install --print --data-dir=/d").await.ok();
+    let printed = home.run("install --print --data-dir=/d").await.ok();
     let entry = &serde_json::from_str::<Value>(&printed).unwrap()["mcpServers"]["orchestrator"];
     assert_eq!(
         entry,
         &json!({"command": BINARY, "args": [], "env": {"MCP_DATA_DIR": "/d"}})
     );
-    assert!(desk.files().is_empty());
+    assert!(home.files().is_empty());
 }
 
 /// A place in `PATH` stays right when what it leads to is updated.
 #[tokio::test]
 async fn the_command_is_the_one_that_outlives_an_update() {
-    let desk = Desk::set();
-    let programs = desk.home.join("prögrams");
+    let home = UserHome::create();
+    let programs = home.path.join("prögrams");
     std::fs::create_dir(&programs).unwrap();
     let link = programs.join("mcp-sftp-orchestrator");
     std::os::unix::fs::symlink(BINARY, &link).unwrap();
-    let mut command = desk.command(["install", "--print"]);
+    let mut command = home.command(["install", "--print"]);
     command.env("PATH", format!("relative:{}:/usr/bin", programs.display()));
     let printed = command.output().await.unwrap().stdout;
     let printed: Value = serde_json::from_slice(&printed).unwrap();

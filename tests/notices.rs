@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::helper::{
-    Client, Dialogue, EmbeddedHost, Fault, Fixture, PASSWORD, Question, RawProcess, Sshd, Turn,
-    Words, directory, keygen, login, read_json, text,
+    Client, Dialogue, EmbeddedHost, Fault, Fixture, LoginTexts, PASSWORD, Question, RawProcess,
+    Sshd, Turn, directory, keygen, login, read_json, text,
 };
 
 const URL: &str = "https://login.example/a/1234";
 
 /// A banner as a server has it that wants a login confirmed in a browser.
-const CHECK: Words = Words {
+const CHECK: LoginTexts = LoginTexts {
     banner: "# An additional check is required.\r\n# To authenticate, visit: https://login.example/a/1234\n",
     name: "",
     instructions: "",
@@ -44,9 +44,9 @@ async fn a_banner_stands_in_the_error_of_a_login_that_fails() {
 #[tokio::test]
 async fn a_server_that_hangs_up_after_its_words_has_refused_the_login() {
     let fixture = Fixture::embedded().await;
-    fixture.server.say(Words {
+    fixture.server.say(LoginTexts {
         banner: "Account disabled",
-        ..Words::default()
+        ..LoginTexts::default()
     });
     fixture.server.set_fault(Fault::CutAtLogin);
     let error = fixture.exec("true").await.error("AUTH_FAILED");
@@ -143,7 +143,7 @@ const PLACE: Question = Question {
     is_right: |answer| answer == "Ghent-upon-Lys",
 };
 
-const PHONE: Words = Words {
+const PHONE: LoginTexts = LoginTexts {
     banner: "",
     name: "Two-factor login",
     instructions: "Approve it on your phone, or enroll at https://duo.example/portal",

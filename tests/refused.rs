@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::helper::{BINARY, Desk, MCP_CLIENTS, McpClient};
+use crate::helper::{BINARY, MCP_CLIENTS, McpClient, UserHome};
 
 #[tokio::test]
 async fn a_broken_file_is_refused_and_not_touched() {
@@ -38,22 +38,22 @@ async fn a_broken_file_is_refused_and_not_touched() {
             broken.push((b"{ \"a\": 1, }".to_vec(), "line 1"));
         }
         for (text, reason) in broken {
-            let desk = Desk::set();
-            desk.write(client, &text);
-            let files = desk.files();
+            let home = UserHome::create();
+            home.write(client, &text);
+            let files = home.files();
             for command in ["install", "uninstall"] {
                 if command == "uninstall" && reason == "cannot be changed" {
                     continue;
                 }
-                let refusal = desk
+                let refusal = home
                     .run(format!("{} --client {}", command, client.name))
                     .await
                     .refusal();
-                let file = desk.file(client);
+                let file = home.file(client);
                 for part in [file.to_str().unwrap(), reason, "--print"] {
                     assert!(refusal.contains(part), "{part}: {refusal}");
                 }
-                assert_eq!(desk.files(), files, "{}: {reason}", client.name);
+                assert_eq!(home.files(), files, "{}: {reason}", client.name);
             }
         }
     }
@@ -63,9 +63,9 @@ async fn a_broken_file_is_refused_and_not_touched() {
 #[tokio::test]
 async fn a_refusal_quotes_nothing() {
     for client in &MCP_CLIENTS {
-        let desk = Desk::set();
-        desk.write(client, "\"token\": = \"s3cr3t-t0ken\n");
-        let refusal = desk.run(format!("install --client {}", client.name)).await;
+        let home = UserHome::create();
+        home.write(client, "\"token\": = \"s3cr3t-t0ken\n");
+        let refusal = home.run(format!("install --client {}", client.name)).await;
         assert!(!refusal.refusal().contains("s3cr3t"));
     }
 }
@@ -73,11 +73,11 @@ async fn a_refusal_quotes_nothing() {
 #[tokio::test]
 async fn a_name_that_stands_for_another_server_is_not_taken() {
     for client in &MCP_CLIENTS {
-        let desk = Desk::set();
+        let home = UserHome::create();
         let other = json!({"command": "other", "args": ["--x"]});
-        desk.write(client, client.only("orchestrator", &other));
-        let files = desk.files();
-        let refusal = desk
+        home.write(client, client.only("orchestrator", &other));
+        let files = home.files();
+        let refusal = home
             .run(format!("install --client {}", client.name))
             .await
             .refusal();
@@ -85,20 +85,20 @@ async fn a_name_that_stands_for_another_server_is_not_taken() {
             refusal.contains("`other`") && refusal.contains("--name"),
             "{refusal}"
         );
-        assert_eq!(desk.files(), files);
+        assert_eq!(home.files(), files);
         let name = client.name;
-        desk.run(format!("install --client {name} --name fleet"))
+        home.run(format!("install --client {name} --name fleet"))
             .await
             .ok();
-        let servers = desk.servers(client);
+        let servers = home.servers(client);
         assert_eq!(servers["fleet"], client.plain_entry());
         assert_eq!(servers["orchestrator"], other);
-        let said = desk.run(format!("uninstall --client {name} --name orchestrator"));
+        let said = home.run(format!("uninstall --client {name} --name orchestrator"));
         assert!(said.await.ok().contains("does not have it"));
     }
-    let desk = Desk::set();
+    let home = UserHome::create();
     for name in ["", "a b", "ä"] {
-        let refusal = desk
+        let refusal = home
             .run_with(["install", "--client", "cursor", "--name", name])
             .await;
         assert!(refusal.refusal().contains("no name for a server"));
@@ -107,8 +107,8 @@ async fn a_name_that_stands_for_another_server_is_not_taken() {
 
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
-    let desk = Desk::set();
-    let refusal = desk.run("install --client emacs").await.refusal();
+    let home = UserHome::create();
+    let refusal = home.run("install --client emacs").await.refusal();
     assert!(
         refusal.contains("`emacs`") && refusal.contains("claude-code"),
         "{refusal}"
@@ -121,7 +121,7 @@ async fn what_makes_no_sense_is_refused() {
         "uninstall --data-dir=/d",
         "install --data-dir=",
     ] {
-        let said = desk.run(line).await;
+        let said = home.run(line).await;
         assert_eq!(said.code, Some(2), "{said:?}");
         let word = if line.ends_with('=') {
             "directory"
@@ -133,7 +133,7 @@ async fn what_makes_no_sense_is_refused() {
             "{said:?}"
         );
     }
-    let refusal = desk
+    let refusal = home
         .run("install --client cursor --take-over")
         .await
         .refusal();
@@ -144,10 +144,10 @@ async fn what_makes_no_sense_is_refused() {
     // A script of that name is somebody's own.
     let cursor = McpClient::named("cursor");
     let wrapped = json!({"command": "/home/u/mcp-sftp-orchestrator.sh", "args": []});
-    desk.write(cursor, cursor.only("orchestrator", &wrapped));
-    let refusal = desk.run("install --client cursor").await.refusal();
+    home.write(cursor, cursor.only("orchestrator", &wrapped));
+    let refusal = home.run("install --client cursor").await.refusal();
     assert!(refusal.contains("mcp-sftp-orchestrator.sh"), "{refusal}");
-    assert_eq!(desk.files().len(), 1);
+    assert_eq!(home.files().len(), 1);
 }
 
 /// Writing fails, for real: the file stays as it was.
@@ -155,11 +155,11 @@ async fn what_makes_no_sense_is_refused() {
 #[tokio::test]
 async fn a_full_disk_leaves_the_file_alone() {
     let client = McpClient::named("cursor");
-    let desk = Desk::set();
+    let home = UserHome::create();
     // With an entry and a backup there already, nothing is written but the file itself.
-    desk.write(client, client.realistic);
-    desk.run("install --client cursor").await.ok();
-    let files = desk.files();
+    home.write(client, client.realistic);
+    home.run("install --client cursor").await.ok();
+    let files = home.files();
     // No file may grow, as on a full disk.
     let mut command = tokio::process::Command::new("sh");
     command.args([
@@ -167,10 +167,10 @@ async fn a_full_disk_leaves_the_file_alone() {
         "trap '' XFSZ; ulimit -f 0; exec \"$0\" install --client cursor --data-dir=/other",
         BINARY,
     ]);
-    desk.settle(&mut command);
+    home.settle(&mut command);
     let output = command.output().await.unwrap();
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{complaint}");
     assert!(complaint.contains("cannot write"), "{complaint}");
-    assert_eq!(desk.files(), files, "and nothing is left behind");
+    assert_eq!(home.files(), files, "and nothing is left behind");
 }

@@ -17,17 +17,17 @@ async fn scripted(
     patience: Duration,
     answers: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static,
 ) -> Fixture<Rogue> {
-    let scene = Fixture::configured(Rogue::start(answers).await, |config| {
+    let fixture = Fixture::configured(Rogue::start(answers).await, |config| {
         config.sync_timeout = Duration::from_secs(100);
         config.answer_patience = patience;
         config.reconnect_patience = patience * 2;
     })
     .await;
-    std::fs::write(scene.here("small"), "ten bytes.").unwrap();
-    std::fs::write(scene.here("large"), noise(3_000_000)).unwrap();
-    std::fs::create_dir(scene.here("tree")).unwrap();
-    std::fs::write(scene.here("tree/file"), "ten bytes.").unwrap();
-    scene
+    std::fs::write(fixture.here("small"), "ten bytes.").unwrap();
+    std::fs::write(fixture.here("large"), noise(3_000_000)).unwrap();
+    std::fs::create_dir(fixture.here("tree")).unwrap();
+    std::fs::write(fixture.here("tree/file"), "ten bytes.").unwrap();
+    fixture
 }
 
 /// Nothing at all.
@@ -53,7 +53,7 @@ async fn no_request_may_go_without_an_answer_for_ever() {
         (kind::RENAME, "upload", "small", "/new"),
     ];
     for (silent, direction, local, remote) in cases {
-        let scene = scripted(PATIENCE, move |asked| match asked.kind {
+        let fixture = scripted(PATIENCE, move |asked| match asked.kind {
             kind if kind == silent => SILENCE,
             kind::STAT | kind::LSTAT if asked.name() == "/large" => {
                 Some(asked.attributes(FILE, 10_000_000))
@@ -64,8 +64,8 @@ async fn no_request_may_go_without_an_answer_for_ever() {
             _ => None,
         })
         .await;
-        let arguments = scene.arguments(direction, local, remote);
-        let error = scene.client.call("task_transfer", arguments).await;
+        let arguments = fixture.arguments(direction, local, remote);
+        let error = fixture.client.call("task_transfer", arguments).await;
         let reason = error.failed_file();
         assert!(
             reason.contains("answered no SFTP request for"),
@@ -79,7 +79,7 @@ async fn a_server_that_stops_in_the_middle_is_taken_up_again_and_at_last_given_u
     // Each session gives a part of a file, which is another file and another part each time.
     let sessions = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&sessions);
-    let scene = scripted(PATIENCE / 3, move |asked| match asked.kind {
+    let fixture = scripted(PATIENCE / 3, move |asked| match asked.kind {
         kind::INIT => {
             counted.fetch_add(1, Ordering::Relaxed);
             None
@@ -96,8 +96,8 @@ async fn a_server_that_stops_in_the_middle_is_taken_up_again_and_at_last_given_u
         _ => None,
     })
     .await;
-    let arguments = scene.arguments("download", "new", "/file");
-    let error = scene.client.call("task_transfer", arguments).await;
+    let arguments = fixture.arguments("download", "new", "/file");
+    let error = fixture.client.call("task_transfer", arguments).await;
     let error = error.error("TRANSFER_FAILED");
     assert!(
         error.to_string().contains("answered no SFTP request for"),
@@ -110,7 +110,7 @@ async fn a_server_that_stops_in_the_middle_is_taken_up_again_and_at_last_given_u
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_only_slow_is_waited_for() {
     // Each answer comes just in time, and all together much later than one may be waited for.
-    let scene = scripted(Duration::from_secs(2), |asked| {
+    let fixture = scripted(Duration::from_secs(2), |asked| {
         let waits = matches!(
             asked.kind,
             kind::STAT | kind::OPEN | kind::READ | kind::CLOSE
@@ -121,31 +121,31 @@ async fn a_server_that_is_only_slow_is_waited_for() {
         None
     })
     .await;
-    let arguments = scene.arguments("download", "new", "/file");
+    let arguments = fixture.arguments("download", "new", "/file");
     let began = Instant::now();
-    let ended = scene.client.call("task_transfer", arguments).await.ok();
+    let ended = fixture.client.call("task_transfer", arguments).await.ok();
     assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
     assert!(began.elapsed() > Duration::from_secs(2));
 }
 
 #[tokio::test]
 async fn a_transfer_with_a_silent_server_can_be_cancelled() {
-    let scene = scripted(Duration::from_secs(60), |asked| {
+    let fixture = scripted(Duration::from_secs(60), |asked| {
         (asked.kind == kind::READ).then(Vec::new)
     })
     .await;
-    let mut arguments = scene.arguments("download", "new", "/file");
+    let mut arguments = fixture.arguments("download", "new", "/file");
     arguments["background"] = json!(true);
-    let handed = scene.client.call("task_transfer", arguments).await.ok();
+    let handed = fixture.client.call("task_transfer", arguments).await.ok();
     let id = json!({"id": handed.facts()["id"]});
     eventually_so("it has begun", async || {
-        let seen = scene.client.call("task_status", id.clone()).await.ok();
+        let seen = fixture.client.call("task_status", id.clone()).await.ok();
         seen.facts()["status"] == "running"
     })
     .await;
     let began = Instant::now();
-    scene.client.call("task_cancel", id.clone()).await.ok();
-    let ended = scene.client.call("task_wait", id).await.ok();
+    fixture.client.call("task_cancel", id.clone()).await.ok();
+    let ended = fixture.client.call("task_wait", id).await.ok();
     assert_eq!(ended.facts()["status"], "cancelled", "{}", ended.text());
     assert!(began.elapsed() < Duration::from_secs(20));
 }

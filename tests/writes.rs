@@ -9,40 +9,43 @@ use crate::helper::{Answer, Fixture, assert_has, closed_port, login, text};
 
 /// A server with a protected directory, and rules of the test's own.
 async fn protected() -> Fixture {
-    let scene = Fixture::start().await;
-    std::fs::create_dir(scene.there("protected")).unwrap();
-    let protected = real(&scene, "protected");
+    let fixture = Fixture::start().await;
+    std::fs::create_dir(fixture.there("protected")).unwrap();
+    let protected = real(&fixture, "protected");
     rules(
-        &scene,
+        &fixture,
         &json!({"blocklist": [format!("* >{protected}/**"), "* >/**/cron.d/*"]}),
     );
-    scene
+    fixture
 }
 
-fn rules(scene: &Fixture, rules: &Value) {
-    std::fs::write(scene.data.path().join("policies.json"), rules.to_string()).unwrap();
+fn rules(fixture: &Fixture, rules: &Value) {
+    std::fs::write(fixture.data.path().join("policies.json"), rules.to_string()).unwrap();
 }
 
 /// A path on the server with no link in it.
-fn real(scene: &Fixture, name: &str) -> String {
-    let home = scene.server.directory.path().canonicalize().unwrap();
+fn real(fixture: &Fixture, name: &str) -> String {
+    let home = fixture.server.directory.path().canonicalize().unwrap();
     text(&home.join(name))
 }
 
-fn make(scene: &Fixture, names: &[&str]) {
+fn make(fixture: &Fixture, names: &[&str]) {
     for name in names {
-        let path = scene.here(name);
+        let path = fixture.here(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, "sent\n").unwrap();
     }
 }
 
-async fn upload(scene: &Fixture, local: &str, remote: &str) -> Answer {
-    scene.transfer_all("upload", &[(local, remote)]).await
+async fn upload(fixture: &Fixture, local: &str, remote: &str) -> Answer {
+    fixture.transfer_all("upload", &[(local, remote)]).await
 }
 
-fn is_untouched(scene: &Fixture) -> bool {
-    std::fs::read_dir(scene.there("protected")).unwrap().count() == 0
+fn is_untouched(fixture: &Fixture) -> bool {
+    std::fs::read_dir(fixture.there("protected"))
+        .unwrap()
+        .count()
+        == 0
 }
 
 #[tokio::test]
@@ -93,13 +96,13 @@ async fn the_default_rules_hold_before_anything_is_reached() {
 
 #[tokio::test]
 async fn every_way_to_a_protected_place_is_refused() {
-    let scene = protected().await;
-    make(&scene, &["file", "tree/file", "tree/sub/file"]);
-    symlink("file", scene.files.path().join("alias")).unwrap();
-    let home = scene.server.home("");
-    symlink("protected", scene.server.home("way")).unwrap();
-    symlink("protected/file", scene.server.home("named")).unwrap();
-    std::fs::create_dir(scene.server.home("dir")).unwrap();
+    let fixture = protected().await;
+    make(&fixture, &["file", "tree/file", "tree/sub/file"]);
+    symlink("file", fixture.files.path().join("alias")).unwrap();
+    let home = fixture.server.home("");
+    symlink("protected", fixture.server.home("way")).unwrap();
+    symlink("protected/file", fixture.server.home("named")).unwrap();
+    std::fs::create_dir(fixture.server.home("dir")).unwrap();
     for (local, remote) in [
         ("file", "protected/file"),
         ("file", "protected/"),
@@ -117,53 +120,53 @@ async fn every_way_to_a_protected_place_is_refused() {
         ("tree/**", "protected/x"),
         ("file", "dir/cron.d/job"),
     ] {
-        let error = upload(&scene, local, &format!("{home}{remote}"))
+        let error = upload(&fixture, local, &format!("{home}{remote}"))
             .await
             .error("POLICY_BLOCKED");
         let rule = error["details"]["rule"].as_str().unwrap();
         assert!(rule.starts_with("* >"), "{remote}: {error}");
-        assert!(is_untouched(&scene), "{local} {remote}");
+        assert!(is_untouched(&fixture), "{local} {remote}");
     }
     // The target of `..` behind a link shows only once the directories before it have been made.
-    std::fs::create_dir(scene.server.home("protected/sub")).unwrap();
-    symlink("protected/sub", scene.server.home("deep")).unwrap();
+    std::fs::create_dir(fixture.server.home("protected/sub")).unwrap();
+    symlink("protected/sub", fixture.server.home("deep")).unwrap();
     for (local, remote) in [
         ("file", "deep/new/../../file"),
         ("tree", "deep/other/../.."),
     ] {
-        let refused = upload(&scene, local, &format!("{home}{remote}")).await;
+        let refused = upload(&fixture, local, &format!("{home}{remote}")).await;
         refused.error("POLICY_BLOCKED");
         assert!(
-            !Path::new(&scene.server.home("protected/file")).exists(),
+            !Path::new(&fixture.server.home("protected/file")).exists(),
             "{remote}"
         );
     }
-    std::fs::remove_dir_all(scene.server.home("protected/sub")).unwrap();
+    std::fs::remove_dir_all(fixture.server.home("protected/sub")).unwrap();
 
     // A link that leads nowhere yet is replaced itself, wherever it would lead.
-    upload(&scene, "file", &format!("{home}named")).await.ok();
-    assert!(is_untouched(&scene) && !Path::new(&scene.server.home("named")).is_symlink());
+    upload(&fixture, "file", &format!("{home}named")).await.ok();
+    assert!(is_untouched(&fixture) && !Path::new(&fixture.server.home("named")).is_symlink());
 
     // One that leads to a protected file is followed, and so refused.
-    std::fs::write(scene.server.home("protected/file"), "theirs\n").unwrap();
-    std::fs::remove_file(scene.server.home("named")).unwrap();
-    symlink("protected/file", scene.server.home("named")).unwrap();
-    upload(&scene, "file", &format!("{home}named"))
+    std::fs::write(fixture.server.home("protected/file"), "theirs\n").unwrap();
+    std::fs::remove_file(fixture.server.home("named")).unwrap();
+    symlink("protected/file", fixture.server.home("named")).unwrap();
+    upload(&fixture, "file", &format!("{home}named"))
         .await
         .error("POLICY_BLOCKED");
-    let theirs = std::fs::read_to_string(scene.server.home("protected/file")).unwrap();
+    let theirs = std::fs::read_to_string(fixture.server.home("protected/file")).unwrap();
     assert_eq!(theirs, "theirs\n");
     assert!(
-        !Path::new(&scene.server.home("dir/cron.d")).exists(),
+        !Path::new(&fixture.server.home("dir/cron.d")).exists(),
         "not even its directory"
     );
 }
 
 #[tokio::test]
 async fn in_a_tree_what_is_refused_fails_by_itself() {
-    let scene = protected().await;
+    let fixture = protected().await;
     make(
-        &scene,
+        &fixture,
         &[
             "tree/protected/a",
             "tree/protected/b",
@@ -171,9 +174,9 @@ async fn in_a_tree_what_is_refused_fails_by_itself() {
             "tree/cron.d/job",
         ],
     );
-    symlink("/nowhere", scene.files.path().join("tree/cron.d/link")).unwrap();
-    let target = real(&scene, "");
-    let sent = upload(&scene, "tree", &target).await.ok();
+    symlink("/nowhere", fixture.files.path().join("tree/cron.d/link")).unwrap();
+    let target = real(&fixture, "");
+    let sent = upload(&fixture, "tree", &target).await.ok();
     let facts = sent.facts();
     assert_has(facts, &json!({"status": "partial", "filesDone": 1}));
     let failed = facts["failedFiles"].as_array().unwrap();
@@ -185,12 +188,12 @@ async fn in_a_tree_what_is_refused_fails_by_itself() {
             "{reason}"
         );
     }
-    assert!(is_untouched(&scene));
-    assert!(Path::new(&scene.server.home("other/c")).exists());
-    assert!(!Path::new(&scene.server.home("cron.d/link")).is_symlink());
+    assert!(is_untouched(&fixture));
+    assert!(Path::new(&fixture.server.home("other/c")).exists());
+    assert!(!Path::new(&fixture.server.home("cron.d/link")).is_symlink());
 
     // A transfer that fails for another reason as well is no refusal of the policy alone.
-    let missing = scene
+    let missing = fixture
         .transfer_all(
             "upload",
             &[
@@ -204,19 +207,19 @@ async fn in_a_tree_what_is_refused_fails_by_itself() {
 
 #[tokio::test]
 async fn a_directory_link_that_is_gone_through_is_judged_where_it_leads() {
-    let scene = protected().await;
-    make(&scene, &["tree/way/a", "tree/way/deep/b", "tree/free/c"]);
-    std::fs::create_dir(scene.server.home("app")).unwrap();
-    symlink("../protected", scene.server.home("app/way")).unwrap();
+    let fixture = protected().await;
+    make(&fixture, &["tree/way/a", "tree/way/deep/b", "tree/free/c"]);
+    std::fs::create_dir(fixture.server.home("app")).unwrap();
+    symlink("../protected", fixture.server.home("app/way")).unwrap();
     let arguments = json!({
         "alias": "web1", "direction": "upload", "followDirectoryLinks": true,
-        "local": text(&scene.files.path().join("tree")), "remote": scene.server.home("app"),
+        "local": text(&fixture.files.path().join("tree")), "remote": fixture.server.home("app"),
     });
-    let sent = scene.client.call("task_transfer", arguments).await.ok();
+    let sent = fixture.client.call("task_transfer", arguments).await.ok();
     sent.has(&json!({"status": "partial", "filesDone": 1}));
     for name in ["a", "deep/b"] {
         assert!(
-            !Path::new(&scene.server.home("protected"))
+            !Path::new(&fixture.server.home("protected"))
                 .join(name)
                 .exists()
         );
@@ -225,23 +228,23 @@ async fn a_directory_link_that_is_gone_through_is_judged_where_it_leads() {
 
 #[tokio::test]
 async fn a_retry_heeds_the_rules_of_its_time() {
-    let scene = protected().await;
-    make(&scene, &["tree/file"]);
-    rules(&scene, &json!({"blocklist": []}));
-    std::fs::create_dir_all(scene.server.home("app/file")).unwrap();
-    let failed = upload(&scene, "tree", &scene.server.home("app")).await;
+    let fixture = protected().await;
+    make(&fixture, &["tree/file"]);
+    rules(&fixture, &json!({"blocklist": []}));
+    std::fs::create_dir_all(fixture.server.home("app/file")).unwrap();
+    let failed = upload(&fixture, "tree", &fixture.server.home("app")).await;
     let id = json!({"id": failed.facts()["id"]});
-    std::fs::remove_dir(scene.server.home("app/file")).unwrap();
+    std::fs::remove_dir(fixture.server.home("app/file")).unwrap();
     rules(
-        &scene,
-        &json!({"blocklist": [format!("* >{}", real(&scene, "app/file"))]}),
+        &fixture,
+        &json!({"blocklist": [format!("* >{}", real(&fixture, "app/file"))]}),
     );
-    scene
+    fixture
         .client
         .call("task_retry", id)
         .await
         .error("POLICY_BLOCKED");
-    assert!(!Path::new(&scene.server.home("app/file")).exists());
+    assert!(!Path::new(&fixture.server.home("app/file")).exists());
 }
 
 #[tokio::test]
@@ -280,29 +283,29 @@ async fn the_home_directory_goes_by_each_of_its_names() {
 
 #[tokio::test]
 async fn under_an_allow_list_an_upload_needs_a_rule_for_its_target() {
-    let scene = protected().await;
-    make(&scene, &["file", "tree/a", "tree/sub/b"]);
-    let app = real(&scene, "app");
+    let fixture = protected().await;
+    make(&fixture, &["file", "tree/a", "tree/sub/b"]);
+    let app = real(&fixture, "app");
     rules(
-        &scene,
+        &fixture,
         &json!({"allowlist": ["ls *", format!("* >{app}/**")]}),
     );
-    let refused = upload(&scene, "file", &real(&scene, "file")).await;
+    let refused = upload(&fixture, "file", &real(&fixture, "file")).await;
     let error = refused.error("POLICY_BLOCKED");
     let hint = error["details"]["hint"].as_str().unwrap();
     assert!(hint.contains("* >/srv/app/**"), "{error}");
     assert!(error["details"]["rule"].is_null());
-    assert!(!Path::new(&real(&scene, "file")).exists());
-    upload(&scene, "file", &format!("{app}/file")).await.ok();
-    let tree = upload(&scene, "tree", &app).await.ok();
+    assert!(!Path::new(&real(&fixture, "file")).exists());
+    upload(&fixture, "file", &format!("{app}/file")).await.ok();
+    let tree = upload(&fixture, "tree", &app).await.ok();
     assert_eq!(tree.facts()["status"], "completed", "{}", tree.text());
-    upload(&scene, "tree", &real(&scene, "other"))
+    upload(&fixture, "tree", &real(&fixture, "other"))
         .await
         .error("POLICY_BLOCKED");
-    assert!(!Path::new(&real(&scene, "other")).exists());
+    assert!(!Path::new(&real(&fixture, "other")).exists());
     // A download writes nothing on the server.
     let down = json!({
-        "alias": "web1", "direction": "download", "local": text(&scene.files.path().join("got")), "remote": app,
+        "alias": "web1", "direction": "download", "local": text(&fixture.files.path().join("got")), "remote": app,
     });
-    scene.client.call("task_transfer", down).await.ok();
+    fixture.client.call("task_transfer", down).await.ok();
 }

@@ -4,17 +4,18 @@ mod agent;
 mod asyncssh;
 mod calls;
 mod client;
-mod desk;
 mod disk;
 mod embedded;
 mod fixture;
 mod http;
 mod keyring;
+mod mcp_client;
 mod pm2;
 mod proxy;
 pub mod rogue;
 pub mod search;
 mod sshd;
+mod user_home;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -28,18 +29,19 @@ pub use agent::Agent;
 pub use asyncssh::AsyncSsh;
 pub use calls::{Calls, Effect, PROGRAMS, access};
 pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
-pub use desk::{Desk, MCP_CLIENTS, McpClient};
 pub use disk::SmallDisk;
-pub use embedded::{Dialogue, EmbeddedServer, Fault, Question, Turn, Words};
+pub use embedded::{Dialogue, EmbeddedServer, Fault, LoginTexts, Question, Turn};
 pub use fixture::{EmbeddedHost, Fixture, SshServer};
 pub use http::Http;
 pub use keyring::Keyring;
+pub use mcp_client::{MCP_CLIENTS, McpClient};
 pub use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
 pub use pm2::Pm2Daemon;
 pub use proxy::Proxy;
 pub use sshd::{
     LOGIN_SHELLS, Sshd, bound, certify, fingerprint, keygen, keygen_rsa, login_shell, public, user,
 };
+pub use user_home::UserHome;
 
 impl Client {
     /// Registers a server with these arguments; no login unless they ask for one.

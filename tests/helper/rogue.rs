@@ -171,7 +171,7 @@ impl Rogue {
         let accepting = tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 tcp.set_nodelay(true).unwrap();
-                let connection = Connection {
+                let connection = RogueConnection {
                     answers: Arc::clone(&answers),
                     channels: HashMap::new(),
                 };
@@ -196,12 +196,12 @@ impl Drop for Rogue {
     }
 }
 
-struct Connection {
+struct RogueConnection {
     answers: Arc<Answers>,
     channels: HashMap<ChannelId, Channel<Msg>>,
 }
 
-impl server::Handler for Connection {
+impl server::Handler for RogueConnection {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {

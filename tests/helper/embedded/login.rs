@@ -38,7 +38,7 @@ pub struct Dialogue {
 
 /// The server's texts besides its questions.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Words {
+pub struct LoginTexts {
     /// Before anything else (RFC 4252, section 5.4).
     pub banner: &'static str,
     /// The purpose of the questions.
@@ -48,16 +48,16 @@ pub struct Words {
 }
 
 /// The state of a login.
-pub struct Entering {
-    words: Words,
+pub struct LoginState {
+    words: LoginTexts,
     dialogue: Option<Dialogue>,
     is_halfway: bool,
     /// The question that is to be answered.
     asked: Option<usize>,
 }
 
-impl Entering {
-    pub fn new(dialogue: Option<Dialogue>, words: Words) -> Self {
+impl LoginState {
+    pub fn new(dialogue: Option<Dialogue>, words: LoginTexts) -> Self {
         Self {
             words,
             dialogue,

@@ -21,8 +21,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use login::Entering;
-pub use login::{Dialogue, Question, Turn, Words};
+use login::LoginState;
+pub use login::{Dialogue, LoginTexts, Question, Turn};
 use sftp::run_with_fault;
 use stream::FreezableStream;
 
@@ -74,7 +74,7 @@ struct Shared {
     config: Arc<server::Config>,
     authorized: Option<PublicKey>,
     dialogue: Mutex<Option<Dialogue>>,
-    words: Mutex<Words>,
+    words: Mutex<LoginTexts>,
     /// Logins wait until it is cancelled.
     approval: Mutex<Option<CancellationToken>>,
     fault: Mutex<Fault>,
@@ -145,7 +145,7 @@ impl EmbeddedServer {
     }
 
     /// Says this to whoever logs in from now on.
-    pub fn say(&self, words: Words) {
+    pub fn say(&self, words: LoginTexts) {
         *self.shared.words.lock().unwrap() = words;
     }
 
@@ -237,7 +237,7 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
     let max_sessions = shared.max_sessions.load(Ordering::Relaxed);
     let connection = Connection {
         shared: Arc::clone(shared),
-        entering: Entering::new(
+        login: LoginState::new(
             shared.dialogue.lock().unwrap().clone(),
             *shared.words.lock().unwrap(),
         ),
@@ -260,7 +260,7 @@ impl Shared {
 /// A connection to the demo's server, but for logins and faults.
 struct Connection {
     shared: Arc<Shared>,
-    entering: Entering,
+    login: LoginState,
     cut: CancellationToken,
     demo: demo::ServerConnection,
 }
@@ -315,7 +315,7 @@ impl Handler for Connection {
         if let Some(approval) = approval.filter(|_| is_right) {
             approval.cancelled().await;
         }
-        Ok(self.entering.shown(is_right))
+        Ok(self.login.shown(is_right))
     }
 
     async fn auth_none(&mut self, user: &str) -> Result<Auth, Self::Error> {
@@ -323,12 +323,12 @@ impl Handler for Connection {
         Ok(if lets_in {
             Auth::Accept
         } else {
-            self.entering.shown(false)
+            self.login.shown(false)
         })
     }
 
     async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
-        Ok(self.entering.banner())
+        Ok(self.login.banner())
     }
 
     async fn auth_publickey(
@@ -339,7 +339,7 @@ impl Handler for Connection {
         let authorized = self.shared.authorized.as_ref();
         let matches =
             authorized.is_some_and(|authorized| authorized.key_data() == key.public_key.key_data());
-        Ok(self.entering.shown(user == USER && matches))
+        Ok(self.login.shown(user == USER && matches))
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -350,7 +350,7 @@ impl Handler for Connection {
     ) -> Result<Auth, Self::Error> {
         let answer = response.and_then(|mut answers| answers.next());
         let answer = answer.map(|answer| String::from_utf8_lossy(&answer).into_owned());
-        Ok(self.entering.answered(user == USER, answer.as_deref()))
+        Ok(self.login.answered(user == USER, answer.as_deref()))
     }
 
     async fn channel_open_session(

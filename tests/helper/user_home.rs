@@ -1,4 +1,4 @@
-//! A user's machine, as far as MCP clients and their configurations go.
+//! A user's home directory, with the configurations of MCP clients.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -8,143 +8,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::{BINARY, Folder, RawProcess, apart, binary, directory, terminal};
-
-/// A client, and where and how it keeps its servers.
-pub struct McpClient {
-    pub name: &'static str,
-    /// Its file, below the home directory.
-    file: &'static str,
-    /// The key of its servers.
-    pub servers: &'static str,
-    /// True if its entries say that they speak over stdio.
-    names_transport: bool,
-    /// A realistic content of its file.
-    pub realistic: &'static str,
-}
-
-pub const MCP_CLIENTS: [McpClient; 8] = [
-    McpClient {
-        name: "claude-desktop",
-        file: "CONFIG/Claude/claude_desktop_config.json",
-        servers: "mcpServers",
-        names_transport: false,
-        realistic: include_str!("../data/clients/claude-desktop.json"),
-    },
-    McpClient {
-        name: "claude-code",
-        file: ".claude.json",
-        servers: "mcpServers",
-        names_transport: true,
-        realistic: include_str!("../data/clients/claude-code.json"),
-    },
-    McpClient {
-        name: "cursor",
-        file: ".cursor/mcp.json",
-        servers: "mcpServers",
-        names_transport: false,
-        realistic: include_str!("../data/clients/cursor.json"),
-    },
-    McpClient {
-        name: "vscode",
-        file: "CONFIG/Code/User/mcp.json",
-        servers: "servers",
-        names_transport: true,
-        realistic: include_str!("../data/clients/vscode.json"),
-    },
-    McpClient {
-        name: "windsurf",
-        file: ".codeium/windsurf/mcp_config.json",
-        servers: "mcpServers",
-        names_transport: false,
-        realistic: include_str!("../data/clients/windsurf.json"),
-    },
-    McpClient {
-        name: "zed",
-        file: ".config/zed/settings.json",
-        servers: "context_servers",
-        names_transport: false,
-        realistic: include_str!("../data/clients/zed.json"),
-    },
-    McpClient {
-        name: "gemini-cli",
-        file: ".gemini/settings.json",
-        servers: "mcpServers",
-        names_transport: false,
-        realistic: include_str!("../data/clients/gemini-cli.json"),
-    },
-    McpClient {
-        name: "codex",
-        file: ".codex/config.toml",
-        servers: "mcp_servers",
-        names_transport: false,
-        realistic: include_str!("../data/clients/codex.toml"),
-    },
-];
-
-impl McpClient {
-    pub fn named(name: &str) -> &'static Self {
-        let mut all = MCP_CLIENTS.iter();
-        all.find(|client| client.name == name).unwrap()
-    }
-
-    /// The value of a text, read by a parser that knows nothing of this program.
-    pub fn parse(&self, text: &str) -> Value {
-        let text = text.trim_start_matches('\u{feff}');
-        if self.name == "codex" {
-            return toml_edit::de::from_str(text).unwrap();
-        }
-        let lenient = jsonc_parser::ParseOptions::default();
-        let root = jsonc_parser::cst::CstRootNode::parse(text, &lenient).unwrap();
-        root.to_serde_value().unwrap()
-    }
-
-    /// The entry that it gets where nothing else is asked for.
-    pub fn plain_entry(&self) -> Value {
-        let env = json!({"MCP_DATA_DIR": "~/.config/mcp-orchestrator"});
-        let mut entry = json!({"command": BINARY, "args": [], "env": env});
-        if self.names_transport {
-            entry["type"] = "stdio".into();
-        }
-        self.with_session(entry)
-    }
-
-    /// The entry with what has the client pass the login session's variables on.
-    pub fn with_session(&self, mut entry: Value) -> Value {
-        let names: &[&str] = if cfg!(target_os = "macos") {
-            &["SSH_AUTH_SOCK"]
-        } else {
-            &[
-                "SSH_AUTH_SOCK",
-                "DBUS_SESSION_BUS_ADDRESS",
-                "XDG_RUNTIME_DIR",
-            ]
-        };
-        for name in names {
-            match self.name {
-                "codex" => entry["env_vars"] = json!(names),
-                "cursor" => entry["env"][name] = format!("${{env:{name}}}").into(),
-                "gemini-cli" => entry["env"][name] = format!("${name}").into(),
-                _ => {}
-            }
-        }
-        entry
-    }
-
-    /// The same of its variables alone.
-    pub fn env_with_session(&self, env: &Value) -> Value {
-        self.with_session(json!({"env": env}))["env"].clone()
-    }
-
-    /// The text of a file that has only this server.
-    pub fn only(&self, name: &str, entry: &Value) -> String {
-        let whole = json!({self.servers: {name: entry}});
-        if self.name == "codex" {
-            return toml_edit::ser::to_string_pretty(&whole).unwrap();
-        }
-        serde_json::to_string_pretty(&whole).unwrap()
-    }
-}
+use super::{Folder, McpClient, RawProcess, apart, binary, directory, terminal, write};
 
 /// The exit status and output of a command.
 #[derive(Debug)]
@@ -169,19 +33,19 @@ impl Said {
 }
 
 /// A home directory with an awkward name.
-pub struct Desk {
+pub struct UserHome {
+    pub path: PathBuf,
     _folder: Folder,
-    pub home: PathBuf,
 }
 
-impl Desk {
-    pub fn set() -> Self {
+impl UserHome {
+    pub fn create() -> Self {
         let folder = directory();
-        let home = folder.path().join("hôme of ünd 家");
-        std::fs::create_dir(&home).unwrap();
+        let path = folder.path().join("hôme of ünd 家");
+        std::fs::create_dir(&path).unwrap();
         Self {
+            path,
             _folder: folder,
-            home,
         }
     }
 
@@ -191,7 +55,7 @@ impl Desk {
         } else {
             ".config"
         };
-        self.home.join(client.file.replace("CONFIG", config))
+        self.path.join(client.file.replace("CONFIG", config))
     }
 
     pub fn backup(&self, client: &McpClient) -> PathBuf {
@@ -202,8 +66,7 @@ impl Desk {
 
     pub fn write(&self, client: &McpClient, text: impl AsRef<[u8]>) {
         let file = self.file(client);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, text).unwrap();
+        write(file, text);
     }
 
     pub fn read(&self, client: &McpClient) -> String {
@@ -215,10 +78,10 @@ impl Desk {
         client.parse(&self.read(client))[client.servers].clone()
     }
 
-    /// Every file below the home directory, with what tells whether it has been touched.
+    /// Every file below the home directory, with its inode, time of change and content.
     pub fn files(&self) -> Vec<(PathBuf, u64, i64, Vec<u8>)> {
         let mut files = Vec::new();
-        let mut directories = vec![self.home.clone()];
+        let mut directories = vec![self.path.clone()];
         while let Some(directory) = directories.pop() {
             for entry in std::fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
@@ -252,7 +115,7 @@ impl Desk {
         ] {
             command.env_remove(name);
         }
-        command.env("HOME", &self.home).current_dir(&self.home);
+        command.env("HOME", &self.path).current_dir(&self.path);
     }
 
     /// Runs the program with the words of a line, with nobody there to be asked.
