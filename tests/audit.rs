@@ -10,7 +10,8 @@ use rmcp::model::Tool;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Fixture, RawProcess, SmallDisk, Sshd, access, binary, directory, eventually, sha256, text,
+    Fixture, RawProcess, SmallDisk, Sshd, access, assert_has, binary, directory, eventually,
+    sha256, text,
 };
 
 /// Tells if a tool's calls stand in the trail.
@@ -153,14 +154,9 @@ async fn a_line_says_who_did_what_where_and_what_came_of_it() {
         ]
     );
     let exec = &lines[1];
-    assert_eq!(
-        (
-            &exec["alias"],
-            &exec["arguments"],
-            &exec["exitCode"],
-            &exec["job"]
-        ),
-        (&json!("web1"), &failing, &json!(3), &failed.facts()["id"])
+    assert_has(
+        &exec,
+        &json!({"alias": "web1", "arguments": failing, "exitCode": 3, "job": failed.facts()["id"]}),
     );
     assert_eq!(
         exec["digest"],

@@ -4,46 +4,22 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::helper::{Client, Fixture, Sshd, directory, eventually, eventually_so, text};
+use crate::helper::{Client, Fixture, Sshd, directory, eventually, text};
 
 #[tokio::test]
 async fn a_cancelled_task_is_stopped_and_can_be_retried() {
     let fixture = Fixture::embedded().await;
-    let file = fixture.remote("survived");
-    let cmd = format!("echo begun; sleep 1; touch {file}");
-    let handed = fixture.background(&cmd).await;
+    let cmd = "touch begun; until [ -e go ]; do sleep 0.05; done; touch survived";
+    let handed = fixture.background(cmd).await;
     let id = &handed.facts()["id"];
-    let running = async || {
-        fixture
-            .client
-            .call("task_status", json!({"id": id}))
-            .await
-            .ok()
-    };
-    eventually_so("it runs", async || {
-        running().await.facts()["status"] == "running"
-    })
-    .await;
-    eventually("it has connected", || fixture.server.accepted() > 0).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    eventually("it runs", || fixture.there("begun").exists()).await;
     let cancelled = fixture
         .client
         .call("task_cancel", json!({"id": id}))
         .await
         .ok();
-    assert_eq!(
-        cancelled.facts()["status"],
-        "cancelled",
-        "{}",
-        cancelled.text()
-    );
-    assert_eq!(
-        (
-            &cancelled.facts()["process"],
-            &cancelled.facts()["canRetry"]
-        ),
-        (&json!("stopped"), &json!(true))
-    );
+    cancelled.has(&json!({"status": "cancelled"}));
+    cancelled.has(&json!({"process": "stopped", "canRetry": true}));
     assert!(
         cancelled.text().contains("stopped on the server"),
         "{}",
@@ -55,8 +31,9 @@ async fn a_cancelled_task_is_stopped_and_can_be_retried() {
         .await
         .ok();
     assert_eq!(again.facts(), cancelled.facts(), "it stays as it is");
-    tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert!(!std::path::Path::new(&file).exists(), "the command went on");
+    std::fs::write(fixture.there("go"), "").unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!fixture.there("survived").exists(), "the command went on");
     let retried = fixture
         .client
         .call("task_retry", json!({"id": id}))
@@ -85,8 +62,8 @@ async fn a_task_that_waits_for_a_channel_is_cancelled_before_it_begins() {
             .facts()["id"]
             .clone()
     };
-    let long = exec("sleep 2; echo through").await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let long = exec("touch long; until [ -e go ]; do sleep 0.05; done; echo through").await;
+    eventually("the channel is taken", || fixture.there("long").exists()).await;
     let waiting = exec("touch begun").await;
     let cancelled = fixture
         .client
@@ -98,11 +75,10 @@ async fn a_task_that_waits_for_a_channel_is_cancelled_before_it_begins() {
         "{}",
         cancelled.text()
     );
-    assert_eq!(
-        fixture.client.wait(&long).await.ok().facts()["output"],
-        "through"
-    );
-    assert!(!std::path::Path::new(&fixture.remote("begun")).exists());
+    std::fs::write(fixture.there("go"), "").unwrap();
+    let through = fixture.client.wait(&long).await.ok();
+    through.has(&json!({"output": "through"}));
+    assert!(!fixture.there("begun").exists());
 }
 
 #[tokio::test]
@@ -127,12 +103,7 @@ async fn a_cancelled_transfer_leaves_the_old_file_and_no_litter() {
         .call("task_cancel", json!({"id": handed.facts()["id"]}))
         .await
         .ok();
-    assert_eq!(
-        cancelled.facts()["status"],
-        "cancelled",
-        "{}",
-        cancelled.text()
-    );
+    cancelled.has(&json!({"status": "cancelled"}));
     assert_eq!(std::fs::read(fixture.remote("target")).unwrap(), b"old");
     assert_eq!(
         std::fs::read_dir(fixture.server.home.path())
@@ -170,10 +141,7 @@ async fn a_command_is_ended_with_its_children_where_sshd_drops_signals() {
     assert!(is_still(&alive).await, "a child goes on");
     let id = json!({"id": error["details"]["taskId"]});
     let record = client.call("task_status", id).await.ok();
-    assert_eq!(
-        (&record.facts()["output"], &record.facts()["stderr"]),
-        (&json!("begun"), &json!(""))
-    );
+    record.has(&json!({"output": "begun", "stderr": ""}));
 }
 
 #[tokio::test]
@@ -187,12 +155,7 @@ async fn a_command_is_ended_also_where_no_further_channel_is_to_be_had() {
     eventually("it runs", || std::path::Path::new(&alive).exists()).await;
     let id = json!({"id": handed.facts()["id"]});
     let cancelled = client.call("task_cancel", id).await.ok();
-    assert_eq!(
-        cancelled.facts()["process"],
-        "stopped",
-        "{}",
-        cancelled.text()
-    );
+    cancelled.has(&json!({"process": "stopped"}));
     assert!(is_still(&alive).await, "a child goes on");
     let after = json!({"alias": "web1", "cmd": "echo after"});
     assert_eq!(
@@ -212,12 +175,7 @@ async fn a_task_of_another_process_is_cancelled() {
     let id = there.call("task_exec", arguments).await.ok().facts()["id"].clone();
     eventually("it runs", || std::path::Path::new(&alive).exists()).await;
     let cancelled = here.call("task_cancel", json!({"id": id})).await.ok();
-    assert_eq!(
-        (&cancelled.facts()["status"], &cancelled.facts()["process"]),
-        (&json!("cancelled"), &json!("stopped")),
-        "{}",
-        cancelled.text()
-    );
+    cancelled.has(&json!({"status": "cancelled", "process": "stopped"}));
     assert!(is_still(&alive).await, "a child goes on");
 }
 

@@ -1,4 +1,4 @@
-//! A large file whose line is cut in its middle: the user does nothing, and only a whole file is ever seen.
+//! A large file whose connection is cut in its middle: the user does nothing, and only a whole file is ever seen.
 
 use std::fs::File;
 use std::io::{Read, Write};

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, Client, Fixture, Sshd, closed_port, directory, eventually, numbers};
+use crate::helper::{
+    Answer, Client, Fixture, Sshd, assert_has, closed_port, directory, eventually, numbers,
+};
 
 async fn detach(client: &Client, cmd: &str) -> Answer {
     client
@@ -61,9 +63,9 @@ async fn a_detached_task_survives_kill_9_and_a_restart_of_sshd() {
         "{}",
         found.text()
     );
-    assert_eq!(
-        (&facts["lineCount"], &facts["outputBytes"]),
-        (&json!(100_000), &json!(588_895))
+    assert_has(
+        facts,
+        &json!({"lineCount": 100_000, "outputBytes": 588_895}),
     );
     let expected = numbers(100_000);
     let whole = json!({"id": id, "limit": 1_000_000});
@@ -89,10 +91,7 @@ async fn a_detached_task_is_private_and_followed_while_it_runs() {
     let mode = std::fs::metadata(&left[0]).unwrap().permissions().mode();
     assert_eq!((left.len(), mode & 0o777), (1, 0o700));
     let name = left[0].file_name().unwrap().to_str().unwrap();
-    assert_eq!(
-        begun.facts()["remoteDirectory"],
-        format!("~/.mcp-sftp-orchestrator/{name}")
-    );
+    begun.has(&json!({"remoteDirectory": format!("~/.mcp-sftp-orchestrator/{name}")}));
     // The connection may go: it is not what the command lives on.
     fixture.server.cut();
     let status = fixture
@@ -103,10 +102,7 @@ async fn a_detached_task_is_private_and_followed_while_it_runs() {
     assert_eq!(status.facts()["status"], "running");
     std::fs::write(go, "").unwrap();
     let done = fixture.client.wait(&id).await.ok();
-    assert_eq!(
-        (&done.facts()["status"], &done.facts()["output"]),
-        (&json!("completed"), &json!("one\ntwo"))
-    );
+    done.has(&json!({"status": "completed", "output": "one\ntwo"}));
     eventually("it is cleared away", || {
         left_in(fixture.server.home.path()).is_empty()
     })
@@ -129,12 +125,7 @@ async fn a_detached_task_is_cancelled_with_its_children_by_a_later_process() {
     let client = Client::spawned(data.path(), &[]).await;
     eventually("it runs", || Path::new(&alive).exists()).await;
     let cancelled = client.call("task_cancel", json!({"id": id})).await.ok();
-    assert_eq!(
-        (&cancelled.facts()["status"], &cancelled.facts()["process"]),
-        (&json!("cancelled"), &json!("stopped")),
-        "{}",
-        cancelled.text()
-    );
+    cancelled.has(&json!({"status": "cancelled", "process": "stopped"}));
     let before = std::fs::read_to_string(&alive).unwrap();
     tokio::time::sleep(Duration::from_millis(400)).await;
     assert_eq!(
@@ -168,10 +159,7 @@ async fn a_detached_task_ends_at_its_own_timeout_without_anybody_watching() {
     let error = client.wait(&id).await.error("COMMAND_TIMEOUT");
     assert_eq!(error["details"]["process"], "stopped");
     let record = client.call("task_status", json!({"id": id})).await.ok();
-    assert_eq!(
-        (&record.facts()["output"], &record.facts()["timedOut"]),
-        (&json!("begun"), &json!(true))
-    );
+    record.has(&json!({"output": "begun", "timedOut": true}));
 }
 
 #[tokio::test]
@@ -190,16 +178,7 @@ async fn a_detached_task_whose_process_is_gone_is_not_called_done() {
         .status();
     assert!(killed.unwrap().success());
     let gone = fixture.client.wait(&id).await.ok();
-    assert_eq!(
-        (
-            &gone.facts()["status"],
-            &gone.facts()["output"],
-            &gone.facts()["canRetry"]
-        ),
-        (&json!("crashed"), &json!("begun"), &json!(true)),
-        "{}",
-        gone.text()
-    );
+    gone.has(&json!({"status": "crashed", "output": "begun", "canRetry": true}));
 }
 
 #[tokio::test]
@@ -294,12 +273,7 @@ async fn a_task_that_had_not_begun_when_its_process_died_never_begins() {
     .unwrap();
     let client = Client::spawned(data.path(), &[]).await;
     let found = client.wait(&Value::from("0a0a0a0a")).await.ok();
-    assert_eq!(
-        (&found.facts()["status"], &found.facts()["canRetry"]),
-        (&json!("crashed"), &json!(true)),
-        "{}",
-        found.text()
-    );
+    found.has(&json!({"status": "crashed", "canRetry": true}));
     let again = client
         .call("task_retry", json!({"id": "0a0a0a0a"}))
         .await

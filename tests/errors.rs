@@ -140,7 +140,7 @@ async fn a_server_that_hangs_up_before_the_handshake() {
 }
 
 #[tokio::test]
-async fn a_line_that_breaks_at_login_is_no_refusal() {
+async fn a_connection_that_breaks_at_login_is_no_refusal() {
     let fixture = Fixture::embedded().await;
     fixture.server.set_fault(Fault::CutAtLogin);
     let before = fixture.server.accepted();

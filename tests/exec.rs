@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::helper::{Client, Fixture, Sshd, directory};
+use crate::helper::{Client, Fixture, Sshd, assert_has, directory};
 
 #[tokio::test]
 async fn the_binary_against_sshd_tells_output_status_and_signal_apart() {
@@ -26,20 +26,14 @@ async fn the_binary_against_sshd_tells_output_status_and_signal_apart() {
     );
 
     let failed = exec("echo out; echo err >&2; exit 3").await.ok();
-    assert_eq!(
-        (&failed.facts()["status"], &failed.facts()["exitCode"]),
-        (&json!("failed"), &json!(3))
-    );
+    failed.has(&json!({"status": "failed", "exitCode": 3}));
     assert_eq!(failed.facts()["error"], "Exit code: 3");
     for part in ["exit status 3", "out", "err"] {
         assert!(failed.text().contains(part), "{}", failed.text());
     }
 
     let killed = exec("kill -KILL $$").await.ok();
-    assert_eq!(
-        (&killed.facts()["status"], &killed.facts()["signal"]),
-        (&json!("failed"), &json!("KILL"))
-    );
+    killed.has(&json!({"status": "failed", "signal": "KILL"}));
     assert!(killed.facts().get("exitCode").is_none());
 
     let odd = exec("printf 'a\\377b'").await.ok();
@@ -78,10 +72,7 @@ async fn a_long_command_goes_to_the_background_and_is_found_again() {
     let status = client.call("task_status", json!({"id": id})).await.ok();
     assert_eq!(status.facts()["status"], "running");
     let waited = client.wait(id).await.ok();
-    assert_eq!(
-        (&waited.facts()["status"], &waited.facts()["output"]),
-        (&json!("completed"), &json!("late"))
-    );
+    waited.has(&json!({"status": "completed", "output": "late"}));
 }
 
 #[tokio::test]
@@ -245,15 +236,8 @@ async fn commands_that_would_print_for_ever_are_bounded_and_stopped() {
     let follow = json!({"alias": "web1", "cmd": format!("LANG=C tail -n 500 -f {log}")});
     let ended = client.call("task_exec", follow).await.ok();
     let facts = ended.facts();
-    assert_eq!(
-        (&facts["status"], &facts["lineCount"]),
-        (&json!("completed"), &json!(100)),
-        "{facts}"
-    );
-    assert_eq!(
-        (&facts["bounded"], &facts["process"]),
-        (&json!(true), &json!("stopped"))
-    );
+    assert_has(facts, &json!({"status": "completed", "lineCount": 100}));
+    assert_has(facts, &json!({"bounded": true, "process": "stopped"}));
     assert!(
         ended.text().contains("bounded in lines or time"),
         "{}",
@@ -307,12 +291,7 @@ async fn a_bound_that_is_given_alone_brings_no_other() {
     let time = run(json!({"cmd": "seq 1 150", "streamTimeout": 60}))
         .await
         .ok();
-    assert_eq!(
-        (&time.facts()["lineCount"], &time.facts()["exitCode"]),
-        (&json!(150), &json!(0)),
-        "{}",
-        time.facts()
-    );
+    time.has(&json!({"lineCount": 150, "exitCode": 0}));
     assert!(time.facts().get("maxLines").is_none(), "{}", time.facts());
     let endless = run(json!({"cmd": "tail -f /dev/null", "streamTimeout": 0.1}))
         .await
@@ -348,20 +327,10 @@ async fn a_bounded_command_that_ends_by_itself_keeps_its_exit_status() {
         fixture.client.call("task_exec", arguments).await.ok()
     };
     let exact = run("seq 1 3").await;
-    assert_eq!(
-        (&exact.facts()["output"], &exact.facts()["exitCode"]),
-        (&json!("1\n2\n3"), &json!(0)),
-        "{}",
-        exact.facts()
-    );
+    exact.has(&json!({"output": "1\n2\n3", "exitCode": 0}));
     assert!(exact.facts().get("bounded").is_none(), "{}", exact.facts());
     let cut = run("seq 1 50; exit 4").await;
-    assert_eq!(
-        (&cut.facts()["output"], &cut.facts()["exitCode"]),
-        (&json!("1\n2\n3"), &json!(4)),
-        "{}",
-        cut.facts()
-    );
+    cut.has(&json!({"output": "1\n2\n3", "exitCode": 4}));
     assert_eq!(
         (&cut.facts()["bounded"], cut.facts().get("process")),
         (&json!(true), None)
@@ -376,10 +345,7 @@ async fn a_bounded_command_that_ends_by_itself_keeps_its_exit_status() {
     // A retry is bounded as the first call was.
     let id = json!({"id": cut.facts()["id"]});
     let again = fixture.client.call("task_retry", id).await.ok();
-    assert_eq!(
-        (&again.facts()["maxLines"], &again.facts()["output"]),
-        (&json!(3), &json!("1\n2\n3"))
-    );
+    again.has(&json!({"maxLines": 3, "output": "1\n2\n3"}));
     assert!(again.facts().get("streamTimeout").is_none());
 }
 
@@ -388,12 +354,7 @@ async fn what_comes_before_an_endless_command_is_done_first() {
     let fixture = Fixture::embedded().await;
     let cmd = "for n in $(seq 1 150); do echo $n; done; exit 3; tail -f /dev/null";
     let ended = fixture.exec(cmd).await.ok();
-    assert_eq!(
-        (&ended.facts()["lineCount"], &ended.facts()["exitCode"]),
-        (&json!(150), &json!(3)),
-        "{}",
-        ended.facts()
-    );
+    ended.has(&json!({"lineCount": 150, "exitCode": 3}));
     let cmd = "seq 1 150; cat <<EOF\ntail -f x\nEOF";
     let ended = fixture.exec(cmd).await.ok();
     assert_eq!(ended.facts()["lineCount"], 151, "{}", ended.facts());

@@ -53,10 +53,7 @@ async fn the_existing_file_is_written_itself_both_ways_and_again_by_a_retry() {
             assert_eq!(std::fs::read(&to).unwrap(), noise(MIB));
             std::fs::write(&from, noise(length)).unwrap();
             let ended = client.call("task_retry", json!({"id": id})).await.ok();
-            assert_eq!(
-                (&ended.facts()["status"], &ended.facts()["inPlace"]),
-                (&json!("completed"), &json!(true))
-            );
+            ended.has(&json!({"status": "completed", "inPlace": true}));
             assert!(!ended.text().contains("Note"), "{}", ended.text());
             let after = to.metadata().unwrap();
             assert_eq!(
@@ -184,7 +181,7 @@ async fn what_a_killed_process_left_half_written_is_mended_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_lost_leaves_the_old_content_to_be_found() {
+async fn a_connection_that_is_lost_leaves_the_old_content_to_be_found() {
     let fixture =
         Fixture::embedded_with(|config| config.reconnect_patience = Duration::from_millis(300))
             .await;
@@ -238,7 +235,7 @@ async fn a_line_that_is_lost_leaves_the_old_content_to_be_found() {
 }
 
 #[tokio::test]
-async fn a_line_that_breaks_every_time_is_given_up_in_the_end() {
+async fn a_connection_that_breaks_every_time_is_given_up_in_the_end() {
     let fixture = Fixture::embedded().await;
     let from = PathBuf::from(fixture.local("from"));
     let to = fixture.server.home.path().join("to");

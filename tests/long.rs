@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::helper::{Client, Fixture, Sshd, directory, login_shell};
+use crate::helper::{Client, Fixture, Sshd, assert_has, directory, login_shell};
 
 /// A command that writes so many bytes to a file, counts them, and ends with status 3.
 fn writing(file: &str, bytes: usize) -> String {
@@ -76,30 +76,19 @@ async fn a_long_command_is_stopped_detached_and_put_into_a_sequence_as_any_other
     let late = format!("echo begun; sleep 2; touch {survived}; exit 0\n{cmd}");
     let arguments = json!({"alias": "web1", "cmd": late, "timeout": 1});
     let answer = client.call("task_exec", arguments).await;
-    assert_eq!(
-        (&answer.facts()["output"], &answer.facts()["process"]),
-        (&json!("begun"), &json!("stopped"))
-    );
+    answer.has(&json!({"output": "begun", "process": "stopped"}));
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert!(!std::path::Path::new(&survived).exists());
 
     let arguments = json!({"alias": "web1", "cmd": cmd, "detach": true});
     let detached = client.call("task_exec", arguments).await.ok();
     let ended = client.wait(&detached.facts()["id"]).await.ok();
-    assert_eq!(
-        (&ended.facts()["output"], &ended.facts()["exitCode"]),
-        (&json!(length(300_000)), &json!(3)),
-        "{}",
-        ended.text()
-    );
+    ended.has(&json!({"output": length(300_000), "exitCode": 3}));
     let step = format!("({cmd})");
     let arguments = json!({"alias": "web1", "commands": [step], "continueOnError": true});
     let sequence = client.call("task_exec_sequence", arguments).await.ok();
     let result = &sequence.facts()["results"][0];
-    assert_eq!(
-        (&result["output"], &result["exitCode"]),
-        (&json!(length(300_000)), &json!(3))
-    );
+    assert_has(&result, &json!({"output": length(300_000), "exitCode": 3}));
 }
 
 #[tokio::test]

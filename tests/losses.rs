@@ -141,12 +141,7 @@ async fn kills_at_random_moments_leave_each_detached_task_begun_once() {
     for (id, number) in &acknowledged {
         for client in [&here, &there] {
             let ended = client.wait(id).await.ok();
-            assert_eq!(
-                (&ended.facts()["status"], &ended.facts()["output"]),
-                (&json!("completed"), &json!(number.to_string())),
-                "{}",
-                ended.text()
-            );
+            ended.has(&json!({"status": "completed", "output": number.to_string()}));
         }
     }
     let times = |number: u32| {
@@ -212,12 +207,12 @@ async fn four_processes_add_a_hundred_entries_each_and_none_is_lost() {
 }
 
 /// The binary with its data directory on a file system of 1 MiB.
-struct Cramped {
+struct OnSmallDisk {
     client: Client,
     disk: SmallDisk,
 }
 
-impl Cramped {
+impl OnSmallDisk {
     async fn start() -> Self {
         let disk = SmallDisk::of_mebibytes(1);
         let mut command = binary();
@@ -243,7 +238,7 @@ impl Cramped {
 #[tokio::test]
 async fn a_full_disk_is_said_and_nothing_is_pretended() {
     let fixture = Fixture::embedded().await;
-    let cramped = Cramped::start().await;
+    let cramped = OnSmallDisk::start().await;
     let client = &cramped.client;
     client.add("web1", &fixture.server).await;
     let exec = async |cmd: &str, background: bool| {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Answer, EmbeddedHost, Fixture, text};
+use crate::helper::{Answer, EmbeddedHost, Fixture, assert_has, text};
 
 async fn several(
     fixture: &Fixture<EmbeddedHost>,
@@ -51,10 +51,7 @@ async fn what_a_pattern_matches_and_leaves_is_said_both_ways() {
         let some = several(&fixture, direction, &[pair("*", "some/")])
             .await
             .ok();
-        assert_eq!(
-            (&some.facts()["status"], &some.facts()["filesDone"]),
-            (&json!("completed"), &json!(2))
-        );
+        some.has(&json!({"status": "completed", "filesDone": 2}));
         assert_eq!(
             notes(&some),
             [format!(
@@ -145,10 +142,7 @@ async fn two_sources_of_one_target_are_not_both_said_to_be_there() {
         .await
         .ok();
     let facts = both.facts();
-    assert_eq!(
-        (&facts["status"], &facts["filesDone"]),
-        (&json!("partial"), &json!(2))
-    );
+    assert_has(facts, &json!({"status": "partial", "filesDone": 2}));
     assert_eq!(facts["failedFiles"][0]["file"], fixture.local("two/x"));
     let reason = facts["failedFiles"][0]["error"].as_str().unwrap();
     assert!(reason.contains(&fixture.local("one/x")), "{reason}");
@@ -204,12 +198,7 @@ async fn an_answer_says_where_things_are_now() {
     let places: Vec<Value> = ["one", "three"]
         .map(|name| format!("{home}/{name}").into())
         .into();
-    assert_eq!(
-        both.facts()["destinations"],
-        json!(places),
-        "{}",
-        both.text()
-    );
+    both.has(&json!({"destinations": places}));
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Fixture, Sshd, directory, eventually, eventually_so, numbers};
+use crate::helper::{
+    Client, Fixture, Sshd, assert_has, directory, eventually, eventually_so, numbers,
+};
 
 async fn output(client: &Client, arguments: Value) -> Value {
     client
@@ -56,10 +58,7 @@ async fn the_whole_output_is_read_in_pages() {
         "50005\n50006\n50007\n50008\n50009\n"
     );
     let stderr = output(&fixture.client, json!({"id": id, "stream": "stderr"})).await;
-    assert_eq!(
-        (&stderr["text"], &stderr["atEnd"]),
-        (&json!("oops"), &json!(true))
-    );
+    assert_has(&stderr, &json!({"text": "oops", "atEnd": true}));
 
     let folder = fixture.data.path().join("output");
     let file = folder.join(format!("{}.stdout", id.as_str().unwrap()));
@@ -88,10 +87,7 @@ async fn a_running_task_s_output_is_seen_by_every_process() {
         let first = async || output(client, json!({"id": id})).await["text"] == "first\n";
         eventually_so("the first line is there", first).await;
         let page = output(client, json!({"id": id})).await;
-        assert_eq!(
-            (&page["status"], &page["atEnd"]),
-            (&json!("running"), &json!(false))
-        );
+        assert_has(&page, &json!({"status": "running", "atEnd": false}));
     }
     std::fs::write(go, "").unwrap();
     here.wait(id).await.ok();
@@ -110,10 +106,7 @@ async fn what_is_dropped_is_said() {
     .await;
     let first = fixture.exec("seq 1 100000").await.ok().facts()["id"].clone();
     let page = output(&fixture.client, json!({"id": first, "offset": 99_990})).await;
-    assert_eq!(
-        (&page["length"], &page["printed"]),
-        (&json!(100_000), &json!(588_895))
-    );
+    assert_has(&page, &json!({"length": 100_000, "printed": 588_895}));
     assert!(
         page["note"].as_str().unwrap().contains("MAX_OUTPUT_SIZE"),
         "{page}"
@@ -176,10 +169,7 @@ async fn a_long_output_keeps_its_first_and_its_last_half_and_says_what_is_missin
     loop {
         let page = read(json!({"offset": offset, "limit": 7000})).await;
         text.push_str(page["text"].as_str().unwrap());
-        assert_eq!(
-            (&page["length"], &page["printed"]),
-            (&json!(100_000), &json!(all.len()))
-        );
+        assert_has(&page, &json!({"length": 100_000, "printed": all.len()}));
         assert!(
             page["note"].as_str().unwrap().contains("MAX_OUTPUT_SIZE"),
             "{page}"
@@ -215,10 +205,7 @@ async fn a_detached_command_s_long_output_keeps_both_halves_as_well() {
         ended.text()
     );
     let page = output(&client, json!({"id": id, "tail": 1})).await;
-    assert_eq!(
-        (&page["text"], &page["length"]),
-        (&json!("2000000\n"), &json!(2_000_000))
-    );
+    assert_has(&page, &json!({"text": "2000000\n", "length": 2_000_000}));
     let page = output(&client, json!({"id": id, "grep": "^1900000$"})).await;
     assert_eq!(page["text"], "1900000\n");
 }

@@ -226,13 +226,13 @@ mod unix {
     use crate::helper::{Folder, RawProcess, apart, program, text};
 
     /// A machine with a home of an awkward name, and no more programs than it is given.
-    struct Machine {
+    struct BareMachine {
         _folder: Folder,
         home: PathBuf,
         programs: PathBuf,
     }
 
-    impl Machine {
+    impl BareMachine {
         fn set() -> Self {
             let folder = directory();
             let home = folder.path().join("hôme of ünd 家");
@@ -308,7 +308,7 @@ mod unix {
 
     #[tokio::test]
     async fn the_one_liner_installs_once_and_becomes_the_server() {
-        let machine = Machine::set();
+        let machine = BareMachine::set();
         machine.give_installer("cargo");
         machine.give_installer("cargo-binstall");
         for _ in 0..2 {
@@ -323,7 +323,7 @@ mod unix {
 
     #[tokio::test]
     async fn the_one_liner_compiles_where_there_is_no_binstall() {
-        let machine = Machine::set();
+        let machine = BareMachine::set();
         machine.give_installer("cargo");
         machine.drive().await;
         assert_eq!(
@@ -334,7 +334,7 @@ mod unix {
 
     #[tokio::test]
     async fn the_one_liner_says_what_is_missing() {
-        let machine = Machine::set();
+        let machine = BareMachine::set();
         let output = machine
             .one_liner()
             .stdin(Stdio::null())

@@ -28,7 +28,7 @@ fn arrived(ended: &Answer, path: &str, sum: &[u8]) {
 }
 
 #[tokio::test]
-async fn a_line_that_is_cut_again_and_again_is_taken_up_where_it_was() {
+async fn a_connection_that_is_cut_again_and_again_is_taken_up_where_it_was() {
     let fixture = Fixture::embedded().await;
     let content = noise(96 * 1024 * 1024);
     let sum = sha256(&content);
@@ -105,7 +105,7 @@ async fn a_session_that_the_server_ends_is_opened_again_and_its_place_is_free_in
 }
 
 #[tokio::test]
-async fn many_files_go_on_where_the_line_was_cut() {
+async fn many_files_go_on_where_the_connection_was_cut() {
     let fixture = Fixture::embedded().await;
     for number in 0..600 {
         write(
@@ -133,10 +133,7 @@ async fn many_files_go_on_where_the_line_was_cut() {
     fixture.server.cut();
     let ended = fixture.client.wait(&id).await.ok();
     assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
-    assert_eq!(
-        (&ended.facts()["filesDone"], &ended.facts()["filesTotal"]),
-        (&json!(600), &json!(600))
-    );
+    ended.has(&json!({"filesDone": 600, "filesTotal": 600}));
     for number in 0..600 {
         let name = format!("tree/{}/{number}", number % 7);
         assert_eq!(
@@ -148,7 +145,7 @@ async fn many_files_go_on_where_the_line_was_cut() {
     assert_eq!(count(), 600, "no litter");
 }
 
-/// A fixture on which a lost line is given up soon.
+/// A fixture on which a lost connection is given up soon.
 async fn impatient() -> Fixture<EmbeddedHost> {
     Fixture::embedded_with(|config| config.reconnect_patience = Duration::from_millis(300)).await
 }
@@ -260,10 +257,7 @@ async fn checksums_are_compared_where_that_is_asked_for() {
                     "verify": true,
                 });
                 let ended = fixture.client.call("task_transfer", arguments).await.ok();
-                assert_eq!(
-                    (&ended.facts()["status"], &ended.facts()["verify"]),
-                    (&json!("completed"), &json!(true))
-                );
+                ended.has(&json!({"status": "completed", "verify": true}));
             }
             assert_eq!(std::fs::read(fixture.local("back")).unwrap(), noise(length));
         }

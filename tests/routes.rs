@@ -7,8 +7,8 @@ use mcp_sftp_orchestrator::config::Config;
 use serde_json::{Value, json};
 
 use crate::helper::{
-    Agent, Client, Folder, Sshd, binary_of, closed_port, directory, eventually, keygen, login,
-    noise, public, text, user,
+    Agent, Client, Folder, Sshd, assert_has, binary_of, closed_port, directory, eventually, keygen,
+    login, noise, public, text, user,
 };
 
 fn through(mut server: Value, jump: &str) -> Value {
@@ -226,13 +226,13 @@ async fn a_changed_host_key_names_the_hop_that_has_it() {
 }
 
 /// A folder whose `config` is the user's SSH configuration.
-struct Told(Folder);
+struct SshConfig(Folder);
 
-impl Told {
-    fn by(config: &str) -> Self {
-        let told = Self(directory());
-        told.rewrite(config);
-        told
+impl SshConfig {
+    fn of(config: &str) -> Self {
+        let file = Self(directory());
+        file.rewrite(config);
+        file
     }
 
     fn rewrite(&self, config: &str) {
@@ -258,7 +258,7 @@ fn block(name: &str, sshd: &Sshd) -> String {
     )
 }
 
-fn told(alias: &str, name: &str) -> Value {
+fn from_ssh_config(alias: &str, name: &str) -> Value {
     json!({"alias": alias, "host": "", "user": "", "sshConfigHost": name})
 }
 
@@ -281,21 +281,18 @@ async fn the_home_directory_s_configuration_tells_the_rest() {
     );
     std::fs::write(folder.join("config"), config).unwrap();
     let client = Client::over(binary_of(home.path(), data.path())).await;
-    let added = client.register(told("a", "web1")).await;
-    assert_eq!(
-        added.facts()["way"],
-        format!("{}@127.0.0.1:{never}", user())
-    );
+    let added = client.register(from_ssh_config("a", "web1")).await;
+    added.has(&json!({"way": format!("{}@127.0.0.1:{never}", user())}));
     let error = client.exec("a", "true").await.error("CONNECTION_FAILED");
     assert_eq!(error["details"]["port"], never);
     std::fs::write(folder.join("ready"), "").unwrap();
     client.exec("a", "true").await.ok();
-    let mut server = told("b", "web1");
+    let mut server = from_ssh_config("b", "web1");
     server["user"] = json!("deploy");
     client.register(server).await;
     let error = client.exec("b", "true").await.error("CONNECTION_FAILED");
     assert_eq!(error["details"]["port"], deploys);
-    client.register(told("c", "web9")).await;
+    client.register(from_ssh_config("c", "web9")).await;
     let error = client.exec("c", "true").await.error("AUTH_FAILED");
     assert!(reason(&error).contains("nothing to log in with"), "{error}");
 }
@@ -304,9 +301,9 @@ async fn the_home_directory_s_configuration_tells_the_rest() {
 async fn the_configuration_says_whom_to_trust() {
     let (mut sshd, data) = (Sshd::start(), directory());
     let strict = format!("{}StrictHostKeyChecking yes\n", block("web1", &sshd));
-    let config = Told::by(&strict);
+    let config = SshConfig::of(&strict);
     let client = config.client(&data).await;
-    client.register(told("web1", "web1")).await;
+    client.register(from_ssh_config("web1", "web1")).await;
     let error = client.exec("web1", "true").await.error("HOST_KEY_MISMATCH");
     assert!(reason(&error).contains("the policy is strict"), "{error}");
     let known = config.0.path().join("known");
@@ -325,7 +322,7 @@ async fn the_configuration_says_whom_to_trust() {
     sshd.change_host_key(&["-t", "ed25519"]);
     let lax = named.replace("Checking yes", "Checking no");
     config.rewrite(&lax);
-    let added = client.register(told("web1", "web1")).await;
+    let added = client.register(from_ssh_config("web1", "web1")).await;
     assert!(
         added
             .text()
@@ -357,9 +354,9 @@ async fn the_configuration_says_which_agent_and_which_of_its_keys() {
         user(),
         text(&agent.socket)
     );
-    let config = Told::by(&format!("{base}IdentityFile none\n"));
+    let config = SshConfig::of(&format!("{base}IdentityFile none\n"));
     let client = config.client(&data).await;
-    client.register(told("web1", "web1")).await;
+    client.register(from_ssh_config("web1", "web1")).await;
     let error = client.exec("web1", "true").await.error("AUTH_FAILED");
     assert!(reason(&error).contains("hung up"), "{error}");
     // The public half alone is here, under its own name or that of the private one.
@@ -371,7 +368,7 @@ async fn the_configuration_says_which_agent_and_which_of_its_keys() {
             .call("server_remove", json!({"alias": "web1"}))
             .await
             .ok();
-        client.register(told("web1", "web1")).await;
+        client.register(from_ssh_config("web1", "web1")).await;
     }
 }
 
@@ -380,7 +377,7 @@ async fn proxy_jumps_are_followed_and_are_nobody_s_to_act_on() {
     let (mut gate, inner, far) = (Sshd::start(), Sshd::start(), Sshd::start());
     let data = directory();
     let (near, farther) = (block("near", &far), block("farther", &far));
-    let config = Told::by(&format!(
+    let config = SshConfig::of(&format!(
         "{}{near}ProxyJump gate\n{farther}ProxyJump gate,{}@127.0.0.1:{}\nHost 127.0.0.1\nIdentityFile {}\n",
         block("gate", &gate),
         user(),
@@ -388,12 +385,12 @@ async fn proxy_jumps_are_followed_and_are_nobody_s_to_act_on() {
         inner.home("user"),
     ));
     let client = config.client(&data).await;
-    let added = client.register(told("near", "near")).await;
+    let added = client.register(from_ssh_config("near", "near")).await;
     let way = format!("{}@127.0.0.1:{} through gate", user(), far.port);
     assert_eq!(added.facts()["way"], way);
     client.exec("near", "true").await.ok();
     assert_eq!(channels(&client, "ssh_config:gate").await, 1);
-    client.register(told("far", "farther")).await;
+    client.register(from_ssh_config("far", "farther")).await;
     client.exec("far", "true").await.ok();
     moves_a_file(&client, &far).await;
     assert_eq!((gate.accepted(), inner.accepted()), (1, 1));
@@ -403,15 +400,15 @@ async fn proxy_jumps_are_followed_and_are_nobody_s_to_act_on() {
     error.error("UNKNOWN_ALIAS");
     client.exec("near", "true").await.ok();
     assert_eq!(gate.accepted(), 1, "it was not disturbed");
-    let error = client.call("server_add", told("ssh_config:gate", "gate"));
+    let error = client.call("server_add", from_ssh_config("ssh_config:gate", "gate"));
     error.await.error("INVALID_ARGUMENT");
 
     gate.change_host_key(&["-t", "ed25519"]);
     let error = client.exec("near", "true").await.error("HOST_KEY_MISMATCH");
     let details = &error["details"];
-    assert_eq!(
-        (&details["alias"], &details["port"]),
-        (&json!("ssh_config:gate"), &json!(gate.port))
+    assert_has(
+        &details,
+        &json!({"alias": "ssh_config:gate", "port": gate.port}),
     );
     let trust = json!({"alias": "ssh_config:gate", "fingerprint": gate.fingerprint()});
     client.call("server_trust", trust).await.ok();
@@ -441,9 +438,9 @@ async fn a_proxy_command_is_run_and_ends_with_its_connection() {
         user(),
     );
     let base = block("far", &far);
-    let config = Told::by(&format!("{base}ProxyCommand {command}\n"));
+    let config = SshConfig::of(&format!("{base}ProxyCommand {command}\n"));
     let client = config.client(&data).await;
-    let added = client.register(told("far", "far")).await;
+    let added = client.register(from_ssh_config("far", "far")).await;
     assert!(
         added.text().contains("through a ProxyCommand"),
         "{}",
@@ -459,7 +456,7 @@ async fn a_proxy_command_is_run_and_ends_with_its_connection() {
         .ok();
     eventually("the commands have ended", || processes(&target) == 0).await;
     config.rewrite(&format!("{base}ProxyCommand exit 3\n"));
-    client.register(told("far", "far")).await;
+    client.register(from_ssh_config("far", "far")).await;
     let error = client.exec("far", "true").await.error("CONNECTION_FAILED");
     assert!(reason(&error).contains("ProxyCommand"), "{error}");
 }
@@ -467,9 +464,9 @@ async fn a_proxy_command_is_run_and_ends_with_its_connection() {
 #[tokio::test]
 async fn a_changed_configuration_holds_for_the_next_connection() {
     let (mut before, after, data) = (Sshd::start(), Sshd::start(), directory());
-    let config = Told::by(&block("web1", &before));
+    let config = SshConfig::of(&block("web1", &before));
     let client = config.client(&data).await;
-    client.register(told("web1", "web1")).await;
+    client.register(from_ssh_config("web1", "web1")).await;
     client.exec("web1", "true").await.ok();
     config.rewrite(&block("web1", &after));
     client.exec("web1", "true").await.ok();
@@ -483,11 +480,11 @@ async fn a_changed_configuration_holds_for_the_next_connection() {
 async fn what_the_configuration_says_and_is_not_followed_is_told() {
     let (sshd, data) = (Sshd::start(), directory());
     let base = block("web1", &sshd);
-    let config = Told::by(&format!(
+    let config = SshConfig::of(&format!(
         "{base}PKCS11Provider /lib/p11.so\nFrobnicate yes\nCompression yes\n"
     ));
     let client = config.client(&data).await;
-    let added = client.register(told("web1", "web1")).await;
+    let added = client.register(from_ssh_config("web1", "web1")).await;
     let notes = added.facts()["notes"].as_array().unwrap();
     assert_eq!(notes.len(), 2, "{notes:?}");
     for (note, (word, line)) in notes.iter().zip([("PKCS11Provider", 6), ("Frobnicate", 7)]) {
@@ -500,7 +497,9 @@ async fn what_the_configuration_says_and_is_not_followed_is_told() {
     }
     client.exec("web1", "true").await.ok();
     config.rewrite(&format!("{base}Port many\n").replace(&sshd.port.to_string(), "many"));
-    let error = client.call("server_add", told("web2", "web1")).await;
+    let error = client
+        .call("server_add", from_ssh_config("web2", "web1"))
+        .await;
     let error = error.error("SSH_CONFIG_ERROR");
     assert!(reason(&error).contains("config:3"), "{error}");
 }
@@ -508,13 +507,13 @@ async fn what_the_configuration_says_and_is_not_followed_is_told() {
 #[tokio::test]
 async fn proxy_jumps_in_a_circle_end() {
     let data = directory();
-    let config = Told::by(
+    let config = SshConfig::of(
         "Host a\nProxyJump b\nHost b\nProxyJump a,c\nHost self\nProxyJump self\n\
          Host every*\nProxyJump every1,every2\n",
     );
     let client = config.client(&data).await;
     for name in ["a", "b", "self", "every3"] {
-        client.register(told("web1", name)).await;
+        client.register(from_ssh_config("web1", name)).await;
         let error = client.exec("web1", "true").await.error("CONNECTION_FAILED");
         assert!(reason(&error).contains("in a circle"), "{name}: {error}");
     }
@@ -524,7 +523,7 @@ async fn proxy_jumps_in_a_circle_end() {
 async fn server_import_lists_hosts_and_adds_those_that_are_wanted() {
     let (sshd, data) = (Sshd::start(), directory());
     let closed = closed_port();
-    let config = Told::by(&format!(
+    let config = SshConfig::of(&format!(
         "{}UsePrivilegedPort yes\nForwardAgent yes\nHost web2 db1 *.lan\nHostName 127.0.0.1\nPort {closed}\n\
          ProxyJump web1\nUser me\nHost broken\nPort many\n",
         block("web1", &sshd)

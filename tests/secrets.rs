@@ -79,13 +79,13 @@ impl Secrets {
 }
 
 /// Servers whose files, programs and answers hold secrets.
-struct Leaky {
+struct LeakyServer {
     secrets: Secrets,
     sshd: Sshd,
     http: Http,
 }
 
-impl SshServer for Leaky {
+impl SshServer for LeakyServer {
     fn login(&self, alias: &str) -> Value {
         let mut login = self.sshd.login(alias);
         login["passphrase"] = self.secrets.passphrase.as_str().into();
@@ -105,7 +105,7 @@ const SETTINGS: [(&str, &str); 3] = [
     ("SAVE_INTERVAL", "20"),
 ];
 
-impl Fixture<Leaky, ()> {
+impl Fixture<LeakyServer, ()> {
     async fn leaky() -> Self {
         let script = "[ \"$1\" = jlist ] && { echo '[]'; exit; }\ncat \"$HOME/held\"";
         let programs = ["docker", "pm2", "fail2ban-client"].map(|name| (name, script));
@@ -120,7 +120,7 @@ impl Fixture<Leaky, ()> {
             .status();
         assert!(encrypt.unwrap().success());
         let http = Http::start(None).await;
-        Self::of(Leaky {
+        Self::of(LeakyServer {
             secrets,
             sshd,
             http,

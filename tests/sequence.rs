@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Fixture, Sshd, directory, eventually};
+use crate::helper::{Client, Fixture, Sshd, assert_has, directory, eventually};
 
 async fn run(client: &Client, commands: Value, go_on: bool) -> Value {
     let arguments = json!({"alias": "web1", "commands": commands, "continueOnError": go_on});
@@ -67,11 +67,7 @@ async fn the_documented_sequence_stops_at_the_step_that_fails() {
         false,
     )
     .await;
-    assert_eq!(
-        (&ended["status"], &ended["exitCode"]),
-        (&json!("failed"), &json!(1)),
-        "{ended}"
-    );
+    assert_has(&ended, &json!({"status": "failed", "exitCode": 1}));
     assert_eq!(ended["results"].as_array().unwrap().len(), 3);
     assert!(
         ended["error"].as_str().unwrap().contains("step 3 of 4"),
@@ -176,19 +172,11 @@ async fn a_sequence_is_a_job_like_any_other() {
         .call("task_exec_sequence", arguments)
         .await
         .ok();
-    assert_eq!(
-        (&handed.facts()["status"], &handed.facts()["type"]),
-        (&json!("running"), &json!("ssh_sequence"))
-    );
+    handed.has(&json!({"status": "running", "type": "ssh_sequence"}));
     eventually("the second step runs", || Path::new(&go).exists()).await;
     let id = json!({"id": handed.facts()["id"]});
     let cancelled = fixture.client.call("task_cancel", id.clone()).await.ok();
-    assert_eq!(
-        (&cancelled.facts()["status"], &cancelled.facts()["process"]),
-        (&json!("cancelled"), &json!("stopped")),
-        "{}",
-        cancelled.text()
-    );
+    cancelled.has(&json!({"status": "cancelled", "process": "stopped"}));
     assert_eq!(cancelled.facts()["results"].as_array().unwrap().len(), 2);
     let page = json!({"id": handed.facts()["id"], "tail": 1});
     let page = fixture.client.call("task_output", page).await.ok();
@@ -215,16 +203,11 @@ async fn a_step_that_would_print_for_ever_is_bounded_and_the_next_goes_on() {
     let arguments = json!({"alias": "web1", "commands": commands});
     let answer = client.call("task_exec_sequence", arguments).await.ok();
     let ended = answer.facts();
-    assert_eq!(
-        (&ended["status"], &ended["exitCode"]),
-        (&json!("completed"), &json!(0)),
-        "{ended}"
-    );
+    assert_has(&ended, &json!({"status": "completed", "exitCode": 0}));
     let step = &ended["results"][1];
-    assert_eq!(
-        (&step["success"], &step["bounded"], &step["process"]),
-        (&json!(true), &json!(true), &json!("stopped")),
-        "{step}"
+    assert_has(
+        &step,
+        &json!({"success": true, "bounded": true, "process": "stopped"}),
     );
     assert_eq!(
         (&step["lineCount"], step.get("exitCode")),

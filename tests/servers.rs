@@ -35,10 +35,7 @@ async fn add_list_update_remove() {
     let update = json!({"alias": "staging", "host": "192.0.2.7", "user": "deploy", "keyPath": "~/.ssh/id", "port": 2222});
     assert_eq!(client.register(update).await.facts()["added"], false);
     let listed = client.call("server_list", json!({})).await.ok();
-    assert_eq!(
-        listed.facts()["staging"],
-        json!({"host": "192.0.2.7", "port": 2222, "user": "deploy", "keyPath": "~/.ssh/id"})
-    );
+    listed.has(&json!({"staging": {"host": "192.0.2.7", "port": 2222, "user": "deploy", "keyPath": "~/.ssh/id"}}));
 
     client
         .call("server_remove", json!({"alias": "staging"}))

@@ -65,7 +65,7 @@ async fn a_signature_that_takes_a_person_is_asked_for_once() {
     for id in &ids {
         client.wait(id).await.ok();
     }
-    // Files go over lanes of their own elsewhere.
+    // Files go over a connection of their own elsewhere.
     let folder = fixture.here("many");
     std::fs::create_dir(&folder).unwrap();
     for number in 0..40 {

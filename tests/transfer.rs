@@ -89,12 +89,7 @@ async fn trees_go_whole_both_ways() {
         )
         .await
         .ok();
-        assert_eq!(
-            (&up.facts()["status"], &up.facts()["filesDone"]),
-            (&json!("completed"), &json!(4)),
-            "{}",
-            up.text()
-        );
+        up.has(&json!({"status": "completed", "filesDone": 4}));
         let down = transfer(
             &fixture,
             "download",

@@ -23,15 +23,15 @@ fn logins(sshd: &Sshd) -> usize {
 }
 
 /// The name under which its keys are on record.
-fn place(sshd: &Sshd) -> String {
+fn endpoint(sshd: &Sshd) -> String {
     format!("[127.0.0.1]:{}", sshd.port)
 }
 
 /// A line of `known_hosts`, without the key's comment.
-fn line(place: &str, key: &Path) -> String {
+fn line(endpoint: &str, key: &Path) -> String {
     let public = public(key);
     let key: Vec<_> = public.split(' ').take(2).collect();
-    format!("{place} {}\n", key.join(" "))
+    format!("{endpoint} {}\n", key.join(" "))
 }
 
 fn host_key(sshd: &Sshd) -> PathBuf {
@@ -79,7 +79,7 @@ async fn a_new_key_is_recorded_and_any_other_is_refused_before_a_word_is_said() 
     client.register(sshd.login("web1")).await;
     client.exec("web1", "true").await.ok();
     assert!(logins(&sshd) > 0);
-    let recorded = line(&place(&sshd), &host_key(&sshd));
+    let recorded = line(&endpoint(&sshd), &host_key(&sshd));
     assert_eq!(record(&data), recorded);
     let known = sshd.fingerprint();
     // An impostor may as well offer a kind of key that is not on record.
@@ -111,7 +111,7 @@ async fn a_strict_setting_refuses_what_is_not_known_and_a_server_may_differ() {
     open["hostKeyPolicy"] = json!("accept-new");
     client.register(open).await;
     client.exec("web1", "true").await.ok();
-    assert_eq!(record(&data), line(&place(&sshd), &host_key(&sshd)));
+    assert_eq!(record(&data), line(&endpoint(&sshd), &host_key(&sshd)));
 }
 
 #[tokio::test]
@@ -131,12 +131,12 @@ async fn a_server_may_be_strict_by_itself() {
 async fn what_others_know_counts_in_every_form_and_is_never_written() {
     let (sshd, data, folder) = (Sshd::start(), directory(), directory());
     let client = client_with(&data, &folder, HostKeyPolicy::Strict).await;
-    let (place, key) = (place(&sshd), host_key(&sshd));
+    let (endpoint, key) = (endpoint(&sshd), host_key(&sshd));
     let files = ["known_hosts", "ssh_known_hosts"].map(|name| folder.path().join(name));
     let [user, machine] = &files;
     let hashed = {
         let file = folder.path().join("hashed");
-        std::fs::write(&file, line(&place, &key)).unwrap();
+        std::fs::write(&file, line(&endpoint, &key)).unwrap();
         let made = Command::new("ssh-keygen")
             .args(["-H", "-f"])
             .arg(&file)
@@ -146,11 +146,11 @@ async fn what_others_know_counts_in_every_form_and_is_never_written() {
     };
     assert!(hashed.starts_with("|1|"), "{hashed}");
     for (file, text) in [
-        (user, line(&place, &key)),
-        (machine, line(&place, &key)),
+        (user, line(&endpoint, &key)),
+        (machine, line(&endpoint, &key)),
         (user, hashed),
         (user, line("[127.0.0.?]:*", &key)),
-        (user, line(&format!("web9,{place},!db1"), &key)),
+        (user, line(&format!("web9,{endpoint},!db1"), &key)),
         // OpenSSH takes the key of the plain name on every port.
         (user, line("127.0.0.1", &key)),
     ] {
@@ -161,13 +161,13 @@ async fn what_others_know_counts_in_every_form_and_is_never_written() {
         assert_eq!(record(&data), "");
         std::fs::remove_file(file).unwrap();
     }
-    let negated = line(&format!("*,!{place},!127.0.0.1"), &key);
+    let negated = line(&format!("*,!{endpoint},!127.0.0.1"), &key);
     std::fs::write(user, negated).unwrap();
     anew(&client, sshd.login("web1")).await;
     assert!(says(&refusal(&client).await, "is not known"));
     let other = folder.path().join("other");
     keygen(&other, &["-t", "ed25519"]);
-    std::fs::write(machine, format!("# first\n{}", line(&place, &other))).unwrap();
+    std::fs::write(machine, format!("# first\n{}", line(&endpoint, &other))).unwrap();
     let details = refusal(&client).await;
     assert_eq!(details["known"], json!([fingerprint(&other)]));
     assert_eq!(details["knownAt"], format!("{}:2", text(machine)));
@@ -178,7 +178,7 @@ async fn the_home_directory_s_known_hosts_is_the_user_s() {
     let (sshd, home, data) = (Sshd::start(), directory(), directory());
     let folder = home.path().join(".ssh");
     std::fs::create_dir(&folder).unwrap();
-    let known = line(&place(&sshd), &host_key(&sshd));
+    let known = line(&endpoint(&sshd), &host_key(&sshd));
     std::fs::write(folder.join("known_hosts"), &known).unwrap();
     let mut command = binary_of(home.path(), data.path());
     command.env("MCP_HOST_KEY_POLICY", "strict");
@@ -346,7 +346,7 @@ async fn a_pin_takes_one_key_alone_and_that_may_be_the_server_s_second() {
 async fn the_kind_of_key_on_record_is_asked_for_first() {
     let (sshd, data, folder) = (with_two_keys(), directory(), directory());
     let second = sshd.directory.path().join("host_rsa");
-    let known = line(&place(&sshd), &second);
+    let known = line(&endpoint(&sshd), &second);
     std::fs::write(folder.path().join("known_hosts"), known).unwrap();
     let client = client_with(&data, &folder, HostKeyPolicy::AcceptNew).await;
     client.register(sshd.login("web1")).await;
@@ -400,7 +400,7 @@ async fn server_trust_shows_keys_and_takes_exactly_the_one_that_it_is_told() {
     assert_eq!(trusted.facts()["trusted"], new);
     assert_eq!(logins(&sshd), 0, "showing and trusting is no login");
     client.exec("web1", "true").await.ok();
-    let now = line(&place(&sshd), &host_key(&sshd));
+    let now = line(&endpoint(&sshd), &host_key(&sshd));
     assert_eq!(record(&data), format!("{kept}{now}"));
 }
 
@@ -408,7 +408,7 @@ async fn server_trust_shows_keys_and_takes_exactly_the_one_that_it_is_told() {
 async fn what_is_trusted_goes_before_what_others_know() {
     let (mut sshd, data, folder) = (Sshd::start(), directory(), directory());
     let client = client_with(&data, &folder, HostKeyPolicy::Strict).await;
-    let others = line(&place(&sshd), &host_key(&sshd));
+    let others = line(&endpoint(&sshd), &host_key(&sshd));
     let file = folder.path().join("known_hosts");
     std::fs::write(&file, &others).unwrap();
     sshd.change_host_key(&["-t", "ed25519"]);
@@ -436,5 +436,5 @@ async fn a_pin_follows_server_trust() {
     client.exec("web1", "true").await.ok();
     let listed = client.call("server_list", json!({})).await.ok();
     assert_eq!(listed.facts()["web1"]["hostKeyFingerprint"], new);
-    assert_eq!(record(&data), line(&place(&sshd), &host_key(&sshd)));
+    assert_eq!(record(&data), line(&endpoint(&sshd), &host_key(&sshd)));
 }

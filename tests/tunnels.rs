@@ -44,7 +44,7 @@ async fn a_connection_is_in_use_for_as_long_as_an_api_is_asked_through_it() {
 }
 
 #[tokio::test]
-async fn a_silent_line_says_nothing_of_the_api() {
+async fn a_silent_connection_says_nothing_of_the_api() {
     let (sshd, data) = (Sshd::start(), directory());
     let client = Client::in_process(data.path(), |config| {
         config.sync_timeout = Duration::from_secs(3);
@@ -63,14 +63,14 @@ async fn a_silent_line_says_nothing_of_the_api() {
         error["message"].as_str().unwrap().contains("ETIMEDOUT"),
         "{error}"
     );
-    // That line is not used again.
+    // That connection is not used again.
     let up = client.call("check_api_health", ask(&http, "/200")).await;
     assert_eq!(up.ok().facts()["status"], "UP");
     assert_eq!(sshd.accepted(), 2);
 }
 
 #[tokio::test]
-async fn a_line_that_goes_silent_while_the_api_thinks_says_nothing_of_it() {
+async fn a_connection_that_goes_silent_while_the_api_thinks_says_nothing_of_it() {
     let (sshd, client, http, _data) = stage(8).await;
     let freeze = async {
         eventually("the API is asked", || !http.heads().is_empty()).await;

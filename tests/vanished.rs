@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::helper::{Client, Folder, Proxy, Sshd, directory, eventually, noise, text};
 
 const MIB: usize = 1024 * 1024;
-/// Much more than a line holds that stands still.
+/// Much more than the buffers of a connection hold.
 const SIZE: usize = 16 * MIB;
 
-/// Files that are copied in this order, through a line that stands still in the middle of the first.
+/// Files that are copied in this order, through a connection that stands still in the middle of the first.
 struct Copying {
     client: Client,
     sshd: Sshd,
@@ -144,7 +144,7 @@ async fn a_file_replaced_or_deleted_in_its_middle_arrives_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_gone_when_its_line_is_back_is_named() {
+async fn a_file_that_is_gone_when_its_connection_is_back_is_named() {
     for direction in ["upload", "download"] {
         let copying = Copying::begin(direction, &["file"]).await;
         copying.remove("file");

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::PATIENCE;
+
 /// A running ssh-agent. It ends when dropped.
 pub struct Agent {
     pub socket: PathBuf,
@@ -32,7 +34,7 @@ impl Agent {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while std::os::unix::net::UnixStream::connect(&socket).is_err() {
             assert!(process.try_wait().unwrap().is_none() && Instant::now() < deadline);
             std::thread::sleep(Duration::from_millis(5));

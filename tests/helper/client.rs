@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use mcp_sftp_orchestrator::app::App;
 use mcp_sftp_orchestrator::config::Config;
@@ -17,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines as TextLines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::assert_has;
+use super::{PATIENCE, assert_has};
 
 /// The path of the binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_mcp-sftp-orchestrator");
@@ -149,7 +148,7 @@ impl Client {
     pub async fn leave(mut self) -> std::process::ExitStatus {
         let mut process = self.process.take().unwrap();
         self.session.cancel().await.unwrap();
-        tokio::time::timeout(Duration::from_secs(10), process.wait())
+        tokio::time::timeout(PATIENCE, process.wait())
             .await
             .expect("it ends")
             .unwrap()
@@ -288,7 +287,7 @@ impl RawProcess {
     /// The next line of standard output as it stands.
     pub async fn receive_text(&mut self) -> String {
         let stdout = self.stdout.as_mut().unwrap();
-        let line = tokio::time::timeout(Duration::from_secs(20), stdout.next_line()).await;
+        let line = tokio::time::timeout(PATIENCE, stdout.next_line()).await;
         let line = line
             .expect("an answer comes")
             .unwrap()

@@ -180,10 +180,12 @@ pub fn assert_has(object: &Value, fields: &Value) {
     }
 }
 
+/// The time after which an event does not come about: a busy machine takes its own, Fail2Ban most of all.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits until `holds`, which a real event brings about; fails loudly if that does not happen.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    // A busy machine takes its time, Fail2Ban most of all.
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "did not come about: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -199,10 +201,10 @@ pub fn numbers(last: usize) -> String {
 
 /// The same for an event that takes a call to find out.
 pub async fn eventually_so(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    // A busy machine takes its time, Fail2Ban most of all.
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     while !holds().await {
         assert!(Instant::now() < deadline, "did not come about: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Folder, Pm2Daemon, directory, program, text};
+use super::{Folder, PATIENCE, Pm2Daemon, directory, program, text};
 
 /// A running sshd. It ends, with its connections, when dropped.
 pub struct Sshd {
@@ -298,7 +298,7 @@ fn start(directory: &Path, port: u16, extra: &str, is_bound: bool) -> Option<Chi
         .stderr(log)
         .spawn()
         .expect("sshd is installed: tests/run does that");
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if process.try_wait().unwrap().is_some() {
             return None;

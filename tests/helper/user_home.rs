@@ -8,7 +8,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::{Folder, McpClient, RawProcess, apart, binary, directory, terminal, write};
+use super::{Folder, McpClient, PATIENCE, RawProcess, apart, binary, directory, terminal, write};
 
 /// The exit status and output of a command.
 #[derive(Debug)]
@@ -169,9 +169,7 @@ impl UserHome {
             }
             String::from_utf8(shown).unwrap()
         });
-        is_asked
-            .recv_timeout(std::time::Duration::from_secs(60))
-            .expect("it asks");
+        is_asked.recv_timeout(PATIENCE).expect("it asks");
         meanwhile();
         std::io::Write::write_all(&mut keyboard, format!("{wanted}\n").as_bytes()).unwrap();
         let status = child.wait().await.unwrap();
