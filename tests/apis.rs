@@ -47,7 +47,7 @@ async fn the_catalogue_keeps_secrets_to_itself() {
     let listed = client.call("api_list", json!({})).await.ok();
     let api = &listed.facts()["main_api"];
     assert_has(
-        &api,
+        api,
         &json!({"api_key": "***", "htpasswd_pass": "***", "htpasswd_user": "ops"}),
     );
     assert_has(

@@ -155,7 +155,7 @@ async fn a_line_says_who_did_what_where_and_what_came_of_it() {
     );
     let exec = &lines[1];
     assert_has(
-        &exec,
+        exec,
         &json!({"alias": "web1", "arguments": failing, "exitCode": 3, "job": failed.facts()["id"]}),
     );
     assert_eq!(

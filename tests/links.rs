@@ -62,14 +62,14 @@ async fn a_link_that_an_earlier_download_brought_leads_no_later_one_out() {
 #[tokio::test]
 async fn the_path_that_the_user_named_is_followed() {
     let fixture = Fixture::start().await;
-    write(&fixture.here("real"), "old\n");
+    write(fixture.here("real"), "old\n");
     symlink("real", fixture.here("link")).unwrap();
-    write(&fixture.there("new"), "new\n");
+    write(fixture.there("new"), "new\n");
     fixture.transfer("download", "link", "new").await.ok();
     assert!(fixture.here("link").is_symlink());
     assert_eq!(read(&fixture.here("real")), "new\n");
 
-    write(&fixture.there("dir/real"), "old\n");
+    write(fixture.there("dir/real"), "old\n");
     symlink("real", fixture.there("dir/link")).unwrap();
     fixture.transfer("upload", "real", "dir/link").await.ok();
     assert!(fixture.there("dir/link").is_symlink());
@@ -77,7 +77,7 @@ async fn the_path_that_the_user_named_is_followed() {
 
     // A directory that is a link may be named as well.
     symlink("dir", fixture.there("way")).unwrap();
-    write(&fixture.here("tree/x"), "x\n");
+    write(fixture.here("tree/x"), "x\n");
     fixture.transfer("upload", "tree", "way").await.ok();
     assert_eq!(read(&fixture.there("dir/x")), "x\n");
 }
@@ -85,8 +85,8 @@ async fn the_path_that_the_user_named_is_followed() {
 #[tokio::test]
 async fn uploads_into_directories_replace_links_too() {
     let fixture = Fixture::start().await;
-    write(&fixture.there("victim"), "theirs\n");
-    write(&fixture.here("tree/cfg"), "new\n");
+    write(fixture.there("victim"), "theirs\n");
+    write(fixture.here("tree/cfg"), "new\n");
     let ways = [
         ("tree", "got"),
         ("tree/*", "got/"),
@@ -125,7 +125,7 @@ async fn nothing_is_made_behind_a_directory_that_is_a_link() {
             _ => (fixture.here("tree"), fixture.there("got")),
         };
         for name in ["a/passwd", "a/deep/er/file", "b/file", "file"] {
-            write(&source.join(name), "new\n");
+            write(source.join(name), "new\n");
         }
         std::fs::create_dir_all(source.join("hollow")).unwrap();
         std::fs::create_dir_all(&outside).unwrap();
@@ -178,7 +178,7 @@ async fn within_one_call_links_come_after_what_might_go_through_them() {
     std::fs::create_dir(fixture.here("out")).unwrap();
     std::fs::create_dir(fixture.there("one")).unwrap();
     symlink(fixture.here("out"), fixture.there("one/a")).unwrap();
-    write(&fixture.there("two/a/file"), "new\n");
+    write(fixture.there("two/a/file"), "new\n");
     let pairs = [("got", "one"), ("got", "two")];
     let answer = fixture.transfer_all("download", &pairs).await;
     assert_eq!(
@@ -194,10 +194,10 @@ async fn within_one_call_links_come_after_what_might_go_through_them() {
 async fn an_upload_goes_through_directory_links_where_it_is_told_to() {
     let fixture = Fixture::start().await;
     std::fs::create_dir_all(fixture.there("app/releases/7")).unwrap();
-    write(&fixture.there("app/shared/keep"), "keep\n");
+    write(fixture.there("app/shared/keep"), "keep\n");
     symlink("releases/7", fixture.there("app/current")).unwrap();
     symlink("../../shared", fixture.there("app/releases/7/shared")).unwrap();
-    write(&fixture.there("victim"), "theirs\n");
+    write(fixture.there("victim"), "theirs\n");
     symlink("../../../victim", fixture.there("app/releases/7/cfg")).unwrap();
     for name in [
         "current/bin/app",
@@ -205,7 +205,7 @@ async fn an_upload_goes_through_directory_links_where_it_is_told_to() {
         "current/cfg",
         "readme",
     ] {
-        write(&fixture.here("tree").join(name), "new\n");
+        write(fixture.here("tree").join(name), "new\n");
     }
     let refused = fixture.transfer("upload", "tree", "app").await.ok();
     assert_eq!(refused.facts()["status"], "partial");
@@ -236,8 +236,8 @@ async fn an_upload_goes_through_directory_links_where_it_is_told_to() {
 #[tokio::test]
 async fn a_retry_goes_through_the_same_links() {
     let fixture = Fixture::start().await;
-    write(&fixture.here("tree/current/new"), "new\n");
-    write(&fixture.here("tree/last"), "last\n");
+    write(fixture.here("tree/current/new"), "new\n");
+    write(fixture.here("tree/last"), "last\n");
     std::fs::create_dir_all(fixture.there("app/releases/7")).unwrap();
     symlink("releases/7", fixture.there("app/current")).unwrap();
     // In the way, so that the first try does not get through.

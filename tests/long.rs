@@ -88,7 +88,7 @@ async fn a_long_command_is_stopped_detached_and_put_into_a_sequence_as_any_other
     let arguments = json!({"alias": "web1", "commands": [step], "continueOnError": true});
     let sequence = client.call("task_exec_sequence", arguments).await.ok();
     let result = &sequence.facts()["results"][0];
-    assert_has(&result, &json!({"output": length(300_000), "exitCode": 3}));
+    assert_has(result, &json!({"output": length(300_000), "exitCode": 3}));
 }
 
 #[tokio::test]

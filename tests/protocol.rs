@@ -245,6 +245,6 @@ async fn a_transfer_reports_its_bytes() {
         seen += usize::from(says.contains("MB/s"));
     };
     let record = &answer["result"]["structuredContent"];
-    assert_has(&record, &json!({"bytes": length, "bytesTotal": length}));
+    assert_has(record, &json!({"bytes": length, "bytesTotal": length}));
     assert!(seen > 0);
 }

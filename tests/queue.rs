@@ -191,7 +191,7 @@ async fn figures_have_the_documented_names() {
     fixture.exec("false").await.ok();
     let stats = fixture.client.call("queue_stats", json!({})).await.ok();
     let figures = &stats.facts()["stats"];
-    assert_has(&figures, &json!({"total": 2, "successRate": 50}));
+    assert_has(figures, &json!({"total": 2, "successRate": 50}));
     assert_eq!(figures["byStatus"], json!({"failed": 1, "completed": 1}));
     assert_eq!(figures["byType"], json!({"ssh": 2}));
     assert!(figures["avgDuration"].is_u64());

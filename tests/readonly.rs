@@ -167,7 +167,7 @@ async fn an_alias_that_a_person_has_written_is_read_only_by_its_place() {
         .ok();
     // Once a person has let it, it may be changed.
     fixture.edit("servers.json", |servers| {
-        servers["seen"]["readonly"] = false.into()
+        servers["seen"]["readonly"] = false.into();
     });
     fixture.client.register(fixture.server.login("other")).await;
     fixture

@@ -82,7 +82,7 @@ async fn a_connection_that_is_cut_again_and_again_is_taken_up_where_it_was() {
 async fn a_session_that_the_server_ends_is_opened_again_and_its_place_is_free_in_the_end() {
     let fixture = Fixture::embedded().await;
     let content = noise(64 * 1024 * 1024);
-    write(&fixture.local("big"), &content);
+    write(fixture.local("big"), &content);
     let id = begin(
         &fixture,
         "upload",
@@ -109,8 +109,8 @@ async fn many_files_go_on_where_the_connection_was_cut() {
     let fixture = Fixture::embedded().await;
     for number in 0..600 {
         write(
-            &fixture.local(&format!("tree/{}/{number}", number % 7)),
-            &noise(number + 1),
+            fixture.local(&format!("tree/{}/{number}", number % 7)),
+            noise(number + 1),
         );
     }
     let id = begin(
@@ -178,8 +178,8 @@ async fn failed(
 async fn a_retry_goes_on_from_the_part_if_it_still_matches() {
     let fixture = impatient().await;
     let mut content = noise(96 * 1024 * 1024);
-    write(&fixture.local("big"), &content);
-    write(&fixture.remote("target"), b"old");
+    write(fixture.local("big"), &content);
+    write(fixture.remote("target"), b"old");
     let home = fixture.server.home.path();
     let ends = (fixture.local("big"), fixture.remote("target"));
     let id = failed(&fixture, "upload", &ends.0, &ends.1, home).await;
@@ -214,7 +214,7 @@ async fn a_retry_goes_on_from_the_part_if_it_still_matches() {
 async fn a_retried_download_goes_on_from_its_part() {
     let fixture = impatient().await;
     let content = noise(96 * 1024 * 1024);
-    write(&fixture.remote("source"), &content);
+    write(fixture.remote("source"), &content);
     let here = fixture.local("here/target");
     write(&here, b"old");
     let folder = Path::new(&here).parent().unwrap().to_owned();
@@ -246,7 +246,7 @@ async fn checksums_are_compared_where_that_is_asked_for() {
     let (fixture, sshd) = (Fixture::embedded().await, Sshd::start());
     fixture.client.register(sshd.login("real")).await;
     for length in [0, 1000, 5 * 1024 * 1024] {
-        write(&fixture.local("file"), &noise(length));
+        write(fixture.local("file"), noise(length));
         for (alias, remote) in [
             ("web1", fixture.remote("file")),
             ("real", sshd.home("file")),
@@ -267,10 +267,10 @@ async fn checksums_are_compared_where_that_is_asked_for() {
 #[tokio::test]
 async fn a_file_whose_checksums_differ_fails_and_replaces_nothing() {
     let fixture = Fixture::embedded().await;
-    write(&fixture.remote("target"), b"old");
+    write(fixture.remote("target"), b"old");
     fixture.server.set_fault(Fault::LieInWrites);
     for length in [1000, 3 * 1024 * 1024] {
-        write(&fixture.local("file"), &noise(length));
+        write(fixture.local("file"), noise(length));
         let arguments = json!({
             "alias": "web1", "direction": "upload", "local": fixture.local("file"),
             "remote": fixture.remote("target"), "verify": true,

@@ -407,7 +407,7 @@ async fn proxy_jumps_are_followed_and_are_nobody_s_to_act_on() {
     let error = client.exec("near", "true").await.error("HOST_KEY_MISMATCH");
     let details = &error["details"];
     assert_has(
-        &details,
+        details,
         &json!({"alias": "ssh_config:gate", "port": gate.port}),
     );
     let trust = json!({"alias": "ssh_config:gate", "fingerprint": gate.fingerprint()});

@@ -203,10 +203,10 @@ async fn a_step_that_would_print_for_ever_is_bounded_and_the_next_goes_on() {
     let arguments = json!({"alias": "web1", "commands": commands});
     let answer = client.call("task_exec_sequence", arguments).await.ok();
     let ended = answer.facts();
-    assert_has(&ended, &json!({"status": "completed", "exitCode": 0}));
+    assert_has(ended, &json!({"status": "completed", "exitCode": 0}));
     let step = &ended["results"][1];
     assert_has(
-        &step,
+        step,
         &json!({"success": true, "bounded": true, "process": "stopped"}),
     );
     assert_eq!(

@@ -31,7 +31,7 @@ async fn twenty_mebibytes_go_both_ways_through_the_binary_and_sshd() {
     client.register(sshd.login("web1")).await;
     let path = |name: &str| text(&files.path().join(name));
     let bytes = noise(20 * 1024 * 1024 + 7);
-    write(&path("here/file"), &bytes);
+    write(path("here/file"), &bytes);
     let up = client
         .call(
             "task_transfer",
@@ -78,7 +78,7 @@ async fn trees_go_whole_both_ways() {
             ("deep/c", noise(32_768)),
         ];
         for (name, bytes) in &tree {
-            write(&fixture.local(&format!("tree/{name}")), bytes);
+            write(fixture.local(&format!("tree/{name}")), bytes);
         }
         std::fs::create_dir_all(fixture.local("tree/hollow")).unwrap();
         let up = transfer(
@@ -121,7 +121,7 @@ async fn trees_go_whole_both_ways() {
 #[tokio::test]
 async fn a_file_goes_into_a_directory_or_to_the_very_path() {
     let fixture = Fixture::embedded().await;
-    write(&fixture.local("file"), b"1");
+    write(fixture.local("file"), b"1");
     std::fs::create_dir(fixture.remote("there")).unwrap();
     for (target, arrives) in [
         ("there", "there/file"),
@@ -159,7 +159,7 @@ async fn a_file_goes_into_a_directory_or_to_the_very_path() {
 #[tokio::test]
 async fn paths_may_start_at_the_home_directory() {
     let fixture = Fixture::embedded().await;
-    write(&fixture.local("file"), b"1");
+    write(fixture.local("file"), b"1");
     transfer(&fixture, "upload", &fixture.local("file"), "~/a/b")
         .await
         .ok();
@@ -176,7 +176,7 @@ async fn an_existing_file_is_replaced_and_keeps_its_mode_and_its_name() {
         if let Some(sshd) = &sshd {
             fixture.client.register(sshd.login("web1")).await;
         }
-        write(&fixture.local("file"), b"new");
+        write(fixture.local("file"), b"new");
         std::fs::write(fixture.remote("real"), b"old and longer").unwrap();
         std::fs::set_permissions(
             fixture.remote("real"),
@@ -225,8 +225,8 @@ async fn what_cannot_be_moved_is_named_with_its_reason() {
         error["details"]["failedFiles"][0]["file"],
         fixture.remote("none")
     );
-    write(&fixture.local("file"), b"1");
-    write(&fixture.remote("plain"), b"2");
+    write(fixture.local("file"), b"1");
+    write(fixture.remote("plain"), b"2");
     let beneath = fixture.remote("plain/below");
     let error = transfer(&fixture, "upload", &fixture.local("file"), &beneath)
         .await
@@ -239,7 +239,7 @@ async fn what_cannot_be_moved_is_named_with_its_reason() {
 async fn a_private_file_is_never_readable_by_others_on_its_way() {
     use std::os::unix::fs::PermissionsExt;
     let fixture = Fixture::embedded().await;
-    write(&fixture.local("key"), &noise(48 * 1024 * 1024));
+    write(fixture.local("key"), noise(48 * 1024 * 1024));
     std::fs::set_permissions(fixture.local("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
     let mode = |path: &Path| {
         path.metadata()

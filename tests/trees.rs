@@ -73,7 +73,7 @@ async fn everything_of_a_tree_is_kept_both_ways() {
         "empty",
     ] {
         write(
-            &root.join(name),
+            root.join(name),
             if name == "empty" {
                 b""
             } else {
@@ -81,9 +81,9 @@ async fn everything_of_a_tree_is_kept_both_ways() {
             },
         );
     }
-    write(&root.join(OsStr::from_bytes(b"\xFF\xFE")), b"not UTF-8");
+    write(root.join(OsStr::from_bytes(b"\xFF\xFE")), b"not UTF-8");
     std::fs::create_dir_all(root.join("hollow/hollower")).unwrap();
-    write(&root.join("large"), &noise(3 * 1024 * 1024 + 17));
+    write(root.join("large"), noise(3 * 1024 * 1024 + 17));
     symlink("deep/er/file", root.join("link")).unwrap();
     symlink("/etc", root.join("out")).unwrap();
     symlink("nowhere", root.join("dangling")).unwrap();
@@ -131,8 +131,8 @@ async fn links_are_never_followed_out_of_the_tree() {
         folders[1].path().join("tree"),
         folders[1].path().join("secret"),
     );
-    write(&root.join("sub/file"), b"new");
-    write(&secret.join("file"), b"secret");
+    write(root.join("sub/file"), b"new");
+    write(secret.join("file"), b"secret");
     for (direction, target) in [
         ("upload", PathBuf::from(sshd.home("target"))),
         ("download", folders[1].path().join("target")),

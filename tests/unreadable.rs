@@ -31,10 +31,10 @@ async fn what_may_not_be_read_or_written_is_named_and_the_rest_arrives() {
             "shut/below",
             "writable/file",
         ] {
-            write(&source.join(name), b"new");
+            write(source.join(name), b"new");
         }
         for name in ["shut", "writable"] {
-            write(&target.join(name).join("file"), b"old");
+            write(target.join(name).join("file"), b"old");
             forbid(&target.join(name), 0o555);
         }
         forbid(&source.join("closed"), 0);
@@ -89,9 +89,9 @@ async fn a_file_does_not_take_the_place_of_a_directory() {
     for direction in ["upload", "download"] {
         let here = folder.path().join(direction);
         let (source, target) = (here.join("source"), here.join("target"));
-        write(&source.join("name"), b"file");
-        write(&source.join("other"), b"file");
-        write(&target.join("name/inner"), b"old");
+        write(source.join("name"), b"file");
+        write(source.join("other"), b"file");
+        write(target.join("name/inner"), b"old");
         let (local, remote) = match direction {
             "upload" => (&source, &target),
             _ => (&target, &source),

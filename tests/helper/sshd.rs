@@ -18,7 +18,7 @@ pub struct Sshd {
     process: Child,
     extra: String,
     bound: bool,
-    _pm2: Option<Pm2Daemon>,
+    daemons: Vec<Pm2Daemon>,
 }
 
 impl Sshd {
@@ -50,7 +50,8 @@ impl Sshd {
 
     /// Starts PM2's daemon for its user.
     pub fn with_pm2(mut self) -> Self {
-        self._pm2 = Some(Pm2Daemon::start(self.directory.path()));
+        let daemon = Pm2Daemon::start(self.directory.path());
+        self.daemons.push(daemon);
         self
     }
 
@@ -99,7 +100,7 @@ impl Sshd {
                     process,
                     extra: extra.to_owned(),
                     bound,
-                    _pm2: None,
+                    daemons: Vec::new(),
                 };
             }
         }
