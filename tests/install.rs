@@ -565,15 +565,15 @@ async fn a_file_that_is_no_configuration_is_left_as_it_is() {
             ),
         ];
         for (bytes, reason) in texts {
-            let desk = Desk::set();
-            desk.write(client, &bytes);
-            let files = desk.files();
+            let home = UserHome::create();
+            home.write(client, &bytes);
+            let files = home.files();
             for line in ["install --client", "uninstall --client", "doctor --as"] {
-                let refusal = desk.run(format!("{line} {}", client.name)).await.refusal();
+                let refusal = home.run(format!("{line} {}", client.name)).await.refusal();
                 assert!(refusal.contains(reason), "{line}: {refusal}");
                 assert!(refusal.contains("by hand"), "{line}: {refusal}");
             }
-            assert_eq!(desk.files(), files, "{}", client.name);
+            assert_eq!(home.files(), files, "{}", client.name);
         }
     }
 }
@@ -606,13 +606,13 @@ async fn a_configuration_that_is_no_file_holds_nobody_up() {
         ("loop", "cannot read"),
         ("huge", "more than 67108864 bytes"),
     ] {
-        let desk = Desk::set();
-        let file = desk.file(client);
+        let home = UserHome::create();
+        let file = home.file(client);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         make_hostile(kind, &file);
         let before = file.symlink_metadata().unwrap().ino();
         for line in ["install --client", "uninstall --client", "doctor --as"] {
-            let refusal = desk.run(format!("{line} {}", client.name)).await.refusal();
+            let refusal = home.run(format!("{line} {}", client.name)).await.refusal();
             assert!(refusal.contains(reason), "{line}: {refusal}");
         }
         assert_eq!(file.symlink_metadata().unwrap().ino(), before);
@@ -625,17 +625,17 @@ async fn a_configuration_that_is_no_file_holds_nobody_up() {
 #[tokio::test]
 async fn a_read_only_configuration_stays_as_it_is() {
     for client in &MCP_CLIENTS {
-        let desk = Desk::set();
-        desk.write(client, client.realistic);
+        let home = UserHome::create();
+        home.write(client, client.realistic);
         let read_only = std::fs::Permissions::from_mode(0o444);
-        std::fs::set_permissions(desk.file(client), read_only).unwrap();
-        let files = desk.files();
-        let preview = desk.run(format!("install --client {} --dry-run", client.name));
+        std::fs::set_permissions(home.file(client), read_only).unwrap();
+        let files = home.files();
+        let preview = home.run(format!("install --client {} --dry-run", client.name));
         assert!(preview.await.ok().contains(BINARY));
-        let refusal = desk.run(format!("install --client {}", client.name)).await;
+        let refusal = home.run(format!("install --client {}", client.name)).await;
         let refusal = refusal.refusal();
         assert!(refusal.contains("it is read-only"), "{refusal}");
-        assert_eq!(desk.files(), files, "{}", client.name);
+        assert_eq!(home.files(), files, "{}", client.name);
     }
 }
 
@@ -643,14 +643,14 @@ async fn a_read_only_configuration_stays_as_it_is() {
 #[tokio::test]
 async fn a_backup_is_written_through_no_link() {
     let client = McpClient::named("cursor");
-    let desk = Desk::set();
-    desk.write(client, client.realistic);
-    let other = desk.home.join("other");
+    let home = UserHome::create();
+    home.write(client, client.realistic);
+    let other = home.path.join("other");
     std::fs::write(&other, "other").unwrap();
-    std::os::unix::fs::symlink(&other, desk.backup(client)).unwrap();
-    install(&desk, client).await;
+    std::os::unix::fs::symlink(&other, home.backup(client)).unwrap();
+    install(&home, client).await;
     assert_eq!(std::fs::read_to_string(&other).unwrap(), "other");
-    assert!(!desk.backup(client).is_symlink());
-    uninstall(&desk, client).await;
-    assert_eq!(desk.read(client), client.realistic);
+    assert!(!home.backup(client).is_symlink());
+    uninstall(&home, client).await;
+    assert_eq!(home.read(client), client.realistic);
 }

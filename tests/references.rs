@@ -268,30 +268,28 @@ async fn a_secret_of_any_length_is_not_taken() {
 /// A download can put a symbolic link in the place of a file that a call has referred to before.
 #[tokio::test]
 async fn a_link_that_came_later_leads_to_no_secret_of_this_program() {
-    let scene = Scene::set().await;
+    let fixture = fixture().await;
     let key = ("MCP_SECRET_KEY", "correct horse battery");
-    let client = scene.serve(&[key]).await;
+    let client = client(&fixture, &[key]).await;
     client
-        .register(scene.login("password", "file:~/secrets/web1"))
+        .register(login(&fixture, "password", "file:~/secrets/web1"))
         .await;
     client.exec("web1", "true").await.ok();
-    let file = scene.home.path().join("secrets/web1");
-    let own = scene.data.path().join("servers.json");
-    let by_directory = scene.home.path().join("data");
-    std::os::unix::fs::symlink(scene.data.path(), &by_directory).unwrap();
+    let file = fixture.here("secrets/web1");
+    let own = fixture.stored("servers.json");
+    let by_directory = fixture.here("data");
+    symlink(fixture.data.path(), &by_directory).unwrap();
     for leads_to in [
         own,
         by_directory.join("servers.json"),
         "/proc/self/environ".into(),
     ] {
         std::fs::remove_file(&file).unwrap();
-        std::os::unix::fs::symlink(&leads_to, &file).unwrap();
+        symlink(&leads_to, &file).unwrap();
         // Another server, so that no connection is there already.
-        let servers = std::fs::read_to_string(scene.data.path().join("servers.json")).unwrap();
-        let mut servers: Value = serde_json::from_str(&servers).unwrap();
-        servers["web2"] = servers["web1"].clone();
-        let path = scene.data.path().join("servers.json");
-        std::fs::write(path, servers.to_string()).unwrap();
+        fixture.edit("servers.json", |servers| {
+            servers["web2"] = servers["web1"].clone();
+        });
         let refused = client.exec("web2", "true").await;
         let error = refused.error("SECRET_UNAVAILABLE").to_string();
         assert!(error.contains("that no secret is read from"), "{error}");
@@ -302,13 +300,13 @@ async fn a_link_that_came_later_leads_to_no_secret_of_this_program() {
 /// A person may write any path, and nothing that lies there holds a call up.
 #[tokio::test]
 async fn what_is_no_secret_s_file_is_said() {
-    let scene = Scene::set().await;
-    let path = |name: &str| scene.outside.path().join(name);
+    let fixture = fixture().await;
+    let path = |name: &str| fixture.there(name);
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), mode).unwrap();
     std::fs::create_dir(path("directory")).unwrap();
-    std::os::unix::fs::symlink("loop", path("loop")).unwrap();
-    std::os::unix::fs::symlink("pipe", path("link")).unwrap();
+    symlink("loop", path("loop")).unwrap();
+    symlink("pipe", path("link")).unwrap();
     std::fs::write(path("empty"), "\n").unwrap();
     std::fs::write(path("binary"), b"Zq\xff\xfe").unwrap();
     let huge = std::fs::File::create(path("huge")).unwrap();
@@ -326,14 +324,14 @@ async fn what_is_no_secret_s_file_is_said() {
     let mut servers = json!({});
     for (name, _) in cases {
         let reference = format!("file:{}", path(name).display());
-        let mut entry = scene.login("password", &reference);
+        let mut entry = login(&fixture, "password", &reference);
         entry.as_object_mut().unwrap().remove("alias");
         servers[name] = entry;
     }
     // Notepad of Windows begins a file like this.
     let text = format!("\u{feff}{servers}");
-    std::fs::write(scene.data.path().join("servers.json"), text).unwrap();
-    let client = scene.serve(&[]).await;
+    std::fs::write(fixture.stored("servers.json"), text).unwrap();
+    let client = client(&fixture, &[]).await;
     for (name, reason) in cases {
         let error = client.exec(name, "true").await;
         let error = error.error("SECRET_UNAVAILABLE").to_string();
