@@ -6,12 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::app::App;
-use mcp_sftp_orchestrator::audit::Calls;
 use mcp_sftp_orchestrator::command_line::{self, RunMode};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
-use mcp_sftp_orchestrator::error::Error;
 use mcp_sftp_orchestrator::fs::blocking;
-use mcp_sftp_orchestrator::job::Jobs;
 use mcp_sftp_orchestrator::logging::{self, MemoryLog};
 #[cfg(all(unix, not(target_os = "macos")))]
 use mcp_sftp_orchestrator::login_session::BUS_VARIABLE;
@@ -191,20 +188,18 @@ async fn serve(overrides: &Overrides) -> Result<(), String> {
             .map_or_else(|| "no session came about".to_owned(), |ending| ending.to_string()),
     };
     tracing::info!("{NAME} ends: {cause}");
+    let record = async {
+        let saved = jobs.shut_down(&cause).await;
+        saved.and(blocking(move || calls.interrupt(&cause)).await)
+    };
     let (recorded, _) = tokio::join!(
-        tokio::time::timeout(SHUTDOWN, record(&jobs, calls, cause)),
+        tokio::time::timeout(SHUTDOWN, record),
         tokio::time::timeout(SHUTDOWN, connection.give_up_batches())
     );
     match recorded {
         Ok(saved) => saved.map_err(|error| error.to_string()),
         Err(_) => Err("the jobs could not be recorded in time".to_owned()),
     }
-}
-
-/// Ends the jobs and the calls under way, and records why.
-async fn record(jobs: &Jobs, calls: Arc<Calls>, cause: String) -> Result<(), Error> {
-    let saved = jobs.shut_down(&cause).await;
-    saved.and(blocking(move || calls.interrupt(&cause)).await)
 }
 
 /// Waits for a signal that asks this program to end, and returns its name.

@@ -12,3 +12,5 @@ pub use permit::SessionPermit;
 pub use server::{EmbeddedServer, configuration};
 pub use sftp::SftpHandler;
 pub use tour::run;
+
+pub use crate::ssh::Stream;

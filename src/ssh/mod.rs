@@ -30,18 +30,14 @@ pub mod target;
 
 pub use auth::{check_prompt, check_totp, describe_agent, has_agent};
 pub use command::exit_outcome::ExitOutcome;
-pub use connection::Connection;
 pub(crate) use connection::TimedOut;
 pub use connection::stream::Stream;
 pub use dial::NoTunnel;
 pub(crate) use failure::os_reason;
 pub use output::Output;
-pub use output::bound::{Bound, Reached};
+pub use output::bound::Bound;
 pub(crate) use output::capture::KEPT;
-pub use output::capture::{Captured, CapturedText, HEAD, TAIL};
-pub use pool::{
-    ChannelPurpose, ConnectionStats, IdentityCheck, Lease, OpenChannel, Pool, PoolStats,
-    ServerStats, Tunnel, patience,
-};
+pub use output::capture::{Captured, HEAD, TAIL};
+pub use pool::{ChannelPurpose, Lease, OpenChannel, Pool, PoolStats, Tunnel, patience};
 pub use script::ScriptFailure;
 pub use target::endpoint::Endpoint;

@@ -32,7 +32,7 @@ use alias_pool::AliasPool;
 pub use lease::{ChannelPurpose, Lease, OpenChannel};
 pub use login_shell::LoginShell;
 pub(in crate::ssh) use login_shell::{ProbeAnswer, ShellKind};
-pub use stats::{ConnectionStats, PoolStats, ServerStats};
+pub use stats::PoolStats;
 pub use tunnel::Tunnel;
 
 use crate::charset::Charset;

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mcp_sftp_orchestrator::demo::{self, PASSWORD, SftpHandler, USER, configuration};
-use mcp_sftp_orchestrator::ssh::Stream;
+use mcp_sftp_orchestrator::demo::{self, PASSWORD, SftpHandler, Stream, USER, configuration};
 use russh::keys::PublicKey;
 use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
 use russh::{Channel, ChannelId, Sig};
