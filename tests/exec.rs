@@ -1,5 +1,8 @@
 //! Commands: output, exit status, signals, timeouts, hand-off.
 
+use std::time::Duration;
+
+use mcp_sftp_orchestrator::config::Config;
 use serde_json::json;
 
 use crate::helper::{Client, Fixture, Sshd, assert_has, directory};
@@ -42,7 +45,8 @@ async fn the_binary_against_sshd_tells_output_status_and_signal_apart() {
 
 #[tokio::test]
 async fn fifty_megabytes_of_output_keep_head_and_tail() {
-    let fixture = Fixture::embedded().await;
+    let patient = |config: &mut Config| config.sync_timeout = Duration::from_secs(100);
+    let fixture = Fixture::embedded_with(patient).await;
     let ran = fixture
         .exec("echo first; yes 0123456789 | head -n 4500000; echo last")
         .await
@@ -113,7 +117,7 @@ async fn a_timeout_keeps_the_output_and_stops_the_command() {
     assert_eq!(answer.facts()["process"], "stopped");
     let error = answer.error("COMMAND_TIMEOUT");
     assert_eq!(error["details"]["timeout"], 0.3);
-    tokio::time::sleep(std::time::Duration::from_millis(2200)).await;
+    tokio::time::sleep(Duration::from_millis(2200)).await;
     assert!(!std::path::Path::new(&file).exists(), "the command went on");
 }
 

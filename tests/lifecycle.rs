@@ -1,11 +1,12 @@
 //! The process: how it starts, what it says, how it ends.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::helper::{Client, RawProcess, Sshd, binary, directory, read_json, terminal};
+use crate::helper::{Client, RawProcess, Sshd, binary, directory, eventually, read_json, terminal};
 
 #[tokio::test]
 async fn help_and_version_and_a_clear_word_for_anything_unknown() {
@@ -58,9 +59,12 @@ async fn it_ends_in_good_order() {
         let settings = [("MCP_SYNC_TIMEOUT_S", "0.2")];
         let mut process = RawProcess::serving(data.path(), &settings, &said).await;
         process.call(1, "server_add", sshd.login("web1")).await;
-        let handed = process
-            .call(2, "task_exec", json!({"alias": "web1", "cmd": "sleep 4"}))
-            .await;
+        // It ends with the test at the latest.
+        let runs = sshd.home("runs");
+        let cmd = format!("touch {runs}; while [ -e {runs} ]; do sleep 0.1; done");
+        let run = json!({"alias": "web1", "cmd": cmd});
+        let handed = process.call(2, "task_exec", run).await;
+        eventually("the command runs", || Path::new(&runs).exists()).await;
         let id = handed["result"]["structuredContent"]["id"]
             .as_str()
             .unwrap()
@@ -102,7 +106,7 @@ async fn it_ends_in_good_order() {
             "{how}: {said}"
         );
         let log = || std::fs::read_to_string(sshd.directory.path().join("log")).unwrap();
-        crate::helper::eventually("sshd sees the goodbye", || {
+        eventually("sshd sees the goodbye", || {
             log().contains("Received disconnect") || log().contains("Disconnected from")
         })
         .await;
@@ -244,7 +248,7 @@ async fn at_a_terminal_it_explains_itself() {
     let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
     let entry = &entry["mcpServers"]["orchestrator"];
     assert_eq!(entry["args"], json!([argument]));
-    assert!(std::path::Path::new(entry["command"].as_str().unwrap()).is_file());
+    assert!(Path::new(entry["command"].as_str().unwrap()).is_file());
 
     let piped = binary().arg(&argument).stdin(Stdio::null()).output().await;
     let told = String::from_utf8(piped.unwrap().stderr).unwrap();
