@@ -13,4 +13,4 @@ pub use server::{EmbeddedServer, configuration};
 pub use sftp::SftpHandler;
 pub use tour::run;
 
-pub use crate::ssh::Stream;
+pub use crate::ssh::ConnectionStream;

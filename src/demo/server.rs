@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::ServerConnection;
-use crate::ssh::Stream;
+use crate::ssh::ConnectionStream;
 
 /// Sessions that a connection may have at once: the default of sshd's `MaxSessions`.
 const MAX_SESSIONS: usize = 10;
@@ -74,7 +74,7 @@ async fn accept(
     cut: CancellationToken,
 ) {
     while let Ok((tcp, _)) = listener.accept().await {
-        let stream = Stream::new(tcp, cut.clone());
+        let stream = ConnectionStream::new(tcp, cut.clone());
         let connection = ServerConnection::new(&home, MAX_SESSIONS);
         let config = Arc::clone(&config);
         tokio::spawn(async move {

@@ -31,7 +31,7 @@ pub mod target;
 pub use auth::{check_prompt, check_totp, describe_agent, has_agent};
 pub use command::exit_outcome::ExitOutcome;
 pub(crate) use connection::TimedOut;
-pub use connection::stream::Stream;
+pub use connection::stream::ConnectionStream;
 pub use dial::NoTunnel;
 pub(crate) use failure::os_reason;
 pub use output::Output;

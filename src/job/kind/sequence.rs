@@ -16,7 +16,7 @@ use crate::job::outputs::Streams;
 use crate::job::printed::{Printed, shorten};
 use crate::job::status::Status;
 use crate::shell::is_streaming;
-use crate::ssh::command::sequence::{self, SequenceCommand};
+use crate::ssh::command::sequence::{self, BoundedCommand};
 use crate::ssh::{Bound, ExitOutcome, HEAD, TAIL};
 use crate::text::abridge;
 use crate::text::tell_loss;
@@ -361,10 +361,10 @@ impl Kind for Sequence {
 }
 
 impl Sequence {
-    fn lines(&self, context: &Context<'_>) -> Vec<SequenceCommand<'_>> {
+    fn lines(&self, context: &Context<'_>) -> Vec<BoundedCommand<'_>> {
         let default = limit_of(self.timeout, context.config.command_timeout);
         let steps = self.commands.iter();
-        let lines = steps.map(|step| SequenceCommand {
+        let lines = steps.map(|step| BoundedCommand {
             text: step.command(),
             limit: limit_of(step.timeout(), default),
             bound: if is_streaming(step.command()) {

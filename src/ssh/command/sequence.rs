@@ -57,7 +57,7 @@ pub struct StepOutcome {
 
 /// One command of a sequence.
 #[derive(Clone, Copy, Debug)]
-pub struct SequenceCommand<'a> {
+pub struct BoundedCommand<'a> {
     /// The command line.
     pub text: &'a str,
     /// The time that it may run; `None` is without limit.
@@ -88,7 +88,7 @@ impl<'a> ShellSequence<'a> {
     /// An error means that the shell did not start.
     pub async fn run(
         &mut self,
-        lines: &[SequenceCommand<'_>],
+        lines: &[BoundedCommand<'_>],
         stdout: &mut Output,
         stderr: &mut Output,
         take: &mut (dyn FnMut(StepOutcome) -> bool + Send),

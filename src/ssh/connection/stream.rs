@@ -20,7 +20,7 @@ const QUICK_BYTES: usize = 16 * 1024;
 ///
 /// Dropping a connection's handle during key exchange leaves its task and socket behind;
 /// cancelling the token is what ends them.
-pub struct Stream {
+pub struct ConnectionStream {
     inner: Inner,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     quick_bytes: usize,
@@ -37,7 +37,7 @@ enum Inner {
     Other(Box<dyn Duplex>),
 }
 
-impl Stream {
+impl ConnectionStream {
     /// Wraps a connected stream.
     pub fn new(tcp: TcpStream, cut: CancellationToken) -> Self {
         // Without it a request waits for the acknowledgement of the one before.
@@ -87,7 +87,7 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for ConnectionStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -112,7 +112,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for ConnectionStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

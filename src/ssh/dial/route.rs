@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::ssh::connection::failure::ConnectError;
-use crate::ssh::connection::stream::{Duplex, Stream};
+use crate::ssh::connection::stream::{ConnectionStream, Duplex};
 use crate::ssh::dial::addresses::Attempts;
 use crate::ssh::failure::failed;
 use crate::ssh::target::{Route, Target};
@@ -52,7 +52,7 @@ pub(in crate::ssh) async fn open_route(
     target: &Target,
     tunnels: &Weak<dyn Tunnels>,
     cut: CancellationToken,
-) -> Result<Stream, ConnectError> {
+) -> Result<ConnectionStream, ConnectError> {
     match &target.route {
         Route::Direct => direct(target, cut).await,
         Route::Jump(jump) => through(jump, target, tunnels, cut).await,
@@ -60,7 +60,7 @@ pub(in crate::ssh) async fn open_route(
     }
 }
 
-async fn direct(target: &Target, cut: CancellationToken) -> Result<Stream, ConnectError> {
+async fn direct(target: &Target, cut: CancellationToken) -> Result<ConnectionStream, ConnectError> {
     let server = &target.server;
     let error = |reason: String| failed(&target.alias, server, reason);
     let address = (server.host.as_str(), server.port());
@@ -70,7 +70,7 @@ async fn direct(target: &Target, cut: CancellationToken) -> Result<Stream, Conne
         Ok(attempts.connect(target.bind_address.as_deref()).await)
     };
     match timeout(target.connect_timeout, connecting).await {
-        Ok(Ok(Some(tcp))) => Ok(Stream::new(tcp, cut)),
+        Ok(Ok(Some(tcp))) => Ok(ConnectionStream::new(tcp, cut)),
         Ok(Ok(None)) => Err(ConnectError::Transient(error(attempts.reason(None)))),
         Ok(Err(unknown)) => Err(ConnectError::Final(error(unknown))),
         Err(_) => {
@@ -87,7 +87,7 @@ async fn through(
     target: &Target,
     tunnels: &Weak<dyn Tunnels>,
     cut: CancellationToken,
-) -> Result<Stream, ConnectError> {
+) -> Result<ConnectionStream, ConnectError> {
     let (server, alias) = (&target.server, &target.alias);
     let error = |reason: String| failed(alias, server, reason);
     let tunnels = tunnels
@@ -104,14 +104,14 @@ async fn through(
         };
         ConnectError::Final(error(format!("its jump host `{jump}` {reason}")))
     })?;
-    Ok(Stream::over(tunnel, cut))
+    Ok(ConnectionStream::over(tunnel, cut))
 }
 
 fn by_command(
     command: &str,
     target: &Target,
     cut: CancellationToken,
-) -> Result<Stream, ConnectError> {
+) -> Result<ConnectionStream, ConnectError> {
     let error = |reason: String| -> Error {
         failed(
             &target.alias,
@@ -144,5 +144,5 @@ fn by_command(
             }
         }
     });
-    Ok(Stream::over(join(output, input), cut))
+    Ok(ConnectionStream::over(join(output, input), cut))
 }

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mcp_sftp_orchestrator::demo::{self, PASSWORD, SftpHandler, Stream, USER, configuration};
+use mcp_sftp_orchestrator::demo::{
+    self, ConnectionStream, PASSWORD, SftpHandler, USER, configuration,
+};
 use russh::keys::PublicKey;
 use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
 use russh::{Channel, ChannelId, Sig};
@@ -243,7 +245,7 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
         cut: switch.cut.clone(),
         demo: demo::ServerConnection::new(&shared.home, max_sessions),
     };
-    let stream = FreezableStream::new(Stream::new(tcp, switch.cut), switch.frozen);
+    let stream = FreezableStream::new(ConnectionStream::new(tcp, switch.cut), switch.frozen);
     if let Ok(session) = server::run_stream(Arc::clone(&shared.config), stream, connection).await {
         // However it ends, it has ended.
         let _ = session.await;

@@ -4,18 +4,18 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use mcp_sftp_orchestrator::demo::Stream;
+use mcp_sftp_orchestrator::demo::ConnectionStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 /// A stream with a token that freezes it, as when the peer's machine vanishes.
 pub struct FreezableStream {
-    stream: Stream,
+    stream: ConnectionStream,
     frozen: CancellationToken,
 }
 
 impl FreezableStream {
-    pub fn new(stream: Stream, frozen: CancellationToken) -> Self {
+    pub fn new(stream: ConnectionStream, frozen: CancellationToken) -> Self {
         Self { stream, frozen }
     }
 }
