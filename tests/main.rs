@@ -58,6 +58,7 @@ mod paths;
 mod policy;
 mod pool;
 mod programs;
+mod prose;
 mod protocol;
 mod queue;
 mod readable;
