@@ -134,7 +134,7 @@ struct RunSequence {
     alias: String,
     /// In order.
     #[schemars(length(min = 1))]
-    commands: Vec<SequenceCommand>,
+    commands: Vec<StepArgument>,
     /// Go on where one fails.
     #[serde(default)]
     continue_on_error: bool,
@@ -152,7 +152,7 @@ impl RunSequence {
         if self.commands.is_empty() {
             return Err(Error::invalid("commands", "is empty"));
         }
-        let commands: Vec<_> = self.commands.iter().map(SequenceCommand::step).collect();
+        let commands: Vec<_> = self.commands.iter().map(StepArgument::step).collect();
         for (index, step) in commands.iter().enumerate() {
             not_empty(&format!("commands[{index}]"), step.command())?;
         }
@@ -167,7 +167,7 @@ impl RunSequence {
 /// A command line, alone or with options of its own.
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged)]
-enum SequenceCommand {
+enum StepArgument {
     Plain(String),
     Detailed(DetailedCommand),
 }
@@ -180,7 +180,7 @@ struct DetailedCommand {
     continue_on_error: Option<bool>,
 }
 
-impl<'de> Deserialize<'de> for SequenceCommand {
+impl<'de> Deserialize<'de> for StepArgument {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::String(command) => Ok(Self::Plain(command)),
@@ -194,7 +194,7 @@ impl<'de> Deserialize<'de> for SequenceCommand {
     }
 }
 
-impl SequenceCommand {
+impl StepArgument {
     fn step(&self) -> Step {
         match self {
             Self::Plain(command) => Step::Plain(command.clone()),
