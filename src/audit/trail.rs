@@ -1,7 +1,6 @@
 //! Appends lines to the trail, by several processes at once.
 
 use std::io::{self, BufRead};
-use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
@@ -10,7 +9,6 @@ use super::lines::{TrailLine, TrailLines};
 use super::{KEPT, LONGEST_LINE, NAME};
 use crate::error::Error;
 use crate::store::{DataDirectory, Log, LogPart, LogWriter, WriteOnce};
-use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// The file with the key of the digests, in hexadecimal digits.
@@ -27,8 +25,6 @@ pub struct Trail {
     pub(super) key: WriteOnce,
     /// A file of this length is followed by a new one.
     pub(super) largest: u64,
-    /// Held by the thread of this process that may take the file's lock.
-    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Serialize)]
@@ -46,7 +42,6 @@ impl Trail {
             log: data.log(NAME),
             key: data.write_once(KEY),
             largest: LARGEST,
-            turn: Arc::default(),
         }
     }
 
@@ -60,10 +55,9 @@ impl Trail {
     }
 
     fn append(&self, entry: &impl Serialize) -> io::Result<()> {
-        let _turn = lock(&self.turn);
         let mut writer = self.log.lock()?;
         let mut anchor = self.anchor(&mut writer)?;
-        let length = writer.length()?;
+        let length = writer.length();
         let line = line_of(entry, &anchor.last)?;
         anchor.lines += 1;
         anchor.last = super::hash(&line);
@@ -77,7 +71,7 @@ impl Trail {
             return Err(error);
         }
         if anchor.length >= self.largest
-            && let Err(error) = self.finish(&writer, anchor)
+            && let Err(error) = self.finish(&mut writer, anchor)
         {
             tracing::warn!("the audit trail goes on in the same file: {error}");
         }
@@ -86,8 +80,8 @@ impl Trail {
 
     /// The anchor, with lines that were written without it included. A trail without an anchor gets one.
     fn anchor(&self, writer: &mut LogWriter) -> io::Result<Anchor> {
-        let length = writer.length()?;
-        match self.log.anchor::<Anchor>()? {
+        let length = writer.length();
+        match writer.anchor::<Anchor>()? {
             None => {
                 let anchor = self.adopt()?;
                 // Before the first line: this version's lines without an anchor have then lost it.
@@ -165,7 +159,7 @@ impl Trail {
     }
 
     /// Starts a new file and removes the oldest ones, after the anchor has noted that.
-    fn finish(&self, writer: &LogWriter, mut anchor: Anchor) -> io::Result<()> {
+    fn finish(&self, writer: &mut LogWriter, mut anchor: Anchor) -> io::Result<()> {
         writer.finish()?;
         anchor.length = 0;
         let finished = self.log.finished()?;

@@ -16,8 +16,13 @@ const RETRY: Duration = Duration::from_millis(2);
 pub(crate) fn lock_exclusively(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let file = private(options.create(true).truncate(false).write(true)).open(path)?;
-    wait_for(|| file.try_lock())?;
+    lock_file(&file)?;
     Ok(file)
+}
+
+/// Takes the lock of an open file, waiting as long.
+pub(crate) fn lock_file(file: &File) -> io::Result<()> {
+    wait_for(|| file.try_lock())
 }
 
 /// Takes the lock of the file at `path` together with others who only read, waiting as long.

@@ -9,6 +9,6 @@ pub(crate) mod small_file;
 
 pub use blocking::blocking;
 pub(crate) use home::expand_home;
-pub(crate) use lock::{lock_exclusively, lock_for_reading};
+pub(crate) use lock::{lock_exclusively, lock_file, lock_for_reading};
 pub(crate) use private::{make_private, private};
 pub(crate) use replace::{replace_file, sibling, write_durably, write_new};

@@ -1,16 +1,19 @@
 //! A log of lines, added to by several processes at once: a file that grows, finished ones of which the
 //! oldest may go, and an anchor beside them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::kept_open::{KeptOpen, regular};
 use crate::error::Error;
-use crate::fs::{lock_exclusively, lock_for_reading, private};
+use crate::fs::lock_for_reading;
+use crate::sync;
 use crate::time::Timestamp;
 
 /// Bytes of the anchor. It is written over in place by one write, which the end of a process does not cut
@@ -22,6 +25,16 @@ pub const ANCHOR_SIZE: usize = 768;
 pub struct Log {
     directory: PathBuf,
     name: &'static str,
+    /// Held by the writer of this process.
+    files: Arc<Mutex<Files>>,
+}
+
+/// The files that a writer works with.
+#[derive(Debug, Default)]
+struct Files {
+    lock: KeptOpen,
+    current: KeptOpen,
+    anchor: KeptOpen,
 }
 
 /// A part of a log: the one that grows, or a finished one.
@@ -36,8 +49,8 @@ pub struct LogPart {
 #[derive(Debug)]
 pub struct LogWriter<'a> {
     log: &'a Log,
-    current: File,
-    _lock: File,
+    files: MutexGuard<'a, Files>,
+    length: u64,
 }
 
 /// The right to read a log while nobody changes it; released when dropped.
@@ -48,7 +61,11 @@ pub struct LogReader {
 
 impl Log {
     pub(super) fn new(directory: PathBuf, name: &'static str) -> Self {
-        Self { directory, name }
+        Self {
+            directory,
+            name,
+            files: Arc::default(),
+        }
     }
 
     /// A `STORAGE_ERROR` that names the log.
@@ -69,7 +86,7 @@ impl Log {
     /// The anchor; `None` where there is none that can be understood.
     pub fn anchor<A: DeserializeOwned>(&self) -> io::Result<Option<A>> {
         let path = self.anchor_path();
-        if !is_regular(&path)? {
+        if regular(&path)?.is_none() {
             return Ok(None);
         }
         Ok(serde_json::from_slice(&fs::read(path)?).ok())
@@ -102,7 +119,7 @@ impl Log {
     pub fn parts(&self) -> io::Result<Vec<LogPart>> {
         let mut parts = self.finished()?;
         let path = self.current();
-        if is_regular(&path)? {
+        if regular(&path)?.is_some() {
             parts.push(LogPart {
                 path,
                 is_current: true,
@@ -113,25 +130,21 @@ impl Log {
 
     /// Takes the lock for writing, waiting a little for writers and for readers of the whole log.
     pub fn lock(&self) -> io::Result<LogWriter<'_>> {
-        let lock = self.lock_path();
-        is_regular(&lock)?;
-        let lock = lock_exclusively(&lock)?;
-        let path = self.current();
-        is_regular(&path)?;
-        let mut options = OpenOptions::new();
-        // Not for appending: on Windows such a file cannot be cut back.
-        options.create(true).truncate(false).read(true).write(true);
-        Ok(LogWriter {
+        let mut files = sync::lock(&self.files);
+        files.lock.lock(&self.lock_path())?;
+        let mut writer = LogWriter {
             log: self,
-            current: private(&mut options).open(path)?,
-            _lock: lock,
-        })
+            files,
+            length: 0,
+        };
+        (_, writer.length) = writer.files.current.open_or_create(&self.current())?;
+        Ok(writer)
     }
 
     /// Takes the lock for reading, waiting a little for writers. A log that was never written has no lock.
     pub fn lock_for_reading(&self) -> io::Result<LogReader> {
         let path = self.lock_path();
-        let lock = is_regular(&path)?.then(|| lock_for_reading(&path));
+        let lock = regular(&path)?.map(|_| lock_for_reading(&path));
         Ok(LogReader {
             _lock: lock.transpose()?,
         })
@@ -158,7 +171,7 @@ impl LogPart {
 
     /// Opens it at its beginning.
     pub fn read(&self) -> io::Result<impl BufRead + use<>> {
-        is_regular(&self.path)?;
+        regular(&self.path)?;
         Ok(BufReader::new(File::open(&self.path)?))
     }
 
@@ -170,45 +183,60 @@ impl LogPart {
 
 impl LogWriter<'_> {
     /// Bytes of the part that grows.
-    pub fn length(&self) -> io::Result<u64> {
-        Ok(self.current.metadata()?.len())
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
-    /// Opens the part that grows at an offset.
+    /// The anchor; `None` where there is none that can be understood.
+    pub fn anchor<A: DeserializeOwned>(&mut self) -> io::Result<Option<A>> {
+        let path = self.log.anchor_path();
+        let Some((mut file, length)) = self.files.anchor.open_existing(&path)? else {
+            return Ok(None);
+        };
+        file.rewind()?;
+        let mut bytes = Vec::with_capacity(ANCHOR_SIZE);
+        file.take(length).read_to_end(&mut bytes)?;
+        Ok(serde_json::from_slice(&bytes).ok())
+    }
+
+    /// Reads the part that grows from an offset on.
     pub fn read_from(&mut self, offset: u64) -> io::Result<impl BufRead + '_> {
-        self.current.seek(SeekFrom::Start(offset))?;
-        Ok(BufReader::new(&mut self.current))
+        let mut current = self.files.current.file()?;
+        current.seek(SeekFrom::Start(offset))?;
+        Ok(BufReader::new(current))
     }
 
     /// Adds a line, and returns the length with it. A failure may leave a piece of the line.
     pub fn append(&mut self, line: &[u8]) -> io::Result<u64> {
-        let length = self.length()?;
         // Somebody else's line may lack its end.
-        let separator = if length > 0 && !self.ends_line(length)? {
+        let separator = if self.length > 0 && !self.ends_line()? {
             "\n"
         } else {
             ""
         };
         let bytes = [separator.as_bytes(), line, b"\n"].concat();
-        self.current.seek(SeekFrom::End(0))?;
-        self.current.write_all(&bytes)?;
-        Ok(length + bytes.len() as u64)
+        let mut current = self.files.current.file()?;
+        current.seek(SeekFrom::Start(self.length))?;
+        current.write_all(&bytes)?;
+        self.length += bytes.len() as u64;
+        Ok(self.length)
     }
 
     /// Cuts the part that grows back to a length.
     pub fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.current.set_len(length)
+        self.files.current.file()?.set_len(length)?;
+        self.length = length;
+        Ok(())
     }
 
     /// Replaces the anchor.
-    pub fn write_anchor(&self, anchor: &impl Serialize) -> io::Result<()> {
-        let path = self.log.anchor_path();
-        is_regular(&path)?;
+    pub fn write_anchor(&mut self, anchor: &impl Serialize) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(anchor)?;
         bytes.resize(bytes.len().max(ANCHOR_SIZE - 1), b' ');
         bytes.push(b'\n');
-        let mut options = OpenOptions::new();
-        let mut file = private(options.create(true).truncate(false).write(true)).open(path)?;
+        let path = self.log.anchor_path();
+        let (mut file, _) = self.files.anchor.open_or_create(&path)?;
+        file.rewind()?;
         file.write_all(&bytes)
     }
 
@@ -228,22 +256,18 @@ impl LogWriter<'_> {
         fs::rename(self.log.current(), finished_as)
     }
 
-    fn ends_line(&mut self, length: u64) -> io::Result<bool> {
+    fn ends_line(&self) -> io::Result<bool> {
         let mut last = [0];
-        self.current.seek(SeekFrom::Start(length - 1))?;
-        self.current.read_exact(&mut last)?;
+        let mut current = self.files.current.file()?;
+        current.seek(SeekFrom::Start(self.length - 1))?;
+        current.read_exact(&mut last)?;
         Ok(last == *b"\n")
     }
 }
 
-/// Tells whether a regular file is there. Anything else, such as a device, is an error.
-fn is_regular(path: &Path) -> io::Result<bool> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(true),
-        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(_) => Err(io::Error::other("it is no regular file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+impl Drop for LogWriter<'_> {
+    fn drop(&mut self) {
+        self.files.lock.unlock();
     }
 }
 

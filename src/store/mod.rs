@@ -7,7 +7,7 @@
 //! | `directory`, `notices` | the data directory; problems that are reported to the user once |
 //! | `document`, `text_document`, `cached` | documents that are changed atomically; values made of them |
 //! | `catalogue`, [`servers`], [`apis`], `alias` | configured servers and APIs, by their aliases |
-//! | `log` | lines that are only added |
+//! | `log`, `kept_open` | lines that are only added; files that stay open between two of them |
 //! | `blobs`, `spool`, `kept` | streams of any length; those longer than their limit |
 //! | `write_once`, `flags` | bytes that are created once; names that processes show each other |
 //! | `process_lock` | proof that a process lives |
@@ -21,6 +21,7 @@ mod directory;
 mod document;
 mod flags;
 mod kept;
+mod kept_open;
 mod log;
 mod notices;
 mod process_lock;
