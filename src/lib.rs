@@ -22,7 +22,7 @@
 //! | [`secret`] | secrets, and how they are kept out of everything else |
 //! | [`fs`], [`login_session`], [`error`] | files on this machine; the login session's agent and bus; the one error type |
 //! | [`shell`] | the language of POSIX shells: parser, wrappers, quoting |
-//! | [`charset`], [`hex`], [`host_key`], [`random`], [`readable`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | leaves |
+//! | [`charset`], [`fault`], [`hex`], [`host_key`], [`random`], [`readable`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | leaves |
 
 #![allow(
     rustdoc::private_intra_doc_links,
@@ -39,6 +39,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod error;
+mod fault;
 pub mod fs;
 pub mod guard;
 pub mod hex;

@@ -19,6 +19,7 @@ use super::status::Status;
 use super::stop::StopSignal;
 use crate::config::Config;
 use crate::error::Error;
+use crate::fault::caught;
 use crate::fs::blocking;
 use crate::guard::Guard;
 use crate::ssh::Pool;
@@ -217,7 +218,7 @@ impl Jobs {
             self.0.guard.may_change(&job.alias, tool)?;
         }
         spec.kind().authorize(&self.0.guard)?;
-        let job = Arc::unwrap_or_clone(self.0.queue.add(job)?);
+        let job = self.0.queue.add(job)?;
         Ok(self.run(job, spec, JobStart::Fresh))
     }
 
@@ -229,14 +230,14 @@ impl Jobs {
             return;
         }
         let spec = job.spec.clone();
-        let handle = self.run(Arc::unwrap_or_clone(job), spec, JobStart::Adopted);
+        let handle = self.run(job, spec, JobStart::Adopted);
         if let Some(live) = self.live().get_mut(&handle.id) {
             live.handed_off = true;
         }
     }
 
     /// Runs a job of this process, from its beginning or from where another process has left it.
-    fn run(&self, job: Job, spec: Spec, start: JobStart) -> JobHandle {
+    fn run(&self, job: Arc<Job>, spec: Spec, start: JobStart) -> JobHandle {
         let (end, ended) = watch::channel(None);
         let handle = JobHandle {
             id: job.id.clone(),
@@ -253,14 +254,11 @@ impl Jobs {
         self.0.busy.notify_one();
         let (jobs, trigger) = (self.clone(), Arc::clone(&handle.trigger));
         tokio::spawn(async move {
-            let work = tokio::spawn({
-                let (jobs, job) = (jobs.clone(), job.clone());
-                async move { jobs.work(job, &spec, start, &stop, &trigger).await }
-            });
+            let work = jobs.work(&job, &spec, start, &stop, &trigger);
             // A fault in the work must not leave a job that runs for ever.
-            let job = work
+            let job = caught(work)
                 .await
-                .unwrap_or_else(|fault| jobs.fail(job, fault.to_string()));
+                .unwrap_or_else(|reason| jobs.fail(&job, reason));
             let live = jobs.live().remove(&job.id);
             if live.is_some_and(|live| live.handed_off) {
                 jobs.queue().request_save();
@@ -284,12 +282,13 @@ impl Jobs {
 
     async fn work(
         &self,
-        mut job: Job,
+        job: &Job,
         spec: &Spec,
         start: JobStart,
         stop: &StopSignal,
         trigger: &PollTrigger,
     ) -> Arc<Job> {
+        let mut job = job.clone();
         job.enter(Status::Running);
         let mut job = Arc::unwrap_or_clone(self.0.queue.put(job));
         let started = Instant::now();
@@ -357,7 +356,8 @@ impl Jobs {
         }
     }
 
-    fn fail(&self, mut job: Job, reason: String) -> Arc<Job> {
+    fn fail(&self, job: &Job, reason: String) -> Arc<Job> {
+        let mut job = job.clone();
         tracing::error!(
             "task {} failed by a fault in this program: {reason}",
             job.id

@@ -11,6 +11,7 @@ use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, Jso
 use crate::app::App;
 use crate::audit::CallOutcome;
 use crate::error::Error;
+use crate::fault::caught;
 use crate::fs::blocking;
 use crate::guard::Access;
 use crate::secret::{hide, hide_in};
@@ -57,7 +58,10 @@ impl GatedCall {
             .guard()
             .may_call(&self.name, self.access_now, self.alias());
         let mut answer = match guarded {
-            Ok(()) => catch_panic(run).await,
+            Ok(()) => caught(run).await.unwrap_or_else(|reason| {
+                tracing::error!("a call failed by a fault in this program: {reason}");
+                A::refusal(Error::Internal { reason })
+            }),
             Err(error) => A::refusal(error),
         };
         for notice in app.data().take_notices() {
@@ -102,16 +106,6 @@ impl GatedCall {
     fn host_key(&self, app: &App) -> Option<String> {
         app.pool().host_key(self.alias()?)
     }
-}
-
-/// Runs a call in a task of its own and turns a panic into a refusal, so that no client waits in vain.
-async fn catch_panic<A: CallAnswer>(run: impl Future<Output = A> + Send + 'static) -> A {
-    tokio::spawn(run).await.unwrap_or_else(|fault| {
-        tracing::error!("a call failed by a fault in this program: {fault}");
-        A::refusal(Error::Internal {
-            reason: fault.to_string(),
-        })
-    })
 }
 
 impl CallAnswer for Result<CallToolResponse, ErrorData> {
