@@ -73,9 +73,14 @@ impl<'a> MessageHead<'a> {
         }
     }
 
+    /// Returns true if it has a field that only an answer has.
+    pub(super) fn has_answer(&self) -> bool {
+        self.result.is_some() || self.error.is_some()
+    }
+
     /// Returns true if the message answers a request.
     pub(super) fn is_answer(&self) -> bool {
-        self.method.is_none() && (self.result.is_some() || self.error.is_some())
+        self.method.is_none() && self.has_answer()
     }
 }
 

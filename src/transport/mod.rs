@@ -22,6 +22,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
+use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -32,7 +33,7 @@ use batch::MOST_MESSAGES;
 use head::{MessageHead, MessageId};
 use output::ClientOutput;
 pub use output::{CloseReason, TransportHandle};
-use received::{Received, begins_session, not_json, problem_of_call, refuse, to_json};
+use received::{Received, begins_session, not_json, parse, problem_of_call, refuse, to_json};
 
 /// The most bytes of a line, far more than any call needs.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
@@ -248,7 +249,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Send + Unpin + 'static> LineTransport
         {
             return refuse(ErrorCode::INVALID_PARAMS, problem);
         }
-        match serde_json::from_value(value) {
+        match parse(value, head) {
             Ok(_) if !has_id && !self.begun => Received::Ignored,
             // The client could not tell the two answers apart.
             Ok(JsonRpcMessage::Request(request)) if self.output.load.is_open(&request.id) => {

@@ -2,13 +2,15 @@
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcMessage, JsonRpcVersion2_0,
-    ProtocolVersion,
+    CallToolRequest, ClientRequest, ErrorCode, ErrorData, GetMeta, JsonRpcMessage,
+    JsonRpcVersion2_0, ProtocolVersion,
 };
 use rmcp::service::RxJsonRpcMessage;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::head::{MessageHead, MessageId};
 
 /// A message that was read, or the result of its failure.
 pub(super) enum Received {
@@ -38,6 +40,33 @@ pub(super) fn refuse(id: Option<Box<RawValue>>, code: ErrorCode, message: String
         id,
         error: ErrorData::new(code, message, None),
     })
+}
+
+/// Parses a request or a notification. A tool call, the most frequent message, is tried first: the library finds
+/// it only after every other kind of request.
+pub(super) fn parse(
+    message: Value,
+    head: &MessageHead<'_>,
+) -> serde_json::Result<RxJsonRpcMessage<RoleServer>> {
+    match parse_tool_call(&message, head) {
+        Some(call) => Ok(call),
+        None => serde_json::from_value(message),
+    }
+}
+
+fn parse_tool_call(
+    message: &Value,
+    head: &MessageHead<'_>,
+) -> Option<RxJsonRpcMessage<RoleServer>> {
+    let MessageId::Held(id) = head.id() else {
+        return None;
+    };
+    if head.has_answer() || message["jsonrpc"] != "2.0" {
+        return None;
+    }
+    let call = CallToolRequest::deserialize(message).ok()?;
+    let request = ClientRequest::CallToolRequest(call);
+    Some(JsonRpcMessage::request(request, id))
 }
 
 /// Returns true if a message opens the session, so that the library accepts notifications after it: the
