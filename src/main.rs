@@ -1,8 +1,10 @@
 //! The program: serves MCP on stdio, or does what the command line says.
 
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::app::App;
@@ -17,10 +19,12 @@ use mcp_sftp_orchestrator::transport::{CloseReason, LineTransport};
 use mcp_sftp_orchestrator::{audit, demo, doctor, install};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
+/// The most threads that run tasks.
+const MOST_THREADS: usize = 4;
 /// The time allowed after the end of input for answers to calls under way. A script that pipes its calls in
 /// reads them.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
@@ -32,7 +36,7 @@ fn main() -> ExitCode {
         Ok(mode) => mode,
         Err(error) => return fail(&format!("{error}. See {NAME} --help"), 2),
     };
-    let runtime = match Runtime::new() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}"), 1),
     };
@@ -84,6 +88,16 @@ fn outlive_file_size_limit(runtime: &Runtime) {
 
 #[cfg(not(unix))]
 fn outlive_file_size_limit(_: &Runtime) {}
+
+/// Makes the runtime. A connection's work is on one thread at a time, so that more threads than a transfer has
+/// connections would only cost memory.
+fn runtime() -> io::Result<Runtime> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread()
+        .worker_threads(threads.min(MOST_THREADS))
+        .enable_all()
+        .build()
+}
 
 fn fail(problem: &str, code: u8) -> ExitCode {
     // Without stderr there is nobody to tell.
