@@ -15,6 +15,7 @@ use std::time::Instant;
 use russh::client;
 use russh::keys::{Algorithm, PublicKey};
 use russh::{Preferred, SshId};
+use tokio::io::BufReader;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,10 @@ const KEEP_ALIVES: usize = 3;
 /// The window of a channel (RFC 4254, section 5.2): enough to fill 100 MiB/s over a round trip of 100 ms.
 /// Data is read at once, so little of it is ever held.
 const WINDOW: u32 = 16 * 1024 * 1024;
+
+/// Bytes read from a connection at once. The library reads each packet in two parts, its length and the rest:
+/// without a buffer every one of them costs two system calls.
+const READ_AHEAD: usize = 64 * 1024;
 
 /// A kind of host key, of which a server has one at most.
 type IsKind = fn(&Algorithm) -> bool;
@@ -210,6 +215,7 @@ impl Dialer {
         let (refusal, reason, presented) = (client.refusal(), client.reason(), client.presented());
         let agreed = client.agreed();
         let settings = self.settings(target, keys).map_err(ConnectError::Final)?;
+        let stream = BufReader::with_capacity(READ_AHEAD, stream);
         let connecting = client::connect_stream(Arc::new(settings), stream, client);
         let connected = in_phases(target, &tap, connecting).await?;
         let handle = connected.map_err(|error| {
