@@ -226,7 +226,7 @@ impl App {
             ProgressSource::Time(&what)
         };
         let job = call.reporting(&source, notice, outcome).await?;
-        let waits_for = notice().filter(|_| job.status.is_live());
+        let waits_for = job.status.is_live().then(notice).flatten();
         Ok(match waits_for {
             Some(_) => {
                 let mut waiting = Arc::unwrap_or_clone(job);

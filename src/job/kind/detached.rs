@@ -1,5 +1,6 @@
 //! A command that outlives the connection and this process: started once, polled now and then, collected.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -281,22 +282,9 @@ impl Detached {
                     if look.state == DetachedState::Running {
                         set_begun(context, outcome);
                     }
-                    let has_begun = outcome.remote.begun.is_some();
-                    match look.state {
-                        _ if look.more => Duration::ZERO,
-                        DetachedState::Starting => SHORTEST_PAUSE,
-                        DetachedState::Running => (context.job.created_at.elapsed() / 10)
-                            .clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
-                        DetachedState::Exited(code) => break ExitOutcome::Exited(code),
-                        DetachedState::TimedOut(stopped) => break ExitOutcome::TimedOut(stopped),
-                        DetachedState::Cancelled(stopped) => break ExitOutcome::Cancelled(stopped),
-                        DetachedState::Absent if !has_begun => break ExitOutcome::NotBegun,
-                        DetachedState::Absent | DetachedState::Gone
-                            if outcome.remote.is_cancelled() =>
-                        {
-                            break ExitOutcome::Cancelled(Stopped::Unknown);
-                        }
-                        DetachedState::Absent | DetachedState::Gone => break ExitOutcome::Unknown,
+                    match pause_or_end(&look, &outcome.remote, context.job.created_at.elapsed()) {
+                        ControlFlow::Continue(pause) => pause,
+                        ControlFlow::Break(ended) => break ended,
                     }
                 }
                 Err(error) => {
@@ -403,6 +391,30 @@ fn set_begun(context: &Context<'_>, outcome: &mut DetachedOutcome) {
         context.publish(Outcome::Detached(outcome.clone()));
     }
     context.trigger.set_begun();
+}
+
+/// Returns the pause before the next poll, or the end of a job that has ended.
+fn pause_or_end(
+    look: &LookReport,
+    remote: &Remote,
+    age: Duration,
+) -> ControlFlow<ExitOutcome, Duration> {
+    let ended = match look.state {
+        _ if look.more => return ControlFlow::Continue(Duration::ZERO),
+        DetachedState::Starting => return ControlFlow::Continue(SHORTEST_PAUSE),
+        DetachedState::Running => {
+            return ControlFlow::Continue((age / 10).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
+        }
+        DetachedState::Exited(code) => ExitOutcome::Exited(code),
+        DetachedState::TimedOut(stopped) => ExitOutcome::TimedOut(stopped),
+        DetachedState::Cancelled(stopped) => ExitOutcome::Cancelled(stopped),
+        DetachedState::Absent if remote.begun.is_none() => ExitOutcome::NotBegun,
+        DetachedState::Absent | DetachedState::Gone if remote.is_cancelled() => {
+            ExitOutcome::Cancelled(Stopped::Unknown)
+        }
+        DetachedState::Absent | DetachedState::Gone => ExitOutcome::Unknown,
+    };
+    ControlFlow::Break(ended)
 }
 
 /// Publishes whether the server can be reached, where that has changed.

@@ -277,16 +277,7 @@ impl Kind for Sequence {
                 let index = results.len();
                 let step = &self.commands[index];
                 let (result, ended) = result_of(index, step, ran);
-                let goes_on = result.success || {
-                    let may = step.continue_on_error().unwrap_or(self.continue_on_error);
-                    may && matches!(
-                        ended,
-                        ExitOutcome::Exited(_)
-                            | ExitOutcome::Signalled(_)
-                            | ExitOutcome::TimedOut(_)
-                            | ExitOutcome::Unknown
-                    )
-                };
+                let goes_on = result.success || self.goes_on_after(step, &ended);
                 results.push(result);
                 if !goes_on {
                     last = Some(ended);
@@ -361,6 +352,18 @@ impl Kind for Sequence {
 }
 
 impl Sequence {
+    /// Returns whether the next step runs although this one has failed.
+    fn goes_on_after(&self, step: &Step, ended: &ExitOutcome) -> bool {
+        let may = step.continue_on_error().unwrap_or(self.continue_on_error);
+        may && matches!(
+            ended,
+            ExitOutcome::Exited(_)
+                | ExitOutcome::Signalled(_)
+                | ExitOutcome::TimedOut(_)
+                | ExitOutcome::Unknown
+        )
+    }
+
     fn lines(&self, context: &Context<'_>) -> Vec<BoundedCommand<'_>> {
         let default = limit_of(self.timeout, context.config.command_timeout);
         let steps = self.commands.iter();

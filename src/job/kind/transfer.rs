@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
 use super::context::Context;
-use super::{Kind, Results, SFTP, is_of_type};
+use super::{Kind, Outcome, Results, SFTP, is_of_type};
 use crate::error::{Error, FailedFile, Stopped};
 use crate::guard::Guard;
 use crate::job::answer::Text;
@@ -16,7 +16,6 @@ use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
 use crate::job::id::JobId;
-use crate::job::kind::Outcome;
 use crate::job::status::Status;
 use crate::job::stream::Stream;
 use crate::sftp::transfer::{
@@ -400,8 +399,8 @@ fn refuse_blocked(guard: &Guard, targets: &[String]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Spec;
     use super::*;
-    use crate::job::kind::Spec;
     use crate::job::record::Job;
 
     #[test]
