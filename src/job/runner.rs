@@ -254,7 +254,8 @@ impl Jobs {
         self.0.busy.notify_one();
         let (jobs, trigger) = (self.clone(), Arc::clone(&handle.trigger));
         tokio::spawn(async move {
-            let work = jobs.work(&job, &spec, start, &stop, &trigger);
+            // On the heap, because a spawned task is copied several times before it runs.
+            let work = Box::pin(jobs.work(&job, &spec, start, &stop, &trigger));
             // A fault in the work must not leave a job that runs for ever.
             let job = caught(work)
                 .await
