@@ -382,11 +382,9 @@ async fn an_end_that_cannot_be_written_is_said() {
             && note.text.contains("is a directory"),
         "{note:?}"
     );
-    let said = fixture.said();
-    assert!(
-        said.contains("lacks the end of this call of task_exec"),
-        "{said}"
-    );
+    fixture
+        .until_said("lacks the end of this call of task_exec")
+        .await;
     std::fs::remove_dir(fixture.trail()).unwrap();
     std::fs::rename(format!("{trail}.kept"), &trail).unwrap();
     server

@@ -81,12 +81,11 @@ async fn what_stood_in_clear_is_encrypted_by_whichever_process_comes_first() {
     for server in [&mut one, &mut other] {
         logs_in(server, "web1").await;
     }
-    let said = fixture.said();
     for file in [
         "servers.json held the secrets of 2",
         "apis.json held the secrets of 1",
     ] {
-        assert!(said.contains(file), "{said}");
+        fixture.until_said(file).await;
     }
     let servers = read_json(&fixture.stored("servers.json"));
     let apis = read_json(&fixture.stored("apis.json"));
@@ -192,11 +191,7 @@ async fn a_lost_key_takes_only_what_it_had_encrypted() {
     let mut server = fixture.serve(&[]).await;
     let lack = lacks_its_secret(&mut server, "web1").await;
     assert!(lack.contains("secret.key"), "{lack}");
-    assert!(
-        fixture.said().contains("server `web1`: "),
-        "{}",
-        fixture.said()
-    );
+    fixture.until_said("server `web1`: ").await;
     let listed = server.tool("server_list", json!({})).await.ok();
     assert_eq!(listed.facts()["web1"]["password"], "***");
 }

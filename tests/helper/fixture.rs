@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::rogue::Rogue;
 use super::{
-    Answer, Client, EmbeddedServer, Folder, RawProcess, Sshd, directory, login, read_json, text,
+    Answer, Client, EmbeddedServer, Folder, RawProcess, Sshd, directory, eventually, login,
+    read_json, text,
 };
 
 /// A server that a client can register.
@@ -195,6 +196,11 @@ impl<S> Fixture<S, ()> {
     /// Everything that the processes have written to standard error.
     pub fn said(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap()
+    }
+
+    /// Waits until the log holds `text`: a thread of its own writes it.
+    pub async fn until_said(&self, text: &str) {
+        eventually(text, || self.said().contains(text)).await;
     }
 }
 
