@@ -28,7 +28,7 @@ pub(super) async fn clear(queue: &Arc<Queue>, pool: &Pool, job: &Job) {
     let mut backoff = SHORTEST_BACKOFF;
     loop {
         let is_there = pool.server(&job.alias).map(|server| server.endpoint());
-        if is_there.ok() != remote.place {
+        if is_there.ok() != remote.endpoint {
             tracing::warn!("what task {} has left on its server stays there", job.id);
             return amend(|remote| remote.collected = None);
         }

@@ -10,16 +10,16 @@ use crate::fs::{lock_exclusively, lock_file, private};
 ///
 /// To see whether it still does takes one system call; opening and closing a file anew takes three slower ones.
 #[derive(Debug, Default)]
-pub(super) struct KeptOpen(Option<Open>);
+pub(super) struct KeptOpen(Option<OpenedFile>);
 
 #[derive(Debug)]
-struct Open {
+struct OpenedFile {
     file: File,
-    identity: Option<Identity>,
+    identity: Option<FileIdentity>,
 }
 
 /// Device and inode. Systems without them have every file opened anew.
-type Identity = (u64, u64);
+type FileIdentity = (u64, u64);
 
 impl KeptOpen {
     /// Opens the regular file at `path` for reading and writing, and returns it with its length. A missing
@@ -52,7 +52,7 @@ impl KeptOpen {
         }
         self.0 = None;
         regular(path)?;
-        self.0 = Some(Open::new(lock_exclusively(path)?)?);
+        self.0 = Some(OpenedFile::new(lock_exclusively(path)?)?);
         Ok(())
     }
 
@@ -91,14 +91,14 @@ impl KeptOpen {
             .truncate(false)
             .read(true)
             .write(true);
-        let open = Open::new(private(&mut options).open(path)?)?;
+        let open = OpenedFile::new(private(&mut options).open(path)?)?;
         let length = open.file.metadata()?.len();
         self.0 = Some(open);
         Ok(length)
     }
 }
 
-impl Open {
+impl OpenedFile {
     fn new(file: File) -> io::Result<Self> {
         let identity = identity_of(&file.metadata()?);
         Ok(Self { file, identity })
@@ -107,13 +107,13 @@ impl Open {
 
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "other systems have none")]
-fn identity_of(metadata: &Metadata) -> Option<Identity> {
+fn identity_of(metadata: &Metadata) -> Option<FileIdentity> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino()))
 }
 
 #[cfg(not(unix))]
-fn identity_of(_: &Metadata) -> Option<Identity> {
+fn identity_of(_: &Metadata) -> Option<FileIdentity> {
     None
 }
 

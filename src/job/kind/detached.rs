@@ -77,8 +77,8 @@ pub struct Remote {
     #[serde(rename = "remoteDirectory", skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
     /// The server that it was started on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
+    #[serde(rename = "place", skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// Set once it is known to have begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub begun: Option<bool>,
@@ -225,7 +225,7 @@ impl Detached {
         let alias = &context.job.alias;
         let recorded = match context.pool.server(alias) {
             Ok(server) => {
-                outcome.remote.place = Some(server.endpoint());
+                outcome.remote.endpoint = Some(server.endpoint());
                 outcome.command.printed.encoding = context.pool.charset(alias).name();
                 context.save(Outcome::Detached(outcome.clone())).await
             }
@@ -440,12 +440,12 @@ async fn poll(
     claim: bool,
 ) -> Result<Polled, Error> {
     let Header { id, alias, .. } = context.job;
-    let place = context.pool.server(alias)?.endpoint();
-    let started_on = remote.place.as_ref();
-    if let Some(started_on) = started_on.filter(|started_on| **started_on != place) {
+    let endpoint = context.pool.server(alias)?.endpoint();
+    let started_on = remote.endpoint.as_ref();
+    if let Some(started_on) = started_on.filter(|started_on| **started_on != endpoint) {
         return Err(Error::NotDetached {
             alias: alias.clone(),
-            reason: format!("it was started on {started_on}, and the alias names {place} now"),
+            reason: format!("it was started on {started_on}, and the alias names {endpoint} now"),
         });
     }
     let streams = match streams {
