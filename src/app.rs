@@ -15,6 +15,7 @@ use crate::guard::Guard;
 use crate::job::{JobId, Jobs, Queue};
 use crate::logging::MemoryLog;
 use crate::secret::Vault;
+use crate::sftp::sweep_staged;
 use crate::ssh::Pool;
 use crate::store::apis::Apis;
 use crate::store::servers::Servers;
@@ -97,6 +98,7 @@ impl App {
         } = &offline;
         seal_clear(servers, config);
         seal_clear(apis, config);
+        sweep_staged(data);
         let queue = Queue::open(Arc::clone(config), data)?;
         let calls = Arc::new(Calls::new(Trail::open(data), queue.0.owner()));
         let guard = Arc::new(Guard::open(

@@ -32,6 +32,21 @@ const MASKS: &[&str] = &[
     "redacted",
 ];
 
+/// Modules that work with local files, each with the reason. Everything else keeps its data by `store`, and
+/// reads and writes files by `fs`.
+const WORK_WITH_FILES: &[(&str, &str)] = &[
+    ("demo", "serves a directory over SFTP"),
+    ("doctor", "examines the files of a set-up"),
+    ("fs", "is the layer for files"),
+    ("install", "changes the configuration files of MCP clients"),
+    ("sftp/filesystem", "is this machine's side of transfers"),
+    ("sftp/transfer/download", "writes local files"),
+    ("sftp/transfer/local_file", "reads local files"),
+    ("sftp/transfer/upload/stripes", "reads local files"),
+    ("ssh_config", "reads the user's SSH configuration"),
+    ("store", "keeps documents, logs and streams in files"),
+];
+
 /// A module's path, without `crate`.
 type Module = Vec<String>;
 
@@ -60,17 +75,7 @@ static PATH: LazyLock<Regex> =
 
 impl Sources {
     fn read() -> Self {
-        let mut texts = BTreeMap::new();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        collect(&root, &mut Vec::new(), &mut texts);
-        let test_files: Vec<_> = texts
-            .iter()
-            .flat_map(|(module, text)| {
-                let names = TEST_FILE.captures_iter(text);
-                names.map(|name| [module.as_slice(), &[name[1].to_owned()]].concat())
-            })
-            .collect();
-        texts.retain(|module, _| !test_files.contains(module));
+        let texts = texts();
         let modules: BTreeSet<_> = texts.keys().cloned().collect();
         let sources = texts.iter().map(|(module, text)| {
             let source = Source::parse(text, module, &modules);
@@ -115,9 +120,7 @@ impl Sources {
 
 impl Source {
     fn parse(text: &str, module: &Module, modules: &BTreeSet<Module>) -> Self {
-        let text = TESTS.replace(text, "");
-        let text = COMMENT.replace_all(&text, "");
-        let text = VISIBILITY.replace_all(&text, "");
+        let text = VISIBILITY.replace_all(text, "");
         let mut source = Self::default();
         let from_root = |path: &str| from_root(path, module, modules);
         for found in USE.captures_iter(&text) {
@@ -135,6 +138,27 @@ impl Source {
             .extend(inline.filter_map(|path| from_root(path.as_str())));
         source
     }
+}
+
+/// The texts of all files that the program consists of, without comments and unit tests.
+fn texts() -> BTreeMap<Module, String> {
+    let mut texts = BTreeMap::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    collect(&root, &mut Vec::new(), &mut texts);
+    let test_files: Vec<_> = texts
+        .iter()
+        .flat_map(|(module, text)| {
+            let names = TEST_FILE.captures_iter(text);
+            names.map(|name| [module.as_slice(), &[name[1].to_owned()]].concat())
+        })
+        .collect();
+    texts.retain(|module, _| !test_files.contains(module));
+    for text in texts.values_mut() {
+        *text = COMMENT
+            .replace_all(&TESTS.replace(text, ""), "")
+            .into_owned();
+    }
+    texts
 }
 
 fn collect(directory: &Path, module: &mut Module, texts: &mut BTreeMap<Module, String>) {
@@ -280,4 +304,30 @@ fn only_the_listed_files_mask_secrets() {
         .filter(|(module, source)| module[0] != "secret" && masks(source))
         .map(|(module, _)| module.join("/"));
     assert_eq!(found.collect::<Vec<_>>(), MASKING);
+}
+
+#[test]
+fn files_are_worked_with_in_few_modules() {
+    let of_files =
+        Regex::new(r"\b(?:std|tokio|rustix)::fs\b|\bOpenOptions\b|\btempfile::").unwrap();
+    let found: BTreeSet<_> = texts()
+        .iter()
+        .filter(|(_, text)| of_files.is_match(text))
+        .map(|(module, _)| module.join("/"))
+        .collect();
+    let is_in = |file: &str, module: &str| {
+        let below = file.strip_prefix(module);
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    };
+    let allowed = |file: &String| {
+        WORK_WITH_FILES
+            .iter()
+            .any(|(module, _)| is_in(file, module))
+    };
+    let others: Vec<_> = found.iter().filter(|file| !allowed(file)).collect();
+    assert!(others.is_empty(), "files that work with files: {others:#?}");
+    let in_vain = |module: &&str| !found.iter().any(|file| is_in(file, module));
+    let modules = WORK_WITH_FILES.iter().map(|(module, _)| *module);
+    let in_vain: Vec<_> = modules.filter(in_vain).collect();
+    assert!(in_vain.is_empty(), "exceptions in vain: {in_vain:?}");
 }

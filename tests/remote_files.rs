@@ -31,7 +31,6 @@ fn open(data: &Path) -> App {
 
 async fn files<'a>(
     app: &'a App,
-    data: &'a Path,
     may_write: &'a MayWrite<'a>,
     cancel: &'a CancellationToken,
 ) -> RemoteFiles<'a> {
@@ -40,7 +39,7 @@ async fn files<'a>(
         alias: "web1",
         patience: Duration::from_secs(30),
         reconnect_patience: Duration::from_secs(30),
-        data,
+        data: app.data(),
         may_write,
         cancel,
     };
@@ -64,7 +63,7 @@ fn mode(path: &Path) -> u32 {
 async fn a_file_is_written_whole_and_read_in_ranges() {
     on_each_server(async |app, data, folder| {
         let cancel = CancellationToken::new();
-        let files = files(app, data, &|| Box::new(|_| Ok(())), &cancel).await;
+        let files = files(app, &|| Box::new(|_| Ok(())), &cancel).await;
         let folder = &folder.join("written");
         fs::create_dir(folder).unwrap();
         let (path, link) = (folder.join("file"), folder.join("link"));
@@ -129,7 +128,7 @@ async fn a_write_that_fails_leaves_what_was_there() {
             })
         };
         let rules = || -> WriteCheck { Box::new(refuse) };
-        let refused = files(app, data, &rules, &cancel).await;
+        let refused = files(app, &rules, &cancel).await;
         let error = refused.write_atomic(&text(&path), b"new", None).await;
         assert!(matches!(error, Err(Error::OwnFile { .. })), "{error:?}");
         assert!(refused.remove(&text(&path)).await.is_err());
@@ -140,7 +139,7 @@ async fn a_write_that_fails_leaves_what_was_there() {
                 .is_err()
         );
         let cancelled = CancellationToken::new();
-        let files = files(app, data, &|| Box::new(|_| Ok(())), &cancelled).await;
+        let files = files(app, &|| Box::new(|_| Ok(())), &cancelled).await;
         let error = files
             .write_atomic(&text(folder), b"new", None)
             .await
@@ -163,9 +162,9 @@ async fn a_write_that_fails_leaves_what_was_there() {
 
 #[tokio::test]
 async fn entries_are_listed_renamed_and_removed_themselves() {
-    on_each_server(async |app, data, folder| {
+    on_each_server(async |app, _, folder| {
         let cancel = CancellationToken::new();
-        let files = files(app, data, &|| Box::new(|_| Ok(())), &cancel).await;
+        let files = files(app, &|| Box::new(|_| Ok(())), &cancel).await;
         let folder = &folder.join("entries");
         fs::create_dir_all(folder.join("sub")).unwrap();
         fs::write(folder.join("file"), "1234").unwrap();

@@ -1,6 +1,7 @@
 //! Files on this machine: functions that read, write and replace them safely.
 
 mod blocking;
+pub(crate) mod free_space;
 mod home;
 mod lock;
 mod private;
@@ -9,6 +10,8 @@ pub(crate) mod small_file;
 
 pub use blocking::blocking;
 pub(crate) use home::expand_home;
-pub(crate) use lock::{lock_exclusively, lock_file, lock_for_reading};
-pub(crate) use private::{make_private, private};
+pub(crate) use lock::{
+    lock_exclusively, lock_file, lock_for_reading, lock_patiently, try_lock,
+};
+pub(crate) use private::{make_private, private, set_mode};
 pub(crate) use replace::{replace_file, sibling, write_durably, write_new};

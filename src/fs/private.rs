@@ -1,6 +1,6 @@
-//! Files and directories that only their owner may access.
+//! Permissions: files and directories that only their owner may access, and modes.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 /// Adds to `options` that only its owner may access a new file.
@@ -19,6 +19,18 @@ pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(path)?;
     restrict(path)
+}
+
+/// Sets the permission bits of an open file.
+#[cfg(unix)]
+pub(crate) fn set_mode(file: &File, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn set_mode(_: &File, _: u32) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -1,7 +1,6 @@
 //! The key that secrets are encrypted with: from `MCP_SECRET_KEY`, the operating system's keyring, or a
 //! file that only its owner may read.
 
-use std::fs::OpenOptions;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Secret;
 use crate::error::Error;
-use crate::fs::{private, small_file, write_new};
+use crate::fs::{lock_patiently, small_file, write_new};
 use crate::hex::{bytes, digits};
 use crate::sync::lock;
 
@@ -195,10 +194,8 @@ impl Keys {
     /// Takes the keyring's key, or makes it under a lock, so that only one of several processes does.
     fn keyring_key(&self) -> Option<Key> {
         let path = self.0.file.with_extension("key.lock");
-        let held = private(OpenOptions::new().create(true).truncate(false).write(true))
-            .open(path)
-            .ok()?;
-        held.lock().ok()?;
+        // A person may be asked to unlock the keyring.
+        let _lock = lock_patiently(&path).ok()?;
         keyring::get_or_make()
     }
 

@@ -3,23 +3,19 @@
 //! Operations go over one session. Writing is an upload of its own, so that a file is replaced, written
 //! in place or left as it was by the same rules as in every transfer.
 
-use std::io::Write as _;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::fs::blocking;
-use crate::fs::make_private;
 use crate::random;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
-use crate::sftp::filesystem::local::set_attributes;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::path::{RemotePath, local_of};
@@ -29,9 +25,11 @@ use crate::sftp::request::{Direction, TransferEntry, TransferOptions, TransferRe
 use crate::sftp::session::file_reader::FileReader;
 use crate::sftp::session::{FileHandle, SftpSession};
 use crate::sftp::transfer::TransferRunner;
+use crate::sftp::transfer::backup::BACKUPS;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
 use crate::ssh::Pool;
+use crate::store::{DataDirectory, TemporaryFiles};
 
 /// Directory in the data directory for content that is about to be written to a server.
 const STAGED: &str = "staged";
@@ -51,7 +49,7 @@ pub struct FileAccess<'a> {
     /// Time for which lost connections are replaced while a file is written.
     pub reconnect_patience: Duration,
     /// The data directory.
-    pub data: &'a Path,
+    pub data: &'a DataDirectory,
     /// Rules on the files that may be written on the server.
     pub may_write: &'a MayWrite<'a>,
     /// Cancels a write.
@@ -120,7 +118,8 @@ impl<'a> RemoteFiles<'a> {
             let error = SftpError::failure(format!("`{path}` is a directory"));
             return Err(error.on_file(path));
         }
-        let staged = stage(self.access.data.join(STAGED), content.to_owned(), mode);
+        let (files, content) = (staged(self.access.data), content.to_owned());
+        let staged = blocking(move || Ok::<_, SftpError>(files.create(&content, mode)?));
         let staged = staged.await.map_err(|error| error.on_file(path))?;
         let request = TransferRequest {
             direction: Direction::Upload,
@@ -143,7 +142,7 @@ impl<'a> RemoteFiles<'a> {
             max_entries: 1,
             max_growth: 0,
             roots: &Roots::default(),
-            data: self.access.data,
+            backups: &self.access.data.backups(BACKUPS),
             may_write: self.access.may_write,
             progress: &TransferProgress::default(),
             notes: &Notes::default(),
@@ -243,14 +242,12 @@ impl<'a> RemoteFiles<'a> {
     }
 }
 
-/// Writes content to a file of its own that only its owner may reach. Dropping it removes the file.
-async fn stage(directory: PathBuf, content: Vec<u8>, mode: Option<u32>) -> Result<NamedTempFile> {
-    blocking(move || {
-        make_private(&directory)?;
-        let mut file = NamedTempFile::new_in(&directory)?;
-        file.write_all(&content)?;
-        set_attributes(file.as_file(), mode, None)?;
-        Ok(file)
-    })
-    .await
+/// Content that is about to be written to a server.
+fn staged(data: &DataDirectory) -> TemporaryFiles {
+    data.temporary_files(STAGED)
+}
+
+/// Removes content that killed processes have left.
+pub(crate) fn sweep_staged(data: &DataDirectory) {
+    staged(data).sweep();
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::notices::{DataNotices, SET_ASIDE};
-use super::{Blobs, Document, Flags, Log, TextDocument, WriteOnce};
+use super::{Backups, Blobs, Document, Flags, Log, TemporaryFiles, TextDocument, WriteOnce};
 use crate::error::Error;
 use crate::fs::make_private;
 
@@ -52,6 +52,17 @@ impl DataDirectory {
     /// A few bytes that are created once.
     pub fn write_once(&self, name: &str) -> WriteOnce {
         WriteOnce::new(self.path.join(name))
+    }
+
+    /// Backups of contents. Their directory is created with the first of them.
+    pub fn backups(&self, name: &str) -> Backups {
+        Backups::new(self.path.join(name))
+    }
+
+    /// Files that other parts of the program read for moments. Their directory is created with the first
+    /// of them.
+    pub fn temporary_files(&self, name: &str) -> TemporaryFiles {
+        TemporaryFiles::new(self.path.join(name))
     }
 
     /// A set of streams of any length.

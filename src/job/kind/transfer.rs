@@ -21,8 +21,9 @@ use crate::job::stream::Stream;
 use crate::sftp::transfer::{
     Direction, Summary, TransferEntry, TransferOptions, TransferRequest, TransferRunner,
 };
-use crate::sftp::{Notes, TransferProgress};
+use crate::sftp::{BACKUPS, Notes, TransferProgress};
 use crate::ssh::patience;
+use crate::store::DataDirectory;
 
 /// The interval at which the record is told of a transfer's progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -188,6 +189,7 @@ impl Transfer {
         let Self(request) = self;
         let (progress, notes) = (TransferProgress::default(), Notes::default());
         let roots = context.guard.roots().around(&request.local_bases());
+        let backups = DataDirectory::existing(&context.config.data_dir).backups(BACKUPS);
         let transfer = TransferRunner {
             pool: context.pool,
             alias: &context.job.alias,
@@ -199,7 +201,7 @@ impl Transfer {
             max_growth: context.config.max_growth,
             roots: &roots,
             may_write: &|| context.guard.write_check(),
-            data: &context.config.data_dir,
+            backups: &backups,
             progress: &progress,
             notes: &notes,
             cancel: context.cancel(),

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::fs::blocking;
-use crate::fs::expand_home;
+use crate::fs::{blocking, expand_home, set_mode};
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::local_entry::LocalEntry;
@@ -189,17 +188,6 @@ pub(crate) fn set_attributes(file: &File, mode: Option<u32>, modified: Option<u3
         Some(modified) => Ok(file.set_modified(UNIX_EPOCH + Duration::from_secs(modified.into()))?),
         None => Ok(()),
     }
-}
-
-#[cfg(unix)]
-fn set_mode(file: &File, mode: u32) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(file.set_permissions(std::fs::Permissions::from_mode(mode))?)
-}
-
-#[cfg(not(unix))]
-fn set_mode(_: &File, _: u32) -> Result<()> {
-    Ok(())
 }
 
 /// Takes a missing parent directory for a missing entry.

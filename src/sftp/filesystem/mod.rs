@@ -4,10 +4,8 @@
 //! |---|---|
 //! | `metadata`, `entry_limit` | type and attributes of a file; limit on listings |
 //! | `local`, `local_entry`, `roots` | this machine's files, and the directories that they are confined to |
-//! | `free_space` | free space on this machine |
 
 pub(super) mod entry_limit;
-pub(super) mod free_space;
 pub(super) mod local;
 mod local_entry;
 pub(super) mod metadata;

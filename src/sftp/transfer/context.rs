@@ -11,10 +11,10 @@ use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::plan::destination::MayWrite;
 use crate::sftp::request::TransferOptions;
 use crate::sftp::transfer::access::AccessLists;
-use crate::sftp::transfer::backup::Backups;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
 use crate::ssh::Pool;
+use crate::store::Backups;
 
 /// State and settings that the files of a transfer share.
 pub(crate) struct TransferContext<'a> {

@@ -11,7 +11,7 @@
 
 mod access;
 mod active;
-mod backup;
+pub(super) mod backup;
 mod checksum;
 mod context;
 mod download;
@@ -25,7 +25,6 @@ mod sessions;
 mod summary;
 mod upload;
 
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -44,7 +43,7 @@ pub use crate::sftp::request::{Direction, TransferEntry, TransferOptions, Transf
 use crate::sftp::session::SftpSession;
 use crate::sftp::transfer::access::AccessLists;
 use crate::sftp::transfer::active::ActiveTransfer;
-use crate::sftp::transfer::backup::Backups;
+use crate::sftp::transfer::backup::left_by;
 use crate::sftp::transfer::context::{ServerRefusals, TransferContext};
 use crate::sftp::transfer::download::Download;
 use crate::sftp::transfer::file_transfer::TransferDirection;
@@ -54,6 +53,7 @@ use crate::sftp::transfer::sessions::{SftpSessions, open_additional};
 pub use crate::sftp::transfer::summary::Summary;
 use crate::sftp::transfer::upload::Upload;
 use crate::ssh::Pool;
+use crate::store::Backups;
 
 /// Time to remove part files once a transfer is cancelled: a server that does not answer must not hold
 /// it.
@@ -86,8 +86,8 @@ pub struct TransferRunner<'a> {
     pub max_growth: u64,
     /// Local directories that files are confined to.
     pub roots: &'a Roots,
-    /// The data directory, for backups of files that are written in place.
-    pub data: &'a Path,
+    /// Backups of files that are written in place.
+    pub backups: &'a Backups,
     /// Rules on the files that may be written on the server.
     pub may_write: &'a MayWrite<'a>,
     /// Progress.
@@ -109,7 +109,6 @@ impl TransferRunner<'_> {
 
     async fn run_in<D: TransferDirection>(&self) -> Result<Summary, Error> {
         let mut summary = Summary::default();
-        let backups = Backups::new(self.data);
         let mut active = ActiveTransfer::<D>::default();
         let mut pause = FIRST_PAUSE;
         let mut progressed = Instant::now();
@@ -117,7 +116,7 @@ impl TransferRunner<'_> {
         loop {
             let before = (self.progress.bytes(), active.remaining());
             let lost = tokio::select! {
-                outcome = self.attempt(&backups, &mut active, &mut summary) => outcome,
+                outcome = self.attempt(&mut active, &mut summary) => outcome,
                 () = self.cancelled() => {
                     summary.abandoned = true;
                     Ok(())
@@ -168,7 +167,7 @@ impl TransferRunner<'_> {
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.report_backups(&backups, &mut summary);
+        self.report_backups(&mut summary);
         summary.totals = self.progress.totals();
         summary.destinations = active.destinations();
         summary.notes = self.notes.take();
@@ -181,15 +180,14 @@ impl TransferRunner<'_> {
     }
 
     /// Reports backups that could not be restored.
-    fn report_backups(&self, backups: &Backups, summary: &mut Summary) {
-        backups.sweep();
-        for (record, content) in backups.left_by(self.token) {
+    fn report_backups(&self, summary: &mut Summary) {
+        self.backups.sweep();
+        for (record, content) in left_by(self.backups, self.token) {
             let key = record.key;
             let report = match record.size {
                 Some(_) => format!(
-                    "the old content of `{}` lies in `{}`, and the next transfer onto it puts it back if it fails",
-                    key.path,
-                    content.display()
+                    "the old content of `{}` lies in `{content}`, and the next transfer onto it puts it back if it fails",
+                    key.path
                 ),
                 None => format!("`{}` was not there before, and may not be whole", key.path),
             };
@@ -209,7 +207,6 @@ impl TransferRunner<'_> {
     /// Copies the remaining files until they are done or the connection is lost.
     async fn attempt<D: TransferDirection>(
         &self,
-        backups: &Backups,
         active: &mut ActiveTransfer<D>,
         summary: &mut Summary,
     ) -> Result<(), Error> {
@@ -277,7 +274,7 @@ impl TransferRunner<'_> {
             large: &large,
             full: AtomicBool::new(false),
             refusals: ServerRefusals::default(),
-            backups,
+            backups: self.backups,
             extras: &extras,
         };
         active.copy(&sessions, &context, summary).await;

@@ -7,9 +7,8 @@ use std::path::Path;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use crate::fs::blocking;
+use crate::fs::{blocking, free_space};
 use crate::sftp::error::{Result, SftpError};
-use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::set_attributes;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::filesystem::roots::Roots;

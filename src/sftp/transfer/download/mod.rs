@@ -2,15 +2,13 @@
 
 mod local_part;
 
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::fs::blocking;
+use crate::fs::{blocking, free_space};
 use crate::sftp::error::{Result, SftpError};
-use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
 use crate::sftp::request::TransferEntry;
@@ -21,6 +19,7 @@ use crate::sftp::transfer::context::unless_cancelled;
 use crate::sftp::transfer::download::local_part::{FinishedPart, PartWriter, create, resume};
 use crate::sftp::transfer::file_transfer::{FileTransfer, PartFileOf, TransferDirection};
 use crate::sftp::transfer::part::PartFile;
+use crate::store::BackupContent;
 
 /// From the server to this machine.
 pub(crate) enum Download {}
@@ -105,7 +104,7 @@ impl TransferDirection for Download {
     async fn save_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
-        mut into: File,
+        mut into: BackupContent,
     ) -> Result<()> {
         let (roots, target) = (transfer.context.roots.clone(), part.target.clone());
         blocking(move || {
@@ -119,7 +118,7 @@ impl TransferDirection for Download {
     async fn restore_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
-        content: &Path,
+        mut content: BackupContent,
         record: &BackupRecord,
     ) -> Result<()> {
         let mut was = PartFile {
@@ -127,11 +126,11 @@ impl TransferDirection for Download {
             modified: record.modified,
             ..part.clone()
         };
-        let (roots, content) = (transfer.context.roots.clone(), content.to_owned());
+        let roots = transfer.context.roots.clone();
         blocking(move || {
             was.old = roots.entry(&was.target)?.metadata()?;
             let mut open = create(&roots, was)?;
-            io::copy(&mut File::open(content)?, &mut open.file)?;
+            io::copy(&mut content, &mut open.file)?;
             open.finish().map(|_| ())
         })
         .await

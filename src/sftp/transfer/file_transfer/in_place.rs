@@ -9,7 +9,7 @@ use crate::hex::digits;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::path::local_of;
-use crate::sftp::transfer::backup::{Backup, BackupKey};
+use crate::sftp::transfer::backup::{self, BackupKey, FileBackup, OldFile};
 use crate::sftp::transfer::context::unless_cancelled;
 use crate::sftp::transfer::file_transfer::{
     FileTransfer, PartFileOf, TargetPath, TransferDirection,
@@ -23,7 +23,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
     pub(crate) async fn copy_in_place(
         &self,
         part: PartFileOf<D>,
-        adopted: Option<Backup>,
+        adopted: Option<FileBackup>,
         reason: Option<String>,
     ) -> Result<u64> {
         let (context, shown) = (self.context, D::Target::shown(&part.target));
@@ -95,13 +95,13 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
     }
 
     /// Backs up the target; `None` where the server does not say whether it exists.
-    async fn back_up(&self, part: &PartFileOf<D>) -> Result<Option<Backup>> {
+    async fn back_up(&self, part: &PartFileOf<D>) -> Result<Option<FileBackup>> {
         let key = self.key(&part.target).await;
         let length = part.old.map_or(0, |old| old.length);
-        let backups = self.context.backups.clone();
-        let new_backup = blocking(move || backups.begin(key, length)).await?;
-        let was_there = if part.old.is_some() || part.is_unknown {
-            match D::save_old_content(self, part, new_backup.file()?).await {
+        let (backups, begun_for) = (self.context.backups.clone(), key.clone());
+        let new_backup = blocking(move || backup::begin(&backups, &begun_for, length)).await?;
+        let existed = if part.old.is_some() || part.is_unknown {
+            match D::save_old_content(self, part, new_backup.content()?).await {
                 Ok(()) => true,
                 Err(SftpError::NotFound(_)) => false,
                 Err(error) if error.is_connection_lost() => return Err(error),
@@ -123,17 +123,19 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         } else {
             false
         };
-        let metadata = part
-            .old
-            .map_or((None, None), |old| (old.mode, old.modified));
-        blocking(move || new_backup.finish(was_there, metadata).map(Some)).await
+        let old = OldFile {
+            existed,
+            mode: part.old.and_then(|old| old.mode),
+            modified: part.old.and_then(|old| old.modified),
+        };
+        blocking(move || backup::finish(new_backup, key, old).map(Some)).await
     }
 
     /// Restores the old content. Returns the error, with what became of that.
     async fn put_back(
         &self,
         part: &PartFileOf<D>,
-        backup: Option<Backup>,
+        backup: Option<FileBackup>,
         error: SftpError,
     ) -> SftpError {
         let in_place_begun = self.state.in_place_begun();
@@ -168,36 +170,35 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         }
     }
 
-    async fn discard(&self, backup: Option<Backup>) {
+    async fn discard(&self, backup: Option<FileBackup>) {
         let Some(backup) = backup else { return };
-        let content = backup.content();
-        if let Err(error) = blocking(move || backup.discard()).await {
-            let content = content.display();
+        let content = backup.location();
+        if let Err(error) = blocking(move || Ok::<_, SftpError>(backup.discard()?)).await {
             let note =
                 format!("`{content}` is not needed any more and could not be removed: {error}");
             self.context.notes.add(note);
         }
     }
 
-    async fn restore_old_content(&self, part: &PartFileOf<D>, backup: &Backup) -> Result<()> {
-        backup.check()?;
-        D::restore_old_content(self, part, &backup.content(), &backup.record).await
+    async fn restore_old_content(&self, part: &PartFileOf<D>, backup: &FileBackup) -> Result<()> {
+        backup::check(backup)?;
+        D::restore_old_content(self, part, backup.content()?, &backup.record).await
     }
 
     /// The backup that an earlier attempt did not come to restore.
-    pub(crate) async fn adopt_backup(&self, part: &PartFileOf<D>) -> Result<Option<Backup>> {
+    pub(crate) async fn adopt_backup(&self, part: &PartFileOf<D>) -> Result<Option<FileBackup>> {
         let backups = self.context.backups;
         if backups.is_empty() {
             return Ok(None);
         }
         let key = self.key(&part.target).await;
         let backups = backups.clone();
-        let found = blocking(move || backups.find(&key)).await?;
+        let found = blocking(move || backup::find(&backups, &key)).await?;
         if let Some(backup) = &found {
             self.context.notes.add(format!(
                 "an earlier transfer had begun to write `{}` in place and was cut; its old content was still kept in `{}`",
                 D::Target::shown(&part.target),
-                backup.content().display()
+                backup.location()
             ));
         }
         Ok(found)

@@ -2,8 +2,7 @@
 
 mod in_place;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -25,6 +24,7 @@ use crate::sftp::transfer::checksum::remote_sha256;
 use crate::sftp::transfer::context::{ResumeState, TransferContext, unless_cancelled};
 use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::sessions::SftpSessions;
+use crate::store::BackupContent;
 
 /// Reason to write existing files in place on a server that sets no modes.
 pub(crate) const NO_MODES: &str = "the server does not let a new file have its owner and mode";
@@ -79,17 +79,17 @@ pub(crate) trait TransferDirection: Sized + Sync {
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Copies a target's content into a local file.
+    /// Copies a target's content into a backup.
     fn save_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
-        into: File,
+        into: BackupContent,
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Writes a target's old content back from a local file.
+    /// Writes a target's old content back from its backup.
     fn restore_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
-        content: &Path,
+        content: BackupContent,
         record: &BackupRecord,
     ) -> impl Future<Output = Result<()>> + Send;
     /// Adds the cause to a failure while its traces are still there.

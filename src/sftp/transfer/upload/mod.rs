@@ -3,17 +3,12 @@
 mod stripes;
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{Read, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-
-use bytes::Bytes;
 
 use crate::fs::blocking;
 use crate::sftp::error::{Result, SftpError};
-use crate::sftp::filesystem::free_space;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
 use crate::sftp::request::TransferEntry;
@@ -27,6 +22,7 @@ use crate::sftp::transfer::local_file::open_at;
 use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::upload::stripes::{fsync_continuously, send_striped};
 use crate::sftp::wire::Attributes;
+use crate::store::BackupContent;
 
 /// Longest file that is sent in one go.
 const SMALL: u64 = 256 * 1024;
@@ -134,7 +130,7 @@ impl TransferDirection for Upload {
     async fn save_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
-        into: File,
+        into: BackupContent,
     ) -> Result<()> {
         let session = transfer.session;
         let length = part.old.map_or(0, |old| old.length);
@@ -144,7 +140,6 @@ impl TransferDirection for Upload {
             let mut reads = transfer.reader(&handle, 0, length);
             while let Some(pieces) = reads.next().await? {
                 into = blocking(move || {
-                    free_space::check(&into, pieces.iter().map(Bytes::len).sum())?;
                     for piece in &pieces {
                         into.write_all(piece)?;
                     }
@@ -162,7 +157,7 @@ impl TransferDirection for Upload {
     async fn restore_old_content(
         transfer: &FileTransfer<'_, Self>,
         part: &PartFileOf<Self>,
-        content: &Path,
+        mut content: BackupContent,
         record: &BackupRecord,
     ) -> Result<()> {
         let session = transfer.session;
@@ -178,20 +173,17 @@ impl TransferDirection for Upload {
             opened => opened?,
         };
         let open = RemoteFile::new(session, &part.target, handle);
-        let file = Arc::new(File::open(content)?);
         let mut sent = VecDeque::new();
         let mut offset = 0;
         loop {
-            let (file, mut write) = (
-                Arc::clone(&file),
-                WritePacket::new(&open.handle, offset, session.limits.write),
-            );
+            let mut write = WritePacket::new(&open.handle, offset, session.limits.write);
             let most = session.limits.write as u64;
-            let (write, read) = blocking(move || {
-                let read = (&*file).take(most).read_to_end(write.content())?;
-                Ok::<_, SftpError>((write, read))
-            })
-            .await?;
+            let block = blocking(move || {
+                let read = (&mut content).take(most).read_to_end(write.content())?;
+                Ok::<_, SftpError>((content, write, read))
+            });
+            let (rest, write, read) = block.await?;
+            content = rest;
             if read == 0 {
                 break;
             }

@@ -1,18 +1,17 @@
-//! Free space on this machine: a transfer leaves some for others.
+//! Free space on this machine: programs leave some for others.
 
-use crate::sftp::error::Result;
-#[cfg(unix)]
-use crate::sftp::error::SftpError;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
-/// The most that is left free on a file system.
+/// Most bytes that are left free on a file system.
 #[cfg(unix)]
 const RESERVE: u64 = 256 * 1024 * 1024;
 
-/// Refuses to write `more` bytes where that would fill the file system.
+/// Refuses to write `more` bytes if that would fill the file system. The error has the kind
+/// [`io::ErrorKind::StorageFull`].
 #[cfg(unix)]
-pub(crate) fn check(file: &File, more: usize) -> Result<()> {
+pub(crate) fn check(file: &File, more: usize) -> io::Result<()> {
     let Ok(found) = rustix::fs::fstatvfs(file) else {
         return Ok(());
     };
@@ -23,12 +22,12 @@ pub(crate) fn check(file: &File, more: usize) -> Result<()> {
     if whole == 0 || free >= reserve.saturating_add(more as u64) {
         return Ok(());
     }
-    let words =
+    let problem =
         format!("no space left on this machine: {free} bytes are free, and {reserve} stay so");
-    Err(SftpError::NoSpace(words))
+    Err(io::Error::new(io::ErrorKind::StorageFull, problem))
 }
 
-/// Bytes that this user may still write to a directory's file system, where that is known.
+/// Bytes that this user may still write to a directory's file system; `None` if that is not known.
 #[cfg(unix)]
 pub(crate) fn of(directory: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(directory).ok()?;
@@ -42,6 +41,6 @@ pub(crate) fn of(_: &Path) -> Option<u64> {
 
 /// Leaves it to the write, which fails.
 #[cfg(not(unix))]
-pub(crate) fn check(_: &File, _: usize) -> Result<()> {
+pub(crate) fn check(_: &File, _: usize) -> io::Result<()> {
     Ok(())
 }
