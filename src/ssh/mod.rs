@@ -38,6 +38,7 @@ pub use output::Output;
 pub use output::bound::Bound;
 pub(crate) use output::capture::KEPT;
 pub use output::capture::{Captured, HEAD, TAIL};
+pub(crate) use pool::ParkedSession;
 pub use pool::{ChannelPurpose, Lease, OpenChannel, Pool, PoolStats, Tunnel, patience};
 pub use script::ScriptFailure;
 pub use target::endpoint::Endpoint;

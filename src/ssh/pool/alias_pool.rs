@@ -1,13 +1,16 @@
 //! The connections to one alias: the choice of one for each channel, and dialling.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod parking;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::lease::{ChannelPurpose, Lease, Lessor};
+use super::lease::{ChannelPurpose, Lease, Lessor, ParkedSession};
 use super::login_shell::LoginShell;
+use super::parked::ParkedSessions;
 use super::state::{AliasState, Limit, PooledConnection, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
 use crate::error::Error;
@@ -79,7 +82,8 @@ impl AliasPool {
     /// Serves the waiters in order as far as there is room, dials for the rest, and disconnects drained
     /// connections.
     fn dispatch(self: &Arc<Self>, mut state: MutexGuard<'_, AliasState>) {
-        let unclaimed = self.serve_waiters(&mut state);
+        let mut given_way = Vec::new();
+        let unclaimed = self.serve_waiters(&mut state, &mut given_way);
         if let Some(server) = state.server.clone() {
             for _ in 0..self.dials_wanted(&state) {
                 state.dialing += 1;
@@ -92,6 +96,7 @@ impl AliasPool {
         state.closing += unused.len();
         drop(state);
         drop(unclaimed);
+        self.close_for_others(given_way);
         for pooled in unused {
             let pool = Arc::clone(self);
             tokio::spawn(async move {
@@ -105,8 +110,13 @@ impl AliasPool {
     }
 
     /// Grants channels in order as far as there is room. Waiters of one purpose do not hold up those of
-    /// another. Returns the leases of waiters that have just gone away, to be dropped without the lock.
-    fn serve_waiters(self: &Arc<Self>, state: &mut AliasState) -> Vec<Result<Lease, Error>> {
+    /// another. Parked sessions that give way are added to `given_way`. Returns the leases of waiters that
+    /// have just gone away, to be dropped without the lock.
+    fn serve_waiters(
+        self: &Arc<Self>,
+        state: &mut AliasState,
+        given_way: &mut Vec<(u64, Box<dyn ParkedSession>)>,
+    ) -> Vec<Result<Lease, Error>> {
         let mut unclaimed = Vec::new();
         let mut crowded = Vec::new();
         for waiter in std::mem::take(&mut state.waiters) {
@@ -121,6 +131,7 @@ impl AliasPool {
             if let Some(lease) = lease {
                 unclaimed.extend(waiter.grant.send(Ok(lease)).err());
             } else {
+                given_way.extend(state.make_room(waiter.purpose, self.shares(state)));
                 crowded.push(waiter.purpose);
                 state.waiters.push_back(waiter);
             }
@@ -137,10 +148,15 @@ impl AliasPool {
             && (is_free || !state.has_lasting_connections())
     }
 
+    /// Returns whether channels of all purposes share connections, because there may be no further one.
+    fn shares(&self, state: &AliasState) -> bool {
+        !self.may_dial(state) && state.dialing_current == 0
+    }
+
     /// Grants a channel on the least loaded connection of the same purpose. Purposes share a connection
     /// only if there may be no further one.
     fn grant(self: &Arc<Self>, state: &mut AliasState, purpose: ChannelPurpose) -> Option<Lease> {
-        let sharing = !self.may_dial(state) && state.dialing_current == 0;
+        let sharing = self.shares(state);
         let pooled = state
             .connections
             .iter_mut()
@@ -154,6 +170,7 @@ impl AliasPool {
             server: Arc::clone(&pooled.server),
             purpose,
             connection: Arc::clone(&pooled.connection),
+            is_parked: AtomicBool::new(false),
         })
     }
 
@@ -162,7 +179,8 @@ impl AliasPool {
         if !self.may_dial(state) {
             return 0;
         }
-        let needed = state.waiters.len().div_ceil(Limit::of(state.learnt_limit));
+        let waiting = state.waiters.len().saturating_sub(state.giving_way());
+        let needed = waiting.div_ceil(Limit::of(state.learnt_limit));
         let useful = if state.has_lasting_connections() {
             needed
         } else {
@@ -255,6 +273,7 @@ impl AliasPool {
             commands: 0,
             transfers: 0,
             jumps: 0,
+            parked: ParkedSessions::default(),
             limit: state.learnt_limit,
             draining,
             last_used: Instant::now(),
@@ -311,18 +330,26 @@ impl AliasPool {
 
     /// Takes out every connection, because the process ends.
     pub(super) fn close(&self) -> Vec<Arc<Connection>> {
-        let mut state = lock(&self.state);
-        state.set_server(None);
-        state.waiters.clear();
-        state
-            .connections
-            .drain(..)
-            .map(|pooled| pooled.connection)
-            .collect()
+        let connections = {
+            let mut state = lock(&self.state);
+            state.set_server(None);
+            state.waiters.clear();
+            std::mem::take(&mut state.connections)
+        };
+        let connections = connections.into_iter();
+        connections.map(|pooled| pooled.connection).collect()
     }
 
-    /// Closes connections that have been idle for too long, down to the minimum.
+    /// Closes parked sessions and connections that have been idle for too long; connections down to the
+    /// minimum.
     pub(super) fn close_idle(self: &Arc<Self>) {
+        let mut state = lock(&self.state);
+        let connections = state.connections.iter_mut();
+        let stale: Vec<_> = connections
+            .flat_map(|pooled| pooled.parked.take_stale())
+            .collect();
+        drop(state);
+        drop(stale);
         let mut state = lock(&self.state);
         let idle = self.dialer.config.idle_timeout;
         let mut lasting = state
@@ -389,6 +416,10 @@ impl Lessor for AliasPool {
         self.dispatch(state);
     }
 
+    fn park(self: Arc<Self>, session: Box<dyn ParkedSession>) {
+        self.keep(session);
+    }
+
     fn retire(self: Arc<Self>, id: u64) {
         let mut state = lock(&self.state);
         if let Some(pooled) = state.pooled(id) {
@@ -411,7 +442,11 @@ impl Lessor for AliasPool {
         let Some(pooled) = state.pooled(id) else {
             return;
         };
-        let channels = pooled.load().saturating_sub(1).max(1);
+        if pooled.parked.are_still_counted() {
+            return;
+        }
+        let channels = pooled.load() + pooled.parked.len();
+        let channels = channels.saturating_sub(1).max(1);
         let limit = Limit {
             channels,
             learnt: Instant::now(),

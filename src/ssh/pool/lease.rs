@@ -1,9 +1,12 @@
 //! The right to one channel on a pooled connection.
 
+use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use russh::client::Msg;
 use russh::{Channel, ChannelReadHalf, ChannelWriteHalf};
 use tokio::runtime::Handle;
@@ -41,6 +44,9 @@ pub(super) trait Lessor: Send + Sync {
     /// Takes back the right to a channel.
     fn release(self: Arc<Self>, id: u64, purpose: ChannelPurpose);
 
+    /// Parks a session for the next use, or closes it.
+    fn park(self: Arc<Self>, session: Box<dyn ParkedSession>);
+
     /// Gives no more channels on a connection that does not answer. Those open on it may still end.
     fn retire(self: Arc<Self>, id: u64);
 
@@ -58,6 +64,8 @@ pub struct Lease {
     pub(super) server: Arc<Server>,
     pub(super) purpose: ChannelPurpose,
     pub(super) connection: Arc<Connection>,
+    /// Its session is parked, and does not count as a use of the connection.
+    pub(super) is_parked: AtomicBool,
 }
 
 impl Lease {
@@ -97,6 +105,18 @@ impl Lease {
             reason: self.connection.closed_because(),
         }
     }
+}
+
+/// A session that can be parked. Dropping it closes its channel.
+pub trait ParkedSession: Any + Send {
+    /// The lease of its channel.
+    fn lease(&self) -> &Lease;
+
+    /// Returns whether it can still be used.
+    fn is_alive(&self) -> bool;
+
+    /// Closes it. Its lease is given back then.
+    fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
 
 /// An open channel with its lease. Dropping a channel of the library does not close it; dropping this
@@ -161,6 +181,8 @@ impl Drop for OpenChannel {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        Arc::clone(&self.lessor).release(self.connection_id, self.purpose);
+        if !*self.is_parked.get_mut() {
+            Arc::clone(&self.lessor).release(self.connection_id, self.purpose);
+        }
     }
 }

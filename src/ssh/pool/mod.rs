@@ -5,6 +5,7 @@
 //! | `alias_pool`, `state` | the connections to one alias, and the calls that wait for a channel |
 //! | `lease` | the right to one channel |
 //! | `open` | opening channels, again where a connection is dead |
+//! | `parked` | sessions that stay open for the next use |
 //! | `routes` | routes to servers, and tunnels through other servers |
 //! | `identity` | the server that an alias leads to |
 //! | `login_shell` | the login shell of a server |
@@ -16,6 +17,7 @@ mod identity;
 mod lease;
 mod login_shell;
 mod open;
+mod parked;
 mod routes;
 mod state;
 mod stats;
@@ -29,6 +31,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use alias_pool::AliasPool;
+pub(crate) use lease::ParkedSession;
 pub use lease::{ChannelPurpose, Lease, OpenChannel};
 pub use login_shell::LoginShell;
 pub(in crate::ssh) use login_shell::{ProbeAnswer, ShellKind};
@@ -266,6 +269,14 @@ impl Pool {
                 }
             }
         });
+    }
+}
+
+impl Drop for PoolShared {
+    fn drop(&mut self) {
+        for pool in lock(&self.alias_pools).values() {
+            drop(pool.take_all_parked());
+        }
     }
 }
 

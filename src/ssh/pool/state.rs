@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::lease::{ChannelPurpose, Lease};
+use super::lease::{ChannelPurpose, Lease, ParkedSession};
 use super::login_shell::LoginShell;
+use super::parked::ParkedSessions;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
 use crate::ssh::connection::notices::LoginNotices;
@@ -67,6 +68,8 @@ pub(super) struct PooledConnection {
     pub(super) transfers: usize,
     /// Connections to further servers that go through this one.
     pub(super) jumps: usize,
+    /// Sessions that stay open for the next use.
+    pub(super) parked: ParkedSessions,
     pub(super) limit: Option<Limit>,
     /// It gets no more channels, and is disconnected once it carries none.
     pub(super) draining: bool,
@@ -80,7 +83,7 @@ pub(super) struct Waiter {
 }
 
 impl PooledConnection {
-    /// The number of sessions that it carries. Servers count those.
+    /// The number of sessions in use. Servers count those, and the parked ones.
     pub(super) fn load(&self) -> usize {
         self.commands + self.transfers
     }
@@ -90,7 +93,8 @@ impl PooledConnection {
     }
 
     pub(super) fn has_room(&self, purpose: ChannelPurpose) -> bool {
-        let has_place = purpose == ChannelPurpose::Jump || self.load() < Limit::of(self.limit);
+        let channels = self.load() + self.parked.len();
+        let has_place = purpose == ChannelPurpose::Jump || channels < Limit::of(self.limit);
         !self.draining && has_place && !self.connection.is_closed()
     }
 
@@ -108,6 +112,21 @@ impl PooledConnection {
             ChannelPurpose::Transfer => self.commands == 0,
             ChannelPurpose::Stop | ChannelPurpose::Jump => true,
         }
+    }
+
+    /// Takes out the session that was parked last, to be used again.
+    pub(super) fn unpark(&mut self) -> Option<Box<dyn ParkedSession>> {
+        let session = self.parked.pop()?;
+        self.transfers += 1;
+        self.touch();
+        Some(session)
+    }
+
+    /// Returns whether parked sessions take the room that a channel needs.
+    fn is_full_of_parked(&self) -> bool {
+        let (limit, load) = (Limit::of(self.limit), self.load());
+        let is_full = load < limit && load + self.parked.len() >= limit;
+        is_full && !self.draining && !self.connection.is_closed()
     }
 
     pub(super) fn touch(&mut self) {
@@ -128,6 +147,27 @@ impl AliasState {
 
     pub(super) fn has_lasting_connections(&self) -> bool {
         self.connections.iter().any(|pooled| !pooled.draining)
+    }
+
+    /// Channels that are free once parked sessions have given way.
+    pub(super) fn giving_way(&self) -> usize {
+        let connections = self.connections.iter();
+        connections.map(|pooled| pooled.parked.giving_way).sum()
+    }
+
+    /// Takes out a parked session where it takes the room that a channel needs, and returns it with the
+    /// connection's ID. Until it is closed, its lease counts as a transfer.
+    pub(super) fn make_room(
+        &mut self,
+        purpose: ChannelPurpose,
+        sharing: bool,
+    ) -> Option<(u64, Box<dyn ParkedSession>)> {
+        let mut connections = self.connections.iter_mut();
+        let pooled = connections
+            .find(|pooled| pooled.is_full_of_parked() && (sharing || pooled.suits(purpose)))?;
+        let session = pooled.parked.give_way()?;
+        pooled.transfers += 1;
+        Some((pooled.id, session))
     }
 
     /// Removes the drained connections that carry nothing.

@@ -47,7 +47,7 @@ pub struct ConnectionStats {
     pub in_use: bool,
     /// True while it takes channels.
     pub ready: bool,
-    /// Channels open on it.
+    /// Channels in use on it.
     pub channels: usize,
     /// Most channels that the server takes on it, as far as is known.
     pub max_channels: usize,
