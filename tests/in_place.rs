@@ -318,6 +318,7 @@ async fn what_is_not_put_back_as_it_was_is_not_said_to_be() {
         let old = noise(length);
         std::fs::write(&to, &old).unwrap();
         fixture.server.set_fault(Fault::LieInWrites);
+        fixture.server.end_sftp().await;
         let mut arguments = arguments("upload", &from, &to);
         arguments["verify"] = json!(true);
         let failed = fixture
@@ -332,6 +333,7 @@ async fn what_is_not_put_back_as_it_was_is_not_said_to_be() {
         assert!(reason.contains(&text(content)), "{reason}");
         assert_eq!(std::fs::read(content).unwrap(), old);
         fixture.server.set_fault(Fault::None);
+        fixture.server.end_sftp().await;
         let ended = fixture.client.call("task_transfer", arguments).await.ok();
         assert_eq!(ended.facts()["status"], "completed", "{}", ended.text());
         assert_eq!(std::fs::read(&to).unwrap(), b"new");

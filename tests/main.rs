@@ -28,6 +28,7 @@ mod exec;
 mod expired;
 mod failing_connections;
 mod first_login;
+mod flights;
 mod forms;
 mod full;
 mod helper;

@@ -42,7 +42,6 @@ async fn no_request_may_go_without_an_answer_for_ever() {
         (kind::OPEN, "upload", "small", "/new"),
         (kind::READ, "download", "new", "/file"),
         (kind::READ, "download", "new", "/large"),
-        (kind::CLOSE, "download", "new", "/file"),
         (kind::CLOSE, "upload", "small", "/new"),
         (kind::OPENDIR, "download", "new", "/dir"),
         (kind::READDIR, "download", "new", "/dir"),

@@ -23,6 +23,8 @@ use crate::sftp::plan::destination::{Destination, MayWrite, WritePolicy};
 use crate::sftp::plan::paths::resolve_remote;
 use crate::sftp::request::{Direction, TransferEntry, TransferOptions, TransferRequest};
 use crate::sftp::session::file_reader::FileReader;
+use crate::sftp::session::parking::ReturningSession;
+use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::session::{FileHandle, SftpSession};
 use crate::sftp::transfer::TransferRunner;
 use crate::sftp::transfer::backup::BACKUPS;
@@ -59,7 +61,7 @@ pub struct FileAccess<'a> {
 /// Files of a server, over one session.
 pub struct RemoteFiles<'a> {
     access: FileAccess<'a>,
-    session: SftpSession,
+    session: ReturningSession,
 }
 
 impl<'a> RemoteFiles<'a> {
@@ -71,9 +73,15 @@ impl<'a> RemoteFiles<'a> {
             patience,
             ..
         } = access;
-        let mut session = SftpSession::open(pool, alias, patience).await?;
-        session.limits = session.fetch_limits().await;
-        Ok(Self { access, session })
+        let mut session = match SftpSession::take(pool, alias) {
+            Some(session) if session.real_path(&RemotePath::new(".")).await.is_ok() => session,
+            _ => SftpSession::open(pool, alias, patience).await?,
+        };
+        session.set_limits(session.fetch_limits().await);
+        Ok(Self {
+            access,
+            session: session.into(),
+        })
     }
 
     /// Reads those bytes of a file that it has of `range`.
@@ -86,15 +94,14 @@ impl<'a> RemoteFiles<'a> {
             // Opening a pipe would block, and a device would act.
             metadata.check_kind(path)?;
             let handle = self.session.open_read(&file).await?;
-            let content = self.read_open(&handle, range).await;
-            drop(self.session.close(&handle));
-            content
+            let open = RemoteFile::new(self.session(), &file, handle);
+            self.read_open(&open.handle, range).await
         };
         read.await.map_err(|error| error.on_file(path))
     }
 
     async fn read_open(&self, handle: &FileHandle, range: Range<u64>) -> Result<Vec<u8>> {
-        let mut reader = FileReader::within(&self.session, handle, range, READS_AHEAD);
+        let mut reader = FileReader::within(self.session(), handle, range, READS_AHEAD);
         let mut content = Vec::new();
         while let Some(pieces) = reader.next().await? {
             for piece in &pieces {
@@ -170,7 +177,7 @@ impl<'a> RemoteFiles<'a> {
         let list = async {
             let limit = Arc::new(EntryLimit::new(max_entries, 0));
             let directory = self.resolve(path).await?;
-            Filesystem::read_dir(&self.session, &directory, &limit).await
+            Filesystem::read_dir(self.session(), &directory, &limit).await
         };
         list.await.map_err(|error| error.on_file(path))
     }
@@ -212,9 +219,13 @@ impl<'a> RemoteFiles<'a> {
         rename.await.map_err(|error| error.on_file(from))
     }
 
+    fn session(&self) -> &SftpSession {
+        &self.session
+    }
+
     async fn resolve(&self, path: &str) -> Result<RemotePath> {
         let FileAccess { pool, alias, .. } = self.access;
-        let path = resolve_remote(&self.session, pool, alias, path).await?;
+        let path = resolve_remote(self.session(), pool, alias, path).await?;
         Ok(RemotePath::new(&path))
     }
 
@@ -222,7 +233,7 @@ impl<'a> RemoteFiles<'a> {
     /// as itself.
     async fn check_policy(&self, path: &RemotePath) -> Result<()> {
         let policy = WritePolicy::new(Some(self.access.may_write));
-        policy.fetch_home(&self.session).await?;
+        policy.fetch_home(self.session()).await?;
         let is_link = |metadata: &Metadata| metadata.file_type == FileType::Link;
         let is_link = self
             .session
@@ -233,10 +244,10 @@ impl<'a> RemoteFiles<'a> {
         let destination = match path.file_name() {
             Some(name) if is_link => {
                 let parent = path.parent().unwrap_or_else(|| RemotePath::new("."));
-                let parent = Destination::of(&self.session, &parent).await?;
+                let parent = Destination::of(self.session(), &parent).await?;
                 parent.below(&local_of(name))
             }
-            _ => Destination::of(&self.session, path).await?,
+            _ => Destination::of(self.session(), path).await?,
         };
         Ok(policy.judge(&destination)?)
     }

@@ -27,6 +27,7 @@ pub mod kind {
     pub const STAT: u8 = 17;
     pub const RENAME: u8 = 18;
     pub const READLINK: u8 = 19;
+    pub const EXTENDED: u8 = 200;
 }
 
 /// Modes with their file types.

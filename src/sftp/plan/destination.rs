@@ -26,10 +26,16 @@ pub(crate) struct Destination<T: Filesystem> {
 impl<T: Filesystem> Destination<T> {
     /// Resolves a path. A file that does not exist yet counts as lying where it would be created.
     pub(crate) async fn of(target: &T, path: &T::Path) -> Result<Self> {
+        let parent = |path: &T::Path| T::parent(path).unwrap_or_else(|| T::path("."));
         let mut missing = Vec::new();
         let mut there = path.clone();
+        let mut above = parent(path);
+        // Both at once: a server may know no canonical path of a file that does not exist.
+        let (mut real, mut real_above) = tokio::join!(target.real_path(path), async {
+            Some(target.real_path(&above).await)
+        });
         let real = loop {
-            match target.real_path(&there).await {
+            match real {
                 Ok(real) => break Some(real),
                 Err(error) if error.is_connection_lost() => return Err(error),
                 Err(_) => {}
@@ -38,8 +44,12 @@ impl<T: Filesystem> Destination<T> {
                 break None;
             };
             missing.push(local_of(&name));
-            let parent = T::parent(&there);
-            there = parent.unwrap_or_else(|| T::path("."));
+            there = above;
+            real = match real_above.take() {
+                Some(known) => known,
+                None => target.real_path(&there).await,
+            };
+            above = parent(&there);
         };
         let whole = |real| {
             missing

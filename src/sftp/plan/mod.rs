@@ -30,6 +30,8 @@ pub(crate) struct TransferPlan<S: Filesystem, T: Filesystem> {
     /// New directories with their final metadata, set once nothing is written into them any more.
     pub(crate) directories: Vec<(T::Path, Metadata)>,
     pub(crate) left_out: Vec<FailedFile>,
+    /// True if a source is a named pipe. It is left out.
+    pub(crate) has_pipe: bool,
     /// Most entries that may be listed.
     pub(crate) most_entries: usize,
     /// True if targets are written in destination_index, even where the server refuses to say what they are.
@@ -80,6 +82,7 @@ impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
             links: Vec::new(),
             directories: Vec::new(),
             left_out: Vec::new(),
+            has_pipe: false,
             most_entries,
             in_place,
             refused: Vec::new(),

@@ -100,10 +100,13 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 self.plan_tree(&start, tree, &T::path(to)).await
             }
             FileType::File => self.plan_file(start, metadata, to).await,
-            kind => Err(SftpError::failure(format!(
-                "is {}, not a file",
-                kind.special().unwrap_or("a link")
-            ))),
+            kind => {
+                self.plan.has_pipe |= kind == FileType::Pipe;
+                Err(SftpError::failure(format!(
+                    "is {}, not a file",
+                    kind.special().unwrap_or("a link")
+                )))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::Error;
 use crate::sftp::error::{Result, SftpError};
@@ -32,8 +32,10 @@ pub(crate) struct SftpClient {
     queue: mpsc::UnboundedSender<Bytes>,
     outstanding: Arc<Mutex<OutstandingRequests>>,
     lease: Arc<Lease>,
-    /// Cancelled once the channel or connection is closed, or nobody wants it any more.
+    /// Cancelled once the channel or connection is closed, or the session is not needed any more.
     ended: CancellationToken,
+    /// Cancelled once the channel is closed from here, and its lease given back.
+    closed: CancellationToken,
     note: Option<String>,
     /// True if requests go through a shell, for lack of SFTP.
     pub(crate) is_by_shell: bool,
@@ -74,14 +76,22 @@ impl SftpClient {
         let (queue, queued) = mpsc::unbounded_channel();
         let (greeting, greeted) = oneshot::channel();
         lock(&outstanding).greet(greeting);
-        let held = (Arc::clone(&lease), Arc::clone(&outstanding));
-        tokio::spawn(write(writer, queued, ended.clone(), held));
+        let closed = CancellationToken::new();
+        let writer = QueueWriter {
+            channel: writer,
+            outstanding: Arc::clone(&outstanding),
+            ended: ended.clone(),
+            lease: Arc::clone(&lease),
+            closed: closed.clone().drop_guard(),
+        };
+        tokio::spawn(writer.run(queued));
         tokio::spawn(read(reader, first, Arc::clone(&outstanding), ended.clone()));
         let client = Self {
             queue,
             outstanding,
             lease: Arc::clone(&lease),
             ended,
+            closed,
             note,
             is_by_shell,
         };
@@ -95,6 +105,39 @@ impl SftpClient {
             Err(_) => "the server does not answer",
         };
         Err(lease.refusal(format!("no SFTP session: {reason}")))
+    }
+
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Returns whether the session goes on, as far as is known.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.ended.is_cancelled() && !self.lease.connection().is_closed()
+    }
+
+    /// Cancelled once the channel is closed from here, and its lease given back.
+    pub(crate) fn closed(&self) -> CancellationToken {
+        self.closed.clone()
+    }
+
+    /// Pings the server while the session goes on. If it does not answer, its connection is used no more,
+    /// and requests on the session fail as on a lost connection.
+    pub(crate) fn demand_sign_of_life(&self) {
+        let (lease, ended) = (Arc::clone(&self.lease), self.ended.clone());
+        let outstanding = Arc::clone(&self.outstanding);
+        tokio::spawn(async move {
+            let asked = Instant::now();
+            let answers = tokio::select! {
+                answers = lease.connection().answers() => answers,
+                () = ended.cancelled() => return,
+            };
+            if !answers {
+                lease.retire();
+                lock(&outstanding).end(EndReason::Silent(asked.elapsed()));
+                ended.cancel();
+            }
+        });
     }
 
     /// A note for the user on how it started.
@@ -220,49 +263,64 @@ impl ResponseReader {
     }
 }
 
-/// Sends queued requests and finally closes the channel. Only then is its place in the pool given back.
-async fn write(
-    mut channel: RequestWriter,
-    mut queued: mpsc::UnboundedReceiver<Bytes>,
+/// Sends the queued requests of a session.
+struct QueueWriter {
+    channel: RequestWriter,
+    outstanding: Arc<Mutex<OutstandingRequests>>,
     ended: CancellationToken,
-    (lease, outstanding): (Arc<Lease>, Arc<Mutex<OutstandingRequests>>),
-) {
-    let send = async {
+    lease: Arc<Lease>,
+    closed: DropGuard,
+}
+
+impl QueueWriter {
+    /// Sends requests until the session ends, and finally closes the channel. Only then is its place in
+    /// the pool given back.
+    async fn run(mut self, queued: mpsc::UnboundedReceiver<Bytes>) {
+        let ended = self.ended.clone();
+        tokio::select! {
+            () = self.send_all(queued) => {}
+            () = ended.cancelled() => {}
+        }
+        self.channel.close().await;
+        drop(self.lease);
+        drop(self.closed);
+    }
+
+    async fn send_all(&mut self, mut queued: mpsc::UnboundedReceiver<Bytes>) {
         let mut next = queued.recv().await;
         while let Some(first) = next.take() {
-            let mut packet = first;
-            if packet.len() < SSH_PACKET / 2 {
-                let mut several = BytesMut::new();
-                while let Ok(request) = queued.try_recv() {
-                    if packet.len() + several.len() + request.len() > SSH_PACKET {
-                        next = Some(request);
-                        break;
-                    }
-                    if several.is_empty() {
-                        several.reserve(SSH_PACKET);
-                        several.extend_from_slice(&std::mem::take(&mut packet));
-                    }
-                    several.extend_from_slice(&request);
-                }
-                if !several.is_empty() {
-                    packet = several.freeze();
-                }
-            }
-            if channel.send(packet).await.is_err() {
+            let packet;
+            (packet, next) = join_short(first, &mut queued);
+            if self.channel.send(packet).await.is_err() {
                 return;
             }
-            lock(&outstanding).progressed();
+            lock(&self.outstanding).progressed();
             if next.is_none() {
                 next = queued.recv().await;
             }
         }
-    };
-    tokio::select! {
-        () = send => {}
-        () = ended.cancelled() => {}
     }
-    channel.close().await;
-    drop(lease);
+}
+
+/// Joins short requests in one packet. Returns also a request that did not fit.
+fn join_short(first: Bytes, queued: &mut mpsc::UnboundedReceiver<Bytes>) -> (Bytes, Option<Bytes>) {
+    if first.len() >= SSH_PACKET / 2 {
+        return (first, None);
+    }
+    let Ok(second) = queued.try_recv() else {
+        return (first, None);
+    };
+    let mut joined = BytesMut::with_capacity(SSH_PACKET);
+    joined.extend_from_slice(&first);
+    let mut next = Some(second);
+    while let Some(request) = next.take() {
+        if joined.len() + request.len() > SSH_PACKET {
+            return (joined.freeze(), Some(request));
+        }
+        joined.extend_from_slice(&request);
+        next = queued.try_recv().ok();
+    }
+    (joined.freeze(), None)
 }
 
 /// Delivers answers until the session ends. An open channel has to be read to its end, or its whole

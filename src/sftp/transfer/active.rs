@@ -1,6 +1,7 @@
 //! The files of a transfer that is under way, over several connections if need be.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
@@ -11,13 +12,13 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::path::RemotePath;
 use crate::sftp::plan::{TargetState, TransferPlan};
-use crate::sftp::request::Direction;
 use crate::sftp::transfer::context::{ResumeState, TransferContext};
 use crate::sftp::transfer::file_transfer::{FileTransfer, TransferDirection};
 use crate::sftp::transfer::links;
 use crate::sftp::transfer::progress::{TransferProgress, TransferTotals};
 use crate::sftp::transfer::sessions::{SftpSessions, Workload};
 use crate::sftp::transfer::summary::Summary;
+use crate::sync::lock;
 
 /// Most destinations that a record names.
 const NAMED_DESTINATIONS: usize = 100;
@@ -108,13 +109,18 @@ impl<D: TransferDirection> ActiveTransfer<D> {
         destinations
     }
 
-    pub(super) fn size(&self, direction: Direction) -> Workload {
+    pub(super) fn workload(&self) -> Workload {
         let files = self.plan.iter().flat_map(|plan| &plan.files);
-        let sent = files.filter(|_| direction == Direction::Upload);
         Workload {
             files: self.files.len(),
-            largest: sent.map(|file| file.metadata.length).max().unwrap_or(0),
+            largest: files.map(|file| file.metadata.length).max().unwrap_or(0),
+            is_upload: D::IS_UPLOAD,
         }
+    }
+
+    /// Returns whether the plan has only one file.
+    pub(super) fn is_one_file(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.files.len() == 1)
     }
 
     pub(super) fn fail_all(&mut self, reason: &str, summary: &mut Summary) {
@@ -150,6 +156,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                     plan: file,
                     state: &state,
                     context,
+                    early: Mutex::new(lock(context.early).take()),
                 };
                 transfer.copy().await
             };

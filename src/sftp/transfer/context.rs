@@ -11,6 +11,7 @@ use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::plan::destination::MayWrite;
 use crate::sftp::request::TransferOptions;
 use crate::sftp::transfer::access::AccessLists;
+use crate::sftp::transfer::early::EarlySlot;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
 use crate::ssh::Pool;
@@ -45,6 +46,8 @@ pub(crate) struct TransferContext<'a> {
     pub(crate) backups: &'a Backups,
     /// Hard links and access lists of files that are replaced.
     pub(crate) extras: &'a AccessLists,
+    /// The one file of the transfer, if it is being opened on the server already.
+    pub(crate) early: &'a EarlySlot,
 }
 
 /// Operations that the server refuses for every file.

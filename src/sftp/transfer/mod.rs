@@ -5,6 +5,7 @@
 //! | `active`, `summary`, `progress`, `notes` | the files that are under way; the outcome |
 //! | `file_transfer` | one file, up or down: target, resume, checks, rename; writing in place |
 //! | `upload`, `download` | the differences between the directions |
+//! | `early` | files opened before all is known of their targets |
 //! | `part`, `backup`, `links`, `access` | part files, backups, symbolic links, hard links and access lists |
 //! | `checksum`, `local_file` | checksums; local files as they are read and written |
 //! | `context`, `sessions` | state that the files of a transfer share; its SFTP sessions |
@@ -15,6 +16,7 @@ pub(super) mod backup;
 mod checksum;
 mod context;
 mod download;
+mod early;
 mod file_transfer;
 mod links;
 mod local_file;
@@ -25,6 +27,7 @@ mod sessions;
 mod summary;
 mod upload;
 
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -46,14 +49,16 @@ use crate::sftp::transfer::active::ActiveTransfer;
 use crate::sftp::transfer::backup::left_by;
 use crate::sftp::transfer::context::{ServerRefusals, TransferContext};
 use crate::sftp::transfer::download::Download;
-use crate::sftp::transfer::file_transfer::TransferDirection;
+use crate::sftp::transfer::early::{EarlyFile, EarlySlot};
+use crate::sftp::transfer::file_transfer::{EarlyContext, TransferDirection};
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
-use crate::sftp::transfer::sessions::{SftpSessions, open_additional};
+use crate::sftp::transfer::sessions::SftpSessions;
 pub use crate::sftp::transfer::summary::Summary;
 use crate::sftp::transfer::upload::Upload;
 use crate::ssh::Pool;
 use crate::store::Backups;
+use crate::sync::lock;
 
 /// Time to remove part files once a transfer is cancelled: a server that does not answer must not hold
 /// it.
@@ -219,17 +224,24 @@ impl TransferRunner<'_> {
         if let Some(note) = sessions.first().note() {
             self.notes.add(note);
         }
-        let further = open_additional(self.pool, self.alias, sessions.missing());
+        let early = EarlySlot::default();
         let limits = sessions.first().fetch_limits();
         let planning = async {
             match active.plan {
-                None => self.plan::<D>(sessions.first(), &local).await.map(Some),
+                None => {
+                    let plan = self.plan::<D>(sessions.first(), &local, &early);
+                    plan.await.map(Some)
+                }
                 Some(_) => Ok(None),
             }
         };
-        let (planned, further, limits) = tokio::select! {
-            all = async { tokio::join!(planning, further, limits) } => all,
-            () = self.cancel.cancelled() => return Ok(()),
+        // The limits come first: a pipe that is opened early would hold them up.
+        let (limits, planned) = tokio::select! {
+            all = async { tokio::join!(limits, planning) } => all,
+            () = self.cancel.cancelled() => {
+                early::discard(&early, sessions.first()).await;
+                return Ok(());
+            }
         };
         // The connection was lost while planning: start again.
         let planned = match planned {
@@ -239,6 +251,7 @@ impl TransferRunner<'_> {
                 return Ok(());
             }
         };
+        let has_pipe = planned.as_ref().is_some_and(|plan| plan.has_pipe);
         if let Some(mut plan) = planned {
             for failed in std::mem::take(&mut plan.left_out) {
                 summary.fail(&failed);
@@ -248,10 +261,17 @@ impl TransferRunner<'_> {
             }
             active.set(plan, self.progress);
         }
+        if has_pipe && lock(&early).is_some() {
+            self.leave_pipe(sessions, early);
+            return Ok(());
+        }
         sessions.limit(limits);
-        sessions.add(further);
-        let size = active.size(self.request.direction);
-        sessions.widen(self.pool, self.alias, size).await;
+        if !active.is_one_file() {
+            early::discard(&early, sessions.first()).await;
+        }
+        sessions
+            .widen(self.pool, self.alias, active.workload())
+            .await;
         let mut options = self.request.options;
         // A shell's tools may change content on its way.
         options.verify |= sessions.first().is_by_shell();
@@ -276,15 +296,53 @@ impl TransferRunner<'_> {
             refusals: ServerRefusals::default(),
             backups: self.backups,
             extras: &extras,
+            early: &early,
         };
         active.copy(&sessions, &context, summary).await;
+        early::discard(&early, sessions.first()).await;
+        // Requests of a cancelled transfer may be outstanding.
+        if active.loss_reason.is_none() && !self.cancel.is_cancelled() {
+            sessions.park();
+        }
         Ok(())
+    }
+
+    /// Ends the opening of a pipe that was requested together with its metadata.
+    fn leave_pipe(&self, sessions: SftpSessions, early: EarlySlot) {
+        let early = early.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(early), Some(session)) = (early, sessions.into_first()) {
+            let (pool, alias) = (self.pool.clone(), self.alias.to_owned());
+            tokio::spawn(early.discard_pipe(session, pool, alias));
+        }
+    }
+
+    /// Opens the file of a request for one, unless the request is an unusual one.
+    async fn open_early<D: TransferDirection>(
+        &self,
+        session: &SftpSession,
+        local: &LocalFilesystem,
+        entry: &TransferEntry,
+    ) -> Option<EarlyFile> {
+        let request = self.request;
+        let is_usual = request.entries.len() == 1
+            && request.part.is_none()
+            && !request.options.in_place
+            && !session.is_by_shell();
+        if !is_usual {
+            return None;
+        }
+        let context = EarlyContext {
+            token: self.token,
+            may_write: self.may_write,
+        };
+        D::open_early(session, local, entry, &context).await
     }
 
     async fn plan<D: TransferDirection>(
         &self,
         session: &SftpSession,
         local: &LocalFilesystem,
+        early: &EarlySlot,
     ) -> Result<TransferPlan<D::Source, D::Target>> {
         let is_upload = self.request.direction == Direction::Upload;
         let (source, target) = D::filesystems(session, local);
@@ -305,7 +363,14 @@ impl TransferRunner<'_> {
             match meant.await {
                 Ok(meant) => {
                     let (from, to) = D::source_and_target(&meant);
-                    planner.add(from, to).await?;
+                    let opening = async {
+                        let opened = self.open_early::<D>(session, local, &meant).await;
+                        *lock(early) = opened;
+                    };
+                    // The plan comes first: the server is asked for the type of a source before it opens
+                    // the source.
+                    let (planned, ()) = tokio::join!(planner.add(from, to), opening);
+                    planned?;
                 }
                 Err(error) if error.is_connection_lost() => return Err(error),
                 Err(error) => {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{OptionFuture, join_all};
+use futures_util::future::join_all;
 
 use crate::error::Error;
 use crate::sftp::session::{Limits, SftpSession};
@@ -16,6 +16,11 @@ const FAR: Duration = Duration::from_millis(5);
 const FAR_SESSIONS: usize = 4;
 /// Time to open a further session; a transfer does with fewer.
 const SESSION_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Most files that one session on a far connection copies as fast as several do.
+const FEW_FILES: usize = 8;
+/// Longest upload that fits the window of one channel, with others.
+const ONE_FLIGHT: u64 = 256 * 1024;
 
 /// Sessions on a near connection for many files: a server works on each in a process of its own.
 const NEAR_SESSIONS: usize = 2;
@@ -57,8 +62,10 @@ impl Concurrency {
 pub(crate) struct Workload {
     /// Files.
     pub(crate) files: usize,
-    /// The length of the largest, if it is sent to the server.
+    /// The length of the largest.
     pub(crate) largest: u64,
+    /// True if they are sent to the server.
+    pub(crate) is_upload: bool,
 }
 
 /// A transfer's sessions.
@@ -66,75 +73,51 @@ pub(crate) struct SftpSessions {
     sessions: Vec<SftpSession>,
     /// Syncs what the others write: a server works on each session separately.
     pub(crate) fsync_session: Option<SftpSession>,
-    missing: usize,
     pub(crate) depth: Concurrency,
 }
 
 impl SftpSessions {
-    /// Opens sessions to `alias`, waiting for a connection at most `patience`: as many as a far
-    /// connection takes, if its round trip is known already.
+    /// Takes a parked session to `alias`, or opens one, waiting for a connection at most `patience`.
     pub(crate) async fn open(pool: &Pool, alias: &str, patience: Duration) -> Result<Self, Error> {
-        let known = pool.round_trip(alias);
-        let further =
-            known.map(|round_trip| open_additional(pool, alias, far_sessions(round_trip)));
-        let (first, further) = tokio::join!(
-            SftpSession::open(pool, alias, patience),
-            OptionFuture::from(further)
-        );
-        let first = first?;
+        let first = SftpSession::take_or_open(pool, alias, patience).await?;
         tracing::debug!("round trip to `{alias}`: {:?}", first.round_trip);
-        // Several shells would disturb one another.
-        let further = further.filter(|_| !first.is_by_shell());
-        let missing = match &further {
-            Some(_) => 0,
-            None if first.is_by_shell() => 0,
-            None => far_sessions(first.round_trip),
-        };
-        let mut sessions = Self {
+        Ok(Self {
             depth: Concurrency::at(first.round_trip),
             sessions: vec![first],
-            missing,
             fsync_session: None,
-        };
-        sessions.add(further.unwrap_or_default());
-        Ok(sessions)
-    }
-
-    /// Number of further sessions that the connection takes.
-    pub(crate) fn missing(&self) -> usize {
-        self.missing
-    }
-
-    /// Adds further sessions.
-    pub(crate) fn add(&mut self, sessions: Vec<SftpSession>) {
-        self.sessions.extend(sessions);
-        self.limit(self.first().limits);
+        })
     }
 
     /// Sets the limits of all sessions, which the server says in one.
     pub(crate) fn limit(&mut self, limits: Limits) {
         for session in &mut self.sessions {
-            session.limits = limits;
+            session.set_limits(limits);
         }
     }
 
-    /// Opens further sessions on a near connection where they help: for many files, and to sync a large
-    /// file while it is being sent.
-    pub(crate) async fn widen(&mut self, pool: &Pool, alias: &str, size: Workload) {
-        if self.first().round_trip >= FAR || self.first().is_by_shell() {
+    /// Adds further sessions where they help: on a far connection for many files and for large uploads, on
+    /// a near one for many files, and to sync a large file while it is being sent.
+    pub(crate) async fn widen(&mut self, pool: &Pool, alias: &str, workload: Workload) {
+        // Several shells would disturb one another.
+        if self.first().is_by_shell() {
             return;
         }
-        let sessions = match size.files {
-            MANY_FILES.. => NEAR_SESSIONS,
-            _ => 1,
+        let is_far = self.first().round_trip >= FAR;
+        let needs_fsync_session = !is_far && workload.is_upload && workload.largest >= LARGE;
+        let sessions = if is_far {
+            far_sessions(workload)
+        } else if workload.files >= MANY_FILES {
+            NEAR_SESSIONS
+        } else {
+            1
         };
-        let needs_fsync_session = size.largest >= LARGE;
-        let mut further =
-            open_additional(pool, alias, sessions - 1 + usize::from(needs_fsync_session)).await;
+        let further = sessions - 1 + usize::from(needs_fsync_session);
+        let mut further = take_or_open_further(pool, alias, further).await;
         if needs_fsync_session {
             self.fsync_session = further.pop();
         }
-        self.add(further);
+        self.sessions.extend(further);
+        self.limit(self.first().limits);
     }
 
     /// The session opened first.
@@ -151,22 +134,37 @@ impl SftpSessions {
     pub(crate) fn of(&self, number: usize) -> &SftpSession {
         &self.sessions[number % self.sessions.len()]
     }
-}
 
-/// Number of further sessions that a connection takes.
-fn far_sessions(round_trip: Duration) -> usize {
-    if round_trip >= FAR {
-        FAR_SESSIONS - 1
-    } else {
-        0
+    /// Parks the sessions for the next transfer.
+    pub(crate) fn park(self) {
+        let all = self.fsync_session.into_iter().chain(self.sessions);
+        all.for_each(SftpSession::park);
+    }
+
+    /// The session opened first, without the others.
+    pub(crate) fn into_first(self) -> Option<SftpSession> {
+        self.sessions.into_iter().next()
     }
 }
 
-/// Opens up to `count` further sessions.
-pub(crate) async fn open_additional(pool: &Pool, alias: &str, count: usize) -> Vec<SftpSession> {
-    let further = (0..count).map(|_| SftpSession::open(pool, alias, SESSION_PATIENCE));
-    let mut sessions = Vec::new();
-    for session in join_all(further).await {
+/// Number of sessions for a transfer on a far connection.
+fn far_sessions(workload: Workload) -> usize {
+    let is_large = workload.is_upload && workload.largest > ONE_FLIGHT;
+    if is_large || workload.files > FEW_FILES {
+        FAR_SESSIONS
+    } else {
+        1
+    }
+}
+
+/// Takes up to `count` parked sessions, and opens the missing ones.
+async fn take_or_open_further(pool: &Pool, alias: &str, count: usize) -> Vec<SftpSession> {
+    let mut sessions: Vec<_> = (0..count)
+        .map_while(|_| SftpSession::take(pool, alias))
+        .collect();
+    let missing = count - sessions.len();
+    let opening = (0..missing).map(|_| SftpSession::open(pool, alias, SESSION_PATIENCE));
+    for session in join_all(opening).await {
         match session {
             Ok(session) => sessions.push(session),
             Err(error) => tracing::debug!("a transfer does with fewer sessions: {error}"),

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use login::LoginState;
 pub use login::{Dialogue, LoginTexts, Question, Turn};
-use sftp::run_with_fault;
+use sftp::{count_flights, run_with_fault};
 use stream::FreezableStream;
 
 /// A way in which the server misbehaves towards new connections.
@@ -61,6 +61,12 @@ pub enum Fault {
     MuteAtRename,
     /// Over SFTP it tells nothing of files, and takes each away when it is closed.
     DropBox,
+    /// Over SFTP it creates no hidden files.
+    RefuseParts,
+    /// Over SFTP it cannot sync files.
+    FailSync,
+    /// It answers SFTP requests a flight at a time, once no further request comes, and counts the flights.
+    CountFlights,
 }
 
 /// An SSH server in this process; it ends, with its connections and processes, when dropped.
@@ -85,6 +91,7 @@ struct Shared {
     sftp: Mutex<Vec<(server::Handle, ChannelId)>>,
     accepted: AtomicUsize,
     most: AtomicUsize,
+    flights: Arc<AtomicUsize>,
 }
 
 /// The tokens that cut a connection and that freeze it.
@@ -119,6 +126,7 @@ impl EmbeddedServer {
             sftp: Mutex::default(),
             accepted: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
+            flights: Arc::default(),
         });
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -182,6 +190,11 @@ impl EmbeddedServer {
             // The connection may be gone by now.
             let _ = handle.close(channel).await;
         }
+    }
+
+    /// Flights of SFTP requests counted so far.
+    pub fn flights(&self) -> usize {
+        self.shared.flights.load(Ordering::Relaxed)
     }
 
     /// Connections that are open now.
@@ -287,10 +300,7 @@ impl Connection {
             .lock()
             .unwrap()
             .push((session.handle(), channel));
-        if !matches!(
-            fault,
-            Fault::LieInWrites | Fault::PlainRename | Fault::MuteAtRename | Fault::DropBox
-        ) {
+        if !sftp::concerns(fault) {
             return self.demo.subsystem_request(channel, "sftp", session).await;
         }
         let Some((stream, permit)) = self.demo.take(channel) else {
@@ -298,6 +308,11 @@ impl Connection {
         };
         session.channel_success(channel)?;
         let files = SftpHandler::new(&self.shared.home, permit);
+        if fault == Fault::CountFlights {
+            let flights = Arc::clone(&self.shared.flights);
+            count_flights(flights, stream.into_stream(), files).await;
+            return Ok(());
+        }
         run_with_fault(fault, stream.into_stream(), files, self.shared.home.clone()).await;
         Ok(())
     }

@@ -2,9 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use mcp_sftp_orchestrator::demo::SftpHandler;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::Fault;
 use crate::helper::rogue::{kind, packet, string};
@@ -16,6 +21,62 @@ const VERSION: u8 = 2;
 const STATUS: u8 = 101;
 const HANDLE: u8 = 102;
 const PERMISSION_DENIED: u32 = 3;
+const FAILURE: u32 = 4;
+
+const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
+const FSYNC: &[u8] = b"fsync@openssh.com";
+
+/// Time without a request after which a flight is complete.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// Returns whether a fault changes SFTP.
+pub fn concerns(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::LieInWrites
+            | Fault::PlainRename
+            | Fault::MuteAtRename
+            | Fault::DropBox
+            | Fault::RefuseParts
+            | Fault::FailSync
+            | Fault::CountFlights
+    )
+}
+
+/// Serves `files` on a channel's stream. Requests are answered once no further one comes: then the client waits
+/// for an answer. Each such flight is counted unless it only closes files.
+pub async fn count_flights(
+    flights: Arc<AtomicUsize>,
+    channel: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    files: SftpHandler,
+) {
+    let (mut server, far) = tokio::io::duplex(PIPE);
+    russh_sftp::server::run(far, files).await;
+    let (mut requests, mut answers) = tokio::io::split(channel);
+    let (sender, mut queued) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(request) = Packet::read(&mut requests).await {
+            let _ = sender.send(request);
+        }
+    });
+    tokio::spawn(async move {
+        while let Some(first) = queued.recv().await {
+            let mut flight = vec![first];
+            while let Ok(Some(request)) = timeout(QUIET, queued.recv()).await {
+                flight.push(request);
+            }
+            if flight.iter().any(|request| request.kind() != kind::CLOSE) {
+                flights.fetch_add(1, Ordering::Relaxed);
+            }
+            for request in flight {
+                server.write_all(&string(&request.0)).await.ok()?;
+                let answer = Packet::read(&mut server).await?;
+                answers.write_all(&string(&answer.0)).await.ok()?;
+            }
+        }
+        Some(())
+    });
+}
 
 /// Serves `files`, which are in `home`, on a channel's stream.
 pub async fn run_with_fault(
@@ -46,6 +107,15 @@ async fn relay(
                 client.write_all(&refusal).await.ok()?;
                 continue;
             }
+            (Fault::RefuseParts, kind::OPEN) if is_hidden(request.name()) => {
+                let refusal = request.refusal(PERMISSION_DENIED);
+                client.write_all(&refusal).await.ok()?;
+                continue;
+            }
+            (Fault::FailSync, kind::EXTENDED) if request.name().as_bytes() == FSYNC => {
+                client.write_all(&request.refusal(FAILURE)).await.ok()?;
+                continue;
+            }
             _ => {}
         }
         server.write_all(&string(&request.0)).await.ok()?;
@@ -54,6 +124,16 @@ async fn relay(
             // Without extensions (draft-ietf-secsh-filexfer-02, section 4).
             (Fault::PlainRename | Fault::MuteAtRename, kind::INIT) => {
                 answer = Packet([&[VERSION][..], &3_u32.to_be_bytes()].concat());
+            }
+            (Fault::FailSync, kind::INIT) => {
+                let extensions = [
+                    string(POSIX_RENAME),
+                    string(b"1"),
+                    string(FSYNC),
+                    string(b"1"),
+                ];
+                let version = [&[VERSION][..], &3_u32.to_be_bytes()].concat();
+                answer = Packet([version, extensions.concat()].concat());
             }
             (Fault::MuteAtRename, kind::RENAME) => std::future::pending().await,
             (Fault::DropBox, kind::OPEN) if answer.kind() == HANDLE => {
@@ -69,6 +149,11 @@ async fn relay(
         }
         client.write_all(&string(&answer.0)).await.ok()?;
     }
+}
+
+fn is_hidden(path: &str) -> bool {
+    let name = Path::new(path).file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 fn take_away(path: &Path) {

@@ -17,7 +17,10 @@ use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::context::unless_cancelled;
 use crate::sftp::transfer::download::local_part::{FinishedPart, PartWriter, create, resume};
-use crate::sftp::transfer::file_transfer::{FileTransfer, PartFileOf, TransferDirection};
+use crate::sftp::transfer::early::{EarlyFile, is_harmless};
+use crate::sftp::transfer::file_transfer::{
+    EarlyContext, FileTransfer, PartFileOf, TransferDirection,
+};
 use crate::sftp::transfer::part::PartFile;
 use crate::store::BackupContent;
 
@@ -52,6 +55,17 @@ impl TransferDirection for Download {
 
     fn is_large(session: &SftpSession, length: u64) -> bool {
         length >= u64::from(session.limits.read)
+    }
+
+    async fn open_early(
+        session: &SftpSession,
+        _: &LocalFilesystem,
+        entry: &TransferEntry,
+        _: &EarlyContext<'_>,
+    ) -> Option<EarlyFile> {
+        let from = RemotePath::new(&entry.remote);
+        let is_usual = is_harmless(&from) && !from.names_directory();
+        is_usual.then(|| EarlyFile::open_source(session, from))
     }
 
     async fn fill(
@@ -144,7 +158,7 @@ async fn write_in_place(
     part: &PartFileOf<Download>,
 ) -> Result<u64> {
     let (session, context) = (transfer.session, transfer.context);
-    let handle = unless_cancelled(context, session.open_read(&transfer.plan.from)).await?;
+    let handle = unless_cancelled(context, open_source(transfer)).await?;
     let outcome = async {
         let (roots, part) = (context.roots.clone(), part.clone());
         let mut open = blocking(move || create(&roots, part)).await?;
@@ -184,13 +198,21 @@ fn names(_: &Path) -> Result<u64> {
     Ok(1)
 }
 
+/// Opens the source, unless that has been done early.
+async fn open_source(transfer: &FileTransfer<'_, Download>) -> Result<FileHandle> {
+    match transfer.take_early(&transfer.plan.from).await? {
+        Some(handle) => Ok(handle),
+        None => transfer.session.open_read(&transfer.plan.from).await,
+    }
+}
+
 /// Copies a file that fits one read: requested, closed, and written in one go.
 async fn small(
     transfer: &FileTransfer<'_, Download>,
     part: &PartFileOf<Download>,
 ) -> Result<(FinishedPart, u64)> {
     let (session, expected) = (transfer.session, transfer.plan.metadata.length);
-    let handle = session.open_read(&transfer.plan.from).await?;
+    let handle = open_source(transfer).await?;
     let first = session.read(&handle, 0, session.limits.read);
     let content = match session.wait_data(first).await {
         // A file that comes in portions or reports no length, such as those of /proc, is read to its
@@ -202,7 +224,8 @@ async fn small(
         }
         content => content,
     };
-    let closed = session.close(&handle);
+    // Nothing is lost with a file that was only read: the answer is not waited for.
+    drop(session.close(&handle));
     let content = content?;
     let (part, length) = (part.clone(), length_of(&content));
     let roots = transfer.context.roots.clone();
@@ -214,9 +237,7 @@ async fn small(
         }
         open.finish()
     });
-    let ended = ended.await?;
-    session.wait_done(closed).await?;
-    Ok((ended, length))
+    Ok((ended.await?, length))
 }
 
 /// Returns whether the first read of a file of reported length `expected` has all of it.
@@ -251,7 +272,7 @@ async fn large(
     start: u64,
 ) -> Result<(FinishedPart, u64)> {
     let session = transfer.session;
-    let handle = session.open_read(&transfer.plan.from).await?;
+    let handle = open_source(transfer).await?;
     let outcome = async {
         let (roots, part) = (transfer.context.roots.clone(), part.clone());
         let open = blocking(move || match start {

@@ -13,6 +13,7 @@ use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::hidden_name::part_name;
 use crate::sftp::path::{RemotePath, local_of};
+use crate::sftp::plan::destination::MayWrite;
 use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::request::TransferEntry;
 use crate::sftp::session::file_reader::FileReader;
@@ -22,9 +23,11 @@ use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::checksum::local_sha256;
 use crate::sftp::transfer::checksum::remote_sha256;
 use crate::sftp::transfer::context::{ResumeState, TransferContext, unless_cancelled};
+use crate::sftp::transfer::early::{self, EarlyFile, EarlySlot};
 use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::sessions::SftpSessions;
 use crate::store::BackupContent;
+use crate::sync::lock;
 
 /// Reason to write existing files in place on a server that sets no modes.
 pub(crate) const NO_MODES: &str = "the server does not let a new file have its owner and mode";
@@ -62,6 +65,14 @@ pub(crate) trait TransferDirection: Sized + Sync {
     ) -> (&'a PathBuf, &'a RemotePath);
     /// Returns whether a file of that length takes more than one round of requests.
     fn is_large(session: &SftpSession, length: u64) -> bool;
+    /// Opens the file on the server for a request of one file, while the request is still being planned.
+    /// Most requests turn out as they look.
+    fn open_early(
+        session: &SftpSession,
+        local: &LocalFilesystem,
+        entry: &TransferEntry,
+        context: &EarlyContext<'_>,
+    ) -> impl Future<Output = Option<EarlyFile>> + Send;
     /// Writes the part file from `start` on, sets owner, mode and time, and syncs it. Returns its
     /// length.
     fn fill(
@@ -110,6 +121,15 @@ pub(crate) struct FileTransfer<'a, D: TransferDirection> {
     pub(crate) plan: &'a FilePlan<D::Source, D::Target>,
     pub(crate) state: &'a ResumeState,
     pub(crate) context: &'a TransferContext<'a>,
+    /// Its file on the server, if that is being opened already.
+    pub(crate) early: EarlySlot,
+}
+
+/// Settings of a transfer that decide on opening files early.
+pub(crate) struct EarlyContext<'a> {
+    /// Token in the names of part files.
+    pub(crate) token: &'a str,
+    pub(crate) may_write: &'a MayWrite<'a>,
 }
 
 impl<'s, D: TransferDirection> FileTransfer<'s, D> {
@@ -141,14 +161,26 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         self.state.set_arrived(bytes, self.context.progress);
     }
 
+    /// Takes the handle of a file on the server, if that is being opened early.
+    pub(crate) async fn take_early(&self, path: &RemotePath) -> Result<Option<FileHandle>> {
+        early::take_handle(&self.early, self.session, path).await
+    }
+
     /// Copies the file, whole or not at all. Returns its length.
     pub(crate) async fn copy(&self) -> Result<u64> {
+        let copied = self.copy_to_target().await;
+        early::discard(&self.early, self.session).await;
+        copied
+    }
+
+    async fn copy_to_target(&self) -> Result<u64> {
         let context = self.context;
         let _permit = if D::is_large(self.session, self.plan.metadata.length) {
             context.large.acquire().await.ok()
         } else {
             None
         };
+        self.create_part_early();
         let part = unless_cancelled(context, self.part_file()).await?;
         self.check_roots(&part).await?;
         let adopted = self.adopt_backup(&part).await?;
@@ -274,6 +306,27 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
     async fn check_roots(&self, part: &PartFileOf<D>) -> Result<()> {
         let (here, _) = D::local_and_remote(&self.plan.from, &part.target);
         self.context.roots.check_file(here).await
+    }
+
+    /// Creates the part file of a small upload while its target is still being examined.
+    fn create_part_early(&self) {
+        let refuses_modes = self.context.refusals.modes.load(Ordering::Relaxed);
+        let is_usual = D::IS_UPLOAD
+            && matches!(self.plan.target_state, TargetState::Unknown)
+            && !D::is_large(self.session, self.plan.metadata.length)
+            && !(self.context.options.in_place || self.context.resume || refuses_modes)
+            && !(self.session.is_by_shell() || self.state.was_lost.load(Ordering::Relaxed))
+            && lock(&self.early).is_none();
+        if let Some(name) = D::Target::file_name(&self.plan.to).filter(|_| is_usual) {
+            let name = part_name(
+                self.context.token,
+                &name,
+                &D::Source::bytes(&self.plan.from),
+            );
+            let part = D::Target::beside(&self.plan.to, &name);
+            let part = RemotePath::of_bytes(&D::Target::bytes(&part));
+            *lock(&self.early) = Some(EarlyFile::create_part(self.session, part));
+        }
     }
 
     /// The part file, beside the resolved target.

@@ -9,7 +9,10 @@ use std::sync::atomic::Ordering;
 
 use crate::fs::blocking;
 use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::local::LocalFilesystem;
+use crate::sftp::filesystem::metadata::FileType;
+use crate::sftp::hidden_name::part_name;
 use crate::sftp::path::RemotePath;
 use crate::sftp::request::TransferEntry;
 use crate::sftp::session::client::PendingResponse;
@@ -17,7 +20,10 @@ use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::session::{FileHandle, PRIVATE, Presence, SftpSession, WritePacket};
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
-use crate::sftp::transfer::file_transfer::{FileTransfer, NO_MODES, PartFileOf, TransferDirection};
+use crate::sftp::transfer::early::EarlyFile;
+use crate::sftp::transfer::file_transfer::{
+    EarlyContext, FileTransfer, NO_MODES, PartFileOf, TransferDirection,
+};
 use crate::sftp::transfer::local_file::open_at;
 use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::upload::stripes::{fsync_continuously, send_striped};
@@ -60,6 +66,32 @@ impl TransferDirection for Upload {
 
     fn is_large(_: &SftpSession, length: u64) -> bool {
         length > SMALL
+    }
+
+    async fn open_early(
+        session: &SftpSession,
+        local: &LocalFilesystem,
+        entry: &TransferEntry,
+        context: &EarlyContext<'_>,
+    ) -> Option<EarlyFile> {
+        let from = LocalFilesystem::path(&entry.local);
+        let source = local.stat(&from).await.ok()??;
+        if source.file_type != FileType::File || source.length > SMALL {
+            return None;
+        }
+        let mut to = RemotePath::new(&entry.remote);
+        if to.names_directory() {
+            to = to.join(&LocalFilesystem::file_name(&from)?);
+        }
+        // The resolved path is judged later; a refusal removes the part file again.
+        let written = match to.to_string() {
+            absolute if absolute.starts_with('/') => absolute,
+            relative => format!("~/{relative}"),
+        };
+        (context.may_write)()(&[written]).ok()?;
+        let source = LocalFilesystem::bytes(&from);
+        let name = part_name(context.token, to.file_name()?, &source);
+        Some(EarlyFile::create_part(session, to.with_file_name(&name)))
     }
 
     async fn fill(
@@ -295,6 +327,11 @@ async fn open<'a>(
     } else {
         PRIVATE
     };
+    if start == 0
+        && let Some(handle) = transfer.take_early(&part.path).await?
+    {
+        return Ok(RemoteFile::new(session, &part.path, handle));
+    }
     let opened = match start {
         0 => session.create(&part.path, mode).await,
         _ => session.open_write(&part.path).await,
