@@ -25,6 +25,25 @@ const LINK_METADATA: Metadata = Metadata {
     modified: None,
 };
 
+/// A file to be copied.
+struct FoundSource<S: Filesystem> {
+    path: S::Path,
+    metadata: Metadata,
+}
+
+/// The answers to the questions about a target.
+struct TargetLook<T: Filesystem> {
+    /// Metadata with symbolic links followed.
+    followed: Result<Option<Metadata>>,
+    /// Metadata of the entry itself.
+    own: Result<Option<Metadata>>,
+    /// True if its parent is a directory.
+    has_parent: bool,
+    /// True if an interrupted replacement may have left the file aside.
+    is_aside: bool,
+    destination: Destination<T>,
+}
+
 /// Plans the entries of a request, one by one.
 pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
     pub(crate) source: &'a S,
@@ -99,7 +118,10 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 let tree = walk(self.source, &start, None, self.entry_limit()).await?;
                 self.plan_tree(&start, tree, &T::path(to)).await
             }
-            FileType::File => self.plan_file(start, metadata, to).await,
+            FileType::File => {
+                let path = start;
+                self.plan_file(FoundSource { path, metadata }, to).await
+            }
             kind => {
                 self.plan.has_pipe |= kind == FileType::Pipe;
                 Err(SftpError::failure(format!(
@@ -123,71 +145,43 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         Err(SftpError::InvalidPath(reason))
     }
 
-    async fn plan_file(&mut self, from: S::Path, metadata: Metadata, to: &str) -> Result<()> {
+    async fn plan_file(&mut self, source: FoundSource<S>, to: &str) -> Result<()> {
         let target = self.target;
         let path = T::path(to);
-        let parent = T::parent(&path);
-        let above = async {
-            match &parent {
-                Some(parent) => target.stat(parent).await,
-                None => Ok(None),
-            }
-        };
-        // All at once: on a slow connection each awaited answer costs a round trip.
-        let aside = async {
-            match T::aside(&path) {
-                Some(aside) => target.lstat(&aside).await.ok().flatten(),
-                None => None,
-            }
-        };
-        let (metadata_there, lstat, above, aside, destination, home) = tokio::join!(
-            target.stat(&path),
-            target.lstat(&path),
-            above,
-            aside,
-            Destination::<T>::of(target, &path),
-            self.writes.fetch_home(target),
-        );
-        let mut destination = destination?;
-        home?;
-        let (metadata_there, lstat) = match (metadata_there, lstat) {
+        let look = self.look_at(&path).await?;
+        let mut destination = look.destination;
+        let (followed, own) = match (look.followed, look.own) {
             (Err(error), _) | (_, Err(error)) if error.leaves_open() => {
                 let into = T::names_directory(to);
-                return self.plan_unknown_target(
-                    (from, metadata),
-                    (path, destination),
-                    into,
-                    &error,
-                );
+                return self.plan_unknown_target(source, path, destination, into, &error);
             }
-            (there, own) => (there?, own?),
+            (followed, own) => (followed?, own?),
         };
-        let is_directory =
-            |metadata: Option<Metadata>| metadata.is_some_and(|metadata| metadata.is_directory());
-        let into = T::names_directory(to) || is_directory(metadata_there);
-        let name = S::file_name(&from).filter(|_| into);
+        let into = T::names_directory(to) || is_directory(followed);
+        let name = S::file_name(&source.path).filter(|_| into);
         if let Some(name) = &name {
             destination = destination.below(&local_of(name));
-        } else if let (None, Some(_), Some(name)) = (metadata_there, lstat, T::file_name(&path)) {
+        } else if let (None, Some(_), Some(name)) = (followed, own, T::file_name(&path)) {
             // A dangling symbolic link is replaced itself.
-            let holder = parent.clone().unwrap_or_else(|| T::path("."));
+            let holder = T::parent(&path).unwrap_or_else(|| T::path("."));
             let holder = Destination::of(target, &holder).await?;
             destination = holder.below(&local_of(&name));
         }
-        if !self.is_allowed(&from, &destination) {
+        if !self.is_allowed(&source.path, &destination) {
             return Ok(());
         }
-        let (to, there, is_named_by_user) = if let Some(name) = name {
+        let is_named_by_user = name.is_none();
+        let (to, target_state) = if let Some(name) = name {
             let is_new = target.create_dir_all(&path).await?;
             let to = T::join(&path, &local_of(&name));
-            (to, TargetState::in_directory(is_new), false)
+            (to, TargetState::in_directory(is_new))
         } else {
-            if let (Some(parent), false) = (parent, is_directory(above.ok().flatten())) {
+            if let (Some(parent), false) = (T::parent(&path), look.has_parent) {
                 target.create_dir_all(&parent).await?;
             }
-            let (to, there) = match (metadata_there, lstat.map(|own| own.file_type)) {
+            match (followed, own.map(|own| own.file_type)) {
                 // An interrupted replacement may have left it aside.
-                (None, None) if aside.is_some() => (path, TargetState::Unknown),
+                (None, None) if look.is_aside => (path, TargetState::Unknown),
                 (None, _) => (path, TargetState::Absent),
                 // The link's present target: it was checked, and is the one that is written.
                 (Some(metadata), Some(FileType::Link)) => match destination.real() {
@@ -196,74 +190,97 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 },
                 (Some(metadata), Some(_)) => (path, TargetState::File(metadata)),
                 (Some(_), None) => (path, TargetState::Unknown),
-            };
-            (to, there, true)
+            }
         };
         if destination.real().is_none() {
             // A directory that was missing exists now; until then, `..` after it led nowhere.
             destination = Destination::of(target, &to).await?;
-            if !self.is_allowed(&from, &destination) {
+            if !self.is_allowed(&source.path, &destination) {
                 return Ok(());
             }
         }
-        self.push(
-            (from, metadata),
-            (to, there),
-            is_named_by_user,
-            &destination,
-        );
+        self.push(source, to, target_state, is_named_by_user, &destination);
         Ok(())
     }
 
-    /// Plans a file of whose target the server says nothing: it is copied only in destination_index.
+    /// Asks everything about a target at once: on a slow connection each awaited answer costs a round trip.
+    async fn look_at(&self, path: &T::Path) -> Result<TargetLook<T>> {
+        let target = self.target;
+        let parent = async {
+            match T::parent(path) {
+                Some(parent) => target.stat(&parent).await.ok().flatten(),
+                None => None,
+            }
+        };
+        let aside = async {
+            match T::aside(path) {
+                Some(aside) => target.lstat(&aside).await.ok().flatten(),
+                None => None,
+            }
+        };
+        let (followed, own, parent, aside, destination, home) = tokio::join!(
+            target.stat(path),
+            target.lstat(path),
+            parent,
+            aside,
+            Destination::<T>::of(target, path),
+            self.writes.fetch_home(target),
+        );
+        home?;
+        Ok(TargetLook {
+            followed,
+            own,
+            has_parent: is_directory(parent),
+            is_aside: aside.is_some(),
+            destination: destination?,
+        })
+    }
+
+    /// Plans a file of whose target the server says nothing: it is copied only in place.
     fn plan_unknown_target(
         &mut self,
-        (from, metadata): (S::Path, Metadata),
-        (path, mut destination): (T::Path, Destination<T>),
+        source: FoundSource<S>,
+        path: T::Path,
+        mut destination: Destination<T>,
         into: bool,
         error: &SftpError,
     ) -> Result<()> {
         if !self.plan.in_place {
             let shown = T::shown(&path);
-            return Err(error.reworded(format!(
-                    "cannot find out what `{shown}` is: {error}; `inPlace: true` writes it without asking"
-                ),
-            ));
+            let reason = format!(
+                "cannot find out what `{shown}` is: {error}; `inPlace: true` writes it without asking"
+            );
+            return Err(error.reworded(reason));
         }
-        let to = match S::file_name(&from) {
+        let to = match S::file_name(&source.path) {
             Some(name) if into => {
                 destination = destination.below(&local_of(&name));
                 T::join(&path, &local_of(&name))
             }
             _ => path,
         };
-        if !self.is_allowed(&from, &destination) {
-            return Ok(());
+        if self.is_allowed(&source.path, &destination) {
+            self.push(source, to, TargetState::Unknown, !into, &destination);
         }
-        self.push(
-            (from, metadata),
-            (to, TargetState::Unknown),
-            !into,
-            &destination,
-        );
         Ok(())
     }
 
     /// Adds a file that is a whole entry of the request.
     fn push(
         &mut self,
-        (from, metadata): (S::Path, Metadata),
-        (to, there): (T::Path, TargetState),
+        source: FoundSource<S>,
+        to: T::Path,
+        target_state: TargetState,
         is_named_by_user: bool,
         destination: &Destination<T>,
     ) {
         let destination_index = self.plan.destinations.len();
         self.plan.destinations.push(destination.shown());
         self.plan.files.push(FilePlan {
-            from,
+            from: source.path,
             to,
-            metadata,
-            target_state: there,
+            metadata: source.metadata,
+            target_state,
             is_named_by_user,
             destination_index,
         });
@@ -381,6 +398,10 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         let notes = plan.untaken();
         (plan, notes)
     }
+}
+
+fn is_directory(metadata: Option<Metadata>) -> bool {
+    metadata.is_some_and(|metadata| metadata.is_directory())
 }
 
 fn missing(reason: &str) -> SftpError {

@@ -9,6 +9,14 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::session::client::PendingResponse;
 use crate::sftp::session::{FileHandle, SftpSession};
 
+/// The part of a file that is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) start: u64,
+    /// Length of the whole file, as the server reports it.
+    pub(crate) length: u64,
+}
+
 /// Reads a file with several requests outstanding, in order.
 pub(crate) struct FileReader<'s> {
     session: &'s SftpSession,
@@ -29,12 +37,11 @@ pub(crate) struct FileReader<'s> {
 }
 
 impl<'s> FileReader<'s> {
-    /// Reads a file of reported length `length` from `start` to its end, which may be at most `max_growth`
-    /// bytes beyond twice that length.
+    /// Reads a file to its end, which may be at most `max_growth` bytes beyond twice the reported length.
     pub(crate) fn to_end(
         session: &'s SftpSession,
         handle: &'s FileHandle,
-        (start, length): (u64, u64),
+        Extent { start, length }: Extent,
         most_ahead: usize,
         max_growth: u64,
     ) -> Self {

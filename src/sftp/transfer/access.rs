@@ -39,6 +39,16 @@ fn directory(path: &RemotePath) -> RemotePath {
     path.parent().unwrap_or_else(|| RemotePath::new("."))
 }
 
+/// A file that is replaced, and the one that takes its place.
+pub(crate) struct ReplacedFile<'a> {
+    /// The path as it is listed.
+    pub(crate) path: &'a RemotePath,
+    pub(crate) old: &'a Metadata,
+    /// The path with every symbolic link resolved.
+    pub(crate) target: &'a RemotePath,
+    pub(crate) new: &'a RemotePath,
+}
+
 /// The files that may be replaced, and the shell's answer on them once it is asked.
 pub(crate) struct AccessLists {
     paths: Vec<RemotePath>,
@@ -97,19 +107,17 @@ impl AccessLists {
         }
     }
 
-    /// Copies access list and label of `path` to `new`. Returns whether that succeeded.
+    /// Copies access list and label of the old file to the new one. Returns whether that succeeded.
     pub(crate) async fn copy_access(
         &self,
         pool: &Pool,
         alias: &str,
-        (path, old): (&RemotePath, &Metadata),
-        (target, new): (&RemotePath, &RemotePath),
+        files: &ReplacedFile<'_>,
     ) -> bool {
-        let has_list = self
-            .of(pool, alias, path, old)
-            .await
-            .is_some_and(|listed| listed.has_list);
+        let listed = self.of(pool, alias, files.path, files.old).await;
+        let has_list = listed.is_some_and(|listed| listed.has_list);
+        let (target, new) = (files.target.as_bytes(), files.new.as_bytes());
         let _permit = self.copies.acquire().await.ok();
-        access::copy(pool, alias, target.as_bytes(), new.as_bytes(), has_list).await
+        access::copy(pool, alias, target, new, has_list).await
     }
 }

@@ -16,7 +16,7 @@ use crate::sftp::path::{RemotePath, local_of};
 use crate::sftp::plan::destination::MayWrite;
 use crate::sftp::plan::{FilePlan, TargetState};
 use crate::sftp::request::TransferEntry;
-use crate::sftp::session::file_reader::FileReader;
+use crate::sftp::session::file_reader::{Extent, FileReader};
 use crate::sftp::session::{FileHandle, SftpSession};
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
@@ -150,7 +150,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         FileReader::to_end(
             self.session,
             handle,
-            (start, length),
+            Extent { start, length },
             self.sessions.depth.reads,
             self.context.max_growth,
         )

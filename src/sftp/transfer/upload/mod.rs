@@ -18,7 +18,7 @@ use crate::sftp::request::TransferEntry;
 use crate::sftp::session::client::PendingResponse;
 use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::session::{FileHandle, PRIVATE, Presence, SftpSession, WritePacket};
-use crate::sftp::transfer::access::FileExtras;
+use crate::sftp::transfer::access::{FileExtras, ReplacedFile};
 use crate::sftp::transfer::backup::BackupRecord;
 use crate::sftp::transfer::early::EarlyFile;
 use crate::sftp::transfer::file_transfer::{
@@ -145,13 +145,14 @@ impl TransferDirection for Upload {
     ) -> Result<()> {
         let context = transfer.context;
         let Some(old) = &part.old else { return Ok(()) };
-        let is_given = context.extras.copy_access(
-            context.pool,
-            context.alias,
-            (&transfer.plan.to, old),
-            (&part.target, &part.path),
-        );
-        if is_given.await {
+        let files = ReplacedFile {
+            path: &transfer.plan.to,
+            old,
+            target: &part.target,
+            new: &part.path,
+        };
+        let (pool, alias) = (context.pool, context.alias);
+        if context.extras.copy_access(pool, alias, &files).await {
             return Ok(());
         }
         Err(SftpError::not_replaceable(
@@ -378,6 +379,12 @@ async fn send_small(
     Ok((content.len() as u64, sent))
 }
 
+/// Attributes of a finished file. The owner is set first: a change of owner clears some bits of the mode.
+struct FinalAttributes {
+    owner: Option<Attributes>,
+    mode_and_time: Attributes,
+}
+
 /// Finishes a part file: owner, mode and time, sync, close. All are sent at once and done in order.
 /// Returns whether owner and mode are as intended.
 async fn finish(
@@ -387,19 +394,22 @@ async fn finish(
 ) -> Result<bool> {
     let session = open.session;
     let old = part.old.filter(|_| !part.in_place);
-    // Before the mode: a change of owner clears some of its bits.
     let owner = old.and_then(|old| old.owner).map(|owner| Attributes {
         owner: Some(owner),
         ..Attributes::default()
     });
-    let given = owner.map(|owner| session.fsetstat(&open.handle, &owner));
-    let mode = Attributes {
+    let mode_and_time = Attributes {
         // A file that may have existed keeps its mode.
         permissions: part.mode.filter(|_| !part.is_unknown),
         times: part.modified.map(|modified| (modified, modified)),
         ..Attributes::default()
     };
-    let changed = session.fsetstat(&open.handle, &mode);
+    let attributes = FinalAttributes {
+        owner,
+        mode_and_time,
+    };
+    let given = owner.map(|owner| session.fsetstat(&open.handle, &owner));
+    let changed = session.fsetstat(&open.handle, &mode_and_time);
     let seen = old.map(|_| session.fstat(&open.handle));
     let sync = session.fsync(&open.handle);
     let closed = open.close();
@@ -428,7 +438,7 @@ async fn finish(
     match seen {
         Some(seen) if part.is_like_old(&seen) => Ok(true),
         None if given && changed => Ok(true),
-        _ => set_by_name(session, part, (owner, mode)).await,
+        _ => set_by_name(session, part, &attributes).await,
     }
 }
 
@@ -447,9 +457,10 @@ fn ok_unless_lost(done: Result<()>) -> Result<bool> {
 async fn set_by_name(
     session: &SftpSession,
     part: &PartFileOf<Upload>,
-    (owner, mode): (Option<Attributes>, Attributes),
+    attributes: &FinalAttributes,
 ) -> Result<bool> {
-    let pending = owner.iter().chain([&mode]);
+    let owner = attributes.owner.iter();
+    let pending = owner.chain([&attributes.mode_and_time]);
     let pending: Vec<_> = pending
         .map(|attributes| session.setstat(&part.path, attributes))
         .collect();
