@@ -319,15 +319,6 @@ impl AliasPool {
         self.dispatch(state);
     }
 
-    /// The shortest round trip to the server on the connections that are open now.
-    pub(super) fn round_trip(&self) -> Option<Duration> {
-        let state = lock(&self.state);
-        let connections = state.connections.iter();
-        connections
-            .filter_map(|pooled| pooled.connection.round_trip())
-            .min()
-    }
-
     /// Takes out every connection, because the process ends.
     pub(super) fn close(&self) -> Vec<Arc<Connection>> {
         let connections = {

@@ -215,11 +215,6 @@ impl Pool {
         pool.host_key()
     }
 
-    /// The round trip to the server, if it is known.
-    pub fn round_trip(&self, alias: &str) -> Option<Duration> {
-        self.alias_pool(alias).round_trip()
-    }
-
     /// The server that `alias` names now.
     pub fn server(&self, alias: &str) -> Result<Server, Error> {
         self.shared.servers.get(alias)
