@@ -10,8 +10,6 @@ pub(crate) mod small_file;
 
 pub use blocking::blocking;
 pub(crate) use home::expand_home;
-pub(crate) use lock::{
-    lock_exclusively, lock_file, lock_for_reading, lock_patiently, try_lock,
-};
+pub(crate) use lock::{lock_exclusively, lock_file, lock_for_reading, lock_patiently, try_lock};
 pub(crate) use private::{make_private, private, set_mode};
 pub(crate) use replace::{replace_file, sibling, write_durably, write_new};
