@@ -369,8 +369,8 @@ impl TransferRunner<'_> {
                     };
                     // The plan comes first: the server is asked for the type of a source before it opens
                     // the source.
-                    let (planned, ()) = tokio::join!(planner.add(from, to), opening);
-                    planned?;
+                    let (added, ()) = tokio::join!(planner.add(from, to), opening);
+                    added?;
                 }
                 Err(error) if error.is_connection_lost() => return Err(error),
                 Err(error) => {

@@ -336,11 +336,11 @@ impl AliasPool {
     pub(super) fn close_idle(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         let connections = state.connections.iter_mut();
-        let stale: Vec<_> = connections
+        let ended: Vec<_> = connections
             .flat_map(|pooled| pooled.parked.take_stale())
             .collect();
         drop(state);
-        drop(stale);
+        drop(ended);
         let mut state = lock(&self.state);
         let idle = self.dialer.config.idle_timeout;
         let mut lasting = state
