@@ -45,7 +45,10 @@ impl Backups {
     pub fn records<R: DeserializeOwned>(&self) -> Vec<(R, String)> {
         let records = self.with_extension("json").filter_map(|path| {
             let record = read(&path).ok()??;
-            Some((record, Parts::of(path).content().display().to_string()))
+            Some((
+                record,
+                BackupFiles::of(path).content().display().to_string(),
+            ))
         });
         records.collect()
     }
@@ -54,7 +57,7 @@ impl Backups {
     pub fn sweep(&self) {
         for path in self.with_extension("lock") {
             if let Ok(Some(_lock)) = try_lock(&path) {
-                let parts = Parts::of(path);
+                let parts = BackupFiles::of(path);
                 if !parts.record().exists() {
                     let _ = fs::remove_file(parts.content());
                     parts.remove_lock();
@@ -99,8 +102,8 @@ impl Backups {
         }))
     }
 
-    fn parts(&self, name: &str) -> Parts {
-        Parts::of(self.directory.join(name))
+    fn parts(&self, name: &str) -> BackupFiles {
+        BackupFiles::of(self.directory.join(name))
     }
 
     fn check_room(&self, length: u64) -> io::Result<()> {
@@ -127,9 +130,9 @@ fn read<R: DeserializeOwned>(path: &Path) -> io::Result<Option<R>> {
 
 /// The paths of a backup's files: one name with several extensions.
 #[derive(Debug)]
-struct Parts(PathBuf);
+struct BackupFiles(PathBuf);
 
-impl Parts {
+impl BackupFiles {
     fn of(path: PathBuf) -> Self {
         Self(path)
     }
@@ -186,7 +189,7 @@ impl Write for BackupContent {
 /// A backup in the making.
 #[derive(Debug)]
 pub struct NewBackup {
-    parts: Parts,
+    parts: BackupFiles,
     content: BackupContent,
     lock: File,
 }
@@ -222,7 +225,7 @@ impl NewBackup {
 pub struct Backup<R> {
     /// Its record.
     pub record: R,
-    parts: Parts,
+    parts: BackupFiles,
     _lock: File,
 }
 
