@@ -71,6 +71,7 @@ mod replace;
 mod restart;
 mod resume;
 mod roots;
+mod round_trips;
 mod routes;
 mod sealed;
 mod secrets;

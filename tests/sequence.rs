@@ -190,6 +190,117 @@ async fn a_sequence_is_a_job_like_any_other() {
 }
 
 #[tokio::test]
+async fn no_step_begins_after_the_cancellation_even_in_a_shell_that_survives_the_signal() {
+    let fixture = Fixture::start().await;
+    let (go, never) = (fixture.remote("go"), fixture.remote("never"));
+    let arguments = json!({
+        "alias": "web1", "background": true, "continueOnError": true,
+        "commands": ["trap 'echo trapped' TERM", format!("touch {go}; sleep 60"), format!("touch {never}")],
+    });
+    let handed = fixture
+        .client
+        .call("task_exec_sequence", arguments)
+        .await
+        .ok();
+    eventually("the second step runs", || Path::new(&go).exists()).await;
+    let id = json!({"id": handed.facts()["id"]});
+    let cancelled = fixture.client.call("task_cancel", id).await.ok();
+    let ended = cancelled.facts();
+    assert_eq!(
+        (&ended["status"], &ended["process"]),
+        (&json!("cancelled"), &json!("stopped")),
+        "{ended}"
+    );
+    let results = ended["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2, "{ended}");
+    assert_eq!(results[0]["success"], true, "{ended}");
+    assert!(!Path::new(&never).exists());
+}
+
+#[tokio::test]
+async fn a_step_that_fails_is_the_last_that_begins_unless_it_may_fail() {
+    let fixture = Fixture::start().await;
+    let (after, never) = (fixture.remote("after"), fixture.remote("never"));
+    let commands = json!([
+        {"command": "false", "continueOnError": true},
+        format!("touch {after}"),
+        "(exit 7)",
+        format!("touch {never}"),
+    ]);
+    let ended = run(&fixture.client, commands, false).await;
+    assert_eq!(
+        (
+            &ended["status"],
+            &ended["exitCode"],
+            ended["results"].as_array().map(Vec::len)
+        ),
+        (&json!("failed"), &json!(7), Some(3)),
+        "{ended}"
+    );
+    // The shell has ended, and with it the sequence.
+    assert!(Path::new(&after).exists() && !Path::new(&never).exists());
+}
+
+#[tokio::test]
+async fn a_step_whose_time_is_short_is_followed_in_the_same_shell() {
+    let (_sshd, client, _data) = on_sshd().await;
+    let short = |command: &str| json!({"command": command, "timeout": 1});
+    let commands = json!([
+        short("cd /usr/share; X=kept"),
+        short("echo $X; pwd"),
+        "exit 3",
+        short("pwd")
+    ]);
+    let ended = run(&client, commands, true).await;
+    assert_eq!(ended["results"][1]["output"], "kept\n/usr/share", "{ended}");
+    assert_eq!(ended["results"][2]["exitCode"], 3, "{ended}");
+    assert_eq!(ended["results"][3]["output"], "/usr/share", "{ended}");
+}
+
+#[tokio::test]
+async fn a_sequence_too_long_for_a_command_line_runs_as_a_short_one_does() {
+    let (_sshd, client, _data) = on_sshd().await;
+    let filler = "x".repeat(9000);
+    let commands = json!([
+        "cd /usr/share",
+        format!(": {filler}; pwd"),
+        "(exit 3)",
+        "pwd"
+    ]);
+    let ended = run(&client, commands.clone(), true).await;
+    assert_eq!(ended["results"][1]["output"], "/usr/share", "{ended}");
+    assert_eq!(ended["results"][3]["output"], "/usr/share", "{ended}");
+    let ended = run(&client, commands, false).await;
+    assert_eq!(ended["results"].as_array().unwrap().len(), 3, "{ended}");
+}
+
+#[tokio::test]
+async fn where_the_connection_is_lost_the_answer_says_that_later_steps_may_have_run() {
+    let fixture = Fixture::embedded().await;
+    let go = fixture.remote("go");
+    let arguments = json!({
+        "alias": "web1", "commands": ["echo done", format!("touch {go}; sleep 60"), "true"],
+        "background": true,
+    });
+    let handed = fixture
+        .client
+        .call("task_exec_sequence", arguments)
+        .await
+        .ok();
+    eventually("the second step runs", || Path::new(&go).exists()).await;
+    fixture.server.cut();
+    fixture.client.wait(&handed.facts()["id"]).await;
+    let status = json!({"id": handed.facts()["id"]});
+    let status = fixture.client.call("task_status", status).await.ok();
+    let ended = status.facts();
+    let error = ended["error"].as_str().unwrap();
+    assert!(
+        error.contains("step 2 of 3") && error.contains("may have run"),
+        "{ended}"
+    );
+}
+
+#[tokio::test]
 async fn a_step_that_would_print_for_ever_is_bounded_and_the_next_goes_on() {
     let (sshd, client, _data) = on_sshd().await;
     let log = sshd.home("growing");

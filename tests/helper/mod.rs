@@ -13,6 +13,7 @@ mod mcp_client;
 mod pm2;
 mod proxy;
 pub mod rogue;
+mod round_trips;
 pub mod search;
 mod sshd;
 mod user_home;
@@ -38,6 +39,7 @@ pub use mcp_client::{MCP_CLIENTS, McpClient};
 pub use mcp_sftp_orchestrator::demo::{PASSWORD, USER};
 pub use pm2::Pm2Daemon;
 pub use proxy::Proxy;
+pub use round_trips::RoundTrips;
 pub use sshd::{
     LOGIN_SHELLS, Sshd, bound, certify, fingerprint, keygen, keygen_rsa, login_shell, public, user,
 };

@@ -25,6 +25,10 @@ use crate::time::millis;
 /// Bytes of all steps' outputs together that an answer shows.
 const BUDGET: usize = HEAD + TAIL;
 
+/// Follows the error of a lost connection: the server has got all steps, and the shell begins the next one
+/// by itself as long as it does not know of the loss.
+const MAY_GO_ON: &str = "; the steps after it were sent along and may have run";
+
 /// Runs commands one after another in the same shell.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -311,9 +315,14 @@ impl Kind for Sequence {
         exit.code = results.last().and_then(|result| result.exit_code);
         let ending = match (failure, last) {
             (Some(error), _) => error.into(),
-            (None, Some(ended)) => exit
-                .close(ended, lines[done - 1].limit)
-                .explain(|error| format!("step {done} of {}: {error}", self.commands.len())),
+            (None, Some(ended)) => {
+                let is_lost = matches!(ended, ExitOutcome::ConnectionLost(_));
+                let may_go_on = is_lost && sequence.is_sent_ahead && done < self.commands.len();
+                let rest = if may_go_on { MAY_GO_ON } else { "" };
+                exit.close(ended, lines[done - 1].limit).explain(|error| {
+                    format!("step {done} of {}: {error}{rest}", self.commands.len())
+                })
+            }
             (None, None) if failed > 0 => {
                 Ending::of(Status::Failed, format!("{failed} of {done} steps failed"))
             }
@@ -370,6 +379,7 @@ impl Sequence {
         let lines = steps.map(|step| BoundedCommand {
             text: step.command(),
             limit: limit_of(step.timeout(), default),
+            may_fail: step.continue_on_error().unwrap_or(self.continue_on_error),
             bound: if is_streaming(step.command()) {
                 Bound::STREAMING
             } else {

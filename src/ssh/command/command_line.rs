@@ -2,10 +2,8 @@
 //! shell that the command line starts.
 
 use crate::error::Error;
-use crate::ssh::script::{SHELL, SHELL_BELOW, on_stdin};
-
-/// A longer command is read by the login shell: some servers take no more (Dropbear: 9000 bytes).
-const LONG: usize = 8000;
+use crate::ssh::pool::ShellKind;
+use crate::ssh::script::{LONGEST_LINE, SHELL, SHELL_BELOW, on_stdin};
 
 /// A longer one is too long for a command line of any system: Linux takes 128 KiB as one argument.
 const TOO_LONG: usize = 120 * 1024;
@@ -39,7 +37,7 @@ impl Sent {
     /// A command of the login shell's.
     pub(in crate::ssh) fn line(prefix: String, command: &str, is_posix: bool) -> Self {
         let (line, input) = match command.len() {
-            0..=LONG => (prefix + command, None),
+            0..=LONGEST_LINE => (prefix + command, None),
             _ if is_posix => (prefix + READ, Some(command.to_owned())),
             // Of a shell that is not known: it is started once more, which every kind takes alike.
             length if length > TOO_LONG => ("exec $SHELL".to_owned(), Some(format!("{command}\n"))),
@@ -74,9 +72,20 @@ impl Sent {
         })
     }
 
-    /// A script of this program's own.
-    pub(in crate::ssh) fn script(prefix: String, script: &str, is_restricted: bool) -> Self {
-        let shell = if is_restricted { SHELL_BELOW } else { SHELL };
+    /// A command line of this program's own, for `sh`. A login shell of another kind might misread it, so
+    /// it comes on standard input there.
+    pub(in crate::ssh) fn script(prefix: String, script: &str, shell: ShellKind) -> Self {
+        if shell.is_posix && script.len() <= LONGEST_LINE {
+            return Self {
+                line: prefix + script,
+                input: None,
+            };
+        }
+        let shell = if shell.is_restricted {
+            SHELL_BELOW
+        } else {
+            SHELL
+        };
         Self {
             line: shell.to_owned(),
             input: Some(prefix + &on_stdin(script)),
@@ -101,12 +110,28 @@ mod tests {
     fn a_long_command_is_read_and_a_short_one_is_as_it_is() {
         let short = Sent::line("P; ".to_owned(), "true", true);
         assert_eq!((short.line.as_str(), short.input), ("P; true", None));
-        let command = "x".repeat(LONG + 1);
+        let command = "x".repeat(LONGEST_LINE + 1);
         let long = Sent::line("P; ".to_owned(), &command, true);
         assert_eq!(long.line, format!("P; {READ}"));
         assert_eq!(long.input.as_deref(), Some(command.as_str()));
         let other = Sent::line(String::new(), &command, false);
         assert_eq!((other.line, other.input), (command, None));
+    }
+
+    #[test]
+    fn only_a_posix_shell_gets_a_script_as_a_command_line() {
+        let posix = ShellKind {
+            is_posix: true,
+            ..ShellKind::default()
+        };
+        let sent = Sent::script("P; ".to_owned(), "sh -c 'true'", posix);
+        assert_eq!((sent.line.as_str(), sent.input), ("P; sh -c 'true'", None));
+        let long = "x".repeat(LONGEST_LINE + 1);
+        for (script, shell) in [("sh -c 'true'", ShellKind::default()), (&long, posix)] {
+            let sent = Sent::script("P; ".to_owned(), script, shell);
+            assert_eq!(sent.line, SHELL);
+            assert!(sent.input.is_some_and(|input| input.contains(script)));
+        }
     }
 
     #[test]

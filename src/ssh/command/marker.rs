@@ -42,23 +42,35 @@ impl Marker {
 
     /// Takes the next bytes of the stream, and gives those that are not the line's.
     pub(in crate::ssh) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let (mut own, after) = self.split(bytes);
+        own.extend(after);
+        own
+    }
+
+    /// Takes the next bytes of the stream. Returns those before the line, and those after it.
+    pub(in crate::ssh) fn split(&mut self, bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
         if self.line.is_some() {
-            return bytes.to_vec();
+            return (Vec::new(), bytes.to_vec());
         }
         self.held.extend_from_slice(bytes);
         let token = self.token.as_bytes();
         let Some(start) = find(&self.held, token) else {
             let sure = self.held.len() - beginning_at_end(&self.held, token);
-            return self.held.drain(..sure).collect();
+            return (self.held.drain(..sure).collect(), Vec::new());
         };
         let rest = &self.held[start + token.len()..];
         let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
-            return self.held.drain(..start).collect();
+            return (self.held.drain(..start).collect(), Vec::new());
         };
         self.line = Some(self.charset.decode(&rest[..length]).text);
-        let mut own = std::mem::take(&mut self.held);
-        own.drain(start..=start + self.token.len() + length);
-        own
+        let after = self.held.split_off(start + self.token.len() + length + 1);
+        self.held.truncate(start);
+        (std::mem::take(&mut self.held), after)
+    }
+
+    /// Looks for a further line.
+    pub(in crate::ssh) fn forget_line(&mut self) {
+        self.line = None;
     }
 
     /// The bytes that were held back for a line that did not come.
@@ -92,6 +104,22 @@ mod tests {
             own.extend(marker.rest());
             assert_eq!(String::from_utf8(own).unwrap(), "motd\nown words");
             assert_eq!(marker.line(), Some("4711"));
+        }
+    }
+
+    #[test]
+    fn bytes_before_and_after_the_line_are_told_apart() {
+        for size in 1..60 {
+            let mut marker = Marker::new();
+            let text = format!("first{}0 /tmp\nsecond", marker.token);
+            let (mut before, mut after) = (Vec::new(), Vec::new());
+            for part in text.as_bytes().chunks(size) {
+                let (own, rest) = marker.split(part);
+                before.extend(own);
+                after.extend(rest);
+            }
+            assert_eq!((&*before, &*after), (&b"first"[..], &b"second"[..]));
+            assert_eq!(marker.line(), Some("0 /tmp"));
         }
     }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `session` | one channel that runs a command, from its request to its end |
 //! | `command_line` | the command line and input that a command is sent as |
-//! | `sequence`, `step`, `marker` | several commands in one shell, told apart |
+//! | `sequence`, `shell_text`, `step`, `marker` | several commands in one shell, told apart |
 //! | `detached` | commands that outlive the connection |
 //! | `exit_outcome` | the ends of commands |
 
@@ -14,6 +14,7 @@ pub(in crate::ssh) mod exit_outcome;
 pub(in crate::ssh) mod marker;
 pub mod sequence;
 pub(in crate::ssh) mod session;
+mod shell_text;
 pub(in crate::ssh) mod step;
 
 use std::time::Duration;

@@ -1,20 +1,28 @@
 //! Several commands in one shell, so that directory, variables and functions last from one to the next.
+//!
+//! A POSIX login shell gets all of them on its command line, which takes one round trip. It begins a command
+//! by itself once the one before has ended, and only if the sequence goes on. Where another kind of shell has
+//! `sh` run them, or they are too long for a command line, each is typed in after the end of the one before.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::exit_outcome::ExitOutcome;
+use super::exit_outcome::{ExitOutcome, StopReason};
 use super::session::{CommandSession, Input, open};
+pub use super::shell_text::BoundedCommand;
+use super::shell_text::{self, Token};
+use super::step::OutputStep;
 use crate::charset::Charset;
 use crate::error::Error;
-use crate::random;
 use crate::shell::quote;
 use crate::ssh::output::Output;
 use crate::ssh::output::bound::{Bound, Reached};
 use crate::ssh::output::capture::Captured;
 use crate::ssh::pool::ShellKind;
 use crate::ssh::pool::{Pool, patience};
+use crate::ssh::script::LONGEST_LINE;
 
 /// A shell starts at once; one that has not said a word by then never will.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -28,6 +36,8 @@ pub struct ShellSequence<'a> {
     directory: Option<String>,
     /// True if the shell may write to no file.
     is_restricted: bool,
+    /// True if the shell has got all commands at once.
+    pub is_sent_ahead: bool,
     /// True if `sh` runs the commands, for the login shell is not a POSIX one.
     pub uses_sh_fallback: bool,
     /// True if a process in the background still holds the output of a shell that has ended.
@@ -55,16 +65,8 @@ pub struct StepOutcome {
     pub duration: Duration,
 }
 
-/// One command of a sequence.
-#[derive(Clone, Copy, Debug)]
-pub struct BoundedCommand<'a> {
-    /// The command line.
-    pub text: &'a str,
-    /// The time that it may run; `None` is without limit.
-    pub limit: Option<Duration>,
-    /// The most that is taken of its output.
-    pub bound: Bound,
-}
+/// Takes the outcome of each command, and says whether the sequence goes on.
+type Take<'t> = dyn FnMut(StepOutcome) -> bool + Send + 't;
 
 impl<'a> ShellSequence<'a> {
     /// A sequence on `alias`.
@@ -75,6 +77,7 @@ impl<'a> ShellSequence<'a> {
             cancel,
             directory: None,
             is_restricted: false,
+            is_sent_ahead: false,
             uses_sh_fallback: false,
             has_child: false,
             charset: Charset::default(),
@@ -88,143 +91,224 @@ impl<'a> ShellSequence<'a> {
     /// An error means that the shell did not start.
     pub async fn run(
         &mut self,
-        lines: &[BoundedCommand<'_>],
+        commands: &[BoundedCommand<'_>],
         stdout: &mut Output,
         stderr: &mut Output,
-        take: &mut (dyn FnMut(StepOutcome) -> bool + Send),
+        take: &mut Take<'_>,
     ) -> Result<usize, Error> {
-        let Some(mut session) = self.begin(stdout, stderr).await? else {
+        let Some(mut session) = self.begin(commands, stdout, stderr).await? else {
             take(StepOutcome::not_begun());
             return Ok(1);
         };
-        let charset = self.charset;
-        for (index, line) in lines.iter().enumerate() {
+        for (index, command) in commands.iter().enumerate() {
             let started = Instant::now();
-            let token = format!("{}:", random::hex::<8>());
-            session.set_bound(line.bound);
-            session
-                .type_in(&self.step(line.text, &token), &token)
-                .await?;
-            let interruption = session.drive(line.limit, self.cancel).await;
+            session.set_bound(command.bound);
+            if !self.is_sent_ahead {
+                self.type_in(&mut session, command).await?;
+            }
+            let interruption = session.drive(command.limit, self.cancel).await;
             let reached = session.reached();
-            let printed = session.take_step();
-            let (captured, report) = match printed {
-                Some(step) => {
-                    let report = step.stdout.marker.line().map(ToOwned::to_owned);
-                    (
-                        [step.stdout.into_captured(), step.stderr.into_captured()],
-                        report,
-                    )
-                }
-                None => Default::default(),
-            };
-            let [stdout, stderr] = captured;
-            let is_cut = session.is_cut();
-            let outcome = |ended| StepOutcome {
-                stdout,
-                stderr,
-                ended,
-                is_cut,
-                reached,
-                charset,
-                duration: started.elapsed(),
-            };
-            let report = report.as_deref().and_then(|report| report.split_once(' '));
-            if let (None, Some((status, directory))) = (interruption, report) {
-                self.directory = Some(directory.to_owned());
-                let ended = status
-                    .parse()
-                    .map_or(ExitOutcome::Unknown, ExitOutcome::Exited);
-                if take(outcome(ended)) && session.goes_on() {
-                    continue;
-                }
+            if interruption.is_some() || !session.has_told_end() {
+                let ending = EarlyEnd {
+                    interruption,
+                    started,
+                    reached,
+                };
+                let left = commands.len() - index;
+                return Ok(index + self.close(session, ending, left, take).await?);
+            }
+            let outcome = self.outcome_of(session.take_step(), reached, started);
+            if !take(outcome) || !self.is_sent_ahead && !session.goes_on() {
                 self.has_child |= session.end().await;
                 return Ok(index + 1);
             }
-            self.has_child |= session.has_child();
-            let ended = session.close(interruption, self.pool, self.alias).await?;
-            take(outcome(ended));
-            return Ok(index + 1);
         }
         self.has_child |= session.end().await;
-        Ok(lines.len())
+        Ok(commands.len())
     }
 
-    fn step(&self, command: &str, token: &str) -> String {
-        let nowhere = if self.is_restricted {
-            "2>&-"
-        } else {
-            "2>/dev/null"
+    /// Ends a shell in which a command has not come to its end. Returns how many commands that concludes,
+    /// of the `left` ones.
+    async fn close(
+        &mut self,
+        session: CommandSession<'_>,
+        ending: EarlyEnd,
+        left: usize,
+        take: &mut Take<'_>,
+    ) -> Result<usize, Error> {
+        let EarlyEnd {
+            interruption,
+            started,
+            reached,
+        } = ending;
+        self.has_child |= session.has_child();
+        let (ended, mut steps) = session
+            .close_with_steps(interruption, self.pool, self.alias)
+            .await?;
+        let mut concluded = 0;
+        if matches!(ended, ExitOutcome::Cancelled(_)) {
+            concluded = self.take_ended(&mut steps, started, take);
+        }
+        if concluded < left {
+            let mut outcome = self.outcome_of(steps.pop_front(), reached, started);
+            outcome.ended = ended;
+            take(outcome);
+            concluded += 1;
+        }
+        Ok(concluded)
+    }
+
+    /// Takes the steps that ended while the shell was being stopped. Returns how many they are.
+    fn take_ended(
+        &mut self,
+        steps: &mut VecDeque<OutputStep>,
+        started: Instant,
+        take: &mut Take<'_>,
+    ) -> usize {
+        let mut count = 0;
+        while steps.front().is_some_and(|step| step.stdout.is_over()) {
+            take(self.outcome_of(steps.pop_front(), None, started));
+            count += 1;
+        }
+        count
+    }
+
+    /// The outcome of a step, as the shell has told it.
+    fn outcome_of(
+        &mut self,
+        step: Option<OutputStep>,
+        reached: Option<Reached>,
+        started: Instant,
+    ) -> StepOutcome {
+        let mut outcome = StepOutcome {
+            charset: self.charset,
+            reached,
+            duration: started.elapsed(),
+            ..StepOutcome::not_begun()
         };
-        step(command, token, nowhere)
+        let Some(step) = step else {
+            outcome.ended = ExitOutcome::Unknown;
+            return outcome;
+        };
+        let told = step.stdout.marker.line().unwrap_or_default();
+        let (status, directory) = told.split_once(' ').unwrap_or_default();
+        outcome.ended = status
+            .parse()
+            .map_or(ExitOutcome::Unknown, ExitOutcome::Exited);
+        if !directory.is_empty() {
+            self.directory = Some(directory.to_owned());
+        }
+        outcome.is_cut = step.is_cut();
+        outcome.stdout = step.stdout.into_captured();
+        outcome.stderr = step.stderr.into_captured();
+        outcome
+    }
+
+    /// Types a command to the shell.
+    async fn type_in(
+        &self,
+        session: &mut CommandSession<'_>,
+        command: &BoundedCommand<'_>,
+    ) -> Result<(), Error> {
+        let token = Token::new();
+        session.expect(session.step(token.text(), command.bound));
+        let text = shell_text::typed(command.text, &token, self.is_restricted);
+        session.type_in(&text).await
     }
 
     /// Starts the shell: the login shell if it is a POSIX one, else `sh`. `None` if that was cancelled.
     async fn begin<'o>(
         &mut self,
+        commands: &[BoundedCommand<'_>],
         stdout: &'o mut Output,
         stderr: &'o mut Output,
     ) -> Result<Option<CommandSession<'o>>, Error> {
         if self.pool.server(self.alias)?.is_plain() {
-            return Err(Error::NoShell {
-                alias: self.alias.to_owned(),
-                reason: "it was added with plain: true".to_owned(),
-            });
+            return Err(self.no_shell("it was added with plain: true"));
         }
         let patience = patience(None);
         let opened = open(self.pool, self.alias, patience, self.cancel).await?;
-        let Some((channel, nature)) = opened else {
+        let Some((channel, kind)) = opened else {
             return Ok(None);
         };
-        self.uses_sh_fallback = !nature.is_posix;
-        self.charset = nature.charset;
-        self.is_restricted = nature.is_restricted;
-        let shell = match nature {
-            // It lets nothing take its place, and takes no path.
-            ShellKind {
-                is_restricted: true,
-                ..
-            } => "\"${SHELL##*/}\"",
-            ShellKind { is_posix: true, .. } => "exec \"${SHELL:-/bin/sh}\"",
-            _ => "exec sh",
-        };
-        let input = Input::Typed(shell);
-        let mut session = CommandSession::begin(channel, input, nature, stdout, stderr).await?;
-        // The output of start-up files belongs to no command.
-        let token = format!("{}:", random::hex::<8>());
+        self.uses_sh_fallback = !kind.is_posix;
+        self.charset = kind.charset;
+        self.is_restricted = kind.is_restricted;
         let enter = match &self.directory {
             Some(directory) => format!("cd {}", quote(directory)),
             None => ":".to_owned(),
         };
-        let begin = KEEP_STREAMS.to_owned() + &self.step(&enter, &token);
-        session.type_in(&begin, &token).await?;
-        let interruption = session.attend_in_silence(START_LIMIT, self.cancel).await;
-        let report = session.take_step().and_then(|step| {
-            let report = step.stdout.marker.line().map(ToOwned::to_owned);
-            report
-                .ok_or_else(|| step.stderr.into_captured().text())
-                .ok()
-        });
-        match (interruption, report) {
-            (None, Some(report)) if report.starts_with("0 ") => Ok(Some(session)),
-            (None, Some(_)) => Err(Error::NoShell {
-                alias: self.alias.to_owned(),
-                reason: format!("the directory of the last command is gone: {enter}"),
-            }),
-            (interruption, _) => {
-                let ended = session.close(interruption, self.pool, self.alias).await?;
-                match ended {
-                    ExitOutcome::Cancelled(_) | ExitOutcome::NotBegun => Ok(None),
-                    ExitOutcome::ConnectionLost(error) => Err(error),
-                    _ => Err(Error::NoShell {
-                        alias: self.alias.to_owned(),
-                        reason: "neither the login shell nor sh answers as a POSIX shell does"
-                            .to_owned(),
-                    }),
-                }
+        let token = Token::new();
+        let line = Some(shell_text::of_all(&enter, commands, &token));
+        let line =
+            line.filter(|line| kind.is_posix && !kind.is_restricted && line.len() <= LONGEST_LINE);
+        self.is_sent_ahead = line.is_some();
+        let input = Input::Typed(line.as_deref().unwrap_or(shell_for(kind)));
+        let mut session = CommandSession::begin(channel, input, kind, stdout, stderr).await?;
+        // The output of start-up files belongs to no command.
+        session.expect(session.step(token.text(), Bound::default()).in_silence());
+        if self.is_sent_ahead {
+            for command in commands {
+                session.expect(session.step(token.text(), command.bound));
             }
+        } else {
+            let text = shell_text::typed(&enter, &token, self.is_restricted);
+            let text = shell_text::KEEP_STREAMS.to_owned() + &text;
+            session.type_in(&text).await?;
+        }
+        self.enter(session, &enter).await
+    }
+
+    /// Waits until the shell has started, and is in the directory of the last command.
+    async fn enter<'o>(
+        &self,
+        mut session: CommandSession<'o>,
+        enter: &str,
+    ) -> Result<Option<CommandSession<'o>>, Error> {
+        let interruption = session.drive(Some(START_LIMIT), self.cancel).await;
+        if interruption.is_none() && session.has_told_end() {
+            let step = session.take_step();
+            let told = step.and_then(|step| step.stdout.marker.line().map(ToOwned::to_owned));
+            if told.is_some_and(|told| told.starts_with("0 ")) {
+                return Ok(Some(session));
+            }
+            let reason = format!("the directory of the last command is gone: {enter}");
+            return Err(self.no_shell(&reason));
+        }
+        let ended = session.close(interruption, self.pool, self.alias).await?;
+        match ended {
+            ExitOutcome::Cancelled(_) | ExitOutcome::NotBegun => Ok(None),
+            ExitOutcome::ConnectionLost(error) => Err(error),
+            _ => Err(self.no_shell("neither the login shell nor sh answers as a POSIX shell does")),
         }
     }
+
+    fn no_shell(&self, reason: &str) -> Error {
+        Error::NoShell {
+            alias: self.alias.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// The command line that starts a shell which commands are typed to.
+fn shell_for(kind: ShellKind) -> &'static str {
+    match kind {
+        // It lets nothing take its place, and takes no path.
+        ShellKind {
+            is_restricted: true,
+            ..
+        } => "\"${SHELL##*/}\"",
+        ShellKind { is_posix: true, .. } => "exec \"${SHELL:-/bin/sh}\"",
+        _ => "exec sh",
+    }
+}
+
+/// The circumstances of a command that has not come to its end.
+struct EarlyEnd {
+    interruption: Option<StopReason>,
+    started: Instant,
+    reached: Option<Reached>,
 }
 
 impl StepOutcome {
@@ -239,20 +323,4 @@ impl StepOutcome {
             duration: Duration::ZERO,
         }
     }
-}
-
-/// Keeps both streams for the markers: a command may send the shell's own elsewhere. Some shells know no
-/// descriptor above 9, and 9 is what locks are mostly held by.
-const KEEP_STREAMS: &str = "exec 7>&1 8>&2\n";
-
-/// The text that runs a command in the shell itself, and prints a line with the token on both streams at
-/// its end. Processes of the command do not hold these two descriptors open. A trace (`set -x`) of the
-/// printing goes to `nowhere`.
-fn step(command: &str, token: &str, nowhere: &str) -> String {
-    // In parts, so that a shell that sends back what it reads does not send the token.
-    let (first, second) = token.split_at(token.len() / 2);
-    format!(
-        "eval {} </dev/null 7>&- 8>&-\n{{ printf '%s%s%s %s\\n' {first} '{second}' \"$?\" \"$PWD\" >&7; printf '%s%s\\n' {first} '{second}' >&8; }} {nowhere}\n",
-        quote(command)
-    )
 }

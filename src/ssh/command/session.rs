@@ -1,8 +1,10 @@
 //! A session channel with a process on the other side: its messages, its end, and how it is stopped
 //! (RFC 4254, sections 6.5 to 6.10).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use russh::{ChannelMsg, Sig};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +20,7 @@ use crate::ssh::output::{Output, due};
 use crate::ssh::pool::{ChannelPurpose, Lease, OpenChannel, Pool, ShellKind};
 use crate::ssh::prompt::PromptResponder;
 use crate::ssh::script::probe::shell_kind;
-use crate::ssh::script::stop;
+use crate::ssh::script::stop::{self, Victim};
 
 /// The silence after the exit status for which a channel is kept open. A child that the command left in
 /// the background would keep it open for as long as it lives.
@@ -43,6 +45,9 @@ const END_PATIENCE: Duration = Duration::from_secs(2);
 /// A terminal that programs know, wide enough to break no line of theirs.
 const TERMINAL: &str = "xterm";
 const TERMINAL_SIZE: (u32, u32) = (250, 50);
+
+/// The line for which a shell waits that has asked whether to begin a step.
+const GO: &str = "go\n";
 
 /// The data type of standard error (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
@@ -83,7 +88,8 @@ pub(in crate::ssh) struct CommandSession<'a> {
     stdout: &'a mut Output,
     stderr: &'a mut Output,
     charset: Charset,
-    step: Option<OutputStep>,
+    /// The steps that are not taken out yet, in the order in which the shell runs them.
+    steps: VecDeque<OutputStep>,
     /// Answers the prompts of a command at a terminal.
     responder: Option<Box<PromptResponder>>,
     bound: Bound,
@@ -140,7 +146,7 @@ impl<'a> CommandSession<'a> {
             .map(|marker| format!("echo {}$$ >&2; ", marker.token()))
             .unwrap_or_default();
         let sent = if is_script {
-            Sent::script(prefix, line, shell.is_restricted)
+            Sent::script(prefix, line, shell)
         } else if responder.is_some() {
             Sent::at_terminal(&prefix, line, shell.is_posix)?
         } else {
@@ -162,7 +168,7 @@ impl<'a> CommandSession<'a> {
             stdout,
             stderr,
             charset,
-            step: None,
+            steps: VecDeque::new(),
             responder,
             bound: Bound::default(),
             allowance: Allowance::default(),
@@ -195,26 +201,49 @@ impl<'a> CommandSession<'a> {
     }
 
     fn is_at_bound(&self) -> bool {
-        let taken = match &self.step {
-            Some(step) => &step.stdout.captured,
-            None => self.stdout.captured(),
-        };
-        self.allowance.is_used(taken)
+        match self.steps.front() {
+            Some(step) => step.is_at_bound(),
+            None => self.allowance.is_used(self.stdout.captured()),
+        }
     }
 
-    /// Types to the process, and begins a step that ends with a line of `token` on both streams.
-    pub(in crate::ssh) async fn type_in(&mut self, text: &str, token: &str) -> Result<(), Error> {
-        self.step = Some(OutputStep::until(token, self.stdout, self.charset));
+    /// A step of this session, which ends with lines of `token`.
+    pub(in crate::ssh) fn step(&self, token: &str, bound: Bound) -> OutputStep {
+        OutputStep::until(token, self.stdout, self.charset, bound.lines)
+    }
+
+    /// Expects the output of a further step.
+    pub(in crate::ssh) fn expect(&mut self, step: OutputStep) {
+        self.steps.push_back(step);
+    }
+
+    /// Types to the process.
+    pub(in crate::ssh) async fn type_in(&mut self, text: &str) -> Result<(), Error> {
         let text = self.charset.encode(text);
         let sent = self.channel.data(text.as_slice()).await;
         sent.map_err(|error| self.channel.lease().refusal(error.to_string()))
     }
 
-    /// Takes out the step, with its output.
+    /// Takes out the step that runs, with its output.
     pub(in crate::ssh) fn take_step(&mut self) -> Option<OutputStep> {
-        let mut step = self.step.take()?;
+        let mut step = self.steps.pop_front()?;
         step.take_rest(self.stdout, self.stderr);
         Some(step)
+    }
+
+    /// Returns whether the step that runs has ended, as far as standard output tells.
+    pub(in crate::ssh) fn has_told_end(&self) -> bool {
+        let step = self.steps.front();
+        step.is_some_and(|step| step.stdout.is_over())
+    }
+
+    fn is_step_over(&self) -> bool {
+        self.steps.front().is_some_and(OutputStep::is_over)
+    }
+
+    /// Returns whether the shell goes on with a further step by itself.
+    fn has_steps_ahead(&self) -> bool {
+        self.steps.len() > 1
     }
 
     /// Takes messages until the step is over, or the channel closes, or has lingered after the
@@ -225,10 +254,15 @@ impl<'a> CommandSession<'a> {
         cancel: &CancellationToken,
     ) -> Option<StopReason> {
         let after = |time: Option<Duration>| time.and_then(|time| Instant::now().checked_add(time));
-        let (deadline, mut bound) = (after(limit), after(self.bound.time));
+        let (mut deadline, mut bound) = (after(limit), after(self.bound.time));
         let (mut lingers_until, mut is_full) = (None, false);
         let mut linger = LINGER;
-        while !self.closed && !self.step.as_ref().is_some_and(OutputStep::is_over) {
+        while !self.closed && !self.is_step_over() {
+            if self.steps.front_mut().is_some_and(OutputStep::asks_now) {
+                // A lost connection is noticed where the channel is read.
+                let _ = self.type_in(GO).await;
+                (deadline, bound) = (after(limit), after(self.bound.time));
+            }
             let silent_until = self.exit.as_ref().map(|_| Instant::now() + linger);
             if silent_until.is_some() && lingers_until.is_none() {
                 // Later output is a child's, and not this command's.
@@ -260,23 +294,37 @@ impl<'a> CommandSession<'a> {
                 () = until(self.responder.as_ref().and_then(|responder| responder.due())), if self.responder.is_some() => {
                     self.answer().await;
                 }
-                () = until(deadline) => return Some(ExitOutcome::TimedOut),
+                () = until(deadline) => {
+                    if !self.has_ended_meanwhile().await {
+                        return Some(ExitOutcome::TimedOut);
+                    }
+                }
                 () = cancel.cancelled() => return Some(ExitOutcome::Cancelled),
             }
         }
         None
     }
 
-    /// Takes messages as [`CommandSession::drive`] does, of a step whose output belongs to no command.
-    pub(in crate::ssh) async fn attend_in_silence(
-        &mut self,
-        limit: Duration,
-        cancel: &CancellationToken,
-    ) -> Option<StopReason> {
-        if let Some(step) = &mut self.step {
-            step.silent = true;
+    /// Takes all that the server has sent by now, of a step that is late. Returns whether the step has
+    /// ended. The shell is at the next one then, which is not to be stopped for it.
+    async fn has_ended_meanwhile(&mut self) -> bool {
+        if !self.has_steps_ahead() {
+            return false;
         }
-        self.drive(Some(limit), cancel).await
+        let lease = self.channel.lease();
+        let ping = lease.connection().answers();
+        tokio::pin!(ping);
+        loop {
+            tokio::select! {
+                biased;
+                message = self.channel.wait(), if !self.closed => self.take(message),
+                _ = &mut ping => break,
+            }
+        }
+        while let Some(message) = self.channel.wait().now_or_never().filter(|_| !self.closed) {
+            self.take(message);
+        }
+        self.is_step_over()
     }
 
     /// Ends the input, and waits for the process to end. Returns whether a child of it still holds its
@@ -330,22 +378,37 @@ impl<'a> CommandSession<'a> {
         self.exit.is_none() && !self.closed
     }
 
-    /// Ends the session, stopping its process if it was interrupted, and gives how it ended.
+    /// Ends the session, stopping its process if it was interrupted. Returns its end.
     pub(in crate::ssh) async fn close(
-        mut self,
+        self,
         interruption: Option<StopReason>,
         pool: &Pool,
         alias: &str,
     ) -> Result<ExitOutcome, Error> {
+        let (ended, _) = self.close_with_steps(interruption, pool, alias).await?;
+        Ok(ended)
+    }
+
+    /// Does the same, and returns the steps that were not taken out.
+    pub(in crate::ssh) async fn close_with_steps(
+        mut self,
+        interruption: Option<StopReason>,
+        pool: &Pool,
+        alias: &str,
+    ) -> Result<(ExitOutcome, VecDeque<OutputStep>), Error> {
         // A process that has ended by itself was not stopped by us, even if its channel is still open.
         let interruption = interruption.filter(|_| self.exit.is_none());
         let lease = self.channel.lease();
         let Some(ended) = interruption else {
-            self.finish().await;
-            return self.verdict(&lease).await;
+            let steps = self.finish().await;
+            return Ok((self.verdict(&lease).await?, steps));
         };
-        let mut stopped = self.stop(pool, alias).await;
-        self.finish().await;
+        let victim = match ended(Stopped::Unknown) {
+            ExitOutcome::Cancelled(_) if self.has_steps_ahead() => Victim::ShellFirst,
+            _ => Victim::Group,
+        };
+        let mut stopped = self.stop(victim, pool, alias).await;
+        let steps = self.finish().await;
         let (group, began) = (self.group().await, self.began);
         drop(self);
         if let (Stopped::Unknown, Some(group)) = (stopped, group)
@@ -354,10 +417,10 @@ impl<'a> CommandSession<'a> {
             // No channel was to be had: the command's own connection makes room for one.
             lease.retire_if_alone();
             drop(lease);
-            let ending = stop::end_group(pool, alias, group, began.elapsed()).await;
+            let ending = stop::end_group(pool, alias, group, began.elapsed(), victim).await;
             stopped = ending.unwrap_or(stopped);
         }
-        Ok(ended(stopped))
+        Ok((ended(stopped), steps))
     }
 
     /// Takes messages until the command's end is known or the channel closes, at most for `patience`.
@@ -383,11 +446,11 @@ impl<'a> CommandSession<'a> {
                 }
             }
             Some(ChannelMsg::Data { data }) => {
-                if let Some(step) = &mut self.step {
-                    step.take_stdout(self.stdout, &data, &mut self.allowance);
-                } else {
+                if self.steps.is_empty() {
                     let first = self.allowance.first(&data, self.stdout.captured());
                     self.stdout.push(first);
+                } else {
+                    self.take_stdout_of_steps(&data);
                 }
             }
             Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {
@@ -395,10 +458,7 @@ impl<'a> CommandSession<'a> {
                     Some(announcement) => announcement.pass(&data),
                     None => data.to_vec(),
                 };
-                match &mut self.step {
-                    Some(step) => step.take_stderr(self.stderr, &data),
-                    None => self.stderr.push(&data),
-                }
+                self.take_stderr_of_steps(&data);
             }
             Some(ChannelMsg::ExitStatus { exit_status }) => {
                 self.exit = Some(ExitOutcome::Exited(exit_status));
@@ -419,7 +479,31 @@ impl<'a> CommandSession<'a> {
         }
     }
 
-    /// Writes what is due to be written.
+    /// Deals out bytes of standard output to the steps that have not ended there.
+    fn take_stdout_of_steps(&mut self, data: &[u8]) {
+        let mut rest = data.to_vec();
+        for step in self.steps.iter_mut().filter(|step| !step.stdout.is_over()) {
+            rest = step.take_stdout(self.stdout, &rest);
+            if !step.stdout.is_over() {
+                return;
+            }
+        }
+        self.stdout.push(&rest);
+    }
+
+    /// Does the same with standard error.
+    fn take_stderr_of_steps(&mut self, data: &[u8]) {
+        let mut rest = data.to_vec();
+        for step in self.steps.iter_mut().filter(|step| !step.stderr.is_over()) {
+            rest = step.take_stderr(self.stderr, &rest);
+            if !step.stderr.is_over() {
+                return;
+            }
+        }
+        self.stderr.push(&rest);
+    }
+
+    /// Writes the bytes that are due.
     async fn write(&mut self) {
         let now = Instant::now();
         for output in [&mut *self.stdout, &mut *self.stderr] {
@@ -429,7 +513,12 @@ impl<'a> CommandSession<'a> {
         }
     }
 
-    async fn finish(&mut self) {
+    /// Writes the last bytes. Returns the steps that were not taken out.
+    async fn finish(&mut self) -> VecDeque<OutputStep> {
+        let mut steps = std::mem::take(&mut self.steps);
+        for step in &mut steps {
+            step.take_rest(self.stdout, self.stderr);
+        }
         if let Some(responder) = &mut self.responder {
             self.stdout.push(&responder.rest());
         }
@@ -438,6 +527,7 @@ impl<'a> CommandSession<'a> {
         }
         self.stdout.finish().await;
         self.stderr.finish().await;
+        steps
     }
 
     async fn verdict(&mut self, lease: &Lease) -> Result<ExitOutcome, Error> {
@@ -452,16 +542,19 @@ impl<'a> CommandSession<'a> {
     }
 
     /// Ends the command with all its children, ever more firmly, and says what is known of it then.
-    async fn stop(&mut self, pool: &Pool, alias: &str) -> Stopped {
-        // Servers may drop signals in silence, so having sent one proves nothing.
-        let _ = self.channel.signal(Sig::TERM).await;
+    async fn stop(&mut self, victim: Victim, pool: &Pool, alias: &str) -> Stopped {
+        // A shell that survives the signal would go on with the next step.
+        if victim == Victim::Group {
+            // Servers may drop signals in silence, so having sent one proves nothing.
+            let _ = self.channel.signal(Sig::TERM).await;
+        }
         // The alias may name another server by now: its processes are none of this command's.
         let group = self
             .group()
             .await
             .filter(|_| self.channel.lease().is_current());
         if let Some(group) = group {
-            let ending = stop::end_group(pool, alias, group, self.began.elapsed());
+            let ending = stop::end_group(pool, alias, group, self.began.elapsed(), victim);
             tokio::pin!(ending);
             let outcome = loop {
                 // Output that nobody reads would hold up the connection, and with it the other channel.

@@ -1,8 +1,11 @@
 //! Scripts that this program runs for itself on a server: short ones for a POSIX shell, whose answer it
 //! reads.
 //!
-//! A script goes to `sh` on standard input, with its arguments: the login shell may be of another kind,
-//! which reads quotes otherwise, and finds nothing in its command line to misread.
+//! A script is for `sh`. A login shell that is known to be a POSIX one gets it on its command line, which
+//! takes one round trip. A login shell of another kind might misread it there, so `sh` reads it on standard
+//! input. That takes one round trip more: OpenSSH opens a channel with a window of 0 bytes, and lets input
+//! come only once the command runs (RFC 4254, section 5.2). A script with input of its own, which may hold
+//! secrets, always comes on standard input: every user of the server can see command lines.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -27,7 +30,7 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::random;
 use crate::shell::quote;
-use crate::ssh::pool::{ChannelPurpose, OpenChannel, Pool};
+use crate::ssh::pool::{ChannelPurpose, OpenChannel, Pool, ShellKind};
 
 /// The longest answer that is taken; a script that prints more is not one of ours.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
@@ -36,6 +39,9 @@ const LONGEST_COMPLAINT: usize = 4 * 1024;
 
 /// The time that a script waits for a channel.
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of the longest command line that every server takes: Dropbear takes 9000.
+pub(in crate::ssh) const LONGEST_LINE: usize = 8000;
 
 /// The command line for a script that comes on standard input: every login shell reads it alike.
 pub(in crate::ssh) const SHELL: &str = "exec sh -s";
@@ -139,8 +145,31 @@ impl Script {
         )
     }
 
-    fn command_line(&self, shell: &str) -> String {
-        format!("{shell} {}", self.name)
+    /// The command line for a login shell of this kind, and the input that goes with it.
+    fn sent(&self, shell: ShellKind) -> (String, String) {
+        if shell.is_posix && self.input.is_empty() {
+            let line = self.line(shell.is_restricted);
+            if line.len() <= LONGEST_LINE {
+                return (line, String::new());
+            }
+        }
+        let program = if shell.is_restricted {
+            SHELL_BELOW
+        } else {
+            SHELL
+        };
+        (format!("{program} {}", self.name), self.whole())
+    }
+
+    /// The script and its arguments on a command line of a POSIX shell.
+    fn line(&self, is_restricted: bool) -> String {
+        let program = if is_restricted { "sh -c" } else { "exec sh -c" };
+        let mut line = format!("{program} {} {}", quote(&self.text), self.name);
+        for argument in &self.arguments {
+            line.push(' ');
+            line.push_str(&quote(argument));
+        }
+        line
     }
 
     /// Runs it on `alias`, and gives the answer: the line that begins with the token, without it,
@@ -160,11 +189,14 @@ impl Script {
                 "it was added with plain: true, for commands as they are and nothing else",
             ));
         }
-        let is_restricted = pool.shell(alias).known().is_restricted;
-        let shell = if is_restricted { SHELL_BELOW } else { SHELL };
+        let shell = pool.shell(alias).known();
         let mut printed = self.print(pool, alias, shell).await?;
-        if !is_restricted && printed.refuses_exec() {
-            printed = self.print(pool, alias, SHELL_BELOW).await?;
+        if !shell.is_restricted && printed.refuses_exec() {
+            let restricted = ShellKind {
+                is_restricted: true,
+                ..shell
+            };
+            printed = self.print(pool, alias, restricted).await?;
         }
         printed.answer(&self.token).ok_or_else(|| {
             let complaint = String::from_utf8_lossy(&printed.stderr);
@@ -181,12 +213,12 @@ impl Script {
         &self,
         pool: &Pool,
         alias: &str,
-        shell: &str,
+        shell: ShellKind,
     ) -> Result<ScriptOutput, ScriptFailure> {
         let opened = pool.open(alias, self.purpose, self.channel_patience).await;
         let channel = opened.map_err(ScriptFailure::Unsent)?;
         let lease = channel.lease();
-        let (line, input) = (self.command_line(shell), self.whole());
+        let (line, input) = self.sent(shell);
         match timeout(self.limit, ask(channel, &line, &input)).await {
             Ok(Ok(printed)) => Ok(printed),
             Ok(Err(RunError::Refused)) => Err(refused(alias, "it runs no commands for this user")),
@@ -332,12 +364,36 @@ mod tests {
     }
 
     #[test]
-    fn no_argument_is_on_the_command_line() {
+    fn only_a_posix_shell_gets_a_script_on_its_command_line() {
         let script = Script::new("look", "echo \"$1\"".to_owned(), Duration::ZERO).with("a\nb");
-        assert_eq!(script.command_line(SHELL), "exec sh -s look");
-        assert_eq!(
-            script.whole(),
-            "set -- 'a\nb'\n{\necho \"$1\"\n} </dev/null\nexit\n"
-        );
+        let (line, input) = script.sent(ShellKind::default());
+        assert_eq!(line, "exec sh -s look");
+        assert_eq!(input, "set -- 'a\nb'\n{\necho \"$1\"\n} </dev/null\nexit\n");
+        let posix = ShellKind {
+            is_posix: true,
+            ..ShellKind::default()
+        };
+        let (line, input) = script.sent(posix);
+        assert_eq!(line, "exec sh -c 'echo \"$1\"' look 'a\nb'");
+        assert!(input.is_empty());
+        let restricted = ShellKind {
+            is_restricted: true,
+            ..posix
+        };
+        assert!(script.sent(restricted).0.starts_with("sh -c "));
+        let long = script.with(&"x".repeat(LONGEST_LINE));
+        assert_eq!(long.sent(posix).0, "exec sh -s look");
+    }
+
+    #[test]
+    fn the_input_of_a_script_is_on_no_command_line() {
+        let script = Script::new("curl", "cat".to_owned(), Duration::ZERO);
+        let script = script.with_input("secret".to_owned());
+        let posix = ShellKind {
+            is_posix: true,
+            ..ShellKind::default()
+        };
+        let (line, input) = script.sent(posix);
+        assert!(!line.contains("secret") && input.contains("secret"));
     }
 }

@@ -17,6 +17,15 @@ pub(in crate::ssh) const LIMIT: Duration = Duration::from_secs(40);
 /// The time to wait for a channel, ahead of all others.
 pub(in crate::ssh) const CHANNEL_PATIENCE: Duration = Duration::from_secs(3);
 
+/// The processes that are ended, and their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ssh) enum Victim {
+    /// All of them at once.
+    Group,
+    /// The shell before its children. It would go on with the next step once they have ended.
+    ShellFirst,
+}
+
 /// Kills the process group of `leader` and its descendants, of a command that began `age` ago. `None` if
 /// that could not be tried.
 pub(in crate::ssh) async fn end_group(
@@ -24,11 +33,16 @@ pub(in crate::ssh) async fn end_group(
     alias: &str,
     leader: u32,
     age: Duration,
+    victim: Victim,
 ) -> Option<Stopped> {
     let script = Script::new("end", format!("{PROCESSES}{END}"), LIMIT)
         .with_token()
         .with(&leader)
         .with(&age.as_secs())
+        .with(match victim {
+            Victim::Group => "",
+            Victim::ShellFirst => "shell-first",
+        })
         .urgent(CHANNEL_PATIENCE);
     match script.run(pool, alias).await {
         Ok(answer) => Some(outcome(answer.word())),

@@ -1,4 +1,4 @@
-# end TOKEN LEADER AGE: ends a command that began AGE seconds ago, and its children.
+# end TOKEN LEADER AGE ORDER: ends a command that began AGE seconds ago, and its children.
 leader=$(started "$2") now=$(started $$)
 if [ -n "$leader" ] && [ -n "$now" ]; then
     age=$(((now - leader) / 100))
@@ -8,4 +8,4 @@ if [ -n "$leader" ] && [ -n "$now" ]; then
         exit
     fi
 fi
-if end_family "$2"; then echo "$1: gone"; else echo "$1: left"; fi
+if end_family "$2" "$4"; then echo "$1: gone"; else echo "$1: left"; fi

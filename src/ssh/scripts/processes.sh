@@ -53,9 +53,15 @@ family() {
     echo $members
 }
 
-# end_family LEADER: ends the family, with TERM and after 2 s with KILL; true once none of it is left.
+# end_family LEADER ORDER: ends the family, with TERM and after 2 s with KILL; true once none of it is left.
+# With the ORDER shell-first, LEADER itself has ended before the others get a signal.
 end_family() {
     members=$(family "$1" '')
+    if [ "$2" = shell-first ] && kill -s TERM "$1" 2>/dev/null; then
+        # With TERM it leaves as it is made to. A trap of its own would run only after its children's end.
+        sleep 0.1 2>/dev/null || sleep 1
+        kill -s KILL "$1" 2>/dev/null
+    fi
     [ -z "$members" ] || kill -s TERM $members 2>/dev/null
     round=0
     while members=$(family "$1" "$members") && [ -n "$members" ]; do
