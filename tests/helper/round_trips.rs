@@ -47,20 +47,21 @@ impl RoundTrips {
 
     /// Begins to count, once the client sends no more.
     pub async fn begin(&self) {
-        loop {
-            let before = self.count();
-            sleep(5 * QUIET).await;
-            if self.count() == before {
-                break;
-            }
-        }
+        self.settled().await;
         self.counter.round_trips.store(0, Ordering::Relaxed);
         self.counter.begins.store(true, Ordering::Relaxed);
     }
 
-    /// The round trips since then.
-    pub fn count(&self) -> usize {
-        self.counter.round_trips.load(Ordering::Relaxed)
+    /// The round trips since then, once the client sends no more.
+    pub async fn settled(&self) -> usize {
+        loop {
+            let before = self.counter.round_trips.load(Ordering::Relaxed);
+            sleep(5 * QUIET).await;
+            let after = self.counter.round_trips.load(Ordering::Relaxed);
+            if before == after {
+                return after;
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mcp_sftp_orchestrator::demo::{
     self, ConnectionStream, PASSWORD, SftpHandler, USER, configuration,
@@ -20,6 +21,7 @@ use russh::{Channel, ChannelId, Sig};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use login::LoginState;
@@ -45,6 +47,10 @@ pub enum Fault {
     MuteAtChannel,
     /// It goes silent when they run a command, and does not run it.
     MuteAtCommand,
+    /// It takes a while to confirm that it runs a command. Its input has come by then.
+    ConfirmLate,
+    /// It refuses to run commands, once their input has come.
+    RefuseCommands,
     /// It cuts them when they log in.
     CutAtLogin,
     /// It lets in whoever says who they are.
@@ -68,6 +74,9 @@ pub enum Fault {
     /// It answers SFTP requests a flight at a time, once no further request comes, and counts the flights.
     CountFlights,
 }
+
+/// The time by which a client has sent all that waits for no answer.
+const LATE: Duration = Duration::from_millis(100);
 
 /// An SSH server in this process; it ends, with its connections and processes, when dropped.
 pub struct EmbeddedServer {
@@ -396,6 +405,14 @@ impl Handler for Connection {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         self.mute_at(Fault::MuteAtCommand).await?;
+        match self.shared.fault() {
+            Fault::ConfirmLate => sleep(LATE).await,
+            Fault::RefuseCommands => {
+                sleep(LATE).await;
+                return session.channel_failure(channel);
+            }
+            _ => {}
+        }
         self.demo.exec_request(channel, command, session).await
     }
 
