@@ -69,10 +69,10 @@ async fn scripts_and_sequences_take_no_more_round_trips_than_a_command() {
 /// Calls that send a command line, one with input, one with several steps, and a script, with the output
 /// of each.
 fn calls(log: &str) -> [(&'static str, Value, &'static str); 4] {
-    let long = format!("echo {}end | tail -c 4", "x".repeat(20_000));
+    let lengthy = format!("echo {}end | tail -c 4", "x".repeat(20_000));
     [
         ("task_exec", json!({"cmd": "cat; echo ran"}), "ran"),
-        ("task_exec", json!({"cmd": long}), "end"),
+        ("task_exec", json!({"cmd": lengthy}), "end"),
         (
             "task_exec_sequence",
             json!({"commands": ["cd /usr/share", "pwd"]}),

@@ -34,8 +34,8 @@ pub struct ShellSequence<'a> {
     cancel: &'a CancellationToken,
     /// The directory after the last command whose end was seen.
     directory: Option<String>,
-    /// True if the shell may write to no file.
-    is_restricted: bool,
+    /// The kind of the login shell, once it is known.
+    kind: ShellKind,
     /// True if the shell has got all commands at once.
     pub is_sent_ahead: bool,
     /// True if `sh` runs the commands, for the login shell is not a POSIX one.
@@ -76,7 +76,7 @@ impl<'a> ShellSequence<'a> {
             alias,
             cancel,
             directory: None,
-            is_restricted: false,
+            kind: ShellKind::default(),
             is_sent_ahead: false,
             uses_sh_fallback: false,
             has_child: false,
@@ -212,7 +212,7 @@ impl<'a> ShellSequence<'a> {
     ) -> Result<(), Error> {
         let token = Token::new();
         session.expect(session.step(token.text(), command.bound));
-        let text = shell_text::typed(command.text, &token, self.is_restricted);
+        let text = shell_text::typed(command.text, &token, self.kind.is_restricted);
         session.type_in(&text).await
     }
 
@@ -233,7 +233,7 @@ impl<'a> ShellSequence<'a> {
         };
         self.uses_sh_fallback = !kind.is_posix;
         self.charset = kind.charset;
-        self.is_restricted = kind.is_restricted;
+        self.kind = kind;
         let enter = match &self.directory {
             Some(directory) => format!("cd {}", quote(directory)),
             None => ":".to_owned(),
@@ -252,7 +252,7 @@ impl<'a> ShellSequence<'a> {
                 session.expect(session.step(token.text(), command.bound));
             }
         } else {
-            let text = shell_text::typed(&enter, &token, self.is_restricted);
+            let text = shell_text::typed(&enter, &token, self.kind.is_restricted);
             let text = shell_text::KEEP_STREAMS.to_owned() + &text;
             session.type_in(&text).await?;
         }

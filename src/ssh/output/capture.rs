@@ -144,6 +144,7 @@ impl Captured {
     }
 
     /// The text alone.
+    #[cfg(test)]
     pub fn text(&self) -> String {
         self.shown(Charset::Utf8).text
     }
