@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 /// Does some work. The message of a panic in it is the error.
 pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    // What the work shares with others is consistent between any two statements, as in `sync`.
+    // State that the work shares with others is consistent between any two statements, as in `sync`.
     let done = AssertUnwindSafe(work).catch_unwind().await;
     done.map_err(|panic| message_of(&*panic))
 }
