@@ -8,9 +8,9 @@ use super::queue::Queue;
 use super::record::Job;
 use crate::ssh::{Pool, ScriptFailure};
 
-/// Before the second attempt; twice as long before each further one.
+/// The pause before the second attempt. It doubles with each further one.
 const SHORTEST_BACKOFF: Duration = Duration::from_millis(250);
-/// Between two attempts to reach a server that cannot be reached.
+/// The longest pause between two attempts to reach a server.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 /// Removes what a job has left on its server, once its end is on disk here. Tries until that is done,

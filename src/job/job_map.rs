@@ -21,8 +21,7 @@ pub(super) enum QueueEntry {
 impl<'de> Deserialize<'de> for QueueEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        // The trait's: the type's own function of that name reads only a part of the record.
-        let job = <Job as Deserialize>::deserialize(&value);
+        let job = Job::deserialize(&value);
         Ok(job.map_or(Self::Other(value), |job| Self::Job(Arc::new(job))))
     }
 }

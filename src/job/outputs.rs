@@ -44,7 +44,7 @@ impl Outputs {
         Ok(Self { blobs, config })
     }
 
-    /// A job's stream, or the place for it.
+    /// Returns the file of a job's stream, which may not exist yet.
     pub fn blob(&self, id: &JobId, stream: Stream) -> Blob {
         self.blobs.blob(&format!("{id}.{}", stream.name()))
     }

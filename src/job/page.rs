@@ -10,9 +10,9 @@ use crate::charset::Charset;
 use crate::readable::{is_binary, readable, sample, whole_sequences};
 use crate::store::Blob;
 
-/// A longer line is taken in parts.
+/// The most bytes of a line. A longer one is split.
 const LONGEST_LINE: u64 = 64 * 1024;
-/// Read from the local disk at once.
+/// The bytes read from the local disk at once.
 const BLOCK: u64 = 64 * 1024;
 
 /// The part of an output to read.
@@ -20,7 +20,7 @@ const BLOCK: u64 = 64 * 1024;
 pub struct Selection {
     /// The position to begin at, in bytes.
     pub offset: u64,
-    /// Most bytes to give.
+    /// The most bytes to return.
     pub limit: usize,
     /// Only the last so many lines.
     pub tail: Option<usize>,
@@ -79,7 +79,7 @@ impl Selection {
         }
         if let Some(lines) = self.tail {
             offset = offset.max(last_lines(&mut source, missing.end..length, lines)?);
-            // The end is what was asked for.
+            // If the lines are longer than the limit, their end counts.
             offset = offset.max(length.saturating_sub(self.limit as u64));
         }
         source.seek(SeekFrom::Start(offset))?;

@@ -2,7 +2,7 @@
 
 use tokio::sync::{Notify, watch};
 
-/// Has a detached job polled at once, and tells when that was done.
+/// Triggers a poll of a detached job, and tells its callers when it is done.
 #[derive(Debug, Default)]
 pub(super) struct PollTrigger {
     asked: Notify,
@@ -21,7 +21,7 @@ impl PollTrigger {
         self.begun.send_replace(true);
     }
 
-    /// Has the job polled, and waits for that.
+    /// Triggers a poll, and waits until it is done.
     pub(super) async fn poll(&self) {
         let mut polls = self.polls.subscribe();
         // A poll that is under way may have missed what the caller wants to know: the next one has not.

@@ -15,7 +15,7 @@ use crate::fs::blocking;
 /// The time allowed for polling a detached job before its record is given as it stands.
 const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Bytes of an output that is read as a whole.
+/// The most bytes of an output that is read as a whole.
 const LONGEST_WHOLE: usize = 8 * 1024 * 1024;
 
 impl Jobs {
@@ -65,7 +65,7 @@ impl Jobs {
     }
 
     /// Reads a part of what a job has printed: from its file, or from its record where it has none.
-    /// Gives also whether it was the file.
+    /// Also returns whether it was the file.
     pub async fn page(
         &self,
         job: &Job,

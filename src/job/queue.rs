@@ -57,7 +57,7 @@ struct QueueState {
 
 impl Queue {
     /// Opens the data directory's queue, marks what a dead process left behind, and starts saving.
-    /// Gives also the detached jobs that this process takes over from dead ones, now and later.
+    /// Also returns the detached jobs that this process takes over from dead ones, now and later.
     pub fn open(
         config: Arc<Config>,
         data: &DataDirectory,
@@ -102,8 +102,8 @@ impl Queue {
         Ok(state.put(job))
     }
 
-    /// Replaces a live job of this process, and gives what stands now. One that has ended stays as it
-    /// is: the process may be ending, and has said so in the record.
+    /// Replaces a live job of this process, and returns its record as it stands then. A job that has ended
+    /// stays as it is: it may have been marked as crashed because this process ends.
     pub fn put(&self, job: Job) -> Arc<Job> {
         let mut state = self.state();
         match state.entries.get(&job.id) {
@@ -167,7 +167,7 @@ impl Queue {
         blocking(move || queue.history.read()).await
     }
 
-    /// Has every change made so far written soon, without waiting for it.
+    /// Requests a write of every change made so far, without waiting for it.
     pub fn request_save(&self) {
         self.saver.request();
     }
@@ -235,7 +235,7 @@ impl Queue {
                 .is_some_and(|owner| self.owner.is_alive(owner))
     }
 
-    /// Marks orphans or takes them over, drops what has expired, and makes room. Gives what was taken over.
+    /// Marks orphans as crashed or takes them over, drops expired jobs, and makes room. Returns the jobs taken over.
     fn tidy(&self, entries: &mut QueueEntries) -> Vec<Arc<Job>> {
         let mut adopted = Vec::new();
         for entry in entries.values_mut() {
@@ -302,7 +302,7 @@ impl Save for Queue {
         state.version = version;
         drop(state);
         for job in adopted {
-            // Nobody takes them where the engine has ended; the next process will.
+            // If the engine has ended, nobody receives them: the next process takes them over.
             let _ = self.adopted.send(job);
         }
         self.history.save()

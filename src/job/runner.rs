@@ -51,11 +51,11 @@ struct Engine {
     outputs: Arc<Outputs>,
     requests: CancelRequests,
     live: Mutex<HashMap<JobId, RunningJob>>,
-    /// Told when the first job becomes live.
+    /// Notified when a job starts while none is live.
     busy: Arc<Notify>,
 }
 
-/// A job that this process has started: its name, and what its record will be in the end.
+/// A job that this process has started: its ID, and its final record once it has ended.
 #[derive(Clone)]
 pub struct JobHandle {
     id: JobId,
@@ -183,7 +183,7 @@ impl Jobs {
         self.launch(job, spec)
     }
 
-    /// Starts a new job that does again what an unsuccessful one did.
+    /// Starts a new job with the work of one that did not succeed.
     pub async fn retry(&self, id: &JobId) -> Result<JobHandle, Error> {
         let earlier = self.0.queue.get(id).await?;
         if !earlier.status.can_retry() {
@@ -334,7 +334,7 @@ impl Jobs {
         stands
     }
 
-    /// The connections that a job may use. What goes on has been let begin.
+    /// Returns the connections that a job may use. An adopted job was checked when it began.
     async fn checked_pool(
         &self,
         job: &Job,
@@ -367,7 +367,7 @@ impl Jobs {
         self.0.queue.put(job)
     }
 
-    /// Waits for any job at most `patience`, then gives its record as it stands.
+    /// Waits for any job at most `patience`, and returns its record as it stands then.
     pub async fn wait(&self, id: &JobId, patience: Duration) -> Result<Arc<Job>, Error> {
         let handle = self.handle(id);
         match handle {
@@ -419,7 +419,7 @@ impl Jobs {
         &self.0.outputs
     }
 
-    /// Asks a job of this process to stop, without waiting for that. Gives its handle if it is live.
+    /// Asks a job of this process to stop, without waiting for its end. Returns its handle if it is live.
     pub fn request_cancel(&self, id: &JobId) -> Option<JobHandle> {
         let live = self.live();
         let live = live.get(id)?;

@@ -12,7 +12,7 @@ use crate::fs::blocking;
 /// The interval at which the queue is tidied when nothing else writes it.
 const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Something that a saver saves.
+/// Data that a saver writes.
 pub(super) trait Save: Send + Sync + 'static {
     /// Returns whether anything is still to be written.
     fn has_changes(&self) -> bool;
@@ -37,7 +37,7 @@ struct Saved {
 }
 
 impl Saver {
-    /// Asks for a save. Gives the request's number.
+    /// Asks for a save. Returns the request's number.
     pub(super) fn request(&self) -> u64 {
         let mut request = 0;
         self.asked.send_modify(|asked| {
@@ -59,7 +59,7 @@ impl Saver {
         }
     }
 
-    /// Saves `target` from now on: on request at once, and what has changed otherwise every `period`.
+    /// Saves `target` from now on: at once on request, and every `period` if it has changes.
     pub(super) fn start(&self, target: Weak<impl Save>, period: Duration) {
         let (mut asked, saved) = (self.asked.subscribe(), self.saved.clone());
         tokio::spawn(async move {

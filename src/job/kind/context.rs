@@ -25,7 +25,7 @@ pub enum JobStart {
     Adopted,
 }
 
-/// Writes into the records of live jobs what has come of them so far.
+/// Writes the outcomes so far into the records of live jobs.
 pub trait OutcomeRecorder: Sync {
     /// Changes the outcome in a live job's record.
     fn change_outcome(&self, id: &JobId, change: Box<dyn FnOnce(&mut Outcome)>);
@@ -55,14 +55,14 @@ impl Context<'_> {
         self.stop.token()
     }
 
-    /// Shows in the record what has come of the job so far.
+    /// Writes the outcome so far into the record.
     pub(super) fn publish(&self, outcome: Outcome) {
         let publish = |recorded: &mut Outcome| *recorded = outcome;
         self.recorder
             .change_outcome(&self.job.id, Box::new(publish));
     }
 
-    /// The same, and waits until it is on disk.
+    /// Writes the outcome so far into the record, and waits until it is on disk.
     pub(super) async fn save(&self, outcome: Outcome) -> Result<(), Error> {
         self.publish(outcome);
         self.recorder.saved().await

@@ -26,17 +26,17 @@ use crate::ssh::{ExitOutcome, Pool, ScriptFailure};
 /// The directory of detached jobs on their servers.
 const REMOTE_BASE: &str = "~/.mcp-sftp-orchestrator";
 
-/// Between two polls, at first; later a tenth of the job's age.
+/// The pause between two polls at first; later it is a tenth of the job's age.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-/// Between two polls of a job that runs for long. Who asks for it has it polled at once.
+/// The longest pause between two polls. A caller that asks for the job has it polled at once.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Between two attempts to reach a server that cannot be reached.
+/// The longest pause between two attempts to reach a server.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
-/// A start takes seconds; what has not begun after so long is not let begin any more.
+/// The time after which a job that has not begun is kept from beginning. A start takes seconds.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Answers that make no sense, one after another, before a job is given up.
+/// The number of unreadable answers in a row after which a job is given up.
 const MISREADINGS: u32 = 10;
 
 /// The note in an answer about a process that was left in the background.
@@ -94,7 +94,7 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// The name of the directory; nothing that leads out of the base.
+    /// Returns the name of the directory. It never leads out of the base.
     pub(in crate::job) fn directory_name(&self) -> &str {
         let path = self.directory.as_deref().unwrap_or_default();
         path.rsplit('/')
@@ -164,7 +164,7 @@ impl Kind for Detached {
         take(record)
     }
 
-    /// A directory on the server that no other job has.
+    /// Names a directory on the server that no other job has.
     fn begin(&self, id: &JobId) -> DetachedOutcome {
         let name = format!("{id}-{}", crate::random::hex::<8>());
         DetachedOutcome {
@@ -259,7 +259,7 @@ impl Detached {
         Err(ending)
     }
 
-    /// Drives a job that may have begun to its end: collects what it prints, and notes how it ended.
+    /// Follows a job that may have begun to its end: collects its output, and notes how it ended.
     async fn drive(
         &self,
         context: &Context<'_>,
@@ -306,7 +306,7 @@ impl Detached {
                     outcome.remote.cancel_requested = Some(true);
                     context.publish(Outcome::Detached(outcome.clone()));
                 }
-                // Asked again while the server cannot be reached: somebody wants to be rid of it.
+                // A second request to stop while the server cannot be reached gives the job up.
                 () = context.stop.insisted(), if outcome.remote.unreachable.is_some() => {
                     break ExitOutcome::Cancelled(Stopped::Unknown);
                 }
@@ -318,7 +318,7 @@ impl Detached {
         ending
     }
 
-    /// Notes the end. Once all of it is durable here, it may be removed from the server.
+    /// Notes the end. Once the output is durable here, the directory may be removed from the server.
     async fn close(
         &self,
         outcome: &mut DetachedOutcome,

@@ -49,7 +49,7 @@ pub trait Kind {
     where
         Self: Sized;
 
-    /// The spec that does again what the job `id` did.
+    /// Returns the spec of a retry of the job `id`.
     fn again(&self, _id: &JobId) -> Result<Self, Error>
     where
         Self: Sized + Clone,
@@ -68,7 +68,7 @@ pub trait Kind {
     /// The tool by which it runs or changes something on its server; `None` if it only reads.
     fn changes_by(&self) -> Option<&'static str>;
 
-    /// Refuses what the guard does not let happen, besides changes of a read-only server.
+    /// Refuses a job that the guard does not allow. Read-only servers are checked elsewhere.
     fn authorize(&self, guard: &Guard) -> Result<(), Error>;
 
     /// The commands in it. Answers show the beginning of a long one.
@@ -81,7 +81,7 @@ pub trait Kind {
         self.commands()
     }
 
-    /// Masks secrets, so that it can be recorded. Gives whether something is missing for a retry.
+    /// Masks secrets, so that it can be recorded. Returns whether a retry would lack something.
     fn hide_secrets(&mut self, alias: &str) -> bool {
         let hide = |is_masked, text| hide_text(alias, text) || is_masked;
         self.texts().into_iter().fold(false, hide)
@@ -123,7 +123,7 @@ pub trait Results {
         self.printed()?.text(stream)
     }
 
-    /// Texts in which a secret may stand that something else than a command has said.
+    /// The texts in which a secret may stand and that no command has printed.
     fn texts(&mut self) -> Vec<&mut String>;
 
     /// Cuts texts to what the queue keeps.
@@ -177,7 +177,7 @@ macro_rules! kinds {
             ) -> serde_json::Result<(Self, Outcome)> {
                 $($(#[cfg($cfg)])? {
                     if <$spec>::describes(record) {
-                        // One that is not whole is left as it stands.
+                        // An incomplete record is left as it is.
                         let mut rest = record.clone();
                         if let Ok(spec) = <$spec as Kind>::take(&mut rest) {
                             rest.remove(TYPE);
@@ -203,7 +203,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// The spec that does again what the job `id` did.
+            /// Returns the spec of a retry of the job `id`.
             pub(super) fn again(&self, id: &JobId) -> Result<Self, Error> {
                 match self {
                     $($(#[cfg($cfg)])? Self::$name(spec) => spec.again(id).map(Self::$name),)*
@@ -304,7 +304,7 @@ fn is_set(record: &Map<String, Value>, flag: &str) -> bool {
     record.get(flag) == Some(&Value::Bool(true))
 }
 
-/// Masks the secrets in a text. Gives whether there were any.
+/// Masks the secrets in a text. Returns whether there were any.
 pub(super) fn hide_text(alias: &str, text: &mut String) -> bool {
     let Cow::Owned(hidden) = hide_of(Some(alias), text) else {
         return false;
