@@ -305,6 +305,26 @@ async fn the_agent_s_keys_are_tried_where_they_are_wanted_or_nothing_else_is_the
 }
 
 #[tokio::test]
+async fn the_key_that_was_accepted_last_is_offered_first() {
+    let sshd = Sshd::start_with("LogLevel VERBOSE");
+    let (home, data) = (directory(), directory());
+    let agent = Agent::start(home.path());
+    for name in ["first", "second"] {
+        let stranger = home.path().join(name);
+        keygen(&stranger, &["-t", "ed25519"]);
+        agent.add(&stranger);
+    }
+    agent.add(&sshd.directory.path().join("user"));
+    let client = client_of(&agent.socket, &home, &data).await;
+    logs_in(&client, unkeyed(&sshd), "with the third key").await;
+    let refused = || sshd.logged("Failed publickey");
+    assert_eq!(refused(), 2);
+    sshd.cut();
+    client.exec("web1", "true").await.ok();
+    assert_eq!((sshd.logged("Accepted publickey"), refused()), (2, 2));
+}
+
+#[tokio::test]
 async fn an_agent_that_is_not_there_is_said() {
     let (sshd, home, data) = (Sshd::start(), directory(), directory());
     let mut server = unkeyed(&sshd);

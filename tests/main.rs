@@ -4,6 +4,7 @@
 
 mod access;
 mod addresses;
+mod ahead;
 mod allowed_roots;
 mod answers;
 mod apis;

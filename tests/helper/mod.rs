@@ -31,7 +31,7 @@ pub use asyncssh::AsyncSsh;
 pub use calls::{Calls, Effect, PROGRAMS, access};
 pub use client::{Answer, BINARY, Client, RawProcess, apart, binary, binary_of, request};
 pub use disk::SmallDisk;
-pub use embedded::{Dialogue, EmbeddedServer, Fault, LoginTexts, Question, Turn};
+pub use embedded::{Dialogue, EmbeddedServer, Event, Fault, LoginTexts, Question, Turn};
 pub use fixture::{EmbeddedHost, Fixture, SshServer};
 pub use http::Http;
 pub use keyring::Keyring;

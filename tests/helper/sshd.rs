@@ -168,6 +168,10 @@ impl Sshd {
     /// Ends every connection at once; new ones can be made.
     pub fn cut(&self) {
         signal("-KILL", &self.processes()[1..]);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.processes().len() > 1 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The listener, and what it has begotten.

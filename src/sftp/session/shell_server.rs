@@ -45,8 +45,8 @@ type HandlerResult<T> = Result<T, StatusReply>;
 
 impl ShellServer {
     /// Starts a shell on the channel; `None` if none answers.
-    pub(crate) async fn begin(channel: OpenChannel) -> Option<Self> {
-        channel.exec(true, "sh -s").await.ok()?;
+    pub(crate) async fn begin(mut channel: OpenChannel) -> Option<Self> {
+        channel.exec("sh -s").await.ok()?;
         let mut files = Self {
             channel,
             stdout: Vec::new(),

@@ -139,7 +139,7 @@ async fn limited(
 }
 
 async fn as_subsystem(channel: &mut OpenChannel) -> Result<Bytes, StartFailure> {
-    let requested = channel.request_subsystem(true, "sftp").await;
+    let requested = channel.request_subsystem("sftp").await;
     requested.map_err(|error| StartFailure::ConnectionLost(error.to_string()))?;
     // Without waiting for the answer: on a slow connection it costs a round trip.
     introduce(channel).await?;
@@ -156,13 +156,13 @@ async fn by_shell(channel: &mut OpenChannel) -> Result<Bytes, StartFailure> {
          if command -v sftp-server >/dev/null; then echo {word}; exec sftp-server; fi; \
          echo there is no sftp-server >&2; exit 127'"
     );
-    let run = channel.exec(true, line).await;
+    let run = channel.exec(line).await;
     run.map_err(|error| StartFailure::ConnectionLost(error.to_string()))?;
     listen(channel, Some(&format!("{word}\n"))).await
 }
 
-async fn introduce(channel: &OpenChannel) -> Result<(), StartFailure> {
-    let introduced = channel.data_bytes(RequestPacket::init()).await;
+async fn introduce(channel: &mut OpenChannel) -> Result<(), StartFailure> {
+    let introduced = channel.data(&RequestPacket::init()).await;
     introduced.map_err(|error| StartFailure::ConnectionLost(error.to_string()))
 }
 

@@ -8,11 +8,13 @@ use russh::keys::{HashAlg, PublicKey};
 use russh::{AgentAuthError, Signer};
 use tokio::time::{Duration, timeout};
 
+use super::accepted::OfferedKey;
 use super::key::{beside, is_touched, read, signature_hashes};
 use super::{AuthFailure, LoginAttempt, MethodOutcome};
 #[cfg(unix)]
 use crate::login_session::{AGENT_VARIABLE, LoginSession, variable};
 use crate::ssh::connection::notices::{LoginNotices, NOTICED};
+use crate::ssh::host_key::fingerprint;
 use crate::ssh::target::Agent;
 
 /// Time allowed to an agent that was found, not named: one that hangs must not block the others.
@@ -42,7 +44,7 @@ pub(super) async fn offer(login: &mut LoginAttempt<'_>) -> Result<MethodOutcome,
             return Ok(MethodOutcome::Refused);
         }
     };
-    let identities = match agent.request_identities().await {
+    let mut identities = match agent.request_identities().await {
         Ok(identities) => identities,
         Err(error) => {
             login
@@ -56,6 +58,9 @@ pub(super) async fn offer(login: &mut LoginAttempt<'_>) -> Result<MethodOutcome,
     } else {
         None
     };
+    if let Some(OfferedKey::Agent(accepted)) = login.accepted_keys.get(login.target) {
+        identities.sort_by_key(|identity| fingerprint(&identity.public_key()) != accepted);
+    }
     let mut offered = 0;
     for identity in identities {
         let key = identity.public_key().into_owned();
@@ -68,10 +73,14 @@ pub(super) async fn offer(login: &mut LoginAttempt<'_>) -> Result<MethodOutcome,
         }
         offered += 1;
         for hash in signature_hashes(login, key.algorithm()).await? {
-            let (identity, key) = (identity.clone(), key.clone());
-            match offer_one(login, &mut agent, identity, key, hash).await? {
+            let (identity, offered) = (identity.clone(), key.clone());
+            match offer_one(login, &mut agent, identity, offered, hash).await? {
                 MethodOutcome::Refused => {}
-                other => return Ok(other),
+                other => {
+                    let key = OfferedKey::Agent(fingerprint(&key));
+                    login.accepted_keys.note(login.target, key);
+                    return Ok(other);
+                }
             }
         }
     }

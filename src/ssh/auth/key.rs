@@ -3,18 +3,25 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use russh::keys::agent::AgentIdentity;
 use russh::keys::signature::Signer as _;
 use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{self, Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg};
+use tokio::time::timeout;
 
+use super::accepted::OfferedKey;
 use super::pem::decrypt;
 use super::{AuthFailure, LoginAttempt, MethodOutcome};
 use crate::error::LEGACY;
 use crate::fs::small_file;
 use crate::secret::Secret;
 use crate::ssh::target::written::is_public;
+
+/// Time in which a server's announcement arrives, of which the library waits for a whole second. It follows
+/// the key exchange at once (RFC 8308, section 2.4), and old servers send none.
+const EXTENSIONS_TIME: Duration = Duration::from_millis(200);
 
 /// Offers a key: first with its certificate, if it has one, then by itself.
 pub(super) async fn offer(
@@ -52,7 +59,7 @@ pub(super) async fn offer(
                 .await;
             match login.record(outcome.map_err(|Failed(error)| error)).await? {
                 MethodOutcome::Refused => {}
-                other => return Ok(other),
+                other => return Ok(accepted(login, path, other)),
             }
         }
         login.tried.push("publickey");
@@ -60,10 +67,17 @@ pub(super) async fn offer(
         let outcome = login.handle.authenticate_publickey(user, key).await;
         match login.record(outcome).await? {
             MethodOutcome::Refused => {}
-            other => return Ok(other),
+            other => return Ok(accepted(login, path, other)),
         }
     }
     Ok(MethodOutcome::Refused)
+}
+
+/// Notes that the server has accepted a key, and returns the outcome.
+fn accepted(login: &LoginAttempt<'_>, path: &Path, outcome: MethodOutcome) -> MethodOutcome {
+    let key = OfferedKey::File(path.to_owned());
+    login.accepted_keys.note(login.target, key);
+    outcome
 }
 
 /// Returns whether a key signs only when a person touches it.
@@ -84,7 +98,8 @@ pub(super) async fn signature_hashes(
         return Ok(vec![None]);
     }
     let is_old_allowed = login.target.server.allows_old_algorithms();
-    let announced = login.handle.best_supported_rsa_hash().await?;
+    let announced = timeout(EXTENSIONS_TIME, login.handle.best_supported_rsa_hash()).await;
+    let announced = announced.unwrap_or(Ok(None))?;
     let mut hashes = vec![announced.unwrap_or(Some(HashAlg::Sha512))];
     if is_old_allowed && !hashes.contains(&None) {
         hashes.push(None);

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `key`, `pem` | private keys in files, and certificates for them |
 //! | `agent` | the keys of an SSH agent |
+//! | `accepted` | the keys that servers have accepted |
 //! | `keyboard_interactive`, `code` | answers to the server's prompts, and one-time codes |
 
+mod accepted;
 mod agent;
 pub(in crate::ssh) mod code;
 mod key;
@@ -20,6 +22,8 @@ use russh::client::{AuthResult, Handle};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+pub(in crate::ssh) use self::accepted::AcceptedKeys;
+use self::accepted::OfferedKey;
 pub use self::agent::{describe_agent, has_agent};
 pub use self::code::check_totp;
 pub use self::keyboard_interactive::check_prompt;
@@ -69,6 +73,7 @@ struct LoginAttempt<'a> {
     /// The time steps whose one-time codes were used.
     totp_steps: &'a Document,
     ssh_files: &'a SshFiles,
+    accepted_keys: &'a AcceptedKeys,
     /// Cancelled at the connection's end, once its reason is known.
     closed: CancellationToken,
     target: &'a Target,
@@ -89,6 +94,17 @@ struct RemainingMethods<'a> {
     keys: VecDeque<&'a Path>,
     passphrase: Option<Secret>,
     agent: bool,
+    /// The server accepted a key of the agent last.
+    is_agent_first: bool,
+}
+
+/// The data of this program that logins use.
+pub(in crate::ssh) struct LoginContext<'a> {
+    pub(in crate::ssh) vault: &'a Vault,
+    pub(in crate::ssh) ssh_files: &'a SshFiles,
+    /// The time steps whose one-time codes were used.
+    pub(in crate::ssh) totp_steps: &'a Document,
+    pub(in crate::ssh) accepted_keys: &'a AcceptedKeys,
 }
 
 /// The error of a login.
@@ -112,14 +128,13 @@ impl From<russh::Error> for AuthFailure {
 pub(in crate::ssh) async fn authenticate(
     connection: &mut Connection,
     target: &Target,
-    vault: &Vault,
     notices: &LoginNotices,
-    ssh_files: &SshFiles,
-    totp_steps: &Document,
+    context: &LoginContext<'_>,
 ) -> Result<(), ConnectError> {
     let mut login = LoginAttempt {
-        totp_steps,
-        ssh_files,
+        totp_steps: context.totp_steps,
+        ssh_files: context.ssh_files,
+        accepted_keys: context.accepted_keys,
         notices,
         closed: connection.closed(),
         transcript: connection.transcript.clone(),
@@ -131,7 +146,7 @@ pub(in crate::ssh) async fn authenticate(
         unusable: Vec::new(),
         has_open_question: false,
     };
-    let error = match login.run_in_time(vault).await {
+    let error = match login.run_in_time(context.vault).await {
         Ok(true) => return Ok(()),
         Ok(false) => return Err(ConnectError::Final(login.refusal().await)),
         Err(AuthFailure::Late(limit)) => return Err(login.late(limit)),
@@ -187,8 +202,14 @@ impl LoginAttempt<'_> {
 
     async fn run(&mut self, vault: &Vault) -> Result<bool, AuthFailure> {
         let (target, server) = (self.target, &self.target.server);
+        let accepted = self.accepted_keys.get(target);
+        let mut keys: Vec<_> = target.keys.iter().map(PathBuf::as_path).collect();
+        if let Some(OfferedKey::File(accepted)) = &accepted {
+            keys.sort_by_key(|key| key != accepted);
+        }
         let mut left = RemainingMethods {
-            keys: target.keys.iter().map(PathBuf::as_path).collect(),
+            keys: keys.into(),
+            is_agent_first: matches!(accepted, Some(OfferedKey::Agent(_))),
             passphrase: self.reveal(vault, server.passphrase.as_ref()).await?,
             agent: target.agent != Agent::None,
         };
@@ -219,6 +240,12 @@ impl LoginAttempt<'_> {
         left: &mut RemainingMethods<'_>,
         vault: &Vault,
     ) -> Result<MethodOutcome, AuthFailure> {
+        if std::mem::take(&mut left.is_agent_first) {
+            let step = self.offer_agent(left).await?;
+            if step != MethodOutcome::Refused {
+                return Ok(step);
+            }
+        }
         while self.accepts(MethodKind::PublicKey)
             && let Some(path) = left.keys.front()
         {
@@ -232,12 +259,9 @@ impl LoginAttempt<'_> {
                 return Ok(step);
             }
         }
-        if left.agent && self.accepts(MethodKind::PublicKey) {
-            let step = agent::offer(self).await?;
-            left.agent = step == MethodOutcome::Halfway || !self.accepts(MethodKind::PublicKey);
-            if step != MethodOutcome::Refused {
-                return Ok(step);
-            }
+        let step = self.offer_agent(left).await?;
+        if step != MethodOutcome::Refused {
+            return Ok(step);
         }
         let server = &self.target.server;
         let password = self.reveal(vault, server.password.as_ref()).await?;
@@ -272,6 +296,19 @@ impl LoginAttempt<'_> {
             return keyboard_interactive::answer_prompts(self, &mut answers).await;
         }
         Ok(MethodOutcome::Refused)
+    }
+
+    /// Offers the agent's keys, if they were not refused yet.
+    async fn offer_agent(
+        &mut self,
+        left: &mut RemainingMethods<'_>,
+    ) -> Result<MethodOutcome, AuthFailure> {
+        if !left.agent || !self.accepts(MethodKind::PublicKey) {
+            return Ok(MethodOutcome::Refused);
+        }
+        let step = agent::offer(self).await?;
+        left.agent = step == MethodOutcome::Halfway || !self.accepts(MethodKind::PublicKey);
+        Ok(step)
     }
 
     /// Returns whether the server may accept a method now.

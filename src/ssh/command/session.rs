@@ -116,7 +116,7 @@ pub(in crate::ssh) enum Input<'l> {
 impl<'a> CommandSession<'a> {
     /// Runs a command line in the login shell; a POSIX one tells its process group.
     pub(in crate::ssh) async fn begin(
-        channel: OpenChannel,
+        mut channel: OpenChannel,
         input: Input<'_>,
         shell: ShellKind,
         stdout: &'a mut Output,
@@ -134,9 +134,7 @@ impl<'a> CommandSession<'a> {
         };
         if responder.is_some() {
             let (columns, rows) = TERMINAL_SIZE;
-            let asked = channel
-                .request_pty(false, TERMINAL, columns, rows, 0, 0, &[])
-                .await;
+            let asked = channel.request_terminal(TERMINAL, columns, rows).await;
             asked.map_err(|error| channel.lease().refusal(error.to_string()))?;
         }
         let announcement = (shell.is_posix || is_script).then(Marker::new);
@@ -152,7 +150,7 @@ impl<'a> CommandSession<'a> {
         } else {
             Sent::line(prefix, line, shell.is_posix)
         };
-        let run = channel.exec(true, charset.encode(&sent.line)).await;
+        let run = channel.exec(charset.encode(&sent.line)).await;
         run.map_err(|error| channel.lease().refusal(error.to_string()))?;
         if let Some(input) = sent.input {
             // If the server does not take it, the outcome shows that.

@@ -17,21 +17,29 @@ pub(in crate::ssh) mod stream;
 pub(in crate::ssh) mod tap;
 pub(in crate::ssh) mod transcript;
 
+use std::io;
+use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh::client::{Handle, Msg};
 use russh::{Channel, Disconnect};
+use socket2::Socket;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::ssh::connection::client::ClientHandler;
+use crate::ssh::connection::stream::LastRead;
 use crate::ssh::connection::transcript::LoginTranscript;
 use crate::ssh::host_key::Identity;
 use crate::sync::lock;
 
 /// Time allowed for a clean disconnect.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Silence after which a connection is pinged before it is used: the server answers a keep-alive every 30
+/// seconds by default.
+const TRUSTED_SILENCE: Duration = Duration::from_secs(35);
 
 /// Time allowed for the answer to a ping.
 const PING_PATIENCE: Duration = Duration::from_secs(5);
@@ -54,6 +62,9 @@ pub struct Connection {
     pub(in crate::ssh) closed: CancellationToken,
     pub(in crate::ssh) reason: Arc<Mutex<Option<String>>>,
     pub(in crate::ssh) round_trip: Mutex<Option<Duration>>,
+    pub(in crate::ssh) last_read: LastRead,
+    /// The socket below, if there is one.
+    pub(in crate::ssh) socket: Option<Socket>,
     /// The host key that the server has shown.
     pub(in crate::ssh) host_key: Identity,
     /// The time at which it was made.
@@ -137,6 +148,25 @@ impl Connection {
     pub(crate) async fn answers(&self) -> bool {
         let pinged = timeout(PING_PATIENCE, self.handle.send_ping()).await;
         pinged.is_ok_and(|answer| answer.is_ok())
+    }
+
+    /// Returns whether the server has ended the connection, which the library may not have read yet.
+    fn has_end(&self) -> bool {
+        let peeked = self.socket.as_ref().map(|socket| {
+            let mut byte = [MaybeUninit::uninit()];
+            socket.peek(&mut byte)
+        });
+        match peeked {
+            Some(Ok(read)) => read == 0,
+            Some(Err(error)) => error.kind() != io::ErrorKind::WouldBlock,
+            None => false,
+        }
+    }
+
+    /// Returns whether the server lives: it has sent something not long ago, or answers a ping.
+    pub(in crate::ssh) async fn is_alive(&self) -> bool {
+        let is_open = !self.is_closed() && !self.has_end();
+        is_open && (self.last_read.is_within(TRUSTED_SILENCE) || self.answers().await)
     }
 
     /// Returns whether the connection has ended.

@@ -2,13 +2,18 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::{SockRef, Socket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::ssh::connection::tap::Tap;
+use crate::time::Timestamp;
 
 /// Bytes read with immediate acknowledgement: more than any handshake and authentication have.
 ///
@@ -25,6 +30,25 @@ pub struct ConnectionStream {
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     quick_bytes: usize,
     tap: Option<Tap>,
+    last_read: LastRead,
+}
+
+/// The time at which a stream had data last, by the wall clock: the monotonic one stands still while this
+/// machine sleeps.
+#[derive(Clone, Debug, Default)]
+pub(in crate::ssh) struct LastRead(Arc<AtomicI64>);
+
+impl LastRead {
+    fn note(&self) {
+        let now = Timestamp::now().epoch_millis();
+        self.0.store(now, Ordering::Relaxed);
+    }
+
+    /// Returns whether there was data within the last `time`.
+    pub(in crate::ssh) fn is_within(&self, time: Duration) -> bool {
+        let elapsed = Timestamp::now().epoch_millis() - self.0.load(Ordering::Relaxed);
+        u128::try_from(elapsed).is_ok_and(|elapsed| elapsed <= time.as_millis())
+    }
 }
 
 /// Reads and writes.
@@ -47,6 +71,7 @@ impl ConnectionStream {
             cut: Box::pin(cut.cancelled_owned()),
             quick_bytes: QUICK_BYTES,
             tap: None,
+            last_read: LastRead::default(),
         };
         stream.acknowledge_at_once();
         stream
@@ -59,6 +84,7 @@ impl ConnectionStream {
             cut: Box::pin(cut.cancelled_owned()),
             quick_bytes: 0,
             tap: None,
+            last_read: LastRead::default(),
         }
     }
 
@@ -67,11 +93,24 @@ impl ConnectionStream {
         self.tap.get_or_insert_with(Tap::new).clone()
     }
 
+    /// The time of the last data.
+    pub(in crate::ssh) fn last_read(&self) -> LastRead {
+        self.last_read.clone()
+    }
+
+    /// A second handle to the socket, by which its end is seen before it is read; `None` for other streams.
+    pub(in crate::ssh) fn socket(&self) -> Option<Socket> {
+        match &self.inner {
+            Inner::Tcp(tcp) => SockRef::from(tcp).try_clone().ok(),
+            Inner::Other(_) => None,
+        }
+    }
+
     // The kernel falls back to delaying by itself, so this is repeated after each read.
     fn acknowledge_at_once(&self) {
         #[cfg(target_os = "linux")]
         if let Inner::Tcp(tcp) = &self.inner {
-            let _ = socket2::SockRef::from(tcp).set_tcp_quickack(true);
+            let _ = SockRef::from(tcp).set_tcp_quickack(true);
         }
     }
 
@@ -102,6 +141,9 @@ impl AsyncRead for ConnectionStream {
             && !tap.take(&buf.filled()[before..])
         {
             self.tap = None;
+        }
+        if polled.is_ready() {
+            self.last_read.note();
         }
         if polled.is_ready() && self.quick_bytes > 0 {
             let read = buf.filled().len() - before;

@@ -4,6 +4,22 @@
 //! |---|---|
 //! | `addresses` | all addresses of a host, raced by RFC 8305 |
 //! | `route` | the stream to a server: direct, through another server, or through a command |
+//!
+//! A command on a new connection to OpenSSH's server, with one key, takes eight round trips:
+//!
+//! | | sent | why not earlier |
+//! |---|---|---|
+//! | 1 | TCP's SYN | |
+//! | 2 | identification string | the server answers it with its own and its `KEXINIT`; that of this side waits for them in the library, and leaves with 3 all the same |
+//! | 3 | `KEXINIT`, first message of the key exchange | needs the server's choice of algorithms |
+//! | 4 | `NEWKEYS`, `SERVICE_REQUEST` | needs the keys |
+//! | 5 | the public key, without a signature | the library waits for `SERVICE_ACCEPT`; RFC 4253, section 10, asks for that only with implicit server authentication |
+//! | 6 | the signature | the library always asks first whether the key would do, which RFC 4252, section 7, leaves to the client |
+//! | 7 | `CHANNEL_OPEN` | needs the login |
+//! | 8 | the command | the library waits for the channel's confirmation, as RFC 4254 asks for |
+//!
+//! A password takes one less, each refused key one more: so the key that was accepted last is offered first,
+//! and the method `none` is tried only if there is nothing else. `EXT_INFO`, which RSA keys need, comes with 4.
 
 pub(in crate::ssh) mod addresses;
 pub(in crate::ssh) mod route;
@@ -23,7 +39,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::secret::Vault;
-use crate::ssh::auth::authenticate;
+use crate::ssh::auth::{AcceptedKeys, LoginContext, authenticate};
 use crate::ssh::connection::Connection;
 use crate::ssh::connection::algorithms::{host_keys, preferred};
 use crate::ssh::connection::client::{ClientHandler, HostKeyCheck};
@@ -68,6 +84,7 @@ pub(in crate::ssh) struct Dialer {
     pub(in crate::ssh) known_hosts: KnownHosts,
     /// The time steps whose one-time codes were used.
     pub(in crate::ssh) totp_steps: Document,
+    pub(in crate::ssh) accepted_keys: AcceptedKeys,
     pub(in crate::ssh) vault: Vault,
     /// The pool that opens tunnels through jump hosts.
     pub(in crate::ssh) tunnels: Weak<dyn Tunnels>,
@@ -185,15 +202,13 @@ impl Dialer {
     ) -> Result<Connection, ConnectError> {
         let check = HostKeyCheck::Verify(Box::new(target.verifier.clone()));
         let mut connection = self.handshake(target, keys, check, notices).await?;
-        authenticate(
-            &mut connection,
-            target,
-            &self.vault,
-            notices,
-            &self.config.ssh_files,
-            &self.totp_steps,
-        )
-        .await?;
+        let context = LoginContext {
+            vault: &self.vault,
+            ssh_files: &self.config.ssh_files,
+            totp_steps: &self.totp_steps,
+            accepted_keys: &self.accepted_keys,
+        };
+        authenticate(&mut connection, target, notices, &context).await?;
         connection.transcript.forget();
         Ok(connection)
     }
@@ -209,7 +224,7 @@ impl Dialer {
         let token = CancellationToken::new();
         let cut = token.clone().drop_guard();
         let mut stream = open_route(target, &self.tunnels, token).await?;
-        let tap = stream.tap();
+        let (tap, last_read, socket) = (stream.tap(), stream.last_read(), stream.socket());
         let closed = CancellationToken::new();
         let client = ClientHandler::new(check, notices, closed.clone().drop_guard());
         let (refusal, reason, presented) = (client.refusal(), client.reason(), client.presented());
@@ -246,6 +261,8 @@ impl Dialer {
             closed,
             reason,
             round_trip: Mutex::default(),
+            last_read,
+            socket,
             host_key,
             _cut: cut,
         })

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::kept::{KeptChannel, KeptChannels};
 use super::lease::{ChannelPurpose, Lease, Lessor, ParkedSession};
 use super::login_shell::LoginShell;
 use super::parked::ParkedSessions;
@@ -33,7 +34,7 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct AliasPool {
     alias: String,
     dialer: Dialer,
-    state: Mutex<AliasState>,
+    pub(super) state: Mutex<AliasState>,
 }
 
 impl AliasPool {
@@ -92,6 +93,7 @@ impl AliasPool {
                 tokio::spawn(async move { pool.dial(server).await });
             }
         }
+        self.keep_channels(&mut state);
         let unused = state.take_unused();
         state.closing += unused.len();
         drop(state);
@@ -275,6 +277,7 @@ impl AliasPool {
             jumps: 0,
             parked: ParkedSessions::default(),
             limit: state.learnt_limit,
+            kept: KeptChannels::default(),
             draining,
             last_used: Instant::now(),
             last_used_at: Timestamp::now(),
@@ -335,6 +338,7 @@ impl AliasPool {
     /// minimum.
     pub(super) fn close_idle(self: &Arc<Self>) {
         let mut state = lock(&self.state);
+        Self::give_back_kept_channels(&mut state);
         let connections = state.connections.iter_mut();
         let ended: Vec<_> = connections
             .flat_map(|pooled| pooled.parked.take_stale())
@@ -409,6 +413,23 @@ impl Lessor for AliasPool {
 
     fn park(self: Arc<Self>, session: Box<dyn ParkedSession>) {
         self.keep(session);
+    }
+
+    fn note_opened(self: Arc<Self>, id: u64) {
+        let mut state = lock(&self.state);
+        if let Some(pooled) = state.pooled(id) {
+            let load = pooled.load();
+            pooled.kept.note_use(load);
+        }
+        self.dispatch(state);
+    }
+
+    fn take_kept_channel(&self, id: u64) -> Option<KeptChannel> {
+        self.pop_kept_channel(id)
+    }
+
+    fn note_dead_channel(&self) {
+        self.pause_keeping();
     }
 
     fn retire(self: Arc<Self>, id: u64) {

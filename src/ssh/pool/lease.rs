@@ -1,17 +1,14 @@
 //! The right to one channel on a pooled connection.
 
 use std::any::Any;
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use russh::client::Msg;
-use russh::{Channel, ChannelReadHalf, ChannelWriteHalf};
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use super::kept::KeptChannel;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
 use crate::ssh::failure::failed;
@@ -46,6 +43,15 @@ pub(super) trait Lessor: Send + Sync {
 
     /// Parks a session for the next use, or closes it.
     fn park(self: Arc<Self>, session: Box<dyn ParkedSession>);
+
+    /// Notes that a session channel was opened.
+    fn note_opened(self: Arc<Self>, id: u64);
+
+    /// Takes a channel that is kept ahead on a connection.
+    fn take_kept_channel(&self, id: u64) -> Option<KeptChannel>;
+
+    /// Notes that the server had closed a channel that was kept ahead.
+    fn note_dead_channel(&self);
 
     /// Gives no more channels on a connection that does not answer. Those open on it may still end.
     fn retire(self: Arc<Self>, id: u64);
@@ -117,66 +123,6 @@ pub trait ParkedSession: Any + Send {
 
     /// Closes it. Its lease is given back then.
     fn close(self: Box<Self>) -> BoxFuture<'static, ()>;
-}
-
-/// An open channel with its lease. Dropping a channel of the library does not close it; dropping this
-/// one does, and gives the lease back after that.
-pub struct OpenChannel {
-    channel: Option<Channel<Msg>>,
-    lease: Arc<Lease>,
-}
-
-impl OpenChannel {
-    pub(super) fn new(channel: Channel<Msg>, lease: Lease) -> Self {
-        Self {
-            channel: Some(channel),
-            lease: Arc::new(lease),
-        }
-    }
-
-    /// Its lease.
-    pub fn lease(&self) -> Arc<Lease> {
-        Arc::clone(&self.lease)
-    }
-
-    /// The channel's two halves. The caller closes the channel, and keeps the lease until then.
-    pub fn into_halves(self) -> (ChannelReadHalf, ChannelWriteHalf<Msg>) {
-        self.into_parts().0.split()
-    }
-
-    /// The channel and its lease. The caller closes the channel, and keeps the lease until then.
-    pub(super) fn into_parts(mut self) -> (Channel<Msg>, Arc<Lease>) {
-        (self.channel.take().expect(TAKEN_ONCE), self.lease())
-    }
-}
-
-const TAKEN_ONCE: &str = "the channel is taken out only where this is consumed";
-
-impl Deref for OpenChannel {
-    type Target = Channel<Msg>;
-
-    fn deref(&self) -> &Self::Target {
-        self.channel.as_ref().expect(TAKEN_ONCE)
-    }
-}
-
-impl DerefMut for OpenChannel {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        self.channel.as_mut().expect(TAKEN_ONCE)
-    }
-}
-
-impl Drop for OpenChannel {
-    fn drop(&mut self) {
-        // Without a runtime the process is ending, and the connection with it.
-        if let (Some(channel), Ok(runtime)) = (self.channel.take(), Handle::try_current()) {
-            let lease = Arc::clone(&self.lease);
-            runtime.spawn(async move {
-                let _ = channel.close().await;
-                drop(lease);
-            });
-        }
-    }
 }
 
 impl Drop for Lease {

@@ -3,17 +3,21 @@
 //! | module | what it is |
 //! |---|---|
 //! | `alias_pool`, `state` | the connections to one alias, and the calls that wait for a channel |
-//! | `lease` | the right to one channel |
+//! | `lease`, `channel` | the right to one channel, and an open one |
 //! | `open` | opening channels, again where a connection is dead |
 //! | `parked` | sessions that stay open for the next use |
+//! | `ahead`, `kept` | channels that are kept open ahead |
 //! | `routes` | routes to servers, and tunnels through other servers |
 //! | `identity` | the server that an alias leads to |
 //! | `login_shell` | the login shell of a server |
 //! | `tunnel` | a channel as a stream |
 //! | `stats` | the pool as `pool_stats` shows it |
 
+mod ahead;
 mod alias_pool;
+mod channel;
 mod identity;
+mod kept;
 mod lease;
 mod login_shell;
 mod open;
@@ -31,8 +35,9 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use alias_pool::AliasPool;
+pub use channel::OpenChannel;
 pub(crate) use lease::ParkedSession;
-pub use lease::{ChannelPurpose, Lease, OpenChannel};
+pub use lease::{ChannelPurpose, Lease};
 pub use login_shell::LoginShell;
 pub(in crate::ssh) use login_shell::{ProbeAnswer, ShellKind};
 pub use stats::PoolStats;
@@ -42,6 +47,7 @@ use crate::charset::Charset;
 use crate::config::Config;
 use crate::error::Error;
 use crate::secret::Vault;
+use crate::ssh::auth::AcceptedKeys;
 use crate::ssh::auth::code::TOTP_STEPS;
 use crate::ssh::dial::{Dialer, Tunnels as _};
 use crate::ssh::failure::failed;
@@ -101,6 +107,7 @@ impl Pool {
                 config: Arc::clone(&config),
                 known_hosts,
                 totp_steps: data.document(TOTP_STEPS),
+                accepted_keys: AcceptedKeys::default(),
                 vault,
                 tunnels: pool.clone(),
             },

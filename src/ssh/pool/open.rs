@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use russh::client::Msg;
-use russh::{Channel, ChannelOpenFailure};
-use tokio::time::error::Elapsed;
+use russh::ChannelOpenFailure;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::kept::{ChannelOutcome, KeptChannel};
 use super::{ChannelPurpose, LEAST_PATIENCE, Lease, OpenChannel, Pool};
 use crate::error::Error;
 use crate::ssh::connection::TimedOut;
@@ -137,8 +137,29 @@ impl Pool {
                 Arc::clone(&lease.server),
             );
             let asked = Instant::now();
-            let reason = match open_channel(lease, request.clone(), deadline).await {
+            let kept = match request {
+                ChannelRequest::Session => lessor.take_kept_channel(connection_id),
+                ChannelRequest::Tunnel(..) => None,
+            };
+            let opened = match kept {
+                Some(KeptChannel::Open(channel)) => {
+                    let channel = OpenChannel::kept(channel, lease);
+                    if channel.lease().connection.is_alive().await {
+                        lessor.note_opened(connection_id);
+                        return Ok((asked, Opened::Open(channel)));
+                    }
+                    Err(TimedOut::Connection)
+                }
+                Some(KeptChannel::Opening(opening)) => {
+                    open_channel(lease, request.clone(), Some(opening), deadline).await
+                }
+                None => open_channel(lease, request.clone(), None, deadline).await,
+            };
+            let reason = match opened {
                 Ok((lease, Ok(Ok(channel)))) => {
+                    if is_session {
+                        Arc::clone(&lessor).note_opened(connection_id);
+                    }
                     return Ok((asked, Opened::Open(OpenChannel::new(channel, lease))));
                 }
                 Ok((lease, Ok(Err(russh::Error::ChannelOpenFailure(refusal))))) => {
@@ -175,13 +196,13 @@ enum Opened {
     Silent,
 }
 
-type ChannelOutcome = Result<Result<Channel<Msg>, russh::Error>, Elapsed>;
-
 /// Opens a channel in a task of its own: if the caller goes away meanwhile, the channel is closed
-/// once the server has confirmed it, and the lease is given back only then.
+/// once the server has confirmed it, and the lease is given back only then. Waits for `opening`
+/// instead, a channel that was to be kept.
 async fn open_channel(
     lease: Lease,
     request: ChannelRequest,
+    opening: Option<oneshot::Receiver<ChannelOutcome>>,
     deadline: Option<Instant>,
 ) -> Result<(Lease, ChannelOutcome), TimedOut> {
     let connection = Arc::clone(&lease.connection);
@@ -192,7 +213,10 @@ async fn open_channel(
     let opening = tokio::spawn(async move {
         let connection = &lease.connection;
         let outcome = match request {
-            ChannelRequest::Session => timeout(OPEN_TIMEOUT, connection.open_session()).await,
+            ChannelRequest::Session => match joined(opening).await {
+                Some(outcome) => outcome,
+                None => timeout(OPEN_TIMEOUT, connection.open_session()).await,
+            },
             ChannelRequest::Tunnel(host, port, _) => Ok(connection.open_tunnel(&host, port).await),
         };
         PendingChannel(Some((lease, outcome)))
@@ -206,6 +230,13 @@ async fn open_channel(
         // The runtime is ending, and this task with it.
         _ => std::future::pending().await,
     }
+}
+
+/// The outcome of a channel that is being opened already, if there is one. A refusal does not count: the
+/// server may have counted a session that has ended since.
+async fn joined(opening: Option<oneshot::Receiver<ChannelOutcome>>) -> Option<ChannelOutcome> {
+    let outcome = opening?.await.ok();
+    outcome.filter(|outcome| !matches!(outcome, Ok(Err(russh::Error::ChannelOpenFailure(_)))))
 }
 
 /// The time until then; endless without one.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::kept::{KeepingPause, KeptChannels};
 use super::lease::{ChannelPurpose, Lease, ParkedSession};
 use super::login_shell::LoginShell;
 use super::parked::ParkedSessions;
@@ -42,6 +43,7 @@ pub(super) struct AliasState {
     pub(super) no_dial_until: Option<Instant>,
     /// The server's own limit of channels on a connection, if it has refused one.
     pub(super) learnt_limit: Option<Limit>,
+    pub(super) keeping_pause: KeepingPause,
 }
 
 /// A server's own limit of channels. It is forgotten after a while: a server may refuse a channel for a
@@ -71,6 +73,8 @@ pub(super) struct PooledConnection {
     /// Sessions that stay open for the next use.
     pub(super) parked: ParkedSessions,
     pub(super) limit: Option<Limit>,
+    /// Session channels that nobody has used yet.
+    pub(super) kept: KeptChannels,
     /// It gets no more channels, and is disconnected once it carries none.
     pub(super) draining: bool,
     pub(super) last_used: Instant,
@@ -184,6 +188,7 @@ impl AliasState {
         self.server = server;
         self.no_dial_until = None;
         self.learnt_limit = None;
+        self.keeping_pause = KeepingPause::default();
         self.is_costly = false;
         self.dialing_current = 0;
         self.connections

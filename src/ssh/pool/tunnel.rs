@@ -9,7 +9,8 @@ use russh::ChannelStream;
 use russh::client::Msg;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::lease::{Lease, OpenChannel};
+use super::channel::OpenChannel;
+use super::lease::Lease;
 
 /// An open channel as a stream. Dropping it closes the channel and gives the lease back: until then its
 /// connection is in use.

@@ -315,7 +315,7 @@ pub(in crate::ssh) async fn ask(
     line: &str,
     input: &str,
 ) -> Result<ScriptOutput, RunError> {
-    channel.exec(true, line).await.map_err(|_| RunError::Lost)?;
+    channel.exec(line).await.map_err(|_| RunError::Lost)?;
     if !input.is_empty() {
         // If the server does not take it, the answer shows that.
         let _ = channel.data(input.as_bytes()).await;

@@ -6,7 +6,7 @@ mod stream;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,6 +18,7 @@ use mcp_sftp_orchestrator::demo::{
 use russh::keys::PublicKey;
 use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
 use russh::{Channel, ChannelId, Sig};
+use socket2::{SockRef, Socket};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
@@ -51,6 +52,8 @@ pub enum Fault {
     ConfirmLate,
     /// It refuses to run commands, once their input has come.
     RefuseCommands,
+    /// It closes the channel of the next command or SFTP session, and does not run it.
+    CloseAtRequest,
     /// It cuts them when they log in.
     CutAtLogin,
     /// It lets in whoever says who they are.
@@ -96,6 +99,10 @@ struct Shared {
     fault: Mutex<Fault>,
     max_sessions: AtomicUsize,
     connections: Mutex<HashMap<usize, Switch>>,
+    /// Session channels on which nothing was requested so far.
+    unused: Mutex<Vec<(server::Handle, ChannelId)>>,
+    /// The session channels that were opened, and those that commands ran on, in order.
+    events: Mutex<Vec<Event>>,
     /// The SFTP sessions begun so far.
     sftp: Mutex<Vec<(server::Handle, ChannelId)>>,
     accepted: AtomicUsize,
@@ -103,11 +110,19 @@ struct Shared {
     flights: Arc<AtomicUsize>,
 }
 
+/// An event on a session channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Opened(ChannelId),
+    Ran(ChannelId),
+}
+
 /// The tokens that cut a connection and that freeze it.
 #[derive(Clone, Default)]
 struct Switch {
     cut: CancellationToken,
     frozen: CancellationToken,
+    socket: Option<Arc<Socket>>,
 }
 
 impl EmbeddedServer {
@@ -132,6 +147,8 @@ impl EmbeddedServer {
             fault: Mutex::default(),
             max_sessions: AtomicUsize::new(10),
             connections: Mutex::default(),
+            unused: Mutex::default(),
+            events: Mutex::default(),
             sftp: Mutex::default(),
             accepted: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
@@ -182,6 +199,10 @@ impl EmbeddedServer {
     pub fn cut(&self) {
         for (_, connection) in self.shared.connections.lock().unwrap().drain() {
             connection.cut.cancel();
+            if let Some(socket) = connection.socket {
+                // At once: the client may have ended it by itself.
+                let _ = socket.shutdown(Shutdown::Both);
+            }
         }
     }
 
@@ -190,6 +211,25 @@ impl EmbeddedServer {
         for connection in self.shared.connections.lock().unwrap().values() {
             connection.frozen.cancel();
         }
+    }
+
+    /// Closes every session channel on which nothing was requested so far.
+    pub async fn close_unused(&self) {
+        let channels = std::mem::take(&mut *self.shared.unused.lock().unwrap());
+        for (handle, channel) in channels {
+            // The connection may be gone by now.
+            let _ = handle.close(channel).await;
+        }
+    }
+
+    /// The number of session channels on which nothing was requested so far.
+    pub fn unused(&self) -> usize {
+        self.shared.unused.lock().unwrap().len()
+    }
+
+    /// Takes the events so far.
+    pub fn take_events(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.shared.events.lock().unwrap())
     }
 
     /// Closes every SFTP session's channel, as when the server's SFTP process dies.
@@ -232,7 +272,10 @@ impl Drop for EmbeddedServer {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((tcp, _)) = listener.accept().await {
         let number = shared.accepted.fetch_add(1, Ordering::Relaxed);
-        let switch = Switch::default();
+        let switch = Switch {
+            socket: SockRef::from(&tcp).try_clone().ok().map(Arc::new),
+            ..Switch::default()
+        };
         {
             let mut connections = shared.connections.lock().unwrap();
             connections.insert(number, switch.clone());
@@ -277,6 +320,25 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
 impl Shared {
     fn fault(&self) -> Fault {
         *self.fault.lock().unwrap()
+    }
+
+    /// Returns whether this request is the one whose channel is to be closed.
+    fn takes_close_fault(&self) -> bool {
+        let mut fault = self.fault.lock().unwrap();
+        let is_close = *fault == Fault::CloseAtRequest;
+        if is_close {
+            *fault = Fault::None;
+        }
+        is_close
+    }
+
+    fn note(&self, event: Event) {
+        self.events.lock().unwrap().push(event);
+    }
+
+    fn forget_unused(&self, channel: ChannelId) {
+        let mut unused = self.unused.lock().unwrap();
+        unused.retain(|(_, known)| *known != channel);
     }
 }
 
@@ -385,9 +447,14 @@ impl Handler for Connection {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         self.mute_at(Fault::MuteAtChannel).await?;
+        let id = channel.id();
         self.demo
             .channel_open_session(channel, reply, session)
-            .await
+            .await?;
+        self.shared.note(Event::Opened(id));
+        let mut unused = self.shared.unused.lock().unwrap();
+        unused.push((session.handle(), id));
+        Ok(())
     }
 
     async fn channel_close(
@@ -395,6 +462,7 @@ impl Handler for Connection {
         channel: ChannelId,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
+        self.shared.forget_unused(channel);
         self.demo.channel_close(channel, session).await
     }
 
@@ -405,6 +473,10 @@ impl Handler for Connection {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         self.mute_at(Fault::MuteAtCommand).await?;
+        self.shared.forget_unused(channel);
+        if self.shared.takes_close_fault() {
+            return session.close(channel);
+        }
         match self.shared.fault() {
             Fault::ConfirmLate => sleep(LATE).await,
             Fault::RefuseCommands => {
@@ -413,6 +485,7 @@ impl Handler for Connection {
             }
             _ => {}
         }
+        self.shared.note(Event::Ran(channel));
         self.demo.exec_request(channel, command, session).await
     }
 
@@ -422,6 +495,10 @@ impl Handler for Connection {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
+        self.shared.forget_unused(channel);
+        if self.shared.takes_close_fault() {
+            return session.close(channel);
+        }
         match (name, self.shared.fault()) {
             ("sftp", Fault::LoseSftp) => {
                 session.channel_success(channel)?;
