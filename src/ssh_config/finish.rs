@@ -28,6 +28,20 @@ impl Resolver<'_> {
                 .map(|command| facts.expand(command, PROXY))
                 .transpose()
         })?;
+        let methods = [
+            (
+                "publickey",
+                settings.parsed("pubkeyauthentication", values::pubkey)?,
+            ),
+            ("password", flag("passwordauthentication")?),
+            (
+                "keyboard-interactive",
+                flag("kbdinteractiveauthentication")?,
+            ),
+        ];
+        let disabled = methods
+            .iter()
+            .filter(|(_, allowed)| *allowed == Some(false));
         Ok(SshHost {
             host_name: facts.host_name.clone(),
             user,
@@ -51,9 +65,7 @@ impl Resolver<'_> {
             ciphers: algorithms("ciphers")?,
             macs: algorithms("macs")?,
             preferred_authentications: settings.word("preferredauthentications").map(values::names),
-            pubkey_authentication: settings.parsed("pubkeyauthentication", values::pubkey)?,
-            password_authentication: flag("passwordauthentication")?,
-            kbd_interactive_authentication: flag("kbdinteractiveauthentication")?,
+            disabled_methods: disabled.map(|(name, _)| *name).collect(),
             connect_timeout: settings
                 .parsed("connecttimeout", values::time_or_none)?
                 .filter(|limit| !limit.is_zero()),

@@ -85,12 +85,9 @@ pub struct SshHost {
     pub macs: Option<Algorithms>,
     /// `PreferredAuthentications`, in order.
     pub preferred_authentications: Option<Vec<String>>,
-    /// `PubkeyAuthentication`.
-    pub pubkey_authentication: Option<bool>,
-    /// `PasswordAuthentication`.
-    pub password_authentication: Option<bool>,
-    /// `KbdInteractiveAuthentication`.
-    pub kbd_interactive_authentication: Option<bool>,
+    /// The login methods that a keyword of their own switches off, by their names in RFC 4252:
+    /// `PubkeyAuthentication no` and its like.
+    pub disabled_methods: Vec<&'static str>,
     /// `ConnectTimeout`; `None` for `none` and zero, too.
     pub connect_timeout: Option<Duration>,
     /// `ServerAliveInterval`; zero is off.

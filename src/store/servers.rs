@@ -59,6 +59,14 @@ impl Server {
         self.plain == Some(true)
     }
 
+    /// Returns whether its entry has something to log in with, besides an agent's keys.
+    pub fn has_credentials(&self) -> bool {
+        self.key_path.is_some()
+            || self.password.is_some()
+            || self.totp_secret.is_some()
+            || self.login_responses.is_some()
+    }
+
     /// User, host and port as one word.
     pub fn endpoint(&self) -> String {
         match &self.ssh_config_host {

@@ -110,7 +110,9 @@ impl AddServer {
             return Err(Error::invalid("port", "is 0; ports are 1 to 65535"));
         }
         let LoginAddress { host, user, port } = self.login_address()?;
-        self.check_login(session)?;
+        for prompt in self.login_responses.iter().flat_map(IndexMap::keys) {
+            check_prompt(prompt)?;
+        }
         self.check_route()?;
         self.check_options()?;
         let ssh_config_host = self.ssh_config_host.as_deref().map(unquoted);
@@ -136,6 +138,7 @@ impl AddServer {
             readonly: self.readonly,
             encoding: self.encoding,
         };
+        check_login(&server, session)?;
         Ok((self.alias, server))
     }
 
@@ -149,28 +152,6 @@ impl AddServer {
             }
         }
         Ok(address)
-    }
-
-    /// Refuses prompts that are no patterns, and an entry with which nothing could log in.
-    fn check_login(&self, session: &LoginSession) -> Result<(), Error> {
-        for prompt in self.login_responses.iter().flat_map(IndexMap::keys) {
-            check_prompt(prompt)?;
-        }
-        let has_credentials = self.key_path.is_some()
-            || self.password.is_some()
-            || self.totp_secret.is_some()
-            || self.login_responses.is_some();
-        let has_agent = || self.agent == Some(true) || has_agent(session);
-        if has_credentials || self.ssh_config_host.is_some() || has_agent() {
-            return Ok(());
-        }
-        Err(Error::invalid(
-            "keyPath",
-            format!(
-                "or `password` is needed, for {}; or sshConfigHost, if ~/.ssh/config tells how",
-                session.no_agent()
-            ),
-        ))
     }
 
     /// Refuses what names no jump host, or no host of the SSH configuration.
@@ -208,6 +189,21 @@ impl AddServer {
             .filter(|secret| Vault::is_clear(secret))
             .map_or(Ok(()), |secret| check_totp(secret.expose()))
     }
+}
+
+/// Refuses an entry with which nothing could log in.
+fn check_login(server: &Server, session: &LoginSession) -> Result<(), Error> {
+    let has_agent = || server.agent == Some(true) || has_agent(session);
+    if server.has_credentials() || server.ssh_config_host.is_some() || has_agent() {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "keyPath",
+        format!(
+            "or `password` is needed, for {}; or sshConfigHost, if ~/.ssh/config tells how",
+            session.no_agent()
+        ),
+    ))
 }
 
 impl StoredServer {

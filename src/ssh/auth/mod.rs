@@ -313,15 +313,9 @@ impl LoginAttempt<'_> {
 
     /// Returns whether the server may accept a method now.
     fn accepts(&self, method: MethodKind) -> bool {
-        let methods = self.target.methods;
-        let is_left_out = match method {
-            MethodKind::PublicKey => methods.no_public_key,
-            MethodKind::Password => methods.no_password,
-            MethodKind::KeyboardInteractive => methods.no_keyboard_interactive,
-            _ => false,
-        };
         let offered = self.offered.as_ref();
-        !is_left_out && offered.is_none_or(|offered| offered.contains(&method))
+        self.target.methods.allow((&method).into())
+            && offered.is_none_or(|offered| offered.contains(&method))
     }
 
     /// Records the server's answer to a method.

@@ -87,12 +87,21 @@ pub(in crate::ssh) enum Agent {
     Named(Option<PathBuf>),
 }
 
-/// The methods that the user's SSH configuration forbids.
-#[derive(Clone, Copy, Debug, Default)]
+/// The login methods that the user's SSH configuration allows; all of them without one.
+#[derive(Clone, Debug, Default)]
 pub(in crate::ssh) struct Methods {
-    pub(in crate::ssh) no_public_key: bool,
-    pub(in crate::ssh) no_password: bool,
-    pub(in crate::ssh) no_keyboard_interactive: bool,
+    /// If it lists any, only these.
+    preferred: Option<Vec<String>>,
+    disabled: Vec<&'static str>,
+}
+
+impl Methods {
+    /// Returns whether a method is allowed, by its name in RFC 4252.
+    pub(in crate::ssh) fn allow(&self, name: &str) -> bool {
+        let preferred = self.preferred.as_ref();
+        !self.disabled.contains(&name)
+            && preferred.is_none_or(|preferred| preferred.iter().any(|other| other == name))
+    }
 }
 
 /// The changes that the user's SSH configuration makes to the algorithms to offer.
@@ -131,13 +140,9 @@ impl Target {
         config: &Config,
         known_hosts: &KnownHosts,
     ) -> Self {
-        let has_other = server.key_path.is_some()
-            || server.password.is_some()
-            || server.totp_secret.is_some()
-            || server.login_responses.is_some();
         let agent = match server.agent {
             Some(true) => Agent::All(None),
-            None if !has_other => Agent::All(None),
+            None if !server.has_credentials() => Agent::All(None),
             _ => Agent::None,
         };
         Self {
@@ -229,19 +234,9 @@ impl Target {
             (Some(socket), _) if told.identities_only => Agent::Named(socket),
             (Some(socket), _) => Agent::All(socket),
         };
-        let preferred = told.preferred_authentications;
-        let is_left = |method: &str, allowed: Option<bool>| {
-            let preferred = preferred.as_ref();
-            allowed != Some(false)
-                && preferred.is_none_or(|preferred| preferred.iter().any(|name| name == method))
-        };
         self.methods = Methods {
-            no_public_key: !is_left("publickey", told.pubkey_authentication),
-            no_password: !is_left("password", told.password_authentication),
-            no_keyboard_interactive: !is_left(
-                "keyboard-interactive",
-                told.kbd_interactive_authentication,
-            ),
+            preferred: told.preferred_authentications,
+            disabled: told.disabled_methods,
         };
         self.algorithms = AlgorithmChanges {
             host_keys: told.host_key_algorithms,
