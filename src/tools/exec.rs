@@ -11,7 +11,11 @@ use super::{Call, NumberOfSeconds, On, Parameters, Quantity, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{self, Detached, Interactive, Spec, Step, answers};
+use crate::job::Spec;
+use crate::job::kind::detached::Detached;
+use crate::job::kind::exec::Exec;
+use crate::job::kind::interactive::{Interactive, answers};
+use crate::job::kind::sequence::{Sequence, Step};
 use crate::reply::Reply;
 use crate::secret::Secret;
 use crate::shell::is_streaming;
@@ -82,7 +86,7 @@ impl RunCommand {
             (Detached::new(cmd, timeout).into(), WaitFor::Start)
         } else {
             let wait = WaitFor::unless(self.background);
-            (job::Exec::new(cmd, timeout, bound).into(), wait)
+            (Exec::new(cmd, timeout, bound).into(), wait)
         })
     }
 }
@@ -122,7 +126,7 @@ impl RunInteractive {
         Ok(if self.interactive.0 {
             Interactive::new(cmd, timeout, responses, self.auto_respond.0).into()
         } else {
-            job::Exec::new(cmd, timeout, Bound::default()).into()
+            Exec::new(cmd, timeout, Bound::default()).into()
         })
     }
 }
@@ -148,7 +152,7 @@ struct RunSequence {
 }
 
 impl RunSequence {
-    fn spec(&self) -> Result<job::Sequence, Error> {
+    fn spec(&self) -> Result<Sequence, Error> {
         if self.commands.is_empty() {
             return Err(Error::invalid("commands", "is empty"));
         }
@@ -156,7 +160,7 @@ impl RunSequence {
         for (index, step) in commands.iter().enumerate() {
             not_empty(&format!("commands[{index}]"), step.command())?;
         }
-        Ok(job::Sequence {
+        Ok(Sequence {
             commands,
             continue_on_error: self.continue_on_error,
             timeout: self.timeout.map(|timeout| timeout.0),

@@ -10,7 +10,8 @@ use super::{Call, Parameters, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{Job, Probe, StartOptions, Status, Stream};
+use crate::job::kind::probe::Probe;
+use crate::job::{Job, StartOptions, Status, Stream};
 use crate::monitor::{Question, fail2ban, resources, services};
 use crate::reply::Reply;
 

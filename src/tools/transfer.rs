@@ -10,7 +10,7 @@ use super::{Call, NumberOfSeconds, Parameters, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job;
+use crate::job::kind::transfer::Transfer;
 use crate::reply::Reply;
 use crate::sftp::transfer::{Direction, TransferEntry, TransferOptions, TransferRequest};
 
@@ -69,9 +69,9 @@ struct TransferSeveral {
 }
 
 impl TransferOne {
-    fn spec(&self) -> Result<job::Transfer, Error> {
+    fn spec(&self) -> Result<Transfer, Error> {
         check_links(self.direction, self.follow_directory_links)?;
-        Ok(job::Transfer(TransferRequest {
+        Ok(Transfer(TransferRequest {
             direction: self.direction,
             entries: vec![TransferEntry {
                 local: self.local.clone(),
@@ -89,12 +89,12 @@ impl TransferOne {
 }
 
 impl TransferSeveral {
-    fn spec(&self) -> Result<job::Transfer, Error> {
+    fn spec(&self) -> Result<Transfer, Error> {
         if self.files.is_empty() {
             return Err(Error::invalid("files", "is empty"));
         }
         check_links(self.direction, self.follow_directory_links)?;
-        Ok(job::Transfer(TransferRequest {
+        Ok(Transfer(TransferRequest {
             direction: self.direction,
             entries: self.files.clone(),
             patterns: true,
