@@ -73,6 +73,23 @@ fn what_hides_is_found_and_its_neighbours_pass() {
 }
 
 #[test]
+fn each_default_rule_has_a_row() {
+    let tables = [
+        include_str!("data/policy-table.txt"),
+        include_str!("data/policy-evasions.txt"),
+    ];
+    let mut rules = DEFAULT_BLOCKLIST.to_vec();
+    rules.retain(|rule| {
+        let row = format!("\nblock {rule} :: ");
+        !tables.iter().any(|table| table.contains(&row))
+    });
+    assert!(
+        rules.is_empty(),
+        "add lines that these refuse to tests/data/policy-table.txt: {rules:#?}"
+    );
+}
+
+#[test]
 fn what_operators_do_all_day_passes() {
     let table = include_str!("data/policy-operators.txt");
     assert!(!table.contains("\nblock") && !table.contains("\nrefuse"));
