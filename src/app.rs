@@ -1,4 +1,4 @@
-//! The program's state: what every tool works with.
+//! The program's state, which every tool works with.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Faults in this program: panics, which end where they are caught and not in a client that waits for ever.
+//! Panics, caught and made errors, so that a client gets an answer and does not wait for ever.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;

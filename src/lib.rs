@@ -1,28 +1,28 @@
 //! An MCP server that runs commands and moves files on a fleet of SSH servers.
 //!
-//! The layers, top to bottom, down which a call goes. Each knows those below it, and none above; a test in
-//! `tests/layers.rs` holds the code to this map.
+//! The modules lie in layers, here from top to bottom. A call goes down through them. Each layer knows only
+//! those below it; a test in `tests/layers.rs` holds the code to this map.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`command_line`], [`install`], [`doctor`], [`demo`] | what the program does besides serving: registering with clients, checking a set-up, the embedded SSH server with its tour |
-//! | [`transport`] | JSON-RPC lines on stdio, with answers for the malformed ones |
-//! | [`server`] | the MCP handler: the one gate that every tool call passes |
-//! | [`tools`], [`reply`] | the tools, one file per family: arguments in, a reply out |
+//! | [`command_line`], [`install`], [`doctor`], [`demo`] | the program's other commands: registering it with a client, checking a set-up, a tour with an SSH server of its own |
+//! | [`transport`] | MCP messages on standard input and output, one in each line; malformed ones are answered, too |
+//! | [`server`] | the MCP handler, with the gate that every tool call passes: audit, guard, masking |
+//! | [`tools`], [`reply`] | the tools, a file for each family; a tool takes arguments and makes a reply |
 //! | [`app`] | the state of the program, which every tool works with |
-//! | [`api`] | HTTP APIs, asked from here or from servers' networks |
-//! | [`job`] | records, queue, history, and the engine that runs every job |
-//! | [`monitor`] | what servers are asked of themselves |
-//! | [`audit`] | the trail of what was done |
-//! | [`guard`], [`policy`] | what is let happen; which commands are refused |
-//! | [`sftp`], [`ssh`] | transfers and commands, over pooled connections |
-//! | [`ssh_config`] | the user's own SSH configuration |
-//! | [`store`] | data that several processes share safely: JSON files |
-//! | [`config`], [`logging`], [`report`] | settings, the log, and what callers are told of errors |
-//! | [`secret`] | secrets, and how they are kept out of everything else |
-//! | [`fs`], [`login_session`], [`error`] | files on this machine; the login session's agent and bus; the one error type |
-//! | [`shell`] | the language of POSIX shells: parser, wrappers, quoting |
-//! | [`charset`], [`fault`], [`hex`], [`host_key`], [`random`], [`readable`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | leaves |
+//! | [`api`] | health checks of HTTP APIs, from here or from a server's network |
+//! | [`job`] | jobs: their records, the queue, the history, and the engine that runs them |
+//! | [`monitor`] | monitoring: the scripts that ask a server about itself, and the parsers of their output |
+//! | [`audit`] | the audit trail: a record of each call that acts |
+//! | [`guard`], [`policy`] | the checks before a call acts: read-only servers, local directories, and the commands that the policy refuses |
+//! | [`sftp`], [`ssh`] | file transfers and commands, over a pool of connections |
+//! | [`ssh_config`] | the parser of the user's own SSH configuration, `~/.ssh/config` |
+//! | [`store`] | the data directory, which several processes share safely |
+//! | [`config`], [`logging`], [`report`] | settings; the log; the reports of errors that callers get |
+//! | [`secret`] | secrets: how they are stored, and how they are masked in everything else |
+//! | [`fs`], [`login_session`], [`error`] | files on this machine; the SSH agent and the message bus of the user's login session; the one error type |
+//! | [`shell`] | the language of POSIX shells: a parser, and quoting |
+//! | [`charset`], [`fault`], [`hex`], [`host_key`], [`random`], [`readable`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | small helpers |
 
 #![allow(
     rustdoc::private_intra_doc_links,

@@ -1,4 +1,4 @@
-//! Standard error, written by a thread of its own, so that nothing else waits if nobody reads it.
+//! Standard error, written by a thread of its own, so that a reader that has stopped blocks nothing else.
 
 use std::io::Write as _;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -1,4 +1,4 @@
-//! Mutexes that are held for moments.
+//! Mutexes that are held only for a moment.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

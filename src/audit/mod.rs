@@ -1,8 +1,9 @@
-//! The audit trail: `audit.jsonl`, two lines for each audited call, each with the hash of the line before.
+//! The audit trail, `audit.jsonl`. A call that acts has two lines in it, one from before it runs and one from
+//! after. Each line holds the hash of the line before it.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `calls` | the calls of this process: each begins in the trail before it runs, and ends there after |
+//! | `calls` | the calls of this process, from their first line to their second |
 //! | `entry` | the content of a line |
 //! | `bounded` | arguments cut to a bounded size |
 //! | `responses` | the digest of answers to prompts |
@@ -11,12 +12,12 @@
 //! | `anchor` | the number of lines and the last one's hash, in a file of their own |
 //! | `verify` | verifying the trail |
 //!
-//! A line that was changed, removed or inserted breaks the chain of hashes. Lines that are missing at either
-//! end, or all of them, contradict the anchor. A user who may write to the directory can make both anew; only
-//! a copy of the last line's hash elsewhere shows that.
+//! A line that was changed, removed or inserted breaks the chain of hashes. Lines that are missing at the
+//! beginning or at the end contradict the anchor. A user who may write to the directory can forge both files;
+//! only a copy of the last line's hash, kept elsewhere, shows that.
 //!
-//! A line is written to its file before its call runs, so it outlives this process. It is not flushed to the
-//! disk, which would cost every call milliseconds: at a power failure, the last lines may be lost.
+//! The first line is in its file before the call runs, so it outlives this process. It is not flushed to the
+//! disk, which would cost every call milliseconds. A power failure may therefore cost the last lines.
 
 mod anchor;
 mod bounded;

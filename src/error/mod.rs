@@ -1,4 +1,4 @@
-//! The one error type.
+//! The error type of the whole crate, with a code, details and a hint for each error.
 
 mod advice;
 

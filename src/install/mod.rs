@@ -1,7 +1,7 @@
 //! `install` and `uninstall`: the registration of this program in a client's configuration.
 //!
-//! One entry is added or removed, and the rest of the file stays as it is written. The file as it was before
-//! is kept beside it as a backup, which removing the entry leads back to.
+//! One entry is added or removed, and the rest of the file stays as it is written. A backup of the file is
+//! kept beside it. If nothing else has changed since, `uninstall` brings that file back to the byte.
 
 mod client;
 mod clients;

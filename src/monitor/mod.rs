@@ -1,4 +1,7 @@
-//! Probes of servers: a `command` for each question, and a `parse` for its output.
+//! Monitoring of servers. For each question there is a script that a server runs, and a parser of its output.
+//!
+//! `question` lists the questions; `resources`, `services`, `fail2ban` and `logs` each have a script and its
+//! parser.
 
 pub mod fail2ban;
 pub mod logs;

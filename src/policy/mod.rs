@@ -1,24 +1,25 @@
 //! The command policy, which refuses commands: a guard rail against accidents, not a sandbox.
 //!
-//! A command line is parsed as a shell would, and every simple command in it is held against the rules:
-//! in lists, pipes, groups, conditions, loops and functions, in `$(…)`, backticks and `<(…)`, in what
-//! `sudo`, `env`, `sh -c`, `xargs`, `find -exec`, `ssh` and their like run, and in text that a shell is
-//! given to read or writes to a file first. Variables, arrays, arguments, functions, `cd`, and what `echo`,
-//! `dirname` and their like print, are followed as far as the text itself says what they are.
+//! A command line is parsed as a shell would parse it, and every simple command in it is compared with the
+//! rules. Simple commands are found in lists, pipes, groups, conditions, loops and functions; in `$(…)`,
+//! backticks and `<(…)`; in the commands that `sudo`, `env`, `sh -c`, `xargs`, `find -exec`, `ssh` and the
+//! like run; and in text that a shell reads from its input or from a file that the line writes before.
+//! Variables, arrays, arguments, functions, `cd`, and the output of `echo`, `dirname` and the like are
+//! followed as far as the text itself determines them.
 //!
 //! # Rules
 //!
 //! A rule is words, split as a shell splits them; a quoted character stands for itself.
 //!
-//! | word | is met by |
+//! | word of a rule | arguments that meet it |
 //! |---|---|
-//! | the first | the program's name, wherever it lies and without its version; with a `/`, its path |
+//! | the first word | the program's name, in any directory and with any version after it; with a `/`, its path |
 //! | `-rf` | these letters among the options, in any clusters and order, or their long names |
 //! | `--volumes` | this option, with a value or without |
 //! | `/etc`, `of=/dev/sda` | a path, once `..`, `//`, `~` and the working directory are resolved; also `/etc/*` |
-//! | any other | an argument that is this text |
-//! | `>/etc/passwd` | a redirection that writes there; in a block rule also `tee`, `cp`, `mv`, `sed -i`, `dd of=` and their like |
-//! | `!word` | no argument: the rule does not hold if `word` is met |
+//! | any other | an argument with exactly this text |
+//! | `>/etc/passwd` | a redirection that writes there; in a block rule also `tee`, `cp`, `mv`, `sed -i`, `dd of=` and the like |
+//! | `!word` | none may: the rule does not hold if an argument meets `word` |
 //! | `...` | an operand, before or after its neighbour; the last word behind one is the target: `cp ... /etc/passwd` |
 //! | `*` alone | any arguments, or none |
 //!
@@ -26,15 +27,15 @@
 //! `@system`, `@data`, `@disk`, `@accounts`, `@footholds`, `@access` and `@signal` stand for lists of words.
 //!
 //! A *block* rule holds if each of its words is met by some argument, in any order. A variable that the
-//! text does not set may be empty: `rm -rf "$DIR/"` is `rm -rf /`, and `rm -rf "${DIR:?}/"` is not. What only
-//! asks (`--help`) meets no rule about its program, and what only tries (`mkfs.ext4 -n`, `rsync --dry-run`)
-//! none that has no lone `*`.
+//! text does not set may be empty: `rm -rf "$DIR/"` counts as `rm -rf /`, and `rm -rf "${DIR:?}/"` does not.
+//! A command that only asks (`--help`) is refused by no rule about its program. A command that only tries
+//! (`mkfs.ext4 -n`, `rsync --dry-run`) is refused only by rules with a lone `*`.
 //!
-//! If there are *allow* rules, each command needs one that describes it from end to end: its words in
-//! their order, a word with a `*` for one or more arguments, each file that is written to, and nothing
-//! else. What only starts another command (`sudo`, `timeout`, `sh -c`) needs no rule itself; `find`,
-//! `xargs`, `docker exec` and `ssh` need one besides that of what they start, unless a rule without a
-//! lone `*` spells out both. What is no shell's syntax is refused.
+//! If there are *allow* rules, each command needs one that describes it completely: its words in their order,
+//! a word with a `*` for one or more arguments, each file that is written to, and nothing else. A command
+//! that only starts another (`sudo`, `timeout`, `sh -c`) needs no rule of its own. `find`, `xargs`,
+//! `docker exec` and `ssh` need one besides that of the command that they start, unless one rule without a
+//! lone `*` spells out both. A text that is not in a shell's syntax is refused.
 //!
 //! A file that is uploaded is judged as `* >PATH`, with no program.
 //!
@@ -42,14 +43,14 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `judge`, `walk`, `runner` | the judge, its walk through the syntax tree, and what it does with one call |
+//! | `judge`, `walk`, `runner` | the judge, its walk through the syntax tree, and its treatment of one call |
 //! | `environment`, `expand`, `expansion`, `value`, `modifier`, `number` | variables, and the words that are expanded by them |
 //! | `simple_command`, `redirect`, `builtin`, `read_builtins` | the parts of the language that change the environment |
-//! | `call`, `redundant`, `dry_run`, `path` | a program with its arguments, as rules see it |
+//! | `call`, `redundant`, `dry_run`, `path` | a program with its arguments, in the form that rules are compared with |
 //! | `wrapper`, `find`, `script` | the commands that a call runs |
 //! | `output`, `printing`, `utility` | the output of commands, where the text says what it is |
 //! | `writes`, `upload`, `terminal_input` | files that are written, and input that is typed |
-//! | `pattern`, `rule_word`, `rule_text`, `choice`, `glob` | rules, and when they hold |
+//! | `pattern`, `rule_word`, `rule_text`, `choice`, `glob` | rules, and the test whether one holds |
 //! | `permit`, `default` | allow rules, and the default block rules |
 //! | `text_fallback` | texts that the parser cannot read |
 

@@ -1,10 +1,11 @@
-//! Secrets: a text that never prints itself, how it is kept, and how it is kept out of everything else.
+//! Secrets: a text type that never prints itself, the vault that stores secrets encrypted, and the masking of
+//! secrets in all other texts.
 //!
 //! # Masking
 //!
-//! Known secrets are masked twice: on the way into whatever keeps a text, before the text is cut to a
-//! length, and on the way out of this process. Nothing in between masks. `redactor` does it everywhere, in
-//! a whole text or in bytes that come in parts.
+//! A known secret is masked at two places: when a text is about to be stored, before it is cut to a length,
+//! and when a text leaves this process. Nothing in between masks. `redactor` does it everywhere, in a whole
+//! text or in bytes that come in parts.
 //!
 //! | way | text | where |
 //! |---|---|---|
@@ -17,9 +18,9 @@
 //! | out | a progress notification | `tools/call` |
 //! | out | the findings of `doctor` | `doctor` |
 //!
-//! Besides, `ssh/prompt` masks the answers to a command's prompts in the output of that command, which may
-//! echo them. Secrets in addresses are recognised by their place, wherever an address is shown
-//! ([`shown_address`]). A test in `tests/layers.rs` holds the code to this list.
+//! There are two more cases. `ssh/prompt` masks the answers to a command's prompts in that command's output,
+//! which may echo them. A password or token in an address is recognised by its position in the address,
+//! wherever one is shown ([`shown_address`]). A test in `tests/layers.rs` holds the code to this list.
 
 mod address;
 mod automaton;

@@ -1,4 +1,6 @@
 //! The MCP handler: this server's description, and the dispatch of calls to tools.
+//!
+//! `gate` is the one way to a tool: it audits and guards a call, catches panics, and masks the answer.
 
 mod gate;
 

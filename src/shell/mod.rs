@@ -1,12 +1,13 @@
-//! The language of POSIX shells: read where others have written it, and quoted where this program writes it.
+//! The language of POSIX shells. Commands from callers are parsed; words in this program's own commands are
+//! quoted.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`syntax`], [`parse`] | the tree of a text's commands, and the parser that makes it |
-//! | [`argument`], [`options`] | what programs are given, as far as it is known, and how they read their options |
+//! | [`argument`], [`options`] | the arguments of programs, as far as the text tells them, and the options among them |
 //! | [`wrapper`] | commands that run the command behind them: `sudo`, `env`, `nice` |
 //! | [`streaming`], [`background`] | commands that never end, and processes that outlive their command |
-//! | [`mod@quote`] | one word of a command line |
+//! | [`mod@quote`] | quoting of a word |
 
 pub(crate) mod argument;
 mod background;

@@ -1,16 +1,17 @@
-//! The data directory, which several processes share: documents, logs, streams and proof of life.
+//! The data directory, which several processes share: documents, logs, streams, and locks that show which
+//! process lives.
 //!
 //! Nothing above this module knows of files or locks.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `directory`, `notices` | the data directory; problems that are reported to the user once |
-//! | `document`, `text_document`, `cached` | documents that are changed atomically; values made of them |
+//! | `directory`, `notices` | the data directory; problems in it, each reported to the user once |
+//! | `document`, `text_document`, `cached` | documents that are changed atomically; values parsed from them |
 //! | `catalogue`, [`servers`], [`apis`], `alias` | configured servers and APIs, by their aliases |
 //! | `log`, `kept_open` | lines that are only added; files that stay open between two of them |
-//! | `backups`, `temporary_files` | contents that are kept until new ones are whole, or for moments |
-//! | `blobs`, `spool`, `kept` | streams of any length; those longer than their limit |
-//! | `write_once`, `flags` | bytes that are created once; names that processes show each other |
+//! | `backups`, `temporary_files` | old contents, kept until the new ones are whole; files that exist only for a moment |
+//! | `blobs`, `spool`, `kept` | streams of bytes: all of them, one, and one of which only both ends are kept |
+//! | `write_once`, `flags` | files that are created once and never changed; names by which processes signal each other |
 //! | `process_lock` | proof that a process lives |
 
 mod alias;

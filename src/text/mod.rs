@@ -1,4 +1,4 @@
-//! Cuts texts to a length, between characters.
+//! Cutting texts to a length without splitting a character.
 
 mod middle;
 

@@ -12,10 +12,10 @@
 //! | module | what it is |
 //! |---|---|
 //! | `declared` | access class and toolset, without which a tool does not compile |
-//! | `arguments`, `lenient`, `secret_rules` | parsing of arguments, correction of their form, rules for secrets among them |
+//! | `arguments`, `lenient`, `secret_rules` | types of arguments, leniency about their form, rules for secrets among them |
 //! | `schema`, `explain` | input schemas, and refusals of arguments |
 //! | `call` | the request behind a call: progress, and waiting for a job |
-//! | the others | a family each |
+//! | every other file | a family of tools |
 
 mod admin;
 mod apis;

@@ -1,9 +1,9 @@
 //! JSON-RPC lines over a pair of streams (MCP specification 2025-11-25, «Transports», stdio).
 //!
-//! A line holds one message, in protocol version 2025-03-26 also a batch of them.
+//! A line holds one message. In protocol version 2025-03-26 it may also hold a batch of them.
 //!
-//! The library's own transport silently drops lines that it cannot parse, and ends at a notification that
-//! comes too early. Here every malformed line gets an answer, and none ends the server.
+//! The library's own transport drops lines that it cannot parse without an answer, and ends the server at a
+//! notification that comes too early. This one answers every malformed line, and no line ends the server.
 
 mod batch;
 mod head;

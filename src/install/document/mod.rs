@@ -1,4 +1,4 @@
-//! Reads a client's configuration, and changes one entry of it without touching the rest.
+//! A client's configuration file, of which one entry is changed and the rest stays as it is written.
 
 mod json;
 mod toml;

@@ -1,5 +1,5 @@
-//! The shell's execution environment as the text has set it so far: variables, functions, aliases, and
-//! the working directory.
+//! The environment of the shell at one point of the judged text: the variables, functions, aliases and the
+//! working directory that the text has set before.
 
 mod array;
 mod directory;

@@ -1,4 +1,4 @@
-//! Commands that run other commands.
+//! Commands that run other commands, such as `sudo`, `xargs` and `ssh`, and the commands that they run.
 
 mod container;
 mod sandbox;

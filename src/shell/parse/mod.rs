@@ -1,7 +1,7 @@
 //! A parser for shell command lines: POSIX with what bash and zsh have in common beyond it.
 //!
-//! It never looks back over what it has parsed, except for `((`, and it counts its steps and its depth:
-//! no text can hang it or exhaust the stack.
+//! It reads a text once; only `((` may make it go back. It limits its steps and its depth, so that no text can
+//! hang it or exhaust the stack.
 
 mod compound;
 mod document;
