@@ -46,9 +46,9 @@ async fn every_tool_takes_what_the_original_took() {
         compared += 1;
     }
     assert_eq!(
-        (tools.len(), compared),
-        (35, 27),
-        "no tool is lost, doubled or renamed"
+        compared,
+        original.as_object().unwrap().len(),
+        "each tool of the original is listed once"
     );
 }
 

@@ -1,14 +1,19 @@
 //! Documents that list every setting and every tool. `UPDATE=1` writes them anew.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use mcp_sftp_orchestrator::config::{SETTINGS, Setting};
 use mcp_sftp_orchestrator::tools::Tools;
 use rmcp::model::Tool;
 use serde_json::{Map, Value, json};
 
-/// Holds a document at the crate's root to what is made of it, or writes that.
+/// Held while a document is read and written: two tests write the README.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Compares a document at the crate's root with the text that `write` makes of it, or writes that text.
 fn hold(name: &str, write: impl Fn(&str) -> String) {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
     let text = std::fs::read_to_string(&path).unwrap();
     let made = write(&text);
