@@ -163,10 +163,14 @@ impl Connection {
         }
     }
 
-    /// Returns whether the server lives: it has sent something not long ago, or answers a ping.
+    /// Returns whether the server lives: it has sent something not long ago, or answers a ping. A tunnel
+    /// shows its end late, so a connection through one is always pinged.
     pub(in crate::ssh) async fn is_alive(&self) -> bool {
-        let is_open = !self.is_closed() && !self.has_end();
-        is_open && (self.last_read.is_within(TRUSTED_SILENCE) || self.answers().await)
+        if self.is_closed() || self.has_end() {
+            return false;
+        }
+        let is_fresh = self.socket.is_some() && self.last_read.is_within(TRUSTED_SILENCE);
+        is_fresh || self.answers().await
     }
 
     /// Returns whether the connection has ended.
