@@ -144,7 +144,13 @@ impl Pool {
             let opened = match kept {
                 Some(KeptChannel::Open(channel)) => {
                     let channel = OpenChannel::kept(channel, lease);
-                    if channel.lease().connection.is_alive().await {
+                    let lease = channel.lease();
+                    let is_alive = match purpose {
+                        // The command to stop may have met a connection that is silent.
+                        ChannelPurpose::Stop => lease.connection().answers().await,
+                        _ => lease.connection().is_alive().await,
+                    };
+                    if is_alive {
                         lessor.note_opened(connection_id);
                         return Ok((asked, Opened::Open(channel)));
                     }
