@@ -189,7 +189,7 @@ async fn questions_that_nothing_answers_are_told_with_their_instructions() {
 #[tokio::test]
 async fn further_prompts_are_answered_as_the_user_says() {
     let fixture = asking(&[CHOICE, PLACE]).await;
-    let file = fixture.data.path().join("place");
+    let file = fixture.here("place");
     std::fs::write(&file, "Ghent-upon-Lys\n").unwrap();
     let responses = json!({
         "/^passcode or option \\(1-\\d\\)/": "not this one",
