@@ -18,11 +18,17 @@ use crate::helper::{Client, Fixture, Folder, Sshd, directory, noise, text};
 async fn on_each_server(check: impl AsyncFn(&App, &Path, &Path)) {
     let fixture = Fixture::embedded().await;
     let embedded = open(fixture.data.path());
-    check(&embedded, fixture.data.path(), fixture.server.home.path()).await;
+    // Boxed: these futures are large.
+    Box::pin(check(
+        &embedded,
+        fixture.data.path(),
+        fixture.server.home.path(),
+    ))
+    .await;
     let (sshd, data, folder): (_, Folder, Folder) = (Sshd::start(), directory(), directory());
     let client = Client::in_process(data.path(), |_| {}).await;
     client.register(sshd.login("web1")).await;
-    check(&open(data.path()), data.path(), folder.path()).await;
+    Box::pin(check(&open(data.path()), data.path(), folder.path())).await;
 }
 
 fn open(data: &Path) -> App {
