@@ -44,6 +44,7 @@ pub struct Jobs(Arc<Engine>);
 
 struct Engine {
     config: Arc<Config>,
+    data: DataDirectory,
     queue: Arc<Queue>,
     servers: Arc<Servers>,
     pool: Pool,
@@ -104,6 +105,7 @@ impl Jobs {
         let jobs = Self(Arc::new(Engine {
             outputs: Arc::new(Outputs::open(Arc::clone(&config), data)?),
             requests: CancelRequests::open(data)?,
+            data: data.clone(),
             config,
             queue,
             servers,
@@ -302,6 +304,7 @@ impl Jobs {
                     stop,
                     trigger,
                     config: &self.0.config,
+                    data: &self.0.data,
                     recorder: &*self.0.queue,
                     outputs: &self.0.outputs,
                     pool: &pool,

@@ -15,6 +15,7 @@ use crate::job::outputs::{Outputs, Streams};
 use crate::job::poll::PollTrigger;
 use crate::job::stop::StopSignal;
 use crate::ssh::Pool;
+use crate::store::DataDirectory;
 
 /// The point at which a job begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub struct Context<'a> {
     pub(in crate::job) stop: &'a StopSignal,
     pub(in crate::job) trigger: &'a PollTrigger,
     pub(in crate::job) config: &'a Config,
+    pub(in crate::job) data: &'a DataDirectory,
     pub(in crate::job) recorder: &'a dyn OutcomeRecorder,
     pub(in crate::job) outputs: &'a Outputs,
     pub(in crate::job) pool: &'a Pool,

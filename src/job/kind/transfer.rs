@@ -23,7 +23,6 @@ use crate::sftp::transfer::{
 };
 use crate::sftp::{BACKUPS, Notes, TransferProgress};
 use crate::ssh::patience;
-use crate::store::DataDirectory;
 
 /// The interval at which the record is told of a transfer's progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -189,7 +188,7 @@ impl Transfer {
         let Self(request) = self;
         let (progress, notes) = (TransferProgress::default(), Notes::default());
         let roots = context.guard.roots().around(&request.local_bases());
-        let backups = DataDirectory::existing(&context.config.data_dir).backups(BACKUPS);
+        let backups = context.data.backups(BACKUPS);
         let transfer = TransferRunner {
             pool: context.pool,
             alias: &context.job.alias,

@@ -100,10 +100,9 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             .iter()
             .flat_map(|plan| &plan.destinations)
             .enumerate();
-        for (_, destination_index) in all.filter(|(number, _)| self.reached.contains(number)) {
-            if destinations.len() < NAMED_DESTINATIONS && !destinations.contains(destination_index)
-            {
-                destinations.push(destination_index.clone());
+        for (_, destination) in all.filter(|(number, _)| self.reached.contains(number)) {
+            if destinations.len() < NAMED_DESTINATIONS && !destinations.contains(destination) {
+                destinations.push(destination.clone());
             }
         }
         destinations

@@ -435,10 +435,7 @@ impl<'a> CommandSession<'a> {
     fn take(&mut self, message: Option<ChannelMsg>) {
         match message {
             Some(ChannelMsg::Data { data }) if self.responder.is_some() => {
-                let data = match &mut self.announcement {
-                    Some(announcement) => announcement.pass(&data),
-                    None => data.to_vec(),
-                };
+                let data = self.unannounced(&data);
                 if let Some(responder) = &mut self.responder {
                     self.stdout.push(&responder.take(&data));
                 }
@@ -448,15 +445,12 @@ impl<'a> CommandSession<'a> {
                     let first = self.allowance.first(&data, self.stdout.captured());
                     self.stdout.push(first);
                 } else {
-                    self.take_stdout_of_steps(&data);
+                    self.take_stdout_of_steps(data.to_vec());
                 }
             }
             Some(ChannelMsg::ExtendedData { data, ext: STDERR }) => {
-                let data = match &mut self.announcement {
-                    Some(announcement) => announcement.pass(&data),
-                    None => data.to_vec(),
-                };
-                self.take_stderr_of_steps(&data);
+                let data = self.unannounced(&data);
+                self.take_stderr_of_steps(data);
             }
             Some(ChannelMsg::ExitStatus { exit_status }) => {
                 self.exit = Some(ExitOutcome::Exited(exit_status));
@@ -477,9 +471,16 @@ impl<'a> CommandSession<'a> {
         }
     }
 
+    /// The bytes without the announcement of the shell's process.
+    fn unannounced(&mut self, data: &[u8]) -> Vec<u8> {
+        match &mut self.announcement {
+            Some(announcement) => announcement.pass(data),
+            None => data.to_vec(),
+        }
+    }
+
     /// Deals out bytes of standard output to the steps that have not ended there.
-    fn take_stdout_of_steps(&mut self, data: &[u8]) {
-        let mut rest = data.to_vec();
+    fn take_stdout_of_steps(&mut self, mut rest: Vec<u8>) {
         for step in self.steps.iter_mut().filter(|step| !step.stdout.is_over()) {
             rest = step.take_stdout(self.stdout, &rest);
             if !step.stdout.is_over() {
@@ -490,8 +491,7 @@ impl<'a> CommandSession<'a> {
     }
 
     /// Does the same with standard error.
-    fn take_stderr_of_steps(&mut self, data: &[u8]) {
-        let mut rest = data.to_vec();
+    fn take_stderr_of_steps(&mut self, mut rest: Vec<u8>) {
         for step in self.steps.iter_mut().filter(|step| !step.stderr.is_over()) {
             rest = step.take_stderr(self.stderr, &rest);
             if !step.stderr.is_over() {

@@ -10,19 +10,14 @@
 //! a pause where the server refuses a kept channel or closes it soon.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::alias_pool::AliasPool;
 use super::kept::KeptChannel;
-use super::state::{AliasState, Limit, PooledConnection};
-use crate::ssh::connection::Connection;
+use super::session_channel::open_session;
+use super::state::{AliasState, PooledConnection};
 use crate::sync::lock;
-
-/// Time in which the server has to open a channel that is kept.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl AliasPool {
     /// Takes a channel that is kept on a connection.
@@ -52,15 +47,15 @@ impl AliasPool {
             if !takes_several_channels(pooled, is_posix) {
                 continue;
             }
-            let load = pooled.load() + pooled.parked.len();
-            for _ in 0..pooled.kept.missing(load, Limit::of(pooled.limit)) {
-                let sessions = load + pooled.kept.len();
+            let open = pooled.sessions();
+            for _ in 0..pooled.kept.missing(open, pooled.limit()) {
+                let sessions = open + pooled.kept.len();
                 let (answer, opening) = oneshot::channel();
                 pooled.kept.add(opening);
                 let (pool, id) = (Arc::downgrade(self), pooled.id);
                 let connection = Arc::clone(&pooled.connection);
                 tokio::spawn(async move {
-                    let outcome = timeout(OPEN_TIMEOUT, connection.open_session()).await;
+                    let outcome = open_session(&connection).await;
                     if let (Ok(Err(russh::Error::ChannelOpenFailure(_))), Some(pool)) =
                         (&outcome, pool.upgrade())
                     {
@@ -90,9 +85,8 @@ impl AliasPool {
         let mut has_died_young = false;
         for pooled in &mut state.connections {
             has_died_young |= pooled.kept.remove_dead();
-            let load = pooled.load() + pooled.parked.len();
-            let limit = Limit::of(pooled.limit);
-            for channel in pooled.kept.take_surplus(load, limit) {
+            let (open, limit) = (pooled.sessions(), pooled.limit());
+            for channel in pooled.kept.take_surplus(open, limit) {
                 tokio::spawn(async move { channel.close().await });
             }
         }
@@ -105,7 +99,6 @@ impl AliasPool {
 /// Returns whether a further channel does no harm to a connection. Network devices have no POSIX shell; on
 /// Windows, OpenSSH has none either.
 fn takes_several_channels(pooled: &PooledConnection, is_posix: bool) -> bool {
-    let connection: &Connection = &pooled.connection;
-    let is_general = is_posix || connection.software.contains("OpenSSH");
-    is_general && !pooled.server.is_plain() && !pooled.draining && !connection.is_closed()
+    let is_general = is_posix || pooled.connection.software.contains("OpenSSH");
+    is_general && !pooled.server.is_plain() && pooled.takes_channels()
 }

@@ -372,9 +372,9 @@ impl AliasPool {
             .map(|pooled| ConnectionStats {
                 id: format!("{}_{}", self.alias, pooled.id),
                 in_use: !pooled.is_unused(),
-                ready: !pooled.draining && !pooled.connection.is_closed(),
+                ready: pooled.takes_channels(),
                 channels: pooled.load() + pooled.jumps,
-                max_channels: Limit::of(pooled.limit),
+                max_channels: pooled.limit(),
                 last_used: pooled.last_used_at.epoch_millis(),
             })
             .collect();
@@ -457,8 +457,7 @@ impl Lessor for AliasPool {
         if pooled.parked.are_still_counted() {
             return;
         }
-        let channels = pooled.load() + pooled.parked.len();
-        let channels = channels.saturating_sub(1).max(1);
+        let channels = pooled.sessions().saturating_sub(1).max(1);
         let limit = Limit {
             channels,
             learnt: Instant::now(),

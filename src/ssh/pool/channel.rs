@@ -2,24 +2,16 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::Duration;
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::lease::Lease;
-
-/// Time in which a live server opens a channel in the place of a closed one.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Attempts to open it, and the pause between them: a server counts a session for a moment after it has
-/// closed it.
-const ATTEMPTS: usize = 20;
-const PAUSE: Duration = Duration::from_millis(50);
+use super::session_channel::{REFUSAL_PAUSE, REFUSALS, open_session};
 
 const TAKEN_ONCE: &str = "the channel is taken out only where this is consumed";
 
@@ -257,13 +249,13 @@ impl RecordedRequest {
 impl ClosedOnDrop {
     /// Opens a channel on the connection of a lease.
     async fn open(lease: Arc<Lease>) -> Option<Self> {
-        for _ in 0..ATTEMPTS {
-            match timeout(OPEN_TIMEOUT, lease.connection.open_session()).await {
+        for _ in 0..REFUSALS {
+            match open_session(&lease.connection).await {
                 Ok(Ok(channel)) => {
                     let channel = Some(channel);
                     return Some(Self { channel, lease });
                 }
-                Ok(Err(russh::Error::ChannelOpenFailure(_))) => sleep(PAUSE).await,
+                Ok(Err(russh::Error::ChannelOpenFailure(_))) => sleep(REFUSAL_PAUSE).await,
                 _ => return None,
             }
         }

@@ -7,7 +7,8 @@ use russh::client::Msg;
 use russh::{Channel, ChannelMsg};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
-use tokio::time::error::Elapsed;
+
+use super::session_channel::ChannelOutcome;
 
 /// Most channels that are kept on a connection after a burst.
 const MOST: usize = 4;
@@ -22,9 +23,6 @@ const SHORT_LIFE: Duration = Duration::from_secs(60);
 /// Pauses in keeping channels after the server has refused or closed one.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
-
-/// The answer to a request for a channel.
-pub(super) type ChannelOutcome = Result<Result<Channel<Msg>, russh::Error>, Elapsed>;
 
 /// A channel that nobody has used yet.
 pub(super) enum KeptChannel {

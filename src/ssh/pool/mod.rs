@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `alias_pool`, `state` | the connections to one alias, and the calls that wait for a channel |
 //! | `lease`, `channel` | the right to one channel, and an open one |
-//! | `open` | opening channels, again where a connection is dead |
+//! | `open`, `session_channel` | opening channels, again where a connection is dead |
 //! | `parked` | sessions that stay open for the next use |
 //! | `ahead`, `kept` | channels that are kept open ahead |
 //! | `routes` | routes to servers, and tunnels through other servers |
@@ -23,6 +23,7 @@ mod login_shell;
 mod open;
 mod parked;
 mod routes;
+mod session_channel;
 mod state;
 mod stats;
 mod tunnel;

@@ -5,26 +5,17 @@ use std::time::{Duration, Instant};
 
 use russh::ChannelOpenFailure;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
-use super::kept::{ChannelOutcome, KeptChannel};
+use super::kept::KeptChannel;
+use super::session_channel::{ChannelOutcome, REFUSAL_PAUSE, REFUSALS, open_session};
 use super::{ChannelPurpose, LEAST_PATIENCE, Lease, OpenChannel, Pool};
 use crate::error::Error;
 use crate::ssh::connection::TimedOut;
 use crate::ssh::dial::NoTunnel;
 use crate::ssh::failure::failed;
 
-/// Time in which a live server answers a channel request; without an answer the connection is dead.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Dead connections after which a call gives up: each further one is a login, and servers count those.
 const DEAD_CONNECTIONS: usize = 3;
-
-/// Refusals of a channel before a call gives up; each lowers what is asked of a connection.
-const REFUSALS: usize = 20;
-
-/// Pause after a refusal: a server counts a session for a moment after it has closed it.
-const SESSION_PAUSE: Duration = Duration::from_millis(50);
 
 impl Pool {
     /// Opens a session channel to `alias`, dialling if need be. Waits for a free channel at most
@@ -59,7 +50,7 @@ impl Pool {
                 return Err(lease.refusal(reason));
             }
             drop(lease);
-            tokio::time::sleep(SESSION_PAUSE).await;
+            tokio::time::sleep(REFUSAL_PAUSE).await;
         }
     }
 
@@ -221,7 +212,7 @@ async fn open_channel(
         let outcome = match request {
             ChannelRequest::Session => match joined(opening).await {
                 Some(outcome) => outcome,
-                None => timeout(OPEN_TIMEOUT, connection.open_session()).await,
+                None => open_session(connection).await,
             },
             ChannelRequest::Tunnel(host, port, _) => Ok(connection.open_tunnel(&host, port).await),
         };

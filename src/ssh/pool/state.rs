@@ -92,14 +92,28 @@ impl PooledConnection {
         self.commands + self.transfers
     }
 
+    /// The number of sessions in use and parked.
+    pub(super) fn sessions(&self) -> usize {
+        self.load() + self.parked.len()
+    }
+
+    /// The number of sessions that the server takes on it.
+    pub(super) fn limit(&self) -> usize {
+        Limit::of(self.limit)
+    }
+
+    /// Returns whether it lives and is to stay, so that it may carry further channels.
+    pub(super) fn takes_channels(&self) -> bool {
+        !self.draining && !self.connection.is_closed()
+    }
+
     pub(super) fn is_unused(&self) -> bool {
         self.load() + self.jumps == 0
     }
 
     pub(super) fn has_room(&self, purpose: ChannelPurpose) -> bool {
-        let channels = self.load() + self.parked.len();
-        let has_place = purpose == ChannelPurpose::Jump || channels < Limit::of(self.limit);
-        !self.draining && has_place && !self.connection.is_closed()
+        let has_place = purpose == ChannelPurpose::Jump || self.sessions() < self.limit();
+        has_place && self.takes_channels()
     }
 
     pub(super) fn count(&mut self, purpose: ChannelPurpose) -> &mut usize {
@@ -128,9 +142,8 @@ impl PooledConnection {
 
     /// Returns whether parked sessions take the room that a channel needs.
     fn is_full_of_parked(&self) -> bool {
-        let (limit, load) = (Limit::of(self.limit), self.load());
-        let is_full = load < limit && load + self.parked.len() >= limit;
-        is_full && !self.draining && !self.connection.is_closed()
+        let limit = self.limit();
+        self.load() < limit && self.sessions() >= limit && self.takes_channels()
     }
 
     pub(super) fn touch(&mut self) {

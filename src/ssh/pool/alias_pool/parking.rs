@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::AliasPool;
 use crate::ssh::pool::lease::{ChannelPurpose, ParkedSession};
 use crate::ssh::pool::parked::MOST_PARKED;
-use crate::ssh::pool::state::Limit;
 use crate::ssh::pool::{IdentityCheck, Pool};
 use crate::store::servers::Server;
 use crate::sync::lock;
@@ -34,11 +33,7 @@ impl AliasPool {
         let parked: usize = state.connections.iter().map(|one| one.parked.len()).sum();
         let may_park = parked < MOST_PARKED && state.waiters.is_empty();
         let pooled = state.pooled(id).filter(|pooled| {
-            let channels = pooled.load() + pooled.parked.len();
-            may_park
-                && !pooled.draining
-                && !pooled.connection.is_closed()
-                && channels < Limit::of(pooled.limit)
+            may_park && pooled.takes_channels() && pooled.sessions() < pooled.limit()
         });
         let Some(pooled) = pooled else {
             // Dropped without the lock: its lease is given back.
@@ -58,8 +53,7 @@ impl AliasPool {
         let sharing = self.shares(&state);
         let mut connections = state.connections.iter_mut();
         let pooled = connections.find(|pooled| {
-            let is_usable = !pooled.draining && !pooled.connection.is_closed();
-            is_usable
+            pooled.takes_channels()
                 && pooled.parked.len() > 0
                 && *pooled.server == *server
                 && (sharing || pooled.suits(ChannelPurpose::Transfer))
