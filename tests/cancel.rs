@@ -84,25 +84,9 @@ async fn a_task_that_waits_for_a_channel_is_cancelled_before_it_begins() {
 #[tokio::test]
 async fn a_cancelled_transfer_leaves_the_old_file_and_no_litter() {
     let fixture = Fixture::embedded().await;
-    let big = fixture.files.path().join("big");
-    std::fs::write(&big, crate::helper::noise(64 * 1024 * 1024)).unwrap();
     std::fs::write(fixture.remote("target"), b"old").unwrap();
-    let arguments = json!({
-        "alias": "web1", "direction": "upload", "local": big, "remote": "target", "background": true,
-    });
-    let handed = fixture.client.call("task_transfer", arguments).await.ok();
-    eventually("the transfer is under way", || {
-        std::fs::read_dir(fixture.server.home.path())
-            .unwrap()
-            .count()
-            == 2
-    })
-    .await;
-    let cancelled = fixture
-        .client
-        .call("task_cancel", json!({"id": handed.facts()["id"]}))
-        .await
-        .ok();
+    let id = json!({"id": fixture.begin_large_upload().await});
+    let cancelled = fixture.client.call("task_cancel", id).await.ok();
     cancelled.has(&json!({"status": "cancelled"}));
     assert_eq!(std::fs::read(fixture.remote("target")).unwrap(), b"old");
     assert_eq!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Fault, Fixture, Sshd, directory, eventually, eventually_so, noise};
+use crate::helper::{Client, Fault, Fixture, Sshd, directory, eventually, eventually_so};
 
 /// A server that goes silent in one phase, and what a call to it is answered.
 async fn stalled_in(fault: Fault, code: &str, reason: &str) {
@@ -185,21 +185,8 @@ async fn a_server_that_keeps_closing_connections_runs_nothing_twice() {
 #[tokio::test]
 async fn a_transfer_is_cancelled_also_where_the_server_is_silent() {
     let fixture = Fixture::embedded().await;
-    let big = fixture.files.path().join("big");
-    std::fs::write(&big, noise(64 * 1024 * 1024)).unwrap();
-    let arguments = json!({
-        "alias": "web1", "direction": "upload", "local": big, "remote": "target", "background": true,
-    });
-    let handed = fixture.client.call("task_transfer", arguments).await.ok();
-    eventually("the transfer is under way", || {
-        std::fs::read_dir(fixture.server.home.path())
-            .unwrap()
-            .count()
-            == 1
-    })
-    .await;
+    let id = json!({"id": fixture.begin_large_upload().await});
     fixture.server.freeze();
-    let id = json!({"id": handed.facts()["id"]});
     let cancelled = fixture.client.call("task_cancel", id).await.ok();
     cancelled.has(&json!({"status": "cancelled", "process": "unknown"}));
     assert!(!fixture.server.home.path().join("target").exists());

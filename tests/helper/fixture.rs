@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::rogue::Rogue;
 use super::{
-    Answer, Client, EmbeddedServer, Folder, RawProcess, Sshd, directory, eventually, login,
+    Answer, Client, EmbeddedServer, Folder, RawProcess, Sshd, directory, eventually, login, noise,
     read_json, text,
 };
 
@@ -114,6 +114,19 @@ impl Fixture<EmbeddedHost> {
     /// Starts with an embedded server.
     pub async fn embedded() -> Self {
         Self::with(EmbeddedHost::start().await).await
+    }
+
+    /// Begins the upload of a large file to `target`, and returns the task's ID once its part file is there.
+    pub async fn begin_large_upload(&self) -> Value {
+        let there = || std::fs::read_dir(self.server.home.path()).unwrap().count();
+        let (big, before) = (self.files.path().join("big"), there());
+        std::fs::write(&big, noise(64 * 1024 * 1024)).unwrap();
+        let arguments = json!({
+            "alias": "web1", "direction": "upload", "local": big, "remote": "target", "background": true,
+        });
+        let handed = self.client.call("task_transfer", arguments).await.ok();
+        eventually("the transfer is under way", || there() == before + 1).await;
+        handed.facts()["id"].clone()
     }
 
     /// The same where `change` alters the client's configuration.
