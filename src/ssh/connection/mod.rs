@@ -147,7 +147,8 @@ impl Connection {
     /// Pings the server, and returns whether it answers in time.
     pub(crate) async fn answers(&self) -> bool {
         let pinged = timeout(PING_PATIENCE, self.handle.send_ping()).await;
-        pinged.is_ok_and(|answer| answer.is_ok())
+        // The library takes the end of the connection for an answer.
+        pinged.is_ok_and(|answer| answer.is_ok()) && !self.is_closed()
     }
 
     /// Returns whether the server has ended the connection, which the library may not have read yet.
