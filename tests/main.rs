@@ -37,6 +37,7 @@ mod in_place;
 mod injection;
 mod install;
 mod interactive;
+mod introduction;
 mod kinds;
 mod layers;
 mod legacy;

@@ -1,15 +1,16 @@
-//! The MCP handler: this server's description, and the dispatch of calls to tools.
+//! The MCP handler: this server's introduction, and the dispatch of calls to tools.
 //!
 //! `gate` is the one way to a tool: it audits and guards a call, catches panics, and masks the answer.
 
 mod gate;
+mod introduction;
 
 use std::sync::Arc;
 
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CancelledNotificationParam, Implementation,
-    InitializeRequestParams, InitializeResult, JsonObject, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CancelledNotificationParam, InitializeRequestParams,
+    InitializeResult, JsonObject, ServerConfig, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
@@ -18,11 +19,6 @@ use crate::app::App;
 use crate::secret::MASK;
 use crate::tools::{self, Tools};
 use gate::GatedCall;
-
-const INSTRUCTIONS: &str = "Runs commands and moves files on SSH servers. Add a server with server_add, \
-    then use its alias. A call that takes long answers with a task ID and goes on in the background: \
-    task_wait waits for it, task_output shows what it has printed, task_cancel stops it. Long outputs are \
-    shown by their head and tail; task_output has the whole.";
 
 /// The server's side of a session. Cheap to clone.
 #[derive(Clone)]
@@ -64,12 +60,7 @@ fn is_timeout(reason: Option<&str>) -> bool {
 #[tool_handler(router = self.tools)]
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(Implementation::new(
-                "orchestrator",
-                env!("CARGO_PKG_VERSION"),
-            ))
-            .with_instructions(INSTRUCTIONS)
+        introduction::introduction()
     }
 
     /// Stores the protocol version that was agreed on, also at a second handshake. With the version that the
