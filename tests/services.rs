@@ -5,14 +5,9 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::helper::{Client, Folder, Sshd, assert_has, directory, eventually_so, program, text};
-
-/// The directory in which `tests/run` puts programs for the tests alone.
-fn tools(place: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("target/test-tools")
-        .join(place)
-}
+use crate::helper::{
+    Client, Folder, Sshd, assert_has, directory, eventually_so, program, test_tool, text,
+};
 
 /// A server with further directories on its PATH.
 async fn with_path(directories: &[&Path]) -> (Sshd, Client, Folder) {
@@ -55,15 +50,11 @@ impl Drop for Pm2 {
 
 #[tokio::test]
 async fn pm2_for_real() {
-    let programs = tools("node_modules/.bin");
-    let program = programs.join("pm2");
-    if !program.exists() {
-        eprintln!(
-            "not run: PM2 is not there, for want of npm; its stand-in is tested all the same"
-        );
+    let Some(program) = test_tool("node_modules/.bin/pm2") else {
         return;
-    }
-    let (sshd, client, _data) = with_path(&[&programs]).await;
+    };
+    let programs = program.parent().unwrap();
+    let (sshd, client, _data) = with_path(&[programs]).await;
     let home = sshd.directory.path().to_owned();
     let app =
         "console.log('ready on 3000'); console.error('a warning'); setInterval(() => {}, 1000);";
@@ -112,7 +103,7 @@ struct Fail2Ban(Child);
 
 impl Fail2Ban {
     /// Starts it with one jail, which watches `log`.
-    fn start(place: &Path, log: &Path) -> Self {
+    fn start(fail2ban: &Path, place: &Path, log: &Path) -> Self {
         let conf = place.join("conf");
         for folder in ["", "action.d", "filter.d"] {
             std::fs::create_dir_all(conf.join(folder)).unwrap();
@@ -134,7 +125,6 @@ impl Fail2Ban {
         let filter =
             "[Definition]\nfailregex = ^wrong password from <HOST>$\ndatepattern = {NONE}\n";
         std::fs::write(conf.join("filter.d/shop.conf"), filter).unwrap();
-        let fail2ban = tools("fail2ban/usr");
         let process = Command::new(fail2ban.join("bin/fail2ban-server"))
             .env("PYTHONPATH", fail2ban.join("lib/python3/dist-packages"))
             .args([
@@ -163,11 +153,9 @@ impl Drop for Fail2Ban {
 
 #[tokio::test]
 async fn fail2ban_for_real() {
-    let fail2ban = tools("fail2ban/usr");
-    if !fail2ban.join("bin/fail2ban-server").exists() {
-        eprintln!("not run: Fail2Ban is not there; its stand-in is tested all the same");
+    let Some(fail2ban) = test_tool("fail2ban/usr") else {
         return;
-    }
+    };
     let (place, programs) = (directory(), directory());
     let log = place.path().join("shop.log");
     // The server's own client, which only looks elsewhere for its configuration and socket.
@@ -179,7 +167,7 @@ async fn fail2ban_for_real() {
     );
     program(programs.path(), "fail2ban-client", &script);
     let (_sshd, client, _data) = with_path(&[programs.path()]).await;
-    let _fail2ban = Fail2Ban::start(place.path(), &log);
+    let _fail2ban = Fail2Ban::start(&fail2ban, place.path(), &log);
     let state = async || {
         client
             .call("get_fail2ban_status", json!({"alias": "web1"}))

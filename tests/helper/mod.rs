@@ -17,6 +17,7 @@ pub mod rogue;
 mod round_trips;
 pub mod search;
 mod sshd;
+mod tools;
 mod user_home;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub use round_trips::RoundTrips;
 pub use sshd::{
     LOGIN_SHELLS, Sshd, bound, certify, fingerprint, keygen, keygen_rsa, login_shell, public, user,
 };
+pub use tools::{printed, run_apart, script, test_tool};
 pub use user_home::UserHome;
 
 impl Client {

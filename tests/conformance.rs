@@ -1,0 +1,122 @@
+//! Conformance to MCP, as programs of others see it: Inspector, `mcp-conform`, the official suite.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::helper::{
+    BINARY, EmbeddedHost, Fixture, PATIENCE, apart, directory, printed, run_apart, script,
+    test_tool, text,
+};
+
+const NODE: &str = "mcp/node_modules/.bin/node";
+
+/// The official suite speaks HTTP to servers: the bridge to this one, with its port. It ends when dropped.
+struct Bridge {
+    _process: Child,
+    port: u16,
+}
+
+impl Bridge {
+    async fn start(fixture: &Fixture<EmbeddedHost>) -> Option<Self> {
+        let mut command = apart(Command::new(test_tool(NODE)?));
+        command
+            .arg(script("bridge.mjs"))
+            .arg(BINARY)
+            .arg(format!("--data-dir={}", fixture.data.path().display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.as_mut().unwrap()).lines();
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+        let line = line.expect("it prints its port").unwrap();
+        let port = line.expect("it goes on").parse().unwrap();
+        Some(Self {
+            _process: process,
+            port,
+        })
+    }
+}
+
+/// Runs what the official suite asks of servers by a revision of the specification. It fails by itself where
+/// something fails that is not in the list of expected failures, or passes that is.
+async fn passes_official_suite(revision: &str) {
+    let suite = "mcp/node_modules/@modelcontextprotocol/conformance/dist/index.js";
+    let (Some(node), Some(suite)) = (test_tool(NODE), test_tool(suite)) else {
+        return;
+    };
+    let fixture = Fixture::embedded().await;
+    let bridge = Bridge::start(&fixture).await.unwrap();
+    let url = format!("http://127.0.0.1:{}/mcp", bridge.port);
+    let expected = script(&format!("expected-failures-{revision}.yml"));
+    let arguments = [
+        &text(&suite),
+        "server",
+        "--url",
+        &url,
+        "--requirements",
+        revision,
+        "--expected-failures",
+        &text(&expected),
+    ];
+    let output = run_apart(&node, fixture.files.path(), &arguments).await;
+    assert!(output.status.success(), "{}", printed(&output));
+}
+
+#[tokio::test]
+async fn the_official_suite_finds_nothing_new_in_sessions() {
+    passes_official_suite("2025-11-25").await;
+}
+
+#[tokio::test]
+async fn the_official_suite_finds_nothing_new_in_the_stateless_version() {
+    passes_official_suite("2026-07-28").await;
+}
+
+#[tokio::test]
+async fn inspector_takes_every_schema() {
+    let inspector =
+        "mcp/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js";
+    let (Some(node), Some(inspector)) = (test_tool(NODE), test_tool(inspector)) else {
+        return;
+    };
+    let (home, data) = (directory(), directory());
+    for era in ["legacy", "modern"] {
+        let data_dir = format!("--data-dir={}", data.path().display());
+        let arguments = [
+            &text(&inspector),
+            "--cli",
+            BINARY,
+            &data_dir,
+            "-e",
+            "MCP_KEYRING=false",
+            "--protocol-era",
+            era,
+            "--method",
+            "tools/list",
+            "--strict",
+        ];
+        let output = run_apart(&node, home.path(), &arguments).await;
+        assert!(output.status.success(), "{era}: {}", printed(&output));
+        let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let tools = listed["tools"].as_array().unwrap();
+        assert!(
+            tools.iter().any(|tool| tool["name"] == "task_exec"),
+            "{listed}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn mcp_conform_finds_nothing() {
+    let Some(program) = test_tool("python/bin/mcp-conform") else {
+        return;
+    };
+    let (home, data) = (directory(), directory());
+    let command = format!("{BINARY} --data-dir={}", data.path().display());
+    let arguments = ["server", "--format", "json", "--command", &command];
+    let output = run_apart(&program, home.path(), &arguments).await;
+    assert!(output.status.success(), "{}", printed(&output));
+}
