@@ -2,12 +2,9 @@
 
 use std::borrow::Cow;
 
-use rmcp::handler::server::tool::IntoCallToolResult;
-use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorData};
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
-use crate::readable::make_readable;
 use crate::secret::{hide, hide_in};
 use crate::text::beginning;
 use crate::time::Timestamp;
@@ -71,21 +68,6 @@ impl Report {
             "details": self.details,
             "timestamp": Timestamp::now(),
         })
-    }
-
-    /// The result of a failed call. Its structured content is `structured`, a job's record, or the same object.
-    pub fn to_result(&self, structured: Option<Value>) -> CallToolResult {
-        let mut object = self.to_json();
-        make_readable(&mut object);
-        let mut result = CallToolResult::error(vec![ContentBlock::text(object.to_string())]);
-        result.structured_content = Some(structured.unwrap_or(object));
-        result
-    }
-}
-
-impl IntoCallToolResult for Error {
-    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
-        Ok(self.report().to_result(None).into())
     }
 }
 

@@ -89,6 +89,7 @@ mod slow;
 mod snapshots;
 mod special_files;
 mod stored;
+mod structured;
 mod takeover;
 mod touch;
 mod transfer;

@@ -72,7 +72,7 @@ async fn the_client_s_env_goes_before_the_files_and_those_before_the_defaults() 
     let (named, own) = (text(&named), text(&own));
     let mut set = json!({
         "MCP_SYNC_TIMEOUT_S": "command line", "MAX_QUEUE_SIZE": "environment", "MCP_KEYRING": "environment",
-        "MCP_DATA_DIR": named, "SAVE_INTERVAL": named, "IDLE_TIMEOUT": own, "MCP_DEFAULT_CMD_TIMEOUT_S": own,
+        "MCP_STRUCTURED": "environment", "MCP_DATA_DIR": named, "SAVE_INTERVAL": named, "IDLE_TIMEOUT": own, "MCP_DEFAULT_CMD_TIMEOUT_S": own,
     });
     assert_eq!(diagnosis(&client, false).await["origins"], set);
     // A setting that was not understood has its default, as the rest have.
@@ -140,7 +140,8 @@ async fn a_project_s_file_configures_nothing_and_that_is_said() {
         let usual = home.path().join(".config/mcp-orchestrator");
         assert_eq!(told["dataDir"], usual.to_str().unwrap());
         assert_eq!(told["servers"], json!({}));
-        assert_eq!(told["origins"], json!({"MCP_KEYRING": "environment"}));
+        let set = json!({"MCP_KEYRING": "environment", "MCP_STRUCTURED": "environment"});
+        assert_eq!(told["origins"], set);
         let warnings = told["warnings"].to_string();
         for part in [
             ".env` is not read",

@@ -67,7 +67,7 @@ pub(super) struct Ended<'a> {
 }
 
 /// The outcome of a call.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallOutcome {
     /// `ok`, the status of its job, or the code of an error.
@@ -77,7 +77,7 @@ pub struct CallOutcome {
     pub job: Option<String>,
     /// The exit status of its command.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub exit_code: Option<i64>,
+    pub exit_code: Option<u32>,
     /// The cause of its interruption.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -138,24 +138,6 @@ impl CallOutcome {
         Self {
             cause: Some(cause.to_owned()),
             ..Self::named("interrupted")
-        }
-    }
-
-    /// The outcome according to an answer's structured content: a job's record, an error, or something else.
-    pub fn of(is_error: bool, facts: Option<&Value>) -> Self {
-        let field = |name| facts.and_then(|facts| facts.get(name));
-        let text = |name| field(name).and_then(Value::as_str).map(str::to_owned);
-        let job = text("id").filter(|_| field("status").is_some());
-        let word = match (&job, is_error) {
-            (Some(_), _) => text("status"),
-            (None, true) => text("code").or_else(|| Some("error".to_owned())),
-            (None, false) => None,
-        };
-        Self {
-            outcome: word.unwrap_or_else(|| "ok".to_owned()),
-            job,
-            exit_code: field("exitCode").and_then(Value::as_i64),
-            cause: None,
         }
     }
 }
@@ -242,19 +224,5 @@ mod tests {
         assert_eq!(one.arguments["cmd"], two.arguments["cmd"]);
         assert!(one.arguments.to_string().len() < 2 * LONGEST_TEXT);
         assert_ne!(one.digest, two.digest);
-    }
-
-    #[test]
-    fn an_outcome_is_what_the_facts_say() {
-        let job = json!({"id": "a1b2c3d4", "status": "failed", "exitCode": 3});
-        let outcome = CallOutcome::of(false, Some(&job));
-        assert_eq!(
-            (outcome.outcome.as_str(), outcome.exit_code),
-            ("failed", Some(3))
-        );
-        assert_eq!(outcome.job.as_deref(), Some("a1b2c3d4"));
-        let error = json!({"error": true, "code": "READ_ONLY"});
-        assert_eq!(CallOutcome::of(true, Some(&error)).outcome, "READ_ONLY");
-        assert_eq!(CallOutcome::of(false, None).outcome, "ok");
     }
 }

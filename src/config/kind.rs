@@ -8,6 +8,7 @@ use tracing::Level;
 
 use super::parse_seconds;
 use super::raw::{Raw, VariableSpec};
+use super::structured::Structured;
 use crate::fs::expand_home;
 use crate::host_key::HostKeyPolicy;
 use crate::secret::Secret;
@@ -178,6 +179,23 @@ impl SettingKind for HostKeyChoice {
     }
 
     fn show(value: &HostKeyPolicy) -> Option<Value> {
+        Some(json!(value))
+    }
+}
+
+/// A choice of the answers that carry structured content.
+pub(super) struct StructuredChoice;
+
+impl SettingKind for StructuredChoice {
+    type FieldType = Structured;
+    const FORMAT: &'static str = "string";
+    const CHOICES: &'static [&'static str] = &["auto", "always", "never"];
+
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Structured {
+        raw.parse(variable, "auto, always or never", Structured::parse)
+    }
+
+    fn show(value: &Structured) -> Option<Value> {
         Some(json!(value))
     }
 }

@@ -5,6 +5,7 @@ mod origin;
 mod raw;
 mod settings;
 mod sources;
+mod structured;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub use settings::{Config, SETTINGS, Setting};
 pub(crate) use settings::{data_dir_of, default_of};
 use sources::Sources;
 pub(crate) use sources::read_env_file;
+pub use structured::Structured;
 
 /// Files of the user's other SSH clients. They are read and never written.
 #[derive(Clone, Debug, Default)]

@@ -14,10 +14,11 @@ use tracing::Level;
 use super::SshFiles;
 use super::kind::{
     Boolean, Directories, Directory, HostKeyChoice, IntegerFrom, ItemCount, LogLevel, Millis,
-    PositiveSeconds, SecretText, SettingKind, Timeout,
+    PositiveSeconds, SecretText, SettingKind, StructuredChoice, Timeout,
 };
 use super::origin::SettingOrigin;
 use super::raw::{Layer, Raw, VariableSpec, set_in};
+use super::structured::Structured;
 use crate::fs::expand_home;
 use crate::host_key::HostKeyPolicy;
 use crate::login_session::LoginSession;
@@ -168,6 +169,8 @@ settings! {
         "detailed log on stderr";
     "LOG_LEVEL" = "info" => log_level: Level as LogLevel, "logLevel",
         "what `task_logs` keeps and stderr shows: `error`, `warn`, `info`, `debug`";
+    "MCP_STRUCTURED" = "auto" => structured: Structured as StructuredChoice, "structured",
+        "answers with structured content: `auto` those that are data, not text; `always` all, with the whole record, for programs; `never` none";
 }
 
 /// Enough for a server to restart, or for a laptop to find its network again.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::connection::{PASSWORD, USER};
 use super::server::EmbeddedServer;
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Structured};
 use crate::logging::MemoryLog;
 use crate::server::Handler;
 use crate::transport::LineTransport;
@@ -59,6 +59,8 @@ pub async fn run(out: &mut impl Write) -> Result<(), TourFailure> {
     let server = EmbeddedServer::start(&path.join("server")).await?;
     let mut config = Config::with_defaults(path.join("data"));
     config.sync_timeout = Duration::from_secs(1);
+    // The tour looks at the facts, and shows the text.
+    config.structured = Structured::Always;
     let unusable = |error: &dyn ToString| TourFailure::Surroundings(error.to_string());
     let app = App::open(config, MemoryLog::default()).map_err(|error| unusable(&error))?;
 

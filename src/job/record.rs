@@ -66,6 +66,11 @@ impl Job {
         self.outcome.results().text(stream)
     }
 
+    /// Returns the exit status of its command, or of its last step.
+    pub fn exit_code(&self) -> Option<u32> {
+        self.outcome.results().exit()?.code
+    }
+
     /// Returns whether the record leaves out a middle part of its outputs.
     pub fn is_truncated(&self) -> bool {
         self.printed()

@@ -6,15 +6,21 @@ use std::sync::Arc;
 
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
-use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, JsonObject};
+use rmcp::model::{CallToolResponse, ContentBlock, ErrorCode, JsonObject};
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::audit::CallOutcome;
+use crate::config::Structured;
 use crate::error::Error;
 use crate::fault::caught;
 use crate::fs::blocking;
 use crate::guard::Access;
+use crate::reply::{refused_arguments, take_outcome};
 use crate::secret::{hide, hide_in};
+
+/// The field of structured content that holds notices.
+const NOTICES: &str = "notices";
 
 /// A call that passes the gate.
 pub(super) struct GatedCall {
@@ -28,6 +34,8 @@ pub(super) struct GatedCall {
     pub(super) arguments: Arc<JsonObject>,
     /// The names of the arguments that hold secrets.
     pub(super) secrets: Arc<[String]>,
+    /// Set if the tool has an output schema.
+    pub(super) returns_data: bool,
 }
 
 /// An answer to a call, as it leaves the gate.
@@ -38,8 +46,10 @@ pub(super) trait CallAnswer: Send + 'static {
     fn add_notice(&mut self, notice: &str);
     /// Masks every secret in it.
     fn mask(&mut self);
-    /// The outcome that the audit trail records.
-    fn outcome(&self) -> CallOutcome;
+    /// Takes out the outcome that the audit trail records.
+    fn take_outcome(&mut self) -> CallOutcome;
+    /// Drops the structured content, unless the user's choice has it stand beside the text.
+    fn shape(&mut self, choice: Structured, returns_data: bool);
 }
 
 impl GatedCall {
@@ -64,12 +74,14 @@ impl GatedCall {
             }),
             Err(error) => A::refusal(error),
         };
+        let outcome = answer.take_outcome();
+        answer.shape(app.config().structured, self.returns_data);
         for notice in app.data().take_notices() {
             answer.add_notice(&notice);
         }
         answer.mask();
         if let Some(call) = audited
-            && let Err(error) = self.end_audit(app, &call, answer.outcome()).await
+            && let Err(error) = self.end_audit(app, &call, outcome).await
         {
             let tool = &self.name;
             let notice = format!("the audit trail lacks the end of this call of {tool}: {error}");
@@ -115,18 +127,18 @@ impl CallAnswer for Result<CallToolResponse, ErrorData> {
 
     fn add_notice(&mut self, notice: &str) {
         if let Ok(CallToolResponse::Complete(result)) = self {
-            let notice = ContentBlock::text(format!("Note: {notice}"));
-            result.content.push(notice);
+            let text = ContentBlock::text(format!("Note: {notice}"));
+            result.content.push(text);
+            // Some clients show a model nothing else.
+            if let Some(Value::Object(facts)) = &mut result.structured_content
+                && let Value::Array(notices) = facts.entry(NOTICES).or_insert_with(|| json!([]))
+            {
+                notices.push(notice.into());
+            }
         }
     }
 
     fn mask(&mut self) {
-        // Clients seldom show protocol errors to the model, so refused arguments become a result.
-        if let Err(refused) = self
-            && refused.code == ErrorCode::INVALID_PARAMS
-        {
-            *self = Ok(refused_arguments(refused).into());
-        }
         let Ok(CallToolResponse::Complete(result)) = self else {
             return;
         };
@@ -142,21 +154,29 @@ impl CallAnswer for Result<CallToolResponse, ErrorData> {
         }
     }
 
-    fn outcome(&self) -> CallOutcome {
+    fn take_outcome(&mut self) -> CallOutcome {
+        // Clients seldom show protocol errors to the model, so refused arguments become a result.
+        if let Err(refused) = self
+            && refused.code == ErrorCode::INVALID_PARAMS
+        {
+            *self = Ok(refused_arguments(refused).into());
+        }
         match self {
-            Ok(CallToolResponse::Complete(result)) => CallOutcome::of(
-                result.is_error == Some(true),
-                result.structured_content.as_ref(),
-            ),
+            Ok(CallToolResponse::Complete(result)) => take_outcome(result),
             Ok(_) => CallOutcome::named("ok"),
             Err(_) => CallOutcome::named("error"),
         }
     }
-}
 
-fn refused_arguments(error: &mut ErrorData) -> CallToolResult {
-    let object = error.data.take().unwrap_or_default();
-    let mut result = CallToolResult::error(vec![ContentBlock::text(object.to_string())]);
-    result.structured_content = Some(object);
-    result
+    fn shape(&mut self, choice: Structured, returns_data: bool) {
+        if let Ok(CallToolResponse::Complete(result)) = self
+            && !match choice {
+                Structured::Auto => returns_data && result.is_error != Some(true),
+                Structured::Always => true,
+                Structured::Never => false,
+            }
+        {
+            result.structured_content = None;
+        }
+    }
 }

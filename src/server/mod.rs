@@ -30,9 +30,10 @@ pub struct Handler {
 impl Handler {
     /// A handler of the program's state.
     pub fn new(app: App) -> Self {
+        let tools = Tools::new().shaped(app.config().structured);
         Self {
             app,
-            tools: Arc::new(Tools::new()),
+            tools: Arc::new(tools),
         }
     }
 }
@@ -99,6 +100,7 @@ impl ServerHandler for Handler {
             access_now: declaration.access_of(request.arguments.as_ref()),
             arguments: known_arguments(tool, request.arguments.as_ref()).into(),
             secrets: self.tools.secrets(&request.name),
+            returns_data: tool.output_schema.is_some(),
         };
         let (app, tools) = (self.app.clone(), Arc::clone(&self.tools));
         let call = async move {

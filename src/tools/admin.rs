@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
 use super::{Nothing, Parameters, Quantity};
 use crate::app::App;
 use crate::config::{Config, SettingOrigin};
@@ -89,7 +89,7 @@ struct Diagnosis {
 #[tool_router(router = admin_tools, vis = "pub(super)")]
 impl App {
     /// Show the orchestrator's own log, oldest first.
-    #[tool(title = "Show the log", meta = declare(Access::ReadsHere, Toolset::Diagnostics))]
+    #[tool(title = "Show the log", meta = declare(Access::ReadsHere, Toolset::Diagnostics).returns::<AnyObject>())]
     async fn task_logs(&self, Parameters(logs): Parameters<ShowLog>) -> Result<Reply, Error> {
         let search = logs.search.map(|search| search.to_lowercase());
         let mut lines = self.log().lines();
@@ -103,7 +103,7 @@ impl App {
     }
 
     /// Show the SSH connections.
-    #[tool(title = "Connection pool", meta = declare(Access::ReadsHere, Toolset::Diagnostics))]
+    #[tool(title = "Connection pool", meta = declare(Access::ReadsHere, Toolset::Diagnostics).returns::<AnyObject>())]
     async fn pool_stats(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
@@ -112,7 +112,7 @@ impl App {
     }
 
     /// Show the state of the whole: queue, pool, servers, warnings.
-    #[tool(title = "Diagnose the orchestrator", meta = declare(Access::ReadsHere, Toolset::Diagnostics))]
+    #[tool(title = "Diagnose the orchestrator", meta = declare(Access::ReadsHere, Toolset::Diagnostics).returns::<AnyObject>())]
     async fn system_diagnostics(
         &self,
         Parameters(Diagnose { verbose }): Parameters<Diagnose>,

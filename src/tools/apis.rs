@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
 use super::servers::check_name;
 use super::{Call, Nothing, Parameters, ProgressSource};
 use crate::api::{ApiView, HealthRequest};
@@ -129,7 +129,7 @@ fn unused(api: &Api) -> impl Iterator<Item = &'static str> {
 #[tool_router(router = api_tools, vis = "pub(super)")]
 impl App {
     /// Add an HTTP API to watch, or replace the one with this alias. Nothing is asked yet.
-    #[tool(title = "Add an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
+    #[tool(title = "Add an API", meta = declare(Access::ChangesHere, Toolset::Apis).returns::<AnyObject>())]
     async fn api_add(&self, Parameters(add): Parameters<AddApi>) -> Result<Reply, Error> {
         check_name("alias", &add.alias)?;
         self.apis().check_alias(&add.alias)?;
@@ -148,7 +148,7 @@ impl App {
     }
 
     /// List the APIs. Keys and passwords show as ***.
-    #[tool(title = "List APIs", meta = declare(Access::ReadsHere, Toolset::Apis))]
+    #[tool(title = "List APIs", meta = declare(Access::ReadsHere, Toolset::Apis).returns::<AnyObject>())]
     async fn api_list(&self, Parameters(Nothing {}): Parameters<Nothing>) -> Result<Reply, Error> {
         let apis = self.apis().list()?;
         let shown: IndexMap<_, _> = apis
@@ -159,7 +159,7 @@ impl App {
     }
 
     /// Remove an API.
-    #[tool(title = "Remove an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
+    #[tool(title = "Remove an API", meta = declare(Access::ChangesHere, Toolset::Apis).returns::<AnyObject>())]
     async fn api_remove(
         &self,
         Parameters(RemoveApi { alias }): Parameters<RemoveApi>,
@@ -172,7 +172,7 @@ impl App {
     }
 
     /// Ask whether an API is up: UP for a 2xx answer within 10 s, else DOWN with http_code or reason.
-    #[tool(title = "Check an API", meta = declare(Access::ReadsServer, Toolset::Apis))]
+    #[tool(title = "Check an API", meta = declare(Access::ReadsServer, Toolset::Apis).returns::<AnyObject>())]
     async fn api_check(
         &self,
         Parameters(CheckApi {
@@ -188,7 +188,7 @@ impl App {
     }
 
     /// Ask whether an address is up, as api_check does, from a server's network.
-    #[tool(title = "Check an address", meta = declare(Access::ReadsServer, Toolset::Apis))]
+    #[tool(title = "Check an address", meta = declare(Access::ReadsServer, Toolset::Apis).returns::<AnyObject>())]
     async fn check_api_health(
         &self,
         Parameters(CheckAddress { alias, url }): Parameters<CheckAddress>,

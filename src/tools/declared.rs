@@ -4,6 +4,11 @@
 //! that the macros use the builder below. It gives a tool only after `meta = declare(…)`: a tool
 //! without a declaration does not compile.
 
+use std::sync::Arc;
+
+use ::rmcp::handler::server::common::schema_for_output;
+use ::rmcp::model::JsonObject;
+use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use crate::guard::Access;
@@ -34,7 +39,13 @@ pub enum Toolset {
 /// Returns true if a call with these arguments does more than read.
 type ChangesSomething = fn(&Map<String, Value>) -> bool;
 
-/// A tool's access class and toolset.
+/// Structured content whose fields no schema names.
+pub(super) type AnyObject = JsonObject;
+
+/// Makes the schema of a tool's structured content.
+type OutputSchema = fn() -> Arc<JsonObject>;
+
+/// A tool's access class, toolset and shape.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
     /// The access class of the calls that may do most.
@@ -42,6 +53,8 @@ pub struct Declaration {
     /// The toolset.
     pub toolset: Toolset,
     changes: Option<ChangesSomething>,
+    /// The schema of what it returns; `None` if that is text.
+    output: Option<OutputSchema>,
 }
 
 /// Declares a tool.
@@ -50,6 +63,7 @@ pub(super) fn declare(access: Access, toolset: Toolset) -> Declaration {
         access,
         toolset,
         changes: None,
+        output: None,
     }
 }
 
@@ -59,6 +73,14 @@ impl Declaration {
     pub(super) fn only_if(self, changes: ChangesSomething) -> Self {
         Self {
             changes: Some(changes),
+            ..self
+        }
+    }
+
+    /// Makes it a tool that returns data, as this type serialises.
+    pub(super) fn returns<T: JsonSchema + 'static>(self) -> Self {
+        Self {
+            output: Some(schema_for_output::<T>),
             ..self
         }
     }
@@ -104,10 +126,9 @@ pub(super) mod model {
         }
 
         pub fn with_meta(self, declaration: Declaration) -> Tool {
-            Tool {
-                tool: self.tool.with_annotations(declaration.access.annotations()),
-                declaration,
-            }
+            let mut tool = self.tool.with_annotations(declaration.access.annotations());
+            tool.output_schema = declaration.output.map(|schema| schema());
+            Tool { tool, declaration }
         }
     }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Parameters;
-use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
@@ -82,7 +82,7 @@ fn matcher(pattern: &str) -> Result<GlobMatcher, Error> {
 #[tool_router(router = import_tools, vis = "pub(super)")]
 impl App {
     /// List the hosts of ~/.ssh/config, or add them as servers that follow that file.
-    #[tool(title = "Import servers", meta = declare(Access::AddsHere, Toolset::Servers).only_if(|given| given.get("add") == Some(&true.into())))]
+    #[tool(title = "Import servers", meta = declare(Access::AddsHere, Toolset::Servers).returns::<AnyObject>().only_if(|given| given.get("add") == Some(&true.into())))]
     async fn server_import(
         &self,
         Parameters(ImportServers { pattern, add }): Parameters<ImportServers>,

@@ -1,7 +1,8 @@
 //! The tools, one file per family, and what they have in common.
 //!
 //! A tool is a struct for its arguments, whose doc comments become the schema, and a short method that turns
-//! them into one operation. `declare` says its access class and its toolset:
+//! them into one operation. `declare` says its access class and its toolset. With `.returns::<T>()` it gets an
+//! output schema, and its answers carry structured content; without, they are text alone:
 //!
 //! ```text
 //! /// What the model reads.
@@ -11,9 +12,9 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `declared` | access class and toolset, without which a tool does not compile |
+//! | `declared` | access class, toolset and output schema, without which a tool does not compile |
 //! | `arguments`, `lenient`, `secret_rules` | types of arguments, leniency about their form, rules for secrets among them |
-//! | `schema`, `explain` | input schemas, and refusals of arguments |
+//! | `schema`, `explain` | schemas, and refusals of arguments |
 //! | `call` | the request behind a call: progress, and waiting for a job |
 //! | every other file | a family of tools |
 
@@ -45,6 +46,7 @@ use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{CallToolResponse, Tool};
 
 use crate::app::App;
+use crate::config::Structured;
 use arguments::{Nothing, NumberOfSeconds, On, Parameters, Quantity};
 use call::{Call, ProgressSource, WaitFor};
 pub use declared::{Declaration, Toolset};
@@ -91,6 +93,15 @@ impl Tools {
             tools.secrets.insert(name, secrets.into());
         }
         tools
+    }
+
+    /// The same, without output schemas where no answer is to carry structured content.
+    pub(crate) fn shaped(mut self, choice: Structured) -> Self {
+        if choice == Structured::Never {
+            let routes = self.router.map.values_mut();
+            routes.for_each(|route| route.attr.output_schema = None);
+        }
+        self
     }
 
     /// Every tool as clients see it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
 use super::{Call, Parameters, WaitFor};
 use crate::app::App;
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub(super) enum ProbeResult {
 #[tool_router(router = monitor_tools, vis = "pub(super)")]
 impl App {
     /// Show CPU usage, memory, swap, disks, load and uptime.
-    #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring).returns::<AnyObject>())]
     async fn get_system_resources(
         &self,
         Parameters(ServerAlias { alias }): Parameters<ServerAlias>,
@@ -60,7 +60,7 @@ impl App {
     }
 
     /// Show the services of systemd, Docker and PM2.
-    #[tool(title = "Service status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "Service status", meta = declare(Access::ReadsServer, Toolset::Monitoring).returns::<AnyObject>())]
     async fn get_services_status(
         &self,
         Parameters(ServerAlias { alias }): Parameters<ServerAlias>,
@@ -72,7 +72,7 @@ impl App {
     }
 
     /// Show Fail2Ban's jails and whom they banned.
-    #[tool(title = "Fail2Ban status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "Fail2Ban status", meta = declare(Access::ReadsServer, Toolset::Monitoring).returns::<AnyObject>())]
     async fn get_fail2ban_status(
         &self,
         Parameters(Jails { alias, jail }): Parameters<Jails>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
 use super::{Nothing, Parameters};
 use crate::app::App;
 use crate::error::Error;
@@ -29,7 +29,7 @@ struct Changed {
 #[tool_router(router = policy_tools, vis = "pub(super)")]
 impl App {
     /// List what the command policy refuses, or alone allows.
-    #[tool(title = "List the command policy", meta = declare(Access::ReadsHere, Toolset::Policy))]
+    #[tool(title = "List the command policy", meta = declare(Access::ReadsHere, Toolset::Policy).returns::<AnyObject>())]
     async fn policy_blocklist_list(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
@@ -40,7 +40,7 @@ impl App {
     }
 
     /// Refuse further commands on every server, also behind sudo, sh -c and the like.
-    #[tool(title = "Refuse a command", meta = declare(Access::AddsHere, Toolset::Policy))]
+    #[tool(title = "Refuse a command", meta = declare(Access::AddsHere, Toolset::Policy).returns::<AnyObject>())]
     async fn policy_blocklist_add(
         &self,
         Parameters(Rule { pattern }): Parameters<Rule>,
@@ -56,7 +56,7 @@ impl App {
     }
 
     /// Take away a rule that policy_blocklist_list shows. Only if a person wants it.
-    #[tool(title = "Let a command through", meta = declare(Access::ChangesHere, Toolset::Policy))]
+    #[tool(title = "Let a command through", meta = declare(Access::ChangesHere, Toolset::Policy).returns::<AnyObject>())]
     async fn policy_blocklist_remove(
         &self,
         Parameters(Rule { pattern }): Parameters<Rule>,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
 use super::{Call, Nothing, NumberOfSeconds, Parameters, Quantity, WaitFor};
 use crate::app::App;
 use crate::error::Error;
@@ -80,7 +80,7 @@ struct QueueReport {
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl App {
     /// List tasks, newest first, with beginnings of outputs and due reminders.
-    #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Tasks))]
+    #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Tasks).returns::<AnyObject>())]
     async fn task_queue(&self, Parameters(list): Parameters<ListTasks>) -> Result<Reply, Error> {
         let jobs = self.jobs().queue().list().await?;
         let jobs = jobs.iter();
@@ -91,7 +91,7 @@ impl App {
     }
 
     /// Show one task: status, output, exit status, errors.
-    #[tool(title = "Show a task", meta = declare(Access::ReadsHere, Toolset::Tasks))]
+    #[tool(title = "Show a task", meta = declare(Access::ReadsHere, Toolset::Tasks).returns::<AnyObject>())]
     async fn task_status(
         &self,
         Parameters(TaskId { id }): Parameters<TaskId>,
@@ -101,7 +101,7 @@ impl App {
     }
 
     /// List what was started lately, newest first.
-    #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Tasks))]
+    #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Tasks).returns::<AnyObject>())]
     async fn task_history(
         &self,
         Parameters(history): Parameters<ListHistory>,
@@ -164,7 +164,7 @@ impl App {
     }
 
     /// Count tasks by status and type; mean duration, success rate.
-    #[tool(title = "Queue statistics", meta = declare(Access::ReadsHere, Toolset::Tasks))]
+    #[tool(title = "Queue statistics", meta = declare(Access::ReadsHere, Toolset::Tasks).returns::<AnyObject>())]
     async fn queue_stats(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,

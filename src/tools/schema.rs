@@ -1,4 +1,4 @@
-//! Input schemas: tidied for clients, and asked for the parameters that hold secrets.
+//! Schemas: tidied for clients, and asked for the parameters that hold secrets.
 
 use std::sync::Arc;
 
@@ -22,23 +22,29 @@ pub(super) fn secrets(schema: &JsonObject) -> Vec<String> {
     secrets.map(|(name, _)| name.clone()).collect()
 }
 
-/// Makes a generated schema say what the contract says: an optional parameter is left out rather
+/// Makes the generated schemas say what the contract says: an optional parameter is left out rather
 /// than null, a choice is an `enum`, and nothing speaks of Rust's number types.
 pub(super) fn tidy(tool: &mut Tool) {
-    let mut schema = Value::Object(Arc::unwrap_or_clone(std::mem::take(&mut tool.input_schema)));
-    let definitions = schema
-        .as_object_mut()
-        .and_then(|object| object.remove("$defs"))
-        .unwrap_or_default();
+    let mut input = tidied(std::mem::take(&mut tool.input_schema));
+    // Some clients insist on it.
+    input
+        .entry("properties")
+        .or_insert_with(|| Value::Object(JsonObject::new()));
+    tool.input_schema = Arc::new(input);
+    let output = tool.output_schema.take();
+    tool.output_schema = output.map(|schema| Arc::new(tidied(schema)));
+}
+
+fn tidied(schema: Arc<JsonObject>) -> JsonObject {
+    let mut object = Arc::unwrap_or_clone(schema);
+    let definitions = object.remove("$defs").unwrap_or_default();
+    let mut schema = Value::Object(object);
     tidy_value(&mut schema, &definitions);
-    if let Value::Object(mut object) = schema {
-        object.remove("$schema");
-        // Some clients insist on it.
-        object
-            .entry("properties")
-            .or_insert_with(|| Value::Object(JsonObject::new()));
-        tool.input_schema = Arc::new(object);
-    }
+    let Value::Object(mut object) = schema else {
+        unreachable!("tidying leaves an object one")
+    };
+    object.remove("$schema");
+    object
 }
 
 fn tidy_value(value: &mut Value, definitions: &Value) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use mcp_sftp_orchestrator::app::App;
-use mcp_sftp_orchestrator::config::Config;
+use mcp_sftp_orchestrator::config::{Config, Structured};
 use mcp_sftp_orchestrator::logging::MemoryLog;
 use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::LineTransport;
@@ -34,6 +34,8 @@ pub fn apart(mut command: Command) -> Command {
     }
     command
         .env("MCP_KEYRING", "false")
+        // The tests are programs, and look at the facts.
+        .env("MCP_STRUCTURED", "always")
         // A directory in which no agent and no bus of this user's are found.
         .env("XDG_RUNTIME_DIR", "/nowhere")
         .env_remove("DBUS_SESSION_BUS_ADDRESS")
@@ -62,6 +64,7 @@ impl Client {
     /// A server in this process, with defaults that `change` may alter.
     pub async fn in_process(data_dir: &Path, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::with_defaults(data_dir.to_owned());
+        config.structured = Structured::Always;
         change(&mut config);
         let app = App::open(config, MemoryLog::default()).unwrap();
         let (near, far) = tokio::io::duplex(64 * 1024);

@@ -74,6 +74,10 @@ impl Results for CommandOutcome {
         Some(&self.printed)
     }
 
+    fn exit(&self) -> Option<&Exit> {
+        Some(&self.exit)
+    }
+
     fn printed_mut(&mut self) -> Option<&mut Printed> {
         Some(&mut self.printed)
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::command::{self, CommandOutcome};
+use super::command::{self, CommandOutcome, Exit};
 use super::context::{Context, JobStart, limit_of};
 use super::{Always, Kind, Outcome, Results, SSH, is_of_type, is_set};
 use crate::error::{Error, Stopped};
@@ -129,6 +129,10 @@ impl Results for DetachedOutcome {
 
     fn printed(&self) -> Option<&Printed> {
         self.command.printed()
+    }
+
+    fn exit(&self) -> Option<&Exit> {
+        Some(&self.command.exit)
     }
 
     fn printed_mut(&mut self) -> Option<&mut Printed> {

@@ -25,7 +25,7 @@ use super::stream::Stream;
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::secret::hide_of;
-use command::CommandOutcome;
+use command::{CommandOutcome, Exit};
 pub use context::{Context, JobStart, OutcomeRecorder};
 use detached::Remote;
 
@@ -115,6 +115,11 @@ pub trait Results {
 
     /// Returns the same for changes.
     fn printed_mut(&mut self) -> Option<&mut Printed> {
+        None
+    }
+
+    /// Returns the end of its command.
+    fn exit(&self) -> Option<&Exit> {
         None
     }
 

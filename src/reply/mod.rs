@@ -1,14 +1,20 @@
 //! A tool's answer: text for people and models, and structured content for programs.
 
+mod outcome;
+
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::audit::CallOutcome;
 use crate::error::Error;
 use crate::job::Job;
 use crate::readable::{make_readable, readable};
+use crate::report::Report;
+use outcome::put_outcome;
+pub use outcome::take_outcome;
 
 /// A tool's answer.
 #[derive(Debug)]
@@ -55,12 +61,44 @@ impl Reply {
         let mut record = job.to_json();
         make_readable(&mut record);
         if let Some(report) = job.failure() {
-            return Self(report.to_result(Some(record)));
+            let mut result = failure(&report);
+            result.structured_content = Some(record);
+            put_outcome(&mut result, &outcome_of(job));
+            return Self(result);
         }
         let text = readable(&job.text()).into_owned();
         let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(record);
+        put_outcome(&mut result, &outcome_of(job));
         Self(result)
+    }
+}
+
+/// The answer to a call that failed.
+fn failure(report: &Report) -> CallToolResult {
+    failure_with(report.to_json(), &report.code)
+}
+
+/// The answer to a call whose arguments were refused, with a report in the refusal's data.
+pub fn refused_arguments(refusal: &mut ErrorData) -> CallToolResult {
+    let report = refusal.data.take().unwrap_or_default();
+    let code = report["code"].as_str().unwrap_or("error").to_owned();
+    failure_with(report, &code)
+}
+
+fn failure_with(mut report: Value, code: &str) -> CallToolResult {
+    make_readable(&mut report);
+    let mut result = CallToolResult::error(vec![ContentBlock::text(report.to_string())]);
+    result.structured_content = Some(report);
+    put_outcome(&mut result, &CallOutcome::named(code));
+    result
+}
+
+fn outcome_of(job: &Job) -> CallOutcome {
+    CallOutcome {
+        job: Some(job.id.to_string()),
+        exit_code: job.exit_code(),
+        ..CallOutcome::named(job.status.name())
     }
 }
 
@@ -80,5 +118,11 @@ fn pretty(value: &Value) -> String {
 impl IntoCallToolResult for Reply {
     fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
         Ok(self.0.into())
+    }
+}
+
+impl IntoCallToolResult for Error {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        Ok(failure(&self.report()).into())
     }
 }
