@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`command_line`], [`install`], [`doctor`], [`demo`] | the program's other commands: registering it with a client, checking a set-up, a tour with an SSH server of its own |
 //! | [`transport`] | MCP messages on standard input and output, one in each line; malformed ones are answered, too |
-//! | [`server`] | the MCP handler, with the gate that every tool call passes: audit, guard, masking |
+//! | [`server`] | the MCP handler, with the gate that every tool call passes (audit, guard, masking), and what clients read besides: resources, prompts, completions |
 //! | [`tools`], [`reply`] | the tools, a file for each family; a tool takes arguments and makes a reply |
 //! | [`app`] | the state of the program, which every tool works with |
 //! | [`api`] | health checks of HTTP APIs, from here or from a server's network |
@@ -22,7 +22,7 @@
 //! | [`secret`] | secrets: how they are stored, and how they are masked in everything else |
 //! | [`fs`], [`login_session`], [`error`] | files on this machine; the SSH agent and the message bus of the user's login session; the one error type |
 //! | [`shell`] | the language of POSIX shells: a parser, and quoting |
-//! | [`charset`], [`fault`], [`hex`], [`host_key`], [`random`], [`readable`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | small helpers |
+//! | [`charset`], [`fault`], [`hex`], [`host_key`], [`random`], [`readable`], [`resource_uri`], [`stderr`], [`sync`], [`terminal`], [`text`], [`time`], [`web_address`] | small helpers |
 
 #![allow(
     rustdoc::private_intra_doc_links,
@@ -54,6 +54,7 @@ pub mod random;
 mod readable;
 mod reply;
 mod report;
+mod resource_uri;
 pub mod secret;
 pub mod server;
 pub mod sftp;

@@ -15,6 +15,7 @@ const MASKING: &[&str] = &[
     "logging",
     "report",
     "server/gate",
+    "server/reading",
     "ssh/command/step",
     "ssh/output",
     "ssh/prompt/secrecy",

@@ -62,6 +62,13 @@ impl Calls {
         }
     }
 
+    /// The last entries of the trail, of whatever process, the newest last. Blocks.
+    pub fn last(&self, most: usize) -> Result<Vec<Value>, Error> {
+        self.trail
+            .last(most)
+            .map_err(|error| self.trail.unreadable(&error))
+    }
+
     /// Ends all running calls in the trail, because the process ends. Blocks.
     pub fn interrupt(&self, cause: &str) -> Result<(), Error> {
         let open = std::mem::take(&mut *lock(&self.open));

@@ -11,6 +11,7 @@
 //! | `trail` | appending lines, by several processes at once |
 //! | `anchor` | the number of lines and the last one's hash, in a file of their own |
 //! | `verify` | verifying the trail |
+//! | `recent` | the last lines, to be read |
 //!
 //! A line that was changed, removed or inserted breaks the chain of hashes. Lines that are missing at the
 //! beginning or at the end contradict the anchor. A user who may write to the directory can forge both files;
@@ -24,6 +25,7 @@ mod bounded;
 mod calls;
 mod entry;
 mod lines;
+mod recent;
 mod responses;
 #[cfg(test)]
 mod tests;

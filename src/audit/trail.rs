@@ -20,7 +20,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// The trail of a data directory.
 #[derive(Clone, Debug)]
 pub struct Trail {
-    log: Log,
+    pub(super) log: Log,
     /// The key of digests.
     pub(super) key: WriteOnce,
     /// A file of this length is followed by a new one.
@@ -52,6 +52,10 @@ impl Trail {
 
     pub(super) fn failed(&self, error: &io::Error) -> Error {
         self.log.failure("write", error)
+    }
+
+    pub(super) fn unreadable(&self, error: &io::Error) -> Error {
+        self.log.failure("read", error)
     }
 
     fn append(&self, entry: &impl Serialize) -> io::Result<()> {

@@ -10,6 +10,7 @@ impl Error {
         match self {
             Self::UnknownAlias { .. } | Self::UnknownApi { .. } => "UNKNOWN_ALIAS",
             Self::UnknownTask { .. } => "UNKNOWN_TASK",
+            Self::UnknownResource { .. } => "UNKNOWN_RESOURCE",
             Self::InvalidArgument { .. } | Self::OnlyByHand { .. } => "INVALID_ARGUMENT",
             Self::Connection { .. } | Self::ConnectionLost { .. } => "CONNECTION_FAILED",
             Self::Auth { .. } => "AUTH_FAILED",
@@ -41,6 +42,9 @@ impl Error {
             Self::UnknownApi { .. } => "call api_list for the known APIs, or api_add to add one",
             Self::UnknownTask { .. } => {
                 "call task_queue for the known tasks; finished ones are kept for a day"
+            }
+            Self::UnknownResource { .. } => {
+                "list the resources for those that are there; tasks are kept for a day after their end"
             }
             Self::InvalidArgument { .. } => "correct the argument and call again",
             Self::Connection { reason, .. } | Self::Auth { reason, .. }
@@ -109,6 +113,7 @@ impl Error {
         match self {
             Self::UnknownAlias { alias } | Self::UnknownApi { alias } => json!({ "alias": alias }),
             Self::UnknownTask { id } => json!({ "taskId": id }),
+            Self::UnknownResource { uri } => json!({ "uri": uri }),
             Self::InvalidArgument {
                 parameter,
                 problem,

@@ -41,6 +41,12 @@ pub enum Error {
         /// The ID that was asked for.
         id: String,
     },
+    /// No resource has this address.
+    #[error("resource `{uri}` is not known")]
+    UnknownResource {
+        /// The address that was asked for.
+        uri: String,
+    },
     /// An argument is missing, unknown, or not of its type.
     #[error("parameter `{parameter}` {problem}")]
     InvalidArgument {

@@ -15,6 +15,7 @@
 //! | in | a line of the log | `logging` |
 //! | in | arguments of a call in the audit trail | `audit/entry` |
 //! | out | a tool's answer | `server/gate` |
+//! | out | a resource, a prompt, a completion | `server/reading` |
 //! | out | a progress notification | `tools/call` |
 //! | out | the findings of `doctor` | `doctor` |
 //!

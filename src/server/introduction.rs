@@ -21,7 +21,12 @@ pub(super) fn introduction() -> ServerConfig {
 }
 
 fn capabilities() -> ServerCapabilities {
-    ServerCapabilities::builder().enable_tools().build()
+    ServerCapabilities::builder()
+        .enable_tools()
+        .enable_resources()
+        .enable_prompts()
+        .enable_completions()
+        .build()
 }
 
 fn implementation() -> Implementation {

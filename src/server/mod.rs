@@ -1,16 +1,30 @@
 //! The MCP handler: this server's introduction, and the dispatch of calls to tools.
 //!
-//! `gate` is the one way to a tool: it audits and guards a call, catches panics, and masks the answer.
+//! | module | what it is |
+//! |---|---|
+//! | `gate` | the one way to a tool: it audits and guards a call, catches panics, and masks the answer |
+//! | `reading` | the same for requests that only read: panics and masking |
+//! | `introduction` | this server's name, icon, abilities and instructions |
+//! | `resources`, `prompts`, `completion` | what clients read besides calling tools |
+//! | `freshness` | how long a client may keep a list |
 
+mod completion;
+mod freshness;
 mod gate;
 mod introduction;
+mod prompts;
+mod reading;
+mod resources;
 
 use std::sync::Arc;
 
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CancelledNotificationParam, InitializeRequestParams,
-    InitializeResult, JsonObject, ServerConfig, Tool,
+    ArgumentInfo, CallToolRequestParams, CallToolResponse, CancelledNotificationParam,
+    CompleteRequestParams, CompleteResult, GetPromptRequestParams, GetPromptResponse,
+    InitializeRequestParams, InitializeResult, JsonObject, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerConfig, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
@@ -109,6 +123,79 @@ impl ServerHandler for Handler {
                 .await
         };
         gated.pass(&self.app, call).await
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let mut result = ListToolsResult::with_all_items(self.tools.list_all());
+        result.ttl_ms = freshness::of_constant(&context);
+        Ok(result)
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let cursor = request.and_then(|request| request.cursor);
+        let page = resources::page(&self.app, cursor);
+        let (resources, next) = reading::read(&self.app, page).await?;
+        let mut result = ListResourcesResult::with_all_items(resources);
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let mut result = ListResourceTemplatesResult::with_all_items(resources::templates());
+        result.ttl_ms = freshness::of_constant(&context);
+        Ok(result)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let contents = resources::contents(&self.app, request.uri);
+        let contents = reading::read(&self.app, contents).await?;
+        Ok(ReadResourceResult::new(contents).into())
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let mut result = ListPromptsResult::with_all_items(prompts::list());
+        result.ttl_ms = freshness::of_constant(&context);
+        Ok(result)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let prompt = prompts::get(&self.app, &request.name, request.arguments);
+        Ok(reading::read(&self.app, prompt).await?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let ArgumentInfo { name, value, .. } = &request.argument;
+        let completion = completion::complete(&self.app, &request.r#ref, name, value);
+        let completion = reading::read(&self.app, completion).await?;
+        Ok(CompleteResult::new(completion))
     }
 
     async fn on_cancelled(

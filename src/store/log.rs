@@ -175,6 +175,16 @@ impl LogPart {
         Ok(BufReader::new(File::open(&self.path)?))
     }
 
+    /// Its last bytes, at most `most`.
+    pub fn ending(&self, most: u64) -> io::Result<Vec<u8>> {
+        let length = regular(&self.path)?.map_or(0, |metadata| metadata.len());
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Removes it. Only while the log's writer is held.
     pub fn remove(&self) -> io::Result<()> {
         fs::remove_file(&self.path)

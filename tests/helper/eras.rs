@@ -21,7 +21,7 @@ pub const ERAS: [Era; 2] = [Era::Handshake, Era::Stateless];
 pub struct EraSession {
     pub era: Era,
     pub process: RawProcess,
-    /// What the server has said of itself.
+    /// The server's introduction of itself.
     pub introduction: Value,
     capabilities: Value,
     requests: u64,
@@ -96,5 +96,18 @@ impl EraSession {
         let mut answer = self.request(method, params).await;
         assert!(answer.get("error").is_none(), "{method}: {answer}");
         answer["result"].take()
+    }
+
+    /// The error of a request that has to fail.
+    pub async fn refused(&mut self, method: &str, params: Value) -> Value {
+        let mut answer = self.request(method, params).await;
+        assert!(answer.get("result").is_none(), "{method}: {answer}");
+        answer["error"].take()
+    }
+
+    /// The result of a tool, without questions.
+    pub async fn tool(&mut self, name: &str, arguments: Value) -> Value {
+        let call = json!({"name": name, "arguments": arguments});
+        self.ask("tools/call", call).await
     }
 }

@@ -67,6 +67,20 @@ impl Roots {
         }
     }
 
+    /// The directories that transfers are confined to; none if they may go anywhere.
+    pub fn directories(&self) -> &[PathBuf] {
+        &self.inside
+    }
+
+    /// Returns true if transfers may touch this path, or something below it.
+    pub fn leads_to(&self, path: &Path) -> bool {
+        real(path).is_ok_and(|real| {
+            let holds_root = || self.inside.iter().any(|root| root.starts_with(&real));
+            let is_inside = self.inside.is_empty() || self.root_of(&real).is_some();
+            !self.is_own(&real) && (is_inside || holds_root())
+        })
+    }
+
     fn is_own(&self, real: &Path) -> bool {
         self.own.as_ref().is_some_and(|own| real.starts_with(own))
     }
