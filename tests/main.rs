@@ -54,6 +54,7 @@ mod monitor;
 mod multi;
 mod notices;
 mod omissions;
+mod operator;
 mod output;
 mod overload;
 mod own_files;
