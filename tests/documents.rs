@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use mcp_sftp_orchestrator::config::{SETTINGS, Setting};
+use mcp_sftp_orchestrator::config::{SETTINGS, Setting, Toolset};
 use mcp_sftp_orchestrator::tools::Tools;
 use rmcp::model::Tool;
 use serde_json::{Map, Value, json};
@@ -60,9 +60,8 @@ fn the_readme_s_table_is_the_settings() {
 #[test]
 fn the_readme_s_other_table_is_the_tools() {
     let tools = Tools::new();
-    let mut listed = tools.list_all();
-    listed.sort_by_key(|tool| tools.declaration(&tool.name).unwrap().toolset);
-    let row = |tool: &Tool| {
+    let listed = tools.list_all();
+    let row = |tool: &Tool, toolset: &str| {
         let description = tool.description.as_deref().unwrap();
         let what = description.split(". ").next().unwrap_or(description);
         let what = what.trim_end_matches('.');
@@ -70,16 +69,26 @@ fn the_readme_s_other_table_is_the_tools() {
         let parameters = tool.input_schema["properties"].as_object().unwrap();
         let parameters: Vec<_> = parameters.keys().map(|name| format!("`{name}`")).collect();
         format!(
-            "| `{}` | {what} | {access} | {} |\n",
+            "| {toolset} | `{}` | {what} | {access} | {} |\n",
             tool.name,
             parameters.join(", ")
         )
     };
+    let rows = |toolset: Toolset| {
+        let belongs = |tool: &&Tool| tools.declaration(&tool.name).unwrap().toolset == toolset;
+        let members = listed.iter().filter(belongs).enumerate();
+        let rows = members.map(|(index, tool)| {
+            let name = format!("`{}`", toolset.name());
+            row(tool, if index == 0 { &name } else { "" })
+        });
+        rows.collect::<String>()
+    };
     hold("README.md", |text| {
-        let heading = "| tool | what it does | access | parameters |\n|---|---|---|---|\n";
+        let heading =
+            "| toolset | tool | what it does | access | parameters |\n|---|---|---|---|---|\n";
         let (before, rest) = text.split_once(heading).unwrap();
         let (_, after) = rest.split_once("\n\n").unwrap();
-        let rows: String = listed.iter().map(row).collect();
+        let rows: String = Toolset::ALL.into_iter().map(rows).collect();
         format!("{before}{heading}{rows}\n{after}")
     });
 }

@@ -95,6 +95,7 @@ mod special_files;
 mod stored;
 mod structured;
 mod takeover;
+mod toolsets;
 mod touch;
 mod transfer;
 mod trees;

@@ -9,6 +9,7 @@ use tracing::Level;
 use super::parse_seconds;
 use super::raw::{Raw, VariableSpec};
 use super::structured::Structured;
+use super::toolset::Toolset;
 use crate::fs::expand_home;
 use crate::host_key::HostKeyPolicy;
 use crate::secret::Secret;
@@ -222,6 +223,27 @@ impl SettingKind for LogLevel {
 
     fn show(value: &Level) -> Option<Value> {
         Some(value.to_string().to_lowercase().into())
+    }
+}
+
+/// Toolsets, separated by commas.
+pub(super) struct Toolsets;
+
+impl SettingKind for Toolsets {
+    type FieldType = Vec<Toolset>;
+    const FORMAT: &'static str = "string";
+
+    fn read(raw: &mut Raw, variable: &VariableSpec) -> Vec<Toolset> {
+        let expected = format!(
+            "all, or some of {}",
+            Toolset::ALL.map(Toolset::name).join(", ")
+        );
+        raw.parse(variable, &expected, Toolset::parse_list)
+    }
+
+    fn show(value: &Vec<Toolset>) -> Option<Value> {
+        let names = value.iter().map(|toolset| toolset.name());
+        Some(names.collect())
     }
 }
 

@@ -6,6 +6,7 @@ mod raw;
 mod settings;
 mod sources;
 mod structured;
+mod toolset;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub(crate) use settings::{data_dir_of, default_of};
 use sources::Sources;
 pub(crate) use sources::read_env_file;
 pub use structured::Structured;
+pub use toolset::Toolset;
 
 /// Files of the user's other SSH clients. They are read and never written.
 #[derive(Clone, Debug, Default)]

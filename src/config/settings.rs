@@ -14,11 +14,12 @@ use tracing::Level;
 use super::SshFiles;
 use super::kind::{
     Boolean, Directories, Directory, HostKeyChoice, IntegerFrom, ItemCount, LogLevel, Millis,
-    PositiveSeconds, SecretText, SettingKind, StructuredChoice, Timeout,
+    PositiveSeconds, SecretText, SettingKind, StructuredChoice, Timeout, Toolsets,
 };
 use super::origin::SettingOrigin;
 use super::raw::{Layer, Raw, VariableSpec, set_in};
 use super::structured::Structured;
+use super::toolset::Toolset;
 use crate::fs::expand_home;
 use crate::host_key::HostKeyPolicy;
 use crate::login_session::LoginSession;
@@ -154,7 +155,9 @@ settings! {
     "MCP_HOST_KEY_POLICY" = "accept-new" => host_key_policy: HostKeyPolicy as HostKeyChoice, "hostKeyPolicy",
         "what becomes of a host whose key is not known: `accept-new` records it, `strict` refuses it";
     "MCP_READONLY" = "false" => read_only: bool as Boolean, "readOnly",
-        "refuse every tool that runs or changes something on a server";
+        "refuse every tool that runs or changes something on a server, and do not list those that do nothing else";
+    "MCP_TOOLSETS" = "all" => toolsets: Vec<Toolset> as Toolsets, "toolsets",
+        "the tools that are listed: `all`, or some of `core`, `monitoring`, `logs`, `apis`, `policy`, `admin`, separated by commas";
     "MCP_ALLOWED_ROOTS" = "" => allowed_roots: Vec<PathBuf> as Directories, "allowedRoots",
         "local directories that transfers stay inside, separated as in `PATH` or by commas; all but the data directory if empty";
     "MCP_SECRET_KEY" = "" => secret_key: Option<Secret> as SecretText, "secretKey",

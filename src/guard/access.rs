@@ -63,7 +63,7 @@ impl Access {
     }
 
     /// Returns true if calls may change something, here or on a server.
-    pub(super) fn changes(self) -> bool {
+    pub(crate) fn changes(self) -> bool {
         self.changes_server()
             || matches!(
                 self,

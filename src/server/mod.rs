@@ -31,7 +31,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
 
 use crate::app::App;
 use crate::secret::MASK;
-use crate::tools::{self, Tools};
+use crate::tools::{self, Declaration, Tools};
 use gate::GatedCall;
 
 /// The server's side of a session. Cheap to clone.
@@ -44,11 +44,28 @@ pub struct Handler {
 impl Handler {
     /// A handler of the program's state.
     pub fn new(app: App) -> Self {
-        let tools = Tools::new().shaped(app.config().structured);
         Self {
+            tools: Arc::new(Tools::of(app.config())),
             app,
-            tools: Arc::new(tools),
         }
+    }
+
+    /// A tool that may be called. One that `MCP_READONLY` leaves out of the list is refused later, and audited.
+    fn callable(&self, name: &str) -> Result<(&Tool, &Declaration), ErrorData> {
+        let (tool, declaration) = (self.tools.get(name), self.tools.declaration(name));
+        let Some(found) = tool.zip(declaration) else {
+            let message = format!("tool `{name}` is not known");
+            return Err(ErrorData::invalid_params(message, None));
+        };
+        let toolset = found.1.toolset;
+        if self.app.config().toolsets.contains(&toolset) {
+            return Ok(found);
+        }
+        let message = format!(
+            "tool `{name}` is not offered: MCP_TOOLSETS leaves out its toolset `{}`; ask the person who runs this",
+            toolset.name()
+        );
+        Err(ErrorData::invalid_params(message, None))
     }
 }
 
@@ -96,15 +113,7 @@ impl ServerHandler for Handler {
         mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let (Some(tool), Some(declaration)) = (
-            self.tools.get(&request.name),
-            self.tools.declaration(&request.name),
-        ) else {
-            return Err(ErrorData::invalid_params(
-                format!("tool `{}` is not known", request.name),
-                None,
-            ));
-        };
+        let (tool, declaration) = self.callable(&request.name)?;
         if let Some(arguments) = &mut request.arguments {
             tools::settle(&tool.input_schema, arguments);
         }

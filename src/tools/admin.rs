@@ -89,7 +89,7 @@ struct Diagnosis {
 #[tool_router(router = admin_tools, vis = "pub(super)")]
 impl App {
     /// Show the orchestrator's own log, oldest first.
-    #[tool(title = "Show the log", meta = declare(Access::ReadsHere, Toolset::Diagnostics).returns::<AnyObject>())]
+    #[tool(title = "Show the log", meta = declare(Access::ReadsHere, Toolset::Admin).returns::<AnyObject>())]
     async fn task_logs(&self, Parameters(logs): Parameters<ShowLog>) -> Result<Reply, Error> {
         let search = logs.search.map(|search| search.to_lowercase());
         let mut lines = self.log().lines();
@@ -103,7 +103,7 @@ impl App {
     }
 
     /// Show the SSH connections.
-    #[tool(title = "Connection pool", meta = declare(Access::ReadsHere, Toolset::Diagnostics).returns::<AnyObject>())]
+    #[tool(title = "Connection pool", meta = declare(Access::ReadsHere, Toolset::Admin).returns::<AnyObject>())]
     async fn pool_stats(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
@@ -112,7 +112,7 @@ impl App {
     }
 
     /// Show the state of the whole: queue, pool, servers, warnings.
-    #[tool(title = "Diagnose the orchestrator", meta = declare(Access::ReadsHere, Toolset::Diagnostics).returns::<AnyObject>())]
+    #[tool(title = "Diagnose the orchestrator", meta = declare(Access::ReadsHere, Toolset::Admin).returns::<AnyObject>())]
     async fn system_diagnostics(
         &self,
         Parameters(Diagnose { verbose }): Parameters<Diagnose>,

@@ -11,30 +11,12 @@ use ::rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
+use crate::config::Config;
 use crate::guard::Access;
 
 pub(super) use ::rmcp::{tool, tool_router};
 
-/// A family of tools, as the README lists them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Toolset {
-    /// Servers and their host keys.
-    Servers,
-    /// Commands.
-    Commands,
-    /// Files.
-    Files,
-    /// The state of servers, and their logs.
-    Monitoring,
-    /// The queue.
-    Tasks,
-    /// HTTP APIs.
-    Apis,
-    /// The command policy.
-    Policy,
-    /// This program itself.
-    Diagnostics,
-}
+pub(super) use crate::config::Toolset;
 
 /// Returns true if a call with these arguments does more than read.
 type ChangesSomething = fn(&Map<String, Value>) -> bool;
@@ -83,6 +65,12 @@ impl Declaration {
             output: Some(schema_for_output::<T>),
             ..self
         }
+    }
+
+    /// Returns true if clients are told of the tool: its toolset is set, and not all of its calls are refused.
+    pub(super) fn is_listed(&self, config: &Config) -> bool {
+        let is_refused = config.read_only && self.changes.is_none() && self.access.changes();
+        config.toolsets.contains(&self.toolset) && !is_refused
     }
 
     /// The access class of a call with these arguments.
@@ -141,10 +129,9 @@ pub(super) mod handler {
 
         pub mod router {
             pub mod tool {
-                use std::collections::HashMap;
-
                 use ::rmcp::handler::server::router::tool::IntoToolRoute;
                 use ::rmcp::model::Tool as PlainTool;
+                use indexmap::IndexMap;
 
                 use super::super::super::super::{Declaration, model::Tool};
                 use crate::app::App;
@@ -153,14 +140,14 @@ pub(super) mod handler {
                 pub struct ToolRouter<S> {
                     pub(in crate::tools) router:
                         ::rmcp::handler::server::router::tool::ToolRouter<S>,
-                    pub(in crate::tools) declared: HashMap<String, Declaration>,
+                    pub(in crate::tools) declared: IndexMap<String, Declaration>,
                 }
 
                 impl ToolRouter<App> {
                     pub fn new() -> Self {
                         Self {
                             router: ::rmcp::handler::server::router::tool::ToolRouter::new(),
-                            declared: HashMap::new(),
+                            declared: IndexMap::new(),
                         }
                     }
 

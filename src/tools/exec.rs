@@ -221,7 +221,7 @@ fn not_empty(parameter: &str, command: &str) -> Result<(), Error> {
 #[tool_router(router = exec_tools, vis = "pub(super)")]
 impl App {
     /// Run a command on a server. Answers with output and exit status, or after 30 s with the ID of a task that goes on in the background.
-    #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Commands))]
+    #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec(
         &self,
         Parameters(exec): Parameters<RunCommand>,
@@ -233,7 +233,7 @@ impl App {
     }
 
     /// Run a command at a terminal and answer its prompts. One without an answer ends in COMMAND_TIMEOUT, which quotes it.
-    #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Commands))]
+    #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec_interactive(
         &self,
         Parameters(at_terminal): Parameters<RunInteractive>,
@@ -246,7 +246,7 @@ impl App {
     }
 
     /// Run commands one after another in the same shell, so that cd and export last. Stops at the first that fails.
-    #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Commands))]
+    #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec_sequence(
         &self,
         Parameters(sequence): Parameters<RunSequence>,

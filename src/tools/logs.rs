@@ -103,7 +103,7 @@ impl LogReport {
 #[tool_router(router = log_tools, vis = "pub(super)")]
 impl App {
     /// Show the last lines of PM2's logs.
-    #[tool(title = "PM2 logs", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "PM2 logs", meta = declare(Access::ReadsServer, Toolset::Logs))]
     async fn get_pm2_logs(
         &self,
         Parameters(pm2): Parameters<Pm2Logs>,
@@ -120,7 +120,7 @@ impl App {
     }
 
     /// Show the last lines of a Docker container's log.
-    #[tool(title = "Docker logs", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "Docker logs", meta = declare(Access::ReadsServer, Toolset::Logs))]
     async fn get_docker_logs(
         &self,
         Parameters(docker): Parameters<DockerLogs>,
@@ -145,7 +145,7 @@ impl App {
     }
 
     /// Show the last lines of a file on a server.
-    #[tool(title = "End of a file", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
+    #[tool(title = "End of a file", meta = declare(Access::ReadsServer, Toolset::Logs))]
     async fn tail_file(
         &self,
         Parameters(tail): Parameters<TailFile>,

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! /// What the model reads.
-//! #[tool(title = "…", meta = declare(Access::ReadsHere, Toolset::Tasks))]
+//! #[tool(title = "…", meta = declare(Access::ReadsHere, Toolset::Core))]
 //! async fn name(&self, Parameters(arguments): Parameters<Arguments>) -> Result<Reply, Error>
 //! ```
 //!
@@ -41,23 +41,26 @@ mod trust;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{CallToolResponse, Tool};
 
 use crate::app::App;
-use crate::config::Structured;
+use crate::config::{Config, Structured};
 use arguments::{Nothing, NumberOfSeconds, On, Parameters, Quantity};
 use call::{Call, ProgressSource, WaitFor};
-pub use declared::{Declaration, Toolset};
+pub use declared::Declaration;
 pub(crate) use lenient::settle;
 
 /// All tools, by name.
 pub struct Tools {
     router: ToolRouter<App>,
-    declared: HashMap<String, Declaration>,
+    declared: IndexMap<String, Declaration>,
     /// The names of each tool's parameters that hold secrets.
     secrets: HashMap<String, Arc<[String]>>,
+    /// The tools that clients are told of, in the order of their declarations.
+    listed: Vec<Tool>,
 }
 
 impl Tools {
@@ -67,20 +70,21 @@ impl Tools {
             App::server_tools(),
             App::import_tools(),
             App::trust_tools(),
-            App::policy_tools(),
             App::exec_tools(),
             App::transfer_tools(),
-            App::monitor_tools(),
-            App::log_tools(),
             App::queue_tools(),
             App::output_tools(),
+            App::monitor_tools(),
+            App::log_tools(),
             App::api_tools(),
+            App::policy_tools(),
             App::admin_tools(),
         ];
         let mut tools = Self {
             router: ToolRouter::new(),
-            declared: HashMap::new(),
+            declared: IndexMap::new(),
             secrets: HashMap::new(),
+            listed: Vec::new(),
         };
         for family in families {
             tools.router.merge(family.router);
@@ -92,21 +96,31 @@ impl Tools {
             let name = route.attr.name.to_string();
             tools.secrets.insert(name, secrets.into());
         }
-        tools
+        tools.listing(|_| true)
     }
 
-    /// The same, without output schemas where no answer is to carry structured content.
-    pub(crate) fn shaped(mut self, choice: Structured) -> Self {
-        if choice == Structured::Never {
-            let routes = self.router.map.values_mut();
+    /// The tools of this program, listed and shaped as the settings say.
+    pub(crate) fn of(config: &Config) -> Self {
+        let mut tools = Self::new();
+        if config.structured == Structured::Never {
+            let routes = tools.router.map.values_mut();
             routes.for_each(|route| route.attr.output_schema = None);
         }
+        tools.listing(|declaration| declaration.is_listed(config))
+    }
+
+    /// The same, with those listed for which `is_listed` holds.
+    fn listing(mut self, is_listed: impl Fn(&Declaration) -> bool) -> Self {
+        let listed = self.declared.iter();
+        let listed = listed.filter(|(_, declaration)| is_listed(declaration));
+        let tools = listed.filter_map(|(name, _)| self.router.get(name));
+        self.listed = tools.cloned().collect();
         self
     }
 
-    /// Every tool as clients see it.
+    /// Every tool that is listed, as clients see it.
     pub fn list_all(&self) -> Vec<Tool> {
-        self.router.list_all()
+        self.listed.clone()
     }
 
     /// A tool as clients see it.

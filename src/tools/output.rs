@@ -102,7 +102,7 @@ impl<'a> OutputPage<'a> {
 #[tool_router(router = output_tools, vis = "pub(super)")]
 impl App {
     /// Show what a task has printed so far: in pages, its last lines, or those that match.
-    #[tool(title = "Show a task's output", meta = declare(Access::ReadsHere, Toolset::Tasks))]
+    #[tool(title = "Show a task's output", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_output(
         &self,
         Parameters(output): Parameters<ReadOutput>,

@@ -80,7 +80,7 @@ struct QueueReport {
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl App {
     /// List tasks, newest first, with beginnings of outputs and due reminders.
-    #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Tasks).returns::<AnyObject>())]
+    #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Core).returns::<AnyObject>())]
     async fn task_queue(&self, Parameters(list): Parameters<ListTasks>) -> Result<Reply, Error> {
         let jobs = self.jobs().queue().list().await?;
         let jobs = jobs.iter();
@@ -91,7 +91,7 @@ impl App {
     }
 
     /// Show one task: status, output, exit status, errors.
-    #[tool(title = "Show a task", meta = declare(Access::ReadsHere, Toolset::Tasks).returns::<AnyObject>())]
+    #[tool(title = "Show a task", meta = declare(Access::ReadsHere, Toolset::Core).returns::<AnyObject>())]
     async fn task_status(
         &self,
         Parameters(TaskId { id }): Parameters<TaskId>,
@@ -101,7 +101,7 @@ impl App {
     }
 
     /// List what was started lately, newest first.
-    #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Tasks).returns::<AnyObject>())]
+    #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Core).returns::<AnyObject>())]
     async fn task_history(
         &self,
         Parameters(history): Parameters<ListHistory>,
@@ -125,7 +125,7 @@ impl App {
     }
 
     /// Wait for a background task: its result, or its state when the time is up.
-    #[tool(title = "Wait for a task", meta = declare(Access::ReadsHere, Toolset::Tasks))]
+    #[tool(title = "Wait for a task", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_wait(
         &self,
         Parameters(wait): Parameters<WaitForTask>,
@@ -142,7 +142,7 @@ impl App {
     }
 
     /// Stop a task; `process` says whether its command was seen to end.
-    #[tool(title = "Cancel a task", meta = declare(Access::StopsTask, Toolset::Tasks))]
+    #[tool(title = "Cancel a task", meta = declare(Access::StopsTask, Toolset::Core))]
     async fn task_cancel(
         &self,
         Parameters(TaskId { id }): Parameters<TaskId>,
@@ -152,7 +152,7 @@ impl App {
     }
 
     /// Do a failed, crashed, partial or cancelled task again, as a new one.
-    #[tool(title = "Retry a task", meta = declare(Access::RunsCommands, Toolset::Tasks))]
+    #[tool(title = "Retry a task", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_retry(
         &self,
         Parameters(TaskId { id }): Parameters<TaskId>,
@@ -164,7 +164,7 @@ impl App {
     }
 
     /// Count tasks by status and type; mean duration, success rate.
-    #[tool(title = "Queue statistics", meta = declare(Access::ReadsHere, Toolset::Tasks).returns::<AnyObject>())]
+    #[tool(title = "Queue statistics", meta = declare(Access::ReadsHere, Toolset::Admin).returns::<AnyObject>())]
     async fn queue_stats(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,

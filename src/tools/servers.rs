@@ -309,7 +309,7 @@ pub(super) fn check_name(parameter: &str, value: &str) -> Result<(), Error> {
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl App {
     /// Add a server, or replace the one with this alias, and log in to it.
-    #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Servers).returns::<AnyObject>())]
+    #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Core).returns::<AnyObject>())]
     async fn server_add(&self, Parameters(add): Parameters<AddServer>) -> Result<Reply, Error> {
         let verify = add.verify != Some(false);
         let (alias, mut server) = add.validated(&self.config().login_session)?;
@@ -330,7 +330,7 @@ impl App {
     }
 
     /// List the configured servers by alias. Passwords show as ***.
-    #[tool(title = "List servers", meta = declare(Access::ReadsHere, Toolset::Servers).returns::<AnyObject>())]
+    #[tool(title = "List servers", meta = declare(Access::ReadsHere, Toolset::Core).returns::<AnyObject>())]
     async fn server_list(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
@@ -339,7 +339,7 @@ impl App {
     }
 
     /// Remove a server. Running tasks go on to their end.
-    #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Servers).returns::<AnyObject>())]
+    #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Core).returns::<AnyObject>())]
     async fn server_remove(
         &self,
         Parameters(RemoveServer { alias }): Parameters<RemoveServer>,

@@ -126,7 +126,7 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl App {
     /// Copy a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
-    #[tool(title = "Transfer a file or directory", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload))]
+    #[tool(title = "Transfer a file or directory", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer(
         &self,
         Parameters(arguments): Parameters<TransferOne>,
@@ -138,7 +138,7 @@ impl App {
     }
 
     /// Copy several files, directories or patterns. Directories below a pattern's fixed part are kept.
-    #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Files).only_if(is_upload))]
+    #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer_multi(
         &self,
         Parameters(transfers): Parameters<TransferSeveral>,
