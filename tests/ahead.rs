@@ -94,6 +94,29 @@ async fn a_server_that_closes_kept_channels_is_left_alone_with_them() {
 }
 
 #[tokio::test]
+async fn what_was_not_sent_before_a_connection_ended_is_sent_on_another() {
+    let fixture = warm().await;
+    // Channels are opened when they are needed from now on.
+    fixture.server.close_unused().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    runs_once(&fixture, "first").await;
+    for number in 1..=3 {
+        fixture.server.set_fault(Fault::CutAtChannel);
+        runs_once(&fixture, &number.to_string()).await;
+        assert_eq!(fixture.server.accepted(), 1 + number);
+    }
+    std::fs::write(fixture.here("file"), "content").unwrap();
+    fixture.server.set_fault(Fault::CutAtChannel);
+    fixture.transfer("upload", "file", "file").await.ok();
+    assert_eq!(std::fs::read(fixture.there("file")).unwrap(), b"content");
+    fixture.server.set_fault(Fault::CutAtChannel);
+    let (file, lines) = (fixture.remote("file"), 1);
+    let arguments = json!({"alias": "web1", "filepath": file, "lines": lines});
+    let tail = fixture.client.call("tail_file", arguments).await.ok();
+    assert_eq!(tail.facts()["lines"], "content");
+}
+
+#[tokio::test]
 async fn a_session_that_is_killed_costs_nothing() {
     let fixture = Fixture::start().await;
     let marker = fixture.remote("runs");
@@ -169,4 +192,52 @@ async fn a_server_that_is_plain_gets_no_channel_but_those_of_its_commands() {
         .iter()
         .filter(|event| matches!(event, Event::Opened(_)));
     assert_eq!((server.unused(), opened.count()), (0, 3), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_runs_one_command_on_a_connection_is_tried_with_no_second_one() {
+    for fault in [Fault::OneCommand, Fault::RefuseSecond] {
+        let fixture = Fixture::embedded().await;
+        fixture.server.set_fault(fault);
+        for number in 0..3 {
+            runs_once(&fixture, &format!("learnt{number}")).await;
+        }
+        for number in 0..3 {
+            let before = fixture.server.accepted();
+            fixture.server.take_events();
+            runs_once(&fixture, &format!("known{number}")).await;
+            let events = fixture.server.take_events();
+            let [Event::Opened(opened), Event::Ran(ran)] = events[..] else {
+                panic!("{fault:?} {number}: {events:?}");
+            };
+            assert_eq!((opened, fixture.server.accepted()), (ran, before + 1));
+        }
+        let names: Vec<_> = (0..8).map(|number| format!("together{number}")).collect();
+        join_all(names.iter().map(|name| runs_once(&fixture, name))).await;
+        assert!(!fixture.server.take_events().contains(&Event::Refused));
+        assert!(fixture.server.most_connections() <= 5);
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_two_hundred_calls_gives_back_its_connections_and_channels() {
+    let fixture = Fixture::embedded_with(|config| {
+        config.burst_holds = Duration::from_secs(2);
+        config.idle_timeout = Duration::from_secs(2);
+        config.min_connections = 1;
+    })
+    .await;
+    for answer in join_all((0..200).map(|_| fixture.exec("sleep 0.02; echo ok"))).await {
+        assert_eq!(answer.ok().facts()["output"], "ok");
+    }
+    let most = fixture.server.most_connections();
+    assert!((2..=5).contains(&most), "{most} connections");
+    assert!(fixture.server.unused() > most, "the burst's channels");
+    eventually("what the burst used is given back", || {
+        fixture.server.connections() == 1 && fixture.server.unused() == 1
+    })
+    .await;
+    fixture.exec("true").await.ok();
+    keeps(&fixture, 1).await;
+    assert_eq!(fixture.server.connections(), 1);
 }

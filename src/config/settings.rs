@@ -75,6 +75,8 @@ macro_rules! settings {
             pub reconnect_patience: Duration,
             /// The time after which a server that answers no SFTP request is given up; not a setting.
             pub answer_patience: Duration,
+            /// The time for which as many channels are kept open as a burst of commands used; not a setting.
+            pub burst_holds: Duration,
             /// The bytes that a downloaded file may have beyond twice its announced length; not a setting.
             pub max_growth: u64,
             /// The user's own SSH files.
@@ -100,6 +102,7 @@ macro_rules! settings {
                     }),)*
                     reconnect_patience: RECONNECT_PATIENCE,
                     answer_patience: ANSWER_PATIENCE,
+                    burst_holds: BURST_HOLDS,
                     max_growth: MAX_GROWTH,
                     ssh_files: SshFiles::default(),
                     login_session: LoginSession::default(),
@@ -181,6 +184,9 @@ const RECONNECT_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Longer than a busy disk or a stale mount takes, and half the time that a lost connection is given.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bursts often come again within a minute.
+const BURST_HOLDS: Duration = Duration::from_secs(60);
 
 /// More than a file of `/proc` has, whose announced length is 0, and more than a log grows during a download.
 const MAX_GROWTH: u64 = 1024 * 1024 * 1024;

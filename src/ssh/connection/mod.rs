@@ -29,7 +29,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::ssh::connection::client::ClientHandler;
-use crate::ssh::connection::stream::LastRead;
+use crate::ssh::connection::stream::{LastRead, SentBytes};
 use crate::ssh::connection::transcript::LoginTranscript;
 use crate::ssh::host_key::Identity;
 use crate::sync::lock;
@@ -63,6 +63,7 @@ pub struct Connection {
     pub(in crate::ssh) reason: Arc<Mutex<Option<String>>>,
     pub(in crate::ssh) round_trip: Mutex<Option<Duration>>,
     pub(in crate::ssh) last_read: LastRead,
+    pub(in crate::ssh) sent_bytes: SentBytes,
     /// The socket below, if there is one.
     pub(in crate::ssh) socket: Option<Socket>,
     /// The host key that the server has shown.
@@ -151,8 +152,12 @@ impl Connection {
         pinged.is_ok_and(|answer| answer.is_ok()) && !self.is_closed()
     }
 
-    /// Returns whether the server has ended the connection, which the library may not have read yet.
-    fn has_end(&self) -> bool {
+    /// Returns whether the connection has ended, or the server has ended it and the library has not read that
+    /// yet.
+    pub(in crate::ssh) fn has_ended(&self) -> bool {
+        if self.is_closed() {
+            return true;
+        }
         let peeked = self.socket.as_ref().map(|socket| {
             let mut byte = [MaybeUninit::uninit()];
             socket.peek(&mut byte)
@@ -167,7 +172,7 @@ impl Connection {
     /// Returns whether the server lives: it has sent something not long ago, or answers a ping. A tunnel
     /// shows its end late, so a connection through one is always pinged.
     pub(in crate::ssh) async fn is_alive(&self) -> bool {
-        if self.is_closed() || self.has_end() {
+        if self.has_ended() {
             return false;
         }
         let is_fresh = self.socket.is_some() && self.last_read.is_within(TRUSTED_SILENCE);

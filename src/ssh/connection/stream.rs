@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -31,6 +31,22 @@ pub struct ConnectionStream {
     quick_bytes: usize,
     tap: Option<Tap>,
     last_read: LastRead,
+    sent_bytes: SentBytes,
+}
+
+/// The number of bytes that a stream has sent.
+#[derive(Clone, Debug, Default)]
+pub(in crate::ssh) struct SentBytes(Arc<AtomicU64>);
+
+impl SentBytes {
+    fn add(&self, length: usize) {
+        self.0.fetch_add(length as u64, Ordering::Relaxed);
+    }
+
+    /// The number so far.
+    pub(in crate::ssh) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The time at which a stream had data last, by the wall clock: the monotonic one stands still while this
@@ -72,6 +88,7 @@ impl ConnectionStream {
             quick_bytes: QUICK_BYTES,
             tap: None,
             last_read: LastRead::default(),
+            sent_bytes: SentBytes::default(),
         };
         stream.acknowledge_at_once();
         stream
@@ -85,6 +102,7 @@ impl ConnectionStream {
             quick_bytes: 0,
             tap: None,
             last_read: LastRead::default(),
+            sent_bytes: SentBytes::default(),
         }
     }
 
@@ -96,6 +114,11 @@ impl ConnectionStream {
     /// The time of the last data.
     pub(in crate::ssh) fn last_read(&self) -> LastRead {
         self.last_read.clone()
+    }
+
+    /// The number of bytes sent.
+    pub(in crate::ssh) fn sent_bytes(&self) -> SentBytes {
+        self.sent_bytes.clone()
     }
 
     /// A second handle to the socket, by which its end is seen before it is read; `None` for other streams.
@@ -163,7 +186,11 @@ impl AsyncWrite for ConnectionStream {
         if self.is_cut(cx) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        self.inner().poll_write(cx, buf)
+        let polled = self.inner().poll_write(cx, buf);
+        if let Poll::Ready(Ok(length)) = polled {
+            self.sent_bytes.add(length);
+        }
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -225,6 +225,7 @@ impl Dialer {
         let cut = token.clone().drop_guard();
         let mut stream = open_route(target, &self.tunnels, token).await?;
         let (tap, last_read, socket) = (stream.tap(), stream.last_read(), stream.socket());
+        let sent_bytes = stream.sent_bytes();
         let closed = CancellationToken::new();
         let client = ClientHandler::new(check, notices, closed.clone().drop_guard());
         let (refusal, reason, presented) = (client.refusal(), client.reason(), client.presented());
@@ -262,6 +263,7 @@ impl Dialer {
             reason,
             round_trip: Mutex::default(),
             last_read,
+            sent_bytes,
             socket,
             host_key,
             _cut: cut,

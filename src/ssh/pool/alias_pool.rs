@@ -268,6 +268,11 @@ impl AliasPool {
     ) {
         let id = next_id();
         let (pool, closed) = (Arc::downgrade(self), connection.closed());
+        let limit = if state.single_use.is_known() {
+            Some(Limit::now(1))
+        } else {
+            state.learnt_limit
+        };
         state.connections.push(PooledConnection {
             id,
             server,
@@ -275,9 +280,11 @@ impl AliasPool {
             commands: 0,
             transfers: 0,
             jumps: 0,
+            opened: 0,
+            refused: 0,
             parked: ParkedSessions::default(),
-            limit: state.learnt_limit,
-            kept: KeptChannels::default(),
+            limit,
+            kept: KeptChannels::new(self.dialer.config.burst_holds),
             draining,
             last_used: Instant::now(),
             last_used_at: Timestamp::now(),
@@ -300,6 +307,7 @@ impl AliasPool {
         if let Some(pooled) = &dead {
             let reason = pooled.connection.closed_because();
             tracing::debug!("connection {id} of `{}` is gone: {reason}", self.alias);
+            state.single_use.note_end(pooled.opened, pooled.last_used);
         }
         self.dispatch(state);
     }
@@ -417,7 +425,11 @@ impl Lessor for AliasPool {
 
     fn note_opened(self: Arc<Self>, id: u64) {
         let mut state = lock(&self.state);
+        let is_single_use = state.single_use.is_known();
         if let Some(pooled) = state.pooled(id) {
+            pooled.opened += 1;
+            pooled.refused = 0;
+            pooled.draining |= is_single_use;
             let load = pooled.load();
             pooled.kept.note_use(load);
         }
@@ -457,13 +469,19 @@ impl Lessor for AliasPool {
         if pooled.parked.are_still_counted() {
             return;
         }
-        let channels = pooled.sessions().saturating_sub(1).max(1);
-        let limit = Limit {
-            channels,
-            learnt: Instant::now(),
-        };
+        let others = pooled.sessions().saturating_sub(1);
+        pooled.refused += 1;
+        let (opened, refused) = (pooled.opened, pooled.refused);
+        let channels = others.max(1);
+        let limit = Limit::now(channels);
         pooled.limit = Some(limit);
         state.learnt_limit = Some(limit);
+        if others == 0
+            && state.single_use.note_refusal(opened, refused)
+            && let Some(pooled) = state.pooled(id)
+        {
+            pooled.draining = true;
+        }
         tracing::debug!("`{}` takes {channels} channels on a connection", self.alias);
     }
 }

@@ -1,16 +1,17 @@
-//! An open session channel. One that was kept ahead is replaced if it turns out to be closed.
+//! An open session channel. It is replaced if it turns out to be closed before it was used.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
-use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::lease::Lease;
+use super::request::{ChannelOrigin, RecordedRequest, Unanswered};
 use super::session_channel::{REFUSAL_PAUSE, REFUSALS, open_session};
 
 const TAKEN_ONCE: &str = "the channel is taken out only where this is consumed";
@@ -19,31 +20,25 @@ const TAKEN_ONCE: &str = "the channel is taken out only where this is consumed";
 /// one does, and gives the lease back after that.
 ///
 /// The server may have closed a channel that was kept ahead when the first request reaches it. Then it
-/// has not run the request: it confirms each that it runs (RFC 4254, section 5.4). So requests are
-/// recorded until the first answer, and sent again on another channel of the connection if the channel
-/// is closed without one.
+/// has not run the request: it confirms each that it runs (RFC 4254, section 5.4). A connection may also
+/// have ended before the request for a process was sent on it. So requests are recorded until the first
+/// answer, and sent again on another channel in these two cases.
 pub struct OpenChannel {
     channel: ClosedOnDrop,
-    /// The requests without an answer so far; `None` once there is one, and on a channel that was not kept.
-    unanswered: Option<Vec<RecordedRequest>>,
+    /// The requests without an answer so far; `None` once there is one, and on a channel that is no session.
+    unanswered: Option<Box<Unanswered>>,
     /// The first answer, if it was read while a request was written.
     answer: Option<ChannelMsg>,
-    /// The channel was closed without an answer.
-    is_closed: bool,
-    replacement: Option<JoinHandle<Option<ClosedOnDrop>>>,
+    /// The channel was closed, or its connection has ended, before a request was run.
+    is_dead: bool,
+    replacement: Option<Replacement>,
 }
 
-/// A request that may have to be sent again.
-enum RecordedRequest {
-    Terminal {
-        name: String,
-        columns: u32,
-        rows: u32,
-    },
-    Exec(Vec<u8>),
-    Subsystem(String),
-    Data(Vec<u8>),
-    Eof,
+/// A channel on its way that takes the place of a dead one.
+struct Replacement {
+    opening: JoinHandle<Option<ClosedOnDrop>>,
+    /// Nothing is sent once the caller is gone.
+    _caller: DropGuard,
 }
 
 /// A channel that is closed when it is dropped, before its lease is given back.
@@ -62,15 +57,15 @@ impl OpenChannel {
             },
             unanswered: None,
             answer: None,
-            is_closed: false,
+            is_dead: false,
             replacement: None,
         }
     }
 
-    /// A channel that was kept ahead.
-    pub(super) fn kept(channel: Channel<Msg>, lease: Lease) -> Self {
+    /// A session channel, which may be replaced.
+    pub(super) fn session(channel: Channel<Msg>, lease: Lease, origin: ChannelOrigin) -> Self {
         Self {
-            unanswered: Some(Vec::new()),
+            unanswered: Some(Box::new(Unanswered::new(origin))),
             ..Self::new(channel, lease)
         }
     }
@@ -128,21 +123,28 @@ impl OpenChannel {
         let Some(unanswered) = &mut self.unanswered else {
             return request.send(&self.channel).await;
         };
-        unanswered.push(request);
-        if self.is_closed {
+        let connection = Arc::clone(&self.channel.lease.connection);
+        self.is_dead |= !unanswered.has_process() && connection.has_ended();
+        unanswered.add(request, &connection);
+        if self.is_dead {
             return Ok(());
         }
-        let request = unanswered.last().expect("it was just added");
+        let request = unanswered.requests.last().expect("it was just added");
         let (sent, answer) = request.send_and_listen(&mut self.channel).await;
+        if sent.is_err() {
+            unanswered.note_unsent();
+            self.is_dead = connection.is_closed() && unanswered.is_unsent(&connection);
+            return if self.is_dead { Ok(()) } else { sent };
+        }
         match answer {
-            Some(ChannelMsg::Close) => self.is_closed = true,
+            Some(ChannelMsg::Close) if unanswered.origin.was_kept => self.note_closed(),
             Some(answer) => {
                 self.answer = Some(answer);
                 self.unanswered = None;
             }
             None => {}
         }
-        sent
+        Ok(())
     }
 
     /// Waits for the next message; `None` once the channel is closed.
@@ -152,41 +154,59 @@ impl OpenChannel {
         }
         loop {
             if let Some(replacement) = &mut self.replacement {
-                let replaced = replacement.await;
+                let replaced = (&mut replacement.opening).await;
                 self.replacement = None;
                 self.channel = replaced.ok()??;
             }
-            if self.unanswered.is_none() {
+            let Some(unanswered) = &self.unanswered else {
                 return self.channel.wait().await;
+            };
+            if self.is_dead {
+                self.replace();
+                continue;
             }
-            if !self.is_closed {
-                match self.channel.wait().await {
-                    Some(ChannelMsg::Eof) => continue,
-                    Some(ChannelMsg::Close) => {}
-                    // Also where the connection was lost: the request may have arrived.
-                    answer => {
-                        self.unanswered = None;
-                        return answer;
-                    }
+            match self.channel.wait().await {
+                Some(ChannelMsg::Eof) => {}
+                Some(ChannelMsg::Close) if unanswered.origin.was_kept => self.note_closed(),
+                None if unanswered.is_unsent(&self.channel.lease.connection) => self.is_dead = true,
+                // Also where the connection was lost: the request may have arrived.
+                answer => {
+                    self.unanswered = None;
+                    return answer;
                 }
             }
-            self.replace();
         }
     }
 
-    /// Begins to open another channel on the same connection, and to send the requests on it.
+    /// Notes that the server had closed a channel that was kept ahead.
+    fn note_closed(&mut self) {
+        self.is_dead = true;
+        self.channel.lease.lessor.note_dead_channel();
+    }
+
+    /// Begins to open another channel, and to send the requests on it.
     fn replace(&mut self) {
-        let requests = self.unanswered.take().unwrap_or_default();
+        let Some(unanswered) = self.unanswered.take() else {
+            return;
+        };
         let lease = self.lease();
-        lease.lessor.note_dead_channel();
+        let gone = CancellationToken::new();
+        let caller = gone.clone().drop_guard();
         // In a task of its own: a caller that goes away meanwhile leaves no channel open.
-        self.replacement = Some(tokio::spawn(async move {
-            let channel = ClosedOnDrop::open(lease).await?;
-            for request in requests {
+        let opening = tokio::spawn(async move {
+            let channel = ClosedOnDrop::another(lease, unanswered.origin).await?;
+            for request in unanswered.requests {
+                if gone.is_cancelled() {
+                    return None;
+                }
                 request.send(&channel).await.ok()?;
             }
             Some(channel)
-        }));
+        });
+        self.replacement = Some(Replacement {
+            opening,
+            _caller: caller,
+        });
     }
 
     /// The channel's two halves. The caller closes the channel, and keeps the lease until then. From now
@@ -202,51 +222,22 @@ impl OpenChannel {
     }
 }
 
-impl RecordedRequest {
-    async fn send(&self, channel: &Channel<Msg>) -> Result<(), russh::Error> {
-        match self {
-            Self::Terminal {
-                name,
-                columns,
-                rows,
-            } => {
-                let asked = channel.request_pty(false, name.as_str(), *columns, *rows, 0, 0, &[]);
-                asked.await
-            }
-            Self::Exec(command) => channel.exec(true, command.as_slice()).await,
-            Self::Subsystem(name) => channel.request_subsystem(true, name.as_str()).await,
-            Self::Data(data) => channel.data(data.as_slice()).await,
-            Self::Eof => channel.eof().await,
-        }
-    }
-
-    /// Sends it, and reads the first answer if that comes meanwhile: the window of a channel that is closed
-    /// never opens.
-    async fn send_and_listen(
-        &self,
-        channel: &mut Channel<Msg>,
-    ) -> (Result<(), russh::Error>, Option<ChannelMsg>) {
-        let Self::Data(data) = self else {
-            return (self.send(channel).await, None);
-        };
-        let mut writer = channel.make_writer();
-        let writing = writer.write_all(data);
-        tokio::pin!(writing);
-        loop {
-            tokio::select! {
-                written = &mut writing => return (written.map_err(russh::Error::from), None),
-                answer = channel.wait() => match answer {
-                    Some(ChannelMsg::Eof) => {}
-                    Some(ChannelMsg::Close) => return (Ok(()), Some(ChannelMsg::Close)),
-                    None => return (Err(russh::Error::Disconnect), None),
-                    answer => return (writing.await.map_err(russh::Error::from), answer),
-                },
-            }
-        }
-    }
-}
-
 impl ClosedOnDrop {
+    /// Opens a channel on the connection of a lease. If that has ended, it opens one on another connection to
+    /// the same server.
+    async fn another(lease: Arc<Lease>, origin: ChannelOrigin) -> Option<Self> {
+        if !lease.connection.has_ended()
+            && let Some(channel) = Self::open(Arc::clone(&lease)).await
+        {
+            return Some(channel);
+        }
+        lease.retire();
+        let (pool, patience) = (origin.pool, origin.patience);
+        let opened = pool.open(&origin.alias, lease.purpose, patience).await;
+        let channel = opened.ok()?.channel;
+        (channel.lease.server == lease.server).then_some(channel)
+    }
+
     /// Opens a channel on the connection of a lease.
     async fn open(lease: Arc<Lease>) -> Option<Self> {
         for _ in 0..REFUSALS {

@@ -13,9 +13,6 @@ use super::session_channel::ChannelOutcome;
 /// Most channels that are kept on a connection after a burst.
 const MOST: usize = 4;
 
-/// Time after which the channels of a burst are given back.
-const BURST_HOLDS: Duration = Duration::from_secs(60);
-
 /// A server that closes a kept channel within this time does so on purpose. Later it may be a timeout of
 /// its own (`ChannelTimeout`), with which keeping channels still pays.
 const SHORT_LIFE: Duration = Duration::from_secs(60);
@@ -32,9 +29,10 @@ pub(super) enum KeptChannel {
 }
 
 /// The channels that one connection keeps.
-#[derive(Default)]
 pub(super) struct KeptChannels {
     channels: Vec<(KeptChannel, Instant)>,
+    /// Time after which the channels of a burst are given back.
+    burst_holds: Duration,
     /// Sessions that were in use at once, and the time of that.
     peak: Option<(usize, Instant)>,
     /// Sessions beside which the server has refused a channel to keep.
@@ -49,12 +47,22 @@ pub(super) struct KeepingPause {
 }
 
 impl KeptChannels {
+    /// None so far. Those of a burst are given back after `burst_holds`.
+    pub(super) fn new(burst_holds: Duration) -> Self {
+        Self {
+            channels: Vec::new(),
+            burst_holds,
+            peak: None,
+            limit: None,
+        }
+    }
+
     /// Notes that a session was opened, as one of `load`.
     pub(super) fn note_use(&mut self, load: usize) {
         let now = Instant::now();
         let is_higher = self
             .peak
-            .is_none_or(|(peak, at)| load >= peak || at.elapsed() >= BURST_HOLDS);
+            .is_none_or(|(peak, at)| load >= peak || at.elapsed() >= self.burst_holds);
         if is_higher {
             self.peak = Some((load, now));
         }
@@ -66,7 +74,11 @@ impl KeptChannels {
         let Some((peak, at)) = self.peak else {
             return 0;
         };
-        let burst = if at.elapsed() < BURST_HOLDS { peak } else { 0 };
+        let burst = if at.elapsed() < self.burst_holds {
+            peak
+        } else {
+            0
+        };
         let wanted = burst.saturating_sub(load).clamp(1, MOST);
         let limit = self.limit.map_or(limit, |known| known.min(limit));
         wanted.min(limit.saturating_sub(load))
@@ -174,7 +186,8 @@ mod tests {
 
     #[test]
     fn one_channel_is_kept_after_the_first_use_and_more_after_a_burst() {
-        let mut kept = KeptChannels::default();
+        let burst_holds = Duration::from_secs(60);
+        let mut kept = KeptChannels::new(burst_holds);
         assert_eq!(kept.missing(0, 10), 0, "nothing before the first use");
         kept.note_use(1);
         assert_eq!([kept.missing(1, 10), kept.missing(0, 10)], [1, 1]);
@@ -182,10 +195,10 @@ mod tests {
         kept.note_use(3);
         kept.note_use(2);
         assert_eq!([kept.missing(3, 10), kept.missing(0, 10)], [1, 3]);
-        let long_ago = Instant::now().checked_sub(BURST_HOLDS).unwrap();
+        let long_ago = Instant::now().checked_sub(burst_holds).unwrap();
         let after_burst = KeptChannels {
             peak: Some((3, long_ago)),
-            ..KeptChannels::default()
+            ..KeptChannels::new(burst_holds)
         };
         assert_eq!(after_burst.missing(0, 10), 1);
         kept.note_use(9);

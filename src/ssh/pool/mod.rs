@@ -3,8 +3,9 @@
 //! | module | what it is |
 //! |---|---|
 //! | `alias_pool`, `state` | the connections to one alias, and the calls that wait for a channel |
-//! | `lease`, `channel` | the right to one channel, and an open one |
+//! | `lease`, `channel`, `request` | the right to one channel; an open one, and its requests before the first answer |
 //! | `open`, `session_channel` | opening channels, again where a connection is dead |
+//! | `single_use` | servers that take one session on a connection |
 //! | `parked` | sessions that stay open for the next use |
 //! | `ahead`, `kept` | channels that are kept open ahead |
 //! | `routes` | routes to servers, and tunnels through other servers |
@@ -22,8 +23,10 @@ mod lease;
 mod login_shell;
 mod open;
 mod parked;
+mod request;
 mod routes;
 mod session_channel;
+mod single_use;
 mod state;
 mod stats;
 mod tunnel;

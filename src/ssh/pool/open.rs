@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use russh::ChannelOpenFailure;
+use russh::client::Msg;
+use russh::{Channel, ChannelOpenFailure};
 use tokio::sync::oneshot;
 
 use super::kept::KeptChannel;
+use super::request::ChannelOrigin;
 use super::session_channel::{ChannelOutcome, REFUSAL_PAUSE, REFUSALS, open_session};
 use super::{ChannelPurpose, LEAST_PATIENCE, Lease, OpenChannel, Pool};
 use crate::error::Error;
@@ -35,8 +37,9 @@ impl Pool {
         let deadline = Instant::now().checked_add(patience);
         let mut refused = 0;
         loop {
+            let request = ChannelRequest::Session(patience);
             let (_, opened) = self
-                .open_on_live_connection(alias, purpose, deadline, &ChannelRequest::Session)
+                .open_on_live_connection(alias, purpose, deadline, &request)
                 .await?;
             let (lease, refusal) = match opened {
                 Opened::Open(channel) => return Ok(channel),
@@ -108,6 +111,25 @@ impl Pool {
         Ok((asked, opened))
     }
 
+    fn opened(
+        &self,
+        channel: Channel<Msg>,
+        lease: Lease,
+        request: &ChannelRequest,
+        was_kept: bool,
+    ) -> OpenChannel {
+        let ChannelRequest::Session(patience) = *request else {
+            return OpenChannel::new(channel, lease);
+        };
+        let origin = ChannelOrigin {
+            pool: self.clone(),
+            alias: lease.lessor.alias().to_owned(),
+            patience,
+            was_kept,
+        };
+        OpenChannel::session(channel, lease, origin)
+    }
+
     /// Requests a channel until a connection that lives answers. Returns also the time of that request.
     async fn open_on_live_connection(
         &self,
@@ -118,7 +140,7 @@ impl Pool {
     ) -> Result<(Instant, Opened), Error> {
         let mut dead = 0;
         loop {
-            let is_session = matches!(request, ChannelRequest::Session);
+            let is_session = matches!(request, ChannelRequest::Session(_));
             let lease = self
                 .lease(alias, purpose, left(deadline), is_session)
                 .await?;
@@ -129,12 +151,12 @@ impl Pool {
             );
             let asked = Instant::now();
             let kept = match request {
-                ChannelRequest::Session => lessor.take_kept_channel(connection_id),
+                ChannelRequest::Session(_) => lessor.take_kept_channel(connection_id),
                 ChannelRequest::Tunnel(..) => None,
             };
             let opened = match kept {
                 Some(KeptChannel::Open(channel)) => {
-                    let channel = OpenChannel::kept(channel, lease);
+                    let channel = self.opened(channel, lease, request, true);
                     let lease = channel.lease();
                     let is_alive = match purpose {
                         // The command to stop may have met a connection that is silent.
@@ -157,7 +179,8 @@ impl Pool {
                     if is_session {
                         Arc::clone(&lessor).note_opened(connection_id);
                     }
-                    return Ok((asked, Opened::Open(OpenChannel::new(channel, lease))));
+                    let channel = self.opened(channel, lease, request, false);
+                    return Ok((asked, Opened::Open(channel)));
                 }
                 Ok((lease, Ok(Err(russh::Error::ChannelOpenFailure(refusal))))) => {
                     return Ok((asked, Opened::Refused(lease, refusal)));
@@ -180,7 +203,8 @@ impl Pool {
 /// A request for a channel.
 #[derive(Clone)]
 enum ChannelRequest {
-    Session,
+    /// A session, and the time to wait for another one in its place.
+    Session(Duration),
     /// A channel to that host and port, and the time that the server has to reach them.
     Tunnel(String, u16, Duration),
 }
@@ -204,13 +228,13 @@ async fn open_channel(
 ) -> Result<(Lease, ChannelOutcome), TimedOut> {
     let connection = Arc::clone(&lease.connection);
     let limit = match &request {
-        ChannelRequest::Session => None,
+        ChannelRequest::Session(_) => None,
         ChannelRequest::Tunnel(_, _, limit) => Some((*limit).min(left(deadline))),
     };
     let opening = tokio::spawn(async move {
         let connection = &lease.connection;
         let outcome = match request {
-            ChannelRequest::Session => match joined(opening).await {
+            ChannelRequest::Session(_) => match joined(opening).await {
                 Some(outcome) => outcome,
                 None => open_session(connection).await,
             },

@@ -10,6 +10,7 @@ use super::kept::{KeepingPause, KeptChannels};
 use super::lease::{ChannelPurpose, Lease, ParkedSession};
 use super::login_shell::LoginShell;
 use super::parked::ParkedSessions;
+use super::single_use::SingleUse;
 use crate::error::Error;
 use crate::ssh::connection::Connection;
 use crate::ssh::connection::notices::LoginNotices;
@@ -44,6 +45,7 @@ pub(super) struct AliasState {
     /// The server's own limit of channels on a connection, if it has refused one.
     pub(super) learnt_limit: Option<Limit>,
     pub(super) keeping_pause: KeepingPause,
+    pub(super) single_use: SingleUse,
 }
 
 /// A server's own limit of channels. It is forgotten after a while: a server may refuse a channel for a
@@ -55,6 +57,12 @@ pub(super) struct Limit {
 }
 
 impl Limit {
+    /// A limit that was learnt just now.
+    pub(super) fn now(channels: usize) -> Self {
+        let learnt = Instant::now();
+        Self { channels, learnt }
+    }
+
     pub(super) fn of(limit: Option<Self>) -> usize {
         let fresh = limit.filter(|limit| limit.learnt.elapsed() < LIMIT_HOLDS);
         fresh.map_or(CHANNELS, |limit| limit.channels)
@@ -70,6 +78,10 @@ pub(super) struct PooledConnection {
     pub(super) transfers: usize,
     /// Connections to further servers that go through this one.
     pub(super) jumps: usize,
+    /// Sessions opened so far.
+    pub(super) opened: usize,
+    /// Sessions refused since then.
+    pub(super) refused: usize,
     /// Sessions that stay open for the next use.
     pub(super) parked: ParkedSessions,
     pub(super) limit: Option<Limit>,
@@ -202,6 +214,7 @@ impl AliasState {
         self.no_dial_until = None;
         self.learnt_limit = None;
         self.keeping_pause = KeepingPause::default();
+        self.single_use = SingleUse::default();
         self.is_costly = false;
         self.dialing_current = 0;
         self.connections

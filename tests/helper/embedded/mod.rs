@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use mcp_sftp_orchestrator::demo::{
 };
 use russh::keys::PublicKey;
 use russh::server::{self, Auth, ChannelOpenHandle, Handler, Msg, Session};
-use russh::{Channel, ChannelId, Sig};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Sig};
 use socket2::{SockRef, Socket};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use login::LoginState;
 pub use login::{Dialogue, LoginTexts, Question, Turn};
 use sftp::{count_flights, run_with_fault};
-use stream::FreezableStream;
+use stream::SwitchedStream;
 
 /// A way in which the server misbehaves towards new connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +55,12 @@ pub enum Fault {
     RefuseCommands,
     /// It closes the channel of the next command or SFTP session, and does not run it.
     CloseAtRequest,
+    /// It ends the connection right after it has opened the next channel.
+    CutAtChannel,
+    /// It runs one command on each, and ends the connection after that.
+    OneCommand,
+    /// It runs one command on each, and refuses others.
+    RefuseSecond,
     /// It cuts them when they log in.
     CutAtLogin,
     /// It lets in whoever says who they are.
@@ -99,8 +106,8 @@ struct Shared {
     fault: Mutex<Fault>,
     max_sessions: AtomicUsize,
     connections: Mutex<HashMap<usize, Switch>>,
-    /// Session channels on which nothing was requested so far.
-    unused: Mutex<Vec<(server::Handle, ChannelId)>>,
+    /// Session channels on which nothing was requested so far, with the number of their connection.
+    unused: Mutex<Vec<(usize, server::Handle, ChannelId)>>,
     /// The session channels that were opened, and those that commands ran on, in order.
     events: Mutex<Vec<Event>>,
     /// The SFTP sessions begun so far.
@@ -115,14 +122,28 @@ struct Shared {
 pub enum Event {
     Opened(ChannelId),
     Ran(ChannelId),
+    /// The connection takes no further session.
+    Refused,
 }
 
-/// The tokens that cut a connection and that freeze it.
+/// The tokens that cut a connection, that freeze it, and that end it with the next bytes sent.
 #[derive(Clone, Default)]
 struct Switch {
     cut: CancellationToken,
     frozen: CancellationToken,
+    ending: CancellationToken,
     socket: Option<Arc<Socket>>,
+}
+
+impl Switch {
+    /// Cuts the connection.
+    fn end(&self) {
+        self.cut.cancel();
+        if let Some(socket) = &self.socket {
+            // At once: the client may have ended it by itself.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 impl EmbeddedServer {
@@ -198,11 +219,7 @@ impl EmbeddedServer {
     /// Cuts every connection, without a word.
     pub fn cut(&self) {
         for (_, connection) in self.shared.connections.lock().unwrap().drain() {
-            connection.cut.cancel();
-            if let Some(socket) = connection.socket {
-                // At once: the client may have ended it by itself.
-                let _ = socket.shutdown(Shutdown::Both);
-            }
+            connection.end();
         }
     }
 
@@ -216,7 +233,7 @@ impl EmbeddedServer {
     /// Closes every session channel on which nothing was requested so far.
     pub async fn close_unused(&self) {
         let channels = std::mem::take(&mut *self.shared.unused.lock().unwrap());
-        for (handle, channel) in channels {
+        for (_, handle, channel) in channels {
             // The connection may be gone by now.
             let _ = handle.close(channel).await;
         }
@@ -283,13 +300,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         }
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            serve(tcp, &shared, switch).await;
+            serve(tcp, &shared, switch, number).await;
             shared.connections.lock().unwrap().remove(&number);
+            let mut unused = shared.unused.lock().unwrap();
+            unused.retain(|(connection, ..)| *connection != number);
         });
     }
 }
 
-async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
+async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch, number: usize) {
     match shared.fault() {
         Fault::HangUp => return,
         Fault::Mute => return switch.cut.cancelled().await,
@@ -302,15 +321,18 @@ async fn serve(mut tcp: TcpStream, shared: &Arc<Shared>, switch: Switch) {
     }
     let max_sessions = shared.max_sessions.load(Ordering::Relaxed);
     let connection = Connection {
+        number,
         shared: Arc::clone(shared),
         login: LoginState::new(
             shared.dialogue.lock().unwrap().clone(),
             *shared.words.lock().unwrap(),
         ),
-        cut: switch.cut.clone(),
+        switch: switch.clone(),
+        has_run: false,
         demo: demo::ServerConnection::new(&shared.home, max_sessions),
     };
-    let stream = FreezableStream::new(ConnectionStream::new(tcp, switch.cut), switch.frozen);
+    let stream = ConnectionStream::new(tcp, switch.cut.clone());
+    let stream = SwitchedStream::new(stream, switch);
     if let Ok(session) = server::run_stream(Arc::clone(&shared.config), stream, connection).await {
         // However it ends, it has ended.
         let _ = session.await;
@@ -322,31 +344,29 @@ impl Shared {
         *self.fault.lock().unwrap()
     }
 
-    /// Returns whether this request is the one whose channel is to be closed.
-    fn takes_close_fault(&self) -> bool {
+    /// Returns whether this is the fault of the hour, which it is once.
+    fn takes_fault(&self, expected: Fault) -> bool {
         let mut fault = self.fault.lock().unwrap();
-        let is_close = *fault == Fault::CloseAtRequest;
-        if is_close {
+        let is_expected = *fault == expected;
+        if is_expected {
             *fault = Fault::None;
         }
-        is_close
+        is_expected
     }
 
     fn note(&self, event: Event) {
         self.events.lock().unwrap().push(event);
     }
-
-    fn forget_unused(&self, channel: ChannelId) {
-        let mut unused = self.unused.lock().unwrap();
-        unused.retain(|(_, known)| *known != channel);
-    }
 }
 
 /// A connection to the demo's server, but for logins and faults.
 struct Connection {
+    number: usize,
     shared: Arc<Shared>,
     login: LoginState,
-    cut: CancellationToken,
+    switch: Switch,
+    /// A command was run on it.
+    has_run: bool,
     demo: demo::ServerConnection,
 }
 
@@ -354,10 +374,43 @@ impl Connection {
     /// Says nothing more if that is the fault of the hour.
     async fn mute_at(&self, fault: Fault) -> Result<(), russh::Error> {
         if self.shared.fault() == fault {
-            self.cut.cancelled().await;
+            self.switch.cut.cancelled().await;
             return Err(russh::Error::Disconnect);
         }
         Ok(())
+    }
+
+    fn forget_unused(&self, channel: ChannelId) {
+        let mut unused = self.shared.unused.lock().unwrap();
+        unused.retain(|(connection, _, known)| (*connection, *known) != (self.number, channel));
+    }
+
+    /// Returns whether it has run all commands that it runs.
+    fn is_used_up(&self) -> bool {
+        let runs_one = [Fault::OneCommand, Fault::RefuseSecond].contains(&self.shared.fault());
+        self.has_run && runs_one
+    }
+
+    /// Runs a command, and ends the connection after it.
+    fn run_last(&self, channel: ChannelId, command: &[u8], handle: server::Handle) {
+        let mut shell = tokio::process::Command::new("sh");
+        shell
+            .arg("-c")
+            .arg(String::from_utf8_lossy(command).as_ref());
+        shell.current_dir(&self.shared.home).stdin(Stdio::null());
+        let switch = self.switch.clone();
+        tokio::spawn(async move {
+            let ran = shell.output().await.unwrap();
+            // The client may be gone by now.
+            let _ = handle.data(channel, ran.stdout).await;
+            let _ = handle.extended_data(channel, 1, ran.stderr).await;
+            let status = ran.status.code().map(i32::cast_unsigned);
+            let status = status.unwrap_or_default();
+            let _ = handle.exit_status_request(channel, status).await;
+            let _ = handle.close(channel).await;
+            sleep(Duration::from_millis(5)).await;
+            switch.end();
+        });
     }
 
     async fn begin_sftp(
@@ -447,13 +500,23 @@ impl Handler for Connection {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         self.mute_at(Fault::MuteAtChannel).await?;
+        if self.is_used_up() {
+            self.shared.note(Event::Refused);
+            reply
+                .reject(ChannelOpenFailure::AdministrativelyProhibited)
+                .await;
+            return Ok(());
+        }
+        if self.shared.takes_fault(Fault::CutAtChannel) {
+            self.switch.ending.cancel();
+        }
         let id = channel.id();
         self.demo
             .channel_open_session(channel, reply, session)
             .await?;
         self.shared.note(Event::Opened(id));
         let mut unused = self.shared.unused.lock().unwrap();
-        unused.push((session.handle(), id));
+        unused.push((self.number, session.handle(), id));
         Ok(())
     }
 
@@ -462,7 +525,7 @@ impl Handler for Connection {
         channel: ChannelId,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.shared.forget_unused(channel);
+        self.forget_unused(channel);
         self.demo.channel_close(channel, session).await
     }
 
@@ -473,8 +536,8 @@ impl Handler for Connection {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         self.mute_at(Fault::MuteAtCommand).await?;
-        self.shared.forget_unused(channel);
-        if self.shared.takes_close_fault() {
+        self.forget_unused(channel);
+        if self.shared.takes_fault(Fault::CloseAtRequest) {
             return session.close(channel);
         }
         match self.shared.fault() {
@@ -485,7 +548,17 @@ impl Handler for Connection {
             }
             _ => {}
         }
+        if self.is_used_up() {
+            self.shared.note(Event::Refused);
+            return session.channel_failure(channel);
+        }
+        self.has_run = true;
         self.shared.note(Event::Ran(channel));
+        if self.shared.fault() == Fault::OneCommand {
+            session.channel_success(channel)?;
+            self.run_last(channel, command, session.handle());
+            return Ok(());
+        }
         self.demo.exec_request(channel, command, session).await
     }
 
@@ -495,8 +568,8 @@ impl Handler for Connection {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.shared.forget_unused(channel);
-        if self.shared.takes_close_fault() {
+        self.forget_unused(channel);
+        if self.shared.takes_fault(Fault::CloseAtRequest) {
             return session.close(channel);
         }
         match (name, self.shared.fault()) {

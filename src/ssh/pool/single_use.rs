@@ -1,0 +1,56 @@
+//! Servers that take one session on a connection, and then end it or refuse another, as some network devices
+//! do.
+
+use std::time::{Duration, Instant};
+
+/// Connections in a row that ended so, after which a server is taken to do it on purpose.
+const TELLING: usize = 2;
+
+/// Time after a session in which such a server ends the connection.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Time after which this is forgotten.
+const HOLDS: Duration = Duration::from_secs(10 * 60);
+
+/// Refusals of a session on a connection that has had one and carries none, after which it gets no other. A
+/// single one proves nothing: a server counts a session for a moment after it has closed it.
+const MOST_REFUSALS: usize = 3;
+
+/// The connections to a server that ended after one session.
+#[derive(Default)]
+pub(super) struct SingleUse {
+    in_a_row: usize,
+    last: Option<Instant>,
+}
+
+impl SingleUse {
+    /// Notes that a connection has ended, not by a disconnection from here, after so many sessions.
+    pub(super) fn note_end(&mut self, opened: usize, last_used: Instant) {
+        match opened {
+            0 => {}
+            1 if last_used.elapsed() < AT_ONCE => self.add(),
+            _ => self.in_a_row = 0,
+        }
+    }
+
+    /// Notes that a session was refused on a connection that carries no other. Returns whether it is to get no
+    /// further one.
+    pub(super) fn note_refusal(&mut self, opened: usize, refusals: usize) -> bool {
+        let is_used_up = opened > 0 && refusals >= MOST_REFUSALS;
+        if is_used_up && opened == 1 {
+            self.add();
+        }
+        is_used_up
+    }
+
+    fn add(&mut self) {
+        self.in_a_row += 1;
+        self.last = Some(Instant::now());
+    }
+
+    /// Returns whether a connection of the server carries one session, and no second one.
+    pub(super) fn is_known(&self) -> bool {
+        let is_fresh = self.last.is_some_and(|last| last.elapsed() < HOLDS);
+        is_fresh && self.in_a_row >= TELLING
+    }
+}
