@@ -8,6 +8,7 @@ use rmcp::model::RequestId;
 use tokio::sync::OnceCell;
 
 use crate::api::Checker;
+use crate::approval::{AskedQuestions, OpenQuestions};
 use crate::audit::{Calls, Trail};
 use crate::config::Config;
 use crate::error::Error;
@@ -37,6 +38,8 @@ struct AppState {
     jobs: Jobs,
     guard: Arc<Guard>,
     calls: Arc<Calls>,
+    asked: AskedQuestions,
+    open_questions: OpenQuestions,
     log: MemoryLog,
     started: Instant,
     pending: Mutex<HashMap<RequestId, JobId>>,
@@ -121,6 +124,8 @@ impl App {
             jobs,
             guard,
             calls,
+            asked: AskedQuestions::default(),
+            open_questions: OpenQuestions::of(&offline.data),
             log,
             started: Instant::now(),
             pending: Mutex::default(),
@@ -186,6 +191,16 @@ impl App {
     /// The calls in the audit trail.
     pub fn calls(&self) -> &Arc<Calls> {
         &self.0.calls
+    }
+
+    /// The questions that clients were told to ask.
+    pub(crate) fn asked(&self) -> &AskedQuestions {
+        &self.0.asked
+    }
+
+    /// The questions that wait for a person at a terminal.
+    pub(crate) fn open_questions(&self) -> &OpenQuestions {
+        &self.0.open_questions
     }
 
     /// The time since the start.

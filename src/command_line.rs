@@ -6,6 +6,7 @@ use std::path::Path;
 use lexopt::prelude::*;
 use serde_json::Value;
 
+use crate::approval::PersonAnswer;
 use crate::config::{Overrides, SETTINGS, parse_seconds};
 use crate::fs::expand_home;
 use crate::install::{self, InstallRequest, this_program};
@@ -26,6 +27,10 @@ pub enum RunMode {
     DoctorAs(InstallRequest),
     /// `audit verify`
     VerifyAudit(Overrides),
+    /// `approve`, without an ID
+    ListQuestions(Overrides),
+    /// `approve ID` and `deny ID`
+    AnswerQuestion(Overrides, String, PersonAnswer),
     /// `install`
     Install(InstallRequest),
     /// `uninstall`
@@ -34,6 +39,12 @@ pub enum RunMode {
     Help,
     /// `--version`
     Version,
+}
+
+impl RunMode {
+    fn answer(overrides: Overrides, id: &str, answer: PersonAnswer) -> Self {
+        Self::AnswerQuestion(overrides, id.to_owned(), answer)
+    }
 }
 
 /// The options and words of a command line.
@@ -153,6 +164,9 @@ impl CommandLine {
             ["demo"] => RunMode::Demo,
             ["doctor"] => RunMode::Doctor(request.overrides),
             ["audit", "verify"] => RunMode::VerifyAudit(request.overrides),
+            ["approve"] => RunMode::ListQuestions(request.overrides),
+            ["approve", id] => RunMode::answer(request.overrides, id, PersonAnswer::Yes),
+            ["deny", id] => RunMode::answer(request.overrides, id, PersonAnswer::No),
             other => return Err(format!("`{}` is not a command", other.join(" ")).into()),
         };
         match of_install {
@@ -179,7 +193,7 @@ pub fn help() -> String {
         "{NAME} {}: an MCP server for commands and files on SSH servers\n\n\
          Usage: {NAME} [--data-dir=DIR] [--sync-timeout=SECONDS] [--env-file=FILE]\n       \
          {NAME} install | uninstall [--client=CLIENT]\n       \
-         {NAME} demo | doctor [--as=CLIENT] | audit verify\n\n\
+         {NAME} demo | doctor [--as=CLIENT] | audit verify | approve [ID] | deny ID\n\n\
          Without a command it serves MCP on stdin and stdout, as an MCP client starts it.\n\n\
          Commands:\n  \
          install                   list the MCP clients here, or register it with one\n  \
@@ -187,7 +201,9 @@ pub fn help() -> String {
          demo                      show the tools at work on an embedded SSH server\n  \
          doctor                    check settings, data directory and every server\n  \
          doctor --as=CLIENT        the same with what that MCP client gives it of the environment\n  \
-         audit verify              check that nobody has changed the audit trail\n\n\
+         audit verify              check that nobody has changed the audit trail\n  \
+         approve                   list what waits for a person's yes\n  \
+         approve ID | deny ID      say yes or no to it, at a terminal\n\n\
          Options:\n  \
          --data-dir=DIR            data directory, before MCP_DATA_DIR\n  \
          --sync-timeout=SECONDS    when a call goes to the background, before MCP_SYNC_TIMEOUT_S\n  \

@@ -13,6 +13,7 @@
 //! | [`api`] | health checks of HTTP APIs, from here or from a server's network |
 //! | [`job`] | jobs: their records, the queue, the history, and the engine that runs them |
 //! | [`monitor`] | monitoring: the scripts that ask a server about itself, and the parsers of their output |
+//! | [`approval`] | questions that a person has to answer before a call acts |
 //! | [`audit`] | the audit trail: a record of each call that acts |
 //! | [`guard`], [`policy`] | the checks before a call acts: read-only servers, local directories, and the commands that the policy refuses |
 //! | [`sftp`], [`ssh`] | file transfers and commands, over a pool of connections |
@@ -32,6 +33,7 @@
 
 mod api;
 pub mod app;
+pub mod approval;
 pub mod audit;
 mod charset;
 pub mod command_line;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::app::App;
+use mcp_sftp_orchestrator::approval::{self, AnswerError, OpenQuestions};
 use mcp_sftp_orchestrator::command_line::{self, RunMode};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::fs::blocking;
@@ -54,6 +55,13 @@ fn main() -> ExitCode {
         },
         RunMode::VerifyAudit(overrides) => {
             Config::load(&overrides).and_then(|config| verify_audit(&config))
+        }
+        RunMode::ListQuestions(overrides) => open_questions(&overrides)
+            .and_then(|questions| in_words(approval::list(&questions, &mut io::stdout()))),
+        RunMode::AnswerQuestion(overrides, id, answer) => {
+            open_questions(&overrides).and_then(|questions| {
+                in_words(approval::answer(&questions, &id, answer, &mut io::stdout()))
+            })
         }
         RunMode::Install(request) => {
             install::install(&request, &mut io::stdout()).map_err(|error| error.to_string())
@@ -144,6 +152,15 @@ fn reach_keyring(config: &Config) {
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 fn reach_keyring(_: &Config) {}
+
+fn open_questions(overrides: &Overrides) -> Result<OpenQuestions, String> {
+    let config = Config::load(overrides)?;
+    Ok(OpenQuestions::existing(&config.data_dir))
+}
+
+fn in_words(answered: Result<(), AnswerError>) -> Result<(), String> {
+    answered.map_err(|error| error.to_string())
+}
 
 fn verify_audit(config: &Config) -> Result<(), String> {
     let verified = audit::verify(&config.data_dir).map_err(|error| error.to_string())?;

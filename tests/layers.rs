@@ -19,6 +19,7 @@ const MASKING: &[&str] = &[
     "ssh/command/step",
     "ssh/output",
     "ssh/prompt/secrecy",
+    "tools/ask",
     "tools/call",
 ];
 

@@ -24,6 +24,7 @@ mod detach;
 mod doctor;
 mod documents;
 mod drop_box;
+mod elicitation;
 mod errors;
 mod evasion;
 mod examples;

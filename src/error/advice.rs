@@ -18,6 +18,8 @@ impl Error {
             Self::SecretUnavailable { .. } => "SECRET_UNAVAILABLE",
             Self::SshConfig { .. } => "SSH_CONFIG_ERROR",
             Self::Blocked { .. } => "POLICY_BLOCKED",
+            Self::Declined { .. } => "DECLINED",
+            Self::ApprovalPending { .. } => "APPROVAL_PENDING",
             Self::ReadOnly { .. } => "READ_ONLY",
             Self::OutsideRoots { .. } | Self::OwnFile { .. } => "PATH_NOT_ALLOWED",
             Self::NotDetached { .. } => "DETACH_FAILED",
@@ -76,7 +78,11 @@ impl Error {
             }
             Self::Blocked { advice, .. }
             | Self::ReadOnly { advice, .. }
-            | Self::OnlyByHand { advice, .. } => advice,
+            | Self::OnlyByHand { advice, .. }
+            | Self::ApprovalPending { advice, .. } => advice,
+            Self::Declined { .. } => {
+                "nothing was changed; leave it, and ask what they want instead"
+            }
             Self::OwnFile { .. } => {
                 "copy what is wanted of it elsewhere first, or ask the person who runs this"
             }
@@ -175,6 +181,10 @@ impl Error {
             Self::Blocked {
                 rule, part, reason, ..
             } => json!({ "rule": rule, "part": part, "reason": reason }),
+            Self::Declined { question, .. } => json!({ "question": question }),
+            Self::ApprovalPending { id, question, .. } => {
+                json!({ "approval": id, "question": question })
+            }
             Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
             Self::OwnFile { path } => json!({ "path": path }),
             Self::OutsideRoots { path, roots } => json!({ "path": path, "roots": roots }),

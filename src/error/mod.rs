@@ -153,6 +153,24 @@ pub enum Error {
         /// A way that passes.
         advice: String,
     },
+    /// The person said no to what the call would do, or nothing.
+    #[error("the person did not agree: {reason}")]
+    Declined {
+        /// The question.
+        question: String,
+        /// The cause.
+        reason: String,
+    },
+    /// A person has to agree first, and the client cannot ask them.
+    #[error("pending: a person has to agree first")]
+    ApprovalPending {
+        /// The ID under which the question waits.
+        id: String,
+        /// The question.
+        question: String,
+        /// The way to answer it.
+        advice: String,
+    },
     /// A server, or everything, is read-only.
     #[error("{subject} is read-only, and `{tool}` would run or change something")]
     ReadOnly {

@@ -17,6 +17,7 @@
 //! | out | a tool's answer | `server/gate` |
 //! | out | a resource, a prompt, a completion | `server/reading` |
 //! | out | a progress notification | `tools/call` |
+//! | out | a question to the person | `tools/ask` |
 //! | out | the findings of `doctor` | `doctor` |
 //!
 //! There are two more cases. `ssh/prompt` masks the answers to a command's prompts in that command's output,

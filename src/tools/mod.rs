@@ -16,13 +16,16 @@
 //! | `arguments`, `lenient`, `secret_rules` | types of arguments, leniency about their form, rules for secrets among them |
 //! | `schema`, `explain` | schemas, and refusals of arguments |
 //! | `call` | the request behind a call: progress, and waiting for a job |
+//! | `ask`, `elicitation` | questions to the person behind the client, and the form in which they are asked |
 //! | every other file | a family of tools |
 
 mod admin;
 mod apis;
 mod arguments;
+mod ask;
 mod call;
 mod declared;
+mod elicitation;
 mod exec;
 mod explain;
 mod import;
@@ -49,6 +52,7 @@ use rmcp::model::{CallToolResponse, Tool};
 use crate::app::App;
 use crate::config::{Config, Structured};
 use arguments::{Nothing, NumberOfSeconds, On, Parameters, Quantity};
+use ask::{Confirmation, Confirmed, IfUnasked, Person};
 use call::{Call, ProgressSource, WaitFor};
 pub use declared::Declaration;
 pub(crate) use lenient::settle;

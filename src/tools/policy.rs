@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
-use super::{Nothing, Parameters};
+use super::{Confirmation, Confirmed, IfUnasked, Nothing, Parameters, Person};
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
@@ -55,19 +55,31 @@ impl App {
         Reply::new(text, &Changed { pattern, changed })
     }
 
-    /// Take away a rule that policy_blocklist_list shows. Only if a person wants it.
+    /// Take away a rule that policy_blocklist_list shows. A person has to agree.
     #[tool(title = "Let a command through", meta = declare(Access::ChangesHere, Toolset::Policy).returns::<AnyObject>())]
     async fn policy_blocklist_remove(
         &self,
         Parameters(Rule { pattern }): Parameters<Rule>,
-    ) -> Result<Reply, Error> {
-        let (guard, rule) = (Arc::clone(self.guard()), pattern.clone());
-        let changed = blocking(move || guard.policies().unblock(&rule)).await?;
-        if !changed {
+        person: Person,
+    ) -> Result<Confirmed, Error> {
+        let guard = Arc::clone(self.guard());
+        let rules = blocking(move || guard.policies().rules()).await?;
+        if !rules.blocklist.contains(&pattern) {
             let problem = format!("is no rule: `{pattern}`; policy_blocklist_list has them");
             return Err(Error::invalid("pattern", problem));
         }
-        let text = format!("`{pattern}` is no longer refused");
-        Reply::new(text, &Changed { pattern, changed })
+        let question = Confirmation {
+            text: format!(
+                "Let commands through that the rule `{pattern}` refuses, on every server?"
+            ),
+            if_unasked: IfUnasked::Wait,
+        };
+        let (guard, rule) = (Arc::clone(self.guard()), pattern.clone());
+        let remove = async {
+            let changed = blocking(move || guard.policies().unblock(&rule)).await?;
+            let text = format!("`{pattern}` is no longer refused");
+            Reply::new(text, &Changed { pattern, changed })
+        };
+        self.if_agreed(person, question, remove).await
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
-use super::{Nothing, Parameters};
+use super::{Confirmation, Confirmed, IfUnasked, Nothing, Parameters, Person};
 use crate::app::App;
 use crate::charset::Charset;
 use crate::error::Error;
@@ -338,22 +338,33 @@ impl App {
         Reply::json(&self.shown_servers()?)
     }
 
-    /// Remove a server. Running tasks go on to their end.
+    /// Remove a server. Running tasks go on to their end. Asks the person first, if the client can.
     #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Core).returns::<AnyObject>())]
     async fn server_remove(
         &self,
         Parameters(RemoveServer { alias }): Parameters<RemoveServer>,
-    ) -> Result<Reply, Error> {
+        person: Person,
+    ) -> Result<Confirmed, Error> {
         self.guard().may_remove(&alias, "server_remove")?;
-        {
-            let (servers, alias) = (Arc::clone(self.servers()), alias.clone());
-            blocking(move || servers.remove(&alias)).await?;
-        }
-        self.pool().reconfigure(&alias);
-        Reply::new(
-            format!("server `{alias}` removed"),
-            &RemovedServer { alias },
-        )
+        let server = self.servers().get(&alias)?;
+        let question = Confirmation {
+            text: format!(
+                "Remove the server `{alias}` ({}) with its stored login?",
+                server.endpoint()
+            ),
+            if_unasked: IfUnasked::Act,
+        };
+        let servers = Arc::clone(self.servers());
+        let remove = async {
+            let removed = alias.clone();
+            blocking(move || servers.remove(&removed)).await?;
+            self.pool().reconfigure(&alias);
+            Reply::new(
+                format!("server `{alias}` removed"),
+                &RemovedServer { alias },
+            )
+        };
+        self.if_agreed(person, question, remove).await
     }
 
     /// Refuses secrets that only a person may refer to, unless the same server has them already.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Parameters;
 use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
 use super::servers::check_fingerprint;
+use super::{Confirmation, Confirmed, IfUnasked, Parameters, Person};
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
@@ -40,6 +40,19 @@ impl HostKeyReport {
         listed(keys.map(|key| (&key.fingerprint, &key.kind)))
     }
 
+    /// Refuses a fingerprint of a key that the server does not present.
+    fn check_presented(&self, wanted: &str) -> Result<(), Error> {
+        let mut presented = self.presented.iter();
+        if presented.any(|key| key.fingerprint == wanted) {
+            return Ok(());
+        }
+        let problem = format!(
+            "is of no key that the server presents; nothing was changed. It presents {}",
+            self.presents()
+        );
+        Err(Error::invalid("fingerprint", problem))
+    }
+
     fn text(&self) -> String {
         let known = self.known.iter();
         let known = listed(known.map(|key| (&key.fingerprint, &key.known_at)));
@@ -63,7 +76,8 @@ impl App {
     async fn server_trust(
         &self,
         Parameters(TrustHostKey { alias, fingerprint }): Parameters<TrustHostKey>,
-    ) -> Result<Reply, Error> {
+        person: Person,
+    ) -> Result<Confirmed, Error> {
         if let Some(fingerprint) = &fingerprint {
             check_fingerprint("fingerprint", fingerprint)?;
         }
@@ -75,41 +89,69 @@ impl App {
             alias,
             trusted: fingerprint,
         };
-        if let Some(wanted) = &report.trusted {
-            self.trust(&report, keys, wanted).await?;
+        let Some(wanted) = report.trusted.clone() else {
+            return Ok(Reply::new(report.text(), &report)?.into());
+        };
+        let guard = self.guard();
+        guard
+            .may_trust(&report.alias, &wanted, "server_trust")
+            .await?;
+        report.check_presented(&wanted)?;
+        let question = self.replaces_known(&report, &wanted)?;
+        let trust = self.trust(&report, keys, &wanted);
+        match question {
+            Some(question) => self.if_agreed(person, question, trust).await,
+            None => Ok(trust.await?.into()),
         }
-        Reply::new(report.text(), &report)
     }
 
-    /// Accepts the key with the fingerprint `wanted`, if the server presents it.
+    /// The question whether this key may take the place of the known ones; `None` if it takes none's.
+    fn replaces_known(
+        &self,
+        report: &HostKeyReport,
+        wanted: &str,
+    ) -> Result<Option<Confirmation>, Error> {
+        let pinned = match self.servers().get(&report.alias) {
+            Ok(server) => server.host_key_fingerprint,
+            // A jump host that only the user's SSH configuration names has no entry.
+            Err(Error::UnknownAlias { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let recorded = report.known.iter().map(|key| key.fingerprint.clone());
+        let known: Vec<_> = pinned.into_iter().chain(recorded).collect();
+        if known.is_empty() || known.iter().all(|key| key == wanted) {
+            return Ok(None);
+        }
+        Ok(Some(Confirmation {
+            text: format!(
+                "The host key of the server `{}` at {} has changed. Trust the new one, {wanted}, in the place of \
+                 {}? Only if `ssh-keygen -lf` on the server itself shows it, for somebody may stand in between.",
+                report.alias,
+                report.host,
+                known.join(", ")
+            ),
+            if_unasked: IfUnasked::Wait,
+        }))
+    }
+
+    /// Accepts the key with the fingerprint `wanted`, which the server presents.
     async fn trust(
         &self,
         report: &HostKeyReport,
         keys: Arc<HostKeys>,
         wanted: &str,
-    ) -> Result<(), Error> {
-        let (guard, alias) = (self.guard(), &report.alias);
-        guard.may_trust(alias, wanted, "server_trust").await?;
-        if !self.record(alias, keys, wanted).await? {
-            let problem = format!(
-                "is of no key that the server presents; nothing was changed. It presents {}",
-                report.presents()
-            );
-            return Err(Error::invalid("fingerprint", problem));
-        }
-        self.pool().reconfigure(alias);
-        Ok(())
+    ) -> Result<Reply, Error> {
+        self.record(&report.alias, keys, wanted).await?;
+        self.pool().reconfigure(&report.alias);
+        Reply::new(report.text(), report)
     }
 
-    /// Records one of these keys as known, and pins the server to it if it was pinned. Returns false if `wanted` is
-    /// none of them.
-    async fn record(&self, alias: &str, keys: Arc<HostKeys>, wanted: &str) -> Result<bool, Error> {
+    /// Records one of these keys as known, and pins the server to it if it was pinned.
+    async fn record(&self, alias: &str, keys: Arc<HostKeys>, wanted: &str) -> Result<(), Error> {
         let servers = Arc::clone(self.servers());
         let (alias, wanted) = (alias.to_owned(), wanted.to_owned());
         blocking(move || {
-            if !keys.trust(&wanted)? {
-                return Ok(false);
-            }
+            keys.trust(&wanted)?;
             match servers.get(&alias) {
                 Ok(mut server) if server.host_key_fingerprint.is_some() => {
                     server.host_key_fingerprint = Some(wanted);
@@ -119,7 +161,7 @@ impl App {
                 Ok(_) | Err(Error::UnknownAlias { .. }) => {}
                 Err(error) => return Err(error),
             }
-            Ok(true)
+            Ok(())
         })
         .await
     }

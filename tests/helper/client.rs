@@ -9,13 +9,14 @@ use mcp_sftp_orchestrator::config::{Config, Structured};
 use mcp_sftp_orchestrator::logging::MemoryLog;
 use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::LineTransport;
-use rmcp::model::{CallToolRequestParams, CallToolResult, ClientConfig, Tool};
+use rmcp::model::{CallToolRequestParams, CallToolResult, Tool};
 use rmcp::service::{Peer, RunningService, ServiceError};
 use rmcp::{RoleClient, RoleServer, ServiceExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines as TextLines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use super::person::AgreeablePerson;
 use super::{PATIENCE, assert_has};
 
 /// The path of the binary under test.
@@ -54,7 +55,7 @@ pub fn binary_of(home: &Path, data_dir: &Path) -> Command {
 
 /// A real MCP client with its server.
 pub struct Client {
-    session: RunningService<RoleClient, ClientConfig>,
+    session: RunningService<RoleClient, AgreeablePerson>,
     /// The server's side, where it is in this process; it serves for as long as it is kept.
     _serving: Option<RunningService<RoleServer, Handler>>,
     process: Option<Child>,
@@ -70,7 +71,7 @@ impl Client {
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (reader, writer) = tokio::io::split(far);
         let serving = tokio::spawn(Handler::new(app).serve(LineTransport::new(reader, writer)));
-        let session = ClientConfig::default().serve(near).await.unwrap();
+        let session = AgreeablePerson.serve(near).await.unwrap();
         let running = serving.await.unwrap().unwrap();
         Self {
             session,
@@ -99,10 +100,7 @@ impl Client {
             process.stdout.take().unwrap(),
             process.stdin.take().unwrap(),
         );
-        let session = ClientConfig::default()
-            .serve((stdout, stdin))
-            .await
-            .unwrap();
+        let session = AgreeablePerson.serve((stdout, stdin)).await.unwrap();
         Self {
             session,
             _serving: None,

@@ -110,4 +110,41 @@ impl EraSession {
         let call = json!({"name": name, "arguments": arguments});
         self.ask("tools/call", call).await
     }
+
+    /// Calls a tool, with a person who answers so if asked. Returns the questions, and the result.
+    pub async fn asked(
+        &mut self,
+        name: &str,
+        arguments: Value,
+        answer: Value,
+    ) -> (Vec<Value>, Value) {
+        let mut questions = Vec::new();
+        let mut call = json!({"name": name, "arguments": arguments});
+        loop {
+            let id = self.send("tools/call", call.clone()).await;
+            let mut result = self.result(id, &answer, &mut questions).await;
+            if result["resultType"] != "input_required" {
+                return (questions, result);
+            }
+            questions.push(result["inputRequests"]["confirm"]["params"].take());
+            call["inputResponses"] = json!({"confirm": answer});
+            call["requestState"] = result["requestState"].take();
+            assert!(questions.len() < 5, "it asks for ever");
+        }
+    }
+
+    /// The result of a call, during which the server's questions are answered.
+    async fn result(&mut self, id: u64, answer: &Value, questions: &mut Vec<Value>) -> Value {
+        loop {
+            let mut message = self.process.receive().await;
+            if message["method"] == "elicitation/create" {
+                questions.push(message["params"].take());
+                let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": answer});
+                self.process.send(&answer.to_string()).await;
+            } else if message["id"] == id && message.get("method").is_none() {
+                assert!(message.get("error").is_none(), "{message}");
+                return message["result"].take();
+            }
+        }
+    }
 }

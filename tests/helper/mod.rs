@@ -11,6 +11,7 @@ mod fixture;
 mod http;
 mod keyring;
 mod mcp_client;
+mod person;
 mod pm2;
 mod proxy;
 pub mod rogue;
