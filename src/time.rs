@@ -29,7 +29,12 @@ impl Timestamp {
 
     /// The time passed since then; zero if it is in the future.
     pub fn elapsed(self) -> Duration {
-        (Self::now().0 - self.0).to_std().unwrap_or_default()
+        Self::now().since(self)
+    }
+
+    /// The time passed from `earlier` until then; zero if it is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        (self.0 - earlier.0).to_std().unwrap_or_default()
     }
 
     /// Milliseconds since the Unix epoch.

@@ -96,6 +96,7 @@ mod special_files;
 mod stored;
 mod structured;
 mod takeover;
+mod task_extension;
 mod toolsets;
 mod touch;
 mod transfer;

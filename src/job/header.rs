@@ -14,6 +14,9 @@ use crate::time::{Timestamp, millis};
 /// The number of times that a job may be retried.
 const MAX_RETRIES: u32 = 3;
 
+/// The time for which a finished job stays in the queue.
+pub(super) const KEPT: Duration = Duration::from_secs(24 * 3600);
+
 /// The part of a record that all jobs have. `stored` writes it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -141,6 +144,15 @@ impl Header {
     /// The time since it last changed.
     pub(super) fn age(&self) -> Duration {
         self.updated_at.unwrap_or(self.created_at).elapsed()
+    }
+
+    /// The time from its beginning for which its record is kept; `None` while it may change.
+    pub fn lifetime(&self) -> Option<Duration> {
+        if self.status.is_live() {
+            return None;
+        }
+        let ended = self.updated_at.unwrap_or(self.created_at);
+        Some(ended.since(self.created_at) + KEPT)
     }
 
     /// The failure to report to the caller, if the call itself failed.

@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
+use super::header::KEPT;
 use super::history::{History, HistoryEntry};
 use super::id::JobId;
 use super::job_map::{QueueEntries, QueueEntry, jobs, surplus};
@@ -26,9 +26,6 @@ const LEFT_BEHIND: &str = "the process that ran it is gone; the command may have
 
 /// The detached jobs that a process takes over.
 pub type AdoptedJobs = mpsc::UnboundedReceiver<Arc<Job>>;
-
-/// The time for which a finished job stays in the queue.
-const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// The queue: a view of `queue.json` in memory, with the changes that are still to be written.
 pub struct Queue {

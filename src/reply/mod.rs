@@ -1,6 +1,7 @@
 //! A tool's answer: text for people and models, and structured content for programs.
 
 mod outcome;
+mod task;
 
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
@@ -15,10 +16,11 @@ use crate::readable::{make_readable, readable};
 use crate::report::Report;
 use outcome::put_outcome;
 pub use outcome::take_outcome;
+pub use task::task_of;
 
 /// A tool's answer.
 #[derive(Debug)]
-pub struct Reply(CallToolResult);
+pub struct Reply(CallToolResponse);
 
 impl Reply {
     /// An answer with its text and its structured content; `facts` has to serialise to an object.
@@ -26,7 +28,7 @@ impl Reply {
         let text = readable(&text.into()).into_owned();
         let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(to_value(facts)?);
-        Ok(Self(result))
+        Ok(Self(result.into()))
     }
 
     /// An answer whose text is its structured content as JSON.
@@ -63,14 +65,14 @@ impl Reply {
         if let Some(report) = job.failure() {
             let mut result = failure(&report);
             result.structured_content = Some(record);
-            put_outcome(&mut result, &outcome_of(job));
-            return Self(result);
+            put_outcome(&mut result.meta, &outcome_of(job));
+            return Self(result.into());
         }
         let text = readable(&job.text()).into_owned();
         let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(record);
-        put_outcome(&mut result, &outcome_of(job));
-        Self(result)
+        put_outcome(&mut result.meta, &outcome_of(job));
+        Self(result.into())
     }
 }
 
@@ -90,7 +92,7 @@ fn failure_with(mut report: Value, code: &str) -> CallToolResult {
     make_readable(&mut report);
     let mut result = CallToolResult::error(vec![ContentBlock::text(report.to_string())]);
     result.structured_content = Some(report);
-    put_outcome(&mut result, &CallOutcome::named(code));
+    put_outcome(&mut result.meta, &CallOutcome::named(code));
     result
 }
 
@@ -117,7 +119,7 @@ fn pretty(value: &Value) -> String {
 
 impl IntoCallToolResult for Reply {
     fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
-        Ok(self.0.into())
+        Ok(self.0)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The outcome of a call, which goes with its answer as far as the gate.
 
-use rmcp::model::{CallToolResult, MetaObject};
+use rmcp::model::MetaObject;
 
 use crate::audit::CallOutcome;
 
@@ -8,20 +8,19 @@ use crate::audit::CallOutcome;
 const OUTCOME: &str = "outcome";
 
 /// Gives an answer its outcome.
-pub(super) fn put_outcome(result: &mut CallToolResult, outcome: &CallOutcome) {
+pub(super) fn put_outcome(meta: &mut Option<MetaObject>, outcome: &CallOutcome) {
     let outcome = serde_json::to_value(outcome).expect("its fields are numbers and texts");
-    let meta = result.meta.get_or_insert_with(MetaObject::new);
+    let meta = meta.get_or_insert_with(MetaObject::new);
     meta.0.insert(OUTCOME.to_owned(), outcome);
 }
 
-/// Takes the outcome out of an answer.
-pub fn take_outcome(result: &mut CallToolResult) -> CallOutcome {
-    let found = result
-        .meta
+/// Takes the outcome out of an answer's metadata.
+pub fn take_outcome(meta: &mut Option<MetaObject>) -> CallOutcome {
+    let found = meta
         .as_mut()
         .and_then(|meta| meta.0.remove(OUTCOME))
         .and_then(|outcome| serde_json::from_value(outcome).ok());
-    result.meta = result.meta.take().filter(|meta| !meta.0.is_empty());
+    *meta = meta.take().filter(|meta| !meta.0.is_empty());
     found.unwrap_or_else(|| CallOutcome::named("ok"))
 }
 
@@ -31,14 +30,14 @@ mod tests {
 
     #[test]
     fn an_outcome_leaves_nothing_in_the_answer() {
-        let mut result = CallToolResult::success(Vec::new());
+        let mut meta = None;
         let outcome = CallOutcome {
             job: Some("a1b2c3d4".to_owned()),
             exit_code: Some(3),
             ..CallOutcome::named("failed")
         };
-        put_outcome(&mut result, &outcome);
-        assert_eq!(take_outcome(&mut result), outcome);
-        assert_eq!(result.meta, None);
+        put_outcome(&mut meta, &outcome);
+        assert_eq!(take_outcome(&mut meta), outcome);
+        assert_eq!(meta, None);
     }
 }

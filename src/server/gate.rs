@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
-use rmcp::model::{CallToolResponse, ContentBlock, ErrorCode, JsonObject};
+use rmcp::model::{CallToolResponse, ContentBlock, CreateTaskResult, ErrorCode, JsonObject};
 use serde_json::{Value, json};
 
+use super::reading::Readable;
 use crate::app::App;
 use crate::audit::CallOutcome;
 use crate::config::Structured;
@@ -126,6 +127,11 @@ impl CallAnswer for Result<CallToolResponse, ErrorData> {
     }
 
     fn add_notice(&mut self, notice: &str) {
+        if let Ok(CallToolResponse::Task(CreateTaskResult { task, .. })) = self {
+            let message = task.status_message.get_or_insert_default();
+            message.push_str("\nNote: ");
+            message.push_str(notice);
+        }
         if let Ok(CallToolResponse::Complete(result)) = self {
             let text = ContentBlock::text(format!("Note: {notice}"));
             result.content.push(text);
@@ -139,8 +145,10 @@ impl CallAnswer for Result<CallToolResponse, ErrorData> {
     }
 
     fn mask(&mut self) {
-        let Ok(CallToolResponse::Complete(result)) = self else {
-            return;
+        let result = match self {
+            Ok(CallToolResponse::Complete(result)) => result,
+            Ok(CallToolResponse::Task(result)) => return result.task.mask(),
+            _ => return,
         };
         for block in &mut result.content {
             if let ContentBlock::Text(text) = block
@@ -162,7 +170,8 @@ impl CallAnswer for Result<CallToolResponse, ErrorData> {
             *self = Ok(refused_arguments(refused).into());
         }
         match self {
-            Ok(CallToolResponse::Complete(result)) => take_outcome(result),
+            Ok(CallToolResponse::Complete(result)) => take_outcome(&mut result.meta),
+            Ok(CallToolResponse::Task(result)) => take_outcome(&mut result.meta),
             Ok(_) => CallOutcome::named("ok"),
             Err(_) => CallOutcome::named("error"),
         }

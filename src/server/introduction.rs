@@ -26,6 +26,7 @@ fn capabilities() -> ServerCapabilities {
         .enable_resources()
         .enable_prompts()
         .enable_completions()
+        .enable_tasks()
         .build()
 }
 

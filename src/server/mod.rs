@@ -6,6 +6,7 @@
 //! | `reading` | the same for requests that only read: panics and masking |
 //! | `introduction` | this server's name, icon, abilities and instructions |
 //! | `resources`, `prompts`, `completion` | what clients read besides calling tools |
+//! | `tasks` | jobs as the protocol's tasks |
 //! | `freshness` | how long a client may keep a list |
 
 mod completion;
@@ -15,16 +16,18 @@ mod introduction;
 mod prompts;
 mod reading;
 mod resources;
+mod tasks;
 
 use std::sync::Arc;
 
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    ArgumentInfo, CallToolRequestParams, CallToolResponse, CancelledNotificationParam,
-    CompleteRequestParams, CompleteResult, GetPromptRequestParams, GetPromptResponse,
-    InitializeRequestParams, InitializeResult, JsonObject, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerConfig, Tool,
+    ArgumentInfo, CallToolRequestParams, CallToolResponse, CancelTaskParams,
+    CancelledNotificationParam, CompleteRequestParams, CompleteResult, GetPromptRequestParams,
+    GetPromptResponse, GetTaskParams, GetTaskResult, InitializeRequestParams, InitializeResult,
+    JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, ServerConfig, Tool, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
@@ -66,6 +69,22 @@ impl Handler {
             toolset.name()
         );
         Err(ErrorData::invalid_params(message, None))
+    }
+
+    /// A call of a tool with these arguments, before the gate.
+    fn gated(
+        &self,
+        (tool, declaration): (&Tool, &Declaration),
+        arguments: Option<&JsonObject>,
+    ) -> GatedCall {
+        GatedCall {
+            name: tool.name.to_string(),
+            access: declaration.access,
+            access_now: declaration.access_of(arguments),
+            arguments: known_arguments(tool, arguments).into(),
+            secrets: self.tools.secrets(&tool.name),
+            returns_data: tool.output_schema.is_some(),
+        }
     }
 }
 
@@ -113,18 +132,11 @@ impl ServerHandler for Handler {
         mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let (tool, declaration) = self.callable(&request.name)?;
+        let callable = self.callable(&request.name)?;
         if let Some(arguments) = &mut request.arguments {
-            tools::settle(&tool.input_schema, arguments);
+            tools::settle(&callable.0.input_schema, arguments);
         }
-        let gated = GatedCall {
-            name: request.name.to_string(),
-            access: declaration.access,
-            access_now: declaration.access_of(request.arguments.as_ref()),
-            arguments: known_arguments(tool, request.arguments.as_ref()).into(),
-            secrets: self.tools.secrets(&request.name),
-            returns_data: tool.output_schema.is_some(),
-        };
+        let gated = self.gated(callable, request.arguments.as_ref());
         let (app, tools) = (self.app.clone(), Arc::clone(&self.tools));
         let call = async move {
             tools
@@ -205,6 +217,32 @@ impl ServerHandler for Handler {
         let completion = completion::complete(&self.app, &request.r#ref, name, value);
         let completion = reading::read(&self.app, completion).await?;
         Ok(CompleteResult::new(completion))
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let task = self.look_at_result(&request.task_id).await?;
+        Ok(GetTaskResult::new(task))
+    }
+
+    /// Takes answers to a task's questions. Tasks ask none: what a call has to ask comes before its job.
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.look(&request.task_id).await.map(drop)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.cancel(&request.task_id).await
     }
 
     async fn on_cancelled(

@@ -3,13 +3,17 @@
 //! They pass neither guard nor audit, as calls of tools that only read here do.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rmcp::ErrorData;
-use rmcp::model::{CompletionInfo, ContentBlock, GetPromptResult, Resource, ResourceContents};
+use rmcp::model::{
+    CompletionInfo, ContentBlock, GetPromptResult, Resource, ResourceContents, Task,
+};
 
 use crate::app::App;
 use crate::error::Error;
 use crate::fault::caught;
+use crate::job::Job;
 use crate::secret::hide;
 
 /// Something that is read, as it leaves this program.
@@ -84,5 +88,18 @@ impl Readable for GetPromptResult {
 impl Readable for CompletionInfo {
     fn mask(&mut self) {
         self.values.iter_mut().for_each(mask);
+    }
+}
+
+impl Readable for Task {
+    fn mask(&mut self) {
+        self.status_message.iter_mut().for_each(mask);
+    }
+}
+
+/// A task, and its job.
+impl Readable for (Task, Arc<Job>) {
+    fn mask(&mut self) {
+        self.0.mask();
     }
 }

@@ -28,6 +28,8 @@ pub struct Call {
     peer: Peer<RoleServer>,
     token: Option<ProgressToken>,
     request: RequestId,
+    /// Set if the client looks at tasks by the protocol's extension. It says so with each request.
+    takes_tasks: bool,
 }
 
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
@@ -37,11 +39,24 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
             peer: request.peer.clone(),
             token: request.meta.get_progress_token(),
             request: request.id.clone(),
+            takes_tasks: request
+                .meta
+                .client_capabilities()
+                .is_some_and(|capabilities| capabilities.supports_tasks()),
         })
     }
 }
 
 impl Call {
+    /// The answer about a job that this call has started.
+    pub(super) fn reply(&self, job: &Job) -> Reply {
+        if self.takes_tasks && job.status.is_live() {
+            Reply::of_task(job)
+        } else {
+            Reply::of_job(job)
+        }
+    }
+
     /// Waits for an outcome and sends progress notifications meanwhile, if the client asked for them. A
     /// notice, if there is one, replaces the source's message.
     pub(super) async fn reporting<T>(
@@ -182,7 +197,7 @@ impl App {
             reminder: reminder.map(NumberOfSeconds::duration),
         };
         let job = self.jobs().start(alias, spec, options)?;
-        Ok(Reply::of_job(&*self.wait_for(call, &job, wait).await?))
+        Ok(call.reply(&*self.wait_for(call, &job, wait).await?))
     }
 
     /// Waits for a job that this call has started.

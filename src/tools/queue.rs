@@ -160,7 +160,7 @@ impl App {
     ) -> Result<Reply, Error> {
         let handle = self.jobs().retry(&JobId::from(id.as_str())).await?;
         let job = self.wait_for(&call, &handle, WaitFor::Completion).await?;
-        Ok(Reply::of_job(&job))
+        Ok(call.reply(&job))
     }
 
     /// Count tasks by status and type; mean duration, success rate.
