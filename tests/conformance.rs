@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -40,9 +41,19 @@ impl Bridge {
     }
 }
 
-/// Runs what the official suite asks of servers by a revision of the specification. It fails by itself where
-/// something fails that is not in the list of expected failures, or passes that is.
-async fn passes_official_suite(revision: &str) {
+/// The official suite's scenarios of the tasks extension. Those that are left out are about HTTP headers, and tasks
+/// that ask.
+const TASKS: [&str; 5] = [
+    "tasks-lifecycle",
+    "tasks-capability-negotiation",
+    "tasks-wire-fields",
+    "tasks-request-state-removal",
+    "tasks-dispatch-and-envelope",
+];
+
+/// Runs scenarios of the official suite for servers of a version. A run fails by itself where something fails that
+/// is not in the list of expected failures, or passes that is.
+async fn passes_official_suite(version: &str, scenarios: &[[&str; 2]]) {
     let suite = "mcp/node_modules/@modelcontextprotocol/conformance/dist/index.js";
     let (Some(node), Some(suite)) = (test_tool(NODE), test_tool(suite)) else {
         return;
@@ -50,29 +61,33 @@ async fn passes_official_suite(revision: &str) {
     let fixture = Fixture::embedded().await;
     let bridge = Bridge::start(&fixture).await.unwrap();
     let url = format!("http://127.0.0.1:{}/mcp", bridge.port);
-    let expected = script(&format!("expected-failures-{revision}.yml"));
-    let arguments = [
-        &text(&suite),
-        "server",
-        "--url",
-        &url,
-        "--requirements",
-        revision,
-        "--expected-failures",
-        &text(&expected),
-    ];
-    let output = run_apart(&node, fixture.files.path(), &arguments).await;
-    assert!(output.status.success(), "{}", printed(&output));
+    let (suite, expected) = (
+        text(&suite),
+        text(&script(&format!("expected-failures-{version}.yml"))),
+    );
+    let runs = scenarios.iter().map(async |[option, name]| {
+        let of_server = [&*suite, "server", "--url", &url, option, name];
+        let against = ["--spec-version", version, "--expected-failures", &expected];
+        let arguments = [&of_server[..], &against[..]].concat();
+        let output = run_apart(&node, fixture.files.path(), &arguments).await;
+        assert!(output.status.success(), "{name}: {}", printed(&output));
+    });
+    join_all(runs).await;
 }
 
 #[tokio::test]
 async fn the_official_suite_finds_nothing_new_in_sessions() {
-    passes_official_suite("2025-11-25").await;
+    passes_official_suite("2025-11-25", &[["--suite", "all"]]).await;
 }
 
 #[tokio::test]
 async fn the_official_suite_finds_nothing_new_in_the_stateless_version() {
-    passes_official_suite("2026-07-28").await;
+    passes_official_suite("2026-07-28", &[["--suite", "all"]]).await;
+}
+
+#[tokio::test]
+async fn the_official_suite_finds_nothing_new_in_tasks() {
+    passes_official_suite("2026-07-28", &TASKS.map(|name| ["--scenario", name])).await;
 }
 
 #[tokio::test]

@@ -12,13 +12,29 @@ const MOST_SESSIONS = 4;
 
 const exec = (cmd, more) => ({ name: "task_exec", arguments: { alias: "web1", cmd, ...more } });
 
-/** The test tools that the suite calls, as calls of this server's own. */
+/** The test tools that the suite calls, as calls of this server's own ones. */
 const TEST_TOOLS = {
   test_simple_text: () => exec("echo 'This is a simple text response for testing.'"),
   test_error_handling: () => exec("true", { alias: "nobody" }),
   greet: ({ name }) => exec(`echo 'Hello, ${name}!'`),
   slow_compute: ({ seconds }) => exec(`sleep ${seconds}`, { background: true }),
   failing_job: () => exec("sleep 60", { timeout: 1, background: true }),
+};
+
+/** The same of resources and prompts. */
+const TEST_RESOURCES = { "test://static-text": "orchestrator://policy" };
+const TEST_PROMPTS = {
+  test_simple_prompt: () => ({ name: "catch_up" }),
+  test_prompt_with_arguments: ({ arg1, arg2 }) => ({ name: "add_server", arguments: { alias: arg1, host: arg2 } }),
+};
+
+/** The parameters of a request in terms of this server's own, by its method. */
+const TRANSLATIONS = {
+  "tools/call": ({ name, arguments: given }) => TEST_TOOLS[name]?.(given ?? {}),
+  "prompts/get": ({ name, arguments: given }) => TEST_PROMPTS[name]?.(given ?? {}),
+  "resources/read": ({ uri }) => TEST_RESOURCES[uri] && { uri: TEST_RESOURCES[uri] },
+  "completion/complete": ({ ref }) =>
+    ref?.name in TEST_PROMPTS && { ref: { ...ref, name: "investigate" }, argument: { name: "alias", value: "" } },
 };
 
 /** A request that has no answer yet, and the HTTP response for it. */
@@ -102,8 +118,8 @@ function end(id) {
 }
 
 function translate(message) {
-  const tool = message.method === "tools/call" && TEST_TOOLS[message.params?.name];
-  return tool ? { ...message, params: { ...message.params, ...tool(message.params.arguments ?? {}) } } : message;
+  const translated = TRANSLATIONS[message.method]?.(message.params ?? {});
+  return translated ? { ...message, params: { ...message.params, ...translated } } : message;
 }
 
 async function handle(request, response) {

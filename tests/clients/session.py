@@ -5,10 +5,19 @@ MODE is the SDK's: `legacy` begins with `initialize`, `auto` with `server/discov
 
 import asyncio
 import sys
+from typing import Literal
 
-from mcp.client import Client
+from mcp.client import Client, ClientExtension, ResultClaim
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    CallToolResult,
+    PromptReference,
+    Request,
+    RequestParams,
+    ResourceTemplateReference,
+    Result,
+)
 
 
 def text(answer):
@@ -43,11 +52,104 @@ async def tools(client):
     assert await refusal(client.call_tool("no_such_tool", {})) == -32602
 
 
+async def resources(client):
+    """Lists resources and templates, and reads some."""
+    listed = {str(resource.uri) for resource in (await client.list_resources()).resources}
+    assert "orchestrator://policy" in listed, listed
+    templates = (await client.list_resource_templates()).resource_templates
+    assert any("{id}" in template.uri_template for template in templates), templates
+    for uri in ["orchestrator://policy", "orchestrator://servers/web1"]:
+        read = await client.read_resource(uri)
+        assert read.contents[0].text, read
+    assert await refusal(client.read_resource("orchestrator://nothing")) in (-32002, -32602)
+
+
+async def prompts(client):
+    """Lists prompts and fills one in."""
+    listed = {prompt.name for prompt in (await client.list_prompts()).prompts}
+    assert {"add_server", "investigate", "deploy", "catch_up"} <= listed, listed
+    filled = await client.get_prompt("investigate", {"alias": "web1"})
+    assert "web1" in filled.messages[0].content.text, filled
+    assert await refusal(client.get_prompt("no_such_prompt")) == -32602
+
+
+async def completions(client):
+    """Completes arguments of a prompt and of a template."""
+    for ref in [
+        PromptReference(name="investigate"),
+        ResourceTemplateReference(uri="orchestrator://servers/{alias}"),
+    ]:
+        completed = await client.complete(ref, {"name": "alias", "value": "we"})
+        assert completed.completion.values == ["web1"], completed
+
+
+class TaskParams(RequestParams):
+    """The parameters of a request about a task."""
+
+    task_id: str
+
+
+class GetTask(Request[TaskParams, Literal["tasks/get"]]):
+    """A look at a task."""
+
+    method: Literal["tasks/get"] = "tasks/get"
+    name_param = "taskId"
+
+
+class Task(Result):
+    """A task as its creation answers."""
+
+    result_type: Literal["task"]
+    task_id: str
+    poll_interval_ms: int
+
+
+class DetailedTask(Result):
+    """A task as it stands."""
+
+    status: str
+    result: CallToolResult | None = None
+
+
+class Tasks(ClientExtension):
+    """The tasks extension: looks at a task until it has ended."""
+
+    identifier = "io.modelcontextprotocol/tasks"
+
+    def __init__(self):
+        self.created = []
+
+    def claims(self):
+        return [ResultClaim(result_type="task", model=Task, resolve=self.resolve)]
+
+    async def resolve(self, task, context):
+        self.created.append(task.task_id)
+        while True:
+            look = GetTask(params=TaskParams(task_id=task.task_id))
+            state = await context.session.send_request(look, DetailedTask)
+            if state.result is not None:
+                return state.result
+            assert state.status == "working", state
+            await asyncio.sleep(task.poll_interval_ms / 1000)
+
+
+async def tasks(client, extension):
+    """Calls a tool that answers with a task where the version has the extension."""
+    answer = await client.call_tool("task_exec", {"alias": "web1", "cmd": "sleep 1; echo hello", "background": True})
+    if client.protocol_version < "2026-07-28":
+        assert not extension.created and "background" in text(answer), answer
+    else:
+        assert extension.created and "hello" in text(answer), answer
+
+
 async def main(mode, command):
     server = StdioServerParameters(command=command[0], args=command[1:], env={"MCP_KEYRING": "false"})
-    async with Client(stdio_client(server), mode=mode) as client:
+    extension = Tasks()
+    async with Client(stdio_client(server), mode=mode, extensions=[extension]) as client:
         assert client.server_info.name == "orchestrator", client.server_info
-        await tools(client)
+        for part in [tools, resources, prompts, completions]:
+            await part(client)
+        await tasks(client, extension)
 
 
 asyncio.run(main(sys.argv[1], sys.argv[2:]))
