@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use mcp_sftp_orchestrator::app::App;
-use mcp_sftp_orchestrator::approval::{self, AnswerError, OpenQuestions};
 use mcp_sftp_orchestrator::command_line::{self, RunMode};
 use mcp_sftp_orchestrator::config::{Config, Overrides};
 use mcp_sftp_orchestrator::fs::blocking;
@@ -17,7 +16,7 @@ use mcp_sftp_orchestrator::logging::{self, MemoryLog};
 use mcp_sftp_orchestrator::login_session::BUS_VARIABLE;
 use mcp_sftp_orchestrator::server::Handler;
 use mcp_sftp_orchestrator::transport::{CloseReason, LineTransport};
-use mcp_sftp_orchestrator::{audit, demo, doctor, install};
+use mcp_sftp_orchestrator::{approval, audit, demo, doctor, install};
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
 use tokio::runtime::{Builder, Runtime};
@@ -56,11 +55,13 @@ fn main() -> ExitCode {
         RunMode::VerifyAudit(overrides) => {
             Config::load(&overrides).and_then(|config| verify_audit(&config))
         }
-        RunMode::ListQuestions(overrides) => open_questions(&overrides)
-            .and_then(|questions| in_words(approval::list(&questions, &mut io::stdout()))),
+        RunMode::ListQuestions(overrides) => Config::load(&overrides).and_then(|config| {
+            approval::list(&config.data_dir, &mut io::stdout()).map_err(|error| error.to_string())
+        }),
         RunMode::AnswerQuestion(overrides, id, answer) => {
-            open_questions(&overrides).and_then(|questions| {
-                in_words(approval::answer(&questions, &id, answer, &mut io::stdout()))
+            Config::load(&overrides).and_then(|config| {
+                approval::answer(&config.data_dir, &id, answer, &mut io::stdout())
+                    .map_err(|error| error.to_string())
             })
         }
         RunMode::Install(request) => {
@@ -152,15 +153,6 @@ fn reach_keyring(config: &Config) {
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 fn reach_keyring(_: &Config) {}
-
-fn open_questions(overrides: &Overrides) -> Result<OpenQuestions, String> {
-    let config = Config::load(overrides)?;
-    Ok(OpenQuestions::existing(&config.data_dir))
-}
-
-fn in_words(answered: Result<(), AnswerError>) -> Result<(), String> {
-    answered.map_err(|error| error.to_string())
-}
 
 fn verify_audit(config: &Config) -> Result<(), String> {
     let verified = audit::verify(&config.data_dir).map_err(|error| error.to_string())?;

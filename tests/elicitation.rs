@@ -79,6 +79,16 @@ async fn a_yes_is_a_form_with_a_true_boolean_and_nothing_else() {
         let (questions, result) = session.asked("server_remove", remove, yes()).await;
         assert_has(&result, &json!({"isError": false}));
         assert!(!is_there(data.path(), "web1"));
+        let audit = json!({"uri": "orchestrator://audit"});
+        let audit = session.ask("resources/read", audit).await;
+        let audit = audit["contents"][0]["text"].as_str().unwrap();
+        let outcomes = |word: &str| audit.matches(&format!(r#""outcome":"{word}""#)).count();
+        let asked = if era == Era::Stateless { 9 } else { 0 };
+        assert_eq!(
+            (outcomes("DECLINED"), outcomes("asked")),
+            (8, asked),
+            "{audit}"
+        );
         let [question] = questions.as_slice() else {
             panic!("{questions:?}")
         };
@@ -279,6 +289,11 @@ async fn what_makes_the_policy_weaker_waits_for_a_person_at_a_terminal() {
             approved.contains(question) && approved.contains("approved"),
             "{approved}"
         );
+        let audit = json!({"uri": "orchestrator://audit"});
+        let audit = session.ask("resources/read", audit).await.to_string();
+        assert!(audit.contains(r#"\"tool\":\"approve\""#), "{audit}");
+        let verified = terminal.types("audit verify", "").await;
+        assert!(verified.contains("are in order"), "{verified}");
         let twice = terminal.types(&format!("approve {id}"), "yes").await;
         assert!(twice.contains("no question"), "{twice}");
         assert_eq!(remove(&mut session).await, None);

@@ -139,6 +139,8 @@ async fn a_second_handshake_leaves_the_session_as_it_is() {
         assert_eq!(pong["result"], json!({}), "after {version}: {pong}");
         let listed = process.call(6, "server_list", json!({})).await;
         assert_eq!(listed["result"]["isError"], false, "after {version}");
+        let tools = process.tools().await;
+        assert!(tools.len() > 10, "after {version}");
     }
 }
 

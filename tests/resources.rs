@@ -203,7 +203,7 @@ async fn a_long_list_comes_in_pages_that_leave_nothing_out() {
         (format!("server-{number}"), entry)
     });
     let servers = Value::Object(servers.collect());
-    write(fixture.stored("servers.json"), &servers.to_string());
+    write(fixture.stored("servers.json"), servers.to_string());
     for era in ERAS {
         let mut session = EraSession::begin(era, &fixture.stored("")).await;
         let (mut all, mut pages, mut cursor) = (Vec::new(), 0, json!({}));

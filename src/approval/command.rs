@@ -1,9 +1,17 @@
 //! The commands `approve` and `deny`: a person at a terminal answers an open question.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use serde_json::Map;
 
 use super::{OpenQuestions, PersonAnswer};
+use crate::audit::{CallOutcome, Calls, Trail};
 use crate::error::Error;
+use crate::store::DataDirectory;
+
+/// The process that the audit trail names.
+const AT_TERMINAL: &str = "terminal";
 
 /// A reason for which a question was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +33,10 @@ pub enum AnswerError {
     Terminal(#[from] io::Error),
 }
 
-/// Shows the open questions.
-pub fn list(questions: &OpenQuestions, out: &mut impl Write) -> Result<(), AnswerError> {
-    let open = questions.list()?;
+/// Shows the open questions of a data directory.
+pub fn list(data_dir: &Path, out: &mut impl Write) -> Result<(), AnswerError> {
+    let data = DataDirectory::existing(data_dir);
+    let open = OpenQuestions::of(&data).list()?;
     if open.is_empty() {
         writeln!(out, "no question is open")?;
     }
@@ -37,13 +46,16 @@ pub fn list(questions: &OpenQuestions, out: &mut impl Write) -> Result<(), Answe
     Ok(())
 }
 
-/// Answers a question. A yes is typed at a terminal, after the question was shown.
+/// Answers a question. A yes is typed at a terminal, after the question was shown. The audit trail has both
+/// answers.
 pub fn answer(
-    questions: &OpenQuestions,
+    data_dir: &Path,
     id: &str,
     answer: PersonAnswer,
     out: &mut impl Write,
 ) -> Result<(), AnswerError> {
+    let data = DataDirectory::existing(data_dir);
+    let questions = OpenQuestions::of(&data);
     let not_open = || AnswerError::NotOpen(id.to_owned());
     let mut open = questions.list()?.into_iter();
     let (_, question) = open.find(|(one, _)| one == id).ok_or_else(not_open)?;
@@ -51,11 +63,23 @@ pub fn answer(
     if answer == PersonAnswer::Yes {
         confirm(out)?;
     }
-    questions.answer(id, answer)?.ok_or_else(not_open)?;
-    let done = match answer {
-        PersonAnswer::Yes => "approved; the call may be made again now",
-        PersonAnswer::No => "denied",
+    let calls = Calls::new(Trail::open(&data), AT_TERMINAL);
+    let (command, done) = match answer {
+        PersonAnswer::Yes => ("approve", "approved; the call may be made again now"),
+        PersonAnswer::No => ("deny", "denied"),
     };
+    let arguments = Map::from_iter([
+        ("approval".to_owned(), id.into()),
+        ("question".to_owned(), question.into()),
+    ]);
+    let call = calls.begin(command, &arguments, &[], None)?;
+    let answered = questions.answer(id, answer);
+    let outcome = match &answered {
+        Ok(Some(_)) => "ok",
+        _ => "error",
+    };
+    calls.end(&call, CallOutcome::named(outcome), None)?;
+    answered?.ok_or_else(not_open)?;
     writeln!(out, "{done}")?;
     Ok(())
 }

@@ -12,9 +12,10 @@ mod open;
 
 use std::time::Duration;
 
-pub use asked::AskedQuestions;
+pub(crate) use asked::AskedQuestions;
 pub use command::{AnswerError, answer, list};
-pub use open::{OpenQuestions, PersonAnswer, Standing};
+pub use open::PersonAnswer;
+pub(crate) use open::{OpenQuestions, Standing};
 
 /// The life of a question, and of the answer to it.
-pub const LIFE: Duration = Duration::from_secs(600);
+pub(crate) const LIFE: Duration = Duration::from_secs(600);

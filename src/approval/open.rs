@@ -1,7 +1,5 @@
 //! Questions that wait in the data directory for a person at a terminal: `approvals.json`.
 
-use std::path::Path;
-
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -50,11 +48,6 @@ impl OpenQuestions {
     /// The open questions of a data directory.
     pub fn of(data: &DataDirectory) -> Self {
         Self(data.document("approvals.json"))
-    }
-
-    /// The open questions of the data directory at this path, which is not created.
-    pub fn existing(data_dir: &Path) -> Self {
-        Self::of(&DataDirectory::existing(data_dir))
     }
 
     /// Takes the answer to a question, or opens the question. Blocks.

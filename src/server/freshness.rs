@@ -5,7 +5,7 @@ use rmcp::model::ProtocolVersion;
 use rmcp::service::RequestContext;
 
 /// The time in milliseconds for which a list that never changes in a session may be kept.
-const CONSTANT_MS: u64 = 60 * 60 * 1000;
+pub(super) const CONSTANT_MS: u64 = 60 * 60 * 1000;
 
 /// The `ttlMs` of a list that never changes in a session. Lists without one are not kept.
 pub(super) fn of_constant(context: &RequestContext<RoleServer>) -> Option<u64> {

@@ -43,6 +43,8 @@ pub(super) struct GatedCall {
 pub(super) trait CallAnswer: Send + 'static {
     /// The answer to a call that failed.
     fn refusal(error: Error) -> Self;
+    /// Returns true if a notice for the user can be added.
+    fn takes_notices(&self) -> bool;
     /// Adds a notice for the user.
     fn add_notice(&mut self, notice: &str);
     /// Masks every secret in it.
@@ -77,8 +79,10 @@ impl GatedCall {
         };
         let outcome = answer.take_outcome();
         answer.shape(app.config().structured, self.returns_data);
-        for notice in app.data().take_notices() {
-            answer.add_notice(&notice);
+        if answer.takes_notices() {
+            for notice in app.data().take_notices() {
+                answer.add_notice(&notice);
+            }
         }
         answer.mask();
         if let Some(call) = audited
@@ -124,6 +128,13 @@ impl GatedCall {
 impl CallAnswer for Result<CallToolResponse, ErrorData> {
     fn refusal(error: Error) -> Self {
         error.into_call_tool_result()
+    }
+
+    fn takes_notices(&self) -> bool {
+        matches!(
+            self,
+            Ok(CallToolResponse::Complete(_) | CallToolResponse::Task(_))
+        )
     }
 
     fn add_notice(&mut self, notice: &str) {
@@ -172,6 +183,7 @@ impl CallAnswer for Result<CallToolResponse, ErrorData> {
         match self {
             Ok(CallToolResponse::Complete(result)) => take_outcome(&mut result.meta),
             Ok(CallToolResponse::Task(result)) => take_outcome(&mut result.meta),
+            Ok(CallToolResponse::InputRequired(_)) => CallOutcome::named("asked"),
             Ok(_) => CallOutcome::named("ok"),
             Err(_) => CallOutcome::named("error"),
         }

@@ -89,14 +89,13 @@ async fn stream(app: &App, id: &str, stream: Stream) -> Result<String, Error> {
         ..Selection::default()
     };
     let (page, _) = app.jobs().page(&job, stream, selection).await?;
-    let mut text = page.text;
-    if page.next < page.length {
-        text.push_str(&format!(
-            "\n[bytes {} to {} are left out; task_output shows them with offset {}]\n",
-            page.next, page.length, page.next
-        ));
+    if page.next >= page.length {
+        return Ok(page.text);
     }
-    Ok(text)
+    Ok(format!(
+        "{}\n[bytes {} to {} are left out; task_output shows them with offset {}]\n",
+        page.text, page.next, page.length, page.next
+    ))
 }
 
 async fn server(app: &App, alias: &str) -> Result<String, Error> {
