@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -30,13 +31,14 @@ static STDERR: OnceLock<Stderr> = OnceLock::new();
 const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
 
 /// One line of the log.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LogLine {
     /// `error`, `warn`, `info` or `debug`.
     pub level: &'static str,
     /// The event.
     pub message: String,
     /// The time of the event.
+    #[schemars(with = "String")]
     pub timestamp: Timestamp,
 }
 

@@ -27,6 +27,17 @@ impl Timestamp {
         )
     }
 
+    /// The time `duration` before this one; the first representable one on overflow.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+        Self(
+            self.0
+                .checked_sub_signed(delta)
+                .unwrap_or(DateTime::<Utc>::MIN_UTC),
+        )
+    }
+
     /// The time passed since then; zero if it is in the future.
     pub fn elapsed(self) -> Duration {
         Self::now().since(self)
@@ -93,9 +104,34 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A duration for people, in one unit: `0.03 s`, `12 s`, `5 min`, `3 h`, `2 days`.
+pub(crate) fn brief(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{:.2} s", duration.as_secs_f64()),
+        10..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_is_told_in_one_unit() {
+        for (milliseconds, told) in [
+            (31, "0.03 s"),
+            (59_900, "59 s"),
+            (300_000, "5 min"),
+            (11_000_000, "3 h"),
+            (172_800_000, "2 days"),
+        ] {
+            assert_eq!(brief(Duration::from_millis(milliseconds)), told);
+        }
+    }
 
     #[test]
     fn writes_what_the_original_wrote() {

@@ -86,7 +86,7 @@ async fn each_message_is_handled_as_if_alone_and_the_answers_are_one_array() {
         ])
         .await;
     let answers = process.receive_batch().await;
-    assert_eq!(answers["1"]["result"]["content"][0]["text"], "{}");
+    assert_eq!(answers["1"]["result"]["structuredContent"], json!({}));
     assert_eq!(answers["\"two\""]["result"], json!({}));
     for (id, code) in [
         ("3", -32601),

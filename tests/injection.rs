@@ -246,7 +246,7 @@ async fn nor_where_the_login_shell_is_no_posix_one() {
         }
         let one = json!({"alias": "web1"});
         let shown = fixture.client.call("get_system_resources", one).await.ok();
-        assert!(shown.facts()["memory"]["total_bytes"].is_u64());
+        assert!(shown.facts()["memory"]["total"].is_string());
         let lines = "echo one\necho \"two $((1 + 1))\" >&2\nexit 3";
         let detached = json!({"alias": "web1", "cmd": lines, "detach": true});
         let detached = fixture.client.call("task_exec", detached).await.ok();

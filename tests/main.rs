@@ -48,6 +48,7 @@ mod lifecycle;
 mod limits;
 
 mod links;
+mod listings;
 mod login;
 mod long;
 mod losses;

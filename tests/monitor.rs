@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::helper::{Client, Folder, Pm2Daemon, Sshd, apart, assert_has, directory, numbers};
 
@@ -23,7 +23,7 @@ async fn resources_are_those_of_the_server() {
         .call("get_system_resources", json!({"alias": "web1"}))
         .await
         .ok();
-    let facts = shown.facts();
+    let (facts, text) = (shown.facts(), shown.text());
     assert_eq!(facts["load_average"].as_array().unwrap().len(), 3);
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
     let total = meminfo
@@ -34,7 +34,12 @@ async fn resources_are_those_of_the_server() {
         .nth(1)
         .unwrap();
     let total: u64 = total.parse().unwrap();
-    assert_eq!(facts["memory"]["total_bytes"], total * 1024);
+    let total = f64::from(u32::try_from(total / 1024).unwrap()) / 1024.0;
+    let shown = facts["memory"]["total"].as_str().unwrap();
+    let shown = shown
+        .strip_suffix("Gi")
+        .map_or(total, |gib| gib.parse().unwrap());
+    assert!((shown - total).abs() <= 0.6, "{facts}");
     assert_eq!(
         facts["cpu"]["cores"],
         std::thread::available_parallelism().unwrap().get()
@@ -49,6 +54,14 @@ async fn resources_are_those_of_the_server() {
         "{facts}"
     );
     assert!(facts["uptime_seconds"].as_u64().unwrap() > 0);
+    let percent = facts["disk"]["inodes_use_percent"].as_str();
+    assert!(
+        percent.is_none_or(|percent| percent.ends_with('%')),
+        "{facts}"
+    );
+    for said in ["load ", "memory ", " free  "] {
+        assert!(text.contains(said), "{text}");
+    }
     let history = client.call("task_history", json!({})).await.ok();
     assert_eq!(
         history.facts()["entries"][0]["command"],
@@ -56,7 +69,14 @@ async fn resources_are_those_of_the_server() {
     );
 }
 
-const SYSTEMCTL: &str = "echo 'cron.service loaded active running Regular background'";
+const SYSTEMCTL: &str = "case $1 in
+show) printf 'NRestarts=0\\nId=cron.service\\n\\nNRestarts=12\\nId=worker.service\\n' ;;
+*) [ \"$2 $3\" = '--type=service --all' ] || exit 1
+    echo 'cron.service loaded active running Regular background'
+    echo '● nginx.service loaded failed failed A web server'
+    echo 'worker.service loaded active running Worker'
+    echo 'getty.service loaded inactive dead Getty' ;;
+esac";
 const DOCKER: &str = r#"case $1 in
 ps) printf 'nginx\tnginx:1.27\trunning\tUp 3 hours\n' ;;
 logs) for last; do :; done
@@ -81,8 +101,39 @@ async fn services_and_their_logs() {
         .await
         .ok();
     let facts = shown.facts();
-    assert_eq!(facts["systemd"]["services"][0]["name"], "cron", "{facts}");
-    assert_eq!(facts["docker"]["services"][0]["state"], "running");
+    assert_eq!(
+        facts["systemd"]["counts"],
+        json!({"failed": 1, "inactive": 1, "active": 2}),
+        "{facts}"
+    );
+    let shown = facts["systemd"]["services"].as_array().unwrap().iter();
+    let shown: Vec<_> = shown.map(|service| &service["name"]).collect();
+    assert_eq!(shown, ["nginx", "worker"], "{facts}");
+    assert_eq!(facts["systemd"]["services"][1]["restarts"], 12);
+    assert_eq!(facts["docker"]["counts"], json!({"running": 1}));
+    let select = async |more: Value| {
+        let mut arguments = json!({"alias": "web1"});
+        let more = more.as_object().unwrap().clone();
+        arguments.as_object_mut().unwrap().extend(more);
+        let shown = client.call("get_services_status", arguments).await.ok();
+        shown.facts().clone()
+    };
+    let named = select(json!({"name": "nginx"})).await;
+    assert_eq!(named["systemd"]["services"][0]["active"], "failed");
+    assert_eq!(named["docker"]["services"][0]["status"], "Up 3 hours");
+    let inactive = select(json!({"state": "inactive"})).await;
+    assert_eq!(inactive["systemd"]["services"][0]["name"], "getty");
+    let all = select(json!({"all": true})).await;
+    assert_eq!(
+        all["systemd"]["others"],
+        json!({"active": ["cron"], "inactive": ["getty"]})
+    );
+    let bad = json!({"alias": "web1", "name": "[x"});
+    let refused = client.call("get_services_status", bad).await;
+    assert_eq!(
+        refused.error("INVALID_ARGUMENT")["details"]["parameter"],
+        "name"
+    );
 
     let docker = json!({"alias": "web1", "container": "nginx", "lines": 100, "since": "1h", "timestamps": true});
     let log = client.call("get_docker_logs", docker).await.ok();
@@ -123,14 +174,17 @@ async fn pm2_s_list_comes_without_what_is_secret_in_it() {
     }
     let (sshd, client, data) = with_programs(&[("pm2", PM2)]).await;
     let _pm2 = Pm2Daemon::start(sshd.directory.path());
-    let services = json!({"alias": "web1"});
+    let services = json!({"alias": "web1", "state": "online"});
     let shown = client.call("get_services_status", services).await.ok();
     let service = &shown.facts()["pm2"]["services"][0];
     assert_has(
         service,
         &json!({"name": "api-server", "status": "online", "pid": 42}),
     );
-    let queue = client.call("task_queue", json!({})).await.ok();
+    let queue = client
+        .call("task_queue", json!({"tool": "get_services_status"}))
+        .await
+        .ok();
     let id = json!({"id": queue.facts()["tasks"][0]["id"]});
     for tool in ["task_status", "task_output"] {
         let shown = client.call(tool, id.clone()).await.ok();

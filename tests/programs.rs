@@ -126,7 +126,10 @@ async fn docker_is_asked_as_root_where_its_socket_is_root_s() {
         let client = Client::in_process(data.path(), |_| {}).await;
         client.register(sshd.login("web1")).await;
         let services = client
-            .call("get_services_status", json!({"alias": "web1"}))
+            .call(
+                "get_services_status",
+                json!({"alias": "web1", "name": "web"}),
+            )
             .await
             .ok();
         let docker = &services.facts()["docker"];
@@ -173,7 +176,10 @@ exec unshare -m sh -c 'mount -t tmpfs none /usr/local/bin && exec bash -c \"$SSH
     let client = Client::in_process(data.path(), |_| {}).await;
     client.register(sshd.login("web1")).await;
     let services = client
-        .call("get_services_status", json!({"alias": "web1"}))
+        .call(
+            "get_services_status",
+            json!({"alias": "web1", "name": "web"}),
+        )
         .await
         .ok();
     let docker = &services.facts()["docker"];

@@ -19,7 +19,7 @@ async fn every_version_with_a_handshake_is_spoken() {
         assert_eq!(answer["result"]["protocolVersion"], version);
         assert_eq!(answer["result"]["serverInfo"]["name"], "orchestrator");
         let listed = process.call(1, "server_list", json!({})).await;
-        assert_eq!(listed["result"]["content"][0]["text"], "{}");
+        assert_eq!(listed["result"]["structuredContent"], json!({}));
     }
 }
 

@@ -4,46 +4,186 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Fixture, assert_has};
+use crate::helper::{Fixture, assert_has, eventually_so};
+
+fn ids(list: &Value) -> Vec<&str> {
+    let ids = list.as_array().unwrap().iter();
+    ids.map(|entry| entry["id"].as_str().unwrap()).collect()
+}
+
+fn commands(list: &Value) -> Vec<&str> {
+    let commands = list.as_array().unwrap().iter();
+    commands
+        .map(|entry| entry["cmd"].as_str().unwrap())
+        .collect()
+}
 
 #[tokio::test]
-async fn lists_filter_page_and_cut_long_outputs() {
+async fn a_list_is_filtered_and_given_in_parts() {
     let fixture = Fixture::embedded().await;
-    fixture.exec("seq 1 1000").await.ok();
-    fixture.exec("exit 1").await.ok();
-    fixture.exec("echo last").await.ok();
-    let all = fixture.client.call("task_queue", json!({})).await.ok();
-    let tasks = all.facts()["tasks"].as_array().unwrap().clone();
+    fixture.client.add("web2", &fixture.server).await;
+    for cmd in ["seq 1 1000", "exit 1"] {
+        fixture.exec(cmd).await.ok();
+    }
+    fixture.client.exec("web2", "echo last").await.ok();
+    let resources = json!({"alias": "web1"});
+    fixture
+        .client
+        .call("get_system_resources", resources)
+        .await
+        .ok();
+    let list = async |arguments: Value| {
+        let listed = fixture.client.call("task_queue", arguments).await.ok();
+        (listed.facts().clone(), listed.text().to_owned())
+    };
+    let (all, text) = list(json!({})).await;
     assert_eq!(
-        tasks.iter().map(|task| &task["cmd"]).collect::<Vec<_>>(),
+        commands(&all["tasks"]),
         ["echo last", "exit 1", "seq 1 1000"]
     );
-    assert!(tasks[2]["output"].as_str().unwrap().chars().count() <= 201);
-    let array: Value = serde_json::from_str(all.text()).unwrap();
-    assert_eq!(&array, &all.facts()["tasks"], "the text is the plain array");
-    let failed = fixture
+    assert!(text.starts_with("3 tasks, 0 not ended\n"), "{text}");
+    assert!(
+        text.contains("exit 1  exit 1") && !text.contains('{'),
+        "{text}"
+    );
+    assert_has(
+        &all["tasks"][1],
+        &json!({"status": "failed", "alias": "web1", "exitCode": 1}),
+    );
+    for (filter, found) in [
+        (json!({"status": "failed"}), vec!["exit 1"]),
+        (json!({"alias": "web2"}), vec!["echo last"]),
+        (json!({"since": "1h", "alias": "web2"}), vec!["echo last"]),
+        (json!({"since": "2100-01-01T00:00:00Z"}), vec![]),
+        (
+            json!({"tool": "get_system_resources"}),
+            vec!["get_system_resources"],
+        ),
+        (
+            json!({"all": true}),
+            vec!["get_system_resources", "echo last", "exit 1", "seq 1 1000"],
+        ),
+    ] {
+        let (listed, text) = list(filter.clone()).await;
+        assert_eq!(commands(&listed["tasks"]), found, "{filter}");
+        assert!(found.iter().all(|cmd| text.contains(cmd)), "{text}");
+    }
+    let (part, text) = list(json!({"tool": "task_exec", "limit": 2})).await;
+    assert_eq!(
+        (part["total"].as_u64(), ids(&part["tasks"]).len()),
+        (Some(3), 2)
+    );
+    let next = part["next"].as_str().unwrap();
+    assert!(text.ends_with(&format!("next: {next}")), "{text}");
+    let (tool, arguments) = next.split_once(' ').unwrap();
+    assert_eq!(tool, "task_queue");
+    let (rest, _) = list(serde_json::from_str(arguments).unwrap()).await;
+    assert_eq!(commands(&rest["tasks"]), ["seq 1 1000"]);
+    assert_eq!(rest.get("next"), None);
+    let refused = json!({"since": "yesterday"});
+    let refused = fixture.client.call("task_queue", refused).await;
+    let refused = refused.error("INVALID_ARGUMENT");
+    assert!(
+        refused.to_string().contains("a duration such as 2h"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn what_runs_and_what_nobody_was_told_of_comes_first() {
+    let fixture = Fixture::embedded().await;
+    let unseen = fixture.background("exit 3").await;
+    let unseen = unseen.facts()["id"].as_str().unwrap().to_owned();
+    let running = fixture.background("sleep 60").await;
+    let running = running.facts()["id"].as_str().unwrap().to_owned();
+    let told = fixture.exec("true").await.ok();
+    let told = told.facts()["id"].as_str().unwrap().to_owned();
+    let list = async || {
+        let listed = fixture.client.call("task_queue", json!({})).await.ok();
+        listed.facts()["tasks"].clone()
+    };
+    eventually_so("the first ends", async || {
+        list().await.to_string().contains("\"exitCode\":3")
+    })
+    .await;
+    // A list alone does not tell of it.
+    let listed = list().await;
+    assert_eq!(ids(&listed), [&running, &unseen, &told]);
+    assert_eq!(
+        (&listed[1]["new"], listed[2].get("new")),
+        (&json!(true), None)
+    );
+    let shown = fixture
         .client
-        .call("task_queue", json!({"status": "failed"}))
-        .await
-        .ok();
-    assert_eq!(failed.facts()["tasks"].as_array().unwrap().len(), 1);
-    let second = fixture
-        .client
-        .call("task_queue", json!({"limit": 1, "offset": 1}))
-        .await
-        .ok();
-    assert_eq!(second.facts()["tasks"][0]["cmd"], "exit 1");
-    let whole = fixture
-        .client
-        .call("task_status", json!({"id": tasks[2]["id"]}))
-        .await
-        .ok();
+        .call("task_status", json!({"id": unseen}))
+        .await;
+    shown.ok().has(&json!({"exitCode": 3}));
+    assert_eq!(ids(&list().await), [&running, &told, &unseen]);
+    let cancel = json!({"id": running});
+    fixture.client.call("task_cancel", cancel).await.ok();
+}
+
+#[tokio::test]
+async fn a_status_is_brief_and_the_whole_record_is_there() {
+    let fixture = Fixture::embedded().await;
+    let long = format!("seq 1 1000; echo {} >&2; exit 4", "x".repeat(300));
+    let ran = fixture.exec(&long).await.ok();
+    let id = ran.facts()["id"].clone();
+    let shown = fixture.client.call("task_status", json!({"id": id})).await;
+    let shown = shown.ok();
+    let facts = shown.facts();
+    assert_has(
+        facts,
+        &json!({"id": id, "type": "ssh", "alias": "web1", "status": "failed", "exitCode": 4, "lineCount": 1000,
+            "canRetry": true, "stderr": "x".repeat(300), "whole": format!("task_output {{\"id\":{id}}}")}),
+    );
+    assert_eq!(
+        facts["output"],
+        "991\n992\n993\n994\n995\n996\n997\n998\n999\n1000"
+    );
+    assert!(facts["cmd"].as_str().unwrap().len() <= 203, "{facts}");
+    for left_out in [
+        "owner",
+        "retryCount",
+        "createdAt",
+        "maxRetries",
+        "updatedAt",
+    ] {
+        assert_eq!(facts.get(left_out), None, "{left_out}");
+    }
+    let text = shown.text();
+    assert!(
+        text.contains("is failed") && text.contains("exit 4"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n999\n1000\n") && text.contains("task_output"),
+        "{text}"
+    );
+    let verbose = json!({"id": id, "verbose": true});
+    let whole = fixture.client.call("task_status", verbose).await.ok();
+    whole.has(&json!({"cmd": long, "retryCount": 0, "maxRetries": 3}));
+    assert!(whole.facts()["createdAt"].is_string() && whole.facts()["owner"].is_string());
     assert!(
         whole.facts()["output"]
             .as_str()
             .unwrap()
-            .ends_with("\n1000")
+            .starts_with("1\n2\n")
     );
+}
+
+#[tokio::test]
+async fn a_status_tells_what_a_running_task_has_printed_last() {
+    let fixture = Fixture::embedded().await;
+    let running = fixture.background("seq 1 500; sleep 60").await;
+    let id = json!({"id": running.facts()["id"]});
+    eventually_so("its output is shown", async || {
+        let shown = fixture.client.call("task_status", id.clone()).await.ok();
+        let output = shown.facts()["output"].as_str().unwrap_or_default();
+        output.ends_with("499\n500") && shown.text().contains("is running for ")
+    })
+    .await;
+    fixture.client.call("task_cancel", id).await.ok();
 }
 
 #[tokio::test]
@@ -153,7 +293,7 @@ async fn reminders_show_once_they_are_due() {
         status.facts()["reminder"]
             .as_str()
             .unwrap()
-            .contains("is completed: true")
+            .starts_with("due since ")
     );
     assert!(status.text().contains("due since"));
     let queue = fixture.client.call("task_queue", json!({})).await.ok();

@@ -108,8 +108,12 @@ async fn what_stood_in_clear_is_encrypted_by_whichever_process_comes_first() {
     }
     assert_not_stored(&CLEAR, &fixture);
     assert_eq!(mode(&fixture.stored("secret.key")), 0o600);
-    for tool in ["server_list", "system_diagnostics", "api_list"] {
-        let shown = one.tool(tool, json!({})).await.ok();
+    for (tool, arguments) in [
+        ("server_list", json!({})),
+        ("system_diagnostics", json!({"verbose": true})),
+        ("api_list", json!({})),
+    ] {
+        let shown = one.tool(tool, arguments).await.ok();
         assert!(shown.text().contains("***") && !shown.text().contains("sealed"));
     }
     // Once is enough.

@@ -63,7 +63,10 @@ async fn pm2_for_real() {
     assert!(pm2.run(&["start", "app.js", "--name", "api-server"]));
 
     let services = client
-        .call("get_services_status", json!({"alias": "web1"}))
+        .call(
+            "get_services_status",
+            json!({"alias": "web1", "name": "api-*"}),
+        )
         .await
         .ok();
     let service = &services.facts()["pm2"]["services"][0];
@@ -184,12 +187,6 @@ async fn fail2ban_for_real() {
     let jail = &state.facts()["jails"][0];
     assert_has(jail, &json!({"name": "shop", "currently_banned": 1}));
     assert!(jail["total_failed"].as_u64() >= Some(2), "{jail}");
-    assert!(
-        state.facts()["raw"]
-            .as_str()
-            .unwrap()
-            .contains("Number of jail")
-    );
     let none = json!({"alias": "web1", "jail": "none"});
     let error = client
         .call("get_fail2ban_status", none)

@@ -66,14 +66,17 @@ fn names(record: &Value) -> Vec<&String> {
     names
 }
 
+async fn whole_record(fixture: &Fixture<EmbeddedHost>, id: &str) -> Value {
+    let verbose = json!({"id": id, "verbose": true});
+    let shown = fixture.client.call("task_status", verbose).await;
+    shown.ok().facts().clone()
+}
+
 #[tokio::test]
 async fn what_has_ended_is_shown_and_written_back_as_it_stands() {
     for version in ["original", "0.1"] {
         let (fixture, stored, history) = fixture_with(version).await;
-        let status = async |id: &str| {
-            let shown = fixture.client.call("task_status", json!({"id": id})).await;
-            shown.ok().facts().clone()
-        };
+        let status = async |id: &str| whole_record(&fixture, id).await;
         for (id, record) in stored.as_object().unwrap() {
             if is_live(record) {
                 continue;
@@ -88,7 +91,8 @@ async fn what_has_ended_is_shown_and_written_back_as_it_stands() {
             assert_has(&shown, &expected);
             assert_eq!(names(&shown), names(&expected), "{version}");
         }
-        let listed = fixture.client.call("task_queue", json!({})).await.ok();
+        let all = json!({"all": true, "limit": 1000});
+        let listed = fixture.client.call("task_queue", all).await.ok();
         let count = listed.facts()["tasks"].as_array().unwrap().len();
         assert_eq!(count, stored.as_object().unwrap().len(), "{version}");
         let entries = fixture.client.call("task_history", json!({})).await.ok();
@@ -126,8 +130,7 @@ async fn what_was_left_behind_has_crashed_and_what_is_detached_goes_on() {
             if !is_live(record) {
                 continue;
             }
-            let shown = fixture.client.call("task_status", json!({"id": id})).await;
-            let mut shown = shown.ok().facts().clone();
+            let mut shown = whole_record(&fixture, id).await;
             let mut expected = record.clone();
             if record["detach"] == true {
                 assert_eq!(shown["status"], "running", "{shown}");
@@ -173,8 +176,12 @@ async fn a_retry_does_again_what_the_record_says() {
                 again.error("NOT_RETRYABLE");
                 continue;
             }
-            let listed = fixture.client.call("task_queue", json!({"limit": 1})).await;
-            let new = listed.ok().facts()["tasks"][0].clone();
+            let listed = fixture
+                .client
+                .call("task_history", json!({"limit": 1}))
+                .await;
+            let new = listed.ok().facts()["entries"][0]["jobId"].clone();
+            let new = whole_record(&fixture, new.as_str().unwrap()).await;
             assert_eq!(new["retriedFrom"], **id, "{}", again.text());
             for field in CALL {
                 if field == "cmd" {

@@ -18,7 +18,9 @@ async fn what_may_not_be_read_or_written_is_named_and_the_rest_arrives() {
     let (sshd, data) = (Sshd::start_bound(), directory());
     let program = binary().as_std().get_program().to_owned();
     let mut command = bound(Path::new(&program));
-    command.arg(format!("--data-dir={}", text(data.path())));
+    command
+        .arg(format!("--data-dir={}", text(data.path())))
+        .env("MCP_STRUCTURED", "always");
     let client = Client::over(command.into()).await;
     client.register(sshd.login("web1")).await;
     for direction in ["upload", "download"] {

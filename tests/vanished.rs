@@ -70,7 +70,7 @@ impl Copying {
         let ended = self.client.wait(&self.id).await;
         let status = self
             .client
-            .call("task_status", json!({"id": self.id}))
+            .call("task_status", json!({"id": self.id, "verbose": true}))
             .await
             .ok();
         let failed = status.facts()["failedFiles"]

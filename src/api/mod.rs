@@ -11,6 +11,7 @@ mod routes;
 
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -32,7 +33,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct Checker(Routes);
 
 /// The result of a health check.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Health {
     status: HealthStatus,
     /// `null` without an answer.
@@ -44,7 +45,7 @@ pub struct Health {
     url: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 enum HealthStatus {
     Up,
@@ -52,7 +53,7 @@ enum HealthStatus {
 }
 
 /// An API's entry with its secrets masked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct ApiView(Value);
 
@@ -91,7 +92,7 @@ impl From<&Api> for ApiView {
 }
 
 /// The route of a request.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Via {
     /// From this machine.
@@ -142,6 +143,24 @@ impl Checker {
 }
 
 impl Health {
+    /// The result for people, in a line.
+    pub fn text(&self) -> String {
+        let status = match self.status {
+            HealthStatus::Up => "UP",
+            HealthStatus::Down => "DOWN",
+        };
+        let via = match self.via {
+            Via::Direct => "from this machine",
+            Via::Tunnel => "through the server",
+            Via::Curl => "by curl on the server",
+        };
+        let code = self.http_code.map(|code| format!(" {code}"));
+        let reason = self.reason.as_ref().map(|reason| format!(": {reason}"));
+        let (code, reason) = (code.unwrap_or_default(), reason.unwrap_or_default());
+        let (milliseconds, url) = (self.response_time_ms, &self.url);
+        format!("{status}{code} in {milliseconds} ms {via}, {url}{reason}")
+    }
+
     fn of(
         request: &HealthRequest,
         via: Via,

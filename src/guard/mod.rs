@@ -20,7 +20,7 @@ use crate::store::DataDirectory;
 use crate::store::servers::Servers;
 
 pub use access::Access;
-pub use policies::Policies;
+pub use policies::{Policies, Rules};
 
 /// Decides what calls may do.
 pub struct Guard {

@@ -26,7 +26,9 @@ mod status;
 mod stop;
 mod stored;
 mod stream;
+mod told;
 
+pub use history::HistoryEntry;
 pub use id::JobId;
 pub use kind::Spec;
 pub use page::{Page, Selection};

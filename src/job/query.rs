@@ -1,5 +1,6 @@
 //! Reading jobs: records with their outputs, pages of outputs, the state of detached jobs on their servers.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ impl Jobs {
     /// A job's record, with as much of its output as an answer shows.
     pub(super) async fn record(&self, id: &JobId) -> Result<Arc<Job>, Error> {
         let mut job = self.queue().get(id).await?;
+        self.told().note(&job);
         if !job.is_truncated() {
             return Ok(job);
         }
@@ -38,6 +40,12 @@ impl Jobs {
             Ok(job)
         })
         .await
+    }
+
+    /// The jobs among these, which are all there are, that have ended without a caller being told so, as far as
+    /// this process knows.
+    pub fn untold<'j>(&self, jobs: &'j [Arc<Job>]) -> HashSet<&'j JobId> {
+        self.told().untold(jobs, self.queue().owner())
     }
 
     /// A job as it stands now: a detached one is polled on its server, if that does not take long.

@@ -124,19 +124,38 @@ impl Job {
         self.spec.kind().summary()
     }
 
+    /// The tool that asked for it; empty if that is not known.
+    pub fn tool(&self) -> &'static str {
+        self.spec.kind().tool()
+    }
+
+    /// Returns whether it is a question of a monitoring tool.
+    pub fn is_probe(&self) -> bool {
+        matches!(self.spec, Spec::Probe(_))
+    }
+
+    /// The time for which a reminder is due, if one is.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.reminder_at.filter(|due| *due <= Timestamp::now())
+    }
+
+    /// The time at which it ended, if it has.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let ended = [self.completed_at, self.failed_at, self.crashed_at];
+        ended.into_iter().flatten().next()
+    }
+
     /// The reminder that is due, if one is.
     pub fn reminder(&self) -> Option<String> {
-        self.reminder_at
-            .filter(|due| *due <= Timestamp::now())
-            .map(|due| {
-                format!(
-                    "due since {due}: task {} on `{}` is {}: {}",
-                    self.id,
-                    self.alias,
-                    self.status,
-                    self.summary()
-                )
-            })
+        self.due().map(|due| {
+            format!(
+                "due since {due}: task {} on `{}` is {}: {}",
+                self.id,
+                self.alias,
+                self.status,
+                self.summary()
+            )
+        })
     }
 
     /// The record as JSON, with a reminder that is due.

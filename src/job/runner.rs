@@ -17,6 +17,7 @@ use super::queue::{AdoptedJobs, Queue};
 use super::record::Job;
 use super::status::Status;
 use super::stop::StopSignal;
+use super::told::ToldEnds;
 use crate::config::Config;
 use crate::error::Error;
 use crate::fault::caught;
@@ -52,6 +53,7 @@ struct Engine {
     outputs: Arc<Outputs>,
     requests: CancelRequests,
     live: Mutex<HashMap<JobId, RunningJob>>,
+    told: ToldEnds,
     /// Notified when a job starts while none is live.
     busy: Arc<Notify>,
 }
@@ -112,6 +114,7 @@ impl Jobs {
             pool,
             guard,
             live: Mutex::default(),
+            told: ToldEnds::default(),
             busy: Arc::default(),
         }));
         tokio::spawn(Self::take_over(Arc::downgrade(&jobs.0), adopted));
@@ -216,8 +219,8 @@ impl Jobs {
 
     fn launch(&self, job: Job, spec: Spec) -> Result<JobHandle, Error> {
         self.0.servers.get(&job.alias)?;
-        if let Some(tool) = spec.kind().changes_by() {
-            self.0.guard.may_change(&job.alias, tool)?;
+        if spec.kind().changes_server() {
+            self.0.guard.may_change(&job.alias, spec.kind().tool())?;
         }
         spec.kind().authorize(&self.0.guard)?;
         let job = self.0.queue.add(job)?;
@@ -346,12 +349,11 @@ impl Jobs {
         stop: &StopSignal,
     ) -> Result<Pool, Error> {
         let Engine { pool, guard, .. } = &*self.0;
-        let tool = spec.kind().changes_by();
-        let Some(tool) = tool.filter(|_| start == JobStart::Fresh) else {
+        if start != JobStart::Fresh || !spec.kind().changes_server() {
             return Ok(pool.clone());
-        };
+        }
         tokio::select! {
-            checked = guard.checked(&job.alias, tool) => checked,
+            checked = guard.checked(&job.alias, spec.kind().tool()) => checked,
             // A job that is cancelled before it was checked opens no connection.
             () = stop.token().cancelled() => Ok(pool.checked(Arc::new(|_| {
                 let reason = "a cancelled task asked for a connection".to_owned();
@@ -387,6 +389,7 @@ impl Jobs {
         if let Ok(Ok(job)) = tokio::time::timeout(patience, waiting).await
             && let Some(job) = job.as_ref()
         {
+            self.0.told.note(job);
             return Ok(Arc::clone(job));
         }
         if let Some(live) = self.live().get_mut(&handle.id) {
@@ -410,6 +413,11 @@ impl Jobs {
             }
             tokio::time::sleep(left.min(FOREIGN_INTERVAL)).await;
         }
+    }
+
+    /// The ends of jobs that callers have been told of.
+    pub(super) fn told(&self) -> &ToldEnds {
+        &self.0.told
     }
 
     /// The handle of a live job of this process.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::id::JobId;
@@ -10,7 +11,7 @@ use super::record::Job;
 use super::status::Status;
 
 /// Figures over the queue.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueStats {
     /// Jobs in the queue.
@@ -19,7 +20,8 @@ pub struct QueueStats {
     pub by_status: IndexMap<&'static str, usize>,
     /// Jobs by type.
     pub by_type: IndexMap<&'static str, usize>,
-    /// Mean duration of finished jobs, in ms.
+    /// Mean duration of finished jobs.
+    #[schemars(extend("unit" = "ms"))]
     pub avg_duration: u64,
     /// Completed jobs, as a percentage of all.
     pub success_rate: u32,
@@ -32,6 +34,31 @@ pub struct QueueStats {
 }
 
 impl QueueStats {
+    /// The figures for people, in a line.
+    pub fn text(&self) -> String {
+        let counts = |counts: &IndexMap<&'static str, usize>| {
+            let counts = counts.iter();
+            let counts: Vec<_> = counts
+                .map(|(name, count)| format!("{count} {name}"))
+                .collect();
+            counts.join(", ")
+        };
+        let Self {
+            total,
+            avg_duration,
+            success_rate,
+            ..
+        } = self;
+        if *total == 0 {
+            return "no tasks".to_owned();
+        }
+        format!(
+            "{total} tasks: {}; by type: {}; mean duration {avg_duration} ms, {success_rate} % completed",
+            counts(&self.by_status),
+            counts(&self.by_type)
+        )
+    }
+
     /// Counts `jobs`.
     pub(super) fn of(jobs: &[Arc<Job>]) -> Self {
         let mut stats = Self {

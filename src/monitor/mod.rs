@@ -75,6 +75,12 @@ fn human(bytes: u64) -> String {
     }
 }
 
+/// The part that is in use, in whole percent.
+fn percent(part: u64, whole: u64) -> u64 {
+    let hundredfold = u128::from(part) * 100;
+    u64::try_from(hundredfold / u128::from(whole.max(1))).unwrap_or(100)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,6 +38,15 @@ else
         sysctl -n kern.cp_time
     fi
 fi
+# disks OPTIONS: the file systems that hold data. Images of packages are always full, and a container has
+# single files mounted.
+disks() {
+    df "$@" 2>/dev/null | grep -v -e '^tmpfs' -e '^devtmpfs' -e '^udev' -e '^shm ' -e '^efivarfs' -e '^overlay.*/docker/' \
+        -e '^/dev/loop.*/snap/' -e '^devfs' -e '^map ' \
+        -e ' /etc/hosts$' -e ' /etc/hostname$' -e ' /etc/resolv.conf$'
+}
 echo '@@ df'
-df -P -k 2>/dev/null | grep -v -e '^tmpfs' -e '^devtmpfs' -e '^udev' -e '^overlay.*/docker/' -e '^devfs' -e '^map '
+disks -P -k
+echo '@@ inodes'
+if [ -r /proc/meminfo ]; then disks -P -i; else disks -k -i; fi
 true

@@ -12,7 +12,15 @@ ask() {
         echo "$code"
     fi
 }
-ask systemd systemctl list-units --type=service --no-pager --no-legend --plain
+ask systemd systemctl list-units --type=service --all --no-pager --no-legend --plain
+if command -v systemctl >/dev/null 2>&1; then
+    echo '@@ systemd restarts'
+    systemctl show --property=Id,NRestarts '*.service' 2>/dev/null </dev/null | awk -F= '
+        $1 == "Id" { name = $2 }
+        $1 == "NRestarts" { count = $2 }
+        $0 == "" { if (count > 0) print name, count; count = 0 }
+        END { if (count > 0) print name, count }'
+fi
 if [ -n "$engine" ]; then
     ask docker docker ps --all --format '{{.Names}}	{{.Image}}	{{.State}}	{{.Status}}'
     case $engine in

@@ -7,7 +7,7 @@ use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::audit::CallOutcome;
 use crate::error::Error;
@@ -29,18 +29,6 @@ impl Reply {
         let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = Some(to_value(facts)?);
         Ok(Self(result.into()))
-    }
-
-    /// An answer whose text is its structured content as JSON.
-    pub fn json(facts: &impl Serialize) -> Result<Self, Error> {
-        Self::new(pretty(&to_value(facts)?), facts)
-    }
-
-    /// A list: the text is the array alone, the structured content is `{name: […]}`.
-    pub fn list(name: &str, items: &impl Serialize) -> Result<Self, Error> {
-        let items = to_value(items)?;
-        let text = pretty(&items);
-        Self::new(text, &Map::from_iter([(name.to_owned(), items)]))
     }
 
     /// A job that was told to stop.
@@ -111,10 +99,6 @@ fn to_value(facts: &impl Serialize) -> Result<Value, Error> {
     // Before it becomes JSON text, which escapes such characters.
     make_readable(&mut value);
     Ok(value)
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).expect("a JSON value can be written")
 }
 
 impl IntoCallToolResult for Reply {

@@ -1,10 +1,12 @@
-//! Cutting texts to a length without splitting a character.
+//! Cutting texts to a length without splitting a character, and tables for people.
 
 mod middle;
+mod table;
 
 use std::borrow::Cow;
 
 pub(crate) use middle::{abridge, tell_loss, without_middle};
+pub(crate) use table::table;
 
 /// The first whole characters of a text, at most `most` bytes of it.
 pub(crate) fn first(text: &str, most: usize) -> &str {

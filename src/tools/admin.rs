@@ -2,27 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
-use super::{Nothing, Parameters, Quantity};
+use super::data::{fields, words};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::{Json, Nothing, Parameters, Quantity};
 use crate::app::App;
 use crate::config::{Config, SettingOrigin};
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{JobId, QueueStats};
+use crate::job::QueueStats;
 use crate::logging::LogLine;
-use crate::reply::Reply;
 use crate::ssh::PoolStats;
-use crate::store::servers::ServerView;
-use crate::time::millis;
+use crate::text::{beginning, table};
+use crate::time::{brief, millis};
 
 /// The most errors and warnings that a diagnosis shows.
 const LAST_ERRORS: usize = 50;
+/// The bytes of a message that are shown.
+const LONGEST_MESSAGE: usize = 500;
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -64,19 +66,26 @@ struct Diagnose {
     verbose: bool,
 }
 
-#[derive(Serialize)]
+/// The last lines of the log, oldest first.
+#[derive(Serialize, JsonSchema)]
+struct LogLines {
+    logs: Vec<LogLine>,
+}
+
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Diagnosis {
     queue: QueueStats,
     pool: PoolStats,
-    servers: IndexMap<String, ServerView>,
+    /// The servers: their addresses, or all of their entries if asked for.
+    servers: Map<String, Value>,
     crashed_jobs: usize,
-    can_retry: Vec<JobId>,
     version: &'static str,
     data_dir: PathBuf,
     uptime_ms: u64,
     warnings: Vec<String>,
     /// The origin of each setting, by variable; defaults are left out unless asked for.
+    #[schemars(with = "BTreeMap<String, String>")]
     origins: BTreeMap<&'static str, SettingOrigin>,
     /// The names of data files that were found broken and set aside.
     set_aside: Vec<String>,
@@ -86,37 +95,102 @@ struct Diagnosis {
     errors: Option<Vec<LogLine>>,
 }
 
+impl LogLines {
+    /// The last `limit` of these lines, each with the beginning of its message.
+    fn of(mut lines: Vec<LogLine>, limit: usize) -> Self {
+        let mut logs = lines.split_off(lines.len().saturating_sub(limit));
+        for line in &mut logs {
+            line.message = beginning(&line.message, LONGEST_MESSAGE).into_owned();
+        }
+        Self { logs }
+    }
+
+    fn text(&self) -> String {
+        text_of_log(&self.logs)
+    }
+}
+
+fn text_of_log(lines: &[LogLine]) -> String {
+    if lines.is_empty() {
+        return "no such line in the log".to_owned();
+    }
+    let row = |line: &LogLine| {
+        let level = line.level.to_owned();
+        [line.timestamp.to_string(), level, line.message.clone()]
+    };
+    let rows: Vec<_> = lines.iter().map(row).collect();
+    table(&rows)
+}
+
+impl Diagnosis {
+    fn text(&self) -> String {
+        let uptime = brief(Duration::from_millis(self.uptime_ms));
+        let mut lines = vec![
+            format!(
+                "version {}, up {uptime}, data in {}",
+                self.version,
+                self.data_dir.display()
+            ),
+            self.queue.text(),
+            self.pool.text(),
+            format!("servers: {}", words(&self.servers)),
+        ];
+        lines.extend(
+            self.warnings
+                .iter()
+                .map(|warning| format!("warning: {warning}")),
+        );
+        lines.extend(
+            self.set_aside
+                .iter()
+                .map(|name| format!("set aside: {name}")),
+        );
+        let origins = self.origins.iter();
+        lines.extend(origins.map(|(name, origin)| format!("{name} from {origin}")));
+        let settings = self.settings.iter();
+        lines.extend(settings.map(|settings| format!("settings: {}", words(settings))));
+        let errors = self.errors.iter();
+        lines.extend(errors.map(|errors| text_of_log(errors)));
+        lines.join("\n")
+    }
+}
+
 #[tool_router(router = admin_tools, vis = "pub(super)")]
 impl App {
     /// Show the orchestrator's own log, oldest first.
-    #[tool(title = "Show the log", meta = declare(Access::ReadsHere, Toolset::Admin).returns::<AnyObject>())]
-    async fn task_logs(&self, Parameters(logs): Parameters<ShowLog>) -> Result<Reply, Error> {
-        let search = logs.search.map(|search| search.to_lowercase());
+    #[tool(title = "Show the log", meta = declare(Access::ReadsHere, Toolset::Admin))]
+    async fn task_logs(
+        &self,
+        Parameters(wanted): Parameters<ShowLog>,
+    ) -> Result<Json<LogLines>, Error> {
+        let search = wanted.search.map(|search| search.to_lowercase());
         let mut lines = self.log().lines();
         lines.retain(|line| {
-            logs.level.is_none_or(|level| line.level == level.name())
+            wanted.level.is_none_or(|level| line.level == level.name())
                 && search
                     .as_ref()
                     .is_none_or(|search| line.message.to_lowercase().contains(search))
         });
-        Reply::list("logs", &&lines[lines.len().saturating_sub(logs.limit.0)..])
+        let lines = LogLines::of(lines, wanted.limit.0);
+        Json::new(lines.text(), &lines)
     }
 
     /// Show the SSH connections.
-    #[tool(title = "Connection pool", meta = declare(Access::ReadsHere, Toolset::Admin).returns::<AnyObject>())]
+    #[tool(title = "Connection pool", meta = declare(Access::ReadsHere, Toolset::Admin))]
     async fn pool_stats(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
-    ) -> Result<Reply, Error> {
-        Reply::json(&self.pool().stats())
+    ) -> Result<Json<PoolStats>, Error> {
+        let stats = self.pool().stats();
+        Json::new(stats.text(), &stats)
     }
 
     /// Show the state of the whole: queue, pool, servers, warnings.
-    #[tool(title = "Diagnose the orchestrator", meta = declare(Access::ReadsHere, Toolset::Admin).returns::<AnyObject>())]
+    #[tool(title = "Diagnose the orchestrator", meta = declare(Access::ReadsHere, Toolset::Admin))]
     async fn system_diagnostics(
         &self,
         Parameters(Diagnose { verbose }): Parameters<Diagnose>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<Diagnosis>, Error> {
         let queue = self.jobs().queue().stats().await?;
         let mut pool = self.pool().stats();
         if !verbose {
@@ -124,12 +198,11 @@ impl App {
                 .values_mut()
                 .for_each(|server| server.connections.clear());
         }
-        Reply::json(&Diagnosis {
+        let diagnosis = Diagnosis {
             crashed_jobs: queue.crashed,
-            can_retry: queue.can_retry.clone(),
             queue,
             pool,
-            servers: self.shown_servers()?,
+            servers: self.diagnosed_servers(verbose)?,
             version: env!("CARGO_PKG_VERSION"),
             data_dir: self.config().data_dir.clone(),
             uptime_ms: millis(self.uptime()),
@@ -138,7 +211,20 @@ impl App {
             set_aside: self.data().set_aside(),
             settings: verbose.then(|| self.config().shown()),
             errors: verbose.then(|| self.last_errors()),
-        })
+        };
+        Json::new(diagnosis.text(), &diagnosis)
+    }
+
+    /// The servers by alias: what may be shown of them, or their addresses alone.
+    fn diagnosed_servers(&self, verbose: bool) -> Result<Map<String, Value>, Error> {
+        if verbose {
+            return Ok(fields(&self.shown_servers()?));
+        }
+        let servers = self.servers().list()?;
+        let addresses = servers.into_iter();
+        Ok(addresses
+            .map(|(alias, server)| (alias, server.endpoint().into()))
+            .collect())
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -158,6 +244,6 @@ impl App {
     fn last_errors(&self) -> Vec<LogLine> {
         let mut lines = self.log().lines();
         lines.retain(|line| matches!(line.level, "error" | "warn"));
-        lines.split_off(lines.len().saturating_sub(LAST_ERRORS))
+        LogLines::of(lines, LAST_ERRORS).logs
     }
 }

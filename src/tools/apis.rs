@@ -7,18 +7,19 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
+use super::data::{fields, words};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::check_name;
-use super::{Call, Nothing, Parameters, ProgressSource};
-use crate::api::{ApiView, HealthRequest};
+use super::{Call, Json, Nothing, Parameters, ProgressSource};
+use crate::api::{ApiView, Health, HealthRequest};
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Access;
-use crate::reply::Reply;
 use crate::secret::Secret;
 use crate::store::CatalogueEntry as _;
 use crate::store::apis::{Api, AuthMethod, Method, default_header, default_scheme};
+use crate::text::table;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -76,14 +77,17 @@ struct CheckAddress {
     url: String,
 }
 
-#[derive(Serialize)]
+/// The APIs as they may be shown, by alias.
+type ApisByAlias = IndexMap<String, ApiView>;
+
+#[derive(Serialize, JsonSchema)]
 struct StoredApi {
     alias: String,
     added: bool,
     api: ApiView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RemovedApi {
     alias: String,
 }
@@ -109,6 +113,23 @@ impl AddApi {
     }
 }
 
+/// The APIs for people, one in a line: alias, address, and what else is set.
+fn text_of_apis(apis: &ApisByAlias) -> String {
+    if apis.is_empty() {
+        return "no API; api_add adds one".to_owned();
+    }
+    let rows: Vec<_> = apis
+        .iter()
+        .map(|(alias, api)| {
+            let mut fields = fields(api);
+            let url = fields.shift_remove("url").unwrap_or_default();
+            let url = url.as_str().unwrap_or_default().to_owned();
+            [alias.clone(), url, words(&fields)]
+        })
+        .collect();
+    table(&rows)
+}
+
 fn text_of_stored(alias: &str, added: bool, api: &Api) -> String {
     let stored = if added { "added" } else { "updated" };
     let unsent = unused(api)
@@ -129,8 +150,8 @@ fn unused(api: &Api) -> impl Iterator<Item = &'static str> {
 #[tool_router(router = api_tools, vis = "pub(super)")]
 impl App {
     /// Add an HTTP API to watch, or replace the one with this alias. Nothing is asked yet.
-    #[tool(title = "Add an API", meta = declare(Access::ChangesHere, Toolset::Apis).returns::<AnyObject>())]
-    async fn api_add(&self, Parameters(add): Parameters<AddApi>) -> Result<Reply, Error> {
+    #[tool(title = "Add an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
+    async fn api_add(&self, Parameters(add): Parameters<AddApi>) -> Result<Json<StoredApi>, Error> {
         check_name("alias", &add.alias)?;
         self.apis().check_alias(&add.alias)?;
         let (alias, mut api) = add.entry();
@@ -144,35 +165,38 @@ impl App {
         };
         let text = text_of_stored(&alias, added, &api);
         let api = ApiView::from(&api);
-        Reply::new(text, &StoredApi { alias, added, api })
+        Json::new(text, &StoredApi { alias, added, api })
     }
 
     /// List the APIs. Keys and passwords show as ***.
-    #[tool(title = "List APIs", meta = declare(Access::ReadsHere, Toolset::Apis).returns::<AnyObject>())]
-    async fn api_list(&self, Parameters(Nothing {}): Parameters<Nothing>) -> Result<Reply, Error> {
+    #[tool(title = "List APIs", meta = declare(Access::ReadsHere, Toolset::Apis))]
+    async fn api_list(
+        &self,
+        Parameters(Nothing {}): Parameters<Nothing>,
+    ) -> Result<Json<ApisByAlias>, Error> {
         let apis = self.apis().list()?;
-        let shown: IndexMap<_, _> = apis
-            .iter()
-            .map(|(alias, api)| (alias, ApiView::from(api)))
+        let apis: ApisByAlias = apis
+            .into_iter()
+            .map(|(alias, api)| (alias, ApiView::from(&api)))
             .collect();
-        Reply::json(&shown)
+        Json::new(text_of_apis(&apis), &apis)
     }
 
     /// Remove an API.
-    #[tool(title = "Remove an API", meta = declare(Access::ChangesHere, Toolset::Apis).returns::<AnyObject>())]
+    #[tool(title = "Remove an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
     async fn api_remove(
         &self,
         Parameters(RemoveApi { alias }): Parameters<RemoveApi>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<RemovedApi>, Error> {
         {
             let (apis, alias) = (Arc::clone(self.apis()), alias.clone());
             blocking(move || apis.remove(&alias)).await?;
         }
-        Reply::new(format!("API `{alias}` removed"), &RemovedApi { alias })
+        Json::new(format!("API `{alias}` removed"), &RemovedApi { alias })
     }
 
     /// Ask whether an API is up: UP for a 2xx answer within 10 s, else DOWN with http_code or reason.
-    #[tool(title = "Check an API", meta = declare(Access::ReadsServer, Toolset::Apis).returns::<AnyObject>())]
+    #[tool(title = "Check an API", meta = declare(Access::ReadsServer, Toolset::Apis))]
     async fn api_check(
         &self,
         Parameters(CheckApi {
@@ -180,7 +204,7 @@ impl App {
             server_alias,
         }): Parameters<CheckApi>,
         call: Call,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<Health>, Error> {
         let mut api = self.apis().get(&alias)?;
         self.vault().reveal_all(api.secrets()).await?;
         let request = HealthRequest::of(&api)?;
@@ -188,12 +212,12 @@ impl App {
     }
 
     /// Ask whether an address is up, as api_check does, from a server's network.
-    #[tool(title = "Check an address", meta = declare(Access::ReadsServer, Toolset::Apis).returns::<AnyObject>())]
+    #[tool(title = "Check an address", meta = declare(Access::ReadsServer, Toolset::Apis))]
     async fn check_api_health(
         &self,
         Parameters(CheckAddress { alias, url }): Parameters<CheckAddress>,
         call: Call,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<Health>, Error> {
         self.check(&call, &HealthRequest::get(&url)?, Some(&alias))
             .await
     }
@@ -224,7 +248,7 @@ impl App {
         call: &Call,
         request: &HealthRequest,
         through: Option<&str>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<Health>, Error> {
         let deadline = Instant::now() + self.config().sync_timeout;
         let waits = || self.pool().login_notice(through?);
         let through = through.map(|alias| (self.pool(), alias));
@@ -236,6 +260,6 @@ impl App {
                 checked,
             )
             .await?;
-        Reply::json(&health)
+        Json::new(health.text(), &health)
     }
 }

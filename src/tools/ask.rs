@@ -5,21 +5,21 @@
 
 use rmcp::RoleServer;
 use rmcp::handler::server::common::FromContextPart;
-use rmcp::handler::server::tool::{IntoCallToolResult, ToolCallContext};
+use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    CallToolResponse, ClientResult, ElicitRequest, InputRequiredResult, InputResponses,
-    ProtocolVersion, ServerRequest,
+    ClientResult, ElicitRequest, InputRequiredResult, InputResponses, ProtocolVersion,
+    ServerRequest,
 };
 use rmcp::service::{PeerRequestOptions, RequestContext};
+use serde::Serialize;
 
 use super::elicitation::{can_be_asked, form, input_required, is_yes, said_yes};
-use super::{Call, ProgressSource};
+use super::{Call, Json, ProgressSource};
 use crate::app::App;
 use crate::approval::{LIFE, PersonAnswer, Standing};
 use crate::config::default_of;
 use crate::error::Error;
 use crate::fs::{blocking, expand_home};
-use crate::reply::Reply;
 use crate::secret::hide;
 use crate::shell::quote_to_type;
 
@@ -65,38 +65,17 @@ enum Answer {
     AskFirst(InputRequiredResult),
 }
 
-/// The result of a call that may have to ask first.
-pub(super) enum Confirmed {
-    Done(Reply),
-    AskFirst(InputRequiredResult),
-}
-
-impl From<Reply> for Confirmed {
-    fn from(reply: Reply) -> Self {
-        Self::Done(reply)
-    }
-}
-
-impl IntoCallToolResult for Confirmed {
-    fn into_call_tool_result(self) -> Result<CallToolResponse, rmcp::ErrorData> {
-        match self {
-            Self::Done(reply) => reply.into_call_tool_result(),
-            Self::AskFirst(question) => Ok(question.into()),
-        }
-    }
-}
-
 impl App {
     /// Does something once the person has agreed.
-    pub(super) async fn if_agreed(
+    pub(super) async fn if_agreed<T: Serialize>(
         &self,
         person: Person,
         question: Confirmation,
-        action: impl Future<Output = Result<Reply, Error>>,
-    ) -> Result<Confirmed, Error> {
+        action: impl Future<Output = Result<Json<T>, Error>>,
+    ) -> Result<Json<T>, Error> {
         match self.ask_person(person, question).await? {
-            Answer::Yes => action.await.map(Confirmed::Done),
-            Answer::AskFirst(question) => Ok(Confirmed::AskFirst(question)),
+            Answer::Yes => action.await,
+            Answer::AskFirst(question) => Ok(Json::asking(question)),
         }
     }
 

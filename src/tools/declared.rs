@@ -4,11 +4,6 @@
 //! that the macros use the builder below. It gives a tool only after `meta = declare(…)`: a tool
 //! without a declaration does not compile.
 
-use std::sync::Arc;
-
-use ::rmcp::handler::server::common::schema_for_output;
-use ::rmcp::model::JsonObject;
-use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use crate::config::Config;
@@ -21,13 +16,7 @@ pub(super) use crate::config::Toolset;
 /// Returns true if a call with these arguments does more than read.
 type ChangesSomething = fn(&Map<String, Value>) -> bool;
 
-/// Structured content whose fields no schema names.
-pub(super) type AnyObject = JsonObject;
-
-/// Makes the schema of a tool's structured content.
-type OutputSchema = fn() -> Arc<JsonObject>;
-
-/// A tool's access class, toolset and shape.
+/// A tool's access class and toolset.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
     /// The access class of the calls that may do most.
@@ -35,8 +24,6 @@ pub struct Declaration {
     /// The toolset.
     pub toolset: Toolset,
     changes: Option<ChangesSomething>,
-    /// The schema of what it returns; `None` if that is text.
-    output: Option<OutputSchema>,
 }
 
 /// Declares a tool.
@@ -45,7 +32,6 @@ pub(super) fn declare(access: Access, toolset: Toolset) -> Declaration {
         access,
         toolset,
         changes: None,
-        output: None,
     }
 }
 
@@ -55,14 +41,6 @@ impl Declaration {
     pub(super) fn only_if(self, changes: ChangesSomething) -> Self {
         Self {
             changes: Some(changes),
-            ..self
-        }
-    }
-
-    /// Makes it a tool that returns data, as this type serialises.
-    pub(super) fn returns<T: JsonSchema + 'static>(self) -> Self {
-        Self {
-            output: Some(schema_for_output::<T>),
             ..self
         }
     }
@@ -113,10 +91,16 @@ pub(super) mod model {
             self
         }
 
+        pub fn with_raw_output_schema(mut self, schema: Arc<JsonObject>) -> Self {
+            self.tool.output_schema = Some(schema);
+            self
+        }
+
         pub fn with_meta(self, declaration: Declaration) -> Tool {
-            let mut tool = self.tool.with_annotations(declaration.access.annotations());
-            tool.output_schema = declaration.output.map(|schema| schema());
-            Tool { tool, declaration }
+            Tool {
+                tool: self.tool.with_annotations(declaration.access.annotations()),
+                declaration,
+            }
         }
     }
 }
@@ -125,6 +109,10 @@ pub(super) mod handler {
     pub mod server {
         pub mod common {
             pub use ::rmcp::handler::server::common::schema_for_input;
+        }
+
+        pub mod tool {
+            pub(in crate::tools) use super::super::super::super::outline::schema_for_output;
         }
 
         pub mod router {

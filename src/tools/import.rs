@@ -1,21 +1,17 @@
 //! Servers from the user's own SSH configuration.
 
-use globset::{Glob, GlobMatcher};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Parameters;
-use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::name_pattern::whole_name;
+use super::{Json, Parameters};
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Access;
-use crate::reply::Reply;
 use crate::ssh::target::user_config;
 use crate::store::servers::Server;
-
-/// The most bytes of a pattern.
-const LONGEST_PATTERN: usize = 1024;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -27,12 +23,12 @@ struct ImportServers {
     add: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ImportedHosts {
     hosts: Vec<ImportedHost>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ImportedHost {
     name: String,
     /// Its address, user and jump hosts, or the problem with them.
@@ -42,7 +38,7 @@ struct ImportedHost {
     notes: Vec<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum ImportState {
     /// It could be added.
@@ -68,26 +64,15 @@ impl ImportedHost {
     }
 }
 
-fn matcher(pattern: &str) -> Result<GlobMatcher, Error> {
-    // A very long one cannot be compiled, and no host's name is as long.
-    if pattern.len() > LONGEST_PATTERN {
-        let problem = format!("has more than {LONGEST_PATTERN} bytes");
-        return Err(Error::invalid("pattern", problem));
-    }
-    let pattern = Glob::new(pattern)
-        .map_err(|error| Error::invalid("pattern", format!("is no pattern: {}", error.kind())))?;
-    Ok(pattern.compile_matcher())
-}
-
 #[tool_router(router = import_tools, vis = "pub(super)")]
 impl App {
     /// List the hosts of ~/.ssh/config, or add them as servers that follow that file.
-    #[tool(title = "Import servers", meta = declare(Access::AddsHere, Toolset::Core).returns::<AnyObject>().only_if(|given| given.get("add") == Some(&true.into())))]
+    #[tool(title = "Import servers", meta = declare(Access::AddsHere, Toolset::Core).only_if(|given| given.get("add") == Some(&true.into())))]
     async fn server_import(
         &self,
         Parameters(ImportServers { pattern, add }): Parameters<ImportServers>,
-    ) -> Result<Reply, Error> {
-        let pattern = matcher(pattern.as_deref().unwrap_or("*"))?;
+    ) -> Result<Json<ImportedHosts>, Error> {
+        let pattern = whole_name("pattern", pattern.as_deref().unwrap_or("*"))?;
         let files = self.config().ssh_files.clone();
         let names = blocking(move || user_config::hosts(&files)).await?;
         let mut hosts = Vec::new();
@@ -102,7 +87,7 @@ impl App {
         if text.is_empty() {
             text.push_str("no host of the SSH configuration matches");
         }
-        Reply::new(text, &ImportedHosts { hosts })
+        Json::new(text, &ImportedHosts { hosts })
     }
 
     async fn import(&self, name: String, add: bool) -> Result<ImportedHost, Error> {

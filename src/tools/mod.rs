@@ -1,8 +1,7 @@
 //! The tools, one file per family, and what they have in common.
 //!
 //! A tool is a struct for its arguments, whose doc comments become the schema, and a short method that turns
-//! them into one operation. `declare` says its access class and its toolset. With `.returns::<T>()` it gets an
-//! output schema, and its answers carry structured content; without, they are text alone:
+//! them into one operation. `declare` says its access class and its toolset:
 //!
 //! ```text
 //! /// What the model reads.
@@ -10,11 +9,15 @@
 //! async fn name(&self, Parameters(arguments): Parameters<Arguments>) -> Result<Reply, Error>
 //! ```
 //!
+//! A tool that returns a [`Json`] of its facts has an output schema, made of their type, and its answers carry
+//! structured content. The answers of the others are text alone.
+//!
 //! | module | what it is |
 //! |---|---|
-//! | `declared` | access class, toolset and output schema, without which a tool does not compile |
-//! | `arguments`, `lenient`, `secret_rules` | types of arguments, leniency about their form, rules for secrets among them |
-//! | `schema`, `explain` | schemas, and refusals of arguments |
+//! | `declared` | access class and toolset, without which a tool does not compile |
+//! | `arguments`, `lenient`, `name_pattern`, `secret_rules` | types of arguments, leniency about their form, rules for secrets among them |
+//! | `schema`, `explain` | input schemas, and refusals of arguments |
+//! | `data`, `outline` | answers with data, and their schemas |
 //! | `call` | the request behind a call: progress, and waiting for a job |
 //! | `ask`, `elicitation` | questions to the person behind the client, and the form in which they are asked |
 //! | every other file | a family of tools |
@@ -24,20 +27,28 @@ mod apis;
 mod arguments;
 mod ask;
 mod call;
+mod data;
 mod declared;
 mod elicitation;
 mod exec;
 mod explain;
+mod history_list;
 mod import;
 mod lenient;
 mod logs;
 mod monitor;
+mod name_pattern;
+mod outline;
 mod output;
+mod page;
 mod policy;
 mod queue;
 mod schema;
 mod secret_rules;
 mod servers;
+mod since;
+mod task_facts;
+mod task_list;
 mod transfer;
 mod trust;
 
@@ -52,8 +63,9 @@ use rmcp::model::{CallToolResponse, Tool};
 use crate::app::App;
 use crate::config::{Config, Structured};
 use arguments::{Nothing, NumberOfSeconds, On, Parameters, Quantity};
-use ask::{Confirmation, Confirmed, IfUnasked, Person};
+use ask::{Confirmation, IfUnasked, Person};
 use call::{Call, ProgressSource, WaitFor};
+use data::Json;
 pub use declared::Declaration;
 pub(crate) use lenient::settle;
 

@@ -5,21 +5,38 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
-use super::{Call, Parameters, WaitFor};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::name_pattern::part_of_name;
+use super::{Call, Json, Parameters, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
 use crate::job::kind::probe::Probe;
 use crate::job::{Job, StartOptions, Status, Stream};
-use crate::monitor::{Question, fail2ban, resources, services};
-use crate::reply::Reply;
+use crate::monitor::Question;
+use crate::monitor::fail2ban::{self, Fail2Ban};
+use crate::monitor::resources::{self, Resources};
+use crate::monitor::services::{self, ServiceFilter, Services};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ServerAlias {
     /// Server alias.
     alias: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ServicesOf {
+    /// Server alias.
+    alias: String,
+    /// Details of those named so: `nginx`, `php*`.
+    name: Option<String>,
+    /// Details of those in this state: failed, inactive, exited, online.
+    state: Option<String>,
+    /// Also the names of all others.
+    #[serde(default)]
+    all: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,12 +59,12 @@ pub(super) enum ProbeResult {
 #[tool_router(router = monitor_tools, vis = "pub(super)")]
 impl App {
     /// Show CPU usage, memory, swap, disks, load and uptime.
-    #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring).returns::<AnyObject>())]
+    #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_system_resources(
         &self,
         Parameters(ServerAlias { alias }): Parameters<ServerAlias>,
         call: Call,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<Resources>, Error> {
         let asked = self.ask(&call, &alias, Question::GetSystemResources);
         let read = |text: &str| {
             resources::parse(text).ok_or_else(|| Error::Monitoring {
@@ -56,31 +73,37 @@ impl App {
                 reason: "the server is neither Linux nor macOS nor FreeBSD".to_owned(),
             })
         };
-        self.reply_with(asked.await?, read).await
+        self.reply_with(asked.await?, read, Resources::text).await
     }
 
-    /// Show the services of systemd, Docker and PM2.
-    #[tool(title = "Service status", meta = declare(Access::ReadsServer, Toolset::Monitoring).returns::<AnyObject>())]
+    /// Count the services of systemd, Docker and PM2, and show those that failed or restart.
+    #[tool(title = "Service status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_services_status(
         &self,
-        Parameters(ServerAlias { alias }): Parameters<ServerAlias>,
+        Parameters(services): Parameters<ServicesOf>,
         call: Call,
-    ) -> Result<Reply, Error> {
-        let asked = self.ask(&call, &alias, Question::GetServicesStatus);
-        self.reply_with(asked.await?, |text| Ok(services::parse(text)))
-            .await
+    ) -> Result<Json<Services>, Error> {
+        let name = services.name.as_deref();
+        let filter = ServiceFilter {
+            name: name.map(|name| part_of_name("name", name)).transpose()?,
+            state: services.state,
+            all: services.all,
+        };
+        let asked = self.ask(&call, &services.alias, Question::GetServicesStatus);
+        let read = |text: &str| Ok(services::parse(text, &filter));
+        self.reply_with(asked.await?, read, Services::text).await
     }
 
     /// Show Fail2Ban's jails and whom they banned.
-    #[tool(title = "Fail2Ban status", meta = declare(Access::ReadsServer, Toolset::Monitoring).returns::<AnyObject>())]
+    #[tool(title = "Fail2Ban status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_fail2ban_status(
         &self,
         Parameters(Jails { alias, jail }): Parameters<Jails>,
         call: Call,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<Fail2Ban>, Error> {
         let asked = self.ask(&call, &alias, Question::GetFail2banStatus { jail });
-        self.reply_with(asked.await?, |text| Ok(fail2ban::parse(text)))
-            .await
+        let read = |text: &str| Ok(fail2ban::parse(text));
+        self.reply_with(asked.await?, read, Fail2Ban::text).await
     }
 
     /// Asks a server a question in a job, and waits for it.
@@ -118,11 +141,13 @@ impl App {
         &self,
         asked: ProbeResult,
         read: impl FnOnce(&str) -> Result<T, Error>,
-    ) -> Result<Reply, Error> {
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<Json<T>, Error> {
         match asked {
-            ProbeResult::Unanswered(job) => Ok(Reply::of_job(&job)),
+            ProbeResult::Unanswered(job) => Json::of_job(&job),
             ProbeResult::Answered(job) => {
-                Reply::json(&read(&self.jobs().whole(&job, Stream::Stdout).await?)?)
+                let facts = read(&self.jobs().whole(&job, Stream::Stdout).await?)?;
+                Json::new(text(&facts), &facts)
             }
         }
     }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
-use super::{Confirmation, Confirmed, IfUnasked, Nothing, Parameters, Person};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::{Confirmation, IfUnasked, Json, Nothing, Parameters, Person};
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
-use crate::guard::Access;
-use crate::reply::Reply;
+use crate::guard::{Access, Rules};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -20,31 +19,50 @@ struct Rule {
     pattern: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Changed {
     pattern: String,
     changed: bool,
 }
 
+/// The rules for people, one in a line.
+fn text_of_rules(rules: &Rules) -> String {
+    let listed = |title: &str, rules: &[String]| match rules {
+        [] => format!("{title}: nothing"),
+        rules => format!("{title}:\n{}", rules.join("\n")),
+    };
+    let mut parts = vec![listed("refused", &rules.blocklist)];
+    if !rules.allowlist.is_empty() {
+        parts.push(listed("allowed, and all else is refused", &rules.allowlist));
+    }
+    parts.extend(
+        rules
+            .problem
+            .iter()
+            .map(|problem| format!("problem: {problem}")),
+    );
+    parts.join("\n")
+}
+
 #[tool_router(router = policy_tools, vis = "pub(super)")]
 impl App {
     /// List what the command policy refuses, or alone allows.
-    #[tool(title = "List the command policy", meta = declare(Access::ReadsHere, Toolset::Policy).returns::<AnyObject>())]
+    #[tool(title = "List the command policy", meta = declare(Access::ReadsHere, Toolset::Policy))]
     async fn policy_blocklist_list(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<Rules>, Error> {
         let guard = Arc::clone(self.guard());
         let rules = blocking(move || guard.policies().rules()).await?;
-        Reply::json(&rules)
+        Json::new(text_of_rules(&rules), &rules)
     }
 
     /// Refuse further commands on every server, also behind sudo, sh -c and the like.
-    #[tool(title = "Refuse a command", meta = declare(Access::AddsHere, Toolset::Policy).returns::<AnyObject>())]
+    #[tool(title = "Refuse a command", meta = declare(Access::AddsHere, Toolset::Policy))]
     async fn policy_blocklist_add(
         &self,
         Parameters(Rule { pattern }): Parameters<Rule>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<Changed>, Error> {
         let (guard, rule) = (Arc::clone(self.guard()), pattern.clone());
         let changed = blocking(move || guard.policies().block(&rule)).await?;
         let text = if changed {
@@ -52,16 +70,16 @@ impl App {
         } else {
             format!("`{pattern}` was refused already")
         };
-        Reply::new(text, &Changed { pattern, changed })
+        Json::new(text, &Changed { pattern, changed })
     }
 
     /// Take away a rule that policy_blocklist_list shows. A person has to agree.
-    #[tool(title = "Let a command through", meta = declare(Access::ChangesHere, Toolset::Policy).returns::<AnyObject>())]
+    #[tool(title = "Let a command through", meta = declare(Access::ChangesHere, Toolset::Policy))]
     async fn policy_blocklist_remove(
         &self,
         Parameters(Rule { pattern }): Parameters<Rule>,
         person: Person,
-    ) -> Result<Confirmed, Error> {
+    ) -> Result<Json<Changed>, Error> {
         let guard = Arc::clone(self.guard());
         let rules = blocking(move || guard.policies().rules()).await?;
         if !rules.blocklist.contains(&pattern) {
@@ -78,7 +96,7 @@ impl App {
         let remove = async {
             let changed = blocking(move || guard.policies().unblock(&rule)).await?;
             let text = format!("`{pattern}` is no longer refused");
-            Reply::new(text, &Changed { pattern, changed })
+            Json::new(text, &Changed { pattern, changed })
         };
         self.if_agreed(person, question, remove).await
     }

@@ -1,57 +1,26 @@
 //! The queue: show tasks, wait for them, cancel and retry them.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
-use super::{Call, Nothing, NumberOfSeconds, Parameters, Quantity, WaitFor};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::history_list::{HistoryList, ListHistory};
+use super::task_facts::TaskFacts;
+use super::task_list::{ListTasks, TaskList};
+use super::{Call, Json, Nothing, NumberOfSeconds, Parameters, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{JobId, QueueStats, Status};
+use crate::job::{JobId, QueueStats};
 use crate::reply::Reply;
 
 /// The default time that `task_wait` waits. Most clients drop a call after 60 s or later.
 const WAIT: Duration = Duration::from_secs(45);
 
-/// The characters of each output that a list shows.
-const EXCERPT: usize = 200;
-/// The characters that all steps of a sequence share in a list.
-const EXCERPT_STEPS: usize = 1000;
-/// The failed files of each transfer that a list names.
-const EXCERPT_FILES: usize = 5;
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListTasks {
-    /// Only tasks with this status.
-    status: Option<Status>,
-    /// Most entries.
-    #[serde(default)]
-    limit: Quantity<100>,
-    /// Entries to skip.
-    #[serde(default)]
-    offset: Quantity,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListHistory {
-    /// Only of this server.
-    alias: Option<String>,
-    /// Only with this status.
-    status: Option<Status>,
-    /// Most entries.
-    #[serde(default)]
-    limit: Quantity<100>,
-    /// Entries to skip.
-    #[serde(default)]
-    offset: Quantity,
-}
+/// The tasks that may be retried of which `queue_stats` names the IDs.
+const RETRYABLE: usize = 20;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -69,59 +38,83 @@ struct WaitForTask {
     timeout: Option<NumberOfSeconds>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ShowTask {
+    /// Task ID.
+    id: String,
+    /// The whole record.
+    #[serde(default)]
+    verbose: bool,
+}
+
+/// The figures of the queue, and the newest tasks that may be retried.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct QueueReport {
     stats: QueueStats,
     crashed_jobs: usize,
+    #[schemars(with = "Vec<String>")]
     can_retry: Vec<JobId>,
+}
+
+impl QueueReport {
+    fn of(stats: QueueStats) -> Self {
+        let can_retry = stats.can_retry.iter().take(RETRYABLE);
+        Self {
+            crashed_jobs: stats.crashed,
+            can_retry: can_retry.cloned().collect(),
+            stats,
+        }
+    }
+
+    fn text(&self) -> String {
+        let ids: Vec<_> = self.can_retry.iter().map(JobId::as_str).collect();
+        let retry = match self.stats.can_retry.len() {
+            0 => String::new(),
+            all => format!("\ntask_retry takes {all}: {}", ids.join(" ")),
+        };
+        format!("{}{retry}", self.stats.text())
+    }
 }
 
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl App {
-    /// List tasks, newest first, with beginnings of outputs and due reminders.
-    #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Core).returns::<AnyObject>())]
-    async fn task_queue(&self, Parameters(list): Parameters<ListTasks>) -> Result<Reply, Error> {
-        let jobs = self.jobs().queue().list().await?;
-        let jobs = jobs.iter();
-        let jobs = jobs.filter(|job| list.status.is_none_or(|status| job.status == status));
-        let page = jobs.skip(list.offset.0).take(list.limit.0);
-        let page = page.map(|job| excerpt(job.to_json()));
-        Reply::list("tasks", &page.collect::<Vec<_>>())
+    /// List tasks: running ones, then those whose end was not told yet, then the newest.
+    #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Core))]
+    async fn task_queue(
+        &self,
+        Parameters(list): Parameters<ListTasks>,
+    ) -> Result<Json<TaskList>, Error> {
+        let queue = self.jobs().queue().list().await?;
+        let tasks = list.list(self.jobs(), &queue);
+        Json::new(tasks.text(), &tasks)
     }
 
-    /// Show one task: status, output, exit status, errors.
-    #[tool(title = "Show a task", meta = declare(Access::ReadsHere, Toolset::Core).returns::<AnyObject>())]
+    /// Show one task: status, exit status, errors, its last lines of output.
+    #[tool(title = "Show a task", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_status(
         &self,
-        Parameters(TaskId { id }): Parameters<TaskId>,
-    ) -> Result<Reply, Error> {
+        Parameters(ShowTask { id, verbose }): Parameters<ShowTask>,
+    ) -> Result<Json<TaskFacts>, Error> {
         let job = self.jobs().look(&JobId::from(id.as_str())).await?;
-        Reply::json(&job.for_answer().to_json())
+        if verbose {
+            return Json::of_record(&job);
+        }
+        let facts = TaskFacts::of(self, &job).await?;
+        Json::new(facts.text(), &facts)
     }
 
     /// List what was started lately, newest first.
-    #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Core).returns::<AnyObject>())]
+    #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_history(
         &self,
         Parameters(history): Parameters<ListHistory>,
-    ) -> Result<Reply, Error> {
-        let mut entries = self.jobs().queue().history().await?;
-        if let Some(alias) = &history.alias {
-            entries.retain(|entry| entry.alias == *alias);
-        }
-        if let Some(status) = history.status {
-            let wanted = self.ids_with(status).await?;
-            entries.retain(|entry| wanted.contains(&entry.job_id));
-        }
-        let excerpt = |entry| {
-            let mut entry = serde_json::to_value(entry).unwrap_or_default();
-            cut(&mut entry["command"], EXCERPT);
-            entry
-        };
-        let page = entries.iter().skip(history.offset.0);
-        let page = page.take(history.limit.0).map(excerpt);
-        Reply::list("entries", &page.collect::<Vec<_>>())
+    ) -> Result<Json<HistoryList>, Error> {
+        let entries = self.jobs().queue().history().await?;
+        let queue = self.jobs().queue().list().await?;
+        let entries = history.list(&entries, &queue);
+        Json::new(entries.text(), &entries)
     }
 
     /// Wait for a background task: its result, or its state when the time is up.
@@ -164,61 +157,12 @@ impl App {
     }
 
     /// Count tasks by status and type; mean duration, success rate.
-    #[tool(title = "Queue statistics", meta = declare(Access::ReadsHere, Toolset::Admin).returns::<AnyObject>())]
+    #[tool(title = "Queue statistics", meta = declare(Access::ReadsHere, Toolset::Admin))]
     async fn queue_stats(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
-    ) -> Result<Reply, Error> {
-        let stats = self.jobs().queue().stats().await?;
-        let (crashed_jobs, can_retry) = (stats.crashed, stats.can_retry.clone());
-        Reply::json(&QueueReport {
-            stats,
-            crashed_jobs,
-            can_retry,
-        })
-    }
-
-    async fn ids_with(&self, status: Status) -> Result<HashSet<JobId>, Error> {
-        let jobs = self.jobs().queue().list().await?;
-        let jobs = jobs.iter().filter(|job| job.status == status);
-        Ok(jobs.map(|job| job.id.clone()).collect())
-    }
-}
-
-/// Cuts the texts of a record to their beginning: a full queue must not flood a model.
-fn excerpt(mut record: Value) -> Value {
-    for field in ["cmd", "output", "stderr", "error"] {
-        if let Some(text) = record.get_mut(field) {
-            cut(text, EXCERPT);
-        }
-    }
-    for field in ["commands", "results"] {
-        if let Some(Value::Array(steps)) = record.get_mut(field) {
-            let most = EXCERPT.min(EXCERPT_STEPS / steps.len().max(1));
-            for step in steps {
-                cut(step, most);
-                for field in ["command", "output", "stderr", "error"] {
-                    if let Some(text) = step.get_mut(field) {
-                        cut(text, most);
-                    }
-                }
-            }
-        }
-    }
-    for pointer in ["/failedFiles", "/errorDetails/failedFiles"] {
-        if let Some(Value::Array(files)) = record.pointer_mut(pointer) {
-            files.truncate(EXCERPT_FILES);
-        }
-    }
-    record
-}
-
-/// Cuts a text to its beginning.
-fn cut(text: &mut Value, most: usize) {
-    if let Value::String(text) = text
-        && let Some((end, _)) = text.char_indices().nth(most)
-    {
-        text.truncate(end);
-        text.push('…');
+    ) -> Result<Json<QueueReport>, Error> {
+        let report = QueueReport::of(self.jobs().queue().stats().await?);
+        Json::new(report.text(), &report)
     }
 }

@@ -1,4 +1,4 @@
-//! Schemas: tidied for clients, and asked for the parameters that hold secrets.
+//! Input schemas: tidied for clients, and asked for the parameters that hold secrets.
 
 use std::sync::Arc;
 
@@ -22,29 +22,23 @@ pub(super) fn secrets(schema: &JsonObject) -> Vec<String> {
     secrets.map(|(name, _)| name.clone()).collect()
 }
 
-/// Makes the generated schemas say what the contract says: an optional parameter is left out rather
+/// Makes a generated schema say what the contract says: an optional parameter is left out rather
 /// than null, a choice is an `enum`, and nothing speaks of Rust's number types.
 pub(super) fn tidy(tool: &mut Tool) {
-    let mut input = tidied(std::mem::take(&mut tool.input_schema));
-    // Some clients insist on it.
-    input
-        .entry("properties")
-        .or_insert_with(|| Value::Object(JsonObject::new()));
-    tool.input_schema = Arc::new(input);
-    let output = tool.output_schema.take();
-    tool.output_schema = output.map(|schema| Arc::new(tidied(schema)));
-}
-
-fn tidied(schema: Arc<JsonObject>) -> JsonObject {
-    let mut object = Arc::unwrap_or_clone(schema);
-    let definitions = object.remove("$defs").unwrap_or_default();
-    let mut schema = Value::Object(object);
+    let mut schema = Value::Object(Arc::unwrap_or_clone(std::mem::take(&mut tool.input_schema)));
+    let definitions = schema
+        .as_object_mut()
+        .and_then(|object| object.remove("$defs"))
+        .unwrap_or_default();
     tidy_value(&mut schema, &definitions);
-    let Value::Object(mut object) = schema else {
-        unreachable!("tidying leaves an object one")
-    };
-    object.remove("$schema");
-    object
+    if let Value::Object(mut object) = schema {
+        object.remove("$schema");
+        // Some clients insist on it.
+        object
+            .entry("properties")
+            .or_insert_with(|| Value::Object(JsonObject::new()));
+        tool.input_schema = Arc::new(object);
+    }
 }
 
 fn tidy_value(value: &mut Value, definitions: &Value) {
@@ -92,7 +86,7 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
 }
 
 /// Replaces `["string", "null"]` and `anyOf: [X, null]` by the type that is not null.
-fn unwrap_nullable(object: &mut JsonObject) {
+pub(super) fn unwrap_nullable(object: &mut JsonObject) {
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|kind| kind != "null");
         if let [only] = types.as_slice() {

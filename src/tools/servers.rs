@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
-use super::{Confirmation, Confirmed, IfUnasked, Nothing, Parameters, Person};
+use super::data::{fields, words};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::{Confirmation, IfUnasked, Json, Nothing, Parameters, Person};
 use crate::app::App;
 use crate::charset::Charset;
 use crate::error::Error;
@@ -16,7 +17,6 @@ use crate::fs::blocking;
 use crate::guard::Access;
 use crate::host_key::HostKeyPolicy;
 use crate::login_session::LoginSession;
-use crate::reply::Reply;
 use crate::secret::{Secret, Vault, rarity};
 use crate::ssh::host_key;
 use crate::ssh::script::verify::{self, LoginReport};
@@ -24,6 +24,7 @@ use crate::ssh::target::written::{KeyFile, LoginAddress, unquoted};
 use crate::ssh::{check_prompt, check_totp, has_agent};
 use crate::store::CatalogueEntry as _;
 use crate::store::servers::{RESPONSES, Server, ServerView};
+use crate::text::table;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -74,8 +75,11 @@ struct AddServer {
     verify: Option<bool>,
 }
 
+/// The servers as they may be shown, by alias.
+pub(super) type ServersByAlias = IndexMap<String, ServerView>;
+
 /// A server as it was stored.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct StoredServer {
     alias: String,
     added: bool,
@@ -98,7 +102,7 @@ struct RemoveServer {
     alias: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RemovedServer {
     alias: String,
 }
@@ -223,6 +227,30 @@ impl StoredServer {
     }
 }
 
+/// The servers for people, one in a line: alias, address, and what else is set.
+fn text_of_servers(servers: &ServersByAlias) -> String {
+    if servers.is_empty() {
+        return "no server; server_add adds one".to_owned();
+    }
+    let rows: Vec<_> = servers
+        .iter()
+        .map(|(alias, server)| {
+            let mut fields = fields(server);
+            let mut take = |name| match fields.shift_remove(name) {
+                Some(Value::String(text)) => text,
+                value => value.unwrap_or_default().to_string(),
+            };
+            let (user, host, port) = (take("user"), take("host"), take("port"));
+            [
+                alias.clone(),
+                format!("{user}@{host}:{port}"),
+                words(&fields),
+            ]
+        })
+        .collect();
+    table(&rows)
+}
+
 /// Resolves the path of the server's key, and returns a note on it, if there is one.
 async fn read_key(server: &mut Server) -> Result<Option<String>, Error> {
     let Some(written) = server.key_path.take() else {
@@ -309,8 +337,11 @@ pub(super) fn check_name(parameter: &str, value: &str) -> Result<(), Error> {
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl App {
     /// Add a server, or replace the one with this alias, and log in to it.
-    #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Core).returns::<AnyObject>())]
-    async fn server_add(&self, Parameters(add): Parameters<AddServer>) -> Result<Reply, Error> {
+    #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Core))]
+    async fn server_add(
+        &self,
+        Parameters(add): Parameters<AddServer>,
+    ) -> Result<Json<StoredServer>, Error> {
         let verify = add.verify != Some(false);
         let (alias, mut server) = add.validated(&self.config().login_session)?;
         self.servers().check_alias(&alias)?;
@@ -326,25 +357,26 @@ impl App {
         if verify {
             stored.login = Some(verify::log_in(self.pool(), &stored.alias).await);
         }
-        Reply::new(stored.text(), &stored)
+        Json::new(stored.text(), &stored)
     }
 
     /// List the configured servers by alias. Passwords show as ***.
-    #[tool(title = "List servers", meta = declare(Access::ReadsHere, Toolset::Core).returns::<AnyObject>())]
+    #[tool(title = "List servers", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn server_list(
         &self,
         Parameters(Nothing {}): Parameters<Nothing>,
-    ) -> Result<Reply, Error> {
-        Reply::json(&self.shown_servers()?)
+    ) -> Result<Json<ServersByAlias>, Error> {
+        let servers = self.shown_servers()?;
+        Json::new(text_of_servers(&servers), &servers)
     }
 
     /// Remove a server. Running tasks go on to their end. Asks the person first, if the client can.
-    #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Core).returns::<AnyObject>())]
+    #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Core))]
     async fn server_remove(
         &self,
         Parameters(RemoveServer { alias }): Parameters<RemoveServer>,
         person: Person,
-    ) -> Result<Confirmed, Error> {
+    ) -> Result<Json<RemovedServer>, Error> {
         self.guard().may_remove(&alias, "server_remove")?;
         let server = self.servers().get(&alias)?;
         let question = Confirmation {
@@ -359,7 +391,7 @@ impl App {
             let removed = alias.clone();
             blocking(move || servers.remove(&removed)).await?;
             self.pool().reconfigure(&alias);
-            Reply::new(
+            Json::new(
                 format!("server `{alias}` removed"),
                 &RemovedServer { alias },
             )
@@ -411,7 +443,7 @@ impl App {
     }
 
     /// Every server as it may be shown, by alias.
-    pub(super) fn shown_servers(&self) -> Result<IndexMap<String, ServerView>, Error> {
+    pub(super) fn shown_servers(&self) -> Result<ServersByAlias, Error> {
         let servers = self.servers().list()?;
         Ok(servers
             .into_iter()

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::declared::{self as rmcp, AnyObject, Toolset, declare, tool, tool_router};
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::servers::check_fingerprint;
-use super::{Confirmation, Confirmed, IfUnasked, Parameters, Person};
+use super::{Confirmation, IfUnasked, Json, Parameters, Person};
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::guard::Access;
-use crate::reply::Reply;
 use crate::ssh::host_key::{HostKeys, PresentedKey, RecordedKey};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -24,13 +23,14 @@ struct TrustHostKey {
     fingerprint: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct HostKeyReport {
     alias: String,
     host: String,
     presented: Vec<PresentedKey>,
     known: Vec<RecordedKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     trusted: Option<String>,
 }
 
@@ -72,12 +72,12 @@ impl HostKeyReport {
 #[tool_router(router = trust_tools, vis = "pub(super)")]
 impl App {
     /// Show a server's host keys, or accept the one with this fingerprint in the place of the known one. Have its owner confirm it; never take it from an error message alone.
-    #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Core).returns::<AnyObject>().only_if(|given| given.contains_key("fingerprint")))]
+    #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Core).only_if(|given| given.contains_key("fingerprint")))]
     async fn server_trust(
         &self,
         Parameters(TrustHostKey { alias, fingerprint }): Parameters<TrustHostKey>,
         person: Person,
-    ) -> Result<Confirmed, Error> {
+    ) -> Result<Json<HostKeyReport>, Error> {
         if let Some(fingerprint) = &fingerprint {
             check_fingerprint("fingerprint", fingerprint)?;
         }
@@ -90,7 +90,7 @@ impl App {
             trusted: fingerprint,
         };
         let Some(wanted) = report.trusted.clone() else {
-            return Ok(Reply::new(report.text(), &report)?.into());
+            return Json::new(report.text(), &report);
         };
         let guard = self.guard();
         guard
@@ -101,7 +101,7 @@ impl App {
         let trust = self.trust(&report, keys, &wanted);
         match question {
             Some(question) => self.if_agreed(person, question, trust).await,
-            None => Ok(trust.await?.into()),
+            None => trust.await,
         }
     }
 
@@ -140,10 +140,10 @@ impl App {
         report: &HostKeyReport,
         keys: Arc<HostKeys>,
         wanted: &str,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Json<HostKeyReport>, Error> {
         self.record(&report.alias, keys, wanted).await?;
         self.pool().reconfigure(&report.alias);
-        Reply::new(report.text(), report)
+        Json::new(report.text(), report)
     }
 
     /// Records one of these keys as known, and pins the server to it if it was pinned.

@@ -68,8 +68,12 @@ impl Kind for Exec {
         take(record)
     }
 
-    fn changes_by(&self) -> Option<&'static str> {
-        Some("task_exec")
+    fn tool(&self) -> &'static str {
+        "task_exec"
+    }
+
+    fn changes_server(&self) -> bool {
+        true
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {

@@ -57,8 +57,12 @@ impl Kind for Incomplete {
         Err(self.refusal(id))
     }
 
-    fn changes_by(&self) -> Option<&'static str> {
-        None
+    fn tool(&self) -> &'static str {
+        ""
+    }
+
+    fn changes_server(&self) -> bool {
+        false
     }
 
     fn authorize(&self, _guard: &Guard) -> Result<(), Error> {

@@ -90,8 +90,12 @@ impl Kind for Interactive {
         Ok(self.clone())
     }
 
-    fn changes_by(&self) -> Option<&'static str> {
-        Some("task_exec_interactive")
+    fn tool(&self) -> &'static str {
+        "task_exec_interactive"
+    }
+
+    fn changes_server(&self) -> bool {
+        true
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {

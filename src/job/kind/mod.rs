@@ -65,8 +65,11 @@ pub trait Kind {
         Self::Outcome::default()
     }
 
-    /// The tool by which it runs or changes something on its server; `None` if it only reads.
-    fn changes_by(&self) -> Option<&'static str>;
+    /// The tool that asks for it; empty if that is not known.
+    fn tool(&self) -> &'static str;
+
+    /// Returns whether it runs or changes something on its server, or only reads there.
+    fn changes_server(&self) -> bool;
 
     /// Refuses a job that the guard does not allow. Read-only servers are checked elsewhere.
     fn authorize(&self, guard: &Guard) -> Result<(), Error>;

@@ -67,8 +67,12 @@ impl Kind for Probe {
         Self::new(self.question.clone())
     }
 
-    fn changes_by(&self) -> Option<&'static str> {
-        None
+    fn tool(&self) -> &'static str {
+        self.question.tool()
+    }
+
+    fn changes_server(&self) -> bool {
+        false
     }
 
     fn authorize(&self, _guard: &Guard) -> Result<(), Error> {

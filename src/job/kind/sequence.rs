@@ -245,8 +245,12 @@ impl Kind for Sequence {
         take(record)
     }
 
-    fn changes_by(&self) -> Option<&'static str> {
-        Some("task_exec_sequence")
+    fn tool(&self) -> &'static str {
+        "task_exec_sequence"
+    }
+
+    fn changes_server(&self) -> bool {
+        true
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {

@@ -51,8 +51,12 @@ impl Kind for Sleep {
         take(record)
     }
 
-    fn changes_by(&self) -> Option<&'static str> {
-        None
+    fn tool(&self) -> &'static str {
+        ""
+    }
+
+    fn changes_server(&self) -> bool {
+        false
     }
 
     fn authorize(&self, _guard: &Guard) -> Result<(), Error> {

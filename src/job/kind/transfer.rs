@@ -302,8 +302,16 @@ impl Kind for Transfer {
         Ok(Self(request))
     }
 
-    fn changes_by(&self) -> Option<&'static str> {
-        (self.0.direction == Direction::Upload).then_some("task_transfer")
+    fn tool(&self) -> &'static str {
+        if self.0.patterns {
+            "task_transfer_multi"
+        } else {
+            "task_transfer"
+        }
+    }
+
+    fn changes_server(&self) -> bool {
+        self.0.direction == Direction::Upload
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! The host keys that a server presents, beside those on record, for a person who decides.
 
 use russh::keys::PublicKey;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fingerprint;
@@ -16,7 +17,7 @@ pub struct HostKeys {
 }
 
 /// A key that a server presents.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PresentedKey {
     /// Its kind, such as `ssh-ed25519`.
     pub kind: String,
@@ -25,7 +26,7 @@ pub struct PresentedKey {
 }
 
 /// A key on record.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordedKey {
     /// Its SHA-256 fingerprint.

@@ -1,14 +1,16 @@
 //! The pool as `pool_stats` shows it.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Pool;
 use super::lease::Lessor as _;
 use crate::sync::lock;
+use crate::text::table;
 
 /// The whole pool.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PoolStats {
     /// Open connections of all servers.
@@ -20,7 +22,7 @@ pub struct PoolStats {
 }
 
 /// One alias's part of the pool.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerStats {
     /// Open connections.
@@ -38,7 +40,7 @@ pub struct ServerStats {
 }
 
 /// One connection.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionStats {
     /// Its name in logs.
@@ -53,6 +55,55 @@ pub struct ConnectionStats {
     pub max_channels: usize,
     /// When a channel was last opened or closed, in ms since the Unix epoch.
     pub last_used: i64,
+}
+
+impl PoolStats {
+    /// The pool for people: a line of numbers, then one for each server.
+    pub fn text(&self) -> String {
+        let rows: Vec<_> = self
+            .by_server
+            .iter()
+            .map(|(alias, server)| server.row(alias))
+            .collect();
+        let heading = format!(
+            "{} connections, at most {} a server",
+            self.total_connections, self.max_connections_per_server
+        );
+        if rows.is_empty() {
+            return heading;
+        }
+        format!("{heading}\n{}", table(&rows))
+    }
+}
+
+impl ServerStats {
+    fn row(&self, alias: &str) -> [String; 5] {
+        let unless_none = |number: usize, what: &str| match number {
+            0 => String::new(),
+            number => format!("{number} {what}"),
+        };
+        let connections = self.connections.iter().map(ConnectionStats::text);
+        [
+            alias.to_owned(),
+            format!("{} in use, {} available", self.in_use, self.available),
+            unless_none(self.dialing, "being made"),
+            unless_none(self.waiting, "calls wait"),
+            connections.collect::<Vec<_>>().join("; "),
+        ]
+    }
+}
+
+impl ConnectionStats {
+    fn text(&self) -> String {
+        let ready = if self.ready { "" } else { ", takes no more" };
+        let Self {
+            id,
+            channels,
+            max_channels,
+            ..
+        } = self;
+        format!("{id}: {channels} of {max_channels} channels{ready}")
+    }
 }
 
 impl Pool {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
@@ -25,7 +26,7 @@ const CHANNEL_PATIENCE: Duration = Duration::from_secs(60);
 const SCRIPT: &str = "printf '%s: ' \"$1\"; uname -snrm";
 
 /// The outcome of a login.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum LoginReport {
     /// It succeeded.

@@ -1,0 +1,141 @@
+//! The history as a list.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Quantity;
+use super::page::ListPart;
+use super::since::Since;
+use super::task_list::{COMMAND, COMMAND_IN_LINE, ENTRIES, NAME};
+use crate::job::{HistoryEntry, Job, JobId, Status};
+use crate::text::{beginning, table};
+use crate::time::{Timestamp, brief};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListHistory {
+    /// Only of this server.
+    alias: Option<String>,
+    /// Only with this status.
+    status: Option<Status>,
+    /// Only younger ones: 2h, or a time.
+    since: Option<Since>,
+    /// Most entries.
+    #[serde(default)]
+    limit: Quantity<ENTRIES>,
+    /// Entries to skip.
+    #[serde(default)]
+    offset: Quantity,
+}
+
+/// The filters of a list, as its next part has them.
+#[derive(Serialize)]
+struct HistoryFilters<'a> {
+    alias: Option<&'a str>,
+    status: Option<Status>,
+    since: Option<Since>,
+}
+
+/// A part of the history.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct HistoryList {
+    entries: Vec<HistoryRow>,
+    total: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    #[serde(skip)]
+    heading: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct HistoryRow {
+    job_id: String,
+    #[schemars(with = "String")]
+    timestamp: Timestamp,
+    #[serde(rename = "type")]
+    kind: String,
+    alias: String,
+    command: String,
+    /// Its status, while it is in the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+}
+
+impl ListHistory {
+    /// Lists the entries that pass the filters, newest first.
+    pub(super) fn list(&self, history: &[HistoryEntry], queue: &[Arc<Job>]) -> HistoryList {
+        let statuses = queue.iter().map(|job| (&job.id, job.status));
+        let statuses: HashMap<&JobId, Status> = statuses.collect();
+        let status = |entry: &HistoryEntry| statuses.get(&entry.job_id).copied();
+        let selects = |entry: &&HistoryEntry| {
+            self.alias
+                .as_ref()
+                .is_none_or(|alias| entry.alias == *alias)
+                && self
+                    .status
+                    .is_none_or(|wanted| status(entry) == Some(wanted))
+                && self
+                    .since
+                    .is_none_or(|since| since.includes(entry.timestamp))
+        };
+        let filters = HistoryFilters {
+            alias: self.alias.as_deref(),
+            status: self.status,
+            since: self.since,
+        };
+        let part = ListPart::of(
+            history.iter().filter(selects).collect(),
+            (self.offset.0, self.limit.0),
+            "task_history",
+            &filters,
+        );
+        let entries = part.entries.iter();
+        HistoryList {
+            entries: entries
+                .map(|entry| HistoryRow::of(entry, status(entry)))
+                .collect(),
+            heading: part.count("entries"),
+            total: part.total,
+            next: part.next,
+        }
+    }
+}
+
+impl HistoryList {
+    /// The list for people, a line for each entry.
+    pub(super) fn text(&self) -> String {
+        let rows: Vec<_> = self.entries.iter().map(HistoryRow::row).collect();
+        let table = (!rows.is_empty()).then(|| format!("\n{}", table(&rows)));
+        let next = self.next.as_ref().map(|next| format!("\nnext: {next}"));
+        let (table, next) = (table.unwrap_or_default(), next.unwrap_or_default());
+        format!("{}{table}{next}", self.heading)
+    }
+}
+
+impl HistoryRow {
+    fn of(entry: &HistoryEntry, status: Option<Status>) -> Self {
+        let cut = |text: &str, most| beginning(text, most).into_owned();
+        Self {
+            job_id: cut(entry.job_id.as_str(), NAME),
+            timestamp: entry.timestamp,
+            kind: cut(&entry.kind, NAME),
+            alias: cut(&entry.alias, NAME),
+            command: cut(&entry.command, COMMAND),
+            status,
+        }
+    }
+
+    fn row(&self) -> [String; 5] {
+        [
+            self.job_id.clone(),
+            format!("{} ago", brief(self.timestamp.elapsed())),
+            self.alias.clone(),
+            self.status.map(Status::name).unwrap_or_default().to_owned(),
+            beginning(&self.command, COMMAND_IN_LINE).into_owned(),
+        ]
+    }
+}

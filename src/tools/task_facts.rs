@@ -1,0 +1,236 @@
+//! The state of one task, in brief.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::task_list::{COMMAND, COMMAND_IN_LINE, NAME, text_of_due, when};
+use crate::app::App;
+use crate::error::{Error, FailedFile};
+use crate::job::kind::Outcome;
+use crate::job::kind::sequence::StepResult;
+use crate::job::{Job, Selection, Status, Stream};
+use crate::text::beginning;
+
+/// The last lines of a stream that are shown, and the most bytes of them.
+const LINES: usize = 10;
+const BYTES: usize = 1024;
+/// The most bytes of an error.
+const ERROR: usize = 1000;
+/// The most steps of a sequence and failed files that are named.
+const PARTS: usize = 20;
+/// The facts that only some kinds of tasks have, all of them short.
+const FURTHER: [&str; 22] = [
+    "signal",
+    "timedOut",
+    "bounded",
+    "boundedBy",
+    "process",
+    "leftRunning",
+    "pagerQuit",
+    "shell",
+    "lineCount",
+    "outputBytes",
+    "stderrBytes",
+    "binary",
+    "filesDone",
+    "filesTotal",
+    "bytes",
+    "bytesTotal",
+    "resumedBytes",
+    "verified",
+    "unreachable",
+    "errorCode",
+    "canRetry",
+    "retriedFrom",
+];
+
+/// The state of a task.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TaskFacts {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    alias: String,
+    status: Status,
+    cmd: String,
+    when: String,
+    #[schemars(extend("unit" = "ms"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(flatten)]
+    further: Map<String, Value>,
+    /// The steps of a sequence that have ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    results: Vec<StepFacts>,
+    #[schemars(with = "Vec<Value>")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_files: Vec<FailedFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reminder: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: Option<String>,
+    /// Its last lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr: Option<String>,
+    /// The call that shows the whole output, if this is not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whole: Option<String>,
+}
+
+/// The end of a step.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct StepFacts {
+    step: usize,
+    command: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl TaskFacts {
+    /// Gathers the facts about a task and the ends of its outputs.
+    pub(super) async fn of(app: &App, job: &Job) -> Result<Self, Error> {
+        let (output, is_all) = last_lines(app, job, Stream::Stdout).await?;
+        let (stderr, is_all_of_stderr) = last_lines(app, job, Stream::Stderr).await?;
+        let record = job.to_json();
+        let further = FURTHER.iter().filter_map(|name| {
+            let value = record.get(*name)?.clone();
+            Some(((*name).to_owned(), short(value)))
+        });
+        let id = beginning(job.id.as_str(), NAME).into_owned();
+        let whole = format!("task_output {{\"id\":\"{id}\"}}");
+        let error = job.error.as_ref();
+        Ok(Self {
+            kind: job.record_type,
+            alias: beginning(&job.alias, NAME).into_owned(),
+            status: job.status,
+            cmd: beginning(&job.summary(), COMMAND).into_owned(),
+            when: when(job),
+            duration: job.duration,
+            exit_code: job.exit_code(),
+            error: error.map(|error| beginning(error, ERROR).into_owned()),
+            further: further.collect(),
+            results: results(job),
+            failed_files: failed_files(job),
+            reminder: job.due().map(text_of_due),
+            waits_for: app
+                .pool()
+                .login_notice(&job.alias)
+                .filter(|_| job.status.is_live()),
+            output,
+            stderr,
+            whole: (!is_all || !is_all_of_stderr).then_some(whole),
+            id,
+        })
+    }
+
+    /// The facts for people.
+    pub(super) fn text(&self) -> String {
+        let Self {
+            id, alias, status, ..
+        } = self;
+        let exit = self.exit_code.map(|code| format!(", exit {code}"));
+        let exit = exit.unwrap_or_default();
+        let mut lines = vec![
+            format!("task {id} on `{alias}` is {status} {}{exit}", self.when),
+            format!("{}: {}", self.kind, self.cmd),
+        ];
+        lines.extend(
+            self.duration
+                .map(|duration| format!("duration: {duration} ms")),
+        );
+        lines.extend(self.further.iter().map(|(name, value)| match value {
+            Value::String(text) => format!("{name}: {text}"),
+            value => format!("{name}: {value}"),
+        }));
+        let texts = [
+            ("error", &self.error),
+            ("reminder", &self.reminder),
+            ("waits for", &self.waits_for),
+            ("the whole output", &self.whole),
+        ];
+        let texts = texts.into_iter();
+        lines.extend(texts.filter_map(|(name, text)| Some(format!("{name}: {}", text.as_ref()?))));
+        lines.extend(self.results.iter().map(StepFacts::text));
+        let failed = self.failed_files.iter();
+        lines.extend(failed.map(|FailedFile { file, error }| format!("failed: {file}: {error}")));
+        for (name, text) in [("stdout", &self.output), ("stderr", &self.stderr)] {
+            let text = text.iter().filter(|text| !text.is_empty());
+            lines.extend(text.map(|text| format!("--- {name} of task {id} ---\n{text}")));
+        }
+        lines.join("\n")
+    }
+}
+
+impl StepFacts {
+    fn of(result: &StepResult) -> Self {
+        let error = result.error.as_ref();
+        Self {
+            step: result.step,
+            command: beginning(&result.command, COMMAND_IN_LINE).into_owned(),
+            exit_code: result.exit_code,
+            error: error.map(|error| beginning(error, COMMAND).into_owned()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { step, command, .. } = self;
+        match (&self.error, self.exit_code) {
+            (Some(error), _) => format!("step {step}: {error}: {command}"),
+            (None, Some(code)) => format!("step {step}: exit {code}: {command}"),
+            (None, None) => format!("step {step}: {command}"),
+        }
+    }
+}
+
+/// The last lines of what a task has printed, and whether they are all.
+async fn last_lines(app: &App, job: &Job, stream: Stream) -> Result<(Option<String>, bool), Error> {
+    let selection = Selection {
+        limit: BYTES,
+        tail: Some(LINES),
+        ..Selection::default()
+    };
+    if job.output(stream).is_none() && !job.status.is_live() {
+        return Ok((None, true));
+    }
+    let (page, _) = app.jobs().page(job, stream, selection).await?;
+    let text = page.text.trim_end_matches('\n').to_owned();
+    Ok((Some(text), page.offset == 0))
+}
+
+fn results(job: &Job) -> Vec<StepFacts> {
+    let Outcome::Sequence(outcome) = &job.outcome else {
+        return Vec::new();
+    };
+    let results = outcome.steps.results.iter().flatten().take(PARTS);
+    results.map(StepFacts::of).collect()
+}
+
+fn failed_files(job: &Job) -> Vec<FailedFile> {
+    let outcome = job.transferred();
+    let failed = outcome.and_then(|outcome| outcome.failed_files.as_ref());
+    let failed = failed.into_iter().flatten().take(PARTS);
+    let short = |failed: &FailedFile| FailedFile {
+        file: beginning(&failed.file, COMMAND).into_owned(),
+        error: beginning(&failed.error, COMMAND).into_owned(),
+    };
+    failed.map(short).collect()
+}
+
+/// A value whose text is cut.
+fn short(value: Value) -> Value {
+    match value {
+        Value::String(text) => beginning(&text, COMMAND).into_owned().into(),
+        other => other,
+    }
+}
