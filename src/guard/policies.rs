@@ -80,7 +80,7 @@ pub struct Rules {
 }
 
 impl Policies {
-    /// The policy of a data directory.
+    /// The policy of a data directory. The default rules are parsed when they are needed.
     pub fn open(data: &DataDirectory) -> Self {
         let policies = Self {
             // A broken file is an error, and not replaced by the default rules.
@@ -90,7 +90,7 @@ impl Policies {
             default: OnceLock::new(),
         };
         // An error is reported when rules are needed.
-        let _ = policies.active();
+        policies.look(&mut lock(&policies.state));
         policies
     }
 
@@ -127,19 +127,24 @@ impl Policies {
 
     /// The rules that hold, and the problem with the file if they are older than it.
     fn active(&self) -> Result<(Arc<ActiveRules>, Option<Error>), Error> {
-        let version = self.document.version();
         let mut state = lock(&self.state);
-        // A problem may be solved without a change of the file, such as one with its rights.
-        if !state.is_read || state.problem.is_some() || state.seen != version {
-            // The version was taken before the file was read: at worst the file is read once more.
-            let read = self.read();
-            self.accept(&mut state, read);
-            (state.seen, state.is_read) = (version, true);
-        }
+        self.look(&mut state);
         match (&state.good, &state.problem) {
             (Some(good), problem) => Ok((Arc::clone(good), problem.clone())),
             (None, Some(error)) => Err(error.clone()),
             (None, None) => Ok((self.default()?, None)),
+        }
+    }
+
+    /// Reads the file if there is need.
+    fn look(&self, state: &mut FileState) {
+        let version = self.document.version();
+        // A problem may be solved without a change of the file, such as one with its rights.
+        if !state.is_read || state.problem.is_some() || state.seen != version {
+            // The version was taken before the file was read: at worst the file is read once more.
+            let read = self.read();
+            self.accept(state, read);
+            (state.seen, state.is_read) = (version, true);
         }
     }
 

@@ -10,6 +10,7 @@ use super::keys::{is_among, named_by};
 use crate::error::Error;
 use crate::ssh::host_key::Identity;
 use crate::ssh::{Endpoint, Pool, patience};
+use crate::store::CatalogueView;
 use crate::store::servers::{Server, Servers};
 
 /// The most jump hosts of a server.
@@ -20,10 +21,11 @@ impl Guard {
     /// configuration; [`Guard::checked`] sees more, when a job begins.
     pub fn may_change(&self, alias: &str, tool: &str) -> Result<(), Error> {
         self.may_configure(tool)?;
-        let Some(server) = self.unless_read_only(alias, tool)? else {
+        let servers = self.servers.view()?;
+        let Some(server) = self.unless_read_only(&servers, alias, tool)? else {
             return Ok(());
         };
-        let read_only = self.read_only()?;
+        let read_only = self.read_only_in(&servers);
         if read_only.is_empty() {
             return Ok(());
         }
@@ -39,8 +41,11 @@ impl Guard {
     /// Refuses an entry through which a read-only server could be changed, or that would lead the way to
     /// one elsewhere.
     pub async fn may_put(&self, alias: &str, server: &Server, tool: &str) -> Result<(), Error> {
-        let before = self.unless_read_only(alias, tool)?;
-        let read_only = self.read_only()?;
+        let (before, read_only) = {
+            let servers = self.servers.view()?;
+            let before = self.unless_read_only(&servers, alias, tool)?;
+            (before, self.read_only_in(&servers))
+        };
         if read_only.is_empty() {
             return Ok(());
         }
@@ -70,8 +75,9 @@ impl Guard {
 
     /// Refuses to remove a read-only server, or a jump host of one.
     pub fn may_remove(&self, alias: &str, tool: &str) -> Result<(), Error> {
-        self.unless_read_only(alias, tool)?;
-        match self.behind(alias, &self.read_only()?) {
+        let servers = self.servers.view()?;
+        self.unless_read_only(&servers, alias, tool)?;
+        match self.behind(alias, &self.read_only_in(&servers)) {
             Some((name, _)) => Err(on_the_way(alias, name, tool)),
             None => Ok(()),
         }
@@ -124,14 +130,20 @@ impl Guard {
     }
 
     /// The server of this alias, if there is one. A read-only one is refused.
-    fn unless_read_only(&self, alias: &str, tool: &str) -> Result<Option<Server>, Error> {
-        match self.servers.get(alias) {
+    fn unless_read_only(
+        &self,
+        servers: &CatalogueView<'_, Server>,
+        alias: &str,
+        tool: &str,
+    ) -> Result<Option<Server>, Error> {
+        match servers.get(alias) {
             Ok(server) if server.readonly == Some(true) => {
                 Err(super::read_only(&format!("server `{alias}`"), tool))
             }
             Ok(server) => Ok(Some(server)),
             Err(Error::UnknownAlias { .. }) => {
-                let is_lost = self.read_only()?.iter().any(|(name, _)| name == alias);
+                let read_only = self.read_only_in(servers);
+                let is_lost = read_only.iter().any(|(name, _)| name == alias);
                 if is_lost {
                     return Err(super::read_only(&format!("server `{alias}`"), tool));
                 }

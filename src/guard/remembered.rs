@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::Guard;
 use crate::error::Error;
+use crate::store::CatalogueView;
 use crate::store::servers::Server;
 use crate::sync::lock;
 
@@ -28,21 +29,29 @@ impl Guard {
     /// The read-only servers. Emptying, breaking or removing the file while this process runs makes none
     /// of them writable.
     pub(super) fn read_only(&self) -> Result<Vec<(String, Server)>, Error> {
-        let is_read_only = |server: &Server| server.readonly == Some(true);
-        let mut found = self.servers.matching(is_read_only)?;
+        Ok(self.read_only_in(&self.servers.view()?))
+    }
+
+    /// The read-only servers, by a look at the file.
+    pub(super) fn read_only_in(
+        &self,
+        servers: &CatalogueView<'_, Server>,
+    ) -> Vec<(String, Server)> {
+        let mut found = servers.matching(|server| server.readonly == Some(true));
         let mut known = lock(&self.remembered.0);
         let ReadOnlyServers { last, lost } = &mut *known;
-        if !self.servers.is_there() {
+        let is_found = |(name, _): &(String, Server)| found.iter().any(|(other, _)| other == name);
+        if !last.iter().all(is_found) && !self.servers.is_there() {
             lost.append(last);
         }
         for (name, server) in std::mem::take(lost) {
             // An entry that a person has written again replaces the lost one.
-            if !self.servers.has(&name)? {
+            if !servers.has(&name) {
                 lost.push((name, server));
             }
         }
         last.clone_from(&found);
         found.extend(lost.iter().cloned());
-        Ok(found)
+        found
     }
 }

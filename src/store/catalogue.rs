@@ -41,6 +41,12 @@ pub struct Catalogue<E> {
     entry: PhantomData<fn() -> E>,
 }
 
+/// The entries as they stand at one look at the file.
+pub struct CatalogueView<'c, E> {
+    catalogue: &'c Catalogue<E>,
+    entries: Arc<StoredEntries>,
+}
+
 impl<E: CatalogueEntry> Catalogue<E> {
     /// The catalogue of a data directory.
     pub fn open(data: &DataDirectory, vault: Vault) -> Self {
@@ -52,16 +58,27 @@ impl<E: CatalogueEntry> Catalogue<E> {
         }
     }
 
+    /// Looks at the file.
+    pub fn view(&self) -> Result<CatalogueView<'_, E>, Error> {
+        let entries = self.cache.of(&self.document, || {
+            let entries: StoredEntries = self.document.read()?;
+            note_names(self.document.path(), names::<E>(&entries));
+            Ok(entries)
+        })?;
+        Ok(CatalogueView {
+            catalogue: self,
+            entries,
+        })
+    }
+
     /// The entry that is configured as `alias`.
     pub fn get(&self, alias: &str) -> Result<E, Error> {
-        let entries = self.entries()?;
-        let entry = entries.get(alias).ok_or_else(|| E::unknown(alias))?;
-        E::deserialize(entry).map_err(|error| self.unreadable(alias, &error))
+        self.view()?.get(alias)
     }
 
     /// Returns whether there is an entry `alias`, readable or not.
     pub fn has(&self, alias: &str) -> Result<bool, Error> {
-        Ok(self.entries()?.contains_key(alias))
+        Ok(self.view()?.has(alias))
     }
 
     /// Returns whether there is a file.
@@ -77,20 +94,10 @@ impl<E: CatalogueEntry> Catalogue<E> {
         super::check_alias(alias)
     }
 
-    /// The entries that can be read and are meant, by alias.
-    pub fn matching(&self, is_meant: impl Fn(&E) -> bool) -> Result<Vec<(String, E)>, Error> {
-        let entries = self.entries()?;
-        let read = entries.iter().filter_map(|(alias, entry)| {
-            let entry = E::deserialize(entry).ok().filter(&is_meant)?;
-            Some((alias.clone(), entry))
-        });
-        Ok(read.collect())
-    }
-
     /// Every entry that can be read, by alias, in the order in which they were added.
     pub fn list(&self) -> Result<Vec<(String, E)>, Error> {
         let mut listed = Vec::new();
-        for (alias, entry) in self.entries()?.iter() {
+        for (alias, entry) in self.view()?.iter() {
             match E::deserialize(entry) {
                 Ok(entry) => listed.push((alias.clone(), entry)),
                 Err(error) => tracing::warn!("{}", self.unreadable(alias, &error)),
@@ -101,11 +108,11 @@ impl<E: CatalogueEntry> Catalogue<E> {
 
     /// Problems of the entries that [`Catalogue::list`] leaves out, or of the file.
     pub fn unreadable_entries(&self) -> Vec<Error> {
-        let entries = match self.entries() {
-            Ok(entries) => entries,
+        let view = match self.view() {
+            Ok(view) => view,
             Err(error) => return vec![error],
         };
-        let read = entries.iter().map(|(alias, entry)| {
+        let read = view.iter().map(|(alias, entry)| {
             E::deserialize(entry).map_err(|error| self.unreadable(alias, &error))
         });
         read.filter_map(Result::err).collect()
@@ -147,7 +154,7 @@ impl<E: CatalogueEntry> Catalogue<E> {
                 secrets.iter().any(|secret| Vault::is_clear(secret))
             })
         };
-        if !self.entries()?.values().any(has_clear) {
+        if !self.view()?.iter().any(|(_, entry)| has_clear(entry)) {
             return Ok(0);
         }
         if keeps_old {
@@ -210,17 +217,36 @@ impl<E: CatalogueEntry> Catalogue<E> {
         removed.map(|_| ()).ok_or_else(|| E::unknown(alias))
     }
 
-    fn entries(&self) -> Result<Arc<StoredEntries>, Error> {
-        self.cache.of(&self.document, || {
-            let entries: StoredEntries = self.document.read()?;
-            note_names(self.document.path(), names::<E>(&entries));
-            Ok(entries)
-        })
-    }
-
     fn unreadable(&self, alias: &str, error: &serde_json::Error) -> Error {
         let reason = format!("the entry `{alias}` is not a {}: {error}", E::NOUN);
         self.document.failure("read", reason)
+    }
+}
+
+impl<E: CatalogueEntry> CatalogueView<'_, E> {
+    /// The entry that is configured as `alias`.
+    pub fn get(&self, alias: &str) -> Result<E, Error> {
+        let entry = self.entries.get(alias);
+        let entry = entry.ok_or_else(|| E::unknown(alias))?;
+        E::deserialize(entry).map_err(|error| self.catalogue.unreadable(alias, &error))
+    }
+
+    /// Returns whether there is an entry `alias`, readable or not.
+    pub fn has(&self, alias: &str) -> bool {
+        self.entries.contains_key(alias)
+    }
+
+    /// The entries that can be read and are meant, by alias.
+    pub fn matching(&self, is_meant: impl Fn(&E) -> bool) -> Vec<(String, E)> {
+        let read = self.iter().filter_map(|(alias, entry)| {
+            let entry = E::deserialize(entry).ok().filter(&is_meant)?;
+            Some((alias.clone(), entry))
+        });
+        read.collect()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.entries.iter()
     }
 }
 

@@ -38,7 +38,7 @@ pub use alias::check_alias;
 pub use backups::{Backup, BackupContent, Backups, NewBackup};
 pub use blobs::{Blob, Blobs};
 pub use cached::Cached;
-pub use catalogue::{Catalogue, CatalogueEntry};
+pub use catalogue::{Catalogue, CatalogueEntry, CatalogueView};
 pub use directory::DataDirectory;
 pub use document::{Document, Version};
 pub use flags::{Flag, Flags};

@@ -145,7 +145,9 @@ pub(super) mod handler {
                     {
                         let name = tool.tool.name.to_string();
                         self.declared.insert(name, tool.declaration);
-                        self.router = self.router.with_route((tool.tool, handler));
+                        // The library's own way makes a table of letters anew to check each name.
+                        let route = (tool.tool, handler).into_tool_route();
+                        self.router.map.insert(route.attr.name.clone(), route);
                         self
                     }
                 }

@@ -103,7 +103,7 @@ impl Tools {
             listed: Vec::new(),
         };
         for family in families {
-            tools.router.merge(family.router);
+            tools.router.map.extend(family.router.map);
             tools.declared.extend(family.declared);
         }
         for route in tools.router.map.values_mut() {
