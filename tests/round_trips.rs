@@ -12,7 +12,7 @@ struct Counted {
     client: Client,
     round_trips: RoundTrips,
     sshd: Sshd,
-    _data: Folder,
+    data: Folder,
 }
 
 impl Counted {
@@ -28,7 +28,7 @@ impl Counted {
             client,
             round_trips,
             sshd,
-            _data: data,
+            data,
         }
     }
 
@@ -64,6 +64,20 @@ async fn scripts_and_sequences_take_no_more_round_trips_than_a_command() {
         let taken = counted.of(tool, arguments.clone()).await;
         assert_eq!(taken, one, "{tool} {arguments}");
     }
+}
+
+#[tokio::test]
+async fn the_first_command_of_a_process_takes_one_round_trip_more_than_the_login_and_its_own() {
+    let counted = Counted::warm().await;
+    let mut fewest = usize::MAX;
+    for _ in 0..CALLS {
+        let client = Client::in_process(counted.data.path(), |_| {}).await;
+        counted.round_trips.begin().await;
+        client.exec("web1", "true").await.ok();
+        fewest = fewest.min(counted.round_trips.settled().await);
+    }
+    // Algorithms, keys, service, the offer of a key, the signature; channel, command, its end; and the shell.
+    assert_eq!(fewest, 9);
 }
 
 /// Calls that send a command line, one with input, one with several steps, and a script, with the output
