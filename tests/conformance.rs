@@ -91,36 +91,39 @@ async fn the_official_suite_finds_nothing_new_in_tasks() {
 }
 
 #[tokio::test]
-async fn inspector_takes_every_schema() {
+async fn inspector_lists_everything_and_takes_every_schema() {
     let inspector =
         "mcp/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js";
     let (Some(node), Some(inspector)) = (test_tool(NODE), test_tool(inspector)) else {
         return;
     };
     let (home, data) = (directory(), directory());
-    for era in ["legacy", "modern"] {
-        let data_dir = format!("--data-dir={}", data.path().display());
-        let arguments = [
-            &text(&inspector),
-            "--cli",
-            BINARY,
-            &data_dir,
-            "-e",
-            "MCP_KEYRING=false",
-            "--protocol-era",
-            era,
-            "--method",
-            "tools/list",
-            "--strict",
-        ];
+    let (inspector, data_dir) = (
+        text(&inspector),
+        format!("--data-dir={}", data.path().display()),
+    );
+    let listed = async |era: &str, of_method: &[&str]| {
+        let server = [&inspector, "--cli", BINARY, &data_dir];
+        let options = ["-e", "MCP_KEYRING=false", "--protocol-era", era, "--method"];
+        let arguments = [&server[..], &options[..], of_method].concat();
         let output = run_apart(&node, home.path(), &arguments).await;
         assert!(output.status.success(), "{era}: {}", printed(&output));
-        let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let tools = listed["tools"].as_array().unwrap();
-        assert!(
-            tools.iter().any(|tool| tool["name"] == "task_exec"),
-            "{listed}"
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    for era in ["legacy", "modern"] {
+        let (tools, resources, prompts) = tokio::join!(
+            listed(era, &["tools/list", "--strict"]),
+            listed(era, &["resources/list"]),
+            listed(era, &["prompts/list"]),
         );
+        for (list, item) in [
+            (&tools["tools"], "task_exec"),
+            (&resources["resources"], "policy"),
+            (&prompts["prompts"], "investigate"),
+        ] {
+            let mut items = list.as_array().unwrap().iter();
+            assert!(items.any(|found| found["name"] == item), "{era}: {list}");
+        }
     }
 }
 

@@ -12,6 +12,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CallToolResult,
+    ElicitResult,
     PromptReference,
     Request,
     RequestParams,
@@ -83,6 +84,28 @@ async def completions(client):
         assert completed.completion.values == ["web1"], completed
 
 
+class Person:
+    """The person behind the client, who answers as `says` tells."""
+
+    def __init__(self):
+        self.asked, self.says = [], None
+
+    async def answer(self, _context, question):
+        self.asked.append(question.message)
+        return ElicitResult(action="accept", content={"confirm": self.says})
+
+
+async def elicitation(client, person):
+    """Removes a server, which a person is asked about."""
+    spare = {"alias": "spare", "host": "192.0.2.1", "user": "nobody", "password": "unused", "verify": False}
+    added = await client.call_tool("server_add", spare)
+    assert not added.is_error, added
+    for person.says in [False, True]:
+        answer = await client.call_tool("server_remove", {"alias": "spare"})
+        assert answer.is_error != person.says, answer
+        assert "spare" in person.asked.pop() and not person.asked
+
+
 class TaskParams(RequestParams):
     """The parameters of a request about a task."""
 
@@ -144,11 +167,15 @@ async def tasks(client, extension):
 
 async def main(mode, command):
     server = StdioServerParameters(command=command[0], args=command[1:], env={"MCP_KEYRING": "false"})
-    extension = Tasks()
-    async with Client(stdio_client(server), mode=mode, extensions=[extension]) as client:
+    person, extension = Person(), Tasks()
+    transport = stdio_client(server)
+    async with Client(
+        transport, mode=mode, extensions=[extension], elicitation_callback=person.answer
+    ) as client:
         assert client.server_info.name == "orchestrator", client.server_info
         for part in [tools, resources, prompts, completions]:
             await part(client)
+        await elicitation(client, person)
         await tasks(client, extension)
 
 
