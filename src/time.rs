@@ -48,6 +48,11 @@ impl Timestamp {
         (self.0 - earlier.0).to_std().unwrap_or_default()
     }
 
+    /// The time passed since then for people, in whole seconds or longer units.
+    pub(crate) fn age(self) -> String {
+        brief(Duration::from_secs(self.elapsed().as_secs()))
+    }
+
     /// Milliseconds since the Unix epoch.
     pub fn epoch_millis(self) -> i64 {
         self.0.timestamp_millis()
@@ -104,12 +109,12 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A duration for people, in one unit: `0.03 s`, `12 s`, `5 min`, `3 h`, `2 days`.
+/// A duration for people, in one unit: `0.03 s`, `4 s`, `5 min`, `3 h`, `2 days`.
 pub(crate) fn brief(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
-        0..10 => format!("{:.2} s", duration.as_secs_f64()),
-        10..120 => format!("{seconds} s"),
+        0..10 if duration.subsec_nanos() > 0 => format!("{:.2} s", duration.as_secs_f64()),
+        0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),
         7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} days", seconds / 86_400),
@@ -124,6 +129,7 @@ mod tests {
     fn a_duration_is_told_in_one_unit() {
         for (milliseconds, told) in [
             (31, "0.03 s"),
+            (4_000, "4 s"),
             (59_900, "59 s"),
             (300_000, "5 min"),
             (11_000_000, "3 h"),

@@ -41,7 +41,7 @@ async fn a_list_is_filtered_and_given_in_parts() {
         commands(&all["tasks"]),
         ["echo last", "exit 1", "seq 1 1000"]
     );
-    assert!(text.starts_with("3 tasks, 0 not ended\n"), "{text}");
+    assert!(text.starts_with("3 tasks, 0 unfinished\n"), "{text}");
     assert!(
         text.contains("exit 1  exit 1") && !text.contains('{'),
         "{text}"
@@ -153,7 +153,7 @@ async fn a_status_is_brief_and_the_whole_record_is_there() {
     }
     let text = shown.text();
     assert!(
-        text.contains("is failed") && text.contains("exit 4"),
+        text.contains("`web1`: failed ") && text.contains("exit 4"),
         "{text}"
     );
     assert!(
@@ -180,7 +180,7 @@ async fn a_status_tells_what_a_running_task_has_printed_last() {
     eventually_so("its output is shown", async || {
         let shown = fixture.client.call("task_status", id.clone()).await.ok();
         let output = shown.facts()["output"].as_str().unwrap_or_default();
-        output.ends_with("499\n500") && shown.text().contains("is running for ")
+        output.ends_with("499\n500") && shown.text().contains("`web1`: running for ")
     })
     .await;
     fixture.client.call("task_cancel", id).await.ok();

@@ -146,7 +146,8 @@ impl Diagnosis {
                 .map(|name| format!("set aside: {name}")),
         );
         let origins = self.origins.iter();
-        lines.extend(origins.map(|(name, origin)| format!("{name} from {origin}")));
+        let set = origins.filter(|(_, origin)| **origin != SettingOrigin::Default);
+        lines.extend(set.map(|(name, origin)| format!("{name} from {origin}")));
         let settings = self.settings.iter();
         lines.extend(settings.map(|settings| format!("settings: {}", words(settings))));
         let errors = self.errors.iter();

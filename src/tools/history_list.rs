@@ -12,7 +12,7 @@ use super::since::Since;
 use super::task_list::{COMMAND, COMMAND_IN_LINE, ENTRIES, NAME};
 use crate::job::{HistoryEntry, Job, JobId, Status};
 use crate::text::{beginning, table};
-use crate::time::{Timestamp, brief};
+use crate::time::Timestamp;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -98,7 +98,7 @@ impl ListHistory {
             entries: entries
                 .map(|entry| HistoryRow::of(entry, status(entry)))
                 .collect(),
-            heading: part.count("entries"),
+            heading: part.count("entry", "entries"),
             total: part.total,
             next: part.next,
         }
@@ -132,7 +132,7 @@ impl HistoryRow {
     fn row(&self) -> [String; 5] {
         [
             self.job_id.clone(),
-            format!("{} ago", brief(self.timestamp.elapsed())),
+            format!("{} ago", self.timestamp.age()),
             self.alias.clone(),
             self.status.map(Status::name).unwrap_or_default().to_owned(),
             beginning(&self.command, COMMAND_IN_LINE).into_owned(),

@@ -37,10 +37,11 @@ impl<T> ListPart<T> {
     }
 
     /// Counts for people: `20 of 134 tasks`, or `3 tasks`.
-    pub(super) fn count(&self, noun: &str) -> String {
+    pub(super) fn count(&self, one: &str, many: &str) -> String {
         match (self.entries.len(), self.total) {
-            (shown, total) if shown == total => format!("{total} {noun}"),
-            (shown, total) => format!("{shown} of {total} {noun}"),
+            (shown, total) if shown < total => format!("{shown} of {total} {many}"),
+            (_, 1) => format!("1 {one}"),
+            (_, total) => format!("{total} {many}"),
         }
     }
 }
@@ -63,7 +64,7 @@ mod tests {
         let filters = json!({"alias": "web1", "status": null, "all": false});
         let part = ListPart::of(vec![1, 2, 3, 4, 5], (1, 2), "task_queue", &filters);
         assert_eq!(part.entries, [2, 3]);
-        assert_eq!(part.count("tasks"), "2 of 5 tasks");
+        assert_eq!(part.count("task", "tasks"), "2 of 5 tasks");
         assert_eq!(
             part.next.as_deref(),
             Some(r#"task_queue {"alias":"web1","limit":2,"offset":3}"#)

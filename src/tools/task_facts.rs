@@ -20,7 +20,7 @@ const ERROR: usize = 1000;
 /// The most steps of a sequence and failed files that are named.
 const PARTS: usize = 20;
 /// The facts that only some kinds of tasks have, all of them short.
-const FURTHER: [&str; 22] = [
+const FURTHER: [&str; 20] = [
     "signal",
     "timedOut",
     "bounded",
@@ -30,8 +30,6 @@ const FURTHER: [&str; 22] = [
     "pagerQuit",
     "shell",
     "lineCount",
-    "outputBytes",
-    "stderrBytes",
     "binary",
     "filesDone",
     "filesTotal",
@@ -109,7 +107,11 @@ impl TaskFacts {
         });
         let id = beginning(job.id.as_str(), NAME).into_owned();
         let whole = format!("task_output {{\"id\":\"{id}\"}}");
-        let error = job.error.as_ref();
+        let exit_code = job.exit_code();
+        let error = job
+            .error
+            .as_ref()
+            .filter(|error| !repeats(error, exit_code));
         Ok(Self {
             kind: job.record_type,
             alias: beginning(&job.alias, NAME).into_owned(),
@@ -117,7 +119,7 @@ impl TaskFacts {
             cmd: beginning(&job.summary(), COMMAND).into_owned(),
             when: when(job),
             duration: job.duration,
-            exit_code: job.exit_code(),
+            exit_code,
             error: error.map(|error| beginning(error, ERROR).into_owned()),
             further: further.collect(),
             results: results(job),
@@ -142,7 +144,7 @@ impl TaskFacts {
         let exit = self.exit_code.map(|code| format!(", exit {code}"));
         let exit = exit.unwrap_or_default();
         let mut lines = vec![
-            format!("task {id} on `{alias}` is {status} {}{exit}", self.when),
+            format!("task {id} on `{alias}`: {status} {}{exit}", self.when),
             format!("{}: {}", self.kind, self.cmd),
         ];
         lines.extend(
@@ -165,7 +167,7 @@ impl TaskFacts {
         let failed = self.failed_files.iter();
         lines.extend(failed.map(|FailedFile { file, error }| format!("failed: {file}: {error}")));
         for (name, text) in [("stdout", &self.output), ("stderr", &self.stderr)] {
-            let text = text.iter().filter(|text| !text.is_empty());
+            let text = text.iter();
             lines.extend(text.map(|text| format!("--- {name} of task {id} ---\n{text}")));
         }
         lines.join("\n")
@@ -175,6 +177,7 @@ impl TaskFacts {
 impl StepFacts {
     fn of(result: &StepResult) -> Self {
         let error = result.error.as_ref();
+        let error = error.filter(|error| !repeats(error, result.exit_code));
         Self {
             step: result.step,
             command: beginning(&result.command, COMMAND_IN_LINE).into_owned(),
@@ -193,6 +196,11 @@ impl StepFacts {
     }
 }
 
+/// Returns whether an error says no more than an exit status.
+fn repeats(error: &str, exit_code: Option<u32>) -> bool {
+    exit_code.is_some_and(|code| error == format!("Exit code: {code}"))
+}
+
 /// The last lines of what a task has printed, and whether they are all.
 async fn last_lines(app: &App, job: &Job, stream: Stream) -> Result<(Option<String>, bool), Error> {
     let selection = Selection {
@@ -205,7 +213,7 @@ async fn last_lines(app: &App, job: &Job, stream: Stream) -> Result<(Option<Stri
     }
     let (page, _) = app.jobs().page(job, stream, selection).await?;
     let text = page.text.trim_end_matches('\n').to_owned();
-    Ok((Some(text), page.offset == 0))
+    Ok((Some(text).filter(|text| !text.is_empty()), page.offset == 0))
 }
 
 fn results(job: &Job) -> Vec<StepFacts> {

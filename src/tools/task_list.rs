@@ -11,7 +11,7 @@ use super::page::ListPart;
 use super::since::Since;
 use crate::job::{Job, Jobs, Status};
 use crate::text::{beginning, table};
-use crate::time::{Timestamp, brief};
+use crate::time::Timestamp;
 
 /// The bytes of a command that facts show.
 pub(super) const COMMAND: usize = 200;
@@ -107,7 +107,7 @@ impl ListTasks {
             &self.filters(),
         );
         TaskList {
-            heading: format!("{}, {live} not ended", part.count("tasks")),
+            heading: format!("{}, {live} unfinished", part.count("task", "tasks")),
             tasks: part
                 .entries
                 .iter()
@@ -200,9 +200,8 @@ impl TaskRow {
 /// The time since a task ended, or for which it has been going on.
 pub(super) fn when(job: &Job) -> String {
     match job.ended_at() {
-        _ if job.status.is_live() => format!("for {}", brief(job.created_at.elapsed())),
-        Some(ended) => format!("{} ago", brief(ended.elapsed())),
-        None => format!("{} ago", brief(job.created_at.elapsed())),
+        _ if job.status.is_live() => format!("for {}", job.created_at.age()),
+        ended => format!("{} ago", ended.unwrap_or(job.created_at).age()),
     }
 }
 
