@@ -2,6 +2,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `dispatch` | finding the tool that a call names |
+//! | `cancellation` | what a cancelled request means for its task |
 //! | `gate` | the one way to a tool: it audits and guards a call, catches panics, and masks the answer |
 //! | `reading` | the same for requests that only read: panics and masking |
 //! | `introduction` | this server's name, icon, abilities and instructions |
@@ -9,7 +11,9 @@
 //! | `tasks` | jobs as the protocol's tasks |
 //! | `freshness` | how long a client may keep a list |
 
+mod cancellation;
 mod completion;
+mod dispatch;
 mod freshness;
 mod gate;
 mod introduction;
@@ -25,18 +29,15 @@ use rmcp::model::{
     ArgumentInfo, CallToolRequestParams, CallToolResponse, CancelTaskParams,
     CancelledNotificationParam, CompleteRequestParams, CompleteResult, DiscoverResult,
     GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
-    InitializeRequestParams, InitializeResult, JsonObject, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerConfig, Tool,
-    UpdateTaskParams,
+    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, ServerConfig, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
 
 use crate::app::App;
-use crate::secret::MASK;
-use crate::tools::{self, Declaration, Tools};
-use gate::GatedCall;
+use crate::tools::{self, Tools};
 
 /// The server's side of a session. Cheap to clone.
 #[derive(Clone)]
@@ -53,60 +54,6 @@ impl Handler {
             app,
         }
     }
-
-    /// A tool that may be called. One that `MCP_READONLY` leaves out of the list is refused later, and audited.
-    fn callable(&self, name: &str) -> Result<(&Tool, &Declaration), ErrorData> {
-        let (tool, declaration) = (self.tools.get(name), self.tools.declaration(name));
-        let Some(found) = tool.zip(declaration) else {
-            let message = format!("tool `{name}` is not known");
-            return Err(ErrorData::invalid_params(message, None));
-        };
-        let toolset = found.1.toolset;
-        if self.app.config().toolsets.contains(&toolset) {
-            return Ok(found);
-        }
-        let message = format!(
-            "tool `{name}` is not offered: MCP_TOOLSETS leaves out its toolset `{}`; ask the person who runs this",
-            toolset.name()
-        );
-        Err(ErrorData::invalid_params(message, None))
-    }
-
-    /// A call of a tool with these arguments, before the gate.
-    fn gated(
-        &self,
-        (tool, declaration): (&Tool, &Declaration),
-        arguments: Option<&JsonObject>,
-    ) -> GatedCall {
-        GatedCall {
-            name: tool.name.to_string(),
-            access: declaration.access,
-            access_now: declaration.access_of(arguments),
-            arguments: known_arguments(tool, arguments).into(),
-            secrets: self.tools.secrets(&tool.name),
-            returns_data: tool.output_schema.is_some(),
-        }
-    }
-}
-
-/// The arguments for the audit. Those with unknown names are masked: a misspelt name may hold a secret.
-fn known_arguments(tool: &Tool, arguments: Option<&JsonObject>) -> JsonObject {
-    let known = tool.input_schema.get("properties");
-    let mut arguments = arguments.cloned().unwrap_or_default();
-    for (name, value) in &mut arguments {
-        if known.is_none_or(|known| known.get(name).is_none()) {
-            *value = MASK.into();
-        }
-    }
-    arguments
-}
-
-/// Returns true if a cancellation means that the client's timeout has passed. The work should go on then.
-fn is_timeout(reason: Option<&str>) -> bool {
-    let reason = reason.unwrap_or_default().to_ascii_lowercase();
-    ["timeout", "timed out", "time out", "deadline"]
-        .iter()
-        .any(|word| reason.contains(word))
 }
 
 #[tool_handler(router = self.tools)]
@@ -257,33 +204,6 @@ impl ServerHandler for Handler {
         cancelled: CancelledNotificationParam,
         _: NotificationContext<RoleServer>,
     ) {
-        let Some(request) = cancelled.request_id else {
-            return;
-        };
-        let Some(job) = self.app.pending_job(&request) else {
-            return;
-        };
-        if is_timeout(cancelled.reason.as_deref()) {
-            tracing::info!(
-                "the client gave up waiting for task {job}; it goes on in the background"
-            );
-        } else {
-            tracing::info!("the client cancelled task {job}");
-            self.app.jobs().request_cancel(&job);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_s_timeout_is_no_cancellation() {
-        assert!(is_timeout(Some(
-            "McpError: MCP error -32001: Request timed out"
-        )));
-        assert!(!is_timeout(Some("the user pressed escape")));
-        assert!(!is_timeout(None));
+        cancellation::apply(&self.app, cancelled);
     }
 }

@@ -20,6 +20,7 @@ use crate::approval::{LIFE, PersonAnswer, Standing};
 use crate::config::default_of;
 use crate::error::Error;
 use crate::fs::{blocking, expand_home};
+use crate::readable::readable;
 use crate::secret::hide;
 use crate::shell::quote_to_type;
 
@@ -81,8 +82,8 @@ impl App {
 
     /// Asks the person. Every answer but a yes is an error.
     async fn ask_person(&self, person: Person, question: Confirmation) -> Result<Answer, Error> {
-        // It does not pass the gate.
-        let text = hide(&question.text).into_owned();
+        // It does not pass the gate. In one line, nothing in it looks like another question.
+        let text = readable(&hide(&question.text)).replace('\n', " ");
         if !can_be_asked(&person.context) {
             return match question.if_unasked {
                 IfUnasked::Act => Ok(Answer::Yes),
