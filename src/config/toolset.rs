@@ -3,7 +3,7 @@
 /// A group of tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Toolset {
-    /// Servers, commands, transfers and tasks.
+    /// Commands, transfers and tasks on the servers that are registered.
     Core,
     /// The state of servers.
     Monitoring,
@@ -13,7 +13,7 @@ pub enum Toolset {
     Apis,
     /// The command policy.
     Policy,
-    /// This program itself.
+    /// The registration of servers, and this program itself.
     Admin,
 }
 

@@ -55,6 +55,7 @@ struct ShowLog {
     search: Option<String>,
     /// Most lines.
     #[serde(default)]
+    #[schemars(extend("type" = "number"))]
     limit: Quantity<50>,
 }
 

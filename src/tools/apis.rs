@@ -24,13 +24,13 @@ use crate::text::table;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AddApi {
-    /// Name by which api_check calls it.
+    /// Its name in api_check.
     alias: String,
-    /// Its address, http or https.
+    /// HTTP address.
     url: String,
-    /// Path to ask for, such as /health.
+    /// Path, such as /health.
     health_check_endpoint: Option<String>,
-    /// HTTP method.
+    /// Method.
     #[serde(default)]
     health_check_method: Method,
     /// Credentials to send.
@@ -41,14 +41,14 @@ struct AddApi {
     /// Header for the key.
     #[serde(default = "default_header")]
     auth_header_name: String,
-    /// Word before the key; may be empty.
+    /// Word before the key.
     #[serde(default = "default_scheme")]
     auth_scheme: String,
     /// User.
     htpasswd_user: Option<String>,
     /// Password.
     htpasswd_pass: Option<Secret>,
-    /// Anything worth remembering.
+    /// Anything to remember.
     notes: Option<String>,
 }
 
@@ -64,7 +64,7 @@ struct RemoveApi {
 struct CheckApi {
     /// API alias.
     alias: String,
-    /// Ask from this server's network, not from here.
+    /// Ask from this server, not from here.
     server_alias: Option<String>,
 }
 
@@ -73,7 +73,7 @@ struct CheckApi {
 struct CheckAddress {
     /// Server alias.
     alias: String,
-    /// Address to ask.
+    /// HTTP address.
     url: String,
 }
 

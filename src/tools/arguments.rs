@@ -163,6 +163,11 @@ impl<'de, const DEFAULT: usize> Deserialize<'de> for Quantity<DEFAULT> {
     }
 }
 
+/// A boolean that is false unless given. Needs `#[serde(default)]`, and its schema names no default.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Switch(pub bool);
+
 /// A boolean that is true unless given. Needs `#[serde(default)]`.
 #[derive(Clone, Copy, Debug, Deserialize, serde::Serialize)]
 #[serde(transparent)]
@@ -174,9 +179,9 @@ impl Default for On {
     }
 }
 
-/// Implements a schema that says only the JSON type.
+/// Implements a schema that says the JSON type, and the bounds of an integer.
 macro_rules! plain_schema {
-    ($name:literal, [$($generic:tt)*] $type:ty) => {
+    ($schema:tt, [$($generic:tt)*] $type:ty) => {
         impl<$($generic)*> JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
@@ -187,14 +192,15 @@ macro_rules! plain_schema {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": $name })
+                json_schema!($schema)
             }
         }
     };
 }
-plain_schema!("number", [] NumberOfSeconds);
-plain_schema!("number", [const DEFAULT: usize] Quantity<DEFAULT>);
-plain_schema!("boolean", [] On);
+plain_schema!({"type": "number"}, [] NumberOfSeconds);
+plain_schema!({"type": "integer", "minimum": 0}, [const DEFAULT: usize] Quantity<DEFAULT>);
+plain_schema!({"type": "boolean"}, [] Switch);
+plain_schema!({"type": "boolean"}, [] On);
 
 impl<const DEFAULT: usize> serde::Serialize for Quantity<DEFAULT> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Call, NumberOfSeconds, On, Parameters, Quantity, WaitFor};
+use super::{Call, NumberOfSeconds, On, Parameters, Quantity, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -28,17 +28,18 @@ struct RunCommand {
     alias: String,
     /// Command line for the login shell.
     cmd: String,
-    /// Remind after so many seconds.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Seconds until it is stopped; 0 for none. 300 by default.
+    /// Seconds until it is killed; 0: never. Default 300.
     timeout: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
-    background: bool,
-    /// Let it outlive the connection and this program. No timeout unless given.
+    background: Switch,
+    /// For long work: answer at once, and let it outlive the connection and this program. No timeout unless given.
     #[serde(default)]
-    detach: bool,
+    detach: Switch,
     /// Kill it after so many lines; endless commands (tail -f) after 100.
+    #[schemars(range(min = 1))]
     max_lines: Option<Quantity>,
     /// Kill it after so many seconds; endless commands after 10.
     stream_timeout: Option<NumberOfSeconds>,
@@ -57,7 +58,7 @@ impl RunCommand {
         for (parameter, is_zero) in asked {
             match is_zero {
                 Some(true) => return Err(Error::invalid(parameter, "is 0, and has to be more")),
-                Some(false) if self.detach => {
+                Some(false) if self.detach.0 => {
                     return Err(Error::invalid(
                         parameter,
                         "does not go with `detach`, which lets the command run to its end",
@@ -71,7 +72,7 @@ impl RunCommand {
             time: self.stream_timeout.map(NumberOfSeconds::duration),
         };
         // Somebody who wants it in the background wants it to go on.
-        let streams = !self.detach && !self.background && is_streaming(&self.cmd);
+        let streams = !self.detach.0 && !self.background.0 && is_streaming(&self.cmd);
         Ok(if streams {
             asked.or(Bound::STREAMING)
         } else {
@@ -82,10 +83,10 @@ impl RunCommand {
     fn spec(&self) -> Result<(Spec, WaitFor), Error> {
         let (cmd, bound) = (self.cmd.clone(), self.bound()?);
         let timeout = self.timeout.map(|timeout| timeout.0);
-        Ok(if self.detach {
+        Ok(if self.detach.0 {
             (Detached::new(cmd, timeout).into(), WaitFor::Start)
         } else {
-            let wait = WaitFor::unless(self.background);
+            let wait = WaitFor::unless(self.background.0);
             (Exec::new(cmd, timeout, bound).into(), wait)
         })
     }
@@ -98,21 +99,22 @@ struct RunInteractive {
     alias: String,
     /// Command line for the login shell.
     cmd: String,
-    /// Answers by prompt: part of its text, or /a regular expression/.
+    /// Answers by prompt (part of its text, or /regex/), each given whenever its prompt comes.
+    #[schemars(extend("examples" = [{"password for": "…"}]))]
     responses: Option<IndexMap<String, Secret>>,
-    /// Say yes to the usual questions. Never gives a password.
+    /// Say yes to the usual questions; never a password.
     #[serde(default)]
     auto_respond: On,
-    /// Give it a terminal; without one nothing is answered.
+    /// false: no terminal, no answers.
     #[serde(default)]
     interactive: On,
-    /// Seconds until it is stopped; 0 for none. 120 by default.
+    /// Seconds until it is killed; 0: never. Default 120.
     timeout: Option<NumberOfSeconds>,
-    /// Remind after so many seconds.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
-    background: bool,
+    background: Switch,
 }
 
 impl RunInteractive {
@@ -136,19 +138,19 @@ impl RunInteractive {
 struct RunSequence {
     /// Server alias.
     alias: String,
-    /// In order.
+    /// In order: strings, or objects with options of their own.
     #[schemars(length(min = 1))]
     commands: Vec<StepArgument>,
-    /// Go on where one fails.
+    /// Go on after a step that fails.
     #[serde(default)]
     continue_on_error: bool,
-    /// Seconds for each command; 0 for none. 300 by default.
+    /// Seconds for each step; 0: no limit. Default 300.
     timeout: Option<NumberOfSeconds>,
-    /// Remind after so many seconds.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
-    background: bool,
+    background: Switch,
 }
 
 impl RunSequence {
@@ -220,7 +222,7 @@ fn not_empty(parameter: &str, command: &str) -> Result<(), Error> {
 
 #[tool_router(router = exec_tools, vis = "pub(super)")]
 impl App {
-    /// Run a command on a server. Answers with output and exit status, or after 30 s with the ID of a task that goes on in the background.
+    /// Run a shell command on an SSH server. Each call is a new shell in the home directory, with empty stdin. After 30 s the answer is a task ID, and the command goes on.
     #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec(
         &self,
@@ -232,7 +234,7 @@ impl App {
         self.run(&call, &exec.alias, spec, exec.rappel, wait).await
     }
 
-    /// Run a command at a terminal and answer its prompts. One without an answer ends in COMMAND_TIMEOUT, which quotes it.
+    /// Run a command at a terminal on an SSH server and answer its prompts (sudo, passwords, [y/N]). One without an answer ends in COMMAND_TIMEOUT, which quotes it.
     #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec_interactive(
         &self,
@@ -241,11 +243,14 @@ impl App {
     ) -> Result<Reply, Error> {
         not_empty("cmd", &at_terminal.cmd)?;
         let spec = at_terminal.spec()?;
-        let (alias, wait) = (&at_terminal.alias, WaitFor::unless(at_terminal.background));
+        let (alias, wait) = (
+            &at_terminal.alias,
+            WaitFor::unless(at_terminal.background.0),
+        );
         self.run(&call, alias, spec, at_terminal.rappel, wait).await
     }
 
-    /// Run commands one after another in the same shell, so that cd and export last. Stops at the first that fails.
+    /// Run commands in turn in one shell on an SSH server, so that cd and export last. Stops at the first that fails.
     #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec_sequence(
         &self,
@@ -253,7 +258,7 @@ impl App {
         call: Call,
     ) -> Result<Reply, Error> {
         let spec = sequence.spec()?;
-        let (alias, wait) = (&sequence.alias, WaitFor::unless(sequence.background));
+        let (alias, wait) = (&sequence.alias, WaitFor::unless(sequence.background.0));
         self.run(&call, alias, spec, sequence.rappel, wait).await
     }
 }

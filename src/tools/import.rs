@@ -67,7 +67,7 @@ impl ImportedHost {
 #[tool_router(router = import_tools, vis = "pub(super)")]
 impl App {
     /// List the hosts of ~/.ssh/config, or add them as servers that follow that file.
-    #[tool(title = "Import servers", meta = declare(Access::AddsHere, Toolset::Core).only_if(|given| given.get("add") == Some(&true.into())))]
+    #[tool(title = "Import servers", meta = declare(Access::AddsHere, Toolset::Admin).only_if(|given| given.get("add") == Some(&true.into())))]
     async fn server_import(
         &self,
         Parameters(ImportServers { pattern, add }): Parameters<ImportServers>,

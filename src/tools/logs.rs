@@ -22,6 +22,7 @@ struct Pm2Logs {
     app: Option<String>,
     /// Lines of each log.
     #[serde(default)]
+    #[schemars(extend("type" = "number"))]
     lines: Quantity<100>,
     /// Only the error logs.
     #[serde(default)]
@@ -37,6 +38,7 @@ struct DockerLogs {
     container: String,
     /// Last lines to show.
     #[serde(default)]
+    #[schemars(extend("type" = "number"))]
     lines: Quantity<100>,
     /// Only what is newer: 1h, or 2026-01-31T12:00:00.
     since: Option<String>,
@@ -54,6 +56,7 @@ struct TailFile {
     filepath: String,
     /// Last lines to show.
     #[serde(default)]
+    #[schemars(extend("type" = "number"))]
     lines: Quantity<50>,
 }
 

@@ -62,7 +62,7 @@ use rmcp::model::{CallToolResponse, Tool};
 
 use crate::app::App;
 use crate::config::{Config, Structured};
-use arguments::{Nothing, NumberOfSeconds, On, Parameters, Quantity};
+use arguments::{Nothing, NumberOfSeconds, On, Parameters, Quantity, Switch};
 use ask::{Confirmation, IfUnasked, Person};
 use call::{Call, ProgressSource, WaitFor};
 use data::Json;
@@ -75,7 +75,7 @@ pub struct Tools {
     declared: IndexMap<String, Declaration>,
     /// The names of each tool's parameters that hold secrets.
     secrets: HashMap<String, Arc<[String]>>,
-    /// The tools that clients are told of, in the order of their declarations.
+    /// The tools that clients are told of, in their order.
     listed: Vec<Tool>,
 }
 
@@ -125,12 +125,15 @@ impl Tools {
         tools.listing(|declaration| declaration.is_listed(config))
     }
 
-    /// The same, with those listed for which `is_listed` holds.
+    /// The same, with those listed for which `is_listed` holds, by their toolsets.
     fn listing(mut self, is_listed: impl Fn(&Declaration) -> bool) -> Self {
         let listed = self.declared.iter();
-        let listed = listed.filter(|(_, declaration)| is_listed(declaration));
-        let tools = listed.filter_map(|(name, _)| self.router.get(name));
+        let mut listed: Vec<_> = listed.filter(|(_, tool)| is_listed(tool)).collect();
+        listed.sort_by_key(|(_, tool)| tool.toolset);
+        let tools = listed.into_iter();
+        let tools = tools.filter_map(|(name, _)| self.router.get(name));
         self.listed = tools.cloned().collect();
+        schema::describe_once(&mut self.listed);
         self
     }
 

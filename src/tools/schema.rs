@@ -1,9 +1,10 @@
 //! Input schemas: tidied for clients, and asked for the parameters that hold secrets.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rmcp::model::{JsonObject, Tool};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The names of the parameters that hold a secret, at any depth.
 pub(super) fn secrets(schema: &JsonObject) -> Vec<String> {
@@ -38,6 +39,25 @@ pub(super) fn tidy(tool: &mut Tool) {
             .entry("properties")
             .or_insert_with(|| Value::Object(JsonObject::new()));
         tool.input_schema = Arc::new(object);
+    }
+}
+
+/// Removes each description of a parameter that an earlier tool gives to a parameter of the same name: a model
+/// reads all tools, and pays for every word.
+pub(super) fn describe_once(tools: &mut [Tool]) {
+    let mut given = HashSet::new();
+    for tool in tools {
+        let schema = Arc::make_mut(&mut tool.input_schema);
+        let parameters = schema.get_mut("properties").and_then(Value::as_object_mut);
+        for (name, parameter) in parameters.into_iter().flatten() {
+            let Some(description) = parameter["description"].as_str() else {
+                continue;
+            };
+            if !given.insert((name.clone(), description.to_owned())) {
+                let parameter = parameter.as_object_mut();
+                parameter.map(|parameter| parameter.shift_remove("description"));
+            }
+        }
     }
 }
 
@@ -76,8 +96,14 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
                 .for_each(|part| tidy_value(part, definitions));
             for part in ["items", "additionalProperties"] {
                 if let Some(Value::Object(part)) = object.get_mut(part) {
-                    // It describes the Rust type; the parameter's own description is enough.
-                    part.remove("description");
+                    // They describe the Rust type; the parameter's own description is enough.
+                    part.shift_remove("description");
+                    let fields = part.get_mut("properties").and_then(Value::as_object_mut);
+                    for field in fields.into_iter().flat_map(Map::values_mut) {
+                        field
+                            .as_object_mut()
+                            .map(|field| field.shift_remove("description"));
+                    }
                 }
             }
         }

@@ -31,45 +31,45 @@ use crate::text::table;
 struct AddServer {
     /// Its name in the other tools.
     alias: String,
-    /// Name or IP address. May be empty with sshConfigHost.
+    /// Name or address; empty with sshConfigHost.
     #[schemars(required)]
     host: Option<String>,
-    /// User. May be empty with sshConfigHost.
+    /// Login name; may be empty, too.
     #[schemars(required)]
     user: Option<String>,
-    /// Private key file on this machine; its certificate (-cert.pub) beside it.
+    /// Private key file here; its certificate beside it.
     key_path: Option<String>,
-    /// Decrypts the key. Secrets may be references: env:NAME, file:~/path.
+    /// Of the key. Secrets may be references: env:NAME, file:~/path.
     passphrase: Option<Secret>,
     /// Password.
     password: Option<Secret>,
-    /// Makes one-time codes: base32 or otpauth://…
+    /// For one-time codes: base32 or otpauth://…
     totp_secret: Option<Secret>,
-    /// Answers to other prompts at login: text or /regex/ -> answer.
+    /// Answers to other prompts, as in task_exec_interactive.
     login_responses: Option<IndexMap<String, Secret>>,
-    /// Try the SSH agent's keys. Default: if nothing else is given.
+    /// Try the SSH agent. Default: if nothing else is given.
     agent: Option<bool>,
     /// Default 22.
     #[schemars(range(min = 1))]
     port: Option<u16>,
-    /// Seconds per phase of connecting. Default 20.
+    /// Seconds for each phase. Default 20.
     #[schemars(range(min = 1, max = 600))]
     connect_timeout: Option<u32>,
     /// For old servers: SHA-1, CBC, ssh-rsa.
     legacy_algorithms: Option<bool>,
-    /// Accept this host key alone: SHA256:…
+    /// Accept only this key: SHA256:…
     host_key_fingerprint: Option<String>,
-    /// If the host key is not known.
+    /// For an unknown key.
     host_key_policy: Option<HostKeyPolicy>,
     /// Alias of the server to go through.
     jump: Option<String>,
-    /// Host of ~/.ssh/config that has the rest.
+    /// Host in ~/.ssh/config that has the rest.
     ssh_config_host: Option<String>,
-    /// Send commands exactly as they are and nothing else: for network devices and forced commands.
+    /// Send nothing but the commands: for network devices.
     plain: Option<bool>,
-    /// Refuse what runs or changes something there.
+    /// Refuse commands and changes there.
     readonly: Option<bool>,
-    /// Encoding of its output, if not UTF-8: gbk, shift_jis, cp850.
+    /// Of its output, if not UTF-8: gbk, cp850.
     encoding: Option<String>,
     /// Log in now, for at most 5 s. Default true.
     verify: Option<bool>,
@@ -337,7 +337,7 @@ pub(super) fn check_name(parameter: &str, value: &str) -> Result<(), Error> {
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl App {
     /// Add a server, or replace the one with this alias, and log in to it.
-    #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Core))]
+    #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Admin))]
     async fn server_add(
         &self,
         Parameters(add): Parameters<AddServer>,
@@ -371,7 +371,7 @@ impl App {
     }
 
     /// Remove a server. Running tasks go on to their end. Asks the person first, if the client can.
-    #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Core))]
+    #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Admin))]
     async fn server_remove(
         &self,
         Parameters(RemoveServer { alias }): Parameters<RemoveServer>,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Call, NumberOfSeconds, Parameters, WaitFor};
+use super::{Call, NumberOfSeconds, Parameters, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -16,61 +16,59 @@ use crate::sftp::transfer::{Direction, TransferEntry, TransferOptions, TransferR
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a parameter")]
 struct TransferOne {
     /// Server alias.
     alias: String,
-    /// upload to the server, or download from it.
+    /// To the server, or from it.
     direction: Direction,
-    /// File or directory on this machine.
+    /// Path here; a relative one is below this program's working directory.
     local: String,
-    /// File or directory on the server.
+    /// Path on the server; a relative one is below the home directory.
     remote: String,
-    /// Remind after so many seconds.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
-    background: bool,
-    /// Compare checksums of both sides.
+    background: Switch,
+    /// Compare checksums.
     #[serde(default)]
-    verify: bool,
+    verify: Switch,
     /// Write into the existing file (same inode).
-    #[serde(default, rename = "inPlace")]
-    in_place: bool,
-    /// Upload into directories that are links on the server.
     #[serde(default)]
-    follow_directory_links: bool,
+    in_place: Switch,
+    /// Upload through directories that are links.
+    #[serde(default)]
+    follow_directory_links: Switch,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a parameter")]
 struct TransferSeveral {
     /// Server alias.
     alias: String,
-    /// upload to the server, or download from it.
+    /// To the server, or from it.
     direction: Direction,
-    /// Sources may be patterns (*, ?, [..], {a,b}, **); matches go into the target directory.
+    /// Sources may be patterns: *, ?, [..], {a,b}, and ** across directories; hidden files only by name. Matches go into the target directory.
     files: Vec<TransferEntry>,
-    /// Remind after so many seconds.
+    /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID.
+    /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
-    background: bool,
-    /// Compare checksums of both sides.
+    background: Switch,
+    /// Compare checksums.
     #[serde(default)]
-    verify: bool,
+    verify: Switch,
     /// Write into the existing file (same inode).
-    #[serde(default, rename = "inPlace")]
-    in_place: bool,
-    /// Upload into directories that are links on the server.
     #[serde(default)]
-    follow_directory_links: bool,
+    in_place: Switch,
+    /// Upload through directories that are links.
+    #[serde(default)]
+    follow_directory_links: Switch,
 }
 
 impl TransferOne {
     fn spec(&self) -> Result<Transfer, Error> {
-        check_links(self.direction, self.follow_directory_links)?;
+        check_links(self.direction, self.follow_directory_links.0)?;
         Ok(Transfer(TransferRequest {
             direction: self.direction,
             entries: vec![TransferEntry {
@@ -79,9 +77,9 @@ impl TransferOne {
             }],
             patterns: false,
             options: TransferOptions {
-                verify: self.verify,
-                in_place: self.in_place,
-                follow_directory_links: self.follow_directory_links,
+                verify: self.verify.0,
+                in_place: self.in_place.0,
+                follow_directory_links: self.follow_directory_links.0,
             },
             part: None,
         }))
@@ -93,15 +91,15 @@ impl TransferSeveral {
         if self.files.is_empty() {
             return Err(Error::invalid("files", "is empty"));
         }
-        check_links(self.direction, self.follow_directory_links)?;
+        check_links(self.direction, self.follow_directory_links.0)?;
         Ok(Transfer(TransferRequest {
             direction: self.direction,
             entries: self.files.clone(),
             patterns: true,
             options: TransferOptions {
-                verify: self.verify,
-                in_place: self.in_place,
-                follow_directory_links: self.follow_directory_links,
+                verify: self.verify.0,
+                in_place: self.in_place.0,
+                follow_directory_links: self.follow_directory_links.0,
             },
             part: None,
         }))
@@ -125,7 +123,7 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl App {
-    /// Copy a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
+    /// Upload or download a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
     #[tool(title = "Transfer a file or directory", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer(
         &self,
@@ -133,11 +131,11 @@ impl App {
         call: Call,
     ) -> Result<Reply, Error> {
         let spec = arguments.spec()?;
-        let (alias, wait) = (&arguments.alias, WaitFor::unless(arguments.background));
+        let (alias, wait) = (&arguments.alias, WaitFor::unless(arguments.background.0));
         self.run(&call, alias, spec, arguments.rappel, wait).await
     }
 
-    /// Copy several files, directories or patterns. Directories below a pattern's fixed part are kept.
+    /// Upload or download several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
     #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer_multi(
         &self,
@@ -145,7 +143,7 @@ impl App {
         call: Call,
     ) -> Result<Reply, Error> {
         let spec = transfers.spec()?;
-        let (alias, wait) = (&transfers.alias, WaitFor::unless(transfers.background));
+        let (alias, wait) = (&transfers.alias, WaitFor::unless(transfers.background.0));
         self.run(&call, alias, spec, transfers.rappel, wait).await
     }
 }

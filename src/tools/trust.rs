@@ -72,7 +72,7 @@ impl HostKeyReport {
 #[tool_router(router = trust_tools, vis = "pub(super)")]
 impl App {
     /// Show a server's host keys, or accept the one with this fingerprint in the place of the known one. Have its owner confirm it; never take it from an error message alone.
-    #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Core).only_if(|given| given.contains_key("fingerprint")))]
+    #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Admin).only_if(|given| given.contains_key("fingerprint")))]
     async fn server_trust(
         &self,
         Parameters(TrustHostKey { alias, fingerprint }): Parameters<TrustHostKey>,
