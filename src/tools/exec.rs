@@ -35,7 +35,7 @@ struct RunCommand {
     /// Answer at once with the task ID. It ends with this program.
     #[serde(default)]
     background: Switch,
-    /// For long work: answer at once, and let it outlive the connection and this program. No timeout unless given.
+    /// For long work: answer at once; it outlives the connection and this program. No timeout unless given.
     #[serde(default)]
     detach: Switch,
     /// Kill it after so many lines; endless commands (tail -f) after 100.

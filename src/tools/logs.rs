@@ -52,7 +52,7 @@ struct DockerLogs {
 struct TailFile {
     /// Server alias.
     alias: String,
-    /// Path on the server; ~/ is the home directory there.
+    /// Path on the server; ~/ is the home directory.
     filepath: String,
     /// Last lines to show.
     #[serde(default)]
@@ -105,7 +105,7 @@ impl LogReport {
 
 #[tool_router(router = log_tools, vis = "pub(super)")]
 impl App {
-    /// Show the last lines of PM2's logs.
+    /// Show the last lines of a server's PM2 logs.
     #[tool(title = "PM2 logs", meta = declare(Access::ReadsServer, Toolset::Logs))]
     async fn get_pm2_logs(
         &self,
@@ -122,7 +122,7 @@ impl App {
         LogReport::reply(format!("PM2 logs{}", of.unwrap_or_default()), asked)
     }
 
-    /// Show the last lines of a Docker container's log.
+    /// Show the last lines of a Docker container's log on a server.
     #[tool(title = "Docker logs", meta = declare(Access::ReadsServer, Toolset::Logs))]
     async fn get_docker_logs(
         &self,

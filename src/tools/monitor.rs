@@ -32,7 +32,7 @@ struct ServicesOf {
     alias: String,
     /// Details of those named so: `nginx`, `php*`.
     name: Option<String>,
-    /// Details of those in this state: failed, inactive, exited, online.
+    /// Details of those in this state: failed, inactive, online.
     state: Option<String>,
     /// Also the names of all others.
     #[serde(default)]
@@ -58,7 +58,7 @@ pub(super) enum ProbeResult {
 
 #[tool_router(router = monitor_tools, vis = "pub(super)")]
 impl App {
-    /// Show CPU usage, memory, swap, disks, load and uptime.
+    /// Show a server's CPU usage, memory, swap, disks, load and uptime.
     #[tool(title = "System resources", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_system_resources(
         &self,
@@ -76,7 +76,7 @@ impl App {
         self.reply_with(asked.await?, read, Resources::text).await
     }
 
-    /// Count the services of systemd, Docker and PM2, and show those that failed or restart.
+    /// Count a server's services (systemd, Docker, PM2), and show those that failed or restart.
     #[tool(title = "Service status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_services_status(
         &self,
@@ -94,7 +94,7 @@ impl App {
         self.reply_with(asked.await?, read, Services::text).await
     }
 
-    /// Show Fail2Ban's jails and whom they banned.
+    /// Show a server's Fail2Ban jails and whom they banned.
     #[tool(title = "Fail2Ban status", meta = declare(Access::ReadsServer, Toolset::Monitoring))]
     async fn get_fail2ban_status(
         &self,

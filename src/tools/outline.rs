@@ -14,6 +14,8 @@ use super::schema::unwrap_nullable;
 
 /// The depth to which fields are named. More takes more room than it is worth: an answer shows the rest.
 const DEPTH: usize = 1;
+/// The most fields that are named, the first ones.
+const FIELDS: usize = 8;
 
 /// The schema of what a `T` serialises to.
 pub(super) fn schema_for_output<T: JsonSchema>() -> Arc<JsonObject> {
@@ -45,7 +47,7 @@ fn outline(schema: Option<&JsonObject>, depth: usize) -> JsonObject {
         return outlined;
     };
     if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
-        let fields = fields.iter();
+        let fields = fields.iter().take(FIELDS);
         let fields = fields.map(|(name, field)| {
             let field = without_null(schema, name, field);
             (

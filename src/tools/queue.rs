@@ -80,7 +80,7 @@ impl QueueReport {
 
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl App {
-    /// List tasks: running ones, then those whose end was not told yet, then the newest.
+    /// List tasks: running ones, then those whose end was not told yet, then the newest. Finds the work of earlier conversations.
     #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_queue(
         &self,
@@ -105,8 +105,8 @@ impl App {
         Json::new(facts.text(), &facts)
     }
 
-    /// List what was started lately, newest first.
-    #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Core))]
+    /// List what was started lately, newest first, also what the queue has forgotten.
+    #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Admin))]
     async fn task_history(
         &self,
         Parameters(history): Parameters<ListHistory>,

@@ -336,7 +336,7 @@ pub(super) fn check_name(parameter: &str, value: &str) -> Result<(), Error> {
 
 #[tool_router(router = server_tools, vis = "pub(super)")]
 impl App {
-    /// Add a server, or replace the one with this alias, and log in to it.
+    /// Add an SSH server, or replace the one with this alias, and log in to it.
     #[tool(title = "Add a server", meta = declare(Access::ConfiguresServer, Toolset::Admin))]
     async fn server_add(
         &self,

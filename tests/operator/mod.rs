@@ -15,7 +15,7 @@ use machines::Machines;
 use session::Operator;
 
 /// The most bytes of all answers.
-const ROOM: usize = 162_000;
+const ROOM: usize = 60_000;
 
 #[tokio::test]
 async fn twenty_jobs_are_done_with_few_bytes() {
