@@ -9,8 +9,16 @@ use crate::secret::{hide, hide_in};
 use crate::text::beginning;
 use crate::time::Timestamp;
 
-/// The longest text in a report. An error may quote a server, or the arguments of a call.
-const LONGEST_TEXT: usize = 4 * 1024;
+/// The longest text in a report. An error may quote a server.
+const LONGEST_TEXT: usize = 1024;
+/// The longest name, path or value that is quoted. The caller has given it.
+const LONGEST_NAME: usize = 200;
+/// Details that are no names, paths or values.
+const TEXTS: [&str; 2] = ["hint", "reason"];
+/// A detail of more bytes does not stand in the message, too.
+const SHORT: usize = 24;
+/// Begins the reason of a refusal that lists the known names.
+const UNKNOWN_NAME: &str = "is not known";
 
 impl Error {
     /// The report for a job's record and for the client.
@@ -21,16 +29,51 @@ impl Error {
         };
         details.retain(|_, value| !value.is_null());
         details.insert("hint".to_owned(), self.hint().into());
-        for value in details.values_mut() {
+        let mut message = hide(&self.to_string()).into_owned();
+        for (name, value) in &mut details {
             hide_in(value);
+            if let Value::String(text) = value
+                && !TEXTS.contains(&name.as_str())
+                && let Cow::Owned(cut) = beginning(text, LONGEST_NAME)
+            {
+                message = message.replace(&*text, &cut);
+                *text = cut;
+            }
             shorten(value);
         }
         Report {
             code: self.code().to_owned(),
-            message: beginning(&hide(&self.to_string()), LONGEST_TEXT).into_owned(),
+            message: beginning(&message, LONGEST_TEXT).into_owned(),
             details,
         }
     }
+}
+
+/// Has the message and the details say different things: the message what happened, the details why and to what.
+fn part_with(message: &mut String, details: &mut Map<String, Value>) {
+    let text = |name: &str| details.get(name).and_then(Value::as_str);
+    if let Some(part) = text("part") {
+        *message = message.replace(&format!("`{part}`"), "this call");
+    }
+    let reason = text("reason").unwrap_or_default();
+    if let Some(before) = message.strip_suffix(&format!(": {reason}")) {
+        *message = before.to_owned();
+    } else if reason.starts_with(UNKNOWN_NAME) && message.ends_with(reason) {
+        // It lists the known names, of which a tool may have many.
+        details.shift_remove("reason");
+    }
+    if details.contains_key("failedFiles")
+        && let Some((before, _)) = message.split_once(": `")
+    {
+        *message = before.to_owned();
+    }
+    details.retain(|name, value| match value {
+        Value::String(text) => {
+            let is_kept = TEXTS.contains(&name.as_str()) || text.len() < SHORT;
+            is_kept || !message.contains(text.as_str())
+        }
+        _ => true,
+    });
 }
 
 /// Cuts every text to [`LONGEST_TEXT`].
@@ -59,13 +102,15 @@ pub struct Report {
 }
 
 impl Report {
-    /// The JSON object that a failed call has as its text.
+    /// The JSON object that a failed call has as its text. Each fact stands in it once.
     pub fn to_json(&self) -> Value {
+        let (mut message, mut details) = (self.message.clone(), self.details.clone());
+        part_with(&mut message, &mut details);
         json!({
             "error": true,
             "code": self.code,
-            "message": self.message,
-            "details": self.details,
+            "message": message,
+            "details": details,
             "timestamp": Timestamp::now(),
         })
     }
@@ -107,6 +152,8 @@ mod tests {
         assert_eq!(json["code"], "CONNECTION_FAILED");
         assert_eq!(json["details"]["alias"], "web1");
         assert_eq!(json["details"]["reason"], "ECONNREFUSED");
+        let message = "cannot connect to server `web1` at 192.0.2.7:22";
+        assert_eq!(json["message"], message, "the reason stands in it once");
         assert!(json["details"]["hint"].is_string());
         assert!(json["timestamp"].as_str().unwrap().ends_with('Z'));
     }
@@ -115,5 +162,33 @@ mod tests {
     fn absent_facts_are_left_out() {
         let report = Error::invalid("alias", "is empty").report();
         assert!(!report.details.contains_key("expected"));
+    }
+
+    #[test]
+    fn long_names_are_cut_and_each_fact_stands_once() {
+        let long = Error::OwnFile {
+            path: "x".repeat(1_000_000),
+        };
+        let told = long.report().to_json();
+        let message = told["message"].as_str().unwrap();
+        assert!(
+            message.len() < 300 && message.ends_with("leave alone"),
+            "{message}"
+        );
+        assert_eq!(told["details"].get("path"), None);
+        let blocked = Error::Blocked {
+            rule: None,
+            part: "rm -rf /".to_owned(),
+            reason: "it deletes a system directory".to_owned(),
+            advice: "name what is to go".to_owned(),
+        };
+        let told = blocked.report().to_json();
+        assert_eq!(told["message"], "the policy refuses this call");
+        assert_eq!(told["details"]["part"], "rm -rf /");
+        let refused = Error::invalid("alias", "is empty").report().to_json();
+        assert_eq!(refused["message"], "parameter `alias` is empty");
+        assert_eq!(refused["details"]["reason"], "is empty");
+        let unknown = Error::invalid("alais", "is not known; known: alias, cmd");
+        assert_eq!(unknown.report().to_json()["details"].get("reason"), None);
     }
 }

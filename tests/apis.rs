@@ -70,12 +70,7 @@ async fn the_catalogue_keeps_secrets_to_itself() {
         .call("api_check", gone.clone())
         .await
         .error("UNKNOWN_ALIAS");
-    assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("API `main_api`")
-    );
+    assert!(error.to_string().contains("API `main_api`"));
     client.call("api_remove", gone).await.error("UNKNOWN_ALIAS");
 }
 
@@ -307,10 +302,7 @@ async fn where_forwarding_is_forbidden_curl_asks() {
         .call("check_api_health", ask)
         .await
         .error("MONITORING_ERROR");
-    assert!(
-        error["message"].as_str().unwrap().contains("curl"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("curl"), "{error}");
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ fn assert_blocked(answer: Answer, rule: &str, part: &str) {
     );
     let hint = details["hint"].as_str().unwrap();
     assert!(
-        !hint.is_empty() && error["message"].as_str().unwrap().contains(part),
+        !hint.is_empty() && error.to_string().contains(part),
         "{error}"
     );
 }
@@ -220,7 +220,7 @@ async fn rules_that_are_not_understood_let_nothing_run() {
         std::fs::write(&path, written).unwrap();
         for (tool, arguments) in runs("web1", &["true"]) {
             let error = client.call(tool, arguments).await.error("STORAGE_ERROR");
-            let message = error["message"].as_str().unwrap();
+            let message = error.to_string();
             assert!(
                 message.contains("policies.json") && message.contains(named),
                 "{message}"
@@ -330,9 +330,6 @@ async fn rules_that_are_emptied_or_taken_away_hold_on() {
     std::fs::write(&path, "\n").unwrap();
     let fresh = Client::in_process(data.path(), |_| {}).await;
     let error = fresh.exec("web1", "true").await.error("STORAGE_ERROR");
-    assert!(
-        error["message"].as_str().unwrap().contains("it is empty"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("it is empty"), "{error}");
     assert!(!Path::new(&pwned).exists());
 }

@@ -244,10 +244,7 @@ async fn a_detached_task_begins_once_or_not_at_all() {
         .await
         .error("DETACH_FAILED");
     assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("mcp-sftp-orchestrator"),
+        error.to_string().contains("mcp-sftp-orchestrator"),
         "{error}"
     );
     assert!(!fixture.server.home.path().join("begun").exists());

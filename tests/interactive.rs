@@ -51,13 +51,7 @@ async fn the_usual_questions_get_a_yes_and_others_do_not() {
     let cmd = "echo begun; read -p 'Continue? [y/N] ' a; echo got=$a";
     let none = json!({"autoRespond": false, "timeout": 1});
     let error = run(&client, cmd, none).await.error("COMMAND_TIMEOUT");
-    assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("Continue? [y/N]"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("Continue? [y/N]"), "{error}");
     assert_eq!(error["details"]["process"], "stopped");
 
     let plain = json!({"interactive": false});
@@ -90,10 +84,7 @@ async fn a_password_is_given_only_where_it_is_told_and_is_recorded_nowhere() {
     let cmd = format!("{cmd} || exit 1");
     let late = run(&client, &cmd, json!({"timeout": 1})).await;
     let error = late.error("COMMAND_TIMEOUT");
-    assert!(
-        error["message"].as_str().unwrap().contains("Password:"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("Password:"), "{error}");
     let plain = json!({"responses": {"password": "hunter3", "[sudo]": "hunter4", "name": "hunter5", "Continue": "Yes"}});
     let secret = run(&client, "exit 1", plain).await.ok();
     secret.has(&json!({"responses": {"password": "***", "[sudo]": "***", "name": "***", "Continue": "Yes"}}));
@@ -118,10 +109,7 @@ async fn a_password_is_given_only_where_it_is_told_and_is_recorded_nowhere() {
     );
     let id = json!({"id": shown.facts()["id"]});
     let error = shown.error("COMMAND_TIMEOUT");
-    assert!(
-        error["message"].as_str().unwrap().contains("Again, ***: "),
-        "{error}"
-    );
+    assert!(error.to_string().contains("Again, ***: "), "{error}");
 
     let mut said = vec![output, error.to_string(), refused.to_string()];
     for (tool, arguments) in [
@@ -202,10 +190,7 @@ async fn a_command_that_waits_at_no_prompt_is_not_said_to() {
     let (_sshd, client, _data) = on_sshd().await;
     let late = run(&client, "sleep 60", json!({"timeout": 0.3})).await;
     let error = late.error("COMMAND_TIMEOUT");
-    assert!(
-        !error["message"].as_str().unwrap().contains("waiting at"),
-        "{error}"
-    );
+    assert!(!error.to_string().contains("waiting at"), "{error}");
 }
 
 #[tokio::test]

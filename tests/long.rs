@@ -103,18 +103,15 @@ async fn what_cannot_be_sent_or_judged_is_refused_in_words() {
         .await;
     let error = error.error("INVALID_ARGUMENT");
     assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("upload it as a script"),
+        error.to_string().contains("upload it as a script"),
         "{error}"
     );
     let endless = writing(&fixture.remote("file"), 3_000_000);
     let error = fixture.exec(&endless).await.error("POLICY_BLOCKED");
-    let message = error["message"].as_str().unwrap();
+    let message = error.to_string();
     assert!(
-        message.contains("`cat >") && message.contains("too long to judge"),
+        message.contains("\"cat >") && message.contains("too long to judge"),
         "{message}"
     );
-    assert!(message.len() < 300, "{message}");
+    assert!(message.len() < 600, "{message}");
 }

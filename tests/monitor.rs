@@ -145,10 +145,7 @@ async fn services_and_their_logs() {
         .await
         .error("MONITORING_ERROR");
     assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("No such container: none"),
+        error.to_string().contains("No such container: none"),
         "{error}"
     );
 
@@ -160,10 +157,7 @@ async fn services_and_their_logs() {
         .call("get_pm2_logs", none)
         .await
         .error("MONITORING_ERROR");
-    assert!(
-        error["message"].as_str().unwrap().contains("`none`"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("`none`"), "{error}");
 }
 
 #[tokio::test]
@@ -221,7 +215,7 @@ async fn nothing_is_started_where_pm2_does_not_run() {
             .call("get_pm2_logs", server)
             .await
             .error("MONITORING_ERROR");
-        assert!(error["message"].as_str().unwrap().contains("not running"));
+        assert!(error.to_string().contains("not running"));
         assert!(!Path::new(&sshd.home("asked")).exists());
     }
 }
@@ -240,7 +234,8 @@ async fn a_long_log_shows_its_ends_and_says_what_it_leaves_out() {
     assert!(lines.len() < 40 * 1024 && text.len() < 40 * 1024);
     let id = facts["taskId"].as_str().unwrap();
     assert!(
-        text.contains("1250000 lines") && text.contains(&format!("task_output {id}")),
+        text.contains("1250000 lines")
+            && text.contains(&format!("task_output {{\"id\":\"{id}\",\"offset\":")),
         "{}",
         &text[..200]
     );
@@ -267,9 +262,8 @@ async fn what_is_not_installed_is_absent() {
         .await
         .error("MONITORING_ERROR");
     assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
+        error
+            .to_string()
             .contains("`pm2` was not found on the PATH"),
         "{error}"
     );
@@ -304,13 +298,7 @@ async fn fail2ban_s_jails() {
         .call("get_fail2ban_status", none)
         .await
         .error("MONITORING_ERROR");
-    assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("does not exist"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("does not exist"), "{error}");
 }
 
 #[tokio::test]
@@ -330,8 +318,5 @@ async fn the_end_of_a_file() {
         .call("tail_file", none)
         .await
         .error("MONITORING_ERROR");
-    assert!(
-        error["message"].as_str().unwrap().contains("/none"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("/none"), "{error}");
 }

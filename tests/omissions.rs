@@ -116,10 +116,7 @@ async fn a_pattern_that_only_directories_match_says_so() {
     let error = several(&fixture, "upload", &[pair("*/")])
         .await
         .error("TRANSFER_FAILED");
-    assert!(
-        error["message"].as_str().unwrap().contains("app/*/**`"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("app/*/**`"), "{error}");
     let inside = several(&fixture, "upload", &[pair("*/**")]).await.ok();
     assert_eq!(inside.facts()["filesDone"], 1, "{}", inside.text());
     // An empty directory is no file to any pattern.

@@ -105,7 +105,7 @@ async fn a_command_whose_connection_is_cut_is_neither_done_nor_done_twice() {
     assert_eq!(answer.facts()["output"], "begun");
     assert!(answer.facts().get("exitCode").is_none());
     let error = answer.error("CONNECTION_FAILED");
-    assert!(error["message"].as_str().unwrap().contains("was lost"));
+    assert!(error.to_string().contains("was lost"));
     assert_eq!(std::fs::read_to_string(&marker).unwrap(), "run\n");
 }
 

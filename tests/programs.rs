@@ -141,10 +141,7 @@ async fn docker_is_asked_as_root_where_its_socket_is_root_s() {
         } else {
             assert_eq!(docker["status"], "unavailable", "{docker}");
             let error = log.error("MONITORING_ERROR");
-            for said in [
-                docker["reason"].as_str().unwrap(),
-                error["message"].as_str().unwrap(),
-            ] {
+            for said in [docker["reason"].to_string(), error.to_string()] {
                 assert!(said.contains("permission denied while trying"), "{said}");
             }
         }
@@ -197,7 +194,7 @@ exec unshare -m sh -c 'mount -t tmpfs none /usr/local/bin && exec bash -c \"$SSH
         .call("get_docker_logs", log)
         .await
         .error("MONITORING_ERROR");
-    let message = error["message"].as_str().unwrap();
+    let message = error.to_string();
     assert!(
         message.contains("`docker` was not found on the PATH"),
         "{message}"
@@ -209,13 +206,13 @@ async fn a_command_that_is_not_found_is_told_of_the_shorter_path() {
     let (_sshd, client, _data) = with_home(|_| {}).await;
     let failed = client.exec("web1", "no-such-program --version").await.ok();
     assert!(
-        failed.text().contains("exit status 127 (not on the PATH"),
+        failed.text().starts_with("exit 127 in ") && failed.text().contains("(not on the PATH"),
         "{}",
         failed.text()
     );
     let other = client.exec("web1", "exit 127").await.ok();
     assert!(
-        other.text().ends_with("exit status 127"),
+        other.text().starts_with("exit 127 in ") && !other.text().contains("PATH"),
         "{}",
         other.text()
     );

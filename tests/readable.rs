@@ -85,7 +85,7 @@ async fn a_progress_bar_that_takes_megabytes_is_one_line() {
     let ran = fixture.exec(cmd).await.ok();
     ran.has(&json!({"output": format!("{:>50}%\ndone", 2000)}));
     assert_eq!(ran.facts().get("truncated"), None);
-    let last = json!({"id": ran.facts()["id"], "tail": 2});
+    let last = json!({"id": ran.facts()["id"], "tail": 2, "maxBytes": 200_000});
     let last = fixture.client.call("task_output", last).await.ok();
     assert_eq!(last.facts()["text"], format!("{:>50}%\ndone\n", 2000));
 }
@@ -115,7 +115,7 @@ async fn binary_data_is_said_and_counted() {
         assert!(ran.text().contains(&said), "{}", ran.text());
         let id = json!({"id": ran.facts()["id"], "limit": 1000});
         let page = client.call("task_output", id).await.ok();
-        assert!(page.text().starts_with("[binary data, "), "{}", page.text());
+        assert!(page.text().contains("\n[binary data, "), "{}", page.text());
     }
     // Text that only looks like it.
     for (cmd, expected) in [

@@ -66,8 +66,8 @@ fn assert_read_only(answer: Answer, name: &str) {
     let error = answer.error("READ_ONLY");
     let hint = error["details"]["hint"].as_str().unwrap();
     assert!(hint.contains(&format!("`{name}`")), "{error}");
-    let subject = error["details"]["subject"].as_str().unwrap();
-    assert!(subject.contains(&format!("server `{name}`")), "{error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains(&format!("server `{name}`")), "{error}");
 }
 
 fn with(mut login: Value, fields: &[(&str, Value)]) -> Value {

@@ -192,10 +192,7 @@ async fn a_jump_that_is_killed_or_freezes_fails_the_call_and_not_the_next() {
         let error = client.wait(&handed.facts()["id"]).await;
         let error = error.error("CONNECTION_FAILED");
         assert_eq!(error["details"]["alias"], "far");
-        assert!(
-            error["message"].as_str().unwrap().contains("was lost"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("was lost"), "{error}");
         if !freezes {
             gate.restart();
         }

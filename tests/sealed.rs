@@ -65,7 +65,7 @@ async fn lacks_its_secret(server: &mut RawProcess, alias: &str) -> String {
     let run = json!({"alias": alias, "cmd": "true"});
     let error = server.tool("task_exec", run).await;
     let error = error.error("SECRET_UNAVAILABLE");
-    format!("{}; {}", error["message"], error["details"]["hint"])
+    error.to_string()
 }
 
 fn mode(path: &Path) -> u32 {

@@ -91,10 +91,7 @@ async fn pm2_for_real() {
         .call("get_pm2_logs", none)
         .await
         .error("MONITORING_ERROR");
-    assert!(
-        error["message"].as_str().unwrap().contains("`nobody`"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("`nobody`"), "{error}");
     // A command that would print for ever.
     let tail = json!({"alias": "web1", "cmd": "pm2 logs --raw", "streamTimeout": 2});
     let tail = client.call("task_exec", tail).await.ok();
@@ -192,8 +189,5 @@ async fn fail2ban_for_real() {
         .call("get_fail2ban_status", none)
         .await
         .error("MONITORING_ERROR");
-    assert!(
-        error["message"].as_str().unwrap().contains("none"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("none"), "{error}");
 }

@@ -59,10 +59,7 @@ async fn a_silent_connection_says_nothing_of_the_api() {
         .call("check_api_health", ask(&http, "/200"))
         .await
         .error("CONNECTION_FAILED");
-    assert!(
-        error["message"].as_str().unwrap().contains("ETIMEDOUT"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("ETIMEDOUT"), "{error}");
     // That connection is not used again.
     let up = client.call("check_api_health", ask(&http, "/200")).await;
     assert_eq!(up.ok().facts()["status"], "UP");

@@ -95,10 +95,7 @@ async fn a_common_word_is_masked_on_its_own_server_alone() {
     drop(fleet.vagrant);
     let failed = fleet.client.exec("vagrant-box", "echo vagrant").await;
     let error = failed.error("CONNECTION_FAILED");
-    assert!(
-        error["message"].as_str().unwrap().contains("`vagrant-box`"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("`vagrant-box`"), "{error}");
     let queue = fleet
         .client
         .call("task_queue", json!({"status": "failed"}))

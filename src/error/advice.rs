@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CONNECT_TIMEOUT, EXPIRED, Error, LEGACY};
+use super::{CONNECT_TIMEOUT, EXPIRED, Error, FailedFile, LEGACY};
 
 impl Error {
     /// The code that programs match on.
@@ -38,10 +38,8 @@ impl Error {
     /// The advice, in a sentence.
     pub fn hint(&self) -> &str {
         match self {
-            Self::UnknownAlias { .. } => {
-                "call server_list for the known aliases, or server_add to add one"
-            }
-            Self::UnknownApi { .. } => "call api_list for the known APIs, or api_add to add one",
+            Self::UnknownAlias { .. } => "server_list shows all; server_add adds one",
+            Self::UnknownApi { .. } => "api_list shows all; api_add adds one",
             Self::UnknownTask { .. } => {
                 "call task_queue for the known tasks; finished ones are kept for a day"
             }
@@ -97,6 +95,9 @@ impl Error {
             Self::CommandTimeout { .. } => {
                 "raise the timeout, or run it by task_exec with detach: true"
             }
+            Self::Transfer { failed } if failed.iter().any(is_pattern) => {
+                "patterns are for task_transfer_multi, which takes files: [{local, remote}]"
+            }
             Self::Transfer { .. } => {
                 "check paths, permissions and free space, then call task_retry"
             }
@@ -117,7 +118,10 @@ impl Error {
     /// The facts behind the message, as the contract names them.
     pub(crate) fn details(&self) -> Value {
         match self {
-            Self::UnknownAlias { alias } | Self::UnknownApi { alias } => json!({ "alias": alias }),
+            Self::UnknownAlias { alias, known } | Self::UnknownApi { alias, known } => {
+                let more = known.count - known.named.len();
+                json!({ "alias": alias, "known": known.named, "more": (more > 0).then_some(more) })
+            }
             Self::UnknownTask { id } => json!({ "taskId": id }),
             Self::UnknownResource { uri } => json!({ "uri": uri }),
             Self::InvalidArgument {
@@ -211,4 +215,10 @@ impl Error {
             Self::Internal { reason } => json!({ "reason": reason }),
         }
     }
+}
+
+/// Returns whether a pattern was given where a path was expected.
+fn is_pattern(failed: &FailedFile) -> bool {
+    let is_multi = failed.error.starts_with("no file matches");
+    failed.file.contains(['*', '?', '{']) && !is_multi
 }

@@ -1,6 +1,7 @@
 //! The error type of the whole crate, with a code, details and a hint for each error.
 
 mod advice;
+mod known_aliases;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinError;
 
 use crate::host_key::Problem;
+pub use known_aliases::KnownAliases;
 
 /// Ends the reason of a connection that took longer than `connectTimeout`; the hint depends on it.
 pub(crate) const CONNECT_TIMEOUT: &str = "(connectTimeout)";
@@ -24,16 +26,20 @@ pub(crate) const EXPIRED: &str = "the password has expired and is to be changed"
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// No server is configured under this alias.
-    #[error("server `{alias}` is not known")]
+    #[error("server `{alias}` is not known{}", known.suggestion())]
     UnknownAlias {
         /// The alias that was asked for.
         alias: String,
+        /// The aliases that there are.
+        known: KnownAliases,
     },
     /// No API is configured under this alias.
-    #[error("API `{alias}` is not known")]
+    #[error("API `{alias}` is not known{}", known.suggestion())]
     UnknownApi {
         /// The alias that was asked for.
         alias: String,
+        /// The aliases that there are.
+        known: KnownAliases,
     },
     /// No job in the queue has this ID.
     #[error("task `{id}` is not known")]
@@ -212,7 +218,7 @@ pub enum Error {
         reason: String,
     },
     /// A server did not answer a monitoring tool's question.
-    #[error("`{tool}` on server `{alias}`: {reason}")]
+    #[error("`{tool}` failed on server `{alias}`: {reason}")]
     Monitoring {
         /// The server's alias.
         alias: String,

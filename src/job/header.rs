@@ -9,7 +9,7 @@ use super::ending::Ending;
 use super::id::JobId;
 use super::status::Status;
 use crate::report::Report;
-use crate::time::{Timestamp, millis};
+use crate::time::{Timestamp, brief, millis};
 
 /// The number of times that a job may be retried.
 const MAX_RETRIES: u32 = 3;
@@ -139,6 +139,11 @@ impl Header {
     /// Notes how long it took.
     pub(super) fn took(&mut self, duration: Duration) {
         self.duration = Some(millis(duration));
+    }
+
+    /// The time that it took, for people.
+    pub(super) fn time_taken(&self) -> Option<String> {
+        Some(brief(Duration::from_millis(self.duration?)))
     }
 
     /// The time since it last changed.

@@ -23,6 +23,9 @@ use crate::text::tell_loss;
 /// so long, or for two save intervals.
 const UNRECORDED_KEPT: Duration = Duration::from_secs(600);
 
+/// Read from the local disk at once.
+const BLOCK: usize = 64 * 1024;
+
 /// Both streams of a job.
 #[derive(Debug)]
 pub(super) struct Streams {
@@ -97,6 +100,24 @@ impl Outputs {
         file.read_to_end(&mut tail)?;
         let ends = Captured::of_ends(&head, &tail, length);
         Ok(Some((ends, gap.end - gap.start)))
+    }
+
+    /// The whole lines in a job's file; 0 if there is none.
+    pub(super) fn lines(&self, id: &JobId, stream: Stream) -> Result<u64, Error> {
+        let blob = self.blob(id, stream);
+        let Ok(mut file) = blob.open() else {
+            return Ok(0);
+        };
+        let (mut block, mut lines) = (vec![0; BLOCK], 0);
+        loop {
+            let length = file.read(&mut block);
+            let length = length.map_err(|error| blob.failure("read", &error))?;
+            if length == 0 {
+                return Ok(lines);
+            }
+            let newlines = block[..length].iter().filter(|byte| **byte == b'\n');
+            lines += newlines.count() as u64;
+        }
     }
 
     /// Puts head and tail of long outputs into what a record holds of them.

@@ -9,9 +9,12 @@ use regex::bytes::Regex;
 use crate::charset::Charset;
 use crate::readable::{is_binary, readable, sample, whole_sequences};
 use crate::store::Blob;
+use crate::text::{fitting_end, fitting_start};
 
 /// The most bytes of a line. A longer one is split.
 const LONGEST_LINE: u64 = 64 * 1024;
+/// More lines than any output has.
+pub const ALL_LINES: usize = usize::MAX;
 /// The bytes read from the local disk at once.
 const BLOCK: u64 = 64 * 1024;
 
@@ -22,8 +25,13 @@ pub struct Selection {
     pub offset: u64,
     /// The most bytes to return.
     pub limit: usize,
+    /// Only the first so many lines.
+    pub head: Option<usize>,
     /// Only the last so many lines.
     pub tail: Option<usize>,
+    /// Set to begin and end with whole lines, where the limit allows one. The limit then holds for the bytes
+    /// that JSON takes for them.
+    pub whole_lines: bool,
     /// Only lines that match.
     pub grep: Option<Regex>,
     /// Set while more may come: a line or character cut at the end is held back for the next page.
@@ -55,6 +63,17 @@ impl Selection {
         self.read(kept, length, missing)
     }
 
+    /// Reads the selected part of a stream, or of what a record has of it where that has no file. Also returns
+    /// whether it was the file.
+    pub fn read_kept(&self, blob: &Blob, text: &str) -> io::Result<(Page, bool)> {
+        match self.read_blob(blob) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.read_text(text).map(|page| (page, false))
+            }
+            page => page.map(|page| (page, true)),
+        }
+    }
+
     /// Reads the selected part of a text.
     pub fn read_text(&self, text: &str) -> io::Result<Page> {
         let of_text = Self {
@@ -77,10 +96,13 @@ impl Selection {
         if self.grep.is_some() {
             return self.matching(source, offset, length, missing);
         }
+        let mut is_cut = false;
         if let Some(lines) = self.tail {
             offset = offset.max(last_lines(&mut source, missing.end..length, lines)?);
             // If the lines are longer than the limit, their end counts.
-            offset = offset.max(length.saturating_sub(self.limit as u64));
+            let latest = length.saturating_sub(self.limit as u64);
+            is_cut = latest > offset;
+            offset = offset.max(latest);
         }
         source.seek(SeekFrom::Start(offset))?;
         let end = if offset < missing.start {
@@ -92,10 +114,18 @@ impl Selection {
         // Bytes that came after the length was taken are for the next page.
         let most = (self.limit as u64).min(end - offset);
         source.take(most).read_to_end(&mut bytes)?;
-        if self.tail.is_some() && offset > missing.end {
-            let cut = self.charset.cut_at_start(&bytes);
+        if self.tail.is_some() {
+            let mut cut = 0;
+            if offset > missing.end {
+                cut = self.charset.cut_at_start(&bytes);
+            }
+            if self.whole_lines {
+                cut = cut.max(fitting_end(&bytes, self.limit, is_cut));
+            }
             bytes.drain(..cut);
             offset += cut as u64;
+        } else {
+            self.cut(&mut bytes, most < end - offset);
         }
         let mut next = offset + bytes.len() as u64;
         if next < end || end == length && self.grows {
@@ -119,6 +149,21 @@ impl Selection {
             length,
             missing,
         })
+    }
+
+    /// Cuts bytes to the first lines and to whole ones; `is_cut` says that more follow.
+    fn cut(&self, bytes: &mut Vec<u8>, is_cut: bool) {
+        if self.whole_lines {
+            bytes.truncate(fitting_start(bytes, self.limit, is_cut));
+        }
+        let Some(lines) = self.head else { return };
+        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        let mut ends = ends.map(|(index, _)| index + 1);
+        let end = match lines {
+            0 => Some(0),
+            _ => ends.nth(lines - 1),
+        };
+        bytes.truncate(end.unwrap_or(bytes.len()));
     }
 
     /// Returns bytes as readable text.
@@ -172,6 +217,9 @@ impl Selection {
                 found.push_back(line);
             }
             next += read as u64;
+            if self.head.is_some_and(|most| found.len() >= most) {
+                break;
+            }
             let Some(most) = self.tail else { continue };
             while found.len() > most || size > self.limit && found.len() > 1 {
                 size -= found.pop_front().map_or(0, |line| line.len());
@@ -197,6 +245,9 @@ fn gap(missing: &Range<u64>) -> String {
 
 /// Finds the beginning of the last `lines` lines of a part.
 fn last_lines(source: &mut (impl Read + Seek), part: Range<u64>, lines: usize) -> io::Result<u64> {
+    if lines == ALL_LINES {
+        return Ok(part.start);
+    }
     let (mut end, length) = (part.end, part.end);
     // The newline that ends the last line begins no further one.
     let mut wanted = lines;

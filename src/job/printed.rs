@@ -21,6 +21,9 @@ pub struct Printed {
     /// Lines of standard output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_count: Option<u64>,
+    /// Set if standard output does not end with a newline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_ended: Option<bool>,
     /// Bytes of standard output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_bytes: Option<u64>,
@@ -47,6 +50,7 @@ impl Printed {
         let (out, err) = (stdout.captured(), stderr.captured());
         let [shown, complaints] = [out, err].map(|stream| stream.shown(self.charset()));
         self.line_count = out.lines();
+        self.open_ended = out.is_open_ended().then_some(true);
         self.output_bytes = Some(out.total());
         self.stderr_bytes = Some(err.total());
         self.truncated = (shown.is_truncated || complaints.is_truncated).then_some(true);

@@ -1,9 +1,10 @@
 //! Reading jobs: records with their outputs, pages of outputs, the state of detached jobs on their servers.
 
 use std::collections::HashSet;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use regex::bytes::Regex;
 
 use super::id::JobId;
 use super::page::{Page, Selection};
@@ -12,9 +13,19 @@ use super::runner::Jobs;
 use super::stream::Stream;
 use crate::error::Error;
 use crate::fs::blocking;
+use crate::text::beginning;
 
 /// The time allowed for polling a detached job before its record is given as it stands.
 const LOOK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The streams in which a line is looked for.
+const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
+/// The time between two looks at the output of a command.
+const LOCAL_PAUSE: Duration = Duration::from_millis(250);
+/// The time between two looks at the output of a detached command, which is polled on its server.
+const REMOTE_PAUSE: Duration = Duration::from_secs(1);
+/// The most bytes of a matching line.
+const LONGEST_MATCH: usize = 1024;
 
 /// The most bytes of an output that is read as a whole.
 const LONGEST_WHOLE: usize = 8 * 1024 * 1024;
@@ -63,6 +74,67 @@ impl Jobs {
         self.record(id).await
     }
 
+    /// Waits until a job prints a line that matches, or ends, at most `patience`. Returns its record as it stands
+    /// then, and the line.
+    pub async fn wait_for_line(
+        &self,
+        id: &JobId,
+        until: &Regex,
+        patience: Duration,
+    ) -> Result<(Arc<Job>, Option<String>), Error> {
+        let started = Instant::now();
+        let mut offsets = [0; 2];
+        loop {
+            let job = self.look(id).await?;
+            for (stream, offset) in STREAMS.into_iter().zip(&mut offsets) {
+                let line = self.matching_line(&job, stream, until, offset).await?;
+                if line.is_some() {
+                    return Ok((job, line));
+                }
+            }
+            let left = patience.saturating_sub(started.elapsed());
+            if !job.status.is_live() || left.is_zero() {
+                return Ok((job, None));
+            }
+            let pause = if job.is_on_server() {
+                REMOTE_PAUSE
+            } else {
+                LOCAL_PAUSE
+            };
+            tokio::time::sleep(left.min(pause)).await;
+        }
+    }
+
+    /// The first line that matches from `offset` on, which moves past the lines that do not.
+    async fn matching_line(
+        &self,
+        job: &Job,
+        stream: Stream,
+        until: &Regex,
+        offset: &mut u64,
+    ) -> Result<Option<String>, Error> {
+        let selection = Selection {
+            offset: *offset,
+            limit: LONGEST_MATCH,
+            head: Some(1),
+            grep: Some(until.clone()),
+            ..Selection::default()
+        };
+        let (page, _) = self.page(job, stream, selection.clone()).await?;
+        *offset = page.next;
+        let mut found = page.text;
+        if found.is_empty() && job.status.is_live() {
+            // A prompt is a line that does not end.
+            let open = Selection {
+                offset: page.next,
+                ..selection
+            };
+            found = self.part(job, stream, open).await?.0.text;
+        }
+        let line = found.lines().next();
+        Ok(line.map(|line| beginning(line, LONGEST_MATCH).into_owned()))
+    }
+
     /// The whole of what a job has printed, up to 8 MiB.
     pub async fn whole(&self, job: &Job, stream: Stream) -> Result<String, Error> {
         let selection = Selection {
@@ -81,16 +153,21 @@ impl Jobs {
         mut selection: Selection,
     ) -> Result<(Page, bool), Error> {
         selection.grows = job.status.is_live();
+        self.part(job, stream, selection).await
+    }
+
+    /// The same, also of a line that has not ended yet.
+    async fn part(
+        &self,
+        job: &Job,
+        stream: Stream,
+        mut selection: Selection,
+    ) -> Result<(Page, bool), Error> {
         selection.charset = job.charset();
         let blob = self.outputs().blob(&job.id, stream);
         let text = job.output(stream).unwrap_or_default().to_owned();
         blocking(move || {
-            let read = match selection.read_blob(&blob) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    selection.read_text(&text).map(|page| (page, false))
-                }
-                page => page.map(|page| (page, true)),
-            };
+            let read = selection.read_kept(&blob, &text);
             read.map_err(|error| blob.failure("read", &error))
         })
         .await

@@ -4,15 +4,16 @@ use std::ops::{Deref, DerefMut};
 
 use serde_json::{Map, Value};
 
-use super::answer::cut_long;
+use super::answer::{AnswerText, ShownOutput, cut_long};
 use super::header::Header;
 use super::id::JobId;
 use super::kind::transfer::TransferOutcome;
 use super::kind::{Outcome, Spec, hide_text};
 use super::printed::Printed;
+use super::so_far::SoFar;
 use super::stream::Stream;
 use crate::charset::Charset;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, brief};
 
 /// A job: what all kinds have in common, what this one does, and what came of it.
 #[derive(Clone, Debug)]
@@ -178,37 +179,46 @@ impl Job {
         job
     }
 
-    /// Returns the answer's text about the job: its result, or how to find it later.
-    pub fn text(&self) -> String {
-        if self.status.is_live() {
-            return self.text_of_live();
-        }
-        self.outcome.render(self)
+    /// Returns the answer's text about a job that has ended.
+    pub fn text(&self, shown: &ShownOutput) -> String {
+        self.outcome.render(self, shown)
     }
 
-    fn text_of_live(&self) -> String {
-        let remote = self.outcome.results().remote();
+    /// Returns the answer's text about a job that goes on: how far it is, and how to find it later.
+    pub fn text_of_live(&self, so_far: &SoFar) -> String {
+        let time = brief(self.created_at.elapsed());
+        let mut text = AnswerText::of(self, format!("{} for {time}", self.status));
+        let results = self.outcome.results();
+        match (results.progress(), so_far.lines) {
+            (Some(progress), _) => text.remark(&progress),
+            (None, 0) if so_far.last.is_empty() => text.remark("no output so far"),
+            (None, 0 | 1) => text.remark("1 line so far"),
+            (None, lines) => text.remark(&format!("{lines} lines so far")),
+        }
+        let remote = results.remote();
         let how = match remote.map(|remote| remote.begun == Some(true)) {
             Some(true) => {
-                "goes on detached on its server, whatever becomes of this connection and program"
+                "It goes on detached on its server, whatever becomes of this connection and program."
             }
-            Some(false) => "is to be started detached, and has not been seen to begin",
-            None => "goes on in the background",
+            Some(false) => "It is to be started detached, and has not been seen to begin.",
+            None => "It goes on in the background, and ends with this program.",
         };
-        let mut text = format!(
-            "task {} {how} (status: {}). task_wait waits for it, task_output shows what it has printed, \
-             task_status shows it, task_cancel stops it.",
-            self.id, self.status
-        );
+        text.note(format!(
+            "{how} task_wait waits for it, task_output shows what it has printed, task_cancel stops it."
+        ));
         if let Some(notice) = &self.waits_for {
-            text.push('\n');
-            text.push_str(notice);
+            text.note(notice);
         }
         if let Some(problem) = self.unreachable() {
-            text.push_str("\nIts server cannot be reached for the time being: ");
-            text.push_str(problem);
+            text.note(format!(
+                "Its server cannot be reached for the time being: {problem}"
+            ));
         }
-        text
+        if !so_far.last.is_empty() {
+            text.separate("last lines of task");
+            text.line(&so_far.last);
+        }
+        text.end()
     }
 }
 
@@ -264,43 +274,82 @@ mod tests {
     /// Returns the answer's text about a command with this record.
     fn text(record: &Value) -> String {
         let mut whole = json!({"id": "ID", "type": "ssh", "alias": "web1", "cmd": "true",
-            "createdAt": "2026-11-22T13:14:30.805Z"});
+            "createdAt": "2026-11-22T13:14:30.805Z", "duration": 30});
         let fields = record.as_object().unwrap().clone();
         whole.as_object_mut().unwrap().extend(fields);
-        serde_json::from_value::<Job>(whole).unwrap().text()
+        let job = serde_json::from_value::<Job>(whole).unwrap();
+        let [stdout, stderr] = [Stream::Stdout, Stream::Stderr]
+            .map(|stream| job.output(stream).unwrap_or_default().to_owned());
+        job.text(&ShownOutput {
+            stdout,
+            stderr,
+            ..ShownOutput::default()
+        })
     }
 
     #[test]
-    fn success_shows_the_output_first() {
-        let text = text(&json!({"status": "completed", "output": "hi", "stderr": "careful"}));
-        assert_eq!(
-            text,
-            "Direct result (task ID):\nhi\n--- stderr ---\ncareful"
+    fn exit_status_time_and_task_come_first_and_the_output_follows() {
+        for (record, expected) in [
+            (
+                json!({"status": "completed", "output": "hi", "stderr": "careful", "exitCode": 0}),
+                "exit 0 in 0.03 s (task ID)\nhi\n--- stderr of task ID ---\ncareful",
+            ),
+            (
+                json!({"status": "completed", "output": "", "exitCode": 0}),
+                "exit 0 in 0.03 s, no output (task ID)",
+            ),
+            (
+                json!({"status": "failed", "stderr": "oops", "exitCode": 3, "error": "Exit code: 3"}),
+                "exit 3 in 0.03 s (task ID)\n--- stderr of task ID ---\noops",
+            ),
+            (
+                json!({"status": "failed", "signal": "KILL", "error": "killed by signal KILL"}),
+                "killed by signal KILL after 0.03 s, no output (task ID)",
+            ),
+            (
+                json!({"status": "completed", "output": "hi", "exitCode": 0, "openEnded": true}),
+                "exit 0 in 0.03 s, no newline at its end (task ID)\nhi",
+            ),
+            (
+                json!({"status": "cancelled", "output": "hi", "error": "the command was stopped"}),
+                "cancelled after 0.03 s: the command was stopped (task ID)\nhi",
+            ),
+            (
+                json!({"status": "failed", "output": "hi", "errorCode": "COMMAND_TIMEOUT", "error": "x"}),
+                "output so far (task ID)\nhi",
+            ),
+        ] {
+            assert_eq!(text(&record), expected);
+        }
+    }
+
+    #[test]
+    fn notes_stand_apart_from_the_output() {
+        let record =
+            json!({"status": "completed", "output": "hi", "exitCode": 0, "leftRunning": true});
+        let text = text(&record);
+        assert!(text.ends_with(")\n--- stdout of task ID ---\nhi"), "{text}");
+    }
+
+    #[test]
+    fn a_live_job_says_how_far_it_is_and_how_to_follow_it() {
+        let mut job = job();
+        job.enter(Status::Running);
+        let so_far = SoFar {
+            lines: 3,
+            last: "2\n3".to_owned(),
+        };
+        let text = job.text_of_live(&so_far);
+        let id = &job.id;
+        assert!(text.starts_with("running for 0.0"), "{text}");
+        assert!(
+            text.contains(&format!(" s, 3 lines so far (task {id})\n")),
+            "{text}"
         );
-    }
-
-    #[test]
-    fn silence_is_said() {
-        let text = text(&json!({"status": "completed", "output": ""}));
-        assert_eq!(text, "Direct result (task ID):\n(no output, exit status 0)");
-    }
-
-    #[test]
-    fn failure_shows_exit_status_stderr_and_stdout() {
-        let text = text(
-            &json!({"status": "failed", "output": "partly", "stderr": "oops",
-            "exitCode": 3, "error": "Exit code: 3"}),
+        assert!(text.contains("ends with this program") && text.contains("task_wait"));
+        assert!(
+            text.ends_with(&format!("--- last lines of task {id} ---\n2\n3")),
+            "{text}"
         );
-        assert_eq!(
-            text,
-            "Direct result (task ID):\nexit status 3\n--- stderr ---\noops\n--- stdout ---\npartly"
-        );
-    }
-
-    #[test]
-    fn a_live_job_says_how_to_follow_it() {
-        let text = text(&json!({"status": "running"}));
-        assert!(text.contains("task ID goes on in the background") && text.contains("running"));
-        assert!(text.contains("task_wait") && text.contains("task_status"));
     }
 }

@@ -31,11 +31,8 @@ impl Reply {
         Ok(Self(result.into()))
     }
 
-    /// A job that was told to stop.
+    /// A job that was told to stop, and has not ended yet.
     pub fn of_stopping(job: &Job) -> Result<Self, Error> {
-        if !job.status.is_live() {
-            return Ok(Self::of_job(job));
-        }
         let unreachable = job.unreachable().map(|problem| format!(" ({problem})"));
         let text = format!(
             "task {} was told to stop and has not ended yet{}. task_wait waits for its end.",
@@ -45,22 +42,39 @@ impl Reply {
         Self::new(text, &job.for_answer().to_json())
     }
 
-    /// A job's result, or its state and how to wait for it.
-    pub fn of_job(job: &Job) -> Self {
-        let job = &job.for_answer();
-        let mut record = job.to_json();
+    /// A job's result or state, with the record for programs. Where the call failed, the text is what the job had
+    /// printed before.
+    pub fn of_job(job: &Job, text: Option<String>) -> Self {
+        let mut record = job.for_answer().to_json();
         make_readable(&mut record);
-        if let Some(report) = job.failure() {
-            let mut result = failure(&report);
-            result.structured_content = Some(record);
-            put_outcome(&mut result.meta, &outcome_of(job));
-            return Self(result.into());
-        }
-        let text = readable(&job.text()).into_owned();
-        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+        let text = text.map(|text| ContentBlock::text(readable(&text).into_owned()));
+        let mut result = match job.failure() {
+            Some(report) => failure(&report),
+            None => CallToolResult::success(Vec::new()),
+        };
+        result.content.extend(text);
         result.structured_content = Some(record);
         put_outcome(&mut result.meta, &outcome_of(job));
         Self(result.into())
+    }
+
+    /// The same with a line before the text, unless the call failed.
+    pub fn after(mut self, line: &str) -> Self {
+        if let CallToolResponse::Complete(result) = &mut self.0
+            && result.is_error != Some(true)
+            && let Some(ContentBlock::Text(first)) = result.content.first_mut()
+        {
+            first.text = format!("{}\n{}", readable(line), first.text);
+        }
+        self
+    }
+
+    /// The same with other facts for programs.
+    pub fn with_facts(mut self, facts: &impl Serialize) -> Result<Self, Error> {
+        if let CallToolResponse::Complete(result) = &mut self.0 {
+            result.structured_content = Some(to_value(facts)?);
+        }
+        Ok(self)
     }
 }
 

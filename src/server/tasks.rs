@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::gate::GatedCall;
 use super::{Handler, reading};
-use crate::job::{Job, JobId};
+use crate::job::{Job, JobId, OutputView};
 use crate::reply::{Reply, task_of};
 
 impl Handler {
@@ -47,7 +47,12 @@ impl Handler {
     /// The answer of `task_wait`, which is the one that the call itself would have got.
     async fn result_of(&self, job: Arc<Job>) -> TaskPayload {
         let call = self.call_about(&job.id, "task_wait");
-        let answer = async move { Reply::of_job(&job).into_call_tool_result() };
+        let jobs = self.app.jobs().clone();
+        let answer = async move {
+            let text = jobs.text(&job, &OutputView::default()).await;
+            let reply = text.map(|text| Reply::of_job(&job, text));
+            reply.into_call_tool_result()
+        };
         match call.pass(&self.app, answer).await {
             Ok(CallToolResponse::Complete(result)) => TaskPayload::Completed {
                 result: object(&result),

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Catalogue, CatalogueEntry};
-use crate::error::Error;
+use crate::error::{Error, KnownAliases};
 use crate::secret::{Secret, Vault, has_secret};
 use crate::web_address::WebAddress;
 
@@ -161,9 +161,10 @@ impl CatalogueEntry for Api {
     const FILE: &'static str = "apis.json";
     const NOUN: &'static str = "API";
 
-    fn unknown(alias: &str) -> Error {
+    fn unknown(alias: &str, known: KnownAliases) -> Error {
         Error::UnknownApi {
             alias: alias.to_owned(),
+            known,
         }
     }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Cached, DataDirectory, Document};
-use crate::error::Error;
+use crate::error::{Error, KnownAliases};
 use crate::secret::{Secret, Vault, note_names, remember_of};
 
 /// A kind of entry of a catalogue. It serialises to an object; a field that is `null` is not written.
@@ -20,7 +20,7 @@ pub trait CatalogueEntry: Clone + Serialize + DeserializeOwned {
     const NOUN: &'static str;
 
     /// The error that there is none under this alias.
-    fn unknown(alias: &str) -> Error;
+    fn unknown(alias: &str, known: KnownAliases) -> Error;
     /// Its secrets, each as it stands in the file.
     fn secrets(&mut self) -> Vec<&mut Secret>;
     /// The user and the host that it names.
@@ -214,7 +214,10 @@ impl<E: CatalogueEntry> Catalogue<E> {
         let removed = self
             .document
             .update(|entries: &mut StoredEntries| entries.shift_remove(alias))?;
-        removed.map(|_| ()).ok_or_else(|| E::unknown(alias))
+        match removed {
+            Some(_) => Ok(()),
+            None => self.get(alias).map(|_| ()),
+        }
     }
 
     fn unreadable(&self, alias: &str, error: &serde_json::Error) -> Error {
@@ -227,7 +230,8 @@ impl<E: CatalogueEntry> CatalogueView<'_, E> {
     /// The entry that is configured as `alias`.
     pub fn get(&self, alias: &str) -> Result<E, Error> {
         let entry = self.entries.get(alias);
-        let entry = entry.ok_or_else(|| E::unknown(alias))?;
+        let known = || KnownAliases::beside(alias, self.entries.keys());
+        let entry = entry.ok_or_else(|| E::unknown(alias, known()))?;
         E::deserialize(entry).map_err(|error| self.catalogue.unreadable(alias, &error))
     }
 

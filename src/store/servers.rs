@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::catalogue::{Catalogue, CatalogueEntry};
-use crate::error::Error;
+use crate::error::{Error, KnownAliases};
 use crate::host_key::{DEFAULT_PORT, HostKeyPolicy};
 use crate::secret::{Secret, masked_host};
 
@@ -159,9 +159,10 @@ impl CatalogueEntry for Server {
     const FILE: &'static str = "servers.json";
     const NOUN: &'static str = "server";
 
-    fn unknown(alias: &str) -> Error {
+    fn unknown(alias: &str, known: KnownAliases) -> Error {
         Error::UnknownAlias {
             alias: alias.to_owned(),
+            known,
         }
     }
 

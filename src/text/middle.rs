@@ -19,7 +19,7 @@ fn joined(first: &str, left_out: u64, kept: &str, last: &str) -> String {
     format!("{first}{MARK}{left_out}{MARK_MIDDLE}{kept}{MARK_END}{last}")
 }
 
-/// Shortens a text to its beginning and end, at most `most` bytes together. If a middle is left out already,
+/// Shortens a text to its first and last lines, at most `most` bytes together. If a middle is left out already,
 /// its bytes are counted too.
 pub(crate) fn abridge(text: &str, most: usize) -> String {
     if text.len() <= most {
@@ -27,13 +27,26 @@ pub(crate) fn abridge(text: &str, most: usize) -> String {
     }
     let middle = left_out_in(text);
     let (before, left_out, kept, after) = middle.unwrap_or((text, 0, ALL, text));
-    let (first, last) = (first(before, most / 2), ending(after, most / 2));
+    let first = to_line_end(first(before, most / 2));
+    let last = from_line_start(ending(after, most / 2));
     let length = match middle {
         Some(_) => (before.len() + after.len()) as u64 + left_out,
         None => text.len() as u64,
     };
     let left_out = length - (first.len() + last.len()) as u64;
     joined(first, left_out, kept, last)
+}
+
+/// The whole lines of a beginning, unless the last one makes up most of it.
+fn to_line_end(first: &str) -> &str {
+    let end = first.rfind('\n').filter(|end| *end >= first.len() / 2);
+    &first[..end.unwrap_or(first.len())]
+}
+
+/// The whole lines of an end, unless the first one makes up most of it.
+fn from_line_start(last: &str) -> &str {
+    let start = last.find('\n').filter(|start| *start <= last.len() / 2);
+    &last[start.map_or(0, |start| start + 1)..]
 }
 
 /// Parses a text without its middle: the text before it, the number of its bytes, the part of them that is kept,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use regex::bytes::Regex;
 use rmcp::ErrorData;
 use rmcp::handler::server::common::{FromContextPart, schema_for_input};
 use rmcp::handler::server::tool::ToolCallContext;
@@ -27,11 +28,25 @@ impl<S, T: DeserializeOwned + JsonSchema + 'static> FromContextPart<ToolCallCont
 {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         let arguments = context.arguments.take().unwrap_or_default();
-        parse(arguments).map(Self).map_err(|error| {
-            // The gate turns it into a result, which a model gets to see.
-            ErrorData::invalid_params(error.to_string(), Some(error.report().to_json()))
-        })
+        let parsed = parse(arguments, names::<T>).map(Self);
+        parsed.map_err(|error| refusal(&error))
     }
+}
+
+/// The refusal of a call. The gate turns it into a result, which a model gets to see.
+pub(super) fn refusal(error: &Error) -> ErrorData {
+    ErrorData::invalid_params(error.to_string(), Some(error.report().to_json()))
+}
+
+/// The names of a tool's parameters.
+pub(super) fn names<T: JsonSchema + 'static>() -> Vec<String> {
+    let schema = schema_for_input::<T>().unwrap_or_default();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 impl<T: JsonSchema> JsonSchema for Parameters<T> {
@@ -48,7 +63,11 @@ impl<T: JsonSchema> JsonSchema for Parameters<T> {
     }
 }
 
-fn parse<T: DeserializeOwned + JsonSchema + 'static>(arguments: JsonObject) -> Result<T, Error> {
+/// Parses a tool's arguments, or some of them; `names` gives the names of all.
+pub(super) fn parse<T: DeserializeOwned + JsonSchema + 'static>(
+    arguments: JsonObject,
+    names: impl Fn() -> Vec<String>,
+) -> Result<T, Error> {
     let arguments = Value::Object(arguments);
     // Servers and shells would take a text to end there.
     if let Some(parameter) = find_nul(&arguments) {
@@ -57,7 +76,7 @@ fn parse<T: DeserializeOwned + JsonSchema + 'static>(arguments: JsonObject) -> R
     serde_path_to_error::deserialize(arguments).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
-        let (parameter, problem, expected) = explain(&path, &message, is_secret::<T>);
+        let (parameter, problem, expected) = explain(&path, &message, &names, is_secret::<T>);
         Error::InvalidArgument {
             parameter,
             problem,
@@ -168,6 +187,23 @@ impl<'de, const DEFAULT: usize> Deserialize<'de> for Quantity<DEFAULT> {
 #[serde(transparent)]
 pub struct Switch(pub bool);
 
+/// A regular expression.
+#[derive(Clone, Debug)]
+pub struct RegularExpression(pub Regex);
+
+impl<'de> Deserialize<'de> for RegularExpression {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Regex::new(&text).map(Self).map_err(|error| {
+            // Its last line says what is wrong, and those before show where.
+            let problem = error.to_string();
+            let problem = problem.lines().last().unwrap_or_default();
+            let problem = problem.trim_start_matches("error: ");
+            D::Error::custom(format!("not a regular expression: {problem}"))
+        })
+    }
+}
+
 /// A boolean that is true unless given. Needs `#[serde(default)]`.
 #[derive(Clone, Copy, Debug, Deserialize, serde::Serialize)]
 #[serde(transparent)]
@@ -201,6 +237,7 @@ plain_schema!({"type": "number"}, [] NumberOfSeconds);
 plain_schema!({"type": "integer", "minimum": 0}, [const DEFAULT: usize] Quantity<DEFAULT>);
 plain_schema!({"type": "boolean"}, [] Switch);
 plain_schema!({"type": "boolean"}, [] On);
+plain_schema!({"type": "string"}, [] RegularExpression);
 
 impl<const DEFAULT: usize> serde::Serialize for Quantity<DEFAULT> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -227,7 +264,7 @@ mod tests {
         let Value::Object(arguments) = arguments else {
             unreachable!()
         };
-        match parse::<Example>(arguments) {
+        match parse::<Example>(arguments, names::<Example>) {
             Err(Error::InvalidArgument {
                 parameter, problem, ..
             }) => (parameter, problem),
@@ -244,7 +281,7 @@ mod tests {
         let (parameter, problem) = refusal(json!({"cmd": "x", "line": 5}));
         assert_eq!(parameter, "line");
         assert!(problem.contains("did you mean `lines`?"), "{problem}");
-        assert!(problem.contains("`cmd`"), "{problem}");
+        assert!(problem.ends_with("known: cmd, lines"), "{problem}");
         let (parameter, problem) = refusal(json!({"cmd": "x", "lines": "50"}));
         assert_eq!(parameter, "lines");
         assert!(problem.contains("string \"50\""), "{problem}");
@@ -273,7 +310,7 @@ mod tests {
             unreachable!()
         };
         assert_eq!(
-            parse::<Example>(arguments)
+            parse::<Example>(arguments, names::<Example>)
                 .unwrap()
                 .lines
                 .map(|count| count.0),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use regex::bytes::Regex;
 use rmcp::RoleServer;
 use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::ToolCallContext;
@@ -12,7 +13,7 @@ use rmcp::service::Peer;
 use super::NumberOfSeconds;
 use crate::app::App;
 use crate::error::Error;
-use crate::job::{Job, JobHandle, JobId, Jobs, Spec, StartOptions};
+use crate::job::{Job, JobHandle, JobId, Jobs, OutputView, Spec, StartOptions, Stream};
 use crate::reply::Reply;
 use crate::secret::hide;
 
@@ -22,6 +23,11 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
 const TRANSFER_INTERVAL: Duration = Duration::from_millis(400);
 /// The least increase from one progress notification to the next.
 const LEAST_PROGRESS: f64 = 0.001;
+
+/// The most bytes of a line of output in a progress notification.
+const LONGEST_LINE: usize = 200;
+/// The longest wait of a call whose client has not asked for progress: most clients give up after 60 s.
+const SILENT_WAIT: Duration = Duration::from_secs(50);
 
 /// A tool call's request.
 pub struct Call {
@@ -48,12 +54,11 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Call {
 }
 
 impl Call {
-    /// The answer about a job that this call has started.
-    pub(super) fn reply(&self, job: &Job) -> Reply {
-        if self.takes_tasks && job.status.is_live() {
-            Reply::of_task(job)
-        } else {
-            Reply::of_job(job)
+    /// The longest time that the call may wait for something.
+    pub(super) fn longest_wait(&self) -> Duration {
+        match self.token {
+            Some(_) => Duration::MAX,
+            None => SILENT_WAIT,
         }
     }
 
@@ -100,6 +105,8 @@ impl Call {
 pub(super) enum ProgressSource<'a> {
     /// The clock. The text says what takes time.
     Time(&'a str),
+    /// The clock, and the last line that a job has printed.
+    Output(&'a Jobs, &'a JobId),
     /// The bytes that a job has moved.
     Transfer(&'a Jobs, &'a JobId),
 }
@@ -107,7 +114,7 @@ pub(super) enum ProgressSource<'a> {
 impl ProgressSource<'_> {
     fn interval(&self) -> Duration {
         match self {
-            Self::Time(_) => PROGRESS_INTERVAL,
+            Self::Time(_) | Self::Output(..) => PROGRESS_INTERVAL,
             Self::Transfer(..) => TRANSFER_INTERVAL,
         }
     }
@@ -115,12 +122,33 @@ impl ProgressSource<'_> {
     async fn progress(&self, since: Instant) -> ProgressReport {
         match self {
             Self::Time(what) => ProgressReport::of_time(what, since),
+            Self::Output(jobs, id) => {
+                let what = format!("task {id} has been running");
+                let mut progress = ProgressReport::of_time(&what, since);
+                if let Some(line) = last_line(jobs, id).await {
+                    progress.message = format!("{}: {line}", progress.message);
+                }
+                progress
+            }
             Self::Transfer(jobs, id) => match jobs.queue().get(id).await {
                 Ok(job) => ProgressReport::of_bytes(&job, since),
                 Err(_) => ProgressReport::of_time("a task has been running", since),
             },
         }
     }
+}
+
+/// The last line that a job has printed.
+async fn last_line(jobs: &Jobs, id: &JobId) -> Option<String> {
+    let job = jobs.queue().get(id).await.ok()?;
+    job.printed()?;
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let line = jobs.last_lines(&job, stream, 1, LONGEST_LINE).await.ok()?;
+        if !line.is_empty() {
+            return Some(line);
+        }
+    }
+    None
 }
 
 /// The content of a progress notification.
@@ -183,21 +211,65 @@ impl WaitFor {
     }
 }
 
+/// A job that a call starts.
+pub(super) struct Start<'a> {
+    alias: &'a str,
+    spec: Spec,
+    options: StartOptions,
+}
+
+impl<'a> Start<'a> {
+    /// A job on a server, with a reminder.
+    pub(super) fn of(
+        alias: &'a str,
+        spec: impl Into<Spec>,
+        reminder: Option<NumberOfSeconds>,
+    ) -> Self {
+        let reminder = reminder.map(NumberOfSeconds::duration);
+        Self {
+            alias,
+            spec: spec.into(),
+            options: StartOptions { reminder },
+        }
+    }
+}
+
 impl App {
     /// Starts a job, waits for it, and replies with its state.
     pub(super) async fn run(
         &self,
         call: &Call,
-        alias: &str,
-        spec: impl Into<Spec>,
-        reminder: Option<NumberOfSeconds>,
+        start: Start<'_>,
         wait: WaitFor,
+        view: &OutputView,
     ) -> Result<Reply, Error> {
-        let options = StartOptions {
-            reminder: reminder.map(NumberOfSeconds::duration),
-        };
+        let Start {
+            alias,
+            spec,
+            options,
+        } = start;
         let job = self.jobs().start(alias, spec, options)?;
-        Ok(call.reply(&*self.wait_for(call, &job, wait).await?))
+        let job = self.wait_for(call, &job, wait).await?;
+        self.reply_about_started(call, &job, view).await
+    }
+
+    /// Replies with a job that this call has started: as a task, where the client takes those and it goes on.
+    pub(super) async fn reply_about_started(
+        &self,
+        call: &Call,
+        job: &Job,
+        view: &OutputView,
+    ) -> Result<Reply, Error> {
+        if call.takes_tasks && job.status.is_live() {
+            return Ok(Reply::of_task(job));
+        }
+        self.reply_about(job, view).await
+    }
+
+    /// Replies with a job's result or state, and what a view shows of its output.
+    pub(super) async fn reply_about(&self, job: &Job, view: &OutputView) -> Result<Reply, Error> {
+        let text = self.jobs().text(job, view).await?;
+        Ok(Reply::of_job(job, text))
     }
 
     /// Waits for a job that this call has started.
@@ -223,6 +295,36 @@ impl App {
         self.follow(call, job.id(), outcome).await
     }
 
+    /// Waits for a job's end or for a line of its output. Returns its record, and the answer's line about that.
+    pub(super) async fn wait_until(
+        &self,
+        call: &Call,
+        id: &JobId,
+        until: Option<&Regex>,
+        patience: Duration,
+    ) -> Result<(Arc<Job>, Option<String>), Error> {
+        let patience = patience
+            .min(self.config().max_wait)
+            .min(call.longest_wait());
+        let Some(until) = until else {
+            let outcome = self.jobs().wait(id, patience);
+            return Ok((self.follow(call, id, outcome).await?, None));
+        };
+        let mut matched = None;
+        let outcome = async {
+            let (job, line) = self.jobs().wait_for_line(id, until, patience).await?;
+            matched = line;
+            Ok(job)
+        };
+        let job = self.follow(call, id, outcome).await?;
+        let said = match matched {
+            Some(line) => format!("matched: {line}"),
+            None if job.status.is_live() => "no line has matched so far".to_owned(),
+            None => "no line has matched".to_owned(),
+        };
+        Ok((job, Some(said)))
+    }
+
     /// Waits for a job's outcome and sends progress notifications meanwhile.
     pub(super) async fn follow(
         &self,
@@ -230,7 +332,6 @@ impl App {
         id: &JobId,
         outcome: impl Future<Output = Result<Arc<Job>, Error>>,
     ) -> Result<Arc<Job>, Error> {
-        let what = format!("task {id} has been running");
         let alias = self.jobs().queue().get(id).await?.alias.clone();
         let notice = || self.pool().login_notice(&alias);
         let job = self.jobs().queue().get(id).await?;
@@ -238,7 +339,7 @@ impl App {
         let source = if moves {
             ProgressSource::Transfer(self.jobs(), id)
         } else {
-            ProgressSource::Time(&what)
+            ProgressSource::Output(self.jobs(), id)
         };
         let job = call.reporting(&source, notice, outcome).await?;
         let waits_for = job.status.is_live().then(notice).flatten();

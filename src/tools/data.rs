@@ -41,21 +41,22 @@ impl<T: Serialize> Json<T> {
         Reply::new(text, facts).map(Self::of)
     }
 
-    /// Answers with the state of a job that was to find the facts: it goes on, or has failed.
-    pub(super) fn of_job(job: &Job) -> Result<Self, Error> {
+    /// Answers with the state of a job that was to find the facts, and the text about it: it goes on, or has
+    /// failed.
+    pub(super) fn of_job(job: &Job, text: Option<String>) -> Result<Self, Error> {
         if !job.status.is_live() {
-            return Ok(Self::of(Reply::of_job(job)));
+            return Ok(Self::of(Reply::of_job(job, text)));
         }
         let facts = HandedOff {
             task_id: job.id.as_str(),
             status: job.status.name(),
         };
-        Reply::new(job.text(), &facts).map(Self::of)
+        Reply::new(text.unwrap_or_default(), &facts).map(Self::of)
     }
 
     /// Answers with the whole record of a job.
     pub(super) fn of_record(job: &Job) -> Result<Self, Error> {
-        let record = job.for_answer().to_json();
+        let record = job.to_json();
         let text = serde_json::to_string_pretty(&record);
         let text = text.expect("a JSON value can be written");
         Reply::new(text, &record).map(Self::of)

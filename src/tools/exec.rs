@@ -6,8 +6,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::call::Start;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Call, NumberOfSeconds, On, Parameters, Quantity, Switch, WaitFor};
+use super::{Call, NumberOfSeconds, On, Parameters, Quantity, Switch, Viewed, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -226,39 +227,40 @@ impl App {
     #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec(
         &self,
-        Parameters(exec): Parameters<RunCommand>,
+        Parameters(viewed): Parameters<Viewed<RunCommand>>,
         call: Call,
     ) -> Result<Reply, Error> {
+        let exec = viewed.arguments;
         not_empty("cmd", &exec.cmd)?;
         let (spec, wait) = exec.spec()?;
-        self.run(&call, &exec.alias, spec, exec.rappel, wait).await
+        let start = Start::of(&exec.alias, spec, exec.rappel);
+        self.run(&call, start, wait, &viewed.view).await
     }
 
     /// Run a command at a terminal on an SSH server and answer its prompts (sudo, passwords, [y/N]). One without an answer ends in COMMAND_TIMEOUT, which quotes it.
     #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec_interactive(
         &self,
-        Parameters(at_terminal): Parameters<RunInteractive>,
+        Parameters(viewed): Parameters<Viewed<RunInteractive>>,
         call: Call,
     ) -> Result<Reply, Error> {
+        let at_terminal = viewed.arguments;
         not_empty("cmd", &at_terminal.cmd)?;
-        let spec = at_terminal.spec()?;
-        let (alias, wait) = (
-            &at_terminal.alias,
-            WaitFor::unless(at_terminal.background.0),
-        );
-        self.run(&call, alias, spec, at_terminal.rappel, wait).await
+        let start = Start::of(&at_terminal.alias, at_terminal.spec()?, at_terminal.rappel);
+        let wait = WaitFor::unless(at_terminal.background.0);
+        self.run(&call, start, wait, &viewed.view).await
     }
 
     /// Run commands in turn in one shell on an SSH server, so that cd and export last. Stops at the first that fails.
     #[tool(title = "Run a sequence of commands", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec_sequence(
         &self,
-        Parameters(sequence): Parameters<RunSequence>,
+        Parameters(viewed): Parameters<Viewed<RunSequence>>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let spec = sequence.spec()?;
-        let (alias, wait) = (&sequence.alias, WaitFor::unless(sequence.background.0));
-        self.run(&call, alias, spec, sequence.rappel, wait).await
+        let sequence = viewed.arguments;
+        let start = Start::of(&sequence.alias, sequence.spec()?, sequence.rappel);
+        let wait = WaitFor::unless(sequence.background.0);
+        self.run(&call, start, wait, &viewed.view).await
     }
 }

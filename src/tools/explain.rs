@@ -1,9 +1,15 @@
 //! Refusals of arguments: the deserialiser's messages in JSON's terms, with suggestions for misspelt names.
 
+use crate::text::beginning;
+
+/// The longest part of a deserialiser's message that quotes what was given.
+const LONGEST_QUOTED: usize = 200;
+
 /// Splits serde's message into parameter, problem and expectation.
 pub(super) fn explain(
     path: &str,
     message: &str,
+    names: impl Fn() -> Vec<String>,
     is_secret: impl Fn(&str) -> bool,
 ) -> (String, String, Option<String>) {
     // serde names an unknown or missing field in its message, and any other by the path to it.
@@ -17,26 +23,27 @@ pub(super) fn explain(
         parent => format!("{parent}.{name}"),
     };
     if let Some(rest) = message.strip_prefix("unknown field `") {
-        let expected = rest
-            .split_once(", expected ")
-            .map(|(_, expected)| expected.to_owned());
         let name = quoted(rest);
-        let problem = match &expected {
-            Some(expected) => match nearest(&name, expected) {
-                Some(meant) => format!("is not known; did you mean `{meant}`? Expected {expected}"),
-                None => format!("is not known; expected {expected}"),
-            },
-            None => "is not known; this tool takes no parameters".to_owned(),
+        let parameter = within(name.clone());
+        let known = if parameter == name {
+            names()
+        } else {
+            let expected = rest
+                .split_once(", expected ")
+                .map_or("", |(_, expected)| expected);
+            let known = expected.split('`').skip(1).step_by(2);
+            known.map(ToOwned::to_owned).collect()
         };
-        (within(name), problem, expected)
+        (parameter, unknown(&name, &known), None)
     } else if let Some(rest) = message.strip_prefix("missing field `") {
         (within(quoted(rest)), "is missing".to_owned(), None)
     } else {
         let (given, expected) = in_words(message);
+        let given = beginning(&given, LONGEST_QUOTED);
         let name = path.split(['.', '[']).next().unwrap_or_default();
         let problem = match (&expected, is_secret(name)) {
             (Some(expected), false) => format!("{given}; expected {expected}"),
-            (None, false) => given,
+            (None, false) => given.into_owned(),
             // The message quotes what was given.
             (Some(expected), true) => format!("is not acceptable; expected {expected}"),
             (None, true) => "is not acceptable".to_owned(),
@@ -45,14 +52,24 @@ pub(super) fn explain(
     }
 }
 
+/// The problem with an unknown name, and the known ones.
+fn unknown(name: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return "is not known; this tool takes no parameters".to_owned();
+    }
+    let known: Vec<_> = known.iter().map(String::as_str).collect();
+    let meant = nearest(name, &known);
+    let meant = meant.map(|meant| format!("; did you mean `{meant}`?"));
+    let meant = meant.unwrap_or_else(|| ";".to_owned());
+    format!("is not known{meant} known: {}", known.join(", "))
+}
+
 /// The known name that was most likely meant by an unknown one.
-fn nearest<'e>(name: &str, expected: &'e str) -> Option<&'e str> {
+fn nearest<'e>(name: &str, known: &[&'e str]) -> Option<&'e str> {
     // Comparing takes time that grows with the length, and no parameter's name is as long.
     if name.len() > 64 {
         return None;
     }
-    let known = expected.split('`').skip(1).step_by(2);
-    let known: Vec<_> = known.collect();
     let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
     let name = plain(name);
     let misspelt = known
@@ -151,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_near_miss_gets_a_suggestion() {
-        let expected = "one of `alias`, `cmd`, `keyPath`, `continueOnError`";
+        let known = ["alias", "cmd", "keyPath", "continueOnError"];
         for (name, meant) in [
             ("cmdd", Some("cmd")),
             ("key_path", Some("keyPath")),
@@ -162,11 +179,11 @@ mod tests {
             ("server", Some("alias")),
             ("port", None),
         ] {
-            assert_eq!(nearest(name, expected), meant, "{name}");
+            assert_eq!(nearest(name, &known), meant, "{name}");
         }
         // Either may be meant.
-        assert_eq!(nearest("source", "`local`, `remote`"), None);
-        assert_eq!(nearest("path", "`alias`, `filepath`"), Some("filepath"));
+        assert_eq!(nearest("source", &["local", "remote"]), None);
+        assert_eq!(nearest("path", &["alias", "filepath"]), Some("filepath"));
     }
 
     #[test]

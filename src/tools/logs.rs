@@ -1,17 +1,20 @@
 //! Logs on servers.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::monitor::ProbeResult;
-use super::{Call, Parameters, Quantity};
+use super::{Call, Parameters, Quantity, Viewed};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::Stream;
+use crate::job::{Job, OutputView, Stream};
 use crate::monitor::Question;
 use crate::reply::Reply;
+use crate::time::brief;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -73,33 +76,44 @@ struct LogReport {
 }
 
 impl LogReport {
-    fn reply(source: String, asked: ProbeResult) -> Result<Reply, Error> {
-        let job = match asked {
-            ProbeResult::Unanswered(job) => return Ok(Reply::of_job(&job)),
-            ProbeResult::Answered(job) => job,
-        };
+    fn of(source: String, job: &Job) -> Self {
         let lines = job.output(Stream::Stdout).unwrap_or_default().to_owned();
         let line_count = job.printed().and_then(|printed| printed.line_count);
-        let log = Self {
+        Self {
             source,
             line_count: line_count.unwrap_or(lines.lines().count() as u64),
             lines,
             truncated: job.is_truncated().then_some(true),
             task_id: job.id.to_string(),
+        }
+    }
+}
+
+impl App {
+    /// Replies with the part of a log that a view shows.
+    async fn reply_with_log(
+        &self,
+        source: String,
+        asked: ProbeResult,
+        view: &OutputView,
+    ) -> Result<Reply, Error> {
+        let job = match asked {
+            ProbeResult::Unanswered(job) => return self.reply_about(&job, view).await,
+            ProbeResult::Answered(job) => job,
         };
-        let rest = match log.truncated {
-            Some(true) => format!("; not all are shown: task_output {} has them", log.task_id),
-            _ => String::new(),
-        };
-        let shown = match log.lines.as_str() {
+        let shown = self.jobs().shown(&job, view).await?;
+        let log = LogReport::of(source, &job);
+        let time = brief(Duration::from_millis(job.duration.unwrap_or_default()));
+        let (source, lines) = (&log.source, log.line_count);
+        let output = match shown.stdout.as_str() {
             "" => "(empty)",
-            lines => lines,
+            output => output,
         };
         let text = format!(
-            "{} ({} lines{rest}):\n\n{shown}",
-            log.source, log.line_count
+            "{source}: {lines} lines in {time} (task {})\n{output}",
+            job.id
         );
-        Reply::new(text, &log)
+        Reply::of_job(&job, Some(text)).with_facts(&log)
     }
 }
 
@@ -109,9 +123,10 @@ impl App {
     #[tool(title = "PM2 logs", meta = declare(Access::ReadsServer, Toolset::Logs))]
     async fn get_pm2_logs(
         &self,
-        Parameters(pm2): Parameters<Pm2Logs>,
+        Parameters(viewed): Parameters<Viewed<Pm2Logs>>,
         call: Call,
     ) -> Result<Reply, Error> {
+        let pm2 = viewed.arguments;
         let question = Question::GetPm2Logs {
             app: pm2.app.clone(),
             lines: pm2.lines.0,
@@ -119,14 +134,15 @@ impl App {
         };
         let asked = self.ask(&call, &pm2.alias, question).await?;
         let of = pm2.app.map(|app| format!(" of {app}"));
-        LogReport::reply(format!("PM2 logs{}", of.unwrap_or_default()), asked)
+        let source = format!("PM2 logs{}", of.unwrap_or_default());
+        self.reply_with_log(source, asked, &viewed.view).await
     }
 
     /// Show the last lines of a Docker container's log on a server.
     #[tool(title = "Docker logs", meta = declare(Access::ReadsServer, Toolset::Logs))]
     async fn get_docker_logs(
         &self,
-        Parameters(docker): Parameters<DockerLogs>,
+        Parameters(viewed): Parameters<Viewed<DockerLogs>>,
         call: Call,
     ) -> Result<Reply, Error> {
         let DockerLogs {
@@ -135,7 +151,7 @@ impl App {
             lines,
             since,
             timestamps,
-        } = docker;
+        } = viewed.arguments;
         let source = format!("Docker logs of {container}");
         let question = Question::GetDockerLogs {
             container,
@@ -144,22 +160,23 @@ impl App {
             timestamps,
         };
         let asked = self.ask(&call, &alias, question).await?;
-        LogReport::reply(source, asked)
+        self.reply_with_log(source, asked, &viewed.view).await
     }
 
     /// Show the last lines of a file on a server.
     #[tool(title = "End of a file", meta = declare(Access::ReadsServer, Toolset::Logs))]
     async fn tail_file(
         &self,
-        Parameters(tail): Parameters<TailFile>,
+        Parameters(viewed): Parameters<Viewed<TailFile>>,
         call: Call,
     ) -> Result<Reply, Error> {
+        let tail = viewed.arguments;
         let source = format!("End of {}", tail.filepath);
         let question = Question::TailFile {
             filepath: tail.filepath,
             lines: tail.lines.0,
         };
         let asked = self.ask(&call, &tail.alias, question).await?;
-        LogReport::reply(source, asked)
+        self.reply_with_log(source, asked, &viewed.view).await
     }
 }

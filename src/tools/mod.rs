@@ -17,6 +17,7 @@
 //! | `declared` | access class and toolset, without which a tool does not compile |
 //! | `arguments`, `lenient`, `name_pattern`, `secret_rules` | types of arguments, leniency about their form, rules for secrets among them |
 //! | `schema`, `explain` | input schemas, and refusals of arguments |
+//! | `view` | the arguments that say how much of an output an answer shows |
 //! | `data`, `outline` | answers with data, and their schemas |
 //! | `call` | the request behind a call: progress, and waiting for a job |
 //! | `ask`, `elicitation` | questions to the person behind the client, and the form in which they are asked |
@@ -51,6 +52,7 @@ mod task_facts;
 mod task_list;
 mod transfer;
 mod trust;
+mod view;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -68,6 +70,7 @@ use call::{Call, ProgressSource, WaitFor};
 use data::Json;
 pub use declared::Declaration;
 pub(crate) use lenient::settle;
+use view::Viewed;
 
 /// All tools, by name.
 pub struct Tools {
@@ -108,6 +111,7 @@ impl Tools {
         }
         for route in tools.router.map.values_mut() {
             schema::tidy(&mut route.attr);
+            view::announce(&mut route.attr);
             let secrets = schema::secrets(&route.attr.input_schema);
             let name = route.attr.name.to_string();
             tools.secrets.insert(name, secrets.into());

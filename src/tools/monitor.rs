@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
 use crate::job::kind::probe::Probe;
-use crate::job::{Job, StartOptions, Status, Stream};
+use crate::job::{Job, OutputView, StartOptions, Status, Stream};
 use crate::monitor::Question;
 use crate::monitor::fail2ban::{self, Fail2Ban};
 use crate::monitor::resources::{self, Resources};
@@ -144,7 +144,10 @@ impl App {
         text: impl FnOnce(&T) -> String,
     ) -> Result<Json<T>, Error> {
         match asked {
-            ProbeResult::Unanswered(job) => Json::of_job(&job),
+            ProbeResult::Unanswered(job) => {
+                let text = self.jobs().text(&job, &OutputView::default()).await?;
+                Json::of_job(&job, text)
+            }
             ProbeResult::Answered(job) => {
                 let facts = read(&self.jobs().whole(&job, Stream::Stdout).await?)?;
                 Json::new(text(&facts), &facts)

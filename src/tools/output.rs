@@ -1,22 +1,17 @@
 //! A task's output, page by page.
 
-use regex::bytes::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::arguments::RegularExpression;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::{Parameters, Quantity};
+use super::queue::WAIT;
+use super::{Call, Parameters, Quantity, Viewed};
 use crate::app::App;
-use crate::charset::Charset;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{Job, JobId, Page, Selection, Status, Stream};
+use crate::job::{Job, JobId, OutputView, Page, Selection, Status, Stream};
 use crate::reply::Reply;
-
-/// Bytes of a page, unless asked for otherwise: what a model can usefully read at once.
-const PAGE: usize = 32 * 1024;
-/// Most bytes of a page.
-const LONGEST_PAGE: usize = 1024 * 1024;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,31 +21,24 @@ struct ReadOutput {
     /// Stream to read.
     #[serde(default)]
     stream: Stream,
-    /// First byte: nextOffset of the page before.
+    /// First byte: where the answer before says that it goes on.
     #[serde(default)]
     offset: Quantity,
-    /// Most bytes, up to 1048576.
-    #[serde(default)]
-    limit: Quantity<{ PAGE }>,
-    /// Only the last so many lines.
-    tail: Option<Quantity>,
-    /// Only lines that match this regular expression.
-    grep: Option<String>,
+    /// Wait, 45 s at most, for the first line that matches this regular expression.
+    until: Option<RegularExpression>,
 }
 
 impl ReadOutput {
-    fn selection(&self) -> Result<Selection, Error> {
-        let grep = self.grep.as_deref().map(Regex::new).transpose();
-        Ok(Selection {
+    fn selection(&self, view: &OutputView) -> Selection {
+        Selection {
             offset: self.offset.0 as u64,
-            limit: self.limit.0.clamp(1, LONGEST_PAGE),
-            tail: self.tail.map(|tail| tail.0),
-            grows: false,
-            charset: Charset::default(),
-            grep: grep.map_err(|error| {
-                Error::invalid("grep", format!("is not a regular expression: {error}"))
-            })?,
-        })
+            limit: view.budget(),
+            head: view.head,
+            tail: view.tail,
+            grep: view.grep.clone(),
+            whole_lines: true,
+            ..Selection::default()
+        }
     }
 }
 
@@ -105,13 +93,28 @@ impl App {
     #[tool(title = "Show a task's output", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_output(
         &self,
-        Parameters(output): Parameters<ReadOutput>,
+        Parameters(viewed): Parameters<Viewed<ReadOutput>>,
+        call: Call,
     ) -> Result<Reply, Error> {
-        let selection = output.selection()?;
-        let job = self.jobs().look(&JobId::from(output.id.as_str())).await?;
+        let Viewed {
+            arguments: output,
+            view,
+        } = viewed;
+        let selection = output.selection(&view);
+        let id = JobId::from(output.id.as_str());
+        let until = output.until.as_ref().map(|until| &until.0);
+        let mut said = None;
+        if until.is_some() {
+            said = self.wait_until(&call, &id, until, WAIT).await?.1;
+        }
+        let job = self.jobs().look(&id).await?;
         let (page, from_file) = self.jobs().page(&job, output.stream, selection).await?;
         let shown = OutputPage::of(&job, output.stream, &page, from_file);
-        Reply::new(text_of(&shown), &shown)
+        let reply = Reply::new(text_of(&shown), &shown)?;
+        Ok(match said {
+            Some(said) => reply.after(&said),
+            None => reply,
+        })
     }
 }
 
@@ -147,21 +150,29 @@ fn note(job: &Job, stream: Stream, page: &Page, from_file: bool) -> Option<Strin
 }
 
 fn text_of(shown: &OutputPage) -> String {
-    let mut text = shown.text.to_owned();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
-    let (offset, next) = (shown.offset, shown.next_offset);
-    let length = shown.printed.unwrap_or(shown.length);
-    let onwards = if next < length && shown.goes_on {
-        format!("; goes on with offset {next}")
-    } else if shown.at_end {
-        String::new()
-    } else {
-        format!("; the task is {}", shown.status)
-    };
+    let OutputPage {
+        id,
+        status,
+        offset,
+        next_offset: next,
+        ..
+    } = shown;
     let stream = shown.stream.name();
+    let length = shown.printed.unwrap_or(shown.length);
+    let onwards = if *next < length && shown.goes_on {
+        let of_stream = match shown.stream {
+            Stream::Stdout => "",
+            Stream::Stderr => ",\"stream\":\"stderr\"",
+        };
+        format!("; goes on: task_output {{\"id\":\"{id}\"{of_stream},\"offset\":{next}}}")
+    } else {
+        String::new()
+    };
     let note = shown.note.as_ref().map(|note| format!("\n[{note}]"));
-    text + &format!("[{stream}, bytes {offset} to {next} of {length}{onwards}]")
-        + &note.unwrap_or_default()
+    let text = shown.text.trim_end_matches(['\n', '\r']);
+    let line = if text.is_empty() { "" } else { "\n" };
+    format!(
+        "{stream} of task {id} ({status}), bytes {offset} to {next} of {length}{onwards}{}{line}{text}",
+        note.unwrap_or_default()
+    )
 }

@@ -5,19 +5,20 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::arguments::RegularExpression;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::history_list::{HistoryList, ListHistory};
 use super::task_facts::TaskFacts;
 use super::task_list::{ListTasks, TaskList};
-use super::{Call, Json, Nothing, NumberOfSeconds, Parameters, WaitFor};
+use super::{Call, Json, Nothing, NumberOfSeconds, Parameters, Viewed, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{JobId, QueueStats};
+use crate::job::{JobId, OutputView, QueueStats};
 use crate::reply::Reply;
 
 /// The default time that `task_wait` waits. Most clients drop a call after 60 s or later.
-const WAIT: Duration = Duration::from_secs(45);
+pub(super) const WAIT: Duration = Duration::from_secs(45);
 
 /// The tasks that may be retried of which `queue_stats` names the IDs.
 const RETRYABLE: usize = 20;
@@ -34,8 +35,10 @@ struct TaskId {
 struct WaitForTask {
     /// Task ID.
     id: String,
-    /// Most seconds to wait; 45 by default.
+    /// Most seconds to wait; 45 by default. More than 50 takes a client that asks for progress.
     timeout: Option<NumberOfSeconds>,
+    /// Come back at the first line of output that matches this regular expression.
+    until: Option<RegularExpression>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -117,21 +120,26 @@ impl App {
         Json::new(entries.text(), &entries)
     }
 
-    /// Wait for a background task: its result, or its state when the time is up.
+    /// Wait for a background task: its result, or how far it is when the time is up. Most clients give up on a call after 60 s.
     #[tool(title = "Wait for a task", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_wait(
         &self,
-        Parameters(wait): Parameters<WaitForTask>,
+        Parameters(viewed): Parameters<Viewed<WaitForTask>>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let timeout = wait
-            .timeout
-            .map_or(WAIT, NumberOfSeconds::duration)
-            .min(self.config().max_wait);
-        let id = JobId::from(wait.id.as_str());
-        let outcome = self.jobs().wait(&id, timeout);
-        let job = self.follow(&call, &id, outcome).await?;
-        Ok(Reply::of_job(&job))
+        let wait = viewed.arguments;
+        let timeout = wait.timeout.map_or(WAIT, NumberOfSeconds::duration);
+        let (id, until) = (
+            JobId::from(wait.id.as_str()),
+            wait.until.map(|until| until.0),
+        );
+        let waited = self.wait_until(&call, &id, until.as_ref(), timeout);
+        let (job, said) = waited.await?;
+        let reply = self.reply_about(&job, &viewed.view).await?;
+        Ok(match said {
+            Some(said) => reply.after(&said),
+            None => reply,
+        })
     }
 
     /// Stop a task; `process` says whether its command was seen to end.
@@ -141,19 +149,23 @@ impl App {
         Parameters(TaskId { id }): Parameters<TaskId>,
     ) -> Result<Reply, Error> {
         let job = self.jobs().cancel(&JobId::from(id.as_str())).await?;
-        Reply::of_stopping(&job)
+        if job.status.is_live() {
+            return Reply::of_stopping(&job);
+        }
+        self.reply_about(&job, &OutputView::default()).await
     }
 
     /// Do a failed, crashed, partial or cancelled task again, as a new one.
     #[tool(title = "Retry a task", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_retry(
         &self,
-        Parameters(TaskId { id }): Parameters<TaskId>,
+        Parameters(viewed): Parameters<Viewed<TaskId>>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let handle = self.jobs().retry(&JobId::from(id.as_str())).await?;
+        let id = JobId::from(viewed.arguments.id.as_str());
+        let handle = self.jobs().retry(&id).await?;
         let job = self.wait_for(&call, &handle, WaitFor::Completion).await?;
-        Ok(call.reply(&job))
+        self.reply_about_started(&call, &job, &viewed.view).await
     }
 
     /// Count tasks by status and type; mean duration, success rate.

@@ -8,7 +8,7 @@ use super::task_list::{COMMAND, COMMAND_IN_LINE, NAME, text_of_due, when};
 use crate::app::App;
 use crate::error::{Error, FailedFile};
 use crate::job::kind::Outcome;
-use crate::job::kind::sequence::StepResult;
+use crate::job::kind::step::StepResult;
 use crate::job::{Job, Selection, Status, Stream};
 use crate::text::beginning;
 

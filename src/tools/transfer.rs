@@ -5,11 +5,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::call::Start;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::{Call, NumberOfSeconds, Parameters, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
+use crate::job::OutputView;
 use crate::job::kind::transfer::Transfer;
 use crate::reply::Reply;
 use crate::sftp::transfer::{Direction, TransferEntry, TransferOptions, TransferRequest};
@@ -130,9 +132,9 @@ impl App {
         Parameters(arguments): Parameters<TransferOne>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let spec = arguments.spec()?;
-        let (alias, wait) = (&arguments.alias, WaitFor::unless(arguments.background.0));
-        self.run(&call, alias, spec, arguments.rappel, wait).await
+        let start = Start::of(&arguments.alias, arguments.spec()?, arguments.rappel);
+        let wait = WaitFor::unless(arguments.background.0);
+        self.run(&call, start, wait, &OutputView::default()).await
     }
 
     /// Upload or download several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
@@ -142,8 +144,8 @@ impl App {
         Parameters(transfers): Parameters<TransferSeveral>,
         call: Call,
     ) -> Result<Reply, Error> {
-        let spec = transfers.spec()?;
-        let (alias, wait) = (&transfers.alias, WaitFor::unless(transfers.background.0));
-        self.run(&call, alias, spec, transfers.rappel, wait).await
+        let start = Start::of(&transfers.alias, transfers.spec()?, transfers.rappel);
+        let wait = WaitFor::unless(transfers.background.0);
+        self.run(&call, start, wait, &OutputView::default()).await
     }
 }

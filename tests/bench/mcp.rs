@@ -111,12 +111,15 @@ impl Mcp {
 }
 
 fn has_failed(answer: &Value) -> bool {
-    let status = answer["structuredContent"]["status"].as_str();
-    // The original says in its text alone how a task ended.
+    // Both programs say in their texts how a task ended.
     let text = answer["content"][0]["text"].as_str().unwrap_or_default();
+    let status = text.strip_prefix("exit ");
     answer.is_null()
         || answer["isError"] == true
-        || status.is_some_and(|status| status != "completed")
+        || status.is_some_and(|status| !status.starts_with("0 "))
+        || ["running for ", "pending for "]
+            .iter()
+            .any(|begin| text.starts_with(begin))
         || text.contains("\"status\": \"failed\"")
 }
 

@@ -8,14 +8,13 @@ use serde_json::{Map, Value};
 use super::Results;
 use super::context::Context;
 use crate::error::{Error, Stopped};
-use crate::job::answer::Text;
+use crate::job::answer::{AnswerText, ShownOutput};
 use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
 use crate::job::outputs::Streams;
 use crate::job::printed::Printed;
 use crate::job::status::Status;
-use crate::job::stream::Stream;
 use crate::shell::leaves_behind;
 use crate::ssh::command::RemoteCommand;
 use crate::ssh::prompt::PromptResponder;
@@ -190,49 +189,82 @@ impl Exit {
 /// The note in an answer about a process that was left in the background.
 pub(super) const LEFT_RUNNING: &str = "(a process that it left in the background goes on for now; its output has ended, so the next line that it prints kills it: for what has to go on use detach: true, or give it an output of its own)";
 
+/// The note about a pager that was quit.
+const PAGER_QUIT: &str = "(a pager waited for keys and was quit; what it had not shown is missing: use --no-pager, or end the command with | cat)";
+
+/// The note about a command that the shell did not find.
+const NOT_FOUND: &str = "(not on the PATH, which is shorter for a command than for a person who logs in: try its full path, or bash -lc '…')";
+
 /// Returns the answer's text about a command. `left` is the note for a process left in the background.
-pub(super) fn render(job: &Header, printed: &Printed, exit: &Exit, left: &str) -> String {
-    // One that is recorded as completed, and did not end by itself.
-    let is_stopped = exit.bounded == Some(true) && exit.process.is_some();
-    let mut text = Text::of(job, if is_stopped { ", bounded" } else { "" });
+pub(super) fn render(
+    job: &Header,
+    outcome: &CommandOutcome,
+    shown: &ShownOutput,
+    left: &str,
+) -> String {
+    let CommandOutcome { printed, exit } = outcome;
+    let mut text = AnswerText::of(job, headline(job, printed, exit));
+    if shown.is_empty() {
+        text.remark("no output");
+    } else if printed.open_ended == Some(true) {
+        text.remark("no newline at its end");
+    }
     if exit.left_running == Some(true) {
-        text.line(left);
+        text.note(left);
     }
     if exit.pager_quit == Some(true) {
-        text.line(
-            "(a pager waited for keys and was quit; what it had not shown is missing: use --no-pager, or end the command with | cat)",
-        );
+        text.note(PAGER_QUIT);
     }
-    let present = |stream| printed.text(stream).filter(|text| !text.is_empty());
-    let (output, stderr) = (present(Stream::Stdout), present(Stream::Stderr));
     if let Some(problem) = &printed.output_problem {
-        text.line(&format!("(the whole output is not kept: {problem})"));
+        text.note(format!("(the whole output is not kept: {problem})"));
     }
     if exit.bounded == Some(true) {
-        text.line(&text_of_bound(exit.process, exit.bounded_by.as_deref()));
+        text.note(text_of_bound(exit.process, exit.bounded_by.as_deref()));
     }
-    if job.status == Status::Completed {
-        text.line(match output {
-            Some(output) => output,
-            // A stopped command has no exit status.
-            None if exit.process.is_some() => "(no output)",
-            None => "(no output, exit status 0)",
-        });
-        text.stderr(stderr);
-        return text.end();
+    if exit.code == Some(127) && shown.stderr.contains("not found") {
+        text.note(NOT_FOUND);
     }
-    match exit.code {
-        Some(127) if stderr.is_some_and(|said| said.contains("not found")) => text.line(
-            "exit status 127 (not on the PATH, which is shorter for a command than for a person who logs in: try its full path, or bash -lc '…')",
-        ),
-        Some(code) => text.line(&format!("exit status {code}")),
-        None => text.reason(job),
-    }
-    text.stderr(stderr);
-    if let Some(output) = output {
-        text.line(&format!("--- stdout ---\n{output}"));
-    }
+    text.output(shown);
     text.end()
+}
+
+/// Returns what came of a job that ran a command, as an answer begins.
+pub(super) fn headline(job: &Header, printed: &Printed, exit: &Exit) -> String {
+    if job.error_code.is_some() {
+        return match printed.line_count {
+            Some(lines @ 2..) => format!("output so far, {lines} lines"),
+            _ => "output so far".to_owned(),
+        };
+    }
+    let reason = job.error.as_deref().unwrap_or(job.status.name());
+    let (within, after) = match job.time_taken() {
+        Some(time) => (format!(" in {time}"), format!(" after {time}")),
+        None => Default::default(),
+    };
+    match (job.status, exit) {
+        (Status::Cancelled | Status::Crashed, _) => format!("{}{after}: {reason}", job.status),
+        (
+            _,
+            Exit {
+                process: Some(_), ..
+            },
+        ) => format!("bounded{after}"),
+        (
+            _,
+            Exit {
+                code: Some(code), ..
+            },
+        ) => format!("exit {code}{within}"),
+        (
+            _,
+            Exit {
+                signal: Some(signal),
+                ..
+            },
+        ) => format!("killed by signal {signal}{after}"),
+        (Status::Completed, _) => format!("done{within}"),
+        _ => format!("{}{after}: {reason}", job.status),
+    }
 }
 
 /// Returns the answer's note about a command that came to its bound.

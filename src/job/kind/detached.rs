@@ -11,6 +11,7 @@ use super::context::{Context, JobStart, limit_of};
 use super::{Always, Kind, Outcome, Results, SSH, is_of_type, is_set};
 use crate::error::{Error, Stopped};
 use crate::guard::Guard;
+use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
@@ -216,9 +217,8 @@ impl Kind for Detached {
         (ending, outcome)
     }
 
-    fn render(job: &Header, outcome: &DetachedOutcome) -> String {
-        let CommandOutcome { printed, exit } = &outcome.command;
-        command::render(job, printed, exit, LEFT_RUNNING)
+    fn render(job: &Header, outcome: &DetachedOutcome, shown: &ShownOutput) -> String {
+        command::render(job, &outcome.command, shown, LEFT_RUNNING)
     }
 }
 

@@ -10,6 +10,7 @@ use super::context::{Context, limit_of};
 use super::{Kind, SSH, is_of_type, is_set};
 use crate::error::Error;
 use crate::guard::Guard;
+use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
@@ -99,7 +100,7 @@ impl Kind for Exec {
         run.execute(context).await
     }
 
-    fn render(job: &Header, outcome: &CommandOutcome) -> String {
-        command::render(job, &outcome.printed, &outcome.exit, LEFT_RUNNING)
+    fn render(job: &Header, outcome: &CommandOutcome, shown: &ShownOutput) -> String {
+        command::render(job, outcome, shown, LEFT_RUNNING)
     }
 }

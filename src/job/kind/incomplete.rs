@@ -8,6 +8,7 @@ use super::context::Context;
 use super::{Kind, SFTP, SSH, SSH_SEQUENCE, is_of_type};
 use crate::error::Error;
 use crate::guard::Guard;
+use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::header::Header;
 use crate::job::id::JobId;
@@ -78,7 +79,7 @@ impl Kind for Incomplete {
         (refusal.into(), CommandOutcome::default())
     }
 
-    fn render(job: &Header, outcome: &CommandOutcome) -> String {
-        command::render(job, &outcome.printed, &outcome.exit, LEFT_RUNNING)
+    fn render(job: &Header, outcome: &CommandOutcome, shown: &ShownOutput) -> String {
+        command::render(job, outcome, shown, LEFT_RUNNING)
     }
 }

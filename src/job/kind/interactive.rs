@@ -9,6 +9,7 @@ use super::context::{Context, limit_of};
 use super::{Always, Kind, SSH, hide_text, is_of_type, is_set};
 use crate::error::Error;
 use crate::guard::Guard;
+use crate::job::answer::ShownOutput;
 use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
@@ -135,8 +136,8 @@ impl Kind for Interactive {
         run.execute(context).await
     }
 
-    fn render(job: &Header, outcome: &CommandOutcome) -> String {
-        command::render(job, &outcome.printed, &outcome.exit, LEFT_RUNNING)
+    fn render(job: &Header, outcome: &CommandOutcome, shown: &ShownOutput) -> String {
+        command::render(job, outcome, shown, LEFT_RUNNING)
     }
 }
 

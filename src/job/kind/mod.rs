@@ -10,6 +10,7 @@ pub mod probe;
 pub mod sequence;
 #[cfg(test)]
 mod sleep;
+pub mod step;
 pub mod transfer;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de};
 use serde_json::{Map, Value};
 
+use super::answer::ShownOutput;
 use super::ending::Ending;
 use super::header::Header;
 use super::id::JobId;
@@ -99,7 +101,7 @@ pub trait Kind {
         Self: Sized;
 
     /// Returns the answer's text about a job that has ended.
-    fn render(job: &Header, outcome: &Self::Outcome) -> String
+    fn render(job: &Header, outcome: &Self::Outcome, shown: &ShownOutput) -> String
     where
         Self: Sized;
 }
@@ -143,6 +145,11 @@ pub trait Results {
 
     /// Cuts texts to what an answer shows.
     fn shorten_for_answer(&mut self) {}
+
+    /// Returns how far the job has come, in a few words.
+    fn progress(&self) -> Option<String> {
+        None
+    }
 
     /// Returns the job's files on its server, until they are collected.
     fn remote(&self) -> Option<&Remote> {
@@ -251,9 +258,9 @@ macro_rules! kinds {
             }
 
             /// Returns the answer's text about a job that has ended with this outcome.
-            pub(super) fn render(&self, job: &Header) -> String {
+            pub(super) fn render(&self, job: &Header, shown: &ShownOutput) -> String {
                 match self {
-                    $($(#[cfg($cfg)])? Self::$name(outcome) => <$spec>::render(job, outcome),)*
+                    $($(#[cfg($cfg)])? Self::$name(outcome) => <$spec>::render(job, outcome, shown),)*
                 }
             }
         }

@@ -3,13 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::command::{self, Exit, LEFT_RUNNING, text_of_bound};
+use super::command::{self, CommandOutcome, Exit, LEFT_RUNNING};
 use super::context::{Context, limit_of};
+use super::step::{StepResult, add_steps};
 use super::{Kind, Results, SSH_SEQUENCE, is_of_type};
-use crate::error::{Error, Stopped};
+use crate::error::Error;
 use crate::guard::Guard;
-use crate::job::answer::{Text, cut_long};
+use crate::job::answer::{AnswerText, ShownOutput, cut_long};
 use crate::job::ending::Ending;
+use crate::job::excerpt::share;
 use crate::job::fields::take;
 use crate::job::header::Header;
 use crate::job::outputs::Streams;
@@ -91,43 +93,6 @@ impl Step {
             } => *continue_on_error,
         }
     }
-}
-
-/// The outcome of a step.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-// The original leaves out what a failed step has not.
-#[serde(rename_all = "camelCase", default)]
-pub struct StepResult {
-    /// Its number, from 1.
-    pub step: usize,
-    /// The command line.
-    pub command: String,
-    /// Set if its exit status was 0, or it was stopped at its bound.
-    pub success: bool,
-    /// Head and tail of standard output.
-    pub output: String,
-    /// Head and tail of standard error.
-    pub stderr: String,
-    /// Its exit status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exit_code: Option<u32>,
-    /// Its duration in ms.
-    pub duration: u64,
-    /// Lines of standard output.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line_count: Option<u64>,
-    /// Set if it was stopped at its bound, or some of its output was left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bounded: Option<bool>,
-    /// The bound that it came to: so many lines, or seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bounded_by: Option<String>,
-    /// The state of its process after it was stopped at its bound.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub process: Option<Stopped>,
-    /// The reason for which it did not succeed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
 }
 
 /// The outcome of a sequence.
@@ -213,21 +178,6 @@ impl SequenceOutcome {
             .flat_map(|step| [&mut step.output, &mut step.stderr])
             .collect()
     }
-}
-
-/// The most that each may have so that all keep within the budget: what short ones leave is for the long.
-fn share(lengths: &[usize], budget: usize) -> usize {
-    let mut sorted = lengths.to_vec();
-    sorted.sort_unstable();
-    let (mut left, mut others) = (budget, sorted.len());
-    for length in sorted {
-        if length > left / others {
-            return left / others;
-        }
-        left -= length;
-        others -= 1;
-    }
-    usize::MAX
 }
 
 impl Kind for Sequence {
@@ -340,31 +290,44 @@ impl Kind for Sequence {
         (ending, outcome)
     }
 
-    fn render(job: &Header, outcome: &SequenceOutcome) -> String {
+    fn render(job: &Header, outcome: &SequenceOutcome, shown: &ShownOutput) -> String {
         let SequenceOutcome {
             printed,
             exit,
             steps,
         } = outcome;
         let Some(results) = &steps.results else {
-            return command::render(job, printed, exit, LEFT_RUNNING);
+            let (printed, exit) = (printed.clone(), exit.clone());
+            let command = CommandOutcome { printed, exit };
+            return command::render(job, &command, shown, LEFT_RUNNING);
         };
-        let mut text = Text::of(job, "");
+        let mut text = AnswerText::of(job, headline_of(job, outcome, results));
         if let Some(shell) = &steps.shell {
-            text.line(&format!(
+            text.note(format!(
                 "(run by {shell}, for the login shell is not a POSIX one)"
             ));
         }
         if exit.left_running == Some(true) {
-            text.line(LEFT_RUNNING);
+            text.note(LEFT_RUNNING);
         }
-        for result in results {
-            text.line(&text_of_step(result));
-        }
-        if job.error.is_some() {
-            text.reason(job);
-        }
+        add_steps(&mut text, job, results, &shown.view);
         text.end()
+    }
+}
+
+/// Returns what came of a sequence, as an answer begins.
+fn headline_of(job: &Header, outcome: &SequenceOutcome, results: &[StepResult]) -> String {
+    let headline = command::headline(job, &outcome.printed, &outcome.exit);
+    let steps = results.len();
+    match (job.status, &job.error) {
+        (Status::Completed, _) if steps == 1 => format!("{headline}, 1 step"),
+        (Status::Completed, _) => format!("{headline}, {steps} steps"),
+        // It names the step.
+        (Status::Failed, Some(error)) if job.error_code.is_none() => {
+            let time = job.time_taken().unwrap_or_default();
+            format!("{error}, in {time}")
+        }
+        _ => headline,
     }
 }
 
@@ -396,26 +359,6 @@ impl Sequence {
         });
         lines.collect()
     }
-}
-
-fn text_of_step(result: &StepResult) -> String {
-    let mut text = format!("[{}] {}", result.step, result.command);
-    if let Some(error) = &result.error {
-        text.push_str(" -> ");
-        text.push_str(error);
-    }
-    if result.bounded == Some(true) {
-        text.push('\n');
-        text.push_str(&text_of_bound(result.process, result.bounded_by.as_deref()));
-    }
-    for (part, title) in [(&result.output, ""), (&result.stderr, "--- stderr ---\n")] {
-        if !part.is_empty() {
-            text.push('\n');
-            text.push_str(title);
-            text.push_str(part);
-        }
-    }
-    text
 }
 
 fn result_of(index: usize, step: &Step, ran: sequence::StepOutcome) -> (StepResult, ExitOutcome) {
@@ -466,17 +409,4 @@ fn result_of(index: usize, step: &Step, ran: sequence::StepOutcome) -> (StepResu
         error,
     };
     (result, ended)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_ones_stay_whole_and_leave_room_for_the_long() {
-        assert_eq!(share(&[10, 20, 30], 60), usize::MAX);
-        assert_eq!(share(&[10, 90, 90], 100), 45);
-        assert_eq!(share(&[100; 4], 100), 25);
-        assert_eq!(share(&[], 100), usize::MAX);
-    }
 }

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::{Kind, Results, is_of_type};
 use crate::error::Error;
 use crate::guard::Guard;
-use crate::job::answer::Text;
+use crate::job::answer::{AnswerText, ShownOutput};
 use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
@@ -79,13 +79,12 @@ impl Kind for Sleep {
         (ending, SleepOutcome { rested })
     }
 
-    fn render(job: &Header, outcome: &SleepOutcome) -> String {
-        let mut text = Text::of(job, "");
-        match outcome.rested {
-            Some(true) => text.line("rested"),
-            _ => text.reason(job),
-        }
-        text.end()
+    fn render(job: &Header, outcome: &SleepOutcome, _shown: &ShownOutput) -> String {
+        let headline = match outcome.rested {
+            Some(true) => "rested",
+            _ => "cancelled: it was woken up",
+        };
+        AnswerText::of(job, headline).end()
     }
 }
 
@@ -94,7 +93,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::Sleep;
+    use super::{ShownOutput, Sleep};
     use crate::app::App;
     use crate::config::Config;
     use crate::job::kind::Spec;
@@ -113,7 +112,7 @@ mod tests {
         let job: Job = serde_json::from_value(record.clone()).unwrap();
         assert!(matches!(job.spec, Spec::Sleep(_)));
         assert_eq!(job.to_json(), record);
-        assert_eq!(job.text(), "Direct result (task 00000001):\nrested");
+        assert_eq!(job.text(&ShownOutput::default()), "rested (task 00000001)");
     }
 
     #[tokio::test]
@@ -134,7 +133,10 @@ mod tests {
         let handle = sleep(3600.0).unwrap();
         let job = jobs.cancel(handle.id()).await.unwrap();
         assert_eq!(job.status, Status::Cancelled);
-        assert!(job.text().ends_with("cancelled: it was woken up"));
+        assert!(
+            job.text(&ShownOutput::default())
+                .starts_with("cancelled: it was woken up")
+        );
         let again = jobs.retry(&job.id).await.unwrap();
         let job = jobs.cancel(again.id()).await.unwrap();
         assert_eq!(

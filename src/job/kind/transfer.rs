@@ -11,7 +11,7 @@ use super::context::Context;
 use super::{Kind, Outcome, Results, SFTP, is_of_type};
 use crate::error::{Error, FailedFile, Stopped};
 use crate::guard::Guard;
-use crate::job::answer::Text;
+use crate::job::answer::{AnswerText, ShownOutput};
 use crate::job::ending::Ending;
 use crate::job::fields::take;
 use crate::job::header::Header;
@@ -23,12 +23,19 @@ use crate::sftp::transfer::{
 };
 use crate::sftp::{BACKUPS, Notes, TransferProgress};
 use crate::ssh::patience;
+use crate::text::in_bytes;
 
 /// The interval at which the record is told of a transfer's progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Destinations that an answer names.
 const DESTINATIONS: usize = 5;
+
+/// Failed files that an answer names.
+const FAILURES: usize = 20;
+
+/// Begins a line of the report that tells of something to know.
+const NOTE: &str = "Note: ";
 
 /// Moves files and trees.
 #[derive(Clone, Debug)]
@@ -159,6 +166,14 @@ impl Results for TransferOutcome {
         }
     }
 
+    fn progress(&self) -> Option<String> {
+        let files = in_files(self.files_done.unwrap_or_default());
+        let bytes = in_bytes(self.bytes.unwrap_or_default());
+        let of_all = self.bytes_total.map(in_bytes);
+        let of_all = of_all.map(|all| format!(" of {all}")).unwrap_or_default();
+        Some(format!("{files} done, {bytes}{of_all}"))
+    }
+
     fn texts(&mut self) -> Vec<&mut String> {
         let failed = self.failed_files.iter_mut().flatten();
         failed
@@ -236,7 +251,8 @@ impl Transfer {
             output = format!("{output}\nfailed: {}{others}", first.file);
         }
         for note in &summary.notes {
-            output.push_str("\nNote: ");
+            output.push('\n');
+            output.push_str(NOTE);
             output.push_str(note);
         }
         let process = match (summary.abandoned, summary.cancelled && failures > 0) {
@@ -348,45 +364,73 @@ impl Kind for Transfer {
         }
     }
 
-    fn render(job: &Header, outcome: &TransferOutcome) -> String {
-        let mut text = Text::of(job, "");
-        if job.status != Status::Completed {
-            text.reason(job);
+    fn render(job: &Header, outcome: &TransferOutcome, _shown: &ShownOutput) -> String {
+        let mut text = AnswerText::of(job, outcome.headline(job));
+        for failed in outcome.failed_files.iter().flatten().take(FAILURES) {
+            text.note(format!("`{}`: {}", failed.file, failed.error));
         }
-        for failed in outcome.failed_files.iter().flatten() {
-            text.line(&format!("`{}`: {}", failed.file, failed.error));
-        }
-        if let Some(output) = outcome.output.as_deref().filter(|text| !text.is_empty()) {
-            text.line(&outcome.text_with_figures(job, output));
+        for line in outcome.further_lines() {
+            text.note(line);
         }
         text.end()
     }
 }
 
 impl TransferOutcome {
-    /// The first line of `output` with its figures, where the files are now, and its other lines.
-    fn text_with_figures(&self, job: &Header, output: &str) -> String {
-        let (first, rest) = output.split_once('\n').unwrap_or((output, ""));
-        let figures = match (self.bytes, job.duration) {
-            (Some(bytes), Some(duration)) => format!(" ({bytes} bytes in {duration} ms)"),
-            _ => String::new(),
+    /// The result of the transfer: files, bytes and time.
+    fn headline(&self, job: &Header) -> String {
+        let first = self.output.as_deref().unwrap_or_default();
+        let moved = if first.starts_with(Direction::Upload.name()) {
+            "uploaded"
+        } else {
+            "downloaded"
         };
+        let (done, total) = (self.files_done.unwrap_or_default(), self.files_total);
+        let files = match total {
+            Some(total) if total != done => format!("{done} of {}", in_files(total)),
+            _ => in_files(done),
+        };
+        let bytes = in_bytes(self.bytes.unwrap_or_default());
+        let time = job.time_taken().unwrap_or_default();
         let verified = match self.verified {
             Some(true) => ", verified",
             _ => "",
         };
-        let mut lines = vec![format!("{first}{figures}{verified}")];
+        let moved = format!("{moved} {files}, {bytes} in {time}{verified}");
+        match (job.status, &job.error) {
+            (Status::Completed | Status::Partial, _) | (_, None) => moved,
+            (status, Some(error)) => format!("{status}: {error}; {moved}"),
+        }
+    }
+
+    /// The number of failures that are not named, the places of the files now, and notes.
+    fn further_lines(&self) -> Vec<String> {
+        let failures = self.failed_files.as_ref().map_or(0, Vec::len);
         let places = self.destinations.as_deref().unwrap_or_default();
+        let notes = self.output.iter().flat_map(|output| output.lines());
+        let mut lines = Vec::new();
+        if failures > FAILURES {
+            lines.push(format!("and {} more failed", failures - FAILURES));
+        }
         let named = places.iter().take(DESTINATIONS);
         lines.extend(named.map(|place| format!("now at {place}")));
         if places.len() > DESTINATIONS {
-            lines.push(format!(
-                "and at {} more places",
-                places.len() - DESTINATIONS
-            ));
+            let others = places.len() - DESTINATIONS;
+            lines.push(format!("and at {others} more places"));
         }
-        lines.extend(rest.lines().map(ToOwned::to_owned));
-        lines.join("\n")
+        lines.extend(
+            notes
+                .filter(|line| line.starts_with(NOTE))
+                .map(ToOwned::to_owned),
+        );
+        lines
+    }
+}
+
+fn in_files(count: usize) -> String {
+    match count {
+        1 => "1 file".to_owned(),
+        _ => format!("{count} files"),
     }
 }
 

@@ -88,8 +88,13 @@ impl Captured {
 
     /// The number of lines, a last one without a newline included; `None` if not all were read.
     pub fn lines(&self) -> Option<u64> {
-        let lines = self.newlines + u64::from(self.last.is_some_and(|byte| byte != b'\n'));
+        let lines = self.newlines + u64::from(self.is_open_ended());
         (!self.has_gap).then_some(lines)
+    }
+
+    /// Returns whether it ends without a newline.
+    pub fn is_open_ended(&self) -> bool {
+        self.last.is_some_and(|byte| byte != b'\n')
     }
 
     fn dropped(&self) -> u64 {

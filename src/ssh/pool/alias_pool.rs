@@ -14,7 +14,7 @@ use super::login_shell::LoginShell;
 use super::parked::ParkedSessions;
 use super::state::{AliasState, Limit, PooledConnection, Waiter};
 use super::stats::{ConnectionStats, ServerStats};
-use crate::error::Error;
+use crate::error::{Error, KnownAliases};
 use crate::ssh::connection::Connection;
 use crate::ssh::connection::failure::ConnectError;
 use crate::ssh::connection::notices::LoginNotices;
@@ -323,6 +323,7 @@ impl AliasPool {
             for waiter in state.waiters.drain(..) {
                 let _ = waiter.grant.send(Err(Error::UnknownAlias {
                     alias: self.alias.clone(),
+                    known: KnownAliases::default(),
                 }));
             }
         }
