@@ -18,7 +18,7 @@ const TEXTS: [&str; 2] = ["hint", "reason"];
 /// A detail of more bytes does not stand in the message, too.
 const SHORT: usize = 24;
 /// Begins the reason of a refusal that lists the known names.
-const UNKNOWN_NAME: &str = "is not known";
+const UNKNOWN_NAME: &str = "is not known;";
 
 impl Error {
     /// The report for a job's record and for the client.
@@ -56,7 +56,10 @@ fn part_with(message: &mut String, details: &mut Map<String, Value>) {
         *message = message.replace(&format!("`{part}`"), "this call");
     }
     let reason = text("reason").unwrap_or_default();
-    if let Some(before) = message.strip_suffix(&format!(": {reason}")) {
+    let ending = format!(": {reason}");
+    if let Some(before) = message.strip_suffix(&ending)
+        && !reason.is_empty()
+    {
         *message = before.to_owned();
     } else if reason.starts_with(UNKNOWN_NAME) && message.ends_with(reason) {
         // It lists the known names, of which a tool may have many.
