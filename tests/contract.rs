@@ -77,7 +77,7 @@ async fn every_tool_says_what_it_is() {
 #[tokio::test]
 async fn the_tools_take_little_of_a_model_s_room() {
     let fixture = Fixture::of(());
-    for (toolsets, most) in [("all", 28_000), ("core", 14_000)] {
+    for (toolsets, most) in [("all", 24 * 1024), ("core", 10 * 1024)] {
         let settings = [("MCP_TOOLSETS", toolsets), ("MCP_STRUCTURED", "auto")];
         let mut process = fixture.serve(&settings).await;
         let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});

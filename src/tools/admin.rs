@@ -51,7 +51,7 @@ impl Level {
 struct ShowLog {
     /// Only lines of this level.
     level: Option<Level>,
-    /// Only lines with this text, in any case.
+    /// Only lines with this text.
     search: Option<String>,
     /// Most lines.
     #[serde(default)]

@@ -64,7 +64,7 @@ struct RemoveApi {
 struct CheckApi {
     /// API alias.
     alias: String,
-    /// Ask from this server, not from here.
+    /// Ask from this server.
     server_alias: Option<String>,
 }
 
@@ -149,7 +149,7 @@ fn unused(api: &Api) -> impl Iterator<Item = &'static str> {
 
 #[tool_router(router = api_tools, vis = "pub(super)")]
 impl App {
-    /// Add an HTTP API to watch, or replace the one with this alias. Nothing is asked yet.
+    /// Add an HTTP API to watch, or replace the one with this alias.
     #[tool(title = "Add an API", meta = declare(Access::ChangesHere, Toolset::Apis))]
     async fn api_add(&self, Parameters(add): Parameters<AddApi>) -> Result<Json<StoredApi>, Error> {
         check_name("alias", &add.alias)?;
@@ -168,7 +168,7 @@ impl App {
         Json::new(text, &StoredApi { alias, added, api })
     }
 
-    /// List the APIs. Keys and passwords show as ***.
+    /// List the APIs.
     #[tool(title = "List APIs", meta = declare(Access::ReadsHere, Toolset::Apis))]
     async fn api_list(
         &self,
@@ -195,7 +195,7 @@ impl App {
         Json::new(format!("API `{alias}` removed"), &RemovedApi { alias })
     }
 
-    /// Ask whether an API is up: UP for a 2xx answer within 10 s, else DOWN with http_code or reason.
+    /// Ask whether an API is up: UP for a 2xx answer within 10 s, else DOWN.
     #[tool(title = "Check an API", meta = declare(Access::ReadsServer, Toolset::Apis))]
     async fn api_check(
         &self,
@@ -211,7 +211,7 @@ impl App {
         self.check(&call, &request, server_alias.as_deref()).await
     }
 
-    /// Ask whether an address is up, as api_check does, from a server's network.
+    /// Ask from a server whether an address is up, as api_check does.
     #[tool(title = "Check an address", meta = declare(Access::ReadsServer, Toolset::Apis))]
     async fn check_api_health(
         &self,

@@ -215,9 +215,9 @@ impl Default for On {
     }
 }
 
-/// Implements a schema that says the JSON type, and the bounds of an integer.
+/// Implements a schema that says only the JSON type.
 macro_rules! plain_schema {
-    ($schema:tt, [$($generic:tt)*] $type:ty) => {
+    ($name:literal, [$($generic:tt)*] $type:ty) => {
         impl<$($generic)*> JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
@@ -228,16 +228,16 @@ macro_rules! plain_schema {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
+                json_schema!({ "type": $name })
             }
         }
     };
 }
-plain_schema!({"type": "number"}, [] NumberOfSeconds);
-plain_schema!({"type": "integer", "minimum": 0}, [const DEFAULT: usize] Quantity<DEFAULT>);
-plain_schema!({"type": "boolean"}, [] Switch);
-plain_schema!({"type": "boolean"}, [] On);
-plain_schema!({"type": "string"}, [] RegularExpression);
+plain_schema!("number", [] NumberOfSeconds);
+plain_schema!("integer", [const DEFAULT: usize] Quantity<DEFAULT>);
+plain_schema!("boolean", [] Switch);
+plain_schema!("boolean", [] On);
+plain_schema!("string", [] RegularExpression);
 
 impl<const DEFAULT: usize> serde::Serialize for Quantity<DEFAULT> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -237,7 +237,7 @@ impl App {
         self.run(&call, start, wait, &viewed.view).await
     }
 
-    /// Run a command at a terminal on an SSH server and answer its prompts (sudo, passwords, [y/N]). One without an answer ends in COMMAND_TIMEOUT, which quotes it.
+    /// Run a command at a terminal on an SSH server and answer its prompts (sudo, passwords, [y/N]). An unanswered one ends in COMMAND_TIMEOUT, which quotes it.
     #[tool(title = "Run an interactive command", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec_interactive(
         &self,

@@ -16,9 +16,9 @@ use crate::store::servers::Server;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ImportServers {
-    /// Only hosts whose names match, such as `web*`.
+    /// Only these hosts: `web*`.
     pattern: Option<String>,
-    /// Add them under their names; taken aliases stay.
+    /// Add them; taken aliases stay.
     #[serde(default)]
     add: bool,
 }

@@ -43,7 +43,7 @@ struct DockerLogs {
     #[serde(default)]
     #[schemars(extend("type" = "number"))]
     lines: Quantity<100>,
-    /// Only what is newer: 1h, or 2026-01-31T12:00:00.
+    /// Only newer lines: 1h, or a time.
     since: Option<String>,
     /// Show each line's time.
     #[serde(default)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::name_pattern::part_of_name;
-use super::{Call, Json, Parameters, WaitFor};
+use super::{Call, Json, Parameters, Switch, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -32,11 +32,11 @@ struct ServicesOf {
     alias: String,
     /// Details of those named so: `nginx`, `php*`.
     name: Option<String>,
-    /// Details of those in this state: failed, inactive, online.
+    /// Details of those in this state: failed, inactive.
     state: Option<String>,
     /// Also the names of all others.
     #[serde(default)]
-    all: bool,
+    all: Switch,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -87,7 +87,7 @@ impl App {
         let filter = ServiceFilter {
             name: name.map(|name| part_of_name("name", name)).transpose()?,
             state: services.state,
-            all: services.all,
+            all: services.all.0,
         };
         let asked = self.ask(&call, &services.alias, Question::GetServicesStatus);
         let read = |text: &str| Ok(services::parse(text, &filter));

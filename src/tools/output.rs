@@ -21,10 +21,10 @@ struct ReadOutput {
     /// Stream to read.
     #[serde(default)]
     stream: Stream,
-    /// First byte: where the answer before says that it goes on.
+    /// First byte: where the answer before goes on.
     #[serde(default)]
     offset: Quantity,
-    /// Wait, 45 s at most, for the first line that matches this regular expression.
+    /// Wait, at most 45 s, for the first line that matches (regex).
     until: Option<RegularExpression>,
 }
 

@@ -15,7 +15,7 @@ use crate::guard::{Access, Rules};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Rule {
-    /// A program and what its arguments must have: `rm -r /srv/*`, `systemctl stop nginx`.
+    /// A program and its arguments: `rm -r /srv/*`.
     pattern: String,
 }
 

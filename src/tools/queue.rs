@@ -10,7 +10,7 @@ use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
 use super::history_list::{HistoryList, ListHistory};
 use super::task_facts::TaskFacts;
 use super::task_list::{ListTasks, TaskList};
-use super::{Call, Json, Nothing, NumberOfSeconds, Parameters, Viewed, WaitFor};
+use super::{Call, Json, Nothing, NumberOfSeconds, Parameters, Switch, Viewed, WaitFor};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
@@ -35,9 +35,9 @@ struct TaskId {
 struct WaitForTask {
     /// Task ID.
     id: String,
-    /// Most seconds to wait; 45 by default. More than 50 takes a client that asks for progress.
+    /// Most seconds. Default 45; over 50 only if the client asks for progress.
     timeout: Option<NumberOfSeconds>,
-    /// Come back at the first line of output that matches this regular expression.
+    /// Come back at the first line that matches (regex).
     until: Option<RegularExpression>,
 }
 
@@ -48,7 +48,7 @@ struct ShowTask {
     id: String,
     /// The whole record.
     #[serde(default)]
-    verbose: bool,
+    verbose: Switch,
 }
 
 /// The figures of the queue, and the newest tasks that may be retried.
@@ -83,7 +83,7 @@ impl QueueReport {
 
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl App {
-    /// List tasks: running ones, then those whose end was not told yet, then the newest. Finds the work of earlier conversations.
+    /// List tasks: running ones, then those whose end was not told yet, then the newest.
     #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_queue(
         &self,
@@ -101,14 +101,14 @@ impl App {
         Parameters(ShowTask { id, verbose }): Parameters<ShowTask>,
     ) -> Result<Json<TaskFacts>, Error> {
         let job = self.jobs().look(&JobId::from(id.as_str())).await?;
-        if verbose {
+        if verbose.0 {
             return Json::of_record(&job);
         }
         let facts = TaskFacts::of(self, &job).await?;
         Json::new(facts.text(), &facts)
     }
 
-    /// List what was started lately, newest first, also what the queue has forgotten.
+    /// List what was started lately, newest first.
     #[tool(title = "Show the history", meta = declare(Access::ReadsHere, Toolset::Admin))]
     async fn task_history(
         &self,
@@ -120,7 +120,7 @@ impl App {
         Json::new(entries.text(), &entries)
     }
 
-    /// Wait for a background task: its result, or how far it is when the time is up. Most clients give up on a call after 60 s.
+    /// Wait for a task: its result, or how far it is when the time is up. Most clients give up on a call after 60 s.
     #[tool(title = "Wait for a task", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_wait(
         &self,

@@ -112,7 +112,7 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
 }
 
 /// Replaces `["string", "null"]` and `anyOf: [X, null]` by the type that is not null.
-pub(super) fn unwrap_nullable(object: &mut JsonObject) {
+fn unwrap_nullable(object: &mut JsonObject) {
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|kind| kind != "null");
         if let [only] = types.as_slice() {

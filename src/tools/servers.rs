@@ -47,7 +47,7 @@ struct AddServer {
     totp_secret: Option<Secret>,
     /// Answers to other prompts, as in task_exec_interactive.
     login_responses: Option<IndexMap<String, Secret>>,
-    /// Try the SSH agent. Default: if nothing else is given.
+    /// Try the SSH agent, also beside other means.
     agent: Option<bool>,
     /// Default 22.
     #[schemars(range(min = 1))]
@@ -55,7 +55,7 @@ struct AddServer {
     /// Seconds for each phase. Default 20.
     #[schemars(range(min = 1, max = 600))]
     connect_timeout: Option<u32>,
-    /// For old servers: SHA-1, CBC, ssh-rsa.
+    /// For old servers: SHA-1, CBC.
     legacy_algorithms: Option<bool>,
     /// Accept only this key: SHA256:…
     host_key_fingerprint: Option<String>,
@@ -65,13 +65,13 @@ struct AddServer {
     jump: Option<String>,
     /// Host in ~/.ssh/config that has the rest.
     ssh_config_host: Option<String>,
-    /// Send nothing but the commands: for network devices.
+    /// Send only the commands: network devices.
     plain: Option<bool>,
     /// Refuse commands and changes there.
     readonly: Option<bool>,
     /// Of its output, if not UTF-8: gbk, cp850.
     encoding: Option<String>,
-    /// Log in now, for at most 5 s. Default true.
+    /// Log in now (5 s). Default true.
     verify: Option<bool>,
 }
 
@@ -360,7 +360,7 @@ impl App {
         Json::new(stored.text(), &stored)
     }
 
-    /// List the configured servers by alias. Passwords show as ***.
+    /// List the configured SSH servers by alias.
     #[tool(title = "List servers", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn server_list(
         &self,
@@ -370,7 +370,7 @@ impl App {
         Json::new(text_of_servers(&servers), &servers)
     }
 
-    /// Remove a server. Running tasks go on to their end. Asks the person first, if the client can.
+    /// Remove a server. Running tasks go on. Asks the person first.
     #[tool(title = "Remove a server", meta = declare(Access::ChangesHere, Toolset::Admin))]
     async fn server_remove(
         &self,

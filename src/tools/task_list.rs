@@ -6,9 +6,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Quantity;
 use super::page::ListPart;
 use super::since::Since;
+use super::{Quantity, Switch};
 use crate::job::{Job, Jobs, Status};
 use crate::text::{beginning, table};
 use crate::time::Timestamp;
@@ -37,7 +37,7 @@ pub(super) struct ListTasks {
     tool: Option<String>,
     /// Monitoring's own tasks, too.
     #[serde(default)]
-    all: bool,
+    all: Switch,
     /// Most entries.
     #[serde(default)]
     limit: Quantity<ENTRIES>,
@@ -126,7 +126,7 @@ impl ListTasks {
                 .is_none_or(|since| since.includes(job.created_at))
             && match &self.tool {
                 Some(tool) => job.tool() == tool,
-                None => self.all || !job.is_probe(),
+                None => self.all.0 || !job.is_probe(),
             }
     }
 
@@ -136,7 +136,7 @@ impl ListTasks {
             alias: self.alias.as_deref(),
             since: self.since,
             tool: self.tool.as_deref(),
-            all: self.all,
+            all: self.all.0,
         }
     }
 }

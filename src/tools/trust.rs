@@ -19,7 +19,7 @@ use crate::ssh::host_key::{HostKeys, PresentedKey, RecordedKey};
 struct TrustHostKey {
     /// Server alias.
     alias: String,
-    /// SHA256:… of the key to accept, from the server's owner. Left out: only show.
+    /// SHA256:… of the key to accept.
     fingerprint: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl HostKeyReport {
 
 #[tool_router(router = trust_tools, vis = "pub(super)")]
 impl App {
-    /// Show a server's host keys, or accept the one with this fingerprint in the place of the known one. Have its owner confirm it; never take it from an error message alone.
+    /// Show a server's host keys, or accept the one with this fingerprint. Have the server's owner confirm it first.
     #[tool(title = "Trust a host key", meta = declare(Access::ConfiguresServer, Toolset::Admin).only_if(|given| given.contains_key("fingerprint")))]
     async fn server_trust(
         &self,

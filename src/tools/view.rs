@@ -36,9 +36,9 @@ struct ViewArguments {
     head: Option<Quantity>,
     /// Only so many last lines.
     tail: Option<Quantity>,
-    /// Only lines that match this regular expression.
+    /// Only lines that match (regex).
     grep: Option<RegularExpression>,
-    /// Most bytes of output, 8192 by default.
+    /// Most bytes of output. Default 8192.
     #[serde(alias = "limit")]
     max_bytes: Option<Quantity>,
 }
@@ -57,10 +57,11 @@ impl From<ViewArguments> for OutputView {
     }
 }
 
-/// Tells clients of a tool with these arguments that it may answer with much, where a caller asks for that.
+/// Tells clients of a tool that pages through outputs that it may answer with much, where a caller asks for that.
 pub(super) fn announce(tool: &mut Tool) {
     let properties = tool.input_schema.get("properties");
-    if properties.is_some_and(|known| known.get("maxBytes").is_some()) {
+    let takes = |name| properties.is_some_and(|known| known.get(name).is_some());
+    if takes("maxBytes") && takes("offset") {
         let meta = tool.meta.get_or_insert_with(MetaObject::new);
         meta.0
             .insert(LARGEST_RESULT.to_owned(), MOST_PASSED_ON.into());
