@@ -47,6 +47,24 @@ async fn what_is_left_out_comes_by_the_calls_that_the_answers_name() {
 }
 
 #[tokio::test]
+async fn an_answer_that_leaves_something_out_links_to_the_whole() {
+    let fixture = fixture().await;
+    let few = fixture.exec("seq 1 50").await.ok();
+    assert_eq!(few.0.content.len(), 1, "{}", few.text());
+    let many = fixture.exec("seq 1 5000").await.ok();
+    let link = many.0.content[1].as_resource_link().unwrap();
+    let id = id_in(many.text());
+    assert_eq!(link.uri, format!("orchestrator://tasks/{id}/output"));
+
+    let steps = json!({"alias": "web1", "commands": ["echo short", "seq 1 5000"]});
+    let ran = fixture.client.call("task_exec_sequence", steps).await.ok();
+    let (id, text) = (id_in(ran.text()), ran.text());
+    let call = format!("bytes left out: task_output {{\"id\":\"{id}\"}} has them …]");
+    assert!(text.contains(&call), "{text}");
+    assert!(ran.0.content[1].as_resource_link().is_some());
+}
+
+#[tokio::test]
 async fn every_answer_with_an_output_takes_the_same_view() {
     let fixture = fixture().await;
     let log = fixture.remote("log");
@@ -154,6 +172,10 @@ async fn who_waits_sees_how_far_it_is() {
     );
     let first = json!({"id": id, "until": "^o", "timeout": 20});
     let waited = fixture.client.call("task_wait", first).await.ok();
+    let state = fixture.client.call("task_status", json!({"id": id})).await;
+    state
+        .ok()
+        .has(&json!({"status": "running", "lineCount": 1, "output": "one"}));
     let text = waited.text();
     assert!(text.starts_with("matched: one\nrunning for "), "{text}");
     assert!(

@@ -193,7 +193,7 @@ async fn a_waiting_call_reports_progress() {
     process.initialize("2025-06-18").await;
     process.call(1, "server_add", sshd.login("web1")).await;
     let params = json!({
-        "name": "task_exec", "arguments": {"alias": "web1", "cmd": "sleep 5; echo done"},
+        "name": "task_exec", "arguments": {"alias": "web1", "cmd": "echo begun; sleep 5; echo done"},
         "_meta": {"progressToken": "p1"},
     });
     process
@@ -208,9 +208,11 @@ async fn a_waiting_call_reports_progress() {
         (&json!("notifications/progress"), &json!("p1"))
     );
     assert!(progress["params"]["progress"].as_f64().unwrap() > 0.0);
+    let message = progress["params"]["message"].as_str().unwrap();
+    assert!(message.ends_with(" s: begun"), "{message}");
     assert_eq!(
         process.answer(2).await["result"]["structuredContent"]["output"],
-        "done"
+        "begun\ndone"
     );
 }
 

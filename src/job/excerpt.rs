@@ -156,12 +156,22 @@ impl<R: Fn(&Selection) -> io::Result<Page>> StreamOf<'_, R> {
 
     /// The call that shows another part.
     fn call(&self, more: &str) -> String {
-        let stream = match self.stream {
-            Stream::Stdout => "",
-            Stream::Stderr => ",\"stream\":\"stderr\"",
-        };
-        format!("task_output {{\"id\":\"{}\"{stream}{more}}}", self.id)
+        output_call(self.id, self.stream, more)
     }
+}
+
+/// The call that shows a part of a job's output; `more` are further arguments.
+pub(super) fn output_call(id: &JobId, stream: Stream, more: &str) -> String {
+    let stream = match stream {
+        Stream::Stdout => "",
+        Stream::Stderr => ",\"stream\":\"stderr\"",
+    };
+    format!("{}{stream}{more}}}", any_output_call(id))
+}
+
+/// The beginning of every call that shows a part of a job's output.
+pub fn any_output_call(id: &JobId) -> String {
+    format!("task_output {{\"id\":\"{id}\"")
 }
 
 /// A text that ends with its line.

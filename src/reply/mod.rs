@@ -5,15 +5,16 @@ mod task;
 
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
-use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::audit::CallOutcome;
 use crate::error::Error;
-use crate::job::Job;
+use crate::job::{Job, any_output_call};
 use crate::readable::{make_readable, readable};
 use crate::report::Report;
+use crate::resource_uri::ResourceUri;
 use outcome::put_outcome;
 pub use outcome::take_outcome;
 pub use task::task_of;
@@ -47,12 +48,17 @@ impl Reply {
     pub fn of_job(job: &Job, text: Option<String>) -> Self {
         let mut record = job.for_answer().to_json();
         make_readable(&mut record);
+        let link = text
+            .as_deref()
+            .filter(|text| text.contains(&any_output_call(&job.id)))
+            .map(|_| link_to_output(job));
         let text = text.map(|text| ContentBlock::text(readable(&text).into_owned()));
         let mut result = match job.failure() {
             Some(report) => failure(&report),
             None => CallToolResult::success(Vec::new()),
         };
         result.content.extend(text);
+        result.content.extend(link);
         result.structured_content = Some(record);
         put_outcome(&mut result.meta, &outcome_of(job));
         Self(result.into())
@@ -96,6 +102,12 @@ fn failure_with(mut report: Value, code: &str) -> CallToolResult {
     result.structured_content = Some(report);
     put_outcome(&mut result.meta, &CallOutcome::named(code));
     result
+}
+
+/// A link to a job's whole output, for an answer that leaves a part of it out.
+fn link_to_output(job: &Job) -> ContentBlock {
+    let uri = ResourceUri::Output(job.id.to_string()).to_string();
+    ContentBlock::resource_link(Resource::new(uri, "whole output"))
 }
 
 fn outcome_of(job: &Job) -> CallOutcome {

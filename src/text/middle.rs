@@ -58,6 +58,12 @@ fn left_out_in(text: &str) -> Option<(&str, u64, &str, &str)> {
     Some((before, number.parse().ok()?, kept, after))
 }
 
+/// Has a text without its middle name the call that has it, in place of the tool alone.
+pub(crate) fn name_call(text: &str, call: &str) -> String {
+    let tool = format!("{MARK_MIDDLE}{ALL}");
+    text.replacen(&tool, &format!(" bytes left out: {call} has {ALL}"), 1)
+}
+
 /// Has a text without its middle say that `lost` bytes of that are not kept anywhere.
 pub(crate) fn tell_loss(text: &mut String, lost: u64) {
     if let Some((before, left_out, ALL, after)) = left_out_in(text)

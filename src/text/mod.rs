@@ -5,7 +5,7 @@ mod table;
 
 use std::borrow::Cow;
 
-pub(crate) use middle::{abridge, tell_loss, without_middle};
+pub(crate) use middle::{abridge, name_call, tell_loss, without_middle};
 pub(crate) use table::table;
 
 /// The first whole characters of a text, at most `most` bytes of it.

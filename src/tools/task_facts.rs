@@ -105,6 +105,11 @@ impl TaskFacts {
             let value = record.get(*name)?.clone();
             Some(((*name).to_owned(), short(value)))
         });
+        let mut further: Map<_, _> = further.collect();
+        if job.status.is_live() && job.printed().is_some() {
+            let lines = app.jobs().so_far(job).await?.lines;
+            further.insert("lineCount".to_owned(), lines.into());
+        }
         let id = beginning(job.id.as_str(), NAME).into_owned();
         let whole = format!("task_output {{\"id\":\"{id}\"}}");
         let exit_code = job.exit_code();
@@ -121,7 +126,7 @@ impl TaskFacts {
             duration: job.duration,
             exit_code,
             error: error.map(|error| beginning(error, ERROR).into_owned()),
-            further: further.collect(),
+            further,
             results: results(job),
             failed_files: failed_files(job),
             reminder: job.due().map(text_of_due),

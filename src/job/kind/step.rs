@@ -8,11 +8,11 @@ use super::command::text_of_bound;
 use crate::charset::Charset;
 use crate::error::Stopped;
 use crate::job::answer::{AnswerText, in_a_line};
-use crate::job::excerpt::{OutputView, StreamOf, share};
+use crate::job::excerpt::{OutputView, StreamOf, output_call, share};
 use crate::job::header::Header;
 use crate::job::page::Selection;
 use crate::job::stream::Stream;
-use crate::text::abridge;
+use crate::text::{abridge, name_call};
 use crate::time::brief;
 
 /// The outcome of a step.
@@ -113,7 +113,7 @@ fn excerpt(
         return printed.to_owned();
     }
     if view.head.is_none() && view.tail.is_none() && view.grep.is_none() {
-        return abridge(printed, budget);
+        return name_call(&abridge(printed, budget), &output_call(&job.id, stream, ""));
     }
     let stream = StreamOf {
         id: &job.id,
