@@ -118,7 +118,8 @@ fn outcome_of(job: &Job) -> CallOutcome {
     }
 }
 
-fn to_value(facts: &impl Serialize) -> Result<Value, Error> {
+/// Facts as JSON that can be shown.
+pub(crate) fn to_value(facts: &impl Serialize) -> Result<Value, Error> {
     let mut value = serde_json::to_value(facts).map_err(|error| Error::Internal {
         reason: error.to_string(),
     })?;

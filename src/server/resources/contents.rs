@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::fs::blocking;
 use crate::job::{JobId, Selection, Stream};
 use crate::readable::make_readable;
+use crate::reply::to_value;
 use crate::resource_uri::ResourceUri;
 use crate::store::servers::ServerView;
 
@@ -128,14 +129,6 @@ async fn policy(app: &App) -> Result<String, Error> {
     let guard = Arc::clone(app.guard());
     let rules = blocking(move || guard.policies().rules()).await?;
     Ok(pretty(&to_value(&rules)?))
-}
-
-fn to_value(facts: &impl Serialize) -> Result<Value, Error> {
-    let mut value = serde_json::to_value(facts).map_err(|error| Error::Internal {
-        reason: error.to_string(),
-    })?;
-    make_readable(&mut value);
-    Ok(value)
 }
 
 fn pretty(value: &Value) -> String {
