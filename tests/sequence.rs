@@ -279,7 +279,7 @@ async fn where_the_connection_is_lost_the_answer_says_that_later_steps_may_have_
     let fixture = Fixture::embedded().await;
     let go = fixture.remote("go");
     let arguments = json!({
-        "alias": "web1", "commands": ["echo done", format!("touch {go}; sleep 60"), "true"],
+        "alias": "web1", "commands": ["echo done", format!("echo begun; touch {go}; sleep 60"), "true"],
         "background": true,
     });
     let handed = fixture
@@ -288,6 +288,9 @@ async fn where_the_connection_is_lost_the_answer_says_that_later_steps_may_have_
         .await
         .ok();
     eventually("the second step runs", || Path::new(&go).exists()).await;
+    // The end of the first step has to be here, too, before the connection is cut.
+    let begun = json!({"id": handed.facts()["id"], "until": "begun"});
+    fixture.client.call("task_wait", begun).await.ok();
     fixture.server.cut();
     fixture.client.wait(&handed.facts()["id"]).await;
     let status = json!({"id": handed.facts()["id"]});
