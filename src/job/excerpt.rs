@@ -161,7 +161,7 @@ impl<R: Fn(&Selection) -> io::Result<Page>> StreamOf<'_, R> {
 }
 
 /// The call that shows a part of a job's output; `more` are further arguments.
-pub(super) fn output_call(id: &JobId, stream: Stream, more: &str) -> String {
+pub fn output_call(id: &JobId, stream: Stream, more: &str) -> String {
     let stream = match stream {
         Stream::Stdout => "",
         Stream::Stderr => ",\"stream\":\"stderr\"",

@@ -31,7 +31,7 @@ mod stored;
 mod stream;
 mod told;
 
-pub use excerpt::{OutputView, any_output_call};
+pub use excerpt::{OutputView, any_output_call, output_call};
 pub use history::HistoryEntry;
 pub use id::JobId;
 pub use kind::Spec;

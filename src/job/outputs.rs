@@ -65,7 +65,7 @@ impl Outputs {
     /// The streams of a job of which another process may have written the beginning.
     pub(super) async fn resume(&self, id: &JobId, alias: &str) -> Result<Streams, Error> {
         let alias = alias.to_owned();
-        let [stdout, stderr] = [Stream::Stdout, Stream::Stderr].map(|stream| self.blob(id, stream));
+        let [stdout, stderr] = Stream::BOTH.map(|stream| self.blob(id, stream));
         let limit = self.config.max_output;
         blocking(move || {
             let stream = |blob: Blob| {

@@ -18,8 +18,6 @@ use crate::text::beginning;
 /// The time allowed for polling a detached job before its record is given as it stands.
 const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The streams in which a line is looked for.
-const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 /// The time between two looks at the output of a command.
 const LOCAL_PAUSE: Duration = Duration::from_millis(250);
 /// The time between two looks at the output of a detached command, which is polled on its server.
@@ -86,7 +84,7 @@ impl Jobs {
         let mut offsets = [0; 2];
         loop {
             let job = self.look(id).await?;
-            for (stream, offset) in STREAMS.into_iter().zip(&mut offsets) {
+            for (stream, offset) in Stream::BOTH.into_iter().zip(&mut offsets) {
                 let line = self.matching_line(&job, stream, until, offset).await?;
                 if line.is_some() {
                     return Ok((job, line));

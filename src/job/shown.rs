@@ -20,9 +20,6 @@ const LAST_BYTES: usize = 1024;
 /// Begins the line that stands for an output that is no text.
 const BINARY: &str = "[binary data, ";
 
-/// The streams that jobs have.
-const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
-
 impl Jobs {
     /// The text of an answer about a job: its result, or how far it is and how to find it later. If its call has
     /// failed, that is what it had printed before, or `None`.
@@ -39,11 +36,11 @@ impl Jobs {
 
     /// The part of a job's output that a view shows.
     pub async fn shown(&self, job: &Job, view: &OutputView) -> Result<ShownOutput, Error> {
-        let texts = STREAMS.map(|stream| job.output(stream).unwrap_or_default().to_owned());
+        let texts = Stream::BOTH.map(|stream| job.output(stream).unwrap_or_default().to_owned());
         let lengths = [0, 1].map(|index| {
             let printed = job
                 .printed()
-                .and_then(|printed| printed.bytes(STREAMS[index]));
+                .and_then(|printed| printed.bytes(Stream::BOTH[index]));
             let printed = printed.filter(|_| job.is_truncated());
             printed.map_or(texts[index].len(), |bytes| {
                 usize::try_from(bytes).unwrap_or(usize::MAX)
@@ -102,19 +99,28 @@ impl Jobs {
     }
 
     /// The output of a running job so far.
-    pub async fn so_far(&self, job: &Job) -> Result<SoFar, Error> {
+    async fn so_far(&self, job: &Job) -> Result<SoFar, Error> {
         let mut so_far = SoFar::default();
         if job.printed().is_none() {
             return Ok(so_far);
         }
-        for stream in STREAMS {
-            let (outputs, id) = (Arc::clone(self.outputs()), job.id.clone());
-            so_far.lines += blocking(move || outputs.lines(&id, stream)).await?;
+        so_far.lines = self.lines_so_far(job).await?;
+        for stream in Stream::BOTH {
             if so_far.last.is_empty() {
                 so_far.last = self.last_lines(job, stream, LAST_LINES, LAST_BYTES).await?;
             }
         }
         Ok(so_far)
+    }
+
+    /// The lines that a running job has printed so far.
+    pub async fn lines_so_far(&self, job: &Job) -> Result<u64, Error> {
+        let (outputs, id) = (Arc::clone(self.outputs()), job.id.clone());
+        blocking(move || {
+            let lines = Stream::BOTH.map(|stream| outputs.lines(&id, stream));
+            lines.into_iter().sum()
+        })
+        .await
     }
 
     /// The last lines of what a job has printed so far.

@@ -16,6 +16,9 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// Both streams.
+    pub const BOTH: [Self; 2] = [Self::Stdout, Self::Stderr];
+
     /// Its name in answers and file names.
     pub fn name(self) -> &'static str {
         match self {

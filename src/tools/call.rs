@@ -142,7 +142,7 @@ impl ProgressSource<'_> {
 async fn last_line(jobs: &Jobs, id: &JobId) -> Option<String> {
     let job = jobs.queue().get(id).await.ok()?;
     job.printed()?;
-    for stream in [Stream::Stdout, Stream::Stderr] {
+    for stream in Stream::BOTH {
         let line = jobs.last_lines(&job, stream, 1, LONGEST_LINE).await.ok()?;
         if !line.is_empty() {
             return Some(line);

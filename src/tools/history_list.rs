@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Quantity;
-use super::page::ListPart;
+use super::page::{ListPart, text_of_part};
 use super::since::Since;
 use super::task_list::{COMMAND, COMMAND_IN_LINE, ENTRIES, NAME};
 use crate::job::{HistoryEntry, Job, JobId, Status};
-use crate::text::{beginning, table};
+use crate::text::beginning;
 use crate::time::Timestamp;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -109,10 +109,7 @@ impl HistoryList {
     /// The list for people, a line for each entry.
     pub(super) fn text(&self) -> String {
         let rows: Vec<_> = self.entries.iter().map(HistoryRow::row).collect();
-        let table = (!rows.is_empty()).then(|| format!("\n{}", table(&rows)));
-        let next = self.next.as_ref().map(|next| format!("\nnext: {next}"));
-        let (table, next) = (table.unwrap_or_default(), next.unwrap_or_default());
-        format!("{}{table}{next}", self.heading)
+        text_of_part(&self.heading, &rows, self.next.as_deref())
     }
 }
 

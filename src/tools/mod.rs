@@ -83,8 +83,12 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// The tools of this program.
+    /// The tools of this program, all of them listed.
     pub fn new() -> Self {
+        Self::unlisted().listing(|_| true)
+    }
+
+    fn unlisted() -> Self {
         let families = [
             App::server_tools(),
             App::import_tools(),
@@ -116,12 +120,12 @@ impl Tools {
             let name = route.attr.name.to_string();
             tools.secrets.insert(name, secrets.into());
         }
-        tools.listing(|_| true)
+        tools
     }
 
     /// The tools of this program, listed and shaped as the settings say.
     pub(crate) fn of(config: &Config) -> Self {
-        let mut tools = Self::new();
+        let mut tools = Self::unlisted();
         if config.structured == Structured::Never {
             let routes = tools.router.map.values_mut();
             routes.for_each(|route| route.attr.output_schema = None);

@@ -10,7 +10,7 @@ use super::{Call, Parameters, Quantity, Viewed};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::{Job, JobId, OutputView, Page, Selection, Status, Stream};
+use crate::job::{Job, JobId, OutputView, Page, Selection, Status, Stream, output_call};
 use crate::reply::Reply;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -160,11 +160,8 @@ fn text_of(shown: &OutputPage) -> String {
     let stream = shown.stream.name();
     let length = shown.printed.unwrap_or(shown.length);
     let onwards = if *next < length && shown.goes_on {
-        let of_stream = match shown.stream {
-            Stream::Stdout => "",
-            Stream::Stderr => ",\"stream\":\"stderr\"",
-        };
-        format!("; goes on: task_output {{\"id\":\"{id}\"{of_stream},\"offset\":{next}}}")
+        let rest = output_call(id, shown.stream, &format!(",\"offset\":{next}"));
+        format!("; goes on: {rest}")
     } else {
         String::new()
     };

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::data::fields;
+use crate::text::table;
 
 /// A part of a list.
 pub(super) struct ListPart<T> {
@@ -44,6 +45,22 @@ impl<T> ListPart<T> {
             (_, total) => format!("{total} {many}"),
         }
     }
+}
+
+/// A part of a list for people: its heading, a line for each entry, and the call that gives the next part.
+pub(super) fn text_of_part<const COLUMNS: usize>(
+    heading: &str,
+    rows: &[[String; COLUMNS]],
+    next: Option<&str>,
+) -> String {
+    let mut text = heading.to_owned();
+    if !rows.is_empty() {
+        text = format!("{text}\n{}", table(rows));
+    }
+    if let Some(next) = next {
+        text = format!("{text}\nnext: {next}");
+    }
+    text
 }
 
 /// A call as a caller may repeat it.

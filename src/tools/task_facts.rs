@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::{Error, FailedFile};
 use crate::job::kind::Outcome;
 use crate::job::kind::step::StepResult;
-use crate::job::{Job, Selection, Status, Stream};
+use crate::job::{Job, JobId, Selection, Status, Stream, output_call};
 use crate::text::beginning;
 
 /// The last lines of a stream that are shown, and the most bytes of them.
@@ -107,11 +107,11 @@ impl TaskFacts {
         });
         let mut further: Map<_, _> = further.collect();
         if job.status.is_live() && job.printed().is_some() {
-            let lines = app.jobs().so_far(job).await?.lines;
+            let lines = app.jobs().lines_so_far(job).await?;
             further.insert("lineCount".to_owned(), lines.into());
         }
         let id = beginning(job.id.as_str(), NAME).into_owned();
-        let whole = format!("task_output {{\"id\":\"{id}\"}}");
+        let whole = output_call(&JobId::from(id.as_str()), Stream::Stdout, "");
         let exit_code = job.exit_code();
         let error = job
             .error

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::page::ListPart;
+use super::page::{ListPart, text_of_part};
 use super::since::Since;
 use super::{Quantity, Switch};
 use crate::job::{Job, Jobs, Status};
-use crate::text::{beginning, table};
+use crate::text::beginning;
 use crate::time::Timestamp;
 
 /// The bytes of a command that facts show.
@@ -145,14 +145,7 @@ impl TaskList {
     /// The list for people, a line for each task.
     pub(super) fn text(&self) -> String {
         let rows: Vec<_> = self.tasks.iter().map(TaskRow::row).collect();
-        let mut text = self.heading.clone();
-        if !rows.is_empty() {
-            text = format!("{text}\n{}", table(&rows));
-        }
-        if let Some(next) = &self.next {
-            text = format!("{text}\nnext: {next}");
-        }
-        text
+        text_of_part(&self.heading, &rows, self.next.as_deref())
     }
 }
 
