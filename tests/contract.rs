@@ -17,7 +17,6 @@ async fn every_tool_takes_what_the_original_took() {
     let mut compared = 0;
     for tool in &tools {
         let schema = Value::Object(tool.input_schema.as_ref().clone());
-        assert_eq!(schema["additionalProperties"], false, "{}", tool.name);
         let written = schema.to_string();
         assert!(
             !written.contains("$ref") && !written.contains("null"),
@@ -73,11 +72,16 @@ async fn every_tool_says_what_it_is() {
     }
 }
 
-/// The list of tools on the wire, with all toolsets and with the least.
+/// The list of tools on the wire, by toolsets.
 #[tokio::test]
 async fn the_tools_take_little_of_a_model_s_room() {
     let fixture = Fixture::of(());
-    for (toolsets, most) in [("all", 24 * 1024), ("core", 10 * 1024)] {
+    let limits = [
+        ("core,monitoring,logs,apis,policy,admin", 24 * 1024),
+        ("core", 10 * 1024),
+        ("files", 8 * 1024),
+    ];
+    for (toolsets, most) in limits {
         let settings = [("MCP_TOOLSETS", toolsets), ("MCP_STRUCTURED", "auto")];
         let mut process = fixture.serve(&settings).await;
         let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});

@@ -49,7 +49,7 @@ async fn a_toolset_that_is_not_known_is_reported_and_all_are_listed() {
     let mut process = fixture.serve(&[("MCP_TOOLSETS", "core,shiny")]).await;
     let all = Tools::new().list_all();
     assert_eq!(listed(&mut process).await.len(), all.len());
-    let told = "`MCP_TOOLSETS` is `core,shiny`, expected all, or some of core, monitoring,";
+    let told = "`MCP_TOOLSETS` is `core,shiny`, expected all, or some of core, files, monitoring,";
     fixture.until_said(told).await;
     fixture.until_said("using all").await;
 }

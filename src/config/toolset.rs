@@ -5,6 +5,8 @@
 pub enum Toolset {
     /// Commands, transfers and tasks on the servers that are registered.
     Core,
+    /// Files on servers.
+    Files,
     /// The state of servers.
     Monitoring,
     /// Logs on servers.
@@ -19,8 +21,9 @@ pub enum Toolset {
 
 impl Toolset {
     /// Every toolset.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Core,
+        Self::Files,
         Self::Monitoring,
         Self::Logs,
         Self::Apis,
@@ -32,6 +35,7 @@ impl Toolset {
     pub fn name(self) -> &'static str {
         match self {
             Self::Core => "core",
+            Self::Files => "files",
             Self::Monitoring => "monitoring",
             Self::Logs => "logs",
             Self::Apis => "apis",

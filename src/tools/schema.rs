@@ -34,6 +34,9 @@ pub(super) fn tidy(tool: &mut Tool) {
     tidy_value(&mut schema, &definitions);
     if let Value::Object(mut object) = schema {
         object.remove("$schema");
+        // An unknown parameter is refused by its name; clients that check calls themselves would also
+        // refuse what they add of their own.
+        object.remove("additionalProperties");
         // Some clients insist on it.
         object
             .entry("properties")
