@@ -46,7 +46,7 @@ impl Error {
             Self::UnknownResource { .. } => {
                 "list the resources for those that are there; tasks are kept for a day after their end"
             }
-            Self::InvalidArgument { .. } => "correct the argument and call again",
+            Self::InvalidArgument { .. } => "correct it and call again",
             Self::Connection { reason, .. } | Self::Auth { reason, .. }
                 if reason.contains(LEGACY) =>
             {

@@ -11,6 +11,9 @@ use super::launch::Launch;
 use super::places::Places;
 use crate::login_session::VARIABLES;
 
+/// The setting of the answers that carry structured content.
+const STRUCTURED: &str = "MCP_STRUCTURED";
+
 /// An MCP client.
 #[derive(Debug)]
 pub struct Client {
@@ -28,6 +31,9 @@ pub struct Client {
     pub(super) passes_on: Option<&'static [&'static str]>,
     /// The way in which an entry asks for more of them.
     pub(super) asks: Asks,
+    /// Set if its model sees the text of an answer and no structured content. An entry then has whole texts sent
+    /// alone.
+    pub(super) shows_text_alone: bool,
     pub(super) file: fn(&Places) -> PathBuf,
     /// The directory that exists if the client is installed.
     pub(super) home: fn(&Places) -> PathBuf,
@@ -71,6 +77,13 @@ impl Client {
                         env[name] = format!("{before}{name}{behind}").into();
                     }
                 }
+            }
+        }
+        if self.shows_text_alone {
+            let is_set = present.is_some_and(|entry| entry["env"].get(STRUCTURED).is_some());
+            let env = fields.entry("env").or_insert_with(|| Map::new().into());
+            if !is_set && env.get(STRUCTURED).is_none() {
+                env[STRUCTURED] = "never".into();
             }
         }
         let is_new = present.is_none();

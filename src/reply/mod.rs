@@ -1,5 +1,6 @@
 //! A tool's answer: text for people and models, and structured content for programs.
 
+mod beside_facts;
 mod outcome;
 mod task;
 
@@ -15,6 +16,7 @@ use crate::job::{Job, any_output_call};
 use crate::readable::{make_readable, readable};
 use crate::report::Report;
 use crate::resource_uri::ResourceUri;
+pub use beside_facts::shorten_text_beside_facts;
 use outcome::put_outcome;
 pub use outcome::take_outcome;
 pub use task::task_of;

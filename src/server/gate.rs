@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::fault::caught;
 use crate::fs::blocking;
 use crate::guard::Access;
-use crate::reply::{refused_arguments, take_outcome};
+use crate::reply::{refused_arguments, shorten_text_beside_facts, take_outcome};
 use crate::secret::{hide, hide_in};
 
 /// The field of structured content that holds notices.
@@ -53,6 +53,8 @@ pub(super) trait CallAnswer: Send + 'static {
     fn take_outcome(&mut self) -> CallOutcome;
     /// Drops the structured content, unless the user's choice has it stand beside the text.
     fn shape(&mut self, choice: Structured, returns_data: bool);
+    /// Shortens a long text beside long structured content. Secrets have to be masked before.
+    fn shorten(&mut self);
 }
 
 impl GatedCall {
@@ -85,6 +87,9 @@ impl GatedCall {
             }
         }
         answer.mask();
+        if app.config().structured == Structured::Auto {
+            answer.shorten();
+        }
         if let Some(call) = audited
             && let Err(error) = self.end_audit(app, &call, outcome).await
         {
@@ -198,6 +203,12 @@ impl CallAnswer for Result<CallToolResponse, ErrorData> {
             }
         {
             result.structured_content = None;
+        }
+    }
+
+    fn shorten(&mut self) {
+        if let Ok(CallToolResponse::Complete(result)) = self {
+            shorten_text_beside_facts(result);
         }
     }
 }

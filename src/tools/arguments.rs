@@ -215,9 +215,9 @@ impl Default for On {
     }
 }
 
-/// Implements a schema that says only the JSON type.
+/// Implements a schema that says only the JSON type, and a number's bound.
 macro_rules! plain_schema {
-    ($name:literal, [$($generic:tt)*] $type:ty) => {
+    ($name:literal, [$($generic:tt)*] $type:ty $(, $bound:literal: $number:literal)?) => {
         impl<$($generic)*> JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
@@ -228,13 +228,13 @@ macro_rules! plain_schema {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": $name })
+                json_schema!({ "type": $name $(, $bound: $number)? })
             }
         }
     };
 }
-plain_schema!("number", [] NumberOfSeconds);
-plain_schema!("integer", [const DEFAULT: usize] Quantity<DEFAULT>);
+plain_schema!("number", [] NumberOfSeconds, "minimum": 0);
+plain_schema!("integer", [const DEFAULT: usize] Quantity<DEFAULT>, "minimum": 0);
 plain_schema!("boolean", [] Switch);
 plain_schema!("boolean", [] On);
 plain_schema!("string", [] RegularExpression);

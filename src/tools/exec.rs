@@ -140,7 +140,7 @@ struct RunSequence {
     /// Server alias.
     alias: String,
     /// In order: strings, or objects with options of their own.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("examples" = [["cd /srv/app", {"command": "make", "timeout": 900}]]))]
     commands: Vec<StepArgument>,
     /// Go on after a step that fails.
     #[serde(default)]

@@ -5,6 +5,11 @@ use crate::text::beginning;
 /// The longest part of a deserialiser's message that quotes what was given.
 const LONGEST_QUOTED: usize = 200;
 
+/// The longest list of known names, in bytes.
+const LONGEST_LIST: usize = 170;
+/// The bytes of names that are shown of a longer one.
+const FIRST_NAMES: usize = 110;
+
 /// Splits serde's message into parameter, problem and expectation.
 pub(super) fn explain(
     path: &str,
@@ -61,7 +66,18 @@ fn unknown(name: &str, known: &[String]) -> String {
     let meant = nearest(name, &known);
     let meant = meant.map(|meant| format!("; did you mean `{meant}`?"));
     let meant = meant.unwrap_or_else(|| ";".to_owned());
-    format!("is not known{meant} known: {}", known.join(", "))
+    format!("is not known{meant} known: {}", listed(&known))
+}
+
+/// Lists names, or the first ones of very many.
+fn listed(names: &[&str]) -> String {
+    let whole = names.join(", ");
+    if whole.len() <= LONGEST_LIST {
+        return whole;
+    }
+    let end = whole[..FIRST_NAMES].rfind(", ").unwrap_or_default();
+    let left_out = names.len() - whole[..end].split(", ").count();
+    format!("{}, … ({left_out} more)", &whole[..end])
 }
 
 /// The known name that was most likely meant by an unknown one.
@@ -184,6 +200,16 @@ mod tests {
         // Either may be meant.
         assert_eq!(nearest("source", &["local", "remote"]), None);
         assert_eq!(nearest("path", &["alias", "filepath"]), Some("filepath"));
+    }
+
+    #[test]
+    fn a_long_list_of_names_ends_with_the_number_of_the_others() {
+        assert_eq!(listed(&["alias", "cmd"]), "alias, cmd");
+        let names: Vec<_> = (10..50).map(|number| format!("name{number}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let shown = listed(&names);
+        assert!(shown.starts_with("name10, name11, "), "{shown}");
+        assert!(shown.ends_with(", name22, … (27 more)"), "{shown}");
     }
 
     #[test]

@@ -34,9 +34,6 @@ pub(super) fn tidy(tool: &mut Tool) {
     tidy_value(&mut schema, &definitions);
     if let Value::Object(mut object) = schema {
         object.remove("$schema");
-        // An unknown parameter is refused by its name; clients that check calls themselves would also
-        // refuse what they add of their own.
-        object.remove("additionalProperties");
         // Some clients insist on it.
         object
             .entry("properties")
@@ -94,6 +91,11 @@ fn tidy_value(value: &mut Value, definitions: &Value) {
                 object.insert("enum".into(), names.into());
             }
             object.remove("format");
+            // An unknown parameter is refused by its name; clients that check calls themselves would also
+            // refuse what they add of their own.
+            if object.get("additionalProperties") == Some(&Value::Bool(false)) {
+                object.remove("additionalProperties");
+            }
             object
                 .values_mut()
                 .for_each(|part| tidy_value(part, definitions));

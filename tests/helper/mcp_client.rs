@@ -103,7 +103,7 @@ impl McpClient {
         self.with_session(entry)
     }
 
-    /// The entry with what has the client pass the login session's variables on.
+    /// The entry with what has the client pass the login session's variables on, and with what suits the client.
     pub fn with_session(&self, mut entry: Value) -> Value {
         let names: &[&str] = if cfg!(target_os = "macos") {
             &["SSH_AUTH_SOCK"]
@@ -121,6 +121,9 @@ impl McpClient {
                 "gemini-cli" => entry["env"][name] = format!("${name}").into(),
                 _ => {}
             }
+        }
+        if ["claude-desktop", "gemini-cli"].contains(&self.name) {
+            entry["env"]["MCP_STRUCTURED"] = "never".into();
         }
         entry
     }

@@ -185,6 +185,8 @@ impl UserHome {
         for (name, value) in entry["env"].as_object().into_iter().flatten() {
             command.env(name, value.as_str().unwrap());
         }
+        // Tests read the facts of its answers.
+        command.env("MCP_STRUCTURED", "always");
         let mut process = RawProcess::spawn(command);
         process.initialize("2025-06-18").await;
         process
