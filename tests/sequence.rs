@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::helper::{Client, Fixture, Sshd, assert_has, directory, eventually};
+use crate::helper::{Client, Event, Fault, Fixture, Sshd, assert_has, directory, eventually};
 
 async fn run(client: &Client, commands: Value, go_on: bool) -> Value {
     let arguments = json!({"alias": "web1", "commands": commands, "continueOnError": go_on});
@@ -301,6 +301,23 @@ async fn where_the_connection_is_lost_the_answer_says_that_later_steps_may_have_
         error.contains("step 2 of 3") && error.contains("may have run"),
         "{ended}"
     );
+}
+
+#[tokio::test]
+async fn where_the_connection_is_lost_before_any_output_the_answer_says_that_steps_may_have_run() {
+    let fixture = Fixture::embedded().await;
+    fixture.exec("true").await.ok();
+    fixture.server.set_fault(Fault::MuteAtCommand);
+    let arguments = json!({"alias": "web1", "commands": ["true", "true"], "background": true});
+    let handed = fixture.client.call("task_exec_sequence", arguments);
+    let handed = handed.await.ok();
+    let has_come = || fixture.server.take_events().contains(&Event::Muted);
+    eventually("the shell is asked for", has_come).await;
+    fixture.server.cut();
+    let error = fixture.client.wait(&handed.facts()["id"]).await;
+    let error = error.error("CONNECTION_FAILED");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("may have run"), "{message}");
 }
 
 #[tokio::test]

@@ -27,9 +27,10 @@ use crate::time::millis;
 /// Bytes of all steps' outputs together that an answer shows.
 const BUDGET: usize = HEAD + TAIL;
 
-/// Follows the error of a lost connection: the server has got all steps, and the shell begins the next one
+/// Follow the error of a lost connection: the server has got all steps, and the shell begins the next one
 /// by itself as long as it does not know of the loss.
 const MAY_GO_ON: &str = "; the steps after it were sent along and may have run";
+const MAY_HAVE_RUN: &str = "; the steps were sent along and may have run";
 
 /// Runs commands one after another in the same shell.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -272,6 +273,9 @@ impl Kind for Sequence {
         let failed = results.iter().filter(|result| !result.success).count();
         exit.code = results.last().and_then(|result| result.exit_code);
         let ending = match (failure, last) {
+            (Some(error @ Error::ConnectionLost { .. }), _) if sequence.is_sent_ahead => {
+                Ending::from(error).explain(|error| format!("{error}{MAY_HAVE_RUN}"))
+            }
             (Some(error), _) => error.into(),
             (None, Some(ended)) => {
                 let is_lost = matches!(ended, ExitOutcome::ConnectionLost(_));

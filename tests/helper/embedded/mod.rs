@@ -124,6 +124,8 @@ pub enum Event {
     Ran(ChannelId),
     /// The connection takes no further session.
     Refused,
+    /// It goes silent.
+    Muted,
 }
 
 /// The tokens that cut a connection, that freeze it, and that end it with the next bytes sent.
@@ -374,6 +376,7 @@ impl Connection {
     /// Says nothing more if that is the fault of the hour.
     async fn mute_at(&self, fault: Fault) -> Result<(), russh::Error> {
         if self.shared.fault() == fault {
+            self.shared.note(Event::Muted);
             self.switch.cut.cancelled().await;
             return Err(russh::Error::Disconnect);
         }
