@@ -30,6 +30,7 @@ mod errors;
 mod evasion;
 mod examples;
 mod excerpts;
+mod exclusion;
 mod exec;
 mod expired;
 mod failing_connections;

@@ -38,14 +38,33 @@ pub struct TransferRequest {
 }
 
 /// Options of a transfer, for all of its files.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct TransferOptions {
     /// True if checksums of both sides are compared before a file is given its name.
+    #[serde(skip_serializing_if = "is_unset")]
     pub verify: bool,
     /// True if an existing file is written itself rather than replaced.
+    #[serde(skip_serializing_if = "is_unset")]
     pub in_place: bool,
     /// True if an uploaded tree goes through directories that are links on the server.
+    #[serde(skip_serializing_if = "is_unset")]
     pub follow_directory_links: bool,
+    /// Gitignore patterns of what is passed over in trees and below patterns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    /// True if the `.gitignore` files of the source count as well.
+    #[serde(skip_serializing_if = "is_unset")]
+    pub gitignore: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_unset(flag: &bool) -> bool {
+    !flag
 }
 
 /// A file, a tree, or the files that a pattern stands for, and their target.

@@ -41,6 +41,11 @@ struct TransferOne {
     /// Upload through directories that are links.
     #[serde(default)]
     follow_directory_links: Switch,
+    /// Gitignore patterns to leave out.
+    exclude: Option<Vec<String>>,
+    /// Also leave out what the source's .gitignore files say.
+    #[serde(default)]
+    gitignore: Switch,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -66,6 +71,11 @@ struct TransferSeveral {
     /// Upload through directories that are links.
     #[serde(default)]
     follow_directory_links: Switch,
+    /// Gitignore patterns to leave out.
+    exclude: Option<Vec<String>>,
+    /// Also leave out what the source's .gitignore files say.
+    #[serde(default)]
+    gitignore: Switch,
 }
 
 impl TransferOne {
@@ -82,6 +92,8 @@ impl TransferOne {
                 verify: self.verify.0,
                 in_place: self.in_place.0,
                 follow_directory_links: self.follow_directory_links.0,
+                exclude: self.exclude.clone().unwrap_or_default(),
+                gitignore: self.gitignore.0,
             },
             part: None,
         }))
@@ -102,6 +114,8 @@ impl TransferSeveral {
                 verify: self.verify.0,
                 in_place: self.in_place.0,
                 follow_directory_links: self.follow_directory_links.0,
+                exclude: self.exclude.clone().unwrap_or_default(),
+                gitignore: self.gitignore.0,
             },
             part: None,
         }))

@@ -41,20 +41,13 @@ const NOTE: &str = "Note: ";
 #[derive(Clone, Debug)]
 pub struct Transfer(pub TransferRequest);
 
-/// A transfer as a record holds it.
+/// The paths of a transfer as a record holds them.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RecordedTransfer {
+struct RecordedPaths {
     direction: Direction,
     /// The entries of a transfer that has several, or patterns.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<TransferEntry>>,
-    #[serde(default, skip_serializing_if = "is_unset")]
-    verify: bool,
-    #[serde(default, skip_serializing_if = "is_unset")]
-    in_place: bool,
-    #[serde(default, skip_serializing_if = "is_unset")]
-    follow_directory_links: bool,
     /// The ID of the first try, which is in the names of its part files.
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<String>,
@@ -66,12 +59,7 @@ struct RecordedTransfer {
     remote: Option<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_unset(flag: &bool) -> bool {
-    !flag
-}
-
-impl From<&TransferRequest> for RecordedTransfer {
+impl From<&TransferRequest> for RecordedPaths {
     fn from(request: &TransferRequest) -> Self {
         let (files, only) = match request.entries.as_slice() {
             [only] if !request.patterns => (None, Some(only.clone())),
@@ -81,9 +69,6 @@ impl From<&TransferRequest> for RecordedTransfer {
         Self {
             direction: request.direction,
             files,
-            verify: request.options.verify,
-            in_place: request.options.in_place,
-            follow_directory_links: request.options.follow_directory_links,
             part: request.part.clone(),
             local,
             remote,
@@ -91,8 +76,8 @@ impl From<&TransferRequest> for RecordedTransfer {
     }
 }
 
-impl RecordedTransfer {
-    fn request(self) -> Option<TransferRequest> {
+impl RecordedPaths {
+    fn request(self, options: TransferOptions) -> Option<TransferRequest> {
         let (entries, patterns) = match (self.local, self.remote, self.files) {
             (Some(local), Some(remote), _) => (vec![TransferEntry { local, remote }], false),
             (_, _, Some(files)) => (files, true),
@@ -102,11 +87,7 @@ impl RecordedTransfer {
             direction: self.direction,
             entries,
             patterns,
-            options: TransferOptions {
-                verify: self.verify,
-                in_place: self.in_place,
-                follow_directory_links: self.follow_directory_links,
-            },
+            options,
             part: self.part,
         })
     }
@@ -114,7 +95,19 @@ impl RecordedTransfer {
 
 impl Serialize for Transfer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        RecordedTransfer::from(&self.0).serialize(serializer)
+        #[derive(Serialize)]
+        struct Recorded<'a> {
+            #[serde(flatten)]
+            paths: RecordedPaths,
+            #[serde(flatten)]
+            options: &'a TransferOptions,
+        }
+        let Self(request) = self;
+        let recorded = Recorded {
+            paths: request.into(),
+            options: &request.options,
+        };
+        recorded.serialize(serializer)
     }
 }
 
@@ -306,8 +299,8 @@ impl Kind for Transfer {
     }
 
     fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self> {
-        let recorded: RecordedTransfer = take(record)?;
-        let request = recorded.request().map(Self);
+        let paths: RecordedPaths = take(record)?;
+        let request = paths.request(take(record)?).map(Self);
         request.ok_or_else(|| de::Error::missing_field("files"))
     }
 
@@ -332,7 +325,7 @@ impl Kind for Transfer {
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
         let Self(request) = self;
-        request.check_paths()?;
+        request.check()?;
         let mut paths = request.local_bases().into_iter();
         paths.try_for_each(|path| guard.roots().check(&path))?;
         let targets = request.plain_targets();
@@ -469,16 +462,18 @@ mod tests {
                 verify: true,
                 in_place: true,
                 follow_directory_links: true,
+                exclude: vec!["*.tmp".into()],
+                gitignore: true,
             },
             part: None,
         };
+        let options = request.options.clone();
         let job = Job::new("web1", &Transfer(request).into());
         let stored: Job = serde_json::from_value(job.to_json()).unwrap();
         let Spec::Transfer(Transfer(again)) = stored.spec.again(&job.id).unwrap() else {
             panic!("a transfer stays a transfer");
         };
-        let options = again.options;
-        assert!(options.verify && options.in_place && options.follow_directory_links);
+        assert_eq!(again.options, options);
         let [TransferEntry { local, remote }] = again.entries.as_slice() else {
             panic!("it has one entry");
         };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -108,6 +109,16 @@ impl Filesystem for LocalFilesystem {
     ) -> Result<Vec<(PathBuf, Metadata)>> {
         let limit = Arc::clone(limit);
         self.behind(path, move |entry| entry.read_dir(&limit)).await
+    }
+
+    async fn read_beginning(&self, path: &PathBuf, most: usize) -> Result<Vec<u8>> {
+        self.at(path, move |entry| {
+            let mut content = Vec::new();
+            let mut file = entry.open_read()?.take(most as u64);
+            file.read_to_end(&mut content)?;
+            Ok(content)
+        })
+        .await
     }
 
     async fn create_dir_all(&self, path: &PathBuf) -> Result<bool> {

@@ -60,6 +60,12 @@ pub(crate) trait Filesystem: Sync {
         path: &Self::Path,
         limit: &Arc<EntryLimit>,
     ) -> impl Future<Output = Result<Vec<(PathBuf, Metadata)>>> + Send;
+    /// The first bytes of a file, at most `most`.
+    fn read_beginning(
+        &self,
+        path: &Self::Path,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<u8>>> + Send;
     /// Creates a directory and its missing parents. Returns whether it was missing.
     fn create_dir_all(&self, path: &Self::Path) -> impl Future<Output = Result<bool>> + Send;
     /// Creates directories, given with parents first. Returns for each whether it was missing. A

@@ -5,10 +5,12 @@
 //! | `paths` | paths of a request, checked and resolved |
 //! | `planner` | makes the plan |
 //! | `tree`, `pattern`, `omitted` | listed trees, wildcards, and the matches that these leave out |
+//! | `exclusion` | what is passed over in a tree |
 //! | `destination`, `directories` | canonical targets under the policy; directories created for them |
 
 pub(super) mod destination;
 mod directories;
+mod exclusion;
 mod omitted;
 pub(super) mod paths;
 mod pattern;

@@ -7,6 +7,7 @@ use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::path::RemotePath;
+use crate::sftp::plan::exclusion::Exclusion;
 use crate::sftp::plan::pattern::PathPattern;
 use crate::sftp::request::{Direction, TransferEntry, TransferRequest};
 use crate::sftp::session::SftpSession;
@@ -31,8 +32,9 @@ impl TransferRequest {
         self.entries.iter().map(base).collect()
     }
 
-    /// Refuses paths that nothing here expands as their writer expects.
-    pub fn check_paths(&self) -> Result<(), Error> {
+    /// Refuses patterns that cannot be read, and paths that nothing here expands as their writer expects.
+    pub fn check(&self) -> Result<(), Error> {
+        Exclusion::of(&self.options)?;
         for (index, entry) in self.entries.iter().enumerate() {
             for (name, path, checked) in [
                 (

@@ -11,9 +11,11 @@ use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::path::local_of;
 use crate::sftp::plan::destination::{Destination, WritePolicy};
 use crate::sftp::plan::directories::create;
+use crate::sftp::plan::exclusion::Exclusion;
 use crate::sftp::plan::pattern::PathPattern;
 use crate::sftp::plan::tree::{Tree, walk};
 use crate::sftp::plan::{FilePlan, TargetState, TransferPlan};
+use crate::sftp::request::TransferOptions;
 use crate::sftp::spelling::doubt;
 
 /// Placeholder for the metadata of a symbolic link, which nobody needs.
@@ -50,8 +52,7 @@ pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
     pub(crate) target: &'a T,
     /// True if a source may be a pattern.
     pub(crate) patterns: bool,
-    /// True if symbolic links to directories are followed at the target.
-    pub(crate) follows: bool,
+    pub(crate) options: &'a TransferOptions,
     pub(crate) writes: WritePolicy<T>,
     pub(crate) plan: TransferPlan<S, T>,
 }
@@ -97,7 +98,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 "" => ".",
                 base => base,
             });
-            let found = walk(self.source, &base, pattern.depth, self.entry_limit()).await?;
+            let found = self.list(&base, pattern.depth).await?;
             let (tree, omitted) = pattern.among(found);
             if tree.paths().next().is_none() {
                 return Err(missing(&omitted.nothing(from, pattern.depth)));
@@ -115,7 +116,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         self.check_target(from, to).await?;
         match metadata.file_type {
             FileType::Directory => {
-                let tree = walk(self.source, &start, None, self.entry_limit()).await?;
+                let tree = self.list(&start, None).await?;
                 self.plan_tree(&start, tree, &T::path(to)).await
             }
             FileType::File => {
@@ -130,6 +131,13 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 )))
             }
         }
+    }
+
+    /// Lists what a source tree has to copy.
+    async fn list(&self, root: &S::Path, depth: Option<usize>) -> Result<Tree> {
+        let exclusion = Exclusion::of(self.options);
+        let exclusion = exclusion.map_err(|error| SftpError::InvalidPath(error.to_string()))?;
+        walk(self.source, root, depth, self.entry_limit(), &exclusion).await
     }
 
     /// Refuses a target that looks like a mistake, unless it exists or the source has the same name.
@@ -335,7 +343,14 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         for directory in &needed {
             below.entry(directory).or_insert(None);
         }
-        let created = create(target, to, &below, root_is_new, self.follows).await?;
+        let created = create(
+            target,
+            to,
+            &below,
+            root_is_new,
+            self.options.follow_directory_links,
+        )
+        .await?;
         for (path, metadata) in &created.kept {
             self.plan.directories.push((T::join(to, path), *metadata));
         }

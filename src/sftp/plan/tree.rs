@@ -9,6 +9,7 @@ use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
+use crate::sftp::plan::exclusion::Exclusion;
 use crate::sftp::wire::LONGEST_PATH;
 use crate::text::beginning;
 
@@ -29,12 +30,14 @@ pub(crate) struct Tree {
     pub(crate) left_out: Vec<(PathBuf, String)>,
 }
 
-/// Walks a tree, at most `depth` directories deep. More entries than `limit` allows are an error.
+/// Walks a tree, at most `depth` directories deep, without what `exclusion` covers. More entries than
+/// `limit` allows are an error.
 pub(crate) async fn walk<S: Filesystem>(
     filesystem: &S,
     root: &S::Path,
     depth: Option<usize>,
     limit: EntryLimit,
+    exclusion: &Exclusion,
 ) -> Result<Tree> {
     let limit = Arc::new(limit);
     let root_length = S::bytes(root).len();
@@ -44,7 +47,12 @@ pub(crate) async fn walk<S: Filesystem>(
         } else {
             S::join(root, &below)
         };
-        (filesystem.read_dir(&here, &limit).await, below)
+        let listed = async {
+            let entries = filesystem.read_dir(&here, &limit).await?;
+            let learnt = exclusion.learn(filesystem, &here, &below, &entries).await;
+            learnt.map(|()| entries)
+        };
+        (listed.await, below)
     };
     let mut tree = Tree::default();
     let mut waiting = vec![PathBuf::new()];
@@ -61,6 +69,9 @@ pub(crate) async fn walk<S: Filesystem>(
         match listed {
             Ok(entries) => {
                 for (name, metadata) in entries {
+                    if exclusion.covers(&below.join(&name), metadata.is_directory()) {
+                        continue;
+                    }
                     if root_length + 1 + below.as_os_str().len() + 1 + name.as_os_str().len()
                         > LONGEST_PATH
                     {

@@ -11,11 +11,15 @@ use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, in_the_way};
 use crate::sftp::path::{RemotePath, local_of};
 use crate::sftp::session::SftpSession;
+use crate::sftp::session::file_reader::FileReader;
+use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::session::rename_over::aside;
 use crate::sftp::wire::Attributes;
 
 /// Requests to create directories outstanding at once.
 const MADE_AT_ONCE: usize = 1024;
+/// Outstanding reads of the beginning of a file.
+const READS_AHEAD: usize = 4;
 
 impl Filesystem for SftpSession {
     type Path = RemotePath;
@@ -77,6 +81,20 @@ impl Filesystem for SftpSession {
         Ok(entries
             .map(|(name, metadata)| (local_of(&name), metadata))
             .collect())
+    }
+
+    async fn read_beginning(&self, path: &RemotePath, most: usize) -> Result<Vec<u8>> {
+        let handle = self.open_read(path).await?;
+        let open = RemoteFile::new(self, path, handle);
+        let range = 0..most as u64;
+        let mut reader = FileReader::within(self, &open.handle, range, READS_AHEAD);
+        let mut content = Vec::new();
+        while let Some(pieces) = reader.next().await? {
+            for piece in &pieces {
+                content.extend_from_slice(piece);
+            }
+        }
+        Ok(content)
     }
 
     async fn create_dir_all(&self, path: &RemotePath) -> Result<bool> {

@@ -272,7 +272,7 @@ impl TransferRunner<'_> {
         sessions
             .widen(self.pool, self.alias, active.workload())
             .await;
-        let mut options = self.request.options;
+        let mut options = self.request.options.clone();
         // A shell's tools may change content on its way.
         options.verify |= sessions.first().is_by_shell();
         let extras = AccessLists::new(active.replaced());
@@ -350,7 +350,7 @@ impl TransferRunner<'_> {
             source,
             target,
             patterns: self.request.patterns,
-            follows: is_upload && self.request.options.follow_directory_links,
+            options: &self.request.options,
             writes: WritePolicy::new(is_upload.then_some(self.may_write)),
             plan: TransferPlan::new(self.max_entries, self.request.options.in_place),
         };
