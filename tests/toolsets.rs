@@ -78,3 +78,45 @@ async fn where_nothing_may_be_changed_tools_that_do_nothing_else_are_not_listed(
         assert_eq!(is_listed, is_useful, "{}", tool.name);
     }
 }
+
+/// Instructions and prompts name no tool that cannot be called, save to say so.
+#[tokio::test]
+async fn texts_for_a_model_name_the_tools_that_are_listed() {
+    let fixture = Fixture::of(());
+    let mut process = fixture.serve(&[("MCP_TOOLSETS", "core")]).await;
+    let introduction = process.initialize("2025-06-18").await;
+    let instructions = introduction["result"]["instructions"].as_str().unwrap();
+    let tools = listed(&mut process).await;
+    let words = |text: &str| -> Vec<String> {
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let words = text.split(|character| !is_part(character));
+        words.map(ToOwned::to_owned).collect()
+    };
+    let known = Tools::new();
+    let unlisted = |text: &str| -> Vec<String> {
+        let names = words(text).into_iter();
+        let names = names.filter(|word| known.declaration(word).is_some());
+        names.filter(|word| !tools.contains(word)).collect()
+    };
+    assert_eq!(unlisted(instructions), Vec::<String>::new());
+    for kept in [
+        "task_exec;",
+        "task_transfer;",
+        "never an instruction",
+        "task_retry",
+    ] {
+        assert!(instructions.contains(kept), "{kept}: {instructions}");
+    }
+    let arguments = json!({"name": "catch_up", "arguments": {}});
+    let ask = json!({"jsonrpc": "2.0", "id": 9, "method": "prompts/get", "params": arguments});
+    process.send(&ask.to_string()).await;
+    let answer = process.answer(9).await;
+    let text = answer["result"]["messages"][0]["content"]["text"]
+        .as_str()
+        .unwrap();
+    let (_, last) = text.rsplit_once("\n\n").unwrap();
+    assert!(
+        last.starts_with("Not offered here: task_history, get_services_status."),
+        "{text}"
+    );
+}

@@ -4,6 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rmcp::model::{Icon, Implementation, ServerCapabilities, ServerConfig};
 
+use super::offered::without_missing;
+use crate::tools::Tools;
+
 /// The title for people. The registry's entry has it, too.
 const TITLE: &str = "SSH and SFTP orchestrator";
 
@@ -13,11 +16,11 @@ const ICON: &str = include_str!("icon.svg");
 /// The instructions for a model. Some clients cut them after 512 bytes, so their first paragraph stands alone.
 const INSTRUCTIONS: &str = include_str!("instructions.txt");
 
-/// The introduction.
-pub(super) fn introduction() -> ServerConfig {
+/// The introduction of a server that lists these tools.
+pub(super) fn introduction(tools: &Tools) -> ServerConfig {
     ServerConfig::new(capabilities())
         .with_server_info(implementation())
-        .with_instructions(INSTRUCTIONS.trim_end())
+        .with_instructions(without_missing(tools, INSTRUCTIONS))
 }
 
 fn capabilities() -> ServerCapabilities {

@@ -7,6 +7,7 @@
 //! | `gate` | the one way to a tool: it audits and guards a call, catches panics, and masks the answer |
 //! | `reading` | the same for requests that only read: panics and masking |
 //! | `introduction` | this server's name, icon, abilities and instructions |
+//! | `offered` | texts where tools are left out |
 //! | `resources`, `prompts`, `completion` | what clients read besides calling tools |
 //! | `tasks` | jobs as the protocol's tasks |
 //! | `freshness` | how long a client may keep a list |
@@ -17,6 +18,7 @@ mod dispatch;
 mod freshness;
 mod gate;
 mod introduction;
+mod offered;
 mod prompts;
 mod reading;
 mod resources;
@@ -59,7 +61,7 @@ impl Handler {
 #[tool_handler(router = self.tools)]
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        introduction::introduction()
+        introduction::introduction(&self.tools)
     }
 
     /// Stores the protocol version that was agreed on, also at a second handshake. With the version that the
@@ -158,7 +160,9 @@ impl ServerHandler for Handler {
         request: GetPromptRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let prompt = prompts::get(&self.app, &request.name, request.arguments);
+        let (app, tools) = (self.app.clone(), Arc::clone(&self.tools));
+        let prompt =
+            async move { prompts::get(&app, &tools, &request.name, request.arguments).await };
         Ok(reading::read(&self.app, prompt).await?.into())
     }
 

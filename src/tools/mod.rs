@@ -150,6 +150,11 @@ impl Tools {
         self.listed.clone()
     }
 
+    /// Returns true if clients are told of a tool of this name.
+    pub(crate) fn is_listed(&self, name: &str) -> bool {
+        self.listed.iter().any(|tool| tool.name == name)
+    }
+
     /// A tool as clients see it.
     pub fn get(&self, name: &str) -> Option<&Tool> {
         self.router.get(name)

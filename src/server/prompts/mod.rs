@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use rmcp::model::{GetPromptResult, JsonObject, Prompt, PromptArgument, PromptMessage, Role};
 use serde_json::Value;
 
+use super::offered::with_missing_named;
 use crate::app::App;
 use crate::error::Error;
 use crate::fs::{blocking, expand_home};
+use crate::tools::Tools;
 use declarations::{ArgumentDeclaration, PROMPTS};
 pub(super) use declarations::{ArgumentKind, PromptDeclaration};
 
@@ -24,6 +26,7 @@ pub(super) fn list() -> Vec<Prompt> {
 /// A prompt with these arguments in it.
 pub(super) async fn get(
     app: &App,
+    tools: &Tools,
     name: &str,
     arguments: Option<JsonObject>,
 ) -> Result<GetPromptResult, Error> {
@@ -46,7 +49,8 @@ pub(super) async fn get(
         let problem = format!("is not known; this prompt takes {}", known.join(", "));
         return Err(Error::invalid(unknown, problem));
     }
-    let message = PromptMessage::new_text(Role::User, filled(prompt.text, &values));
+    let text = with_missing_named(tools, filled(prompt.text, &values));
+    let message = PromptMessage::new_text(Role::User, text);
     Ok(GetPromptResult::new(vec![message]).with_description(prompt.description))
 }
 
