@@ -89,6 +89,12 @@ impl Config {
         })
     }
 
+    /// Returns true if no setting leaves out tools.
+    pub fn lists_all_tools(&self) -> bool {
+        let mut all = Toolset::ALL.iter();
+        !self.read_only && all.all(|toolset| self.toolsets.contains(toolset))
+    }
+
     fn resolve(mut sources: Sources, data_dir: PathBuf, overrides: &Overrides) -> Self {
         let ignored = sources.ignored_file();
         let mut raw = Raw::new(sources.layers, sources.warnings);

@@ -1,10 +1,13 @@
 //! This server's introduction of itself to a client: its name, icon, abilities and instructions.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rmcp::model::{Icon, Implementation, ServerCapabilities, ServerConfig};
 
 use super::offered::without_missing;
+use crate::config::Config;
 use crate::tools::Tools;
 
 /// The title for people. The registry's entry has it, too.
@@ -16,11 +19,19 @@ const ICON: &str = include_str!("icon.svg");
 /// The instructions for a model. Some clients cut them after 512 bytes, so their first paragraph stands alone.
 const INSTRUCTIONS: &str = include_str!("instructions.txt");
 
-/// The introduction of a server that lists these tools.
-pub(super) fn introduction(tools: &Tools) -> ServerConfig {
+/// The introduction of a server with these settings, which lists these tools.
+pub(super) fn introduction(
+    config: &Config,
+    tools: &LazyLock<Tools, impl FnOnce() -> Tools>,
+) -> ServerConfig {
+    let instructions = if config.lists_all_tools() {
+        INSTRUCTIONS.trim_end().to_owned()
+    } else {
+        without_missing(tools, INSTRUCTIONS)
+    };
     ServerConfig::new(capabilities())
         .with_server_info(implementation())
-        .with_instructions(without_missing(tools, INSTRUCTIONS))
+        .with_instructions(instructions)
 }
 
 fn capabilities() -> ServerCapabilities {

@@ -24,7 +24,7 @@ mod reading;
 mod resources;
 mod tasks;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
@@ -45,23 +45,30 @@ use crate::tools::{self, Tools};
 #[derive(Clone)]
 pub struct Handler {
     app: App,
-    tools: Arc<Tools>,
+    /// Made beside the start, since a client's first request seldom needs them.
+    tools: Arc<LazyLock<Tools, MakeTools>>,
 }
 
+type MakeTools = Box<dyn FnOnce() -> Tools + Send>;
+
 impl Handler {
-    /// A handler of the program's state.
+    /// A handler of the program's state. Needs a tokio runtime.
     pub fn new(app: App) -> Self {
-        Self {
-            tools: Arc::new(Tools::of(app.config())),
-            app,
-        }
+        let state = app.clone();
+        let make: MakeTools = Box::new(move || Tools::of(state.config()));
+        let tools = Arc::new(LazyLock::new(make));
+        let making = Arc::clone(&tools);
+        tokio::task::spawn_blocking(move || {
+            LazyLock::force(&making);
+        });
+        Self { app, tools }
     }
 }
 
 #[tool_handler(router = self.tools)]
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        introduction::introduction(&self.tools)
+        introduction::introduction(self.app.config(), &self.tools)
     }
 
     /// Stores the protocol version that was agreed on, also at a second handshake. With the version that the
