@@ -110,9 +110,6 @@ impl App {
             Arc::clone(servers),
             pool.clone(),
         ));
-        // Beside the rest of the start, so that neither that nor the first command waits for the rules.
-        let parsing = Arc::clone(&guard);
-        tokio::task::spawn_blocking(move || parsing.policies().current());
         let jobs = Jobs::new(
             Arc::clone(config),
             data,

@@ -45,21 +45,22 @@ use crate::tools::{self, Tools};
 #[derive(Clone)]
 pub struct Handler {
     app: App,
-    /// Made beside the start, since a client's first request seldom needs them.
     tools: Arc<LazyLock<Tools, MakeTools>>,
 }
 
 type MakeTools = Box<dyn FnOnce() -> Tools + Send>;
 
 impl Handler {
-    /// A handler of the program's state. Needs a tokio runtime.
+    /// A handler of the program's state. Needs a tokio runtime, for what it prepares.
     pub fn new(app: App) -> Self {
         let state = app.clone();
         let make: MakeTools = Box::new(move || Tools::of(state.config()));
         let tools = Arc::new(LazyLock::new(make));
-        let making = Arc::clone(&tools);
+        let (guard, making) = (Arc::clone(app.guard()), Arc::clone(&tools));
+        // Beside the rest of the start, so that neither that nor the first requests wait for them.
         tokio::task::spawn_blocking(move || {
             LazyLock::force(&making);
+            guard.policies().current();
         });
         Self { app, tools }
     }
