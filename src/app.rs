@@ -16,7 +16,7 @@ use crate::guard::Guard;
 use crate::job::{JobId, Jobs, Queue};
 use crate::logging::MemoryLog;
 use crate::secret::Vault;
-use crate::sftp::sweep_staged;
+use crate::sftp::{FileVersions, sweep_staged};
 use crate::ssh::Pool;
 use crate::store::apis::Apis;
 use crate::store::servers::Servers;
@@ -97,7 +97,7 @@ impl App {
             servers,
             apis,
             pool,
-            ..
+            vault,
         } = &offline;
         seal_clear(servers, config);
         seal_clear(apis, config);
@@ -117,6 +117,7 @@ impl App {
             Arc::clone(servers),
             pool.clone(),
             Arc::clone(&guard),
+            FileVersions::open(data, vault.clone()),
         )?;
         Ok(Self(Arc::new(AppState {
             secrets: OnceCell::new(),

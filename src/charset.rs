@@ -92,8 +92,14 @@ impl Charset {
 
     /// Encodes a text, as UTF-8 if the encoding lacks one of its characters.
     pub(crate) fn encode(self, text: &str) -> Vec<u8> {
-        let encoded = match self {
-            Self::Utf8 => None,
+        let encoded = self.encode_all(text);
+        encoded.unwrap_or_else(|| text.as_bytes().to_vec())
+    }
+
+    /// Encodes a text; `None` if the encoding lacks one of its characters.
+    pub(crate) fn encode_all(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Utf8 => Some(text.as_bytes().to_vec()),
             Self::Web(encoding) => match encoding.encode(text) {
                 (bytes, _, false) => Some(bytes.into_owned()),
                 _ => None,
@@ -101,8 +107,7 @@ impl Charset {
             Self::Dos(page) => ENCODING_TABLE_CP_MAP
                 .get(&page)
                 .and_then(|table| encode_string_checked(text, table)),
-        };
-        encoded.unwrap_or_else(|| text.as_bytes().to_vec())
+        }
     }
 
     /// The number of leading bytes that belong to a character cut in two, if the encoding tells.

@@ -17,6 +17,7 @@
 //! | [`audit`] | the audit trail: a record of each call that acts |
 //! | [`guard`], [`policy`] | the checks before a call acts: read-only servers, local directories, and the commands that the policy refuses |
 //! | [`sftp`], [`ssh`] | file transfers and commands, over a pool of connections |
+//! | [`edit`] | exact edits of a file's content, and diffs |
 //! | [`ssh_config`] | the parser of the user's own SSH configuration, `~/.ssh/config` |
 //! | [`store`] | the data directory, which several processes share safely |
 //! | [`config`], [`logging`], [`report`] | settings; the log; the reports of errors that callers get |
@@ -40,6 +41,7 @@ pub mod command_line;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+mod edit;
 pub mod error;
 mod fault;
 pub mod fs;

@@ -96,7 +96,7 @@ fn spoilt(fixture: &Fixture, tool: &str, parameter: &str, nasty: &str) -> Option
     let mut arguments = plain(fixture, tool);
     let is_nul = nasty.contains('\0');
     arguments[parameter] = match (tool, parameter) {
-        (_, "cmd" | "commands") if !is_nul => return None,
+        (_, "cmd" | "commands" | "check") if !is_nul => return None,
         (_, "commands") => json!([nasty]),
         (_, "responses") => json!({nasty: nasty, "name": nasty}),
         (_, "files") => {

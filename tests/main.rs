@@ -25,6 +25,7 @@ mod detach;
 mod doctor;
 mod documents;
 mod drop_box;
+mod editing;
 mod elicitation;
 mod errors;
 mod evasion;

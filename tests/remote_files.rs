@@ -9,10 +9,12 @@ use mcp_sftp_orchestrator::app::App;
 use mcp_sftp_orchestrator::config::Config;
 use mcp_sftp_orchestrator::error::Error;
 use mcp_sftp_orchestrator::logging::MemoryLog;
-use mcp_sftp_orchestrator::sftp::{FileAccess, FileType, MayWrite, RemoteFiles, WriteCheck};
+use mcp_sftp_orchestrator::sftp::{
+    ExpectedContent, FileAccess, FileType, MayWrite, RemoteFiles, ReplaceOptions, WriteCheck,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::helper::{Client, Fixture, Folder, Sshd, directory, noise, text};
+use crate::helper::{Client, Fixture, Folder, Sshd, directory, noise, sha256, text};
 
 /// Runs a check on the files of the embedded server and of OpenSSH's.
 async fn on_each_server(check: impl AsyncFn(&App, &Path, &Path)) {
@@ -52,6 +54,13 @@ async fn files<'a>(
     RemoteFiles::open(access).await.unwrap()
 }
 
+fn of_mode(mode: u32) -> ReplaceOptions<'static> {
+    ReplaceOptions {
+        mode: Some(mode),
+        ..ReplaceOptions::default()
+    }
+}
+
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries
@@ -75,7 +84,7 @@ async fn a_file_is_written_whole_and_read_in_ranges() {
         let (path, link) = (folder.join("file"), folder.join("link"));
         let content = noise(3 * 1024 * 1024);
         files
-            .write_atomic(&text(&path), &content, Some(0o640))
+            .write_atomic(&text(&path), &content, of_mode(0o640))
             .await
             .unwrap();
         assert_eq!(
@@ -101,7 +110,7 @@ async fn a_file_is_written_whole_and_read_in_ranges() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
         for new in [&b"new"[..], b""] {
             files
-                .write_atomic(&text(&link), new, Some(0o777))
+                .write_atomic(&text(&link), new, ReplaceOptions::default())
                 .await
                 .unwrap();
             assert_eq!(
@@ -135,7 +144,8 @@ async fn a_write_that_fails_leaves_what_was_there() {
         };
         let rules = || -> WriteCheck { Box::new(refuse) };
         let refused = files(app, &rules, &cancel).await;
-        let error = refused.write_atomic(&text(&path), b"new", None).await;
+        let plain = ReplaceOptions::default();
+        let error = refused.write_atomic(&text(&path), b"new", plain).await;
         assert!(matches!(error, Err(Error::OwnFile { .. })), "{error:?}");
         assert!(refused.remove(&text(&path)).await.is_err());
         assert!(
@@ -147,13 +157,13 @@ async fn a_write_that_fails_leaves_what_was_there() {
         let cancelled = CancellationToken::new();
         let files = files(app, &|| Box::new(|_| Ok(())), &cancelled).await;
         let error = files
-            .write_atomic(&text(folder), b"new", None)
+            .write_atomic(&text(folder), b"new", plain)
             .await
             .unwrap_err();
         assert!(error.to_string().contains("is a directory"), "{error}");
         cancelled.cancel();
         let error = files
-            .write_atomic(&text(&path), b"new", None)
+            .write_atomic(&text(&path), b"new", plain)
             .await
             .unwrap_err();
         assert!(error.to_string().contains("cancelled"), "{error}");
@@ -162,6 +172,49 @@ async fn a_write_that_fails_leaves_what_was_there() {
             (vec!["file".to_owned()], b"old".to_vec())
         );
         assert!(names(&data.join("staged")).is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_what_is_expected_is_replaced() {
+    on_each_server(async |app, _, folder| {
+        let cancel = CancellationToken::new();
+        let files = files(app, &|| Box::new(|_| Ok(())), &cancel).await;
+        let folder = &folder.join("expected");
+        fs::create_dir(folder).unwrap();
+        let (path, twin) = (folder.join("file"), folder.join("twin"));
+        let file = |content: &[u8]| ExpectedContent::File {
+            size: content.len() as u64,
+            sha256: sha256(content)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        };
+        // A file with two names is written in place.
+        for is_linked in [false, true] {
+            fs::write(&path, "there").unwrap();
+            if is_linked {
+                fs::hard_link(&path, &twin).unwrap();
+            }
+            for (expected, is_replaced) in [
+                (ExpectedContent::Absent, false),
+                (file(b"three"), false),
+                (file(b"there"), true),
+            ] {
+                let replacement = ReplaceOptions {
+                    expected: Some(&expected),
+                    mode: Some(0o600),
+                    ..ReplaceOptions::default()
+                };
+                let written = files.write_atomic(&text(&path), b"new", replacement).await;
+                assert_eq!(written.is_ok(), is_replaced, "{expected:?} {written:?}");
+                let content = if is_replaced { "new" } else { "there" };
+                assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            }
+            assert_eq!(mode(&path), 0o600);
+        }
+        assert_eq!(names(folder), ["file", "twin"]);
     })
     .await;
 }

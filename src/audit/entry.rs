@@ -81,6 +81,12 @@ pub struct CallOutcome {
     /// The cause of its interruption.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The SHA-256 of the file that it has changed, as it was before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256_before: Option<String>,
+    /// The same, as it is since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256_after: Option<String>,
 }
 
 impl Begun {
@@ -130,6 +136,8 @@ impl CallOutcome {
             job: None,
             exit_code: None,
             cause: None,
+            sha256_before: None,
+            sha256_after: None,
         }
     }
 

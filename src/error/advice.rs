@@ -26,6 +26,10 @@ impl Error {
             Self::NoShell { .. } => "NO_SHELL",
             Self::Monitoring { .. } => "MONITORING_ERROR",
             Self::CommandTimeout { .. } => "COMMAND_TIMEOUT",
+            Self::File { failure, .. } => failure.code(),
+            Self::OldNotFound { .. } => "OLD_NOT_FOUND",
+            Self::NotUnique { .. } => "NOT_UNIQUE",
+            Self::HashMismatch { .. } => "HASH_MISMATCH",
             Self::Transfer { .. } => "TRANSFER_FAILED",
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::RetryLimit { .. } => "RETRY_LIMIT_EXCEEDED",
@@ -94,6 +98,16 @@ impl Error {
             }
             Self::CommandTimeout { .. } => {
                 "raise the timeout, or run it by task_exec with detach: true"
+            }
+            Self::File { failure, .. } => failure.hint(),
+            Self::OldNotFound { .. } => {
+                "nothing was changed; give the text exactly as it stands there, without line numbers; details.nearest has the lines that resemble it"
+            }
+            Self::NotUnique { .. } => {
+                "nothing was changed; add lines around it until it stands there once, or give all: true"
+            }
+            Self::HashMismatch { .. } => {
+                "nothing was changed; somebody else may have changed it: read it again, then call again"
             }
             Self::Transfer { failed } if failed.iter().any(is_pattern) => {
                 "patterns are for task_transfer_multi, which takes files: [{local, remote}]"
@@ -190,8 +204,6 @@ impl Error {
                 json!({ "approval": id, "question": question })
             }
             Self::ReadOnly { subject, tool, .. } => json!({ "subject": subject, "tool": tool }),
-            Self::OwnFile { path } => json!({ "path": path }),
-            Self::OutsideRoots { path, roots } => json!({ "path": path, "roots": roots }),
             Self::Monitoring {
                 alias,
                 tool,
@@ -203,7 +215,13 @@ impl Error {
             Self::CommandTimeout { limit, stopped } => {
                 json!({ "timeout": limit.as_secs_f64(), "process": stopped })
             }
-            Self::Transfer { failed } => json!({ "failedFiles": failed }),
+            Self::File { .. }
+            | Self::OldNotFound { .. }
+            | Self::NotUnique { .. }
+            | Self::HashMismatch { .. }
+            | Self::OwnFile { .. }
+            | Self::OutsideRoots { .. }
+            | Self::Transfer { .. } => self.details_on_files(),
             Self::QueueFull { limit } => json!({ "limit": limit }),
             Self::RetryLimit { id, retries } => json!({ "taskId": id, "retryCount": retries }),
             Self::NotRetryable { id, reason } | Self::Unrecorded { id, reason } => {
@@ -213,6 +231,33 @@ impl Error {
                 json!({ "path": path.display().to_string(), "reason": reason })
             }
             Self::Internal { reason } => json!({ "reason": reason }),
+        }
+    }
+
+    /// The facts behind a failure on files.
+    fn details_on_files(&self) -> Value {
+        match self {
+            Self::File { path, reason, .. } => json!({ "path": path, "reason": reason }),
+            Self::OldNotFound {
+                path,
+                parameter,
+                nearest,
+            } => json!({ "path": path, "parameter": parameter, "nearest": nearest }),
+            Self::NotUnique {
+                path,
+                parameter,
+                count,
+                lines,
+            } => json!({ "path": path, "parameter": parameter, "count": count, "lines": lines }),
+            Self::HashMismatch {
+                path,
+                expected,
+                actual,
+            } => json!({ "path": path, "expected": expected, "actual": actual }),
+            Self::OwnFile { path } => json!({ "path": path }),
+            Self::OutsideRoots { path, roots } => json!({ "path": path, "roots": roots }),
+            Self::Transfer { failed } => json!({ "failedFiles": failed }),
+            _ => Value::Null,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The error type of the whole crate, with a code, details and a hint for each error.
 
 mod advice;
+mod file_failure;
 mod known_aliases;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinError;
 
 use crate::host_key::Problem;
+pub use file_failure::{FileFailure, NearestLine};
 pub use known_aliases::KnownAliases;
 
 /// Ends the reason of a connection that took longer than `connectTimeout`; the hint depends on it.
@@ -235,6 +237,48 @@ pub enum Error {
         /// The state of the remote process.
         stopped: Stopped,
     },
+    /// A file of a server could not be read or changed.
+    #[error("`{path}` could not be read or changed: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// The kind of failure.
+        failure: FileFailure,
+        /// The cause, in the words of the server where there are any.
+        reason: String,
+    },
+    /// A text that is to be replaced does not stand in the file.
+    #[error("`{path}` does not have the text of `{parameter}`")]
+    OldNotFound {
+        /// The file.
+        path: String,
+        /// The parameter with the text.
+        parameter: String,
+        /// The lines that resemble it most.
+        nearest: Vec<NearestLine>,
+    },
+    /// A text that is to be replaced stands in the file more than once.
+    #[error("`{path}` has the text of `{parameter}` {count} times")]
+    NotUnique {
+        /// The file.
+        path: String,
+        /// The parameter with the text.
+        parameter: String,
+        /// The number of places.
+        count: usize,
+        /// The lines of the first places.
+        lines: Vec<usize>,
+    },
+    /// A file does not have the content that it is to have.
+    #[error("`{path}` is not as expected: {}", differing_hashes(expected.as_deref(), actual.as_deref()))]
+    HashMismatch {
+        /// The file.
+        path: String,
+        /// The expected SHA-256, or its beginning; `None` where no file was expected.
+        expected: Option<String>,
+        /// The SHA-256; `None` where there is no file.
+        actual: Option<String>,
+    },
     /// Not one file of a transfer got through.
     #[error("no file was transferred: {}", first_failure(failed))]
     Transfer {
@@ -318,6 +362,14 @@ impl fmt::Display for Stopped {
             Self::Unknown => "given up; it may still be running on the server",
         })
     }
+}
+
+fn differing_hashes(expected: Option<&str>, actual: Option<&str>) -> String {
+    let [expected, actual] = [expected, actual].map(|hash| match hash {
+        Some(hash) => format!("SHA-256 {hash}"),
+        None => "no file".to_owned(),
+    });
+    format!("{actual} instead of {expected}")
 }
 
 fn first_failure(failed: &[FailedFile]) -> String {

@@ -17,6 +17,8 @@ pub enum Access {
     ConfiguresServer,
     /// Copies files between this machine and a server.
     MovesFiles,
+    /// Changes files on a server.
+    ChangesFiles,
     /// Runs the caller's commands on a server.
     RunsCommands,
     /// Stops a running task.
@@ -33,6 +35,7 @@ impl Access {
             Self::ChangesHere => "changes settings",
             Self::ConfiguresServer => "changes settings, asks servers",
             Self::MovesFiles => "moves files",
+            Self::ChangesFiles => "changes files",
             Self::RunsCommands => "runs commands",
             Self::StopsTask => "stops tasks",
         }
@@ -42,7 +45,10 @@ impl Access {
     pub fn annotations(self) -> ToolAnnotations {
         let reads = matches!(self, Self::ReadsHere | Self::ReadsServer);
         let adds = matches!(self, Self::AddsHere);
-        let repeats = matches!(self, Self::MovesFiles | Self::RunsCommands);
+        let repeats = matches!(
+            self,
+            Self::MovesFiles | Self::ChangesFiles | Self::RunsCommands
+        );
         ToolAnnotations::from_raw(
             None,
             Some(reads),
@@ -73,6 +79,9 @@ impl Access {
 
     /// Returns true if calls may change the server that their `alias` names.
     pub(super) fn changes_server(self) -> bool {
-        matches!(self, Self::MovesFiles | Self::RunsCommands)
+        matches!(
+            self,
+            Self::MovesFiles | Self::ChangesFiles | Self::RunsCommands
+        )
     }
 }

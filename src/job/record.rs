@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::answer::{AnswerText, ShownOutput, cut_long};
 use super::header::Header;
 use super::id::JobId;
+use super::kind::change::FileChanged;
 use super::kind::transfer::TransferOutcome;
 use super::kind::{Outcome, Spec, hide_text};
 use super::printed::Printed;
@@ -49,6 +50,9 @@ impl Job {
         let mut recorded = spec.clone();
         let is_masked = recorded.kind_mut().hide_secrets(alias);
         header.masked = is_masked.then_some(true);
+        if !spec.kind().is_retryable() {
+            header.max_retries = 0;
+        }
         Self {
             outcome: spec.begin(&header.id),
             header,
@@ -81,6 +85,14 @@ impl Job {
     /// The encoding of what its commands have printed.
     pub fn charset(&self) -> Charset {
         self.printed().map(Printed::charset).unwrap_or_default()
+    }
+
+    /// Returns the change of a file, so far while it runs.
+    pub fn changed(&self) -> Option<&FileChanged> {
+        match &self.outcome {
+            Outcome::Change(outcome) => Some(&outcome.change),
+            _ => None,
+        }
     }
 
     /// Returns the progress or outcome of a transfer.

@@ -23,10 +23,11 @@ use crate::error::Error;
 use crate::fault::caught;
 use crate::fs::blocking;
 use crate::guard::Guard;
+use crate::sftp::FileVersions;
 use crate::ssh::Pool;
 use crate::store::DataDirectory;
 use crate::store::servers::Servers;
-use crate::sync::lock;
+use crate::sync::{NamedLocks, lock};
 use crate::time::Timestamp;
 
 /// The interval at which a job of another process is looked up in the file.
@@ -51,6 +52,8 @@ struct Engine {
     pool: Pool,
     guard: Arc<Guard>,
     outputs: Arc<Outputs>,
+    versions: FileVersions,
+    file_locks: NamedLocks,
     requests: CancelRequests,
     live: Mutex<HashMap<JobId, RunningJob>>,
     told: ToldEnds,
@@ -103,10 +106,13 @@ impl Jobs {
         servers: Arc<Servers>,
         pool: Pool,
         guard: Arc<Guard>,
+        versions: FileVersions,
     ) -> Result<Self, Error> {
         let jobs = Self(Arc::new(Engine {
             outputs: Arc::new(Outputs::open(Arc::clone(&config), data)?),
             requests: CancelRequests::open(data)?,
+            versions,
+            file_locks: NamedLocks::default(),
             data: data.clone(),
             config,
             queue,
@@ -170,6 +176,11 @@ impl Jobs {
         }
     }
 
+    /// The versions of files that tasks have changed.
+    pub fn versions(&self) -> &FileVersions {
+        &self.0.versions
+    }
+
     /// The queue.
     pub fn queue(&self) -> &Arc<Queue> {
         &self.0.queue
@@ -197,6 +208,7 @@ impl Jobs {
                 reason: format!("it is {}", earlier.status),
             });
         }
+        let spec = earlier.spec.again(id)?;
         if earlier.retry_count >= earlier.max_retries {
             return Err(Error::RetryLimit {
                 id: id.to_string(),
@@ -209,7 +221,6 @@ impl Jobs {
                 reason: "its record does not hold the secret in its command".to_owned(),
             });
         }
-        let spec = earlier.spec.again(id)?;
         let mut job = Job::new(&earlier.alias, &spec);
         job.retry_count = earlier.retry_count + 1;
         job.max_retries = earlier.max_retries;
@@ -312,6 +323,8 @@ impl Jobs {
                     outputs: &self.0.outputs,
                     pool: &pool,
                     guard: &self.0.guard,
+                    versions: &self.0.versions,
+                    file_locks: &self.0.file_locks,
                 };
                 let (ending, outcome) = spec.run(&context).await;
                 job.outcome = outcome;

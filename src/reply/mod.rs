@@ -116,6 +116,10 @@ fn outcome_of(job: &Job) -> CallOutcome {
     CallOutcome {
         job: Some(job.id.to_string()),
         exit_code: job.exit_code(),
+        sha256_before: job
+            .changed()
+            .and_then(|change| change.sha256_before.clone()),
+        sha256_after: job.changed().and_then(|change| change.sha256_after.clone()),
         ..CallOutcome::named(job.status.name())
     }
 }

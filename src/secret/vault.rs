@@ -48,14 +48,34 @@ impl Vault {
         }
         remember(secret.expose());
         let key = self.0.for_sealing()?;
-        let nonce = Nonce::<Aes256Gcm>::generate();
-        let sealed = cipher(&key)
-            .encrypt(&nonce, secret.expose().as_bytes())
-            .map_err(|_| Error::Internal {
-                reason: "a secret could not be encrypted".to_owned(),
-            })?;
-        let text = BASE64_STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat());
+        let (nonce, sealed) = encrypt(&key, secret.expose().as_bytes())?;
+        let text = BASE64_STANDARD_NO_PAD.encode([nonce, sealed].concat());
         Ok(Secret(format!("{SEALED}{}:{text}", key.name())))
+    }
+
+    /// Encrypts bytes of any length with AES-256-GCM. Blocks, as [`Vault::seal`] does.
+    pub fn seal_bytes(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        let key = self.0.for_sealing()?;
+        let (nonce, sealed) = encrypt(&key, bytes)?;
+        let header = format!("{SEALED}{}:", key.name());
+        Ok([header.as_bytes(), &nonce, &sealed].concat())
+    }
+
+    /// Decrypts what [`Vault::seal_bytes`] has encrypted. Blocks.
+    pub fn unseal_bytes(&self, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        let unreadable = |reason: String| Error::SecretUnavailable {
+            secret: "a kept content".to_owned(),
+            reason,
+        };
+        let rest = sealed.strip_prefix(SEALED.as_bytes()).unwrap_or_default();
+        let parts = rest.iter().position(|byte| *byte == b':').and_then(|end| {
+            let name = std::str::from_utf8(&rest[..end]).ok()?;
+            Some((name, &rest[end + 1..]))
+        });
+        let damaged = || unreadable("it is damaged".to_owned());
+        let (name, sealed) = parts.ok_or_else(damaged)?;
+        let key = self.0.named(name).map_err(unreadable)?;
+        decrypt(&key, sealed).ok_or_else(damaged)
     }
 
     /// Decrypts or fetches a secret. The result is in clear text and must not be stored.
@@ -107,11 +127,7 @@ impl Vault {
         let decrypted = BASE64_STANDARD_NO_PAD
             .decode(sealed)
             .ok()
-            .and_then(|bytes| {
-                let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
-                let nonce = Nonce::<Aes256Gcm>::try_from(nonce).ok()?;
-                cipher(&key).decrypt(&nonce, sealed).ok()
-            })
+            .and_then(|bytes| decrypt(&key, &bytes))
             .and_then(|bytes| String::from_utf8(bytes).ok());
         decrypted.ok_or_else(|| unreadable("it is damaged".to_owned()))
     }
@@ -119,6 +135,23 @@ impl Vault {
 
 /// Bytes of a nonce (NIST SP 800-38D, section 5.2.1.1).
 const NONCE: usize = 12;
+
+/// Encrypts bytes. Returns nonce and ciphertext.
+fn encrypt(key: &Key, bytes: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    let nonce = Nonce::<Aes256Gcm>::generate();
+    let sealed = cipher(key).encrypt(&nonce, bytes);
+    let sealed = sealed.map_err(|_| Error::Internal {
+        reason: "a secret could not be encrypted".to_owned(),
+    })?;
+    Ok((nonce.to_vec(), sealed))
+}
+
+/// Decrypts a ciphertext that stands behind its nonce.
+fn decrypt(key: &Key, bytes: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
+    let nonce = Nonce::<Aes256Gcm>::try_from(nonce).ok()?;
+    cipher(key).decrypt(&nonce, sealed).ok()
+}
 
 fn cipher(key: &Key) -> Aes256Gcm {
     Aes256Gcm::new(key.bytes().into())
@@ -178,6 +211,21 @@ mod tests {
         for damaged in [&text[..text.len() - 4], "sealed:v1:", "sealed:v1:xx:yy"] {
             assert!(vault.unseal(&Secret::from(damaged)).is_err(), "{damaged}");
         }
+    }
+
+    #[test]
+    fn bytes_are_opened_by_the_same_key_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = open(&directory, None);
+        for bytes in [&b""[..], b"content: \n\xFF\0"] {
+            let sealed = vault.seal_bytes(bytes).unwrap();
+            assert_eq!(open(&directory, None).unseal_bytes(&sealed).unwrap(), bytes);
+            assert!(vault.unseal_bytes(&sealed[..sealed.len() - 1]).is_err());
+        }
+        let sealed = vault.seal_bytes(b"content").unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        assert!(open(&elsewhere, None).unseal_bytes(&sealed).is_err());
+        assert!(vault.unseal_bytes(b"content").is_err());
     }
 
     #[tokio::test]

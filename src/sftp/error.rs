@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::task::JoinError;
 
-use crate::error::{Error, FailedFile};
+use crate::error::{Error, FailedFile, FileFailure};
 
 /// The result of a file operation.
 pub(crate) type Result<T, E = SftpError> = std::result::Result<T, E>;
@@ -41,6 +41,12 @@ pub(crate) enum SftpError {
     InvalidPath(String),
     #[error("{0}")]
     NameTooLong(String),
+    /// The path leads to a directory, or to something that is neither copied nor replaced.
+    #[error("{0}")]
+    NotAFile(String),
+    /// The file does not have the content that the caller expects.
+    #[error("{0}")]
+    Changed(String),
     /// Nothing can be put in the target's place, so that it has to be written in place.
     #[error("{0}")]
     NotReplaceable(String),
@@ -84,6 +90,8 @@ impl SftpError {
             | Self::EndOfFile(own)
             | Self::InvalidPath(own)
             | Self::NameTooLong(own)
+            | Self::NotAFile(own)
+            | Self::Changed(own)
             | Self::NotReplaceable(own)
             | Self::Stranded(own)
             | Self::Local(own)
@@ -134,8 +142,19 @@ impl SftpError {
 impl SftpError {
     /// Becomes the program's error on one file.
     pub(crate) fn on_file(&self, path: &str) -> Error {
-        Error::Transfer {
-            failed: vec![self.failed_file(path.to_owned())],
+        let failure = match self {
+            Self::NotFound(_) => FileFailure::NotFound,
+            Self::PermissionDenied(_) => FileFailure::PermissionDenied,
+            Self::NoSpace(_) => FileFailure::NoSpace,
+            Self::NotAFile(_) => FileFailure::NotAFile,
+            Self::ConnectionLost(_) => FileFailure::ConnectionLost,
+            Self::Changed(_) => FileFailure::Changed,
+            _ => FileFailure::Other,
+        };
+        Error::File {
+            path: path.to_owned(),
+            failure,
+            reason: self.to_string(),
         }
     }
 }

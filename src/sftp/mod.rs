@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`transfer`] | a transfer from its request to its summary, over as many connections as it takes |
 //! | `remote_files` | single files of a server, read and changed one at a time |
+//! | `file_change` | single files as they are before a change, and the way back from it |
+//! | `owners` | owners of files, from names to numbers |
+//! | `versions` | versions of files, kept before tasks change them |
 //! | `plan` | the files that a transfer copies, with source and target of each |
 //! | `session` | an SFTP session on a server: operations, outstanding requests, how it starts |
 //! | `filesystem` | files of this machine and of a server behind one trait |
@@ -14,8 +17,10 @@
 //! | `path`, [`spelling`] | paths on a server; paths as people write them |
 
 mod error;
+mod file_change;
 mod filesystem;
 mod hidden_name;
+mod owners;
 mod path;
 mod plan;
 mod remote_files;
@@ -23,8 +28,10 @@ mod request;
 mod session;
 pub mod spelling;
 pub mod transfer;
+mod versions;
 mod wire;
 
+pub use file_change::{FileSnapshot, LocatedFile, sha256};
 pub use filesystem::metadata::{FileType, Metadata};
 pub use filesystem::roots::Roots;
 pub use path::RemotePath;
@@ -35,3 +42,5 @@ pub(crate) use session::shell_server::ok_status;
 pub use transfer::backup::BACKUPS;
 pub use transfer::notes::Notes;
 pub use transfer::progress::{TransferProgress, TransferTotals};
+pub use transfer::replacement::{ExpectedContent, ReplaceOptions};
+pub use versions::{FileBefore, FileVersions, KeptVersion, LONGEST_VERSION};

@@ -30,6 +30,7 @@ use crate::sftp::transfer::TransferRunner;
 use crate::sftp::transfer::backup::BACKUPS;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
+use crate::sftp::transfer::replacement::ReplaceOptions;
 use crate::ssh::Pool;
 use crate::store::{DataDirectory, TemporaryFiles};
 
@@ -60,7 +61,7 @@ pub struct FileAccess<'a> {
 
 /// Files of a server, over one session.
 pub struct RemoteFiles<'a> {
-    access: FileAccess<'a>,
+    pub(super) access: FileAccess<'a>,
     session: ReturningSession,
 }
 
@@ -100,7 +101,11 @@ impl<'a> RemoteFiles<'a> {
         read.await.map_err(|error| error.on_file(path))
     }
 
-    async fn read_open(&self, handle: &FileHandle, range: Range<u64>) -> Result<Vec<u8>> {
+    pub(super) async fn read_open(
+        &self,
+        handle: &FileHandle,
+        range: Range<u64>,
+    ) -> Result<Vec<u8>> {
         let mut reader = FileReader::within(self.session(), handle, range, READS_AHEAD);
         let mut content = Vec::new();
         while let Some(pieces) = reader.next().await? {
@@ -111,21 +116,22 @@ impl<'a> RemoteFiles<'a> {
         Ok(content)
     }
 
-    /// Replaces a file's content, or creates it with `mode`. Afterwards the file is whole and synced, or
-    /// as it was. It keeps its owner, mode and access list; a symbolic link is followed to the file.
-    /// Returns notes for the user.
+    /// Replaces a file's content, or creates it. Afterwards the file is whole and synced, or as it was. It
+    /// keeps owner, mode and access list unless others are asked for; a symbolic link is followed to the
+    /// file. Returns notes for the user.
     pub async fn write_atomic(
         &self,
         path: &str,
         content: &[u8],
-        mode: Option<u32>,
+        replacement: ReplaceOptions<'_>,
     ) -> Result<Vec<String>, Error> {
         let target = self.stat(path).await?;
         if path.ends_with('/') || target.is_some_and(|target| target.is_directory()) {
-            let error = SftpError::failure(format!("`{path}` is a directory"));
+            let error = SftpError::NotAFile(format!("`{path}` is a directory"));
             return Err(error.on_file(path));
         }
         let (files, content) = (staged(self.access.data), content.to_owned());
+        let mode = replacement.mode;
         let staged = blocking(move || Ok::<_, SftpError>(files.create(&content, mode)?));
         let staged = staged.await.map_err(|error| error.on_file(path))?;
         let request = TransferRequest {
@@ -150,6 +156,7 @@ impl<'a> RemoteFiles<'a> {
             max_growth: 0,
             roots: &Roots::default(),
             backups: &self.access.data.backups(BACKUPS),
+            replacement,
             may_write: self.access.may_write,
             progress: &TransferProgress::default(),
             notes: &Notes::default(),
@@ -158,6 +165,9 @@ impl<'a> RemoteFiles<'a> {
         let summary = transfer.run().await?;
         if let Some(refusal) = summary.refusal {
             return Err(refusal);
+        }
+        if let Some(cause) = summary.cause {
+            return Err(cause.on_file(path));
         }
         if let Some(failed) = summary.failed.first() {
             return Err(SftpError::failure(&failed.error).on_file(path));
@@ -219,11 +229,11 @@ impl<'a> RemoteFiles<'a> {
         rename.await.map_err(|error| error.on_file(from))
     }
 
-    fn session(&self) -> &SftpSession {
+    pub(super) fn session(&self) -> &SftpSession {
         &self.session
     }
 
-    async fn resolve(&self, path: &str) -> Result<RemotePath> {
+    pub(super) async fn resolve(&self, path: &str) -> Result<RemotePath> {
         let FileAccess { pool, alias, .. } = self.access;
         let path = resolve_remote(self.session(), pool, alias, path).await?;
         Ok(RemotePath::new(&path))

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::notices::{DataNotices, SET_ASIDE};
-use super::{Backups, Blobs, Document, Flags, Log, TemporaryFiles, TextDocument, WriteOnce};
+use super::{
+    Backups, Blobs, Document, Flags, Log, TemporaryFiles, TextDocument, Versions, WriteOnce,
+};
 use crate::error::Error;
 use crate::fs::make_private;
+use crate::secret::Vault;
 
 /// The data directory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -63,6 +66,11 @@ impl DataDirectory {
     /// of them.
     pub fn temporary_files(&self, name: &str) -> TemporaryFiles {
         TemporaryFiles::new(self.path.join(name))
+    }
+
+    /// Old versions of contents. Their directory is created with the first of them.
+    pub fn versions(&self, name: &str, vault: Vault) -> Versions {
+        Versions::new(self.path.join(name), vault)
     }
 
     /// A set of streams of any length.

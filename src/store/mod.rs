@@ -10,6 +10,7 @@
 //! | `catalogue`, [`servers`], [`apis`], `alias` | configured servers and APIs, by their aliases |
 //! | `log`, `kept_open` | lines that are only added; files that stay open between two of them |
 //! | `backups`, `temporary_files` | old contents, kept until the new ones are whole; files that exist only for a moment |
+//! | `versions` | old contents, kept encrypted for a while |
 //! | `blobs`, `spool`, `kept` | streams of bytes: all of them, one, and one of which only both ends are kept |
 //! | `write_once`, `flags` | files that are created once and never changed; names by which processes signal each other |
 //! | `process_lock` | proof that a process lives |
@@ -32,6 +33,7 @@ pub mod servers;
 mod spool;
 mod temporary_files;
 mod text_document;
+mod versions;
 mod write_once;
 
 pub use alias::check_alias;
@@ -50,4 +52,5 @@ pub use process_lock::ProcessLock;
 pub use spool::Spool;
 pub use temporary_files::TemporaryFiles;
 pub use text_document::TextDocument;
+pub use versions::Versions;
 pub use write_once::WriteOnce;

@@ -30,6 +30,7 @@ mod ask;
 mod call;
 mod data;
 mod declared;
+mod edit;
 mod elicitation;
 mod exec;
 mod explain;
@@ -95,6 +96,7 @@ impl Tools {
             App::trust_tools(),
             App::exec_tools(),
             App::transfer_tools(),
+            App::edit_tools(),
             App::queue_tools(),
             App::output_tools(),
             App::monitor_tools(),

@@ -110,6 +110,21 @@ impl Calls {
                 let upload = json!({"alias": alias, "direction": "upload", "files": up});
                 vec![(Effect::Looks, download), (Effect::Writes, upload)]
             }
+            "file_edit" => {
+                let edits = json!([{"old": "content", "new": "x", "all": true}]);
+                let edit = |path| json!({"alias": alias, "path": path, "edits": edits});
+                vec![
+                    (Effect::Looks, with(&edit(&self.remote), "dryRun")),
+                    (Effect::Writes, edit(&self.upload[1])),
+                ]
+            }
+            "file_write" => {
+                let write = |path| json!({"alias": alias, "path": path, "content": "a"});
+                vec![
+                    (Effect::Writes, write(&self.upload[1])),
+                    (Effect::Looks, with(&write(&self.remote), "dryRun")),
+                ]
+            }
             "task_retry" => {
                 let [command, upload] = &self.failed;
                 vec![

@@ -14,8 +14,10 @@ use crate::job::id::JobId;
 use crate::job::outputs::{Outputs, Streams};
 use crate::job::poll::PollTrigger;
 use crate::job::stop::StopSignal;
+use crate::sftp::FileVersions;
 use crate::ssh::Pool;
 use crate::store::DataDirectory;
+use crate::sync::NamedLocks;
 
 /// The point at which a job begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,9 @@ pub struct Context<'a> {
     pub(in crate::job) outputs: &'a Outputs,
     pub(in crate::job) pool: &'a Pool,
     pub(in crate::job) guard: &'a Guard,
+    pub(in crate::job) versions: &'a FileVersions,
+    /// Held by a job while it changes a file.
+    pub(in crate::job) file_locks: &'a NamedLocks,
 }
 
 impl Context<'_> {

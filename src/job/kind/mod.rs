@@ -1,5 +1,6 @@
 //! The kinds of jobs. A kind is a file here and a line in the table below.
 
+pub mod change;
 mod command;
 mod context;
 pub mod detached;
@@ -50,6 +51,11 @@ pub trait Kind {
     fn take(record: &mut Map<String, Value>) -> serde_json::Result<Self>
     where
         Self: Sized;
+
+    /// Returns whether a record holds all that a retry needs.
+    fn is_retryable(&self) -> bool {
+        true
+    }
 
     /// Returns the spec of a retry of the job `id`.
     fn again(&self, _id: &JobId) -> Result<Self, Error>
@@ -276,6 +282,8 @@ kinds! {
     Interactive(interactive::Interactive),
     /// Commands one after another in the same shell.
     Sequence(sequence::Sequence),
+    /// A file that is edited or written.
+    Change(change::Change),
     /// Files that are moved over SFTP.
     Transfer(transfer::Transfer),
     /// A question of a monitoring tool.

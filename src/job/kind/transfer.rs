@@ -21,7 +21,7 @@ use crate::job::stream::Stream;
 use crate::sftp::transfer::{
     Direction, Summary, TransferEntry, TransferOptions, TransferRequest, TransferRunner,
 };
-use crate::sftp::{BACKUPS, Notes, TransferProgress};
+use crate::sftp::{BACKUPS, Notes, ReplaceOptions, TransferProgress};
 use crate::ssh::patience;
 use crate::text::in_bytes;
 
@@ -209,6 +209,7 @@ impl Transfer {
             roots: &roots,
             may_write: &|| context.guard.write_check(),
             backups: &backups,
+            replacement: ReplaceOptions::default(),
             progress: &progress,
             notes: &notes,
             cancel: context.cancel(),
@@ -429,7 +430,7 @@ fn in_files(count: usize) -> String {
 
 /// Refuses an upload of which no file may be written, as far as a block rule says so of what was given.
 /// The rest is judged once it is known where links and directories lead.
-fn refuse_blocked(guard: &Guard, targets: &[String]) -> Result<(), Error> {
+pub(super) fn refuse_blocked(guard: &Guard, targets: &[String]) -> Result<(), Error> {
     let mut refusal = None;
     for target in targets {
         match guard.may_write(slice::from_ref(target)) {

@@ -62,7 +62,7 @@ impl Metadata {
     /// Refuses anything but a file, directory or symbolic link.
     pub(crate) fn check_kind(&self, shown: &str) -> Result<()> {
         match self.file_type.special() {
-            Some(what) => Err(SftpError::failure(format!(
+            Some(what) => Err(SftpError::NotAFile(format!(
                 "`{shown}` is {what}, not a file"
             ))),
             None => Ok(()),

@@ -201,6 +201,12 @@ impl SftpSession {
             .await
     }
 
+    /// Removes an empty directory.
+    pub(crate) async fn remove_dir(&self, path: &RemotePath) -> Result<()> {
+        self.wait_done(self.send_path(PacketType::RemoveDir, path))
+            .await
+    }
+
     /// Bytes that this user may still write to a directory's file system, where the server offers to
     /// say it.
     pub(crate) async fn free_space(&self, directory: &RemotePath) -> Option<u64> {

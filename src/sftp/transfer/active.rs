@@ -189,8 +189,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                         left.push((number, state));
                     }
                     Err(error) => {
-                        let file = D::Source::shown(&plan.files[number].from);
-                        summary.fail(&error.failed_file(file));
+                        summary.fail_by(D::Source::shown(&plan.files[number].from), error);
                     }
                 }
             };
@@ -256,10 +255,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                     context.progress.file_arrived();
                 }
                 Err(error) if error.is_connection_lost() => return,
-                Err(error) => {
-                    let file = D::Source::shown(&file.from);
-                    summary.fail(&error.failed_file(file));
-                }
+                Err(error) => summary.fail_by(D::Source::shown(&file.from), error),
             }
             self.links.pop_front();
         }

@@ -14,6 +14,7 @@ use crate::sftp::transfer::access::AccessLists;
 use crate::sftp::transfer::early::EarlySlot;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
+use crate::sftp::transfer::replacement::ReplaceOptions;
 use crate::ssh::Pool;
 use crate::store::Backups;
 
@@ -44,6 +45,7 @@ pub(crate) struct TransferContext<'a> {
     pub(crate) refusals: ServerRefusals,
     /// Backups of files that are written in place.
     pub(crate) backups: &'a Backups,
+    pub(crate) replacement: ReplaceOptions<'a>,
     /// Hard links and access lists of files that are replaced.
     pub(crate) extras: &'a AccessLists,
     /// The one file of the transfer, if it is being opened on the server already.

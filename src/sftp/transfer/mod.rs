@@ -8,12 +8,13 @@
 //! | `early` | files opened before all is known of their targets |
 //! | `part`, `backup`, `links`, `access` | part files, backups, symbolic links, hard links and access lists |
 //! | `checksum`, `local_file` | checksums; local files as they are read and written |
+//! | `replacement` | wishes of a caller who replaces one file that it knows |
 //! | `context`, `sessions` | state that the files of a transfer share; its SFTP sessions |
 
 mod access;
 mod active;
 pub(super) mod backup;
-mod checksum;
+pub(super) mod checksum;
 mod context;
 mod download;
 mod early;
@@ -23,6 +24,7 @@ mod local_file;
 pub(super) mod notes;
 mod part;
 pub(super) mod progress;
+pub(super) mod replacement;
 mod sessions;
 mod summary;
 mod upload;
@@ -35,7 +37,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, FailedFile};
-use crate::sftp::error::Result;
+use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::plan::TransferPlan;
@@ -53,6 +55,7 @@ use crate::sftp::transfer::early::{EarlyFile, EarlySlot};
 use crate::sftp::transfer::file_transfer::{EarlyContext, TransferDirection};
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
+use crate::sftp::transfer::replacement::ReplaceOptions;
 use crate::sftp::transfer::sessions::SftpSessions;
 pub use crate::sftp::transfer::summary::Summary;
 use crate::sftp::transfer::upload::Upload;
@@ -93,6 +96,8 @@ pub struct TransferRunner<'a> {
     pub roots: &'a Roots,
     /// Backups of files that are written in place.
     pub backups: &'a Backups,
+    /// Wishes on the one file that it replaces.
+    pub replacement: ReplaceOptions<'a>,
     /// Rules on the files that may be written on the server.
     pub may_write: &'a MayWrite<'a>,
     /// Progress.
@@ -160,6 +165,9 @@ impl TransferRunner<'_> {
                     failed.for_each(|failed| summary.fail(&failed));
                 }
                 active.fail_all(&reason, &mut summary);
+                summary
+                    .cause
+                    .get_or_insert(SftpError::ConnectionLost(reason));
                 break;
             }
             tracing::info!(
@@ -295,6 +303,7 @@ impl TransferRunner<'_> {
             full: AtomicBool::new(false),
             refusals: ServerRefusals::default(),
             backups: self.backups,
+            replacement: self.replacement,
             extras: &extras,
             early: &early,
         };

@@ -11,6 +11,8 @@ pub(crate) struct PartFile<P> {
     pub(crate) target: P,
     /// The file to be replaced.
     pub(crate) old: Option<Metadata>,
+    /// The owner that it is to have; a new one belongs to whoever creates it.
+    pub(crate) owner: Option<(u32, u32)>,
     pub(crate) mode: Option<u32>,
     pub(crate) modified: Option<u32>,
     /// True if the server does not say if there is one.
@@ -29,12 +31,12 @@ impl<P: Clone> PartFile<P> {
         }
     }
 
-    /// Returns whether a copy has owner and mode of the file that it replaces. An attribute that the old
-    /// file did not report counts as kept.
-    pub(crate) fn is_like_old(&self, copy: &Metadata) -> bool {
-        let Some(old) = &self.old else { return true };
-        let owners = old.owner.zip(copy.owner);
-        let modes = old.mode.zip(copy.mode);
-        owners.is_none_or(|(old, new)| old == new) && modes.is_none_or(|(old, new)| old == new)
+    /// Returns whether a copy has the owner and mode that it is to have. An attribute that nobody reports
+    /// counts as right.
+    pub(crate) fn is_as_intended(&self, copy: &Metadata) -> bool {
+        let owners = self.owner.zip(copy.owner);
+        let modes = self.mode.zip(copy.mode);
+        owners.is_none_or(|(wanted, has)| wanted == has)
+            && modes.is_none_or(|(wanted, has)| wanted == has)
     }
 }

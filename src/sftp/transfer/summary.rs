@@ -1,6 +1,7 @@
 //! The outcome of a transfer.
 
 use crate::error::{Error, FailedFile};
+use crate::sftp::error::SftpError;
 use crate::sftp::transfer::progress::TransferTotals;
 use crate::text::beginning;
 
@@ -34,6 +35,8 @@ pub struct Summary {
     pub refused: usize,
     /// The refusal of the first of those.
     pub refusal: Option<Error>,
+    /// The cause of the first failure, where it is known as one of the engine's.
+    pub(crate) cause: Option<SftpError>,
     /// True if it was cancelled before it was complete.
     pub cancelled: bool,
     /// True if the server did not answer then, so that part files may be left on it.
@@ -46,6 +49,12 @@ impl Summary {
         let error = refusal.to_string();
         self.refusal.get_or_insert(refusal);
         self.fail(&FailedFile { file, error });
+    }
+
+    /// Notes a file that did not arrive, with the cause.
+    pub(super) fn fail_by(&mut self, file: String, cause: SftpError) {
+        self.fail(&cause.failed_file(file));
+        self.cause.get_or_insert(cause);
     }
 
     pub(super) fn fail(&mut self, failed: &FailedFile) {

@@ -44,6 +44,7 @@ pub(crate) enum PacketType {
     ReadDir = 12,
     Remove = 13,
     MakeDir = 14,
+    RemoveDir = 15,
     RealPath = 16,
     Stat = 17,
     Rename = 18,

@@ -86,7 +86,7 @@ impl LocalPart {
         }
         let now = Metadata::from(&file.metadata()?);
         is_right &= match part.old {
-            Some(_) => part.is_like_old(&now),
+            Some(_) => part.is_as_intended(&now),
             None => part.mode.is_none() || now.mode.is_none() || now.mode == part.mode,
         };
         file.sync_all()?;

@@ -31,9 +31,11 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         self.state.set_in_place_begun(adopted.is_some());
         let beside = part.path.clone();
         let part = part.in_place();
-        let backup = match adopted {
-            Some(backup) => Some(backup),
-            None => unless_cancelled(context, self.back_up(&part)).await?,
+        let backup = if adopted.is_some() {
+            adopted
+        } else {
+            let backup = unless_cancelled(context, self.back_up(&part)).await?;
+            self.check_backup(backup).await?
         };
         match self.overwrite(&part).await {
             Ok(length) => {
@@ -170,7 +172,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         }
     }
 
-    async fn discard(&self, backup: Option<FileBackup>) {
+    pub(super) async fn discard(&self, backup: Option<FileBackup>) {
         let Some(backup) = backup else { return };
         let content = backup.location();
         if let Err(error) = blocking(move || Ok::<_, SftpError>(backup.discard()?)).await {

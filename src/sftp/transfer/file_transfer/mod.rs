@@ -1,5 +1,6 @@
 //! The transfer of one file: target, resume, content, checks and the final rename.
 
+mod expected;
 mod in_place;
 mod target;
 
@@ -219,7 +220,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         let arrived = unless_cancelled(self.context, self.write_part(part)).await;
         // A replacement is not abandoned: the old file might be without its name.
         let arrived = match arrived {
-            Ok(length) => self.rename_part(part).await.map(|()| length),
+            Ok(length) => self.put_in_place(part).await.map(|()| length),
             failed => failed,
         };
         match arrived {
@@ -235,6 +236,14 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
             }
             arrived => arrived,
         }
+    }
+
+    /// Gives the part file the target's name, if the target is what the caller expects.
+    async fn put_in_place(&self, part: &PartFileOf<D>) -> Result<()> {
+        if let Some(expected) = self.context.replacement.expected {
+            self.check_expected(part, expected).await?;
+        }
+        self.rename_part(part).await
     }
 
     /// Renames the part file over the target.

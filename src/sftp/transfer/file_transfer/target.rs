@@ -65,20 +65,25 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             metadata.check_kind(&shown)?;
         }
         if existing.is_some_and(|metadata| metadata.is_directory()) {
-            return Err(SftpError::failure(format!("`{shown}` is a directory")));
+            return Err(SftpError::NotAFile(format!("`{shown}` is a directory")));
         }
         let name = D::Target::file_name(&to)
             .ok_or_else(|| SftpError::failure(format!("`{shown}` does not name a file")))?;
         let source = D::Source::bytes(&plan.from);
         let name = part_name(self.context.token, &name, &source);
+        let replacement = self.context.replacement;
         Ok(PartFile {
             path: D::Target::beside(&to, &name),
             target: to,
             old: existing,
             is_unknown: is_unknown && existing.is_none(),
             in_place: false,
-            mode: existing
-                .and_then(|metadata| metadata.mode)
+            owner: replacement
+                .owner
+                .or(existing.and_then(|metadata| metadata.owner)),
+            mode: replacement
+                .mode
+                .or(existing.and_then(|metadata| metadata.mode))
                 .or(plan.metadata.mode.map(|mode| mode & D::MODE_MASK)),
             modified: plan.metadata.modified,
         })
@@ -117,6 +122,11 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             metadata => metadata?,
         };
         match metadata {
+            // A link that was followed: some servers report a device so.
+            Some(metadata) if metadata.file_type == FileType::Link => {
+                let shown = D::Target::shown(path);
+                Err(SftpError::NotAFile(format!("`{shown}` is not a file")))
+            }
             Some(metadata) => {
                 let real = target.real_path(path).await?;
                 self.check_policy(&real)?;

@@ -23,7 +23,8 @@ pub(super) async fn finish(
 ) -> Result<bool> {
     let session = open.session;
     let old = part.old.filter(|_| !part.in_place);
-    let owner = old.and_then(|old| old.owner).map(|owner| Attributes {
+    let owner = part.owner.filter(|_| !part.in_place);
+    let owner = owner.map(|owner| Attributes {
         owner: Some(owner),
         ..Attributes::default()
     });
@@ -65,7 +66,7 @@ pub(super) async fn finish(
         return Ok(true);
     }
     match seen {
-        Some(seen) if part.is_like_old(&seen) => Ok(true),
+        Some(seen) if part.is_as_intended(&seen) => Ok(true),
         None if given && changed => Ok(true),
         _ => set_by_name(session, part, &attributes).await,
     }
@@ -99,7 +100,7 @@ async fn set_by_name(
     }
     match (session.lstat(&part.path).await, part.old) {
         (Err(error), _) if error.is_connection_lost() => Err(error),
-        (Ok(Some(now)), Some(_)) => Ok(part.is_like_old(&now)),
+        (Ok(Some(now)), Some(_)) => Ok(part.is_as_intended(&now)),
         (Ok(Some(now)), None) if now.mode.is_some() && part.mode.is_some() => {
             Ok(now.mode == part.mode)
         }

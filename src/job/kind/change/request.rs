@@ -1,0 +1,100 @@
+//! A request to change a file, as callers make it and records keep it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::edit::{TextEdit, apply};
+use crate::error::{Error, FileFailure};
+use crate::sftp::FileSnapshot;
+
+/// The tool that asks for a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeTool {
+    /// Replaces texts in an existing file.
+    FileEdit,
+    /// Writes a whole file, which may be new.
+    FileWrite,
+}
+
+impl ChangeTool {
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::FileEdit => "file_edit",
+            Self::FileWrite => "file_write",
+        }
+    }
+}
+
+/// A request to change a file, without the texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeRequest {
+    /// The tool.
+    pub tool: ChangeTool,
+    /// The path on the server.
+    pub path: String,
+    /// The SHA-256 that the file must have, or its beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_hash: Option<String>,
+    /// Permission bits of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// User and group of the file, as `chown` takes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// True if missing directories above it are made.
+    #[serde(default)]
+    pub create_dirs: bool,
+    /// True if it is only shown what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// A command that has to succeed afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+}
+
+impl ChangeRequest {
+    /// Refuses a file that does not have the expected hash.
+    pub(super) fn check_hash(&self, file: &FileSnapshot) -> Result<(), Error> {
+        let Some(expected) = &self.expected_hash else {
+            return Ok(());
+        };
+        let actual = file.sha256();
+        if actual
+            .as_ref()
+            .is_some_and(|actual| actual.starts_with(expected))
+        {
+            return Ok(());
+        }
+        Err(Error::HashMismatch {
+            path: self.path.clone(),
+            expected: Some(expected.clone()),
+            actual,
+        })
+    }
+}
+
+/// The content that a file is to get.
+#[derive(Debug)]
+pub enum NewContent {
+    /// The old one, edited.
+    Edits(Vec<TextEdit>),
+    /// This one.
+    Whole(String),
+}
+
+impl NewContent {
+    /// Makes the new content of a file.
+    pub(super) fn of(&self, path: &str, old: &FileSnapshot) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::Whole(content) => Ok(content.clone().into_bytes()),
+            Self::Edits(edits) if old.exists() => apply(path, &old.content, edits),
+            Self::Edits(_) => Err(Error::File {
+                path: path.to_owned(),
+                failure: FileFailure::NotFound,
+                reason: "there is no such file; file_write makes one".to_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Changes of files on servers.
+
+use ::rmcp::model::JsonObject;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::call::Start;
+use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
+use super::{Call, Parameters, Switch, WaitFor};
+use crate::app::App;
+use crate::edit::TextEdit;
+use crate::error::Error;
+use crate::guard::Access;
+use crate::job::OutputView;
+use crate::job::kind::change::{Change, ChangeRequest, ChangeTool, NewContent};
+use crate::reply::Reply;
+
+/// The fewest digits of a hash that tell contents apart.
+const FEWEST_DIGITS: usize = 8;
+/// The largest mode: permission bits, set-ID bits and the sticky bit.
+const LARGEST_MODE: u32 = 0o7777;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct EditFile {
+    /// Server alias.
+    alias: String,
+    /// Path on the server.
+    path: String,
+    /// Done in order. old: exact text, there once unless all; new replaces it.
+    edits: Vec<EditArguments>,
+    /// SHA-256 that it must have now, or its start.
+    expected_hash: Option<String>,
+    /// Only show what it would do.
+    #[serde(default)]
+    dry_run: Switch,
+    /// Command to run then; if it fails, the old content is put back.
+    check: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct EditArguments {
+    /// Text as it stands there.
+    old: String,
+    /// Text instead.
+    new: String,
+    /// Replace each occurrence.
+    #[serde(default)]
+    all: Switch,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WriteFile {
+    /// Server alias.
+    alias: String,
+    /// Path on the server.
+    path: String,
+    /// The whole text.
+    content: String,
+    /// Octal, as 0644. Default: as it was.
+    mode: Option<String>,
+    /// user:group, as for chown.
+    owner: Option<String>,
+    /// Make missing directories.
+    #[serde(default)]
+    create_dirs: Switch,
+    /// SHA-256 that it must have now, or its start.
+    expected_hash: Option<String>,
+    /// Only show what it would do.
+    #[serde(default)]
+    dry_run: Switch,
+    /// Command to run then; if it fails, the old content is put back.
+    check: Option<String>,
+}
+
+impl EditFile {
+    fn spec(self) -> Result<Change, Error> {
+        if self.edits.is_empty() {
+            return Err(Error::invalid("edits", "is empty"));
+        }
+        let edits = self.edits.into_iter().map(|edit| TextEdit {
+            old: edit.old,
+            new: edit.new,
+            all: edit.all.0,
+        });
+        let content = NewContent::Edits(edits.collect());
+        let request = ChangeRequest {
+            tool: ChangeTool::FileEdit,
+            path: given_path(self.path)?,
+            expected_hash: given_hash(self.expected_hash)?,
+            mode: None,
+            owner: None,
+            create_dirs: false,
+            dry_run: self.dry_run.0,
+            check: self.check,
+        };
+        Ok(Change::new(request, content))
+    }
+}
+
+impl WriteFile {
+    fn spec(self) -> Result<Change, Error> {
+        let request = ChangeRequest {
+            tool: ChangeTool::FileWrite,
+            path: given_path(self.path)?,
+            expected_hash: given_hash(self.expected_hash)?,
+            mode: self.mode.as_deref().map(given_mode).transpose()?,
+            owner: self.owner,
+            create_dirs: self.create_dirs.0,
+            dry_run: self.dry_run.0,
+            check: self.check,
+        };
+        Ok(Change::new(request, NewContent::Whole(self.content)))
+    }
+}
+
+fn given_path(path: String) -> Result<String, Error> {
+    if path.is_empty() {
+        return Err(Error::invalid("path", "is empty"));
+    }
+    Ok(path)
+}
+
+fn given_hash(hash: Option<String>) -> Result<Option<String>, Error> {
+    let Some(hash) = hash else { return Ok(None) };
+    let hash = hash.to_ascii_lowercase();
+    if hash.len() < FEWEST_DIGITS || !hash.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        let problem =
+            format!("is no SHA-256: give at least its first {FEWEST_DIGITS} hexadecimal digits");
+        return Err(Error::invalid("expectedHash", problem));
+    }
+    Ok(Some(hash))
+}
+
+fn given_mode(mode: &str) -> Result<u32, Error> {
+    let mode = u32::from_str_radix(mode, 8).ok();
+    mode.filter(|mode| *mode <= LARGEST_MODE)
+        .ok_or_else(|| Error::invalid("mode", "is no octal mode such as 0644"))
+}
+
+/// Returns whether a call does more than show what it would do.
+fn changes_file(given: &JsonObject) -> bool {
+    given.get("dryRun") != Some(&true.into())
+}
+
+#[tool_router(router = edit_tools, vis = "pub(super)")]
+impl App {
+    /// Replace exact texts in a file, whole or not at all; answers with the diff. Encoding, line ends, mode and owner stay. undo takes it back.
+    #[tool(title = "Edit a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file))]
+    async fn file_edit(
+        &self,
+        Parameters(arguments): Parameters<EditFile>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let alias = arguments.alias.clone();
+        let start = Start::of(&alias, arguments.spec()?, None);
+        self.run(&call, start, WaitFor::Completion, &OutputView::default())
+            .await
+    }
+
+    /// Write a whole text file, new or not, whole or not at all; answers with the diff. undo takes it back.
+    #[tool(title = "Write a file", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file))]
+    async fn file_write(
+        &self,
+        Parameters(arguments): Parameters<WriteFile>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let alias = arguments.alias.clone();
+        let start = Start::of(&alias, arguments.spec()?, None);
+        self.run(&call, start, WaitFor::Completion, &OutputView::default())
+            .await
+    }
+}
