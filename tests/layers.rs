@@ -44,7 +44,7 @@ const WORK_WITH_FILES: &[(&str, &str)] = &[
     ("sftp/filesystem", "is this machine's side of transfers"),
     ("sftp/transfer/download", "writes local files"),
     ("sftp/transfer/local_file", "reads local files"),
-    ("sftp/transfer/upload/stripes", "reads local files"),
+    ("sftp/transfer/upload/local_source", "reads local files"),
     ("ssh_config", "reads the user's SSH configuration"),
     ("store", "keeps documents, logs and streams in files"),
 ];

@@ -11,6 +11,7 @@ mod apis;
 mod audit;
 mod background;
 mod batch;
+mod between;
 mod blocklist;
 mod bounds;
 mod budgets;

@@ -83,6 +83,11 @@ impl Guard {
         Ok(())
     }
 
+    /// Refuses an alias that no server has.
+    pub fn check_alias(&self, alias: &str) -> Result<(), Error> {
+        self.servers.get(alias).map(drop)
+    }
+
     /// Refuses commands that the policy does not allow. Commands that run in one shell are one text, with
     /// a line for each.
     pub fn may_run(&self, text: &str) -> Result<(), Error> {

@@ -322,6 +322,7 @@ impl Jobs {
                     recorder: &*self.0.queue,
                     outputs: &self.0.outputs,
                     pool: &pool,
+                    reading_pool: &self.0.pool,
                     guard: &self.0.guard,
                     versions: &self.0.versions,
                     file_locks: &self.0.file_locks,

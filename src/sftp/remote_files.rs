@@ -136,6 +136,7 @@ impl<'a> RemoteFiles<'a> {
         let staged = staged.await.map_err(|error| error.on_file(path))?;
         let request = TransferRequest {
             direction: Direction::Upload,
+            source_alias: None,
             entries: vec![TransferEntry {
                 local: staged.path().to_string_lossy().into_owned(),
                 remote: path.to_owned(),
@@ -147,6 +148,7 @@ impl<'a> RemoteFiles<'a> {
         let token = random::hex::<8>();
         let transfer = TransferRunner {
             pool: self.access.pool,
+            source_pool: self.access.pool,
             alias: self.access.alias,
             request: &request,
             token: &token,

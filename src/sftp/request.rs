@@ -10,6 +10,10 @@ pub enum Direction {
     Upload,
     /// From the server to this machine.
     Download,
+    /// From another server to the server.
+    #[serde(rename = "server_to_server")]
+    #[schemars(skip)]
+    ServerToServer,
 }
 
 impl Direction {
@@ -18,6 +22,7 @@ impl Direction {
         match self {
             Self::Upload => "upload",
             Self::Download => "download",
+            Self::ServerToServer => "server_to_server",
         }
     }
 }
@@ -27,6 +32,8 @@ impl Direction {
 pub struct TransferRequest {
     /// Direction.
     pub direction: Direction,
+    /// Alias of the server that files come from, where they go from server to server.
+    pub source_alias: Option<String>,
     /// Files and trees to copy.
     pub entries: Vec<TransferEntry>,
     /// True if the source of an entry may be a pattern.
@@ -71,7 +78,7 @@ fn is_unset(flag: &bool) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransferEntry {
-    /// The path on this machine.
+    /// The path on this machine, or on the server that files come from.
     pub local: String,
     /// The path on the server.
     pub remote: String,

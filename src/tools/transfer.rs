@@ -25,6 +25,9 @@ struct TransferOne {
     direction: Direction,
     /// Path here; a relative one is below this program's working directory.
     local: String,
+    /// Copy from this server: `local` is a path there, `alias` the target.
+    #[serde(rename = "source_alias")]
+    source_alias: Option<String>,
     /// Path on the server; a relative one is below the home directory.
     remote: String,
     /// Seconds until task_queue reminds of it.
@@ -57,6 +60,9 @@ struct TransferSeveral {
     direction: Direction,
     /// Sources may be patterns: *, ?, [..], {a,b}, and ** across directories; hidden files only by name. Matches go into the target directory.
     files: Vec<TransferEntry>,
+    /// Copy from this server: `local` is a path there, `alias` the target.
+    #[serde(rename = "source_alias")]
+    source_alias: Option<String>,
     /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
     /// Answer at once with the task ID. It ends with this program.
@@ -80,23 +86,20 @@ struct TransferSeveral {
 
 impl TransferOne {
     fn spec(&self) -> Result<Transfer, Error> {
-        check_links(self.direction, self.follow_directory_links.0)?;
-        Ok(Transfer(TransferRequest {
-            direction: self.direction,
-            entries: vec![TransferEntry {
-                local: self.local.clone(),
-                remote: self.remote.clone(),
-            }],
-            patterns: false,
-            options: TransferOptions {
-                verify: self.verify.0,
-                in_place: self.in_place.0,
-                follow_directory_links: self.follow_directory_links.0,
-                exclude: self.exclude.clone().unwrap_or_default(),
-                gitignore: self.gitignore.0,
-            },
-            part: None,
-        }))
+        let entry = TransferEntry {
+            local: self.local.clone(),
+            remote: self.remote.clone(),
+        };
+        let options = TransferOptions {
+            verify: self.verify.0,
+            in_place: self.in_place.0,
+            follow_directory_links: self.follow_directory_links.0,
+            exclude: self.exclude.clone().unwrap_or_default(),
+            gitignore: self.gitignore.0,
+        };
+        let mut request = request(self.direction, self.source_alias.as_ref(), options)?;
+        request.entries.push(entry);
+        Ok(Transfer(request))
     }
 }
 
@@ -105,21 +108,49 @@ impl TransferSeveral {
         if self.files.is_empty() {
             return Err(Error::invalid("files", "is empty"));
         }
-        check_links(self.direction, self.follow_directory_links.0)?;
+        let options = TransferOptions {
+            verify: self.verify.0,
+            in_place: self.in_place.0,
+            follow_directory_links: self.follow_directory_links.0,
+            exclude: self.exclude.clone().unwrap_or_default(),
+            gitignore: self.gitignore.0,
+        };
+        let request = request(self.direction, self.source_alias.as_ref(), options)?;
         Ok(Transfer(TransferRequest {
-            direction: self.direction,
             entries: self.files.clone(),
             patterns: true,
-            options: TransferOptions {
-                verify: self.verify.0,
-                in_place: self.in_place.0,
-                follow_directory_links: self.follow_directory_links.0,
-                exclude: self.exclude.clone().unwrap_or_default(),
-                gitignore: self.gitignore.0,
-            },
-            part: None,
+            ..request
         }))
     }
+}
+
+/// A request without entries.
+fn request(
+    direction: Direction,
+    source_alias: Option<&String>,
+    options: TransferOptions,
+) -> Result<TransferRequest, Error> {
+    let direction = match (direction, source_alias) {
+        (Direction::Download, Some(_)) => {
+            let problem = "is for uploads: files go from it to `alias`";
+            return Err(Error::invalid("source_alias", problem));
+        }
+        (Direction::ServerToServer, None) => {
+            let problem = "is missing: name the server that the files come from";
+            return Err(Error::invalid("source_alias", problem));
+        }
+        (_, Some(_)) => Direction::ServerToServer,
+        (direction, None) => direction,
+    };
+    check_links(direction, options.follow_directory_links)?;
+    Ok(TransferRequest {
+        direction,
+        source_alias: source_alias.cloned(),
+        entries: Vec::new(),
+        patterns: false,
+        options,
+        part: None,
+    })
 }
 
 fn is_upload(given: &JsonObject) -> bool {
@@ -139,7 +170,7 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl App {
-    /// Upload or download a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
+    /// Upload or download a file or directory over SFTP, or copy it from server to server. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
     #[tool(title = "Transfer a file or directory", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer(
         &self,
@@ -151,7 +182,7 @@ impl App {
         self.run(&call, start, wait, &OutputView::default()).await
     }
 
-    /// Upload or download several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
+    /// Upload or download several files, directories or patterns over SFTP, or copy them from server to server. Directories below a pattern's fixed part are kept.
     #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer_multi(
         &self,

@@ -49,7 +49,10 @@ pub struct Context<'a> {
     pub(in crate::job) data: &'a DataDirectory,
     pub(in crate::job) recorder: &'a dyn OutcomeRecorder,
     pub(in crate::job) outputs: &'a Outputs,
+    /// Connections to the job's server.
     pub(in crate::job) pool: &'a Pool,
+    /// Connections that only read, also from servers that nothing may change.
+    pub(in crate::job) reading_pool: &'a Pool,
     pub(in crate::job) guard: &'a Guard,
     pub(in crate::job) versions: &'a FileVersions,
     /// Held by a job while it changes a file.

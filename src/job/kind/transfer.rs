@@ -45,13 +45,16 @@ pub struct Transfer(pub TransferRequest);
 #[derive(Serialize, Deserialize)]
 struct RecordedPaths {
     direction: Direction,
+    /// The server that the files come from, where they go from server to server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_alias: Option<String>,
     /// The entries of a transfer that has several, or patterns.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<TransferEntry>>,
     /// The ID of the first try, which is in the names of its part files.
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<String>,
-    /// The path on this machine, where it is the only one.
+    /// The path on this machine or on the server that the file comes from, where it is the only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     local: Option<String>,
     /// The path on the server, where it is the only one.
@@ -68,6 +71,7 @@ impl From<&TransferRequest> for RecordedPaths {
         let (local, remote) = only.map(|only| (only.local, only.remote)).unzip();
         Self {
             direction: request.direction,
+            source_alias: request.source_alias.clone(),
             files,
             part: request.part.clone(),
             local,
@@ -83,8 +87,12 @@ impl RecordedPaths {
             (_, _, Some(files)) => (files, true),
             _ => return None,
         };
+        if self.source_alias.is_some() != (self.direction == Direction::ServerToServer) {
+            return None;
+        }
         Some(TransferRequest {
             direction: self.direction,
+            source_alias: self.source_alias,
             entries,
             patterns,
             options,
@@ -199,6 +207,7 @@ impl Transfer {
         let backups = context.data.backups(BACKUPS);
         let transfer = TransferRunner {
             pool: context.pool,
+            source_pool: context.reading_pool,
             alias: &context.job.alias,
             request,
             token: request.part.as_deref().unwrap_or(context.job.id.as_str()),
@@ -321,12 +330,15 @@ impl Kind for Transfer {
     }
 
     fn changes_server(&self) -> bool {
-        self.0.direction == Direction::Upload
+        self.0.direction != Direction::Download
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
         let Self(request) = self;
         request.check()?;
+        if let Some(source) = &request.source_alias {
+            guard.check_alias(source)?;
+        }
         let mut paths = request.local_bases().into_iter();
         paths.try_for_each(|path| guard.roots().check(&path))?;
         let targets = request.plain_targets();
@@ -342,10 +354,12 @@ impl Kind for Transfer {
 
     fn summary(&self) -> String {
         let direction = self.0.direction;
+        let source = self.0.source_alias.as_deref().unwrap_or_default();
         let entries = self.0.entries.iter();
         let entries = entries.map(|TransferEntry { local, remote }| match direction {
             Direction::Upload => format!("{local} -> {remote}"),
             Direction::Download => format!("{remote} -> {local}"),
+            Direction::ServerToServer => format!("{source}:{local} -> {remote}"),
         });
         let entries = entries.collect::<Vec<_>>().join(", ");
         format!("{} {entries}", direction.name())
@@ -374,8 +388,11 @@ impl TransferOutcome {
     /// The result of the transfer: files, bytes and time.
     fn headline(&self, job: &Header) -> String {
         let first = self.output.as_deref().unwrap_or_default();
-        let moved = if first.starts_with(Direction::Upload.name()) {
+        let is = |direction: Direction| first.starts_with(direction.name());
+        let moved = if is(Direction::Upload) {
             "uploaded"
+        } else if is(Direction::ServerToServer) {
+            "copied"
         } else {
             "downloaded"
         };
@@ -454,6 +471,7 @@ mod tests {
     fn a_record_holds_what_a_retry_needs() {
         let request = TransferRequest {
             direction: Direction::Download,
+            source_alias: None,
             entries: vec![TransferEntry {
                 local: "a".into(),
                 remote: "b".into(),

@@ -18,30 +18,36 @@ use crate::ssh::script::home;
 impl TransferRequest {
     /// Local paths that it starts from: of a pattern, the part before the first wildcard.
     pub fn local_bases(&self) -> Vec<PathBuf> {
+        if self.direction == Direction::ServerToServer {
+            return Vec::new();
+        }
+        let entries = self.entries.iter();
+        entries.map(|entry| self.local_base(entry)).collect()
+    }
+
+    /// The local path that an entry starts from.
+    pub(crate) fn local_base(&self, entry: &TransferEntry) -> PathBuf {
         let of_patterns = self.patterns && self.direction == Direction::Upload;
-        let base = |entry: &TransferEntry| {
-            let local = LocalFilesystem::pattern(&entry.local);
-            match PathPattern::of(&local) {
-                // A file's name may contain wildcards.
-                Ok(Some(pattern)) if of_patterns && !Path::new(&local).exists() => {
-                    PathBuf::from(pattern.base)
-                }
-                _ => PathBuf::from(local),
+        let local = LocalFilesystem::pattern(&entry.local);
+        match PathPattern::of(&local) {
+            // A file's name may contain wildcards.
+            Ok(Some(pattern)) if of_patterns && !Path::new(&local).exists() => {
+                PathBuf::from(pattern.base)
             }
-        };
-        self.entries.iter().map(base).collect()
+            _ => PathBuf::from(local),
+        }
     }
 
     /// Refuses patterns that cannot be read, and paths that nothing here expands as their writer expects.
     pub fn check(&self) -> Result<(), Error> {
         Exclusion::of(&self.options)?;
+        let on_peer = match self.direction {
+            Direction::ServerToServer => spelling::on_server,
+            Direction::Upload | Direction::Download => spelling::on_this_machine,
+        };
         for (index, entry) in self.entries.iter().enumerate() {
             for (name, path, checked) in [
-                (
-                    "local",
-                    &entry.local,
-                    spelling::on_this_machine(&entry.local),
-                ),
+                ("local", &entry.local, on_peer(&entry.local)),
                 ("remote", &entry.remote, spelling::on_server(&entry.remote)),
             ] {
                 let name = if self.patterns {
@@ -61,7 +67,7 @@ impl TransferRequest {
     /// Targets of an upload as far as the request alone tells: for each file named itself, where it
     /// goes unless that is a directory. `None` if it may write more.
     pub fn plain_targets(&self) -> Option<Vec<String>> {
-        if self.direction == Direction::Download {
+        if self.direction != Direction::Upload {
             return None;
         }
         let bases = self.local_bases();
@@ -81,18 +87,10 @@ impl TransferRequest {
     }
 }
 
-/// Resolves the home directory or drive that an entry's paths begin with.
-pub(crate) async fn resolve_entry(
-    session: &SftpSession,
-    pool: &Pool,
-    alias: &str,
-    entry: &TransferEntry,
-) -> Result<TransferEntry> {
-    let local = spelling::on_this_machine(&entry.local).map_err(advise)?;
-    Ok(TransferEntry {
-        local: local.into_owned(),
-        remote: resolve_remote(session, pool, alias, &entry.remote).await?,
-    })
+/// Resolves the home directory that a path on this machine begins with.
+pub(crate) fn resolve_local(path: &str) -> Result<String> {
+    let local = spelling::on_this_machine(path).map_err(advise)?;
+    Ok(local.into_owned())
 }
 
 /// Resolves the home directory or drive that a path on a server begins with.

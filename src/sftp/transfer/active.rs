@@ -139,7 +139,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
     pub(super) async fn copy(
         &mut self,
         sessions: &SftpSessions,
-        context: &TransferContext<'_>,
+        context: &TransferContext<'_, D::Peer>,
         summary: &mut Summary,
     ) {
         let Some(plan) = &self.plan else { return };
@@ -152,6 +152,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                 let transfer = FileTransfer::<D> {
                     sessions,
                     session: sessions.of(number),
+                    number,
                     plan: file,
                     state: &state,
                     context,
@@ -238,7 +239,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
     async fn end(
         &mut self,
         sessions: &SftpSessions,
-        context: &TransferContext<'_>,
+        context: &TransferContext<'_, D::Peer>,
         summary: &mut Summary,
     ) {
         let Some(plan) = &self.plan else { return };
@@ -260,7 +261,7 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             self.links.pop_front();
         }
         // Innermost first: a directory may become read-only.
-        let target = D::filesystems(session, context.local).1;
+        let target = D::filesystems(session, context.peer).1;
         let innermost_first: Vec<_> = plan.directories.iter().rev().collect();
         for some in innermost_first.chunks(ENDED_AT_ONCE) {
             let mut ended = Vec::new();

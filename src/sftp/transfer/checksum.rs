@@ -44,29 +44,54 @@ pub(crate) fn sum(content: &mut impl Read) -> Result<(u64, String)> {
     }
 }
 
-/// Computes the SHA-256 of the first `length` bytes of a file on the server: by the shell there, or
-/// else, and where the sum is not `expected`, from its bytes read back.
-pub(crate) async fn remote_sha256(
-    pool: &Pool,
-    alias: &str,
-    session: &SftpSession,
-    path: &RemotePath,
-    length: u64,
-    expected: &str,
-) -> Result<String> {
-    // Names that are not UTF-8 cannot be put on a command line here.
-    if length > READ_BACK
-        && let Ok(name) = std::str::from_utf8(path.as_bytes())
-        && let Some(sum) = checksum::sha256(pool, alias, name, length).await
-        // A session confined to a directory sees other files than a shell does.
-        && sum == expected
-    {
-        return Ok(sum);
+/// A file on a server.
+#[derive(Clone, Copy)]
+pub(crate) struct ServerFile<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) alias: &'a str,
+    pub(crate) session: &'a SftpSession,
+    pub(crate) path: &'a RemotePath,
+}
+
+impl ServerFile<'_> {
+    /// Computes the SHA-256 of its first `length` bytes: by the shell there, or else, and where the sum is
+    /// not `expected`, from its bytes read back.
+    pub(crate) async fn sha256(self, length: u64, expected: &str) -> Result<String> {
+        match self.by_shell(length).await {
+            // A session confined to a directory sees other files than a shell does.
+            Some(sum) if sum == expected => Ok(sum),
+            _ => self.read_back(length).await,
+        }
     }
-    let handle = session.open_read(path).await?;
-    let sum = read_sha256(session, &handle, length).await;
-    drop(session.close(&handle));
-    sum
+
+    async fn by_shell(self, length: u64) -> Option<String> {
+        // Names that are not UTF-8 cannot be put on a command line here.
+        let name = std::str::from_utf8(self.path.as_bytes()).ok()?;
+        if length <= READ_BACK {
+            return None;
+        }
+        checksum::sha256(self.pool, self.alias, name, length).await
+    }
+
+    async fn read_back(self, length: u64) -> Result<String> {
+        let handle = self.session.open_read(self.path).await?;
+        let sum = read_sha256(self.session, &handle, length).await;
+        drop(self.session.close(&handle));
+        sum
+    }
+}
+
+/// Computes the SHA-256 of the first `length` bytes of files on two servers: by the shells there, or else,
+/// and where these sums differ, from their bytes read back.
+pub(crate) async fn sha256_of_both(
+    one: ServerFile<'_>,
+    other: ServerFile<'_>,
+    length: u64,
+) -> Result<(String, String)> {
+    match tokio::join!(one.by_shell(length), other.by_shell(length)) {
+        (Some(one), Some(other)) if one == other => Ok((one, other)),
+        _ => tokio::try_join!(one.read_back(length), other.read_back(length)),
+    }
 }
 
 async fn read_sha256(session: &SftpSession, handle: &FileHandle, length: u64) -> Result<String> {

@@ -6,7 +6,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::sftp::error::{Result, SftpError};
-use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::plan::destination::MayWrite;
 use crate::sftp::request::TransferOptions;
@@ -19,7 +18,7 @@ use crate::ssh::Pool;
 use crate::store::Backups;
 
 /// State and settings that the files of a transfer share.
-pub(crate) struct TransferContext<'a> {
+pub(crate) struct TransferContext<'a, P> {
     pub(crate) pool: &'a Pool,
     pub(crate) alias: &'a str,
     /// Token of this transfer and its retries, for the names of part files.
@@ -33,7 +32,8 @@ pub(crate) struct TransferContext<'a> {
     pub(crate) max_growth: u64,
     /// Local directories that files are confined to.
     pub(crate) roots: &'a Roots,
-    pub(crate) local: &'a LocalFilesystem,
+    /// The end besides the server.
+    pub(crate) peer: &'a P,
     pub(crate) may_write: &'a MayWrite<'a>,
     pub(crate) progress: &'a TransferProgress,
     pub(crate) notes: &'a Notes,
@@ -103,8 +103,8 @@ impl ResumeState {
 }
 
 /// Runs work that can be abandoned when the transfer is cancelled.
-pub(crate) async fn unless_cancelled<T>(
-    context: &TransferContext<'_>,
+pub(crate) async fn unless_cancelled<T, P>(
+    context: &TransferContext<'_, P>,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     tokio::select! {

@@ -12,13 +12,12 @@ use crate::sftp::transfer::file_transfer::TransferDirection;
 pub(crate) async fn copy<D: TransferDirection>(
     session: &SftpSession,
     plan: &FilePlan<D::Source, D::Target>,
-    context: &TransferContext<'_>,
+    context: &TransferContext<'_, D::Peer>,
 ) -> Result<()> {
-    let (here, _) = D::local_and_remote(&plan.from, &plan.to);
-    if let Some(directory) = here.parent() {
+    if let Some(directory) = D::local(&plan.from, &plan.to).and_then(|here| here.parent()) {
         context.roots.check_file(directory).await?;
     }
-    let (source, target) = D::filesystems(session, context.local);
+    let (source, target) = D::filesystems(session, context.peer);
     let says = source.read_link(&plan.from).await?;
     let name = D::Target::file_name(&plan.to).ok_or_else(|| SftpError::failure("has no name"))?;
     let part = part_name(context.token, &name, &D::Source::bytes(&plan.from));

@@ -9,7 +9,7 @@
 //! | `part`, `backup`, `links`, `access` | part files, backups, symbolic links, hard links and access lists |
 //! | `checksum`, `local_file` | checksums; local files as they are read and written |
 //! | `replacement` | wishes of a caller who replaces one file that it knows |
-//! | `context`, `sessions` | state that the files of a transfer share; its SFTP sessions |
+//! | `context`, `sessions`, `peer` | state that the files of a transfer share; its SFTP sessions; the end besides its server |
 
 mod access;
 mod active;
@@ -23,6 +23,7 @@ mod links;
 mod local_file;
 pub(super) mod notes;
 mod part;
+mod peer;
 pub(super) mod progress;
 pub(super) mod replacement;
 mod sessions;
@@ -42,7 +43,7 @@ use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::plan::TransferPlan;
 use crate::sftp::plan::destination::{MayWrite, WritePolicy};
-use crate::sftp::plan::paths::resolve_entry;
+use crate::sftp::plan::paths::resolve_remote;
 use crate::sftp::plan::planner::Planner;
 pub use crate::sftp::request::{Direction, TransferEntry, TransferOptions, TransferRequest};
 use crate::sftp::session::SftpSession;
@@ -54,6 +55,7 @@ use crate::sftp::transfer::download::Download;
 use crate::sftp::transfer::early::{EarlyFile, EarlySlot};
 use crate::sftp::transfer::file_transfer::{EarlyContext, TransferDirection};
 use crate::sftp::transfer::notes::Notes;
+use crate::sftp::transfer::peer::Peer;
 use crate::sftp::transfer::progress::TransferProgress;
 use crate::sftp::transfer::replacement::ReplaceOptions;
 use crate::sftp::transfer::sessions::SftpSessions;
@@ -80,6 +82,8 @@ pub struct TransferRunner<'a> {
     pub pool: &'a Pool,
     /// Alias of the server.
     pub alias: &'a str,
+    /// Connections to the server that files come from, if that is another.
+    pub source_pool: &'a Pool,
     /// The files to copy.
     pub request: &'a TransferRequest,
     /// Token in the names of its part files.
@@ -112,7 +116,8 @@ impl TransferRunner<'_> {
     /// Runs it. An error means that it did not start.
     pub async fn run(&self) -> Result<Summary, Error> {
         match self.request.direction {
-            Direction::Upload => self.run_in::<Upload>().await,
+            Direction::Upload => self.run_in::<Upload<LocalFilesystem>>().await,
+            Direction::ServerToServer => self.run_in::<Upload<SftpSession>>().await,
             Direction::Download => self.run_in::<Download>().await,
         }
     }
@@ -126,7 +131,7 @@ impl TransferRunner<'_> {
         loop {
             let before = (self.progress.bytes(), active.remaining());
             let lost = tokio::select! {
-                outcome = self.attempt(&mut active, &mut summary) => outcome,
+                outcome = Box::pin(self.attempt(&mut active, &mut summary)) => outcome,
                 () = self.cancelled() => {
                     summary.abandoned = true;
                     Ok(())
@@ -223,28 +228,29 @@ impl TransferRunner<'_> {
         active: &mut ActiveTransfer<D>,
         summary: &mut Summary,
     ) -> Result<(), Error> {
-        let local = LocalFilesystem::within(self.roots);
         let opening = SftpSessions::open(self.pool, self.alias, self.patience);
-        let mut sessions = tokio::select! {
-            sessions = opening => sessions?,
+        let (mut sessions, mut peer) = tokio::select! {
+            both = async { tokio::try_join!(opening, D::Peer::open(self)) } => both?,
             () = self.cancel.cancelled() => return Ok(()),
         };
-        if let Some(note) = sessions.first().note() {
-            self.notes.add(note);
+        for sessions in [Some(&sessions), peer.sessions()].into_iter().flatten() {
+            if let Some(note) = sessions.first().note() {
+                self.notes.add(note);
+            }
         }
         let early = EarlySlot::default();
-        let limits = sessions.first().fetch_limits();
+        let limits = async { tokio::join!(sessions.first().fetch_limits(), peer.fetch_limits()) };
         let planning = async {
             match active.plan {
                 None => {
-                    let plan = self.plan::<D>(sessions.first(), &local, &early);
+                    let plan = self.plan::<D>(sessions.first(), &peer, &early);
                     plan.await.map(Some)
                 }
                 Some(_) => Ok(None),
             }
         };
         // The limits come first: a pipe that is opened early would hold them up.
-        let (limits, planned) = tokio::select! {
+        let ((limits, peer_limits), planned) = tokio::select! {
             all = async { tokio::join!(limits, planning) } => all,
             () = self.cancel.cancelled() => {
                 early::discard(&early, sessions.first()).await;
@@ -277,12 +283,15 @@ impl TransferRunner<'_> {
         if !active.is_one_file() {
             early::discard(&early, sessions.first()).await;
         }
-        sessions
-            .widen(self.pool, self.alias, active.workload())
-            .await;
+        let workload = active.workload();
+        tokio::join!(
+            sessions.widen(self.pool, self.alias, workload),
+            peer.widen(peer_limits, workload)
+        );
         let mut options = self.request.options.clone();
         // A shell's tools may change content on its way.
-        options.verify |= sessions.first().is_by_shell();
+        let is_by_shell = |sessions: &SftpSessions| sessions.first().is_by_shell();
+        options.verify |= is_by_shell(&sessions) || peer.sessions().is_some_and(is_by_shell);
         let extras = AccessLists::new(active.replaced());
         let large = Semaphore::new(sessions.depth.large);
         let context = TransferContext {
@@ -294,7 +303,7 @@ impl TransferRunner<'_> {
             max_entries: self.max_entries,
             max_growth: self.max_growth,
             roots: self.roots,
-            local: &local,
+            peer: &peer,
             may_write: self.may_write,
             progress: self.progress,
             notes: self.notes,
@@ -312,6 +321,7 @@ impl TransferRunner<'_> {
         // Requests of a cancelled transfer may be outstanding.
         if active.loss_reason.is_none() && !self.cancel.is_cancelled() {
             sessions.park();
+            peer.park();
         }
         Ok(())
     }
@@ -329,7 +339,7 @@ impl TransferRunner<'_> {
     async fn open_early<D: TransferDirection>(
         &self,
         session: &SftpSession,
-        local: &LocalFilesystem,
+        peer: &D::Peer,
         entry: &TransferEntry,
     ) -> Option<EarlyFile> {
         let request = self.request;
@@ -344,17 +354,17 @@ impl TransferRunner<'_> {
             token: self.token,
             may_write: self.may_write,
         };
-        D::open_early(session, local, entry, &context).await
+        D::open_early(session, peer, entry, &context).await
     }
 
     async fn plan<D: TransferDirection>(
         &self,
         session: &SftpSession,
-        local: &LocalFilesystem,
+        peer: &D::Peer,
         early: &EarlySlot,
     ) -> Result<TransferPlan<D::Source, D::Target>> {
-        let is_upload = self.request.direction == Direction::Upload;
-        let (source, target) = D::filesystems(session, local);
+        let is_upload = D::IS_UPLOAD;
+        let (source, target) = D::filesystems(session, peer);
         let mut planner = Planner {
             source,
             target,
@@ -363,17 +373,18 @@ impl TransferRunner<'_> {
             writes: WritePolicy::new(is_upload.then_some(self.may_write)),
             plan: TransferPlan::new(self.max_entries, self.request.options.in_place),
         };
-        for (entry, base) in self.request.entries.iter().zip(self.request.local_bases()) {
+        for entry in &self.request.entries {
             let meant = async {
-                // It may have become a symbolic link since the job was authorized.
-                self.roots.check_file(&base).await?;
-                resolve_entry(session, self.pool, self.alias, entry).await
+                Ok::<_, SftpError>(TransferEntry {
+                    local: peer.resolve(self, entry).await?,
+                    remote: resolve_remote(session, self.pool, self.alias, &entry.remote).await?,
+                })
             };
             match meant.await {
                 Ok(meant) => {
                     let (from, to) = D::source_and_target(&meant);
                     let opening = async {
-                        let opened = self.open_early::<D>(session, local, &meant).await;
+                        let opened = self.open_early::<D>(session, peer, &meant).await;
                         *lock(early) = opened;
                     };
                     // The plan comes first: the server is asked for the type of a source before it opens

@@ -15,6 +15,7 @@ use crate::sftp::request::TransferEntry;
 use crate::sftp::session::{FileHandle, SftpSession};
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
+use crate::sftp::transfer::checksum::local_sha256;
 use crate::sftp::transfer::context::unless_cancelled;
 use crate::sftp::transfer::download::local_part::{FinishedPart, PartWriter, create, resume};
 use crate::sftp::transfer::early::{EarlyFile, is_harmless};
@@ -30,6 +31,7 @@ pub(crate) enum Download {}
 impl TransferDirection for Download {
     type Source = SftpSession;
     type Target = LocalFilesystem;
+    type Peer = LocalFilesystem;
     const IS_UPLOAD: bool = false;
     const RESUME_MARGIN: u64 = 0;
     /// Set-user-ID and the like are not taken over from a server.
@@ -46,11 +48,18 @@ impl TransferDirection for Download {
         (&entry.remote, &entry.local)
     }
 
-    fn local_and_remote<'a>(
-        from: &'a RemotePath,
-        copy: &'a PathBuf,
-    ) -> (&'a PathBuf, &'a RemotePath) {
-        (copy, from)
+    fn local<'a>(_: &'a RemotePath, copy: &'a PathBuf) -> Option<&'a PathBuf> {
+        Some(copy)
+    }
+
+    async fn checksums(
+        transfer: &FileTransfer<'_, Self>,
+        copy: &PathBuf,
+        length: u64,
+    ) -> Result<(String, String)> {
+        let here = local_sha256(transfer.context.roots, copy, length).await?;
+        let source = transfer.server_file(&transfer.plan.from);
+        Ok((source.sha256(length, &here).await?, here))
     }
 
     fn is_large(session: &SftpSession, length: u64) -> bool {

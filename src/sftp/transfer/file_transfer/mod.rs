@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
-use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::path::RemotePath;
 use crate::sftp::plan::FilePlan;
@@ -19,11 +18,11 @@ use crate::sftp::session::file_reader::{Extent, FileReader};
 use crate::sftp::session::{FileHandle, SftpSession};
 use crate::sftp::transfer::access::FileExtras;
 use crate::sftp::transfer::backup::BackupRecord;
-use crate::sftp::transfer::checksum::local_sha256;
-use crate::sftp::transfer::checksum::remote_sha256;
+use crate::sftp::transfer::checksum::ServerFile;
 use crate::sftp::transfer::context::{ResumeState, TransferContext, unless_cancelled};
 use crate::sftp::transfer::early::{self, EarlyFile, EarlySlot};
 use crate::sftp::transfer::part::PartFile;
+use crate::sftp::transfer::peer::Peer;
 use crate::sftp::transfer::sessions::SftpSessions;
 use crate::store::BackupContent;
 
@@ -42,6 +41,8 @@ pub(crate) type TargetPath<D> = <<D as TransferDirection>::Target as Filesystem>
 pub(crate) trait TransferDirection: Sized + Sync {
     type Source: Filesystem;
     type Target: Filesystem;
+    /// The end besides the server.
+    type Peer: Peer;
     /// True if the target is the server.
     const IS_UPLOAD: bool;
     /// Bytes at the end of an earlier try's part file that may have gaps.
@@ -49,25 +50,31 @@ pub(crate) trait TransferDirection: Sized + Sync {
     /// Permission bits that a new file takes over.
     const MODE_MASK: u32;
 
-    /// Source and target filesystem, given a session.
+    /// Source and target filesystem, given a session and the other end.
     fn filesystems<'a>(
         session: &'a SftpSession,
-        local: &'a LocalFilesystem,
+        peer: &'a Self::Peer,
     ) -> (&'a Self::Source, &'a Self::Target);
     /// Source and target of an entry as the user wrote them.
     fn source_and_target(entry: &TransferEntry) -> (&str, &str);
-    /// The local path and the server's, given a source and its copy.
-    fn local_and_remote<'a>(
+    /// The path on this machine, given a source and its copy.
+    fn local<'a>(
         from: &'a <Self::Source as Filesystem>::Path,
         copy: &'a <Self::Target as Filesystem>::Path,
-    ) -> (&'a PathBuf, &'a RemotePath);
+    ) -> Option<&'a PathBuf>;
+    /// Checksums of the first `length` bytes of the source and of its copy.
+    fn checksums(
+        transfer: &FileTransfer<'_, Self>,
+        copy: &TargetPath<Self>,
+        length: u64,
+    ) -> impl Future<Output = Result<(String, String)>> + Send;
     /// Returns whether a file of that length takes more than one round of requests.
     fn is_large(session: &SftpSession, length: u64) -> bool;
     /// Opens the file on the server for a request of one file, while the request is still being planned.
     /// Most requests turn out as they look.
     fn open_early(
         session: &SftpSession,
-        local: &LocalFilesystem,
+        peer: &Self::Peer,
         entry: &TransferEntry,
         context: &EarlyContext<'_>,
     ) -> impl Future<Output = Option<EarlyFile>> + Send;
@@ -116,9 +123,11 @@ pub(crate) struct FileTransfer<'a, D: TransferDirection> {
     pub(crate) sessions: &'a SftpSessions,
     /// The session that this file uses.
     pub(crate) session: &'a SftpSession,
+    /// Its index in the plan, by which it gets its sessions.
+    pub(crate) number: usize,
     pub(crate) plan: &'a FilePlan<D::Source, D::Target>,
     pub(crate) state: &'a ResumeState,
-    pub(crate) context: &'a TransferContext<'a>,
+    pub(crate) context: &'a TransferContext<'a, D::Peer>,
     /// Its file on the server, if that is being opened already.
     pub(crate) early: EarlySlot,
 }
@@ -132,7 +141,7 @@ pub(crate) struct EarlyContext<'a> {
 
 impl<'s, D: TransferDirection> FileTransfer<'s, D> {
     pub(crate) fn target(&self) -> &D::Target {
-        D::filesystems(self.session, self.context.local).1
+        D::filesystems(self.session, self.context.peer).1
     }
 
     /// Reads a file on the server of reported length `length` from `start` to its end.
@@ -298,9 +307,10 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
             return Err(SftpError::failure("shrank while it was copied"));
         }
         if self.context.options.verify {
-            let (here, there) = self.checksums(copy, length).await?;
-            if here != there {
-                let reason = format!("the checksums differ: {here} here, {there} on the server");
+            let (source, target) = D::checksums(self, copy, length).await?;
+            if source != target {
+                let reason =
+                    format!("the checksums differ: {source} at the source, {target} at the target");
                 return Err(SftpError::failure(reason));
             }
         }
@@ -310,8 +320,10 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
     /// Refuses a local file outside the roots before anything is sent or created for it. Later changes
     /// are caught where it is opened.
     async fn check_roots(&self, part: &PartFileOf<D>) -> Result<()> {
-        let (here, _) = D::local_and_remote(&self.plan.from, &part.target);
-        self.context.roots.check_file(here).await
+        match D::local(&self.plan.from, &part.target) {
+            Some(here) => self.context.roots.check_file(here).await,
+            None => Ok(()),
+        }
     }
 
     /// Offset from which to copy: bytes that have arrived before are not sent again.
@@ -322,7 +334,7 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         {
             return Ok(0);
         }
-        let (source, target) = D::filesystems(self.session, self.context.local);
+        let (source, target) = D::filesystems(self.session, self.context.peer);
         let there = target.lstat(&part.path).await?;
         let Some(there) = there.filter(|metadata| metadata.file_type == FileType::File) else {
             return Ok(0);
@@ -341,26 +353,17 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
         if sure == 0 {
             return Ok(0);
         }
-        let (here, there) = self.checksums(&part.path, sure).await?;
-        Ok(if here == there { sure } else { 0 })
+        let (source, target) = D::checksums(self, &part.path, sure).await?;
+        Ok(if source == target { sure } else { 0 })
     }
 
-    /// Computes the checksum of the first `length` bytes of a file on the server.
-    pub(crate) async fn remote_sha256(
-        &self,
-        path: &RemotePath,
-        length: u64,
-        expected: &str,
-    ) -> Result<String> {
-        let (pool, alias) = (self.context.pool, self.context.alias);
-        remote_sha256(pool, alias, self.session, path, length, expected).await
-    }
-
-    /// Checksums of the first `length` bytes, here and on the server.
-    async fn checksums(&self, copy: &TargetPath<D>, length: u64) -> Result<(String, String)> {
-        let (here, there) = D::local_and_remote(&self.plan.from, copy);
-        let here = local_sha256(self.context.roots, here, length).await?;
-        let there = self.remote_sha256(there, length, &here).await?;
-        Ok((here, there))
+    /// A file on the server, for its checksum.
+    pub(crate) fn server_file<'f>(&'f self, path: &'f RemotePath) -> ServerFile<'f> {
+        ServerFile {
+            pool: self.context.pool,
+            alias: self.context.alias,
+            session: self.session,
+            path,
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! The end of an upload: attributes, sync, close.
 
 use crate::sftp::error::{Result, SftpError};
+use crate::sftp::path::RemotePath;
 use crate::sftp::session::SftpSession;
 use crate::sftp::session::client::PendingResponse;
 use crate::sftp::session::remote_file::RemoteFile;
-use crate::sftp::transfer::file_transfer::PartFileOf;
-use crate::sftp::transfer::upload::Upload;
+use crate::sftp::transfer::part::PartFile;
 use crate::sftp::wire::Attributes;
 
 /// Attributes of a finished file. The owner is set first: a change of owner clears some bits of the mode.
@@ -19,7 +19,7 @@ struct FinalAttributes {
 pub(super) async fn finish(
     mut open: RemoteFile<'_>,
     sent: Vec<PendingResponse>,
-    part: &PartFileOf<Upload>,
+    part: &PartFile<RemotePath>,
 ) -> Result<bool> {
     let session = open.session;
     let old = part.old.filter(|_| !part.in_place);
@@ -86,7 +86,7 @@ fn ok_unless_lost(done: Result<()>) -> Result<bool> {
 /// Sets owner, mode and time by path, which some servers take.
 async fn set_by_name(
     session: &SftpSession,
-    part: &PartFileOf<Upload>,
+    part: &PartFile<RemotePath>,
     attributes: &FinalAttributes,
 ) -> Result<bool> {
     let owner = attributes.owner.iter();

@@ -1,17 +1,27 @@
 //! Uploads: writing a part file on the server.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `source` | the files that are sent, wherever they are |
+//! | `local_source`, `server_source` | files of this machine, and of another server |
+//! | `stripes`, `stripe_sender` | large files, sent over several sessions |
+//! | `finish` | the end of an upload |
 
 mod finish;
+mod local_source;
+mod server_source;
+mod source;
+mod stripe_sender;
 mod stripes;
 
 use std::collections::VecDeque;
-use std::io::{Read, Write as _};
+use std::io::{Read as _, Write as _};
+use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use crate::fs::blocking;
 use crate::sftp::error::{Result, SftpError};
-use crate::sftp::filesystem::Filesystem;
-use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::metadata::FileType;
 use crate::sftp::hidden_name::part_name;
 use crate::sftp::path::RemotePath;
@@ -25,9 +35,9 @@ use crate::sftp::transfer::early::EarlyFile;
 use crate::sftp::transfer::file_transfer::{
     EarlyContext, FileTransfer, NO_MODES, PartFileOf, TransferDirection,
 };
-use crate::sftp::transfer::local_file::open_at;
 use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::upload::finish::finish;
+use crate::sftp::transfer::upload::source::UploadSource;
 use crate::sftp::transfer::upload::stripes::{fsync_continuously, send_striped};
 use crate::store::BackupContent;
 
@@ -36,33 +46,36 @@ const SMALL: u64 = 256 * 1024;
 /// Most that a small file may have grown to meanwhile: it is held in memory.
 const LARGEST_SMALL: u64 = 16 * 1024 * 1024;
 
-/// From this machine to the server.
-pub(crate) enum Upload {}
+/// From this machine, or from another server, to the server.
+pub(crate) struct Upload<S>(PhantomData<fn() -> S>);
 
-impl TransferDirection for Upload {
-    type Source = LocalFilesystem;
+impl<S: UploadSource> TransferDirection for Upload<S> {
+    type Source = S;
     type Target = SftpSession;
+    type Peer = S::Peer;
     const IS_UPLOAD: bool = true;
     /// As much as may be outstanding.
     const RESUME_MARGIN: u64 = 16 * 1024 * 1024;
-    const MODE_MASK: u32 = 0o7777;
+    const MODE_MASK: u32 = S::MODE_MASK;
 
-    fn filesystems<'a>(
-        session: &'a SftpSession,
-        local: &'a LocalFilesystem,
-    ) -> (&'a LocalFilesystem, &'a SftpSession) {
-        (local, session)
+    fn filesystems<'a>(session: &'a SftpSession, peer: &'a S::Peer) -> (&'a S, &'a SftpSession) {
+        (S::of(peer), session)
     }
 
     fn source_and_target(entry: &TransferEntry) -> (&str, &str) {
         (&entry.local, &entry.remote)
     }
 
-    fn local_and_remote<'a>(
-        from: &'a PathBuf,
-        copy: &'a RemotePath,
-    ) -> (&'a PathBuf, &'a RemotePath) {
-        (from, copy)
+    fn local<'a>(from: &'a S::Path, _: &'a RemotePath) -> Option<&'a PathBuf> {
+        S::local(from)
+    }
+
+    async fn checksums(
+        transfer: &FileTransfer<'_, Self>,
+        copy: &RemotePath,
+        length: u64,
+    ) -> Result<(String, String)> {
+        S::checksums(transfer, copy, length).await
     }
 
     fn is_large(_: &SftpSession, length: u64) -> bool {
@@ -71,18 +84,18 @@ impl TransferDirection for Upload {
 
     async fn open_early(
         session: &SftpSession,
-        local: &LocalFilesystem,
+        peer: &S::Peer,
         entry: &TransferEntry,
         context: &EarlyContext<'_>,
     ) -> Option<EarlyFile> {
-        let from = LocalFilesystem::path(&entry.local);
-        let source = local.stat(&from).await.ok()??;
+        let from = S::path(&entry.local);
+        let source = S::of(peer).stat(&from).await.ok()??;
         if source.file_type != FileType::File || source.length > SMALL {
             return None;
         }
         let mut to = RemotePath::new(&entry.remote);
         if to.names_directory() {
-            to = to.join(&LocalFilesystem::file_name(&from)?);
+            to = to.join(&S::file_name(&from)?);
         }
         // The resolved path is judged later; a refusal removes the part file again.
         let written = match to.to_string() {
@@ -90,7 +103,7 @@ impl TransferDirection for Upload {
             relative => format!("~/{relative}"),
         };
         (context.may_write)()(&[written]).ok()?;
-        let source = LocalFilesystem::bytes(&from);
+        let source = S::bytes(&from);
         let name = part_name(context.token, to.file_name()?, &source);
         Some(EarlyFile::create_part(session, to.with_file_name(&name)))
     }
@@ -237,7 +250,8 @@ impl TransferDirection for Upload {
         finish(open, sent.into(), &was).await?;
         let (size, sum) = (record.size.unwrap_or(0), record.sha256.as_deref());
         let expected = sum.unwrap_or_default();
-        let there = transfer.remote_sha256(&part.target, size, expected).await?;
+        let there = transfer.server_file(&part.target);
+        let there = there.sha256(size, expected).await?;
         if there == expected {
             return Ok(());
         }
@@ -277,9 +291,9 @@ impl TransferDirection for Upload {
 
 /// Sends the content and finishes the part file. Returns its length, and whether owner and mode are as
 /// intended.
-async fn send(
-    transfer: &FileTransfer<'_, Upload>,
-    part: &PartFileOf<Upload>,
+async fn send<S: UploadSource>(
+    transfer: &FileTransfer<'_, Upload<S>>,
+    part: &PartFile<RemotePath>,
     start: u64,
 ) -> Result<(u64, bool)> {
     let open = open(transfer, part, start).await?;
@@ -296,17 +310,16 @@ async fn send(
     Ok((length, is_set))
 }
 
-async fn open<'a>(
-    transfer: &FileTransfer<'a, Upload>,
-    part: &'a PartFileOf<Upload>,
+async fn open<'a, S: UploadSource>(
+    transfer: &FileTransfer<'a, Upload<S>>,
+    part: &'a PartFile<RemotePath>,
     start: u64,
 ) -> Result<RemoteFile<'a>> {
     let session = transfer.session;
     let mode = part.mode.unwrap_or(PRIVATE);
     if part.in_place {
         // Nothing is truncated for a source that cannot be read.
-        let (roots, from) = (transfer.context.roots.clone(), transfer.plan.from.clone());
-        blocking(move || open_at(&roots, &from, 0).map(drop)).await?;
+        S::check_readable(transfer).await?;
         let there = match part.old {
             Some(_) => Presence::Present,
             None if part.is_unknown => Presence::Unknown,
@@ -354,22 +367,16 @@ fn is_long(path: &RemotePath) -> bool {
 }
 
 /// Sends a small file's content. Returns its length and the pending writes.
-async fn send_small(
-    transfer: &FileTransfer<'_, Upload>,
+async fn send_small<S: UploadSource>(
+    transfer: &FileTransfer<'_, Upload<S>>,
     handle: &FileHandle,
 ) -> Result<(u64, Vec<PendingResponse>)> {
-    let (from, session) = (transfer.plan.from.clone(), transfer.session);
-    let roots = transfer.context.roots.clone();
-    let content = blocking(move || {
-        let mut content = Vec::new();
-        let mut file = open_at(&roots, &from, 0)?.take(LARGEST_SMALL + 1);
-        if file.read_to_end(&mut content)? as u64 > LARGEST_SMALL {
-            let problem = format!("has more than {LARGEST_SMALL} bytes, though it was small");
-            return Err(SftpError::failure(problem));
-        }
-        Ok(content)
-    });
-    let content = content.await?;
+    let session = transfer.session;
+    let content = S::read_small(transfer, LARGEST_SMALL + 1).await?;
+    if content.len() as u64 > LARGEST_SMALL {
+        let problem = format!("has more than {LARGEST_SMALL} bytes, though it was small");
+        return Err(SftpError::failure(problem));
+    }
     let mut sent = Vec::new();
     for (number, chunk) in content.chunks(session.limits.write).enumerate() {
         let offset = (number * session.limits.write) as u64;
