@@ -23,12 +23,12 @@ struct TransferOne {
     alias: String,
     /// To the server, or from it.
     direction: Direction,
-    /// Path here; a relative one is below this program's working directory.
+    /// Path here, relative to this program's working directory.
     local: String,
-    /// Copy from this server: `local` is a path there, `alias` the target.
+    /// Server to copy from: `local` is there.
     #[serde(rename = "source_alias")]
     source_alias: Option<String>,
-    /// Path on the server; a relative one is below the home directory.
+    /// Path on the server, relative to the home directory.
     remote: String,
     /// Seconds until task_queue reminds of it.
     rappel: Option<NumberOfSeconds>,
@@ -60,7 +60,7 @@ struct TransferSeveral {
     direction: Direction,
     /// Sources may be patterns: *, ?, [..], {a,b}, and ** across directories; hidden files only by name. Matches go into the target directory.
     files: Vec<TransferEntry>,
-    /// Copy from this server: `local` is a path there, `alias` the target.
+    /// Server to copy from: `local` is there.
     #[serde(rename = "source_alias")]
     source_alias: Option<String>,
     /// Seconds until task_queue reminds of it.
@@ -170,7 +170,7 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl App {
-    /// Upload or download a file or directory over SFTP, or copy it from server to server. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
+    /// Upload or download a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
     #[tool(title = "Transfer a file or directory", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer(
         &self,
@@ -182,7 +182,7 @@ impl App {
         self.run(&call, start, wait, &OutputView::default()).await
     }
 
-    /// Upload or download several files, directories or patterns over SFTP, or copy them from server to server. Directories below a pattern's fixed part are kept.
+    /// Upload or download several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
     #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer_multi(
         &self,

@@ -43,6 +43,7 @@ pub struct Transfer(pub TransferRequest);
 
 /// The paths of a transfer as a record holds them.
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RecordedPaths {
     direction: Direction,
     /// The server that the files come from, where they go from server to server.
