@@ -13,7 +13,7 @@ use crate::sftp::path::RemotePath;
 use crate::sftp::plan::destination::{Destination, WritePolicy};
 use crate::sftp::remote_files::RemoteFiles;
 use crate::sftp::session::remote_file::RemoteFile;
-use crate::sftp::transfer::checksum::remote_sha256;
+use crate::sftp::transfer::checksum::ServerFile;
 use crate::sftp::transfer::replacement::ExpectedContent;
 
 /// Mode of a new file, before the server's user takes bits away (umask).
@@ -204,15 +204,13 @@ impl RemoteFiles<'_> {
                 (Some(there), ExpectedContent::File { size, sha256 })
                     if there.length == *size && there.file_type == FileType::File =>
                 {
-                    let sum = remote_sha256(
-                        access.pool,
-                        access.alias,
-                        self.session(),
+                    let file = ServerFile {
+                        pool: access.pool,
+                        alias: access.alias,
+                        session: self.session(),
                         path,
-                        *size,
-                        sha256,
-                    );
-                    Ok(sum.await? == *sha256)
+                    };
+                    Ok(file.sha256(*size, sha256).await? == *sha256)
                 }
                 _ => Ok(false),
             }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
+use crate::sftp::path::RemotePath;
 use crate::sftp::transfer::backup::FileBackup;
 use crate::sftp::transfer::file_transfer::{FileTransfer, PartFileOf, TransferDirection};
 use crate::sftp::transfer::replacement::ExpectedContent;
@@ -36,8 +37,8 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         match (there, expected) {
             (None, ExpectedContent::Absent) => Ok(true),
             (Some(there), ExpectedContent::File { size, sha256 }) if there.length == *size => {
-                let (_, path) = D::local_and_remote(&self.plan.from, &part.target);
-                let sum = self.remote_sha256(path, *size, sha256).await?;
+                let path = RemotePath::of_bytes(&D::Target::bytes(&part.target));
+                let sum = self.server_file(&path).sha256(*size, sha256).await?;
                 Ok(sum == *sha256)
             }
             _ => Ok(false),
@@ -51,7 +52,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         if there.is_none_or(|there| there.length != length) {
             return Ok(false);
         }
-        let (new, there) = self.checksums(&part.target, length).await?;
+        let (new, there) = D::checksums(self, &part.target, length).await?;
         Ok(new == there)
     }
 
