@@ -13,6 +13,7 @@
 //! | [`api`] | health checks of HTTP APIs, from here or from a server's network |
 //! | [`job`] | jobs: their records, the queue, the history, and the engine that runs them |
 //! | [`monitor`] | monitoring: the scripts that ask a server about itself, and the parsers of their output |
+//! | [`file_query`] | questions about the files of a server, which a script or SFTP answers |
 //! | [`approval`] | questions that a person has to answer before a call acts |
 //! | [`audit`] | the audit trail: a record of each call that acts |
 //! | [`guard`], [`policy`] | the checks before a call acts: read-only servers, local directories, and the commands that the policy refuses |
@@ -44,6 +45,7 @@ pub mod doctor;
 mod edit;
 pub mod error;
 mod fault;
+mod file_query;
 pub mod fs;
 pub mod guard;
 pub mod hex;

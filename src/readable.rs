@@ -94,7 +94,7 @@ fn is_special(character: char) -> bool {
 }
 
 /// Says whether a character is invisible or reorders others.
-fn is_hidden(character: char) -> bool {
+pub(crate) fn is_hidden(character: char) -> bool {
     character.is_control()
         // Marks that reorder text (Unicode's Bidi_Control).
         || matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

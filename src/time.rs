@@ -58,6 +58,16 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
+    /// The time so many seconds after the Unix epoch, if it can be represented.
+    pub(crate) fn of_seconds(seconds: i64) -> Option<Self> {
+        DateTime::from_timestamp(seconds, 0).map(Self)
+    }
+
+    /// Its form to the second.
+    pub(crate) fn in_seconds(self) -> String {
+        self.0.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+
     /// A form for file names on every system: `20261122T131412.891Z`.
     pub fn for_file_name(self) -> String {
         self.0.format("%Y%m%dT%H%M%S%.3fZ").to_string()

@@ -53,6 +53,7 @@ mod lifecycle;
 mod limits;
 
 mod links;
+mod listing;
 mod listings;
 mod login;
 mod long;
@@ -77,6 +78,7 @@ mod protocol;
 mod python_sdk;
 mod queue;
 mod readable;
+mod reading;
 mod readonly;
 mod references;
 mod refused;

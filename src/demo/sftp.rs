@@ -19,6 +19,9 @@ const POSIX_RENAME: &str = "posix-rename@openssh.com";
 /// The longest read that it answers, so that an answer fits a packet.
 const LONGEST_READ: u32 = 255 * 1024;
 
+/// The most names in an answer, so that it fits a packet.
+const NAMES_AT_ONCE: usize = 100;
+
 /// One SFTP session.
 pub struct SftpHandler {
     home: PathBuf,
@@ -29,8 +32,8 @@ pub struct SftpHandler {
 
 enum Open {
     File(fs::File),
-    /// A directory's entries; taken by the first read.
-    Directory(Option<Vec<File>>),
+    /// A directory's entries that are not read yet.
+    Directory(Vec<File>),
 }
 
 impl SftpHandler {
@@ -230,15 +233,17 @@ impl Handler for SftpHandler {
                 FileAttributes::from(&metadata),
             ));
         }
-        Ok(self.keep(id, Open::Directory(Some(entries))))
+        Ok(self.keep(id, Open::Directory(entries)))
     }
 
     async fn readdir(&mut self, id: u32, handle: String) -> Result<Name, Self::Error> {
         match self.open.get_mut(&handle) {
-            Some(Open::Directory(entries)) => match entries.take() {
-                Some(files) if !files.is_empty() => Ok(Name { id, files }),
-                _ => Err(StatusCode::Eof.into()),
-            },
+            Some(Open::Directory(entries)) if entries.is_empty() => Err(StatusCode::Eof.into()),
+            Some(Open::Directory(entries)) => {
+                let rest = entries.split_off(entries.len().min(NAMES_AT_ONCE));
+                let files = std::mem::replace(entries, rest);
+                Ok(Name { id, files })
+            }
             _ => Err(StatusCode::Failure.with_message("not an open directory")),
         }
     }

@@ -41,10 +41,14 @@ impl FileFailure {
     /// The advice, in a sentence.
     pub(super) fn hint(self) -> &'static str {
         match self {
-            Self::NotFound => "check the path; a relative one begins at the home directory",
-            Self::PermissionDenied => "it takes a user who may do that there",
+            Self::NotFound => {
+                "check the path; a relative one begins at the home directory, and file_list shows what is there"
+            }
+            Self::PermissionDenied => {
+                "it takes a user who may do that there, or task_exec with sudo"
+            }
             Self::NoSpace => "free some space on the server, then call again",
-            Self::NotAFile => "give the path of a regular file",
+            Self::NotAFile => "give the path of a regular file; file_list shows a directory",
             Self::TooLarge => "use task_exec with a program on the server, such as sed",
             Self::ConnectionLost => "look at the file before calling again",
             Self::Changed => "read it again, then call again",

@@ -101,6 +101,13 @@ impl Guard {
         self.write_check()(names)
     }
 
+    /// Refuses to read a file on a server that file tools leave alone. `names` are the file's paths: absolute
+    /// ones, or such that begin with `~/`. `holds_key` says that a private key is in it.
+    pub fn may_read(&self, names: &[String], holds_key: bool) -> Result<(), Error> {
+        let policy = self.policies.current()?;
+        policy.judge_read(names, holds_key).map_err(blocked)
+    }
+
     /// Returns [`Guard::may_write`] for many files, with the rules of now.
     pub fn write_check(&self) -> WriteCheck {
         let policy = self.policies.current();

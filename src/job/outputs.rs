@@ -33,6 +33,14 @@ pub(super) struct Streams {
     pub(super) stderr: Output,
 }
 
+/// Masks the secrets in bytes of a server's files.
+pub(super) fn masked(alias: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut mask = Mask::of(alias);
+    let mut masked = mask.take(bytes).into_owned();
+    masked.extend(mask.rest());
+    masked
+}
+
 /// The outputs of all jobs.
 #[derive(Debug)]
 pub struct Outputs {
@@ -56,6 +64,15 @@ impl Outputs {
     pub(super) fn begin(&self, id: &JobId, alias: &str) -> Streams {
         let limit = self.config.max_output;
         let stream = |stream| Output::new(self.blob(id, stream), limit, Mask::of(alias));
+        Streams {
+            stdout: stream(Stream::Stdout),
+            stderr: stream(Stream::Stderr),
+        }
+    }
+
+    /// Streams that are kept in no file.
+    pub(super) fn scratch(&self, id: &JobId, alias: &str) -> Streams {
+        let stream = |stream| Output::new(self.blob(id, stream), 0, Mask::of(alias));
         Streams {
             stdout: stream(Stream::Stdout),
             stderr: stream(Stream::Stderr),

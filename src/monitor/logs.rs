@@ -46,18 +46,7 @@ pub fn docker(
 
 /// The command for the end of a file.
 pub fn file(path: &str, lines: usize) -> Result<String, Error> {
-    let path = spelling::on_server(path).map_err(|problem| Error::invalid("filepath", problem))?;
-    // The shell on the server finds home directories.
-    let path = match spelling::other_home(&path) {
-        Some((user, below)) => {
-            let below = quoted("filepath", below.trim_start_matches('/'))?;
-            format!("~{user}/{below}")
-        }
-        None => match path.strip_prefix("~/") {
-            Some(below) => format!("\"$HOME\"/{}", quoted("filepath", below)?),
-            None => quoted("filepath", &path)?,
-        },
-    };
+    let path = spelling::shell_word(path).map_err(|problem| Error::invalid("filepath", problem))?;
     Ok(format!("tail -n {lines} -- {path}"))
 }
 

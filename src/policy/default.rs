@@ -208,6 +208,14 @@ pub(super) const SETS: &[(&str, &str)] = &[
     ),
     ("@accounts", "/etc/{passwd,shadow,group,gshadow,sudoers}"),
     (
+        "@shadows",
+        "{/etc/{shadow,gshadow}{,-,.lock},/etc/security/opasswd,/etc/{master.passwd,spwd.db},/var/db/dslocal/nodes/*/users/*}",
+    ),
+    (
+        "@keys",
+        "{{~,/**}/.ssh/{id_*,identity,*.pem,*.key,*_rsa,*_dsa,*_ecdsa,*_ed25519},/etc/ssh/ssh_host_*_key,/etc/ssl/private/**,/etc/pki/tls/private/**,/etc/letsencrypt/{live,archive}/*/privkey*.pem,/etc/letsencrypt/{keys,accounts}/**,/etc/wireguard/**,{~,/**}/.gnupg/{private-keys-v1.d/**,secring.gpg}}",
+    ),
+    (
         "@data",
         "/var/lib/{mysql,mariadb,percona,postgresql,postgresql/*,postgresql/*/*,pgsql,pgsql/*,pgsql/*/data,mongo,mongodb,redis,valkey,elasticsearch,opensearch,cassandra,clickhouse,couchdb,influxdb,neo4j,etcd,ldap,rabbitmq,docker,docker/volumes,containers,containers/storage,containerd}",
     ),

@@ -24,7 +24,8 @@
 //! | `*` alone | any arguments, or none |
 //!
 //! `?`, `[a-z]` and `*` stand for characters other than `/`, `**` for any, and `{a,b}` for either.
-//! `@system`, `@data`, `@disk`, `@accounts`, `@footholds`, `@access` and `@signal` stand for lists of words.
+//! `@system`, `@data`, `@disk`, `@accounts`, `@shadows`, `@keys`, `@footholds`, `@access` and `@signal` stand for
+//! lists of words.
 //!
 //! A *block* rule holds if each of its words is met by some argument, in any order. A variable that the
 //! text does not set may be empty: `rm -rf "$DIR/"` counts as `rm -rf /`, and `rm -rf "${DIR:?}/"` does not.
@@ -37,7 +38,9 @@
 //! `docker exec` and `ssh` need one besides that of the command that they start, unless one rule without a
 //! lone `*` spells out both. A text that is not in a shell's syntax is refused.
 //!
-//! A file that is uploaded is judged as `* >PATH`, with no program.
+//! A file that is uploaded is judged as `* >PATH`, with no program. A file that a file tool reads is judged as
+//! `file_read PATH`. Key and shadow files (`@keys`, `@shadows`) take an allow rule about `file_read`; such rules
+//! are about nothing else, so commands need none for them.
 //!
 //! # Modules
 //!
@@ -49,7 +52,7 @@
 //! | `call`, `redundant`, `dry_run`, `path` | a program with its arguments, in the form that rules are compared with |
 //! | `wrapper`, `find`, `script` | the commands that a call runs |
 //! | `output`, `printing`, `utility` | the output of commands, where the text says what it is |
-//! | `writes`, `upload`, `terminal_input` | files that are written, and input that is typed |
+//! | `writes`, `upload`, `reads`, `terminal_input` | files that are written or read, and input that is typed |
 //! | `pattern`, `rule_word`, `rule_text`, `choice`, `glob` | rules, and the test whether one holds |
 //! | `permit`, `default` | allow rules, and the default block rules |
 //! | `text_fallback` | texts that the parser cannot read |
@@ -74,6 +77,7 @@ mod pattern;
 mod permit;
 mod printing;
 mod read_builtins;
+mod reads;
 mod redirect;
 mod redundant;
 mod rule_text;
@@ -106,6 +110,8 @@ type Judgement = Result<(), Refusal>;
 pub struct Policy {
     block: Vec<Pattern>,
     allow: Vec<Pattern>,
+    /// Allow rules about files that file tools read.
+    readable: Vec<Pattern>,
 }
 
 /// The reason why a text is not run.
@@ -124,7 +130,12 @@ pub struct Refusal {
 impl Policy {
     /// A policy of these rules. Without allow rules, everything is allowed that is not blocked.
     pub fn new(block: Vec<Pattern>, allow: Vec<Pattern>) -> Self {
-        Self { block, allow }
+        let (readable, allow) = allow.into_iter().partition(Pattern::is_about_reading);
+        Self {
+            block,
+            allow,
+            readable,
+        }
     }
 
     /// Refuses a text for one shell that the rules forbid. Steps of a sequence are one text, joined by

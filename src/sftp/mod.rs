@@ -7,6 +7,7 @@
 //! | `file_change` | single files as they are before a change, and the way back from it |
 //! | `owners` | owners of files, from names to numbers |
 //! | `versions` | versions of files, kept before tasks change them |
+//! | `remote_directories`, `owner_names` | directories of a server; names of owners |
 //! | `plan` | the files that a transfer copies, with source and target of each |
 //! | `session` | an SFTP session on a server: operations, outstanding requests, how it starts |
 //! | `filesystem` | files of this machine and of a server behind one trait |
@@ -20,9 +21,11 @@ mod error;
 mod file_change;
 mod filesystem;
 mod hidden_name;
+mod owner_names;
 mod owners;
 mod path;
 mod plan;
+mod remote_directories;
 mod remote_files;
 mod request;
 mod session;
@@ -34,6 +37,7 @@ mod wire;
 pub use file_change::{FileSnapshot, LocatedFile, sha256};
 pub use filesystem::metadata::{FileType, Metadata};
 pub use filesystem::roots::Roots;
+pub use owner_names::OwnerNames;
 pub use path::RemotePath;
 pub use plan::destination::{MayWrite, WriteCheck};
 pub(crate) use remote_files::sweep_staged;

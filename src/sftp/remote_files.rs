@@ -3,7 +3,7 @@
 //! Operations go over one session. Writing is an upload of its own, so that a file is replaced, written
 //! in place or left as it was by the same rules as in every transfer.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,9 @@ const STAGED: &str = "staged";
 
 /// Outstanding reads of a file.
 const READS_AHEAD: usize = 16;
+
+/// Outstanding reads of a file whose reading may break off.
+const SCANNED_AHEAD: usize = 4;
 
 /// The server, its limits and the rules for access to single files.
 #[derive(Clone, Copy)]
@@ -99,6 +102,37 @@ impl<'a> RemoteFiles<'a> {
             self.read_open(&open.handle, range).await
         };
         read.await.map_err(|error| error.on_file(path))
+    }
+
+    /// Reads a file from a position on, and hands its bytes to `visit`, until that breaks off or the file ends.
+    /// The caller knows that it is a file.
+    pub async fn scan(
+        &self,
+        path: &str,
+        start: u64,
+        mut visit: impl FnMut(&[u8]) -> ControlFlow<()> + Send,
+    ) -> Result<(), Error> {
+        let scan = async {
+            let file = self.resolve(path).await?;
+            let handle = self.session.open_read(&file).await?;
+            let open = RemoteFile::new(self.session(), &file, handle);
+            let range = start..u64::MAX;
+            let mut reader = FileReader::within(self.session(), &open.handle, range, SCANNED_AHEAD);
+            while let Some(pieces) = reader.next().await? {
+                if pieces.iter().any(|piece| visit(piece).is_break()) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        scan.await.map_err(|error: SftpError| error.on_file(path))
+    }
+
+    /// The canonical path: absolute, and without links.
+    pub async fn real_path(&self, path: &str) -> Result<String, Error> {
+        let real = async { self.session.real_path(&self.resolve(path).await?).await };
+        let real = real.await.map_err(|error| error.on_file(path))?;
+        Ok(real.to_string())
     }
 
     pub(super) async fn read_open(
@@ -233,6 +267,14 @@ impl<'a> RemoteFiles<'a> {
 
     pub(super) fn session(&self) -> &SftpSession {
         &self.session
+    }
+
+    pub(super) fn pool(&self) -> &Pool {
+        self.access.pool
+    }
+
+    pub(super) fn alias(&self) -> &str {
+        self.access.alias
     }
 
     pub(super) async fn resolve(&self, path: &str) -> Result<RemotePath> {

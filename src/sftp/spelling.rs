@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use crate::shell::quote;
+
 /// A path on a server as transfers take it: `$HOME/x` is `~/x`, and `C:\x` is `/C:/x`, as OpenSSH for
 /// Windows has it. An error says, as the rest of a sentence, what is wrong and what to write instead.
 pub fn on_server(text: &str) -> Result<Cow<'_, str>, String> {
@@ -22,6 +24,23 @@ pub fn on_server(text: &str) -> Result<Cow<'_, str>, String> {
     }
     no_syntax(text)?;
     Ok(Cow::Borrowed(text))
+}
+
+/// A path on a server as a word of a POSIX shell, which finds home directories. An error completes a sentence.
+pub fn shell_word(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if text.contains('\0') {
+        return Err("holds a NUL character".to_owned());
+    }
+    let path = on_server(text)?;
+    Ok(match (other_home(&path), path.strip_prefix("~/")) {
+        (Some((user, below)), _) => format!("~{user}/{}", quote(below.trim_start_matches('/'))),
+        (None, Some(below)) => format!("\"$HOME\"/{}", quote(below)),
+        (None, None) if path == "~" => "\"$HOME\"".to_owned(),
+        (None, None) => quote(&path),
+    })
 }
 
 /// A path on this machine: `$HOME/x` is `~/x`. A file that is there by that very name is meant.

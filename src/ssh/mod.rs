@@ -30,6 +30,7 @@ pub mod target;
 
 pub use auth::{check_prompt, check_totp, describe_agent, has_agent};
 pub use command::exit_outcome::ExitOutcome;
+pub use command::session::has_refused_commands;
 pub(crate) use connection::TimedOut;
 pub use connection::stream::ConnectionStream;
 pub use dial::NoTunnel;

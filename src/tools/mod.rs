@@ -34,6 +34,7 @@ mod edit;
 mod elicitation;
 mod exec;
 mod explain;
+mod files;
 mod history_list;
 mod import;
 mod lenient;
@@ -101,6 +102,7 @@ impl Tools {
             App::output_tools(),
             App::monitor_tools(),
             App::log_tools(),
+            App::file_tools(),
             App::api_tools(),
             App::policy_tools(),
             App::admin_tools(),

@@ -76,7 +76,12 @@ impl Sshd {
 
     /// Starts an sshd whose user is held by permissions, be he root.
     pub fn start_bound() -> Self {
-        Self::start_as(|_| String::new(), true)
+        Self::start_bound_with("")
+    }
+
+    /// The same with further lines of configuration.
+    pub fn start_bound_with(extra: &str) -> Self {
+        Self::start_as(|_| extra.to_owned(), true)
     }
 
     fn start_as(prepare: impl FnOnce(&Path) -> String, bound: bool) -> Self {

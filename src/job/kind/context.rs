@@ -78,6 +78,11 @@ impl Context<'_> {
         self.recorder.saved().await
     }
 
+    /// Streams of which nothing is kept but head and tail in memory.
+    pub(super) fn scratch_output(&self) -> Streams {
+        self.outputs.scratch(&self.job.id, &self.job.alias)
+    }
+
     /// The streams of a command that begins. The record says what the server prints in, where that is
     /// known already, for those who read the output while it runs.
     pub(super) fn begin_output(&self) -> Streams {

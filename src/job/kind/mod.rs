@@ -5,6 +5,7 @@ mod command;
 mod context;
 pub mod detached;
 pub mod exec;
+pub mod file_query;
 mod incomplete;
 pub mod interactive;
 pub mod probe;
@@ -286,6 +287,8 @@ kinds! {
     Change(change::Change),
     /// Files that are moved over SFTP.
     Transfer(transfer::Transfer),
+    /// A question of a file tool.
+    FileLookup(file_query::FileLookup),
     /// A question of a monitoring tool.
     Probe(probe::Probe),
     /// For tests.

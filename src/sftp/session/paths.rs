@@ -12,13 +12,16 @@ use crate::sftp::session::client::PendingResponse;
 use crate::sftp::session::files::FileHandle;
 use crate::sftp::session::{SftpSession, unexpected_response};
 use crate::sftp::wire::{
-    Attributes, LONGEST_PATH, PacketType, RequestPacket, Response, protocol_error,
+    Attributes, LONGEST_PATH, PacketType, RequestPacket, Response, protocol_error, string,
 };
 
 /// Extension that tells a user's home directory.
 const EXPAND_PATH: &[u8] = b"expand-path@openssh.com";
 /// Extension that tells the free space of a file system.
 const STATVFS: &[u8] = b"statvfs@openssh.com";
+
+/// Extension that tells the names of users and groups.
+const OWNER_NAMES: &[u8] = b"users-groups-by-id@openssh.com";
 
 /// Outstanding reads of a directory; each brings about a hundred names.
 const READS_AHEAD: usize = 4;
@@ -73,6 +76,40 @@ impl SftpSession {
             }
             _ => Err(unexpected_response()),
         }
+    }
+
+    /// The names of users and groups, in the order of their numbers, where the server offers to say them. One
+    /// that is not known is empty.
+    pub(crate) async fn owner_names(
+        &self,
+        users: &[u32],
+        groups: &[u32],
+    ) -> Result<Option<(Vec<String>, Vec<String>)>> {
+        if !self.offers(OWNER_NAMES) {
+            return Ok(None);
+        }
+        let [users, groups] = [users, groups].map(|numbers| {
+            let bytes = numbers.iter().flat_map(|number| number.to_be_bytes());
+            bytes.collect::<Vec<_>>()
+        });
+        let room = OWNER_NAMES.len() + users.len() + groups.len() + 12;
+        let request = RequestPacket::new(PacketType::Extended, room)
+            .put_string(OWNER_NAMES)
+            .put_string(&users)
+            .put_string(&groups);
+        let Response::Extended(mut answer) = self.request(request).await? else {
+            return Err(unexpected_response());
+        };
+        let mut names = || {
+            let mut list = string(&mut answer)?;
+            let mut names = Vec::new();
+            while list.has_remaining() {
+                let name = string(&mut list)?;
+                names.push(String::from_utf8_lossy(&name).into_owned());
+            }
+            Ok::<_, SftpError>(names)
+        };
+        Ok(Some((names()?, names()?)))
     }
 
     /// The target of a symbolic link.

@@ -295,7 +295,8 @@ pub(crate) fn protocol_error(how: &str) -> SftpError {
     SftpError::Protocol(format!("the server {how}"))
 }
 
-fn string(bytes: &mut Bytes) -> Result<Bytes> {
+/// Takes a string off the beginning.
+pub(crate) fn string(bytes: &mut Bytes) -> Result<Bytes> {
     let length = bytes.try_get_u32().map_err(|_| malformed())? as usize;
     if length > bytes.remaining() {
         return Err(malformed());

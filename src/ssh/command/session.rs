@@ -49,6 +49,14 @@ const TERMINAL_SIZE: (u32, u32) = (250, 50);
 /// The line for which a shell waits that has asked whether to begin a step.
 const GO: &str = "go\n";
 
+/// The reason why no command runs.
+const NO_COMMANDS: &str = "the server refuses to run commands for this user";
+
+/// Returns whether a server refuses to run commands.
+pub fn has_refused_commands(error: &Error) -> bool {
+    matches!(error, Error::Connection { reason, .. } if reason == NO_COMMANDS)
+}
+
 /// The data type of standard error (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
 
@@ -530,7 +538,7 @@ impl<'a> CommandSession<'a> {
 
     async fn verdict(&mut self, lease: &Lease) -> Result<ExitOutcome, Error> {
         if self.refused {
-            return Err(lease.refusal("the server refuses to run commands for this user"));
+            return Err(lease.refusal(NO_COMMANDS));
         }
         Ok(match self.exit.take() {
             Some(exit) => exit,

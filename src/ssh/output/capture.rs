@@ -97,6 +97,12 @@ impl Captured {
         self.last.is_some_and(|byte| byte != b'\n')
     }
 
+    /// All bytes of a stream of which none were left out.
+    pub fn whole(&self) -> Option<Vec<u8>> {
+        let both = || self.head.iter().chain(&self.tail).copied().collect();
+        (self.dropped() == 0).then(both)
+    }
+
     fn dropped(&self) -> u64 {
         self.total - (self.head.len() + self.tail.len()) as u64
     }

@@ -66,7 +66,7 @@ impl Output {
     }
 
     /// Takes the next bytes. Secrets in them are masked before anything keeps them.
-    pub(in crate::ssh) fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         let plain = self.mask.take(bytes);
         self.captured.push(&plain);
         self.spool.push(&plain);

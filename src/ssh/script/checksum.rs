@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::Script;
 use crate::ssh::pool::Pool;
 
-const SCRIPT: &str = include_str!("../scripts/checksum.sh");
+const SCRIPT: &str = concat!(
+    include_str!("../scripts/sum.sh"),
+    include_str!("../scripts/checksum.sh")
+);
 
 /// Bytes per second that the slowest disk reads.
 const SLOWEST: u64 = 10 * 1024 * 1024;

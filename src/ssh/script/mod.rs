@@ -12,7 +12,8 @@
 //! | `probe` | the kind of a login shell |
 //! | `verify` | a login that shows whether it works |
 //! | `stop` | ending processes |
-//! | `access`, `checksum`, `curl`, `home` | access lists and labels of files; checksums; HTTP requests; home directories |
+//! | `access`, `checksum`, `usage` | access lists and labels of files; checksums; room on disk |
+//! | `curl`, `home` | HTTP requests; home directories |
 
 pub mod access;
 pub mod checksum;
@@ -20,6 +21,7 @@ pub mod curl;
 pub mod home;
 pub(in crate::ssh) mod probe;
 pub(in crate::ssh) mod stop;
+pub mod usage;
 pub mod verify;
 
 use std::time::Duration;
