@@ -18,6 +18,8 @@ struct GuardedServers {
     sshds: [Sshd; 2],
     /// A command and an upload that failed on `seen`, and the same on `web1`.
     failed: [[Value; 2]; 2],
+    /// A task that has created a file on `seen`, and the same on `web1`.
+    changed: [Value; 2],
 }
 
 impl SshServer for GuardedServers {
@@ -35,8 +37,11 @@ const URL: &str = "http://127.0.0.1:1";
 
 async fn fixture() -> Fixture<GuardedServers, ()> {
     let sshds = [0, 1].map(|_| Sshd::with_programs(&PROGRAMS, "").with_pm2());
-    let failed = Default::default();
-    let mut fixture = Fixture::of(GuardedServers { sshds, failed });
+    let mut fixture = Fixture::of(GuardedServers {
+        sshds,
+        failed: Default::default(),
+        changed: Default::default(),
+    });
     for file in [fixture.there("file"), fixture.here("file")] {
         std::fs::write(file, "content\n").unwrap();
     }
@@ -49,6 +54,10 @@ async fn fixture() -> Fixture<GuardedServers, ()> {
         upload["alias"] = alias.into();
         let upload = client.call("task_transfer", upload).await;
         fixture.server.failed[index] = [command, upload].map(|task| task.facts()["id"].clone());
+        std::fs::remove_file(fixture.there("pwned")).unwrap();
+        let write = json!({"alias": alias, "path": fixture.remote("pwned"), "content": "x"});
+        let written = client.call("file_write", write).await.ok();
+        fixture.server.changed[index] = written.facts()["id"].clone();
     }
     std::fs::remove_file(fixture.there("pwned")).unwrap();
     let mut seen = fixture.server.login("seen");
@@ -81,6 +90,7 @@ fn calls_about<C>(fixture: &Fixture<GuardedServers, C>, alias: &str) -> Calls {
         remote: fixture.remote("file"),
         downloads: text(fixture.files.path()),
         failed: fixture.server.failed[usize::from(alias != "seen")].clone(),
+        changed: fixture.server.changed[usize::from(alias != "seen")].clone(),
         url: URL.to_owned(),
     }
 }

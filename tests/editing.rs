@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::time::Duration;
 
+use mcp_sftp_orchestrator::hex::digits;
 use serde_json::{Value, json};
 
 use crate::helper::{
@@ -29,8 +30,7 @@ async fn on_each_server(check: impl AsyncFn(&Client, &Path)) {
 }
 
 fn hash(content: impl AsRef<[u8]>) -> String {
-    let digest = sha256(content.as_ref());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digits(&sha256(content.as_ref()))
 }
 
 fn edit(path: &Path, old: &str, new: &str) -> Value {
@@ -42,7 +42,9 @@ fn write(path: &Path, content: &str) -> Value {
 }
 
 fn with(mut arguments: Value, more: Value) -> Value {
-    let more = more.as_object().unwrap().clone();
+    let Value::Object(more) = more else {
+        unreachable!("arguments are an object");
+    };
     arguments.as_object_mut().unwrap().extend(more);
     arguments
 }
@@ -397,27 +399,26 @@ async fn a_check_that_is_stopped_puts_the_old_file_back() {
     let fixture = Fixture::embedded_with(|config| config.sync_timeout = Duration::ZERO).await;
     let path = fixture.there("file");
     fs::write(&path, "old").unwrap();
-    let long = with(edit(&path, "old", "new"), json!({"check": "sleep 50"}));
-    let id = call(&fixture.client, "file_edit", long.clone())
-        .await
-        .ok()
-        .facts()["id"]
-        .clone();
-    eventually("the file is changed", || fs::read(&path).unwrap() == b"new").await;
-    let ended = fixture
-        .client
-        .call("task_cancel", json!({"id": id}))
-        .await
-        .ok();
-    ended.has(&json!({"status": "cancelled", "putBack": true}));
-    assert_eq!(fs::read(&path).unwrap(), b"old");
-    // A lost connection is as good as a failure.
-    let id = call(&fixture.client, "file_edit", long).await.ok().facts()["id"].clone();
-    eventually("the file is changed", || fs::read(&path).unwrap() == b"new").await;
-    fixture.server.cut();
-    let ended = fixture.client.wait(&id).await;
-    ended.has(&json!({"status": "failed", "putBack": true}));
-    assert_eq!(fs::read(&path).unwrap(), b"old");
+    let running = fixture.there("running");
+    let check = format!("touch {}; sleep 50", text(&running));
+    let long = with(edit(&path, "old", "new"), json!({"check": check}));
+    for is_cut in [false, true] {
+        let begun = call(&fixture.client, "file_edit", long.clone()).await.ok();
+        let id = &begun.facts()["id"];
+        eventually("the check runs", || running.exists()).await;
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        // A lost connection is as good as a failure.
+        let (ended, status) = if is_cut {
+            fixture.server.cut();
+            (fixture.client.wait(id).await, "failed")
+        } else {
+            let stop = fixture.client.call("task_cancel", json!({"id": id}));
+            (stop.await.ok(), "cancelled")
+        };
+        ended.has(&json!({"status": status, "putBack": true}));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        fs::remove_file(&running).unwrap();
+    }
 }
 
 #[tokio::test]

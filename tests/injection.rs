@@ -84,6 +84,7 @@ fn plain(fixture: &Fixture, tool: &str) -> Value {
         remote: fixture.remote("file"),
         downloads: text(fixture.files.path()),
         failed: ["00000000", "00000000"].map(Value::from),
+        changed: "00000000".into(),
         url: URL.to_owned(),
     };
     let (_, plainest) = calls.of(tool).swap_remove(0);

@@ -29,6 +29,7 @@ async fn every_answer_with_data_is_as_its_schema_says() {
         remote: fixture.remote("none"),
         downloads: text(fixture.files.path()),
         failed: [failed.facts()["id"].clone(), Value::Null],
+        changed: Value::Null,
         url: format!("http://127.0.0.1:{}", closed_port()),
     };
     let mut tools = fixture.client.tools().await;

@@ -111,6 +111,7 @@ mod transfer;
 mod trees;
 mod trust;
 mod tunnels;
+mod undo;
 mod unreadable;
 mod vanished;
 mod without_sftp;

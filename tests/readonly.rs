@@ -28,14 +28,16 @@ async fn assert_refused(fixture: &Fixture, alias: &str) {
         remote: fixture.remote("config"),
         downloads: fixture.remote(""),
         failed: Default::default(),
+        changed: Value::Null,
         url: String::new(),
     };
     let mut refused = 0;
     for tool in fixture.client.tools().await {
         for (effect, arguments) in calls.of(&tool.name) {
             let changes = matches!(effect, Effect::Runs | Effect::Writes);
-            // A call in the background is refused once it begins, and nothing has failed yet.
-            if changes && arguments.get("background").is_none() && tool.name != "task_retry" {
+            // A call in the background is refused once it begins, and nothing has failed or changed yet.
+            let is_of_task = matches!(tool.name.as_ref(), "task_retry" | "undo");
+            if changes && arguments.get("background").is_none() && !is_of_task {
                 let answer = fixture.client.call(tool.name.clone(), arguments).await;
                 assert_read_only(answer, "seen");
                 refused += 1;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use mcp_sftp_orchestrator::app::App;
 use mcp_sftp_orchestrator::config::Config;
 use mcp_sftp_orchestrator::error::Error;
+use mcp_sftp_orchestrator::hex::digits;
 use mcp_sftp_orchestrator::logging::MemoryLog;
 use mcp_sftp_orchestrator::sftp::{
     ExpectedContent, FileAccess, FileType, MayWrite, RemoteFiles, ReplaceOptions, WriteCheck,
@@ -186,10 +187,7 @@ async fn only_what_is_expected_is_replaced() {
         let (path, twin) = (folder.join("file"), folder.join("twin"));
         let file = |content: &[u8]| ExpectedContent::File {
             size: content.len() as u64,
-            sha256: sha256(content)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            sha256: digits(&sha256(content)),
         };
         // A file with two names is written in place.
         for is_linked in [false, true] {

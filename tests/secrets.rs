@@ -147,6 +147,7 @@ impl Fixture<LeakyServer, ()> {
             remote: self.remote("held"),
             downloads: text(self.files.path()),
             failed: [failed.clone(), failed.clone()],
+            changed: Value::Null,
             url: format!("http://127.0.0.1:{}", self.server.http.port),
         }
     }

@@ -67,6 +67,7 @@ async fn where_nothing_may_be_changed_tools_that_do_nothing_else_are_not_listed(
         remote: "/file".to_owned(),
         downloads: String::new(),
         failed: [Value::Null, Value::Null],
+        changed: Value::Null,
         url: String::new(),
     };
     let names = client.tools().await.into_iter();

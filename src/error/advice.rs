@@ -30,6 +30,8 @@ impl Error {
             Self::OldNotFound { .. } => "OLD_NOT_FOUND",
             Self::NotUnique { .. } => "NOT_UNIQUE",
             Self::HashMismatch { .. } => "HASH_MISMATCH",
+            Self::ChangedSince { .. } => "CHANGED_SINCE",
+            Self::NothingToUndo { .. } => "NOTHING_TO_UNDO",
             Self::Transfer { .. } => "TRANSFER_FAILED",
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::RetryLimit { .. } => "RETRY_LIMIT_EXCEEDED",
@@ -108,6 +110,12 @@ impl Error {
             }
             Self::HashMismatch { .. } => {
                 "nothing was changed; somebody else may have changed it: read it again, then call again"
+            }
+            Self::ChangedSince { .. } => {
+                "nothing was undone; look at it first; force: true puts the old one back nevertheless"
+            }
+            Self::NothingToUndo { .. } => {
+                "task_history with changed: true lists the tasks that can be undone"
             }
             Self::Transfer { failed } if failed.iter().any(is_pattern) => {
                 "patterns are for task_transfer_multi, which takes files: [{local, remote}]"
@@ -219,23 +227,22 @@ impl Error {
             | Self::OldNotFound { .. }
             | Self::NotUnique { .. }
             | Self::HashMismatch { .. }
+            | Self::ChangedSince { .. }
+            | Self::NothingToUndo { .. }
             | Self::OwnFile { .. }
             | Self::OutsideRoots { .. }
-            | Self::Transfer { .. } => self.details_on_files(),
+            | Self::Storage { .. }
+            | Self::NotRetryable { .. }
+            | Self::Unrecorded { .. }
+            | Self::Transfer { .. } => self.details_on_work(),
             Self::QueueFull { limit } => json!({ "limit": limit }),
             Self::RetryLimit { id, retries } => json!({ "taskId": id, "retryCount": retries }),
-            Self::NotRetryable { id, reason } | Self::Unrecorded { id, reason } => {
-                json!({ "taskId": id, "reason": reason })
-            }
-            Self::Storage { path, reason, .. } => {
-                json!({ "path": path.display().to_string(), "reason": reason })
-            }
             Self::Internal { reason } => json!({ "reason": reason }),
         }
     }
 
-    /// The facts behind a failure on files.
-    fn details_on_files(&self) -> Value {
+    /// The facts behind a failure on files or tasks.
+    fn details_on_work(&self) -> Value {
         match self {
             Self::File { path, reason, .. } => json!({ "path": path, "reason": reason }),
             Self::OldNotFound {
@@ -254,6 +261,16 @@ impl Error {
                 expected,
                 actual,
             } => json!({ "path": path, "expected": expected, "actual": actual }),
+            Self::ChangedSince { path, left, actual } => {
+                json!({ "path": path, "left": left, "actual": actual })
+            }
+            Self::NothingToUndo { id } => json!({ "undone": id }),
+            Self::Storage { path, reason, .. } => {
+                json!({ "path": path.display().to_string(), "reason": reason })
+            }
+            Self::NotRetryable { id, reason } | Self::Unrecorded { id, reason } => {
+                json!({ "taskId": id, "reason": reason })
+            }
             Self::OwnFile { path } => json!({ "path": path }),
             Self::OutsideRoots { path, roots } => json!({ "path": path, "roots": roots }),
             Self::Transfer { failed } => json!({ "failedFiles": failed }),

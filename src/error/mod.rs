@@ -279,6 +279,22 @@ pub enum Error {
         /// The SHA-256; `None` where there is no file.
         actual: Option<String>,
     },
+    /// A file, or a server's address, is not as the task left it that is to be undone.
+    #[error("`{path}` was changed since: {}", differing_hashes(left.as_deref(), actual.as_deref()))]
+    ChangedSince {
+        /// The file.
+        path: String,
+        /// Its SHA-256 as the task left it; `None` where it had removed the file.
+        left: Option<String>,
+        /// The SHA-256 now; `None` where there is no file.
+        actual: Option<String>,
+    },
+    /// A task has changed no file, or its versions are not kept any more.
+    #[error("nothing of task `{id}` can be undone")]
+    NothingToUndo {
+        /// The task.
+        id: String,
+    },
     /// Not one file of a transfer got through.
     #[error("no file was transferred: {}", first_failure(failed))]
     Transfer {
@@ -366,7 +382,7 @@ impl fmt::Display for Stopped {
 
 fn differing_hashes(expected: Option<&str>, actual: Option<&str>) -> String {
     let [expected, actual] = [expected, actual].map(|hash| match hash {
-        Some(hash) => format!("SHA-256 {hash}"),
+        Some(hash) => hash.to_owned(),
         None => "no file".to_owned(),
     });
     format!("{actual} instead of {expected}")

@@ -21,9 +21,10 @@ pub fn shorten_text_beside_facts(result: &mut CallToolResult) {
         let end = fitting_start(first.text.as_bytes(), MOST_TWICE - LAST_LINE, false);
         let left_out = first.text[end..].lines().count();
         first.text.truncate(end);
-        first.text.push_str(&format!(
+        let rest = format!(
             "… {left_out} more lines, which the structured content has. To see them as text ask for less, or have MCP_STRUCTURED=never set."
-        ));
+        );
+        first.text.push_str(&rest);
     }
 }
 

@@ -60,7 +60,7 @@ impl Handler {
         // Beside the rest of the start, so that neither that nor the first requests wait for them.
         tokio::task::spawn_blocking(move || {
             LazyLock::force(&making);
-            guard.policies().current();
+            let _ = guard.policies().current();
         });
         Self { app, tools }
     }

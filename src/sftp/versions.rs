@@ -1,5 +1,7 @@
 //! Versions of files on servers, kept before tasks change them.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -108,8 +110,16 @@ impl FileVersions {
         Ok(versions)
     }
 
+    /// A version of each task that has left some.
+    pub async fn of_each_task(&self) -> Result<HashMap<String, KeptVersion>, Error> {
+        let versions = self.all().await?.into_iter();
+        Ok(versions
+            .map(|(_, version)| (version.task.clone(), version))
+            .collect())
+    }
+
     /// All versions, by their names; the oldest first.
-    pub async fn all(&self) -> Result<Vec<(String, KeptVersion)>, Error> {
+    async fn all(&self) -> Result<Vec<(String, KeptVersion)>, Error> {
         let versions = self.0.clone();
         blocking(move || Ok::<_, Error>(versions.records())).await
     }

@@ -11,8 +11,9 @@ use crate::app::App;
 use crate::edit::TextEdit;
 use crate::error::Error;
 use crate::guard::Access;
-use crate::job::OutputView;
 use crate::job::kind::change::{Change, ChangeRequest, ChangeTool, NewContent};
+use crate::job::kind::undo::Undo;
+use crate::job::{JobId, OutputView};
 use crate::reply::Reply;
 
 /// The fewest digits of a hash that tell contents apart.
@@ -73,6 +74,19 @@ struct WriteFile {
     dry_run: Switch,
     /// Command to run then; if it fails, the old content is put back.
     check: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct UndoTask {
+    /// Task ID.
+    id: String,
+    /// Only show what it would do.
+    #[serde(default)]
+    dry_run: Switch,
+    /// Also where a file was changed since.
+    #[serde(default)]
+    force: Switch,
 }
 
 impl EditFile {
@@ -169,6 +183,23 @@ impl App {
     ) -> Result<Reply, Error> {
         let alias = arguments.alias.clone();
         let start = Start::of(&alias, arguments.spec()?, None);
+        self.run(&call, start, WaitFor::Completion, &OutputView::default())
+            .await
+    }
+
+    /// Put back what a task changed: old contents, modes, owners; what it created is removed. An undo can be undone.
+    #[tool(title = "Undo a task", meta = declare(Access::ChangesFiles, Toolset::Files).only_if(changes_file))]
+    async fn undo(
+        &self,
+        Parameters(UndoTask { id, dry_run, force }): Parameters<UndoTask>,
+        call: Call,
+    ) -> Result<Reply, Error> {
+        let versions = self.jobs().versions().of_task(&id).await?;
+        let Some((_, last)) = versions.last() else {
+            self.jobs().look(&JobId::from(id.as_str())).await?;
+            return Err(Error::NothingToUndo { id });
+        };
+        let start = Start::of(&last.alias, Undo::new(&id, dry_run.0, force.0), None);
         self.run(&call, start, WaitFor::Completion, &OutputView::default())
             .await
     }

@@ -1,16 +1,18 @@
 //! The history as a list.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Quantity;
 use super::page::{ListPart, text_of_part};
 use super::since::Since;
 use super::task_list::{COMMAND, COMMAND_IN_LINE, ENTRIES, NAME};
+use super::{Quantity, Switch};
 use crate::job::{HistoryEntry, Job, JobId, Status};
+use crate::sftp::KeptVersion;
 use crate::text::beginning;
 use crate::time::Timestamp;
 
@@ -23,6 +25,9 @@ pub(super) struct ListHistory {
     status: Option<Status>,
     /// Only younger ones: 2h, or a time.
     since: Option<Since>,
+    /// Only what undo can take back.
+    #[serde(default)]
+    changed: Switch,
     /// Most entries.
     #[serde(default)]
     limit: Quantity<ENTRIES>,
@@ -37,6 +42,7 @@ struct HistoryFilters<'a> {
     alias: Option<&'a str>,
     status: Option<Status>,
     since: Option<Since>,
+    changed: Option<bool>,
 }
 
 /// A part of the history.
@@ -66,6 +72,11 @@ struct HistoryRow {
 }
 
 impl ListHistory {
+    /// Returns whether only tasks are listed that can be undone.
+    pub(super) fn is_of_changes(&self) -> bool {
+        self.changed.0
+    }
+
     /// Lists the entries that pass the filters, newest first.
     pub(super) fn list(&self, history: &[HistoryEntry], queue: &[Arc<Job>]) -> HistoryList {
         let statuses = queue.iter().map(|job| (&job.id, job.status));
@@ -86,6 +97,7 @@ impl ListHistory {
             alias: self.alias.as_deref(),
             status: self.status,
             since: self.since,
+            changed: self.changed.0.then_some(true),
         };
         let part = ListPart::of(
             history.iter().filter(selects).collect(),
@@ -103,6 +115,24 @@ impl ListHistory {
             next: part.next,
         }
     }
+}
+
+/// The entries of tasks that have left versions of files. The history may lack the last ones of a process
+/// that was killed: they are made of the versions.
+pub(super) fn undoable(
+    mut history: Vec<HistoryEntry>,
+    mut versions: HashMap<String, KeptVersion>,
+) -> Vec<HistoryEntry> {
+    history.retain(|entry| versions.remove(entry.job_id.as_str()).is_some());
+    history.extend(versions.into_values().map(|version| HistoryEntry {
+        job_id: JobId::from(version.task.as_str()),
+        timestamp: version.kept_at,
+        kind: "sftp".to_owned(),
+        alias: version.alias,
+        command: version.path,
+    }));
+    history.sort_by_key(|entry| Reverse(entry.timestamp));
+    history
 }
 
 impl HistoryList {

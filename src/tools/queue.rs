@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments::RegularExpression;
 use super::declared::{self as rmcp, Toolset, declare, tool, tool_router};
-use super::history_list::{HistoryList, ListHistory};
+use super::history_list::{HistoryList, ListHistory, undoable};
 use super::task_facts::TaskFacts;
 use super::task_list::{ListTasks, TaskList};
 use super::{Call, Json, Nothing, NumberOfSeconds, Parameters, Switch, Viewed, WaitFor};
@@ -116,6 +116,11 @@ impl App {
     ) -> Result<Json<HistoryList>, Error> {
         let entries = self.jobs().queue().history().await?;
         let queue = self.jobs().queue().list().await?;
+        let entries = if history.is_of_changes() {
+            undoable(entries, self.jobs().versions().of_each_task().await?)
+        } else {
+            entries
+        };
         let entries = history.list(&entries, &queue);
         Json::new(entries.text(), &entries)
     }

@@ -35,6 +35,8 @@ pub struct Calls {
     pub downloads: String,
     /// A task that ran a command and failed, and one that uploaded a file and failed.
     pub failed: [Value; 2],
+    /// A task that has created the file of `upload`.
+    pub changed: Value,
     /// The address of an API. It is registered as `api` before it is looked at.
     pub url: String,
 }
@@ -110,21 +112,7 @@ impl Calls {
                 let upload = json!({"alias": alias, "direction": "upload", "files": up});
                 vec![(Effect::Looks, download), (Effect::Writes, upload)]
             }
-            "file_edit" => {
-                let edits = json!([{"old": "content", "new": "x", "all": true}]);
-                let edit = |path| json!({"alias": alias, "path": path, "edits": edits});
-                vec![
-                    (Effect::Looks, with(&edit(&self.remote), "dryRun")),
-                    (Effect::Writes, edit(&self.upload[1])),
-                ]
-            }
-            "file_write" => {
-                let write = |path| json!({"alias": alias, "path": path, "content": "a"});
-                vec![
-                    (Effect::Writes, write(&self.upload[1])),
-                    (Effect::Looks, with(&write(&self.remote), "dryRun")),
-                ]
-            }
+            "file_edit" | "file_write" | "undo" => self.of_changes(tool),
             "task_retry" => {
                 let [command, upload] = &self.failed;
                 vec![
@@ -164,6 +152,35 @@ impl Calls {
             new => panic!(
                 "{new} has no call in tests/helper/calls.rs, which every test of all tools needs"
             ),
+        }
+    }
+
+    /// The calls of a tool that changes files.
+    fn of_changes(&self, tool: &str) -> Vec<(Effect, Value)> {
+        let alias = &self.alias;
+        match tool {
+            "file_edit" => {
+                let edits = json!([{"old": "content", "new": "x", "all": true}]);
+                let edit = |path| json!({"alias": alias, "path": path, "edits": edits});
+                vec![
+                    (Effect::Looks, with(&edit(&self.remote), "dryRun")),
+                    (Effect::Writes, edit(&self.upload[1])),
+                ]
+            }
+            "file_write" => {
+                let write = |path| json!({"alias": alias, "path": path, "content": "a"});
+                vec![
+                    (Effect::Writes, write(&self.upload[1])),
+                    (Effect::Looks, with(&write(&self.remote), "dryRun")),
+                ]
+            }
+            _ => {
+                let undo = json!({"id": self.changed});
+                vec![
+                    (Effect::Looks, with(&undo, "dryRun")),
+                    (Effect::Writes, undo),
+                ]
+            }
         }
     }
 

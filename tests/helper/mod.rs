@@ -215,6 +215,15 @@ pub async fn eventually_so(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// The rounds of a sweep: 100 where `SLOW_TESTS` is set, as `.ci/run` does.
+pub fn slow_rounds(otherwise: usize) -> usize {
+    if std::env::var_os("SLOW_TESTS").is_some() {
+        100
+    } else {
+        otherwise
+    }
+}
+
 /// Bytes that do not repeat within a file, so that a misplaced block shows.
 pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;

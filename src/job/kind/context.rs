@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
@@ -63,6 +64,11 @@ impl Context<'_> {
     /// Cancelled when the job is to stop.
     pub(super) fn cancel(&self) -> &CancellationToken {
         self.stop.token()
+    }
+
+    /// Waits until no other job of this process changes a file, and keeps others away from it.
+    pub(super) async fn lock_file(&self, alias: &str, path: &str) -> OwnedMutexGuard<()> {
+        self.file_locks.hold(format!("{alias} {path}")).await
     }
 
     /// Writes the outcome so far into the record.

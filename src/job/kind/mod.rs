@@ -14,6 +14,7 @@ pub mod sequence;
 mod sleep;
 pub mod step;
 pub mod transfer;
+pub mod undo;
 
 use std::borrow::Cow;
 
@@ -285,6 +286,8 @@ kinds! {
     Sequence(sequence::Sequence),
     /// A file that is edited or written.
     Change(change::Change),
+    /// The undo of a task.
+    Undo(undo::Undo),
     /// Files that are moved over SFTP.
     Transfer(transfer::Transfer),
     /// A question of a file tool.

@@ -1,4 +1,4 @@
-//! ReplaceOptions of a file on a server, safe also where servers rename only to free names.
+//! Replacement of a file on a server, safe also where servers rename only to free names.
 
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::hidden_name::aside_name;

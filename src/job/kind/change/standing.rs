@@ -9,10 +9,10 @@ use crate::job::kind::context::Context;
 use crate::sftp::{
     ExpectedContent, FileAccess, FileSnapshot, LocatedFile, MayWrite, RemoteFiles, ReplaceOptions,
 };
-use crate::ssh::patience;
+use crate::ssh::{Pool, patience};
 
 /// The largest file that is changed: it is held in memory, as it was and as it is to be.
-pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
+pub(in crate::job::kind) const LARGEST: u64 = 64 * 1024 * 1024;
 /// First pause before a lost connection is replaced; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -38,14 +38,15 @@ pub(super) enum StandingContent {
 }
 
 /// The access of a job to single files of its server.
-pub(super) fn access<'a>(
+pub(in crate::job::kind) fn access<'a>(
     context: &'a Context<'_>,
+    pool: &'a Pool,
     alias: &'a str,
     may_write: &'a MayWrite<'a>,
     cancel: &'a CancellationToken,
 ) -> FileAccess<'a> {
     FileAccess {
-        pool: context.pool,
+        pool,
         alias,
         patience: patience(context.config.command_timeout),
         reconnect_patience: context.config.reconnect_patience,
@@ -56,7 +57,7 @@ pub(super) fn access<'a>(
 }
 
 /// Puts the old file back, or removes it where there was none, if the file has the content `after`.
-async fn put_back(
+pub(in crate::job::kind) async fn put_back(
     files: &RemoteFiles<'_>,
     file: &LocatedFile,
     old: &FileSnapshot,
@@ -101,6 +102,7 @@ impl BegunChange<'_> {
         let never = CancellationToken::new();
         let access = access(
             self.context,
+            self.context.pool,
             &self.context.job.alias,
             self.may_write,
             &never,
@@ -127,7 +129,13 @@ impl BegunChange<'_> {
 
     async fn attempt(&self, step: Recovery) -> Result<StandingContent, Error> {
         let (context, never) = (self.context, CancellationToken::new());
-        let access = access(context, &context.job.alias, self.may_write, &never);
+        let access = access(
+            context,
+            context.pool,
+            &context.job.alias,
+            self.may_write,
+            &never,
+        );
         let files = RemoteFiles::open(access).await?;
         // The answer of an earlier attempt may have been lost.
         if files.has_content(self.file, self.before).await? {

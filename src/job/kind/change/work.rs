@@ -39,7 +39,7 @@ pub(super) async fn run(
     wanted: &Arc<NewContent>,
 ) -> (Ending, ChangeOutcome) {
     let may_write = || context.guard.write_check();
-    let work = Work {
+    let work = ChangeWork {
         context,
         request,
         may_write: &may_write,
@@ -62,7 +62,7 @@ pub(super) async fn run(
     }
 }
 
-struct Work<'a> {
+struct ChangeWork<'a> {
     context: &'a Context<'a>,
     request: &'a ChangeRequest,
     may_write: &'a MayWrite<'a>,
@@ -127,7 +127,7 @@ impl PreparedChange<'_> {
     }
 }
 
-impl<'a> Work<'a> {
+impl<'a> ChangeWork<'a> {
     async fn prepare(&self, wanted: &Arc<NewContent>) -> Result<PreparedChange<'a>, Error> {
         let Self {
             context,
@@ -135,12 +135,16 @@ impl<'a> Work<'a> {
             may_write,
         } = *self;
         let alias = &context.job.alias;
-        let files = RemoteFiles::open(access(context, alias, may_write, context.cancel())).await?;
+        let files = RemoteFiles::open(access(
+            context,
+            context.pool,
+            alias,
+            may_write,
+            context.cancel(),
+        ))
+        .await?;
         let file = files.locate(&request.path).await?;
-        let lock = context
-            .file_locks
-            .hold(format!("{alias} {}", file.path()))
-            .await;
+        let lock = context.lock_file(alias, &file.path()).await;
         let old = files.state(&file, LARGEST).await?;
         request.check_hash(&old)?;
         let (path, wanted, before) = (request.path.clone(), Arc::clone(wanted), old.clone());
