@@ -51,7 +51,7 @@ pub fn found(root: &Path) -> Vec<String> {
 }
 
 /// A client with servers of several kinds: sshd, one with files and no shell, one with a shell and no files.
-async fn on_several() -> (
+pub async fn on_several() -> (
     Vec<(&'static str, Sshd)>,
     Client,
     [crate::helper::Folder; 2],

@@ -58,6 +58,7 @@ mod listings;
 mod login;
 mod long;
 mod losses;
+mod mirror;
 mod monitor;
 mod multi;
 mod notices;

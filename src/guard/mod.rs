@@ -116,6 +116,15 @@ impl Guard {
             policy.judge_write(names).map_err(blocked)
         })
     }
+
+    /// Refuses to remove files on a server that the policy lets no command remove, with the rules of now.
+    pub fn removal_check(&self) -> WriteCheck {
+        let policy = self.policies.current();
+        Box::new(move |names| {
+            let policy = policy.as_ref().map_err(Error::clone)?;
+            policy.judge_removal(names).map_err(blocked)
+        })
+    }
 }
 
 fn blocked(refusal: Refusal) -> Error {

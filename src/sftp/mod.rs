@@ -39,6 +39,7 @@ pub use filesystem::metadata::{FileType, Metadata};
 pub use filesystem::roots::Roots;
 pub use owner_names::OwnerNames;
 pub use path::RemotePath;
+pub use plan::approval::APPROVED;
 pub use plan::destination::{MayWrite, WriteCheck};
 pub(crate) use remote_files::sweep_staged;
 pub use remote_files::{FileAccess, RemoteFiles};

@@ -194,11 +194,13 @@ impl<'a> RemoteFiles<'a> {
             backups: &self.access.data.backups(BACKUPS),
             replacement,
             may_write: self.access.may_write,
+            removals: None,
             progress: &TransferProgress::default(),
             notes: &Notes::default(),
             cancel: self.access.cancel,
         };
-        let summary = transfer.run().await?;
+        // Boxed, because it is large.
+        let summary = Box::pin(transfer.run()).await?;
         if let Some(refusal) = summary.refusal {
             return Err(refusal);
         }

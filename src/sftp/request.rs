@@ -67,6 +67,41 @@ pub struct TransferOptions {
     /// True if the `.gitignore` files of the source count as well.
     #[serde(skip_serializing_if = "is_unset")]
     pub gitignore: bool,
+    /// True if it is only planned.
+    #[serde(skip_serializing_if = "is_unset")]
+    pub dry_run: bool,
+    /// Leaves out files whose copies are the same by this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_changed: Option<Comparison>,
+    /// True if the target becomes like the source, without what the source lacks.
+    #[serde(skip_serializing_if = "is_unset")]
+    pub mirror: bool,
+    /// Token of the plan whose removals are approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+/// The properties by which a file and its copy are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Comparison {
+    /// Length and modification time.
+    Time,
+    /// Length and SHA-256.
+    Checksum,
+}
+
+impl TransferOptions {
+    /// The comparison by which unchanged files are left out. A mirror leaves them out in any case.
+    pub(crate) fn comparison(&self) -> Option<Comparison> {
+        let by_time = self.mirror.then_some(Comparison::Time);
+        self.only_changed.or(by_time)
+    }
+
+    /// Returns whether the targets are looked at before anything is copied.
+    pub fn compares(&self) -> bool {
+        self.dry_run || self.comparison().is_some()
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -29,20 +29,20 @@ struct RunCommand {
     alias: String,
     /// Command line for the login shell.
     cmd: String,
-    /// Seconds until task_queue reminds of it.
+    /// Seconds until a reminder.
     rappel: Option<NumberOfSeconds>,
     /// Seconds until it is killed; 0: never. Default 300.
     timeout: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once with the task ID; ends with this program.
     #[serde(default)]
     background: Switch,
-    /// For long work: answer at once; it outlives the connection and this program. No timeout unless given.
+    /// For long work: answer at once; outlives this program. No timeout unless given.
     #[serde(default)]
     detach: Switch,
-    /// Kill it after so many lines; endless commands (tail -f) after 100.
+    /// Kill it after so many lines (tail -f: 100).
     #[schemars(range(min = 1))]
     max_lines: Option<Quantity>,
-    /// Kill it after so many seconds; endless commands after 10.
+    /// Kill it after so many seconds (tail -f: 10).
     stream_timeout: Option<NumberOfSeconds>,
 }
 
@@ -100,7 +100,7 @@ struct RunInteractive {
     alias: String,
     /// Command line for the login shell.
     cmd: String,
-    /// Answers by prompt (part of its text, or /regex/), each given whenever its prompt comes.
+    /// Answers by prompt (part of its text, or /regex/), given as often as asked.
     #[schemars(extend("examples" = [{"password for": "…"}]))]
     responses: Option<IndexMap<String, Secret>>,
     /// Say yes to the usual questions; never a password.
@@ -111,9 +111,9 @@ struct RunInteractive {
     interactive: On,
     /// Seconds until it is killed; 0: never. Default 120.
     timeout: Option<NumberOfSeconds>,
-    /// Seconds until task_queue reminds of it.
+    /// Seconds until a reminder.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once with the task ID; ends with this program.
     #[serde(default)]
     background: Switch,
 }
@@ -139,7 +139,7 @@ impl RunInteractive {
 struct RunSequence {
     /// Server alias.
     alias: String,
-    /// In order: strings, or objects with options of their own.
+    /// In order: strings, or objects with options.
     #[schemars(length(min = 1), extend("examples" = [["cd /srv/app", {"command": "make", "timeout": 900}]]))]
     commands: Vec<StepArgument>,
     /// Go on after a step that fails.
@@ -147,9 +147,9 @@ struct RunSequence {
     continue_on_error: bool,
     /// Seconds for each step; 0: no limit. Default 300.
     timeout: Option<NumberOfSeconds>,
-    /// Seconds until task_queue reminds of it.
+    /// Seconds until a reminder.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once with the task ID; ends with this program.
     #[serde(default)]
     background: Switch,
 }
@@ -223,7 +223,7 @@ fn not_empty(parameter: &str, command: &str) -> Result<(), Error> {
 
 #[tool_router(router = exec_tools, vis = "pub(super)")]
 impl App {
-    /// Run a shell command on an SSH server. Each call is a new shell in the home directory, with empty stdin. After 30 s the answer is a task ID, and the command goes on.
+    /// Run a shell command on an SSH server. Each call is a new shell in the home directory, with empty stdin. After 30 s it goes on, and the answer is a task ID.
     #[tool(title = "Run a command", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_exec(
         &self,

@@ -24,7 +24,7 @@ struct ReadOutput {
     /// First byte: where the answer before goes on.
     #[serde(default)]
     offset: Quantity,
-    /// Wait, at most 45 s, for the first line that matches (regex).
+    /// Wait for the first line that matches (regex).
     until: Option<RegularExpression>,
 }
 

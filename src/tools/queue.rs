@@ -37,7 +37,7 @@ struct WaitForTask {
     id: String,
     /// Most seconds. Default 45; over 50 only if the client asks for progress.
     timeout: Option<NumberOfSeconds>,
-    /// Come back at the first line that matches (regex).
+    /// Wait for the first line that matches (regex).
     until: Option<RegularExpression>,
 }
 
@@ -83,7 +83,7 @@ impl QueueReport {
 
 #[tool_router(router = queue_tools, vis = "pub(super)")]
 impl App {
-    /// List tasks: running ones, then those whose end was not told yet, then the newest.
+    /// List tasks: running ones, those whose end was not told yet, the newest.
     #[tool(title = "List tasks", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_queue(
         &self,
@@ -125,7 +125,7 @@ impl App {
         Json::new(entries.text(), &entries)
     }
 
-    /// Wait for a task: its result, or how far it is when the time is up. Most clients give up on a call after 60 s.
+    /// Wait for a task: its result, or how far it is.
     #[tool(title = "Wait for a task", meta = declare(Access::ReadsHere, Toolset::Core))]
     async fn task_wait(
         &self,
@@ -160,7 +160,7 @@ impl App {
         self.reply_about(&job, &OutputView::default()).await
     }
 
-    /// Do a failed, crashed, partial or cancelled task again, as a new one.
+    /// Do a failed, crashed, partial or cancelled task again.
     #[tool(title = "Retry a task", meta = declare(Access::RunsCommands, Toolset::Core))]
     async fn task_retry(
         &self,

@@ -27,7 +27,7 @@ pub(super) const ENTRIES: usize = 20;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListTasks {
-    /// Only with this status.
+    /// Its status.
     status: Option<Status>,
     /// Only of this server.
     alias: Option<String>,

@@ -1,8 +1,11 @@
 //! Transfers.
 
+use std::borrow::Cow;
+
 use ::rmcp::model::JsonObject;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::call::Start;
@@ -14,7 +17,9 @@ use crate::guard::Access;
 use crate::job::OutputView;
 use crate::job::kind::transfer::Transfer;
 use crate::reply::Reply;
-use crate::sftp::transfer::{Direction, TransferEntry, TransferOptions, TransferRequest};
+use crate::sftp::transfer::{
+    Comparison, Direction, TransferEntry, TransferOptions, TransferRequest,
+};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -23,32 +28,43 @@ struct TransferOne {
     alias: String,
     /// To the server, or from it.
     direction: Direction,
-    /// Path here, relative to this program's working directory.
+    /// Path here; relative to the working directory.
     local: String,
     /// Server to copy from: `local` is there.
     #[serde(rename = "source_alias")]
     source_alias: Option<String>,
-    /// Path on the server, relative to the home directory.
+    /// Path there; relative to the home directory.
     remote: String,
-    /// Seconds until task_queue reminds of it.
+    /// Seconds until a reminder.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once with the task ID; ends with this program.
     #[serde(default)]
     background: Switch,
     /// Compare checksums.
     #[serde(default)]
     verify: Switch,
-    /// Write into the existing file (same inode).
+    /// Write into the existing inode.
     #[serde(default)]
     in_place: Switch,
-    /// Upload through directories that are links.
+    /// Upload through linked directories.
     #[serde(default)]
     follow_directory_links: Switch,
     /// Gitignore patterns to leave out.
     exclude: Option<Vec<String>>,
-    /// Also leave out what the source's .gitignore files say.
+    /// Heed the source's .gitignore files.
     #[serde(default)]
     gitignore: Switch,
+    /// Only show the plan.
+    #[serde(default)]
+    dry_run: Switch,
+    /// Skip same files: by time or checksum.
+    #[serde(default)]
+    only_changed: OnlyChanged,
+    /// Also delete what the source directory lacks.
+    #[serde(default)]
+    mirror: Switch,
+    /// Of the dryRun, to delete more than 20.
+    token: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -58,30 +74,36 @@ struct TransferSeveral {
     alias: String,
     /// To the server, or from it.
     direction: Direction,
-    /// Sources may be patterns: *, ?, [..], {a,b}, and ** across directories; hidden files only by name. Matches go into the target directory.
+    /// Sources may be patterns (*, ?, [..], {a,b}, **), which keep directories; hidden files only by name.
     files: Vec<TransferEntry>,
     /// Server to copy from: `local` is there.
     #[serde(rename = "source_alias")]
     source_alias: Option<String>,
-    /// Seconds until task_queue reminds of it.
+    /// Seconds until a reminder.
     rappel: Option<NumberOfSeconds>,
-    /// Answer at once with the task ID. It ends with this program.
+    /// Answer at once with the task ID; ends with this program.
     #[serde(default)]
     background: Switch,
     /// Compare checksums.
     #[serde(default)]
     verify: Switch,
-    /// Write into the existing file (same inode).
+    /// Write into the existing inode.
     #[serde(default)]
     in_place: Switch,
-    /// Upload through directories that are links.
+    /// Upload through linked directories.
     #[serde(default)]
     follow_directory_links: Switch,
     /// Gitignore patterns to leave out.
     exclude: Option<Vec<String>>,
-    /// Also leave out what the source's .gitignore files say.
+    /// Heed the source's .gitignore files.
     #[serde(default)]
     gitignore: Switch,
+    /// Only show the plan.
+    #[serde(default)]
+    dry_run: Switch,
+    /// Skip same files: by time or checksum.
+    #[serde(default)]
+    only_changed: OnlyChanged,
 }
 
 impl TransferOne {
@@ -96,6 +118,10 @@ impl TransferOne {
             follow_directory_links: self.follow_directory_links.0,
             exclude: self.exclude.clone().unwrap_or_default(),
             gitignore: self.gitignore.0,
+            dry_run: self.dry_run.0,
+            only_changed: self.only_changed.0,
+            mirror: self.mirror.0,
+            token: self.token.clone(),
         };
         let mut request = request(self.direction, self.source_alias.as_ref(), options)?;
         request.entries.push(entry);
@@ -114,6 +140,9 @@ impl TransferSeveral {
             follow_directory_links: self.follow_directory_links.0,
             exclude: self.exclude.clone().unwrap_or_default(),
             gitignore: self.gitignore.0,
+            dry_run: self.dry_run.0,
+            only_changed: self.only_changed.0,
+            ..TransferOptions::default()
         };
         let request = request(self.direction, self.source_alias.as_ref(), options)?;
         Ok(Transfer(TransferRequest {
@@ -153,8 +182,45 @@ fn request(
     })
 }
 
+/// Returns whether a call may change the server.
 fn is_upload(given: &JsonObject) -> bool {
-    given.get("direction").and_then(Value::as_str) != Some("download")
+    let is_dry_run = given.get("dryRun") == Some(&Value::Bool(true));
+    !is_dry_run && given.get("direction").and_then(Value::as_str) != Some("download")
+}
+
+/// The comparison by which unchanged files are left out. `true` is taken for size and time.
+#[derive(Clone, Copy, Debug, Default)]
+struct OnlyChanged(Option<Comparison>);
+
+impl<'de> Deserialize<'de> for OnlyChanged {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = Value::deserialize(deserializer)?;
+        match given.as_str().map(str::trim) {
+            Some("checksum") => Ok(Self(Some(Comparison::Checksum))),
+            Some("time" | "true") => Ok(Self(Some(Comparison::Time))),
+            Some("false") => Ok(Self(None)),
+            _ => match given {
+                Value::Bool(is_set) => Ok(Self(is_set.then_some(Comparison::Time))),
+                other => Err(D::Error::custom(format!(
+                    "invalid value: {other}, expected \"time\" or \"checksum\""
+                ))),
+            },
+        }
+    }
+}
+
+impl JsonSchema for OnlyChanged {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "OnlyChanged".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string"})
+    }
 }
 
 /// Refuses to follow links in a download: anybody on the server may have made them.
@@ -170,8 +236,8 @@ fn check_links(direction: Direction, follows: bool) -> Result<(), Error> {
 
 #[tool_router(router = transfer_tools, vis = "pub(super)")]
 impl App {
-    /// Upload or download a file or directory over SFTP. Makes directories, replaces files. A target that is a directory or ends with / takes a file in; a directory's contents go into the target.
-    #[tool(title = "Transfer a file or directory", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
+    /// Upload or download a file or directory over SFTP. A target that is a directory or ends with / takes a file in, and a directory's contents.
+    #[tool(title = "Transfer a file or tree", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer(
         &self,
         Parameters(arguments): Parameters<TransferOne>,
@@ -182,7 +248,7 @@ impl App {
         self.run(&call, start, wait, &OutputView::default()).await
     }
 
-    /// Upload or download several files, directories or patterns over SFTP. Directories below a pattern's fixed part are kept.
+    /// Upload or download several files, directories or patterns over SFTP.
     #[tool(title = "Transfer several files", meta = declare(Access::MovesFiles, Toolset::Core).only_if(is_upload))]
     async fn task_transfer_multi(
         &self,

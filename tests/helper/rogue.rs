@@ -22,6 +22,7 @@ pub mod kind {
     pub const FSETSTAT: u8 = 10;
     pub const OPENDIR: u8 = 11;
     pub const READDIR: u8 = 12;
+    pub const REMOVE: u8 = 13;
     pub const MKDIR: u8 = 14;
     pub const REALPATH: u8 = 16;
     pub const STAT: u8 = 17;

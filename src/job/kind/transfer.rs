@@ -19,9 +19,10 @@ use crate::job::id::JobId;
 use crate::job::status::Status;
 use crate::job::stream::Stream;
 use crate::sftp::transfer::{
-    Direction, Summary, TransferEntry, TransferOptions, TransferRequest, TransferRunner,
+    Direction, PlanReport, RemovalRules, Summary, TransferEntry, TransferOptions, TransferRequest,
+    TransferRunner,
 };
-use crate::sftp::{BACKUPS, Notes, ReplaceOptions, TransferProgress};
+use crate::sftp::{APPROVED, BACKUPS, Notes, ReplaceOptions, TransferProgress};
 use crate::ssh::patience;
 use crate::text::in_bytes;
 
@@ -151,6 +152,15 @@ pub struct TransferOutcome {
     /// Set if the checksums of both sides were the same for every file that arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
+    /// Files that were left out, because their copies were the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unchanged: Option<usize>,
+    /// Entries that a mirror deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<usize>,
+    /// The plan, if it was only planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanReport>,
     /// Files that did not arrive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_files: Option<Vec<FailedFile>>,
@@ -178,8 +188,10 @@ impl Results for TransferOutcome {
 
     fn texts(&mut self) -> Vec<&mut String> {
         let failed = self.failed_files.iter_mut().flatten();
+        let planned = self.plan.iter_mut().flat_map(|plan| &mut plan.lines);
         failed
             .flat_map(|failed| [&mut failed.file, &mut failed.error])
+            .chain(planned)
             .chain(self.destinations.iter_mut().flatten())
             .chain(&mut self.output)
             .collect()
@@ -218,6 +230,10 @@ impl Transfer {
             max_growth: context.config.max_growth,
             roots: &roots,
             may_write: &|| context.guard.write_check(),
+            removals: Some(RemovalRules {
+                may_remove: &|| context.guard.removal_check(),
+                approved: context.data.document(APPROVED),
+            }),
             backups: &backups,
             replacement: ReplaceOptions::default(),
             progress: &progress,
@@ -246,7 +262,10 @@ impl Transfer {
         let (done, failures) = (summary.done, summary.failures);
         let total = done + failures;
         let direction = self.0.direction.name();
-        let mut output = format!("{direction}: {done}/{total} files transferred");
+        let mut output = match &summary.plan {
+            Some(plan) => format!("{direction}: {} changes planned", plan.changes()),
+            None => format!("{direction}: {done}/{total} files transferred"),
+        };
         if let Some(first) = summary.failed.first() {
             let others = match failures - 1 {
                 0 => String::new(),
@@ -274,8 +293,13 @@ impl Transfer {
             resumed_bytes: Some(summary.resumed).filter(|bytes| *bytes > 0),
             destinations: Some(summary.destinations).filter(|places| !places.is_empty()),
             verified: summary.verified.then_some(true),
+            unchanged: Some(summary.unchanged).filter(|_| self.0.options.compares()),
+            deleted: Some(summary.deleted).filter(|_| self.0.options.mirror),
+            plan: summary.plan.clone(),
             failed_files: Some(summary.failed.clone()),
         };
+        let planned = summary.plan.as_ref().map_or(0, PlanReport::changes);
+        let came_off = done + summary.deleted + summary.unchanged + planned;
         let ending = if summary.abandoned {
             let what = "the transfer was given up on a server that does not answer; part files may have stayed";
             Ending::of(Status::Cancelled, what)
@@ -284,10 +308,10 @@ impl Transfer {
         } else if failures == 0 {
             Ending::completed()
         } else if let (0, Some(refusal), true) =
-            (done, summary.refusal, summary.refused == failures)
+            (came_off, summary.refusal, summary.refused == failures)
         {
             refusal.into()
-        } else if done == 0 {
+        } else if came_off == 0 {
             let failed = summary.failed;
             Error::Transfer { failed }.into()
         } else {
@@ -331,7 +355,7 @@ impl Kind for Transfer {
     }
 
     fn changes_server(&self) -> bool {
-        self.0.direction != Direction::Download
+        self.0.direction != Direction::Download && !self.0.options.dry_run
     }
 
     fn authorize(&self, guard: &Guard) -> Result<(), Error> {
@@ -378,7 +402,8 @@ impl Kind for Transfer {
         for failed in outcome.failed_files.iter().flatten().take(FAILURES) {
             text.note(format!("`{}`: {}", failed.file, failed.error));
         }
-        for line in outcome.further_lines() {
+        let planned = outcome.plan.iter().flat_map(PlanReport::further_lines);
+        for line in planned.chain(outcome.further_lines()) {
             text.note(line);
         }
         text.end()
@@ -408,7 +433,18 @@ impl TransferOutcome {
             Some(true) => ", verified",
             _ => "",
         };
-        let moved = format!("{moved} {files}, {bytes} in {time}{verified}");
+        let told = |count: Option<usize>, word| {
+            let count = count.filter(|count| *count > 0);
+            count.map_or(String::new(), |count| format!(", {count} {word}"))
+        };
+        let unchanged = told(self.unchanged, "unchanged");
+        let deleted = told(self.deleted, "deleted");
+        let moved = match &self.plan {
+            Some(plan) => plan.headline(moved),
+            None => {
+                format!("{moved} {files}, {bytes} in {time}{verified}{unchanged}{deleted}")
+            }
+        };
         match (job.status, &job.error) {
             (Status::Completed | Status::Partial, _) | (_, None) => moved,
             (status, Some(error)) => format!("{status}: {error}; {moved}"),
@@ -467,6 +503,7 @@ mod tests {
     use super::super::Spec;
     use super::*;
     use crate::job::record::Job;
+    use crate::sftp::transfer::Comparison;
 
     #[test]
     fn a_record_holds_what_a_retry_needs() {
@@ -484,6 +521,10 @@ mod tests {
                 follow_directory_links: true,
                 exclude: vec!["*.tmp".into()],
                 gitignore: true,
+                dry_run: true,
+                only_changed: Some(Comparison::Checksum),
+                mirror: true,
+                token: Some("0123".into()),
             },
             part: None,
         };

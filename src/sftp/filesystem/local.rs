@@ -13,8 +13,14 @@ use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::local_entry::LocalEntry;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::filesystem::roots::Roots;
-use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, in_the_way};
+use crate::sftp::filesystem::{
+    FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, ServerShell, in_the_way,
+};
 use crate::sftp::path::{bytes_of, local_of};
+use crate::sftp::transfer::checksum::sum;
+
+/// Files whose checksums are computed before a cancellation is heard.
+const SUMMED_AT_ONCE: usize = 16;
 
 /// The files of this machine that transfers may touch.
 #[derive(Clone, Debug)]
@@ -121,6 +127,27 @@ impl Filesystem for LocalFilesystem {
         .await
     }
 
+    async fn sha256_of_all(
+        &self,
+        files: &[(PathBuf, u64)],
+        _: Option<ServerShell<'_>>,
+    ) -> Result<Option<Vec<Option<String>>>> {
+        let mut sums = Vec::new();
+        for some in files.chunks(SUMMED_AT_ONCE) {
+            let (roots, some) = (self.roots.clone(), some.to_vec());
+            let sum_of = move |path: &Path| {
+                let mut file = roots.followed(path).ok()?.open_read().ok()?;
+                sum(&mut file).ok().map(|(_, sum)| sum)
+            };
+            let summed = blocking(move || {
+                let summed = some.iter().map(|(path, _)| sum_of(path));
+                Ok::<_, SftpError>(summed.collect::<Vec<_>>())
+            });
+            sums.extend(summed.await?);
+        }
+        Ok(Some(sums))
+    }
+
     async fn create_dir_all(&self, path: &PathBuf) -> Result<bool> {
         if let Some(metadata) = self.stat(path).await? {
             return if metadata.is_directory() {
@@ -172,6 +199,10 @@ impl Filesystem for LocalFilesystem {
 
     async fn remove(&self, path: &PathBuf) -> Result<()> {
         self.at(path, |entry| entry.remove()).await
+    }
+
+    async fn remove_dir(&self, path: &PathBuf) -> Result<()> {
+        self.at(path, |entry| entry.remove_dir()).await
     }
 }
 

@@ -20,9 +20,17 @@ use std::sync::Arc;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::Metadata;
+use crate::ssh::Pool;
 
 pub(crate) const LINK_IN_THE_WAY: &str = "a symbolic link is in the way, which is not followed";
 pub(crate) const FILE_IN_THE_WAY: &str = "a file is in the way";
+
+/// A server whose shell may be asked about its files.
+#[derive(Clone, Copy)]
+pub(crate) struct ServerShell<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) alias: &'a str,
+}
 
 /// A filesystem, of this machine or of a server. Paths below a root are local ones for both.
 pub(crate) trait Filesystem: Sync {
@@ -66,6 +74,13 @@ pub(crate) trait Filesystem: Sync {
         path: &Self::Path,
         most: usize,
     ) -> impl Future<Output = Result<Vec<u8>>> + Send;
+    /// SHA-256 of each of these files, given with their lengths; `None` for one that cannot be read. Returns
+    /// `None` if this is a server without a shell that computes them.
+    fn sha256_of_all(
+        &self,
+        files: &[(Self::Path, u64)],
+        shell: Option<ServerShell<'_>>,
+    ) -> impl Future<Output = Result<Option<Vec<Option<String>>>>> + Send;
     /// Creates a directory and its missing parents. Returns whether it was missing.
     fn create_dir_all(&self, path: &Self::Path) -> impl Future<Output = Result<bool>> + Send;
     /// Creates directories, given with parents first. Returns for each whether it was missing. A
@@ -101,6 +116,8 @@ pub(crate) trait Filesystem: Sync {
     }
     /// Removes a file.
     fn remove(&self, path: &Self::Path) -> impl Future<Output = Result<()>> + Send;
+    /// Removes an empty directory.
+    fn remove_dir(&self, path: &Self::Path) -> impl Future<Output = Result<()>> + Send;
 }
 
 pub(crate) fn in_the_way(path: &impl Display, what: &str) -> SftpError {

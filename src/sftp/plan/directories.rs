@@ -7,6 +7,7 @@ use crate::sftp::error::Result;
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::plan::destination::Destination;
+use crate::sftp::plan::listed::ListedTree;
 
 /// Outcome of creating a tree's directories. Paths are relative to the tree's root.
 pub(crate) struct CreatedDirectories<T: Filesystem> {
@@ -44,15 +45,32 @@ impl<T: Filesystem> CreatedDirectories<T> {
     }
 }
 
-/// Creates the directories `below` a root, parents first. A symbolic link is followed only with
-/// `follows`, and nothing is created behind one that is not.
+/// The place of directories that are created, with what is known of it.
+pub(crate) struct DirectoryPlace<'a, T: Filesystem> {
+    pub(crate) target: &'a T,
+    pub(crate) root: &'a T::Path,
+    pub(crate) root_is_new: bool,
+    /// The tree there, if it was listed.
+    pub(crate) listed: Option<&'a ListedTree>,
+    /// True if symbolic links to directories are followed.
+    pub(crate) follows: bool,
+    /// True if nothing is created: missing directories count as created.
+    pub(crate) dry_run: bool,
+}
+
+/// Creates the directories `below` a root, parents first. Nothing is created behind a symbolic link that is
+/// not followed.
 pub(crate) async fn create<T: Filesystem>(
-    target: &T,
-    root: &T::Path,
+    place: DirectoryPlace<'_, T>,
     below: &BTreeMap<&Path, Option<Metadata>>,
-    root_is_new: bool,
-    follows: bool,
 ) -> Result<CreatedDirectories<T>> {
+    let DirectoryPlace {
+        target,
+        root,
+        root_is_new,
+        follows,
+        ..
+    } = place;
     let mut created = CreatedDirectories {
         new: HashSet::new(),
         kept: Vec::new(),
@@ -77,7 +95,30 @@ pub(crate) async fn create<T: Filesystem>(
     for mut paths in levels.into_values() {
         paths.retain(|path| created.refusal(path).is_none());
         let there: Vec<_> = paths.iter().map(|path| T::join(root, path)).collect();
-        let outcomes = target.create_dirs(&there).await;
+        let known = paths.iter().zip(&there).map(|(path, there)| {
+            let listed = place.listed.filter(|_| created.linked(path).is_none())?;
+            match listed.directory(path, &T::shown(there)) {
+                Ok(false) => place.dry_run.then_some(Ok(true)),
+                Ok(true) => Some(Ok(false)),
+                Err(error) => Some(Err(error)),
+            }
+        });
+        let mut known: Vec<_> = known.collect();
+        if place.dry_run {
+            // A directory behind a followed link is taken for one that exists.
+            let unknown = known.iter_mut().filter(|known| known.is_none());
+            unknown.for_each(|known| *known = Some(Ok(false)));
+        }
+        let unknown = there
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none());
+        let unknown: Vec<_> = unknown.map(|(there, _)| there.clone()).collect();
+        let mut asked = target.create_dirs(&unknown).await.into_iter();
+        let outcomes: Vec<_> = known
+            .into_iter()
+            .map_while(|known| known.or_else(|| asked.next()))
+            .collect();
         for ((path, there), outcome) in paths.into_iter().zip(there).zip(outcomes) {
             match outcome {
                 Ok(true) => {

@@ -52,6 +52,14 @@ impl Exclusion {
         })
     }
 
+    /// The same rules for another tree, whose own do not count.
+    pub(crate) fn for_target(self) -> Self {
+        Self {
+            reads_rules: false,
+            ..self
+        }
+    }
+
     /// Reads the rules that a listed directory holds for itself.
     pub(crate) async fn learn<S: Filesystem>(
         &self,
@@ -97,10 +105,12 @@ impl Exclusion {
         match self.requested.matched(path, is_directory) {
             Match::Ignore(_) => return true,
             Match::Whitelist(_) => return false,
-            Match::None if !self.reads_rules => return false,
             Match::None => {}
         }
         let found = lock(&self.found);
+        if found.is_empty() {
+            return false;
+        }
         let decided = path.ancestors().skip(1).find_map(|directory| {
             let rules = found.get(directory)?;
             let below = path.strip_prefix(directory).ok()?;

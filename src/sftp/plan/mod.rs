@@ -6,16 +6,26 @@
 //! | `planner` | makes the plan |
 //! | `tree`, `pattern`, `omitted` | listed trees, wildcards, and the matches that these leave out |
 //! | `exclusion` | what is passed over in a tree |
+//! | `tree_planner`, `listed`, `unchanged` | plans of trees; target trees as they are; files whose copies are the same already |
+//! | `removals`, `approval`, `clearing` | entries that a mirror removes, the approval of many, and how they go |
+//! | `report` | a plan in words |
 //! | `destination`, `directories` | canonical targets under the policy; directories created for them |
 
+pub(super) mod approval;
+pub(super) mod clearing;
 pub(super) mod destination;
 mod directories;
 mod exclusion;
+mod listed;
 mod omitted;
 pub(super) mod paths;
 mod pattern;
 pub(super) mod planner;
+pub(super) mod removals;
+pub(super) mod report;
 mod tree;
+mod tree_planner;
+pub(super) mod unchanged;
 
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
@@ -24,6 +34,7 @@ use crate::error::{Error, FailedFile};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::metadata::Metadata;
 use crate::sftp::plan::omitted::OmittedMatches;
+use crate::sftp::plan::removals::Removals;
 
 /// Everything that a transfer copies.
 pub(crate) struct TransferPlan<S: Filesystem, T: Filesystem> {
@@ -40,6 +51,16 @@ pub(crate) struct TransferPlan<S: Filesystem, T: Filesystem> {
     pub(crate) in_place: bool,
     /// Files whose destination may not be written.
     pub(crate) refused: Vec<(String, Error)>,
+    /// Number of files and links that are left out, because their copies are the same.
+    pub(crate) unchanged: usize,
+    /// The entries of a mirror's target that are removed.
+    pub(crate) removals: Option<Removals<T>>,
+    /// Number of entries that were removed because they were in the way.
+    pub(crate) removed: usize,
+    /// Entries that may not be removed.
+    pub(crate) kept: Vec<(String, Error)>,
+    /// Token that approves of the removals, where they take one.
+    pub(crate) token: Option<String>,
     /// Destinations as messages show them, one for each planned entry.
     pub(crate) destinations: Vec<String>,
     /// Matches that patterns leave out: base, pattern and depth of each.
@@ -67,6 +88,7 @@ pub(crate) enum TargetState {
     Absent,
     /// A file, not a symbolic link.
     File(Metadata),
+    Link,
     Unknown,
 }
 
@@ -88,6 +110,11 @@ impl<S: Filesystem, T: Filesystem> TransferPlan<S, T> {
             most_entries,
             in_place,
             refused: Vec::new(),
+            unchanged: 0,
+            removals: None,
+            removed: 0,
+            kept: Vec::new(),
+            token: None,
             destinations: Vec::new(),
             omitted: Vec::new(),
         }

@@ -1,7 +1,6 @@
 //! Planner: the files that each entry of a request stands for, and the directories created for them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::FailedFile;
 use crate::sftp::error::{Result, SftpError};
@@ -9,23 +8,15 @@ use crate::sftp::filesystem::Filesystem;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::path::local_of;
+use crate::sftp::plan::approval::MirrorRules;
 use crate::sftp::plan::destination::{Destination, WritePolicy};
-use crate::sftp::plan::directories::create;
 use crate::sftp::plan::exclusion::Exclusion;
 use crate::sftp::plan::pattern::PathPattern;
-use crate::sftp::plan::tree::{Tree, walk};
+use crate::sftp::plan::tree::{Tree, WalkBounds, walk};
+use crate::sftp::plan::unchanged::Sides;
 use crate::sftp::plan::{FilePlan, TargetState, TransferPlan};
 use crate::sftp::request::TransferOptions;
 use crate::sftp::spelling::doubt;
-
-/// Placeholder for the metadata of a symbolic link, which nobody needs.
-const LINK_METADATA: Metadata = Metadata {
-    file_type: FileType::Link,
-    length: 0,
-    mode: None,
-    owner: None,
-    modified: None,
-};
 
 /// A file to be copied.
 struct FoundSource<S: Filesystem> {
@@ -48,12 +39,14 @@ struct TargetLook<T: Filesystem> {
 
 /// Plans the entries of a request, one by one.
 pub(crate) struct Planner<'a, S: Filesystem, T: Filesystem> {
-    pub(crate) source: &'a S,
-    pub(crate) target: &'a T,
     /// True if a source may be a pattern.
     pub(crate) patterns: bool,
     pub(crate) options: &'a TransferOptions,
     pub(crate) writes: WritePolicy<T>,
+    pub(crate) sides: Sides<'a, S, T>,
+    /// Token in the names of part files.
+    pub(crate) token: &'a str,
+    pub(crate) mirror: Option<MirrorRules<'a, T>>,
     pub(crate) plan: TransferPlan<S, T>,
 }
 
@@ -86,7 +79,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
 
     async fn plan(&mut self, from: &str, to: &str) -> Result<()> {
         let start = S::path(from);
-        let metadata = self.source.stat(&start).await?;
+        let metadata = self.sides.source.stat(&start).await?;
         // A file's name may contain wildcards.
         if self.patterns
             && metadata.is_none()
@@ -98,14 +91,14 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 "" => ".",
                 base => base,
             });
-            let found = self.list(&base, pattern.depth).await?;
+            let (found, exclusion) = self.list(&base, pattern.depth).await?;
             let (tree, omitted) = pattern.among(found);
             if tree.paths().next().is_none() {
                 return Err(missing(&omitted.nothing(from, pattern.depth)));
             }
             let omitted = (base.clone(), from.to_owned(), pattern.depth, omitted);
             self.plan.omitted.push(omitted);
-            return self.plan_tree(&base, tree, &T::path(to)).await;
+            return self.plan_tree(&base, (tree, exclusion), &T::path(to)).await;
         }
         let Some(metadata) = metadata else {
             let reason = doubt(from).map_or(String::new(), |doubt| {
@@ -116,8 +109,12 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         self.check_target(from, to).await?;
         match metadata.file_type {
             FileType::Directory => {
-                let tree = self.list(&start, None).await?;
-                self.plan_tree(&start, tree, &T::path(to)).await
+                let listed = self.list(&start, None).await?;
+                self.plan_tree(&start, listed, &T::path(to)).await
+            }
+            _ if self.options.mirror => {
+                let reason = "is not a directory, and a mirror takes one";
+                Err(SftpError::failure(reason))
             }
             FileType::File => {
                 let path = start;
@@ -133,11 +130,18 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         }
     }
 
-    /// Lists what a source tree has to copy.
-    async fn list(&self, root: &S::Path, depth: Option<usize>) -> Result<Tree> {
+    /// Lists what a source tree has to copy. Returns with it the rules on what is passed over.
+    async fn list(&self, root: &S::Path, depth: Option<usize>) -> Result<(Tree, Exclusion)> {
         let exclusion = Exclusion::of(self.options);
         let exclusion = exclusion.map_err(|error| SftpError::InvalidPath(error.to_string()))?;
-        walk(self.source, root, depth, self.entry_limit(), &exclusion).await
+        let bounds = WalkBounds {
+            depth,
+            entered: None,
+            limit: self.entry_limit(),
+            exclusion: &exclusion,
+        };
+        let tree = walk(self.sides.source, root, bounds).await?;
+        Ok((tree, exclusion.for_target()))
     }
 
     /// Refuses a target that looks like a mistake, unless it exists or the source has the same name.
@@ -146,7 +150,14 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
             return Ok(());
         };
         let is_meant = doubt.is_outer && S::file_name(&S::path(from)) == T::file_name(&T::path(to));
-        if is_meant || self.target.lstat(&T::path(doubt.upto)).await?.is_some() {
+        if is_meant
+            || self
+                .sides
+                .target
+                .lstat(&T::path(doubt.upto))
+                .await?
+                .is_some()
+        {
             return Ok(());
         }
         let reason = format!("the target `{}` {}", to.trim(), doubt.reason);
@@ -154,7 +165,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
     }
 
     async fn plan_file(&mut self, source: FoundSource<S>, to: &str) -> Result<()> {
-        let target = self.target;
+        let target = self.sides.target;
         let path = T::path(to);
         let look = self.look_at(&path).await?;
         let mut destination = look.destination;
@@ -180,11 +191,18 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         }
         let is_named_by_user = name.is_none();
         let (to, target_state) = if let Some(name) = name {
-            let is_new = target.create_dir_all(&path).await?;
+            let is_new = if self.options.dry_run {
+                followed.is_none()
+            } else {
+                target.create_dir_all(&path).await?
+            };
             let to = T::join(&path, &local_of(&name));
-            (to, TargetState::in_directory(is_new))
+            let target_state = self.state(&to, is_new).await?;
+            (to, target_state)
         } else {
-            if let (Some(parent), false) = (T::parent(&path), look.has_parent) {
+            if let (Some(parent), false) = (T::parent(&path), look.has_parent)
+                && !self.options.dry_run
+            {
                 target.create_dir_all(&parent).await?;
             }
             match (followed, own.map(|own| own.file_type)) {
@@ -200,7 +218,7 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
                 (Some(_), None) => (path, TargetState::Unknown),
             }
         };
-        if destination.real().is_none() {
+        if destination.real().is_none() && !self.options.dry_run {
             // A directory that was missing exists now; until then, `..` after it led nowhere.
             destination = Destination::of(target, &to).await?;
             if !self.is_allowed(&source.path, &destination) {
@@ -211,9 +229,30 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         Ok(())
     }
 
+    /// The state of a target in a directory.
+    async fn state(&self, path: &T::Path, is_new: bool) -> Result<TargetState> {
+        if is_new || !self.options.compares() {
+            return Ok(TargetState::in_directory(is_new));
+        }
+        let target = self.sides.target;
+        let aside = async {
+            match T::aside(path) {
+                Some(aside) => target.lstat(&aside).await,
+                None => Ok(None),
+            }
+        };
+        let (there, aside) = tokio::join!(target.lstat(path), aside);
+        Ok(match (there?, aside?) {
+            (Some(metadata), _) if metadata.file_type == FileType::Link => TargetState::Link,
+            (Some(metadata), _) => TargetState::File(metadata),
+            (None, Some(_)) => TargetState::Unknown,
+            (None, None) => TargetState::Absent,
+        })
+    }
+
     /// Asks everything about a target at once: on a slow connection each awaited answer costs a round trip.
     async fn look_at(&self, path: &T::Path) -> Result<TargetLook<T>> {
-        let target = self.target;
+        let target = self.sides.target;
         let parent = async {
             match T::parent(path) {
                 Some(parent) => target.stat(&parent).await.ok().flatten(),
@@ -294,111 +333,15 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         });
     }
 
-    async fn plan_tree(&mut self, base: &S::Path, tree: Tree, to: &T::Path) -> Result<()> {
-        let target = self.target;
-        let asked = tokio::join!(
-            Destination::<T>::of(target, to),
-            self.writes.fetch_home(target)
-        );
-        let mut destination = asked.0?;
-        asked.1?;
-        let Tree {
-            directories,
-            files,
-            links,
-            mut left_out,
-        } = tree;
-        let files = files
-            .into_iter()
-            .map(|(path, metadata)| (path, metadata, true));
-        let links = links.into_iter().map(|path| (path, LINK_METADATA, false));
-        let mut matches: Vec<_> = files.chain(links).collect();
-        let is_empty = matches.is_empty();
-        matches
-            .retain(|(path, ..)| self.is_allowed(&S::join(base, path), &destination.below(path)));
-        if matches.is_empty() && !is_empty {
-            self.leave(base, left_out);
-            return Ok(());
-        }
-        let root_is_new = target.create_dir_all(to).await?;
-        if destination.real().is_none() {
-            // A directory that was missing exists now; until then, `..` after it led nowhere.
-            destination = Destination::of(target, to).await?;
-            matches.retain(|(path, ..)| {
-                self.is_allowed(&S::join(base, path), &destination.below(path))
-            });
-        }
-        let mut below: BTreeMap<&Path, Option<Metadata>> = directories
-            .iter()
-            .map(|(path, metadata)| (path.as_path(), Some(*metadata)))
-            .collect();
-        // Matches of a pattern need their parent directories.
-        let mut needed: BTreeSet<&Path> = BTreeSet::new();
-        for (path, ..) in &matches {
-            let above = path.ancestors().skip(1);
-            let mut above = above.filter(|path| !path.as_os_str().is_empty());
-            // Once a directory is known, so are its parents.
-            while above.next().is_some_and(|path| needed.insert(path)) {}
-        }
-        for directory in &needed {
-            below.entry(directory).or_insert(None);
-        }
-        let created = create(
-            target,
-            to,
-            &below,
-            root_is_new,
-            self.options.follow_directory_links,
-        )
-        .await?;
-        for (path, metadata) in &created.kept {
-            self.plan.directories.push((T::join(to, path), *metadata));
-        }
-        let destination_index = self.plan.destinations.len();
-        self.plan.destinations.push(destination.shown());
-        for (path, metadata, is_file) in &matches {
-            if let Some(reason) = created.refusal(path) {
-                left_out.push((path.clone(), reason.to_owned()));
-                continue;
-            }
-            if let Some((linked, rest)) = created.linked(path)
-                && !self.is_allowed(&S::join(base, path), &linked.below(rest))
-            {
-                continue;
-            }
-            let file = FilePlan {
-                from: S::join(base, path),
-                to: T::join(to, path),
-                metadata: *metadata,
-                target_state: TargetState::in_directory(created.is_new(path)),
-                is_named_by_user: false,
-                destination_index,
-            };
-            if *is_file {
-                self.plan.files.push(file);
-            } else {
-                self.plan.links.push(file);
-            }
-        }
-        // An empty one would otherwise be missing without a word.
-        for (path, reason) in created.refused() {
-            if !needed.contains(path) {
-                left_out.push((path.to_owned(), reason.to_owned()));
-            }
-        }
-        self.leave(base, left_out);
-        Ok(())
-    }
-
     /// Returns whether a destination may be written, and notes a refusal.
-    fn is_allowed(&mut self, from: &S::Path, destination: &Destination<T>) -> bool {
+    pub(super) fn is_allowed(&mut self, from: &S::Path, destination: &Destination<T>) -> bool {
         let judged = self.writes.judge(destination);
         judged
             .map_err(|refusal| self.plan.refused.push((S::shown(from), refusal)))
             .is_ok()
     }
 
-    fn leave(&mut self, base: &S::Path, left_out: Vec<(PathBuf, String)>) {
+    pub(super) fn leave(&mut self, base: &S::Path, left_out: Vec<(PathBuf, String)>) {
         let left_out = left_out.into_iter().map(|(path, error)| FailedFile {
             file: S::shown(&S::join(base, &path)),
             error,
@@ -406,12 +349,18 @@ impl<S: Filesystem, T: Filesystem> Planner<'_, S, T> {
         self.plan.left_out.extend(left_out);
     }
 
-    /// Finishes the plan. Returns with it the matches that nothing copies, a sentence for each pattern.
-    pub(crate) fn finish(self) -> (TransferPlan<S, T>, Vec<String>) {
+    /// Finishes the plan. Returns with it notes for the user, such as the matches that nothing copies.
+    pub(crate) async fn finish(self) -> Result<(TransferPlan<S, T>, Vec<String>)> {
         let mut plan = self.plan;
         plan.keep_apart();
-        let notes = plan.untaken();
-        (plan, notes)
+        let mut notes = plan.untaken();
+        if self.options.compares() {
+            plan.drop_impossible();
+        }
+        if let Some(comparison) = self.options.comparison() {
+            notes.extend(plan.drop_unchanged(&self.sides, comparison).await?);
+        }
+        Ok((plan, notes))
     }
 }
 

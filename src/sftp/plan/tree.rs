@@ -1,5 +1,6 @@
 //! Directory trees, of this machine or of a server.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use crate::text::beginning;
 /// Reason to leave out an entry whose name would land it elsewhere.
 pub(crate) const LEADS_OUT: &str = "has a name that leads out of its directory";
 
-/// Directories listed at once.
-const LISTINGS: usize = 16;
+/// Directories listed at once: on a far connection, each takes two round trips.
+const LISTINGS: usize = 64;
 
 /// A tree's contents, as paths below its root. Symbolic links are listed and not followed.
 #[derive(Debug, Default)]
@@ -28,17 +29,33 @@ pub(crate) struct Tree {
     pub(crate) links: Vec<PathBuf>,
     /// Entries that cannot be copied, with the reason.
     pub(crate) left_out: Vec<(PathBuf, String)>,
+    /// Entries that are passed over, and nothing below them is listed.
+    pub(crate) excluded: Vec<PathBuf>,
 }
 
-/// Walks a tree, at most `depth` directories deep, without what `exclusion` covers. More entries than
-/// `limit` allows are an error.
+/// Bounds of a walk through a tree.
+pub(crate) struct WalkBounds<'a> {
+    /// Most directories above an entry.
+    pub(crate) depth: Option<usize>,
+    /// The directories that are entered, where not all are.
+    pub(crate) entered: Option<&'a BTreeMap<&'a Path, Option<Metadata>>>,
+    /// Entries beyond it are an error.
+    pub(crate) limit: EntryLimit,
+    pub(crate) exclusion: &'a Exclusion,
+}
+
+/// Walks a tree.
 pub(crate) async fn walk<S: Filesystem>(
     filesystem: &S,
     root: &S::Path,
-    depth: Option<usize>,
-    limit: EntryLimit,
-    exclusion: &Exclusion,
+    bounds: WalkBounds<'_>,
 ) -> Result<Tree> {
+    let WalkBounds {
+        depth,
+        entered,
+        limit,
+        exclusion,
+    } = bounds;
     let limit = Arc::new(limit);
     let root_length = S::bytes(root).len();
     let list = async |below: PathBuf| {
@@ -69,7 +86,9 @@ pub(crate) async fn walk<S: Filesystem>(
         match listed {
             Ok(entries) => {
                 for (name, metadata) in entries {
-                    if exclusion.covers(&below.join(&name), metadata.is_directory()) {
+                    let path = below.join(&name);
+                    if exclusion.covers(&path, metadata.is_directory()) {
+                        tree.excluded.push(path);
                         continue;
                     }
                     if root_length + 1 + below.as_os_str().len() + 1 + name.as_os_str().len()
@@ -79,7 +98,9 @@ pub(crate) async fn walk<S: Filesystem>(
                         continue;
                     }
                     limit.take_path(below.as_os_str().len())?;
-                    if let Some(directory) = tree.add(&below, &name, metadata, depth) {
+                    if let Some(directory) = tree.add(&below, &name, metadata, depth)
+                        && entered.is_none_or(|entered| entered.contains_key(&*directory))
+                    {
                         waiting.push(directory);
                     }
                 }

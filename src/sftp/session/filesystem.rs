@@ -8,13 +8,16 @@ use std::sync::Arc;
 use crate::sftp::error::Result;
 use crate::sftp::filesystem::entry_limit::EntryLimit;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
-use crate::sftp::filesystem::{FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, in_the_way};
+use crate::sftp::filesystem::{
+    FILE_IN_THE_WAY, Filesystem, LINK_IN_THE_WAY, ServerShell, in_the_way,
+};
 use crate::sftp::path::{RemotePath, local_of};
 use crate::sftp::session::SftpSession;
 use crate::sftp::session::file_reader::FileReader;
 use crate::sftp::session::remote_file::RemoteFile;
 use crate::sftp::session::rename_over::aside;
 use crate::sftp::wire::Attributes;
+use crate::ssh::script::checksum;
 
 /// Requests to create directories outstanding at once.
 const MADE_AT_ONCE: usize = 1024;
@@ -97,6 +100,25 @@ impl Filesystem for SftpSession {
         Ok(content)
     }
 
+    async fn sha256_of_all(
+        &self,
+        files: &[(RemotePath, u64)],
+        shell: Option<ServerShell<'_>>,
+    ) -> Result<Option<Vec<Option<String>>>> {
+        let Some(ServerShell { pool, alias }) = shell else {
+            return Ok(None);
+        };
+        let asked = files
+            .iter()
+            .map(|(path, length)| (path.as_bytes(), *length));
+        let asked: Vec<_> = asked.collect();
+        let Some(mut sums) = checksum::sha256_of(pool, alias, &asked).await else {
+            return Ok(None);
+        };
+        let sums = asked.iter().map(|(path, _)| sums.remove(*path));
+        Ok(Some(sums.collect()))
+    }
+
     async fn create_dir_all(&self, path: &RemotePath) -> Result<bool> {
         let mut missing = VecDeque::new();
         let mut next = Some(path.clone());
@@ -172,5 +194,9 @@ impl Filesystem for SftpSession {
 
     async fn remove(&self, path: &RemotePath) -> Result<()> {
         SftpSession::remove(self, path).await
+    }
+
+    async fn remove_dir(&self, path: &RemotePath) -> Result<()> {
+        SftpSession::remove_dir(self, path).await
     }
 }

@@ -11,7 +11,10 @@ use crate::error::FailedFile;
 use crate::sftp::error::{Result, SftpError};
 use crate::sftp::filesystem::Filesystem;
 use crate::sftp::path::RemotePath;
+use crate::sftp::plan::clearing::{Removed, cannot_remove};
+use crate::sftp::plan::removals::Removals;
 use crate::sftp::plan::{TargetState, TransferPlan};
+use crate::sftp::session::SftpSession;
 use crate::sftp::transfer::context::{ResumeState, TransferContext};
 use crate::sftp::transfer::file_transfer::{FileTransfer, TransferDirection};
 use crate::sftp::transfer::links;
@@ -35,6 +38,8 @@ pub(super) struct ActiveTransfer<D: TransferDirection> {
     /// Files that have not arrived, by their index in the plan.
     files: Vec<(usize, ResumeState)>,
     links: VecDeque<usize>,
+    /// Entries that are removed once everything has arrived.
+    removals: Option<Removals<D::Target>>,
     /// The reason for which the connection was lost.
     pub(super) loss_reason: Option<String>,
     /// Indices of the destinations at which something has arrived.
@@ -47,6 +52,7 @@ impl<D: TransferDirection> Default for ActiveTransfer<D> {
             plan: None,
             files: Vec::new(),
             links: VecDeque::new(),
+            removals: None,
             loss_reason: None,
             reached: BTreeSet::new(),
         }
@@ -56,7 +62,7 @@ impl<D: TransferDirection> Default for ActiveTransfer<D> {
 impl<D: TransferDirection> ActiveTransfer<D> {
     pub(super) fn set(
         &mut self,
-        plan: TransferPlan<D::Source, D::Target>,
+        mut plan: TransferPlan<D::Source, D::Target>,
         progress: &TransferProgress,
     ) {
         self.files = (0..plan.files.len())
@@ -71,13 +77,19 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                 .iter()
                 .fold(0, |sum, file| sum.saturating_add(file.metadata.length)),
         });
+        self.removals = plan.removals.take();
         self.plan = Some(plan);
     }
 
-    /// Number of files still to be copied; 1 without a plan.
+    fn removals_left(&self) -> usize {
+        let removals = self.removals.as_ref();
+        removals.map_or(0, |removals| removals.entries.len())
+    }
+
+    /// Number of files still to be copied and entries still to be removed; 1 without a plan.
     pub(super) fn remaining(&self) -> usize {
         match &self.plan {
-            Some(_) => self.files.len() + self.links.len(),
+            Some(_) => self.files.len() + self.links.len() + self.removals_left(),
             None => 1,
         }
     }
@@ -130,6 +142,13 @@ impl<D: TransferDirection> ActiveTransfer<D> {
             summary.fail(&FailedFile {
                 file: D::Source::shown(&file.from),
                 error: reason.to_owned(),
+            });
+        }
+        let removals = self.removals.take();
+        for removal in removals.iter().flat_map(|removals| &removals.entries) {
+            summary.fail(&FailedFile {
+                file: removal.path.display().to_string(),
+                error: format!("was not deleted: {reason}"),
             });
         }
     }
@@ -269,6 +288,51 @@ impl<D: TransferDirection> ActiveTransfer<D> {
                 ended.push(target.set_directory_attributes(path, metadata));
             }
             join_all(ended).await;
+        }
+        self.remove(session, context, summary).await;
+    }
+
+    /// Removes what the source of a mirror lacks, unless something could not be copied.
+    async fn remove(
+        &mut self,
+        session: &SftpSession,
+        context: &TransferContext<'_, D::Peer>,
+        summary: &mut Summary,
+    ) {
+        let target = D::filesystems(session, context.peer).1;
+        if summary.failures > 0 {
+            if self.removals_left() > 0 {
+                context
+                    .notes
+                    .add("nothing was deleted, because not everything was copied");
+            }
+            self.removals = None;
+        }
+        while let Some(removals) = &mut self.removals
+            && !context.cancel.is_cancelled()
+        {
+            let ended = match removals.next(target).await {
+                Ok(Some(ended)) => ended,
+                Ok(None) => break,
+                Err(error) => {
+                    self.loss_reason.get_or_insert_with(|| error.to_string());
+                    return;
+                }
+            };
+            for (removal, outcome) in ended {
+                let shown = || D::Target::shown(&D::Target::join(&removals.root, &removal.path));
+                match outcome {
+                    Ok(Removed::Gone) => summary.deleted += 1,
+                    Ok(Removed::IsTwin) => context.notes.add(format!(
+                        "`{}` was kept: it seems to be a file of the source by another name",
+                        shown()
+                    )),
+                    Err(error) => summary.fail(&cannot_remove(&error).failed_file(shown())),
+                }
+            }
+        }
+        for (file, refusal) in self.plan.iter_mut().flat_map(|plan| plan.kept.drain(..)) {
+            summary.refuse(file, refusal);
         }
     }
 }

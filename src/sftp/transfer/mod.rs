@@ -39,13 +39,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, FailedFile};
 use crate::sftp::error::{Result, SftpError};
+use crate::sftp::filesystem::ServerShell;
 use crate::sftp::filesystem::local::LocalFilesystem;
 use crate::sftp::filesystem::roots::Roots;
 use crate::sftp::plan::TransferPlan;
+use crate::sftp::plan::approval::{MirrorRules, RemovalApproval};
 use crate::sftp::plan::destination::{MayWrite, WritePolicy};
 use crate::sftp::plan::paths::resolve_remote;
 use crate::sftp::plan::planner::Planner;
-pub use crate::sftp::request::{Direction, TransferEntry, TransferOptions, TransferRequest};
+pub use crate::sftp::plan::report::PlanReport;
+use crate::sftp::plan::unchanged::Sides;
+pub use crate::sftp::request::{
+    Comparison, Direction, TransferEntry, TransferOptions, TransferRequest,
+};
 use crate::sftp::session::SftpSession;
 use crate::sftp::transfer::access::AccessLists;
 use crate::sftp::transfer::active::ActiveTransfer;
@@ -62,7 +68,7 @@ use crate::sftp::transfer::sessions::SftpSessions;
 pub use crate::sftp::transfer::summary::Summary;
 use crate::sftp::transfer::upload::Upload;
 use crate::ssh::Pool;
-use crate::store::Backups;
+use crate::store::{Backups, Document};
 use crate::sync::lock;
 
 /// Time to remove part files once a transfer is cancelled: a server that does not answer must not hold
@@ -104,12 +110,22 @@ pub struct TransferRunner<'a> {
     pub replacement: ReplaceOptions<'a>,
     /// Rules on the files that may be written on the server.
     pub may_write: &'a MayWrite<'a>,
+    /// Rules on what a mirror removes; without them nothing is removed.
+    pub removals: Option<RemovalRules<'a>>,
     /// Progress.
     pub progress: &'a TransferProgress,
     /// Notes for the user.
     pub notes: &'a Notes,
     /// Cancels it.
     pub cancel: &'a CancellationToken,
+}
+
+/// Rules on what a mirror removes.
+pub struct RemovalRules<'a> {
+    /// Rules on the files that may be removed on the server.
+    pub may_remove: &'a MayWrite<'a>,
+    /// The document [`APPROVED`](crate::sftp::plan::approval::APPROVED).
+    pub approved: Document,
 }
 
 impl TransferRunner<'_> {
@@ -186,6 +202,12 @@ impl TransferRunner<'_> {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         self.report_backups(&mut summary);
+        if let Some(approval) = self.approval()
+            && active.remaining() == 0
+            && summary.failures == 0
+        {
+            approval.forget();
+        }
         summary.totals = self.progress.totals();
         summary.destinations = active.destinations();
         summary.notes = self.notes.take();
@@ -195,6 +217,18 @@ impl TransferRunner<'_> {
             summary.failures += active.remaining();
         }
         Ok(summary)
+    }
+
+    /// Approval of what a mirror removes.
+    fn approval(&self) -> Option<RemovalApproval<'_>> {
+        let options = &self.request.options;
+        let rules = self.removals.as_ref().filter(|_| options.mirror)?;
+        Some(RemovalApproval {
+            document: &rules.approved,
+            transfer: self.token,
+            place: format!("{} {}", self.alias, self.request.direction.name()),
+            given: options.token.as_deref(),
+        })
     }
 
     /// Reports backups that could not be restored.
@@ -273,6 +307,15 @@ impl TransferRunner<'_> {
             for (file, refusal) in std::mem::take(&mut plan.refused) {
                 summary.refuse(file, refusal);
             }
+            summary.unchanged = plan.unchanged;
+            summary.deleted += plan.removed;
+            if self.request.options.dry_run {
+                for (file, refusal) in std::mem::take(&mut plan.kept) {
+                    summary.refuse(file, refusal);
+                }
+                summary.plan = Some(PlanReport::of(&plan));
+                plan = TransferPlan::new(self.max_entries, false);
+            }
             active.set(plan, self.progress);
         }
         if has_pipe && lock(&early).is_some() {
@@ -346,6 +389,7 @@ impl TransferRunner<'_> {
         let is_usual = request.entries.len() == 1
             && request.part.is_none()
             && !request.options.in_place
+            && !request.options.compares()
             && !session.is_by_shell();
         if !is_usual {
             return None;
@@ -365,9 +409,33 @@ impl TransferRunner<'_> {
     ) -> Result<TransferPlan<D::Source, D::Target>> {
         let is_upload = D::IS_UPLOAD;
         let (source, target) = D::filesystems(session, peer);
+        let server = ServerShell {
+            pool: self.pool,
+            alias: self.alias,
+        };
+        let source_alias = self.request.source_alias.as_deref();
+        let source_server = source_alias.map(|alias| ServerShell {
+            pool: self.source_pool,
+            alias,
+        });
+        let may_remove = self.removals.as_ref().map(|rules| rules.may_remove);
+        let mirror = self.approval().map(|approval| MirrorRules {
+            removes: WritePolicy::new(may_remove.filter(|_| is_upload)),
+            approval,
+        });
         let mut planner = Planner {
-            source,
-            target,
+            sides: Sides {
+                source,
+                target,
+                source_shell: if is_upload {
+                    source_server
+                } else {
+                    Some(server)
+                },
+                target_shell: Some(server).filter(|_| is_upload),
+            },
+            token: self.token,
+            mirror,
             patterns: self.request.patterns,
             options: &self.request.options,
             writes: WritePolicy::new(is_upload.then_some(self.may_write)),
@@ -399,7 +467,7 @@ impl TransferRunner<'_> {
                 }
             }
         }
-        let (plan, notes) = planner.finish();
+        let (plan, notes) = planner.finish().await?;
         for note in notes {
             self.notes.add(note);
         }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, FailedFile};
 use crate::sftp::error::SftpError;
+use crate::sftp::plan::report::PlanReport;
 use crate::sftp::transfer::progress::TransferTotals;
 use crate::text::beginning;
 
@@ -21,6 +22,12 @@ pub struct Summary {
     pub failed: Vec<FailedFile>,
     /// Number of files that did not arrive.
     pub failures: usize,
+    /// Number of files and links that were left out, because their copies were the same.
+    pub unchanged: usize,
+    /// Number of entries that a mirror removed.
+    pub deleted: usize,
+    /// The plan, if it was only planned.
+    pub plan: Option<PlanReport>,
     /// Bytes that did not have to be sent again when files were resumed.
     pub resumed: u64,
     /// Files and bytes that were to be copied.

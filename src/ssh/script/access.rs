@@ -37,10 +37,6 @@ pub struct Listed {
 /// Lists these files with `ls`, which follows links. Files that it does not show are left out. `None`
 /// if there is no shell.
 pub async fn list(pool: &Pool, alias: &str, paths: &[Vec<u8>]) -> Option<HashMap<Vec<u8>, Listed>> {
-    let is_plain = |path: &[u8]| {
-        let text = std::str::from_utf8(path);
-        text.is_ok_and(|path| !path.contains(['\n', '\r']))
-    };
     let mut all = HashMap::new();
     let (plain, odd): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_plain(path));
     for some in portions(&plain) {
@@ -73,7 +69,7 @@ pub async fn list(pool: &Pool, alias: &str, paths: &[Vec<u8>]) -> Option<HashMap
 }
 
 /// The paths in portions that fit an argument list.
-fn portions<'a>(paths: &'a [&'a Vec<u8>]) -> impl Iterator<Item = &'a [&'a Vec<u8>]> {
+pub(super) fn portions<'a>(paths: &'a [&'a Vec<u8>]) -> impl Iterator<Item = &'a [&'a Vec<u8>]> {
     let mut room = LONGEST;
     paths.chunk_by(move |path, _| {
         let needed = path.len() * 4;
@@ -120,14 +116,20 @@ async fn run(script: Script, pool: &Pool, alias: &str) -> Option<(String, Vec<u8
     }
 }
 
+/// Returns whether programs print a path on one line, as it is.
+pub(super) fn is_plain(path: &[u8]) -> bool {
+    let text = std::str::from_utf8(path);
+    text.is_ok_and(|path| !path.contains(['\n', '\r']))
+}
+
 /// A path that no program takes for an option.
-fn argument(path: &[u8]) -> String {
+pub(super) fn argument(path: &[u8]) -> String {
     let dot = if path.starts_with(b"-") { "./" } else { "" };
     format!("{dot}{}", String::from_utf8_lossy(path))
 }
 
 /// The same for `printf '%b'`, whatever its bytes are.
-fn coded(path: &[u8]) -> String {
+pub(super) fn coded(path: &[u8]) -> String {
     let mut coded = if path.starts_with(b"-") { "./" } else { "" }.to_owned();
     for byte in path {
         match byte {

@@ -75,6 +75,8 @@ pub enum Fault {
     PlainRename,
     /// The same, and it goes silent after the first.
     MuteAtRename,
+    /// Over SFTP it removes ten files, and goes silent at the next.
+    MuteAfterRemovals,
     /// Over SFTP it tells nothing of files, and takes each away when it is closed.
     DropBox,
     /// Over SFTP it creates no hidden files.

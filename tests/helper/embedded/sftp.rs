@@ -26,6 +26,9 @@ const FAILURE: u32 = 4;
 const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
 const FSYNC: &[u8] = b"fsync@openssh.com";
 
+/// Files that a server removes before it goes silent.
+pub const REMOVALS: usize = 10;
+
 /// Time without a request after which a flight is complete.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -36,6 +39,7 @@ pub fn concerns(fault: Fault) -> bool {
         Fault::LieInWrites
             | Fault::PlainRename
             | Fault::MuteAtRename
+            | Fault::MuteAfterRemovals
             | Fault::DropBox
             | Fault::RefuseParts
             | Fault::FailSync
@@ -98,10 +102,15 @@ async fn relay(
     home: PathBuf,
 ) -> Option<()> {
     let mut opened = HashMap::new();
+    let mut removed = 0;
     loop {
         let mut request = Packet::read(&mut client).await?;
         match (fault, request.kind()) {
             (Fault::LieInWrites, kind::WRITE) => request.change_data(),
+            (Fault::MuteAfterRemovals, kind::REMOVE) if removed == REMOVALS => {
+                std::future::pending().await
+            }
+            (Fault::MuteAfterRemovals, kind::REMOVE) => removed += 1,
             (Fault::DropBox, kind::STAT | kind::LSTAT | kind::OPENDIR) => {
                 let refusal = request.refusal(PERMISSION_DENIED);
                 client.write_all(&refusal).await.ok()?;

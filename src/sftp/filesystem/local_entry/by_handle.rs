@@ -213,6 +213,12 @@ impl LocalEntry {
             AtFlags::empty(),
         )?)
     }
+
+    /// Removes an empty directory.
+    pub(crate) fn remove_dir(&self) -> Result<()> {
+        let flags = AtFlags::REMOVEDIR;
+        Ok(rustix::fs::unlinkat(self.at(), &self.name, flags)?)
+    }
 }
 
 fn step(from: BorrowedFd<'_>, name: &Path) -> Result<OwnedFd> {

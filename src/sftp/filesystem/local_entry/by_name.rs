@@ -119,4 +119,9 @@ impl LocalEntry {
     pub(crate) fn remove(&self) -> Result<()> {
         Ok(fs::remove_file(&self.path)?)
     }
+
+    /// Removes an empty directory.
+    pub(crate) fn remove_dir(&self) -> Result<()> {
+        Ok(fs::remove_dir(&self.path)?)
+    }
 }

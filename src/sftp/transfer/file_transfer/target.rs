@@ -50,7 +50,7 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
         let (to, existing, is_unknown) = match there {
             TargetState::Absent => (plan.to.clone(), None, false),
             TargetState::File(metadata) => (plan.to.clone(), Some(metadata), false),
-            TargetState::Unknown => match self.resolve_target().await {
+            TargetState::Link | TargetState::Unknown => match self.resolve_target().await {
                 Err(error) if self.context.options.in_place && error.leaves_open() => {
                     (plan.to.clone(), self.stat_by_listing().await?, true)
                 }
