@@ -564,6 +564,28 @@ async fn policy_and_read_only_servers_are_heeded() {
 }
 
 #[tokio::test]
+async fn keys_are_replaced_and_never_shown() {
+    let fixture = Fixture::embedded().await;
+    let path = fixture.there("file");
+    let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n";
+    fs::write(&path, key).unwrap();
+    for old in ["b3Bl", "nothing like it"] {
+        let refused = call(&fixture.client, "file_edit", edit(&path, old, "x")).await;
+        let refused = refused.error("POLICY_BLOCKED").to_string();
+        assert!(!refused.contains("b3Bl"), "{refused}");
+    }
+    let answer = call(&fixture.client, "file_write", write(&path, "x\n"))
+        .await
+        .ok();
+    let said = format!("{} {}", answer.text(), answer.facts());
+    assert!(
+        said.contains("+1 -2 lines") && !said.contains("b3Bl"),
+        "{said}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), b"x\n");
+}
+
+#[tokio::test]
 async fn a_change_is_handed_off_and_recorded() {
     let fixture = Fixture::embedded_with(|config| config.sync_timeout = Duration::ZERO).await;
     let path = fixture.there("file");

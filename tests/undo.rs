@@ -202,6 +202,42 @@ async fn rules_hold_for_an_undo_as_well() {
     assert!(path.exists());
 }
 
+#[tokio::test]
+async fn an_upload_that_replaced_a_file_is_undone_as_well() {
+    let fixture = Fixture::start().await;
+    let (client, path) = (&fixture.client, fixture.there("file"));
+    fs::write(fixture.here("new"), "new").unwrap();
+    for in_place in [false, true] {
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let mut upload = fixture.arguments("upload", "new", "file");
+        upload["inPlace"] = in_place.into();
+        let uploaded = client.call("task_transfer", upload).await.ok();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        let undone = undo(client, &uploaded.facts()["id"]).await.ok();
+        assert!(
+            undone.text().starts_with("files: 1 restored"),
+            "{}",
+            undone.text()
+        );
+        assert_eq!(
+            (fs::read(&path).unwrap(), mode(&path)),
+            (b"old".to_vec(), 0o640)
+        );
+    }
+    // A large one is not kept, and that is said.
+    fs::File::create(&path).unwrap().set_len(17 << 20).unwrap();
+    let uploaded = fixture.transfer("upload", "new", "file").await.ok();
+    assert!(
+        uploaded.text().contains("there is no undo"),
+        "{}",
+        uploaded.text()
+    );
+    undo(client, &uploaded.facts()["id"])
+        .await
+        .error("NOTHING_TO_UNDO");
+}
+
 /// The content of a file that is either of two, whole.
 fn which(path: &Path, either: [&[u8]; 2]) -> usize {
     let content = fs::read(path).unwrap();

@@ -96,9 +96,7 @@ impl FileContent {
 
     /// Returns whether it is a private key, whatever its name.
     pub(super) fn holds_key(&self) -> bool {
-        let start = String::from_utf8_lossy(&self.sample);
-        let first = start.trim_start().lines().next().unwrap_or_default();
-        first.starts_with(KEY.0) && first.trim_end().ends_with(KEY.1)
+        is_private_key(&self.sample)
     }
 
     /// The facts about it in a line.
@@ -129,6 +127,14 @@ impl FileContent {
         let facts: Vec<_> = facts.into_iter().flatten().collect();
         format!("{}: {}", visible(&self.path), facts.join(", "))
     }
+}
+
+/// Returns whether a content begins as a private key does.
+pub(crate) fn is_private_key(content: &[u8]) -> bool {
+    let start = content.trim_ascii_start();
+    let end = start.iter().position(|byte| *byte == b'\n');
+    let first = start[..end.unwrap_or(start.len())].trim_ascii_end();
+    first.starts_with(KEY.0.as_bytes()) && first.ends_with(KEY.1.as_bytes())
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ mod read_report;
 mod report;
 mod text;
 
+pub(crate) use content::is_private_key;
 pub use context::QueryContext;
 pub use entries::SortKey;
 pub use list::ListQuery;

@@ -1,12 +1,11 @@
 //! Single files of a server as they are before a change, and the way back from it.
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, FileFailure};
-use crate::hex::digits;
 use crate::random;
 use crate::sftp::error::{Result, SftpError};
+use crate::sftp::file_snapshot::FileSnapshot;
 use crate::sftp::filesystem::metadata::{FileType, Metadata};
 use crate::sftp::hidden_name::part_name;
 use crate::sftp::path::RemotePath;
@@ -25,6 +24,7 @@ pub struct LocatedFile {
     path: RemotePath,
     /// The path as the caller gave it.
     given: String,
+    names: Vec<String>,
 }
 
 impl LocatedFile {
@@ -32,45 +32,11 @@ impl LocatedFile {
     pub fn path(&self) -> String {
         self.path.to_string()
     }
-}
 
-/// A file as it is at a moment; `metadata` is `None` where there is none.
-#[derive(Clone, Debug)]
-pub struct FileSnapshot {
-    /// Its path.
-    pub path: String,
-    /// Its metadata.
-    pub metadata: Option<Metadata>,
-    /// Its content; empty where there is no file.
-    pub content: Bytes,
-}
-
-impl FileSnapshot {
-    /// Returns whether there is a file.
-    pub fn exists(&self) -> bool {
-        self.metadata.is_some()
+    /// The names by which the policy judges it.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
-
-    /// The SHA-256 of its content, in hexadecimal digits; `None` where there is no file.
-    pub fn sha256(&self) -> Option<String> {
-        self.exists().then(|| sha256(&self.content))
-    }
-
-    /// This content, as one that a file is expected to have.
-    pub fn expected(&self) -> ExpectedContent {
-        match self.sha256() {
-            Some(sha256) => ExpectedContent::File {
-                size: self.content.len() as u64,
-                sha256,
-            },
-            None => ExpectedContent::Absent,
-        }
-    }
-}
-
-/// The SHA-256 of a content, in hexadecimal digits.
-pub fn sha256(content: &[u8]) -> String {
-    digits(&Sha256::digest(content))
 }
 
 impl RemoteFiles<'_> {
@@ -91,21 +57,24 @@ impl RemoteFiles<'_> {
             if let Err(refusal) = policy.judge(&destination) {
                 return Ok(Err(refusal));
             }
+            let names = policy.names(&destination);
             let is_link = there.is_some_and(|there| there.file_type == FileType::Link);
             if !is_link {
-                return Ok(Ok(file));
+                return Ok(Ok((file, names)));
             }
             if self.session().stat(&file).await?.is_none() {
                 return Err(SftpError::NotAFile(
                     "it is a symbolic link that leads to nothing".to_owned(),
                 ));
             }
-            Ok(Ok(destination.real().cloned().unwrap_or(file)))
+            Ok(Ok((destination.real().cloned().unwrap_or(file), names)))
         };
         let located = locate.await.map_err(|error| error.on_file(path))?;
+        let (file, names) = located?;
         Ok(LocatedFile {
-            path: located?,
+            path: file,
             given: path.to_owned(),
+            names,
         })
     }
 

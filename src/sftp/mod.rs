@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`transfer`] | a transfer from its request to its summary, over as many connections as it takes |
 //! | `remote_files` | single files of a server, read and changed one at a time |
-//! | `file_change` | single files as they are before a change, and the way back from it |
+//! | `file_change`, `file_snapshot` | single files as they are before a change, and the way back from it |
 //! | `owners` | owners of files, from names to numbers |
 //! | `versions` | versions of files, kept before tasks change them |
 //! | `remote_directories`, `owner_names` | directories of a server; names of owners |
@@ -19,6 +19,7 @@
 
 mod error;
 mod file_change;
+mod file_snapshot;
 mod filesystem;
 mod hidden_name;
 mod owner_names;
@@ -34,7 +35,8 @@ pub mod transfer;
 mod versions;
 mod wire;
 
-pub use file_change::{FileSnapshot, LocatedFile, sha256};
+pub use file_change::LocatedFile;
+pub use file_snapshot::{FileSnapshot, sha256};
 pub use filesystem::metadata::{FileType, Metadata};
 pub use filesystem::roots::Roots;
 pub use owner_names::OwnerNames;
@@ -48,4 +50,4 @@ pub use transfer::backup::BACKUPS;
 pub use transfer::notes::Notes;
 pub use transfer::progress::{TransferProgress, TransferTotals};
 pub use transfer::replacement::{ExpectedContent, ReplaceOptions};
-pub use versions::{FileBefore, FileVersions, KeptVersion, LONGEST_VERSION};
+pub use versions::{FileBefore, FileVersions, KeptVersion, LONGEST_VERSION, VersionKeeper};

@@ -1,7 +1,8 @@
 //! Owners of files, from names to numbers: the protocol has only numbers.
 
 use crate::error::Error;
-use crate::sftp::file_change::{FileSnapshot, LocatedFile};
+use crate::sftp::file_change::LocatedFile;
+use crate::sftp::file_snapshot::FileSnapshot;
 use crate::sftp::remote_files::RemoteFiles;
 
 /// The longest list of users or groups that is read.

@@ -193,6 +193,7 @@ impl<'a> RemoteFiles<'a> {
             roots: &Roots::default(),
             backups: &self.access.data.backups(BACKUPS),
             replacement,
+            keeper: None,
             may_write: self.access.may_write,
             removals: None,
             progress: &TransferProgress::default(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::fs::blocking;
 use crate::secret::Vault;
-use crate::sftp::file_change::FileSnapshot;
+use crate::sftp::file_snapshot::FileSnapshot;
 use crate::store::{DataDirectory, Versions};
 use crate::time::Timestamp;
 
@@ -69,6 +69,25 @@ impl FileBefore {
     /// Returns whether its content was short enough to be kept.
     pub fn is_kept(&self) -> bool {
         self.size <= LONGEST_VERSION
+    }
+}
+
+/// Keeps versions of the files that a task changes.
+#[derive(Clone, Copy)]
+pub struct VersionKeeper<'a> {
+    /// The versions.
+    pub versions: &'a FileVersions,
+    /// The task.
+    pub task: &'a str,
+    /// User, host and port of the server.
+    pub endpoint: &'a str,
+}
+
+impl VersionKeeper<'_> {
+    /// Returns whether the task has kept something already.
+    pub(crate) async fn has_kept(&self) -> bool {
+        let kept = self.versions.of_task(self.task).await;
+        kept.is_ok_and(|kept| !kept.is_empty())
     }
 }
 

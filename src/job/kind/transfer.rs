@@ -22,7 +22,7 @@ use crate::sftp::transfer::{
     Direction, PlanReport, RemovalRules, Summary, TransferEntry, TransferOptions, TransferRequest,
     TransferRunner,
 };
-use crate::sftp::{APPROVED, BACKUPS, Notes, ReplaceOptions, TransferProgress};
+use crate::sftp::{APPROVED, BACKUPS, Notes, ReplaceOptions, TransferProgress, VersionKeeper};
 use crate::ssh::patience;
 use crate::text::in_bytes;
 
@@ -236,6 +236,11 @@ impl Transfer {
             }),
             backups: &backups,
             replacement: ReplaceOptions::default(),
+            keeper: Some(VersionKeeper {
+                versions: context.versions,
+                task: context.job.id.as_str(),
+                endpoint: &context.pool.server(&context.job.alias)?.endpoint(),
+            }),
             progress: &progress,
             notes: &notes,
             cancel: context.cancel(),

@@ -132,12 +132,16 @@ impl<T: Filesystem> WritePolicy<T> {
         self.home.get_or_try_init(ask).await.map(drop)
     }
 
+    /// The names by which a destination is judged.
+    pub(crate) fn names(&self, destination: &Destination<T>) -> Vec<String> {
+        destination.names(self.home.get().and_then(Option::as_ref))
+    }
+
     /// Refuses a destination that may not be written.
     pub(crate) fn judge(&self, destination: &Destination<T>) -> Result<(), Error> {
         let Some(check) = &self.check else {
             return Ok(());
         };
-        let home = self.home.get().and_then(Option::as_ref);
-        check(&destination.names(home))
+        check(&self.names(destination))
     }
 }

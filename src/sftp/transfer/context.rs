@@ -14,6 +14,7 @@ use crate::sftp::transfer::early::EarlySlot;
 use crate::sftp::transfer::notes::Notes;
 use crate::sftp::transfer::progress::TransferProgress;
 use crate::sftp::transfer::replacement::ReplaceOptions;
+use crate::sftp::versions::VersionKeeper;
 use crate::ssh::Pool;
 use crate::store::Backups;
 
@@ -46,6 +47,8 @@ pub(crate) struct TransferContext<'a, P> {
     /// Backups of files that are written in place.
     pub(crate) backups: &'a Backups,
     pub(crate) replacement: ReplaceOptions<'a>,
+    /// Keeps a version of the file that is replaced, where that is wanted.
+    pub(crate) keeper: Option<VersionKeeper<'a>>,
     /// Hard links and access lists of files that are replaced.
     pub(crate) extras: &'a AccessLists,
     /// The one file of the transfer, if it is being opened on the server already.

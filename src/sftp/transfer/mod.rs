@@ -67,6 +67,7 @@ use crate::sftp::transfer::replacement::ReplaceOptions;
 use crate::sftp::transfer::sessions::SftpSessions;
 pub use crate::sftp::transfer::summary::Summary;
 use crate::sftp::transfer::upload::Upload;
+use crate::sftp::versions::VersionKeeper;
 use crate::ssh::Pool;
 use crate::store::{Backups, Document};
 use crate::sync::lock;
@@ -108,6 +109,8 @@ pub struct TransferRunner<'a> {
     pub backups: &'a Backups,
     /// Wishes on the one file that it replaces.
     pub replacement: ReplaceOptions<'a>,
+    /// Keeps a version of the file that it replaces, if it is only one.
+    pub keeper: Option<VersionKeeper<'a>>,
     /// Rules on the files that may be written on the server.
     pub may_write: &'a MayWrite<'a>,
     /// Rules on what a mirror removes; without them nothing is removed.
@@ -356,6 +359,7 @@ impl TransferRunner<'_> {
             refusals: ServerRefusals::default(),
             backups: self.backups,
             replacement: self.replacement,
+            keeper: self.keeper.filter(|_| active.is_one_file()),
             extras: &extras,
             early: &early,
         };

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 
 use super::outcome::{ChangeOutcome, FileChanged};
-use super::request::{ChangeRequest, NewContent};
+use super::request::{ChangeRequest, ChangeTool, NewContent};
 use super::standing::{BegunChange, LARGEST, StandingContent, access};
 use crate::edit::Diff;
 use crate::error::{Error, FileFailure};
+use crate::file_query::is_private_key;
 use crate::fs::blocking;
 use crate::job::ending::Ending;
 use crate::job::kind::Outcome;
@@ -147,10 +148,14 @@ impl<'a> ChangeWork<'a> {
         let lock = context.lock_file(alias, &file.path()).await;
         let old = files.state(&file, LARGEST).await?;
         request.check_hash(&old)?;
+        let may_show = self.may_show(&file, &old)?;
         let (path, wanted, before) = (request.path.clone(), Arc::clone(wanted), old.clone());
         let (new, diff) = blocking(move || {
             let new = wanted.of(&path, &before)?;
-            let diff = Diff::of(&before.content, &new, DIFF_BYTES);
+            let mut diff = Diff::of(&before.content, &new, DIFF_BYTES);
+            if !may_show {
+                diff.text.clear();
+            }
             Ok::<_, Error>((new, diff))
         })
         .await?;
@@ -170,6 +175,19 @@ impl<'a> ChangeWork<'a> {
             directories,
             _lock: lock,
         })
+    }
+
+    /// Returns whether the old content may be shown. Files that hold keys are not edited, since that would tell
+    /// what is in them; they may be replaced.
+    fn may_show(&self, file: &LocatedFile, old: &FileSnapshot) -> Result<bool, Error> {
+        if !old.exists() {
+            return Ok(true);
+        }
+        let holds_key = is_private_key(&old.content);
+        match self.context.guard.may_read(file.names(), holds_key) {
+            Err(refusal) if self.request.tool == ChangeTool::FileEdit => Err(refusal),
+            judged => Ok(judged.is_ok()),
+        }
     }
 
     async fn missing_directories(

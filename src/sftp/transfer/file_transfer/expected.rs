@@ -11,21 +11,36 @@ use crate::sftp::transfer::replacement::ExpectedContent;
 
 impl<D: TransferDirection> FileTransfer<'_, D> {
     /// Refuses to replace a target that is not as expected. It is read for that, so that between the
-    /// reading and the rename lies one request.
+    /// reading and the rename lies one request. Returns false for one that has the new content already.
     pub(super) async fn check_expected(
         &self,
         part: &PartFileOf<D>,
         expected: &ExpectedContent,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if self.is_as_expected(part, expected).await? {
-            return Ok(());
+            return Ok(true);
         }
         // A rename whose answer was lost with the connection.
         let was_lost = self.state.was_lost.load(Ordering::Relaxed);
         if was_lost && self.has_arrived(part).await? {
-            return Ok(());
+            return Ok(false);
         }
         Err(changed())
+    }
+
+    /// Gives the part file a name that is free, by the rename that replaces nothing. Returns whether the
+    /// server does that.
+    pub(super) async fn take_free_name(&self, part: &PartFileOf<D>) -> Result<bool> {
+        let Err(error) = self.target().move_back(&part.path, &part.target).await else {
+            return Ok(true);
+        };
+        if error.is_connection_lost() {
+            return Err(error);
+        }
+        if self.target().lstat(&part.target).await?.is_some() {
+            return Err(changed());
+        }
+        Ok(false)
     }
 
     async fn is_as_expected(

@@ -35,7 +35,9 @@ impl<D: TransferDirection> FileTransfer<'_, D> {
             adopted
         } else {
             let backup = unless_cancelled(context, self.back_up(&part)).await?;
-            self.check_backup(backup).await?
+            let backup = self.check_backup(backup).await?;
+            self.keep_backup(&part, backup.as_ref()).await;
+            backup
         };
         match self.overwrite(&part).await {
             Ok(length) => {

@@ -3,6 +3,7 @@
 mod expected;
 mod in_place;
 mod target;
+mod version;
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -23,6 +24,7 @@ use crate::sftp::transfer::context::{ResumeState, TransferContext, unless_cancel
 use crate::sftp::transfer::early::{self, EarlyFile, EarlySlot};
 use crate::sftp::transfer::part::PartFile;
 use crate::sftp::transfer::peer::Peer;
+use crate::sftp::transfer::replacement::ExpectedContent;
 use crate::sftp::transfer::sessions::SftpSessions;
 use crate::store::BackupContent;
 
@@ -226,11 +228,18 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
     }
 
     async fn copy_via_part(&self, part: &PartFileOf<D>) -> Result<u64> {
-        let arrived = unless_cancelled(self.context, self.write_part(part)).await;
+        let written = async {
+            let (length, old) = tokio::join!(self.write_part(part), self.read_old(part));
+            Ok((length?, old?))
+        };
+        let written = unless_cancelled(self.context, written).await;
         // A replacement is not abandoned: the old file might be without its name.
-        let arrived = match arrived {
-            Ok(length) => self.put_in_place(part).await.map(|()| length),
-            failed => failed,
+        let arrived = match written {
+            Ok((length, old)) => {
+                self.keep_version(part, length, old).await;
+                self.put_in_place(part).await.map(|()| length)
+            }
+            Err(error) => Err(error),
         };
         match arrived {
             // After a lost connection the part file is left to be resumed.
@@ -250,7 +259,11 @@ impl<'s, D: TransferDirection> FileTransfer<'s, D> {
     /// Gives the part file the target's name, if the target is what the caller expects.
     async fn put_in_place(&self, part: &PartFileOf<D>) -> Result<()> {
         if let Some(expected) = self.context.replacement.expected {
-            self.check_expected(part, expected).await?;
+            let is_as_expected = self.check_expected(part, expected).await?;
+            let is_free = is_as_expected && *expected == ExpectedContent::Absent;
+            if is_free && self.take_free_name(part).await? {
+                return Ok(());
+            }
         }
         self.rename_part(part).await
     }
